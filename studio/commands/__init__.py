@@ -1,0 +1,1 @@
+"""The commands behind `python studio.py …`, one file each; `studio/cli.py` picks one."""
