@@ -1,0 +1,78 @@
+"""Rendered pictures and captions for training the starter, cached as arrays.
+
+Owns which seeds belong to training and which to measuring: ordinary scenes train on seeds below
+900 000 000; everything from there up is for measuring. Concept pictures for the VAE have seeds of
+their own, so no dataset picture is ever trained on.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from studio.starter import world
+
+FIRST_FRESH_SEED = 900_000_000
+_FIRST_CONCEPT_SEED = 2_000_000_000
+BASE_SCENES = 24_000
+CONCEPT_SCENES = 2_000
+
+
+def training_captions(rng: np.random.Generator, scenes: list[world.Scene]) -> list[str]:
+    """A caption for each scene: mostly complete, one in six leaves something out."""
+    weights = np.array([0.40, 0.08, 0.12, 0.10, 0.06, 0.08, 0.05, 0.05, 0.03, 0.03])
+    templates = rng.choice(world.TEMPLATES, size=len(scenes), p=weights)
+    return [world.caption(scene, int(t)) for scene, t in zip(scenes, templates, strict=True)]
+
+
+def fresh_scenes(count: int, seed: int = 0) -> list[world.Scene]:
+    """Scenes that nothing was trained on."""
+    return [world.random_scene(FIRST_FRESH_SEED + 1_000_000 * seed + i) for i in range(count)]
+
+
+def concept_scene(name: str, index: int) -> world.Scene:
+    """A scene with a concept for the VAE alone."""
+    number = list(world.CONCEPTS).index(name)
+    scene = world.random_scene(_FIRST_CONCEPT_SEED + 10_000_000 * number + index)
+    about = world.CONCEPTS[name]
+    return replace(scene, kind=about.class_word) if about.kind == "subject" else scene
+
+
+def save_array(path: Path, array: np.ndarray) -> None:
+    """Writes an array so that a crash leaves either the old file or the new one."""
+    half = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    with half.open("wb") as file:
+        np.save(file, array)
+        file.flush()
+        os.fsync(file.fileno())
+    half.replace(path)
+
+
+def base_pictures(state: Path, count: int = BASE_SCENES) -> np.ndarray:
+    """Renders of scenes 0 … count-1, uint8 [N, 64, 64, 3], made once."""
+    path = state / f"base-{count}.npy"
+    if not path.exists():
+        pictures = np.empty((count, 64, 64, 3), np.uint8)
+        for index in range(count):
+            pictures[index] = world.render(world.random_scene(index))
+            if index % 4000 == 0:
+                print(f"rendered {index} of {count} scenes", flush=True)
+        save_array(path, pictures)
+    return np.load(path, mmap_mode="r")
+
+
+def concept_pictures(state: Path, count: int = CONCEPT_SCENES) -> np.ndarray:
+    """Renders of all concepts for the VAE, uint8 [4 · count, 64, 64, 3], made once."""
+    path = state / f"concepts-{count}.npy"
+    if not path.exists():
+        names = list(world.CONCEPTS)
+        pictures = np.empty((len(names) * count, 64, 64, 3), np.uint8)
+        for index in range(len(pictures)):
+            name = names[index % len(names)]
+            scene = concept_scene(name, index // len(names))
+            pictures[index] = world.render(scene, name)
+        save_array(path, pictures)
+    return np.load(path, mmap_mode="r")
