@@ -1,0 +1,79 @@
+"""The commands: headless twins of the tabs.
+
+Owns: what can be typed, exit codes (0 done, 1 failed, 2 bad input, 130 interrupted), and how an
+error reads in a terminal. Refuses to know: how a command does its work (`studio/commands/`).
+Imports nothing that has to be installed, so `--help` answers at once on a bare machine too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+
+from studio import __version__
+from studio.commands.options import build_parser
+from studio.errors import StudioError
+
+EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
+
+
+def main(argv: Sequence[str] | None = None, *, bootstrap: bool = False) -> int:
+    """Runs one command; returns its exit code. `bootstrap` first gets into the right Python."""
+    arguments = parse(sys.argv[1:] if argv is None else argv)
+    try:
+        if bootstrap:
+            _enter(arguments)
+        module = importlib.import_module(f"studio.commands.{arguments.module}")
+        return int(module.run(arguments) or 0)
+    except StudioError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # the reader of our output left, as in `… | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return EXIT_FAILED
+    except Exception as error:  # a mistake of ours: short on screen, complete in a file
+        print(f"\n{_unexpected(error, arguments)}", file=sys.stderr)
+        return EXIT_FAILED
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Reads the command line; ends the process on `--help` and on typing mistakes (exit code 2)."""
+    parser = build_parser()
+    arguments, unknown = parser.parse_known_args(list(argv))
+    if unknown and arguments.module not in ("test", "bench"):
+        parser.error(f"there is no option {unknown[0]} here; --help lists them")
+    arguments.rest = unknown
+    return arguments
+
+
+def _enter(arguments: argparse.Namespace) -> None:
+    from studio.commands import environment, process
+
+    if process.inside():
+        return
+    extras = ("test",) if arguments.module == "test" else ()
+    python, prefix = environment.choose(extras)
+    process.become(python, prefix, sys.argv)
+
+
+def _unexpected(error: Exception, arguments: argparse.Namespace) -> str:
+    """Keeps the whole story in the workspace's log folder and says where it is."""
+    from studio import atomic
+    from studio.paths import Workspace, default_workspace
+
+    story = "".join(traceback.format_exception(error))
+    path = Workspace(arguments.workspace or default_workspace()).root / "logs"
+    path = path / f"error-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
+    try:
+        atomic.write_text(path, f"studio {__version__}, {arguments.module}\n\n{story}")
+    except (StudioError, OSError):
+        return f"Something unexpected happened, and no log could be written.\n{story}"
+    return f"Something unexpected happened ({type(error).__name__}). The details are in {path}."

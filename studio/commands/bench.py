@@ -1,0 +1,42 @@
+"""`bench`: the measuring scripts, by name.
+
+Owns: finding and starting them. Refuses to know: what they measure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+
+from studio.commands.requirements import ROOT
+from studio.config import nearest
+from studio.errors import MissingError
+
+FOLDER = ROOT / "benchmarks"
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs one benchmark; without a name, lists them."""
+    scripts = {path.stem: path for path in sorted(FOLDER.glob("*.py")) if path.stem[0] != "_"}
+    if arguments.what is None:
+        print("starter: measures the starter model and writes its card's numbers")
+        for name, path in scripts.items():
+            print(f"{name}: {_first_line(path.read_text('utf-8'))}")
+        return 0
+    if arguments.what == "starter":
+        command = ["-m", "studio.starter.measure"]
+    elif arguments.what in scripts:
+        command = [str(scripts[arguments.what])]
+    else:
+        close = nearest(arguments.what, ["starter", *scripts])
+        raise MissingError(
+            f"There is no benchmark “{arguments.what}”",
+            remedy=f"Did you mean “{close}”?" if close else "`studio.py bench` lists them.",
+        )
+    flags = ["--json"] if arguments.json else []
+    return subprocess.call([sys.executable, *command, *flags, *arguments.rest], cwd=ROOT)
+
+
+def _first_line(source: str) -> str:
+    return source.lstrip('"').split("\n", 1)[0].rstrip('."')

@@ -1,0 +1,53 @@
+"""`generate`: pictures from a base and a stack of adapters.
+
+Owns: building the settings from the command line, the command's output.
+Refuses to know: how a picture is drawn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import Any
+
+from studio import config
+from studio.commands import terminal
+from studio.commands.terminal import Progress, Stopping, say
+from studio.errors import Interrupted, SettingsError
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Draws, saves, and prints one path per picture."""
+    with terminal.opened(arguments) as studio, Stopping("Stopping at the next step.") as stopping:
+        names = ("prompt", "base", "seed", "count")
+        given = {name: getattr(arguments, name) for name in names}
+        values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        base = values.get("base", "starter")
+        values["stack"] = [
+            terminal.adapter_reference(studio, text, base) for text in arguments.adapter
+        ]
+        settings = config.GenerateSettings.parse(config.override(values, arguments.assignments))
+        if not settings.prompt.strip():
+            raise SettingsError(
+                "There is no prompt", remedy='Say what to draw: generate "a red fox in a forest".'
+            )
+        progress, started = Progress(), time.monotonic()
+        pictures = studio.generate(settings, on_progress=progress, cancelled=stopping)
+        progress.end()
+        reports = getattr(pictures, "reports", None) or getattr(studio, "reports", None) or []
+        if arguments.json:
+            terminal.print_json(
+                {
+                    "pictures": pictures,
+                    "adapters": reports,
+                    "seconds": round(time.monotonic() - started, 3),
+                }
+            )
+        else:
+            for report in reports:
+                say(str(getattr(report, "message", report)))
+            for picture in pictures:
+                print(picture.path)
+        if stopping.asked:
+            raise Interrupted("Stopped as you asked", safe="Finished pictures are kept.")
+    return 0

@@ -1,0 +1,204 @@
+"""Everything that can be typed after `python studio.py`.
+
+Owns: commands, options and their help. Refuses to know: what a command does with them.
+Imports nothing that has to be installed, so `--help` answers at once on a bare machine too.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from studio import __version__
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Every command and option."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--workspace",
+        metavar="DIR",
+        default=argparse.SUPPRESS,
+        help="folder for datasets, runs and results (default: workspace/ beside studio.py)",
+    )
+    parser = argparse.ArgumentParser(
+        prog="studio.py",
+        parents=[common],
+        description="Concept Studio: teach Stable Diffusion a concept, stack the files, compare. "
+        "Without a command it opens the studio in the browser.",
+        epilog="`studio.py COMMAND --help` lists a command's options and settings.",
+        allow_abbrev=False,
+    )
+    parser.set_defaults(module="launch", workspace=None)
+    parser.add_argument("--version", action="version", version=f"Concept Studio {__version__}")
+    _add_launch_options(parser)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for name, (summary, add) in COMMANDS.items():
+        sub = commands.add_parser(
+            name,
+            parents=[common],
+            help=summary,
+            description=summary[0].upper() + summary[1:] + ".",
+            allow_abbrev=False,
+            add_help=False,
+        )
+        sub.set_defaults(module=name)
+        sub.add_argument("-h", "--help", action=_Help, settings=name, help="show this and end")
+        add(sub)
+    return parser
+
+
+class _Help(argparse.Action):
+    """Prints the options, then the settings that `--set` takes, straight from their classes."""
+
+    def __init__(self, *args: object, settings: str, **kwargs: object) -> None:
+        super().__init__(*args, nargs=0, **kwargs)  # type: ignore[arg-type, misc]
+        self.settings = settings
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        print(parser.format_help())
+        if self.settings in ("train", "generate", "compare"):
+            try:
+                from studio.commands import settings
+            except ImportError:
+                print("The list of settings appears here after the first start.")
+            else:
+                print(settings.help_text(self.settings))
+        parser.exit()
+
+
+def _add_launch_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("opening the studio")
+    group.add_argument(
+        "--port", type=_port, metavar="N", help="port (default: first free from 7860)"
+    )
+    group.add_argument("--listen", action="store_true", help="let other machines in (password set)")
+    group.add_argument("--share", action="store_true", help="public link for 72 h (password set)")
+    group.add_argument("--auth", type=_auth, metavar="USER:PASS", help="ask for this password")
+    group.add_argument("--no-browser", action="store_true", help="do not open a browser window")
+
+
+def _add_train_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--preset", metavar="NAME", help="recipe to start from: a name or a .toml file"
+    )
+    parser.add_argument("--data", metavar="DIR", help="folder of pictures, or a dataset's name")
+    parser.add_argument(
+        "--base", metavar="MODEL", help="base model (default: the preset's, or starter)"
+    )
+    parser.add_argument("--method", metavar="NAME", help="training method, when there is no preset")
+    parser.add_argument("--name", metavar="TEXT", help="name of the run and of its file")
+    parser.add_argument("--resume", metavar="RUN", help="go on with an interrupted or stopped run")
+    parser.add_argument(
+        "--check", action="store_true", help="only check and estimate; start nothing"
+    )
+    _add_set(parser)
+    _add_json(parser)
+
+
+def _add_caption_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", metavar="DIR", help="folder of pictures, or a dataset's name")
+    parser.add_argument("--overwrite", action="store_true", help="replace captions already there")
+    parser.add_argument(
+        "--prefix", default="", metavar="TEXT", help="put this before every caption"
+    )
+    _add_json(parser)
+
+
+def _add_generate_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("prompt", nargs="?", metavar="PROMPT", help="what to draw")
+    parser.add_argument("--base", metavar="MODEL", help="base model (default: starter)")
+    parser.add_argument(
+        "--adapter",
+        action="append",
+        default=[],
+        metavar="FILE[:STRENGTH]",
+        help="adapter file or its name; repeat to stack, applied in order",
+    )
+    parser.add_argument("--seed", type=int, metavar="N", help="seed of the first picture")
+    parser.add_argument("--count", type=int, metavar="N", help="how many pictures")
+    _add_set(parser)
+    _add_json(parser)
+
+
+def _add_compare_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--base", metavar="MODEL", help="base model (default: starter)")
+    parser.add_argument(
+        "--column",
+        action="append",
+        default=[],
+        metavar="[NAME=]FILE[:STRENGTH][+FILE…]",
+        help="one column: an adapter file, or several joined by +; the base alone comes first",
+    )
+    parser.add_argument(
+        "--prompt", action="append", default=[], metavar="TEXT", help="one row each"
+    )
+    parser.add_argument("--seeds", metavar="1,2,3", help="one row each (default: 1,2,3,4)")
+    parser.add_argument("--reference", metavar="DIR", help="pictures that show the truth, for KID")
+    parser.add_argument("--name", metavar="TEXT", help="name of the comparison")
+    _add_set(parser)
+    _add_json(parser)
+
+
+def _add_inspect_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="adapter, checkpoint, or folder")
+    _add_json(parser)
+
+
+def _add_doctor_options(parser: argparse.ArgumentParser) -> None:
+    _add_json(parser)
+
+
+def _add_bench_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "what", nargs="?", metavar="WHAT", help="starter, startup, …; none lists all"
+    )
+    _add_json(parser)
+
+
+def _add_test_options(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "Anything else is handed to pytest, which then runs alone: `test -k captions`."
+    parser.add_argument("--all", action="store_true", help="the full sweeps too (hours)")
+
+
+def _add_set(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="assignments",
+        metavar="KEY=VALUE",
+        help="change any setting listed below; repeat for more",
+    )
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print the result as JSON, for scripts")
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"“{text}” is not a port; use 1 to 65535, or 0 for any")
+    return int(text)
+
+
+def _auth(text: str) -> tuple[str, str]:
+    user, colon, password = text.partition(":")
+    if not (user and colon and password):
+        raise argparse.ArgumentTypeError("write USER:PASS, both not empty")
+    return user, password
+
+
+# name → (what it does, its options); a function of the same name is in studio/commands/<name>.py
+COMMANDS = {
+    "train": ("teach a base model a concept", _add_train_options),
+    "caption": ("write captions beside the pictures of a folder", _add_caption_options),
+    "generate": ("draw pictures with a base and a stack of adapters", _add_generate_options),
+    "compare": (
+        "draw the same prompts and seeds with several stacks and measure them",
+        _add_compare_options,
+    ),
+    "inspect": ("say what a file is, without running anything in it", _add_inspect_options),
+    "doctor": ("say what works on this machine, and what is missing", _add_doctor_options),
+    "bench": ("measure: the starter model, start-up, speed", _add_bench_options),
+    "test": ("lint, types and every test", _add_test_options),
+}

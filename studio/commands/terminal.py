@@ -1,0 +1,138 @@
+"""What the commands share: the application object, progress on stderr, JSON on stdout, Ctrl-C.
+
+Owns: how a command talks to a terminal. Refuses to know: what any command does.
+Results go to stdout and nothing else does; everything said on the way goes to stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from studio.paths import Workspace, default_workspace
+
+if TYPE_CHECKING:
+    from studio.jobs import Studio
+
+
+@contextlib.contextmanager
+def opened(arguments: argparse.Namespace) -> Iterator[Studio]:
+    """The application object for this command's workspace, closed again at the end."""
+    from studio.jobs import Studio
+
+    studio = Studio(Workspace(arguments.workspace or default_workspace()))
+    try:
+        yield studio
+    finally:
+        studio.close()
+
+
+class Progress:
+    """`on_progress` for long work: one line that rewrites itself, or a line now and then in a log."""
+
+    def __init__(self, every: float = 10.0) -> None:
+        self._live = sys.stderr.isatty()
+        self._every = 0.1 if self._live else every
+        self._last = 0.0
+        self._width = 0
+
+    def __call__(self, done: int, total: int, text: str = "") -> None:
+        self.show(f"{text + ' ' if text else ''}{done}/{total}", force=done >= total)
+
+    def show(self, line: str, *, force: bool = False) -> None:
+        """Shows `line`, unless the last one is too fresh."""
+        if not force and time.monotonic() - self._last < self._every:
+            return
+        self._last = time.monotonic()
+        if self._live:
+            print(f"\r{line:<{self._width}}", end="", file=sys.stderr, flush=True)
+            self._width = len(line)
+        else:
+            say(line)
+
+    def end(self) -> None:
+        """Leaves the live line, so that the next output starts on one of its own."""
+        if self._live and self._width:
+            print(file=sys.stderr)
+            self._width = 0
+
+
+class Stopping:
+    """Turns the first Ctrl-C (or a polite kill) into a wish to stop; the second one means now.
+
+    Call it to ask (`cancelled=stopping`); `asked` stays true afterwards.
+    """
+
+    def __init__(self, message: str) -> None:
+        self.asked = False
+        self._message = message
+
+    def __call__(self) -> bool:
+        return self.asked
+
+    def __enter__(self) -> Stopping:
+        wanted = [signal.SIGINT, signal.SIGTERM]
+        self._before = {number: signal.signal(number, self._note) for number in wanted}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, *_: object) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+        say(f"\n{self._message} Press Ctrl-C again to leave at once.")
+
+
+def say(text: str) -> None:
+    """One line to the person, not part of the result."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def print_json(value: Any) -> None:
+    """The result, for a script."""
+    print(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+
+
+def adapter_reference(studio: Studio, text: str, base: str) -> dict[str, Any]:
+    """`FILE[:STRENGTH]` → a stack item; FILE may be a path or the name of an adapter we have."""
+    name, colon, strength = text.rpartition(":")
+    try:
+        value = float(strength) if colon else 1.0
+    except ValueError:  # a colon that belongs to the path
+        name, colon, value = "", "", 1.0
+    name = name if colon else text
+    if not Path(name).exists():
+        known = {info.name: info.path for info in studio.adapters()}
+        found = known.get(name) or known.get(Path(name).stem)
+        if found is None:
+            from studio.config import nearest
+            from studio.errors import MissingError
+
+            close = nearest(name, list(known))
+            raise MissingError(
+                "There is no such adapter",
+                where=name,
+                remedy=f"Did you mean “{close}”?" if close else "Give the path of a file.",
+            )
+        name = str(found)
+    return {"path": str(Path(name).resolve()), "strength": value}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "model_dump"):
+        return value.model_dump()
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: getattr(value, name) for name in value.__dataclass_fields__}
+    return str(value)

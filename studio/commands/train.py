@@ -1,0 +1,150 @@
+"""`train`: a run from start to verified file, watched from the terminal.
+
+Owns: building the run's settings from the command line, following its events, the exit code.
+Refuses to know: how training works; a run belongs to the application object, not to this terminal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from studio.commands import terminal
+from studio.commands.terminal import Progress, Stopping, say
+from studio.errors import Interrupted, SettingsError, TrainingError
+from studio.events import ENDED
+
+if TYPE_CHECKING:
+    from studio.config import RunConfig
+    from studio.jobs import Studio
+
+POLL = 0.3  # seconds between looks at the run's log
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Starts or resumes a run, follows it to its end, and reports."""
+    with terminal.opened(arguments) as studio:
+        if arguments.resume:
+            run_id = studio.resume(arguments.resume)
+        else:
+            config = _config(studio, arguments)
+            facts = _check(studio, config, arguments.check)
+            if arguments.check:
+                if arguments.json:
+                    terminal.print_json(facts)
+                return 0
+            run_id = studio.start(config)
+        with Stopping("Stopping: the run is saved first.") as stopping:
+            state = follow(studio, run_id, stopping)
+        _report(run_id, state, arguments.json)
+        return _exit_code(state, stopping.asked)
+
+
+def follow(studio: Studio, run_id: str, stopping: Stopping) -> dict[str, Any]:
+    """Prints what happens until the run has ended; returns its last state."""
+    say(f"Run {run_id}")
+    progress, since, told = Progress(), 0, False
+    while True:
+        view = studio.view(run_id, since)
+        since = view["next"]
+        for event in view["events"]:
+            _tell(event, view["state"], progress)
+        if view["state"].get("state") in ENDED:
+            break
+        if stopping.asked and not told:
+            studio.command(run_id, "stop")
+            told = True
+        time.sleep(POLL)
+    progress.end()
+    return studio.wait(run_id)
+
+
+def _config(studio: Studio, arguments: argparse.Namespace) -> RunConfig:
+    given = {"base": arguments.base, "method": arguments.method, "name": arguments.name}
+    values: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    if arguments.data is not None:
+        values["data"] = {"folder": _dataset(studio, arguments.data)}
+    if not (arguments.preset or arguments.method or arguments.assignments):
+        names = ", ".join(info.name for info in studio.presets())
+        raise SettingsError(
+            "Nothing says what to train", remedy=f"Name a recipe with --preset; there are {names}."
+        )
+    return studio.config(arguments.preset, values, arguments.assignments)
+
+
+def _dataset(studio: Studio, text: str) -> str:
+    """A folder on this machine, or the name of a dataset the studio knows."""
+    if Path(text).is_dir():
+        return str(Path(text).resolve())
+    known = {info.name: str(info.path) for info in studio.datasets()}
+    return known.get(text, text)  # unknown: the preflight says so, with the names it knows
+
+
+def _check(studio: Studio, config: RunConfig, only: bool) -> dict[str, Any]:
+    preflight = studio.preflight(config)
+    for warning in preflight.warnings:
+        say(f"Note: {warning}")
+    if not preflight.ok:
+        raise SettingsError(" ".join(preflight.errors), remedy="Nothing was started.")
+    if only:
+        for name, value in preflight.facts.items():
+            say(f"{name.replace('_', ' ')}: {value}")
+    return {"errors": preflight.errors, "warnings": preflight.warnings, "facts": preflight.facts}
+
+
+def _tell(event: dict[str, Any], state: dict[str, Any], progress: Progress) -> None:
+    kind = event.get("kind")
+    if kind == "step":
+        eta = state.get("eta")
+        left = f", {_clock(eta)} left" if isinstance(eta, int | float) else ""
+        progress.show(f"step {event['step']}/{state.get('steps')}  loss {event['loss']:.4f}{left}")
+        return
+    line = {
+        "state": lambda: f"{event['state']}",
+        "message": lambda: f"{event['text']}",
+        "saved": lambda: f"saved step {event['step']}",
+        "sample": lambda: f"samples of step {event['step']}",
+        "probe": lambda: f"probe at step {event['step']}: {event['train']:.4f}",
+    }.get(str(kind))
+    if line is not None:
+        progress.end()
+        say(line())
+
+
+def _report(run_id: str, state: dict[str, Any], as_json: bool) -> None:
+    result = {"run": run_id, **{key: state.get(key) for key in ("state", "files", "seconds")}}
+    result["peak_memory"] = state.get("peak_memory")
+    if state.get("state") == "failed":
+        result |= {"reason": state.get("reason"), "remedy": state.get("remedy")}
+    if as_json:
+        terminal.print_json(result)
+    elif state.get("files"):
+        print(state["files"][0])
+
+
+def _exit_code(state: dict[str, Any], asked: bool) -> int:
+    if state.get("state") == "finished":
+        return 0
+    if state.get("state") == "failed":
+        raise TrainingError(
+            "The run failed", why=state.get("reason"), remedy=state.get("remedy"), safe=_safe(state)
+        )
+    if asked:
+        raise Interrupted("Stopped as you asked", safe=_safe(state))
+    return 0 if state.get("state") == "stopped" else 1  # somebody stopped it from a page: fine
+
+
+def _safe(state: dict[str, Any]) -> str | None:
+    step = state.get("last_checkpoint")
+    return f"The checkpoint of step {step} is intact; --resume goes on from it." if step else None
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return (
+        f"{minutes}:{rest:02d}"
+        if minutes < 60
+        else f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+    )
