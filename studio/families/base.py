@@ -1,0 +1,166 @@
+"""What the studio knows of a loaded base model, and the contract every family fulfils.
+
+Owns: `Base` (one loaded model, read-only), `Conditioning`, `Family`.
+Refuses to know: training methods, adapter files, the page.
+
+Shapes: B pictures · T text positions (77 per chunk) · D text width · P pooled width ·
+C latent channels · h × w latent size · H × W picture size in pixels.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """Encoded text: `embeds` [B, T, D] and, where the family has one, `pooled` [B, P]."""
+
+    embeds: Tensor
+    pooled: Tensor | None = None
+
+    def select(self, index: Tensor | Sequence[int]) -> Conditioning:
+        """The rows of `index`."""
+        rows = torch.as_tensor(index, device=self.embeds.device)
+        return Conditioning(
+            self.embeds[rows], self.pooled[rows] if self.pooled is not None else None
+        )
+
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Conditioning:
+        """The same on another device or in another precision."""
+        return Conditioning(
+            self.embeds.to(device, dtype),
+            self.pooled.to(device, dtype) if self.pooled is not None else None,
+        )
+
+    @staticmethod
+    def join(parts: Sequence[Conditioning]) -> Conditioning:
+        """Stacks several along B; shorter ones (fewer chunks) are padded by repeating their last."""
+        longest = max(part.embeds.shape[1] for part in parts)
+        embeds = []
+        for part in parts:
+            rows = part.embeds
+            while rows.shape[1] < longest:
+                rows = torch.cat([rows, part.embeds[:, -77:]], dim=1)
+            embeds.append(rows)
+        pooled = [part.pooled for part in parts if part.pooled is not None]
+        return Conditioning(torch.cat(embeds), torch.cat(pooled) if pooled else None)
+
+
+@dataclass
+class Base:
+    """One base model, loaded once, in eval mode, without gradients; everybody shares it.
+
+    `words` are the extra words attached right now: word → one tensor [n, d] per text encoder.
+    They are matched in prompts and overlay token embeddings (see `families.text`).
+    """
+
+    family: Family
+    name: str
+    path: Path
+    hash: str
+    """SHA-256 over the weight files' names and contents (see `families.detect.base_hash`)."""
+    unet: nn.Module
+    vae: nn.Module
+    text_encoders: list[nn.Module]
+    tokenizers: list[Any]
+    scheduler_config: dict[str, Any]
+    device: torch.device
+    dtype: torch.dtype
+    prediction_type: str
+    """`epsilon` or `v_prediction`."""
+    native_size: int
+    """Pixels; side of the square the base was trained on."""
+    learning_rates: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Sane range per method, where the base's folder states one."""
+    words: dict[str, list[Tensor]] = field(default_factory=dict)
+
+    @property
+    def latent_scale(self) -> int:
+        """Pixels per latent, along one side."""
+        return 2 ** (len(self.vae.config.block_out_channels) - 1)
+
+    @property
+    def latent_channels(self) -> int:
+        """Channels of a latent."""
+        return int(self.vae.config.latent_channels)
+
+    def components(self) -> dict[str, nn.Module]:
+        """The modules adapters may touch, by component name: `unet`, `text_encoder`, `text_encoder_2`."""
+        names = ["text_encoder", "text_encoder_2"]
+        return {"unet": self.unet, **dict(zip(names, self.text_encoders, strict=False))}
+
+    @torch.no_grad()
+    def encode_images(self, images: Tensor) -> Tensor:
+        """Pictures [B, 3, H, W] in −1…1 → latent moments [B, 2C, h, w] (mean, log-variance), fp32."""
+        moments = self.vae.encode(images.to(self.device, self.vae.dtype)).latent_dist.parameters
+        return moments.float()
+
+    def sample_latents(self, moments: Tensor, noise: Tensor) -> Tensor:
+        """Moments [B, 2C, h, w] and noise [B, C, h, w] → scaled latents [B, C, h, w]."""
+        mean, log_variance = moments.chunk(2, dim=1)
+        latents = mean + noise * torch.exp(0.5 * log_variance.clamp(-30, 20))
+        shift = getattr(self.vae.config, "shift_factor", None) or 0.0
+        return (latents - shift) * self.vae.config.scaling_factor
+
+    @torch.no_grad()
+    def decode_latents(self, latents: Tensor) -> Tensor:
+        """Scaled latents [B, C, h, w] → pictures [B, 3, H, W] in 0…1, fp32."""
+        shift = getattr(self.vae.config, "shift_factor", None) or 0.0
+        latents = latents / self.vae.config.scaling_factor + shift
+        pictures = self.vae.decode(latents.to(self.vae.dtype), return_dict=False)[0]
+        return (pictures.float() / 2 + 0.5).clamp(0, 1)
+
+    def encode(self, prompts: Sequence[str], clip_skip: int = 0) -> Conditioning:
+        """Prompts → conditioning; gradients flow where the encoders or `words` want them."""
+        return self.family.encode(self, prompts, clip_skip)
+
+    def denoise(
+        self, latents: Tensor, timesteps: Tensor, conditioning: Conditioning, size: tuple[int, int]
+    ) -> Tensor:
+        """Noisy latents [B, C, h, w], timesteps [B] → the network's prediction [B, C, h, w].
+
+        `size` is (height, width) in pixels, for families that are told it.
+        """
+        return self.family.denoise(self, latents, timesteps, conditioning, size)
+
+
+class Family(ABC):
+    """One base-model family. A family never names a method."""
+
+    name: str
+    """`sd1`, `sd2`, `sdxl`: what detection returns."""
+    title: str
+    """What people call it."""
+    architecture: str
+    """modelspec architecture, without the `/lora` suffix."""
+    base_model_version: str
+    """kohya's `ss_base_model_version`."""
+    kohya_prefixes: dict[str, str]
+    """Component → kohya key prefix, e.g. `{"unet": "lora_unet", "text_encoder": "lora_te"}`."""
+
+    @abstractmethod
+    def load(self, path: Path, device: torch.device, dtype: torch.dtype) -> Base:
+        """Loads a diffusers folder. Raises MissingError or FileError in plain words."""
+
+    @abstractmethod
+    def encode(self, base: Base, prompts: Sequence[str], clip_skip: int) -> Conditioning:
+        """See `Base.encode`."""
+
+    @abstractmethod
+    def denoise(
+        self,
+        base: Base,
+        latents: Tensor,
+        timesteps: Tensor,
+        conditioning: Conditioning,
+        size: tuple[int, int],
+    ) -> Tensor:
+        """See `Base.denoise`."""

@@ -1,0 +1,254 @@
+"""What a folder holds, by its configuration files and never by its name.
+
+Owns: telling the families apart, listing what a broken base lacks, and the base's hash.
+Refuses to know: torch, how a base is loaded, methods and adapters.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from studio.atomic import sha256
+from studio.errors import FileError, MissingError
+from studio.families import FAMILIES
+
+FACTS = "studio.toml"
+_PARTS = {"sd1": ("unet", "vae", "text_encoder", "tokenizer", "scheduler")}
+_PARTS["sd2"] = _PARTS["sd1"]
+_PARTS["sdxl"] = (*_PARTS["sd1"], "text_encoder_2", "tokenizer_2")
+# Base names of weight files, in the order of preference.
+_WEIGHTS = ("diffusion_pytorch_model", "model")
+_VARIANTS = ("", ".fp16", ".bf16")
+
+
+@dataclass(frozen=True)
+class BaseInfo:
+    """One base as a list shows it; read from configuration files only."""
+
+    name: str
+    path: Path
+    family: str | None
+    """`sd1`, `sd2`, `sdxl`, or None when it is none of them."""
+    title: str
+    native_size: int
+    """Pixels; 0 when unknown."""
+    prediction_type: str
+    hash: str | None
+    size_bytes: int
+    problems: list[str] = field(default_factory=list)
+    """Why it cannot be used, in plain words; empty when it can."""
+
+
+def describe(path: str | Path) -> BaseInfo:
+    """Says what the folder `path` holds; never raises for a broken base, it lists problems.
+
+    Raises MissingError when nothing is there.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise MissingError(
+            "This base model is not there",
+            where=path,
+            remedy="Check the name, or choose another base.",
+        )
+    if not path.is_dir() or not (path / "model_index.json").is_file():
+        size = path.stat().st_size if path.is_file() else 0
+        return BaseInfo(
+            path.name, path, None, "Not a base model", 0, "epsilon", None, size, [_no_index(path)]
+        )
+    problems: list[str] = []
+    configs = {
+        part: _config(path, part, problems)
+        for part in ("unet", "vae", "scheduler", "text_encoder", "text_encoder_2")
+    }
+    name = _family(_read(path / "model_index.json", problems), configs, problems)
+    for part in _PARTS.get(name or "", ()):
+        if not (path / part).is_dir():
+            problems.append(f"Its folder “{part}” is missing.")
+        elif part in ("unet", "vae") or part.startswith("text_encoder"):
+            problems += _weight_problems(path / part)
+    return BaseInfo(
+        name=path.name,
+        path=path,
+        family=name,
+        title=FAMILIES[name].title if name else "Unknown base",
+        native_size=_native_size(path, configs, problems),
+        prediction_type=str(configs["scheduler"].get("prediction_type", "epsilon")),
+        hash=None,
+        size_bytes=sum(file.stat().st_size for file in weight_files(path)),
+        problems=list(dict.fromkeys(problems)),
+    )
+
+
+def facts(path: str | Path) -> dict[str, Any]:
+    """What `studio.toml` beside the base says: `native_size`, `learning_rates`, … or nothing.
+
+    Raises FileError when it is not TOML.
+    """
+    file = Path(path) / FACTS
+    if not file.is_file():
+        return {}
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise FileError("The facts beside this base cannot be read", where=file) from error
+
+
+def learning_rates(path: str | Path) -> dict[str, tuple[float, float]]:
+    """Sane learning rates (lowest, highest) per method, where the base's folder states them."""
+    stated = facts(path).get("learning_rates", {})
+    try:
+        return {method: (float(low), float(high)) for method, (low, high) in stated.items()}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise FileError(
+            "The facts beside this base cannot be read",
+            where=Path(path) / FACTS,
+            why="Its learning rates should be pairs: method = [lowest, highest].",
+        ) from error
+
+
+def read_scheduler(path: str | Path) -> dict[str, Any]:
+    """The scheduler's configuration as the folder states it."""
+    return _config(Path(path), "scheduler", [])
+
+
+def text_widths(path: str | Path) -> list[int]:
+    """Widths of the text encoders, in order."""
+    widths = [
+        _config(Path(path), part, []).get("hidden_size")
+        for part in ("text_encoder", "text_encoder_2")
+    ]
+    return [int(width) for width in widths if width]
+
+
+def weight_files(path: str | Path) -> list[Path]:
+    """The weight files that loading this base reads, sorted by part."""
+    parts = ("text_encoder", "text_encoder_2", "unet", "vae")
+    return [file for part in parts for file in part_weights(Path(path) / part)[0]]
+
+
+def part_weights(folder: Path) -> tuple[list[Path], str]:
+    """The safetensors of one part and their variant (`""`, `fp16`, `bf16`); empty when none."""
+    for variant in _VARIANTS:
+        for stem in _WEIGHTS:
+            single = folder / f"{stem}{variant}.safetensors"
+            if single.is_file():
+                return [single], variant[1:]
+            # diffusers and transformers put the variant in different places of an index's name
+            for index in (
+                folder / f"{stem}.safetensors.index{variant}.json",
+                folder / f"{stem}{variant}.safetensors.index.json",
+            ):
+                if index.is_file():
+                    names = set(_read(index, []).get("weight_map", {}).values())
+                    return [folder / Path(str(name)).name for name in sorted(names)], variant[1:]
+    return [], ""
+
+
+def base_hash(path: str | Path) -> str:
+    """SHA-256 over names and contents of the weight files; remembered until a file changes.
+
+    Raises MissingError when a weight file is not there.
+    """
+    digest = hashlib.sha256()
+    for file in weight_files(path):
+        try:
+            stat = file.stat()
+        except OSError as error:
+            raise MissingError("A weight file of this base is missing", where=file) from error
+        digest.update(f"{file.parent.name}/{file.name}\0".encode())
+        digest.update(_file_hash(file, stat.st_size, stat.st_mtime_ns).encode())
+    return digest.hexdigest()
+
+
+@functools.lru_cache(maxsize=256)
+def _file_hash(file: Path, size: int, modified: int) -> str:
+    return sha256(file)
+
+
+def _family(
+    index: Mapping[str, Any], configs: Mapping[str, Mapping[str, Any]], problems: list[str]
+) -> str | None:
+    unet, text = configs["unet"], configs["text_encoder"]
+    kind = str(index.get("_class_name", "an unknown pipeline"))
+    if not unet:
+        problems.append(f"It is made for {kind}, which has no UNet; the studio knows "
+                        + ", ".join(info.title for info in FAMILIES.values()) + ".")  # fmt: skip
+        return None
+    if unet.get("in_channels") != configs["vae"].get("latent_channels", 4):
+        problems.append(
+            f"Its UNet wants {unet.get('in_channels')} channels: an inpainting, depth or editing "
+            "model. The studio draws from text alone."
+        )
+    if unet.get("addition_embed_type") == "text_time":
+        if not configs["text_encoder_2"] or not text:
+            problems.append("It has one text encoder where SDXL has two (an SDXL refiner?).")
+        return "sdxl"
+    if unet.get("addition_embed_type") or not text:
+        problems.append(f"It is made for {kind}, which the studio does not know.")
+        return None
+    # SD 2.x replaced the 1×1 convolutions around its transformers by linear layers.
+    return "sd2" if unet.get("use_linear_projection") else "sd1"
+
+
+def _native_size(path: Path, configs: Mapping[str, Mapping[str, Any]], problems: list[str]) -> int:
+    try:
+        stated = facts(path).get("native_size")
+    except FileError as error:
+        problems.append(error.sentence())
+        stated = None
+    if isinstance(stated, int) and stated > 0:
+        return stated
+    sample = configs["unet"].get("sample_size") or 0
+    if isinstance(sample, list):
+        sample = sample[0]
+    return int(sample) * 2 ** max(len(configs["vae"].get("block_out_channels", [0])) - 1, 0)
+
+
+def _weight_problems(folder: Path) -> list[str]:
+    files, _ = part_weights(folder)
+    if not files:
+        if any(folder.glob("*.bin")) or any(folder.glob("*.ckpt")):
+            return [
+                f"Its part “{folder.name}” is stored as a pickle, which could run foreign code; "
+                "the studio reads the safetensors version of a base."
+            ]
+        return [f"The weights of its part “{folder.name}” are missing."]
+    return [
+        f"The weight file “{folder.name}/{file.name}” is missing."
+        for file in files
+        if not file.is_file()
+    ]
+
+
+def _no_index(path: Path) -> str:
+    if path.is_file():
+        return "It is a file; the studio loads bases from diffusers folders."
+    if any((path / part).is_dir() for part in _PARTS["sdxl"]):
+        return "Its model_index.json is missing: half a download?"
+    if (path / "config.json").is_file():
+        return "It is one part of a base, or another kind of model; choose the folder above it."
+    return "It is not a diffusers folder: there is no model_index.json in it."
+
+
+def _config(path: Path, part: str, problems: list[str]) -> dict[str, Any]:
+    name = "scheduler_config.json" if part == "scheduler" else "config.json"
+    return _read(path / part / name, problems) if (path / part / name).is_file() else {}
+
+
+def _read(file: Path, problems: list[str]) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        problems.append(f"Its “{file.parent.name}/{file.name}” is not readable JSON.")
+        return {}
+    return content

@@ -1,0 +1,77 @@
+"""Stable Diffusion XL: two text encoders side by side, a pooled text, and a picture size.
+
+Owns: how this family loads, encodes and denoises. Refuses to know: widths, methods, adapters.
+Source: Podell et al. 2023. The empty prompt is encoded like any other (`force_zeros` is not used).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from studio.families import text
+from studio.families.base import Base, Conditioning, Family
+from studio.families.loading import load_parts
+
+
+class StableDiffusionXL(Family):
+    """SDXL 1.0 and everything trained from it."""
+
+    name = "sdxl"
+    title = "SDXL"
+    architecture = "stable-diffusion-xl-v1-base"
+    base_model_version = "sdxl_base_v1-0"
+    kohya_prefixes = {
+        "unet": "lora_unet",
+        "text_encoder": "lora_te1",
+        "text_encoder_2": "lora_te2",
+    }
+
+    def load(self, path: Path, device: torch.device, dtype: torch.dtype) -> Base:
+        """See `Family.load`."""
+        classes = ["CLIPTextModel", "CLIPTextModelWithProjection"]
+        return load_parts(self, path, device, dtype, classes)
+
+    def encode(self, base: Base, prompts: Sequence[str], clip_skip: int) -> Conditioning:
+        """Penultimate layers of both encoders [B, T, d₁ + d₂] and the pooled output of the second."""
+
+        def forward(encoder: Any, ids: Tensor) -> tuple[Tensor, Tensor | None]:
+            output = encoder(ids, output_hidden_states=True)
+            states = output.hidden_states
+            # the penultimate layer before the final norm; states[0] is the embedding
+            hidden = states[-(min(clip_skip, len(states) - 3) + 2)]
+            return hidden, getattr(output, "text_embeds", None)
+
+        first = text.encode(base, 0, prompts, forward)
+        second = text.encode(base, 1, prompts, forward)
+        return Conditioning(torch.cat([first.hidden, second.hidden], dim=-1), second.pooled)
+
+    def denoise(
+        self,
+        base: Base,
+        latents: Tensor,
+        timesteps: Tensor,
+        conditioning: Conditioning,
+        size: tuple[int, int],
+    ) -> Tensor:
+        """See `Base.denoise`. Told as original and target size, uncropped: `size`."""
+        assert conditioning.pooled is not None, "SDXL needs the pooled text"
+        height, width = size
+        time_ids = torch.tensor(
+            [height, width, 0, 0, height, width], device=latents.device, dtype=base.dtype
+        )
+        prediction: Tensor = base.unet(
+            latents.to(base.dtype),
+            timesteps,
+            encoder_hidden_states=conditioning.embeds.to(base.dtype),
+            added_cond_kwargs={
+                "text_embeds": conditioning.pooled.to(base.dtype),
+                "time_ids": time_ids.expand(len(latents), 6),
+            },
+            return_dict=False,
+        )[0]
+        return prediction

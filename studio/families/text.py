@@ -1,0 +1,178 @@
+"""Prompts into tokens and tokens into hidden states, with extra words and long prompts.
+
+Owns: finding attached words in a prompt, chunks of 75 tokens, and laying learnt vectors over token
+embeddings while an encoder runs. Refuses to know: which layer a family reads, where words come
+from, what a prompt's brackets mean.
+
+Rules: an attached word is matched as typed, as a whole word, the longest first. `-` joins words,
+so `mug` is not found in `mug-2`. Its n vectors take n places and never straddle two chunks. A
+prompt of more than 75 tokens becomes several chunks of 77 (begin, 75, end), concatenated along T.
+A new token id is never made: the pooled output of CLIP looks for the largest id.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from studio.errors import InputError
+from studio.families.base import Base
+
+Forward = Callable[[Any, Tensor], tuple[Tensor, Tensor | None]]
+
+
+@dataclass
+class Chunk:
+    """Up to 75 token ids, and which of their places show row `row` of an extra word."""
+
+    ids: list[int] = field(default_factory=list)
+    overlays: list[tuple[int, str, int]] = field(default_factory=list)
+    """(place, word, row)"""
+
+
+def encode(base: Base, index: int, prompts: Sequence[str], forward: Forward) -> Encoded:
+    """Runs text encoder `index` over `prompts`; shorter ones are padded with empty chunks.
+
+    `forward(encoder, ids [N, 77])` gives hidden states [N, 77, d] and a pooled output [N, P] or
+    None. Returns hidden [B, 77·chunks, d] and the pooled output of each prompt's first chunk.
+    """
+    encoder, tokenizer = base.text_encoders[index], base.tokenizers[index]
+    rows = [chunks_of(tokenizer, prompt, _lengths(base), _room(base, index)) for prompt in prompts]
+    # every encoder must give the same T, even if their vocabularies split a prompt differently
+    count = max(len(chunks) for chunks in rows)
+    for other in range(len(base.tokenizers)):
+        if other != index:
+            count = max(count, *(_count_chunks(base, other, prompt) for prompt in prompts))
+    chunks = [chunk for row in rows for chunk in (*row, *[Chunk()] * (count - len(row)))]
+    ids = torch.tensor([_framed(tokenizer, chunk, _room(base, index)) for chunk in chunks])
+    overlays = [
+        (row, place + 1, base.words[word][index][vector])  # + 1: the begin token
+        for row, chunk in enumerate(chunks)
+        for place, word, vector in chunk.overlays
+    ]
+    with overlaid(encoder, overlays):
+        hidden, pooled = forward(encoder, ids.to(base.device))
+    hidden = hidden.reshape(len(rows), -1, hidden.shape[-1])
+    return Encoded(hidden, pooled[::count] if pooled is not None else None)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What one text encoder gives: hidden states [B, T, d], pooled [B, P] or None."""
+
+    hidden: Tensor
+    pooled: Tensor | None
+
+
+def chunks_of(tokenizer: Any, prompt: str, words: Mapping[str, int], room: int) -> list[Chunk]:
+    """Splits `prompt` into chunks of at most `room` tokens; `words` maps word → its vectors.
+
+    An empty prompt is one empty chunk. Raises InputError for a word that no chunk can hold.
+    """
+    filler = _ordinary_id(tokenizer)
+    chunks = [Chunk()]
+    for piece, is_word in split(prompt, words):
+        if not is_word:
+            ids = tokenizer(piece, add_special_tokens=False, verbose=False)["input_ids"]
+            for token in ids:
+                if len(chunks[-1].ids) == room:
+                    chunks.append(Chunk())
+                chunks[-1].ids.append(int(token))
+            continue
+        length = words[piece]
+        if length > room:
+            raise InputError(
+                f"The word “{piece}” is too long for this base",
+                why=f"It has {length} vectors; the text encoder takes {room} at once.",
+            )
+        if len(chunks[-1].ids) + length > room:
+            chunks.append(Chunk())
+        start = len(chunks[-1].ids)
+        chunks[-1].ids += [filler] * length
+        chunks[-1].overlays += [(start + row, piece, row) for row in range(length)]
+    return chunks
+
+
+def split(prompt: str, words: Mapping[str, Any]) -> list[tuple[str, bool]]:
+    """Cuts `prompt` into (text, False) and (attached word, True), in order."""
+    if not words:
+        return [(prompt, False)]
+    names = sorted((re.escape(word) for word in words if word), key=len, reverse=True)
+    pattern = "|".join(_bounded(name) for name in names)
+    pieces: list[tuple[str, bool]] = []
+    reached = 0
+    for match in re.finditer(pattern, prompt):
+        pieces += [(prompt[reached : match.start()], False), (match.group(), True)]
+        reached = match.end()
+    return [piece for piece in (*pieces, (prompt[reached:], False)) if piece[0]]
+
+
+def count_tokens(base: Base, text: str) -> int:
+    """Tokens of `text` without begin, end and padding, extra words counted by their vectors."""
+    chunks = chunks_of(base.tokenizers[0], text, _lengths(base), _room(base, 0))
+    return sum(len(chunk.ids) for chunk in chunks)
+
+
+@contextmanager
+def overlaid(encoder: nn.Module, overlays: Sequence[tuple[int, int, Tensor]]) -> Iterator[None]:
+    """Inside, the token embeddings at (row, place) are the given vectors [d]; gradients reach them."""
+    if not overlays:
+        yield
+        return
+    rows, places, vectors = zip(*overlays, strict=True)
+
+    def lay_over(_: nn.Module, __: Any, embeddings: Tensor) -> Tensor:
+        index = (
+            torch.tensor(rows, device=embeddings.device),
+            torch.tensor(places, device=embeddings.device),
+        )
+        return embeddings.index_put(index, torch.stack(vectors).to(embeddings))
+
+    handle = encoder.get_input_embeddings().register_forward_hook(lay_over)  # type: ignore[operator]
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def final_layer_norm(encoder: Any) -> nn.Module:
+    """The encoder's last LayerNorm, wherever its version of the class keeps it."""
+    inner = getattr(encoder, "text_model", encoder)
+    norm: nn.Module = inner.final_layer_norm
+    return norm
+
+
+def _bounded(name: str) -> str:
+    # a boundary is only asked for beside a letter: `<s1>` may touch anything
+    plain = re.sub(r"\\(.)", r"\1", name)
+    before = r"(?<!\w)(?<!\w-)" if re.match(r"\w", plain) else ""
+    after = r"(?!\w)(?!-\w)" if re.search(r"\w\Z", plain) else ""
+    return f"{before}{name}{after}"
+
+
+def _framed(tokenizer: Any, chunk: Chunk, room: int) -> list[int]:
+    padding = [tokenizer.pad_token_id] * (room - len(chunk.ids))
+    return [tokenizer.bos_token_id, *chunk.ids, tokenizer.eos_token_id, *padding]
+
+
+def _room(base: Base, index: int) -> int:
+    return int(base.text_encoders[index].config.max_position_embeddings) - 2
+
+
+def _lengths(base: Base) -> dict[str, int]:
+    return {word: len(vectors[0]) for word, vectors in base.words.items()}
+
+
+def _count_chunks(base: Base, index: int, prompt: str) -> int:
+    return len(chunks_of(base.tokenizers[index], prompt, _lengths(base), _room(base, index)))
+
+
+def _ordinary_id(tokenizer: Any) -> int:
+    special = set(tokenizer.all_special_ids)
+    return next(token for token in range(len(tokenizer)) if token not in special)
