@@ -1,0 +1,1 @@
+"""The page. Gradio is imported here and nowhere else; torch never is."""

@@ -1,0 +1,206 @@
+"""The page as a whole: four tabs on one page, and how it is served.
+
+Owns: `build` (layout, header, tab order), `serve`/`launch` (every launch argument, said aloud).
+Refuses to know: what the tabs do, and torch: the engine loads in a thread after the page is up.
+"""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import os
+import socket
+import threading
+import webbrowser
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
+
+import gradio as gr
+from starlette.middleware import Middleware
+
+from studio.errors import BusyError, InputError
+from studio.ui import header, theme
+from studio.ui.guard import EVERYWHERE, Guard
+from studio.ui.live import Page
+from studio.ui.tabs import caption, compare, generate, train
+
+if TYPE_CHECKING:
+    from studio.jobs import Studio
+
+log = logging.getLogger("studio.ui")
+
+TABS = (
+    ("caption", "Caption", caption),
+    ("train", "Train", train),
+    ("generate", "Generate", generate),
+    ("compare", "Compare", compare),
+)
+MAX_UPLOAD = 4 * 1024**3  # bytes: a big adapter; a whole base goes through the bases folder
+MAX_QUEUE = 64
+TITLE = "Concept Studio"
+
+
+def build(studio: Studio) -> gr.Blocks:
+    """The page for one studio."""
+    os.environ["GRADIO_TEMP_DIR"] = str(studio.workspace.cache / "uploads")
+    page = Page(studio)
+    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as demo:
+        header.build(page)
+        with gr.Tabs(elem_classes=["cs-tabs"], selected="caption") as page.tabs:
+            for name, title, module in TABS:
+                with gr.Tab(title, id=name, elem_id=f"cs-tab-{name}"):
+                    module.build(studio, page)
+    return demo
+
+
+@dataclass
+class Server:
+    """A page being served."""
+
+    url: str
+    share_url: str | None
+    demo: gr.Blocks
+
+    def close(self) -> None:
+        """Stops serving; runs go on until the studio itself is closed."""
+        self.demo.close(verbose=False)
+
+
+def serve(
+    studio: Studio,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    share: bool = False,
+    auth: tuple[str, str] | None = None,
+) -> Server:
+    """Serves the page and returns. Raises InputError or BusyError when the address is no good."""
+    _check_address(host, port)
+    _log_to(studio)
+    workspace = studio.workspace
+    demo = build(studio)
+    demo.queue(default_concurrency_limit=1, max_size=MAX_QUEUE, api_open=False)
+    options: dict[str, Any] = {
+        "server_name": host,
+        "server_port": port,
+        "share": share,
+        "auth": auth,
+        "auth_message": "Sign in with the name and password printed where the studio was started.",
+        "inbrowser": False,
+        "prevent_thread_lock": True,
+        "quiet": True,
+        "debug": False,
+        "show_error": False,
+        "max_file_size": MAX_UPLOAD,
+        "allowed_paths": [
+            str(workspace.runs),
+            str(workspace.outputs),
+            str(workspace.comparisons),
+            str(workspace.cache / "thumbnails"),
+        ],
+        "blocked_paths": [],
+        "strict_cors": True,
+        "state_session_capacity": 200,
+        "run_history": False,
+        "enable_monitoring": False,
+        "mcp_server": False,
+        "ssr_mode": False,
+        "pwa": False,
+        "footer_links": [],
+        "theme": theme.theme(),
+        "css": theme.stylesheet(),
+        "head": f"<script>{theme.script()}</script>",
+        "app_kwargs": {
+            "middleware": [Middleware(Guard, host=host, share=share)],
+            "docs_url": None,
+            "redoc_url": None,
+            "openapi_url": None,
+        },
+    }
+    try:
+        _, local, shared = demo.launch(**options)
+    except OSError as error:
+        raise _port_taken(port) from error
+    return Server(url=local.rstrip("/") or local, share_url=shared or None, demo=demo)
+
+
+def launch(
+    studio: Studio,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    share: bool = False,
+    auth: tuple[str, str] | None = None,
+    open_browser: bool = True,
+) -> None:
+    """Serves the page until Ctrl-C; the engine loads in the background meanwhile."""
+    server = serve(studio, host=host, port=port, share=share, auth=auth)
+    log.info("%s is open at %s", TITLE, server.url)
+    print(f"{TITLE} is open at {server.url}", flush=True)  # noqa: T201
+    if share:
+        print(  # noqa: T201
+            f"Shared at {server.share_url}" if server.share_url
+            else "No share link could be made; the studio is reachable on this machine only.",
+            flush=True,
+        )  # fmt: skip
+    threading.Thread(target=warm_up, args=(studio,), name="warm-up", daemon=True).start()
+    if open_browser:
+        threading.Thread(target=webbrowser.open, args=(server.url,), daemon=True).start()
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        print("\nClosing; a running training saves first.", flush=True)  # noqa: T201
+    finally:
+        server.close()
+        studio.close()
+
+
+def warm_up(studio: Studio) -> None:
+    """Loads the engine; a failure is shown in the header, never as a crash."""
+    try:
+        studio.warm_up()
+    except Exception:
+        log.exception("the engine could not be loaded")
+
+
+def _check_address(host: str, port: int) -> None:
+    if not 0 < port < 65536:
+        raise InputError(f"{port} is not a port", remedy="Use a number from 1 to 65535.")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("" if host in EVERYWHERE and ":" not in host else host, port))
+        except PermissionError as error:
+            raise InputError(
+                f"The system does not allow port {port}", remedy="Use a port above 1023."
+            ) from error
+        except OSError as error:
+            if isinstance(error, socket.gaierror) or error.errno in (99, 10049):  # no such address
+                raise InputError(
+                    f"“{host}” is not an address of this machine",
+                    remedy="Use 127.0.0.1, or --listen for every address.",
+                ) from error
+            raise _port_taken(port) from error
+
+
+def _port_taken(port: int) -> BusyError:
+    return BusyError(
+        f"Port {port} is in use, perhaps by a studio that is already open",
+        remedy=f"Use that one, close it, or start with --port {min(port + 1, 65535)}.",
+    )
+
+
+def _log_to(studio: Studio) -> None:
+    root = logging.getLogger("studio")
+    path = studio.workspace.logs / "studio.log"
+    if any(getattr(h, "baseFilename", None) == str(path) for h in root.handlers):
+        return
+    target = logging.handlers.RotatingFileHandler(
+        path, maxBytes=2_000_000, backupCount=2, encoding="utf-8", delay=True
+    )
+    target.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root.addHandler(target)
+    root.setLevel(logging.INFO)

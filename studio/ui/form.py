@@ -1,0 +1,224 @@
+"""Forms made from the settings classes: every label, range and help text comes from there.
+
+Owns: fields → Gradio inputs, inputs → nested values, and the error that names the field.
+Refuses to know: what is done with the values, and which tab shows them.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import annotated_types
+import gradio as gr
+
+from studio.config import Settings
+from studio.errors import SettingsError
+
+
+@dataclass(frozen=True)
+class Field:
+    """One setting as a form shows it. `key` is dotted: `train.learning_rate`."""
+
+    key: str
+    label: str
+    help: str
+    kind: Literal["text", "lines", "whole", "number", "switch", "choice"]
+    default: Any
+    unit: str | None = None
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[Any, ...] = ()
+    advanced: bool = False
+    multiline: bool = False
+    optional: bool = False
+
+    @property
+    def section(self) -> str:
+        """The part of the settings it belongs to; empty at the top."""
+        return self.key.rpartition(".")[0]
+
+    @property
+    def element(self) -> str:
+        """The id of its element in the page."""
+        return "cs-field-" + self.key.replace(".", "-")
+
+    def hint(self) -> str:
+        """Help, and the range where there is one."""
+        if self.kind not in ("whole", "number"):
+            return self.help
+        low, high = (None if v is None else f"{v:,g}" for v in (self.low, self.high))
+        bounds = (
+            f"{low} to {high}" if low and high else f"at least {low}" if low
+            else f"at most {high}" if high else ""
+        )  # fmt: skip
+        return f"{self.help} ({bounds})" if bounds else self.help
+
+
+def fields_of(model: type[Settings], prefix: str = "", skip: Collection[str] = ()) -> list[Field]:
+    """Every field of a settings class, nested classes included, in their written order."""
+    found: list[Field] = []
+    for name, info in model.model_fields.items():
+        key = prefix + name
+        if key in skip:
+            continue
+        annotation = info.annotation
+        if isinstance(annotation, type) and issubclass(annotation, Settings):
+            found += fields_of(annotation, key + ".", skip)
+            continue
+        kind, choices, optional = _kind(annotation)
+        if kind is None:
+            continue
+        extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+        low = high = None
+        for limit in info.metadata:
+            if isinstance(limit, annotated_types.Ge | annotated_types.Gt):
+                low = float(str(getattr(limit, "ge", getattr(limit, "gt", None))))
+            if isinstance(limit, annotated_types.Le | annotated_types.Lt):
+                high = float(str(getattr(limit, "le", getattr(limit, "lt", None))))
+        found.append(
+            Field(
+                key=key,
+                label=str(extra.get("label") or name.replace("_", " ").capitalize()),
+                help=info.description or "",
+                kind=kind,
+                default=None if info.is_required() else info.get_default(call_default_factory=True),
+                unit=typing.cast("str | None", extra.get("unit")),
+                low=low,
+                high=high,
+                choices=choices,
+                advanced=bool(extra.get("advanced")),
+                multiline=bool(extra.get("multiline")),
+                optional=optional,
+            )
+        )
+    return found
+
+
+def _kind(annotation: Any) -> tuple[Any, tuple[Any, ...], bool]:
+    """(kind or None when a form cannot show it, choices, may be empty)."""
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        inner = [a for a in typing.get_args(annotation) if a is not type(None)]
+        kind, choices, _ = _kind(inner[0]) if len(inner) == 1 else (None, (), False)
+        return kind, choices, True
+    if typing.get_origin(annotation) is Literal:
+        return "choice", typing.get_args(annotation), False
+    if annotation == list[str]:
+        return "lines", (), False
+    simple = {bool: "switch", int: "whole", float: "number", str: "text"}
+    return simple.get(annotation), (), False
+
+
+class Form:
+    """The inputs of one settings class. Call `show` inside a layout, as often as it has parts."""
+
+    def __init__(self, model: type[Settings], prefix: str = "", skip: Collection[str] = ()) -> None:
+        self.fields = fields_of(model, prefix, skip)
+        self.prefix = prefix
+        self.components: dict[str, gr.components.Component] = {}
+
+    def show(self, *, advanced: bool, sections: Collection[str] | None = None) -> None:
+        """Makes the inputs of one kind (and of some sections) here, two to a row where short."""
+        waiting = [
+            f
+            for f in self.fields
+            if f.advanced == advanced
+            and f.key not in self.components
+            and (sections is None or f.section in sections)
+        ]
+        while waiting:
+            pair = [waiting.pop(0)]
+            if not _wide(pair[0]) and waiting and not _wide(waiting[0]):
+                pair.append(waiting.pop(0))
+            with gr.Row(elem_classes=["cs-field-row"], equal_height=False):
+                for item in pair:
+                    self.components[item.key] = _input(item)
+
+    def sections(self, *, advanced: bool) -> list[str]:
+        """Sections that have fields of this kind, in order."""
+        return list(dict.fromkeys(f.section for f in self.fields if f.advanced == advanced))
+
+    @property
+    def inputs(self) -> list[gr.components.Component]:
+        """The inputs in the order `values` and `updates` use."""
+        return [self.components[f.key] for f in self.fields if f.key in self.components]
+
+    @property
+    def shown(self) -> list[Field]:
+        """Fields whose inputs exist."""
+        return [f for f in self.fields if f.key in self.components]
+
+    def values(self, arguments: Sequence[Any]) -> dict[str, Any]:
+        """What the inputs hold → nested values (below `prefix`, if there is one) to be parsed."""
+        result: dict[str, Any] = {}
+        for item, value in zip(self.shown, arguments, strict=True):
+            value = _plain(item, value)
+            if value is None and not item.optional:
+                raise SettingsError(
+                    f"“{item.label}” is empty", where=item.key, remedy=f"Its usual value is "
+                    f"{item.default!r}." if item.default is not None else "Fill it in.",
+                )  # fmt: skip
+            target = result
+            *parents, last = item.key.removeprefix(self.prefix).split(".")
+            for parent in parents:
+                target = target.setdefault(parent, {})
+            target[last] = value
+        return result
+
+    def updates(self, values: dict[str, Any]) -> list[Any]:
+        """New contents for every input from nested values (defaults where they say nothing)."""
+        contents = []
+        for item in self.shown:
+            value: Any = values
+            for part in item.key.removeprefix(self.prefix).split("."):
+                value = value.get(part, ...) if isinstance(value, dict) else ...
+            value = item.default if value is ... else value
+            contents.append("\n".join(value) if isinstance(value, list) else value)
+        return contents
+
+    def named(self, error: SettingsError) -> SettingsError:
+        """The same error with the form's labels where it names keys."""
+        what = error.what
+        for item in sorted(self.fields, key=lambda f: -len(f.key)):
+            what = what.replace(f"“{item.key}”", f"“{item.label}” ({item.key})")
+        return SettingsError(
+            what, where=error.where, why=error.why, remedy=error.remedy, safe=error.safe
+        )
+
+
+def _wide(item: Field) -> bool:
+    return item.kind == "lines" or item.multiline or item.key in ("name", "author")
+
+
+def _input(item: Field) -> gr.components.Component:
+    label = f"{item.label} ({item.unit})" if item.unit else item.label
+    common: dict[str, Any] = {
+        "label": label,
+        "info": item.hint(),
+        "elem_id": item.element,
+        "elem_classes": ["cs-field"],
+        "min_width": 140,
+        "interactive": True,
+    }
+    if item.kind == "switch":
+        return gr.Checkbox(value=item.default, **common)
+    if item.kind == "choice":
+        return gr.Dropdown(choices=list(item.choices), value=item.default, **common)
+    if item.kind in ("whole", "number"):
+        return gr.Number(value=item.default, **common)
+    value = "\n".join(item.default) if isinstance(item.default, list) else item.default
+    lines = 3 if item.kind == "lines" or item.multiline else 1
+    return gr.Textbox(value=value, lines=lines, max_lines=8, **common)
+
+
+def _plain(item: Field, value: Any) -> Any:
+    if item.kind == "lines":
+        return [line.strip() for line in str(value or "").splitlines() if line.strip()]
+    if item.kind == "text":
+        return str(value or "") if not item.optional else (value or None)
+    if item.kind == "whole" and isinstance(value, float) and value.is_integer():
+        return int(value)
+    return None if value == "" else value

@@ -1,0 +1,62 @@
+"""The line at the top: name, what the machine is doing, light or dark.
+
+Owns: the header and the readiness answer it polls. Refuses to know: the tabs below it.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import gradio as gr
+
+from studio.ui.live import Page, component
+
+TEMPLATE = """<header class="cs-header">
+  <svg class="cs-mark" viewBox="0 0 32 32" aria-hidden="true">
+    <rect x="2" y="9" width="21" height="21" rx="6" fill="var(--cs-accent)" opacity=".28"/>
+    <rect x="5.5" y="5.5" width="21" height="21" rx="6" fill="var(--cs-accent)" opacity=".5"/>
+    <rect x="9" y="2" width="21" height="21" rx="6" fill="var(--cs-accent)"/>
+    <path d="M14.2 13.2l3.4 3.4 7-8" fill="none" stroke="var(--cs-on-accent)" stroke-width="2.6"
+      stroke-linecap="round" stroke-linejoin="round"/>
+  </svg>
+  <h1 class="cs-name">Concept Studio</h1>
+  <span class="cs-ready" role="status"><span class="cs-dot" data-ready="loading"></span><span
+    class="cs-ready-text">connecting…</span></span>
+  <span class="cs-spacer"></span>
+  <button type="button" class="cs-button cs-quiet cs-icon cs-theme" aria-label="Light or dark"
+    title="Light or dark"><svg width="17" height="17" viewBox="0 0 24 24" fill="none"
+    stroke="currentColor" stroke-width="2" aria-hidden="true"><circle cx="12" cy="12" r="8.5"/>
+    <path d="M12 3.5a8.5 8.5 0 0 1 0 17z" fill="currentColor"/></svg></button>
+</header>"""
+
+
+def build(page: Page) -> gr.HTML:
+    """Adds the header to the page."""
+
+    def readiness(argument: Any) -> dict[str, str]:
+        """What the machine is doing, in one line."""
+        studio = page.studio
+        device = str(getattr(studio, "device_name", "") or _machine())
+        problem = getattr(studio, "problem", None)
+        if problem:
+            return {"state": "no", "text": f"{device} · {problem}"}
+        if not _is_set(studio.ready):
+            return {"state": "loading", "text": f"{device} · loading the engine…"}
+        busy = getattr(studio, "activity", "")
+        if busy:
+            return {"state": "busy", "text": f"{device} · {busy}"}
+        return {"state": "yes", "text": f"{device} · ready"}
+
+    return component("header", TEMPLATE, [readiness], elem_id="cs-header")
+
+
+def _is_set(flag: Any) -> bool:
+    return bool(flag.is_set() if hasattr(flag, "is_set") else flag)
+
+
+def _machine() -> str:
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    return f"{cores} CPU core{'s' if cores != 1 else ''}"

@@ -1,0 +1,233 @@
+"""How a tab talks to Python: checked calls, readable errors, background tasks.
+
+Owns: `Page` (what the tabs share), `component` and `endpoint` (parts that draw themselves and
+their server functions), `handler` (Gradio events), `Tasks` (work that outlives a page reload). Refuses to know: what any tab does.
+
+Everything a browser sends is treated as hostile: `read` checks types, paths go through
+`Workspace.resolve`, uploads through `Page.uploaded`.
+"""
+
+from __future__ import annotations
+
+import functools
+import html
+import inspect
+import itertools
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from studio.errors import BusyError, InputError, Interrupted, MissingError, StudioError
+from studio.ui import theme
+
+if TYPE_CHECKING:
+    from studio.jobs import Studio
+
+log = logging.getLogger("studio.ui")
+Json = dict[str, Any]
+
+
+def unexpected() -> Json:
+    """What the page shows for an error nobody foresaw; the details are in the log."""
+    return {
+        "kind": "Unexpected",
+        "what": "Something went wrong inside the studio",
+        "remedy": "Try again. If it happens again, the details are in the workspace's logs folder.",
+        "safe": "Everything that was saved is still there.",
+    }
+
+
+def parts_of(error: BaseException) -> Json:
+    """An error as the page's `cs.message` wants it; an unforeseen one goes to the log."""
+    if isinstance(error, StudioError):
+        return error.as_dict()
+    log.error("unexpected error", exc_info=error)
+    return unexpected()
+
+
+def endpoint(function: Callable[..., Any]) -> Callable[..., Json]:
+    """A server function for `gr.HTML(server_functions=[…])`; in JavaScript: `cs.call(server.f(…))`.
+
+    `function` takes one argument, whatever JSON the page sent. Answers `{"ok", "data"|"error"}`.
+    """
+
+    def call(argument: Any = None) -> Json:
+        try:
+            return {"ok": True, "data": function(argument)}
+        except Exception as error:
+            return {"ok": False, "error": parts_of(error)}
+
+    call.__name__ = function.__name__
+    call.__doc__ = function.__doc__
+    return call
+
+
+def component(
+    name: str,
+    template: str,
+    functions: Sequence[Callable[..., Any]] = (),
+    *,
+    value: Any = None,
+    elem_id: str | None = None,
+    **props: Any,
+) -> gr.HTML:
+    """A part of the page that draws itself: `static/<name>.js` fills the static `template`.
+
+    `functions` become `server.<name>` in the script, each wrapped in `endpoint`.
+    """
+    return gr.HTML(
+        value,
+        html_template=template,
+        js_on_load=theme.part(name),
+        server_functions=[endpoint(function) for function in functions] or None,
+        apply_default_css=False,
+        elem_id=elem_id,
+        elem_classes=["cs-part"],
+        **props,
+    )
+
+
+def handler(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A Gradio event handler (plain or generator) whose errors become a readable message."""
+
+    @functools.wraps(function)
+    def call(*arguments: Any, **named: Any) -> Any:
+        try:
+            return function(*arguments, **named)
+        except gr.Error:
+            raise
+        except Exception as error:
+            raise toast(parts_of(error)) from None
+
+    @functools.wraps(function)
+    def generate(*arguments: Any, **named: Any) -> Iterator[Any]:
+        try:
+            yield from function(*arguments, **named)
+        except gr.Error:
+            raise
+        except Exception as error:
+            raise toast(parts_of(error)) from None
+
+    return generate if inspect.isgeneratorfunction(function) else call
+
+
+def toast(parts: Json) -> gr.Error:
+    """The page's error message, escaped; it stays until it is closed."""
+    what = html.escape(str(parts["what"])) + (
+        f" ({html.escape(str(parts['where']))})" if parts.get("where") else ""
+    )
+    rest = [html.escape(str(parts[key])) for key in ("why", "remedy", "safe") if parts.get(key)]
+    return gr.Error("<br>".join([f"<b>{what}</b>", *rest]), duration=None, print_exception=False)
+
+
+def read(argument: Any, **wanted: type) -> list[Any]:
+    """Named values of the right type out of whatever a page sent; raises InputError."""
+    if not isinstance(argument, dict):
+        raise InputError("The page sent something unreadable", remedy="Reload the page.")
+    values = []
+    for name, kind in wanted.items():
+        value = argument.get(name)
+        if kind is float and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            raise InputError(f"The page sent no usable “{name}”", remedy="Reload the page.")
+        if isinstance(value, str) and len(value) > 20_000:
+            raise InputError(f"“{name}” is too long", remedy="Use at most 20,000 characters.")
+        values.append(value)
+    return values
+
+
+@dataclass
+class Task:
+    """A piece of background work. `result` is JSON."""
+
+    id: str
+    kind: str
+    about: Json
+    done: int = 0
+    total: int = 0
+    text: str = ""
+    state: str = "running"
+    error: Json | None = None
+    result: Any = None
+    started: float = field(default_factory=time.time)
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+    def progress(self, done: int, total: int, text: str = "") -> None:
+        """For `on_progress=`."""
+        self.done, self.total, self.text = done, total, text
+
+    def view(self) -> Json:
+        """What the page shows."""
+        names = ("id", "kind", "about", "done", "total", "text", "state", "error", "result")
+        return {name: getattr(self, name) for name in names} | {
+            "seconds": round(time.time() - self.started, 1)
+        }
+
+
+class Tasks:
+    """Work in threads that a reloaded page finds again. One of each kind at a time."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[str, Task] = {}
+        self._lock = threading.Lock()
+        self._numbers = itertools.count(1)
+
+    def start(self, kind: str, work: Callable[[Task], Any], **about: Any) -> Task:
+        """Runs `work(task)` in a thread; raises BusyError while one of this kind runs."""
+        with self._lock:
+            if any(t.kind == kind and t.state == "running" for t in self._tasks.values()):
+                raise BusyError(
+                    "This is already running", remedy="Wait until it ends, or cancel it first."
+                )
+            task = Task(f"{kind}-{next(self._numbers)}", kind, about)
+            self._tasks[task.id] = task
+            for old in list(self._tasks)[:-50]:
+                if self._tasks[old].state != "running":
+                    del self._tasks[old]
+        threading.Thread(target=self._run, args=(task, work), name=task.id, daemon=True).start()
+        return task
+
+    def _run(self, task: Task, work: Callable[[Task], Any]) -> None:
+        try:
+            task.result = work(task)
+            task.state = "cancelled" if task.cancelled.is_set() else "finished"
+        except Interrupted:
+            task.state = "cancelled"
+        except Exception as error:
+            task.error = parts_of(error)
+            task.state = "failed"
+
+    def find(self, identity: str) -> Task:
+        """The task with this id; raises MissingError."""
+        if identity not in self._tasks:
+            raise MissingError("This piece of work is not known any more", remedy="Start it again.")
+        return self._tasks[identity]
+
+    def latest(self, kind: str) -> Task | None:
+        """The newest task of a kind, running or not."""
+        return next((t for t in reversed(self._tasks.values()) if t.kind == kind), None)
+
+
+@dataclass
+class Page:
+    """What the tabs share. In JavaScript the same is `cs.go(tab, payload)` / `cs.receive(tab, f)`."""
+
+    studio: Studio
+    tasks: Tasks = field(default_factory=Tasks)
+    tabs: gr.Tabs | None = None
+
+    def go_to(self, tab: str) -> gr.Tabs:
+        """An update for `page.tabs` (as an output) that opens a tab: caption, train, …"""
+        return gr.Tabs(selected=tab)
+
+    def uploaded(self, path: str) -> Path:
+        """A file this page has just uploaded; raises InputError for any other path."""
+        folder = Path(gr.utils.get_upload_folder()).resolve()
+        return self.studio.workspace.resolve(path, [folder])
