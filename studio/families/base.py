@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -135,15 +135,15 @@ class Base:
 class Family(ABC):
     """One base-model family. A family never names a method."""
 
-    name: str
+    name: ClassVar[str]
     """`sd1`, `sd2`, `sdxl`: what detection returns."""
-    title: str
+    title: ClassVar[str]
     """What people call it."""
-    architecture: str
+    architecture: ClassVar[str]
     """modelspec architecture, without the `/lora` suffix."""
-    base_model_version: str
+    base_model_version: ClassVar[str]
     """kohya's `ss_base_model_version`."""
-    kohya_prefixes: dict[str, str]
+    kohya_prefixes: ClassVar[dict[str, str]]
     """Component → kohya key prefix, e.g. `{"unet": "lora_unet", "text_encoder": "lora_te"}`."""
 
     @abstractmethod

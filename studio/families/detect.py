@@ -20,7 +20,9 @@ from studio.errors import FileError, MissingError
 from studio.families import FAMILIES
 
 FACTS = "studio.toml"
-_PARTS = {"sd1": ("unet", "vae", "text_encoder", "tokenizer", "scheduler")}
+_PARTS: dict[str, tuple[str, ...]] = {
+    "sd1": ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
+}
 _PARTS["sd2"] = _PARTS["sd1"]
 _PARTS["sdxl"] = (*_PARTS["sd1"], "text_encoder_2", "tokenizer_2")
 # Base names of weight files, in the order of preference.

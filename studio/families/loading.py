@@ -76,10 +76,8 @@ def load_parts(
 
     The VAE stays in fp32 beside an fp16 UNet: its activations overflow in fp16 (SDXL's do).
     """
-    from diffusers import AutoencoderKL, UNet2DConditionModel
-    from transformers import CLIPTokenizer
-
     import transformers
+    from diffusers import AutoencoderKL, UNet2DConditionModel
 
     names = ["text_encoder", "text_encoder_2"][: len(text_classes)]
     with _quiet():
@@ -90,13 +88,7 @@ def load_parts(
             for name, class_name in zip(names, text_classes, strict=True)
         ]
         tokenizers = [
-            _checked(
-                lambda folder=path / name.replace("text_encoder", "tokenizer"): (
-                    CLIPTokenizer.from_pretrained(folder, local_files_only=True)
-                ),
-                path / name.replace("text_encoder", "tokenizer"),
-            )
-            for name in names
+            _tokenizer(path / name.replace("text_encoder", "tokenizer")) for name in names
         ]
     info = detect.describe(path)
     for part in (unet, vae, *encoders):
@@ -138,6 +130,12 @@ def _part(model: Any, folder: Path, dtype: torch.dtype) -> nn.Module:
         return part
 
     return _checked(load, folder)
+
+
+def _tokenizer(folder: Path) -> Any:
+    from transformers import CLIPTokenizer
+
+    return _checked(lambda: CLIPTokenizer.from_pretrained(folder, local_files_only=True), folder)
 
 
 def _checked(load: Callable[[], Any], folder: Path) -> Any:

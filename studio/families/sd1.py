@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -25,7 +25,7 @@ class StableDiffusion1(Family):
     title = "SD 1.x"
     architecture = "stable-diffusion-v1"
     base_model_version = "sd_v1"
-    kohya_prefixes = {"unet": "lora_unet", "text_encoder": "lora_te"}
+    kohya_prefixes: ClassVar[dict[str, str]] = {"unet": "lora_unet", "text_encoder": "lora_te"}
 
     def load(self, path: Path, device: torch.device, dtype: torch.dtype) -> Base:
         """See `Family.load`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -25,7 +25,7 @@ class StableDiffusionXL(Family):
     title = "SDXL"
     architecture = "stable-diffusion-xl-v1-base"
     base_model_version = "sdxl_base_v1-0"
-    kohya_prefixes = {
+    kohya_prefixes: ClassVar[dict[str, str]] = {
         "unet": "lora_unet",
         "text_encoder": "lora_te1",
         "text_encoder_2": "lora_te2",

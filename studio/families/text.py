@@ -134,7 +134,7 @@ def overlaid(encoder: nn.Module, overlays: Sequence[tuple[int, int, Tensor]]) ->
         )
         return embeddings.index_put(index, torch.stack(vectors).to(embeddings))
 
-    handle = encoder.get_input_embeddings().register_forward_hook(lay_over)  # type: ignore[operator]
+    handle = encoder.get_input_embeddings().register_forward_hook(lay_over)
     try:
         yield
     finally:
