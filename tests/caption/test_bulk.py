@@ -1,0 +1,169 @@
+"""Edits over many captions: what they do to a sentence and to tags, and the way back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from studio import atomic
+from studio.caption import bulk
+from studio.caption.bulk import BulkEdit, edited
+from studio.errors import FileError, SettingsError, StorageError
+from studio.formats.dataset import read_caption, read_captions, write_caption
+
+
+@pytest.mark.parametrize(
+    ("caption", "prefix", "result"),
+    [
+        ("a dog", "sks", "sks, a dog"),
+        ("a dog", "photo of ", "photo of a dog"),
+        ("Photo of a dog", "photo of ", "Photo of a dog"),
+        ("", "sks", "sks"),
+        ("a dog", "  ", "a dog"),
+    ],
+)
+def test_a_prefix_comes_once(caption, prefix, result):
+    once = bulk.add_prefix(caption, prefix)
+    assert once == result
+    assert bulk.add_prefix(once, prefix) == result
+
+
+@pytest.mark.parametrize(
+    ("caption", "suffix", "result"),
+    [
+        ("a dog", "neon style", "a dog, neon style"),
+        ("a dog", ", neon", "a dog, neon"),
+        ("a dog", " at night", "a dog at night"),
+        ("", "neon", "neon"),
+    ],
+)
+def test_a_suffix_comes_once(caption, suffix, result):
+    once = bulk.add_suffix(caption, suffix)
+    assert once == result
+    assert bulk.add_suffix(once, suffix) == result
+
+
+@pytest.mark.parametrize(
+    ("caption", "trigger", "class_word", "result"),
+    [
+        ("a dog on the beach", "sks", "dog", "a sks dog on the beach"),
+        ("a doghouse", "sks", "dog", "sks, a doghouse"),
+        ("Dog, beach", "sks", "dog", "sks Dog, beach"),
+        ("a SKS dog", "sks", "dog", "a SKS dog"),
+        ("asks a dog", "sks", "", "sks, asks a dog"),
+        ("a toy", "<cat*>", "", "<cat*>, a toy"),
+        ("a <cat*> toy", "<cat*>", "", "a <cat*> toy"),
+        ("", "sks", "dog", "sks dog"),
+        ("a dog", "", "dog", "a dog"),
+    ],
+)
+def test_the_trigger_is_put_where_it_is_missing(caption, trigger, class_word, result):
+    assert bulk.insert_trigger(caption, trigger, class_word) == result
+
+
+def test_replacing_takes_words_as_they_are_written():
+    assert bulk.replace("a Cat in a catalogue", "cat", "dog") == "a dog in a catalogue"
+    assert bulk.replace("a cat in a catalogue", "cat", "dog", whole_words=False) == (
+        "a dog in a dogalogue"
+    )
+    assert bulk.replace("1.5 (old) x", "(old)", r"\1", whole_words=True) == r"1.5 \1 x"
+    assert bulk.replace("blurry, a cat,  nice", "blurry", "") == "a cat, nice"
+    assert bulk.replace("odd  ,spacing", "cat", "dog") == "odd  ,spacing"
+
+
+def test_tags_are_removed_and_repeats_dropped_without_their_case():
+    assert bulk.remove_tags("Solo, a cat, simple background", ["solo", " simple background "]) == (
+        "a cat"
+    )
+    assert bulk.remove_tags("solo artist, cat", ["solo"]) == "solo artist, cat"
+    assert bulk.dedupe_tags("cat, Red Hat,, cat ,red  hat, sun") == "cat, Red Hat, sun"
+
+
+def test_an_edit_combines_in_the_order_of_its_fields():
+    edit = BulkEdit(
+        remove=["solo"], find="kitten", replace="cat", trigger="zib", class_word="cat",
+        prefix="drawing", suffix="flat", dedupe=True,
+    )  # fmt: skip
+    assert edited("solo, kitten, sun, sun", edit) == "drawing, zib cat, sun, flat"
+    assert edited(None, edit) == "drawing, zib cat, flat"
+    with pytest.raises(SettingsError, match="“prefix”"):
+        BulkEdit.parse({"prefx": "a"})
+
+
+def test_a_preview_shows_only_what_would_change_and_writes_nothing(pictures):
+    write_caption(pictures / "1.png", "a cat")
+    write_caption(pictures / "2.png", "sks, a cat")
+    changes = bulk.preview(read_captions(pictures), BulkEdit(prefix="sks"))
+    assert [(c.picture.name, c.before, c.after) for c in changes] == [
+        ("1.png", "a cat", "sks, a cat"),
+        ("3.png", None, "sks"),
+        ("9.png", None, "sks"),
+        ("10.png", None, "sks"),
+    ]
+    assert read_caption(pictures / "1.png") == "a cat"
+    assert not (pictures / "3.txt").exists()
+    assert bulk.preview_folder(pictures, BulkEdit()) == []
+
+
+def test_undo_brings_every_caption_back(pictures, tmp_path):
+    write_caption(pictures / "1.png", "a cat")
+    (pictures / "2.caption").write_text("an old dog")
+    write_caption(pictures / "3.png", "third")
+    before = read_captions(pictures)
+    record = tmp_path / "undo" / "edit.json"
+    changes = bulk.preview_folder(pictures, BulkEdit(prefix="sks"))
+    assert len(bulk.apply(changes, record).changed) == 5
+    assert read_caption(pictures / "2.png") == "sks, an old dog"
+
+    write_caption(pictures / "3.png", "typed after the edit")
+    undone = bulk.undo(record)
+    assert undone.kept == [pictures / "3.png"]
+    assert read_captions(pictures) == {**before, pictures / "3.png": "typed after the edit"}
+    assert not (pictures / "2.txt").exists()
+
+
+def test_a_caption_typed_since_the_preview_is_not_overwritten(pictures, tmp_path):
+    changes = bulk.preview_folder(pictures, BulkEdit(prefix="sks"))
+    write_caption(pictures / "1.png", "typed meanwhile")
+    (pictures / "2.png").unlink()
+    applied = bulk.apply(changes, tmp_path / "edit.json")
+    assert applied.kept == [pictures / "1.png", pictures / "2.png"]
+    assert read_caption(pictures / "1.png") == "typed meanwhile"
+
+
+def test_a_disk_that_fills_up_half_way_loses_no_caption_and_can_be_undone(
+    pictures, tmp_path, monkeypatch
+):
+    for name in ("1", "2", "3"):
+        write_caption(pictures / f"{name}.png", f"caption {name}")
+    before = read_captions(pictures)
+    record = tmp_path / "edit.json"
+    changes = bulk.preview_folder(pictures, BulkEdit(prefix="sks"))
+
+    def full(operation: str, path: Path) -> None:
+        if operation == "write" and path.name == "3.txt":
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(atomic, "failpoint", full)
+    with pytest.raises(StorageError, match="disk is full"):
+        bulk.apply(changes, record)
+    monkeypatch.setattr(atomic, "failpoint", None)
+    assert read_caption(pictures / "3.png") == "caption 3"
+    bulk.undo(record)
+    assert read_captions(pictures) == before
+
+
+def test_a_damaged_record_is_an_error_people_understand(tmp_path):
+    (tmp_path / "edit.json").write_text('{"changes": [{"picture": 1}]}')
+    for name in ("edit.json", "none.json"):
+        with pytest.raises(FileError, match="cannot be undone"):
+            bulk.undo(tmp_path / name)
+
+
+def test_pictures_are_never_touched(pictures, tmp_path):
+    before = {path: path.read_bytes() for path in pictures.glob("*.png")}
+    record = tmp_path / "edit.json"
+    bulk.apply(bulk.preview_folder(pictures, BulkEdit(prefix="sks")), record)
+    bulk.undo(record)
+    assert {path: path.read_bytes() for path in pictures.glob("*.png")} == before

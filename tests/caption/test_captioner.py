@@ -1,0 +1,115 @@
+"""Models that describe pictures: every kind answers, twice the same, and says what is missing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from studio.caption.captioner import load_captioner
+from studio.errors import FileError, MissingError, UnavailableError
+
+
+@pytest.fixture
+def images() -> list[Image.Image]:
+    """Pictures of several sizes and modes."""
+    return [
+        Image.new("RGB", (64, 64), "red"),
+        Image.new("L", (30, 90), 200),
+        Image.new("RGBA", (20, 20), (0, 0, 255, 128)),
+        Image.new("P", (33, 17)),
+    ]
+
+
+def test_every_kind_describes_a_batch_and_repeats_itself(model_folder, images):
+    captioner = load_captioner(model_folder, "cpu")
+    texts = captioner.caption(images)
+    assert len(texts) == len(images)
+    assert all(isinstance(text, str) and text for text in texts)
+    assert captioner.caption(images) == texts
+    assert captioner.caption([]) == []
+
+
+def test_a_picture_gets_its_own_caption_whatever_else_is_in_the_batch(blip_folder, images):
+    captioner = load_captioner(blip_folder, "cpu")
+    together = captioner.caption(images)
+    assert [captioner.caption([image])[0] for image in images] == together
+
+
+def test_a_model_that_never_stops_is_stopped_at_its_last_position(blip_folder, images, tmp_path):
+    endless = shutil.copytree(blip_folder, tmp_path / "endless")
+    file = endless / "config.json"
+    config = json.loads(file.read_text())
+    config["text_config"]["sep_token_id"] = config["text_config"]["eos_token_id"] = 56
+    file.write_text(json.dumps(config))
+    (endless / "generation_config.json").unlink(missing_ok=True)
+    assert len(load_captioner(endless, "cpu").caption(images[:1], max_tokens=500)) == 1
+
+
+def test_a_folder_that_is_no_model_and_a_place_that_is_not_there(tmp_path):
+    with pytest.raises(FileError, match=r"config\.json"):
+        load_captioner(tmp_path, "cpu")
+    with pytest.raises(MissingError, match="hub id"):
+        load_captioner(tmp_path / "nowhere", "cpu")
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    with pytest.raises(FileError, match="captioning model"):
+        load_captioner(tmp_path, "cpu")
+
+
+def test_damaged_weights_are_named_as_such(blip_folder, tmp_path):
+    broken = shutil.copytree(blip_folder, tmp_path / "broken")
+    weights = broken / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:5000])
+    with pytest.raises(FileError) as caught:
+        load_captioner(broken, "cpu")
+    assert str(broken) in str(caught.value)
+
+
+def test_a_file_without_the_weights_is_refused_rather_than_filled_with_chance(
+    blip_folder, tmp_path
+):
+    from safetensors.torch import save_file
+
+    empty = shutil.copytree(blip_folder, tmp_path / "empty")
+    save_file({"other": torch.zeros(1)}, empty / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(FileError, match="not in the file"):
+        load_captioner(empty, "cpu")
+
+
+def test_pickled_weights_are_not_opened(blip_folder, tmp_path):
+    pickled = shutil.copytree(blip_folder, tmp_path / "pickled")
+    (pickled / "model.safetensors").unlink()
+    (pickled / "pytorch_model.bin").write_bytes(b"cposix\nsystem\n(S'touch owned'\ntR.")
+    with pytest.raises(FileError, match="safetensors"):
+        load_captioner(pickled, "cpu")
+    assert not Path("owned").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "package"),
+    [
+        (ImportError("SmolVLM requires the num2words library"), "num2words"),
+        (AttributeError("'NoneType' object has no attribute 'from_dict'"), "torchvision"),
+    ],
+)
+def test_a_missing_library_is_named_with_the_command_that_installs_it(
+    blip_folder, monkeypatch, error, package
+):
+    from transformers import AutoProcessor
+
+    def refuse(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr(AutoProcessor, "from_pretrained", refuse)
+    with pytest.raises(UnavailableError, match=f"pip install {package}"):
+        load_captioner(blip_folder, "cpu")
+
+
+def test_a_hub_model_without_a_connection_says_what_to_do(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(UnavailableError, match="folder"):
+        load_captioner("nobody/not-a-model", "cpu")

@@ -1,0 +1,85 @@
+"""Captioning a folder: what is written, what is kept, and what happens when it is interrupted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from PIL.Image import Image
+
+from studio.caption.captioner import load_captioner
+from studio.caption.run import caption_folder
+from studio.errors import DatasetError
+from studio.formats.dataset import read_caption, read_captions, write_caption
+
+
+class Names:
+    """Says the colour of the first pixel; counts the batches."""
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def caption(self, images: Sequence[Image]) -> list[str]:
+        """One caption per picture."""
+        self.batches.append(len(images))
+        return [f"colour {image.convert('RGB').getpixel((0, 0))}" for image in images]
+
+
+def test_only_missing_captions_are_written_unless_told_otherwise(pictures):
+    write_caption(pictures / "2.png", "mine")
+    write_caption(pictures / "3.png", "   ")
+    seen: list[tuple[int, int, str]] = []
+    report = caption_folder(
+        Names(), pictures, prefix="sks", on_progress=lambda *step: seen.append(step)
+    )
+    assert read_caption(pictures / "2.png") == "mine"
+    assert read_caption(pictures / "3.png") == "sks, colour (0, 0, 255)"
+    assert (list(report.written), report.kept) == (["1.png", "3.png", "9.png", "10.png"], ["2.png"])
+    assert [(done, total) for done, total, _ in seen] == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+    caption_folder(Names(), pictures, overwrite=True)
+    assert read_caption(pictures / "2.png") == "colour (0, 255, 0)"
+
+
+def test_every_picture_gets_its_own_caption_across_batches_and_broken_files(pictures):
+    (pictures / "2.png").write_bytes(b"broken")
+    model = Names()
+    report = caption_folder(model, pictures, batch_size=2)
+    assert model.batches == [1, 2, 1]
+    assert list(report.broken) == ["2.png"]
+    assert read_caption(pictures / "2.png") is None
+    assert read_caption(pictures / "3.png") == "colour (0, 0, 255)"
+    assert read_caption(pictures / "10.png") == "colour (0, 0, 0)"
+
+
+def test_cancelling_keeps_what_was_written_and_going_on_finishes_the_rest(pictures):
+    model = Names()
+    report = caption_folder(
+        model, pictures, batch_size=2, cancelled=lambda: len(model.batches) == 1
+    )
+    assert report.cancelled and list(report.written) == ["1.png", "2.png"]
+    again = caption_folder(Names(), pictures, batch_size=2)
+    assert not again.cancelled and list(again.written) == ["3.png", "9.png", "10.png"]
+
+
+def test_a_caption_typed_while_the_model_thinks_is_kept(pictures):
+    class Slow(Names):
+        def caption(self, images: Sequence[Image]) -> list[str]:
+            write_caption(pictures / "1.png", "typed by hand")
+            return super().caption(images)
+
+    report = caption_folder(Slow(), pictures)
+    assert read_caption(pictures / "1.png") == "typed by hand"
+    assert "1.png" in report.kept and "1.png" not in report.written
+
+
+def test_a_real_model_captions_a_folder(pictures, blip_folder):
+    report = caption_folder(load_captioner(blip_folder, "cpu"), pictures, batch_size=3)
+    assert len(report.written) == 5
+    assert all(read_captions(pictures).values())
+    assert report.as_dict()["cancelled"] is False
+
+
+def test_a_folder_that_is_not_there_is_an_error(tmp_path):
+    with pytest.raises(DatasetError):
+        caption_folder(Names(), tmp_path / "nowhere")
