@@ -1,0 +1,258 @@
+"""The application object: everything the page and the command line ask for.
+
+Owns: `Studio`, which holds the workspace, the queue of runs and the loaded base; there is no
+module-level state. Refuses to know: Gradio and argparse. Importing it loads no torch.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from studio import presets
+from studio.config import CompareSettings, GenerateSettings, RunConfig
+from studio.errors import InputError
+from studio.events import ENDED
+from studio.families.detect import BaseInfo
+from studio.formats.dataset import DatasetInfo
+from studio.jobs.comparing import Comparing
+from studio.jobs.library import AdapterInfo, Library
+from studio.jobs.preflight import Preflight, complete, preflight
+from studio.jobs.resources import Resources
+from studio.jobs.training import Training
+from studio.paths import Workspace
+
+Progress = Callable[[int, int, str], None]
+Cancelled = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class SavedPicture:
+    """One generated picture on disk."""
+
+    path: Path
+    seed: int
+    prompt: str
+    parameters: str
+
+
+@dataclass(frozen=True)
+class Generated:
+    """One batch: the pictures, and what each adapter of the stack did."""
+
+    pictures: list[SavedPicture]
+    reports: list[dict[str, Any]]
+    seconds: float
+
+
+class Studio:
+    """One workspace, one device, one loaded base, any number of viewers."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.library = Library(workspace)
+        self.resources = Resources(self.library)
+        self.training = Training(workspace, self.resources)
+        self.comparing = Comparing(workspace, self.resources)
+        self.ready = threading.Event()
+        """Set once the heavy libraries are loaded."""
+
+    def warm_up(self) -> None:
+        """Loads the heavy libraries; called on a thread after the page is served."""
+        import studio.infer.engine  # noqa: F401
+        import studio.jobs.worker  # noqa: F401
+
+        self.ready.set()
+
+    def device_line(self) -> str:
+        """What computes and what it does now, for the page's header."""
+        from studio.device import device_facts
+
+        if not self.ready.is_set():
+            return "loading the engine …"
+        facts = device_facts()
+        return f"{facts.get('name', 'CPU')} · {self.resources.slot.holder or 'idle'}"
+
+    # What the person has.
+
+    def bases(self) -> list[BaseInfo]:
+        """The starter first, then the folders in `bases/`."""
+        return self.library.bases()
+
+    def datasets(self) -> list[DatasetInfo]:
+        """The person's datasets, then the samples that ship."""
+        return self.library.datasets()
+
+    def adapters(self, base: str | None = None) -> list[AdapterInfo]:
+        """Adapter files; with `base`, only those of its family or of unknown family."""
+        found = self.library.adapters()
+        if base is None:
+            return found
+        family = next((info.family for info in self.bases() if info.name == base), None)
+        return [info for info in found if info.family in (family, None)]
+
+    def presets(self, method: str | None = None) -> list[presets.PresetInfo]:
+        """Every preset, or those of one method."""
+        return [p for p in presets.all_presets() if method in (None, p.method)]
+
+    def import_adapter(self, path: str | Path, filename: str) -> AdapterInfo:
+        """Copies an uploaded file into `adapters/`; raises FileError for what is no adapter."""
+        return self.library.import_adapter(Path(path), filename)
+
+    def import_dataset(self, files: list[Path], name: str) -> DatasetInfo:
+        """Copies dropped pictures and captions into a new dataset."""
+        return self.library.import_dataset(files, name)
+
+    def inspect(self, path: str | Path) -> dict[str, Any]:
+        """What a file is."""
+        return self.library.inspect(Path(path))
+
+    # Training.
+
+    def config(
+        self,
+        preset: str | None,
+        values: Mapping[str, Any] | None = None,
+        assignments: list[str] | None = None,
+    ) -> RunConfig:
+        """A configuration from preset, values and `key=value` assignments, strictly checked."""
+        return presets.config_from(preset, values or {}, assignments or [])
+
+    def preflight(self, config: RunConfig) -> Preflight:
+        """What is wrong, what is odd, and the facts; loads no model."""
+        return preflight(config, self.library)
+
+    def estimate(self, config: RunConfig) -> dict[str, Any]:
+        """Seconds and bytes the run will take, measured on a few steps with the real model."""
+        from studio.jobs.estimate import estimate
+
+        completed, _, _ = complete(config, self.library)
+        with self.resources.slot.hold("measuring a few steps"):
+            return estimate(completed, self.resources)
+
+    def start(self, config: RunConfig) -> str:
+        """Queues a run; raises when the preflight finds an error."""
+        found = self.preflight(config)
+        if not found.ok:
+            raise InputError(found.errors[0], safe="Nothing was started.")
+        return self.training.start(complete(config, self.library)[0])
+
+    def resume(self, run_id: str) -> str:
+        """Goes on with an ended, unfinished run."""
+        return self.training.resume(run_id)
+
+    def command(self, run_id: str, command: str) -> None:
+        """pause, continue, stop, save or sample."""
+        self.training.command(run_id, command)
+
+    def runs(self) -> list[dict[str, Any]]:
+        """The state of every run, newest first."""
+        return self.training.runs()
+
+    def view(self, run_id: str, since: int = 0) -> dict[str, Any]:
+        """State, configuration and new events of a run."""
+        return self.training.view(run_id, since)
+
+    def wait(self, run_id: str) -> dict[str, Any]:
+        """Blocks until a run has ended."""
+        state = self.training.wait(run_id)
+        assert state.get("state") in ENDED, state
+        return state
+
+    def run_file(self, run_id: str, relative: str) -> Path:
+        """A file of a run, by its path relative to the run's folder."""
+        folder = self.training.folder(run_id)
+        return self.workspace.resolve(folder / relative, roots=[folder])
+
+    def delete_run(self, run_id: str) -> Path:
+        """Moves a run to the trash."""
+        return self.training.delete(run_id)
+
+    # Pictures, captions, comparisons.
+
+    def generate(
+        self,
+        settings: GenerateSettings,
+        on_progress: Progress | None = None,
+        cancelled: Cancelled | None = None,
+    ) -> Generated:
+        """Draws and saves one batch; waits its turn at a step boundary while a training runs."""
+        from studio.jobs.generating import generate
+
+        return generate(settings, self.workspace, self.resources, on_progress, cancelled)
+
+    def captions(self, folder: str | Path) -> list[dict[str, Any]]:
+        """File name and caption of every picture of a dataset."""
+        from studio.formats.dataset import read_captions
+
+        root = self.library.dataset_path(str(folder))
+        return [
+            {"file": path.relative_to(root).as_posix(), "caption": caption}
+            for path, caption in read_captions(root).items()
+        ]
+
+    def save_caption(self, folder: str | Path, file: str, text: str) -> None:
+        """Writes one caption beside its picture."""
+        from studio.formats.dataset import picture_files, write_caption
+
+        root = self.library.dataset_path(str(folder))
+        picture = next(
+            (p for p in picture_files(root) if p.relative_to(root).as_posix() == file), None
+        )
+        if picture is None:
+            raise InputError("There is no such picture in this dataset", where=file[:200])
+        write_caption(picture, text)
+
+    def caption(
+        self,
+        folder: str | Path,
+        *,
+        captioner: str = "starter",
+        overwrite: bool = False,
+        prefix: str = "",
+        files: list[str] | None = None,
+        on_progress: Progress | None = None,
+        cancelled: Cancelled | None = None,
+    ) -> dict[str, Any]:
+        """Writes captions for a dataset's pictures."""
+        from studio.caption.run import caption_folder
+
+        root = self.library.dataset_path(str(folder))
+        with self.resources.slot.hold("captioning"):
+            return caption_folder(
+                root,
+                captioner=captioner,
+                overwrite=overwrite,
+                prefix=prefix,
+                files=files,
+                on_progress=on_progress,
+                cancelled=cancelled,
+            )
+
+    def compare(
+        self,
+        settings: CompareSettings,
+        on_progress: Progress | None = None,
+        cancelled: Cancelled | None = None,
+    ) -> dict[str, Any]:
+        """Draws and measures a comparison; it is kept under `comparisons/`."""
+        return self.comparing.compare(settings, on_progress, cancelled)
+
+    def comparisons(self) -> list[dict[str, Any]]:
+        """Kept comparisons, newest first."""
+        return self.comparing.all()
+
+    def comparison(self, comparison_id: str) -> dict[str, Any]:
+        """One kept comparison."""
+        return self.comparing.one(comparison_id)
+
+    def delete_comparison(self, comparison_id: str) -> Path:
+        """Moves a comparison to the trash."""
+        return self.comparing.delete(comparison_id)
+
+    def close(self) -> None:
+        """Stops and saves what is going on."""
+        self.training.close()

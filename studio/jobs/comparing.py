@@ -1,0 +1,95 @@
+"""Comparisons on disk: made, listed, read again, deleted to the trash.
+
+Owns: the folders under `comparisons/`. Refuses to know: how pictures are drawn and measured.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from studio import atomic
+from studio.config import CompareSettings
+from studio.errors import InputError, MissingError
+from studio.paths import Workspace
+from studio.jobs.resources import Resources
+
+if TYPE_CHECKING:
+    from studio.jobs import Cancelled, Progress
+
+
+class Comparing:
+    """The comparisons of a workspace."""
+
+    def __init__(self, workspace: Workspace, resources: Resources) -> None:
+        self.workspace, self.resources = workspace, resources
+
+    def compare(
+        self, settings: CompareSettings, on_progress: Progress | None, cancelled: Cancelled | None
+    ) -> dict[str, Any]:
+        """Draws and measures when the device is free; gives way between batches."""
+        if not settings.columns or not settings.prompts or not settings.seeds:
+            raise InputError(
+                "A comparison needs at least one column, one prompt and one seed",
+                remedy="Add the base or a file as a column, and write a prompt.",
+            )
+        columns = [
+            column.model_copy(
+                update={
+                    "stack": [
+                        item.model_copy(update={"path": str(self.workspace.resolve(item.path))})
+                        for item in column.stack
+                    ]
+                }
+            )
+            for column in settings.columns
+        ]
+        settings = settings.model_copy(update={"columns": columns})
+        from studio.compare.shootout import compare
+
+        with self.resources.slot.hold("comparing"):
+            base = self.resources.base(settings.base, settings.device)
+            folder = self.workspace.new_folder(
+                self.workspace.comparisons, settings.name or "comparison"
+            )
+            return compare(
+                base,
+                settings,
+                folder,
+                on_progress=on_progress,
+                cancelled=cancelled,
+                between_steps=None,
+                cache=self.resources.adapters(),
+            )
+
+    def all(self) -> list[dict[str, Any]]:
+        """Every readable comparison, newest first."""
+        found = []
+        for folder in sorted(self.workspace.comparisons.iterdir(), reverse=True):
+            try:
+                found.append(self.one(folder.name))
+            except MissingError:
+                continue
+        return found
+
+    def one(self, comparison_id: str) -> dict[str, Any]:
+        """One comparison by its id, a plain folder name."""
+        path = self.folder(comparison_id) / "comparison.json"
+        try:
+            comparison: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise MissingError("This comparison cannot be read", where=comparison_id) from error
+        return {**comparison, "folder": str(path.parent)}
+
+    def folder(self, comparison_id: str) -> Path:
+        """The folder of a comparison."""
+        folder = self.workspace.comparisons / comparison_id
+        plain = Path(comparison_id).name == comparison_id and comparison_id not in ("", ".", "..")
+        if not plain or not folder.is_dir():
+            raise MissingError("There is no such comparison", where=comparison_id[:100])
+        return folder
+
+    def delete(self, comparison_id: str) -> Path:
+        """Moves a comparison to the trash."""
+        return atomic.move_to_trash(self.folder(comparison_id), self.workspace.trash)

@@ -1,0 +1,54 @@
+"""How long and how large a run will be, measured on its own first steps.
+
+Owns: a few throw-away steps. Refuses to know: run folders; nothing is written but the cache.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from types import SimpleNamespace
+from typing import Any
+
+from studio import methods
+from studio.config import RunConfig
+from studio.device import peak_memory
+from studio.formats.dataset import read_dataset
+from studio.jobs.resources import Resources
+from studio.jobs.worker import picture_multiple
+from studio.train.cache import LatentCache
+from studio.train.data import bucket_table, read_items
+from studio.train.loop import Hooks, Trainer
+
+STEPS = 3
+
+
+def estimate(config: RunConfig, resources: Resources) -> dict[str, Any]:
+    """Seconds per step (median of three), seconds for the run, peak bytes, tensors trained."""
+    base = resources.base(config.base, config.device, config.precision)
+    info = read_dataset(config.data.folder)
+    resolution = config.data.resolution or base.native_size
+    items = read_items(info, config.data, resolution, picture_multiple(base))
+    latents = LatentCache(base, resources.library.workspace.cache)
+    latents.fill(items, lambda done, total: None)
+    trainable = methods.find(config.method).prepare(base, config, config.data.trigger)
+    commands = SimpleNamespace(pause=False, stop=False, save=False, sample=False)
+    nothing = Hooks(*(_nothing for _ in range(6)))
+    trainer = Trainer(base, trainable, config, items, [], latents, commands, nothing)
+    seconds = []
+    for step in range(1, STEPS + 1):
+        started = time.perf_counter()
+        trainer.one_step(step)
+        seconds.append(time.perf_counter() - started)
+    per_step = statistics.median(seconds)
+    return {
+        "seconds_per_step": round(per_step, 3),
+        "seconds": round(per_step * config.train.steps),
+        "peak_memory": peak_memory(),
+        "trained": {g.name: sum(t.numel() for t in g.parameters) for g in trainable.groups},
+        "buckets": bucket_table(items),
+    }
+
+
+def _nothing(*_: Any) -> None:
+    """The estimate tells nobody."""

@@ -1,0 +1,69 @@
+"""One batch of pictures: turn, base, stack, files.
+
+Owns: saving what was drawn. Refuses to know: sampling, pages. Imports torch.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from studio.config import GenerateSettings
+from studio.formats.images import save_png
+from studio.infer import engine
+from studio.jobs.resources import Resources
+from studio.paths import Workspace
+
+if TYPE_CHECKING:
+    from studio.jobs import Cancelled, Generated, Progress
+
+
+def generate(
+    settings: GenerateSettings,
+    workspace: Workspace,
+    resources: Resources,
+    on_progress: Progress | None,
+    cancelled: Cancelled | None,
+) -> Generated:
+    """Draws a batch when the device is free and saves it under today's outputs."""
+    from studio.jobs import Generated, SavedPicture
+
+    stack = [
+        item.model_copy(update={"path": str(workspace.resolve(item.path))})
+        for item in settings.stack
+    ]
+    settings = settings.model_copy(update={"stack": stack})
+    waiting = resources.slot.holder
+    if waiting and on_progress:
+        on_progress(0, settings.steps, f"waiting for {waiting} to finish its step")
+    with resources.slot.hold("generating"):
+        base = resources.base(settings.base, settings.device)
+        reports: list[Any] = []
+        started = time.perf_counter()
+        pictures = engine.generate(
+            base,
+            settings,
+            on_progress=on_progress,
+            cancelled=cancelled,
+            cache=resources.adapters(),
+            reports=reports,
+        )
+        seconds = time.perf_counter() - started
+    folder = workspace.output_folder()
+    saved = []
+    for place, picture in enumerate(pictures):
+        stamp = f"{time.strftime('%H%M%S')}-{time.time_ns() // 1000 % 1_000_000:06d}"
+        path = folder / f"{stamp}-{place}-{picture.seed}.png"
+        save_png(path, picture.image, picture.parameters)
+        saved.append(SavedPicture(path, picture.seed, picture.prompt, picture.parameters))
+    shown = [
+        {
+            "path": report.path,
+            "kind": report.kind,
+            "matched": report.matched,
+            "unmatched": report.unmatched,
+            "message": report.message,
+        }
+        for report in reports
+    ]
+    return Generated(saved, shown, round(seconds, 3))

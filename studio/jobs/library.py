@@ -1,0 +1,187 @@
+"""What the person has: bases, datasets, adapter files.
+
+Owns: finding them (headers only, cached) and importing what was dropped.
+Refuses to know: torch, training, the page.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from studio import atomic
+from studio.errors import DatasetError, FileError, MissingError, StudioError
+from studio.families.detect import BaseInfo, describe
+from studio.formats.dataset import DatasetInfo, find_datasets, is_picture, read_dataset
+from studio.formats.inspect import inspect
+from studio.paths import ASSETS, STARTER, Workspace, slug
+
+ADAPTER_ENDINGS = (".safetensors", ".pt", ".bin", ".ckpt", ".png", ".webp")
+ADAPTER_KINDS = ("lora", "embedding", "hypernetwork", "aesthetic")
+
+
+@dataclass(frozen=True)
+class AdapterInfo:
+    """One adapter file as its header shows it."""
+
+    name: str
+    path: Path
+    kind: str
+    dialect: str | None
+    family: str | None
+    size: int
+    """Bytes."""
+    trigger: str
+    modified: float
+    preview: Path | None
+    problem: str | None
+
+
+class Library:
+    """Bases, datasets and adapters of a workspace, and those that ship with the studio."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self._reports: dict[tuple[Path, float, int], dict[str, Any]] = {}
+        self._lock = threading.Lock()
+
+    def bases(self) -> list[BaseInfo]:
+        """The starter first, then the folders in `bases/`."""
+        folders = [STARTER, *sorted(self.workspace.bases.iterdir())]
+        return [describe(folder) for folder in folders if folder.is_dir()]
+
+    def base_path(self, name: str) -> Path | str:
+        """The folder of a base given by name or path; another text is taken as a hub id."""
+        if name == "starter":
+            return STARTER
+        named = self.workspace.bases / name
+        if Path(name).name == name and named.exists():
+            return named
+        if Path(name).expanduser().exists():
+            return Path(name).expanduser().resolve()
+        if name.count("/") == 1 and not name.startswith((".", "/", "~")):
+            return name
+        known = ", ".join(base.name for base in self.bases())
+        raise MissingError(
+            f"There is no base model “{name}”",
+            why=f"It is neither a folder nor in {self.workspace.bases}",
+            remedy=f"Known are: {known}.",
+        )
+
+    def datasets(self) -> list[DatasetInfo]:
+        """The person's datasets, then the samples that ship."""
+        return find_datasets([self.workspace.datasets, ASSETS / "datasets"])
+
+    def dataset_path(self, name: str) -> Path:
+        """The folder of a dataset given by name or path."""
+        for root in (self.workspace.datasets, ASSETS / "datasets"):
+            if name and Path(name).name == name and (root / name).is_dir():
+                return root / name
+        path = Path(name).expanduser()
+        if not name.strip() or not path.is_dir():
+            raise DatasetError(
+                f"There is no dataset “{name}”" if name.strip() else "No dataset is chosen",
+                remedy="Choose one from the list, or give the path of a folder of pictures.",
+            )
+        return path.resolve()
+
+    def import_dataset(self, files: list[Path], name: str) -> DatasetInfo:
+        """Copies dropped pictures and captions into a new dataset; the originals stay as they are."""
+        usable = [f for f in files if is_picture(f) or f.suffix in (".txt", ".caption", ".toml")]
+        if not any(is_picture(file) for file in usable):
+            raise DatasetError(
+                "There is no picture among these files", remedy="Drop PNG, JPEG or WebP pictures."
+            )
+        folder = self.workspace.datasets / slug(name, "my-dataset")
+        count = 2
+        while folder.exists():
+            folder = self.workspace.datasets / f"{slug(name, 'my-dataset')}-{count}"
+            count += 1
+        for file in usable:
+            atomic.copy_file(file, folder / file.name)
+        return read_dataset(folder)
+
+    def adapters(self) -> list[AdapterInfo]:
+        """Adapter files in the workspace and the shipped ones, by name; headers only, cached."""
+        roots = [self.workspace.adapters, ASSETS / "adapters"]
+        files = [
+            path
+            for root in roots
+            if root.is_dir()
+            for path in sorted(root.rglob("*"))
+            if path.suffix.lower() in ADAPTER_ENDINGS
+            and path.is_file()
+            and not path.name.startswith(".")
+        ]
+        infos = (self.adapter(path) for path in files)
+        return sorted(
+            (info for info in infos if not (info.problem and is_picture(info.path))),
+            key=lambda info: info.name.lower(),
+        )
+
+    def adapter(self, path: Path) -> AdapterInfo:
+        """One adapter file; what is wrong with it is in `problem`."""
+        report = self.inspect(path)
+        status = path.stat()
+        problem = "; ".join(report["problems"]) or None
+        if report["kind"] not in ADAPTER_KINDS and problem is None:
+            problem = f"This is a {report['kind']}, not an adapter."
+        preview = next(
+            (
+                side
+                for side in (path.with_suffix(".preview.png"), path.with_suffix(".png"))
+                if side != path and side.is_file()
+            ),
+            None,
+        )
+        return AdapterInfo(
+            path.stem,
+            path,
+            report["kind"],
+            report.get("dialect"),
+            report.get("family"),
+            status.st_size,
+            report.get("trigger") or "",
+            status.st_mtime,
+            preview,
+            problem,
+        )
+
+    def inspect(self, path: Path) -> dict[str, Any]:
+        """The report of `formats.inspect`, cached by time and size."""
+        if not path.is_file():
+            raise MissingError("This file is not there", where=path)
+        status = path.stat()
+        key = (path, status.st_mtime, status.st_size)
+        with self._lock:
+            if key in self._reports:
+                return self._reports[key]
+        report = dict(inspect(path))
+        with self._lock:
+            self._reports[key] = report
+        return report
+
+    def import_adapter(self, path: Path, filename: str) -> AdapterInfo:
+        """Copies an uploaded file into `adapters/` after looking inside; a broken one is refused."""
+        report = dict(inspect(path))
+        if report["kind"] not in ADAPTER_KINDS:
+            raise FileError(
+                "This file is not an adapter",
+                where=filename,
+                why="; ".join(report["problems"]) or f"It is a {report['kind']}.",
+                remedy="Drop a LoRA, embedding, hypernetwork or aesthetic file.",
+                safe="Nothing was changed.",
+            )
+        target = self.place_for(Path(filename), path)
+        return self.adapter(atomic.copy_file(path, target))
+
+    def place_for(self, name: Path, content: Path) -> Path:
+        """A free path in `adapters/` for `name`; the very same content keeps its place."""
+        stem, ending = slug(name.stem, "adapter"), name.suffix.lower()
+        for count in range(1, 10_000):
+            target = self.workspace.adapters / f"{stem}{'' if count == 1 else f'-{count}'}{ending}"
+            if not target.exists() or atomic.sha256(target) == atomic.sha256(content):
+                return target
+        raise FileError(f"There are too many files called “{stem}”", where=self.workspace.adapters)

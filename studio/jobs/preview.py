@@ -1,0 +1,103 @@
+"""Pictures drawn by a run: the sample rows, the thumbnail in the file, the proof after saving.
+
+Owns: what is drawn for a run. Refuses to know: when.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from studio.adapters.stack import AdapterCache, applied
+from studio.config import RunConfig, StackItem
+from studio.families.base import Base
+from studio.formats.images import save_png
+from studio.infer.engine import draw, initial_noise
+
+AT_ONCE = 4
+THUMBNAIL = 256
+
+
+class Preview:
+    """Draws the same prompts with the same noise each time it is asked."""
+
+    def __init__(self, base: Base, config: RunConfig, run: Path) -> None:
+        self.base, self.config, self.run = base, config, run
+        self.last: list[Image.Image] = []
+
+    def draw(self, count: int | None = None) -> list[Image.Image]:
+        """One picture per sample prompt, with whatever is attached to the base right now."""
+        sample, size = self.config.sample, self.config.data.resolution or self.base.native_size
+        prompts = sample.prompts[:count]
+        pictures: list[Image.Image] = []
+        for start in range(0, len(prompts), AT_ONCE):
+            batch = prompts[start : start + AT_ONCE]
+            noise = [
+                initial_noise(self.base, sample.seed + start + place, size, size)
+                for place in range(len(batch))
+            ]
+            with torch.no_grad():
+                drawn = draw(
+                    self.base,
+                    self.base.encode(batch),
+                    self.base.encode([sample.negative_prompt] * len(batch)),
+                    torch.cat(noise),
+                    sampler=sample.sampler,
+                    steps=sample.steps,
+                    guidance=sample.guidance,
+                    size=(size, size),
+                )
+            pictures += [_image(picture) for picture in drawn]
+        return pictures
+
+    def save(self, step: int, pictures: list[Image.Image]) -> list[str]:
+        """Writes a sample row; returns the files relative to the run's folder."""
+        self.last = pictures
+        files = []
+        for place, picture in enumerate(pictures):
+            path = self.run / "samples" / f"step-{step:06d}" / f"{place}.png"
+            save_png(path, picture, self.config.sample.prompts[place])
+            files.append(path.relative_to(self.run).as_posix())
+        return files
+
+    def thumbnail(self) -> bytes | None:
+        """A small PNG of the newest sample."""
+        if not self.last:
+            return None
+        picture = self.last[0].copy()
+        picture.thumbnail((THUMBNAIL, THUMBNAIL))
+        buffer = io.BytesIO()
+        picture.save(buffer, "PNG")
+        return buffer.getvalue()
+
+
+def verify(base: Base, config: RunConfig, file: Path, cache: AdapterCache) -> dict[str, Any]:
+    """Loads the written file as generating does; says what matched and how much a picture changes."""
+    preview = Preview(base, config, file.parent)
+    before = _pixels(preview.draw(1))
+    with applied(base, [StackItem(path=str(file))], cache) as reports:
+        after = _pixels(preview.draw(1))
+    change = float((after - before).abs().mean())
+    return {
+        "file": file.name,
+        "matched": sum(report.matched for report in reports),
+        "unmatched": [name for report in reports for name in report.unmatched],
+        "change": round(change, 4),
+        "prompt": config.sample.prompts[0],
+        "ok": change > 0 and not any(report.unmatched for report in reports),
+    }
+
+
+def _image(picture: Tensor) -> Image.Image:
+    return Image.fromarray(picture.cpu().numpy())
+
+
+def _pixels(pictures: list[Image.Image]) -> Tensor:
+    import numpy as np
+
+    return torch.from_numpy(np.stack([np.asarray(picture) for picture in pictures])).float() / 255

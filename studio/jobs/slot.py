@@ -1,0 +1,68 @@
+"""Who computes now: one device, one holder at a time, first come first served.
+
+Owns: the turn. A training holds it for long and gives way between steps, so a picture asked for
+during a training is drawn after the current step. Refuses to know: what the holders do.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class DeviceSlot:
+    """A fair lock whose holder can let the others go first and come back."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._queue: list[object] = []
+        self._names: dict[object, str] = {}
+
+    @contextmanager
+    def hold(self, name: str) -> Iterator[None]:
+        """Waits for the turn, keeps it inside the block. `name` is what others see."""
+        self._enter(ticket := object(), name)
+        try:
+            yield
+        finally:
+            self._leave(ticket)
+
+    @contextmanager
+    def released(self) -> Iterator[None]:
+        """Inside the block the current holder is without the device; afterwards it queues again."""
+        with self._condition:
+            ticket = self._queue[0]
+            name = self._names[ticket]
+            self._leave(ticket)
+        try:
+            yield
+        finally:
+            self._enter(ticket, name)
+
+    def give_way(self) -> None:
+        """Lets everybody who waits now go first."""
+        with self._condition:
+            if len(self._queue) < 2:
+                return
+        with self.released():
+            pass
+
+    @property
+    def holder(self) -> str | None:
+        """What the device is doing."""
+        with self._condition:
+            return self._names[self._queue[0]] if self._queue else None
+
+    def _enter(self, ticket: object, name: str) -> None:
+        with self._condition:
+            self._queue.append(ticket)
+            self._names[ticket] = name
+            while self._queue[0] is not ticket:
+                self._condition.wait()
+
+    def _leave(self, ticket: object) -> None:
+        with self._condition:
+            self._queue.remove(ticket)
+            del self._names[ticket]
+            self._condition.notify_all()

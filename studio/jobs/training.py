@@ -1,0 +1,224 @@
+"""Training runs: the queue, the one trainer thread, commands, and what any viewer sees.
+
+Owns: run folders, their locks, the order of the queue. A run lives here and on disk; a page only
+looks. Refuses to know: torch (the worker is imported on the trainer's thread), pages.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+
+from studio import atomic, presets
+from studio.config import RunConfig
+from studio.errors import InputError, MissingError, StudioError
+from studio.events import ACTIVE, ENDED, RunLog, hold, honest_state, read_events
+from studio.jobs.control import Control
+from studio.paths import Workspace
+
+if TYPE_CHECKING:
+    from studio.jobs.resources import Resources
+
+log = logging.getLogger(__name__)
+COMMANDS = ("pause", "continue", "stop", "save", "sample")
+
+
+class Training:
+    """The queue of runs of one process."""
+
+    def __init__(self, workspace: Workspace, resources: Resources) -> None:
+        self.workspace, self.resources = workspace, resources
+        self._condition = threading.Condition()
+        self._queue: list[str] = []
+        self._locks: dict[str, FileLock] = {}
+        self._controls: dict[str, Control] = {}
+        self._thread: threading.Thread | None = None
+        self._closing = False
+        for folder in workspace.runs.iterdir():
+            if folder.is_dir():
+                honest_state(folder, held_here=False)
+
+    def start(self, config: RunConfig) -> str:
+        """Makes a run folder and queues the run; returns its id."""
+        name = config.name or f"{Path(config.data.folder).name}-{config.method}"
+        config = config.model_copy(update={"name": name})
+        folder = self.workspace.new_run_folder(name)
+        atomic.write_text(folder / "config.toml", presets.to_toml(config))
+        state = {
+            "run": folder.name,
+            "name": name,
+            "method": config.method,
+            "base": config.base,
+            "step": 0,
+            "steps": config.train.steps,
+            "epoch": 0,
+            "created_at": round(time.time(), 3),
+            "files": [],
+            "last_checkpoint": None,
+        }
+        self._enqueue(folder, state)
+        return folder.name
+
+    def resume(self, run_id: str) -> str:
+        """Queues a run that ended before its last step; it goes on from its newest checkpoint."""
+        folder = self.folder(run_id)
+        state = honest_state(folder, run_id in self._locks)
+        if state.get("state") in ACTIVE:
+            raise InputError("This run is still going on", where=run_id)
+        if state.get("state") == "finished":
+            raise InputError(
+                "This run is finished", where=run_id, remedy="Start a new one with its settings."
+            )
+        self._enqueue(folder, {"reason": None, "remedy": None, "finished_at": None})
+        return run_id
+
+    def command(self, run_id: str, command: str) -> None:
+        """pause, continue, stop, save or sample; takes effect at the next step boundary."""
+        if command not in COMMANDS:
+            raise InputError(f"There is no command “{command}”", remedy=", ".join(COMMANDS))
+        with self._condition:
+            control = self._controls.get(run_id)
+            if control is None:
+                raise InputError(
+                    "This run is not going on here", where=run_id, remedy="Resume it first."
+                )
+            if command == "stop" and run_id in self._queue:
+                self._queue.remove(run_id)
+                RunLog(self.folder(run_id)).update(
+                    state="stopped", reason="Taken out of the queue before it began."
+                )
+                self._release(run_id)
+                return
+        control.give(command)
+
+    def runs(self) -> list[dict[str, Any]]:
+        """The state of every run, newest first."""
+        folders = (path for path in self.workspace.runs.iterdir() if path.is_dir())
+        states = [honest_state(folder, folder.name in self._locks) for folder in folders]
+        states = [state for state in states if state.get("run")]
+        return sorted(states, key=lambda state: str(state["run"]), reverse=True)
+
+    def view(self, run_id: str, since: int = 0) -> dict[str, Any]:
+        """State, configuration and the events after byte offset `since` of one run."""
+        folder = self.folder(run_id)
+        events, following = read_events(folder, since)
+        return {
+            "state": honest_state(folder, run_id in self._locks),
+            "config": self.config(run_id).model_dump(),
+            "events": events,
+            "next": following,
+        }
+
+    def config(self, run_id: str) -> RunConfig:
+        """The complete configuration of a run."""
+        path = self.folder(run_id) / "config.toml"
+        try:
+            values = tomllib.loads(path.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise MissingError("The settings of this run cannot be read", where=path) from error
+        return presets.make_config(values, where=run_id)
+
+    def wait(self, run_id: str) -> dict[str, Any]:
+        """Blocks until the run has ended; returns its state."""
+        with self._condition:
+            while run_id in self._locks:
+                self._condition.wait(0.5)
+        return honest_state(self.folder(run_id), held_here=False)
+
+    def delete(self, run_id: str) -> Path:
+        """Moves an ended run to the workspace's trash."""
+        folder = self.folder(run_id)
+        if honest_state(folder, run_id in self._locks).get("state") in ACTIVE:
+            raise InputError("This run is still going on", where=run_id, remedy="Stop it first.")
+        return atomic.move_to_trash(folder, self.workspace.trash)
+
+    def folder(self, run_id: str) -> Path:
+        """The folder of a run; an id is a plain name, never a path."""
+        folder = self.workspace.runs / run_id
+        if (
+            not run_id
+            or Path(run_id).name != run_id
+            or run_id in (".", "..")
+            or not folder.is_dir()
+        ):
+            raise MissingError("There is no such run", where=run_id[:100])
+        return folder
+
+    def active(self) -> list[str]:
+        """Runs going on or queued here, in order."""
+        with self._condition:
+            return list(self._controls)
+
+    def close(self, timeout: float = 120.0) -> None:
+        """Stops and saves what is going on; queued runs stay resumable."""
+        with self._condition:
+            self._closing = True
+            for run_id in list(self._queue):
+                self._queue.remove(run_id)
+                self._release(run_id)  # its lock is free, so it shows as interrupted
+            for control in self._controls.values():
+                control.give("stop")
+            self._condition.notify_all()
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+    def _enqueue(self, folder: Path, facts: dict[str, Any]) -> None:
+        lock = hold(folder)
+        with self._condition:
+            self._locks[folder.name] = lock
+            self._controls[folder.name] = Control()
+            RunLog(folder).update(**facts, state="queued")
+            self._queue.append(folder.name)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="trainer", daemon=True)
+                self._thread.start()
+            self._condition.notify_all()
+
+    def _work(self) -> None:
+        while True:
+            with self._condition:
+                while not self._queue and not self._closing:
+                    self._condition.wait()
+                if self._closing:
+                    return
+                run_id = self._queue.pop(0)
+                control = self._controls[run_id]
+            self._one(run_id, control)
+
+    def _one(self, run_id: str, control: Control) -> None:
+        run = RunLog(self.folder(run_id))
+        try:
+            from studio.jobs.worker import execute
+
+            with self.resources.slot.hold(f"training {run.state.get('name', run_id)}"):
+                execute(run, self.config(run_id), control, self.resources)
+        except Exception as error:  # every failure must reach the run's own page
+            self._failed(run, error)
+        finally:
+            with self._condition:
+                self._release(run_id)
+
+    def _failed(self, run: RunLog, error: Exception) -> None:
+        from studio.jobs.failures import explain
+
+        log.error("run %s failed", run.folder.name, exc_info=error)
+        known = explain(error, run.state.get("last_checkpoint"))
+        facts = {"reason": known.sentence(), "remedy": known.remedy, "error": known.as_dict()}
+        try:
+            run.update(state="failed", finished_at=round(time.time(), 3), **facts)
+        except StudioError:
+            log.error("the failure could not be written to disk", exc_info=True)
+
+    def _release(self, run_id: str) -> None:
+        self._locks.pop(run_id).release()
+        self._controls.pop(run_id)
+        self._condition.notify_all()
+
+
+assert set(ACTIVE).isdisjoint(ENDED)

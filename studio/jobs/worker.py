@@ -1,0 +1,266 @@
+"""One run from its configuration to its proved file, on the trainer's thread.
+
+Owns: preparing, wiring the loop to disk and device, exporting and verifying.
+Refuses to know: the queue, pages. Imports torch: only the trainer's thread loads it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from studio import atomic, methods
+from studio.config import RunConfig
+from studio.device import peak_memory
+from studio.errors import Interrupted, MissingError, StorageError
+from studio.events import RunLog
+from studio.formats.dataset import DatasetInfo, read_dataset
+from studio.jobs.control import Control
+from studio.jobs.preview import Preview, verify
+from studio.jobs.resources import Resources
+from studio.methods.base import ExportFacts
+from studio.train.cache import LatentCache
+from studio.train.data import bucket_table, held_out_items, read_items
+from studio.train.loop import Hooks, Trainer
+from studio.train.state import (
+    Progress,
+    latest_checkpoint,
+    load_checkpoint,
+    remove_old,
+    save_checkpoint,
+)
+
+T = TypeVar("T")
+STATE_EVERY = 1.0  # seconds between writes of state.json while steps go by
+
+
+def execute(run: RunLog, config: RunConfig, control: Control, resources: Resources) -> None:
+    """Prepares, trains, exports and verifies; raises whatever makes that impossible."""
+    Worker(run, config, control, resources).execute()
+
+
+class Worker:
+    """Wires one run together; the loop itself is `train.loop`."""
+
+    def __init__(
+        self, run: RunLog, config: RunConfig, control: Control, resources: Resources
+    ) -> None:
+        self.run, self.config, self.control, self.resources = run, config, control, resources
+        self.started = time.time()
+        self._written = 0.0
+        self._speed: tuple[float, int] | None = None
+
+    def execute(self) -> None:
+        """The whole run."""
+        self.run.update(
+            state="preparing", started_at=self.run.state.get("started_at") or round(self.started, 3)
+        )
+        atomic.sweep_temporaries(self.run.folder)
+        self.prepare()
+        if self.control.stop:
+            self.run.update(state="stopped", reason="Stopped before the first step.", files=[])
+            return
+        self.run.update(state="running")
+        complete = self.trainer.run()
+        if not complete:
+            self.run.update(state="stopping")
+        files = self.durably(self.finish) if self.trainer.progress.step else []
+        self.run.update(
+            state="finished" if complete else "stopped",
+            files=[str(file) for file in files],
+            finished_at=round(time.time(), 3),
+            eta=0,
+            **self.figures(),
+        )
+
+    def prepare(self) -> None:
+        """Loads the base, reads the pictures, makes the trainable, goes back to a checkpoint."""
+        config = self.config
+        self.base = self.resources.base(config.base, config.device, config.precision)
+        self.info = read_dataset(config.data.folder)
+        resolution, multiple = (
+            config.data.resolution or self.base.native_size,
+            picture_multiple(self.base),
+        )
+        items = read_items(self.info, config.data, resolution, multiple)
+        held_out = held_out_items(self.info, config.data, resolution, multiple)
+        latents = LatentCache(self.base, self.resources.library.workspace.cache)
+        latents.fill([*items, *held_out], self._reading)
+        trigger = config.data.trigger or self.info.trigger
+        self.trainable = methods.find(config.method).prepare(self.base, config, trigger)
+        hooks = Hooks(
+            step=self.on_step,
+            probe=self.on_probe,
+            sample=self.on_sample,
+            save=self.on_save,
+            boundary=self.resources.slot.give_way,
+            paused=self.on_pause,
+        )
+        self.trainer = Trainer(
+            self.base, self.trainable, config, items, held_out, latents, self.control, hooks
+        )
+        self.preview = Preview(self.base, config, self.run.folder)
+        trained = {
+            group.name: sum(t.numel() for t in group.parameters) for group in self.trainable.groups
+        }
+        self.run.update(trained=trained, buckets=bucket_table(items))
+        self._go_back()
+
+    def finish(self) -> list[Path]:
+        """Writes the files, shows them under `adapters/`, proves that they load and work."""
+        progress, folder = self.trainer.progress, self.run.folder
+        thumbnail = self.preview.thumbnail()
+        written = self.trainable.export(folder, self.facts(thumbnail))
+        library = self.resources.library
+        files = [
+            atomic.copy_file(path, library.place_for(Path(path.name), path)) for path in written
+        ]
+        proof = verify(self.base, self.config, files[0], self.resources.adapters())
+        self.run.event("finished", step=progress.step, files=[str(f) for f in files], verify=proof)
+        return files
+
+    def facts(self, thumbnail: bytes | None) -> ExportFacts:
+        """What the file says about itself."""
+        config, progress = self.config, self.trainer.progress
+        return ExportFacts(
+            name=config.name,
+            trigger=config.data.trigger or self.info.trigger,
+            step=progress.step,
+            epoch=self.run.state.get("epoch", 0),
+            started_at=self.run.state["started_at"],
+            finished_at=round(time.time(), 3),
+            dataset=_dataset_facts(self.info, self.trainer.items, config),
+            thumbnail=thumbnail,
+        )
+
+    # What the loop calls, on this thread, between steps.
+
+    def on_step(self, facts: dict[str, Any]) -> None:
+        """Logs every step; the state now and then."""
+        shown = {
+            key: round(value, 8) if isinstance(value, float) else value
+            for key, value in facts.items()
+        }
+        self.durably(lambda: self.run.event("step", **shown))
+        now = time.monotonic()
+        if now - self._written < STATE_EVERY and facts["step"] < self.config.train.steps:
+            return
+        if self._speed and facts["step"] > self._speed[1]:
+            speed = (facts["step"] - self._speed[1]) / (now - self._speed[0])
+            left = (self.config.train.steps - facts["step"]) / speed
+            self.durably(
+                lambda: self.run.update(speed=round(speed, 3), eta=round(left, 1), **self.figures())
+            )
+        self._speed, self._written = (now, facts["step"]), now
+
+    def on_probe(self, step: int, train: float, held_out: float | None) -> None:
+        """Logs the fixed-noise losses."""
+        self.durably(lambda: self.run.event("probe", step=step, train=train, held_out=held_out))
+
+    def on_sample(self, step: int) -> None:
+        """Draws the sample row of a step."""
+        if not self.config.sample.every and step < self.config.train.steps:
+            return
+        with self.trainable.attached():
+            pictures = self.preview.draw()
+        files = self.durably(lambda: self.preview.save(step, pictures))
+        prompts = self.config.sample.prompts
+        self.durably(lambda: self.run.event("sample", step=step, pictures=files, prompts=prompts))
+        self._speed = None  # drawing is not training speed
+
+    def on_save(self, progress: Progress) -> None:
+        """Saves a checkpoint, announces it once it is whole, and removes old ones."""
+        folder = self.durably(
+            lambda: save_checkpoint(
+                self.run.folder, progress, self.trainable.state(), self.trainer.optimizer
+            )
+        )
+        remove_old(self.run.folder, self.config.save.keep)
+        self.durably(lambda: self.run.update(last_checkpoint=progress.step, **self.figures()))
+        self.durably(lambda: self.run.event("saved", step=progress.step, folder=folder.name))
+
+    def on_pause(self) -> None:
+        """Gives the device away until the pause ends."""
+        self.run.update(state="paused", **self.figures())
+        with self.resources.slot.released():
+            self.control.wait_while_paused()
+        if not self.control.stop:
+            self.run.update(state="running", reason=None, remedy=None)
+        self._speed = None
+
+    def durably(self, write: Callable[[], T]) -> T:
+        """Does `write`; when the disk refuses, the run pauses, and tries again on Continue."""
+        while True:
+            try:
+                return write()
+            except StorageError as error:
+                self.control.give("pause")
+                self._tell_paused(error)
+                with self.resources.slot.released():
+                    self.control.wait_while_paused()
+                if self.control.stop:
+                    raise
+                self._tell("running")
+
+    def figures(self) -> dict[str, Any]:
+        """Step, epoch, time and memory for `state.json`."""
+        progress = self.trainer.progress
+        number = max(0, progress.step * self.config.train.gradient_accumulation - 1)
+        return {
+            "step": progress.step,
+            "epoch": self.trainer.plan.epoch(number),
+            "seconds": round(progress.seconds, 2),
+            "peak_memory": peak_memory(),
+        }
+
+    def _tell_paused(self, error: StorageError) -> None:
+        safe = self.run.state.get("last_checkpoint")
+        error.safe = f"The last checkpoint, step {safe}, is intact." if safe else None
+        self._tell("paused", reason=error.sentence(), remedy="Free some space, then Continue.")
+
+    def _tell(self, state: str, **facts: Any) -> None:
+        facts = {"reason": None, "remedy": None, **facts}
+        try:
+            self.run.update(state=state, **facts)
+        except StorageError:  # the state cannot be written either: keep it for the page
+            self.run.state = {**self.run.state, "state": state, **facts}
+
+    def _reading(self, done: int, total: int) -> None:
+        if self.control.stop:
+            raise Interrupted("Stopped while reading the pictures")
+        if done == total or done % 25 == 0:
+            self.run.update(preparing=f"Read {done} of {total} pictures")
+
+    def _go_back(self) -> None:
+        try:
+            folder = latest_checkpoint(self.run.folder)
+        except MissingError:
+            return
+        progress, state = load_checkpoint(folder, self.trainer.optimizer)
+        self.trainable.load_state(state)
+        self.trainer.progress = progress
+        self.run.event("message", level="info", text=f"Going on from step {progress.step}")
+
+
+def picture_multiple(base: Any) -> int:
+    """Pixels per innermost latent of the network: both sides of a picture are multiples of it."""
+    return int(base.latent_scale * 2 ** (len(base.unet.config.block_out_channels) - 1))
+
+
+def _dataset_facts(info: DatasetInfo, items: list[Any], config: RunConfig) -> dict[str, Any]:
+    if config.private_metadata:
+        return {"pictures": info.pictures}
+    tags: dict[str, int] = {}
+    for item in items:
+        for tag in filter(None, (part.strip() for part in item.caption.split(","))):
+            tags[tag] = tags.get(tag, 0) + 1
+    return {
+        "pictures": info.pictures,
+        "folder": info.path.name,
+        "repeats": config.data.repeats * info.repeats,
+        "tags": tags,
+        "buckets": bucket_table(items),
+        "resolution": config.data.resolution,
+    }

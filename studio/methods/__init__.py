@@ -1,0 +1,30 @@
+"""The table of training methods: one file and one line each.
+
+Owns: `METHODS` and the lookups around it. Importing it must stay free of torch.
+"""
+
+from __future__ import annotations
+
+from studio.config import RunConfig, Settings, nearest
+from studio.errors import SettingsError
+from studio.methods.base import Method
+from studio.methods.lora import Lora
+from studio.methods.textual_inversion import TextualInversion
+
+METHODS: dict[str, Method] = {method.name: method for method in (Lora(), TextualInversion())}
+
+
+def find(name: str) -> Method:
+    """The method called `name`; raises SettingsError naming the nearest."""
+    if name in METHODS:
+        return METHODS[name]
+    close = nearest(name, list(METHODS))
+    raise SettingsError(
+        f"There is no training method “{name}”",
+        remedy=f"Did you mean “{close}”?" if close else "Known are " + ", ".join(METHODS),
+    )
+
+
+def options_of(config: RunConfig) -> Settings:
+    """The options of a run, validated by its method."""
+    return find(config.method).Options.parse(config.options, where=f"options of {config.method}")

@@ -1,0 +1,116 @@
+"""The contract every training method fulfils, and nothing else.
+
+Owns: `Method` (what it is, its options, whether it fits a family) and `Trainable` (its tensors
+while a run lasts). Refuses to know: the loop, files of other methods, families by name.
+torch is imported only for types, so the page and the command line can read options cheaply.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from studio.config import RunConfig, Settings
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from studio.families.base import Base
+
+
+@dataclass
+class Group:
+    """Tensors that share a learning rate; `name` is shown in the preflight."""
+
+    name: str
+    parameters: list[Tensor]
+    learning_rate: float
+    weight_decay: float
+
+
+@dataclass(frozen=True)
+class ExportFacts:
+    """What a written file says about itself, beyond its weights."""
+
+    name: str
+    trigger: str
+    step: int
+    epoch: int
+    started_at: float
+    finished_at: float
+    dataset: dict[str, Any] = field(default_factory=dict)
+    """Folder names, tag counts, bucket table, number of pictures."""
+    thumbnail: bytes | None = None
+    """A small PNG."""
+
+
+class Trainable(ABC):
+    """The tensors of one run. The base stays as it is outside `attached()`."""
+
+    groups: list[Group]
+    trains_text: bool
+    """True when the text must be encoded anew at every step (the encoder or its input learns)."""
+
+    @abstractmethod
+    def attached(self, training: bool = False) -> AbstractContextManager[None]:
+        """Inside, the base computes with what is trained; outside, exactly as before.
+
+        `training` switches on what only training wants (dropout); previews and probes leave it off.
+        """
+
+    def begin_step(self, step: int, steps: int) -> None:
+        """Called before step `step` (1-based) of `steps`; for things that stop or change midway."""
+
+    def after_step(self) -> None:
+        """Called after each optimizer step."""
+
+    def caption(self, caption: str) -> str:
+        """The caption as this method wants it, e.g. with its trigger put in when absent."""
+        return caption
+
+    def extra_loss(self) -> Tensor | None:
+        """A term added to the diffusion loss, or None."""
+        return None
+
+    @abstractmethod
+    def state(self) -> dict[str, Tensor]:
+        """Everything needed to go on bit-identically, beside the optimizer's state."""
+
+    @abstractmethod
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Puts back what `state` gave."""
+
+    @abstractmethod
+    def export(self, folder: Path, facts: ExportFacts) -> list[Path]:
+        """Writes the finished file(s) into `folder`, the main one first; returns them."""
+
+
+class Method(ABC):
+    """One way to teach a base model a concept. A method never names a family."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    summary: ClassVar[str]
+    """One sentence a newcomer understands."""
+    Options: ClassVar[type[Settings]]
+    """What only this method has."""
+
+    def unsupported(self, family: str) -> str | None:
+        """Why this method cannot be used on a family, or None."""
+        return None
+
+    def complete(self, options: dict[str, Any], class_word: str) -> dict[str, Any]:
+        """The options with what the dataset knows filled in where the person left it empty."""
+        return options
+
+    def check(self, config: RunConfig, captions: Sequence[str]) -> list[str]:
+        """Warnings about settings that will have no effect or rarely work; raises SettingsError."""
+        return []
+
+    @abstractmethod
+    def prepare(self, base: Base, config: RunConfig, trigger: str) -> Trainable:
+        """Makes the tensors to train, initialised from `config.seed` alone."""

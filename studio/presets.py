@@ -1,0 +1,137 @@
+"""Presets: one commented TOML per recipe.
+
+Owns: reading them and making a complete `RunConfig` from preset, form and command line.
+Refuses to know: how anything is trained.
+
+    [preset]                 what people see
+    title = "LoRA on the starter"
+    description = "…"
+    family = "sd1"           the family it is made for
+    base = "starter"         optional: only for this base
+
+    method = "lora"          then any setting of RunConfig
+    [train]
+    steps = 300
+    [options]                what only the method has
+    rank = 8
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from studio import methods
+from studio.config import RunConfig, Settings, nearest, override, setting
+from studio.errors import FileError, MissingError
+from studio.paths import PRESETS
+
+
+class PresetHead(Settings):
+    """The `[preset]` table."""
+
+    title: str = setting(help="What people see.")
+    description: str = setting("", "One or two sentences.")
+    family: str = setting("", "Family it is made for; empty fits any.")
+    base: str = setting("", "Base it is made for; empty fits any of the family.")
+
+
+@dataclass(frozen=True)
+class PresetInfo:
+    """One preset. `values` are settings of RunConfig that differ from the defaults."""
+
+    name: str
+    title: str
+    method: str
+    family: str
+    base: str
+    description: str
+    values: dict[str, Any]
+
+
+def all_presets(folder: Path = PRESETS) -> list[PresetInfo]:
+    """Every shipped preset, by name."""
+    return [read_preset(path) for path in sorted(folder.glob("*.toml"))]
+
+
+def find_preset(name: str, folder: Path = PRESETS) -> PresetInfo:
+    """A preset by name, or by the path of a TOML file."""
+    path = Path(name)
+    if path.suffix == ".toml" and path.is_file():
+        return read_preset(path)
+    if (folder / f"{name}.toml").is_file() and path.name == name:
+        return read_preset(folder / f"{name}.toml")
+    known = sorted(path.stem for path in folder.glob("*.toml"))
+    close = nearest(name, known)
+    raise MissingError(
+        f"There is no preset “{name}”",
+        remedy=f"Did you mean “{close}”?" if close else "Known are " + ", ".join(known),
+    )
+
+
+def read_preset(path: Path) -> PresetInfo:
+    """Reads and fully validates one preset; a misspelt key names the nearest right one."""
+    values = read_toml(path)
+    head = PresetHead.parse(values.pop("preset", {}), where=path.name)
+    config = make_config(values, where=path.name)
+    return PresetInfo(
+        path.stem, head.title, config.method, head.family, head.base, head.description, values
+    )
+
+
+def make_config(
+    values: Mapping[str, Any], assignments: list[str] | None = None, where: str | None = None
+) -> RunConfig:
+    """A complete configuration; the method's options are validated and filled in too."""
+    config = RunConfig.parse(override(dict(values), assignments or []), where=where)
+    options = methods.options_of(config)
+    return config.model_copy(update={"options": options.model_dump()})
+
+
+def config_from(preset: str | None, values: Mapping[str, Any], assignments: list[str]) -> RunConfig:
+    """Preset, then `values` over it, then `key=value` assignments over both."""
+    start = find_preset(preset).values if preset else {}
+    return make_config(merge(start, values), assignments, where=preset)
+
+
+def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested dictionaries, `above` winning; another method's options are not carried over."""
+    result = dict(below)
+    if "method" in above and above["method"] != below.get("method", above["method"]):
+        result.pop("options", None)
+    for key, value in above.items():
+        inner = result.get(key)
+        both = isinstance(value, Mapping) and isinstance(inner, Mapping)
+        result[key] = merge(inner, value) if both else value
+    return result
+
+
+def to_toml(config: RunConfig) -> str:
+    """The complete configuration as TOML; what is unset is left out."""
+    return tomli_w.dumps(_without_none(config.model_dump()))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Reads a TOML file; raises FileError naming line and column."""
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise FileError(
+            "This file is not valid TOML",
+            where=path.name,
+            why=str(error),
+            remedy="Correct the line.",
+        ) from None
+    except OSError as error:
+        raise MissingError("This file cannot be read", where=path, why=error.strerror) from None
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_none(inner) for key, inner in value.items() if inner is not None}
+    return value

@@ -1,0 +1,68 @@
+"""A loss that means something: fixed pictures, fixed noise, fixed timesteps, no dropout.
+
+Owns: what is probed. The training loss jumps with the timesteps it happens to draw; this one moves
+only when the model does. The gap between training and held-out pictures shows overfitting.
+Refuses to know: when it is called.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from studio.train.data import Item
+from studio.train.noise import gaussian
+
+if TYPE_CHECKING:
+    from studio.train.loop import Trainer
+
+LEVELS = (0.1, 0.35, 0.6, 0.85)  # timesteps as parts of the whole schedule
+
+
+class Probe:
+    """Measures the same thing every time it is asked."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer = trainer
+        count = trainer.config.probe.pictures
+        self.sets = [_spread(trainer.items, count), _spread(trainer.held_out, count)]
+
+    @torch.no_grad()
+    def measure(self) -> tuple[float, float | None]:
+        """Mean squared error on training pictures, and on held-out ones if there are any."""
+        with self.trainer.trainable.attached():
+            train, held_out = (self._mean(items) for items in self.sets)
+        assert train is not None, "a run has pictures"
+        return train, held_out
+
+    def _mean(self, items: list[Item]) -> float | None:
+        if not items:
+            return None
+        return sum(self._one(item, place) for place, item in enumerate(items)) / len(items)
+
+    def _one(self, item: Item, place: int) -> float:
+        trainer, seed = self.trainer, self.trainer.config.seed
+        moments = trainer.latents.get([item])
+        shape = (len(LEVELS), trainer.base.latent_channels, *moments.shape[2:])
+        latents = trainer.base.sample_latents(moments, torch.zeros_like(moments[:, : shape[1]]))
+        noise = gaussian(shape, seed, "probe", place).to(latents)
+        timesteps = torch.tensor(
+            [int(level * trainer.schedule.count) for level in LEVELS], device=latents.device
+        )
+        conditioning = trainer.text([trainer.trainable.caption(item.caption)])
+        error = trainer.squared_error(
+            latents.expand(shape),
+            noise,
+            timesteps,
+            conditioning.select([0] * len(LEVELS)),
+            item.bucket,
+        )
+        return float(error.mean())
+
+
+def _spread(items: list[Item], count: int) -> list[Item]:
+    """At most `count` items, evenly spread over the list."""
+    if len(items) <= count:
+        return list(items)
+    return [items[place * len(items) // count] for place in range(count)]
