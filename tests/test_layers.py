@@ -1,0 +1,273 @@
+"""Who may import whom, write files, unpickle, open pictures: read off the source, not promised.
+
+Each rule is a function from a parsed file to what breaks it, and is tried on a known offender
+first, so a rule that can no longer see anything fails too.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "studio"
+FILES = sorted(path for path in PACKAGE.rglob("*.py"))
+
+# Lower may never import higher; parts of one line do not know each other (except the first).
+LAYERS = [
+    {"config", "events", "paths", "atomic", "errors", "device", "doctor"},
+    {"formats"},
+    {"adapters"},
+    {"families", "starter"},
+    {"methods"},
+    {"presets"},
+    {"train", "infer", "caption"},
+    {"compare"},
+    {"jobs"},
+    {"ui", "cli", "commands"},
+]
+RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
+TOGETHER = [LAYERS[0], {"cli", "commands"}]  # parts that may know each other though side by side
+HEAVY = ("torch", "diffusers", "transformers", "peft")
+
+# (file, call) → why this one may write without the atomic writer.
+MAY_WRITE = {
+    ("studio/device.py", "os.open"): "a switch of the kernel under /proc, not a file",
+    ("studio/cli.py", "os.open"): "the null device, when the reader of our output has left",
+}
+# Scripts that make the shipped model: they run on a developer's machine and may start over.
+SCRIPTS = "studio/starter/"
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def _dotted(node: ast.expr) -> str:
+    """`torch.save` for a name or an attribute chain; `?.save` when it hangs on something else."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        return f"{_dotted(node.value)}.{node.attr}"
+    return "?"
+
+
+def _calls(tree: ast.AST) -> Iterator[tuple[ast.Call, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            yield node, _dotted(node.func)
+
+
+def _imports(tree: ast.AST, *, module: str) -> Iterator[tuple[str, int]]:
+    """Every imported module, also inside functions; not what only the type checker sees."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            continue
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            source = node.module or ""
+            if node.level:
+                parents = module.split(".")[: -node.level]
+                source = ".".join([*parents, source]).strip(".")
+            yield source, node.lineno
+            if source == "studio":
+                yield from ((f"studio.{alias.name}", node.lineno) for alias in node.names)
+        else:
+            yield from _imports(node, module=module)
+
+
+def wrong_imports(tree: ast.AST, name: str) -> list[str]:
+    """Imports against the direction."""
+    own = name.removeprefix("studio/").removesuffix(".py").split("/")[0]
+    if own == "__init__":
+        return []
+    found = []
+    for target, line in _imports(tree, module=name.removesuffix(".py").replace("/", ".")):
+        parts = target.split(".")
+        if parts[0] != "studio" or len(parts) < 2 or parts[1] == own or parts[1] not in RANK:
+            continue
+        together = any({own, parts[1]} <= group for group in TOGETHER)
+        if not together and RANK[parts[1]] >= RANK[own]:
+            found.append(f"{name}:{line} {own} imports {target}")
+    return found
+
+
+def heavy_in_page(tree: ast.AST, name: str) -> list[str]:
+    """torch and its kin anywhere in the page's code, also inside functions."""
+    if not name.startswith("studio/ui/"):
+        return []
+    return [
+        f"{name}:{line} imports {target}"
+        for target, line in _imports(tree, module="")
+        if target.split(".")[0] in HEAVY
+    ]
+
+
+def wrong_writes(tree: ast.AST, name: str) -> list[str]:
+    """Writing to a path by any way but `studio.atomic`, or inside a writer handed to it."""
+    if name == "studio/atomic.py" or name.startswith(SCRIPTS):
+        return []
+    allowed = _targets_inside_writers(tree) | _buffers(tree)
+    found = []
+    for call, called in _calls(tree):
+        if not _writes(call, called) or (name, called) in MAY_WRITE:
+            continue
+        targets = [_dotted(argument) for argument in call.args[:2]]
+        targets += [_dotted(call.func.value)] if isinstance(call.func, ast.Attribute) else []
+        if not allowed & set(targets):
+            found.append(f"{name}:{call.lineno} {called}")
+    return found
+
+
+def _writes(call: ast.Call, called: str) -> bool:
+    last = called.rsplit(".", 1)[-1]
+    if called == "open" or (last == "open" and called not in ("os.open", "webbrowser.open")):
+        position = 1 if called in ("open", "io.open") else 0
+        mode = next((k.value for k in call.keywords if k.arg == "mode"), None)
+        if mode is None and len(call.args) > position:
+            mode = call.args[position]
+        return isinstance(mode, ast.Constant) and bool(set(str(mode.value)) & set("wax+"))
+    if called == "os.open":
+        return any(flag in ast.dump(call) for flag in ("O_WRONLY", "O_RDWR", "O_CREAT"))
+    if last in ("write_text", "write_bytes"):
+        return called not in ("atomic.write_text", "atomic.write_bytes", last)
+    if last in ("save_file", "save_pretrained", "NamedTemporaryFile", "mkstemp"):
+        return True
+    if called in ("torch.save", "np.save", "np.savez", "numpy.save"):
+        return True
+    return last == "save" and any(k.arg in ("format", "pnginfo", "quality") for k in call.keywords)
+
+
+def _targets_inside_writers(tree: ast.AST) -> set[str]:
+    """Parameter names of functions and lambdas that are handed to `write_with`."""
+    names: set[str] = set()
+    handed: set[str] = set()
+    for call, called in _calls(tree):
+        if called.rsplit(".", 1)[-1] == "write_with":
+            for argument in call.args[1:]:
+                if isinstance(argument, ast.Lambda):
+                    names |= {parameter.arg for parameter in argument.args.args}
+                else:
+                    handed.add(_dotted(argument))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.name in handed:
+            names |= {parameter.arg for parameter in node.args.args}
+    return names
+
+
+def _buffers(tree: ast.AST) -> set[str]:
+    """Names that hold a buffer in memory."""
+    return {
+        _dotted(target)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and "BytesIO" in ast.dump(node.value)
+        for target in node.targets
+    }
+
+
+def wrong_unpickling(tree: ast.AST, name: str) -> list[str]:
+    """Anything that may execute what a file says; also model loading that could fall back to it."""
+    if name == "studio/formats/pickles.py":
+        return []
+    forbidden = ("load", "loads", "Unpickler")
+    found = []
+    for call, called in _calls(tree):
+        module, _, last = called.rpartition(".")
+        keywords = {k.arg: ast.dump(k.value) for k in call.keywords}
+        bad = module in ("pickle", "_pickle", "marshal", "dill", "joblib") and last in forbidden
+        bad |= called in ("torch.load", "Unpickler", "eval", "exec")
+        bad |= "True" in keywords.get("allow_pickle", "")
+        bad |= "True" in keywords.get("trust_remote_code", "")
+        if bad and not (called == "torch.load" and name.startswith(SCRIPTS)):
+            found.append(f"{name}:{call.lineno} {called}")
+    return found
+
+
+def wrong_pictures(tree: ast.AST, name: str) -> list[str]:
+    """Pictures opened without the size caps and format list of `studio.formats.images`."""
+    if name == "studio/formats/images.py" or name.startswith(SCRIPTS):
+        return []
+    openers = ("Image.open", "PIL.Image.open", "imageio.imread", "cv2.imread")
+    return [f"{name}:{call.lineno} {called}" for call, called in _calls(tree) if called in openers]
+
+
+Rule = Callable[[ast.AST, str], list[str]]
+RULES: list[tuple[Rule, str, str]] = [  # rule, an offender's name, its source
+    (wrong_imports, "studio/formats/x.py", "from studio.families import sd1"),
+    (wrong_imports, "studio/train/x.py", "def f():\n    import studio.infer.engine"),
+    (wrong_imports, "studio/methods/x.py", "from ..train import loop"),
+    (wrong_imports, "studio/jobs/x.py", "from studio import ui"),
+    (heavy_in_page, "studio/ui/x.py", "def f():\n    import torch.nn"),
+    (wrong_writes, "studio/train/x.py", "open(path, 'wb').write(data)"),
+    (wrong_writes, "studio/train/x.py", "path.open(mode='a')"),
+    (wrong_writes, "studio/train/x.py", "path.write_text('x')"),
+    (wrong_writes, "studio/train/x.py", "torch.save(state, path)"),
+    (wrong_writes, "studio/train/x.py", "save_file(tensors, path)"),
+    (wrong_writes, "studio/infer/x.py", "image.save(path, pnginfo=info)"),
+    (wrong_unpickling, "studio/adapters/x.py", "torch.load(path, weights_only=True)"),
+    (wrong_unpickling, "studio/formats/x.py", "import pickle\npickle.loads(data)"),
+    (wrong_unpickling, "studio/families/x.py", "A.from_pretrained(p, trust_remote_code=True)"),
+    (wrong_pictures, "studio/caption/x.py", "from PIL import Image\nImage.open(path)"),
+]
+
+
+@pytest.mark.parametrize(("rule", "name", "source"), RULES)
+def test_rule_sees_an_offender(rule: Rule, name: str, source: str) -> None:
+    assert rule(ast.parse(source), name)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "open(path, 'rb').read()",
+        "atomic.write_text(path, 'x')",
+        "write_with(path, lambda temporary: save_file(tensors, temporary))",
+        "def fill(p):\n    image.save(p, format='PNG')\natomic.write_with(path, fill)",
+        "buffer = io.BytesIO()\nimage.save(buffer, format='PNG')",
+    ],
+)
+def test_right_ways_to_write_pass(source: str) -> None:
+    assert wrong_writes(ast.parse(source), "studio/train/x.py") == []
+
+
+def test_types_alone_may_be_imported_from_above() -> None:
+    source = "if TYPE_CHECKING:\n    from studio.families.base import Base"
+    assert wrong_imports(ast.parse(source), "studio/adapters/x.py") == []
+
+
+@pytest.mark.parametrize(
+    "rule", [wrong_imports, heavy_in_page, wrong_writes, wrong_unpickling, wrong_pictures]
+)
+def test_source_keeps_the_rule(rule: Rule) -> None:
+    trees = {_name(path): ast.parse(path.read_text("utf-8"), _name(path)) for path in FILES}
+    found = [hit for name, tree in trees.items() for hit in rule(tree, name)]
+    assert not found, "\n" + "\n".join(found)
+
+
+def test_every_part_has_a_layer() -> None:
+    parts = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in FILES}
+    assert parts - {"__init__"} <= set(RANK), "name the new part in LAYERS"
+
+
+def test_files_stay_readable() -> None:
+    lengths = {_name(path): len(path.read_text("utf-8").splitlines()) for path in FILES}
+    assert not {name: lines for name, lines in lengths.items() if lines > 400}
+    assert not [name for name in lengths if name.endswith(("/utils.py", "/helpers.py", "/misc.py"))]
+
+
+def test_page_and_commands_open_without_torch() -> None:
+    script = (
+        "import sys, studio.ui.app, studio.cli, studio.jobs, studio.commands.settings\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip() == "[]"
