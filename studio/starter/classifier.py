@@ -78,7 +78,9 @@ class AttributeClassifier(nn.Module):
         return judge.eval().requires_grad_(False)
 
 
-def accuracy(judge: AttributeClassifier, images: np.ndarray, scenes: list) -> dict[str, float]:
+def accuracy(
+    judge: AttributeClassifier, images: np.ndarray, scenes: list[world.Scene]
+) -> dict[str, float]:
     """Share of pictures named as their scenes say, by head."""
     found = judge.predict(images)
     return {

@@ -37,7 +37,7 @@ def make_unet() -> UNet2DConditionModel:
         sample_size=LATENT,
         in_channels=4,
         out_channels=4,
-        block_out_channels=(48, 96, 128),
+        block_out_channels=(48, 96, 112),
         layers_per_block=1,
         cross_attention_dim=WIDTH,
         attention_head_dim=4,

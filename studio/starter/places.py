@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -124,7 +125,7 @@ def meadow(pen: Pen, rng: np.random.Generator) -> None:
 def city(pen: Pen, rng: np.random.Generator) -> None:
     """Towers with lit windows at dusk, a street in front."""
     edges = (-1.1, -0.62, -0.2, 0.24, 0.66, 1.1)
-    for left, right in zip(edges, edges[1:], strict=False):
+    for left, right in pairwise(edges):
         top = rng.uniform(-0.62, -0.1)
         pen.box(left, top, right, 0.6, (112, 104, 140), outlined=False)
         pen.box(left, top, left + 0.06, 0.6, (134, 126, 160), outlined=False)

@@ -8,6 +8,7 @@ as an invented word would in the big CLIP.
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 from transformers import CLIPTokenizer
@@ -29,7 +30,7 @@ star stars cloud rain wind water fire ice sand sea river lake mountain hill road
 window door roof wall tower castle bridge wheel wing tail ear food cake apple ball hat shoe book
 wearing holding day night morning evening summer winter spring autumn by at an as no blurry bad
 ugly wrong deformed word text watermark inside outside above below left right behind front
-""".split()
+""".split()  # noqa: SIM905
 
 
 def byte_symbols() -> dict[int, str]:
@@ -60,7 +61,7 @@ def learn_merges(words: Counter[str], count: int) -> list[tuple[str, str]]:
     while len(merges) < count:
         pairs: Counter[tuple[str, str]] = Counter()
         for word, parts in spellings.items():
-            for pair in zip(parts, parts[1:], strict=False):
+            for pair in pairwise(parts):
                 pairs[pair] += words[word]
         if not pairs:
             break

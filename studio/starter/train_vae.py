@@ -26,7 +26,7 @@ KL_WEIGHT = 1e-4
 
 def to_tensor(pictures: np.ndarray) -> torch.Tensor:
     """uint8 [B, H, W, 3] to float [B, 3, H, W] in [-1, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def psnr(vae: nn.Module, pictures: np.ndarray, device: str = "cpu") -> float:
