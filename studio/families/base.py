@@ -92,6 +92,11 @@ class Base:
         """Channels of a latent."""
         return int(self.vae.config.latent_channels)
 
+    @property
+    def size_multiple(self) -> int:
+        """Pixels per innermost latent of the UNet: both sides of a picture are multiples of it."""
+        return int(self.latent_scale * 2 ** (len(self.unet.config.block_out_channels) - 1))
+
     def components(self) -> dict[str, nn.Module]:
         """The modules adapters may touch, by component name: `unet`, `text_encoder`, `text_encoder_2`."""
         names = ["text_encoder", "text_encoder_2"]

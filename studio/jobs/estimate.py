@@ -15,7 +15,6 @@ from studio.config import RunConfig
 from studio.device import peak_memory
 from studio.formats.dataset import read_dataset
 from studio.jobs.resources import Resources
-from studio.jobs.worker import picture_multiple
 from studio.train.cache import LatentCache
 from studio.train.data import bucket_table, read_items
 from studio.train.loop import Hooks, Trainer
@@ -28,7 +27,7 @@ def estimate(config: RunConfig, resources: Resources) -> dict[str, Any]:
     base = resources.base(config.base, config.device, config.precision)
     info = read_dataset(config.data.folder)
     resolution = config.data.resolution or base.native_size
-    items = read_items(info, config.data, resolution, picture_multiple(base))
+    items = read_items(info, config.data, resolution, base.size_multiple)
     latents = LatentCache(base, resources.library.workspace.cache)
     latents.fill(items, lambda done, total: None)
     trainable = methods.find(config.method).prepare(base, config, config.data.trigger)

@@ -82,7 +82,7 @@ class Worker:
         self.info = read_dataset(config.data.folder)
         resolution, multiple = (
             config.data.resolution or self.base.native_size,
-            picture_multiple(self.base),
+            self.base.size_multiple,
         )
         items = read_items(self.info, config.data, resolution, multiple)
         held_out = held_out_items(self.info, config.data, resolution, multiple)
@@ -242,11 +242,6 @@ class Worker:
         self.trainable.load_state(state)
         self.trainer.progress = progress
         self.run.event("message", level="info", text=f"Going on from step {progress.step}")
-
-
-def picture_multiple(base: Any) -> int:
-    """Pixels per innermost latent of the network: both sides of a picture are multiples of it."""
-    return int(base.latent_scale * 2 ** (len(base.unet.config.block_out_channels) - 1))
 
 
 def _dataset_facts(info: DatasetInfo, items: list[Any], config: RunConfig) -> dict[str, Any]:
