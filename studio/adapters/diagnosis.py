@@ -1,0 +1,92 @@
+"""Why a file does not fit a base, in words a person understands.
+
+Owns: guessing what a LoRA-like file was made for from its names, sizes and metadata, and the
+sentence that sets both sides against each other. Refuses to know: how anything is attached.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from studio.errors import MismatchError
+
+if TYPE_CHECKING:
+    from studio.families.base import Base
+    from studio.formats.lora import LoraFile
+
+# Width of the text that cross-attention reads → which bases read such text.
+_TEXT_WIDTHS = {768: "SD 1.x", 1024: "SD 2.x", 2048: "SDXL", 4096: "SD 3 or a newer base"}
+_ARCHITECTURES = {
+    "stable-diffusion-v1": "SD 1.x",
+    "stable-diffusion-v2": "SD 2.x",
+    "stable-diffusion-xl": "SDXL",
+    "stable-diffusion-v3": "SD 3",
+    "stable-diffusion-3": "SD 3",
+    "flux": "Flux",
+}
+_VERSIONS = {"sd_v1": "SD 1.x", "sd_v2": "SD 2.x", "sdxl": "SDXL", "sd3": "SD 3", "flux": "Flux"}
+
+
+def mismatch(file: LoraFile, base: Base, detail: str) -> MismatchError:
+    """The error for a file that cannot be used on `base`; `detail` says what was found."""
+    made_for, width = made_for_what(file), text_width(file)
+    theirs = made_for or "another kind of base"
+    if width:
+        theirs += f" (text {width} wide)"
+    return MismatchError(
+        "This adapter does not fit this base",
+        where=file.path,
+        why=f"It was made for {theirs}; this base, “{base.name}”, is {base.family.title} "
+        f"(text {base_text_width(base)} wide). {detail}",
+        remedy="Use it with a base of its own kind, or take it off the stack.",
+    )
+
+
+def embedding_mismatch(path: Path, given: dict[str, int], base: Base) -> MismatchError:
+    """The error for an embedding; `given` is encoder slot → width."""
+    widths = tuple(given.values())
+    known = {(768,): "SD 1.x", (1024,): "SD 2.x", (768, 1280): "SDXL"}.get(widths, "another base")
+    wanted = [int(encoder.config.hidden_size) for encoder in base.text_encoders]
+    return MismatchError(
+        "This embedding does not fit this base",
+        where=path,
+        why=f"Its vectors are {_and(widths)} wide, as for {known}; the text encoder of "
+        f"“{base.name}” ({base.family.title}) is {_and(wanted)} wide.",
+        remedy="Use it with a base of its own kind, or take it off the stack.",
+    )
+
+
+def made_for_what(file: LoraFile) -> str | None:
+    """The family a file was made for, as far as it shows."""
+    architecture = file.metadata.get("modelspec.architecture", "").lower()
+    version = file.metadata.get("ss_base_model_version", "").lower()
+    for start, title in (*_ARCHITECTURES.items(), *_VERSIONS.items()):
+        if architecture.startswith(start) or version.startswith(start):
+            return title
+    names = " ".join((*(module.key for module in file.modules.values()), *file.leftovers))
+    if re.search(r"double_blocks|single_transformer_blocks", names):
+        return "Flux"
+    if "joint_blocks" in names:
+        return "SD 3"
+    if "text_encoder_2." in names or re.search(r"attentions_\d+_transformer_blocks_[1-9]", names):
+        return "SDXL"
+    return _TEXT_WIDTHS.get(text_width(file) or 0)
+
+
+def text_width(file: LoraFile) -> int | None:
+    """Width of the text that the file's cross-attention layers read, when it has any."""
+    for module in file.modules.values():
+        if re.search(r"attn2[._]to[._][kv]", module.name) and "down" in module.tensors:
+            return int(module.tensors["down"].shape[1])
+    return None
+
+
+def base_text_width(base: Base) -> int:
+    """Width of the text that the base's cross-attention layers read."""
+    return sum(int(encoder.config.hidden_size) for encoder in base.text_encoders)
+
+
+def _and(widths: tuple[int, ...] | list[int]) -> str:
+    return " and ".join(map(str, widths))

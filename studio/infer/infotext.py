@@ -1,0 +1,200 @@
+"""The text block in which a picture carries its settings, in the form web UIs read and write.
+
+Owns: writing it, and reading blocks of any origin. Refuses to know: torch, pictures, where files
+are. Source of the form: A1111's `parameters` chunk (prompt lines, `Negative prompt:` lines, one
+line of `Key: value` pairs, values with commas, colons or newlines quoted as JSON strings).
+
+Ours adds one key, `Stack`: the adapter files by name with their strengths, as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_args
+
+from studio.config import GenerateSettings, Sampler, StackItem
+
+VERSION = "Concept Studio"
+_NEGATIVE = "Negative prompt:"
+_PAIR = re.compile(r'\s*([A-Za-z][\w \-/+.]*?)\s*:\s*("(?:\\.|[^\\"])*"|[^,]*)\s*(?:,|$)')
+# Names that other programs give to samplers we have.
+_SAMPLERS: dict[str, Sampler] = {
+    **{name.lower(): name for name in get_args(Sampler)},
+    "k_euler": "Euler",
+    "k_euler_a": "Euler a",
+    "euler ancestral": "Euler a",
+    "k_dpmpp_2m": "DPM++ 2M",
+    "dpm++ 2m sde": "DPM++ 2M",
+    "dpm++ 2m sde karras": "DPM++ 2M Karras",
+}
+
+
+@dataclass(frozen=True)
+class Used:
+    """One adapter file that took part."""
+
+    item: StackItem
+    kind: str
+    name: str
+    short_hash: str
+    """Twelve hexadecimal digits, as other programs compute them."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the settings alone do not say. `size` is (width, height) as drawn."""
+
+    model: str
+    model_hash: str
+    size: tuple[int, int]
+    used: Sequence[Used] = ()
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block taken apart: `pairs` are the keys and values of the last line, unquoted."""
+
+    prompt: str
+    negative_prompt: str
+    pairs: dict[str, str] = field(default_factory=dict)
+
+
+def write(settings: GenerateSettings, facts: Facts) -> str:
+    """The block of one picture; `settings.seed` and `settings.prompt` are that picture's own."""
+    pairs: dict[str, Any] = {
+        "Steps": settings.steps,
+        "Sampler": settings.sampler,
+        "Schedule type": "Karras" if settings.sampler.endswith("Karras") else None,
+        "CFG scale": f"{settings.guidance:g}",
+        "Seed": settings.seed,
+        "Size": f"{facts.size[0]}x{facts.size[1]}",
+        "Model hash": facts.model_hash,
+        "Model": facts.model,
+        "Clip skip": settings.clip_skip + 1 if settings.clip_skip else None,
+    }
+    for key, kind in (("Lora hashes", "lora"), ("TI hashes", "embedding")):
+        found = [used for used in facts.used if used.kind == kind]
+        pairs[key] = ", ".join(f"{used.name}: {used.short_hash}" for used in found) or None
+    stack = [_item(used.item) for used in facts.used]
+    pairs["Stack"] = json.dumps(stack, ensure_ascii=False) if stack else None
+    pairs["Version"] = VERSION
+    lines = [settings.prompt]
+    if settings.negative_prompt:
+        lines.append(f"{_NEGATIVE} {settings.negative_prompt}")
+    lines.append(", ".join(f"{k}: {_quoted(str(v))}" for k, v in pairs.items() if v is not None))
+    return "\n".join(lines)
+
+
+def parse(text: str) -> Block:
+    """Takes a block of any program apart; what is not understood ends in the prompt or in pairs."""
+    lines = text.replace("\r\n", "\n").strip("\n").split("\n")
+    pairs: dict[str, str] = {}
+    if _is_settings(lines[-1]):
+        pairs = {key: _unquoted(value) for key, value in _PAIR.findall(lines.pop())}
+    prompt: list[str] = []
+    negative: list[str] = []
+    target = prompt
+    for line in lines:
+        if target is prompt and line.lstrip().startswith(_NEGATIVE):
+            target = negative
+            line = line.lstrip().removeprefix(_NEGATIVE).removeprefix(" ")
+        target.append(line)
+    return Block("\n".join(prompt).strip("\n"), "\n".join(negative).strip("\n"), pairs)
+
+
+def read(text: str) -> dict[str, Any]:
+    """What of a block `GenerateSettings` has a field for; values out of range are left out.
+
+    `base` is the model's name and stack paths are file names: the caller finds the files.
+    """
+    block = parse(text)
+    found: dict[str, Any] = {
+        "prompt": block.prompt,
+        "negative_prompt": block.negative_prompt,
+        "steps": _number(block.pairs, "Steps", int),
+        "sampler": _sampler(block.pairs),
+        "guidance": _number(block.pairs, "CFG scale", float),
+        "seed": _number(block.pairs, "Seed", int),
+        "base": block.pairs.get("Model"),
+        "stack": _stack(block.pairs.get("Stack", "")),
+    }
+    if size := re.fullmatch(r"(\d{1,5})\s*x\s*(\d{1,5})", block.pairs.get("Size", "")):
+        found["width"], found["height"] = int(size[1]), int(size[2])
+    if (skip := _number(block.pairs, "Clip skip", int)) is not None:
+        found["clip_skip"] = max(skip - 1, 0)
+    return {key: value for key, value in found.items() if value is not None and _valid(key, value)}
+
+
+def _item(item: StackItem) -> dict[str, Any]:
+    entry: dict[str, Any] = {"file": Path(item.path).name, "strength": item.strength}
+    if item.text_strength is not None:
+        entry["text_strength"] = item.text_strength
+    return entry
+
+
+def _stack(text: str) -> list[dict[str, Any]] | None:
+    try:
+        entries = json.loads(text)
+        return [
+            {
+                "path": Path(str(entry["file"])).name,
+                "strength": float(entry.get("strength", 1.0)),
+                "text_strength": _float_or_none(entry.get("text_strength")),
+            }
+            for entry in entries
+        ]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+
+
+def _float_or_none(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _is_settings(line: str) -> bool:
+    # three pairs, as web UIs ask for: a prompt may well contain a colon or two
+    return line.lstrip().startswith("Steps:") or len(_PAIR.findall(line)) >= 3
+
+
+def _quoted(value: str) -> str:
+    plain = not re.search(r'[,:\n"]', value) and value == value.strip() and value
+    return value if plain else json.dumps(value, ensure_ascii=False)
+
+
+def _unquoted(value: str) -> str:
+    if len(value) < 2 or value[0] != '"' or value[-1] != '"':
+        return value.strip()
+    try:
+        return str(json.loads(value, strict=False))
+    except ValueError:
+        return value[1:-1]
+
+
+def _number(pairs: dict[str, str], key: str, kind: type[int] | type[float]) -> Any:
+    try:
+        return kind(pairs[key])
+    except (KeyError, ValueError):
+        return None
+
+
+def _sampler(pairs: dict[str, str]) -> Sampler | None:
+    name = pairs.get("Sampler", "").strip()
+    found = _SAMPLERS.get(name.lower())
+    # newer web UIs write the noise schedule apart from the sampler
+    if found == "DPM++ 2M" and pairs.get("Schedule type", "").lower() == "karras":
+        return "DPM++ 2M Karras"
+    return found
+
+
+def _valid(key: str, value: Any) -> bool:
+    if key == "base":
+        return bool(value)
+    try:
+        GenerateSettings.model_validate({key: value})
+    except ValueError:
+        return False
+    return True
