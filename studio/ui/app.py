@@ -44,8 +44,12 @@ TITLE = "Concept Studio"
 
 def build(studio: Studio) -> gr.Blocks:
     """The page for one studio."""
+    return _build(Page(studio))
+
+
+def _build(page: Page) -> gr.Blocks:
+    studio = page.studio
     os.environ["GRADIO_TEMP_DIR"] = str(studio.workspace.cache / "uploads")
-    page = Page(studio)
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as demo:
         header.build(page)
         with gr.Tabs(elem_classes=["cs-tabs"], selected="caption") as page.tabs:
@@ -62,6 +66,7 @@ class Server:
     url: str
     share_url: str | None
     demo: gr.Blocks
+    page: Page
 
     def close(self) -> None:
         """Stops serving; runs go on until the studio itself is closed."""
@@ -80,7 +85,8 @@ def serve(
     _check_address(host, port)
     _log_to(studio)
     workspace = studio.workspace
-    demo = build(studio)
+    page = Page(studio)
+    demo = _build(page)
     demo.queue(default_concurrency_limit=1, max_size=MAX_QUEUE, api_open=False)
     options: dict[str, Any] = {
         "server_name": host,
@@ -123,7 +129,7 @@ def serve(
         _, local, shared = demo.launch(**options)
     except OSError as error:
         raise _port_taken(port) from error
-    return Server(url=local.rstrip("/") or local, share_url=shared or None, demo=demo)
+    return Server(url=local.rstrip("/") or local, share_url=shared or None, demo=demo, page=page)
 
 
 def launch(
@@ -145,7 +151,7 @@ def launch(
             else "No share link could be made; the studio is reachable on this machine only.",
             flush=True,
         )  # fmt: skip
-    threading.Thread(target=warm_up, args=(studio,), name="warm-up", daemon=True).start()
+    threading.Thread(target=warm_up, args=(server.page,), name="warm-up", daemon=True).start()
     if open_browser:
         threading.Thread(target=webbrowser.open, args=(server.url,), daemon=True).start()
     try:
@@ -157,12 +163,15 @@ def launch(
         studio.close()
 
 
-def warm_up(studio: Studio) -> None:
+def warm_up(page: Page) -> None:
     """Loads the engine; a failure is shown in the header, never as a crash."""
     try:
-        studio.warm_up()
-    except Exception:
+        page.studio.warm_up()
+    except Exception as error:
         log.exception("the engine could not be loaded")
+        page.problem = (
+            f"the engine could not be loaded ({type(error).__name__}): run `studio.py doctor`"
+        )
 
 
 def _check_address(host: str, port: int) -> None:

@@ -36,23 +36,14 @@ def build(page: Page) -> gr.HTML:
 
     def readiness(argument: Any) -> dict[str, str]:
         """What the machine is doing, in one line."""
-        studio = page.studio
-        device = str(getattr(studio, "device_name", "") or _machine())
-        problem = getattr(studio, "problem", None)
-        if problem:
-            return {"state": "no", "text": f"{device} · {problem}"}
-        if not _is_set(studio.ready):
-            return {"state": "loading", "text": f"{device} · loading the engine…"}
-        busy = getattr(studio, "activity", "")
-        if busy:
-            return {"state": "busy", "text": f"{device} · {busy}"}
-        return {"state": "yes", "text": f"{device} · ready"}
+        if page.problem:
+            return {"state": "no", "text": page.problem}
+        line = page.studio.device_line()
+        if not page.studio.ready.is_set():
+            return {"state": "loading", "text": f"{_machine()} · {line}"}
+        return {"state": "yes" if line.endswith("idle") else "busy", "text": line}
 
     return component("header", TEMPLATE, [readiness], elem_id="cs-header")
-
-
-def _is_set(flag: Any) -> bool:
-    return bool(flag.is_set() if hasattr(flag, "is_set") else flag)
 
 
 def _machine() -> str:

@@ -25,6 +25,8 @@ import gradio as gr
 
 from studio.errors import BusyError, InputError, Interrupted, MissingError, StudioError
 from studio.ui import theme
+from studio.ui.library import Library
+from studio.ui.thumbs import Thumbnails
 
 if TYPE_CHECKING:
     from studio.jobs import Studio
@@ -73,18 +75,19 @@ def component(
     template: str,
     functions: Sequence[Callable[..., Any]] = (),
     *,
+    scripts: Sequence[str] = (),
     value: Any = None,
     elem_id: str | None = None,
     **props: Any,
 ) -> gr.HTML:
     """A part of the page that draws itself: `static/<name>.js` fills the static `template`.
 
-    `functions` become `server.<name>` in the script, each wrapped in `endpoint`.
+    `scripts` are further files of `static/`, put before it; they share its scope. `functions` become `server.<name>` in the script, each wrapped in `endpoint`.
     """
     return gr.HTML(
         value,
         html_template=template,
-        js_on_load=theme.part(name),
+        js_on_load="\n".join(theme.part(file) for file in (*scripts, name)),
         server_functions=[endpoint(function) for function in functions] or None,
         apply_default_css=False,
         elem_id=elem_id,
@@ -222,6 +225,18 @@ class Page:
     studio: Studio
     tasks: Tasks = field(default_factory=Tasks)
     tabs: gr.Tabs | None = None
+    problem: str = ""
+    """Why the engine could not be loaded; the header shows it."""
+
+    @functools.cached_property
+    def library(self) -> Library:
+        """The datasets, by ids that a browser may name."""
+        return Library(self.studio)
+
+    @functools.cached_property
+    def thumbnails(self) -> Thumbnails:
+        """Small copies of pictures; `str(path)` goes to the page, which asks `cs.file(path)`."""
+        return Thumbnails(self.studio.workspace.cache / "thumbnails")
 
     def go_to(self, tab: str) -> gr.Tabs:
         """An update for `page.tabs` (as an output) that opens a tab: caption, train, …"""

@@ -1,18 +1,158 @@
-"""The Caption tab."""
+"""The Caption tab: open pictures, let a model describe them, correct what it says.
+
+Owns: the tab's server functions. Everything visible is drawn by `static/caption*.js`.
+Refuses to know: models, how captions are stored (studio.formats), what bulk edits do
+(studio.caption.bulk).
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import inspect
+from typing import TYPE_CHECKING, Any
 
-import gradio as gr
+from studio.errors import InputError
+from studio.paths import ASSETS
+from studio.ui.library import contents
+from studio.ui.live import Json, Page, Task, component, read
 
 if TYPE_CHECKING:
     from studio.jobs import Studio
-    from studio.ui.live import Page
+
+MAX_THUMBNAILS = 80  # per call; the grid asks again for what comes into view
+TEMPLATE = '<div class="cs-caption"></div>'
 
 
 def build(studio: Studio, page: Page) -> None:
     """Adds the tab's contents."""
-    gr.HTML(
-        '<div class="cs-empty"><p class="cs-empty-title">Caption</p><p>Nothing here yet.</p></div>'
-    )
+    library = page.library
+
+    def datasets(argument: Any) -> list[Json]:
+        """The library, with a cover picture each."""
+        return [
+            {
+                "id": str(info.path),
+                "name": info.name,
+                "pictures": info.pictures,
+                "captioned": info.captioned,
+                "kind": info.kind,
+                "sample": info.path.is_relative_to(ASSETS),
+                "cover": info.items[0].path.relative_to(info.path).as_posix()
+                if info.items
+                else None,
+                "problem": info.problems[0] if info.problems and not info.pictures else None,
+            }
+            for info in library.all()
+        ]
+
+    def open_dataset(argument: Any) -> Json:
+        """One dataset, picture by picture."""
+        (identity,) = read(argument, dataset=str)
+        return contents(library.path(identity)) | {"id": identity}
+
+    def open_folder(argument: Any) -> str:
+        """A folder named by path; answers the dataset's id."""
+        (folder,) = read(argument, folder=str)
+        return library.open(folder)
+
+    def add_files(argument: Any) -> str:
+        """Uploaded pictures (and caption files) become a new dataset; answers its id."""
+        name, paths = read(argument, name=str, files=list)
+        if not paths or not all(isinstance(path, str) for path in paths):
+            raise InputError("No files arrived", remedy="Drop them again.")
+        info = studio.import_dataset([page.uploaded(path) for path in paths], name)
+        return str(info.path)
+
+    def thumbnails(argument: Any) -> Json:
+        """File name → address of its thumbnail, or the reason why there is none."""
+        identity, names = read(argument, dataset=str, files=list)
+        answers: Json = {}
+        for name in names[:MAX_THUMBNAILS]:
+            try:
+                picture = library.file(identity, str(name))
+                answers[str(name)] = {"path": str(page.thumbnails.of(picture))}
+            except (InputError, OSError) as error:
+                what = error.what if isinstance(error, InputError) else "The file is gone"
+                answers[str(name)] = {"problem": what}
+        return answers
+
+    def captions(argument: Any) -> Json:
+        """File name → caption, nothing else: cheap enough to ask while a captioner works."""
+        (identity,) = read(argument, dataset=str)
+        rows = studio.captions(library.path(identity))
+        return {str(row["file"]): row["caption"] or "" for row in rows}
+
+    def save_caption(argument: Any) -> bool:
+        """Writes one caption beside its picture."""
+        identity, name, text = read(argument, dataset=str, file=str, text=str)
+        library.file(identity, name)
+        studio.save_caption(library.path(identity), name, text.strip())
+        return True
+
+    def auto_caption(argument: Any) -> Json:
+        """Starts the captioner; answers the task."""
+        identity, which, prefix = read(argument, dataset=str, which=str, prefix=str)
+        folder = library.path(identity)
+        named: Json = {"overwrite": which != "missing", "prefix": prefix.strip()}
+        if which == "selected":
+            (names,) = read(argument, files=list)
+            named["files"] = [str(name) for name in names]
+
+        def work(task: Task) -> Any:
+            return studio.caption(
+                folder, on_progress=task.progress, cancelled=task.cancelled.is_set, **named
+            )
+
+        return page.tasks.start("caption", work, dataset=identity).view()
+
+    def caption_task(argument: Any) -> Json | None:
+        """The latest captioning, running or ended."""
+        task = page.tasks.latest("caption")
+        return task.view() if task else None
+
+    def cancel_caption(argument: Any) -> bool:
+        """Stops after the batch that is being described; what was written stays."""
+        task = page.tasks.latest("caption")
+        if task:
+            task.cancelled.set()
+        return task is not None
+
+    def bulk(argument: Any) -> Json:
+        """Shows what an edit would change, applies it, or takes the last one back."""
+        from studio.caption import bulk as edits
+        from studio.formats.dataset import read_captions
+
+        identity, action = read(argument, dataset=str, action=str)
+        folder = library.path(identity)
+        record = studio.workspace.cache / "last-bulk-edit.json"
+        if action == "undo":
+            done = edits.undo(record)
+            return {"changed": len(done.changed), "kept": len(done.kept)}
+        values, names = read(argument, edit=dict, files=list)
+        edit = edits.BulkEdit.parse(values)
+        wanted = {str(name) for name in names}
+        captions = {
+            path: text
+            for path, text in read_captions(folder).items()
+            if not wanted or path.relative_to(folder).as_posix() in wanted
+        }
+        changes = edits.preview(captions, edit)
+        if action == "apply":
+            done = edits.apply(changes, record)
+            return {"changed": len(done.changed), "kept": len(done.kept)}
+        examples = [
+            {"file": c.picture.name, "before": c.before or "", "after": c.after}
+            for c in changes[:3]
+        ]
+        return {"changes": len(changes), "examples": examples}
+
+    component(
+        "caption",
+        TEMPLATE,
+        [
+            datasets, open_dataset, open_folder, add_files, thumbnails, captions, save_caption,
+            auto_caption, caption_task, cancel_caption, bulk,
+        ],
+        scripts=["icons", "caption_grid", "caption_side"],
+        selectable="files" in inspect.signature(studio.caption).parameters,
+        elem_id="cs-caption",
+    )  # fmt: skip

@@ -1,0 +1,193 @@
+// The Caption tab: datasets on the left, pictures on the right.
+// Owns: the list of datasets, opening and importing. Grid and side cards are in their own files.
+const root = element.querySelector('.cs-caption');
+let dataset = null, facts = null;
+
+const list = cs.el('div.cs-datasets', {role: 'listbox', 'aria-label': 'Datasets'});
+const pathInput = cs.el('input.cs-input', {placeholder: '/path/to/a/folder', 'aria-label': 'Folder on this machine', spellcheck: 'false'});
+const filesInput = cs.el('input', {type: 'file', multiple: true, accept: 'image/*,.txt,.caption,.toml,.jsonl', hidden: true, 'aria-label': 'Pictures to add'});
+const folderInput = cs.el('input', {type: 'file', webkitdirectory: true, hidden: true, 'aria-label': 'Folder to add'});
+const title = cs.el('h2.cs-caption-title');
+const chips = cs.el('div.cs-toolbar', {style: {gap: '6px'}});
+const problems = cs.el('div');
+const grid = captionGrid({
+  save: (file, text) => cs.call(server.save_caption({dataset, file, text})),
+  thumbnails: (files) => cs.call(server.thumbnails({dataset, files})),
+  changed: () => count(),
+});
+const auto = autoCaptionCard({
+  start: (argument) => cs.call(server.auto_caption(argument)), latest: () => cs.call(server.caption_task(null)),
+  cancel: () => cs.call(server.cancel_caption(null)), current: () => dataset, selection: () => grid.selected,
+  progressed: refresh, selectable: props.selectable,
+});
+const many = bulkCard({
+  bulk: (argument) => cs.call(server.bulk(argument)), current: () => dataset, selection: () => grid.selected,
+  done: refresh, before: async () => { grid.flush(); },
+});
+
+// Toolbar above the pictures
+const search = cs.el('input.cs-input', {type: 'search', placeholder: 'Search captions', 'aria-label': 'Search captions and file names', oninput: () => { grid.filter({text: search.value}); count(); }});
+const states = [['all', 'All'], ['missing', 'Without caption'], ['selected', 'Selected'], ['broken', 'Left out']];
+const stateButtons = states.map(([name, label]) => cs.el('button.cs-segment', {type: 'button', 'data-name': name, 'aria-pressed': name === 'all', onclick: () => {
+  stateButtons.forEach((button) => button.setAttribute('aria-pressed', button.dataset.name === name));
+  grid.filter({state: name}); count();
+}}, label));
+const size = cs.el('input', {type: 'range', min: 150, max: 360, value: 220, 'aria-label': 'Size of the pictures', oninput: () => grid.size(Number(size.value))});
+const pickAll = cs.el('button.cs-button.cs-quiet', {type: 'button', onclick: () => (grid.counts().selected ? grid.clearSelection() : grid.selectShown())}, 'Select all');
+const train = cs.el('button.cs-button', {type: 'button', onclick: () => cs.go('train', {dataset})}, 'Train with these', icon('right', 14));
+
+const offer = cs.el('div.cs-empty', {},
+  cs.el('p.cs-empty-title', {}, 'Start with a few pictures'),
+  cs.el('p', {}, 'Ten to thirty pictures of one subject or one style are enough. Drop them or a whole folder here, open a folder of this machine, or look at one of the samples on the left.'),
+  cs.el('div.cs-toolbar', {style: {'justify-content': 'center'}}, cs.el('button.cs-button.cs-primary', {type: 'button', onclick: () => filesInput.click()}, 'Choose pictures…'),
+    cs.el('button.cs-button', {type: 'button', onclick: () => folderInput.click()}, 'Choose a folder…')));
+const work = cs.el('div.cs-stack.cs-hidden', {},
+  cs.el('div.cs-caption-head', {}, cs.el('div', {}, title, chips), cs.el('span.cs-spacer'), train),
+  problems,
+  cs.el('div.cs-toolbar', {}, cs.el('div.cs-segments', {role: 'group', 'aria-label': 'Which pictures'}, stateButtons), search, cs.el('span.cs-spacer'), pickAll, size),
+  grid.node,
+  cs.el('p.cs-small.cs-muted', {style: {margin: '0'}}, 'Captions are saved as you type, in a text file beside each picture. Ctrl+Enter goes to the next one.'));
+const opening = cs.el('div.cs-upload.cs-hidden', {role: 'status'});
+const main = cs.el('div.cs-caption-main.cs-stack', {}, opening, offer, work);
+const sideWork = cs.el('div.cs-stack.cs-hidden', {}, auto.node, many.node);
+const side = cs.el('div.cs-stack', {},
+  cs.el('section.cs-card.cs-stack', {style: {gap: '10px'}},
+    cs.el('h3.cs-card-title', {style: {margin: '0'}}, 'Datasets'), list,
+    cs.el('form.cs-path', {onsubmit: (event) => { event.preventDefault(); openFolder(); }}, pathInput, cs.el('button.cs-button', {type: 'submit'}, 'Open')),
+    cs.el('div.cs-toolbar', {}, cs.el('button.cs-button', {type: 'button', onclick: () => filesInput.click()}, icon('plus', 14), 'Pictures'),
+      cs.el('button.cs-button', {type: 'button', onclick: () => folderInput.click()}, icon('plus', 14), 'Folder'), filesInput, folderInput)),
+  sideWork);
+root.append(side, main);
+
+function card(info) {
+  const cover = cs.el('span.cs-dataset-cover.cs-skeleton');
+  if (info.cover) cs.call(server.thumbnails({dataset: info.id, files: [info.cover]})).then((answer) => {
+    const found = answer[info.cover];
+    cover.classList.remove('cs-skeleton');
+    if (found?.path) cover.append(cs.el('img', {src: cs.file(found.path), alt: ''}));
+  }, () => {});
+  else cover.classList.remove('cs-skeleton');
+  const share = info.pictures ? info.captioned / info.pictures : 0;
+  return cs.el('button.cs-dataset', {type: 'button', role: 'option', 'aria-selected': info.id === dataset, 'data-id': info.id, title: info.id, onclick: () => open(info.id)},
+    cover, cs.el('span.cs-dataset-words', {}, cs.el('b', {}, info.name),
+      cs.el('span.cs-small.cs-muted.cs-number', {}, info.problem || `${info.pictures} pictures · ${info.captioned === info.pictures ? 'all captioned' : `${info.captioned} captioned`}`),
+      cs.el('span.cs-progress', {}, cs.el('i', {style: {width: `${share * 100}%`}}))),
+    info.sample && cs.el('span.cs-chip', {}, 'sample'));
+}
+async function showList() {
+  const found = await cs.call(server.datasets(null));
+  if (!found.length) { list.replaceChildren(cs.el('p.cs-small.cs-muted', {style: {margin: '0'}}, 'None yet. Open a folder by its path, or add pictures.')); return; }
+  list.replaceChildren(...found.map(card));
+}
+async function open(id) {
+  await cs.attempt(async () => {
+    const data = await cs.call(server.open_dataset({dataset: id}));
+    grid.flush();
+    dataset = data.id; facts = data;
+    try { sessionStorage.setItem('cs-dataset', dataset); } catch (error) { /* private window */ }
+    title.textContent = data.name; title.title = data.path;
+    problems.replaceChildren(...(data.problems.length ? [cs.message({what: `${data.problems.length} ${data.problems.length === 1 ? 'thing' : 'things'} to know`, why: data.problems.slice(0, 4).join(' ')}, 'warning')] : []));
+    offer.classList.add('cs-hidden'); work.classList.remove('cs-hidden'); sideWork.classList.remove('cs-hidden');
+    grid.open(data.items);
+    auto.opened(data); many.opened(data);
+    count();
+    list.querySelectorAll('.cs-dataset').forEach((node) => node.setAttribute('aria-selected', node.dataset.id === dataset));
+  });
+}
+let countedSelection = '';
+function count() {
+  if (!facts) return;
+  const n = grid.counts(), good = n.all - n.broken;
+  chips.replaceChildren(
+    cs.el('span.cs-chip.cs-number', {}, `${n.captioned} of ${good} captioned`),
+    facts.trigger ? cs.el('span.cs-chip', {}, 'trigger ', cs.el('b', {}, facts.trigger)) : cs.el('span.cs-chip', {title: 'A dataset.toml in the folder can name one'}, 'no trigger word'),
+    facts.class_word && cs.el('span.cs-chip', {}, 'class ', cs.el('b', {}, facts.class_word)),
+    cs.el('span.cs-chip', {}, facts.kind),
+    n.broken ? cs.el('span.cs-chip.is-warn', {}, `${n.broken} left out`) : '',
+    n.selected ? cs.el('span.cs-chip', {}, `${n.selected} selected`) : '');
+  pickAll.textContent = n.selected ? 'Clear selection' : 'Select all';
+  stateButtons.at(-1).classList.toggle('cs-hidden', !n.broken);
+  const own = list.querySelector(`[data-id="${CSS.escape(dataset)}"]`);
+  if (own) {
+    own.querySelector('.cs-small').textContent = `${good} pictures · ${n.captioned === good ? 'all captioned' : `${n.captioned} captioned`}`;
+    own.querySelector('.cs-progress > i').style.width = `${good ? 100 * n.captioned / good : 0}%`;
+  }
+  const chosen = [...grid.selected].join('|');
+  if (chosen !== countedSelection) { countedSelection = chosen; many.look(); }
+}
+async function refresh() {
+  if (!dataset) return;
+  try { grid.update(await cs.call(server.captions({dataset}))); } catch (error) { /* shown by the next action */ }
+}
+async function openFolder() {
+  await cs.attempt(async () => {
+    const id = await cs.call(server.open_folder({folder: pathInput.value}));
+    pathInput.value = '';
+    await showList();
+    await open(id);
+  });
+}
+
+// Bringing pictures in: chosen or dropped files, dropped folders
+const usable = (file) => /\.(png|jpe?g|webp|bmp|txt|caption|toml|jsonl)$/i.test(file.name) && !file.name.startsWith('.');
+async function bring(files, name) {
+  const good = files.filter(usable);
+  if (!good.some((file) => /\.(png|jpe?g|webp|bmp)$/i.test(file.name))) {
+    cs.notice({what: 'There are no pictures among these files', remedy: 'PNG, JPEG, WebP and BMP are understood.'});
+    return;
+  }
+  await cs.attempt(async () => {
+    const paths = [], bar = cs.el('i');
+    const words = cs.el('span.cs-small.cs-muted.cs-number');
+    opening.replaceChildren(cs.el('div.cs-progress', {}, bar), words);
+    opening.classList.remove('cs-hidden');
+    try {
+      for (const [index, file] of good.entries()) {
+        words.textContent = `Adding ${index + 1} of ${good.length} files`;
+        bar.style.width = `${100 * index / good.length}%`;
+        paths.push((await upload(file)).path);
+      }
+      const id = await cs.call(server.add_files({name, files: paths}));
+      await showList();
+      await open(id);
+    } finally { opening.classList.add('cs-hidden'); }
+  });
+}
+filesInput.addEventListener('change', () => { bring([...filesInput.files], 'my pictures'); filesInput.value = ''; });
+folderInput.addEventListener('change', () => {
+  const files = [...folderInput.files];
+  bring(files, files[0]?.webkitRelativePath.split('/')[0] || 'my pictures');
+  folderInput.value = '';
+});
+async function walk(entry) {
+  if (entry.isFile) return [await new Promise((resolve, reject) => entry.file(resolve, reject))];
+  const reader = entry.createReader(), found = [];
+  for (;;) {
+    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (!some.length) return found;
+    for (const inner of some) if (inner.isFile) found.push(...await walk(inner));
+  }
+}
+let over = 0;
+const hasFiles = (event) => [...(event.dataTransfer?.types || [])].includes('Files');
+root.addEventListener('dragenter', (event) => { if (hasFiles(event)) { over += 1; root.classList.add('is-over'); } });
+root.addEventListener('dragleave', (event) => { if (hasFiles(event) && --over <= 0) { over = 0; root.classList.remove('is-over'); } });
+root.addEventListener('dragover', (event) => { if (hasFiles(event)) { event.preventDefault(); event.dataTransfer.dropEffect = 'copy'; } });
+root.addEventListener('drop', async (event) => {
+  over = 0; root.classList.remove('is-over');
+  if (!hasFiles(event)) return;
+  event.preventDefault();
+  const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+  const loose = [...event.dataTransfer.files];
+  const folder = entries.find((entry) => entry.isDirectory);
+  const files = entries.length ? (await Promise.all(entries.map(walk))).flat() : loose;
+  bring(files, folder ? folder.name : 'my pictures');
+});
+
+cs.attempt(async () => {
+  await showList();
+  let last = null;
+  try { last = sessionStorage.getItem('cs-dataset'); } catch (error) { /* private window */ }
+  if (last && list.querySelector(`[data-id="${CSS.escape(last)}"]`)) await open(last);
+});
+cs.receive('caption', (payload) => payload.dataset && open(payload.dataset));

@@ -1,0 +1,44 @@
+"""Small copies of pictures, made once and served from the cache folder.
+
+Owns: their size, names and cache; the page is given no picture in any other way. Originals are
+only read. Refuses to know: whose pictures they are (callers resolve paths first).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import threading
+from pathlib import Path
+
+from studio import atomic
+
+SIDE = 320  # pixels of the longer side: sharp on a dense screen at the largest grid size
+_MAKING = threading.BoundedSemaphore(2)  # leaves the cores to whatever trains
+
+
+class Thumbnails:
+    """Thumbnails in one folder, named by what they show: path, size, time of change."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def of(self, picture: Path, side: int = SIDE) -> Path:
+        """The thumbnail of a picture. Raises FileError when it is none, or broken."""
+        facts = picture.stat()
+        key = f"{picture}|{facts.st_size}|{facts.st_mtime_ns}|{side}"
+        target = self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.webp"
+        if target.exists():
+            return target
+        from studio.formats.images import open_image
+
+        with _MAKING:
+            image = open_image(picture)
+            image.thumbnail((side, side))
+            if image.mode not in ("RGB", "RGBA"):
+                image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+            lossless = max(image.size) <= 128  # small pictures (the starter's) show every artefact
+            data = io.BytesIO()
+            image.save(data, "WEBP", lossless=lossless, quality=84, method=2)
+            atomic.write_bytes(target, data.getvalue())
+        return target
