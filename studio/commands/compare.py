@@ -39,10 +39,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _settings(studio: Studio, arguments: argparse.Namespace) -> config.CompareSettings:
-    base = arguments.base or "starter"
-    values: dict[str, Any] = {"base": base, "columns": [{"name": "base", "stack": []}]}
+    values: dict[str, Any] = {"columns": [{"name": "base", "stack": []}]}
+    if arguments.base:
+        values["base"] = arguments.base
     for text in arguments.column:
-        values["columns"].append(_column(studio, text, base))
+        values["columns"].append(_column(studio, text))
     if arguments.prompt:
         values["prompts"] = arguments.prompt
     if arguments.seeds:
@@ -59,11 +60,11 @@ def _settings(studio: Studio, arguments: argparse.Namespace) -> config.CompareSe
     return settings
 
 
-def _column(studio: Studio, text: str, base: str) -> dict[str, Any]:
+def _column(studio: Studio, text: str) -> dict[str, Any]:
     name, equals, files = text.partition("=")
     if not equals:
         name, files = "", text
-    stack = [terminal.adapter_reference(studio, part, base) for part in files.split("+") if part]
+    stack = [terminal.adapter_reference(studio, part) for part in files.split("+") if part]
     return {"name": name or " + ".join(Path(item["path"]).stem for item in stack), "stack": stack}
 
 

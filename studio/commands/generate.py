@@ -7,7 +7,6 @@ Refuses to know: how a picture is drawn.
 from __future__ import annotations
 
 import argparse
-import time
 from typing import Any
 
 from studio import config
@@ -22,31 +21,23 @@ def run(arguments: argparse.Namespace) -> int:
         names = ("prompt", "base", "seed", "count")
         given = {name: getattr(arguments, name) for name in names}
         values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-        base = values.get("base", "starter")
-        values["stack"] = [
-            terminal.adapter_reference(studio, text, base) for text in arguments.adapter
-        ]
+        values["stack"] = [terminal.adapter_reference(studio, text) for text in arguments.adapter]
         settings = config.GenerateSettings.parse(config.override(values, arguments.assignments))
         if not settings.prompt.strip():
             raise SettingsError(
                 "There is no prompt", remedy='Say what to draw: generate "a red fox in a forest".'
             )
-        progress, started = Progress(), time.monotonic()
-        pictures = studio.generate(settings, on_progress=progress, cancelled=stopping)
+        progress = Progress()
+        made = studio.generate(settings, on_progress=progress, cancelled=stopping)
         progress.end()
-        reports = getattr(pictures, "reports", None) or getattr(studio, "reports", None) or []
         if arguments.json:
             terminal.print_json(
-                {
-                    "pictures": pictures,
-                    "adapters": reports,
-                    "seconds": round(time.monotonic() - started, 3),
-                }
+                {"pictures": made.pictures, "adapters": made.reports, "seconds": made.seconds}
             )
         else:
-            for report in reports:
-                say(str(getattr(report, "message", report)))
-            for picture in pictures:
+            for report in made.reports:
+                say(str(report.get("message", report)))
+            for picture in made.pictures:
                 print(picture.path)
         if stopping.asked:
             raise Interrupted("Stopped as you asked", safe="Finished pictures are kept.")

@@ -6,6 +6,7 @@ Owns: the command's output. Refuses to know: file formats.
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from studio.commands import terminal
@@ -16,7 +17,7 @@ FIRST = ("path", "kind", "dialect", "family", "parameters", "rank", "alpha", "tr
 def run(arguments: argparse.Namespace) -> int:
     """Prints the facts; exit code 2 when the file is nothing the studio can use."""
     with terminal.opened(arguments) as studio:
-        facts = studio.inspect(arguments.file)
+        facts = studio.inspect(Path(arguments.file).expanduser().resolve())
     if arguments.json:
         terminal.print_json(facts)
     else:

@@ -97,6 +97,12 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_caption_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", metavar="DIR", help="folder of pictures, or a dataset's name")
+    parser.add_argument(
+        "--captioner",
+        default="starter",
+        metavar="MODEL",
+        help="captioning model (default: starter)",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace captions already there")
     parser.add_argument(
         "--prefix", default="", metavar="TEXT", help="put this before every caption"

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studio.config import nearest
+from studio.errors import MissingError
 from studio.paths import Workspace, default_workspace
 
 if TYPE_CHECKING:
@@ -103,7 +105,7 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
 
 
-def adapter_reference(studio: Studio, text: str, base: str) -> dict[str, Any]:
+def adapter_reference(studio: Studio, text: str) -> dict[str, Any]:
     """`FILE[:STRENGTH]` → a stack item; FILE may be a path or the name of an adapter we have."""
     name, colon, strength = text.rpartition(":")
     try:
@@ -115,9 +117,6 @@ def adapter_reference(studio: Studio, text: str, base: str) -> dict[str, Any]:
         known = {info.name: info.path for info in studio.adapters()}
         found = known.get(name) or known.get(Path(name).stem)
         if found is None:
-            from studio.config import nearest
-            from studio.errors import MissingError
-
             close = nearest(name, list(known))
             raise MissingError(
                 "There is no such adapter",
@@ -125,7 +124,9 @@ def adapter_reference(studio: Studio, text: str, base: str) -> dict[str, Any]:
                 remedy=f"Did you mean “{close}”?" if close else "Give the path of a file.",
             )
         name = str(found)
-    return {"path": str(Path(name).resolve()), "strength": value}
+    path = Path(name).expanduser().resolve()
+    studio.workspace.open_folder(path.parent)  # named at this terminal: allowed to be read
+    return {"path": str(path), "strength": value}
 
 
 def _plain(value: Any) -> Any:

@@ -7,13 +7,14 @@ Refuses to know: how training works; a run belongs to the application object, no
 from __future__ import annotations
 
 import argparse
+import contextlib
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.commands import terminal
 from studio.commands.terminal import Progress, Stopping, say
-from studio.errors import Interrupted, SettingsError, TrainingError
+from studio.errors import InputError, Interrupted, SettingsError, TrainingError
 from studio.events import ENDED
 
 if TYPE_CHECKING:
@@ -32,8 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
             config = _config(studio, arguments)
             facts = _check(studio, config, arguments.check)
             if arguments.check:
-                if arguments.json:
-                    terminal.print_json(facts)
+                _print_check(facts, arguments.json)
                 return 0
             run_id = studio.start(config)
         with Stopping("Stopping: the run is saved first.") as stopping:
@@ -54,8 +54,9 @@ def follow(studio: Studio, run_id: str, stopping: Stopping) -> dict[str, Any]:
         if view["state"].get("state") in ENDED:
             break
         if stopping.asked and not told:
-            studio.command(run_id, "stop")
             told = True
+            with contextlib.suppress(InputError):  # it ended in this very moment
+                studio.command(run_id, "stop")
         time.sleep(POLL)
     progress.end()
     return studio.wait(run_id)
@@ -65,7 +66,9 @@ def _config(studio: Studio, arguments: argparse.Namespace) -> RunConfig:
     given = {"base": arguments.base, "method": arguments.method, "name": arguments.name}
     values: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     if arguments.data is not None:
-        values["data"] = {"folder": _dataset(studio, arguments.data)}
+        folder = Path(arguments.data).expanduser()
+        is_path = folder.is_dir()  # anything else is the name of a dataset, or a clear error
+        values["data"] = {"folder": str(folder.resolve()) if is_path else arguments.data}
     if not (arguments.preset or arguments.method or arguments.assignments):
         names = ", ".join(info.name for info in studio.presets())
         raise SettingsError(
@@ -74,24 +77,24 @@ def _config(studio: Studio, arguments: argparse.Namespace) -> RunConfig:
     return studio.config(arguments.preset, values, arguments.assignments)
 
 
-def _dataset(studio: Studio, text: str) -> str:
-    """A folder on this machine, or the name of a dataset the studio knows."""
-    if Path(text).is_dir():
-        return str(Path(text).resolve())
-    known = {info.name: str(info.path) for info in studio.datasets()}
-    return known.get(text, text)  # unknown: the preflight says so, with the names it knows
-
-
 def _check(studio: Studio, config: RunConfig, only: bool) -> dict[str, Any]:
     preflight = studio.preflight(config)
     for warning in preflight.warnings:
         say(f"Note: {warning}")
     if not preflight.ok:
         raise SettingsError(" ".join(preflight.errors), remedy="Nothing was started.")
-    if only:
-        for name, value in preflight.facts.items():
-            say(f"{name.replace('_', ' ')}: {value}")
-    return {"errors": preflight.errors, "warnings": preflight.warnings, "facts": preflight.facts}
+    if not only:
+        return {}
+    say("Measuring a few steps.")
+    return {**preflight.as_dict(), "estimate": studio.estimate(config)}
+
+
+def _print_check(found: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        terminal.print_json(found)
+        return
+    for name, value in {**found["facts"], **found["estimate"]}.items():
+        print(f"{name.replace('_', ' ')}: {value}")
 
 
 def _tell(event: dict[str, Any], state: dict[str, Any], progress: Progress) -> None:

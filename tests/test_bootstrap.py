@@ -1,0 +1,242 @@
+"""The first start on a bare machine, in small: a checkout whose one requirement is a tiny wheel."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import json
+import os
+import runpy
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from studio.commands import environment, installer, process, requirements
+from studio.errors import StorageError, UnavailableError
+
+ROOT = Path(__file__).resolve().parent.parent
+NEEDED = ("__init__.py", "cli.py", "errors.py", "atomic.py", "paths.py")
+PROBE = """
+import json, os, sys
+import brick
+def run(arguments):
+    names = ("GLIBC_TUNABLES", "GRADIO_ANALYTICS_ENABLED", "HF_HUB_DISABLE_TELEMETRY")
+    print(json.dumps({"prefix": sys.prefix, "brick": brick.COLOUR,
+                      "settings": {name: os.environ.get(name) for name in names}}))
+    return 0
+"""
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the start-up code with one requirement that no machine has."""
+    root = tmp_path_factory.mktemp("checkout")
+    shutil.copy(ROOT / "studio.py", root)
+    (root / "studio").mkdir()
+    for name in NEEDED:
+        shutil.copy(ROOT / "studio" / name, root / "studio")
+    shutil.copytree(ROOT / "studio" / "commands", root / "studio" / "commands")
+    (root / "studio" / "commands" / "doctor.py").write_text(PROBE)
+    (root / "pyproject.toml").write_text(
+        '[project]\nname = "x"\ndependencies = ["studio-test-brick>=1.0"]\n'
+        '[project.optional-dependencies]\neight-bit = ["studio-test-nowhere>=1"]\nxformers = []\n'
+    )
+    _make_wheel(root / "wheels")
+    return root
+
+
+def _make_wheel(folder: Path) -> None:
+    folder.mkdir()
+    about = "studio_test_brick-1.2.dist-info"
+    with zipfile.ZipFile(folder / "studio_test_brick-1.2-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("brick.py", "COLOUR = 'red'\n")
+        wheel.writestr(
+            f"{about}/METADATA", "Metadata-Version: 2.1\nName: studio-test-brick\nVersion: 1.2\n"
+        )
+        wheel.writestr(
+            f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        wheel.writestr(f"{about}/RECORD", f"brick.py,,\n{about}/METADATA,,\n{about}/RECORD,,\n")
+
+
+def start(root: Path, *, wheels: bool = True, **more: str) -> subprocess.CompletedProcess[str]:
+    """Runs `python studio.py doctor` there; without `wheels` there is nothing to install from."""
+    hidden = ("PIP_", process.MARKER, "GLIBC_TUNABLES", *process.QUIET)
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(hidden)}
+    clean |= {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull, **more}
+    if wheels:
+        clean["PIP_FIND_LINKS"] = str(root / "wheels")
+    command = [sys.executable, "studio.py", "doctor"]
+    return subprocess.run(command, cwd=root, env=clean, capture_output=True, text=True)
+
+
+def test_first_start_installs_and_the_second_needs_nothing(checkout: Path) -> None:
+    first = start(checkout)
+    assert first.returncode == 0, first.stderr
+    facts = json.loads(first.stdout)
+    assert Path(facts["prefix"]) == checkout / ".venv"
+    assert facts["brick"] == "red"
+    assert facts["settings"]["GRADIO_ANALYTICS_ENABLED"] == "False"
+    if process._glibc():
+        assert "glibc.malloc.hugetlb=1" in facts["settings"]["GLIBC_TUNABLES"]
+    assert "on disk" in first.stderr
+    assert "no build" in first.stderr, "the optional part that is nowhere costs a line only"
+
+    second = start(checkout, wheels=False)
+    assert second.returncode == 0, second.stderr
+    assert second.stderr == ""
+
+
+def test_a_lost_library_is_put_back(checkout: Path) -> None:
+    assert start(checkout).returncode == 0
+    for path in (checkout / ".venv").rglob("studio_test_brick*"):
+        shutil.rmtree(path)
+    again = start(checkout)
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["brick"] == "red"
+
+
+def _half_made(folder: Path) -> None:
+    (folder / "concept-studio.json").write_text('{"state": "installing"}')
+
+
+def _python_gone(folder: Path) -> None:
+    for path in (folder / "bin").glob("python*"):
+        path.unlink()
+    (folder / "bin" / "python").symlink_to("/nowhere/python3")
+
+
+def _torn_marker(folder: Path) -> None:
+    (folder / "concept-studio.json").write_text('{"sta')
+
+
+@pytest.mark.parametrize("damage", [_half_made, _python_gone, _torn_marker])
+def test_a_broken_environment_is_noticed(
+    checkout: Path, tmp_path: Path, damage, monkeypatch
+) -> None:
+    assert start(checkout).returncode == 0
+    shutil.copytree(checkout / ".venv", tmp_path / ".venv", symlinks=True)
+    damage(tmp_path / ".venv")
+    made: list[Path] = []
+    monkeypatch.setattr(environment, "_make_anew", lambda there, _: made.append(there.folder))
+    needs = [requirements.parse("studio-test-brick>=1.0")]
+    broken = environment.Environment(tmp_path / ".venv")
+    assert not environment._ready(broken, needs)
+    environment._make(broken, needs)
+    assert made == [tmp_path / ".venv"]
+
+
+def test_a_broken_environment_is_made_again(checkout: Path) -> None:
+    assert start(checkout).returncode == 0
+    (checkout / ".venv" / "left-over").write_text("from the broken one")
+    _half_made(checkout / ".venv")
+    again = start(checkout)
+    assert again.returncode == 0, again.stderr
+    assert "making it again" in again.stderr
+    assert not (checkout / ".venv" / "left-over").exists()
+
+
+def test_somebody_elses_environment_is_added_to_not_wiped(checkout: Path) -> None:
+    assert start(checkout).returncode == 0
+    (checkout / ".venv" / "concept-studio.json").unlink()
+    (checkout / ".venv" / "their-file").write_text("precious")
+    for path in (checkout / ".venv").rglob("studio_test_brick*"):
+        shutil.rmtree(path)
+    again = start(checkout)
+    assert again.returncode == 0, again.stderr
+    assert (checkout / ".venv" / "their-file").read_text() == "precious"
+
+
+def test_no_network_is_said_plainly_and_leaves_no_trap(checkout: Path) -> None:
+    shutil.rmtree(checkout / ".venv", ignore_errors=True)
+    nobody = {"PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_RETRIES": "1", "PIP_NO_INDEX": "0"}
+    failed = start(checkout, wheels=False, **nobody)
+    assert failed.returncode == 1
+    last = failed.stderr.strip().splitlines()[-1]
+    assert "no network connection" in last
+    assert "start" in last.lower() and "127.0.0.1" not in last
+    assert "Traceback" not in failed.stderr
+    half = environment.Environment(checkout / ".venv")
+    assert half.state() == "installing", "so that the next start begins anew"
+
+
+def test_help_and_typing_mistakes_need_no_environment(checkout: Path) -> None:
+    shutil.rmtree(checkout / ".venv", ignore_errors=True)
+    for arguments, code in ((["--help"], 0), (["train", "--help"], 0), (["trian"], 2)):
+        command = [sys.executable, "-S", "studio.py", *arguments]
+        result = subprocess.run(command, cwd=checkout, capture_output=True, text=True)
+        assert result.returncode == code, result.stderr
+    assert not (checkout / ".venv").exists()
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "words"),
+    [
+        ("ERROR: [Errno 28] No space left on device", StorageError, "disk"),
+        ("NewConnectionError: Temporary failure in name resolution", UnavailableError, "network"),
+        ("SSLError(CERTIFICATE_VERIFY_FAILED)", UnavailableError, "certificate"),
+        ("ERROR: No matching distribution found for torch~=2.13.0", UnavailableError, "no build"),
+        ("ERROR: something else", UnavailableError, "something else"),
+    ],
+)
+def test_what_the_installer_says_becomes_plain_words(said: str, kind: type, words: str) -> None:
+    error = installer.explain(said)
+    assert type(error) is kind
+    assert words in str(error)
+
+
+def test_full_disk_is_noticed_before_downloading(monkeypatch, tmp_path: Path) -> None:
+    usage = shutil._ntuple_diskusage(10**12, 10**12, 10**6)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(StorageError, match="too full"):
+        environment._make_anew(environment.Environment(tmp_path / ".venv"), [])
+    assert not (tmp_path / ".venv").exists()
+
+
+def test_missing_venv_module_names_the_package(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(UnavailableError, match=r"apt install python3\.\d+-venv"):
+        environment._create(environment.Environment(tmp_path / ".venv"))
+
+
+def test_an_old_python_is_told_so_in_words_it_understands(monkeypatch, capsys) -> None:
+    source = (ROOT / "studio.py").read_text("utf-8")
+    ast.parse(source, feature_version=(3, 4))  # no syntax that an old Python stumbles over
+    monkeypatch.setattr(sys, "version_info", (3, 7, 3, "final", 0))
+    main = runpy.run_path(str(ROOT / "studio.py"))["main"]
+    assert main() == 1
+    said = capsys.readouterr().err
+    assert "3.11" in said and "3.7.3" in said
+
+
+@pytest.mark.parametrize(
+    ("need", "version", "accepted"),
+    [
+        ("torch~=2.13.0", "2.13.0+cpu", True),
+        ("torch~=2.13.0", "2.13.4", True),
+        ("torch~=2.13.0", "2.14.0", False),
+        ("gradio>=6.31,<7", "6.31", True),
+        ("gradio>=6.31,<7", "7.0", False),
+        ("gradio>=6.31,<7", "6.4", False),
+        ("numpy>=2.0", "2", True),
+        ("numpy>=2.0", None, False),
+    ],
+)
+def test_version_bounds(need: str, version: str | None, accepted: bool) -> None:
+    assert requirements.parse(need).accepts(version) is accepted
+
+
+def test_every_requirement_of_the_project_can_be_read() -> None:
+    names = [need.name for need in requirements.needed(("test", "eight-bit", "xformers"))]
+    assert {"torch", "gradio", "pytest", "xformers"} <= set(names)
+
+
+def test_the_users_own_allocator_choice_is_kept() -> None:
+    if not process._glibc():
+        pytest.skip("the allocator setting is glibc's")
+    tunables = process.settings({"GLIBC_TUNABLES": "glibc.malloc.hugetlb=0"})["GLIBC_TUNABLES"]
+    assert "hugetlb=0" in tunables and "hugetlb=1" not in tunables and "mmap_threshold" in tunables
