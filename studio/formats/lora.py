@@ -1,0 +1,286 @@
+"""LoRA-like adapter files of every dialect, read into one neutral record; kohya files written.
+
+Owns: which file holds what (safetensors, `.bin`, cloneofsimo's `.pt` trio), alphas and ranks.
+Refuses to know: which module of a base a name means (that is `studio.adapters`), strengths.
+
+A file never fails as a whole because one tensor is strange: what cannot be used is listed in
+`leftovers` and `problems`, so that the page can say it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from studio.errors import FileError
+from studio.formats import pickles, safetensors_file
+from studio.formats.lora_keys import Component, Dialect, ModuleKeys, sort_keys
+from studio.formats.lora_module import LoraModule
+from studio.formats.sniff import sniff
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["LoraFile", "LoraModule", "from_tensors", "kohya_name", "read", "write_kohya"]
+
+
+@dataclass
+class LoraFile:
+    """A whole file. `embeddings`: token → encoder slot → [n, width], bundled in the file."""
+
+    path: Path
+    dialect: Dialect
+    modules: dict[str, LoraModule]
+    embeddings: dict[str, dict[str, torch.Tensor]] = field(default_factory=dict)
+    metadata: dict[str, str] = field(default_factory=dict)
+    leftovers: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def rank(self) -> int | None:
+        """The rank most modules have."""
+        rank: int | None = _most_common(module.rank for module in self.modules.values())
+        return rank
+
+    @property
+    def alpha(self) -> float | None:
+        """The alpha most modules have; None when the file has none (factor 1)."""
+        alpha: float | None = _most_common(module.alpha for module in self.modules.values())
+        return alpha
+
+
+def read(path: str | Path) -> LoraFile:
+    """Reads a LoRA-like file of any dialect; FileError when there is no adapter in it."""
+    path = Path(path)
+    if sniff(path) == "safetensors":
+        tensors, metadata = safetensors_file.read_tensors(path)
+        return from_tensors(path, tensors, metadata)
+    value = pickles.read_pt(path)
+    if isinstance(value, list):
+        return _read_trio(path, value)
+    if isinstance(value, dict) and isinstance(value.get("state_dict"), dict):
+        value = value["state_dict"]
+    return from_tensors(path, _only_tensors(value), {})
+
+
+def from_tensors(
+    path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]
+) -> LoraFile:
+    """Builds the record from named tensors; `path` is for messages and PEFT's config beside it."""
+    found = sort_keys(tensors, metadata)
+    file = LoraFile(path, found.dialect or "kohya", {}, metadata=dict(metadata))
+    file.leftovers = found.leftovers
+    config = _peft_config(path, metadata) if found.dialect in ("peft", "diffusers") else {}
+    default = _folder_component(path)
+    for entry in found.modules.values():
+        if default and entry.component == "text_encoder":
+            entry.component = default
+        module = _module(entry, tensors)
+        if module.alpha is None and config:
+            module.alpha = _configured_alpha(config, module)
+        file.modules[module.key] = module
+    for token, encoders in found.embeddings.items():
+        file.embeddings[token] = {
+            encoder: _rows(tensors[name]) for encoder, name in encoders.items()
+        }
+    if not file.modules:
+        raise FileError(
+            "This file has no adapter in it that the studio knows",
+            where=path,
+            why=_sample(found.leftovers),
+            remedy="Check that it is a LoRA or LyCORIS file for Stable Diffusion.",
+        )
+    if file.leftovers:
+        file.problems.append(f"{len(file.leftovers)} tensors were not understood.")
+    file.problems += _nonfinite(tensors)
+    return file
+
+
+def write_kohya(
+    path: str | Path,
+    modules: Iterable[LoraModule],
+    metadata: Mapping[str, str] | None = None,
+    *,
+    two_text_encoders: bool | None = None,
+    dtype: Literal["float16", "bfloat16", "float32"] | None = None,
+) -> Path:
+    """Writes a kohya-style safetensors file that every Stable Diffusion program loads.
+
+    Names become `lora_unet_…`, `lora_te_…`, or `lora_te1_…`/`lora_te2_…` when there are two text
+    encoders (None: decided by the modules). `dtype` None keeps each tensor's own. A positional
+    ("index") module has no name to write: ValueError.
+    """
+    import torch
+
+    modules = list(modules)
+    if two_text_encoders is None:
+        two_text_encoders = any(module.component == "text_encoder_2" for module in modules)
+    tensors: dict[str, torch.Tensor] = {}
+    for module in modules:
+        prefix = kohya_name(module, two_text_encoders)
+        for part, tensor in module.tensors.items():
+            if part == "up_bias":  # kohya's bias change is not multiplied by alpha / rank
+                tensor = tensor * module.scale
+            kept = tensor.detach().cpu()
+            if dtype and kept.is_floating_point():
+                kept = kept.to(getattr(torch, dtype))
+            tensors[f"{prefix}.{_KOHYA_PARTS.get(part, part)}"] = kept.contiguous()
+        if module.alpha is not None or module.rank:
+            alpha = module.alpha if module.alpha is not None else float(module.rank or 0)
+            tensors[f"{prefix}.alpha"] = torch.tensor(alpha, dtype=torch.float32)
+    return safetensors_file.write(path, tensors, metadata)
+
+
+def kohya_name(module: LoraModule, two_text_encoders: bool = False) -> str:
+    """The module's prefix in a kohya file, for example `lora_te_text_model_encoder_layers_0_…`."""
+    if module.spelling == "index":
+        raise ValueError("a positional module must be resolved to a name first")
+    name = module.name.replace(".", "_")
+    if module.component == "unet":
+        return f"lora_unet_{name}"
+    # Newer text encoders have no `text_model` level; the file always does.
+    if module.spelling == "dotted" and not name.startswith(("text_model_", "text_projection")):
+        name = f"text_model_{name}"
+    number = {"text_encoder": "1", "text_encoder_2": "2"}[module.component]
+    return f"lora_te{number if two_text_encoders else ''}_{name}"
+
+
+_KOHYA_PARTS = {
+    "down": "lora_down.weight",
+    "up": "lora_up.weight",
+    "mid": "lora_mid.weight",
+    "magnitude": "dora_scale",
+    "up_bias": "diff_b",
+    "a1": "a1.weight",
+    "a2": "a2.weight",
+    "b1": "b1.weight",
+    "b2": "b2.weight",
+    "bm": "bm.weight",
+}
+
+
+def _module(entry: ModuleKeys, tensors: Mapping[str, torch.Tensor]) -> LoraModule:
+    kind = entry.kind
+    assert kind is not None, "sort_keys lists incomplete modules as leftovers"
+    parts = {part: tensors[name] for part, name in entry.parts.items()}
+    if kind == "oft" and "oft_blocks" in parts and parts["oft_blocks"].dim() == 4:
+        kind = "boft"
+    alpha = parts.pop("alpha", None)
+    value = float(alpha.flatten()[0]) if alpha is not None and alpha.numel() else None
+    if value is not None and not math.isfinite(value):
+        value = None
+    return LoraModule(entry.component, entry.name, entry.spelling, kind, parts, value)
+
+
+def _read_trio(path: Path, value: list[Any]) -> LoraFile:
+    """cloneofsimo's `.pt`: [up0, down0, up1, …] for the UNet; two more files may lie beside it."""
+    file = LoraFile(path, "cloneofsimo", {})
+    component: Component = "unet"
+    if path.stem.endswith(".text_encoder"):
+        component = "text_encoder"
+    _add_slots(file, component, value)
+    if component == "unet":
+        stem = path.name.removesuffix(path.suffix)
+        beside = path.with_name(f"{stem}.text_encoder{path.suffix}")
+        if beside.is_file():
+            slots = pickles.read_pt(beside)
+            _add_slots(file, "text_encoder", slots if isinstance(slots, list) else [])
+        tokens = path.with_name(f"{stem}.ti{path.suffix}")
+        if tokens.is_file():
+            for name, tensor in _only_tensors(pickles.read_pt(tokens)).items():
+                file.embeddings[name] = {"text_encoder": _rows(tensor)}
+    return file
+
+
+def _add_slots(file: LoraFile, component: Component, value: list[Any]) -> None:
+    import torch
+
+    pairs = list(zip(value[::2], value[1::2], strict=False))
+    good = all(isinstance(t, torch.Tensor) and t.dim() in (2, 4) for t in value)
+    if not pairs or len(value) % 2 or not good:
+        raise FileError(
+            "This list of tensors is not a LoRA",
+            where=file.path,
+            why="A positional LoRA alternates up and down matrices.",
+        )
+    for slot, (up, down) in enumerate(pairs):
+        module = LoraModule(component, str(slot), "index", "lora", {"up": up, "down": down})
+        file.modules[module.key] = module
+
+
+def _only_tensors(value: Any) -> dict[str, torch.Tensor]:
+    import torch
+
+    if not isinstance(value, dict):
+        return {}
+    return {
+        key: tensor
+        for key, tensor in value.items()
+        if isinstance(key, str) and isinstance(tensor, torch.Tensor)
+    }
+
+
+def _rows(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.reshape(1, -1) if tensor.dim() < 2 else tensor.flatten(0, -2)
+
+
+def _peft_config(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
+    """The adapter's settings: in the header (diffusers) or in adapter_config.json beside it."""
+    try:
+        if text := metadata.get("lora_adapter_metadata"):
+            config = json.loads(text)
+        else:
+            beside = path.with_name("adapter_config.json")
+            if not beside.is_file() or beside.stat().st_size > 1 << 20:
+                return {}
+            config = json.loads(beside.read_text("utf-8"))
+    except (ValueError, RecursionError, OSError):
+        return {}
+    return config if isinstance(config, dict) else {}
+
+
+def _configured_alpha(config: Mapping[str, Any], module: LoraModule) -> float | None:
+    """PEFT's alpha of one module, as the alpha that gives PEFT's factor when divided by rank."""
+
+    def setting(name: str) -> Any:
+        own = f"{module.component}.{name}"
+        return config[own] if own in config else config.get(name)
+
+    alpha, patterns = setting("lora_alpha"), setting("alpha_pattern")
+    if isinstance(patterns, dict):
+        for pattern, value in patterns.items():
+            plain = str(pattern).strip("^$").replace("\\.", ".")
+            if module.name == plain or module.name.endswith("." + plain):
+                alpha = value
+    if type(alpha) not in (int, float) or not math.isfinite(alpha):
+        return None
+    return alpha * math.sqrt(module.rank or 1) if setting("use_rslora") is True else float(alpha)
+
+
+def _folder_component(path: Path) -> Component | None:
+    """A PEFT folder called text_encoder_2 tells which encoder its keys mean."""
+    return "text_encoder_2" if path.parent.name == "text_encoder_2" else None
+
+
+def _most_common(values: Iterable[Any]) -> Any:
+    counts = Counter(value for value in values if value is not None)
+    return max(counts, key=lambda value: (counts[value], value)) if counts else None
+
+
+def _sample(names: list[str]) -> str:
+    shown = ", ".join(f"“{name[:60]}”" for name in names[:3])
+    return f"Its tensors are called {shown}, …" if names else "It holds no tensors."
+
+
+def _nonfinite(tensors: Mapping[str, torch.Tensor]) -> list[str]:
+    bad = [
+        name
+        for name, tensor in tensors.items()
+        if tensor.is_floating_point() and not bool(tensor.float().isfinite().all())
+    ]
+    return [f"{len(bad)} tensors hold NaN or infinity, first “{bad[0][:80]}”."] if bad else []

@@ -1,0 +1,355 @@
+"""A pickle interpreter that cannot run anything: the few instructions a weight file needs.
+
+Owns: the instruction set, the short list of globals, and the limits. A global is never looked up; its name
+selects one of our own functions, and every instruction that could call anything else is unknown.
+Refuses to know: torch (tensors are made by a callback), zip files, what the values are for.
+
+Instruction meanings: Python's `pickletools` documentation. The subset is what `torch.save` writes
+with protocol 2, in all its versions since 2018.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, BinaryIO, NamedTuple
+
+MAX_INSTRUCTIONS = 1_000_000
+MAX_BYTES = 32 << 20
+MAX_TENSORS = 100_000
+
+# Storage class in torch → (safetensors' dtype name, bytes per element).
+STORAGES: dict[str, tuple[str, int]] = {
+    "DoubleStorage": ("F64", 8), "FloatStorage": ("F32", 4), "HalfStorage": ("F16", 2),
+    "BFloat16Storage": ("BF16", 2), "LongStorage": ("I64", 8), "IntStorage": ("I32", 4),
+    "ShortStorage": ("I16", 2), "CharStorage": ("I8", 1), "ByteStorage": ("U8", 1),
+    "BoolStorage": ("BOOL", 1),
+}  # fmt: skip
+
+
+class Refused(Exception):
+    """The pickle asks for something a weight file does not need, or makes no sense."""
+
+
+class StorageRef(NamedTuple):
+    """One block of bytes in the container: its key, element type and number of elements."""
+
+    key: str
+    dtype: str
+    itemsize: int
+    elements: int
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """A tensor as a view into a storage; offset and stride count elements."""
+
+    storage: StorageRef
+    offset: int
+    shape: tuple[int, ...]
+    stride: tuple[int, ...]
+
+    @property
+    def dtype(self) -> str:
+        """The element type by its safetensors name, for example "F32"."""
+        return self.storage.dtype
+
+
+class _Global(NamedTuple):
+    module: str
+    name: str
+
+
+class _ParameterDict(dict[str, Any]):
+    """Stands for `torch.nn.ParameterDict`: takes the parameters from its state, nothing else."""
+
+    def fill(self, state: Any) -> None:
+        # torch < 2.0 keeps everything in `_parameters`; later versions list the names in `_keys`.
+        parameters = state.get("_parameters") if isinstance(state, dict) else None
+        if not isinstance(parameters, dict):
+            raise Refused("a parameter table without parameters")
+        self.update(parameters)
+
+
+class _OrderedDict(dict[Any, Any]):
+    """Stands for `collections.OrderedDict`; state (torch's `_metadata`) is dropped."""
+
+    def fill(self, state: Any) -> None:
+        if not isinstance(state, dict):
+            raise Refused("an ordered table with a strange state")
+
+
+_MARK = object()
+_ALLOWED = {
+    ("collections", "OrderedDict"),
+    ("torch._utils", "_rebuild_tensor_v2"),
+    ("torch._utils", "_rebuild_parameter"),
+    ("torch.nn.modules.container", "ParameterDict"),
+    ("__builtin__", "set"),
+    *(("torch", name) for name in STORAGES),
+}
+
+
+class Machine:
+    """Runs one pickle from `file`; tensors become whatever `make_tensor` returns for their spec.
+
+    `storages` collects every storage mentioned, by key. Every failure is `Refused`.
+    """
+
+    def __init__(self, file: BinaryIO, make_tensor: Callable[[TensorSpec], Any] | None = None):
+        self.file = file
+        self.make_tensor = make_tensor or (lambda spec: spec)
+        self.storages: dict[str, StorageRef] = {}
+        self.stack: list[Any] = []
+        self.memo: dict[int, Any] = {}
+        self.tensors: list[Any] = []
+        self.tensor_ids: set[int] = set()
+        self.tensor_bytes = 0
+        self.left = MAX_BYTES
+
+    def run(self) -> Any:
+        """The pickled value; the file is left right behind the pickle."""
+        try:
+            for _ in range(MAX_INSTRUCTIONS):
+                code = self._read(1)
+                if code == b".":
+                    value = self._pop()
+                    if self.stack:
+                        raise Refused("values left over at its end")
+                    return value
+                if (instruction := _INSTRUCTIONS.get(code)) is None:
+                    raise Refused(f"the instruction 0x{code.hex()}, which weight files do not need")
+                instruction(self)
+        except (TypeError, ValueError, IndexError, KeyError, AttributeError, struct.error) as error:
+            raise Refused("instructions that do not fit together") from error
+        except (RecursionError, OverflowError) as error:
+            raise Refused("values out of all proportion") from error
+        raise Refused("too many instructions")
+
+    # Reading
+
+    def _read(self, size: int) -> bytes:
+        self.left -= size
+        if self.left < 0:
+            raise Refused("too many bytes of instructions")
+        data = self.file.read(size)
+        if len(data) != size:
+            raise Refused("an end in the middle")
+        return data
+
+    def _number(self, layout: str) -> Any:
+        return struct.unpack(layout, self._read(struct.calcsize(layout)))[0]
+
+    def _line(self) -> str:
+        line = self.file.readline(256)
+        self.left -= len(line)
+        if not line.endswith(b"\n"):
+            raise Refused("a name without an end")
+        return line[:-1].decode("ascii")
+
+    # Stack
+
+    def _push(self, value: Any) -> None:
+        self.stack.append(value)
+
+    def _pop(self) -> Any:
+        if not self.stack or self.stack[-1] is _MARK:
+            raise Refused("an empty stack")
+        return self.stack.pop()
+
+    def _pop_to_mark(self) -> list[Any]:
+        for index in range(len(self.stack) - 1, -1, -1):
+            if self.stack[index] is _MARK:
+                items = self.stack[index + 1 :]
+                del self.stack[index:]
+                return items
+        raise Refused("a missing mark")
+
+    def _top(self, kind: type) -> Any:
+        if not self.stack or type(self.stack[-1]) not in _subtypes(kind):
+            raise Refused("an instruction on a value of the wrong kind")
+        return self.stack[-1]
+
+    # What values can be made of
+
+    def _global(self) -> None:
+        module, name = self._line(), self._line()
+        if (module, name) not in _ALLOWED:
+            raise Refused(f"the program part “{module}.{name}”, which weight files do not need")
+        self._push(_Global(module, name))
+
+    def _set(self, pairs: list[Any]) -> None:
+        table = self._top(dict)
+        if len(pairs) % 2:
+            raise Refused("a key without a value")
+        for key, value in zip(pairs[::2], pairs[1::2], strict=True):
+            if type(key) not in (str, int, float, bool, bytes, type(None)):
+                raise Refused("a key that is no text and no number")
+            table[key] = value
+
+    def _set_one(self) -> None:
+        value, key = self._pop(), self._pop()
+        self._set([key, value])
+
+    def _append(self, items: list[Any]) -> None:
+        self._top(list).extend(items)
+
+    def _tuple(self, size: int) -> None:
+        items = [self._pop() for _ in range(size)]
+        self._push(tuple(reversed(items)))
+
+    def _build(self) -> None:
+        state = self._pop()
+        target = self.stack[-1] if self.stack else None
+        if not isinstance(target, (_OrderedDict, _ParameterDict)):
+            raise Refused("state for a value that has none")
+        target.fill(state)
+
+    def _new(self) -> None:
+        arguments, kind = self._pop(), self._pop()
+        empty = type(arguments) is tuple and not arguments
+        if not isinstance(kind, _Global) or kind.name != "ParameterDict" or not empty:
+            raise Refused("a new object of a kind weight files do not need")
+        self._push(_ParameterDict())
+
+    def _call(self) -> None:
+        arguments, function = self._pop(), self._pop()
+        if not isinstance(function, _Global) or type(arguments) is not tuple:
+            raise Refused("a call of something that cannot be called")
+        if function.name == "OrderedDict":
+            self._push(_ordered(arguments))
+        elif function.name == "_rebuild_tensor_v2":
+            self._push(self._rebuild_tensor(arguments))
+        elif function.name == "_rebuild_parameter":
+            self._push(self._rebuild_parameter(arguments))
+        elif function.name == "set":
+            # Modules carry an empty set among their bookkeeping; its content is never needed.
+            self._push(())
+        else:
+            raise Refused(f"a call of “{function.name}”")
+
+    def _storage(self) -> None:
+        pid = self._pop()
+        if type(pid) is tuple and len(pid) == 4 and type(pid[0]) is str and pid[0] == "module":
+            self._push_module_class(pid[1])
+            return
+        if type(pid) is not tuple or len(pid) not in (5, 6) or type(pid[0]) is not str:
+            raise Refused("a reference to something that is no tensor data")
+        tag, kind, key, _location, elements = pid[:5]
+        if tag != "storage" or not isinstance(kind, _Global) or kind.name not in STORAGES:
+            raise Refused("tensor data of an unknown kind")
+        if len(pid) == 6 and pid[5] is not None:
+            raise Refused("tensor data of an unknown kind")
+        if type(key) is not str or len(key) > 64 or type(elements) is not int or elements < 0:
+            raise Refused("tensor data without a proper name or size")
+        dtype, itemsize = STORAGES[kind.name]
+        reference = StorageRef(key, dtype, itemsize, elements)
+        if self.storages.setdefault(key, reference) != reference:
+            raise Refused("two different sizes for the same tensor data")
+        self._push(reference)
+
+    def _push_module_class(self, kind: Any) -> None:
+        # The old layout names a module's class together with its source text, which is ignored.
+        if not isinstance(kind, _Global) or kind.name != "ParameterDict":
+            raise Refused("a module of a kind weight files do not need")
+        self._push(kind)
+
+    def _rebuild_tensor(self, arguments: tuple[Any, ...]) -> Any:
+        if len(arguments) not in (6, 7) or not isinstance(arguments[0], StorageRef):
+            raise Refused("a tensor without data")
+        storage, offset, shape, stride = arguments[:4]
+        if type(shape) is not tuple or type(stride) is not tuple or len(shape) != len(stride):
+            raise Refused("a tensor with a strange shape")
+        numbers = (offset, *shape, *stride)
+        if len(shape) > 16 or not all(type(n) is int and 0 <= n < 1 << 48 for n in numbers):
+            raise Refused("a tensor with a strange shape")
+        elements = math.prod(shape)
+        reach = sum((size - 1) * step for size, step in zip(shape, stride, strict=True))
+        # More elements than bytes behind them would let a small file fill the memory.
+        if elements > storage.elements or (elements and offset + reach >= storage.elements):
+            raise Refused("a tensor that reaches outside its data")
+        if len(self.tensors) >= MAX_TENSORS:
+            raise Refused("too many tensors")
+        tensor = self.make_tensor(TensorSpec(storage, offset, shape, stride))
+        self.tensors.append(tensor)  # keeps it alive, so its id stays its own
+        self.tensor_ids.add(id(tensor))
+        self.tensor_bytes += elements * storage.itemsize
+        return tensor
+
+    def _rebuild_parameter(self, arguments: tuple[Any, ...]) -> Any:
+        if len(arguments) != 3 or id(arguments[0]) not in self.tensor_ids:
+            raise Refused("a parameter that is no tensor")
+        return arguments[0]
+
+    def _long(self) -> None:
+        size = self._read(1)[0]
+        self._push(int.from_bytes(self._read(size), "little", signed=True))
+
+    def _text(self, size: int, encoding: str = "utf-8") -> None:
+        self._push(self._read(size).decode(encoding))
+
+    def _protocol(self) -> None:
+        if self._read(1)[0] not in (2, 3, 4, 5):
+            raise Refused("an unknown protocol")
+
+    def _remember(self, index: int) -> None:
+        if index > MAX_INSTRUCTIONS or not self.stack or self.stack[-1] is _MARK:
+            raise Refused("a strange place in its memory")
+        self.memo[index] = self.stack[-1]
+
+
+def _subtypes(kind: type) -> tuple[type, ...]:
+    return (dict, _OrderedDict) if kind is dict else (kind,)
+
+
+def _ordered(arguments: tuple[Any, ...]) -> _OrderedDict:
+    if not arguments:
+        return _OrderedDict()
+    pairs = arguments[0]
+    # Python 2 wrote the pairs as lists.
+    if len(arguments) != 1 or type(pairs) is not list:
+        raise Refused("an ordered table made of something else than pairs")
+    if not all(
+        type(p) in (list, tuple) and len(p) == 2 and type(p[0]) in (str, int) for p in pairs
+    ):
+        raise Refused("an ordered table made of something else than pairs")
+    return _OrderedDict((key, value) for key, value in pairs)
+
+
+_INSTRUCTIONS: dict[bytes, Callable[[Machine], Any]] = {
+    b"\x80": lambda m: m._protocol(),
+    b"(": lambda m: m._push(_MARK),
+    b"N": lambda m: m._push(None),
+    b"\x88": lambda m: m._push(True),
+    b"\x89": lambda m: m._push(False),
+    b"J": lambda m: m._push(m._number("<i")),
+    b"K": lambda m: m._push(m._number("<B")),
+    b"M": lambda m: m._push(m._number("<H")),
+    b"G": lambda m: m._push(m._number(">d")),
+    b"\x8a": lambda m: m._long(),
+    b"X": lambda m: m._text(m._number("<I")),
+    b"U": lambda m: m._text(m._number("<B"), "latin-1"),
+    b"T": lambda m: m._text(m._number("<I"), "latin-1"),
+    b"}": lambda m: m._push({}),
+    b"]": lambda m: m._push([]),
+    b")": lambda m: m._push(()),
+    b"\x85": lambda m: m._tuple(1),
+    b"\x86": lambda m: m._tuple(2),
+    b"\x87": lambda m: m._tuple(3),
+    b"t": lambda m: m._push(tuple(m._pop_to_mark())),
+    b"a": lambda m: m._append([m._pop()]),
+    b"e": lambda m: m._append(m._pop_to_mark()),
+    b"s": lambda m: m._set_one(),
+    b"u": lambda m: m._set(m._pop_to_mark()),
+    b"q": lambda m: m._remember(m._number("<B")),
+    b"r": lambda m: m._remember(m._number("<I")),
+    b"h": lambda m: m._push(m.memo[m._number("<B")]),
+    b"j": lambda m: m._push(m.memo[m._number("<I")]),
+    b"c": lambda m: m._global(),
+    b"Q": lambda m: m._storage(),
+    b"R": lambda m: m._call(),
+    b"\x81": lambda m: m._new(),
+    b"b": lambda m: m._build(),
+}

@@ -1,0 +1,137 @@
+"""What a file is, by its first bytes; its name is never believed.
+
+Owns: content signatures, the words for them, and opening files with errors people understand.
+Refuses to know: what is inside a container beyond its signature.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from studio.errors import FileError, MissingError, StorageError
+
+Content = Literal[
+    "safetensors", "zip", "torch-legacy", "pickle",
+    "png", "jpeg", "webp", "gif", "bmp", "tiff",
+    "gguf", "html", "lfs-pointer", "text", "empty", "unknown",
+]  # fmt: skip
+
+WORDS: dict[Content, str] = {
+    "safetensors": "a safetensors file",
+    "zip": "a zip container (how newer .pt files are packed)",
+    "torch-legacy": "an old-style .pt file",
+    "pickle": "a bare pickle",
+    "png": "a PNG picture",
+    "jpeg": "a JPEG picture",
+    "webp": "a WebP picture",
+    "gif": "a GIF picture",
+    "bmp": "a BMP picture",
+    "tiff": "a TIFF picture",
+    "gguf": "a GGUF model",
+    "html": "a web page, probably an error page saved in place of the download",
+    "lfs-pointer": "a Git LFS pointer, a note that stands for the real file",
+    "text": "a text file",
+    "empty": "an empty file",
+    "unknown": "not a format the studio knows",
+}
+
+# `torch.save` before 2020 begins with this number, pickled with protocol 2.
+LEGACY_MAGIC = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
+
+_SIGNATURES: tuple[tuple[bytes, Content], ...] = (
+    (b"PK\x03\x04", "zip"),
+    (LEGACY_MAGIC, "torch-legacy"),
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"GIF87a", "gif"),
+    (b"GIF89a", "gif"),
+    (b"BM", "bmp"),
+    (b"II*\0", "tiff"),
+    (b"MM\0*", "tiff"),
+    (b"GGUF", "gguf"),
+    (b"version https://git-lfs", "lfs-pointer"),
+)
+
+# A header longer than this is not a header, whatever byte 8 says.
+_LONGEST_PLAUSIBLE_HEADER = 1 << 30
+
+
+def open_file(path: str | Path) -> BinaryIO:
+    """Opens `path` for reading bytes; MissingError, FileError or StorageError when it cannot be."""
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise FileError(
+                "This is a folder, not a file",
+                where=path,
+                remedy="Choose the file inside it.",
+            )
+        return open(path, "rb")
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise MissingError(
+            "This file is not there",
+            where=path,
+            remedy="Check the name, or refresh the list.",
+        ) from error
+    except OSError as error:
+        raise StorageError(
+            "This file could not be opened",
+            where=path,
+            why=f"The system said: {error.strerror}",
+        ) from error
+    except ValueError as error:  # a NUL byte in the name
+        raise MissingError("This file name cannot exist", where=repr(str(path))) from error
+
+
+def sniff_bytes(start: bytes) -> Content:
+    """Names the content from the first 512 bytes (fewer only when the file is shorter)."""
+    if not start:
+        return "empty"
+    for signature, content in _SIGNATURES:
+        if start.startswith(signature):
+            return content
+    if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
+        return "webp"
+    if len(start) > 8 and start[8:9] in b"{ " and _plausible_header_size(start[:8]):
+        return "safetensors"
+    if start[:1] == b"\x80" and len(start) > 1 and start[1] <= 5:
+        return "pickle"
+    if start.lstrip()[:14].lower().startswith((b"<!doctype html", b"<html")):
+        return "html"
+    return "text" if _is_text(start) else "unknown"
+
+
+def sniff(path: str | Path) -> Content:
+    """Names the content of a file; errors of `open_file`."""
+    with open_file(path) as file:
+        return sniff_bytes(file.read(512))
+
+
+def wrong_content(path: str | Path, content: Content, wanted: str) -> FileError:
+    """The error for a file that is something else than its place or name promises."""
+    remedies: dict[Content, str] = {
+        "lfs-pointer": "Run `git lfs pull` in the repository it came from, or download it again.",
+        "html": "Download it again; the site may want you to log in first.",
+        "empty": "Download or copy it again.",
+    }
+    return FileError(
+        f"This is not {wanted}",
+        where=path,
+        why=f"By its content it is {WORDS[content]}.",
+        remedy=remedies.get(content, "Choose another file."),
+    )
+
+
+def _plausible_header_size(eight: bytes) -> bool:
+    return 2 <= int.from_bytes(eight, "little") <= _LONGEST_PLAUSIBLE_HEADER
+
+
+def _is_text(start: bytes) -> bool:
+    if b"\0" in start:
+        return False
+    try:
+        start[:-3].decode("utf-8") if len(start) > 508 else start.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start >= len(start) - 4 and len(start) > 4
+    return True

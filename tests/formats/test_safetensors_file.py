@@ -1,0 +1,219 @@
+"""safetensors: what is written is read back by everybody; what is broken is refused in words."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import struct
+
+import pytest
+import safetensors.torch
+import torch
+
+from studio.errors import FileError, MissingError, StudioError
+from studio.formats import safetensors_file
+from tests.formats.builders import safetensors_bytes
+
+TENSORS = {
+    "b.weight": torch.randn(3, 5),
+    "a.alpha": torch.tensor(4.0),
+    "half": torch.randn(2, 3).half(),
+    "brain": torch.randn(7).bfloat16(),
+    "count": torch.tensor([1, 2, 3]),
+    "flag": torch.tensor([True, False]),
+    "empty": torch.zeros(0, 4),
+}
+META = {"ss_v2": "False", "ümlaut": "naïve — 猫", "a": ""}
+
+
+@pytest.fixture
+def good(tmp_path):
+    return safetensors_file.write(tmp_path / "good.safetensors", TENSORS, META)
+
+
+def test_the_library_reads_what_we_write(good):
+    theirs = safetensors.torch.load_file(good)
+    assert theirs.keys() == TENSORS.keys()
+    for name, tensor in TENSORS.items():
+        assert theirs[name].dtype == tensor.dtype
+        assert torch.equal(theirs[name], tensor)
+    with safetensors.safe_open(good, "pt") as file:
+        assert file.metadata() == META
+
+
+def test_we_read_what_the_library_writes(tmp_path):
+    path = tmp_path / "theirs.safetensors"
+    safetensors.torch.save_file(TENSORS, path, metadata={"a": "b"})
+    tensors, metadata = safetensors_file.read_tensors(path)
+    assert metadata == {"a": "b"}
+    for name, tensor in TENSORS.items():
+        assert tensors[name].dtype == tensor.dtype
+        assert torch.equal(tensors[name], tensor)
+
+
+def test_the_header_alone_tells_types_and_shapes(good):
+    header = safetensors_file.read_header(good)
+    assert header.metadata == META
+    assert header.tensors["brain"][:2] == ("BF16", (7,))
+    assert header.tensors["empty"].shape == (0, 4)
+    assert header.parameters == 15 + 1 + 6 + 7 + 3 + 2
+
+
+def test_some_tensors_can_be_read_alone(good):
+    tensors, _ = safetensors_file.read_tensors(good, only=lambda name: name == "count")
+    assert list(tensors) == ["count"]
+
+
+def test_bytes_do_not_depend_on_the_order_of_the_dictionaries(good, tmp_path):
+    reverse = dict(reversed(TENSORS.items()))
+    again = safetensors_file.write(
+        tmp_path / "again.safetensors", reverse, dict(reversed(META.items()))
+    )
+    assert again.read_bytes() == good.read_bytes() == safetensors_file.to_bytes(TENSORS, META)
+
+
+def test_written_tensors_do_not_share_memory_with_views(tmp_path):
+    big = torch.arange(100.0)
+    path = safetensors_file.write(tmp_path / "v.safetensors", {"view": big[10:20:2]})
+    assert path.stat().st_size < 200
+    tensors, _ = safetensors_file.read_tensors(path)
+    assert torch.equal(tensors["view"], big[10:20:2])
+
+
+def test_the_hash_is_of_the_bytes_after_the_header(good, tmp_path):
+    raw = good.read_bytes()
+    length = struct.unpack("<Q", raw[:8])[0]
+    expected = hashlib.sha256(raw[8 + length :]).hexdigest()
+    assert safetensors_file.model_hash(good) == expected
+    assert safetensors_file.tensors_hash(TENSORS) == expected
+    other = safetensors_file.write(tmp_path / "other.safetensors", TENSORS, {"other": "words"})
+    assert safetensors_file.model_hash(other) == expected
+
+
+def test_every_cut_is_noticed(good, tmp_path):
+    raw = good.read_bytes()
+    path = tmp_path / "cut.safetensors"
+    for length in range(0, len(raw), 7):
+        path.write_bytes(raw[:length])
+        with pytest.raises(FileError):
+            safetensors_file.read_header(path)
+    path.write_bytes(raw + b"\0")
+    with pytest.raises(FileError, match="belong to nothing"):
+        safetensors_file.read_header(path)
+
+
+ONE = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+HOSTILE = {
+    "gap": ({"a": {**ONE, "data_offsets": [4, 12]}}, bytes(12)),
+    "overlap": ({"a": ONE, "b": {**ONE, "data_offsets": [4, 12]}}, bytes(12)),
+    "same place twice": ({"a": ONE, "b": ONE}, bytes(8)),
+    "beyond the end": ({"a": {**ONE, "shape": [200], "data_offsets": [0, 800]}}, bytes(8)),
+    "negative": ({"a": {**ONE, "shape": [-2], "data_offsets": [8, 0]}}, bytes(8)),
+    "shape lies": ({"a": {**ONE, "shape": [3]}}, bytes(8)),
+    "huge shape": ({"a": {**ONE, "shape": [2**62, 2**62]}}, bytes(8)),
+    "zero times huge": ({"a": {**ONE, "shape": [2, 2**80, 1]}}, bytes(8)),
+    "float shape": ({"a": {**ONE, "shape": [2.0]}}, bytes(8)),
+    "true as a number": ({"a": {**ONE, "shape": [True, 2]}}, bytes(8)),
+    "unknown type": ({"a": {**ONE, "dtype": "F4"}}, bytes(8)),
+    "type is a list": ({"a": {**ONE, "dtype": ["F32"]}}, bytes(8)),
+    "no offsets": ({"a": {"dtype": "F32", "shape": [2]}}, bytes(8)),
+    "extra field": ({"a": {**ONE, "run": "me"}}, bytes(8)),
+    "entry is text": ({"a": "F32"}, bytes(8)),
+    "a list": (b"[]" + b" " * 30, b""),
+    "metadata is a number": ({"__metadata__": 3, "a": ONE}, bytes(8)),
+    "metadata holds a number": ({"__metadata__": {"a": 1}, "a": ONE}, bytes(8)),
+    "name twice": (b'{"a":%b,"a":%b}' % ((json.dumps(ONE).encode(),) * 2), bytes(8)),
+    "half a character": (b'{"\\ud800":%b}' % json.dumps(ONE).encode(), bytes(8)),
+    "no end": (b'{"a": {"dtype"', b""),
+    "deep": (b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", b""),
+    "deep dimensions": ({"a": {**ONE, "shape": [1] * 5000 + [2]}}, bytes(8)),
+    "not utf-8": (b'{"\xff\xfe":1}', b""),
+    "long number": (b'{"a":' + b"9" * 10_000 + b"}", b""),
+    "header longer than the file": (struct.pack("<Q", 0)[:0] + b"{" + b" " * 3, b""),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_headers_are_refused(tmp_path, name):
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(safetensors_bytes(*HOSTILE[name]))
+    with pytest.raises(FileError) as caught:
+        safetensors_file.read_tensors(path)
+    assert str(path) in str(caught.value)
+
+
+def test_header_bombs_are_refused_by_their_size(tmp_path):
+    path = tmp_path / "x.safetensors"
+    many = {f"t{i}": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]} for i in range(20_001)}
+    path.write_bytes(safetensors_bytes(many))
+    with pytest.raises(FileError, match="too many tensors"):
+        safetensors_file.read_header(path)
+    assert len(safetensors_file.read_header(path, max_tensors=30_000).tensors) == 20_001
+    path.write_bytes(safetensors_bytes(b"{" + b" " * (8 << 20) + b"}"))
+    with pytest.raises(FileError, match="too large to be read safely"):
+        safetensors_file.read_header(path)
+    path.write_bytes(struct.pack("<Q", 2**40) + b"{" * 100)
+    with pytest.raises(FileError):
+        safetensors_file.read_header(path)
+
+
+def test_half_a_surrogate_in_metadata_cannot_break_what_shows_it(tmp_path):
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(safetensors_bytes(b'{"__metadata__":{"title":"\\ud800 cat"}}'))
+    assert safetensors_file.read_header(path).metadata["title"].encode("utf-8") == b"? cat"
+
+
+@pytest.mark.parametrize(
+    "content, words",
+    [
+        (b"", "an empty file"),
+        (b"<!DOCTYPE html><html>", "web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS pointer"),
+        (b"hello, I am a text", "a text file"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(20), "PNG picture"),
+        (b"PK\x03\x04" + bytes(20), "zip container"),
+        (b"\x80\x02}q\x00.", "bare pickle"),
+        (b"GGUF" + bytes(20), "GGUF"),
+        (bytes(range(200, 256)), "not a format"),
+    ],
+)
+def test_other_content_is_named(tmp_path, content, words):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(FileError, match=words):
+        safetensors_file.read_header(path)
+
+
+def test_missing_files_and_folders(tmp_path):
+    with pytest.raises(MissingError):
+        safetensors_file.read_header(tmp_path / "nowhere.safetensors")
+    with pytest.raises(FileError, match="folder"):
+        safetensors_file.read_header(tmp_path)
+    with pytest.raises(MissingError):
+        safetensors_file.read_header("a\0b")
+
+
+def test_mutants_end_in_our_errors_or_in_tensors(good, tmp_path, everything):
+    raw = good.read_bytes()
+    draw = random.Random(7)
+    path = tmp_path / "mutant.safetensors"
+    refused = 0
+    rounds = 20_000 if everything else 300
+    for _ in range(rounds):
+        mutant = bytearray(raw)
+        for _ in range(draw.choice((1, 1, 2, 8))):
+            # Half of the hits go where they hurt: the length and the header.
+            place = draw.randrange(len(raw) if draw.random() < 0.5 else 400)
+            mutant[place] = draw.randrange(256)
+        if draw.random() < 0.2:
+            del mutant[draw.randrange(len(mutant)) :]
+        path.write_bytes(mutant)
+        try:
+            tensors, metadata = safetensors_file.read_tensors(path)
+        except StudioError:
+            refused += 1
+        else:
+            assert sum(t.numel() * t.element_size() for t in tensors.values()) < len(raw)
+            json.dumps(metadata)
+    assert refused > rounds // 3
