@@ -14,11 +14,12 @@ from studio.ui.live import Page, component
 
 TEMPLATE = """<header class="cs-header">
   <svg class="cs-mark" viewBox="0 0 32 32" aria-hidden="true">
-    <rect x="2" y="9" width="21" height="21" rx="6" fill="var(--cs-accent)" opacity=".28"/>
-    <rect x="5.5" y="5.5" width="21" height="21" rx="6" fill="var(--cs-accent)" opacity=".5"/>
-    <rect x="9" y="2" width="21" height="21" rx="6" fill="var(--cs-accent)"/>
-    <path d="M14.2 13.2l3.4 3.4 7-8" fill="none" stroke="var(--cs-on-accent)" stroke-width="2.6"
-      stroke-linecap="round" stroke-linejoin="round"/>
+    <path d="M3 21.5L16 28l13-6.5" fill="none" stroke="var(--cs-accent)" opacity=".4"
+      stroke-width="2.6" stroke-linecap="round" stroke-linejoin="round"/>
+    <path d="M3 16l13 6.5L29 16" fill="none" stroke="var(--cs-accent)" opacity=".7"
+      stroke-width="2.6" stroke-linecap="round" stroke-linejoin="round"/>
+    <path d="M16 3l13 7-13 6.5L3 10z" fill="var(--cs-accent)" stroke="var(--cs-accent)"
+      stroke-width="2" stroke-linejoin="round"/>
   </svg>
   <h1 class="cs-name">Concept Studio</h1>
   <span class="cs-ready" role="status"><span class="cs-dot" data-ready="loading"></span><span

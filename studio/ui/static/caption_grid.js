@@ -21,7 +21,7 @@ function captionGrid({save, thumbnails, changed}) {
     const room = Math.max(200, view.clientWidth - 14), gap = 12;
     const columns = Math.max(1, Math.floor((room + gap) / (width + gap)));
     const cell = (room - gap * (columns - 1)) / columns;
-    return {columns, cell, gap, height: Math.round(Math.min(cell, 340)) + 128};
+    return {columns, cell, gap, height: Math.round(Math.min(cell, 340)) + 102};
   }
 
   function flush(file) {

@@ -11,7 +11,9 @@
     const node = document.createElement(tag || 'div');
     if (classes.length) node.className = classes.join(' ');
     for (const [key, value] of Object.entries(attributes || {})) {
-      if (value === undefined || value === null || value === false) continue;
+      if (value === undefined || value === null) continue;
+      if (key.startsWith('aria-')) { node.setAttribute(key, String(value)); continue; }
+      if (value === false && key !== 'disabled' && key !== 'checked') continue;
       if (key.startsWith('on') && typeof value === 'function') node.addEventListener(key.slice(2), value);
       else if (key === 'style' && typeof value === 'object') for (const [k, v] of Object.entries(value)) node.style.setProperty(k, v);
       else if (key === 'value' || key === 'disabled' || key === 'checked') node[key] = value;
@@ -78,9 +80,10 @@
   const slow = () => location.hostname.endsWith('gradio.live');
   /** Calls `look()` about every second while the element is visible; stops when it is gone. */
   function poll(element, look, milliseconds = 1000) {
-    let busy = false, stopped = false;
+    let busy = false, stopped = false, seen = false;
     const tick = async () => {
-      if (stopped || !element.isConnected) { clearInterval(timer); return; }
+      if (stopped || (seen && !element.isConnected)) { clearInterval(timer); return; }
+      seen ||= element.isConnected;
       if (busy || document.hidden || element.offsetParent === null) return;
       busy = true;
       try { await look(); } catch (error) { /* the next tick tries again */ } finally { busy = false; }
@@ -91,10 +94,8 @@
   }
 
   /** Opens a tab and hands `payload` to whoever receives for it, now or when it first appears. */
-  function go(tab, payload = null) {
-    const button = document.getElementById(`cs-tab-${tab}-button`)
-      || [...document.querySelectorAll('.cs-tabs button[role=tab]')].find((b) => b.textContent.trim().toLowerCase() === tab);
-    if (button) button.click();
+  function go(tab, payload = null) { // 'train:run' opens Train and reaches the receiver 'train:run'
+    document.getElementById(`cs-tab-${tab.split(':')[0]}-button`)?.click();
     if (payload === null) return;
     if (receivers[tab]) receivers[tab](payload); else (inbox[tab] ||= []).push(payload);
   }
