@@ -159,7 +159,7 @@ def device_facts(device: torch.device | str = "auto") -> dict[str, Any]:
     target = pick_device(device) if isinstance(device, str) else device
     facts: dict[str, Any] = {
         "device": str(target),
-        "name": _processor(),
+        "name": processor_name(),
         "memory": int(psutil.virtual_memory().total),
         "precision": str(pick_dtype(target)).removeprefix("torch."),
         "threads": torch.get_num_threads(),
@@ -250,7 +250,8 @@ def _why_no_gpu(count: int) -> str:
     return "torch finds no such device: no GPU, no driver, or a driver too old for this build."
 
 
-def _processor() -> str:
+def processor_name() -> str:
+    """What the processor calls itself."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
