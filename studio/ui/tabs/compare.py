@@ -1,18 +1,203 @@
-"""The Compare tab."""
+"""The Compare tab: columns × prompts × seeds with the same noise, measured.
+
+Owns: the layout, collecting the settings, and the one-click comparison of the last run.
+Refuses to know: how a comparison is drawn and measured, and how it looks (components).
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from studio.config import CompareSettings
+from studio.errors import InputError, MissingError, SettingsError, StudioError
+from studio.ui.components.columns import (
+    BASE_COLUMN,
+    column_builder,
+    columns_of,
+    finished_runs,
+)
+from studio.ui.components.compare_grid import KIND, compare_grid
+from studio.ui.form import Form
+from studio.ui.live import Json, Page, Task, handler
+from studio.ui.tabs.generate import QUIET, base_choices
+
 if TYPE_CHECKING:
     from studio.jobs import Studio
-    from studio.ui.live import Page
+
+OWN = ("base", "columns", "prompts", "seeds", "reference", "device", "name")
+MOST_SEEDS = 64
+MOST_CELLS = 2000
 
 
 def build(studio: Studio, page: Page) -> None:
     """Adds the tab's contents."""
-    gr.HTML(
-        '<div class="cs-empty"><p class="cs-empty-title">Compare</p><p>Nothing here yet.</p></div>'
-    )
+    bases = base_choices(studio)
+    first = bases[0][1] if bases else ""
+    form = Form(CompareSettings, prefix="compare.", skip=[f"compare.{key}" for key in OWN])
+    with gr.Row(elem_classes=["cs-split", "cmp-layout"]):
+        with gr.Column(elem_classes=["cs-stack"]):
+            base = gr.Dropdown(bases, value=first, label="Base model", elem_id="cs-compare-base")
+            columns = column_builder(studio, page, first)
+            prompts = gr.Textbox(
+                label="Prompts, one per line", lines=4, max_lines=12, elem_id="cs-compare-prompts",
+                placeholder="a red robot in the night sky\na blue fish under the sea",
+            )  # fmt: skip
+            with gr.Row(elem_classes=["cs-field-row"]):
+                seeds = gr.Textbox(
+                    label="Seeds", value="1-4", elem_id="cs-compare-seeds", min_width=120,
+                    placeholder="1-4, 7",
+                )  # fmt: skip
+                name = gr.Textbox(
+                    label="Name", elem_id="cs-compare-name", min_width=120, max_length=80,
+                    placeholder="of this comparison",
+                )  # fmt: skip
+            reference = gr.Dropdown(
+                references(studio), value="", label="Pictures that show the truth",
+                info="KID and image–image are measured against them.", allow_custom_value=True,
+                elem_id="cs-compare-reference",
+            )  # fmt: skip
+            with gr.Column(elem_classes=["gen-fields", "cs-stack"]):
+                form.show(advanced=False)
+            with gr.Accordion("More settings", open=False):
+                form.show(advanced=True)
+        with gr.Column(elem_classes=["cs-stack"]):
+            results = compare_grid(studio, page)
+    texts = [base, columns, prompts, seeds, reference, name]
+
+    @handler
+    def start(
+        base: str, columns: Any, prompts: str, seeds: str, reference: str, name: str, *rest: Any
+    ) -> Any:
+        values = form.values(rest) | {
+            "base": base,
+            "columns": [column.model_dump() for column in columns_of(studio, columns)],
+            "prompts": [line.strip() for line in (prompts or "").splitlines() if line.strip()],
+            "seeds": seed_list(seeds or ""),
+            "reference": str(studio.workspace.resolve(reference)) if reference else "",
+            "name": (name or "").strip(),
+        }
+        return gr.HTML(started=begin(parse(values)))
+
+    @handler
+    def quick(base: str, *rest: Any) -> list[Any]:
+        values = last_run(studio)
+        settings = parse(form.values(rest) | {"base": base} | values)
+        return [
+            settings.base,
+            [column.model_dump() for column in settings.columns],
+            "\n".join(settings.prompts),
+            "1-4",
+            gr.Dropdown(references(studio), value=settings.reference),
+            settings.name,
+            gr.HTML(started=begin(settings)),
+        ]
+
+    def parse(values: Json) -> CompareSettings:
+        try:
+            settings = CompareSettings.parse(values)
+        except SettingsError as error:
+            raise form.named(error) from None
+        if not settings.prompts:
+            raise InputError("There is no prompt", remedy="Write at least one, a line each.")
+        cells = len(settings.columns) * len(settings.prompts) * len(settings.seeds)
+        if cells > MOST_CELLS:
+            raise InputError(
+                f"This would be {cells:,} pictures in the grid",
+                remedy=f"Use fewer prompts or seeds: at most {MOST_CELLS:,} together.",
+            )
+        return settings
+
+    def begin(settings: CompareSettings) -> str:
+        def work(task: Task) -> Json:
+            made = studio.compare(settings, task.progress, task.cancelled.is_set)
+            return {"id": made["id"], "seconds": made.get("seconds")}
+
+        return page.tasks.start(KIND, work, name=settings.name).id
+
+    def shown(base: str, reference: str) -> tuple[Any, Any]:
+        return gr.Dropdown(base_choices(studio)), gr.Dropdown(references(studio))
+
+    results.compare(start, [*texts, *form.inputs], results, **QUIET)
+    results.quick(quick, [base, *form.inputs], [*texts, results], **QUIET)
+    base.change(lambda base: gr.HTML(base=base), base, columns, **QUIET)
+    columns.shown(shown, [base, reference], [base, reference], **QUIET)
+
+
+def references(studio: Studio) -> list[tuple[str, str]]:
+    """(title, folder) of the pictures that the datasets keep apart, then of the datasets."""
+    found = [("None: skip these measures", "")]
+    datasets = studio.datasets()
+    for info in datasets:
+        if info.held_out:
+            found.append((f"{info.name}: held-out pictures", str(info.held_out)))
+    return found + [(f"{info.name}: training pictures", str(info.path)) for info in datasets]
+
+
+def seed_list(text: str) -> list[int]:
+    """“1-4, 9” → 1, 2, 3, 4, 9. Raises SettingsError."""
+    found: list[int] = []
+    for part in filter(None, re.split(r"[,;\s]+", text.strip())):
+        match = re.fullmatch(r"(\d{1,10})(?:[-–](\d{1,10}))?", part)
+        if not match:
+            raise SettingsError(f"“{part[:40]}” is not a seed", remedy="Write 1-4, or 3, 7, 12.")
+        low, high = int(match[1]), int(match[2] or match[1])
+        if high - low >= MOST_SEEDS or high < low:
+            raise SettingsError(
+                f"“{part[:40]}” is not a usable range", remedy=f"Use at most {MOST_SEEDS} seeds."
+            )
+        found += range(low, high + 1)
+    unique = list(dict.fromkeys(found))
+    if not unique or len(unique) > MOST_SEEDS:
+        raise SettingsError(
+            "There is no seed" if not unique else f"{len(unique)} seeds are too many",
+            remedy=f"Write 1-4, or 3, 7, 12; at most {MOST_SEEDS}.",
+        )
+    return unique
+
+
+def last_run(studio: Studio) -> Json:
+    """Settings that compare the newest finished run with the base it was trained on."""
+    runs = finished_runs(studio)
+    if not runs:
+        raise MissingError(
+            "There is no finished run yet",
+            remedy="Train one on the Train tab, or add adapters as columns here.",
+        )
+    run = runs[0]
+    item = {"path": run["path"], "strength": 1.0, "text_strength": None, "enabled": True}
+    column = {"name": run["name"], "stack": [item], "seconds": run["seconds"]}
+    config, prompts = run_facts(studio, run["run"])
+    known = {name for _, name in base_choices(studio)}
+    values: Json = {
+        "columns": [BASE_COLUMN, column],
+        "prompts": prompts[:4],
+        "seeds": [1, 2, 3, 4],
+        "name": f"{run['name']} and the base"[:80],
+        "reference": held_out(studio, str((config.get("data") or {}).get("folder") or "")),
+    }
+    return values | ({"base": run["base"]} if run["base"] in known else {})
+
+
+def run_facts(studio: Studio, identity: str) -> tuple[Json, list[str]]:
+    """The configuration of a run, and the prompts that its samples were drawn with."""
+    try:
+        view = studio.view(identity)
+    except StudioError:
+        return {}, []
+    config: Json = view.get("config") or {}
+    prompts = list((config.get("sample") or {}).get("prompts") or [])
+    for event in view.get("events", []):
+        if not prompts and event.get("kind") == "sample":
+            prompts = [str(prompt) for prompt in event.get("prompts", [])]
+    return config, list(dict.fromkeys(prompts))
+
+
+def held_out(studio: Studio, dataset: str) -> str:
+    """The held-out folder of a dataset given by name or path; empty when it has none."""
+    for info in studio.datasets():
+        if dataset and dataset in (info.name, str(info.path)) and info.held_out:
+            return str(info.held_out)
+    return ""

@@ -1,18 +1,173 @@
-"""The Generate tab."""
+"""The Generate tab: a base, a stack of adapters, a prompt, pictures.
+
+Owns: the layout, collecting the settings of a batch, and putting a picture's settings back.
+Refuses to know: how pictures are drawn and saved (`studio.jobs`), how cards look (components).
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import html
+import secrets
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from studio.config import GenerateSettings
+from studio.errors import SettingsError
+from studio.ui.components.picture_grid import KIND, picture_facts, picture_file, picture_grid
+from studio.ui.components.prompt_words import prompt_words
+from studio.ui.components.shelf import adapter_shelf
+from studio.ui.components.stack import (
+    adapter_stack,
+    base_facts,
+    named_stack,
+    report_facts,
+    stack_items,
+)
+from studio.ui.form import Form
+from studio.ui.live import Json, Page, Task, handler, read
+
 if TYPE_CHECKING:
     from studio.jobs import Studio
-    from studio.ui.live import Page
+
+TARGET = "generate"
+OWN = ("base", "prompt", "negative_prompt", "stack", "device")
+QUIET: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
 def build(studio: Studio, page: Page) -> None:
     """Adds the tab's contents."""
-    gr.HTML(
-        '<div class="cs-empty"><p class="cs-empty-title">Generate</p><p>Nothing here yet.</p></div>'
+    bases = base_choices(studio)
+    first = bases[0][1] if bases else ""
+    form = Form(GenerateSettings, prefix="generate.", skip=[f"generate.{key}" for key in OWN])
+    with gr.Row(elem_classes=["gen-layout"]):
+        with gr.Column(elem_classes=["cs-stack"]):
+            base = gr.Dropdown(bases, value=first, label="Base model", elem_id="cs-generate-base")
+            stack = adapter_stack(studio, page, TARGET, first)
+            shelf = adapter_shelf(studio, page, TARGET, first)
+        with gr.Column(elem_classes=["cs-stack"]):
+            prompt = gr.Textbox(
+                label="Prompt", lines=4, max_lines=12, elem_id="cs-generate-prompt",
+                placeholder="a red robot in the night sky",
+            )  # fmt: skip
+            prompt_words(TARGET, "cs-generate-prompt")
+            negative = gr.Textbox(
+                label="Negative prompt", lines=1, max_lines=6, elem_id="cs-generate-negative",
+                placeholder="what the picture must not show",
+            )  # fmt: skip
+            with gr.Column(elem_classes=["gen-fields", "cs-stack"]):
+                form.show(advanced=False)
+            with gr.Row(elem_classes=["cs-toolbar"]):
+                dice = gr.Button("New seed", size="sm", elem_id="cs-generate-dice")
+                always = gr.Checkbox(
+                    label="New seed every time", value=False, elem_id="cs-generate-always"
+                )
+            with gr.Accordion("More settings", open=False):
+                form.show(advanced=True)
+        with gr.Column(elem_classes=["cs-stack"]):
+            pictures = picture_grid(studio, page)
+    seed = form.components["generate.seed"]
+    texts = [base, prompt, negative, stack]
+
+    @handler
+    def start(
+        base: str, prompt: str, negative: str, stack: Any, always: bool, *rest: Any
+    ) -> tuple[Any, Any]:
+        values = form.values(rest)
+        if always:
+            values["seed"] = secrets.randbelow(2**32)
+        values |= {
+            "base": base,
+            "prompt": prompt or "",
+            "negative_prompt": negative or "",
+            "stack": [item.model_dump() for item in stack_items(studio, stack)],
+        }
+        try:
+            settings = GenerateSettings.parse(values)
+        except SettingsError as error:
+            raise form.named(error) from None
+        task = page.tasks.start(KIND, lambda task: draw(studio, settings, task), **about(settings))
+        return gr.HTML(started=task.id), settings.seed
+
+    @handler
+    def finished(event: gr.EventData) -> Any:
+        task = page.tasks.latest(KIND)
+        result = task.result if task and task.result else {}
+        return gr.HTML(reports=result.get("reports", {}))
+
+    @handler
+    def reuse(stack: Any, base: str, event: gr.EventData) -> list[Any]:
+        (identity,) = read(event._data, id=str)
+        facts = picture_facts(picture_file(studio, identity))
+        return fill(facts["settings"], stack, base)
+
+    @handler
+    def restore(stack: Any, base: str, event: gr.EventData) -> list[Any]:
+        return fill(event._data if isinstance(event._data, dict) else {}, stack, base)
+
+    def fill(found: Json, stack: Any, base: str) -> list[Any]:
+        known = usable(found)
+        named = known.pop("base", None)
+        if "stack" in found:
+            stack, missing = named_stack(studio, found["stack"])
+            if missing:
+                names = html.escape(", ".join(missing)[:300])
+                gr.Warning(f"Not in your library, so left out: {names}")
+        return [
+            named if named and base_facts(studio, named) else base,
+            known.get("prompt", ""),
+            known.get("negative_prompt", ""),
+            stack,
+            *form.updates(known),
+        ]
+
+    pictures.generate(
+        start, [*texts, always, *form.inputs], [pictures, seed], trigger_mode="once", **QUIET
     )
+    pictures.finished(finished, None, stack, **QUIET)
+    outputs = [*texts, *form.inputs]
+    pictures.reuse(reuse, [stack, base], outputs, **QUIET)
+    stack.settings(restore, [stack, base], outputs, **QUIET)
+    dice.click(lambda: secrets.randbelow(2**32), None, seed, **QUIET)
+    base.change(
+        lambda base: (gr.HTML(base=base), gr.HTML(base=base)), base, [stack, shelf], **QUIET
+    )
+
+
+def base_choices(studio: Studio) -> list[tuple[str, str]]:
+    """(title, name) of the bases for a dropdown."""
+    return [(info.title or info.name, info.name) for info in studio.bases()]
+
+
+def about(settings: GenerateSettings) -> Json:
+    """What the page shows of a batch while it is drawn."""
+    return {"count": settings.count, "prompt": settings.prompt, "base": settings.base}
+
+
+def draw(studio: Studio, settings: GenerateSettings, task: Task) -> Json:
+    """Draws the batch; the result names every picture by its place below `outputs/`."""
+    batch = studio.generate(settings, task.progress, task.cancelled.is_set)
+    root = studio.workspace.outputs
+    pictures = [
+        {
+            "id": picture.path.relative_to(root).as_posix(),
+            "path": str(picture.path),
+            "seed": picture.seed,
+            "prompt": picture.prompt,
+            "parameters": picture.parameters,
+        }
+        for picture in batch.pictures
+    ]
+    reports = report_facts(batch.reports)
+    return {"pictures": pictures, "reports": reports, "seconds": round(batch.seconds, 1)}
+
+
+def usable(found: Json) -> Json:
+    """Of a picture's settings those that this form can hold, each checked on its own."""
+    known: Json = {}
+    for name in found.keys() & (GenerateSettings.model_fields.keys() - {"stack", "device"}):
+        try:
+            known[name] = getattr(GenerateSettings.parse({name: found[name]}), name)
+        except SettingsError:
+            continue
+    return known

@@ -1,0 +1,131 @@
+"""The columns of a comparison: the base, and any stacks and runs beside it.
+
+Owns: the component, the sources a column can be made of, and the way back from what a browser
+sends to `Column`s. Refuses to know: prompts, measures, how a comparison is drawn.
+The value is a list of `Column` dictionaries.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from studio.config import Column
+from studio.errors import InputError, StudioError
+from studio.ui.components.stack import base_facts, card, cards, stack_items, take
+from studio.ui.live import Json, Page, component, read
+
+if TYPE_CHECKING:
+    from studio.jobs import Studio
+
+MOST = 12
+BASE_COLUMN: Json = {"name": "Base", "stack": [], "seconds": None}
+
+SKELETON = """
+<div class="cs-card co">
+  <div class="st-bar">
+    <h3 class="cs-card-title">Columns</h3><span class="cs-muted cs-small co-count"></span>
+    <span class="cs-spacer"></span>
+    <button type="button" class="cs-button co-add" aria-expanded="false">Add column</button>
+  </div>
+  <div class="co-menu" hidden>
+    <input type="search" class="cs-input" placeholder="Search runs and adapters" aria-label="Search runs and adapters">
+    <ul class="co-sources"></ul>
+  </div>
+  <ol class="co-list" aria-label="Columns"></ol>
+  <div class="st-troubles"></div>
+</div>
+"""
+
+
+def column_builder(studio: Studio, page: Page, base: str) -> gr.HTML:
+    """The component. Event: `input` (the person changed it), `shown` (it came into view)."""
+
+    def sources(argument: Any) -> list[Json]:
+        (base,) = read(argument, base=str)
+        fit = base_facts(studio, base)
+        adapters = [card(page, info, fit=fit) for info in studio.adapters()]
+        return finished_runs(studio) + [{"group": "Adapters", **entry} for entry in adapters]
+
+    def describe(argument: Any) -> list[Json]:
+        paths, base = read(argument, paths=list, base=str)
+        wanted = [path for path in paths[:256] if isinstance(path, str)]
+        return cards(studio, page, wanted, base)
+
+    def take_file(argument: Any) -> Json:
+        path, name, base = read(argument, path=str, name=str, base=str)
+        return take(studio, page, page.uploaded(path), Path(name).name, base)
+
+    return component(
+        "columns",
+        SKELETON,
+        [sources, describe, take_file],
+        scripts=["icons"],
+        value=[BASE_COLUMN],
+        elem_id="cs-columns",
+        base=base,
+    )
+
+
+def finished_runs(studio: Studio) -> list[Json]:
+    """Runs that left a file, newest first, as sources of a column."""
+    found = []
+    for run in studio.runs():
+        path = run_adapter(studio, run)
+        if path is not None:
+            found.append(
+                {
+                    "group": "Runs",
+                    "run": run["run"],
+                    "path": str(path),
+                    "name": run["name"] or run["run"],
+                    "kind": run.get("method", ""),
+                    "seconds": run.get("seconds"),
+                    "steps": run.get("step"),
+                    "base": run.get("base"),
+                }
+            )
+    return found
+
+
+def run_adapter(studio: Studio, run: Json) -> Path | None:
+    """The finished adapter file of a run, where it can be used; None when there is none."""
+    if run["state"] not in ("finished", "stopped"):
+        return None
+    for name in run.get("files") or []:
+        try:
+            path = studio.workspace.resolve(name)
+            if not path.is_file():
+                path = studio.run_file(run["run"], str(name))
+        except StudioError:
+            continue
+        if path.is_file():
+            return path
+    return None
+
+
+def columns_of(studio: Studio, value: Any) -> list[Column]:
+    """What a browser sent → checked columns with absolute paths inside the allowed folders."""
+    if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+        raise InputError("The columns are unreadable", remedy="Reload the page.")
+    if not value:
+        raise InputError("There is nothing to compare", remedy="Add the base or an adapter.")
+    if len(value) > MOST:
+        raise InputError(f"{len(value)} columns are too many", remedy=f"Use at most {MOST}.")
+    found = []
+    for number, entry in enumerate(value, 1):
+        stack = stack_items(studio, entry.get("stack") or [])
+        name = str(entry.get("name") or "").strip()[:60] or f"Column {number}"
+        seconds = entry.get("seconds")
+        found.append(
+            Column.parse(
+                {
+                    "name": name,
+                    "stack": [item.model_dump() for item in stack],
+                    "seconds": seconds if isinstance(seconds, int | float) else None,
+                }
+            )
+        )
+    return found

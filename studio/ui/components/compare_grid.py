@@ -1,0 +1,114 @@
+"""A comparison on the page: live while it is drawn, then grid, side by side, reports, past ones.
+
+Owns: the component and what its script may ask. Refuses to know: how one is set up (the tab) and
+drawn (`studio.compare`). A comparison is named by its folder's name; nothing else can be asked for.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from studio.errors import InputError, MissingError
+from studio.ui.components.picture_grid import training
+from studio.ui.live import Json, Page, Task, component, read
+
+if TYPE_CHECKING:
+    from studio.jobs import Studio
+
+KIND = "compare"
+
+SKELETON = """
+<div class="cm">
+  <div class="cm-run"></div>
+  <div class="cs-empty cm-empty" hidden>
+    <p class="cs-empty-title">See which one is better</p>
+    <p>A comparison draws the same prompts with the same noise for every column, and measures each
+    of them against pictures that show the truth.</p>
+    <button type="button" class="cs-button cs-primary cm-quick">Compare my last run with the base</button>
+  </div>
+  <div class="cm-view"></div>
+  <div class="cs-card cm-past" hidden>
+    <h3 class="cs-card-title">Past comparisons</h3>
+    <ul class="cm-list"></ul>
+  </div>
+</div>
+"""
+
+
+def compare_grid(studio: Studio, page: Page) -> gr.HTML:
+    """The component. Events: `compare` (start), `quick` (the last run against the base)."""
+
+    def status(argument: Any) -> Json:
+        task = page.tasks.latest(KIND)
+        view = task.view() if task else None
+        partial = so_far(studio, task) if task and task.state == "running" else None
+        return {"task": view, "training": training(studio), "partial": partial}
+
+    def interrupt(argument: Any) -> None:
+        task = page.tasks.latest(KIND)
+        if task:
+            task.cancelled.set()
+
+    def past(argument: Any) -> list[Json]:
+        return [summary(comparison) for comparison in studio.comparisons()]
+
+    def open(argument: Any) -> Json:
+        (identity,) = read(argument, id=str)
+        return studio.comparison(identity)
+
+    def remove(argument: Any) -> None:
+        (identity,) = read(argument, id=str)
+        studio.delete_comparison(identity)
+
+    def report(argument: Any) -> Json:
+        identity, style = read(argument, id=str, format=str)
+        return {"path": str(written_report(studio, identity, style))}
+
+    return component(
+        "comparison",
+        SKELETON,
+        [status, interrupt, past, open, remove, report],
+        scripts=["icons", "run_bar"],
+        elem_id="cs-comparison",
+        started="",
+    )
+
+
+def summary(comparison: Json) -> Json:
+    """A comparison as the list shows it."""
+    return {
+        "id": comparison["id"],
+        "name": comparison.get("name", ""),
+        "created": comparison.get("created"),
+        "columns": [str(column["name"]) for column in comparison["columns"]],
+        "prompts": len(comparison["prompts"]),
+        "seeds": len(comparison["seeds"]),
+    }
+
+
+def so_far(studio: Studio, task: Task) -> Json | None:
+    """What the running comparison has drawn until now."""
+    from studio.compare.record import read_comparison
+
+    folders = sorted(studio.workspace.comparisons.iterdir(), reverse=True)
+    for folder in folders[:1]:
+        try:
+            found = read_comparison(folder)
+        except MissingError:
+            return None
+        if not found.get("complete") and float(found.get("created") or 0) >= task.started - 1:
+            return {**found, "folder": str(folder)}
+    return None
+
+
+def written_report(studio: Studio, identity: str, style: str) -> Path:
+    """Writes the report of a comparison beside it; returns the file."""
+    from studio.compare import report
+
+    writers = {"html": report.html, "csv": report.csv, "markdown": report.markdown}
+    if style not in writers:
+        raise InputError("There is no such kind of report", remedy="Choose HTML, CSV or Markdown.")
+    raise NotImplementedError

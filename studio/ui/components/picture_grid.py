@@ -1,0 +1,128 @@
+"""Generated pictures: run bar, the newest batch, earlier ones, the large view.
+
+Owns: the component, the list of pictures in `outputs/`, and what is written in a picture.
+Refuses to know: the settings form, the stack, how a picture is drawn.
+A picture is named by its place below `outputs/`; nothing else can be asked for.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from studio.errors import MissingError
+from studio.ui.live import Json, Page, component, read
+
+if TYPE_CHECKING:
+    from studio.jobs import Studio
+
+KIND = "generate"
+ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
+BATCH = 48
+
+SKELETON = """
+<div class="pg">
+  <div class="pg-run"></div>
+  <div class="cs-grid pg-results" aria-label="Newest pictures"></div>
+  <div class="cs-empty pg-empty" hidden>
+    <p class="cs-empty-title">Nothing drawn yet</p>
+    <p>Write what you want to see and press Generate. Add adapters on the left to teach the base
+    something new: the same seed shows what each of them changes.</p>
+  </div>
+  <div class="cs-card pg-earlier" hidden>
+    <h3 class="cs-card-title">Earlier pictures</h3>
+    <div class="pg-days"></div>
+    <button type="button" class="cs-button pg-more" hidden>Show more</button>
+  </div>
+</div>
+"""
+
+
+def picture_grid(studio: Studio, page: Page) -> gr.HTML:
+    """The component. Events: `generate`, `finished`, `reuse` (data: `{"id"}`)."""
+
+    def status(argument: Any) -> Json:
+        (known,) = read(argument, known=str)
+        task = page.tasks.latest(KIND)
+        view = task.view() if task else None
+        if view and view["id"] == known:
+            view["result"] = None  # the page has it already
+        return {"task": view, "training": training(studio)}
+
+    def interrupt(argument: Any) -> None:
+        task = page.tasks.latest(KIND)
+        if task:
+            task.cancelled.set()
+
+    def history(argument: Any) -> Json:
+        (offset,) = read(argument, offset=int)
+        files = saved_files(studio)
+        chosen = files[max(0, offset) : max(0, offset) + BATCH]
+        root = studio.workspace.outputs
+        pictures = [
+            {
+                "id": (name := path.relative_to(root).as_posix()),
+                "path": str(path),
+                "day": name.split("/")[0],
+            }
+            for path in chosen
+        ]
+        return {"pictures": pictures, "more": offset + BATCH < len(files)}
+
+    def picture(argument: Any) -> Json:
+        (identity,) = read(argument, id=str)
+        return picture_facts(picture_file(studio, identity))
+
+    return component(
+        "pictures",
+        SKELETON,
+        [status, interrupt, history, picture],
+        scripts=["icons", "run_bar"],
+        elem_id="cs-pictures",
+        started="",
+    )
+
+
+def training(studio: Studio) -> str | None:
+    """The name of a training that holds the device, if there is one."""
+    for run in studio.runs():
+        if run["state"] in ("preparing", "running"):
+            return str(run["name"])
+    return None
+
+
+def saved_files(studio: Studio) -> list[Path]:
+    """Every picture in `outputs/`, newest first."""
+    files = [
+        path
+        for folder in studio.workspace.outputs.iterdir()
+        if folder.is_dir()
+        for path in folder.iterdir()
+        if path.suffix.lower() in ENDINGS and not path.name.startswith(".")
+    ]
+    return sorted(files, key=lambda path: (path.stat().st_mtime, path.name), reverse=True)
+
+
+def picture_file(studio: Studio, identity: str) -> Path:
+    """The picture named by its place below `outputs/`; anything else is refused."""
+    root = studio.workspace.outputs
+    path = studio.workspace.resolve(root / identity, [root])
+    if path.suffix.lower() not in ENDINGS or not path.is_file():
+        raise MissingError("This picture is not there any more", where=Path(identity).name[:120])
+    return path
+
+
+def picture_facts(path: Path) -> Json:
+    """What is written in a picture: its text, the settings in it, and those worth showing."""
+    from studio.formats.images import read_parameters
+    from studio.infer import infotext
+
+    text = read_parameters(path) or ""
+    settings = infotext.read(text) if text else {}
+    names = ("seed", "steps", "guidance", "sampler", "size", "model")
+    facts = [(name.capitalize(), str(settings[name])) for name in names if name in settings]
+    if settings.get("width"):
+        facts.append(("Size", f"{settings['width']} × {settings['height']}"))
+    return {"parameters": text, "settings": settings, "facts": facts}

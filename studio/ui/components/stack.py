@@ -1,0 +1,191 @@
+"""The adapter stack: one `gr.HTML` holding an ordered list of cards.
+
+Owns: the component, what its script may ask (facts of cards, taking a dropped file), and the way
+back from what a browser sends to `StackItem`s. Refuses to know: pictures, prompts, tabs.
+The value is a list of `StackItem` dictionaries; a tab may hold several stacks, told apart by
+`target`, which is also the name other parts use to add an adapter to this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from studio.config import StackItem
+from studio.errors import InputError, MissingError, StudioError
+from studio.ui.live import Json, Page, component, read
+
+if TYPE_CHECKING:
+    from studio.jobs import Studio
+
+FAMILIES = {"sd1": "SD 1.x", "sd2": "SD 2.x", "sdxl": "SDXL"}
+MOST = 64
+PICTURES = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"RIFF": "webp"}
+
+SKELETON = """
+<div class="cs-card">
+  <div class="st-bar">
+    <h3 class="cs-card-title">Adapter stack</h3><span class="cs-muted cs-small st-count"></span>
+    <span class="cs-spacer"></span>
+    <button type="button" class="cs-button cs-quiet st-undo" title="Undo the last change (Ctrl+Z)">Undo</button>
+    <button type="button" class="cs-button st-browse">Add files</button>
+    <input type="file" multiple class="st-picker cs-hidden" tabindex="-1" aria-label="Adapter files"
+      accept=".safetensors,.pt,.bin,.ckpt,.png,.webp,.jpg,.jpeg">
+  </div>
+  <div class="st-zone">
+    <div class="st-hint"><b>Drop adapter files here</b>
+      or add them from the library below. They are applied from top to bottom; a generated picture
+      dropped here brings its settings back.</div>
+    <ol class="st-cards" aria-label="Adapter stack"></ol>
+  </div>
+  <p class="st-pending" role="status" hidden></p>
+  <div class="st-troubles"></div>
+</div>
+"""
+
+
+def adapter_stack(studio: Studio, page: Page, target: str, base: str) -> gr.HTML:
+    """The component. Events: `input` (the person changed it), `settings` (a picture's settings)."""
+
+    def describe(argument: Any) -> list[Json]:
+        paths, base = read(argument, paths=list, base=str)
+        wanted = [path for path in paths[:MOST] if isinstance(path, str)]
+        return cards(studio, page, wanted, base)
+
+    def take_file(argument: Any) -> Json:
+        path, name, base = read(argument, path=str, name=str, base=str)
+        return take(studio, page, page.uploaded(path), Path(name).name, base)
+
+    return component(
+        "stack",
+        SKELETON,
+        [describe, take_file],
+        scripts=["icons"],
+        value=[],
+        elem_id=f"cs-stack-{target}",
+        target=target,
+        base=base,
+        reports={},
+    )
+
+
+def take(studio: Studio, page: Page, path: Path, name: str, base: str) -> Json:
+    """A dropped file: a picture with settings in it, or an adapter that enters the library."""
+    from studio.formats.images import read_parameters
+    from studio.infer import infotext
+
+    if is_picture(path) and (text := read_parameters(path)):
+        return {"settings": infotext.read(text)}
+    return {"card": card(page, studio.import_adapter(path, name), fit=base_facts(studio, base))}
+
+
+def is_picture(path: Path) -> bool:
+    """Whether the first bytes are those of a picture."""
+    with open(path, "rb") as file:
+        head = file.read(4)
+    return any(head.startswith(magic) for magic in PICTURES)
+
+
+def cards(studio: Studio, page: Page, paths: Sequence[str], base: str) -> list[Json]:
+    """The facts that cards show, in the order asked; a file that is gone says so."""
+    known = {str(info.path): info for info in studio.adapters()}
+    fit = base_facts(studio, base)
+    found = []
+    for path in paths:
+        info = known.get(path) or known.get(_resolved(studio, path))
+        if info is not None:
+            found.append(card(page, info, path, fit))
+        else:
+            problem = "This file is not in the library any more. Remove it, or put the file back."
+            found.append({"path": path, "name": Path(path).name[:120], "problem": problem})
+    return found
+
+
+def card(
+    page: Page, info: Any, path: str | None = None, fit: tuple[str, str] | None = None
+) -> Json:
+    """An adapter as shelf and stack show it; `fit` is the base's (family, title)."""
+    family = FAMILIES.get(info.family or "", info.family or "")
+    problem = info.problem
+    if not problem and fit and fit[0] and info.family and info.family != fit[0]:
+        problem = f"Made for {family}; this base is {FAMILIES.get(fit[0], fit[0])}."
+    return {
+        "path": path or str(info.path),
+        "name": info.name,
+        "kind": info.kind,
+        "family_title": family,
+        "size": info.size,
+        "trigger": info.trigger or "",
+        "preview": _preview(page, info.preview),
+        "problem": problem,
+        "modified": info.modified,
+    }
+
+
+def base_facts(studio: Studio, base: str) -> tuple[str, str] | None:
+    """(family, title) of a base by name or path; None when it is unknown."""
+    for info in studio.bases():
+        if base in (info.name, str(info.path)):
+            return info.family or "", info.title
+    return None
+
+
+def stack_items(studio: Studio, value: Any) -> list[StackItem]:
+    """What a browser sent → checked settings with absolute paths inside the allowed folders."""
+    if not isinstance(value, list) or len(value) > MOST:
+        raise InputError("The adapter stack is unreadable", remedy="Reload the page.")
+    items = []
+    for entry in value:
+        item = StackItem.parse(entry if isinstance(entry, dict) else {})
+        path = studio.workspace.resolve(item.path)
+        if item.enabled and not path.is_file():
+            raise MissingError(
+                "An adapter of the stack is not there any more",
+                where=path.name,
+                remedy="Remove its card, or put the file back.",
+            )
+        items.append(item.model_copy(update={"path": str(path)}))
+    return items
+
+
+def report_facts(reports: Sequence[Json]) -> Json:
+    """Adapter reports by path, as the cards show them."""
+    return {
+        str(report["path"]): {
+            "message": report["message"],
+            "unmatched": [str(name) for name in report["unmatched"][:200]],
+            "unmatched_count": len(report["unmatched"]),
+        }
+        for report in reports
+    }
+
+
+def named_stack(studio: Studio, entries: Any) -> tuple[list[Json], list[str]]:
+    """A stack written in a picture names files: → stack value, and names that nobody has here."""
+    by_file = {info.path.name: str(info.path) for info in studio.adapters()}
+    found, missing = [], []
+    for entry in entries if isinstance(entries, list) else []:
+        name = Path(str(entry.get("path", ""))).name
+        if name in by_file:
+            item = StackItem.parse({**entry, "path": by_file[name]})
+            found.append(item.model_dump())
+        else:
+            missing.append(name)
+    return found, missing
+
+
+def _resolved(studio: Studio, path: str) -> str:
+    try:
+        return str(studio.workspace.resolve(path))
+    except StudioError:
+        return ""
+
+
+def _preview(page: Page, picture: Path | None) -> str | None:
+    try:
+        return str(page.thumbnails.of(picture, 96)) if picture else None
+    except (StudioError, OSError):
+        return None

@@ -1,0 +1,233 @@
+// One comparison: headings with measures, pictures with one zoom for all, an A/B slider, the list
+// of past ones. Refuses to know: how a comparison is set up.
+const MEASURES = [
+  {key: 'kid', title: 'KID', best: 'low', digits: 4, about: 'Distance between these pictures and the reference pictures. Lower is better; the noise of the measure is behind ±.'},
+  {key: 'image_image', title: 'Image–image', best: 'high', digits: 3, about: 'How alike these pictures and the reference pictures are (CLIP-I). Higher is better.'},
+  {key: 'image_text', title: 'Image–text', best: 'high', digits: 3, about: 'How well the pictures show what their prompts say (CLIP score). Higher is better.'},
+];
+let task = null, shown = null, past = [], mode = 'grid', baseline = -1, zoom = 1, x = 0, y = 0, idle = 0, finishedId = null, drawn = '';
+let pair = {a: 0, b: 1, row: 0, split: 50};
+const q = (selector) => element.querySelector(selector);
+const bar = runBar(q('.cm-run'), 'Compare', () => trigger('compare'), () => server.interrupt({}), look);
+const cellFile = (column, prompt, seed) => {
+  const cell = shown.cells.find((one) => one.column === column && one.prompt === prompt && one.seed === seed);
+  return cell ? cs.file(`${shown.folder}/${cell.file}`) : null;
+};
+const rowsOf = (comparison) => comparison.prompts.flatMap((text, prompt) => comparison.seeds.map((seed) => ({prompt, seed, text})));
+
+function bestOf(key, best) {
+  const values = shown.columns.map((column) => column.measures?.[key]).filter((value) => typeof value === 'number');
+  if (values.length < 2) return null;
+  return best === 'low' ? Math.min(...values) : Math.max(...values);
+}
+
+function whyNot(key, column) {
+  if (column.error) return 'This column could not be drawn.';
+  if (!shown.complete && !shown.cancelled) return 'Not measured yet.';
+  if (key !== 'image_text' && !shown.reference?.pictures) return 'No reference folder was chosen.';
+  return (shown.notes || [])[0] || 'It was not measured.';
+}
+
+function heading(column, at) {
+  const facts = MEASURES.flatMap(({key, title, best, digits, about}) => {
+    const value = column.measures?.[key];
+    const has = typeof value === 'number';
+    const n = key === 'kid' && has && column.measures.kid_n ? ` Measured on ${column.measures.kid_n[0]} against ${column.measures.kid_n[1]} pictures.` : '';
+    const top = has && value === bestOf(key, best);
+    const error = key === 'kid' && has && typeof column.measures.kid_error === 'number' ? cs.el('span.cs-muted', {}, ` ±${column.measures.kid_error.toFixed(digits)}`) : null;
+    return [cs.el('dt', {title: about}, title), cs.el('dd.cs-number' + (top ? '.is-best' : ''), {title: has ? about + n : whyNot(key, column)},
+      has ? value.toFixed(digits) : '—', error, top && cs.el('span.cm-best', {}, 'best'))];
+  });
+  const n = column.measures?.kid_n;
+  return cs.el('div.cm-head', {role: 'columnheader'},
+    cs.el('b', {title: column.name}, column.name),
+    cs.el('span.cs-small.cs-muted.cm-stack', {}, column.stack.length ? column.stack.map((one) => `${one.path.split(/[\\/]/).pop().replace(/\.[a-z]+$/, '')} × ${one.strength}`).join(', ') : 'base model alone'),
+    column.error ? cs.el('p.sh-problem', {}, column.message || column.error.what) : cs.el('dl.cm-measures', {}, facts,
+      cs.el('dt', {}, 'Training'), cs.el('dd.cs-number', {title: column.seconds == null ? 'Not known for this column.' : 'Training time'}, column.seconds == null ? '—' : cs.seconds(column.seconds)),
+      cs.el('dt', {}, 'File size'), cs.el('dd.cs-number', {title: column.bytes ? '' : 'No file: this is the base.'}, column.bytes ? cs.bytes(column.bytes) : '—'),
+      n && cs.el('dt', {}, 'Pictures'), n && cs.el('dd.cs-number', {title: 'Drawn and reference pictures behind KID'}, `n = ${n[0]} / ${n[1]}`)));
+}
+
+function cell(column, row) {
+  const url = cellFile(column, row.prompt, row.seed);
+  if (!url) return cs.el('div.cm-cell.cm-blank' + (shown.columns[column].error || shown.cancelled ? '' : '.cs-skeleton'));
+  const name = `${shown.columns[column].name}, “${row.text}”, seed ${row.seed}`;
+  const image = cs.el('img.cm-image', {src: url, alt: name, loading: 'lazy', draggable: 'false'});
+  image.addEventListener('load', () => image.classList.toggle('cs-pixel', image.naturalWidth <= 160));
+  const under = baseline >= 0 && baseline !== column ? cellFile(baseline, row.prompt, row.seed) : null;
+  return cs.el('button.cm-cell' + (under ? '.is-diff' : ''), {type: 'button', 'aria-label': `Compare side by side: ${name}`, onclick: () => {
+    if (zoom > 1) return;
+    pair = {...pair, row: rowsOf(shown).findIndex((one) => one.prompt === row.prompt && one.seed === row.seed), b: column || Math.min(1, shown.columns.length - 1), a: 0};
+    setMode('ab');
+  }}, image, under && cs.el('img.cm-image.cm-under', {src: under, alt: '', draggable: 'false'}));
+}
+
+function grid() {
+  const host = cs.el('div.cm-grid', {role: 'table', tabindex: 0, 'aria-label': 'Pictures: + and − zoom all, arrows move, 0 resets', style: {'--columns': shown.columns.length}});
+  host.append(cs.el('div.cm-corner', {}), ...shown.columns.map(heading));
+  let last = -1;
+  for (const row of rowsOf(shown)) {
+    host.append(cs.el('div.cm-label', {role: 'rowheader'}, row.prompt !== last && cs.el('span.cm-prompt', {title: row.text}, row.text), cs.el('span.cs-small.cs-muted.cs-number', {}, `seed ${row.seed}`)));
+    last = row.prompt;
+    host.append(...shown.columns.map((_, column) => cell(column, row)));
+  }
+  navigate(host);
+  return host;
+}
+
+function place() {
+  const limit = (zoom - 1) / 2;
+  x = Math.max(-limit, Math.min(limit, x));
+  y = Math.max(-limit, Math.min(limit, y));
+  const root = q('.cm-view');
+  root.style.setProperty('--zoom', zoom);
+  root.style.setProperty('--x', x);
+  root.style.setProperty('--y', y);
+  root.classList.toggle('is-zoomed', zoom > 1);
+  if (q('.cm-zoom')) q('.cm-zoom').value = Math.log2(zoom);
+}
+function scale(to) { zoom = Math.max(1, Math.min(16, to)); place(); }
+
+function navigate(host) {
+  host.addEventListener('keydown', (event) => {
+    const step = 0.06 * zoom, actions = {'+': () => scale(zoom * 1.5), '=': () => scale(zoom * 1.5), '-': () => scale(zoom / 1.5), 0: () => scale(1)};
+    if (zoom > 1) Object.assign(actions, {ArrowLeft: () => { x += step; }, ArrowRight: () => { x -= step; }, ArrowUp: () => { y += step; }, ArrowDown: () => { y -= step; }});
+    if (!actions[event.key] || event.target.matches('input, select')) return;
+    event.preventDefault();
+    actions[event.key]();
+    place();
+  });
+  host.addEventListener('wheel', (event) => {
+    if (!event.ctrlKey && !event.metaKey) return;
+    event.preventDefault();
+    scale(zoom * (event.deltaY < 0 ? 1.2 : 1 / 1.2));
+  }, {passive: false});
+  host.addEventListener('pointerdown', (event) => {
+    const picture = event.target.closest('.cm-cell, .ab-stage');
+    if (zoom === 1 || !picture || event.target.matches('input')) return;
+    event.preventDefault();
+    const side = picture.getBoundingClientRect(), from = [event.clientX, event.clientY, x, y];
+    const drag = (moved) => { x = from[2] + (moved.clientX - from[0]) / side.width; y = from[3] + (moved.clientY - from[1]) / side.height; place(); };
+    const drop = () => { window.removeEventListener('pointermove', drag); window.removeEventListener('pointerup', drop); };
+    window.addEventListener('pointermove', drag);
+    window.addEventListener('pointerup', drop);
+  });
+}
+
+function slider() {
+  const rows = rowsOf(shown), row = rows[Math.min(pair.row, rows.length - 1)];
+  const choose = (key, label) => {
+    const select = cs.el('select.cs-input', {'aria-label': label, onchange: () => { pair[key] = Number(select.value); view(); }},
+      shown.columns.map((column, at) => cs.el('option', {value: at, selected: pair[key] === at}, column.name)));
+    return cs.el('label.cs-label', {}, label, select);
+  };
+  const which = cs.el('select.cs-input', {'aria-label': 'Picture', onchange: () => { pair.row = Number(which.value); view(); }},
+    rows.map((one, at) => cs.el('option', {value: at, selected: at === pair.row}, `${one.text} · seed ${one.seed}`)));
+  const turn = (by) => { pair.row = (pair.row + by + rows.length) % rows.length; view(); };
+  const image = (at, extra) => {
+    const url = cellFile(at, row.prompt, row.seed);
+    const node = cs.el('img.cm-image' + extra, {src: url || '', alt: shown.columns[at].name, draggable: 'false'});
+    node.addEventListener('load', () => node.classList.toggle('cs-pixel', node.naturalWidth <= 160));
+    return node;
+  };
+  const stage = cs.el('div.ab-stage', {style: {'--split': pair.split}}, image(pair.a, ''), cs.el('div.ab-over', {}, image(pair.b, '')),
+    cs.el('span.ab-tag.ab-left', {}, shown.columns[pair.a].name), cs.el('span.ab-tag.ab-right', {}, shown.columns[pair.b].name), cs.el('i.ab-line'));
+  const split = cs.el('input.ab-split', {type: 'range', min: 0, max: 100, step: 1, value: pair.split, 'aria-label': 'Where the left picture ends',
+    oninput: () => { pair.split = Number(split.value); stage.style.setProperty('--split', pair.split); }});
+  stage.append(split);
+  const host = cs.el('div.ab', {}, cs.el('div.ab-choose', {}, choose('a', 'Left'), choose('b', 'Right'), cs.el('label.cs-label.ab-which', {}, 'Picture', which),
+    iconButton('left', 'Previous picture', () => turn(-1)), iconButton('right', 'Next picture', () => turn(1))), stage,
+  cs.el('p.cs-small.cs-muted', {}, 'Drag across the picture, or use ← and → while it is focused.'));
+  navigate(host);
+  return host;
+}
+
+function setMode(next) { mode = next; view(); }
+
+function toolbar() {
+  const tab = (name, label) => cs.el('button.cs-button' + (mode === name ? '.is-on' : ''), {type: 'button', 'aria-pressed': String(mode === name), onclick: () => setMode(name)}, label);
+  const range = cs.el('input.cm-zoom.st-slider', {type: 'range', min: 0, max: 4, step: 0.05, value: Math.log2(zoom), 'aria-label': 'Zoom of all pictures', oninput: () => scale(2 ** Number(range.value))});
+  const against = cs.el('select.cs-input', {'aria-label': 'Difference to', onchange: () => { baseline = Number(against.value); view(); }},
+    cs.el('option', {value: -1}, 'no difference'), shown.columns.map((column, at) => cs.el('option', {value: at, selected: baseline === at}, `difference to ${column.name}`)));
+  const report = (format, label) => labelled('download', label, (event) => save(format, event.currentTarget));
+  return cs.el('div.cs-toolbar.cm-toolbar', {},
+    cs.el('div.cm-modes', {role: 'group', 'aria-label': 'View'}, tab('grid', 'Grid'), shown.columns.length > 1 && tab('ab', 'Side by side')),
+    cs.el('label.cm-zoomer.cs-small.cs-muted', {}, 'Zoom', range), mode === 'grid' && against, cs.el('span.cs-spacer'),
+    shown.complete && [report('html', 'Report'), report('csv', 'CSV'), report('markdown', 'Markdown')]);
+}
+
+async function save(format, button) {
+  await cs.attempt(async () => {
+    const {path} = await cs.call(server.report({id: shown.id, format}));
+    const link = cs.el('a', {href: cs.file(path), download: path.split(/[\\/]/).pop()});
+    document.body.append(link);
+    link.click();
+    link.remove();
+  }, button);
+}
+
+function view() {
+  const host = q('.cm-view');
+  q('.cm-empty').hidden = Boolean(shown) || task?.state === 'running';
+  if (!shown) return host.replaceChildren();
+  const scroll = [host.querySelector('.cm-grid')?.scrollLeft || 0, host.querySelector('.cm-grid')?.scrollTop || 0];
+  pair.a = Math.min(pair.a, shown.columns.length - 1);
+  pair.b = Math.min(pair.b, shown.columns.length - 1);
+  if (shown.columns.length < 2) mode = 'grid';
+  const notes = (shown.notes || []).map((text) => cs.message({what: text}, 'info'));
+  const title = cs.el('div.cm-title', {}, cs.el('h3.cs-card-title', {}, shown.name || 'Comparison'),
+    cs.el('span.cs-small.cs-muted', {}, `${shown.base} · ${shown.seconds ? `took ${cs.seconds(shown.seconds)}` : 'in progress'}${shown.cancelled ? ' · interrupted' : ''}`));
+  host.replaceChildren(title, toolbar(), ...notes, mode === 'ab' ? slider() : grid());
+  host.querySelector('.cm-grid')?.scrollTo(...scroll);
+  place();
+}
+
+function list() {
+  q('.cm-past').hidden = !past.length;
+  q('.cm-list').replaceChildren(...past.map((one) => cs.el('li.cm-entry' + (shown?.id === one.id ? '.is-on' : ''), {},
+    cs.el('button.cm-open', {type: 'button', onclick: () => open(one.id, true)}, cs.el('b', {}, one.name || 'Comparison'),
+      cs.el('span.cs-small.cs-muted', {}, `${one.columns.join(' · ')}`), cs.el('span.cs-small.cs-muted', {}, `${cs.when(one.created)} · ${one.prompts} × ${one.seeds} pictures per column`)),
+    iconButton('trash', `Move ${one.name || 'this comparison'} to the trash`, (event) => cs.attempt(async () => {
+      await cs.call(server.remove({id: one.id}));
+      cs.notice('Moved to the workspace’s trash folder', 'good');
+      if (shown?.id === one.id) shown = null;
+      await refresh();
+    }, event.currentTarget)))));
+}
+
+async function open(id, scroll = false) {
+  await cs.attempt(async () => { shown = await cs.call(server.open({id})); zoom = 1; x = y = 0; baseline = -1; });
+  view();
+  list();
+  if (shown && scroll) element.scrollIntoView({block: 'start'});
+}
+async function refresh() {
+  await cs.attempt(async () => { past = await cs.call(server.past({})); });
+  if (!shown && past.length && task?.state !== 'running') shown = await cs.attempt(() => cs.call(server.open({id: past[0].id}))) || null;
+  list();
+  view();
+}
+
+async function look() {
+  let answer;
+  try { answer = await cs.call(server.status({})); } catch (lost) { return; }
+  const before = `${task?.id} ${task?.state}`, first = task === null;
+  task = answer.task;
+  if (task?.state === 'running' && answer.partial) {
+    const state = JSON.stringify([answer.partial.cells.length, answer.partial.columns.map((column) => column.measures)]);
+    if (state !== drawn) { drawn = state; shown = answer.partial; mode = 'grid'; view(); }
+  }
+  if (task && `${task.id} ${task.state}` !== before && task.state !== 'running') {
+    if (task.result && finishedId !== task.id) { finishedId = task.id; shown = null; drawn = ''; if (task.result.id) await open(task.result.id); }
+    await refresh();
+  } else if (first) await refresh();
+  bar.paint(task, answer.training, () => `${(shown?.columns || []).length} columns`);
+}
+
+q('.cm-quick').addEventListener('click', () => trigger('quick'));
+bar.shortcut(document.querySelector('.cmp-layout') || document.body);
+watch('started', look);
+cs.poll(element, async () => {
+  idle += 1;
+  if (task?.state === 'running' || bar.starting || idle % 8 === 1) await look();
+}, 600);

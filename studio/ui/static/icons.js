@@ -1,0 +1,77 @@
+// Line icons and small controls that the adapter, picture and comparison parts share.
+const ICONS = {
+  up: 'M12 19V5M5 12l7-7 7 7', down: 'M12 5v14M5 12l7 7 7-7', close: 'M6 6l12 12M18 6L6 18',
+  grip: 'M9 5h.01M15 5h.01M9 12h.01M15 12h.01M9 19h.01M15 19h.01', plus: 'M12 5v14M5 12h14',
+  undo: 'M4 9h10a6 6 0 010 12h-3M4 9l5-5M4 9l5 5', refresh: 'M20 11a8 8 0 10-2.3 6.3M20 5v6h-6',
+  check: 'M5 13l5 5L20 7', warn: 'M12 4l9 16H3L12 4zM12 10v4M12 17h.01',
+  copy: 'M9 9h11v11H9zM5 15H4V4h11v1', download: 'M12 4v11M7 11l5 5 5-5M5 20h14',
+  reuse: 'M4 12a8 8 0 0114-5l2 2M20 4v5h-5M20 12a8 8 0 01-14 5l-2-2M4 20v-5h5',
+  left: 'M15 5l-7 7 7 7', right: 'M9 5l7 7-7 7', stop: 'M7 7h10v10H7z',
+  trash: 'M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13', open: 'M5 12h14M13 6l6 6-6 6',
+  seed: 'M5 5h14v14H5zM9 9h.01M15 9h.01M9 15h.01M15 15h.01M12 12h.01',
+  minus: 'M5 12h14', star: 'M12 4l2.4 5 5.6.7-4.1 3.8 1 5.5-4.9-2.7L7.100 19l1-5.500L4 9.700 9.600 9z',
+};
+
+function icon(name, size = 16) {
+  const space = 'http://www.w3.org/2000/svg';
+  const svg = document.createElementNS(space, 'svg');
+  const path = document.createElementNS(space, 'path');
+  for (const [key, value] of Object.entries({
+    viewBox: '0 0 24 24', width: size, height: size, fill: 'none', stroke: 'currentColor',
+    'stroke-width': name === 'grip' ? 3 : 2, 'stroke-linecap': 'round', 'stroke-linejoin': 'round', 'aria-hidden': 'true',
+  })) svg.setAttribute(key, value);
+  path.setAttribute('d', ICONS[name]);
+  svg.append(path);
+  return svg;
+}
+
+function iconButton(name, label, onclick, extra = '') {
+  return cs.el('button.cs-button.cs-quiet.cs-icon' + extra, {type: 'button', title: label, 'aria-label': label, onclick}, icon(name));
+}
+
+const labelled = (name, label, onclick, extra = '') =>
+  cs.el('button.cs-button' + extra, {type: 'button', onclick}, name && icon(name, 15), label);
+
+// Small pictures are shown large but not larger than `most` times, with their pixels visible.
+function fit(image, most) {
+  image.style.maxWidth = `${image.naturalWidth * most}px`;
+  image.style.maxHeight = `${image.naturalHeight * most}px`;
+  image.classList.toggle('cs-pixel', image.naturalWidth <= 160);
+}
+
+async function copyText(text, what) {
+  try { await navigator.clipboard.writeText(text); } catch (refused) { // no clipboard over plain http
+    const area = cs.el('textarea', {value: text, style: 'position:fixed;opacity:0'});
+    document.body.append(area);
+    area.select();
+    document.execCommand('copy');
+    area.remove();
+  }
+  cs.notice(what, 'good', 2.5);
+}
+
+const clone = (value) => JSON.parse(JSON.stringify(value ?? null));
+
+// Listens on the document for as long as the component is on the page.
+function hear(name, callback) {
+  const listener = (event) => {
+    if (!element.isConnected) document.removeEventListener(name, listener);
+    else callback(event.detail);
+  };
+  document.addEventListener(name, listener);
+}
+const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, {detail}));
+
+const KIND_TITLES = {lora: 'LoRA', embedding: 'Embedding', hypernetwork: 'Hypernetwork', aesthetic: 'Aesthetic', checkpoint: 'Checkpoint'};
+
+function adapterThumb(facts, size = '') {
+  if (facts.preview) return cs.el('img.st-thumb' + size, {src: cs.file(facts.preview), alt: '', draggable: 'false', loading: 'lazy'});
+  return cs.el('span.st-thumb.st-glyph' + size, {'data-kind': facts.kind || '', 'aria-hidden': 'true'}, (facts.name || '?').trim().slice(0, 1).toUpperCase());
+}
+
+function adapterFacts(facts) {
+  return cs.el('span.st-meta', {},
+    facts.kind && cs.el('span.st-kind', {'data-kind': facts.kind}, KIND_TITLES[facts.kind] || facts.kind),
+    facts.family_title && cs.el('span', {}, facts.family_title),
+    facts.size ? cs.el('span.cs-number', {}, cs.bytes(facts.size)) : null);
+}

@@ -1,0 +1,25 @@
+// Offers the stack's trigger words while the prompt lacks them.
+let words = [];
+const host = element.querySelector('.pw-words');
+const box = () => document.querySelector(`#${props.prompt} textarea, #${props.prompt} input`);
+
+function insert(word) {
+  const area = box();
+  if (!area) return;
+  const text = area.value.trim();
+  area.value = text ? `${text}${/[,.]$/.test(text) ? ' ' : ', '}${word}` : word;
+  area.dispatchEvent(new Event('input', {bubbles: true}));
+  area.focus();
+  draw();
+}
+
+function draw() {
+  const text = (box()?.value || '').toLowerCase();
+  const missing = words.filter((word) => !text.includes(word.toLowerCase()));
+  host.replaceChildren(...(missing.length ? [cs.el('span.cs-small.cs-muted', {}, 'Add the trigger word:')] : []),
+    ...missing.map((word) => cs.el('button.cs-button.pw-word', {type: 'button', onclick: () => insert(word)}, icon('plus', 12), word)));
+}
+
+hear('studio:words', (detail) => { if (detail.target === props.target) { words = detail.words; draw(); } });
+document.addEventListener('input', (event) => { if (event.target === box()) draw(); });
+tell('studio:words?', {});
