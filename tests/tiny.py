@@ -187,3 +187,51 @@ def _byte_letters() -> str:
             letters.append(chr(extra))
             extra += 1
     return "".join(letters)
+
+
+def write_tiny_lora(
+    path: str | Path,
+    base: Any,
+    layers: tuple[str, ...] = ("to_q", "to_k", "to_v", "to_out.0"),
+    components: tuple[str, ...] = ("unet",),
+    seed: int = 0,
+    size: float = 0.3,
+    rank: int = 4,
+) -> Path:
+    """A kohya LoRA for `base` (a `studio.families.base.Base`) on every module ending so.
+
+    `size` is the standard deviation of its factors: 0.3 changes a picture visibly.
+    """
+    from studio.formats import lora
+
+    generator = torch.Generator().manual_seed(seed)
+    modules = []
+    for component in components:
+        for name, module in base.components()[component].named_modules():
+            if name.endswith(layers):
+                weight = module.weight
+                tensors = {
+                    "down": torch.randn(rank, *weight.shape[1:], generator=generator) * size,
+                    "up": torch.randn(
+                        weight.shape[0], rank, *[1] * (weight.dim() - 2), generator=generator
+                    )
+                    * size,
+                }
+                modules.append(
+                    lora.LoraModule(component, name, "dotted", "lora", tensors, rank / 2)
+                )
+    return lora.write_kohya(path, modules, {})
+
+
+def write_tiny_embedding(path: str | Path, base: Any, vectors: int = 2, seed: int = 0) -> Path:
+    """An embedding of `vectors` rows for every text encoder of `base`, as strong as real words."""
+    from studio.formats import embedding
+
+    generator = torch.Generator().manual_seed(seed)
+    rows = [
+        torch.randn(vectors, encoder.config.hidden_size, generator=generator) * 0.1
+        for encoder in base.text_encoders
+    ]
+    if len(rows) == 2:
+        return embedding.write_sdxl(path, *rows)
+    return embedding.write_kohya(path, rows[0])

@@ -159,6 +159,10 @@ class Family(ABC):
     def encode(self, base: Base, prompts: Sequence[str], clip_skip: int) -> Conditioning:
         """See `Base.encode`."""
 
+    def unread(self, base: Base) -> dict[str, str]:
+        """Component → part of a layer's name whose output the family never reads."""
+        return {}
+
     @abstractmethod
     def denoise(
         self,

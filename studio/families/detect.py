@@ -178,7 +178,9 @@ def _file_hash(file: Path, size: int, modified: int) -> str:
 def _family(
     index: Mapping[str, Any], configs: Mapping[str, Mapping[str, Any]], problems: list[str]
 ) -> str | None:
-    unet, text = configs["unet"], configs["text_encoder"]
+    unet = configs["unet"]
+    # the index names the parts even where the download is incomplete; [null, null] means none
+    stated = {part for part, entry in index.items() if isinstance(entry, list) and any(entry)}
     kind = str(index.get("_class_name", "an unknown pipeline"))
     if not unet:
         problems.append(f"It is made for {kind}, which has no UNet; the studio knows "
@@ -190,10 +192,10 @@ def _family(
             "model. The studio draws from text alone."
         )
     if unet.get("addition_embed_type") == "text_time":
-        if not configs["text_encoder_2"] or not text:
+        if not {"text_encoder", "text_encoder_2"} <= stated:
             problems.append("It has one text encoder where SDXL has two (an SDXL refiner?).")
         return "sdxl"
-    if unet.get("addition_embed_type") or not text:
+    if unet.get("addition_embed_type") or "text_encoder" not in stated:
         problems.append(f"It is made for {kind}, which the studio does not know.")
         return None
     # SD 2.x replaced the 1×1 convolutions around its transformers by linear layers.

@@ -50,6 +50,11 @@ class StableDiffusionXL(Family):
         second = text.encode(base, 1, prompts, forward)
         return Conditioning(torch.cat([first.hidden, second.hidden], dim=-1), second.pooled)
 
+    def unread(self, base: Base) -> dict[str, str]:
+        """The first encoder's last layer: its penultimate output is what counts."""
+        last = base.text_encoders[0].config.num_hidden_layers - 1
+        return {"text_encoder": f"layers.{last}."}
+
     def denoise(
         self,
         base: Base,
