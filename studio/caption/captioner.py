@@ -9,7 +9,8 @@ Tried kinds: BLIP, BLIP-2, GIT, Florence-2; conversational ones are asked throug
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,7 @@ class Captioner:
         """
         if not images:
             return []
-        pictures = [image.convert("RGB") for image in images]
+        pictures = [_opaque(image) for image in images]
         inputs, cut = self._inputs(pictures)
         inputs = inputs.to(self.model.device)
         for key, value in inputs.items():
@@ -135,13 +136,24 @@ def load_captioner(path_or_name: str | Path = STARTER_NAME, device: str = "auto"
     return Captioner(model.to(target).eval().requires_grad_(False), processor, name)
 
 
-def _load(source: str, dtype: torch.dtype) -> tuple[Any, Any]:
-    from transformers import AutoModelForImageTextToText, AutoProcessor
+@contextmanager
+def quiet_loading() -> Iterator[None]:
+    """Keeps the loader's progress bars off the terminal."""
     from transformers.utils import logging
 
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
+def _load(source: str, dtype: torch.dtype) -> tuple[Any, Any]:
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+
+    with quiet_loading():
         processor = AutoProcessor.from_pretrained(source, trust_remote_code=False)
         model, loading = AutoModelForImageTextToText.from_pretrained(
             source,
@@ -150,9 +162,6 @@ def _load(source: str, dtype: torch.dtype) -> tuple[Any, Any]:
             use_safetensors=True,
             output_loading_info=True,
         )
-    finally:
-        if shown:
-            logging.enable_progress_bar()
     missing = loading["missing_keys"]
     if len(missing) > len(model.state_dict()) // 10:  # they were filled with random numbers
         raise ValueError(f"{len(missing)} of its tensors are not in the file")
@@ -160,6 +169,15 @@ def _load(source: str, dtype: torch.dtype) -> tuple[Any, Any]:
     if tokenizer is not None:
         tokenizer.padding_side = "left"  # answers then start at one place for the whole batch
     return model, processor
+
+
+def _opaque(image: Image) -> Image:
+    if "A" not in image.getbands():
+        return image.convert("RGB")
+    from PIL import Image as pillow
+
+    white = pillow.new("RGBA", image.size, "white")  # what lies behind a cut-out is no part of it
+    return pillow.alpha_composite(white, image.convert("RGBA")).convert("RGB")
 
 
 def _like_hub_id(name: str) -> bool:

@@ -39,7 +39,7 @@ class CaptionReport:
     kept: list[str] = field(default_factory=list)
     """Pictures that had a caption and kept it."""
     broken: dict[str, str] = field(default_factory=dict)
-    """File → why it could not be read."""
+    """File → why it could not be captioned."""
     cancelled: bool = False
 
     def as_dict(self) -> dict[str, Any]:
@@ -87,6 +87,9 @@ def caption_folder(
                 report.broken[_name(path, folder)] = error.what
         texts = captioner.caption(images) if images else []
         for path, text in zip(readable, texts, strict=True):
+            if not text.strip():
+                report.broken[_name(path, folder)] = "The model found no words for it"
+                continue
             _write(path, add_prefix(text, prefix), overwrite, folder, report)
         for path in batch:
             done += 1

@@ -18,7 +18,7 @@ from studio.errors import FileError, MissingError, UnavailableError
 def images() -> list[Image.Image]:
     """Pictures of several sizes and modes."""
     return [
-        Image.new("RGB", (64, 64), "red"),
+        Image.effect_noise((64, 64), 90),
         Image.new("L", (30, 90), 200),
         Image.new("RGBA", (20, 20), (0, 0, 255, 128)),
         Image.new("P", (33, 17)),
@@ -37,7 +37,15 @@ def test_every_kind_describes_a_batch_and_repeats_itself(model_folder, images):
 def test_a_picture_gets_its_own_caption_whatever_else_is_in_the_batch(blip_folder, images):
     captioner = load_captioner(blip_folder, "cpu")
     together = captioner.caption(images)
+    assert len(set(together)) > 1
     assert [captioner.caption([image])[0] for image in images] == together
+
+
+def test_what_is_transparent_is_described_as_white(blip_folder):
+    captioner = load_captioner(blip_folder, "cpu")
+    hidden = Image.new("RGBA", (32, 32), (255, 0, 0, 0))
+    white, red = Image.new("RGB", (32, 32), "white"), Image.new("RGB", (32, 32), "red")
+    assert captioner.caption([hidden]) == captioner.caption([white]) != captioner.caption([red])
 
 
 def test_a_model_that_never_stops_is_stopped_at_its_last_position(blip_folder, images, tmp_path):

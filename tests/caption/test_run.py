@@ -73,6 +73,17 @@ def test_a_caption_typed_while_the_model_thinks_is_kept(pictures):
     assert "1.png" in report.kept and "1.png" not in report.written
 
 
+def test_a_model_without_words_does_not_empty_a_caption(pictures):
+    class Mute(Names):
+        def caption(self, images: Sequence[Image]) -> list[str]:
+            return [" "] * len(images)
+
+    write_caption(pictures / "1.png", "mine")
+    report = caption_folder(Mute(), pictures, overwrite=True, prefix="sks")
+    assert len(report.broken) == 5 and report.written == {}
+    assert read_caption(pictures / "1.png") == "mine"
+
+
 def test_a_real_model_captions_a_folder(pictures, blip_folder):
     report = caption_folder(load_captioner(blip_folder, "cpu"), pictures, batch_size=3)
     assert len(report.written) == 5

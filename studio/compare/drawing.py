@@ -1,0 +1,110 @@
+"""Many pictures from one base as it stands: prompts and seeds in, batches of pixels out.
+
+Owns: batching, and that a (prompt, seed) pair always gets the same noise. Refuses to know:
+stacks (the caller has applied one, or none), measures, files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from studio.config import CompareSettings, Sampler
+from studio.errors import MemoryFullError
+from studio.families.base import Base, Conditioning
+from studio.infer.engine import draw, initial_noise, picture_size
+
+Pair = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class How:
+    """How every picture is drawn. Sizes in pixels; the base's own is taken."""
+
+    steps: int = 20
+    guidance: float = 4.0
+    sampler: Sampler = "DDIM"
+    negative_prompt: str = ""
+    batch_size: int = 8
+
+    @classmethod
+    def of(cls, settings: CompareSettings) -> How:
+        """What a comparison's settings say."""
+        return cls(
+            settings.steps,
+            settings.guidance,
+            settings.sampler,
+            settings.negative_prompt,
+            settings.batch_size,
+        )
+
+
+def draw_pairs(
+    base: Base,
+    pairs: Sequence[Pair],
+    how: How,
+    *,
+    on_step: Callable[[int], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    between_steps: Callable[[], None] | None = None,
+) -> Iterator[tuple[list[int], Tensor]]:
+    """Draws (prompt, seed) pairs; yields (indices into `pairs`, uint8 [B, H, W, 3]) per batch.
+
+    Equal pairs lead to equal batches, so two columns differ by their stacks alone. `on_step(n)`
+    counts pictures × steps done. Raises Interrupted, MemoryFullError.
+    """
+    size = picture_size(base, 0, 0)
+    encoded = {prompt: _encode(base, how, prompt) for prompt in dict.fromkeys(p for p, _ in pairs)}
+    done = 0
+    for batch in _batches(pairs, encoded, how.batch_size):
+        seeds = [pairs[index][1] for index in batch]
+        both = [encoded[pairs[index][0]] for index in batch]
+
+        def report(step: int, before: int = done, width: int = len(batch)) -> None:
+            if on_step is not None:
+                on_step(before + step * width)
+
+        try:
+            pixels = draw(
+                base,
+                Conditioning.join([row.select([1]) for row in both]),
+                Conditioning.join([row.select([0]) for row in both]),
+                torch.cat([initial_noise(base, seed, *size) for seed in seeds]),
+                sampler=how.sampler,
+                steps=how.steps,
+                guidance=how.guidance,
+                size=size,
+                seeds=seeds,
+                on_step=report,
+                cancelled=cancelled,
+                between_steps=between_steps,
+            )
+        except torch.OutOfMemoryError as error:
+            raise MemoryFullError(
+                f"There is not enough memory to draw {len(batch)} pictures at once",
+                remedy="Draw fewer at once (batch size).",
+                safe="The pictures drawn so far are kept.",
+            ) from error
+        done += how.steps * len(batch)
+        yield batch, pixels
+
+
+def _encode(base: Base, how: How, prompt: str) -> Conditioning:
+    """[2, T, D]: without and with the prompt, encoded together so that both get one T."""
+    with torch.inference_mode():
+        return base.encode([how.negative_prompt, prompt])
+
+
+def _batches(
+    pairs: Sequence[Pair], encoded: dict[str, Conditioning], size: int
+) -> Iterator[list[int]]:
+    """Indices in batches of prompts that are equally many chunks long: padding changes pictures."""
+    lengths: dict[int, list[int]] = {}
+    for index, (prompt, _) in enumerate(pairs):
+        lengths.setdefault(encoded[prompt].embeds.shape[1], []).append(index)
+    for indices in lengths.values():
+        for start in range(0, len(indices), size):
+            yield indices[start : start + size]

@@ -1,0 +1,255 @@
+"""One comparison: columns × prompts × seeds, with the same noise in every column.
+
+Owns: the order of work, what is measured, and what a cancelled or failed column leaves behind.
+Refuses to know: how a stack works, how pictures are drawn, the page.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from studio import atomic
+from studio.adapters.cache import AdapterCache
+from studio.adapters.stack import applied
+from studio.compare import metrics
+from studio.compare.drawing import How, Pair, draw_pairs
+from studio.compare.record import Recorder
+from studio.config import Column, CompareSettings, GenerateSettings
+from studio.errors import InputError, Interrupted, SettingsError, StudioError, UnavailableError
+from studio.families.base import Base
+from studio.formats.dataset import picture_files
+from studio.formats.images import open_image, save_png
+from studio.infer import infotext
+from studio.infer.engine import picture_size, to_image
+
+Progress = Callable[[int, int, str], None]
+MEASURES = ("kid", "kid_error", "kid_n", "image_text", "image_image", "image_reference")
+
+
+@dataclass
+class _Work:
+    """Everything the columns of one comparison share."""
+
+    base: Base
+    settings: CompareSettings
+    prompts: list[str]
+    seeds: list[int]
+    pairs: list[Pair]
+    """The grid, prompt by prompt, then further pictures for the measures."""
+    recorder: Recorder
+    cache: AdapterCache
+    meter: metrics.ClipMeter | None
+    reference: Tensor | None
+    callbacks: dict[str, Any] = field(default_factory=dict)
+
+
+def compare(
+    base: Base,
+    settings: CompareSettings,
+    folder: str | Path,
+    *,
+    on_progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    between_steps: Callable[[], None] | None = None,
+    cache: AdapterCache | None = None,
+) -> dict[str, Any]:
+    """Draws and measures every column into `folder`; returns what `comparison.json` says.
+
+    `on_progress(done, total, text)` counts pictures × sampling steps. Cancelling keeps what was
+    drawn and returns it with `cancelled` true. A column whose files cannot be used says so under
+    `error` while the others go on; when none can be used, its error is raised. Raises
+    SettingsError for nothing to compare, DatasetError for a reference folder without pictures.
+    """
+    began = time.monotonic()
+    prompts, seeds = _checked(base, settings)
+    references = picture_files(settings.reference) if settings.reference else []
+    recorder = Recorder(folder, _header(base, settings, prompts, seeds, len(references)))
+    meter, reference = _measuring(base, settings, references, recorder)
+    pairs = _pairs(prompts, seeds, settings.pictures if meter is not None else 0)
+    work = _Work(
+        base, settings, prompts, seeds, pairs, recorder,
+        cache if cache is not None else AdapterCache(), meter, reference,
+        {"cancelled": cancelled, "between_steps": between_steps},
+    )  # fmt: skip
+    each = len(pairs) * settings.steps
+    errors: list[StudioError] = []
+    try:
+        for index, column in enumerate(settings.columns):
+
+            def on_step(done: int, before: int = index * each, name: str = column.name) -> None:
+                if on_progress is not None:
+                    drawn = f"{done // settings.steps} of {len(pairs)} pictures"
+                    on_progress(before + done, each * len(settings.columns), f"{name}: {drawn}")
+
+            try:
+                recorder.column(index, _column(work, index, column, on_step))
+            except InputError as error:  # its files; the other columns are none the worse
+                errors.append(error)
+                recorder.column(index, {"error": error.as_dict(), "message": str(error)})
+    except Interrupted:
+        return recorder.finish(time.monotonic() - began, cancelled=True)
+    if len(errors) == len(settings.columns):
+        raise errors[0]
+    return recorder.finish(time.monotonic() - began, cancelled=False)
+
+
+def _column(
+    work: _Work, index: int, column: Column, on_step: Callable[[int], None]
+) -> dict[str, Any]:
+    """Draws one column with its stack on the base; returns its facts."""
+    began = time.monotonic()
+    features: dict[int, Tensor] = {}
+    grid = len(work.prompts) * len(work.seeds)
+    with applied(work.base, column.stack, work.cache) as reports:
+        facts = _infotext_facts(work, column)
+        how = How.of(work.settings)
+        for indices, pixels in draw_pairs(
+            work.base, work.pairs, how, on_step=on_step, **work.callbacks
+        ):
+            for picture, image in zip(indices, pixels, strict=True):
+                if picture < grid:
+                    _save(work, index, picture, image, column, facts)
+            if work.meter is not None:
+                rows = work.meter.image_features(pixels)
+                features.update(zip(indices, rows, strict=True))
+    return {
+        "draw_seconds": round(time.monotonic() - began, 2),
+        "pictures": len(work.pairs),
+        "messages": [report.message for report in reports if report.message],
+        "measures": _measures(work, [features[i] for i in sorted(features)]),
+    }
+
+
+def _measures(work: _Work, rows: Sequence[Tensor]) -> dict[str, Any]:
+    measures: dict[str, Any] = dict.fromkeys(MEASURES)
+    if work.meter is None:
+        return measures
+    images, reference = torch.stack(list(rows)), work.reference
+    texts = work.meter.text_features(work.prompts)
+    own = texts[[work.prompts.index(prompt) for prompt, _ in work.pairs]]
+    measures["image_text"] = metrics.image_text(images, own)
+    if reference is None:
+        return measures
+    measures["image_image"] = metrics.image_image(images, reference)
+    measures["image_reference"] = metrics.image_reference(images, reference)
+    measures["kid_n"] = [len(images), len(reference)]
+    if min(measures["kid_n"]) < 2:
+        work.recorder.note("KID needs at least two pictures on each side.")
+        return measures
+    measures["kid"] = metrics.kid(images, reference)
+    measures["kid_error"] = metrics.kid_error(images, reference)
+    return measures
+
+
+def _checked(base: Base, settings: CompareSettings) -> tuple[list[str], list[int]]:
+    """Prompts and seeds without repeats; SettingsError when there is nothing to draw."""
+    prompts = list(dict.fromkeys(prompt.strip() for prompt in settings.prompts if prompt.strip()))
+    seeds = list(dict.fromkeys(settings.seeds))
+    for what, values in (("column", settings.columns), ("prompt", prompts), ("seed", seeds)):
+        if not values:
+            raise SettingsError(
+                f"A comparison needs at least one {what}", remedy=f"Add a {what} and start again."
+            )
+    if wrong := [seed for seed in seeds if not 0 <= seed < 2**32]:
+        raise SettingsError(f"The seed {wrong[0]} is outside 0 … 4294967295")
+    picture_size(base, 0, 0)
+    return prompts, seeds
+
+
+def _pairs(prompts: Sequence[str], seeds: Sequence[int], pictures: int) -> list[Pair]:
+    """The grid, then pictures of seeds that nobody chose, until there are `pictures`."""
+    pairs = [(prompt, seed) for prompt in prompts for seed in seeds]
+    taken, seed = set(seeds), max(seeds)
+    while len(pairs) < pictures:
+        seed = (seed + 1) % 2**32
+        if seed not in taken:
+            pairs.append((prompts[len(pairs) % len(prompts)], seed))
+    return pairs
+
+
+def _measuring(
+    base: Base, settings: CompareSettings, references: list[Path], recorder: Recorder
+) -> tuple[metrics.ClipMeter | None, Tensor | None]:
+    """The base's CLIP and the features of the reference pictures, where there are any."""
+    try:
+        meter = metrics.load_clip(base.path, base.device)
+    except UnavailableError as error:
+        recorder.note(str(error))
+        return None, None
+    rows = []
+    for path in references:
+        try:
+            rows.append(meter.image_features([open_image(path)]))
+        except StudioError as error:
+            recorder.note(f"{path.name} was left out of the reference: {error.what}.")
+    if settings.reference and not rows:
+        recorder.note("The reference folder holds no pictures that can be read; KID is left out.")
+    return meter, torch.cat(rows) if rows else None
+
+
+def _header(
+    base: Base, settings: CompareSettings, prompts: list[str], seeds: list[int], references: int
+) -> dict[str, Any]:
+    columns = [
+        {
+            "name": column.name,
+            "stack": [item.model_dump() for item in column.stack],
+            "seconds": column.seconds,
+            "bytes": sum(_size(item.path) for item in column.stack if item.enabled),
+            "measures": dict.fromkeys(MEASURES),
+        }
+        for column in settings.columns
+    ]
+    return {
+        "name": settings.name,
+        "base": base.name,
+        "base_hash": base.hash,
+        "created": time.time(),
+        "prompts": prompts,
+        "seeds": seeds,
+        "reference": {"folder": settings.reference, "pictures": references},
+        "columns": columns,
+        "settings": settings.model_dump(),
+        "seconds": None,
+    }
+
+
+def _save(
+    work: _Work, column: int, picture: int, image: Tensor, own: Column, facts: infotext.Facts
+) -> None:
+    row, seed = picture // len(work.seeds), work.pairs[picture][1]
+    chosen = work.settings
+    text = infotext.write(
+        GenerateSettings(
+            base=chosen.base, prompt=work.prompts[row], negative_prompt=chosen.negative_prompt,
+            seed=seed, steps=chosen.steps, guidance=chosen.guidance, sampler=chosen.sampler,
+            stack=own.stack,
+        ),
+        facts,
+    )  # fmt: skip
+    name = f"cells/c{column}-p{row}-s{seed}.png"
+    atomic.make_folder(work.recorder.folder / "cells")
+    save_png(work.recorder.folder / name, to_image(image), text)
+    work.recorder.cell(column, row, seed, name)
+
+
+def _infotext_facts(work: _Work, column: Column) -> infotext.Facts:
+    height, width = picture_size(work.base, 0, 0)
+    loaded = [(item, work.cache.load(item.path)) for item in column.stack if item.enabled]
+    used = [infotext.Used(item, a.kind, a.name, a.short_hash) for item, a in loaded]
+    return infotext.Facts(work.base.name, work.base.hash[:10], (width, height), used)
+
+
+def _size(path: str) -> int:
+    """Bytes of an adapter file, or of a folder that holds one; 0 when it is not there."""
+    home = Path(path)
+    if home.is_dir():
+        return sum(file.stat().st_size for file in home.rglob("*") if file.is_file())
+    return home.stat().st_size if home.is_file() else 0

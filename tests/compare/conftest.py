@@ -1,0 +1,83 @@
+"""A tiny base that draws noise, a tiny CLIP beside it, and adapters made for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from studio.families.base import Base
+from tests.tiny import make_tiny_sd1, tiny_tokenizer
+
+
+def make_clip(folder: Path) -> Path:
+    """A full CLIP, 16 wide, for 32 × 32 pixels, normalising unlike OpenAI's."""
+    from transformers import CLIPConfig, CLIPModel, CLIPProcessor
+    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+    tokenizer = tiny_tokenizer()
+    size = len(tokenizer)
+    shared = {
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "projection_dim": 16,
+        "initializer_factor": 4.0,  # strong enough that pictures and words differ
+    }
+    text = {"vocab_size": size, "bos_token_id": size - 2, "eos_token_id": size - 1, **shared}
+    vision = {"image_size": 32, "patch_size": 8, **shared}
+    torch.manual_seed(5)
+    model = CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=16))
+    model.save_pretrained(folder)
+    pixels = CLIPImageProcessorPil(
+        size={"shortest_edge": 32},
+        crop_size={"height": 32, "width": 32},
+        image_mean=[0.5, 0.4, 0.3],
+        image_std=[0.5, 0.6, 0.7],
+    )
+    CLIPProcessor(pixels, tokenizer).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A base's folder as far as measuring is concerned: `clip/` inside."""
+    folder = tmp_path_factory.mktemp("measured")
+    make_clip(folder / "clip")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
+    """A tiny SD 1.x with a CLIP of its own, 32 × 32 pixels."""
+    from studio.families.loading import load_base
+
+    folder = make_tiny_sd1(tmp_path_factory.mktemp("tiny") / "base")
+    make_clip(folder / "clip")
+    return load_base(folder, "cpu")
+
+
+@pytest.fixture
+def make_lora(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a small kohya LoRA for one attention layer of the tiny base."""
+
+    def make(name: str = "lora", seed: int = 0, scale: float = 1.0, width: int = 64) -> Path:
+        from safetensors.torch import save_file
+
+        layer = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q"
+        generator = torch.Generator().manual_seed(seed)
+        file = tmp_path / f"{name}.safetensors"
+        save_file(
+            {
+                f"{layer}.lora_down.weight": torch.randn(2, width, generator=generator) * scale,
+                f"{layer}.lora_up.weight": torch.randn(width, 2, generator=generator) * scale,
+                f"{layer}.alpha": torch.tensor(2.0),
+            },
+            file,
+        )
+        return file
+
+    return make

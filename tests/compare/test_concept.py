@@ -1,0 +1,37 @@
+"""The protocol behind benchmarks: each prompt once, measured against its own truth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from studio.compare import metrics
+from studio.compare.concept import draw_with, measure_concept
+from studio.compare.drawing import How
+from studio.config import StackItem
+
+HOW = How(steps=2, batch_size=4)
+PROMPTS = ["a cat", "a dog", "a red cat", "a house", "sky", "a photo of a cat", "dog", "red sky"]
+
+
+def test_pictures_of_the_same_stack_are_at_no_distance_from_themselves(base, make_lora):
+    stack = [StackItem(path=str(make_lora()))]
+    own = draw_with(base, stack, PROMPTS, HOW, first_seed=5).numpy()
+    truth = list(zip(PROMPTS, own, strict=True))
+    found = measure_concept(base, stack, truth, how=HOW, first_seed=5)
+    plain = measure_concept(base, [], truth, how=HOW, first_seed=5)
+    assert found["image_own"] == pytest.approx(1, abs=1e-5)
+    assert found["kid"] < 0 and found["kid"] < plain["kid"]  # unbiased: below zero for one set
+    assert plain["image_own"] < found["image_own"]
+    assert found["kid_n"] == [8, 8]
+
+
+def test_a_meter_is_taken_instead_of_the_bases_own(base, clip_folder):
+    truth = [(prompt, np.full((32, 32, 3), 9, dtype=np.uint8)) for prompt in PROMPTS[:2]]
+    meter = metrics.load_clip(clip_folder)
+    seen: list[tuple[int, int, str]] = []
+    found = measure_concept(
+        base, [], truth, meter=meter, how=HOW, on_progress=lambda *step: seen.append(step)
+    )
+    assert found["kid_error"] is None and found["kid_n"] == [2, 2]
+    assert seen[-1] == (2, 2, "2 of 2 pictures")
