@@ -51,6 +51,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     if unknown and arguments.module not in ("test", "bench"):
         parser.error(f"there is no option {unknown[0]} here; --help lists them")
     arguments.rest = unknown
+    arguments.workspace = getattr(arguments, "workspace", None)  # set by whichever parser saw it
     return arguments
 
 

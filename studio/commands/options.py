@@ -28,7 +28,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog="`studio.py COMMAND --help` lists a command's options and settings.",
         allow_abbrev=False,
     )
-    parser.set_defaults(module="launch", workspace=None)
+    parser.set_defaults(module="launch")
     parser.add_argument("--version", action="version", version=f"Concept Studio {__version__}")
     _add_launch_options(parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
