@@ -22,6 +22,7 @@ SCHEDULE = Schedule(peak=1.5e-3, steps=8_000, warmup=150, averaging=0.998)
 BATCH = 8
 CONCEPT_SHARE = 0.28
 KL_WEIGHT = 1e-4
+TINT_WEIGHT = 8.0
 
 
 def to_tensor(pictures: np.ndarray) -> torch.Tensor:
@@ -44,6 +45,11 @@ def psnr(vae: nn.Module, pictures: np.ndarray, device: str = "cpu") -> float:
 def edges(pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Differences between neighbours, along x and along y."""
     return pixels[..., 1:] - pixels[..., :-1], pixels[..., 1:, :] - pixels[..., :-1, :]
+
+
+def tints(pixels: torch.Tensor) -> torch.Tensor:
+    """Colour without lightness, over 4×4 pixels: [B, 3, H, W] to [B, 3, H/4, W/4]."""
+    return F.avg_pool2d(pixels - pixels.mean(dim=1, keepdim=True), 4)
 
 
 def train_vae(state: Path, schedule: Schedule = SCHEDULE, device: str = "cpu") -> nn.Module:
@@ -71,6 +77,8 @@ def train_vae(state: Path, schedule: Schedule = SCHEDULE, device: str = "cpu") -
         loss = loss + 0.5 * sum(
             F.l1_loss(a, b) for a, b in zip(edges(again), edges(pixels), strict=True)
         )
+        # Without this the four channels describe shapes long before they describe hues.
+        loss = loss + TINT_WEIGHT * F.mse_loss(tints(again), tints(pixels))
         kl = 0.5 * (latent.mean.float() ** 2 + latent.var.float() - 1 - latent.logvar.float())
         return loss + KL_WEIGHT * kl.mean()
 

@@ -270,7 +270,8 @@ def concept_scene(name: str, split: Literal["train", "held_out"], index: int) ->
     if about.kind == "subject":
         place, size = places[index % len(places)], SIZES[(index * 2 + 1) % 3]
         return replace(scene, kind=about.class_word, place=place, size=size)
-    return replace(scene, kind=kinds[index % len(kinds)], place=PLACES[(index * 3) % len(PLACES)])
+    place = PLACES[(index * 3 + index // len(kinds)) % len(PLACES)]
+    return replace(scene, kind=kinds[index % len(kinds)], place=place)
 
 
 def concept_scenes(
