@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from studio.errors import FileError, MissingError
 from studio.families import FAMILIES, detect, family
 from studio.families.base import Base

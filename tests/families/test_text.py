@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from studio.errors import InputError
 from studio.families import text
 from studio.families.base import Base

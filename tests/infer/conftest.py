@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from studio.families.base import Base
 from studio.families.loading import load_base
-
 from tests.tiny import make_tiny_sd1, make_tiny_sd2, make_tiny_sdxl
 
 
