@@ -64,7 +64,9 @@ def test_assignments_override_with_types() -> None:
 
 
 @pytest.mark.parametrize("preset", presets.all_presets(), ids=lambda preset: preset.name)
-def test_every_preset_is_valid_and_survives_toml(preset: presets.PresetInfo, tmp_path: Path) -> None:
+def test_every_preset_is_valid_and_survives_toml(
+    preset: presets.PresetInfo, tmp_path: Path
+) -> None:
     config = presets.make_config(preset.values)
     path = tmp_path / "config.toml"
     path.write_text(presets.to_toml(config), "utf-8")

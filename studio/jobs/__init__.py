@@ -62,7 +62,7 @@ class Studio:
 
     def warm_up(self) -> None:
         """Loads the heavy libraries; called on a thread after the page is served."""
-        import studio.infer.engine  # noqa: F401
+        import studio.infer.engine
         import studio.jobs.worker  # noqa: F401
 
         self.ready.set()

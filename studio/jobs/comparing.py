@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from studio import atomic
 from studio.config import CompareSettings
 from studio.errors import InputError, MissingError
-from studio.paths import Workspace
 from studio.jobs.resources import Resources
+from studio.paths import Workspace
 
 if TYPE_CHECKING:
     from studio.jobs import Cancelled, Progress

@@ -6,7 +6,7 @@ Owns: saving what was drawn. Refuses to know: sampling, pages. Imports torch.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from studio.config import GenerateSettings
 from studio.formats.images import save_png
@@ -38,7 +38,6 @@ def generate(
         on_progress(0, settings.steps, f"waiting for {waiting} to finish its step")
     with resources.slot.hold("generating"):
         base = resources.base(settings.base, settings.device)
-        reports: list[Any] = []
         started = time.perf_counter()
         pictures = engine.generate(
             base,
@@ -46,7 +45,6 @@ def generate(
             on_progress=on_progress,
             cancelled=cancelled,
             cache=resources.adapters(),
-            reports=reports,
         )
         seconds = time.perf_counter() - started
     folder = workspace.output_folder()
@@ -56,14 +54,5 @@ def generate(
         path = folder / f"{stamp}-{place}-{picture.seed}.png"
         save_png(path, picture.image, picture.parameters)
         saved.append(SavedPicture(path, picture.seed, picture.prompt, picture.parameters))
-    shown = [
-        {
-            "path": report.path,
-            "kind": report.kind,
-            "matched": report.matched,
-            "unmatched": report.unmatched,
-            "message": report.message,
-        }
-        for report in reports
-    ]
-    return Generated(saved, shown, round(seconds, 3))
+    reports = [{**vars(r), "path": str(r.path)} for r in pictures[0].reports] if pictures else []
+    return Generated(saved, reports, round(seconds, 3))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from studio import atomic
-from studio.errors import DatasetError, FileError, MissingError, StudioError
+from studio.errors import DatasetError, FileError, MissingError
 from studio.families.detect import BaseInfo, describe
 from studio.formats.dataset import DatasetInfo, find_datasets, is_picture, read_dataset
 from studio.formats.inspect import inspect
@@ -158,14 +158,14 @@ class Library:
         with self._lock:
             if key in self._reports:
                 return self._reports[key]
-        report = dict(inspect(path))
+        report = inspect(path).as_dict()
         with self._lock:
             self._reports[key] = report
         return report
 
     def import_adapter(self, path: Path, filename: str) -> AdapterInfo:
         """Copies an uploaded file into `adapters/` after looking inside; a broken one is refused."""
-        report = dict(inspect(path))
+        report = inspect(path).as_dict()
         if report["kind"] not in ADAPTER_KINDS:
             raise FileError(
                 "This file is not an adapter",

@@ -13,7 +13,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from studio.adapters.stack import AdapterCache, applied
+from studio.adapters.cache import AdapterCache
+from studio.adapters.stack import applied
 from studio.config import RunConfig, StackItem
 from studio.families.base import Base
 from studio.formats.images import save_png

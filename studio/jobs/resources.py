@@ -13,7 +13,7 @@ from studio.jobs.library import Library
 from studio.jobs.slot import DeviceSlot
 
 if TYPE_CHECKING:
-    from studio.adapters.stack import AdapterCache
+    from studio.adapters.cache import AdapterCache
     from studio.families.base import Base
 
 
@@ -44,7 +44,7 @@ class Resources:
 
     def adapters(self) -> AdapterCache:
         """Adapter files that were read, kept for the next picture."""
-        from studio.adapters.stack import AdapterCache
+        from studio.adapters.cache import AdapterCache
 
         with self._lock:
             if self._cache is None:

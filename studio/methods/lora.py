@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from studio.config import RunConfig, Settings, setting
 from studio.errors import SettingsError
 from studio.methods.base import ExportFacts, Group, Method, Trainable
+from studio.methods.description import describe
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -80,7 +81,8 @@ class LoraTrainable(Trainable):
         self.layers: dict[str, dict[str, tuple[nn.Module, nn.Module]]] = {}
         for component, model in base.components().items():
             if component == "unet" or self.options.text_encoder:
-                self.layers[component] = _inject(model, self.options, config.seed)
+                unread = base.family.unread(base).get(component)
+                self.layers[component] = _inject(model, self.options, config.seed, unread)
         text_rate = config.train.text_learning_rate or config.train.learning_rate
         self.groups = [
             Group(
@@ -126,10 +128,12 @@ class LoraTrainable(Trainable):
         from studio.formats import metadata, safetensors_file
         from studio.paths import slug
 
-        path = folder / f"{slug(facts.name)}.safetensors"
         tensors = self._kohya_tensors()
-        described = metadata.lora_metadata(self._description(facts), tensors)
-        safetensors_file.write(path, tensors, described)
+        described = describe(
+            self.base, self.config, facts, rank=self.options.rank, alpha=self.alpha
+        )
+        path = folder / f"{slug(facts.name)}.safetensors"
+        safetensors_file.write(path, tensors, metadata.build(described, tensors))
         return [path]
 
     @property
@@ -153,20 +157,9 @@ class LoraTrainable(Trainable):
                 tensors[f"{key}.alpha"] = torch.tensor(self.alpha)
         return {name: tensor.contiguous() for name, tensor in sorted(tensors.items())}
 
-    def _description(self, facts: ExportFacts) -> dict[str, Any]:
-        return {
-            "module": "networks.lora",
-            "rank": self.options.rank,
-            "alpha": self.alpha,
-            "family": self.base.family,
-            "base": self.base,
-            "config": self.config,
-            "facts": facts,
-        }
-
 
 def _inject(
-    model: nn.Module, options: LoraOptions, seed: int
+    model: nn.Module, options: LoraOptions, seed: int, unread: str | None
 ) -> dict[str, tuple[nn.Module, nn.Module]]:
     """Layer name → (the base's layer, PEFT's layer around it); the model is left as it was."""
     import torch
@@ -176,7 +169,9 @@ def _inject(
     originals = {
         name: module
         for name, module in model.named_modules()
-        if name.endswith(tuple("." + suffix for suffix in wanted)) and hasattr(module, "weight")
+        if name.endswith(tuple("." + suffix for suffix in wanted))
+        and hasattr(module, "weight")
+        and not (unread and unread in name)
     }
     smallest = min((min(m.weight.shape[:2]) for m in originals.values()), default=0)
     if not originals or options.rank > smallest:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from studio.config import RunConfig, Settings, setting
 from studio.errors import SettingsError
 from studio.methods.base import ExportFacts, Group, Method, Trainable
+from studio.methods.description import describe
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -128,26 +129,22 @@ class TextualInversionTrainable(Trainable):
 
         stem = slug(facts.trigger)  # other programs call an embedding by its file's name
         vectors = [tensor.detach().float().cpu() for tensor in self.vectors]
-        described = metadata.embedding_metadata(
-            {"family": self.base.family, "base": self.base, "config": self.config, "facts": facts}
+        described = describe(self.base, self.config, facts, product="textual-inversion")
+        main = folder / f"{stem}.safetensors"
+        if len(vectors) == 2:
+            tensors = {"clip_l": vectors[0], "clip_g": vectors[1]}
+            return [embedding.write_sdxl(main, *vectors, metadata.build(described, tensors))]
+        tokens = {facts.trigger: vectors[0]}
+        embedding.write_diffusers(main, tokens, metadata.build(described, tokens))
+        a1111 = embedding.write_a1111(
+            folder / f"{stem}.pt",
+            vectors[0],
+            name=facts.trigger,
+            step=facts.step,
+            checkpoint=self.base.hash[:10],
+            checkpoint_name=self.base.name,
         )
-        written = [
-            embedding.write_safetensors(
-                folder / f"{stem}.safetensors", facts.trigger, vectors, described
-            )
-        ]
-        if len(vectors) == 1:  # A1111's .pt has room for one encoder only
-            written.append(
-                embedding.write_a1111(
-                    folder / f"{stem}.pt",
-                    facts.trigger,
-                    vectors[0],
-                    step=facts.step,
-                    checkpoint_hash=self.base.hash[:10],
-                    checkpoint_name=self.base.name,
-                )
-            )
-        return written
+        return [main, a1111]
 
 
 def _initial(base: Base, index: int, options: TextualInversionOptions, seed: int) -> Tensor:

@@ -23,6 +23,7 @@ from studio.train.cache import LatentCache, TextCache
 from studio.train.data import Item, Plan, training_caption
 from studio.train.noise import (
     NoiseSchedule,
+    derived_seed,
     gaussian,
     learning_rate_factor,
     training_noise,
@@ -79,6 +80,7 @@ class Trainer:
         self.optimizer = make_optimizer(config.train.optimizer, self.trainable.groups)
         self.parameters = [tensor for group in self.trainable.groups for tensor in group.parameters]
         self.texts = TextCache(base)
+        self.devices = [base.device] if base.device.type == "cuda" else []
         self.probe = Probe(self)
 
     def run(self) -> bool:
@@ -117,7 +119,9 @@ class Trainer:
             self.optimizer, learning_rate_factor(step, train.steps, train.schedule, train.warmup)
         )
         total = torch.zeros((), device=self.base.device)
-        with self.trainable.attached(training=True):
+        # dropout draws from the global generator: give it this step's own, then put it back
+        with torch.random.fork_rng(self.devices), self.trainable.attached(training=True):
+            torch.manual_seed(derived_seed(self.config.seed, "layers", step))
             for part in range(train.gradient_accumulation):
                 number = (step - 1) * train.gradient_accumulation + part
                 loss = self.batch_loss(number, step) / train.gradient_accumulation

@@ -16,11 +16,16 @@ import torch
 from torch import Tensor
 
 
-def generator(seed: int, purpose: str, *keys: int) -> torch.Generator:
-    """A CPU generator that depends on its arguments alone."""
+def derived_seed(seed: int, purpose: str, *keys: int) -> int:
+    """A 63-bit seed that depends on its arguments alone."""
     text = f"{seed}/{purpose}/" + "/".join(str(key) for key in keys)
     digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
-    return torch.Generator("cpu").manual_seed(int.from_bytes(digest, "big") >> 1)
+    return int.from_bytes(digest, "big") >> 1
+
+
+def generator(seed: int, purpose: str, *keys: int) -> torch.Generator:
+    """A CPU generator that depends on its arguments alone."""
+    return torch.Generator("cpu").manual_seed(derived_seed(seed, purpose, *keys))
 
 
 def gaussian(shape: tuple[int, ...], seed: int, purpose: str, *keys: int) -> Tensor:

@@ -1,0 +1,113 @@
+"""Steps per second and peak memory of each training method at true model shape.
+
+    python benchmarks/gpu.py --family sd1 --method lora --steps 20
+    python benchmarks/gpu.py --tiny                       a quick look on a CPU
+    python benchmarks/gpu.py --family sdxl --set train.gradient_checkpointing=true
+
+Random weights, random latents, fixed text: speed and memory do not depend on what they say.
+Writes one JSON line per case to `benchmarks/results/` with the machine's description.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.shapes import random_base
+from studio import atomic, methods, presets
+from studio.device import device_facts, pick_device, pick_dtype
+from studio.formats.dataset import read_dataset
+from studio.train.cache import LatentCache
+from studio.train.data import read_items
+from studio.train.loop import Hooks, Trainer
+
+
+def measure(family: str, method: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    """One case: median seconds per step after warm-up, peak bytes, numbers trained."""
+    device = pick_device(arguments.device)
+    dtype = pick_dtype(device, arguments.precision)
+    base = random_base(family, str(device), dtype, tiny=arguments.tiny)
+    side = arguments.side or (64 if arguments.tiny else base.native_size)
+    with tempfile.TemporaryDirectory() as folder:
+        config = presets.make_config(
+            {
+                "method": method,
+                "data": {"folder": folder, "trigger": "concept", "resolution": side},
+                "train": {"steps": arguments.steps, "batch_size": arguments.batch},
+                "probe": {"every": 0},
+                "sample": {"every": 0},
+            },
+            arguments.set,
+        )
+        _pictures(Path(folder), side)
+        items = read_items(read_dataset(folder), config.data, side, base.size_multiple)
+        latents = LatentCache(base, Path(folder))
+        latents.fill(items, lambda done, total: None)
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats()
+        trainable = methods.find(method).prepare(base, config, "concept")
+        commands = SimpleNamespace(pause=False, stop=False, save=False, sample=False)
+        hooks = Hooks(*(lambda *_: None for _ in range(6)))
+        trainer = Trainer(base, trainable, config, items, [], latents, commands, hooks)
+        seconds = []
+        for step in range(1, arguments.warmup + arguments.steps + 1):
+            started = time.perf_counter()
+            trainer.one_step(step)
+            seconds.append(time.perf_counter() - started)
+    median = statistics.median(seconds[arguments.warmup :])
+    peak = torch.cuda.max_memory_allocated() if device.type == "cuda" else None
+    return {
+        "family": family, "method": method, "side": side, "batch": arguments.batch,
+        "precision": str(dtype).removeprefix("torch."), "tiny": arguments.tiny,
+        "settings": arguments.set, "trained": sum(t.numel() for t in trainer.parameters),
+        "seconds_per_step": round(median, 4), "steps_per_second": round(1 / median, 3),
+        "peak_bytes": peak,
+    }  # fmt: skip
+
+
+def main() -> None:
+    """Measures the cases named on the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--family", choices=("sd1", "sdxl"), default="sd1")
+    parser.add_argument("--method", choices=sorted(methods.METHODS), action="append")
+    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--warmup", type=int, default=3)
+    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--side", type=int, default=0, help="pixels; 0 takes the family's own")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--precision", default="auto")
+    parser.add_argument("--tiny", action="store_true", help="an eighth of every width")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--out", type=Path, help="JSON file to write")
+    arguments = parser.parse_args()
+    cases = []
+    for method in arguments.method or sorted(methods.METHODS):
+        case = measure(arguments.family, method, arguments)
+        print(json.dumps(case), flush=True)
+        cases.append(case)
+    if arguments.out:
+        atomic.write_json(arguments.out, {"machine": device_facts(), "cases": cases})
+
+
+def _pictures(folder: Path, side: int) -> None:
+    for k in range(4):
+        drawn = np.random.default_rng(k).integers(0, 255, (side, side, 3), np.uint8)
+        Image.fromarray(drawn).save(folder / f"{k}.png")
+        (folder / f"{k}.txt").write_text(f"a concept cat {k}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""What a finished file says about itself, the same for every method.
+
+Owns: which settings and facts of a run go into a file's metadata. Refuses to know: key spellings
+(`formats.metadata`), tensors.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from studio.config import RunConfig
+from studio.methods.base import ExportFacts
+
+if TYPE_CHECKING:
+    from studio.families.base import Base
+    from studio.formats.metadata import Facts
+
+
+def describe(base: Base, config: RunConfig, facts: ExportFacts, **more: Any) -> Facts:
+    """The facts of a run; `more` holds what the method adds, e.g. `product`, `rank`, `alpha`."""
+    from studio.formats.metadata import Facts
+
+    train, side = config.train, config.data.resolution or base.native_size
+    dataset = facts.dataset
+    return Facts(
+        name=facts.name,
+        title=facts.name,
+        architecture=base.family.architecture,
+        base_name=base.name,
+        base_hash=base.hash[:10],
+        base_sha256=base.hash,
+        prediction_type="epsilon" if base.prediction_type == "epsilon" else "v",
+        started_at=facts.started_at,
+        finished_at=facts.finished_at,
+        date=time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(facts.finished_at)),
+        learning_rate=train.learning_rate,
+        unet_lr=train.learning_rate,
+        text_encoder_lr=train.text_learning_rate,
+        optimizer=train.optimizer,
+        lr_scheduler=train.schedule,
+        lr_warmup_steps=train.warmup,
+        max_train_steps=train.steps,
+        steps=facts.step,
+        epoch=facts.epoch,
+        batch_size=train.batch_size,
+        total_batch_size=train.batch_size * train.gradient_accumulation,
+        gradient_accumulation_steps=train.gradient_accumulation,
+        mixed_precision=config.precision,
+        seed=config.seed,
+        min_snr_gamma=config.loss.min_snr_gamma,
+        noise_offset=config.loss.noise_offset,
+        resolution=(side, side),
+        num_train_images=dataset.get("pictures"),
+        publish_dataset=not config.private_metadata,
+        dataset_dirs=_folders(dataset),
+        tag_frequency={dataset["folder"]: dataset["tags"]} if "tags" in dataset else None,
+        bucket_info={"buckets": dataset["buckets"]} if "buckets" in dataset else None,
+        trigger=facts.trigger or None,
+        author=config.author or None,
+        thumbnail=facts.thumbnail,
+        **more,
+    )
+
+
+def _folders(dataset: dict[str, Any]) -> dict[str, Any] | None:
+    if "folder" not in dataset:
+        return None
+    counts = {"n_repeats": dataset["repeats"], "img_count": dataset["pictures"]}
+    return {dataset["folder"]: counts}

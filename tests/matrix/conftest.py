@@ -1,0 +1,110 @@
+"""Every method on every family, on tiny randomly initialised bases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from studio import methods, presets
+from studio.config import RunConfig
+from studio.families.base import Base
+from studio.families.loading import load_base
+from studio.formats.dataset import read_dataset
+from studio.train.cache import LatentCache
+from studio.train.data import held_out_items, read_items
+from studio.train.loop import Hooks, Trainer
+from tests.tiny import make_tiny_sd1, make_tiny_sd2, make_tiny_sdxl
+
+FAMILIES = {"sd1": make_tiny_sd1, "sd2": make_tiny_sd2, "sdxl": make_tiny_sdxl}
+TRIGGER = "zibbo"
+# Options that make each method as many-sided as it can be within ten steps.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "lora": {"rank": 4, "text_encoder": True, "dropout": 0.1},
+    "textual-inversion": {"vectors": 3, "init_words": "cat", "norm_prior": 0.01},
+}
+
+
+@pytest.fixture(scope="session", params=list(FAMILIES))
+def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Base:
+    """A tiny base of each family; tests leave it as it was."""
+    folder = tmp_path_factory.mktemp(request.param)
+    return load_base(FAMILIES[request.param](folder), "cpu", "fp32")
+
+
+@pytest.fixture(params=list(methods.METHODS))
+def method(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five pictures of two shapes with captions, and a held-out one."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for k in range(6):
+        place = folder / "held_out" if k == 5 else folder
+        place.mkdir(exist_ok=True)
+        shape = (64, 32, 3) if k % 2 else (32, 32, 3)
+        drawn = np.random.default_rng(k).integers(0, 255, shape, np.uint8)
+        Image.fromarray(drawn).save(place / f"{k}.png")
+        (place / f"{k}.txt").write_text(f"a {TRIGGER} cat {k}")
+    (folder / "dataset.toml").write_text(f'trigger = "{TRIGGER}"\nheld_out = "held_out"\n')
+    return folder
+
+
+@pytest.fixture
+def trainer(base: Base, method: str, pictures: Path, tmp_path: Path) -> Callable[..., Trainer]:
+    """Makes a fresh trainer; `changes` are dotted settings, e.g. `train.steps=4`."""
+
+    def make(*changes: str, hooks: dict[str, Any] | None = None) -> Trainer:
+        config = make_config(method, pictures, *changes)
+        info = read_dataset(pictures)
+        read = (config.data, config.data.resolution or base.native_size, base.size_multiple)
+        calls = dict.fromkeys(Hooks.__dataclass_fields__, _nothing) | (hooks or {})
+        return Trainer(
+            base,
+            methods.find(method).prepare(base, config, TRIGGER),
+            config,
+            read_items(info, *read),
+            held_out_items(info, *read),
+            LatentCache(base, tmp_path / "cache"),
+            SimpleNamespace(pause=False, stop=False, save=False, sample=False),
+            Hooks(**calls),
+        )
+
+    return make
+
+
+def make_config(method: str, pictures: Path, *changes: str) -> RunConfig:
+    values = {
+        "name": "matrix",
+        "method": method,
+        "data": {"folder": str(pictures), "trigger": TRIGGER, "caption_dropout": 0.2},
+        "train": {"steps": 10, "batch_size": 2, "learning_rate": 1e-2, "schedule": "cosine"},
+        "options": OPTIONS[method],
+    }
+    return presets.make_config(values, list(changes))
+
+
+def fingerprint(base: Base) -> dict[str, int]:
+    """Where every weight of the base lives and what it holds, hooks counted."""
+    facts: dict[str, int] = {}
+    for component, model in {**base.components(), "vae": base.vae}.items():
+        for name, module in model.named_modules():
+            facts[f"{component}.{name}#"] = len(module._forward_hooks) + len(
+                module._forward_pre_hooks
+            )
+        for name, tensor in model.state_dict().items():
+            bits = tensor.detach().contiguous().view(torch.uint8)
+            facts[f"{component}.{name}"] = hash(bits.numpy().tobytes())
+    return facts
+
+
+def _nothing(*_: Any) -> None:
+    """A hook that nobody listens to."""

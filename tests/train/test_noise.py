@@ -1,0 +1,68 @@
+"""Randomness and the forward process, against plain formulas and diffusers' own scheduler."""
+
+from __future__ import annotations
+
+import torch
+from diffusers import DDPMScheduler
+
+from studio.train import noise
+
+SCHEDULER = {
+    "num_train_timesteps": 1000,
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+}
+
+
+def test_draws_depend_on_every_key_and_on_nothing_else() -> None:
+    torch.manual_seed(1)
+    first = noise.training_noise((4, 8, 8), 1, 2, 3)
+    torch.manual_seed(99)
+    torch.randn(7)
+    assert torch.equal(first, noise.training_noise((4, 8, 8), 1, 2, 3))
+    others = [(2, 2, 3), (1, 3, 3), (1, 2, 4)]
+    assert all(not torch.equal(first, noise.training_noise((4, 8, 8), *key)) for key in others)
+    state = torch.get_rng_state()
+    noise.training_timestep(1, 2, 3, 1000)
+    assert torch.equal(state, torch.get_rng_state()), "the global generator is not touched"
+
+
+def test_noise_offset_shifts_channels() -> None:
+    plain = noise.training_noise((4, 64, 64), 1, 1, 1)
+    shifted = noise.training_noise((4, 64, 64), 1, 1, 1, offset=0.5) - plain
+    assert shifted.std(dim=(1, 2)).max() < 1e-6, "one constant per channel"
+    assert shifted.abs().max() > 0.05
+
+
+def test_add_and_targets_match_diffusers() -> None:
+    reference = DDPMScheduler(**SCHEDULER)
+    latents, eps = torch.randn(5, 4, 8, 8), torch.randn(5, 4, 8, 8)
+    timesteps = torch.tensor([0, 10, 500, 900, 999])
+    for prediction, target in (("epsilon", eps), ("v_prediction", None)):
+        schedule = noise.NoiseSchedule(SCHEDULER, prediction)
+        expected = target if target is not None else reference.get_velocity(latents, eps, timesteps)
+        torch.testing.assert_close(
+            schedule.add(latents, eps, timesteps), reference.add_noise(latents, eps, timesteps)
+        )
+        torch.testing.assert_close(schedule.target(latents, eps, timesteps), expected)
+
+
+def test_min_snr_caps_easy_timesteps_only() -> None:
+    schedule = noise.NoiseSchedule(SCHEDULER, "epsilon")
+    weights = schedule.min_snr_weight(torch.tensor([1, 200, 500, 999]), 5.0)
+    assert weights[0] < 0.01 and weights[3] == 1 and (weights.diff() >= 0).all()
+    easy = noise.NoiseSchedule(SCHEDULER, "v_prediction").min_snr_weight(torch.tensor([999]), 5.0)
+    assert easy < 0.01, "for v the weight is min(SNR, γ) / (SNR + 1)"
+
+
+def test_schedules_of_the_learning_rate() -> None:
+    def factors(name: str, warmup: int = 0) -> list[float]:
+        return [noise.learning_rate_factor(step, 10, name, warmup) for step in range(1, 11)]
+
+    assert factors("constant") == [1.0] * 10
+    linear, cosine = factors("linear"), factors("cosine")
+    assert linear[0] == cosine[0] == 1.0
+    assert linear == sorted(linear, reverse=True) and abs(linear[-1] - 0.1) < 1e-9
+    assert cosine == sorted(cosine, reverse=True) and cosine[-1] < linear[-1]
+    assert factors("constant", warmup=4)[:5] == [0.25, 0.5, 0.75, 1.0, 1.0]
