@@ -89,9 +89,11 @@ class ClipMeter:
         size = self.side * height // short, self.side * width // short
         pixels = pixels.float()
         if size != (height, width):
-            pixels = F.interpolate(
-                pixels, size, mode="bicubic", antialias=True, align_corners=False
-            ).clamp(0, 255).round()
+            pixels = (
+                F.interpolate(pixels, size, mode="bicubic", antialias=True, align_corners=False)
+                .clamp(0, 255)
+                .round()
+            )
         top, left = (size[0] - self.side) // 2, (size[1] - self.side) // 2
         return pixels[..., top : top + self.side, left : left + self.side] / 255
 

@@ -1,0 +1,133 @@
+"""Reports: everything is in them, nothing leaves its place, and they stand alone."""
+
+from __future__ import annotations
+
+import csv
+import io
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from studio.compare.record import Recorder
+from studio.compare.report import to_csv, to_html, to_markdown, write_report
+from studio.errors import MissingError
+
+HOSTILE = "<script>alert(1)</script> | \"x' & **y**"
+
+
+class Page(HTMLParser):
+    """Collects tags with their attributes, and the visible text."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(source)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def column(name: str, kid: float | None, text: float | None, **more) -> dict:
+    """A column as `comparison.json` has it."""
+    measures = {
+        "kid": kid,
+        "kid_error": None if kid is None else 0.001,
+        "kid_n": None if kid is None else [64, 256],
+        "image_text": text,
+        "image_image": 0.5,
+        "image_reference": 0.6,
+    }
+    return {
+        "name": name, "stack": [], "seconds": None, "bytes": 0, "measures": measures, **more
+    }  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A finished comparison with a hostile name, one failed column, one missing picture."""
+    lora = {"path": "/files/zibbo.safetensors", "strength": 0.75, "enabled": True}
+    recorder = Recorder(
+        tmp_path / "c",
+        {
+            "name": HOSTILE,
+            "base": "starter",
+            "created": 1e9,
+            "prompts": ["a cat", HOSTILE],
+            "seeds": [1],
+            "columns": [
+                column("base", 0.09, 0.3),
+                column("=cmd()", 0.02, 0.2, stack=[lora], bytes=900_000, seconds=75.0),
+                column("gone", None, None, error={"kind": "MissingError"}, message="It is gone."),
+            ],
+            "settings": {"sampler": "DDIM", "steps": 20, "guidance": 4.0},
+        },
+    )
+    recorder.cell(0, 0, 1, "cells/c0 #1.png")
+    recorder.note("A note with <b>markup</b>")
+    recorder.finish(3.0, cancelled=False)
+    return recorder.folder
+
+
+def test_the_page_stands_alone_and_shows_text_as_text(folder):
+    written = write_report(folder)
+    assert [path.name for path in written] == ["report.html", "report.md", "report.csv"]
+    source = written[0].read_text("utf-8")
+    page = Page(source)
+    assert not {tag for tag, _ in page.tags} & {"script", "link", "iframe", "b", "object"}
+    assert "://" not in source and "url(" not in source
+    assert HOSTILE in page.text and "A note with <b>markup</b>" in page.text
+    assert "It is gone." in page.text
+    images = [attributes for tag, attributes in page.tags if tag == "img"]
+    assert [image["src"] for image in images] == ["./cells/c0%20%231.png"]
+    assert images[0]["alt"] == "base: a cat, seed 1"
+    assert "prefers-color-scheme: dark" in source
+
+
+def test_every_measure_is_there_with_its_error_its_n_and_the_best_marked(folder):
+    from studio.compare.record import read_comparison
+
+    comparison = read_comparison(folder)
+    text = to_markdown(comparison)
+    line = next(line for line in text.splitlines() if line.startswith("| =cmd"))
+    assert "**0.0200 ± 0.0010**" in line and "zibbo.safetensors × 0.75" in line
+    assert "0.9 MB" in line and "1 min 15 s" in line
+    assert "0.2000" in line and "**0.2000**" not in line  # the base obeys the prompt better
+    assert "64 drawn against 256 reference" in text
+    cells = {
+        len(line.replace("\\|", "").split("|")) for line in text.splitlines() if line[:1] == "|"
+    }
+    assert cells == {10}
+
+
+def test_the_table_for_spreadsheets_has_raw_numbers_and_no_formulas(folder):
+    from studio.compare.record import read_comparison
+
+    rows = list(csv.DictReader(io.StringIO(to_csv(read_comparison(folder)))))
+    assert [row["column"] for row in rows] == ["base", "'=cmd()", "gone"]
+    assert float(rows[1]["kid"]) == 0.02 and (rows[1]["kid_n"], rows[1]["kid_m"]) == ("64", "256")
+    assert rows[1]["training_seconds"] == "75.0" and rows[2]["kid"] == ""
+
+
+def test_a_report_of_an_unfinished_comparison_says_so(folder):
+    (folder / "comparison.json").unlink()
+    write_report(folder)
+    assert "did not run to its end" in (folder / "report.html").read_text("utf-8")
+    assert "did not run to its end" in (folder / "report.md").read_text("utf-8")
+
+
+def test_the_only_column_is_not_called_the_best(folder):
+    from studio.compare.record import read_comparison
+
+    comparison = read_comparison(folder)
+    comparison["columns"] = comparison["columns"][:1]
+    assert "class=best" not in to_html(comparison)
+
+
+def test_what_is_no_comparison_has_no_report(tmp_path):
+    with pytest.raises(MissingError):
+        write_report(tmp_path)
