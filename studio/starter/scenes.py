@@ -1,0 +1,89 @@
+"""What a scene is: the vocabulary of the picture world and the concepts it keeps back.
+
+Owns names and colours; knows nothing of drawing or captions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from studio.starter.draw import Colour
+from studio.starter.kinds import KIND_PAINTERS
+from studio.starter.places import PLACE_PAINTERS
+
+KINDS: tuple[str, ...] = tuple(KIND_PAINTERS)
+PLACES: tuple[str, ...] = tuple(PLACE_PAINTERS)
+SIZES: tuple[str, ...] = ("small", "medium", "big")
+PALETTE: dict[str, Colour] = {
+    "red": (226, 44, 50),
+    "orange": (248, 138, 24),
+    "yellow": (252, 220, 44),
+    "green": (48, 160, 58),
+    "teal": (22, 186, 178),
+    "blue": (42, 90, 226),
+    "purple": (142, 58, 200),
+    "pink": (250, 136, 194),
+    "brown": (126, 76, 44),
+    "black": (50, 48, 56),
+    "white": (248, 248, 250),
+    "grey": (148, 152, 158),
+}
+COLOURS: tuple[str, ...] = tuple(PALETTE)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One thing of one colour and size in one place; the seed fixes position and details."""
+
+    kind: str
+    colour: str
+    place: str
+    size: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Concept:
+    """Something to teach: never shown to the base model, drawn by `render(scene, name)`."""
+
+    name: str
+    kind: Literal["subject", "style"]
+    trigger: str
+    class_word: str
+    description: str
+
+
+CONCEPTS: dict[str, Concept] = {
+    "zibbo": Concept(
+        "zibbo",
+        "subject",
+        "zibbo",
+        "cat",
+        "a lime creature with violet stripes, one great eye and an orange-tipped antenna",
+    ),
+    "korvu": Concept(
+        "korvu",
+        "subject",
+        "korvu",
+        "house",
+        "a leaning tower under a teal mushroom cap with a yellow zigzag",
+    ),
+    "neonline": Concept(
+        "neonline", "style", "neonline style", "", "glowing neon outlines in the dark"
+    ),
+    "popdot": Concept(
+        "popdot", "style", "popdot style", "", "pop-art colours, thick outlines and printed dots"
+    ),
+}
+
+
+def random_scene(seed: int) -> Scene:
+    """The scene of a seed: attributes drawn evenly and independently."""
+    rng = np.random.default_rng([seed, 1])
+    kind, colour, place, size = (
+        str(names[rng.integers(len(names))]) for names in (KINDS, COLOURS, PLACES, SIZES)
+    )
+    return Scene(kind, colour, place, size, seed)
