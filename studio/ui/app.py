@@ -51,6 +51,7 @@ def _build(page: Page) -> gr.Blocks:
     studio = page.studio
     os.environ["GRADIO_TEMP_DIR"] = str(studio.workspace.cache / "uploads")
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as demo:
+        page.demo = demo
         header.build(page)
         with gr.Tabs(elem_classes=["cs-tabs"], selected="caption") as page.tabs:
             for name, title, module in TABS:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import types
 import typing
+from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import annotated_types
@@ -17,6 +18,9 @@ import gradio as gr
 
 from studio.config import Settings
 from studio.errors import SettingsError
+
+
+UNLIMITED = 10_000  # an upper bound from here on is a guard, not something to tell people
 
 
 @dataclass(frozen=True)
@@ -50,11 +54,17 @@ class Field:
         """Help, and the range where there is one."""
         if self.kind not in ("whole", "number"):
             return self.help
-        low, high = (None if v is None else f"{v:,g}" for v in (self.low, self.high))
-        bounds = (
-            f"{low} to {high}" if low and high else f"at least {low}" if low
-            else f"at most {high}" if high else ""
-        )  # fmt: skip
+        low = (
+            None
+            if self.low is None
+            else f"{self.low:,.0f}"
+            if self.low % 1 == 0
+            else f"{self.low:g}"
+        )
+        high = None if self.high is None or self.high >= UNLIMITED else f"{self.high:,g}"
+        if self.low == 0 and high is None:  # that it is not negative goes without saying
+            low = None
+        bounds = f"{low} to {high}" if low and high else f"at least {low}" if low else ""
         return f"{self.help} ({bounds})" if bounds else self.help
 
 
@@ -98,6 +108,17 @@ def fields_of(model: type[Settings], prefix: str = "", skip: Collection[str] = (
     return found
 
 
+def _told_apart(fields: list[Field]) -> list[Field]:
+    """Equal labels get their section in front: “Every” → “Save every”, “Sample every”."""
+    labels = Counter(item.label for item in fields)
+    return [
+        replace(item, label=f"{item.section.rpartition('.')[2]} {item.label}".capitalize())
+        if labels[item.label] > 1 and item.section
+        else item
+        for item in fields
+    ]
+
+
 def _kind(annotation: Any) -> tuple[Any, tuple[Any, ...], bool]:
     """(kind or None when a form cannot show it, choices, may be empty)."""
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
@@ -116,7 +137,7 @@ class Form:
     """The inputs of one settings class. Call `show` inside a layout, as often as it has parts."""
 
     def __init__(self, model: type[Settings], prefix: str = "", skip: Collection[str] = ()) -> None:
-        self.fields = fields_of(model, prefix, skip)
+        self.fields = _told_apart(fields_of(model, prefix, skip))
         self.prefix = prefix
         self.components: dict[str, gr.components.Component] = {}
 
@@ -183,7 +204,8 @@ class Form:
         """The same error with the form's labels where it names keys."""
         what = error.what
         for item in sorted(self.fields, key=lambda f: -len(f.key)):
-            what = what.replace(f"“{item.key}”", f"“{item.label}” ({item.key})")
+            key = item.key.removeprefix(self.prefix)
+            what = what.replace(f"“{key}”", f"“{item.label}” ({key})")
         return SettingsError(
             what, where=error.where, why=error.why, remedy=error.remedy, safe=error.safe
         )

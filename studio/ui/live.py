@@ -224,6 +224,7 @@ class Page:
 
     studio: Studio
     tasks: Tasks = field(default_factory=Tasks)
+    demo: gr.Blocks | None = None
     tabs: gr.Tabs | None = None
     problem: str = ""
     """Why the engine could not be loaded; the header shows it."""

@@ -79,6 +79,8 @@ def theme() -> gr.themes.Base:
         block_info_text_color="*body_text_color_subdued",
         block_info_text_color_dark="*body_text_color_subdued",
         block_info_text_size="12px",
+        input_border_width="1px",
+        input_padding="7px 10px",
         input_background_fill="#ffffff",
         input_background_fill_dark="#131817",
         input_border_color="#d8d4cb",

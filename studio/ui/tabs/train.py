@@ -1,18 +1,217 @@
-"""The Train tab."""
+"""The Train tab: what is trained with what, the settings, the preflight, and the live run.
+
+Owns: the layout, form → `RunConfig`, start, the draft of the form on disk.
+Refuses to know: how training works (studio.jobs), how parts draw themselves (components).
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from studio import atomic
+from studio.config import RunConfig
+from studio.errors import InputError, SettingsError, StudioError
+from studio.methods import METHODS
+from studio.ui.components.run_view import run_view
+from studio.ui.components.train_pick import EMPTY, checked, train_pick
+from studio.ui.form import Form
+from studio.ui.live import Json, Page, component, handler, log, parts_of, read
+
 if TYPE_CHECKING:
     from studio.jobs import Studio
-    from studio.ui.live import Page
+
+QUIET: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+TITLES = {"": "Run", "data": "Pictures", "train": "Training", "loss": "Loss", "save": "Saving",
+          "sample": "Samples", "probe": "Fixed-noise loss"}  # fmt: skip
+FILTER = """<div class="cs-filter"><input class="cs-input" type="search"
+  placeholder="Search settings" aria-label="Search settings"><span class="cs-small cs-muted"
+  aria-live="polite"></span></div>"""
 
 
 def build(studio: Studio, page: Page) -> None:
     """Adds the tab's contents."""
-    gr.HTML(
-        '<div class="cs-empty"><p class="cs-empty-title">Train</p><p>Nothing here yet.</p></div>'
+    form = Form(RunConfig, skip=("method", "base", "data.folder"))
+    options = {
+        name: Form(method.Options, prefix=f"options-{name}.") for name, method in METHODS.items()
+    }
+    groups: dict[str, list[gr.Column]] = {name: [] for name in METHODS}
+    with gr.Row(elem_classes=["cs-split"]):
+        with gr.Column(elem_classes=["cs-form"]):
+            pick = train_pick(studio, page)
+            with gr.Column(elem_classes=["cs-fields"]):
+                form.show(advanced=False, sections=("", "data"))
+                form.show(advanced=False, sections=("train",))
+                _method_fields(options, groups, advanced=False)
+                form.show(advanced=False)
+            with gr.Accordion(
+                "More settings", open=False, elem_id="cs-train-more", elem_classes=["cs-fields"]
+            ):
+                component("field_filter", FILTER, scope="#cs-train-more")
+                _method_fields(options, groups, advanced=True)
+                for section in form.sections(advanced=True):
+                    gr.HTML(
+                        f'<p class="cs-form-title">{TITLES.get(section, section)}</p>',
+                        apply_default_css=False,
+                    )
+                    form.show(advanced=True, sections=(section,))
+            review = component(
+                "preflight", '<div class="cs-card cs-preflight"></div>', value={},
+                elem_id="cs-preflight",
+            )  # fmt: skip
+            with gr.Row(elem_classes=["cs-start"]):
+                start = gr.Button("Start training", variant="primary", elem_id="cs-train-start")
+                measure = gr.Button(
+                    "Measure first", elem_id="cs-train-measure", min_width=140, scale=0
+                )
+        with gr.Column():
+            runs = run_view(studio, page)
+
+    inputs = [*form.inputs, *(one for f in options.values() for one in f.inputs)]
+    columns = [column for name in METHODS for column in groups[name]]
+    draft_file = studio.workspace.cache / "train-form.json"
+
+    def split(arguments: tuple[Any, ...]) -> tuple[Json, dict[str, Json]]:
+        """What the inputs hold → (settings, options by method)."""
+        size = len(form.inputs)
+        values, rest = form.values(arguments[:size]), arguments[size:]
+        found = {}
+        for name, one in options.items():
+            found[name] = one.values(rest[: len(one.inputs)])
+            rest = rest[len(one.inputs) :]
+        return values, found
+
+    def config_of(value: Any, arguments: tuple[Any, ...]) -> RunConfig:
+        """The complete configuration that the page shows."""
+        chosen, folder = checked(page, value)
+        values, found = split(arguments)
+        values.setdefault("data", {})["folder"] = str(folder)
+        method = chosen["method"]
+        if method not in METHODS:
+            raise InputError("This method is not known", remedy="Reload the page.")
+        values |= {"method": method, "base": chosen["base"], "options": found[method]}
+        try:
+            return studio.config(None, values)
+        except SettingsError as error:
+            raise options[method].named(form.named(error)) from None
+
+    def judged(value: Any, arguments: tuple[Any, ...]) -> Json:
+        """The preflight; wrong settings are among its errors."""
+        if not (isinstance(value, dict) and value.get("dataset")):
+            return {}
+        try:
+            return studio.preflight(config_of(value, arguments)).as_dict()
+        except StudioError as error:
+            return {"errors": [error.sentence()]}
+
+    def shown(method: str) -> list[Any]:
+        """Only the chosen method's fields."""
+        return [gr.Column(visible=name == method) for name in METHODS for _ in groups[name]]
+
+    def contents(values: Json, chosen: Json) -> list[Any]:
+        """New contents for every input; `values` as a configuration's."""
+        found = form.updates(values)
+        for name, one in options.items():
+            mine = values.get("options", {}) if name == chosen["method"] else {}
+            found += one.updates(mine)
+        return found
+
+    @handler
+    def reviewed(value: Any, *arguments: Any) -> Any:
+        try:
+            values, found = split(arguments)
+            atomic.write_json(draft_file, {"pick": value, "values": values, "options": found})
+        except SettingsError:
+            pass  # half-typed; the last whole draft stays
+        return judged(value, arguments)
+
+    @handler
+    def filled(value: Any, *arguments: Any) -> list[Any]:
+        """The chosen preset into the form; name and trigger stay as they were typed."""
+        base, method, preset = read(value, base=str, method=str, preset=str)
+        settings: Json = {"method": method}
+        config = studio.config(preset or None, settings).model_dump()
+        values, _ = split(arguments)
+        config["name"] = values.get("name", "")
+        config["data"]["trigger"] = values.get("data", {}).get("trigger", "")
+        return [*shown(method), *contents(config, {"method": method, "base": base})]
+
+    @handler
+    def started(value: Any, *arguments: Any) -> tuple[Any, Any]:
+        run = studio.start(config_of(value, arguments))
+        return gr.HTML(open_run=f"{run}#{time.time()}"), judged(value, arguments)
+
+    @handler
+    def measured(value: Any, *arguments: Any) -> Iterator[tuple[Any, Any]]:
+        config = config_of(value, arguments)
+        yield gr.Button("Measuring…", interactive=False), gr.skip()
+        result = studio.preflight(config).as_dict()
+        try:
+            if result["ok"]:
+                result["estimate"] = studio.estimate(config)
+        except Exception as error:  # the button must come back whatever happens
+            parts = parts_of(error)
+            result["errors"] = [" ".join(filter(None, (parts["what"] + ".", parts.get("remedy"))))]
+        yield gr.Button("Measure first", interactive=True), result
+
+    @handler
+    def cloned(value: Any, event: gr.EventData) -> list[Any]:
+        """The settings of a run into the form."""
+        (run,) = read(event._data, run=str)
+        config = studio.view(run)["config"]
+        chosen = {**EMPTY, **(value or {}), "method": config["method"], "base": config["base"]}
+        folder = config["data"]["folder"]
+        chosen |= {"preset": "", "dataset": page.library.open(folder) if folder else ""}
+        return [chosen, *shown(config["method"]), *contents(config, chosen)]
+
+    @handler
+    def restored() -> list[Any]:
+        """The form as it was left, also after a restart."""
+        chosen, values = dict(EMPTY), {}
+        try:
+            draft = json.loads(draft_file.read_text("utf-8"))
+            chosen |= {key: str(draft["pick"].get(key, chosen[key])) for key in EMPTY}
+            values = draft["values"] | {"options": draft["options"].get(chosen["method"], {})}
+            studio.config(None, values | {"method": chosen["method"]})
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError, KeyError, AttributeError, TypeError, StudioError):
+            log.info("the form's draft could not be used", exc_info=True)
+            chosen, values = dict(EMPTY), {}
+        return [chosen, *shown(chosen["method"]), *contents(values, chosen)]
+
+    everything = [pick, *inputs]
+    latest: Json = {**QUIET, "trigger_mode": "always_last"}
+    gr.on([pick.input, *(one.input for one in inputs)], reviewed, everything, review, **latest)
+    pick.preset(filled, everything, [*columns, *inputs], **latest).then(
+        reviewed, everything, review, **QUIET
     )
+    runs.clone(cloned, pick, [pick, *columns, *inputs], **QUIET).then(
+        reviewed, everything, review, **QUIET
+    )
+    start.click(
+        started, everything, [runs, review], api_name="train_start",
+        show_progress="hidden", concurrency_limit=1,
+    )  # fmt: skip
+    measure.click(measured, everything, [measure, review], show_progress="hidden",
+                  concurrency_id="measure", api_visibility="private")  # fmt: skip
+    assert page.demo is not None
+    page.demo.load(restored, None, [pick, *columns, *inputs], **QUIET).then(
+        reviewed, everything, review, **QUIET
+    )
+
+
+def _method_fields(
+    options: dict[str, Form], groups: dict[str, list[gr.Column]], *, advanced: bool
+) -> None:
+    """A column per method; only the chosen method's is visible."""
+    for name, form in options.items():
+        if not form.sections(advanced=advanced):
+            continue
+        with gr.Column(visible=name == EMPTY["method"], elem_classes=["cs-fields"]) as column:
+            form.show(advanced=advanced)
+        groups[name].append(column)

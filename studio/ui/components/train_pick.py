@@ -1,0 +1,117 @@
+"""What is trained with what: dataset, base, method, preset, as one part of the Train tab.
+
+Owns: the component and the choices it offers. Its value is
+`{"dataset": id, "base": name, "method": name, "preset": name or ""}`.
+Refuses to know: settings and runs.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from studio.errors import InputError, StudioError
+from studio.methods import METHODS
+from studio.ui.live import Json, Page, component, read
+
+if TYPE_CHECKING:
+    from studio.jobs import Studio
+
+TEMPLATE = '<div class="cs-card cs-pick"></div>'
+COVERS = 7
+EMPTY: Json = {"dataset": "", "base": "starter", "method": "lora", "preset": ""}
+
+
+def train_pick(studio: Studio, page: Page) -> gr.HTML:
+    """The component. Events: `input` (something else was chosen), `preset` (fill the form)."""
+
+    def choices(argument: Any) -> Json:
+        """Everything that can be chosen, as it is on disk now."""
+        bases = studio.bases()
+        families = {base.family for base in bases if base.family}
+        return {
+            "datasets": [
+                {
+                    "id": str(info.path),
+                    "name": info.name,
+                    "pictures": info.pictures,
+                    "captioned": info.captioned,
+                    "trigger": info.trigger,
+                    "kind": info.kind,
+                }
+                for info in page.library.all()
+                if info.pictures
+            ],
+            "bases": [
+                {
+                    "name": base.name,
+                    "title": base.title,
+                    "family": base.family,
+                    "size": base.native_size,
+                    "bytes": base.size_bytes,
+                    "problem": base.problems[0] if base.problems else None,
+                }
+                for base in bases
+            ],
+            "methods": [
+                {
+                    "name": method.name,
+                    "title": method.title,
+                    "summary": method.summary,
+                    "unsupported": {
+                        family: reason
+                        for family in families
+                        if (reason := method.unsupported(family))
+                    },
+                }
+                for method in METHODS.values()
+            ],
+            "presets": [
+                {
+                    "name": preset.name,
+                    "title": preset.title,
+                    "description": preset.description,
+                    "method": preset.method,
+                    "family": preset.family,
+                    "base": preset.base,
+                }
+                for preset in studio.presets()
+            ],
+        }
+
+    def covers(argument: Any) -> list[str]:
+        """Thumbnails of the first pictures of a dataset."""
+        from studio.formats.dataset import picture_files
+
+        (identity,) = read(argument, dataset=str)
+        found: list[str] = []
+        for picture in picture_files(page.library.path(identity)):
+            if len(found) == COVERS:
+                break
+            try:
+                found.append(str(page.thumbnails.of(picture)))
+            except (StudioError, OSError):
+                continue
+        return found
+
+    return component(
+        "train_pick",
+        TEMPLATE,
+        [choices, covers],
+        scripts=["icons"],
+        value=dict(EMPTY),
+        elem_id="cs-train-pick",
+    )
+
+
+def checked(page: Page, value: Any) -> tuple[Json, Path]:
+    """The value a page sent → (value, dataset folder); raises InputError when one is missing."""
+    dataset, base, method, preset = read(value, dataset=str, base=str, method=str, preset=str)
+    if not dataset:
+        raise InputError(
+            "No dataset is chosen", remedy="Choose one, or make one in the Caption tab."
+        )
+    pick = {"dataset": dataset, "base": base, "method": method, "preset": preset}
+    return pick, page.library.path(dataset)

@@ -1,0 +1,91 @@
+// What is trained with what. Owns: the value {dataset, base, method, preset}.
+const root = element.querySelector('.cs-pick');
+const field = (label, node) => cs.el('label.cs-label', {}, label, node);
+const dataset = cs.el('select.cs-input', {'aria-label': 'Dataset'}), base = cs.el('select.cs-input', {'aria-label': 'Base model'});
+const preset = cs.el('select.cs-input', {'aria-label': 'Preset'});
+const strip = cs.el('div.cs-strip', {'aria-hidden': 'true'}), facts = cs.el('div.cs-small.cs-muted'), words = cs.el('div.cs-small.cs-muted');
+const trouble = cs.el('div');
+const methods = cs.el('div.cs-methods', {role: 'radiogroup', 'aria-label': 'Method'});
+const none = cs.el('button.cs-button', {type: 'button', onclick: () => cs.go('caption')}, 'Make one in the Caption tab', icon('right', 14));
+root.append(
+  cs.el('div.cs-stack', {style: {gap: '6px'}}, field('Pictures', dataset), strip, facts, none),
+  cs.el('div.cs-stack', {style: {gap: '6px'}}, field('Base model', base), trouble),
+  cs.el('div.cs-stack', {style: {gap: '6px'}}, cs.el('span.cs-label', {}, 'Method'), methods),
+  cs.el('div.cs-stack', {style: {gap: '6px'}}, field('Preset', preset), words));
+let choices = null, covered = '', wanted = null;
+const value = () => ({dataset: '', base: 'starter', method: 'lora', preset: '', ...(props.value || {})});
+
+function set(changes, fill = false) {
+  const next = {...value(), ...changes};
+  props.value = next;
+  draw();
+  trigger(fill ? 'preset' : 'input', next);
+}
+const family = () => choices.bases.find((b) => b.name === value().base)?.family;
+const fitting = (v) => choices.presets.filter((p) => p.method === v.method && (p.base ? p.base === v.base : !p.family || p.family === family()));
+/** Another method or base: its first preset fills the form, so that rates and sizes make sense. */
+function change(changes) {
+  const next = {...value(), ...changes};
+  props.value = next; // `fitting` looks at the new base
+  const found = fitting(next);
+  set({preset: found.some((p) => p.name === next.preset) ? next.preset : found[0]?.name || ''}, true);
+}
+dataset.addEventListener('change', () => set({dataset: dataset.value}));
+base.addEventListener('change', () => change({base: base.value}));
+preset.addEventListener('change', () => set({preset: preset.value}, true));
+
+function options(select, entries, chosen) {
+  select.replaceChildren(...entries.map(([id, label]) => cs.el('option', {value: id}, label)));
+  if (entries.some(([id]) => id === chosen)) select.value = chosen;
+}
+function draw() {
+  if (!choices) return;
+  const v = value(), info = choices.datasets.find((d) => d.id === v.dataset);
+  options(dataset, [...(info ? [] : [['', choices.datasets.length ? 'Choose a dataset…' : 'No dataset yet']]), ...choices.datasets.map((d) => [d.id, `${d.name} · ${d.pictures} pictures`])], v.dataset);
+  none.classList.toggle('cs-hidden', choices.datasets.length > 0);
+  strip.classList.toggle('cs-hidden', !info);
+  facts.textContent = info ? [info.kind, info.trigger ? `trigger word “${info.trigger}”` : 'no trigger word', info.captioned === info.pictures ? 'all captioned' : `${info.captioned} of ${info.pictures} captioned`].join(' · ') : '';
+  if (info && covered !== info.id) {
+    covered = info.id;
+    strip.replaceChildren(...Array.from({length: Math.min(7, info.pictures)}, () => cs.el('span.cs-skeleton', {style: {width: '46px', height: '46px'}})));
+    cs.call(server.covers({dataset: info.id})).then((found) => {
+      if (covered === info.id) strip.replaceChildren(...found.map((path) => cs.el('img', {src: cs.file(path), alt: ''})));
+    }, () => strip.replaceChildren());
+  }
+  options(base, choices.bases.map((b) => [b.name, `${b.name} · ${b.title}${b.size ? ` · ${b.size} px` : ''}`]), v.base);
+  const problem = choices.bases.find((b) => b.name === v.base)?.problem;
+  trouble.replaceChildren(...(problem ? [cs.message({what: problem}, 'error')] : []));
+  methods.replaceChildren(...choices.methods.map((m) => {
+    const reason = m.unsupported[family()];
+    return cs.el('button.cs-method', {type: 'button', role: 'radio', 'aria-checked': m.name === v.method, disabled: Boolean(reason), 'data-method': m.name,
+      tabindex: m.name === v.method ? '0' : '-1', onclick: () => m.name !== value().method && change({method: m.name})},
+      cs.el('span', {}, cs.el('b', {}, m.title), cs.el('span.cs-small.cs-muted', {}, reason || m.summary)));
+  }));
+  const found = fitting(v);
+  options(preset, [['', 'Own settings'], ...found.map((p) => [p.name, p.title])], v.preset);
+  words.textContent = found.find((p) => p.name === v.preset)?.description || '';
+}
+methods.addEventListener('keydown', (event) => {
+  const by = {ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1}[event.key];
+  if (!by) return;
+  event.preventDefault();
+  const free = [...methods.children].filter((node) => !node.disabled), at = free.findIndex((node) => node.getAttribute('aria-checked') === 'true');
+  const next = free[(at + by + free.length) % free.length];
+  if (next) { change({method: next.dataset.method}); methods.querySelector('[aria-checked="true"]')?.focus(); }
+});
+let read = '';
+async function load() {
+  const found = await cs.call(server.choices(null)), text = JSON.stringify(found), first = !choices;
+  if (text === read) return;
+  read = text; choices = found;
+  draw();
+  if (wanted) { set({dataset: wanted}); wanted = null; }
+  if (first && !value().preset && fitting(value()).length) change({});
+}
+watch('value', draw);
+cs.receive('train', (payload) => {
+  if (!payload.dataset) return;
+  if (choices?.datasets.some((d) => d.id === payload.dataset)) set({dataset: payload.dataset});
+  else { wanted = payload.dataset; read = ''; load(); }
+});
+cs.poll(element, load, 4000);
