@@ -1,18 +1,18 @@
 """Captions a folder of pictures with a model, in batches, without losing anything.
 
 Owns: which pictures are captioned, progress, cancelling, and the report at the end.
-Refuses to know: how a model is loaded or asked, the page. Imports no torch.
+Refuses to know: how a model is loaded or asked, the page. Imports no torch until a model is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from studio.caption.bulk import add_prefix
-from studio.errors import StudioError
+from studio.errors import DatasetError, StudioError
 from studio.formats.dataset import read_caption, read_captions, write_caption
 
 if TYPE_CHECKING:
@@ -42,60 +42,89 @@ class CaptionReport:
     """File → why it could not be captioned."""
     cancelled: bool = False
 
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON output."""
-        return asdict(self)
-
 
 def caption_folder(
-    captioner: Describes,
     folder: str | Path,
     *,
+    captioner: str | Path | Describes = "starter",
     overwrite: bool = False,
     prefix: str = "",
+    files: Collection[str] | None = None,
     batch_size: int = 8,
+    device: str = "auto",
     on_progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
-) -> CaptionReport:
-    """Writes a caption beside every picture, or only where one is missing or blank.
+) -> dict[str, Any]:
+    """Writes a caption beside every picture (or `files`), or only where one is missing or blank.
 
-    `on_progress(done, total, file)` is called after each picture. Cancelling takes effect before
-    the next batch and keeps what was written. A picture that cannot be read is reported and
-    passed over. Raises DatasetError when the folder cannot be used, StorageError when the disk
-    refuses; captions written until then are on disk.
+    `captioner` is a loaded one, or what `load_captioner` takes. `on_progress(done, total, file)`
+    is called after each picture. Cancelling takes effect before the next batch and keeps what was
+    written. A picture that cannot be read is reported and passed over. Returns the fields of
+    `CaptionReport`. Raises DatasetError when the folder or one of `files` cannot be used, the
+    errors of `load_captioner`, and StorageError when the disk refuses; captions written until
+    then are on disk.
     """
-    from studio.formats.images import open_image  # Pillow, only when pictures are opened
-
     folder = Path(folder)
     report = CaptionReport(str(folder))
-    captions = read_captions(folder)
+    captions = _chosen(folder, files)
     todo = [path for path, text in captions.items() if overwrite or not (text or "").strip()]
     waiting = set(todo)
     report.kept = [_name(path, folder) for path in captions if path not in waiting]
+    if todo and isinstance(captioner, str | Path):
+        from studio.caption.captioner import load_captioner
+
+        captioner = load_captioner(captioner, device)
+    batch_size = max(1, batch_size)
     done = 0
-    for start in range(0, len(todo), max(1, batch_size)):
+    for start in range(0, len(todo), batch_size):
         if cancelled is not None and cancelled():
             report.cancelled = True
             break
-        batch, images = todo[start : start + max(1, batch_size)], []
-        readable: list[Path] = []
-        for path in batch:
-            try:
-                images.append(open_image(path))
-                readable.append(path)
-            except StudioError as error:
-                report.broken[_name(path, folder)] = error.what
-        texts = captioner.caption(images) if images else []
-        for path, text in zip(readable, texts, strict=True):
-            if not text.strip():
-                report.broken[_name(path, folder)] = "The model found no words for it"
-                continue
+        batch = todo[start : start + batch_size]
+        assert not isinstance(captioner, str | Path)
+        for path, text in _described(captioner, batch, folder, report):
             _write(path, add_prefix(text, prefix), overwrite, folder, report)
         for path in batch:
             done += 1
             if on_progress is not None:
                 on_progress(done, len(todo), path.name)
-    return report
+    return asdict(report)
+
+
+def _chosen(folder: Path, files: Collection[str] | None) -> dict[Path, str | None]:
+    captions = read_captions(folder)
+    if files is None:
+        return captions
+    names = {_name(path, folder): path for path in captions}
+    if unknown := [name for name in files if name not in names]:
+        raise DatasetError(
+            "There is no such picture in this dataset",
+            where=unknown[0],
+            remedy="Open the folder again; the picture may have been renamed or removed.",
+        )
+    return {path: captions[path] for name, path in names.items() if name in set(files)}
+
+
+def _described(
+    captioner: Describes, batch: list[Path], folder: Path, report: CaptionReport
+) -> list[tuple[Path, str]]:
+    """The pictures of a batch that can be read and for which the model found words."""
+    from studio.formats.images import open_image  # Pillow, only when pictures are opened
+
+    images: list[Image] = []
+    readable: list[Path] = []
+    for path in batch:
+        try:
+            images.append(open_image(path))
+            readable.append(path)
+        except StudioError as error:
+            report.broken[_name(path, folder)] = error.what
+    texts = captioner.caption(images) if images else []
+    found = list(zip(readable, texts, strict=True))
+    for path, text in found:
+        if not text.strip():
+            report.broken[_name(path, folder)] = "The model found no words for it"
+    return [(path, text) for path, text in found if text.strip()]
 
 
 def _write(path: Path, text: str, overwrite: bool, folder: Path, report: CaptionReport) -> None:

@@ -30,23 +30,26 @@ def test_only_missing_captions_are_written_unless_told_otherwise(pictures):
     write_caption(pictures / "3.png", "   ")
     seen: list[tuple[int, int, str]] = []
     report = caption_folder(
-        Names(), pictures, prefix="sks", on_progress=lambda *step: seen.append(step)
+        pictures, captioner=Names(), prefix="sks", on_progress=lambda *step: seen.append(step)
     )
     assert read_caption(pictures / "2.png") == "mine"
     assert read_caption(pictures / "3.png") == "sks, colour (0, 0, 255)"
-    assert (list(report.written), report.kept) == (["1.png", "3.png", "9.png", "10.png"], ["2.png"])
+    assert (list(report["written"]), report["kept"]) == (
+        ["1.png", "3.png", "9.png", "10.png"],
+        ["2.png"],
+    )
     assert [(done, total) for done, total, _ in seen] == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
-    caption_folder(Names(), pictures, overwrite=True)
+    caption_folder(pictures, captioner=Names(), overwrite=True)
     assert read_caption(pictures / "2.png") == "colour (0, 255, 0)"
 
 
 def test_every_picture_gets_its_own_caption_across_batches_and_broken_files(pictures):
     (pictures / "2.png").write_bytes(b"broken")
     model = Names()
-    report = caption_folder(model, pictures, batch_size=2)
+    report = caption_folder(pictures, captioner=model, batch_size=2)
     assert model.batches == [1, 2, 1]
-    assert list(report.broken) == ["2.png"]
+    assert list(report["broken"]) == ["2.png"]
     assert read_caption(pictures / "2.png") is None
     assert read_caption(pictures / "3.png") == "colour (0, 0, 255)"
     assert read_caption(pictures / "10.png") == "colour (0, 0, 0)"
@@ -55,11 +58,11 @@ def test_every_picture_gets_its_own_caption_across_batches_and_broken_files(pict
 def test_cancelling_keeps_what_was_written_and_going_on_finishes_the_rest(pictures):
     model = Names()
     report = caption_folder(
-        model, pictures, batch_size=2, cancelled=lambda: len(model.batches) == 1
+        pictures, captioner=model, batch_size=2, cancelled=lambda: len(model.batches) == 1
     )
-    assert report.cancelled and list(report.written) == ["1.png", "2.png"]
-    again = caption_folder(Names(), pictures, batch_size=2)
-    assert not again.cancelled and list(again.written) == ["3.png", "9.png", "10.png"]
+    assert report["cancelled"] and list(report["written"]) == ["1.png", "2.png"]
+    again = caption_folder(pictures, captioner=Names(), batch_size=2)
+    assert not again["cancelled"] and list(again["written"]) == ["3.png", "9.png", "10.png"]
 
 
 def test_a_caption_typed_while_the_model_thinks_is_kept(pictures):
@@ -68,9 +71,9 @@ def test_a_caption_typed_while_the_model_thinks_is_kept(pictures):
             write_caption(pictures / "1.png", "typed by hand")
             return super().caption(images)
 
-    report = caption_folder(Slow(), pictures)
+    report = caption_folder(pictures, captioner=Slow())
     assert read_caption(pictures / "1.png") == "typed by hand"
-    assert "1.png" in report.kept and "1.png" not in report.written
+    assert "1.png" in report["kept"] and "1.png" not in report["written"]
 
 
 def test_a_model_without_words_does_not_empty_a_caption(pictures):
@@ -79,18 +82,36 @@ def test_a_model_without_words_does_not_empty_a_caption(pictures):
             return [" "] * len(images)
 
     write_caption(pictures / "1.png", "mine")
-    report = caption_folder(Mute(), pictures, overwrite=True, prefix="sks")
-    assert len(report.broken) == 5 and report.written == {}
+    report = caption_folder(pictures, captioner=Mute(), overwrite=True, prefix="sks")
+    assert len(report["broken"]) == 5 and report["written"] == {}
     assert read_caption(pictures / "1.png") == "mine"
 
 
 def test_a_real_model_captions_a_folder(pictures, blip_folder):
-    report = caption_folder(load_captioner(blip_folder, "cpu"), pictures, batch_size=3)
-    assert len(report.written) == 5
+    report = caption_folder(pictures, captioner=load_captioner(blip_folder, "cpu"), batch_size=3)
+    assert len(report["written"]) == 5
     assert all(read_captions(pictures).values())
-    assert report.as_dict()["cancelled"] is False
+    assert report["cancelled"] is False
+    again = caption_folder(pictures, captioner=blip_folder, device="cpu", overwrite=True)
+    assert again["written"] == report["written"]
+
+
+def test_only_the_chosen_pictures_are_captioned(pictures):
+    report = caption_folder(pictures, captioner=Names(), files=["9.png", "2.png"])
+    assert list(report["written"]) == ["2.png", "9.png"]
+    assert read_caption(pictures / "1.png") is None
+    with pytest.raises(DatasetError, match=r"no such picture.*gone\.png"):
+        caption_folder(pictures, captioner=Names(), files=["1.png", "gone.png"])
+    assert read_caption(pictures / "1.png") is None
+
+
+def test_no_model_is_loaded_when_there_is_nothing_to_do(pictures):
+    for path in read_captions(pictures):
+        write_caption(path, "mine")
+    report = caption_folder(pictures, captioner="there/is no such model")
+    assert len(report["kept"]) == 5
 
 
 def test_a_folder_that_is_not_there_is_an_error(tmp_path):
     with pytest.raises(DatasetError):
-        caption_folder(Names(), tmp_path / "nowhere")
+        caption_folder(tmp_path / "nowhere", captioner=Names())
