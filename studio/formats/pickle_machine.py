@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, BinaryIO, NamedTuple
 
-MAX_INSTRUCTIONS = 1_000_000
+MAX_INSTRUCTIONS = 400_000
 MAX_BYTES = 32 << 20
 MAX_TENSORS = 100_000
 

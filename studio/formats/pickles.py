@@ -1,21 +1,17 @@
 """`.pt`, `.bin`, `.ckpt`: PyTorch's pickled containers, read without running anything in them.
 
-Owns: both container layouts (the zip of today, the five concatenated pickles of before 2020), the
-checks on them, the old-layout writer, and the rules of A1111's loader. This is the only place in
-the studio that reads pickles; a test keeps `pickle.load` and `torch.load` out of everywhere else.
-Refuses to know: what the objects mean.
+Owns: both container layouts (the zip of today, the five concatenated pickles of before 2020) and
+the checks on them. This is the only place in the studio that reads pickles; a test keeps
+`pickle.load` and `torch.load` out of everywhere else.
+Refuses to know: what the objects mean; writing (`pickle_write`, offered here as well).
 
-Layouts: torch/serialization.py. Rules of A1111: its modules/safe.py (member names and globals).
+Layouts: torch/serialization.py.
 """
 
 from __future__ import annotations
 
-import collections
 import io
-import pickle
-import pickletools
 import re
-import sys
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -23,45 +19,26 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from studio import atomic
 from studio.errors import FileError
 from studio.formats.pickle_machine import Machine, Refused, StorageRef, TensorSpec
+from studio.formats.pickle_write import a1111_would_accept, write_pt
 from studio.formats.safetensors_file import DTYPES
 from studio.formats.sniff import LEGACY_MAGIC, open_file, sniff_bytes, wrong_content
 
 if TYPE_CHECKING:
     import torch
 
+__all__ = ["a1111_would_accept", "read_outline", "read_pt", "write_pt"]
+
 MAX_FILE_BYTES = 4 << 30
 MAX_PICKLE_BYTES = 32 << 20
 MAX_MEMBERS = 200_000
 
-_MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
 _MEMBER = re.compile(
     r"[^/\\\0]+/(?:data\.pkl|data/[0-9]+|version|byteorder|\.data/serialization_id"
     r"|\.format_version|\.storage_alignment)"
 )
-_A1111_MEMBER = re.compile(
-    r"[^/]+/(?:data/\d+|version|byteorder|\.data/serialization_id|data\.pkl)"
-)
-_A1111_GLOBALS = {
-    "collections": {"OrderedDict"},
-    "torch._utils": {
-        "_rebuild_tensor_v2",
-        "_rebuild_parameter",
-        "_rebuild_device_tensor_from_numpy",
-    },
-    "torch": {
-        "FloatStorage", "HalfStorage", "IntStorage", "LongStorage", "DoubleStorage",
-        "ByteStorage", "float32", "BFloat16Storage",
-    },
-    "torch.nn.modules.container": {"ParameterDict"},
-    "numpy.core.multiarray": {"scalar", "_reconstruct"},
-    "numpy": {"dtype", "ndarray"},
-    "_codecs": {"encode"},
-    "__builtin__": {"set"},
-}  # fmt: skip
 
 
 def read_pt(path: str | Path, *, max_bytes: int = MAX_FILE_BYTES) -> Any:
@@ -88,37 +65,6 @@ def read_outline(path: str | Path, *, max_bytes: int = MAX_FILE_BYTES) -> Any:
         outline = container.run()
         container.check(outline)
         return outline.value
-
-
-def write_pt(path: str | Path, value: Any) -> Path:
-    """Writes `value` (dicts, lists, numbers, texts, tensors) in the layout of before 2020, durably.
-
-    Every loader reads it, A1111's included, which refuses the zip of today's PyTorch. The same
-    value gives the same bytes. Tensors are written contiguous, from the CPU.
-    """
-
-    def fill(temporary: Path) -> None:
-        with open(temporary, "wb") as file:
-            _write_legacy(file, value)
-
-    return atomic.write_with(path, fill)
-
-
-def a1111_would_accept(path: str | Path) -> bool:
-    """Whether A1111's safe loader would open this file: zip member names and globals."""
-    try:
-        with open_file(path) as file:
-            if file.read(4) == b"PK\x03\x04":
-                with zipfile.ZipFile(file) as archive:
-                    names = archive.namelist()
-                    if not all(_A1111_MEMBER.fullmatch(name) for name in names):
-                        return False
-                    pickles = [name for name in names if name.endswith("/data.pkl")]
-                    return len(pickles) == 1 and _globals_fit(io.BytesIO(archive.read(pickles[0])))
-            file.seek(0)
-            return all(_globals_fit(file) for _ in range(5))
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError, zlib.error, RuntimeError):
-        return False
 
 
 class _Outline:
@@ -293,83 +239,3 @@ def _storage_tensor(buffer: bytearray, reference: StorageRef) -> torch.Tensor:
 
 def _view(storage: torch.Tensor, spec: TensorSpec) -> torch.Tensor:
     return storage.as_strided(spec.shape, spec.stride, spec.offset)
-
-
-def _globals_fit(file: Any) -> bool:
-    """Reads one pickle without running it and checks every global against A1111's list."""
-    for opcode, argument, _ in pickletools.genops(file):
-        if opcode.name in ("GLOBAL", "INST"):
-            module, _, name = str(argument).partition(" ")
-            if name not in _A1111_GLOBALS.get(module, set()):
-                return False
-        elif opcode.name in ("STACK_GLOBAL", "EXT1", "EXT2", "EXT4"):
-            return False
-    return True
-
-
-class _Pickler(pickle.Pickler):
-    """Replaces each tensor's storage by a numbered reference, as torch.save does."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        super().__init__(file, protocol=2)
-        self.storages: list[torch.Tensor] = []
-        self._kept: dict[int, torch.Tensor] = {}
-
-    def reducer_override(self, obj: Any) -> Any:
-        import torch
-
-        if not isinstance(obj, torch.Tensor):
-            return NotImplemented
-        # Keyed by identity so a tensor used twice is written once; kept so ids stay unique.
-        flat = obj.detach().cpu().contiguous().clone()
-        self._kept[id(obj)] = obj
-        self.storages.append(flat)
-        stride = tuple(flat.stride())
-        arguments = (_Reference(flat, len(self.storages) - 1), 0, tuple(flat.shape), stride)
-        return (
-            torch._utils._rebuild_tensor_v2,
-            (*arguments, False, collections.OrderedDict()),
-        )
-
-    def persistent_id(self, obj: Any) -> Any:
-        if not isinstance(obj, _Reference):
-            return None
-        return ("storage", obj.storage_class(), str(obj.number), "cpu", obj.tensor.numel(), None)
-
-
-class _Reference:
-    """One storage while it is being written."""
-
-    def __init__(self, tensor: torch.Tensor, number: int) -> None:
-        self.tensor, self.number = tensor, number
-
-    def storage_class(self) -> Any:
-        import torch
-
-        names = {
-            torch.float64: "DoubleStorage", torch.float32: "FloatStorage",
-            torch.float16: "HalfStorage", torch.bfloat16: "BFloat16Storage",
-            torch.int64: "LongStorage", torch.int32: "IntStorage", torch.uint8: "ByteStorage",
-        }  # fmt: skip
-        if self.tensor.dtype not in names:
-            raise ValueError(f"a weight file has no place for {self.tensor.dtype}")
-        return getattr(torch, names[self.tensor.dtype])
-
-
-def _write_legacy(file: BinaryIO, value: Any) -> None:
-    import torch
-
-    sizes = {"short": 2, "int": 4, "long": 4}
-    system = {
-        "protocol_version": _PROTOCOL,
-        "little_endian": sys.byteorder == "little",
-        "type_sizes": sizes,
-    }
-    for part in (_MAGIC, _PROTOCOL, system):
-        pickle.dump(part, file, protocol=2)
-    pickler = _Pickler(file)
-    pickler.dump(value)
-    pickle.dump([str(number) for number in range(len(pickler.storages))], file, protocol=2)
-    for tensor in pickler.storages:
-        file.write(tensor.numel().to_bytes(8, "little"))
-        file.write(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())

@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping
+import struct
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
@@ -33,6 +34,9 @@ DTYPES: dict[str, tuple[int, str]] = {
     "U64": (8, "uint64"), "U32": (4, "uint32"), "U16": (2, "uint16"), "U8": (1, "uint8"),
     "BOOL": (1, "bool"),
 }  # fmt: skip
+
+
+_SCALARS = {"F64": "<d", "F32": "<f", "F16": "<e", "BF16": "<f"}
 
 
 class TensorEntry(NamedTuple):
@@ -103,6 +107,22 @@ def read_tensors(
                 raise _broken(path, "It ended while a tensor was being read.")
             tensors[name] = torch.frombuffer(buffer, dtype=dtype).reshape(entry.shape)
     return tensors, header.metadata
+
+
+def read_scalars(path: str | Path, header: Header, names: Iterable[str]) -> dict[str, float]:
+    """The values of one-element floating-point tensors by name, without torch; others are skipped."""
+    values: dict[str, float] = {}
+    with open_file(path) as file:
+        for name in names:
+            entry = header.tensors[name]
+            if math.prod(entry.shape) != 1 or entry.dtype not in _SCALARS:
+                continue
+            file.seek(header.data_start + entry.begin)
+            raw = file.read(entry.end - entry.begin)
+            if entry.dtype == "BF16":  # the upper half of an F32
+                raw = b"\0\0" + raw
+            values[name] = struct.unpack(_SCALARS[entry.dtype], raw)[0]
+    return values
 
 
 def write(

@@ -226,7 +226,7 @@ def test_lycoris_parts_are_sorted_by_kind(tmp_path):
     file = lora.read(saved(tmp_path, tensors))
     assert file.dialect == "lycoris"
     kinds = {m.name: m.kind for m in file.modules.values()}
-    expected = "loha lokr ia3 glora oft boft diff norm lora".split()
+    expected = ["loha", "lokr", "ia3", "glora", "oft", "boft", "diff", "norm", "lora"]
     assert kinds == dict(zip("abcdefghi", expected, strict=True))
     assert file.leftovers == []
     for name, module in file.modules.items():

@@ -1,0 +1,79 @@
+"""Aesthetic embeddings: one CLIP image direction in a `.pt` file.
+
+Owns: reading every variant found in the wild and writing the usual one.
+Refuses to know: CLIP, and how the direction steers a prompt.
+
+Source: github.com/vicgalle/stable-diffusion-aesthetic-gradients. The file holds one tensor, the
+mean of CLIP image features, [1, width]; some are 1-D, half precision, or saved on a GPU.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from studio.errors import FileError
+from studio.formats import pickles, safetensors_file
+from studio.formats.sniff import sniff
+
+if TYPE_CHECKING:
+    import torch
+
+MAX_WIDTH = 16_384
+
+
+@dataclass
+class AestheticFile:
+    """`direction` [width], fp32, length 1; `norm` is the length it had in the file."""
+
+    path: Path
+    direction: torch.Tensor
+    norm: float
+
+    @property
+    def width(self) -> int:
+        """The size of the CLIP projection it belongs to, for example 768 for ViT-L/14."""
+        return int(self.direction.shape[0])
+
+
+def read(path: str | Path) -> AestheticFile:
+    """Reads a `.pt` (or a one-tensor safetensors) file; FileError when it holds no direction."""
+    path = Path(path)
+    if sniff(path) == "safetensors":
+        return from_object(path, safetensors_file.read_tensors(path)[0])
+    return from_object(path, pickles.read_pt(path))
+
+
+def from_object(path: Path, value: Any) -> AestheticFile:
+    """Takes the direction out of an unpickled object: a tensor, or a table with just one."""
+    import torch
+
+    if isinstance(value, dict) and len(value) == 1:
+        value = next(iter(value.values()))
+    if not isinstance(value, torch.Tensor) or not value.is_floating_point():
+        raise _broken(path, "It holds no single tensor.")
+    if value.dim() not in (1, 2) or not 0 < value.shape[-1] <= MAX_WIDTH or not value.numel():
+        raise _broken(path, f"Its tensor has the shape {tuple(value.shape)}.")
+    # Several rows are the features of several pictures; their mean is the direction.
+    mean = value.detach().cpu().float().reshape(-1, value.shape[-1]).mean(dim=0)
+    norm = float(mean.norm())
+    if not 1e-8 < norm < float("inf"):
+        raise _broken(path, "Its direction is zero, NaN or infinite.")
+    return AestheticFile(path, mean / norm, norm)
+
+
+def write(path: str | Path, direction: torch.Tensor) -> Path:
+    """Writes [width] or [1, width] as the `.pt` [1, width] fp32 that web UIs load, length as given."""
+    row = direction.detach().cpu().float().reshape(1, -1)
+    from_object(Path(path), row)
+    return pickles.write_pt(path, row)
+
+
+def _broken(path: Path, why: str) -> FileError:
+    return FileError(
+        "This is not an aesthetic embedding",
+        where=path,
+        why=why,
+        remedy="Check that it was made from CLIP image features.",
+    )

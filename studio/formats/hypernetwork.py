@@ -1,0 +1,291 @@
+"""Hypernetwork files of A1111's web UI (`.pt`), and a safetensors twin with the same content.
+
+Owns: the file's keys and defaults, the order of layers in its Sequential, and checking that every
+tensor has the shape that order asks for.
+Refuses to know: neural network modules (`studio.adapters` builds them from `sequence`), training.
+
+Source: A1111's modules/hypernetworks/hypernetwork.py. Per width there are two networks, for K and
+for V, applied as x + strength · network(x).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from studio.errors import FileError
+from studio.formats import pickles, safetensors_file
+from studio.formats.sniff import sniff
+
+if TYPE_CHECKING:
+    import torch
+
+TWIN_FORMAT = "hypernetwork"
+MAX_WIDTH = 16_384
+
+State = dict[str, "torch.Tensor"]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One entry of the Sequential. `index` counts every entry, as the state-dict keys do.
+
+    `inputs` and `outputs` are multiples of the width (for a norm both are its size); `p` is a
+    dropout's probability.
+    """
+
+    kind: Literal["linear", "activation", "layer_norm", "dropout"]
+    index: int
+    inputs: float = 0.0
+    outputs: float = 0.0
+    p: float = 0.0
+
+
+@dataclass
+class HypernetworkFile:
+    """A whole file as plain data; `networks`: width → (state for K, state for V).
+
+    State keys are `linear.<index>.weight|bias`. `activation` is a lower-cased class name of
+    torch's activations, "linear" for none; "swish" means Hardswish.
+    """
+
+    path: Path
+    networks: dict[int, tuple[State, State]]
+    layer_structure: list[float] = field(default_factory=lambda: [1, 2, 1])
+    activation: str = "linear"
+    is_layer_norm: bool = False
+    weight_initialization: str = "Normal"
+    use_dropout: bool = False
+    dropout_structure: list[float] | None = None
+    last_layer_dropout: bool = False
+    activate_output: bool = True
+    name: str = ""
+    step: int = 0
+    sd_checkpoint: str | None = None
+    sd_checkpoint_name: str | None = None
+    optional_info: str | None = None
+
+    def sequence(self) -> list[Layer]:
+        """The layers of each network in order; the same for every width."""
+        return sequence(
+            self.layer_structure,
+            self.activation,
+            is_layer_norm=self.is_layer_norm,
+            dropout=self.dropouts(),
+            activate_output=self.activate_output,
+        )
+
+    def dropouts(self) -> list[float]:
+        """Dropout probability after each place of the structure; the file's, or the old default."""
+        if self.dropout_structure is not None:
+            return self.dropout_structure
+        places = len(self.layer_structure)
+        if not self.use_dropout or places < 3:
+            return [0.0] * places
+        last = 0.3 if self.last_layer_dropout else 0.0
+        return [0.0, *[0.3] * (places - 3), last, 0.0]
+
+
+def sequence(
+    layer_structure: Sequence[float],
+    activation: str | None,
+    *,
+    is_layer_norm: bool = False,
+    dropout: Sequence[float] | None = None,
+    activate_output: bool = False,
+) -> list[Layer]:
+    """Layers for multiples like [1, 2, 1]: Linear, activation, LayerNorm, Dropout, and so on.
+
+    The activation is left out after the last Linear unless `activate_output`.
+    """
+    layers: list[Layer] = []
+    last = len(layer_structure) - 2
+    for i, (inputs, outputs) in enumerate(pairwise(layer_structure)):
+        layers.append(Layer("linear", len(layers), inputs, outputs))
+        if activation not in (None, "linear") and (i < last or activate_output):
+            layers.append(Layer("activation", len(layers)))
+        if is_layer_norm:
+            layers.append(Layer("layer_norm", len(layers), outputs, outputs))
+        if dropout is not None and len(dropout) > i + 1 and dropout[i + 1] > 0:
+            layers.append(Layer("dropout", len(layers), p=dropout[i + 1]))
+    return layers
+
+
+def expected_shapes(layers: Sequence[Layer], width: int) -> dict[str, tuple[int, ...]]:
+    """State-dict keys and shapes of one network; sizes are int(width · multiple), as in A1111."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for layer in layers:
+        inputs, outputs = int(width * layer.inputs), int(width * layer.outputs)
+        if layer.kind == "linear":
+            shapes[f"linear.{layer.index}.weight"] = (outputs, inputs)
+            shapes[f"linear.{layer.index}.bias"] = (outputs,)
+        elif layer.kind == "layer_norm":
+            shapes[f"linear.{layer.index}.weight"] = (outputs,)
+            shapes[f"linear.{layer.index}.bias"] = (outputs,)
+    return shapes
+
+
+def read(path: str | Path) -> HypernetworkFile:
+    """Reads a `.pt` or its safetensors twin; FileError when tensors are missing or misshapen."""
+    path = Path(path)
+    if sniff(path) == "safetensors":
+        return _checked(_from_twin(path))
+    return _checked(from_object(path, pickles.read_pt(path)))
+
+
+def write_pt(path: str | Path, file: HypernetworkFile) -> Path:
+    """Writes A1111's `.pt` in the layout its safe loader accepts."""
+    _checked(file)
+    value: dict[Any, Any] = dict(file.networks)
+    settings = _settings(file)
+    settings["activation_func"] = settings.pop("activation")
+    return pickles.write_pt(path, {**value, **settings})
+
+
+def write_safetensors(
+    path: str | Path, file: HypernetworkFile, metadata: Mapping[str, str] | None = None
+) -> Path:
+    """Writes the twin: keys `<width>.k.linear.<n>.weight`, settings as JSON in the metadata."""
+    _checked(file)
+    tensors = {
+        f"{width}.{part}.{key}": tensor
+        for width, states in file.networks.items()
+        for part, state in zip("kv", states, strict=True)
+        for key, tensor in state.items()
+    }
+    settings = {"format": TWIN_FORMAT, "hypernetwork": json.dumps(_settings(file))}
+    return safetensors_file.write(path, tensors, {**(metadata or {}), **settings})
+
+
+def from_object(path: Path, value: Any) -> HypernetworkFile:
+    """Builds the record from an unpickled A1111 dictionary, filling in its defaults."""
+    if not isinstance(value, dict):
+        raise _broken(path, "It holds no table.")
+    networks: dict[int, tuple[State, State]] = {}
+    for width, states in value.items():
+        if type(width) is not int:
+            continue
+        if not isinstance(states, (tuple, list)) or len(states) != 2:
+            raise _broken(path, f"Width {width} has no two networks.")
+        networks[width] = (_state(path, states[0]), _state(path, states[1]))
+    return _with_settings(path, networks, {**value, "activation": value.get("activation_func")})
+
+
+def _from_twin(path: Path) -> HypernetworkFile:
+    tensors, metadata = safetensors_file.read_tensors(path)
+    try:
+        settings = json.loads(metadata.get("hypernetwork", "null"))
+    except (ValueError, RecursionError):
+        settings = None
+    if not isinstance(settings, dict):
+        raise _broken(path, "Its header does not describe a hypernetwork.")
+    networks: dict[int, tuple[State, State]] = {}
+    for name, tensor in tensors.items():
+        width, part, key = (*name.split(".", 2), "", "")[:3]
+        if not width.isdecimal() or part not in ("k", "v"):
+            raise _broken(path, f"It has a tensor called {name[:60]!a}.")
+        networks.setdefault(int(width), ({}, {}))["kv".index(part)][key] = tensor
+    return _with_settings(path, networks, settings)
+
+
+def _with_settings(
+    path: Path, networks: dict[int, tuple[State, State]], value: Mapping[Any, Any]
+) -> HypernetworkFile:
+    dropout = _numbers(path, value.get("dropout_structure"), "dropout structure", 0.0, 0.999)
+    structure = _numbers(path, value.get("layer_structure"), "layer structure", 1e-3, 64.0)
+    if structure is not None and len(structure) < 2:
+        raise _broken(path, "Its layer structure has no layers.")
+    step = value.get("step")
+    return HypernetworkFile(
+        path,
+        networks,
+        layer_structure=structure or [1, 2, 1],
+        activation=_text(value.get("activation")) or "linear",
+        is_layer_norm=value.get("is_layer_norm") is True,
+        weight_initialization=_text(value.get("weight_initialization")) or "Normal",
+        use_dropout=any(dropout) if dropout else value.get("use_dropout") is True,
+        dropout_structure=dropout,
+        last_layer_dropout=value.get("last_layer_dropout") is True,
+        activate_output=value.get("activate_output", True) is not False,
+        name=_text(value.get("name")) or path.stem,
+        step=step if type(step) is int else 0,
+        sd_checkpoint=_text(value.get("sd_checkpoint")),
+        sd_checkpoint_name=_text(value.get("sd_checkpoint_name")),
+        optional_info=_text(value.get("optional_info")),
+    )
+
+
+def _state(path: Path, value: Any) -> State:
+    import torch
+
+    if not isinstance(value, dict) or not all(
+        isinstance(key, str) and isinstance(tensor, torch.Tensor) for key, tensor in value.items()
+    ):
+        raise _broken(path, "One of its networks is no table of tensors.")
+    # The oldest files had two attributes instead of a Sequential.
+    old = {"linear1.": "linear.0.", "linear2.": "linear.1."}
+    return {old.get(key[:8], key[:8]) + key[8:]: tensor for key, tensor in value.items()}
+
+
+def _checked(file: HypernetworkFile) -> HypernetworkFile:
+    if not file.networks:
+        raise _broken(file.path, "It holds no networks.")
+    layers = file.sequence()
+    for width, states in file.networks.items():
+        if not 1 <= width <= MAX_WIDTH:
+            raise _broken(file.path, f"A width of {width} is not possible.")
+        expected = expected_shapes(layers, width)
+        for part, state in zip("KV", states, strict=True):
+            found = {key: tuple(tensor.shape) for key, tensor in state.items()}
+            if found != expected:
+                odd = sorted(
+                    key
+                    for key in found.keys() | expected.keys()
+                    if found.get(key) != expected.get(key)
+                )
+                raise _broken(
+                    file.path,
+                    f"At width {width} ({part}) the tensor {odd[0][:60]!a} has shape "
+                    f"{found.get(odd[0])}, its settings ask for {expected.get(odd[0])}.",
+                )
+            if not all(bool(tensor.isfinite().all()) for tensor in state.values()):
+                raise _broken(file.path, f"At width {width} it holds NaN or infinity.")
+    return file
+
+
+def _settings(file: HypernetworkFile) -> dict[str, Any]:
+    names = (
+        "step", "name", "layer_structure", "activation", "is_layer_norm", "weight_initialization",
+        "use_dropout", "dropout_structure", "last_layer_dropout", "activate_output",
+        "sd_checkpoint", "sd_checkpoint_name", "optional_info",
+    )  # fmt: skip
+    return {name: getattr(file, name) for name in names}
+
+
+def _numbers(path: Path, value: Any, what: str, low: float, high: float) -> list[float] | None:
+    if value is None:
+        return None
+    good = isinstance(value, (list, tuple)) and len(value) <= 64
+    if not good or not all(
+        type(n) in (int, float) and math.isfinite(n) and low <= n <= high for n in value
+    ):
+        raise _broken(path, f"Its {what} makes no sense.")
+    return list(value)
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _broken(path: Path, why: str) -> FileError:
+    return FileError(
+        "This is not a usable hypernetwork",
+        where=path,
+        why=why,
+        remedy="Check that it is a hypernetwork made by A1111's web UI or the studio.",
+    )

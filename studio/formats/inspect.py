@@ -1,0 +1,248 @@
+"""What is in a file, without torch: kind, dialect, family, rank, alpha, trigger, hashes, problems.
+
+Owns: recognising kinds by content, and the report that `inspect --json` and the shelf show.
+Refuses to know: whether a file fits the loaded base (shapes decide that, in `studio.adapters`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from studio import atomic
+from studio.errors import FileError, StudioError
+from studio.formats import embedding, hypernetwork, images, metadata, pickles, safetensors_file
+from studio.formats.lora_keys import ModuleKeys, Sorted, sort_keys
+from studio.formats.pickle_machine import TensorSpec
+from studio.formats.sniff import WORDS, sniff, wrong_content
+
+FileKind = Literal["lora", "embedding", "hypernetwork", "aesthetic", "checkpoint", "unknown"]
+
+MAX_CHECKPOINT_HEADER = 64 << 20
+MAX_CHECKPOINT_TENSORS = 100_000
+MAX_CHECKPOINT_BYTES = 32 << 30
+
+# Where a part's shape tells the rank.
+_RANK_PARTS = {"down": 0, "hada_w1_b": 0, "lokr_w2_b": 0, "lokr_w1_b": 0, "a2": 0}
+_CONTEXT_FAMILIES = {768: "sd1", 1024: "sd2", 2048: "sdxl"}
+_TOKEN_FAMILIES = {768: "sd1", 1024: "sd2", 1280: "sdxl"}
+
+
+class _Shaped(Protocol):
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+
+@dataclass
+class FileReport:
+    """Everything a person wants to know before using a file. `family` None means: cannot tell."""
+
+    path: str
+    kind: FileKind = "unknown"
+    dialect: str | None = None
+    family: str | None = None
+    parameters: int = 0
+    rank: int | None = None
+    alpha: float | None = None
+    trigger: str | None = None
+    hashes: dict[str, str] = field(default_factory=dict)
+    metadata: dict[str, str] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def inspect(path: str | Path, *, strict: bool = False, hashes: bool = True) -> FileReport:
+    """Recognises a file by its content; never imports torch, never reads tensor data but alphas.
+
+    A broken or foreign file gives kind "unknown" with the reason in `problems`; with `strict` it
+    raises FileError instead. `hashes` False skips reading the whole file for its SHA-256. A path
+    that is not there raises MissingError either way.
+    """
+    path = Path(path)
+    report = FileReport(str(path))
+    content = sniff(path)
+    try:
+        if content == "safetensors":
+            _safetensors(path, report)
+        elif content in ("zip", "torch-legacy"):
+            value = pickles.read_outline(path, max_bytes=MAX_CHECKPOINT_BYTES)
+            _pickled(path, value, report)
+        elif content in ("png", "webp") and images.read_text_chunk(path, embedding.PNG_CHUNK):
+            report.kind, report.dialect = "embedding", "image"
+        else:
+            raise wrong_content(path, content, "an adapter or a model")
+        if report.kind == "unknown":
+            raise FileError(
+                "This file holds nothing the studio knows",
+                where=path,
+                why=f"It is {WORDS[content]} with unfamiliar contents.",
+            )
+    except FileError as error:
+        if strict:
+            raise
+        report.problems.append(str(error))
+    if hashes:
+        _add_hashes(path, report, content == "safetensors")
+    return report
+
+
+def _safetensors(path: Path, report: FileReport) -> None:
+    header = safetensors_file.read_header(
+        path, max_header_bytes=MAX_CHECKPOINT_HEADER, max_tensors=MAX_CHECKPOINT_TENSORS
+    )
+    facts = header.metadata
+    report.metadata, report.parameters = facts, header.parameters
+    report.trigger = metadata.trigger(facts)
+    if facts.get("format") == hypernetwork.TWIN_FORMAT and "hypernetwork" in facts:
+        report.kind, report.dialect = "hypernetwork", "safetensors"
+    else:
+        found = _tensors(header.tensors, report)
+        if found is not None:
+            alphas = _alphas(path, header, found)
+            report.alpha = alphas.most_common(1)[0][0] if alphas else None
+    report.family = metadata.family(facts) or report.family
+    if report.kind == "lora" and len(header.tensors) > safetensors_file.MAX_TENSORS:
+        report.problems.append("It names more tensors than an adapter may.")
+
+
+def _tensors(tensors: Mapping[str, _Shaped], report: FileReport) -> Sorted | None:
+    """Kind, dialect, family and rank from names and shapes; the sorted keys of a LoRA."""
+    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    found = sort_keys(shapes, report.metadata)
+    if found.modules:
+        report.kind, report.dialect = "lora", found.dialect
+        report.rank, report.family = _rank(found, shapes), _lora_family(found, shapes)
+        if found.leftovers:
+            report.problems.append(f"{len(found.leftovers)} tensors were not understood.")
+        return found
+    if _is_checkpoint(shapes):
+        report.kind = "checkpoint"
+        ldm = any(name.startswith("model.diffusion_model.") for name in shapes)
+        report.dialect = "single-file" if ldm else "diffusers"
+        report.family = _context_family(shapes)
+    elif {"clip_l", "clip_g"} & shapes.keys():
+        report.kind, report.dialect, report.family = "embedding", "sdxl", "sdxl"
+    elif embedding.is_embedding_layout(shapes, report.metadata):
+        report.kind = "embedding"
+        kohya = {"emb_params", "emp_params"} & shapes.keys()
+        single = "kohya" if kohya else "diffusers"
+        report.dialect = single if len(shapes) == 1 or kohya else "cloneofsimo"
+        report.family = _TOKEN_FAMILIES.get(next(iter(shapes.values()))[-1])
+    return None
+
+
+def _pickled(path: Path, value: Any, report: FileReport) -> None:
+    report.parameters = _count(value)
+    if isinstance(value, TensorSpec):
+        report.kind, report.dialect = "aesthetic", "pt"
+    elif isinstance(value, list) and value and all(isinstance(t, TensorSpec) for t in value):
+        report.kind, report.dialect, report.family = "lora", "cloneofsimo", "sd1"
+        report.rank = value[0].shape[1] if len(value[0].shape) > 1 else None
+    elif isinstance(value, dict) and isinstance(value.get("string_to_param"), dict):
+        report.kind, report.dialect = "embedding", "a1111"
+        widths = [t.shape[-1] for t in value["string_to_param"].values() if _is_rows(t)]
+        report.family = _TOKEN_FAMILIES.get(widths[0]) if widths else None
+        report.metadata = _texts(value)
+    elif isinstance(value, dict) and any(type(key) is int for key in value):
+        report.kind, report.dialect = "hypernetwork", "a1111"
+        report.family = {True: "sd1"}.get(768 in value) or {True: "sd2"}.get(1024 in value)
+        report.metadata = _texts(value)
+    elif isinstance(value, dict):
+        inner = value["state_dict"] if isinstance(value.get("state_dict"), dict) else value
+        _tensors({n: t for n, t in inner.items() if isinstance(t, TensorSpec)}, report)
+
+
+def _count(value: Any) -> int:
+    """Numbers in the tensors of an outline, three levels deep (a dict of pairs of dicts)."""
+    level = [value]
+    total = 0
+    for _ in range(4):
+        below: list[Any] = []
+        for item in level[:200_000]:
+            if isinstance(item, TensorSpec):
+                count = 1
+                for size in item.shape:
+                    count *= size
+                total += count
+            elif isinstance(item, dict):
+                below += item.values()
+            elif isinstance(item, (list, tuple)):
+                below += item
+        level = below
+    return total
+
+
+def _texts(value: Mapping[Any, Any]) -> dict[str, str]:
+    return {
+        key: str(entry)
+        for key, entry in value.items()
+        if isinstance(key, str) and type(entry) in (str, int, float, bool)
+    }
+
+
+def _is_rows(value: Any) -> bool:
+    return isinstance(value, TensorSpec) and len(value.shape) > 0
+
+
+def _rank(found: Sorted, shapes: Mapping[str, tuple[int, ...]]) -> int | None:
+    ranks: Counter[int] = Counter()
+    for entry in found.modules.values():
+        for part, axis in _RANK_PARTS.items():
+            if part in entry.parts and len(shapes[entry.parts[part]]) > axis:
+                ranks[shapes[entry.parts[part]][axis]] += 1
+                break
+    return max(ranks, key=lambda rank: (ranks[rank], rank)) if ranks else None
+
+
+def _alphas(path: Path, header: safetensors_file.Header, found: Sorted) -> Counter[float]:
+    names = [entry.parts["alpha"] for entry in found.modules.values() if "alpha" in entry.parts]
+    return Counter(safetensors_file.read_scalars(path, header, names).values())
+
+
+def _lora_family(found: Sorted, shapes: Mapping[str, tuple[int, ...]]) -> str | None:
+    """By the width of the context that cross-attention reads, else by the text encoders."""
+    widths: Counter[int] = Counter()
+    for entry in found.modules.values():
+        if entry.component == "unet" and _reads_context(entry):
+            shape = shapes[entry.parts["down"]]
+            widths[shape[1] if len(shape) > 1 else 0] += 1
+    if widths:
+        return _CONTEXT_FAMILIES.get(widths.most_common(1)[0][0])
+    if any(entry.component == "text_encoder_2" for entry in found.modules.values()):
+        return "sdxl"
+    return "sd1" if found.dialect == "cloneofsimo" else None
+
+
+def _reads_context(entry: ModuleKeys) -> bool:
+    return "down" in entry.parts and entry.name.replace(".", "_").endswith(
+        ("attn2_to_k", "attn2_to_v")
+    )
+
+
+def _is_checkpoint(shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    starts = ("model.diffusion_model.", "first_stage_model.", "down_blocks.", "unet.down_blocks.")
+    return sum(name.startswith(starts) for name in shapes) >= 8
+
+
+def _context_family(shapes: Mapping[str, tuple[int, ...]]) -> str | None:
+    for name, shape in shapes.items():
+        if name.endswith("attn2.to_k.weight") and len(shape) == 2:
+            return _CONTEXT_FAMILIES.get(shape[1])
+    return None
+
+
+def _add_hashes(path: Path, report: FileReport, is_safetensors: bool) -> None:
+    try:
+        report.hashes["sha256"] = atomic.sha256(path)
+        report.hashes["short"] = report.hashes["sha256"][:10]
+        report.hashes["legacy"] = safetensors_file.legacy_hash(path)
+        if is_safetensors and report.kind != "unknown":
+            report.hashes["model"] = safetensors_file.model_hash(path)
+    except (OSError, StudioError) as error:
+        report.problems.append(f"Its hash could not be computed: {error}")
