@@ -42,10 +42,10 @@ def scheduler(base: Base, sampler: Sampler, steps: int) -> Any:
     # Clipping is for pixel-space models; latents go beyond ±1. SD's first timestep is 1, not 0.
     config["clip_sample"] = False
     config.setdefault("steps_offset", 1)
-    made = getattr(diffusers, name).from_config(config, **options)
     with warnings.catch_warnings():
         # numpy 2 announces that torch's arrays will have to take a `copy` argument some day
         warnings.simplefilter("ignore", DeprecationWarning)
+        made = getattr(diffusers, name).from_config(config, **options)
         if sampler == "LCM":  # its schedule is a subset of the one it was distilled with
             made.set_timesteps(steps, device=base.device, original_inference_steps=max(steps, 50))
         else:

@@ -1,0 +1,126 @@
+"""The same folder, prompt, seed and file give the same picture as diffusers' own pipelines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from studio.config import GenerateSettings, Sampler, StackItem
+from studio.families.base import Base
+from studio.formats import embedding
+from studio.infer import engine
+from tests.tiny import write_tiny_lora
+
+# what diffusers says about numpy 2 and about its own future is not ours to fix
+pytestmark = pytest.mark.filterwarnings("ignore")
+CLASSES: dict[Sampler, tuple[str, dict[str, Any]]] = {
+    "DDIM": ("DDIMScheduler", {"clip_sample": False}),
+    "Euler": ("EulerDiscreteScheduler", {}),
+    "Euler a": ("EulerAncestralDiscreteScheduler", {}),
+    "DPM++ 2M Karras": ("DPMSolverMultistepScheduler", {"use_karras_sigmas": True}),
+    "UniPC": ("UniPCMultistepScheduler", {}),
+}
+TEXT = ("q_proj", "k_proj", "v_proj", "out_proj")
+PROMPT, NEGATIVE, SEED = "a zorp, red cat", "house", 5
+
+
+def pipeline(folder: Path, sampler: Sampler) -> Any:
+    import diffusers
+
+    made = diffusers.DiffusionPipeline.from_pretrained(folder)
+    made.set_progress_bar_config(disable=True)
+    name, options = CLASSES[sampler]
+    made.scheduler = getattr(diffusers, name).from_config(made.scheduler.config, **options)
+    return made
+
+
+def theirs(made: Any, prompt: str = PROMPT) -> np.ndarray:
+    image = made(
+        prompt,
+        negative_prompt=NEGATIVE,
+        num_inference_steps=4,
+        guidance_scale=4.0,
+        generator=torch.Generator().manual_seed(SEED),
+        output_type="pil",
+    ).images[0]
+    return np.asarray(image).astype(int)
+
+
+def ours(base: Base, sampler: Sampler, *files: Path, prompt: str = PROMPT) -> np.ndarray:
+    settings = GenerateSettings(
+        prompt=prompt,
+        negative_prompt=NEGATIVE,
+        seed=SEED,
+        count=1,
+        steps=4,
+        guidance=4.0,
+        sampler=sampler,
+        stack=[StackItem(path=str(path)) for path in files],
+    )
+    return np.asarray(engine.generate(base, settings)[0].image).astype(int)
+
+
+@pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl"])
+@pytest.mark.parametrize("sampler", list(CLASSES))
+def test_the_base_alone(family: str, sampler: Sampler, request: pytest.FixtureRequest) -> None:
+    base: Base = request.getfixturevalue(family)
+    expected = theirs(pipeline(base.path, sampler))
+    assert np.abs(ours(base, sampler) - expected).max() <= 2
+
+
+@pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl"])
+@pytest.mark.parametrize(
+    ("layers", "component"),
+    [
+        (("to_q", "to_k", "to_v", "to_out.0", "proj_in", "ff.net.0.proj", "conv1"), "unet"),
+        ((*TEXT, "fc1", "fc2"), "text"),
+    ],
+)
+def test_a_kohya_lora_at_strength_one(
+    family: str,
+    layers: tuple[str, ...],
+    component: str,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+) -> None:
+    base: Base = request.getfixturevalue(family)
+    components = tuple(name for name in base.components() if name.startswith(component))
+    path = write_tiny_lora(tmp_path / "a.safetensors", base, layers, components)
+    made = pipeline(base.path, "Euler")
+    made.load_lora_weights(str(path))
+    expected, found = theirs(made), ours(base, "Euler", path)
+    assert np.abs(found - expected).max() <= 2
+    assert np.abs(found - ours(base, "Euler")).max() > 10  # the file does something
+
+
+def test_two_loras_with_weights(sd1: Base, tmp_path: Path) -> None:
+    files = [write_tiny_lora(tmp_path / f"{k}.safetensors", sd1, seed=k) for k in range(2)]
+    strengths = [0.7, -0.4]
+    made = pipeline(sd1.path, "DDIM")
+    for k, path in enumerate(files):
+        made.load_lora_weights(str(path), adapter_name=f"a{k}")
+    made.set_adapters(["a0", "a1"], strengths)
+    stack = [
+        StackItem(path=str(path), strength=strength)
+        for path, strength in zip(files, strengths, strict=True)
+    ]
+    settings = GenerateSettings(
+        prompt=PROMPT, negative_prompt=NEGATIVE, seed=SEED, count=1, steps=4, stack=stack
+    )
+    found = np.asarray(engine.generate(sd1, settings)[0].image).astype(int)
+    assert np.abs(found - theirs(made)).max() <= 2
+
+
+@pytest.mark.parametrize("vectors", [1, 3])
+def test_a_textual_inversion(sd1: Base, tmp_path: Path, vectors: int) -> None:
+    rows = torch.randn(vectors, 32, generator=torch.Generator().manual_seed(3)) * 0.2
+    path = embedding.write_diffusers(tmp_path / "thing.safetensors", {"zorp": rows})
+    made = pipeline(sd1.path, "DDIM")
+    made.load_textual_inversion(str(path), token="zorp")
+    found = ours(sd1, "DDIM", path)
+    assert np.abs(found - theirs(made)).max() <= 2
+    assert not np.array_equal(found, ours(sd1, "DDIM"))

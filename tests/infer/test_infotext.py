@@ -1,0 +1,149 @@
+"""Text blocks of pictures: ours come back whole, others' are understood."""
+
+from __future__ import annotations
+
+import random
+import string
+
+import pytest
+
+from studio.config import GenerateSettings, StackItem
+from studio.infer import infotext
+from studio.infer.infotext import Facts, Used, parse, read, write
+
+FACTS = Facts(model="starter", model_hash="0123456789", size=(64, 96))
+
+
+def restored(settings: GenerateSettings, facts: Facts = FACTS) -> GenerateSettings:
+    return GenerateSettings.parse(
+        {**read(write(settings, facts)), "count": settings.count, "base": settings.base}
+    )
+
+
+def test_the_form_other_programs_read() -> None:
+    settings = GenerateSettings(
+        prompt="a cat", negative_prompt="a dog", steps=12, guidance=6.5, seed=7, sampler="Euler a"
+    )
+    assert write(settings, FACTS) == (
+        "a cat\nNegative prompt: a dog\nSteps: 12, Sampler: Euler a, CFG scale: 6.5, Seed: 7, "
+        "Size: 64x96, Model hash: 0123456789, Model: starter, Version: Concept Studio"
+    )
+
+
+def test_round_trip_of_hostile_prompts() -> None:
+    letters = string.printable.replace("\r", "").replace("\x0b", "").replace("\x0c", "") + "é猫“”"
+    chosen = random.Random(3)
+    for _ in range(300):
+        prompt, negative = (
+            "".join(chosen.choices(letters, k=chosen.randint(0, 60))).strip() for _ in "ab"
+        )
+        settings = GenerateSettings(
+            prompt=prompt, negative_prompt=negative, width=64, height=96, clip_skip=2,
+            sampler="DPM++ 2M Karras", guidance=7.25, seed=2**32 - 1,
+        )  # fmt: skip
+        assert restored(settings) == settings
+
+
+def test_round_trip_of_a_stack() -> None:
+    items = [
+        StackItem(path='/home/me/odd, "name": 1.safetensors', strength=-0.5, text_strength=0.0),
+        StackItem(path="/home/me/word.pt"),
+    ]
+    used = [
+        Used(items[0], "lora", 'odd, "name": 1', "aaaaaaaaaaaa"),
+        Used(items[1], "embedding", "word", "bbbbbbbbbbbb"),
+    ]
+    facts = Facts("my model, v2", "0123456789", (64, 64), used)
+    text = write(GenerateSettings(prompt="x", stack=items), facts)
+    assert "/home/me" not in text
+    pairs = parse(text).pairs
+    assert pairs["TI hashes"] == "word: bbbbbbbbbbbb"
+    assert pairs["Model"] == "my model, v2"
+    assert read(text)["stack"] == [
+        {"path": 'odd, "name": 1.safetensors', "strength": -0.5, "text_strength": 0.0},
+        {"path": "word.pt", "strength": 1.0, "text_strength": None},
+    ]
+
+
+# Written out from the documented form of A1111's web UI, old and new versions.
+A1111 = (
+    "masterpiece, (cat:1.2), <lora:fluffy:0.8>\n"
+    "second line, ratio 3:2\n"
+    "Negative prompt: lowres, bad hands\n"
+    "EasyNegative, text: none\n"
+    "Steps: 28, Sampler: DPM++ 2M Karras, CFG scale: 7, Seed: 1234567890, Size: 512x768, "
+    "Model hash: 6ce0161689, Model: v1-5-pruned-emaonly, Clip skip: 2, "
+    'Lora hashes: "fluffy: 0123456789ab, other: ba9876543210", '
+    'TI hashes: "EasyNegative: 66a7279a88dd", '
+    'ADetailer prompt: "a \\"face\\", detailed\\nsharp", Version: v1.7.0'
+)
+
+
+def test_a_block_of_a1111() -> None:
+    block = parse(A1111)
+    assert block.prompt == "masterpiece, (cat:1.2), <lora:fluffy:0.8>\nsecond line, ratio 3:2"
+    assert block.negative_prompt == "lowres, bad hands\nEasyNegative, text: none"
+    assert block.pairs["Lora hashes"] == "fluffy: 0123456789ab, other: ba9876543210"
+    assert block.pairs["ADetailer prompt"] == 'a "face", detailed\nsharp'
+    assert read(A1111) == {
+        "prompt": block.prompt,
+        "negative_prompt": block.negative_prompt,
+        "steps": 28,
+        "sampler": "DPM++ 2M Karras",
+        "guidance": 7.0,
+        "seed": 1234567890,
+        "width": 512,
+        "height": 768,
+        "base": "v1-5-pruned-emaonly",
+        "clip_skip": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("Steps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7", "DPM++ 2M Karras"),
+        ("Steps: 20, Sampler: DPM++ 2M, Schedule type: Automatic, CFG scale: 7", "DPM++ 2M"),
+        ("Steps: 20, Sampler: Euler a, Schedule type: Automatic, CFG scale: 7", "Euler a"),
+        ("Steps: 20, Sampler: k_euler, CFG scale: 7", "Euler"),
+        ("Steps: 20, Sampler: Heun, CFG scale: 7", None),
+    ],
+)
+def test_names_of_samplers(line: str, expected: str | None) -> None:
+    assert read(f"a cat\n{line}").get("sampler") == expected
+
+
+def test_prompts_that_look_like_settings() -> None:
+    assert read("recipe: cake, colour: red, size: big, mood: calm\nSteps: 3, Seed: 4") == {
+        "prompt": "recipe: cake, colour: red, size: big, mood: calm",
+        "negative_prompt": "",
+        "steps": 3,
+        "seed": 4,
+    }
+    assert read("just a prompt, ratio 3:2")["prompt"] == "just a prompt, ratio 3:2"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "\n\n", "Steps:", 'a\nSteps: 5, Seed: "unclosed', "Negative prompt:",
+        "a\nSteps: many, Sampler: , CFG scale: nan, Seed: -1, Size: 0x-3, Clip skip: x",
+        "a\nSteps: 999999, CFG scale: 1e9, Seed: 99999999999999999999, Size: 99999x99999",
+        'a\nSteps: 5, Stack: "[1, 2]", Seed: 3', 'a\nSteps: 5, Stack: "{}", Seed: 3',
+        'a\nSteps: 5, Stack: "[{\\"file\\": \\"../../etc/passwd\\"}]", Seed: 3',
+        "a\nSteps: 5, " + ", ".join(["x: " + '"' + "\\" * 999] * 20),
+    ],
+)  # fmt: skip
+def test_nonsense_never_raises_and_never_gives_unusable_settings(text: str) -> None:
+    found = read(text)
+    GenerateSettings.parse(found)
+    assert all("/" not in entry["path"] for entry in found.get("stack", []))
+
+
+def test_reading_needs_no_torch() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, studio.infer.infotext; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+    assert infotext.VERSION
