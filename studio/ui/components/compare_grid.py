@@ -105,10 +105,11 @@ def so_far(studio: Studio, task: Task) -> Json | None:
 
 
 def written_report(studio: Studio, identity: str, style: str) -> Path:
-    """Writes the report of a comparison beside it; returns the file."""
-    from studio.compare import report
+    """Writes the reports of a comparison beside it; returns the one that was asked for."""
+    from studio.compare.report import write_report
 
-    writers = {"html": report.html, "csv": report.csv, "markdown": report.markdown}
-    if style not in writers:
+    endings = {"html": ".html", "csv": ".csv", "markdown": ".md"}
+    if style not in endings:
         raise InputError("There is no such kind of report", remedy="Choose HTML, CSV or Markdown.")
-    raise NotImplementedError
+    files = write_report(Path(studio.comparison(identity)["folder"]))
+    return next(file for file in files if file.suffix == endings[style])

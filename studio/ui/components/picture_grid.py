@@ -117,12 +117,27 @@ def picture_file(studio: Studio, identity: str) -> Path:
 def picture_facts(path: Path) -> Json:
     """What is written in a picture: its text, the settings in it, and those worth showing."""
     from studio.formats.images import read_parameters
-    from studio.infer import infotext
 
     text = read_parameters(path) or ""
-    settings = infotext.read(text) if text else {}
-    names = ("seed", "steps", "guidance", "sampler", "size", "model")
-    facts = [(name.capitalize(), str(settings[name])) for name in names if name in settings]
+    settings = settings_in(text)
+    titles = {"seed": "Seed", "steps": "Steps", "guidance": "Guidance", "sampler": "Sampler"}
+    facts = [(titles[name], f"{settings[name]}") for name in titles if name in settings]
     if settings.get("width"):
         facts.append(("Size", f"{settings['width']} × {settings['height']}"))
+    if settings.get("base"):
+        facts.append(("Base", str(settings["base"])))
+    for entry in settings.get("stack", []):
+        facts.append(("Adapter", f"{Path(entry['path']).stem} × {entry['strength']:g}"))
     return {"parameters": text, "settings": settings, "facts": facts}
+
+
+def settings_in(text: str) -> Json:
+    """The settings in a picture's text; one of ours that names no stack was drawn without one."""
+    from studio.infer import infotext
+
+    if not text:
+        return {}
+    settings = infotext.read(text)
+    if infotext.parse(text).pairs.get("Version") == infotext.VERSION:
+        settings.setdefault("stack", [])
+    return settings

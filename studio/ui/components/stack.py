@@ -16,6 +16,7 @@ import gradio as gr
 
 from studio.config import StackItem
 from studio.errors import InputError, MissingError, StudioError
+from studio.ui.components.picture_grid import settings_in
 from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:
@@ -75,10 +76,9 @@ def adapter_stack(studio: Studio, page: Page, target: str, base: str) -> gr.HTML
 def take(studio: Studio, page: Page, path: Path, name: str, base: str) -> Json:
     """A dropped file: a picture with settings in it, or an adapter that enters the library."""
     from studio.formats.images import read_parameters
-    from studio.infer import infotext
 
     if is_picture(path) and (text := read_parameters(path)):
-        return {"settings": infotext.read(text)}
+        return {"settings": settings_in(text)}
     return {"card": card(page, studio.import_adapter(path, name), fit=base_facts(studio, base))}
 
 
@@ -168,7 +168,7 @@ def named_stack(studio: Studio, entries: Any) -> tuple[list[Json], list[str]]:
     by_file = {info.path.name: str(info.path) for info in studio.adapters()}
     found, missing = [], []
     for entry in entries if isinstance(entries, list) else []:
-        name = Path(str(entry.get("path", ""))).name
+        name = Path(str(entry.get("path", ""))).name if isinstance(entry, dict) else "?"
         if name in by_file:
             item = StackItem.parse({**entry, "path": by_file[name]})
             found.append(item.model_dump())

@@ -159,7 +159,8 @@ function toolbar() {
 async function save(format, button) {
   await cs.attempt(async () => {
     const {path} = await cs.call(server.report({id: shown.id, format}));
-    const link = cs.el('a', {href: cs.file(path), download: path.split(/[\\/]/).pop()});
+    const link = cs.el('a', format === 'html' ? {href: cs.file(path), target: '_blank', rel: 'noopener'} // its pictures lie beside it
+      : {href: cs.file(path), download: `${shown.id}.${path.split('.').pop()}`});
     document.body.append(link);
     link.click();
     link.remove();

@@ -1,6 +1,6 @@
 // Generated pictures. Owns: the run bar, the newest batch, earlier pictures, the large view.
 // Refuses to know: settings; it names a picture, and Python reads what is written in its file.
-let task = null, results = [], earlier = [], more = false, finishedId = null, idle = 0;
+let task = null, results = [], earlier = [], more = false, finishedId = null, idle = 0, loaded = false;
 const q = (selector) => element.querySelector(selector);
 const stateOf = () => task?.state || 'idle';
 const bar = runBar(q('.pg-run'), 'Generate', () => trigger('generate'), () => server.interrupt({}), look);
@@ -53,14 +53,17 @@ async function look() {
   const before = `${task?.id} ${task?.state}`;
   task = answer.task;
   if (task && `${task.id} ${task.state}` !== before) {
+    if (task.state === 'failed' && task.error.kind === 'MismatchError') trigger('finished', {id: task.id});
     if (task.state === 'finished' && task.result) {
       finishedId = task.id;
       results = task.result.pictures;
       trigger('finished', {id: task.id});
+      if (!loaded && results.length) trigger('reuse', {id: results[0].id}); // after a reload the form shows what was drawn last
     }
     if (task.state !== 'running') await history();
     draw();
   }
+  loaded = true;
   paint(answer.training);
 }
 
@@ -116,93 +119,6 @@ function large(list, first) {
 }
 
 bar.shortcut(document.querySelector('.gen-layout') || document.body);
-q('.pg-more').hidden = !more;
-}
-
-async function history(offset = 0) {
-  await cs.attempt(async () => {
-    const answer = await cs.call(server.history({offset}));
-    earlier = offset ? [...earlier, ...answer.pictures] : answer.pictures;
-    more = answer.more;
-  });
-  draw();
-}
-
-async function look() {
-  let answer;
-  try { answer = await cs.call(server.status({known: finishedId || ''})); } catch (lost) { return; }
-  const before = `${task?.id} ${task?.state}`;
-  task = answer.task;
-  if (task && `${task.id} ${task.state}` !== before) {
-    if (task.state === 'finished' && task.result) {
-      finishedId = task.id;
-      results = task.result.pictures;
-      trigger('finished', {id: task.id});
-    }
-    if (task.state !== 'running') await history();
-    draw();
-  }
-  paint(answer.training);
-}
-
-// The large view: a modal dialog, so focus stays inside and Escape closes it.
-function large(list, first) {
-  let at = list.indexOf(first), zoom = 1, x = 0, y = 0;
-  const image = cs.el('img.lb-image', {alt: '', draggable: 'false'}), side = cs.el('div.lb-side');
-  const stage = cs.el('div.lb-stage', {}, image);
-  const place = () => { image.style.transform = `translate(${x}px, ${y}px) scale(${zoom})`; stage.classList.toggle('is-zoomed', zoom > 1); };
-  const scale = (factor) => { zoom = Math.min(16, Math.max(1, zoom * factor)); if (zoom === 1) x = y = 0; place(); };
-  const go = (by) => { at = (at + by + list.length) % list.length; show(); };
-  const dialog = cs.el('dialog.lb', {'aria-label': 'Picture'}, stage, side,
-    iconButton('close', 'Close (Esc)', () => dialog.close(), '.lb-close'),
-    list.length > 1 && iconButton('left', 'Previous (←)', () => go(-1), '.lb-prev'),
-    list.length > 1 && iconButton('right', 'Next (→)', () => go(1), '.lb-next'));
-  async function show() {
-    const picture = list[at];
-    zoom = 1; x = y = 0; place();
-    image.src = cs.file(picture.path);
-    image.onload = () => fit(image, 8);
-    side.replaceChildren(cs.el('p.cs-muted.cs-small', {}, `${at + 1} of ${list.length}`));
-    let facts;
-    try { facts = await cs.call(server.picture({id: picture.id})); } catch (error) { side.append(cs.message(error.parts || 'This picture cannot be read')); return; }
-    if (list[at] !== picture) return;
-    side.append(...[cs.el('p.lb-prompt', {}, facts.settings.prompt || 'No prompt'),
-      facts.settings.negative_prompt && cs.el('p.cs-muted.cs-small', {}, `Without: ${facts.settings.negative_prompt}`),
-      cs.el('dl.cs-facts', {}, facts.facts.flatMap(([name, value]) => [cs.el('dt', {}, name), cs.el('dd.cs-number', {}, value)])),
-      cs.el('div.lb-actions', {},
-        labelled('reuse', 'Use these settings', () => { trigger('reuse', {id: picture.id}); dialog.close(); }, '.cs-primary'),
-        labelled('copy', 'Copy parameters', () => copyText(facts.parameters, 'Parameters copied')),
-        cs.el('a.cs-button', {href: cs.file(picture.path), download: picture.id.split('/').pop()}, icon('download', 15), 'Download'))].filter(Boolean));
-    if (!facts.facts.length) side.append(cs.el('p.cs-muted', {}, 'No settings are written in this file.'));
-  }
-  dialog.addEventListener('keydown', (event) => {
-    const actions = {ArrowLeft: () => go(-1), ArrowRight: () => go(1), '+': () => scale(1.5), '=': () => scale(1.5), '-': () => scale(1 / 1.5), 0: () => scale(0)};
-    if (actions[event.key]) { event.preventDefault(); actions[event.key](); }
-  });
-  stage.addEventListener('wheel', (event) => { event.preventDefault(); scale(event.deltaY < 0 ? 1.2 : 1 / 1.2); }, {passive: false});
-  stage.addEventListener('pointerdown', (event) => {
-    if (zoom === 1) return;
-    stage.setPointerCapture(event.pointerId);
-    const from = [event.clientX - x, event.clientY - y];
-    const drag = (moved) => { x = moved.clientX - from[0]; y = moved.clientY - from[1]; place(); };
-    stage.addEventListener('pointermove', drag);
-    stage.addEventListener('pointerup', () => stage.removeEventListener('pointermove', drag), {once: true});
-  });
-  stage.addEventListener('dblclick', () => scale(zoom > 1 ? 0 : 4));
-  stage.addEventListener('click', (event) => { if (event.target === stage && zoom === 1) dialog.close(); });
-  dialog.addEventListener('close', () => dialog.remove());
-  (document.querySelector('.gradio-container') || document.body).append(dialog);
-  dialog.showModal();
-  show();
-}
-
-document.addEventListener('keydown', (event) => {
-  if (element.isConnected && element.offsetParent && event.key === 'Enter' && (event.ctrlKey || event.metaKey) && event.target.closest('[role=tabpanel], .gen-layout')?.contains(element)) {
-    event.preventDefault();
-    event.target.blur(); // the text box sends its text before the run starts
-    setTimeout(() => generate.click(), 60);
-  }
-});
 q('.pg-more').addEventListener('click', () => history(earlier.length));
 watch('started', look);
 history();

@@ -38,32 +38,38 @@ def build(studio: Studio, page: Page) -> None:
     first = bases[0][1] if bases else ""
     form = Form(CompareSettings, prefix="compare.", skip=[f"compare.{key}" for key in OWN])
     with gr.Row(elem_classes=["cs-split", "cmp-layout"]):
-        with gr.Column(elem_classes=["cs-stack"]):
-            base = gr.Dropdown(bases, value=first, label="Base model", elem_id="cs-compare-base")
+        with gr.Column(elem_classes=["cs-form"]):
+            with gr.Column(elem_classes=["cs-fields"]):
+                base = gr.Dropdown(
+                    bases, value=first, label="Base model", elem_id="cs-compare-base",
+                    elem_classes=["cs-field"],
+                )  # fmt: skip
             columns = column_builder(studio, page, first)
-            prompts = gr.Textbox(
-                label="Prompts, one per line", lines=4, max_lines=12, elem_id="cs-compare-prompts",
-                placeholder="a red robot in the night sky\na blue fish under the sea",
-            )  # fmt: skip
-            with gr.Row(elem_classes=["cs-field-row"]):
-                seeds = gr.Textbox(
-                    label="Seeds", value="1-4", elem_id="cs-compare-seeds", min_width=120,
-                    placeholder="1-4, 7",
+            with gr.Column(elem_classes=["cs-fields", "gen-fields"]):
+                prompts = gr.Textbox(
+                    label="Prompts, one per line", lines=4, max_lines=12,
+                    elem_id="cs-compare-prompts", elem_classes=["cs-field"],
+                    placeholder="a red robot in the night sky\na blue fish under the sea",
                 )  # fmt: skip
-                name = gr.Textbox(
-                    label="Name", elem_id="cs-compare-name", min_width=120, max_length=80,
-                    placeholder="of this comparison",
+                with gr.Row(elem_classes=["cs-field-row"]):
+                    seeds = gr.Textbox(
+                        label="Seeds", value="1-4", elem_id="cs-compare-seeds", min_width=120,
+                        elem_classes=["cs-field"], placeholder="1-4, 7",
+                    )  # fmt: skip
+                    name = gr.Textbox(
+                        label="Name", elem_id="cs-compare-name", min_width=120, max_length=80,
+                        elem_classes=["cs-field"], placeholder="of this comparison",
+                    )  # fmt: skip
+                reference = gr.Dropdown(
+                    references(studio), value="", label="Pictures that show the truth",
+                    info="KID and image–image are measured against them.",
+                    allow_custom_value=True, elem_id="cs-compare-reference",
+                    elem_classes=["cs-field", "gen-keep"],
                 )  # fmt: skip
-            reference = gr.Dropdown(
-                references(studio), value="", label="Pictures that show the truth",
-                info="KID and image–image are measured against them.", allow_custom_value=True,
-                elem_id="cs-compare-reference",
-            )  # fmt: skip
-            with gr.Column(elem_classes=["gen-fields", "cs-stack"]):
                 form.show(advanced=False)
-            with gr.Accordion("More settings", open=False):
+            with gr.Accordion("More settings", open=False, elem_classes=["cs-fields"]):
                 form.show(advanced=True)
-        with gr.Column(elem_classes=["cs-stack"]):
+        with gr.Column(elem_classes=["cs-form"]):
             results = compare_grid(studio, page)
     texts = [base, columns, prompts, seeds, reference, name]
 

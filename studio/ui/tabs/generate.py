@@ -41,30 +41,37 @@ def build(studio: Studio, page: Page) -> None:
     first = bases[0][1] if bases else ""
     form = Form(GenerateSettings, prefix="generate.", skip=[f"generate.{key}" for key in OWN])
     with gr.Row(elem_classes=["gen-layout"]):
-        with gr.Column(elem_classes=["cs-stack"]):
-            base = gr.Dropdown(bases, value=first, label="Base model", elem_id="cs-generate-base")
+        with gr.Column(elem_classes=["cs-form"]):
+            with gr.Column(elem_classes=["cs-fields"]):
+                base = gr.Dropdown(
+                    bases, value=first, label="Base model", elem_id="cs-generate-base",
+                    elem_classes=["cs-field"],
+                )  # fmt: skip
             stack = adapter_stack(studio, page, TARGET, first)
             shelf = adapter_shelf(studio, page, TARGET, first)
-        with gr.Column(elem_classes=["cs-stack"]):
-            prompt = gr.Textbox(
-                label="Prompt", lines=4, max_lines=12, elem_id="cs-generate-prompt",
-                placeholder="a red robot in the night sky",
-            )  # fmt: skip
-            prompt_words(TARGET, "cs-generate-prompt")
-            negative = gr.Textbox(
-                label="Negative prompt", lines=1, max_lines=6, elem_id="cs-generate-negative",
-                placeholder="what the picture must not show",
-            )  # fmt: skip
-            with gr.Column(elem_classes=["gen-fields", "cs-stack"]):
+        with gr.Column(elem_classes=["cs-form"]):
+            with gr.Column(elem_classes=["cs-fields", "gen-fields"]):
+                prompt = gr.Textbox(
+                    label="Prompt", lines=4, max_lines=12, elem_id="cs-generate-prompt",
+                    elem_classes=["cs-field"], placeholder="a red robot in the night sky",
+                )  # fmt: skip
+                prompt_words(TARGET, "cs-generate-prompt")
+                negative = gr.Textbox(
+                    label="Negative prompt", lines=1, max_lines=6, elem_classes=["cs-field"],
+                    elem_id="cs-generate-negative", placeholder="what must not be shown",
+                )  # fmt: skip
                 form.show(advanced=False)
-            with gr.Row(elem_classes=["cs-toolbar"]):
-                dice = gr.Button("New seed", size="sm", elem_id="cs-generate-dice")
-                always = gr.Checkbox(
-                    label="New seed every time", value=False, elem_id="cs-generate-always"
-                )
-            with gr.Accordion("More settings", open=False):
+                with gr.Row(elem_classes=["gen-seed"]):
+                    always = gr.Checkbox(
+                        label="New seed each time", value=False, container=False,
+                        elem_id="cs-generate-always", min_width=60,
+                    )  # fmt: skip
+                    dice = gr.Button(
+                        "New seed", size="sm", elem_id="cs-generate-dice", scale=0, min_width=110
+                    )
+            with gr.Accordion("More settings", open=False, elem_classes=["cs-fields"]):
                 form.show(advanced=True)
-        with gr.Column(elem_classes=["cs-stack"]):
+        with gr.Column(elem_classes=["cs-form"]):
             pictures = picture_grid(studio, page)
     seed = form.components["generate.seed"]
     texts = [base, prompt, negative, stack]
@@ -90,10 +97,12 @@ def build(studio: Studio, page: Page) -> None:
         return gr.HTML(started=task.id), settings.seed
 
     @handler
-    def finished(event: gr.EventData) -> Any:
+    def finished() -> Any:
         task = page.tasks.latest(KIND)
-        result = task.result if task and task.result else {}
-        return gr.HTML(reports=result.get("reports", {}))
+        if task and task.error and task.error.get("where"):
+            problem = " ".join(filter(None, (task.error["what"] + ".", task.error["why"])))
+            return gr.HTML(reports={task.error["where"]: {"problem": problem}})
+        return gr.HTML(reports=(task.result or {}).get("reports", {}) if task else {})
 
     @handler
     def reuse(stack: Any, base: str, event: gr.EventData) -> list[Any]:
@@ -113,8 +122,12 @@ def build(studio: Studio, page: Page) -> None:
             if missing:
                 names = html.escape(", ".join(missing)[:300])
                 gr.Warning(f"Not in your library, so left out: {names}")
+        base = named if named and base_facts(studio, named) else base
+        side = native_size(studio, base)
+        if known.get("width") == known.get("height") == side:
+            known["width"] = known["height"] = 0  # the base's own, also after changing the base
         return [
-            named if named and base_facts(studio, named) else base,
+            base,
             known.get("prompt", ""),
             known.get("negative_prompt", ""),
             stack,
@@ -136,7 +149,14 @@ def build(studio: Studio, page: Page) -> None:
 
 def base_choices(studio: Studio) -> list[tuple[str, str]]:
     """(title, name) of the bases for a dropdown."""
-    return [(info.title or info.name, info.name) for info in studio.bases()]
+    return [
+        (f"{info.name} · {info.title}, {info.native_size} px", info.name) for info in studio.bases()
+    ]
+
+
+def native_size(studio: Studio, base: str) -> int | None:
+    """The side of the pictures a base was made for."""
+    return next((info.native_size for info in studio.bases() if info.name == base), None)
 
 
 def about(settings: GenerateSettings) -> Json:
