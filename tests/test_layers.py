@@ -29,10 +29,11 @@ LAYERS = [
     {"train", "infer", "caption"},
     {"compare"},
     {"jobs"},
-    {"ui", "cli", "commands"},
+    {"ui"},
+    {"cli", "commands"},  # beside the page, but one command opens it
 ]
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
-TOGETHER = [LAYERS[0], {"cli", "commands"}]  # parts that may know each other though side by side
+TOGETHER = [LAYERS[0], LAYERS[-1]]  # parts that may know each other though side by side
 HEAVY = ("torch", "diffusers", "transformers", "peft")
 
 # (file, call) → why this one may write without the atomic writer.
