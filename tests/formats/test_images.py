@@ -17,6 +17,13 @@ from studio.formats import images
 SETTINGS = "a cat, 猫\nNegative prompt: dog\nSteps: 20, Seed: 7, Size: 64x32"
 
 
+def colour(image: Image.Image, x: int, y: int) -> tuple[int, ...]:
+    """One pixel of an RGB or RGBA picture."""
+    value = image.getpixel((x, y))
+    assert isinstance(value, tuple)
+    return value
+
+
 def sample(mode="RGB", size=(8, 4)):
     image = Image.new(mode, size)
     image.paste(
@@ -32,7 +39,7 @@ def test_every_format_by_content_not_by_name(tmp_path, suffix):
     path = (tmp_path / f"x.{suffix}").rename(tmp_path / "x.dat")
     image = images.open_image(path)
     assert (image.mode, image.size) == ("RGB", (64, 32))
-    red, green, _ = image.getpixel((1, 1))
+    red, green, _ = colour(image, 1, 1)
     assert red > 200 and green < 60
     assert images.image_size(path) == (64, 32)
 
@@ -62,7 +69,7 @@ def test_modes(tmp_path, mode, expected):
 
 def test_sixteen_bit_grey_is_scaled_not_clipped(tmp_path):
     Image.new("I;16", (4, 4), 32768).save(tmp_path / "x.png")
-    assert abs(images.open_image(tmp_path / "x.png").getpixel((0, 0))[0] - 128) <= 1
+    assert abs(colour(images.open_image(tmp_path / "x.png"), 0, 0)[0] - 128) <= 1
 
 
 def test_cmyk_jpeg_and_first_frame_of_a_gif(tmp_path):
@@ -70,7 +77,7 @@ def test_cmyk_jpeg_and_first_frame_of_a_gif(tmp_path):
     assert images.open_image(tmp_path / "x.jpg").mode == "RGB"
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
     frames[0].save(tmp_path / "x.gif", save_all=True, append_images=frames[1:])
-    assert images.open_image(tmp_path / "x.gif").getpixel((0, 0)) == (255, 0, 0)
+    assert colour(images.open_image(tmp_path / "x.gif"), 0, 0) == (255, 0, 0)
 
 
 def test_the_file_is_not_kept_open_or_changed(tmp_path):
@@ -181,7 +188,7 @@ def test_settings_written_by_others(tmp_path):
 
 def test_transparency_becomes_white_in_jpeg(tmp_path):
     path = images.save_jpeg(tmp_path / "x.jpg", Image.new("RGBA", (16, 16), (0, 0, 0, 0)))
-    assert images.open_image(path).getpixel((8, 8)) == (255, 255, 255)
+    assert colour(images.open_image(path), 8, 8) == (255, 255, 255)
 
 
 @pytest.mark.parametrize("encoding", ["png", "jpeg"])

@@ -6,6 +6,7 @@ import importlib.util
 import sys
 import types
 import warnings
+from typing import Any
 
 import pytest
 import torch
@@ -55,7 +56,7 @@ def randomised(module):
 PARTS = {"lora_down.weight": "down", "lora_up.weight": "up", "lora_mid.weight": "mid"}
 
 
-def ours(module, kind: str) -> LoraModule:
+def ours(module, kind: Any) -> LoraModule:
     """The same numbers as our record, through the names LyCORIS saves them under."""
     state = {name: tensor.detach().clone() for name, tensor in module.custom_state_dict().items()}
     alpha = state.pop("alpha", None)
@@ -114,9 +115,9 @@ def test_low_rank_kinds_change_the_weight_as_the_reference_does(
     assert expected.abs().max() > 1e-3, "a comparison of zeros proves nothing"
 
 
-def untouched_copy(base):
+def untouched_copy(base: Any) -> Any:
     """A layer with the same weights whose forward nobody has replaced."""
-    copy = type(base).__new__(type(base))
+    copy: Any = object.__new__(type(base))
     copy.__dict__.update({k: v for k, v in base.__dict__.items() if k != "forward"})
     return copy
 
@@ -158,7 +159,7 @@ def test_rotations_as_the_reference(lycoris, name, base, rescaled, constraint):
     )
     expected = reference.get_diff_weight()[0].detach()
     parts = {k: v for k, v in saved(reference).items() if k in ("oft_blocks", "rescale")}
-    kind = "boft" if parts["oft_blocks"].dim() == 4 else "oft"
+    kind: Any = "boft" if parts["oft_blocks"].dim() == 4 else "oft"
     module = LoraModule("unet", "x", "dotted", kind, parts, float(reference.alpha))
     torch.testing.assert_close(module.delta(base.weight), expected, atol=2e-6, rtol=1e-5)
     if not rescaled and kind == "oft":
