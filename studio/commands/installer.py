@@ -135,7 +135,10 @@ def _run(command: list[str], python: Path) -> tuple[int, str]:
     try:
         for line in process.stderr:
             said.append(line)
-            print(line, end="", file=sys.stderr, flush=True)
+            if "Retrying (" in line:
+                say("No answer from the network yet; trying again.")
+            else:
+                print(line, end="", file=sys.stderr, flush=True)
         return process.wait(), "".join(said)
     except BaseException:  # Ctrl-C: do not leave an installer working behind the prompt
         process.terminate()
