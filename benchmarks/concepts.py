@@ -46,6 +46,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     began = time.monotonic()
     base = load_base(arguments.base, arguments.device, "fp32")
     meter, cache = load_clip(base.path, base.device), AdapterCache()
+    for file in arguments.adapter:  # a wrong name should not show after minutes
+        cache.load(file)
     truth = [
         (text, picture)
         for picture, text in world.concept_scenes(arguments.concept, "held_out", arguments.pictures)
