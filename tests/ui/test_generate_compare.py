@@ -1,0 +1,212 @@
+"""What a browser may ask of the Generate and Compare tabs, and what it gets for nonsense."""
+
+from __future__ import annotations
+
+import json
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from studio.config import GenerateSettings
+from studio.errors import InputError, MissingError, SettingsError
+from studio.formats.images import save_png
+from studio.infer import infotext
+from studio.jobs import Studio
+from studio.paths import Workspace
+from studio.ui.components.columns import columns_of, finished_runs
+from studio.ui.components.compare_grid import summary, written_report
+from studio.ui.components.picture_grid import picture_facts, picture_file, saved_files, settings_in
+from studio.ui.components.stack import cards, named_stack, report_facts, stack_items
+from studio.ui.live import Page
+from studio.ui.tabs.compare import last_run, references, seed_list
+from studio.ui.tabs.generate import usable
+
+
+@pytest.fixture
+def studio(workspace: Path) -> Studio:
+    return Studio(Workspace(workspace))
+
+
+@pytest.fixture
+def adapter(studio: Studio) -> Path:
+    """A file with one LoRA layer, written by its described layout."""
+    layer = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q"
+    shapes = {"lora_down.weight": [2, 64], "lora_up.weight": [64, 2], "alpha": []}
+    header, place = {}, 0
+    for name, shape in shapes.items():
+        size = 4 * (shape[0] * shape[1] if shape else 1)
+        header[f"{layer}.{name}"] = {
+            "dtype": "F32", "shape": shape, "data_offsets": [place, place + size],
+        }  # fmt: skip
+        place += size
+    text = json.dumps(header).encode()
+    path = studio.workspace.adapters / "korvu.safetensors"
+    path.write_bytes(struct.pack("<Q", len(text)) + text + bytes(place))
+    return path
+
+
+def item(path: object, **changes: Any) -> dict[str, Any]:
+    return {"path": str(path), "strength": 1.0, "text_strength": None, "enabled": True} | changes
+
+
+def test_the_tabs_open_without_torch() -> None:
+    code = (
+        "import sys, studio.ui.tabs.generate, studio.ui.tabs.compare;"
+        "print([m for m in ('torch', 'diffusers', 'transformers', 'peft') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_stack_comes_back_in_order_with_absolute_paths(studio: Studio, adapter: Path) -> None:
+    other = adapter.with_name("second.safetensors")
+    other.write_bytes(adapter.read_bytes())
+    found = stack_items(studio, [item(other, strength=-0.5), item("adapters/korvu.safetensors")])
+    assert [Path(one.path) for one in found] == [other, adapter]
+    assert found[0].strength == -0.5
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["no list", {"path": "x"}, [["x"]], [{}], [item("../../etc/passwd")], [item("/etc/passwd")],
+     [item("adapters/x", strength="strong")], [item("adapters/x", strength=1e9)],
+     [item("adapters/x") | {"html": "<b>"}], [item("a\0b")], [item("adapters/x")] * 65],
+)  # fmt: skip
+def test_a_hostile_stack_is_refused(studio: Studio, value: Any) -> None:
+    with pytest.raises(InputError):
+        stack_items(studio, value)
+
+
+def test_a_file_that_is_gone_is_named_unless_it_is_switched_off(studio: Studio) -> None:
+    with pytest.raises(MissingError, match=r"gone\.safetensors"):
+        stack_items(studio, [item("adapters/gone.safetensors")])
+    assert stack_items(studio, [item("adapters/gone.safetensors", enabled=False)])
+
+
+def test_cards_say_what_a_file_is_and_when_it_is_gone(studio: Studio, adapter: Path) -> None:
+    known, gone = cards(studio, Page(studio), [str(adapter), "/etc/passwd"], "starter")
+    assert (known["name"], known["kind"]) == ("korvu", "lora")
+    assert known["problem"] is None
+    assert gone["name"] == "passwd"
+    assert "not in the library" in gone["problem"]
+
+
+def test_a_picture_names_its_stack_by_file_and_the_library_finds_it(
+    studio: Studio, adapter: Path
+) -> None:
+    entries = [item("korvu.safetensors", strength=0.4), item("elsewhere.safetensors"), "nonsense"]
+    found, missing = named_stack(studio, entries)
+    assert [(one["path"], one["strength"]) for one in found] == [(str(adapter), 0.4)]
+    assert missing == ["elsewhere.safetensors", "?"]
+
+
+def test_settings_of_a_picture_survive_the_round_trip(studio: Studio) -> None:
+    settings = GenerateSettings(prompt="a red robot", seed=7, steps=9, sampler="Euler a")
+    text = infotext.write(settings, infotext.Facts("starter", "0123456789", (64, 64)))
+    path = save_png(
+        studio.workspace.outputs / "2026-01-01" / "a.png", Image.new("RGB", (8, 8)), text
+    )
+    facts = picture_facts(picture_file(studio, "2026-01-01/a.png"))
+    assert facts["parameters"] == text
+    assert facts["settings"]["stack"] == []  # ours, so no stack means none
+    assert ("Seed", "7") in facts["facts"]
+    assert saved_files(studio) == [path]
+    kept = usable(facts["settings"] | {"device": "cuda:9", "steps": 10**9, "unknown": 1})
+    assert (kept["prompt"], kept["seed"], kept["sampler"]) == ("a red robot", 7, "Euler a")
+    assert not kept.keys() & {"device", "steps", "unknown", "stack"}
+
+
+def test_another_programs_picture_leaves_the_stack_alone() -> None:
+    assert "stack" not in settings_in("a cat\nSteps: 20, Sampler: Euler, CFG scale: 7, Seed: 3")
+    assert settings_in("") == {}
+
+
+@pytest.mark.parametrize("identity", ["../adapters/korvu.safetensors", "/etc/passwd", "", "x.png"])
+def test_only_pictures_below_outputs_can_be_asked_for(studio: Studio, identity: str) -> None:
+    with pytest.raises(InputError):
+        picture_file(studio, identity)
+
+
+def test_reports_say_how_many_layers_were_left_out() -> None:
+    layers = [f"layer {k}" for k in range(500)]
+    report = {"path": Path("a"), "message": "0 of 500 layers matched", "unmatched": layers}
+    facts = report_facts([report])["a"]
+    assert facts["unmatched_count"] == 500
+    assert len(facts["unmatched"]) == 200
+
+
+def test_columns_get_names_and_checked_files(studio: Studio, adapter: Path) -> None:
+    base, named = columns_of(
+        studio,
+        [{"name": " ", "stack": []}, {"name": "k" * 99, "stack": [item(adapter)], "seconds": 3}],
+    )
+    assert base.name == "Column 1"
+    assert (len(named.name), named.seconds) == (60, 3)
+
+
+@pytest.mark.parametrize("value", ["x", [], [1], [{"stack": [item("/etc/passwd")]}], [{}] * 13])
+def test_hostile_columns_are_refused(studio: Studio, value: Any) -> None:
+    with pytest.raises(InputError):
+        columns_of(studio, value)
+
+
+def test_seeds_are_numbers_and_ranges() -> None:
+    assert seed_list("1-4, 9 9;12") == [1, 2, 3, 4, 9, 12]
+
+
+@pytest.mark.parametrize("text", ["", "one", "1-", "4-1", "1-1000000000", "-3"])
+def test_seeds_that_make_no_sense_are_refused(text: str) -> None:
+    with pytest.raises(SettingsError):
+        seed_list(text)
+
+
+def test_the_last_run_needs_a_run(studio: Studio) -> None:
+    assert finished_runs(studio) == []
+    with pytest.raises(MissingError, match="no finished run"):
+        last_run(studio)
+
+
+def test_the_last_run_is_compared_with_the_base_on_its_own_prompts(
+    studio: Studio, adapter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = {"run": "r1", "name": "korvu", "method": "lora", "base": "starter", "state": "finished",
+           "files": [str(adapter)], "seconds": 83.0, "step": 300}  # fmt: skip
+    held = studio.workspace.datasets / "korvu" / "held-out"
+    dataset = SimpleNamespace(name="korvu", path=held.parent, held_out=held)
+    view = {
+        "config": {"data": {"folder": "korvu"}, "sample": {"prompts": []}},
+        "events": [{"kind": "sample", "prompts": ["a korvu", "a korvu at the beach"]}],
+    }
+    monkeypatch.setattr(studio, "runs", lambda: [run | {"state": "failed"}, run])
+    monkeypatch.setattr(studio, "view", lambda identity: view)
+    monkeypatch.setattr(studio, "datasets", lambda: [dataset])
+    values = last_run(studio)
+    assert [column["name"] for column in values["columns"]] == ["Base", "korvu"]
+    assert values["columns"][1]["stack"][0]["path"] == str(adapter)
+    assert values["prompts"] == ["a korvu", "a korvu at the beach"]
+    assert values["reference"] == str(held)
+    assert references(studio)[1] == ("korvu: held-out pictures", str(held))
+
+
+def test_a_report_of_a_comparison_is_a_file_beside_it(studio: Studio) -> None:
+    folder = studio.workspace.comparisons / "20260101-000000-shapes"
+    folder.mkdir()
+    column = {"name": "Base", "stack": [], "seconds": None, "bytes": 0,
+              "measures": {"kid": None, "image_text": 0.25}}  # fmt: skip
+    comparison = {
+        "id": folder.name, "name": "shapes", "base": "starter", "created": 1.0, "complete": True,
+        "prompts": ["a"], "seeds": [1], "columns": [column], "cells": [], "notes": [],
+        "settings": GenerateSettings().model_dump(), "seconds": 1.0, "reference": {},
+    }  # fmt: skip
+    (folder / "comparison.json").write_text(json.dumps(comparison))
+    assert summary(studio.comparisons()[0])["columns"] == ["Base"]
+    assert written_report(studio, folder.name, "csv").parent == folder
+    for identity, style in ((folder.name, "exe"), ("../adapters", "csv"), ("", "csv")):
+        with pytest.raises(InputError):
+            written_report(studio, identity, style)
