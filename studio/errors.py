@@ -46,7 +46,10 @@ class StudioError(Exception):
         self.why = why
         self.remedy = remedy
         self.safe = safe
-        super().__init__(self.sentence())
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        return self.sentence()
 
     def sentence(self) -> str:
         """All parts as one paragraph: what, where, why, remedy, safe."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from studio import presets
 from studio.config import CompareSettings, GenerateSettings, RunConfig
-from studio.errors import InputError
+from studio.errors import InputError, StudioError
 from studio.events import ENDED
 from studio.families.detect import BaseInfo
 from studio.formats.dataset import DatasetInfo
@@ -134,11 +134,16 @@ class Studio:
             return estimate(completed, self.resources)
 
     def start(self, config: RunConfig) -> str:
-        """Queues a run; raises when the preflight finds an error."""
-        found = self.preflight(config)
+        """Queues a run; raises what makes it impossible, before anything is written."""
+        try:
+            completed, _, _ = complete(config, self.library)
+        except StudioError as error:
+            error.safe = "Nothing was started."
+            raise
+        found = self.preflight(completed)
         if not found.ok:
             raise InputError(found.errors[0], safe="Nothing was started.")
-        return self.training.start(complete(config, self.library)[0])
+        return self.training.start(completed)
 
     def resume(self, run_id: str) -> str:
         """Goes on with an ended, unfinished run."""

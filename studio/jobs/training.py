@@ -17,8 +17,8 @@ from filelock import FileLock
 
 from studio import atomic, presets
 from studio.config import RunConfig
-from studio.errors import InputError, MissingError, StudioError
-from studio.events import ACTIVE, ENDED, RunLog, hold, honest_state, read_events
+from studio.errors import InputError, Interrupted, MissingError, StudioError
+from studio.events import ACTIVE, RunLog, hold, honest_state, read_events
 from studio.jobs.control import Control
 from studio.paths import Workspace
 
@@ -198,6 +198,8 @@ class Training:
 
             with self.resources.slot.hold(f"training {run.state.get('name', run_id)}"):
                 execute(run, self.config(run_id), control, self.resources)
+        except Interrupted as error:
+            run.update(state="stopped", reason=error.sentence(), files=[])
         except Exception as error:  # every failure must reach the run's own page
             self._failed(run, error)
         finally:
@@ -220,5 +222,3 @@ class Training:
         self._controls.pop(run_id)
         self._condition.notify_all()
 
-
-assert set(ACTIVE).isdisjoint(ENDED)

@@ -7,7 +7,8 @@ Refuses to know: methods and families by name, files' formats, who watches.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -120,7 +121,11 @@ class Trainer:
         )
         total = torch.zeros((), device=self.base.device)
         # dropout draws from the global generator: give it this step's own, then put it back
-        with torch.random.fork_rng(self.devices), self.trainable.attached(training=True):
+        with (
+            torch.random.fork_rng(self.devices),
+            self.trainable.attached(training=True),
+            _checkpointing(self.base.unet, train.gradient_checkpointing),
+        ):
             torch.manual_seed(derived_seed(self.config.seed, "layers", step))
             for part in range(train.gradient_accumulation):
                 number = (step - 1) * train.gradient_accumulation + part
@@ -208,6 +213,18 @@ class Trainer:
         before = loss if progress.smoothed_loss is None else progress.smoothed_loss
         weight = min(SMOOTHING, (step - 1) / step)  # a plain mean at first, then exponential
         progress.smoothed_loss = weight * before + (1 - weight) * loss
+
+
+@contextmanager
+def _checkpointing(unet: Any, wanted: bool) -> Iterator[None]:
+    """Inside, activations are recomputed in the backward pass instead of being kept."""
+    if wanted:
+        unet.enable_gradient_checkpointing()
+    try:
+        yield
+    finally:
+        if wanted:
+            unet.disable_gradient_checkpointing()
 
 
 def _due(step: int, every: int, last: bool) -> bool:

@@ -63,22 +63,33 @@ def trainer(base: Base, method: str, pictures: Path, tmp_path: Path) -> Callable
     """Makes a fresh trainer; `changes` are dotted settings, e.g. `train.steps=4`."""
 
     def make(*changes: str, hooks: dict[str, Any] | None = None) -> Trainer:
-        config = make_config(method, pictures, *changes)
-        info = read_dataset(pictures)
-        read = (config.data, config.data.resolution or base.native_size, base.size_multiple)
-        calls = dict.fromkeys(Hooks.__dataclass_fields__, _nothing) | (hooks or {})
-        return Trainer(
-            base,
-            methods.find(method).prepare(base, config, TRIGGER),
-            config,
-            read_items(info, *read),
-            held_out_items(info, *read),
-            LatentCache(base, tmp_path / "cache"),
-            SimpleNamespace(pause=False, stop=False, save=False, sample=False),
-            Hooks(**calls),
-        )
+        return make_trainer(base, method, pictures, tmp_path, *changes, hooks=hooks)
 
     return make
+
+
+def make_trainer(
+    base: Base,
+    method: str,
+    pictures: Path,
+    cache: Path,
+    *changes: str,
+    hooks: dict[str, Any] | None = None,
+) -> Trainer:
+    config = make_config(method, pictures, *changes)
+    info = read_dataset(pictures)
+    read = (config.data, config.data.resolution or base.native_size, base.size_multiple)
+    calls = {name: _nothing for name in Hooks.__dataclass_fields__} | (hooks or {})
+    return Trainer(
+        base,
+        methods.find(method).prepare(base, config, TRIGGER),
+        config,
+        read_items(info, *read),
+        held_out_items(info, *read),
+        LatentCache(base, cache / "cache"),
+        SimpleNamespace(pause=False, stop=False, save=False, sample=False),
+        Hooks(**calls),
+    )
 
 
 def make_config(method: str, pictures: Path, *changes: str) -> RunConfig:

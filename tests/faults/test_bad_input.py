@@ -1,0 +1,151 @@
+"""Bad input gets a clear error and loses nothing: what, where, why, what to do."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from studio.config import GenerateSettings, StackItem
+from studio.errors import (
+    FileError,
+    InputError,
+    MismatchError,
+    MissingError,
+    SettingsError,
+    StudioError,
+)
+from studio.formats import safetensors_file
+from studio.jobs import Studio
+from tests.jobs.conftest import make_workspace
+from tests.tiny import make_tiny_sdxl
+
+MACHINE_WORDS = re.compile(r"Traceback|Error\(|0x[0-9a-f]{8}|\bNoneType\b|site-packages|pydantic")
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    workspace = make_workspace(tmp_path_factory.mktemp("w"))
+    make_tiny_sdxl(workspace.bases / "tiny-xl")
+    studio = Studio(workspace)
+    yield studio
+    studio.close()
+
+
+@pytest.fixture(scope="module")
+def adapter(studio: Studio) -> Path:
+    """A good LoRA for the tiny SD 1.x base."""
+    values = {
+        "base": "tiny", "data": {"folder": "zibbo"}, "train": {"steps": 2, "learning_rate": 1e-2},
+        "sample": {"every": 0, "steps": 2}, "probe": {"every": 0}, "save": {"every": 0},
+    }  # fmt: skip
+    state = studio.wait(studio.start(studio.config(None, values)))
+    return Path(state["files"][0])
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_lost(studio: Studio, adapter: Path) -> Iterator[None]:
+    """Whatever happens: datasets, bases and adapters are byte for byte what they were."""
+    before = _hashes(studio)
+    picture = studio.generate(_settings([])).pictures[0].path.read_bytes()
+    yield
+    assert {name: before[name] for name in before} == {n: _hashes(studio)[n] for n in before}
+    assert studio.generate(_settings([])).pictures[0].path.read_bytes() == picture
+
+
+def _hashes(studio: Studio) -> dict[str, str]:
+    return {
+        str(path): hashlib.sha256(path.read_bytes()).hexdigest()
+        for root in (studio.workspace.datasets, studio.workspace.bases, studio.workspace.adapters)
+        for path in root.rglob("*")
+        if path.is_file()
+    }
+
+
+def _settings(stack: list[StackItem], base: str = "tiny") -> GenerateSettings:
+    return GenerateSettings(
+        base=base, prompt="a zibbo cat", count=1, steps=2, device="cpu", stack=stack
+    )
+
+
+def _refused(error: type[StudioError], said: str, call: object) -> None:
+    with pytest.raises(error) as caught:
+        call()  # type: ignore[operator]
+    text = str(caught.value)
+    assert re.search(said, text), text
+    assert caught.value.remedy or caught.value.why, text
+    assert not MACHINE_WORDS.search(text), text
+
+
+def test_a_text_file_named_safetensors(studio: Studio, tmp_path: Path) -> None:
+    path = tmp_path / "note.safetensors"
+    path.write_text("dear diary, this is no model")
+    _refused(FileError, "not an adapter", lambda: studio.import_adapter(path, path.name))
+
+
+@pytest.mark.parametrize("part", [0.0, 0.01, 0.3, 0.999])
+def test_a_truncated_adapter(studio: Studio, adapter: Path, tmp_path: Path, part: float) -> None:
+    data = adapter.read_bytes()
+    path = tmp_path / "cut.safetensors"
+    path.write_bytes(data[: int(len(data) * part)])
+    _refused(FileError, "cut.safetensors", lambda: studio.import_adapter(path, path.name))
+    stacked = studio.workspace.cache / "cut.safetensors"
+    stacked.write_bytes(path.read_bytes())
+    _refused(
+        FileError, "cut.safetensors",
+        lambda: studio.generate(_settings([StackItem(path=str(stacked))])),
+    )  # fmt: skip
+
+
+def test_an_adapter_for_another_base(studio: Studio, adapter: Path) -> None:
+    _refused(
+        MismatchError, "SD 1.*SDXL|made for",
+        lambda: studio.generate(_settings([StackItem(path=str(adapter))], base="tiny-xl")),
+    )  # fmt: skip
+
+
+def test_an_adapter_with_nan(studio: Studio, adapter: Path) -> None:
+    tensors, metadata = safetensors_file.read_tensors(adapter)
+    name = next(key for key in tensors if key.endswith("lora_up.weight"))
+    tensors[name] = torch.full_like(tensors[name], float("nan"))
+    path = studio.workspace.cache / "nan.safetensors"
+    safetensors_file.write(path, tensors, metadata)
+    _refused(
+        StudioError, "NaN.*nan.safetensors.*take the file off",
+        lambda: studio.generate(_settings([StackItem(path=str(path))])),
+    )  # fmt: skip
+
+
+def test_a_vanished_adapter_and_one_outside(studio: Studio) -> None:
+    gone = studio.workspace.adapters / "gone.safetensors"
+    for path, error, said in ((gone, MissingError, "gone"), (Path("/etc/hosts"), InputError, "outside")):
+        stack = [StackItem(path=str(path))]
+        _refused(error, said, lambda stack=stack: studio.generate(_settings(stack)))
+
+
+def test_an_empty_folder_and_a_file_as_folder(studio: Studio) -> None:
+    empty = studio.workspace.cache / "empty"
+    empty.mkdir(exist_ok=True)
+    values = {"base": "tiny", "data": {"folder": str(empty)}}
+    _refused(InputError, "no pictures", lambda: studio.start(studio.config(None, values)))
+    values["data"] = {"folder": str(empty / "file.txt")}
+    _refused(InputError, "no dataset", lambda: studio.start(studio.config(None, values)))
+
+
+def test_a_misspelt_preset_key_names_the_nearest(studio: Studio, tmp_path: Path) -> None:
+    preset = tmp_path / "mine.toml"
+    preset.write_text('method = "lora"\n[preset]\ntitle = "x"\n[train]\nlearning_rte = 1e-3\n')
+    _refused(SettingsError, "did you mean “learning_rate”", lambda: studio.config(str(preset)))
+    _refused(MissingError, "Did you mean “starter-lora”", lambda: studio.config("starter-lor"))
+
+
+def test_a_missing_base(studio: Studio) -> None:
+    _refused(MissingError, "no base model “ghost”", lambda: studio.generate(_settings([], "ghost")))
+    half = studio.workspace.bases / "half"
+    half.mkdir()
+    (half / "model_index.json").write_text('{"_class_name": "StableDiffusionPipeline"}')
+    _refused(FileError, "(?i)half", lambda: studio.generate(_settings([], "half")))
