@@ -74,7 +74,12 @@ def to_html(comparison: dict[str, Any]) -> str:
 def to_markdown(comparison: dict[str, Any]) -> str:
     """The measures as a table, with what is needed to read them."""
     headings, rows = _table(comparison)
-    lines = [f"# {_cell(comparison.get('name') or comparison['id'])}", "", _cell(_facts(comparison)), ""]
+    lines = [
+        f"# {_cell(comparison.get('name') or comparison['id'])}",
+        "",
+        _cell(_facts(comparison)),
+        "",
+    ]
     if not comparison.get("complete"):
         lines += [f"**{_incomplete(comparison)}**", ""]
     lines += [_row(headings), _row(["---"] + ["---:"] * (len(headings) - 1))]

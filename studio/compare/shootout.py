@@ -18,19 +18,24 @@ from torch import Tensor
 from studio import atomic
 from studio.adapters.cache import AdapterCache
 from studio.adapters.stack import applied
-from studio.compare import metrics
 from studio.compare.drawing import How, Pair, draw_pairs
+from studio.compare.measuring import MEASURES, Measuring, prepare
 from studio.compare.record import Recorder
 from studio.config import Column, CompareSettings, GenerateSettings
-from studio.errors import InputError, Interrupted, SettingsError, StudioError, UnavailableError
+from studio.errors import (
+    InputError,
+    Interrupted,
+    NonFiniteError,
+    SettingsError,
+    StudioError,
+)
 from studio.families.base import Base
 from studio.formats.dataset import picture_files
-from studio.formats.images import open_image, save_png
+from studio.formats.images import save_png
 from studio.infer import infotext
 from studio.infer.engine import picture_size, to_image
 
 Progress = Callable[[int, int, str], None]
-MEASURES = ("kid", "kid_error", "kid_n", "image_text", "image_image", "image_reference")
 
 
 @dataclass
@@ -45,8 +50,7 @@ class _Work:
     """The grid, prompt by prompt, then further pictures for the measures."""
     recorder: Recorder
     cache: AdapterCache
-    meter: metrics.ClipMeter | None
-    reference: Tensor | None
+    measuring: Measuring | None
     callbacks: dict[str, Any] = field(default_factory=dict)
 
 
@@ -71,11 +75,14 @@ def compare(
     prompts, seeds = _checked(base, settings)
     references = picture_files(settings.reference) if settings.reference else []
     recorder = Recorder(folder, _header(base, settings, prompts, seeds, len(references)))
-    meter, reference = _measuring(base, settings, references, recorder)
-    pairs = _pairs(prompts, seeds, settings.pictures if meter is not None else 0)
+    try:
+        measuring = prepare(base, references, recorder, on_progress, cancelled)
+    except Interrupted:
+        return recorder.finish(time.monotonic() - began, cancelled=True)
+    pairs = _pairs(prompts, seeds, settings.pictures if measuring is not None else 0)
     work = _Work(
         base, settings, prompts, seeds, pairs, recorder,
-        cache if cache is not None else AdapterCache(), meter, reference,
+        cache if cache is not None else AdapterCache(), measuring,
         {"cancelled": cancelled, "between_steps": between_steps},
     )  # fmt: skip
     each = len(pairs) * settings.steps
@@ -90,7 +97,10 @@ def compare(
 
             try:
                 recorder.column(index, _column(work, index, column, on_step))
-            except InputError as error:  # its files; the other columns are none the worse
+            except (
+                InputError,
+                NonFiniteError,
+            ) as error:  # its files: the others are none the worse
                 errors.append(error)
                 recorder.column(index, {"error": error.as_dict(), "message": str(error)})
     except Interrupted:
@@ -116,36 +126,19 @@ def _column(
             for picture, image in zip(indices, pixels, strict=True):
                 if picture < grid:
                     _save(work, index, picture, image, column, facts)
-            if work.meter is not None:
-                rows = work.meter.image_features(pixels)
+            if work.measuring is not None:
+                rows = work.measuring.meter.image_features(pixels)
                 features.update(zip(indices, rows, strict=True))
+    measures: dict[str, Any] = dict.fromkeys(MEASURES)
+    if work.measuring is not None:
+        rows = torch.stack([features[picture] for picture in range(len(work.pairs))])
+        measures = work.measuring.of(rows, [prompt for prompt, _ in work.pairs])
     return {
         "draw_seconds": round(time.monotonic() - began, 2),
         "pictures": len(work.pairs),
         "messages": [report.message for report in reports if report.message],
-        "measures": _measures(work, [features[i] for i in sorted(features)]),
+        "measures": measures,
     }
-
-
-def _measures(work: _Work, rows: Sequence[Tensor]) -> dict[str, Any]:
-    measures: dict[str, Any] = dict.fromkeys(MEASURES)
-    if work.meter is None:
-        return measures
-    images, reference = torch.stack(list(rows)), work.reference
-    texts = work.meter.text_features(work.prompts)
-    own = texts[[work.prompts.index(prompt) for prompt, _ in work.pairs]]
-    measures["image_text"] = metrics.image_text(images, own)
-    if reference is None:
-        return measures
-    measures["image_image"] = metrics.image_image(images, reference)
-    measures["image_reference"] = metrics.image_reference(images, reference)
-    measures["kid_n"] = [len(images), len(reference)]
-    if min(measures["kid_n"]) < 2:
-        work.recorder.note("KID needs at least two pictures on each side.")
-        return measures
-    measures["kid"] = metrics.kid(images, reference)
-    measures["kid_error"] = metrics.kid_error(images, reference)
-    return measures
 
 
 def _checked(base: Base, settings: CompareSettings) -> tuple[list[str], list[int]]:
@@ -172,26 +165,6 @@ def _pairs(prompts: Sequence[str], seeds: Sequence[int], pictures: int) -> list[
         if seed not in taken:
             pairs.append((prompts[len(pairs) % len(prompts)], seed))
     return pairs
-
-
-def _measuring(
-    base: Base, settings: CompareSettings, references: list[Path], recorder: Recorder
-) -> tuple[metrics.ClipMeter | None, Tensor | None]:
-    """The base's CLIP and the features of the reference pictures, where there are any."""
-    try:
-        meter = metrics.load_clip(base.path, base.device)
-    except UnavailableError as error:
-        recorder.note(str(error))
-        return None, None
-    rows = []
-    for path in references:
-        try:
-            rows.append(meter.image_features([open_image(path)]))
-        except StudioError as error:
-            recorder.note(f"{path.name} was left out of the reference: {error.what}.")
-    if settings.reference and not rows:
-        recorder.note("The reference folder holds no pictures that can be read; KID is left out.")
-    return meter, torch.cat(rows) if rows else None
 
 
 def _header(

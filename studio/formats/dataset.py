@@ -14,15 +14,14 @@ Refuses to know: pixels (only headers are looked at), tokens, training. Imports 
 
 from __future__ import annotations
 
+import os
 import re
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from studio.config import Settings, setting
-from studio.errors import DatasetError, SettingsError, StudioError
+from studio.errors import DatasetError, StudioError
 from studio.formats.captions import (
     PICTURE_ENDINGS,
     is_picture,
@@ -32,27 +31,16 @@ from studio.formats.captions import (
     side_car,
     write_caption,
 )
+from studio.formats.dataset_file import DATASET_FILE, DatasetFile, read_dataset_file
 
 __all__ = [
     "DatasetFile", "DatasetInfo", "DatasetPicture", "find_datasets", "is_picture", "natural_key",
     "picture_files", "read_caption", "read_captions", "read_dataset", "write_caption",
 ]  # fmt: skip
 
-DATASET_FILE = "dataset.toml"
 HELD_OUT = "held_out"
 _MASK_ENDINGS = ("-masklabel", "-mask", "_mask")
 _KOHYA_FOLDER = re.compile(r"^([1-9][0-9]{0,3})_(.+)$")
-
-
-class DatasetFile(Settings):
-    """What `dataset.toml` may say."""
-
-    name: str = setting("", "What the dataset is called; empty takes the folder's name.")
-    trigger: str = setting("", "Word that calls the concept.")
-    class_word: str = setting("", "What the subject is an example of, such as “dog”.")
-    kind: Literal["subject", "style"] = setting("subject", "What is taught.")
-    repeats: int = setting(1, "How often each picture counts in an epoch.", ge=1, le=1000)
-    held_out: str = setting("", "Sub-folder of pictures that are never trained on.")
 
 
 @dataclass(frozen=True)
@@ -112,7 +100,7 @@ def read_dataset(folder: str | Path) -> DatasetInfo:
     from studio.formats.images import image_size  # Pillow, only when pictures are looked at
 
     folder = _folder(folder)
-    says = _dataset_file(folder)
+    says = read_dataset_file(folder)
     problems: list[str] = []
     held_out = _held_out(folder, says.held_out, problems)
     rows = [row for row in _captioned(folder, problems) if row[0].parent != held_out]
@@ -169,20 +157,29 @@ def find_datasets(roots: Iterable[str | Path]) -> list[DatasetInfo]:
     found: list[DatasetInfo] = []
     seen: set[Path] = set()
     for root in map(Path, roots):
-        for folder in sorted(_entries(root), key=_natural) if root.is_dir() else []:
+        if not (root.is_dir() and os.access(root, os.R_OK | os.X_OK)):
+            continue
+        for folder in sorted(_entries(root), key=_natural):
             if not folder.is_dir() or folder.name == HELD_OUT or folder.resolve() in seen:
                 continue
             seen.add(folder.resolve())
             try:
                 found.append(read_dataset(folder))
             except DatasetError as error:
-                if (folder / DATASET_FILE).is_file() or picture_files(folder):
+                if _meant_as_dataset(folder):
                     found.append(
                         DatasetInfo(
                             folder.name, folder, 0, 0, "", "subject", "", 1, None, [str(error)]
                         )
                     )
     return found
+
+
+def _meant_as_dataset(folder: Path) -> bool:
+    try:
+        return bool((folder / DATASET_FILE).is_file() or picture_files(folder))
+    except (DatasetError, OSError):  # not ours to open: nobody meant it for the studio
+        return False
 
 
 def _natural(path: Path) -> tuple:
@@ -197,6 +194,10 @@ def _folder(folder: str | Path) -> Path:
             where=folder,
             remedy="Choose the folder that holds the pictures.",
         )
+    if not os.access(folder, os.R_OK | os.X_OK):
+        raise DatasetError(
+            "This folder cannot be opened", where=folder, remedy="Check that you may read it."
+        )
     return folder
 
 
@@ -204,12 +205,8 @@ def _entries(folder: Path) -> list[Path]:
     try:
         return [path for path in folder.iterdir() if not path.name.startswith(".")]
     except OSError as error:
-        raise DatasetError(
-            "This folder cannot be opened",
-            where=folder,
-            why=f"The system said: {error.strerror}",
-            remedy="Check that you may read it.",
-        ) from error
+        why = f"The system said: {error.strerror}"
+        raise DatasetError("This folder cannot be read", where=folder, why=why) from error
 
 
 def _pictures_in(folder: Path) -> list[Path]:
@@ -245,26 +242,6 @@ def _captioned(
         match = _KOHYA_FOLDER.match(path.parent.name)
         rows.append((path, text, (int(match[1]), match[2].strip()) if match else None))
     return rows
-
-
-def _dataset_file(folder: Path) -> DatasetFile:
-    file = folder / DATASET_FILE
-    if not file.is_file():
-        return DatasetFile()
-    try:
-        values = tomllib.loads(file.read_text("utf-8"))
-        return DatasetFile.parse(values, where=str(file))
-    except (OSError, ValueError) as error:  # ValueError: not TOML, or not UTF-8
-        raise DatasetError(
-            f"{DATASET_FILE} cannot be read",
-            where=file,
-            why=f"{error}",
-            remedy="Correct the file, or remove it: it is optional.",
-        ) from error
-    except SettingsError as error:
-        raise DatasetError(
-            error.what, where=file, why=error.why, remedy="Correct the file and open it again."
-        ) from None
 
 
 def _held_out(folder: Path, named: str, problems: list[str]) -> Path | None:

@@ -14,7 +14,7 @@ from studio import atomic
 from studio.compare import metrics
 from studio.compare.record import list_comparisons, read_comparison
 from studio.compare.shootout import compare
-from studio.config import CompareSettings
+from studio.config import CompareSettings, GenerateSettings
 from studio.errors import DatasetError, MissingError, SettingsError, StorageError
 from studio.formats.images import read_parameters
 from studio.infer.engine import generate
@@ -64,11 +64,8 @@ def test_columns_differ_by_their_stacks_alone(base, make_lora, tmp_path):
     assert all(np.array_equal(plain[key], again[key]) for key in plain)
     assert all(not np.array_equal(plain[key], changed[key]) for key in plain)
     # the studio's own way of generating draws the same picture
-    from studio.config import GenerateSettings
-
-    alone = generate(
-        base, GenerateSettings(prompt="a red dog", seed=2, count=1, steps=2, stack=lora)
-    )
+    own = {"prompt": "a red dog", "seed": 2, "count": 1, "steps": 2, "stack": lora}
+    alone = generate(base, GenerateSettings.parse(own))
     difference = np.array(alone[0].image).astype(int) - changed[1, 2]
     assert abs(difference).max() <= 1  # another batch size: rounding only
 
@@ -132,10 +129,13 @@ def test_without_a_clip_the_grid_is_drawn_and_a_note_says_how_to_measure(
 def test_a_column_that_cannot_be_drawn_does_not_take_the_others_along(base, make_lora, tmp_path):
     wide = [{"path": str(make_lora("wide", width=96))}]
     gone = [{"path": str(tmp_path / "gone.safetensors")}]
+    huge = [{"path": str(make_lora("huge", scale=1e30))}]
     before = {key: value.clone() for key, value in base.unet.state_dict().items()}
-    comparison = compare(base, settings_for(wide, [], gone), tmp_path / "c")
+    comparison = compare(base, settings_for(wide, [], gone, huge), tmp_path / "c")
     errors = [column.get("error") for column in comparison["columns"]]
-    assert [error and error["kind"] for error in errors] == ["MismatchError", None, "MissingError"]
+    assert [error and error["kind"] for error in errors] == [
+        "MismatchError", None, "MissingError", "NonFiniteError",
+    ]  # fmt: skip
     assert {cell["column"] for cell in comparison["cells"]} == {1}
     assert all(torch.equal(before[k], value) for k, value in base.unet.state_dict().items())
     with pytest.raises(MissingError):
@@ -157,6 +157,18 @@ def test_cancelling_keeps_what_was_drawn(base, tmp_path):
     assert comparison["columns"][0]["measures"]["image_text"] is not None
     assert comparison["columns"][1]["measures"]["image_text"] is None
     assert read_comparison(tmp_path / "c") == comparison
+
+
+def test_cancelling_works_while_reference_pictures_are_read(base, references, tmp_path):
+    asked: list[None] = []
+
+    def cancelled() -> bool:
+        asked.append(None)
+        return len(asked) == 3
+
+    settings = settings_for([], reference=str(references))
+    comparison = compare(base, settings, tmp_path / "c", cancelled=cancelled)
+    assert comparison["cancelled"] and comparison["cells"] == [] and len(asked) == 3
 
 
 def test_progress_counts_up_to_the_whole(base, tmp_path):

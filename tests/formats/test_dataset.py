@@ -155,9 +155,10 @@ def test_the_dataset_file_is_read_and_a_misspelt_key_names_the_nearest(tmp_path)
     (tmp_path / "dataset.toml").write_text('triger = "zibbo"\n')
     with pytest.raises(DatasetError, match="“trigger”"):
         read_dataset(tmp_path)
-    (tmp_path / "dataset.toml").write_text("trigger = \n")
-    with pytest.raises(DatasetError, match=r"dataset\.toml cannot be read"):
-        read_dataset(tmp_path)
+    for nonsense in (b"trigger = \n", b"\xff\xfe\0", b"a = " + b"[" * 100_000):
+        (tmp_path / "dataset.toml").write_bytes(nonsense)
+        with pytest.raises(DatasetError, match=r"dataset\.toml cannot be read"):
+            read_dataset(tmp_path)
 
 
 def test_held_out_pictures_of_somewhere_else_are_refused(tmp_path):

@@ -1,0 +1,47 @@
+"""`dataset.toml`: what a person says of a dataset beside its pictures.
+
+Owns: its keys, and the error that names the nearest right one. Refuses to know: pictures, captions.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from studio.config import Settings, setting
+from studio.errors import DatasetError, SettingsError
+
+DATASET_FILE = "dataset.toml"
+
+
+class DatasetFile(Settings):
+    """What `dataset.toml` may say."""
+
+    name: str = setting("", "What the dataset is called; empty takes the folder's name.")
+    trigger: str = setting("", "Word that calls the concept.")
+    class_word: str = setting("", "What the subject is an example of, such as “dog”.")
+    kind: Literal["subject", "style"] = setting("subject", "What is taught.")
+    repeats: int = setting(1, "How often each picture counts in an epoch.", ge=1, le=1000)
+    held_out: str = setting("", "Sub-folder of pictures that are never trained on.")
+
+
+def read_dataset_file(folder: Path) -> DatasetFile:
+    """What the file in `folder` says, or the defaults without one. Raises DatasetError."""
+    file = folder / DATASET_FILE
+    if not file.is_file():
+        return DatasetFile()
+    try:
+        values = tomllib.loads(file.read_text("utf-8"))
+        return DatasetFile.parse(values, where=str(file))
+    except (OSError, ValueError, RecursionError) as error:  # ValueError: not TOML, or not UTF-8
+        raise DatasetError(
+            f"{DATASET_FILE} cannot be read",
+            where=file,
+            why=f"{error}",
+            remedy="Correct the file, or remove it: it is optional.",
+        ) from error
+    except SettingsError as error:
+        raise DatasetError(
+            error.what, where=file, why=error.why, remedy="Correct the file and open it again."
+        ) from None
