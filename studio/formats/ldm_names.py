@@ -1,0 +1,280 @@
+"""Names of the original Stable Diffusion layout ⇄ names of diffusers, as pure string functions.
+
+Owns: which `input_blocks.4.1` is which `down_blocks.1.attentions.0`, computed from the numbers of
+a layout, for the UNet, the VAE and OpenCLIP's text encoder, in both directions.
+Refuses to know: tensors (`single_file` moves those), models, files.
+
+Names are dotted module paths or parameter names; whatever follows a known part is kept, so
+`….to_q` and `….to_q.weight` both work. Sources: CompVis/stable-diffusion and
+Stability-AI/generative-models (openaimodel.py, model.py), mlfoundations/open_clip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple
+
+_RESNET = {
+    "in_layers.0": "norm1",
+    "in_layers.2": "conv1",
+    "emb_layers.1": "time_emb_proj",
+    "out_layers.0": "norm2",
+    "out_layers.3": "conv2",
+    "skip_connection": "conv_shortcut",
+}
+_VAE_RESNET = {"nin_shortcut": "conv_shortcut"}
+_VAE_ATTENTION = {
+    "norm": "group_norm", "q": "to_q", "k": "to_k", "v": "to_v", "proj_out": "to_out.0",
+}  # fmt: skip
+_OPENCLIP = {
+    "ln_1": "layer_norm1",
+    "ln_2": "layer_norm2",
+    "attn.out_proj": "self_attn.out_proj",
+    "mlp.c_fc": "mlp.fc1",
+    "mlp.c_proj": "mlp.fc2",
+}
+_OPENCLIP_WHOLE = {
+    "token_embedding.weight": "text_model.embeddings.token_embedding.weight",
+    "positional_embedding": "text_model.embeddings.position_embedding.weight",
+    "ln_final.weight": "text_model.final_layer_norm.weight",
+    "ln_final.bias": "text_model.final_layer_norm.bias",
+}
+_FUSED = ("q_proj", "k_proj", "v_proj")
+
+
+@dataclass(frozen=True)
+class UNetLayout:
+    """The numbers that decide a UNet's names.
+
+    `layers` and `attention` have one entry per down block, in order: ResNet layers, and whether
+    they are followed by transformers. The up blocks mirror them, with one more layer each.
+    """
+
+    layers: tuple[int, ...]
+    attention: tuple[bool, ...]
+    middle_attention: bool = True
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> UNetLayout:
+        """From a diffusers UNet config (`block_out_channels`, `layers_per_block`, block types)."""
+        count = len(config["block_out_channels"])
+        layers = config.get("layers_per_block", 2)
+        per_block = (layers,) * count if isinstance(layers, int) else tuple(layers)
+        attention = tuple("Attn" in kind for kind in config["down_block_types"])
+        middle = config.get("mid_block_type", "UNetMidBlock2DCrossAttn")
+        return cls(per_block, attention, "Attn" in (middle or ""))
+
+
+SD1 = UNetLayout((2, 2, 2, 2), (True, True, True, False))
+SDXL = UNetLayout((2, 2, 2), (False, True, True))
+
+
+class _Pair(NamedTuple):
+    ldm: str
+    diffusers: str
+    inner: Mapping[str, str] | None = None
+
+
+class Table:
+    """Two-way lookup of names by their longest known beginning."""
+
+    def __init__(self, pairs: list[_Pair]) -> None:
+        self._forward = {pair.ldm: (pair.diffusers, dict(pair.inner or {})) for pair in pairs}
+        self._backward = {
+            pair.diffusers: (pair.ldm, {new: old for old, new in (pair.inner or {}).items()})
+            for pair in pairs
+        }
+
+    def to_diffusers(self, name: str) -> str | None:
+        """The diffusers name, or None for a name the original layout does not have."""
+        return _translate(name, self._forward)
+
+    def to_ldm(self, name: str) -> str | None:
+        """The original name, or None for a name diffusers does not have."""
+        return _translate(name, self._backward)
+
+
+def ldm_to_diffusers_unet(name: str, layout: UNetLayout = SD1) -> str | None:
+    """`input_blocks.1.1.transformer_blocks…` → `down_blocks.0.attentions.0.transformer_blocks…`."""
+    return unet_table(layout).to_diffusers(name)
+
+
+def diffusers_to_ldm_unet(name: str, layout: UNetLayout = SD1) -> str | None:
+    """The inverse of `ldm_to_diffusers_unet`; None for names the layout does not have."""
+    return unet_table(layout).to_ldm(name)
+
+
+def ldm_to_diffusers_vae(name: str, blocks: int = 4) -> str | None:
+    """`encoder.down.0.block.1.conv1` → `encoder.down_blocks.0.resnets.1.conv1`, and so on."""
+    return vae_table(blocks).to_diffusers(name)
+
+
+def diffusers_to_ldm_vae(name: str, blocks: int = 4) -> str | None:
+    """The inverse of `ldm_to_diffusers_vae`."""
+    return vae_table(blocks).to_ldm(name)
+
+
+def is_vae_attention(name: str) -> bool:
+    """Whether this diffusers parameter is [c, c] here and a 1×1 convolution [c, c, 1, 1] there."""
+    return ".attentions." in name and name.endswith(
+        (".to_q.weight", ".to_k.weight", ".to_v.weight", ".to_out.0.weight")
+    )
+
+
+@lru_cache(maxsize=16)
+def unet_table(layout: UNetLayout) -> Table:
+    """All modules of a UNet of this layout, down to the level where both sides agree."""
+    pairs = [
+        _Pair("time_embed.0", "time_embedding.linear_1"),
+        _Pair("time_embed.2", "time_embedding.linear_2"),
+        _Pair("label_emb.0.0", "add_embedding.linear_1"),
+        _Pair("label_emb.0.2", "add_embedding.linear_2"),
+        _Pair("input_blocks.0.0", "conv_in"),
+        _Pair("out.0", "conv_norm_out"),
+        _Pair("out.2", "conv_out"),
+        *_down_pairs(layout),
+        *_up_pairs(layout),
+        _Pair("middle_block.0", "mid_block.resnets.0", _RESNET),
+    ]
+    if layout.middle_attention:
+        pairs.append(_Pair("middle_block.1", "mid_block.attentions.0"))
+    last = 2 if layout.middle_attention else 1
+    pairs.append(_Pair(f"middle_block.{last}", "mid_block.resnets.1", _RESNET))
+    return Table(pairs)
+
+
+def _down_pairs(layout: UNetLayout) -> list[_Pair]:
+    pairs = []
+    place = 1  # input_blocks.0 is conv_in
+    for i, (layers, attention) in enumerate(zip(layout.layers, layout.attention, strict=True)):
+        for j in range(layers):
+            pairs.append(_Pair(f"input_blocks.{place}.0", f"down_blocks.{i}.resnets.{j}", _RESNET))
+            if attention:
+                pairs.append(_Pair(f"input_blocks.{place}.1", f"down_blocks.{i}.attentions.{j}"))
+            place += 1
+        if i < len(layout.layers) - 1:
+            pairs.append(
+                _Pair(f"input_blocks.{place}.0.op", f"down_blocks.{i}.downsamplers.0.conv")
+            )
+            place += 1
+    return pairs
+
+
+def _up_pairs(layout: UNetLayout) -> list[_Pair]:
+    pairs = []
+    place = 0
+    mirrored = list(zip(layout.layers[::-1], layout.attention[::-1], strict=True))
+    for i, (layers, attention) in enumerate(mirrored):
+        for j in range(layers + 1):
+            pairs.append(_Pair(f"output_blocks.{place}.0", f"up_blocks.{i}.resnets.{j}", _RESNET))
+            if attention:
+                pairs.append(_Pair(f"output_blocks.{place}.1", f"up_blocks.{i}.attentions.{j}"))
+            if j == layers and i < len(mirrored) - 1:
+                # The upsampler shares the place of the block's last layer.
+                slot = 2 if attention else 1
+                upsampler = f"up_blocks.{i}.upsamplers.0.conv"
+                pairs.append(_Pair(f"output_blocks.{place}.{slot}.conv", upsampler))
+            place += 1
+    return pairs
+
+
+@lru_cache(maxsize=16)
+def vae_table(blocks: int) -> Table:
+    """All modules of an AutoencoderKL with this many levels; its decoder counts from the far end."""
+    pairs = [_Pair("quant_conv", "quant_conv"), _Pair("post_quant_conv", "post_quant_conv")]
+    for side in ("encoder", "decoder"):
+        pairs += [
+            _Pair(f"{side}.conv_in", f"{side}.conv_in"),
+            _Pair(f"{side}.conv_out", f"{side}.conv_out"),
+            _Pair(f"{side}.norm_out", f"{side}.conv_norm_out"),
+            _Pair(f"{side}.mid.block_1", f"{side}.mid_block.resnets.0", _VAE_RESNET),
+            _Pair(f"{side}.mid.block_2", f"{side}.mid_block.resnets.1", _VAE_RESNET),
+            _Pair(f"{side}.mid.attn_1", f"{side}.mid_block.attentions.0", _VAE_ATTENTION),
+        ]
+    for i in range(blocks):
+        down, up = f"encoder.down_blocks.{i}", f"decoder.up_blocks.{i}"
+        theirs = f"decoder.up.{blocks - 1 - i}"
+        pairs.append(_Pair(f"encoder.down.{i}.downsample.conv", f"{down}.downsamplers.0.conv"))
+        pairs.append(_Pair(f"{theirs}.upsample.conv", f"{up}.upsamplers.0.conv"))
+        for j in range(8):  # more layers per block than any model has
+            pairs.append(_Pair(f"encoder.down.{i}.block.{j}", f"{down}.resnets.{j}", _VAE_RESNET))
+            pairs.append(_Pair(f"{theirs}.block.{j}", f"{up}.resnets.{j}", _VAE_RESNET))
+    return Table(pairs)
+
+
+class OpenClipName(NamedTuple):
+    """Where a CLIP parameter is in OpenCLIP's text encoder.
+
+    `third` is 0, 1, 2 for the q, k, v part of a fused matrix; `transposed` when [in, out] there.
+    """
+
+    name: str
+    third: Literal[0, 1, 2] | None = None
+    transposed: bool = False
+
+
+def clip_to_openclip(name: str) -> OpenClipName | None:
+    """A transformers CLIP text parameter in OpenCLIP's naming (SD 2.x, SDXL's second encoder)."""
+    if name == "text_projection.weight":
+        return OpenClipName("text_projection", transposed=True)
+    name = with_text_model(name)
+    for theirs, ours in _OPENCLIP_WHOLE.items():
+        if name == ours:
+            return OpenClipName(theirs)
+    head, _, rest = name.removeprefix("text_model.encoder.layers.").partition(".")
+    if not head.isdecimal() or not rest:
+        return None
+    block = f"transformer.resblocks.{head}"
+    for number, projection in enumerate(_FUSED):
+        if rest.startswith(f"self_attn.{projection}."):
+            kind = rest.rpartition(".")[2]
+            third: Any = number
+            return OpenClipName(f"{block}.attn.in_proj_{kind}", third)
+    found = _replaced(rest, {ours: theirs for theirs, ours in _OPENCLIP.items()})
+    return OpenClipName(f"{block}.{found}") if found else None
+
+
+def openclip_to_clip(name: str) -> list[str]:
+    """The CLIP parameters an OpenCLIP parameter holds: three (q, k, v) for a fused one, else one.
+
+    Empty for names that CLIP's text encoder does not have (`logit_scale`, the image tower, …).
+    """
+    if name in ("text_projection", "text_projection.weight"):
+        return ["text_projection.weight"]
+    if name in _OPENCLIP_WHOLE:
+        return [_OPENCLIP_WHOLE[name]]
+    if not name.startswith("transformer.resblocks."):
+        return []
+    head, _, rest = name.removeprefix("transformer.resblocks.").partition(".")
+    layer = f"text_model.encoder.layers.{head}"
+    if rest in ("attn.in_proj_weight", "attn.in_proj_bias"):
+        return [f"{layer}.self_attn.{part}.{rest.rpartition('_')[2]}" for part in _FUSED]
+    found = _replaced(rest, _OPENCLIP)
+    return [f"{layer}.{found}"] if found and head.isdecimal() else []
+
+
+def with_text_model(name: str) -> str:
+    """Newer text encoders have no `text_model` level in their names; files always do."""
+    if name.startswith(("text_model.", "text_projection")):
+        return name
+    return f"text_model.{name}"
+
+
+def _translate(name: str, table: Mapping[str, tuple[str, dict[str, str]]]) -> str | None:
+    parts = name.split(".")
+    for length in range(len(parts), 0, -1):
+        if found := table.get(".".join(parts[:length])):
+            rest = ".".join(parts[length:])
+            if not rest:
+                return found[0]
+            return f"{found[0]}.{_replaced(rest, found[1]) or rest}"
+    return None
+
+
+def _replaced(rest: str, inner: Mapping[str, str]) -> str | None:
+    for old, new in inner.items():
+        if rest == old or rest.startswith(old + "."):
+            return new + rest[len(old) :]
+    return None
