@@ -6,7 +6,7 @@ They draw noise, not pictures; whatever is about *shapes, names and bytes* can b
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -193,7 +193,7 @@ def write_tiny_lora(
     path: str | Path,
     base: Any,
     layers: tuple[str, ...] = ("to_q", "to_k", "to_v", "to_out.0"),
-    components: tuple[str, ...] = ("unet",),
+    components: Sequence[Any] = ("unet",),
     seed: int = 0,
     size: float = 0.3,
     rank: int = 4,

@@ -52,8 +52,8 @@ def embedding_mismatch(path: Path, given: dict[str, int], base: Base) -> Mismatc
     return MismatchError(
         "This embedding does not fit this base",
         where=path,
-        why=f"Its vectors are {_and(widths)} wide, as for {known}; the text encoder of "
-        f"“{base.name}” ({base.family.title}) is {_and(wanted)} wide.",
+        why=f"Its vectors are {listed(widths)} wide, as for {known}; the text encoder of "
+        f"“{base.name}” ({base.family.title}) is {listed(wanted)} wide.",
         remedy="Use it with a base of its own kind, or take it off the stack.",
     )
 
@@ -88,5 +88,7 @@ def base_text_width(base: Base) -> int:
     return sum(int(encoder.config.hidden_size) for encoder in base.text_encoders)
 
 
-def _and(widths: tuple[int, ...] | list[int]) -> str:
-    return " and ".join(map(str, widths))
+def listed(widths: tuple[int, ...] | list[int]) -> str:
+    """“32”, “32 and 64”, “32, 64 and 96”."""
+    *first, last = map(str, widths)
+    return f"{', '.join(first)} and {last}" if first else last

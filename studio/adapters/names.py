@@ -9,12 +9,12 @@ every text module answers to both names.
 
 from __future__ import annotations
 
-import importlib
 import re
 from typing import TYPE_CHECKING
 
 from torch import nn
 
+from studio.adapters import ldm
 from studio.formats import positional
 
 if TYPE_CHECKING:
@@ -30,9 +30,8 @@ class ModuleNames:
         for component, root in base.components().items():
             names = {name: module for name, module in root.named_modules() if _has_weight(module)}
             aliases = dict(names)
-            for name, module in names.items():
-                for other in _other_names(component, name):
-                    aliases.setdefault(other, module)
+            for name, other in _other_names(component, list(names)):
+                aliases.setdefault(other, names[name])
             # `to_q` and an underscored name never clash with a dotted one
             aliases.update({name.replace(".", "_"): module for name, module in aliases.items()})
             self._modules[component] = aliases
@@ -54,16 +53,11 @@ def _has_weight(module: nn.Module) -> bool:
     return module._parameters.get("weight") is not None
 
 
-def _other_names(component: str, name: str) -> list[str]:
-    if component != "unet":
-        bare = name.removeprefix("text_model.")
-        return [bare, f"text_model.{bare}"]
-    try:
-        ldm = importlib.import_module("studio.formats.ldm_names")
-    except ModuleNotFoundError:
-        return []
-    found: list[str] = ldm.original_names(name)
-    return found
+def _other_names(component: str, names: list[str]) -> list[tuple[str, str]]:
+    if component == "unet":
+        return list(ldm.original_names(names).items())
+    bare = [(name, name.removeprefix("text_model.")) for name in names]
+    return [*bare, *((name, f"text_model.{short}") for name, short in bare)]
 
 
 def _slots(component: str, names: list[str], without_geglu: bool) -> list[str]:

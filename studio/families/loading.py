@@ -6,6 +6,7 @@ missing. Refuses to know: what makes one family different from another.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -76,11 +77,11 @@ def load_parts(
 
     The VAE stays in fp32 beside an fp16 UNet: its activations overflow in fp16 (SDXL's do).
     """
-    import transformers
-    from diffusers import AutoencoderKL, UNet2DConditionModel
-
     names = ["text_encoder", "text_encoder_2"][: len(text_classes)]
     with _quiet():
+        import transformers
+        from diffusers import AutoencoderKL, UNet2DConditionModel
+
         unet = _part(UNet2DConditionModel, path / "unet", dtype)
         vae = _part(AutoencoderKL, path / "vae", _vae_dtype(dtype))
         encoders = [
@@ -193,9 +194,11 @@ def _from_hub(name: str) -> Path:
 
 
 class _quiet:
-    """Keeps the loaders' progress bars off the terminal while a base loads."""
+    """Keeps the loaders' progress bars and an optional library's complaint off the terminal."""
 
     def __enter__(self) -> None:
+        # it reports kernels it would like to download; `doctor` says what it can do
+        logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
         from diffusers.utils import logging as diffusers_logging
         from transformers.utils import logging as transformers_logging
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from studio.adapters import ldm
 from studio.config import GenerateSettings, Sampler, StackItem
 from studio.families.base import Base
 from studio.formats import embedding
@@ -124,3 +125,28 @@ def test_a_textual_inversion(sd1: Base, tmp_path: Path, vectors: int) -> None:
     found = ours(sd1, "DDIM", path)
     assert np.abs(found - theirs(made)).max() <= 2
     assert not np.array_equal(found, ours(sd1, "DDIM"))
+
+
+def test_an_sdxl_lora_with_the_original_names(sdxl: Base, tmp_path: Path) -> None:
+    """What most SDXL files carry: `input_blocks_…`, as the original code calls its modules."""
+    from safetensors.torch import load_file, save_file
+
+    layers = ("to_q", "to_v", "proj_in", "conv1", "conv_shortcut", "downsamplers.0.conv")
+    path = write_tiny_lora(tmp_path / "a.safetensors", sdxl, layers)
+    expected = ours(sdxl, "Euler", path)
+    short = {name.replace(".", "_"): name for name, _ in sdxl.unet.named_modules()}
+    original = ldm.original_names(short.values())
+    tensors = {}
+    for key, tensor in load_file(path).items():
+        module, _, part = key.removeprefix("lora_unet_").partition(".")
+        tensors[f"lora_unet_{original[short[module]].replace('.', '_')}.{part}"] = tensor
+    assert any("middle_block_1_transformer_blocks_0" in key for key in tensors)
+    save_file(tensors, tmp_path / "b.safetensors")
+    assert np.array_equal(ours(sdxl, "Euler", tmp_path / "b.safetensors"), expected)
+    # their own reading of such names knows attention layers only
+    attention = {key: tensor for key, tensor in tensors.items() if "_transformer_blocks_" in key}
+    save_file(attention, tmp_path / "c.safetensors")
+    made = pipeline(sdxl.path, "Euler")
+    made.load_lora_weights(str(tmp_path / "c.safetensors"))
+    found = ours(sdxl, "Euler", tmp_path / "c.safetensors")
+    assert np.abs(found - theirs(made)).max() <= 2

@@ -1,0 +1,146 @@
+"""Hypernetworks on a base: small networks in front of K and V of every attention of their width.
+
+Owns: building the networks and hooking them into the UNet. Refuses to know: the file's layout
+(`studio.formats.hypernetwork`), training.
+
+Per width there are two networks; each changes what K or V is computed from: x + strength · MLP(x).
+Q is untouched, both halves of the guidance are changed, and several files feed one into the next.
+Source: A1111's modules/hypernetworks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from studio.adapters import diagnosis
+from studio.adapters.base import Adapter, Attachment, Report
+from studio.errors import FileError, MismatchError
+from studio.formats import hypernetwork
+from studio.formats.hypernetwork import HypernetworkFile, Layer
+
+if TYPE_CHECKING:
+    from studio.families.base import Base
+
+
+class HypernetworkAdapter(Adapter):
+    """One hypernetwork file."""
+
+    kind = "hypernetwork"
+
+    def __init__(self, file: HypernetworkFile) -> None:
+        self.file = file
+        self.path = file.path
+        self.name = file.path.stem
+        tensors = [
+            t for states in file.networks.values() for state in states for t in state.values()
+        ]
+        self.size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+        self.info = {
+            "dialect": "a1111",
+            "widths": sorted(file.networks),
+            "structure": file.layer_structure,
+            "activation": file.activation,
+            "step": file.step,
+        }
+
+    @staticmethod
+    def read(path: str | Path) -> HypernetworkAdapter:
+        """Reads a file; errors of `studio.formats.hypernetwork.read`."""
+        return HypernetworkAdapter(hypernetwork.read(path))
+
+    def attach(self, work: Attachment, strength: float, text_strength: float) -> Report:
+        """See `Adapter.attach`. `text_strength` has no meaning here: only the UNet is touched."""
+        base = work.base
+        attentions = _attentions(base)
+        widths = {width for width, _, _ in attentions}
+        strange = sorted(set(self.file.networks) - widths)
+        # A file may hold widths for several families, but it must know this base's text width
+        # if it holds any that this base does not have; else it was made for another base.
+        if strange and diagnosis.base_text_width(base) not in self.file.networks:
+            raise MismatchError(
+                "This hypernetwork does not fit this base",
+                where=self.path,
+                why=f"It changes attention over {diagnosis.listed(sorted(self.file.networks))} "
+                f"numbers; “{base.name}” ({base.family.title}) has attention over "
+                f"{diagnosis.listed(sorted(widths))}.",
+                remedy="Use it with a base of its own kind, or take it off the stack.",
+            )
+        networks = {
+            width: tuple(
+                network(self.file, width, part).to(base.device, base.dtype) for part in (0, 1)
+            )
+            for width in self.file.networks
+            if width in widths and strength != 0
+        }
+        matched = 0
+        for width, key, value in attentions:
+            if width not in self.file.networks:
+                continue
+            matched += 1
+            for module, part in ((key, 0), (value, 1)):
+                if width in networks:
+                    work.hook(_in_front(module, networks[width][part], strength))
+        unmatched = [f"width {width}" for width in strange]
+        message = f"It stands in front of {matched} attentions."
+        return Report(self.path, self.kind, matched, unmatched, message)
+
+
+def network(file: HypernetworkFile, width: int, part: int) -> nn.Sequential:
+    """The network for K (`part` 0) or V (1) at `width`, fp32, in eval mode, without gradients."""
+    modules = [_module(layer, width, file) for layer in file.sequence()]
+    made = nn.Sequential(*modules)
+    state = {
+        key.removeprefix("linear."): tensor for key, tensor in file.networks[width][part].items()
+    }
+    with torch.inference_mode(False), torch.no_grad():
+        made.load_state_dict({key: tensor.float() for key, tensor in state.items()})
+    return made.eval().requires_grad_(False)
+
+
+def _module(layer: Layer, width: int, file: HypernetworkFile) -> nn.Module:
+    if layer.kind == "linear":
+        return nn.Linear(int(width * layer.inputs), int(width * layer.outputs))
+    if layer.kind == "layer_norm":
+        return nn.LayerNorm(int(width * layer.outputs))
+    if layer.kind == "dropout":
+        return nn.Dropout(layer.p)
+    return _activation(file)
+
+
+def _activation(file: HypernetworkFile) -> nn.Module:
+    # the names are lower-cased classes of torch; what web UIs call swish is Hardswish
+    known: dict[str, Any] = {
+        name.lower(): getattr(nn.modules.activation, name) for name in nn.modules.activation.__all__
+    }
+    known["swish"] = nn.Hardswish
+    try:
+        made: nn.Module = known[file.activation.lower()]()
+    except (KeyError, TypeError) as error:
+        raise FileError(
+            "This hypernetwork asks for an activation the studio does not have",
+            where=file.path,
+            why=f"It is called {file.activation[:40]!r}.",
+        ) from error
+    return made
+
+
+def _attentions(base: Base) -> list[tuple[int, nn.Module, nn.Module]]:
+    """(width of the input of K and V, K, V) of every attention of the UNet."""
+    return [
+        (int(module.to_k.in_features), module.to_k, module.to_v)
+        for module in base.unet.modules()
+        if isinstance(getattr(module, "to_k", None), nn.Linear)
+        and isinstance(getattr(module, "to_v", None), nn.Linear)
+    ]
+
+
+def _in_front(module: nn.Module, made: nn.Module, strength: float) -> Callable[[], Any]:
+    def change(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return (inputs[0] + strength * made(inputs[0]), *inputs[1:])
+
+    return lambda: module.register_forward_pre_hook(change)
