@@ -66,7 +66,8 @@ def random_base(name: str, device: str, dtype: torch.dtype, tiny: bool = False) 
 
     place = torch.device(device)
     texts = [CLIP_L] if name == "sd1" else [CLIP_L, OPENCLIP_G]
-    unet_config, vae_widths = dict(UNETS[name]), (128, 256, 512, 512)
+    unet_config = dict(UNETS[name])
+    vae_widths: tuple[int, ...] = (128, 256, 512, 512)
     if tiny:
         texts, unet_config, vae_widths = _shrunk(texts, unet_config)
     with torch.device("meta"):

@@ -132,8 +132,9 @@ class TextualInversionTrainable(Trainable):
         described = describe(self.base, self.config, facts, product="textual-inversion")
         main = folder / f"{stem}.safetensors"
         if len(vectors) == 2:
-            tensors = {"clip_l": vectors[0], "clip_g": vectors[1]}
-            return [embedding.write_sdxl(main, *vectors, metadata.build(described, tensors))]
+            clip_l, clip_g = vectors
+            header = metadata.build(described, {"clip_l": clip_l, "clip_g": clip_g})
+            return [embedding.write_sdxl(main, clip_l, clip_g, header)]
         tokens = {facts.trigger: vectors[0]}
         embedding.write_diffusers(main, tokens, metadata.build(described, tokens))
         a1111 = embedding.write_a1111(

@@ -122,7 +122,10 @@ def test_an_adapter_with_nan(studio: Studio, adapter: Path) -> None:
 
 def test_a_vanished_adapter_and_one_outside(studio: Studio) -> None:
     gone = studio.workspace.adapters / "gone.safetensors"
-    for path, error, said in ((gone, MissingError, "gone"), (Path("/etc/hosts"), InputError, "outside")):
+    for path, error, said in (
+        (gone, MissingError, "gone"),
+        (Path("/etc/hosts"), InputError, "outside"),
+    ):
         stack = [StackItem(path=str(path))]
         _refused(error, said, lambda stack=stack: studio.generate(_settings(stack)))
 

@@ -79,7 +79,7 @@ def make_trainer(
     config = make_config(method, pictures, *changes)
     info = read_dataset(pictures)
     read = (config.data, config.data.resolution or base.native_size, base.size_multiple)
-    calls = {name: _nothing for name in Hooks.__dataclass_fields__} | (hooks or {})
+    calls = dict.fromkeys(Hooks.__dataclass_fields__, _nothing) | (hooks or {})
     return Trainer(
         base,
         methods.find(method).prepare(base, config, TRIGGER),

@@ -13,7 +13,7 @@ from studio.errors import NonFiniteError
 from studio.families.base import Base
 from studio.train.loop import Trainer
 from studio.train.noise import gaussian, training_noise, training_timestep
-from studio.train.state import latest_checkpoint, load_checkpoint, save_checkpoint
+from studio.train.state import Progress, latest_checkpoint, load_checkpoint, save_checkpoint
 from tests.matrix.conftest import fingerprint
 
 Make = Callable[..., Trainer]
@@ -21,6 +21,10 @@ Make = Callable[..., Trainer]
 
 def final_state(trainer: Trainer) -> dict[str, torch.Tensor]:
     return {name: tensor.detach().clone() for name, tensor in trainer.trainable.state().items()}
+
+
+def _saved(run: Path, trainer: Trainer, progress: Progress) -> None:
+    save_checkpoint(run, progress, trainer.trainable.state(), trainer.optimizer)
 
 
 def test_it_learns_and_leaves_the_base_alone(trainer: Make, base: Base) -> None:
@@ -85,8 +89,8 @@ def test_resumed_is_bit_equal_to_uninterrupted(trainer: Make, tmp_path: Path) ->
     whole = trainer()
     whole.run()
     run = tmp_path / "run"
-    first = trainer(hooks={"save": lambda p: save_checkpoint(
-        run, p, first.trainable.state(), first.optimizer)})  # fmt: skip
+    first = trainer()
+    first.hooks.save = lambda progress: _saved(run, first, progress)
     first.hooks.step = lambda facts: setattr(first.commands, "stop", facts["step"] == 4)
     assert first.run() is False
     second = trainer()
