@@ -197,7 +197,7 @@ def test_the_last_run_is_compared_with_the_base_on_its_own_prompts(
 def test_a_report_of_a_comparison_is_a_file_beside_it(studio: Studio) -> None:
     folder = studio.workspace.comparisons / "20260101-000000-shapes"
     folder.mkdir()
-    column = {"name": "Base", "stack": [], "seconds": None, "bytes": 0,
+    column: dict[str, Any] = {"name": "Base", "stack": [], "seconds": None, "bytes": 0,
               "measures": {"kid": None, "image_text": 0.25}}  # fmt: skip
     comparison = {
         "id": folder.name, "name": "shapes", "base": "starter", "created": 1.0, "complete": True,

@@ -64,7 +64,7 @@ def adapter_stack(studio: Studio, page: Page, target: str, base: str) -> gr.HTML
         "stack",
         SKELETON,
         [describe, take_file],
-        scripts=["icons"],
+        scripts=["icons", "stack_card"],
         value=[],
         elem_id=f"cs-stack-{target}",
         target=target,

@@ -63,4 +63,8 @@ q('.cs-switch').addEventListener('click', (event) => {
 });
 hear('studio:library', load);
 watch('base', load);
-new IntersectionObserver((entries) => { if (entries.some((entry) => entry.isIntersecting)) load(); }).observe(element);
+new IntersectionObserver((entries) => {
+  if (!entries.some((entry) => entry.isIntersecting)) return;
+  trigger('shown');
+  load();
+}).observe(element);

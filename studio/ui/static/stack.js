@@ -6,7 +6,6 @@ let troubles = [];       // files that could not be taken, newest first
 let pending = 0;
 let stack = null;
 const q = (selector) => element.querySelector(selector);
-const clamp = (value) => Math.round(Math.max(-10, Math.min(10, value)) * 1000) / 1000;
 
 // One ordered list in `host`; `changed(items)` hears every change that the person makes.
 function stackView(host, changed) {
@@ -53,7 +52,7 @@ function stackView(host, changed) {
   function draw() {
     for (const [path, card] of cards) if (indexOf(path) < 0) { card.node.remove(); cards.delete(path); }
     items.forEach((item, index) => {
-      if (!cards.has(item.path)) cards.set(item.path, cardView(item.path, {patch, remove, step, items: () => items}));
+      if (!cards.has(item.path)) cards.set(item.path, cardView(item.path, {patch, remove, step}));
       const {node, sync} = cards.get(item.path);
       if (host.children[index] !== node) host.insertBefore(node, host.children[index] || null);
       sync(item, index, items.length);
@@ -66,90 +65,6 @@ function stackView(host, changed) {
     show(next) { items = next; draw(); },
     undo() { if (past.length) apply(past.pop(), false); },
   };
-}
-
-function cardView(path, {patch, remove, step}) {
-  const slider = cs.el('input.st-slider', {type: 'range', min: -1, max: 2, step: 0.05});
-  const number = cs.el('input.cs-input.st-number', {type: 'number', min: -10, max: 10, step: 0.05});
-  const textNumber = cs.el('input.cs-input.st-number', {type: 'number', min: -10, max: 10, step: 0.05, placeholder: 'same',
-    title: 'Strength on the text encoder; empty uses the same strength', 'aria-label': 'Strength on the text encoder'});
-  const paint = () => slider.style.setProperty('--fill', `${(Number(slider.value) + 1) / 3 * 100}%`);
-  slider.addEventListener('input', () => { number.value = Number(slider.value).toFixed(2); paint(); });
-  slider.addEventListener('change', () => patch(path, {strength: clamp(Number(slider.value))}));
-  slider.addEventListener('dblclick', () => patch(path, {strength: 1}));
-  number.addEventListener('change', () => {
-    if (number.value !== '') patch(path, {strength: clamp(Number(number.value))}); else patch(path, {});
-  });
-  textNumber.addEventListener('change', () => patch(path, {text_strength: textNumber.value === '' ? null : clamp(Number(textNumber.value))}));
-
-  const toggle = cs.el('button.cs-switch', {type: 'button', role: 'switch',
-    onclick: () => patch(path, {enabled: toggle.getAttribute('aria-checked') !== 'true'})});
-  const up = iconButton('up', 'Move up', () => { step(path, -1); up.focus(); });
-  const down = iconButton('down', 'Move down', () => { step(path, 1); down.focus(); });
-  const close = iconButton('close', 'Remove from the stack', () => remove(path));
-  const head = cs.el('div.st-head'), words = cs.el('div.st-words'), note = cs.el('div.st-notes');
-  const text = cs.el('label.st-text', {}, 'text', textNumber);
-  const node = cs.el('li.st-card', {draggable: 'true', tabindex: 0},
-    cs.el('span.st-grip', {title: 'Drag to reorder (Alt + arrow keys)'}, icon('grip')),
-    cs.el('div.st-body', {},
-      cs.el('div.st-top', {}, head, cs.el('div.st-tools', {}, toggle, up, down, close)),
-      words, cs.el('div.st-strength', {}, cs.el('span', {}, 'Strength'), slider, number, text), note));
-
-  // A slider or a button inside a draggable card must not start a card drag.
-  node.addEventListener('mousedown', (event) => { node.draggable = !event.target.closest('input, button, summary'); });
-  node.addEventListener('mouseup', () => { node.draggable = true; });
-  node.addEventListener('dragstart', (event) => {
-    event.dataTransfer.setData(ADAPTER, JSON.stringify({path, from: props.target}));
-    event.dataTransfer.effectAllowed = 'copyMove';
-    node.classList.add('is-dragged');
-  });
-  node.addEventListener('dragend', () => { node.classList.remove('is-dragged'); node.draggable = true; });
-  node.addEventListener('keydown', (event) => {
-    if (event.altKey && event.key === 'ArrowUp') step(path, -1);
-    else if (event.altKey && event.key === 'ArrowDown') step(path, 1);
-    else if (event.key === 'Delete' && event.target === node) return remove(path);
-    else return;
-    event.preventDefault();
-    node.focus();
-  });
-
-  let shown = '';
-  function sync(item, index, count) {
-    const facts = known.get(path) || {name: path.split(/[\\/]/).pop(), loading: true};
-    const report = (props.reports || {})[path];
-    const key = JSON.stringify([facts, report]);
-    if (key !== shown) {
-      shown = key;
-      head.replaceChildren(adapterThumb(facts), cs.el('div.st-title', {}, cs.el('b', {title: path}, facts.name), adapterFacts(facts)));
-      words.replaceChildren(...(facts.trigger ? [cs.el('span.cs-small.cs-muted', {}, 'Trigger'), cs.el('span.cs-chip', {}, facts.trigger)] : []));
-      note.replaceChildren(...notes(facts, report));
-      slider.setAttribute('aria-label', `Strength of ${facts.name}`);
-      number.setAttribute('aria-label', `Strength of ${facts.name} as a number`);
-      toggle.setAttribute('aria-label', `Use ${facts.name}`);
-      text.hidden = !(facts.kind === 'lora' || facts.loading);
-    }
-    toggle.setAttribute('aria-checked', String(item.enabled));
-    toggle.title = item.enabled ? 'On: switch it off' : 'Off: switch it on';
-    node.classList.toggle('is-off', !item.enabled);
-    slider.value = String(item.strength);
-    number.value = Number(item.strength).toFixed(2);
-    textNumber.value = item.text_strength ?? '';
-    up.disabled = index === 0;
-    down.disabled = index === count - 1;
-    paint();
-  }
-  return {node, sync};
-}
-
-function notes(facts, report) {
-  const line = (kind, text) => cs.el('p.st-note', {'data-kind': kind}, icon(kind === 'good' ? 'check' : 'warn', 14), cs.el('span', {}, text));
-  if (facts.problem) return [line('warn', facts.problem)];
-  if (!report) return [];
-  if (report.problem) return [line('warn', report.problem)];
-  if (!report.unmatched.length) return [line('good', report.message)];
-  return [line('warn', report.message), cs.el('details.st-details', {},
-    cs.el('summary', {}, `${report.unmatched_count || report.unmatched.length} not used`),
-    cs.el('ul', {}, report.unmatched.map((name) => cs.el('li.cs-mono', {}, name))))];
 }
 
 function refresh() {
@@ -182,11 +97,15 @@ async function take(files, index = stack.items.length) {
     try {
       const sent = await upload(file);
       const answer = await cs.call(server.take_file({path: sent.path, name: file.name, base: props.base}));
-      if (answer.settings) { trigger('settings', answer.settings); cs.notice(`Settings of ${file.name} restored`, 'good'); }
+      if (answer.settings) {
+        trigger('settings', {json: JSON.stringify(answer.settings)}); // as text: a “path” in event data counts as an upload
+        cs.notice(`Settings of ${file.name} restored`, 'good');
+      }
       if (answer.card) {
         known.set(answer.card.path, answer.card);
         tell('studio:library', {});
-        if (answer.card.problem) throw {parts: {what: `${answer.card.name} does not fit this base`, why: answer.card.problem, remedy: 'It is in your library now: choose a base it was made for.'}};
+        if (answer.card.problem) throw {parts: {what: `${answer.card.name} does not fit this base`, why: answer.card.problem,
+          remedy: 'It is in your library now: choose a base it was made for.'}};
         stack.add(answer.card.path, index);
         index += 1;
       }
@@ -269,6 +188,9 @@ watch('value', fromPython);
 watch('reports', () => stack.draw());
 watch('base', () => describe(true));
 fromPython();
-// “Try it in Generate” elsewhere in the studio: {adapters: [path]}.
+// “Try it in Generate” elsewhere in the studio: {adapters: [path], base: name if known}.
 hear('studio:stack?', (answer) => { if (props.target === 'generate') answer(clone(stack.items)); });
-cs.receive(props.target, (payload) => (payload.adapters || []).forEach((path) => stack.add(path)));
+cs.receive(props.target, (payload) => {
+  if (payload.base && payload.base !== props.base) trigger('rebase', {base: payload.base});
+  (payload.adapters || []).forEach((path) => stack.add(path));
+});

@@ -66,6 +66,9 @@ def build(studio: Studio, page: Page) -> None:
                     allow_custom_value=True, elem_id="cs-compare-reference",
                     elem_classes=["cs-field", "gen-keep"],
                 )  # fmt: skip
+                captions = gr.Button(
+                    "Take prompts from their captions", size="sm", elem_id="cs-compare-captions"
+                )
                 form.show(advanced=False)
             with gr.Accordion("More settings", open=False, elem_classes=["cs-fields"]):
                 form.show(advanced=True)
@@ -126,6 +129,11 @@ def build(studio: Studio, page: Page) -> None:
     def shown(base: str, reference: str) -> tuple[Any, Any]:
         return gr.Dropdown(base_choices(studio)), gr.Dropdown(references(studio))
 
+    @handler
+    def prompts_of(reference: str) -> str:
+        return "\n".join(captions_of(studio, reference or ""))
+
+    captions.click(prompts_of, reference, prompts, **QUIET)
     results.compare(start, [*texts, *form.inputs], results, **QUIET)
     results.quick(quick, [base, *form.inputs], [*texts, results], **QUIET)
     base.change(lambda base: gr.HTML(base=base), base, columns, **QUIET)
@@ -140,6 +148,22 @@ def references(studio: Studio) -> list[tuple[str, str]]:
         if info.held_out:
             found.append((f"{info.name}: held-out pictures", str(info.held_out)))
     return found + [(f"{info.name}: training pictures", str(info.path)) for info in datasets]
+
+
+def captions_of(studio: Studio, reference: str, most: int = 4) -> list[str]:
+    """Some captions of a folder, evenly spread: measures want prompts like the reference's."""
+    from studio.formats.dataset import read_captions
+
+    if not reference:
+        raise InputError("No folder is chosen", remedy="Choose the pictures that show the truth.")
+    captions = read_captions(studio.workspace.resolve(reference))
+    found = list(dict.fromkeys(text.strip() for text in captions.values() if text and text.strip()))
+    if not found:
+        raise InputError(
+            "There are no captions beside these pictures", remedy="Write the prompts yourself."
+        )
+    chosen = min(most, len(found))
+    return [found[k * len(found) // chosen] for k in range(chosen)]
 
 
 def seed_list(text: str) -> list[int]:

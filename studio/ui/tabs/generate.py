@@ -7,6 +7,7 @@ Refuses to know: how pictures are drawn and saved (`studio.jobs`), how cards loo
 from __future__ import annotations
 
 import html
+import json
 import secrets
 from typing import TYPE_CHECKING, Any
 
@@ -112,7 +113,14 @@ def build(studio: Studio, page: Page) -> None:
 
     @handler
     def restore(stack: Any, base: str, event: gr.EventData) -> list[Any]:
-        return fill(event._data if isinstance(event._data, dict) else {}, stack, base)
+        (text,) = read(event._data, json=str)
+        found = json.loads(text)
+        return fill(found if isinstance(found, dict) else {}, stack, base)
+
+    @handler
+    def opened(base: str, event: gr.EventData) -> str:
+        (wanted,) = read(event._data, base=str)
+        return wanted if base_facts(studio, wanted) else base
 
     def fill(found: Json, stack: Any, base: str) -> list[Any]:
         known = usable(found)
