@@ -102,10 +102,13 @@ class TextualInversionTrainable(Trainable):
                 self.base.words[self.trigger] = before
 
     def caption(self, caption: str) -> str:
-        """Puts the trigger in front of captions that do not contain it; dropped captions stay empty."""
-        if not caption or re.search(rf"(?<!\w){re.escape(self.trigger)}(?!\w)", caption):
+        """Puts the trigger in front of captions without it; a dropped caption keeps the trigger.
+
+        A step whose text does not contain the word would have nothing to learn from.
+        """
+        if re.search(rf"(?<!\w){re.escape(self.trigger)}(?!\w)", caption):
             return caption
-        return f"{self.trigger}, {caption}"
+        return f"{self.trigger}, {caption}" if caption else self.trigger
 
     def extra_loss(self) -> Tensor | None:
         if not self.options.norm_prior:

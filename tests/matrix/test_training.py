@@ -136,3 +136,8 @@ def test_accumulation_adds_up_batches(trainer: Make) -> None:
     run.batch_loss = lambda n, s: asked.append((n, s)) or normal(n, s)  # type: ignore
     run.run()
     assert asked == [(0, 1), (1, 1), (2, 1), (3, 2), (4, 2), (5, 2)]
+
+
+def test_dropped_captions_still_teach(trainer: Make) -> None:
+    run = trainer("data.caption_dropout=1", "train.batch_size=1", "train.steps=2")
+    assert run.run() is True
