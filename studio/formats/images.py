@@ -25,6 +25,9 @@ from studio.formats.sniff import Content, open_file, sniff_bytes, wrong_content
 
 MAX_PIXELS = 64_000_000
 
+# Pillow only warns about huge pictures; here they are refused, so the warning says nothing new.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
 _FORMATS: dict[Content, str] = {
     "png": "PNG", "jpeg": "JPEG", "webp": "WEBP", "bmp": "BMP", "gif": "GIF", "tiff": "TIFF",
 }  # fmt: skip
@@ -118,17 +121,14 @@ def _opened(path: str | Path, max_pixels: int) -> Iterator[Image.Image]:
         if content not in _FORMATS:
             raise wrong_content(path, content, "a picture the studio can read")
         try:
-            with warnings.catch_warnings():
-                # Pillow only warns about huge pictures; the check below refuses them.
-                warnings.simplefilter("ignore")
-                image = Image.open(file, formats=[_FORMATS[content]])
-                width, height = image.size
-                if width * height > max_pixels:
-                    raise _too_large(path, width, height, max_pixels)
-                yield image
+            image = Image.open(file, formats=[_FORMATS[content]])
+            width, height = image.size
+            if width * height > max_pixels:
+                raise _too_large(path, width, height, max_pixels)
+            yield image
         except FileError:
             raise
-        except Image.DecompressionBombError as error:
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             raise _too_large(path, 0, 0, max_pixels) from error
         except Exception as error:
             raise FileError(

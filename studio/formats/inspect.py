@@ -14,7 +14,15 @@ from typing import Any, Literal, Protocol
 
 from studio import atomic
 from studio.errors import FileError, StudioError
-from studio.formats import embedding, hypernetwork, images, metadata, pickles, safetensors_file
+from studio.formats import (
+    embedding,
+    hypernetwork,
+    images,
+    lora_shapes,
+    metadata,
+    pickles,
+    safetensors_file,
+)
 from studio.formats.lora_keys import ModuleKeys, Sorted, sort_keys
 from studio.formats.pickle_machine import TensorSpec
 from studio.formats.sniff import WORDS, sniff, wrong_content
@@ -25,8 +33,6 @@ MAX_CHECKPOINT_HEADER = 64 << 20
 MAX_CHECKPOINT_TENSORS = 100_000
 MAX_CHECKPOINT_BYTES = 32 << 30
 
-# Where a part's shape tells the rank.
-_RANK_PARTS = {"down": 0, "hada_w1_b": 0, "lokr_w2_b": 0, "lokr_w1_b": 0, "a2": 0}
 _CONTEXT_FAMILIES = {768: "sd1", 1024: "sd2", 2048: "sdxl"}
 _TOKEN_FAMILIES = {768: "sd1", 1024: "sd2", 1280: "sdxl"}
 
@@ -115,11 +121,13 @@ def _tensors(tensors: Mapping[str, _Shaped], report: FileReport) -> Sorted | Non
     """Kind, dialect, family and rank from names and shapes; the sorted keys of a LoRA."""
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     found = sort_keys(shapes, report.metadata)
+    misunderstood = len(found.leftovers)
+    report.problems += lora_shapes.broken_modules(found, shapes)
     if found.modules:
         report.kind, report.dialect = "lora", found.dialect
         report.rank, report.family = _rank(found, shapes), _lora_family(found, shapes)
-        if found.leftovers:
-            report.problems.append(f"{len(found.leftovers)} tensors were not understood.")
+        if misunderstood:
+            report.problems.append(f"{misunderstood} tensors were not understood.")
         return found
     if _is_checkpoint(shapes):
         report.kind = "checkpoint"
@@ -193,10 +201,9 @@ def _is_rows(value: Any) -> bool:
 def _rank(found: Sorted, shapes: Mapping[str, tuple[int, ...]]) -> int | None:
     ranks: Counter[int] = Counter()
     for entry in found.modules.values():
-        for part, axis in _RANK_PARTS.items():
-            if part in entry.parts and len(shapes[entry.parts[part]]) > axis:
-                ranks[shapes[entry.parts[part]][axis]] += 1
-                break
+        parts = {part: shapes[name] for part, name in entry.parts.items()}
+        if entry.kind and (rank := lora_shapes.rank(entry.kind, parts)):
+            ranks[rank] += 1
     return max(ranks, key=lambda rank: (ranks[rank], rank)) if ranks else None
 
 

@@ -21,6 +21,7 @@ from studio.errors import FileError
 from studio.formats import pickles, safetensors_file
 from studio.formats.lora_keys import Component, Dialect, ModuleKeys, sort_keys
 from studio.formats.lora_module import LoraModule
+from studio.formats.lora_shapes import broken_modules
 from studio.formats.sniff import sniff
 
 if TYPE_CHECKING:
@@ -74,7 +75,10 @@ def from_tensors(
     """Builds the record from named tensors; `path` is for messages and PEFT's config beside it."""
     found = sort_keys(tensors, metadata)
     file = LoraFile(path, found.dialect or "kohya", {}, metadata=dict(metadata))
-    file.leftovers = found.leftovers
+    if found.leftovers:
+        file.problems.append(f"{len(found.leftovers)} tensors were not understood.")
+    file.problems += broken_modules(found, {name: tuple(t.shape) for name, t in tensors.items()})
+    file.leftovers = sorted(found.leftovers)
     config = _peft_config(path, metadata) if found.dialect in ("peft", "diffusers") else {}
     default = _folder_component(path)
     for entry in found.modules.values():
@@ -95,8 +99,6 @@ def from_tensors(
             why=_sample(found.leftovers),
             remedy="Check that it is a LoRA or LyCORIS file for Stable Diffusion.",
         )
-    if file.leftovers:
-        file.problems.append(f"{len(file.leftovers)} tensors were not understood.")
     file.problems += _nonfinite(tensors)
     return file
 

@@ -26,11 +26,8 @@ _ENDINGS: dict[str, tuple[str, Dialect]] = {
     ".lora_A.weight": ("down", "peft"),
     ".lora_B.weight": ("up", "peft"),
     ".lora_B.bias": ("up_bias", "peft"),
-    ".lora_A.default.weight": ("down", "peft"),
-    ".lora_B.default.weight": ("up", "peft"),
     ".lora_magnitude_vector": ("magnitude", "peft"),
     ".lora_magnitude_vector.weight": ("magnitude", "peft"),
-    ".lora_magnitude_vector.default.weight": ("magnitude", "peft"),
     "_lora.down.weight": ("down", "diffusers"),
     "_lora.up.weight": ("up", "diffusers"),
     ".lora.down.weight": ("down", "diffusers"),
@@ -52,11 +49,18 @@ _ENDINGS: dict[str, tuple[str, Dialect]] = {
     ".bm.weight": ("bm", "lycoris"),
     # These belong to whatever else their module has.
     ".alpha": ("alpha", "kohya"),
+    "_lora.alpha": ("alpha", "diffusers"),
+    ".lora.alpha": ("alpha", "diffusers"),
+    ".lora_linear_layer.alpha": ("alpha", "diffusers"),
     ".dora_scale": ("dora_scale", "kohya"),
     ".weight": ("weight", "lycoris"),
 }  # fmt: skip
 _KEY = re.compile(
     "(.+?)(" + "|".join(re.escape(e) for e in sorted(_ENDINGS, key=len, reverse=True)) + ")"
+)
+# PEFT keeps its own adapter's name in the key when a state dict is saved without its help.
+_ADAPTER_NAME = re.compile(
+    r"(\.lora_(?:A|B|magnitude_vector))\.(?!weight$|bias$)[\w-]+(?=\.weight$|\.bias$|$)"
 )
 _KOHYA = re.compile(r"(?:lora|lycoris)_(unet|te1|te2|te|text_encoder_2|text_encoder)_([^.]+)")
 _LYCORIS = re.compile(r"lycoris_([^.]+)")
@@ -174,7 +178,7 @@ def _bundled(name: str, metadata: Mapping[str, str]) -> tuple[str, str] | None:
 def _parse(name: str) -> tuple[Component, str, Spelling, str, Dialect] | None:
     if slot := _SLOT.fullmatch(name):
         return _COMPONENTS[slot[1]], str(int(slot[2])), "index", slot[3], "cloneofsimo"
-    if not (found := _KEY.fullmatch(name)):
+    if not (found := _KEY.fullmatch(_ADAPTER_NAME.sub(r"\1", name))):
         return None
     prefix, (part, dialect) = found[1], _ENDINGS[found[2]]
     if kohya := _KOHYA.fullmatch(prefix):

@@ -11,20 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from studio.errors import MismatchError
-from studio.formats import lora_math
+from studio.formats import lora_math, lora_shapes
 from studio.formats.lora_keys import Component, Kind, Spelling
 
 if TYPE_CHECKING:
     import torch
 
 _MULTIPLIES_BASE: tuple[Kind, ...] = ("ia3", "glora", "oft", "boft")
-_RANK_AXIS: dict[
-    str, tuple[tuple[str, int], ...]
-] = {  # kind → parts that tell the rank, and on which axis
-    "lora": (("down", 0),),
-    "loha": (("hada_w1_b", 0),),
-    "lokr": (("lokr_w2_b", 0), ("lokr_w1_b", 0)),
-}
 
 
 @dataclass
@@ -51,12 +44,8 @@ class LoraModule:
     @property
     def rank(self) -> int | None:
         """The low rank, or None for kinds that have none."""
-        if self.kind == "glora":
-            return int(min(self.tensors["a1"].shape[:2]))
-        for part, axis in _RANK_AXIS.get(self.kind, ()):
-            if part in self.tensors:
-                return int(self.tensors[part].shape[axis])
-        return None
+        shapes = {part: tuple(tensor.shape) for part, tensor in self.tensors.items()}
+        return lora_shapes.rank(self.kind, shapes)
 
     @property
     def scale(self) -> float:
