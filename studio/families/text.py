@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from studio.errors import InputError
 from studio.families.base import Base
+from studio.families.words import bounded
 
 Forward = Callable[[Any, Tensor], tuple[Tensor, Tensor | None]]
 
@@ -103,8 +104,8 @@ def split(prompt: str, words: Mapping[str, Any]) -> list[tuple[str, bool]]:
     """Cuts `prompt` into (text, False) and (attached word, True), in order."""
     if not words:
         return [(prompt, False)]
-    names = sorted((re.escape(word) for word in words if word), key=len, reverse=True)
-    pattern = "|".join(_bounded(name) for name in names)
+    names = sorted(filter(None, words), key=len, reverse=True)
+    pattern = "|".join(bounded(name) for name in names)
     pieces: list[tuple[str, bool]] = []
     reached = 0
     for match in re.finditer(pattern, prompt):
@@ -146,14 +147,6 @@ def final_layer_norm(encoder: Any) -> nn.Module:
     inner = getattr(encoder, "text_model", encoder)
     norm: nn.Module = inner.final_layer_norm
     return norm
-
-
-def _bounded(name: str) -> str:
-    # a boundary is only asked for beside a letter: `<s1>` may touch anything
-    plain = re.sub(r"\\(.)", r"\1", name)
-    before = r"(?<!\w)(?<!\w-)" if re.match(r"\w", plain) else ""
-    after = r"(?!\w)(?!-\w)" if re.search(r"\w\Z", plain) else ""
-    return f"{before}{name}{after}"
 
 
 def _framed(tokenizer: Any, chunk: Chunk, room: int) -> list[int]:

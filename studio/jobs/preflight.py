@@ -7,7 +7,6 @@ Refuses to know: torch; it answers in milliseconds. `worker.estimate` measures t
 from __future__ import annotations
 
 import math
-import re
 import shutil
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -16,6 +15,7 @@ from studio import methods
 from studio.config import RunConfig
 from studio.errors import SettingsError, StudioError
 from studio.families.detect import BaseInfo, describe
+from studio.families.words import contains
 from studio.formats.dataset import DatasetInfo, read_dataset
 from studio.jobs.library import Library
 
@@ -142,8 +142,7 @@ def _check_captions(
     if not trigger:
         result.warnings.append("No trigger word is set: nothing will call the concept by name.")
         return
-    pattern = re.compile(rf"(?<!\w){re.escape(trigger)}(?!\w)")
-    without = sum(1 for caption in captions if not pattern.search(caption))
+    without = sum(not contains(caption, trigger) for caption in captions)
     if without and config.method != "textual-inversion":
         result.warnings.append(
             f"The trigger word “{trigger}” is absent from {without} of {info.pictures} captions; "

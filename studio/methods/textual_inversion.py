@@ -6,7 +6,6 @@ Refuses to know: the loop, base families by name.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from studio.config import RunConfig, Settings, setting
 from studio.errors import SettingsError
+from studio.families.words import contains
 from studio.methods.base import ExportFacts, Group, Method, Trainable
 from studio.methods.description import describe
 
@@ -106,7 +106,7 @@ class TextualInversionTrainable(Trainable):
 
         A step whose text does not contain the word would have nothing to learn from.
         """
-        if re.search(rf"(?<!\w){re.escape(self.trigger)}(?!\w)", caption):
+        if contains(caption, self.trigger):
             return caption
         return f"{self.trigger}, {caption}" if caption else self.trigger
 

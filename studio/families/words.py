@@ -1,0 +1,23 @@
+"""When a prompt or caption contains an extra word: one rule, for encoding, training and preflight.
+
+Owns: the rule. Refuses to know: tokens, tensors. Imports no torch.
+
+A word is matched as typed and as a whole. `-` joins words, so `mug` is not found in `mug-2`.
+"""
+
+from __future__ import annotations
+
+import re
+
+
+def bounded(word: str) -> str:
+    """A regular expression that finds `word` where it stands as a whole word."""
+    # a boundary is only asked for beside a letter: `<s1>` may touch anything
+    before = r"(?<!\w)(?<!\w-)" if re.match(r"\w", word) else ""
+    after = r"(?!\w)(?!-\w)" if re.search(r"\w\Z", word) else ""
+    return f"{before}{re.escape(word)}{after}"
+
+
+def contains(text: str, word: str) -> bool:
+    """Whether `word` stands in `text` as a whole word."""
+    return re.search(bounded(word), text) is not None
