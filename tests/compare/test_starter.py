@@ -1,0 +1,46 @@
+"""The shipped CLIP sees what was taught, and a comparison on the shipped base is complete."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from studio.compare import metrics
+from studio.compare.shootout import compare
+from studio.config import CompareSettings
+from studio.families.loading import load_base
+from studio.paths import ASSETS
+from studio.starter import world
+
+
+@pytest.mark.parametrize("concept", list(world.CONCEPTS))
+def test_kid_tells_a_concept_from_the_ordinary_and_not_from_itself(starter: Path, concept):
+    meter = metrics.load_clip(starter)
+    scenes = [world.concept_scene(concept, "held_out", index) for index in range(96)]
+    truth = meter.image_features(np.stack([world.render(scene, concept) for scene in scenes]))
+    plain = meter.image_features(np.stack([world.render(scene) for scene in scenes[48:]]))
+    itself, ordinary = metrics.kid(truth[:48], truth[48:]), metrics.kid(truth[:48], plain)
+    assert itself < 0.05 and ordinary > 0.15
+    half = torch.cat([truth[48:72], plain[24:]])  # half-learnt lies between
+    assert itself < metrics.kid(truth[:48], half) < ordinary
+
+
+def test_a_comparison_on_the_starter_has_every_measure(starter: Path, tmp_path):
+    base = load_base("starter", "cpu")
+    settings = CompareSettings.parse(
+        {
+            "columns": [{"name": "base"}],
+            "prompts": ["a zibbo cat on the beach"],
+            "seeds": [1],
+            "steps": 3,
+            "pictures": 8,
+            "reference": str(ASSETS / "datasets" / "zibbo" / "held_out"),
+        }
+    )
+    comparison = compare(base, settings, tmp_path / "c")
+    measures = comparison["columns"][0]["measures"]
+    assert comparison["complete"] and comparison["notes"] == []
+    assert None not in measures.values() and measures["kid_n"] == [8, 16]
