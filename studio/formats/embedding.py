@@ -10,15 +10,13 @@ Vectors are [n, width] fp32: n rows that replace n token embeddings. Encoder slo
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from studio.errors import FileError
-from studio.formats import images, pickles, safetensors_file
+from studio.formats import embedding_image, pickles, safetensors_file
 from studio.formats.lora_keys import sort_keys
 from studio.formats.sniff import sniff
 
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
     import torch
 
 EmbeddingDialect = Literal["a1111", "diffusers", "kohya", "sdxl", "cloneofsimo", "image"]
-PNG_CHUNK = "sd-ti-embedding"
 MAX_VECTORS = 1_024
 MAX_WIDTH = 16_384
 MAX_TOKENS = 256
@@ -177,14 +174,13 @@ def _from_a1111(path: Path, value: Mapping[Any, Any], dialect: EmbeddingDialect)
 
 
 def _from_image(path: Path) -> EmbeddingFile:
-    text = images.read_text_chunk(path, PNG_CHUNK)
-    if text is None:
-        raise _nothing(path, "It is a picture without an embedding in it.")
     try:
-        value = json.loads(base64.b64decode(text, validate=False))
+        value = embedding_image.read_value(path)
+        if value is None:
+            raise _nothing(path, "It is a picture without an embedding in it.")
         parameters = value["string_to_param"].items()
         value["string_to_param"] = {key: _nested(entry, path) for key, entry in parameters}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise _nothing(path, "The embedding in the picture is damaged.") from error
     return _from_a1111(path, value, "image")
 

@@ -16,8 +16,8 @@ from studio import atomic
 from studio.errors import FileError, StudioError
 from studio.formats import (
     embedding,
+    embedding_image,
     hypernetwork,
-    images,
     lora_shapes,
     metadata,
     pickles,
@@ -79,7 +79,7 @@ def inspect(path: str | Path, *, strict: bool = False, hashes: bool = True) -> F
         elif content in ("zip", "torch-legacy"):
             value = pickles.read_outline(path, max_bytes=MAX_CHECKPOINT_BYTES)
             _pickled(path, value, report)
-        elif content in ("png", "webp") and images.read_text_chunk(path, embedding.PNG_CHUNK):
+        elif content in ("png", "webp") and _carries_embedding(path):
             report.kind, report.dialect = "embedding", "image"
         else:
             raise wrong_content(path, content, "an adapter or a model")
@@ -96,6 +96,13 @@ def inspect(path: str | Path, *, strict: bool = False, hashes: bool = True) -> F
     if hashes:
         _add_hashes(path, report, content == "safetensors")
     return report
+
+
+def _carries_embedding(path: Path) -> bool:
+    try:
+        return embedding_image.read_value(path) is not None
+    except ValueError:
+        return False
 
 
 def _safetensors(path: Path, report: FileReport) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import zlib
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -12,6 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from studio.errors import FileError
 from studio.formats import embedding, pickles, safetensors_file
+from studio.formats.inspect import inspect
 
 VECTORS = torch.randn(3, 16)
 
@@ -119,6 +123,41 @@ def test_embedding_pictures(tmp_path):
     file = embedding.read(embedding_png(tmp_path / "cat.png", value))
     assert (file.dialect, file.step, only(file)[0]) == ("image", 500, "cat")
     torch.testing.assert_close(only(file)[1]["text_encoder"], VECTORS)
+
+
+def bordered(image: Image.Image, value: Any) -> Image.Image:
+    """The picture between two borders that hold `value`, by the layout of the format's author."""
+    data = np.frombuffer(zlib.compress(json.dumps(value).encode(), 9), np.uint8)
+    height = image.height
+    data = np.resize(data, -(-len(data) // (3 * height)) * 3 * height).reshape(height, -1, 3)
+    x, mask = 0, []
+    for _ in range(data.size):
+        x = (1664525 * x + 1013904223) % 2**32
+        mask.append(x % 255 & 0x0F)
+    hidden = np.array(mask, np.uint8).reshape(data.shape)
+    # The high bits carry a pattern for the eye; any non-black one will do.
+    halves = [Image.fromarray((half ^ hidden) | 0x50) for half in (data & 0x0F, data >> 4)]
+    whole = Image.new("RGB", (image.width + 2 * halves[0].width + 2, height))
+    whole.paste(halves[0], (0, 0))
+    whole.paste(image, (halves[0].width + 1, 0))
+    whole.paste(halves[1], (halves[0].width + 1 + image.width + 1, 0))
+    return whole
+
+
+@pytest.mark.parametrize("suffix", ["png", "webp"])
+def test_embedding_pictures_whose_text_was_lost(tmp_path, suffix):
+    value = a1111({"TORCHTENSOR": VECTORS.tolist()})
+    picture = bordered(Image.new("RGB", (40, 64), (200, 120, 80)), value)
+    picture.save(tmp_path / f"cat.{suffix}", lossless=True)  # PNG ignores the option
+    file = embedding.read(tmp_path / f"cat.{suffix}")
+    torch.testing.assert_close(only(file)[1]["text_encoder"], VECTORS)
+    assert inspect(tmp_path / f"cat.{suffix}").dialect == "image"
+
+
+def test_a_border_that_unfolds_without_end_is_refused(tmp_path):
+    bordered(Image.new("RGB", (40, 64), "red"), "0" * (33 << 20)).save(tmp_path / "cat.png")
+    with pytest.raises(FileError, match="without an embedding"):
+        embedding.read(tmp_path / "cat.png")
 
 
 @pytest.mark.parametrize(
