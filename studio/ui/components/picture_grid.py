@@ -121,7 +121,7 @@ def picture_facts(path: Path) -> Json:
     text = read_parameters(path) or ""
     settings = settings_in(text)
     titles = {"seed": "Seed", "steps": "Steps", "guidance": "Guidance", "sampler": "Sampler"}
-    facts = [(titles[name], f"{settings[name]}") for name in titles if name in settings]
+    facts = [(titles[name], _plain(settings[name])) for name in titles if name in settings]
     if settings.get("width"):
         facts.append(("Size", f"{settings['width']} × {settings['height']}"))
     if settings.get("base"):
@@ -129,6 +129,10 @@ def picture_facts(path: Path) -> Json:
     for entry in settings.get("stack", []):
         facts.append(("Adapter", f"{Path(entry['path']).stem} × {entry['strength']:g}"))
     return {"parameters": text, "settings": settings, "facts": facts}
+
+
+def _plain(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def settings_in(text: str) -> Json:

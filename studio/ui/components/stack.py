@@ -31,7 +31,7 @@ SKELETON = """
   <div class="st-bar">
     <h3 class="cs-card-title">Adapter stack</h3><span class="cs-muted cs-small st-count"></span>
     <span class="cs-spacer"></span>
-    <button type="button" class="cs-button cs-quiet st-undo" title="Undo the last change (Ctrl+Z)">Undo</button>
+    <button type="button" class="cs-button cs-quiet cs-icon st-undo" aria-label="Undo" title="Undo the last change (Ctrl+Z)"></button>
     <button type="button" class="cs-button st-browse">Add files</button>
     <input type="file" multiple class="st-picker cs-hidden" tabindex="-1" aria-label="Adapter files"
       accept=".safetensors,.pt,.bin,.ckpt,.png,.webp,.jpg,.jpeg">
@@ -118,7 +118,7 @@ def card(
         "kind": info.kind,
         "family_title": family,
         "size": info.size,
-        "trigger": info.trigger or "",
+        "trigger": info.trigger or (info.name if info.kind == "embedding" else ""),
         "preview": _preview(page, info.preview),
         "problem": problem,
         "modified": info.modified,

@@ -34,9 +34,9 @@ function heading(column, at) {
     const has = typeof value === 'number';
     const n = key === 'kid' && has && column.measures.kid_n ? ` Measured on ${column.measures.kid_n[0]} against ${column.measures.kid_n[1]} pictures.` : '';
     const top = has && value === bestOf(key, best);
-    const error = key === 'kid' && has && typeof column.measures.kid_error === 'number' ? cs.el('span.cs-muted', {}, ` ±${column.measures.kid_error.toFixed(digits)}`) : null;
+    const error = key === 'kid' && has && typeof column.measures.kid_error === 'number' ? cs.el('span.cs-muted', {}, ` ±${column.measures.kid_error.toFixed(digits - 1)}`) : null;
     return [cs.el('dt', {title: about}, title), cs.el('dd.cs-number' + (top ? '.is-best' : ''), {title: has ? about + n : whyNot(key, column)},
-      has ? value.toFixed(digits) : '—', error, top && cs.el('span.cm-best', {}, 'best'))];
+      has ? value.toFixed(digits) : '—', top && cs.el('span.cm-best', {role: 'img', 'aria-label': 'best'}, icon('star', 12)), error)];
   });
   const n = column.measures?.kid_n;
   return cs.el('div.cm-head', {role: 'columnheader'},
@@ -46,6 +46,17 @@ function heading(column, at) {
       cs.el('dt', {}, 'Training'), cs.el('dd.cs-number', {title: column.seconds == null ? 'Not known for this column.' : 'Training time'}, column.seconds == null ? '—' : cs.seconds(column.seconds)),
       cs.el('dt', {}, 'File size'), cs.el('dd.cs-number', {title: column.bytes ? '' : 'No file: this is the base.'}, column.bytes ? cs.bytes(column.bytes) : '—'),
       n && cs.el('dt', {}, 'Pictures'), n && cs.el('dd.cs-number', {title: 'Drawn and reference pictures behind KID'}, `n = ${n[0]} / ${n[1]}`)));
+}
+
+// Says once, in words, why some measures are missing.
+function missing() {
+  const reasons = new Map();
+  for (const column of shown.columns) for (const {key, title} of MEASURES) {
+    if (column.error || typeof column.measures?.[key] === 'number' || (!shown.complete && !shown.cancelled)) continue;
+    const why = whyNot(key, column);
+    reasons.set(why, new Set([...(reasons.get(why) || []), title]));
+  }
+  return [...reasons].map(([why, titles]) => cs.el('p.cs-small.cs-muted.cm-why', {}, `— ${[...titles].join(', ')}: ${why}`));
 }
 
 function cell(column, row) {
@@ -178,7 +189,7 @@ function view() {
   const notes = (shown.notes || []).map((text) => cs.message({what: text}, 'info'));
   const title = cs.el('div.cm-title', {}, cs.el('h3.cs-card-title', {}, shown.name || 'Comparison'),
     cs.el('span.cs-small.cs-muted', {}, `${shown.base} · ${shown.seconds ? `took ${cs.seconds(shown.seconds)}` : 'in progress'}${shown.cancelled ? ' · interrupted' : ''}`));
-  host.replaceChildren(title, toolbar(), ...notes, mode === 'ab' ? slider() : grid());
+  host.replaceChildren(title, toolbar(), ...notes, ...(notes.length ? [] : missing()), mode === 'ab' ? slider() : grid());
   host.querySelector('.cm-grid')?.scrollTo(...scroll);
   place();
 }

@@ -10,8 +10,9 @@ function paint(training = null) {
 }
 
 function cell(picture, list) {
-  const open = cs.el('button.pg-open', {type: 'button', 'aria-label': `Enlarge the picture with seed ${picture.seed}`, onclick: () => large(list, picture)},
-    cs.el('img', {src: cs.file(picture.path), alt: picture.prompt || 'generated picture', loading: 'lazy', draggable: 'true'}));
+  const image = cs.el('img', {src: cs.file(picture.path), alt: picture.prompt || 'generated picture', loading: 'lazy', draggable: 'true',
+    onload: () => image.classList.toggle('cs-pixel', image.naturalWidth <= 160)});
+  const open = cs.el('button.pg-open', {type: 'button', 'aria-label': `Enlarge the picture with seed ${picture.seed}`, onclick: () => large(list, picture)}, image);
   return cs.el('figure.cs-cell.pg-cell', {'data-id': picture.id}, open, cs.el('figcaption', {},
     cs.el('span.cs-number.cs-small.cs-muted', {}, `seed ${picture.seed ?? '–'}`), cs.el('span.cs-spacer'),
     iconButton('reuse', 'Use these settings again', () => trigger('reuse', {id: picture.id})),

@@ -172,7 +172,7 @@ stack = stackView(q('.st-cards'), (items) => {
   refresh();
   describe();
 });
-q('.st-undo').prepend(icon('undo', 14));
+q('.st-undo').prepend(icon('undo'));
 q('.st-browse').prepend(icon('plus', 14));
 q('.st-undo').addEventListener('click', () => stack.undo());
 q('.st-browse').addEventListener('click', () => q('.st-picker').click());

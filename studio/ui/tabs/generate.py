@@ -158,7 +158,9 @@ def build(studio: Studio, page: Page) -> None:
 def base_choices(studio: Studio) -> list[tuple[str, str]]:
     """(title, name) of the bases for a dropdown."""
     return [
-        (f"{info.name} · {info.title}, {info.native_size} px", info.name) for info in studio.bases()
+        (f"{info.name} · {info.title}, {info.native_size} px", info.name)
+        for info in studio.bases()
+        if info.family
     ]
 
 
