@@ -17,7 +17,7 @@ from studio.adapters.base import Adapter, Attachment, Report
 from studio.adapters.names import ModuleNames
 from studio.adapters.words import widths_fit
 from studio.errors import MismatchError
-from studio.formats import lora, safetensors_file
+from studio.formats import lora, metadata, safetensors_file
 from studio.formats.lora import LoraFile
 from studio.formats.lora_module import LoraModule
 from studio.formats.sniff import sniff
@@ -41,7 +41,7 @@ class LoraAdapter(Adapter):
             "dialect": file.dialect,
             "rank": file.rank,
             "alpha": file.alpha,
-            "trigger": file.metadata.get("modelspec.trigger_phrase", ""),
+            "trigger": metadata.trigger(file.metadata) or "",
             "made_for": diagnosis.made_for_what(file),
             "problems": list(file.problems),
         }
@@ -112,8 +112,11 @@ class LoraAdapter(Adapter):
             except MismatchError as error:
                 raise diagnosis.mismatch(self.file, work.base, error.why or error.what) from error
             deltas.append(("weight", delta))
-        bias = module.bias_delta()
+        bias, own = module.bias_delta(), target._parameters.get("bias")
         if bias is not None:
+            if bias.shape != (weight.shape[0],) or (own is not None and own.shape != bias.shape):
+                detail = f"Its change of the bias of “{module.name}” has {bias.numel()} numbers."
+                raise diagnosis.mismatch(self.file, work.base, detail)
             deltas.append(("bias", bias.to(weight.device)))
         return deltas
 

@@ -7,8 +7,8 @@ missing. Refuses to know: what makes one family different from another.
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,9 @@ from torch import nn
 
 from studio.device import pick_device, pick_dtype
 from studio.errors import FileError, MissingError
-from studio.families import detect, family
+from studio.families import detect, family, hub
 from studio.families.base import Base, Family
 from studio.paths import STARTER
-
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.\-]*/[A-Za-z0-9][\w.\-]*")
 
 
 def load_base(path: str | Path, device: str = "auto", precision: str = "auto") -> Base:
@@ -58,9 +56,9 @@ def locate(path: str | Path) -> Path:
     folder = Path(text).expanduser()
     if folder.exists():
         return folder.resolve()
-    # “bases/mine” names a local folder that is gone; “runwayml/model” a place on the hub.
-    if _HUB_ID.fullmatch(text) and not folder.parent.exists():
-        return _from_hub(text)
+    # “bases/mine” names a local folder that is gone; “somebody/model” a place on the hub.
+    if hub.is_id(text):
+        return hub.fetch(text)
     raise MissingError(
         "This base model is not there", where=text, remedy="Check the name, or choose another base."
     )
@@ -75,15 +73,15 @@ def load_parts(
 ) -> Base:
     """Loads the parts of a diffusers folder; `text_classes` are transformers' class names.
 
-    The VAE stays in fp32 beside an fp16 UNet: its activations overflow in fp16 (SDXL's do).
+    The VAE stays in fp32: in fp16 its activations overflow (SDXL's do), in bf16 colours band.
     """
     names = ["text_encoder", "text_encoder_2"][: len(text_classes)]
-    with _quiet():
+    with _quietly():
         import transformers
         from diffusers import AutoencoderKL, UNet2DConditionModel
 
         unet = _part(UNet2DConditionModel, path / "unet", dtype)
-        vae = _part(AutoencoderKL, path / "vae", _vae_dtype(dtype))
+        vae = _part(AutoencoderKL, path / "vae", torch.float32)
         encoders = [
             _part(getattr(transformers, class_name), path / name, dtype)
             for name, class_name in zip(names, text_classes, strict=True)
@@ -162,52 +160,28 @@ def _check_widths(path: Path, unet: Any, encoders: list[Any]) -> None:
         )
 
 
-def _vae_dtype(dtype: torch.dtype) -> torch.dtype:
-    return torch.float32 if dtype == torch.float16 else dtype
-
-
 def _first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     return f"Reading it said: {lines[0][:200]}" if lines else "Reading it failed."
 
 
-def _from_hub(name: str) -> Path:
-    from huggingface_hub import snapshot_download
-
-    wanted = ["*.json", "*.txt", "*.safetensors", "*.toml"]
-    # pipelines as one big file lie beside the folders of the same model
-    unwanted = ["*.ckpt", "v1-*.safetensors", "v2-*.safetensors", "*/*onnx*", "*openvino*"]
-    wish: dict[str, Any] = {"allow_patterns": wanted, "ignore_patterns": unwanted}
-    try:
-        return Path(snapshot_download(name, local_files_only=True, **wish))
-    except Exception:  # not in the cache: ask the network
-        pass
-    try:
-        return Path(snapshot_download(name, **wish))
-    except Exception as error:
-        raise MissingError(
-            "This base model is neither on this machine nor could it be downloaded",
-            where=name,
-            why=_first_line(error),
-            remedy="Check the name and the network, or give a local folder.",
-        ) from error
-
-
-class _quiet:
+@contextmanager
+def _quietly() -> Iterator[None]:
     """Keeps the loaders' progress bars and an optional library's complaint off the terminal."""
+    # it reports kernels it would like to download; `doctor` says what it can do
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
 
-    def __enter__(self) -> None:
-        # it reports kernels it would like to download; `doctor` says what it can do
-        logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
-        from diffusers.utils import logging as diffusers_logging
-        from transformers.utils import logging as transformers_logging
-
-        self.switches = (diffusers_logging, transformers_logging)
-        self.before = [switch.is_progress_bar_enabled() for switch in self.switches]
-        for switch in self.switches:
+    shown = [
+        switch
+        for switch in (diffusers_logging, transformers_logging)
+        if switch.is_progress_bar_enabled()
+    ]
+    try:
+        for switch in shown:
             switch.disable_progress_bar()
-
-    def __exit__(self, *_: object) -> None:
-        for switch, enabled in zip(self.switches, self.before, strict=True):
-            if enabled:
-                switch.enable_progress_bar()
+        yield
+    finally:
+        for switch in shown:
+            switch.enable_progress_bar()

@@ -24,6 +24,9 @@ from studio.errors import InputError, Interrupted, SettingsError
 from studio.families.base import Base, Conditioning
 from studio.infer import infotext, samplers
 
+_DECODED_AT_ONCE = 1 << 20
+"""Pixels."""
+
 Progress = Callable[[int, int, str], None]
 
 
@@ -146,9 +149,11 @@ def draw(
             on_step(index + 1)
         if between_steps:
             between_steps()
+    # decoding takes more memory than denoising: about a megapixel at once
+    together = max(_DECODED_AT_ONCE // (size[0] * size[1]), 1)
     with torch.inference_mode():
-        pictures = base.decode_latents(latents)
-        return (pictures * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu()
+        parts = [_decode(base, part) for part in latents.split(together)]
+    return torch.cat(parts)
 
 
 def initial_noise(base: Base, seed: int, height: int, width: int) -> Tensor:
@@ -176,6 +181,11 @@ def picture_size(base: Base, height: int, width: int) -> tuple[int, int]:
 def to_image(pixels: Tensor) -> Image.Image:
     """uint8 [H, W, 3] → a picture."""
     return Image.fromarray(pixels.numpy())
+
+
+def _decode(base: Base, latents: Tensor) -> Tensor:
+    pictures = base.decode_latents(latents)
+    return (pictures * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu()
 
 
 def _used(item: StackItem, cache: AdapterCache) -> infotext.Used:

@@ -139,11 +139,13 @@ def test_a_base_is_frozen_and_in_eval_mode(sd1: Base, sdxl: Base) -> None:
             assert not any(parameter.requires_grad for parameter in module.parameters())
 
 
-def test_half_precision_keeps_the_vae_whole(sdxl_folder: Path) -> None:
+@pytest.mark.parametrize("precision", ["fp16", "bf16"])
+def test_half_precision_keeps_the_vae_whole(sdxl_folder: Path, precision: str) -> None:
     import torch
 
-    base = load_base(sdxl_folder, "cpu", "fp16")
-    assert base.unet.dtype == base.text_encoders[1].dtype == torch.float16
+    base = load_base(sdxl_folder, "cpu", precision)
+    half = {"fp16": torch.float16, "bf16": torch.bfloat16}[precision]
+    assert base.unet.dtype == base.text_encoders[1].dtype == half
     assert base.vae.dtype == torch.float32
 
 

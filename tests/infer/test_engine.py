@@ -175,3 +175,11 @@ def test_a_picture_says_how_it_was_made(sd1: Base, tmp_path: Path) -> None:
     found["stack"] = [{**entry, "path": paths[entry["path"]]} for entry in found["stack"]]
     again = GenerateSettings.parse({**found, "count": 1})
     assert np.abs(pixels(engine.generate(sd1, again)[0]) - pixels(pictures[1])).max() <= 2
+
+
+def test_half_precision_draws_nearly_the_same_picture(sd1_folder: Path, sd1: Base) -> None:
+    from studio.families.loading import load_base
+
+    half = load_base(sd1_folder, "cpu", "bf16")
+    found, expected = one(half), one(sd1)
+    assert np.abs(found - expected).mean() < 4
