@@ -7,10 +7,12 @@ import random
 import struct
 import zlib
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
+import studio
 from studio.errors import FileError, MissingError, StudioError
 from studio.formats import images
 
@@ -200,3 +202,14 @@ def test_thumbnails(tmp_path, encoding):
     sample(size=(20, 10)).save(tmp_path / "x.png")
     (tmp_path / "small").write_bytes(images.thumbnail(tmp_path / "x.png", 100, encoding))
     assert images.image_size(tmp_path / "small") == (20, 10)
+
+
+def test_pictures_are_opened_in_one_place_only():
+    """Limits hold only if nobody goes around them."""
+    root = Path(studio.__file__).parent
+    hits = [
+        path.name
+        for path in root.rglob("*.py")
+        if "Image.open(" in path.read_text("utf-8") and path.name != "images.py"
+    ]
+    assert hits == []
