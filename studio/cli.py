@@ -24,7 +24,17 @@ EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 
 def main(argv: Sequence[str] | None = None, *, bootstrap: bool = False) -> int:
     """Runs one command; returns its exit code. `bootstrap` first gets into the right Python."""
-    arguments = parse(sys.argv[1:] if argv is None else argv)
+    try:
+        try:
+            return _run(parse(sys.argv[1:] if argv is None else argv), bootstrap)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # the reader of our output left, as in `… | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return EXIT_FAILED
+
+
+def _run(arguments: argparse.Namespace, bootstrap: bool) -> int:
     try:
         if bootstrap:
             _enter(arguments)
@@ -36,9 +46,8 @@ def main(argv: Sequence[str] | None = None, *, bootstrap: bool = False) -> int:
     except KeyboardInterrupt:
         print("\nInterrupted.", file=sys.stderr)
         return EXIT_INTERRUPTED
-    except BrokenPipeError:  # the reader of our output left, as in `… | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return EXIT_FAILED
+    except BrokenPipeError:
+        raise
     except Exception as error:  # a mistake of ours: short on screen, complete in a file
         print(f"\n{_unexpected(error, arguments)}", file=sys.stderr)
         return EXIT_FAILED

@@ -28,6 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Starts or resumes a run, follows it to its end, and reports."""
     with terminal.opened(arguments) as studio:
         if arguments.resume:
+            _nothing_else(arguments)
             run_id = studio.resume(arguments.resume)
         else:
             config = _config(studio, arguments)
@@ -60,6 +61,18 @@ def follow(studio: Studio, run_id: str, stopping: Stopping) -> dict[str, Any]:
         time.sleep(POLL)
     progress.end()
     return studio.wait(run_id)
+
+
+def _nothing_else(arguments: argparse.Namespace) -> None:
+    """A resumed run has its settings: what would silently have no effect is refused."""
+    names = ("preset", "data", "base", "method", "name", "check", "assignments")
+    given = [name for name in names if getattr(arguments, name)]
+    if given:
+        words = ", ".join("--set" if name == "assignments" else f"--{name}" for name in given)
+        raise SettingsError(
+            f"A resumed run keeps its settings, so {words} would have no effect",
+            remedy="Leave it out, or start a new run. Nothing was started.",
+        )
 
 
 def _config(studio: Studio, arguments: argparse.Namespace) -> RunConfig:
