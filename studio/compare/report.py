@@ -21,7 +21,7 @@ from studio.compare.record import read_comparison
 
 # key in `measures` → heading, what is better, what it says
 MEASURES: dict[str, tuple[str, Callable | None, str]] = {
-    "kid": ("KID", min, "distance to the reference pictures; lower is closer"),
+    "kid": ("KID", min, "distance to the reference pictures, ± standard error; lower is closer"),
     "image_image": ("Image–image", max, "mean cosine to all reference pictures; higher is closer"),
     "image_reference": ("Image–mean", max, "cosine to the references' mean; higher is closer"),
     "image_text": ("Image–text", max, "cosine between picture and prompt; higher obeys better"),
@@ -123,7 +123,7 @@ def _table(comparison: dict[str, Any]) -> tuple[list[str], list[list[tuple[str, 
     best: dict[str, float] = {}
     for key, (_, choose, _) in MEASURES.items():
         values = [c["measures"][key] for c in columns if c["measures"].get(key) is not None]
-        if choose is not None and len(values) > 1:
+        if choose is not None and len(set(values)) > 1:
             best[key] = choose(values)
     rows = []
     for column in columns:

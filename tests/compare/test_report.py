@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.compare.record import Recorder
+from studio.compare.record import Recorder, read_comparison
 from studio.compare.report import to_csv, to_html, to_markdown, write_report
 from studio.errors import MissingError
 
@@ -89,8 +89,6 @@ def test_the_page_stands_alone_and_shows_text_as_text(folder):
 
 
 def test_every_measure_is_there_with_its_error_its_n_and_the_best_marked(folder):
-    from studio.compare.record import read_comparison
-
     comparison = read_comparison(folder)
     text = to_markdown(comparison)
     line = next(line for line in text.splitlines() if line.startswith("| =cmd"))
@@ -105,8 +103,6 @@ def test_every_measure_is_there_with_its_error_its_n_and_the_best_marked(folder)
 
 
 def test_the_table_for_spreadsheets_has_raw_numbers_and_no_formulas(folder):
-    from studio.compare.record import read_comparison
-
     rows = list(csv.DictReader(io.StringIO(to_csv(read_comparison(folder)))))
     assert [row["column"] for row in rows] == ["base", "'=cmd()", "gone"]
     assert float(rows[1]["kid"]) == 0.02 and (rows[1]["kid_n"], rows[1]["kid_m"]) == ("64", "256")
@@ -120,11 +116,12 @@ def test_a_report_of_an_unfinished_comparison_says_so(folder):
     assert "did not run to its end" in (folder / "report.md").read_text("utf-8")
 
 
-def test_the_only_column_is_not_called_the_best(folder):
-    from studio.compare.record import read_comparison
-
+def test_the_only_column_and_equal_ones_are_not_called_the_best(folder):
     comparison = read_comparison(folder)
+    assert "class=best" in to_html(comparison)
     comparison["columns"] = comparison["columns"][:1]
+    assert "class=best" not in to_html(comparison)
+    comparison["columns"] *= 2
     assert "class=best" not in to_html(comparison)
 
 
