@@ -75,7 +75,8 @@ def train_unet(state: Path, schedule: Schedule = SCHEDULE, device: str = "cpu") 
         timesteps = (spots * len(signal)).long()
         share = signal[timesteps].view(-1, 1, 1, 1)
         noisy = share.sqrt() * clean + (1 - share).sqrt() * noise
-        guess = unet(noisy.to(device), timesteps.to(device), context).sample
+        with torch.autocast(torch.device(device).type, torch.bfloat16):
+            guess = unet(noisy.to(device), timesteps.to(device), context).sample.float()
         error = (guess - noise.to(device)).square().mean(dim=(1, 2, 3))
         return (error * weight[timesteps].to(device)).mean()
 
