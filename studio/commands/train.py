@@ -115,18 +115,20 @@ def _tell(event: dict[str, Any], state: dict[str, Any], progress: Progress) -> N
     if kind == "step":
         eta = state.get("eta")
         left = f", {_clock(eta)} left" if isinstance(eta, int | float) else ""
-        progress.show(f"step {event['step']}/{state.get('steps')}  loss {event['loss']:.4f}{left}")
+        step, steps = event["step"], state.get("steps")
+        line = f"step {step}/{steps}  loss {event['loss']:.4f}{left}"
+        progress.show(line, force=step == steps)
         return
-    line = {
+    tell = {
         "state": lambda: f"{event['state']}",
         "message": lambda: f"{event['text']}",
         "saved": lambda: f"saved step {event['step']}",
         "sample": lambda: f"samples of step {event['step']}",
         "probe": lambda: f"probe at step {event['step']}: {event['train']:.4f}",
     }.get(str(kind))
-    if line is not None:
+    if tell is not None:
         progress.end()
-        say(line())
+        say(tell())
 
 
 def _report(run_id: str, state: dict[str, Any], as_json: bool) -> None:
