@@ -6,12 +6,14 @@ Refuses to know: what the tabs do, and torch: the engine loads in a thread after
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import logging.handlers
 import os
 import socket
 import threading
 import webbrowser
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -87,8 +89,6 @@ def serve(
     _log_to(studio)
     workspace = studio.workspace
     page = Page(studio)
-    demo = _build(page)
-    demo.queue(default_concurrency_limit=1, max_size=MAX_QUEUE, api_open=False)
     options: dict[str, Any] = {
         "server_name": host,
         "server_port": port,
@@ -126,8 +126,18 @@ def serve(
             "openapi_url": None,
         },
     }
-    try:
+
+    async def start() -> tuple[gr.Blocks, str, str]:
+        demo = _build(page)
+        demo.queue(default_concurrency_limit=1, max_size=MAX_QUEUE, api_open=False)
         _, local, shared = demo.launch(**options)
+        return demo, local, shared
+
+    try:
+        # Inside a running loop, because without one Gradio makes several and never closes them;
+        # on a thread, because the caller may have a loop of its own.
+        with ThreadPoolExecutor(1) as thread:
+            demo, local, shared = thread.submit(asyncio.run, start()).result()
     except OSError as error:
         raise _port_taken(port) from error
     return Server(url=local.rstrip("/") or local, share_url=shared or None, demo=demo, page=page)

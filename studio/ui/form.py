@@ -19,7 +19,6 @@ import gradio as gr
 from studio.config import Settings
 from studio.errors import SettingsError
 
-
 UNLIMITED = 10_000  # an upper bound from here on is a guard, not something to tell people
 
 

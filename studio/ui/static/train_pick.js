@@ -32,7 +32,7 @@ function change(changes) {
 }
 dataset.addEventListener('change', () => set({dataset: dataset.value}));
 base.addEventListener('change', () => change({base: base.value}));
-preset.addEventListener('change', () => set({preset: preset.value}, true));
+preset.addEventListener('change', () => set({preset: preset.value}, preset.value !== ''));
 
 function options(select, entries, chosen) {
   select.replaceChildren(...entries.map(([id, label]) => cs.el('option', {value: id}, label)));

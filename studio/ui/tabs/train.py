@@ -133,8 +133,9 @@ def build(studio: Studio, page: Page) -> None:
     def filled(value: Any, *arguments: Any) -> list[Any]:
         """The chosen preset into the form; name and trigger stay as they were typed."""
         base, method, preset = read(value, base=str, method=str, preset=str)
-        settings: Json = {"method": method}
-        config = studio.config(preset or None, settings).model_dump()
+        if not preset:
+            return [*shown(method), *(gr.skip() for _ in inputs)]
+        config = studio.config(preset, {"method": method}).model_dump()
         values, _ = split(arguments)
         config["name"] = values.get("name", "")
         config["data"]["trigger"] = values.get("data", {}).get("trigger", "")

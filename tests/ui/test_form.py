@@ -1,0 +1,105 @@
+"""Forms come from the settings classes and give back exactly what those accept."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import gradio as gr
+import pytest
+
+from studio.config import RunConfig, Settings, setting
+from studio.errors import SettingsError
+from studio.methods import METHODS
+from studio.ui.form import Field, Form, fields_of
+
+
+class Inner(Settings):
+    every: int = setting(5, "How often.", ge=0)
+
+
+class Example(Settings):
+    name: str = setting("", "What it is called.")
+    rate: float | None = setting(None, "Rate; empty takes the usual.", gt=0, le=10, unit="1/s")
+    mode: Literal["fast", "slow"] = setting("fast", "How.")
+    loud: bool = setting(False, "Whether it is heard.", advanced=True)
+    words: list[str] = setting(default_factory=list, help="One per line.")
+    every: int = setting(1, "How often.", ge=1)
+    inner: Inner = Inner()
+
+
+def form(**named: object) -> Form:
+    made = Form(Example, **named)  # type: ignore[arg-type]
+    with gr.Blocks():
+        made.show(advanced=False)
+        made.show(advanced=True)
+    return made
+
+
+def test_defaults_survive_the_way_through_the_page() -> None:
+    made = form()
+    assert Example.parse(made.values([c.value for c in made.inputs])) == Example()
+
+
+def test_every_setting_of_a_run_has_an_input() -> None:
+    keys = {field.key for field in fields_of(RunConfig)}
+    assert {"name", "train.steps", "data.folder", "sample.prompts", "probe.every"} <= keys
+    made = Form(RunConfig)
+    with gr.Blocks():
+        made.show(advanced=False)
+        made.show(advanced=True)
+    assert RunConfig.parse(made.values([c.value for c in made.inputs])) == RunConfig()
+    labels = [field.label for field in made.fields]
+    assert len(labels) == len(set(labels)), "two inputs have the same label"
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_options_of_every_method_have_an_input(name: str) -> None:
+    options = METHODS[name].Options
+    assert {f.key for f in fields_of(options)} == set(options.model_fields)
+
+
+def test_what_people_type_becomes_settings() -> None:
+    made = form()
+    values = dict(zip([f.key for f in made.shown], [c.value for c in made.inputs], strict=True))
+    values |= {"words": " a \n\n b", "rate": 0.5, "every": 3.0, "inner.every": 0, "name": None}
+    parsed = Example.parse(made.values(list(values.values())))
+    assert (parsed.words, parsed.rate, parsed.every, parsed.inner.every) == (["a", "b"], 0.5, 3, 0)
+
+
+def test_an_emptied_number_names_its_field() -> None:
+    made = form()
+    values = [
+        None if f.key == "every" else c.value for f, c in zip(made.shown, made.inputs, strict=True)
+    ]
+    with pytest.raises(SettingsError, match="“Every” is empty"):
+        made.values(values)
+
+
+def test_errors_use_the_labels_of_the_form() -> None:
+    made = form()
+    with pytest.raises(SettingsError) as caught:
+        Example.parse({"inner": {"every": -1}})
+    assert "“Inner every” (inner.every)" in made.named(caught.value).what
+
+
+def test_updates_follow_the_inputs() -> None:
+    made = form()
+    contents = made.updates({"words": ["x", "y"], "inner": {"every": 9}})
+    by_key = dict(zip([f.key for f in made.shown], contents, strict=True))
+    assert by_key["words"] == "x\ny"
+    assert by_key["inner.every"] == 9
+    assert by_key["mode"] == "fast"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "hint"),
+    [(1, 512, "Help. (1 to 512)"), (0, None, "Help."), (1, 1e6, "Help. (at least 1)")],
+)
+def test_hints_tell_useful_ranges(low: float, high: float | None, hint: str) -> None:
+    assert Field("k", "K", "Help.", "whole", 1, low=low, high=high).hint() == hint
+
+
+def test_a_prefix_keeps_two_forms_apart() -> None:
+    made = form(prefix="one.")
+    assert all(f.element.startswith("cs-field-one-") for f in made.fields)
+    assert Example.parse(made.values([c.value for c in made.inputs])) == Example()

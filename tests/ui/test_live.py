@@ -1,0 +1,109 @@
+"""Calls from the page: checked, answered readably, never with a stack trace."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import gradio as gr
+import pytest
+
+from studio.errors import BusyError, InputError, Interrupted, MissingError
+from studio.ui.live import Page, Task, Tasks, endpoint, handler, read
+
+
+def test_an_endpoint_answers_data_or_a_readable_error() -> None:
+    def good(argument: object) -> object:
+        return argument
+
+    def refused(argument: object) -> None:
+        raise MissingError("It is not there", remedy="Look elsewhere.")
+
+    def broken(argument: object) -> None:
+        raise ZeroDivisionError("secret detail")
+
+    assert endpoint(good)(3) == {"ok": True, "data": 3}
+    assert endpoint(refused)()["error"]["remedy"] == "Look elsewhere."
+    answer = endpoint(broken)()
+    assert answer["ok"] is False
+    assert "secret detail" not in str(answer)
+    assert answer["error"]["what"]
+
+
+def test_a_handler_shows_escaped_words() -> None:
+    @handler
+    def refused() -> None:
+        raise InputError("No <b>such</b> thing", why="because of <script>")
+
+    with pytest.raises(gr.Error) as caught:
+        refused()
+    assert "<script>" not in caught.value.message
+    assert "&lt;b&gt;such" in caught.value.message
+
+
+def test_a_generator_handler_does_the_same() -> None:
+    @handler
+    def refused():
+        yield 1
+        raise InputError("Stop here")
+
+    steps = refused()
+    assert next(steps) == 1
+    with pytest.raises(gr.Error, match="Stop here"):
+        next(steps)
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [None, [], "x", {}, {"a": 1}, {"a": "x", "n": "1"}, {"a": "x", "n": True}, {"a": "x" * 30_000}],
+)
+def test_hostile_arguments_are_refused(argument: object) -> None:
+    with pytest.raises(InputError):
+        read(argument, a=str, n=int)
+
+
+def test_uploads_are_only_what_was_uploaded(workspace: Path, monkeypatch: object) -> None:
+    from studio.jobs import Studio
+    from studio.paths import Workspace
+
+    page = Page(Studio(Workspace(workspace)))
+    for path in ("/etc/passwd", "../../etc/passwd", str(workspace / "runs"), ""):
+        with pytest.raises(InputError):
+            page.uploaded(path)
+
+
+def test_one_task_of_a_kind_runs_at_a_time() -> None:
+    tasks, go = Tasks(), threading.Event()
+
+    def work(task: Task) -> str:
+        task.progress(1, 2, "half")
+        go.wait(10)
+        return "done"
+
+    task = tasks.start("paint", work, dataset="x")
+    with pytest.raises(BusyError):
+        tasks.start("paint", work)
+    go.set()
+    while tasks.find(task.id).state == "running":
+        pass
+    assert tasks.latest("paint").view()["result"] == "done"  # type: ignore[union-attr]
+    with pytest.raises(MissingError):
+        tasks.find("paint-99")
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [(Interrupted("Stopped"), "cancelled"), (ValueError("x"), "failed"), (None, "finished")],
+)
+def test_tasks_end_honestly(error: Exception | None, state: str) -> None:
+    tasks = Tasks()
+
+    def work(task: Task) -> None:
+        if error:
+            raise error
+
+    task = tasks.start("one", work)
+    while task.state == "running":
+        pass
+    assert task.state == state
+    assert (task.error is not None) == (state == "failed")

@@ -1,0 +1,128 @@
+"""The real page on a free port, with a tiny base and two small datasets, seen by a real browser.
+
+Owns: `served` (one studio per test file), `page` (a fresh browser tab that reports every console
+error and every request to elsewhere) and the pictures. Refuses to know: what the tabs do.
+"""
+
+from __future__ import annotations
+
+import gc
+import random
+import socket
+import threading
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image, ImageDraw
+
+from studio.jobs import Studio
+from studio.paths import Workspace
+from studio.ui import app
+from tests.tiny import make_tiny_sd1
+
+TIMEOUT = 60_000  # milliseconds: a shared core can be slow
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Gradio's own warnings (pandas options, loops left open) are no failures here."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.filterwarnings("ignore"))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_leftovers() -> Iterator[None]:
+    """Clears them away before another file's tests would be blamed."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        gc.collect()
+
+
+@dataclass
+class Served:
+    """A studio and the page it is served on."""
+
+    url: str
+    studio: Studio
+    workspace: Workspace
+    server: app.Server
+
+    def dataset(self, name: str, captions: list[str | None]) -> Path:
+        """A dataset of small pictures; None leaves one without caption."""
+        folder = self.workspace.datasets / name
+        folder.mkdir()
+        for number, caption in enumerate(captions, 1):
+            draw_picture(folder / f"{number}.png", number)
+            if caption is not None:
+                (folder / f"{number}.txt").write_text(caption, encoding="utf-8")
+        (folder / "dataset.toml").write_text('trigger = "zorp"\nclass_word = "blob"\n')
+        return folder
+
+
+def draw_picture(path: Path, seed: int) -> None:
+    """A 32 px picture that differs by seed."""
+    dice = random.Random(seed)
+    picture = Image.new("RGB", (32, 32), tuple(dice.randrange(256) for _ in range(3)))
+    colour = tuple(dice.randrange(256) for _ in range(3))
+    ImageDraw.Draw(picture).ellipse((6, 6, 26, 26), fill=colour)
+    picture.save(path)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A running studio; the heavy libraries load meanwhile."""
+    workspace = Workspace(tmp_path_factory.mktemp("web") / "workspace")
+    make_tiny_sd1(workspace.bases / "tiny")
+    studio = Studio(workspace)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = app.serve(studio, port=port)
+    warm = threading.Thread(target=app.warm_up, args=(server.page,))
+    warm.start()
+    yield Served(server.url, studio, workspace, server)
+    warm.join()
+    studio.close()
+    server.close()
+
+
+@pytest.fixture
+def open_page(browser: Any, served: Served) -> Iterator[Any]:
+    """`open_page(tab)` → a new browser tab, as a second person would open it."""
+    contexts: list[Any] = []
+    problems: list[str] = []
+
+    def open_tab(tab: str = "caption", path: str = "/?__theme=light") -> Any:
+        context = browser.new_context(viewport={"width": 1440, "height": 900})
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(TIMEOUT)
+        page.on("pageerror", lambda error: problems.append(f"error in the page: {error}"))
+        page.on("dialog", lambda dialog: dialog.accept())
+        page.on("request", lambda request: problems.extend(_elsewhere(request.url, served.url)))
+        page.goto(served.url + path)
+        page.wait_for_selector(".cs-header")
+        if tab != "caption":
+            page.click(f"#cs-tab-{tab}-button")
+        return page
+
+    yield open_tab
+    for context in contexts:
+        context.close()
+    assert not problems, "\n".join(problems)
+
+
+@pytest.fixture
+def page(open_page: Any) -> Any:
+    """A fresh browser tab on the page."""
+    return open_page()
+
+
+def _elsewhere(url: str, own: str) -> list[str]:
+    inside = url.startswith((own, "data:", "blob:", own.replace("http", "ws", 1)))
+    return [] if inside else [f"request to elsewhere: {url}"]

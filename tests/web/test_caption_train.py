@@ -1,0 +1,192 @@
+"""A person's walk through the Caption and Train tabs, in a real browser on the real page."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.browser
+EVIL = "a ${alert(1)} <img src=x onerror=alert(2)> {{value}}"
+
+
+def until(true: Callable[[], Any], seconds: float = 60) -> Any:
+    """Waits for something outside the browser to become true."""
+    end = time.monotonic() + seconds
+    while not (value := true()):
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.05)
+    return value
+
+
+def open_dataset(page: Any, name: str) -> None:
+    page.click(f".cs-dataset:has-text('{name}')")
+    page.wait_for_selector(f".cs-caption-title:has-text('{name}')")
+
+
+def steps_drawn(page: Any) -> int:
+    """How many steps the plot shows, as it tells a screen reader."""
+    label = page.get_attribute(".cs-plot canvas", "aria-label")
+    found = re.search(r"over (\d+) steps", label)
+    return int(found[1]) if found else 0
+
+
+def sample_columns(page: Any) -> int:
+    return int(page.locator(".cs-samples-row:first-child .cs-samples-step").count())
+
+
+def state(page: Any) -> str:
+    return str(page.get_attribute(".cs-run-head .cs-badge", "data-state"))
+
+
+def wait_state(page: Any, *states: str) -> None:
+    selector = ", ".join(f".cs-run-head .cs-badge[data-state={name}]" for name in states)
+    page.wait_for_selector(selector, timeout=120_000)
+
+
+def choose(page: Any, dataset: Path, base: str = "tiny") -> None:
+    """Picks dataset and base in the Train tab."""
+    page.wait_for_selector(
+        f"select[aria-label=Dataset] option[value='{dataset}']", state="attached"
+    )
+    page.select_option("select[aria-label=Dataset]", value=str(dataset))
+    page.select_option("select[aria-label='Base model']", value=base)
+    page.wait_for_selector(".cs-preflight dl")
+
+
+def number(page: Any, key: str, value: object) -> None:
+    page.fill(f"#cs-field-{key} input", str(value))
+
+
+def test_captions_are_shown_edited_and_kept(page: Any, served: Any) -> None:
+    folder = served.dataset("words", ["a round thing", EVIL, None])
+    (folder / "4.png").write_bytes(b"\x89PNG\r\n\x1a\nnot a picture")
+    page.reload()
+    open_dataset(page, "words")
+    page.wait_for_selector(".cs-caption-cell img >> nth=2")
+    texts = page.locator(".cs-caption-cell textarea")
+    assert texts.nth(1).input_value() == EVIL
+    assert page.locator(".cs-caption-broken").inner_text().startswith("Left out")
+    assert "2 of 3 captioned" in page.inner_text(".cs-caption-head")
+    texts.nth(2).fill("typed by hand")
+    until(lambda: (folder / "3.txt").is_file(), 2)
+    assert (folder / "3.txt").read_text().strip() == "typed by hand"
+    page.wait_for_selector(".cs-caption-head >> text=3 of 3 captioned")
+    page.reload()
+    page.wait_for_selector(".cs-caption-title:has-text('words')")
+    page.wait_for_function(
+        "[...document.querySelectorAll('.cs-caption-cell textarea')]"
+        ".some((area) => area.value === 'typed by hand')"
+    )
+
+
+def test_many_captions_change_at_once_and_back(page: Any, served: Any) -> None:
+    folder = served.dataset("bulk", ["a blob, round", "a blob, round", "a blob, flat"])
+    page.reload()
+    open_dataset(page, "bulk")
+    page.click("summary:has-text('Edit many at once')")
+    page.fill(".cs-fold input[placeholder='tag, another tag']", "round")
+    page.click("button:has-text('Change 2 captions')")
+    until(lambda: (folder / "1.txt").read_text().strip() == "a blob")
+    assert (folder / "3.txt").read_text().strip() == "a blob, flat"
+    page.click(".cs-fold button:has-text('Undo')")
+    until(lambda: (folder / "1.txt").read_text().strip() == "a blob, round")
+
+
+def test_pictures_from_the_desktop_become_a_dataset(page: Any, served: Any, tmp_path: Path) -> None:
+    from PIL import Image
+
+    files = []
+    for name in ("10.png", "2.png"):
+        Image.new("RGB", (24, 24), "teal").save(tmp_path / name)
+        files.append(str(tmp_path / name))
+    page.wait_for_selector(".cs-empty >> text=Start with a few pictures")
+    page.set_input_files("input[aria-label='Pictures to add']", files)
+    page.wait_for_selector(".cs-caption-title:has-text('my-pictures')")
+    assert page.locator(".cs-caption-name").all_inner_texts() == ["2.png", "10.png"]
+
+
+def test_a_folder_without_pictures_says_so(page: Any, tmp_path: Path) -> None:
+    page.fill("input[aria-label='Folder on this machine']", str(tmp_path))
+    page.click(".cs-path button")
+    notice = page.wait_for_selector("#cs-notices .cs-notice")
+    assert "There are no pictures in this folder" in notice.inner_text()
+    assert "Put the pictures directly into the folder" in notice.inner_text()
+
+
+def test_a_run_is_watched_reloaded_paused_and_stopped(open_page: Any, served: Any) -> None:
+    folder = served.dataset("trainable", [f"a zorp blob, number {n}" for n in range(6)])
+    page = open_page("train")
+    choose(page, folder)
+    number(page, "train-steps", 5000)
+    number(page, "sample-every", 10)
+    page.fill("#cs-field-sample-prompts textarea", "a zorp blob")
+    page.locator("#cs-field-name input, #cs-field-name textarea").press_sequentially("watched")
+    page.click("#cs-train-start")
+    wait_state(page, "running")
+    assert page.inner_text(".cs-run-name") == "watched"
+    page.wait_for_function("document.querySelectorAll('.cs-sample img').length >= 2")
+    assert page.inner_text(".cs-samples-step >> nth=0") == "before"
+    early = until(lambda: steps_drawn(page))
+    until(lambda: steps_drawn(page) > early)
+    columns = sample_columns(page)
+    page.wait_for_function(
+        f"document.querySelectorAll('.cs-samples-row:first-child .cs-samples-step').length > {columns}"
+    )
+
+    page.reload()
+    page.click("#cs-tab-train-button")
+    wait_state(page, "running")
+    until(lambda: steps_drawn(page) > early)
+    assert sample_columns(page) > columns
+    assert page.input_value("#cs-field-train-steps input") == "5000", "the form was lost"
+
+    page.click(".cs-run-head button:has-text('Pause')")
+    wait_state(page, "paused")
+    other = open_page("train")
+    wait_state(other, "paused")
+    until(lambda: steps_drawn(other) == steps_drawn(page) > 0)
+    assert other.inner_text(".cs-run-name") == "watched"
+    assert sample_columns(other) == sample_columns(page)
+    other.click(".cs-run-head button:has-text('Continue')")
+    wait_state(page, "running")
+
+    page.click(".cs-run-head button:has-text('Stop')")
+    wait_state(page, "stopped")
+    wait_state(other, "stopped")
+    assert "watched" in page.inner_text(".cs-run-head .cs-notice")
+    assert list(served.workspace.adapters.glob("watched*.safetensors"))
+    page.click("button:has-text('Try it in Generate')")
+    page.wait_for_selector("#cs-tab-generate-button[aria-selected=true]")
+    page.wait_for_selector("#cs-stack-generate >> text=watched")
+
+
+def test_a_wrong_setting_is_named_before_start(open_page: Any, served: Any) -> None:
+    folder = served.dataset("refused", ["a zorp blob"] * 2)
+    page = open_page("train")
+    choose(page, folder)
+    number(page, "train-steps", 0)
+    notice = page.wait_for_selector(".cs-preflight .cs-notice[data-kind=error]")
+    assert "Train steps" in notice.inner_text()
+    before = len(served.studio.runs())
+    page.click("#cs-train-start")
+    page.wait_for_selector(".toast-body >> text=Train steps")
+    assert len(served.studio.runs()) == before
+
+
+def test_only_the_chosen_methods_settings_are_shown(open_page: Any, served: Any) -> None:
+    page = open_page("train")
+    page.wait_for_selector("#cs-field-options-lora-rank", state="visible")
+    page.click(".cs-method[data-method=textual-inversion]")
+    page.wait_for_selector("#cs-field-options-textual-inversion-vectors", state="visible")
+    page.wait_for_selector("#cs-field-options-lora-rank", state="hidden")
+    page.click("#cs-train-more > button")
+    page.fill("#cs-train-more input[type=search]", "guidance")
+    page.wait_for_selector("#cs-field-sample-guidance", state="visible")
+    page.wait_for_selector("#cs-field-train-weight_decay", state="hidden")
+    page.click(".cs-method[data-method=lora]")
+    page.wait_for_selector("#cs-field-options-lora-rank", state="visible")
