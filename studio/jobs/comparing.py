@@ -5,11 +5,11 @@ Owns: the folders under `comparisons/`. Refuses to know: how pictures are drawn 
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio import atomic
+from studio.compare.record import list_comparisons, read_comparison
 from studio.config import CompareSettings
 from studio.errors import InputError, MissingError
 from studio.jobs.resources import Resources
@@ -64,23 +64,14 @@ class Comparing:
             )
 
     def all(self) -> list[dict[str, Any]]:
-        """Every readable comparison, newest first."""
-        found = []
-        for folder in sorted(self.workspace.comparisons.iterdir(), reverse=True):
-            try:
-                found.append(self.one(folder.name))
-            except MissingError:
-                continue
-        return found
+        """Every comparison, newest first; killed ones with what they had drawn."""
+        root = self.workspace.comparisons
+        return [{**found, "folder": str(root / found["id"])} for found in list_comparisons(root)]
 
     def one(self, comparison_id: str) -> dict[str, Any]:
         """One comparison by its id, a plain folder name."""
-        path = self.folder(comparison_id) / "comparison.json"
-        try:
-            comparison: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            raise MissingError("This comparison cannot be read", where=comparison_id) from error
-        return {**comparison, "folder": str(path.parent)}
+        folder = self.folder(comparison_id)
+        return {**read_comparison(folder), "folder": str(folder)}
 
     def folder(self, comparison_id: str) -> Path:
         """The folder of a comparison."""
