@@ -35,6 +35,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
     "textual-inversion": {"vectors": 3, "init_words": "cat", "norm_prior": 0.01},
 }
+# What switches off each method's own randomness and extra terms.
+QUIET = {
+    "lora": "options.dropout=0",
+    "textual-inversion": "options.norm_prior=0",
+    "hypernetwork": "options.dropout=0",
+}
 
 
 @pytest.fixture(scope="session", params=list(FAMILIES))
