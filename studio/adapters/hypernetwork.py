@@ -56,7 +56,7 @@ class HypernetworkAdapter(Adapter):
     def attach(self, work: Attachment, strength: float, text_strength: float) -> Report:
         """See `Adapter.attach`. `text_strength` has no meaning here: only the UNet is touched."""
         base = work.base
-        attentions = _attentions(base)
+        attentions = attentions(base)
         widths = {width for width, _, _ in attentions}
         strange = sorted(set(self.file.networks) - widths)
         # A file may hold widths for several families, but it must know this base's text width
@@ -84,7 +84,7 @@ class HypernetworkAdapter(Adapter):
             matched += 1
             for module, part in ((key, 0), (value, 1)):
                 if width in networks:
-                    work.hook(_in_front(module, networks[width][part], strength))
+                    work.hook(in_front(module, networks[width][part], strength))
         unmatched = [f"width {width}" for width in strange]
         message = f"It stands in front of {matched} attentions."
         return Report(self.path, self.kind, matched, unmatched, message)
@@ -92,14 +92,18 @@ class HypernetworkAdapter(Adapter):
 
 def network(file: HypernetworkFile, width: int, part: int) -> nn.Sequential:
     """The network for K (`part` 0) or V (1) at `width`, fp32, in eval mode, without gradients."""
-    modules = [_module(layer, width, file) for layer in file.sequence()]
-    made = nn.Sequential(*modules)
+    made = blank_network(file, width)
     state = {
         key.removeprefix("linear."): tensor for key, tensor in file.networks[width][part].items()
     }
     with torch.inference_mode(False), torch.no_grad():
         made.load_state_dict({key: tensor.float() for key, tensor in state.items()})
     return made.eval().requires_grad_(False)
+
+
+def blank_network(file: HypernetworkFile, width: int) -> nn.Sequential:
+    """A network of the file's structure at `width` with torch's own first values, fp32."""
+    return nn.Sequential(*(_module(layer, width, file) for layer in file.sequence()))
 
 
 def _module(layer: Layer, width: int, file: HypernetworkFile) -> nn.Module:
@@ -129,7 +133,7 @@ def _activation(file: HypernetworkFile) -> nn.Module:
     return made
 
 
-def _attentions(base: Base) -> list[tuple[int, nn.Module, nn.Module]]:
+def attentions(base: Base) -> list[tuple[int, nn.Module, nn.Module]]:
     """(width of the input of K and V, K, V) of every attention of the UNet."""
     return [
         (int(module.to_k.in_features), module.to_k, module.to_v)
@@ -139,8 +143,14 @@ def _attentions(base: Base) -> list[tuple[int, nn.Module, nn.Module]]:
     ]
 
 
-def _in_front(module: nn.Module, made: nn.Module, strength: float) -> Callable[[], Any]:
+def in_front(module: nn.Module, made: nn.Module, strength: float) -> Callable[[], Any]:
+    """A function that puts `made` in front of `module` and returns the handle that takes it off."""
+
+    dtype = next(made.parameters()).dtype
+
     def change(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        return (inputs[0] + strength * made(inputs[0]), *inputs[1:])
+        given = inputs[0]
+        changed = made(given.to(dtype)).to(given.dtype)  # trained in fp32 before a bf16 base
+        return (given + strength * changed, *inputs[1:])
 
     return lambda: module.register_forward_pre_hook(change)

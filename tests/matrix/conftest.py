@@ -27,7 +27,19 @@ TRIGGER = "zibbo"
 # Options that make each method as many-sided as it can be within ten steps.
 OPTIONS: dict[str, dict[str, Any]] = {
     "lora": {"rank": 4, "text_encoder": True, "dropout": 0.1},
+    "hypernetwork": {
+        "layer_structure": "1, 2, 2, 1",
+        "activation": "silu",
+        "dropout": 0.1,
+        "layer_norm": True,
+    },
     "textual-inversion": {"vectors": 3, "init_words": "cat", "norm_prior": 0.01},
+}
+# What switches off each method's own randomness and extra terms.
+QUIET = {
+    "lora": "options.dropout=0",
+    "textual-inversion": "options.norm_prior=0",
+    "hypernetwork": "options.dropout=0",
 }
 
 
