@@ -92,7 +92,7 @@ def finished_runs(studio: Studio) -> list[Json]:
 
 def run_adapter(studio: Studio, run: Json) -> Path | None:
     """The finished adapter file of a run, where it can be used; None when there is none."""
-    if run["state"] not in ("finished", "stopped"):
+    if run.get("state") not in ("finished", "stopped"):
         return None
     for name in run.get("files") or []:
         try:

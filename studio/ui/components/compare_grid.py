@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from studio.errors import InputError, MissingError
-from studio.ui.components.picture_grid import training
+from studio.ui.components.picture_grid import TrainingGlance
 from studio.ui.live import Json, Page, Task, component, read
 
 if TYPE_CHECKING:
@@ -41,11 +41,13 @@ SKELETON = """
 def compare_grid(studio: Studio, page: Page) -> gr.HTML:
     """The component. Events: `compare` (start), `quick` (the last run against the base)."""
 
+    glance = TrainingGlance(studio)
+
     def status(argument: Any) -> Json:
         task = page.tasks.latest(KIND)
         view = task.view() if task else None
         partial = so_far(studio, task) if task and task.state == "running" else None
-        return {"task": view, "training": training(studio), "partial": partial}
+        return {"task": view, "training": glance.name(), "partial": partial}
 
     def interrupt(argument: Any) -> None:
         task = page.tasks.latest(KIND)

@@ -7,6 +7,7 @@ A picture is named by its place below `outputs/`; nothing else can be asked for.
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,13 +44,15 @@ SKELETON = """
 def picture_grid(studio: Studio, page: Page) -> gr.HTML:
     """The component. Events: `generate`, `finished`, `reuse` (data: `{"id"}`)."""
 
+    glance = TrainingGlance(studio)
+
     def status(argument: Any) -> Json:
         (known,) = read(argument, known=str)
         task = page.tasks.latest(KIND)
         view = task.view() if task else None
         if view and view["id"] == known:
             view["result"] = None  # the page has it already
-        return {"task": view, "training": training(studio)}
+        return {"task": view, "training": glance.name()}
 
     def interrupt(argument: Any) -> None:
         task = page.tasks.latest(KIND)
@@ -85,12 +88,23 @@ def picture_grid(studio: Studio, page: Page) -> gr.HTML:
     )
 
 
-def training(studio: Studio) -> str | None:
-    """The name of a training that holds the device, if there is one."""
-    for run in studio.runs():
-        if run["state"] in ("preparing", "running"):
-            return str(run["name"])
-    return None
+class TrainingGlance:
+    """The name of a training that holds the device; looked up every other second at most."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+        self._seen: tuple[float, str | None] = (0.0, None)
+
+    def name(self) -> str | None:
+        """None when nothing is being trained."""
+        if time.monotonic() - self._seen[0] > 2:
+            names = [
+                str(run.get("name") or run.get("run"))
+                for run in self._studio.runs()
+                if run.get("state") in ("preparing", "running")
+            ]
+            self._seen = (time.monotonic(), names[0] if names else None)
+        return self._seen[1]
 
 
 def saved_files(studio: Studio) -> list[Path]:
