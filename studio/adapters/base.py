@@ -68,8 +68,8 @@ class Adapter(ABC):
 class _Change:
     module: nn.Module
     parameter: str
-    total: Tensor
-    """Σ strengthᵢ · ΔWᵢ in stack order, fp32."""
+    deltas: list[tuple[float, Tensor]]
+    """(strengthᵢ, ΔWᵢ) in stack order, fp32."""
     sources: list[str]
 
 
@@ -95,10 +95,9 @@ class Attachment:
         key = (id(module), parameter)
         found = self._changes.get(key)
         if found is None:
-            self._changes[key] = _Change(module, parameter, delta * strength, [source])
-        else:
-            found.total = found.total + delta * strength
-            found.sources.append(source)
+            found = self._changes[key] = _Change(module, parameter, [], [])
+        found.deltas.append((strength, delta))
+        found.sources.append(source)
 
     def hook(self, register: Callable[[], Any]) -> None:
         """`register()` is called at commit; what it returns has a `remove`."""
@@ -131,7 +130,7 @@ class Attachment:
         original = parameters[name]
         with torch.inference_mode(False), torch.no_grad():
             if original is None:
-                merged = change.total
+                merged = torch.zeros_like(change.deltas[0][1])
             elif not original.is_floating_point():
                 raise MismatchError(
                     "A quantised base cannot take weight changes",
@@ -139,8 +138,11 @@ class Attachment:
                     remedy="Load the base in fp32, fp16 or bf16.",
                 )
             else:
-                merged = (original.float() + change.total).to(original.dtype)
-            if not bool(merged.isfinite().all()):
+                merged = original.detach().to(torch.float32, copy=True)
+            for strength, delta in change.deltas:
+                merged.add_(delta, alpha=strength)  # in place: no second copy of a large layer
+            merged = merged.to(self.base.dtype if original is None else original.dtype)
+            if not all(bool(bound.isfinite()) for bound in merged.aminmax()):
                 raise NonFiniteError(
                     "A layer became infinite or NaN with this stack",
                     where=", ".join(dict.fromkeys(change.sources)),
