@@ -199,3 +199,46 @@ def test_content_decides_not_the_name(sd1: Base, tmp_path: Path) -> None:
     for broken in (whole, truncated):
         with pytest.raises(FileError, match=broken.name):
             load_adapter(broken)
+
+
+def test_a_positional_file_is_counted_on_the_loaded_base(sd1: Base, tmp_path: Path) -> None:
+    """cloneofsimo's slots: blocks down, up, middle; the tiny base has 0, 1 · 2, 0 · 1 attentions."""
+    from studio.formats import positional
+
+    slots = positional.unet_slots((0, 1), (2, 0))
+    layers = ("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj")
+    kohya = write_tiny_lora(tmp_path / "k.safetensors", sd1, layers)
+    expected, _ = weights(sd1, kohya)
+    old, tensors = load_file(kohya), {}
+    for slot, name in enumerate(slots):
+        key = f"lora_unet_{name.replace('.', '_')}"
+        tensors[f"unet:{slot}:up"] = old[f"{key}.lora_up.weight"] * 0.5  # alpha is baked in
+        tensors[f"unet:{slot}:down"] = old[f"{key}.lora_down.weight"]
+    save_file(tensors, tmp_path / "p.safetensors", {"unet": '["CrossAttention", "GEGLU"]'})
+    found, unmatched = weights(sd1, tmp_path / "p.safetensors")
+    assert unmatched == []
+    same(found, expected)
+
+
+def test_changes_of_biases_and_norms(sd1: Base, tmp_path: Path) -> None:
+    """Full and norm parts of LyCORIS files; a bias may appear where there was none."""
+    block = "lora_unet_down_blocks_1_attentions_0"
+    tensors = {
+        f"{block}_norm.w_norm": torch.full((64,), 0.1),
+        f"{block}_norm.b_norm": torch.full((64,), 0.2),
+        f"{block}_transformer_blocks_0_attn1_to_q.diff": torch.full((64, 64), 0.3),
+        f"{block}_transformer_blocks_0_attn1_to_q.diff_b": torch.full((64,), 0.4),
+    }
+    save_file(tensors, tmp_path / "full.safetensors")
+    attention = sd1.unet.down_blocks[1].attentions[0]
+    layer = attention.transformer_blocks[0].attn1.to_q
+    assert layer.bias is None
+    plain = attention.norm.bias.clone()
+    with applied(sd1, [StackItem(path=str(tmp_path / "full.safetensors"), strength=0.5)]):
+        torch.testing.assert_close(layer.bias, torch.full((64,), 0.2))
+        torch.testing.assert_close(attention.norm.bias, plain + 0.1)
+    assert layer.bias is None
+    tensors[f"{block}_norm.b_norm"] = torch.zeros(5)
+    save_file(tensors, tmp_path / "odd.safetensors")
+    with pytest.raises(MismatchError, match="bias"):
+        weights(sd1, tmp_path / "odd.safetensors")
