@@ -10,7 +10,9 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio.errors import DatasetError, MissingError, StudioError
+from studio import atomic
+from studio.errors import DatasetError, InputError, MissingError, StudioError
+from studio.paths import ASSETS
 
 if TYPE_CHECKING:
     from studio.formats.dataset import DatasetInfo
@@ -57,6 +59,30 @@ class Library:
                 "This dataset is not in the list any more", remedy="Open its folder again."
             )
         return path
+
+    def own(self, identity: str) -> Path:
+        """`path`, but refused for the samples that ship: they stay as they are."""
+        path = self.path(identity)
+        if path.resolve().is_relative_to(ASSETS):
+            raise InputError(
+                "This is a sample that ships with the studio",
+                remedy="Make a copy of it first; the copy is yours.",
+            )
+        return path
+
+    def copy(self, identity: str) -> str:
+        """A copy of a dataset in the workspace, held-out pictures included; returns its id."""
+        source = self.path(identity)
+        files = sorted(path for path in source.iterdir() if path.is_file())
+        info = self._studio.import_dataset(files, source.name)
+        held_out = next(
+            (known.held_out for known in self.all() if known.path == source and known.held_out),
+            None,
+        )
+        for file in sorted(held_out.iterdir()) if held_out else []:
+            if file.is_file():
+                atomic.copy_file(file, info.path / file.relative_to(source))
+        return str(info.path)
 
     def open(self, folder: str) -> str:
         """Adds a folder on this machine; returns its id. Raises DatasetError when it is unusable."""

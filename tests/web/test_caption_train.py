@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -56,6 +57,7 @@ def choose(page: Any, dataset: Path, base: str = "tiny") -> None:
     page.select_option("select[aria-label=Dataset]", value=str(dataset))
     page.select_option("select[aria-label='Base model']", value=base)
     page.wait_for_selector(".cs-preflight dl")
+    number(page, "data-resolution", 32)  # the family's preset is for bases of another size
 
 
 def number(page: Any, key: str, value: object) -> None:
@@ -73,7 +75,7 @@ def test_captions_are_shown_edited_and_kept(page: Any, served: Any) -> None:
     assert page.locator(".cs-caption-broken").inner_text().startswith("Left out")
     assert "2 of 3 captioned" in page.inner_text(".cs-caption-head")
     texts.nth(2).fill("typed by hand")
-    until(lambda: (folder / "3.txt").is_file(), 2)
+    until(lambda: (folder / "3.txt").is_file())
     assert (folder / "3.txt").read_text().strip() == "typed by hand"
     page.wait_for_selector(".cs-caption-head >> text=3 of 3 captioned")
     page.reload()
@@ -82,6 +84,36 @@ def test_captions_are_shown_edited_and_kept(page: Any, served: Any) -> None:
         "[...document.querySelectorAll('.cs-caption-cell textarea')]"
         ".some((area) => area.value === 'typed by hand')"
     )
+
+
+def test_the_captioner_describes_what_has_no_caption(page: Any, served: Any, starter: Path) -> None:
+    sample = next((starter.parent / "datasets").iterdir())
+    folder = served.workspace.datasets / "described"
+    folder.mkdir()
+    for picture in sorted(sample.glob("*.png"))[:3]:
+        shutil.copy(picture, folder / picture.name)
+    (folder / "0001.txt").write_text("my own words")
+    page.reload()
+    open_dataset(page, "described")
+    page.fill("input[aria-label='Text in front of every caption']", "seen:")
+    page.click("button:has-text('Describe pictures')")
+    page.wait_for_selector(".cs-notice >> text=2 captions written")
+    assert (folder / "0001.txt").read_text() == "my own words"
+    assert (folder / "0002.txt").read_text().startswith("seen:, a")
+    page.wait_for_selector(".cs-caption-head >> text=3 of 3 captioned")
+
+
+def test_a_sample_is_copied_before_it_is_changed(page: Any, served: Any, starter: Path) -> None:
+    page.wait_for_selector(".cs-dataset:has-text('sample')")
+    name = page.inner_text(".cs-dataset:has-text('sample') b >> nth=0")
+    page.click(".cs-dataset:has-text('sample') >> nth=0")
+    page.wait_for_selector(".cs-caption-cell textarea[readonly] >> nth=0")
+    page.click("button:has-text('Make my own copy')")
+    page.wait_for_selector(".cs-caption-cell textarea:not([readonly]) >> nth=0")
+    copy = served.workspace.datasets / name
+    page.locator(".cs-caption-cell textarea").nth(0).fill("mine now")
+    until(lambda: any(f.read_text().strip() == "mine now" for f in copy.glob("*.txt")))
+    assert (copy / "held_out").is_dir()
 
 
 def test_many_captions_change_at_once_and_back(page: Any, served: Any) -> None:

@@ -14,6 +14,7 @@ import gradio as gr
 
 from studio.errors import InputError, StudioError
 from studio.methods import METHODS
+from studio.paths import ASSETS
 from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:
@@ -31,7 +32,13 @@ def train_pick(studio: Studio, page: Page) -> gr.HTML:
         """Everything that can be chosen, as it is on disk now."""
         bases = studio.bases()
         families = {base.family for base in bases if base.family}
+        problem = None
+        try:
+            presets = studio.presets()
+        except StudioError as error:  # one bad file must not empty the tab
+            presets, problem = [], error.as_dict()
         return {
+            "problem": problem,
             "datasets": [
                 {
                     "id": str(info.path),
@@ -40,6 +47,7 @@ def train_pick(studio: Studio, page: Page) -> gr.HTML:
                     "captioned": info.captioned,
                     "trigger": info.trigger,
                     "kind": info.kind,
+                    "sample": info.path.is_relative_to(ASSETS),
                 }
                 for info in page.library.all()
                 if info.pictures
@@ -77,7 +85,7 @@ def train_pick(studio: Studio, page: Page) -> gr.HTML:
                     "family": preset.family,
                     "base": preset.base,
                 }
-                for preset in studio.presets()
+                for preset in presets
             ],
         }
 

@@ -41,9 +41,16 @@ const offer = cs.el('div.cs-empty', {},
   cs.el('p', {}, 'Ten to thirty pictures of one subject or one style are enough. Drop them or a whole folder here, open a folder of this machine, or look at one of the samples on the left.'),
   cs.el('div.cs-toolbar', {style: {'justify-content': 'center'}}, cs.el('button.cs-button.cs-primary', {type: 'button', onclick: () => filesInput.click()}, 'Choose pictures…'),
     cs.el('button.cs-button', {type: 'button', onclick: () => folderInput.click()}, 'Choose a folder…')));
+const sample = cs.el('div.cs-notice.cs-hidden', {'data-kind': 'info'}, cs.el('div', {}, cs.el('b', {}, 'A sample that ships with the studio'),
+  cs.el('p', {}, 'Train with it as it is, or make a copy and change its captions.')),
+  cs.el('button.cs-button', {type: 'button', onclick: (event) => cs.attempt(async () => {
+    const id = await cs.call(server.copy_sample({dataset}));
+    await showList();
+    await open(id);
+  }, event.currentTarget)}, icon('copy', 14), 'Make my own copy'));
 const work = cs.el('div.cs-stack.cs-hidden', {},
   cs.el('div.cs-caption-head', {}, cs.el('div', {}, title, chips), cs.el('span.cs-spacer'), train),
-  problems,
+  sample, problems,
   cs.el('div.cs-toolbar', {}, cs.el('div.cs-segments', {role: 'group', 'aria-label': 'Which pictures'}, stateButtons), search, cs.el('span.cs-spacer'), pickAll, size),
   grid.node,
   cs.el('p.cs-small.cs-muted', {style: {margin: '0'}}, 'Captions are saved as you type, in a text file beside each picture. Ctrl+Enter goes to the next one.'));
@@ -69,10 +76,9 @@ function card(info) {
   else cover.classList.remove('cs-skeleton');
   const share = info.pictures ? info.captioned / info.pictures : 0;
   return cs.el('button.cs-dataset', {type: 'button', role: 'option', 'aria-selected': info.id === dataset, 'data-id': info.id, title: info.id, onclick: () => open(info.id)},
-    cover, cs.el('span.cs-dataset-words', {}, cs.el('b', {}, info.name),
+    cover, cs.el('span.cs-dataset-words', {}, cs.el('span.cs-dataset-name', {}, cs.el('b', {}, info.name), info.sample && cs.el('span.cs-chip', {}, 'sample')),
       cs.el('span.cs-small.cs-muted.cs-number', {}, info.problem || `${info.pictures} pictures · ${info.captioned === info.pictures ? 'all captioned' : `${info.captioned} captioned`}`),
-      cs.el('span.cs-progress', {}, cs.el('i', {style: {width: `${share * 100}%`}}))),
-    info.sample && cs.el('span.cs-chip', {}, 'sample'));
+      cs.el('span.cs-progress', {}, cs.el('i', {style: {width: `${share * 100}%`}}))));
 }
 async function showList() {
   const found = await cs.call(server.datasets(null));
@@ -88,7 +94,8 @@ async function open(id) {
     title.textContent = data.name; title.title = data.path;
     problems.replaceChildren(...(data.problems.length ? [cs.message({what: `${data.problems.length} ${data.problems.length === 1 ? 'thing' : 'things'} to know`, why: data.problems.slice(0, 4).join(' ')}, 'warning')] : []));
     offer.classList.add('cs-hidden'); work.classList.remove('cs-hidden'); sideWork.classList.remove('cs-hidden');
-    grid.open(data.items);
+    grid.open(data.items, data.sample);
+    sideWork.classList.toggle('cs-hidden', data.sample); sample.classList.toggle('cs-hidden', !data.sample);
     auto.opened(data); many.opened(data);
     count();
     list.querySelectorAll('.cs-dataset').forEach((node) => node.setAttribute('aria-selected', node.dataset.id === dataset));

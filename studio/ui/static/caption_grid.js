@@ -6,7 +6,7 @@ function captionGrid({save, thumbnails, changed}) {
   view.append(canvas);
   const cells = new Map(), waiting = new Map(), pictures = new Map(), asked = new Set();
   const selected = new Set();
-  let items = [], shown = [], filter = {state: 'all', text: ''}, width = 220, anchor = null;
+  let locked = false, items = [], shown = [], filter = {state: 'all', text: ''}, width = 220, anchor = null;
 
   const matches = (item) => {
     const empty = !item.caption.trim();
@@ -68,7 +68,7 @@ function captionGrid({save, thumbnails, changed}) {
     const pick = cs.el('button.cs-caption-pick', {type: 'button', title: `${item.file}: select`,
       'aria-label': `Select ${item.file}`, onclick: (event) => select(item.file, event.shiftKey)},
       picture, cs.el('span.cs-caption-tick', {'aria-hidden': 'true'}, icon('check', 14)));
-    const text = cs.el('textarea.cs-input', {rows: 3, spellcheck: 'true', placeholder: 'No caption yet',
+    const text = cs.el('textarea.cs-input', {rows: 3, readonly: locked, spellcheck: 'true', placeholder: 'No caption yet',
       'aria-label': `Caption of ${item.file}`, value: item.caption,
       oninput: () => typed(item, text.value), onblur: () => flush(item.file),
       onkeydown: (event) => {
@@ -150,12 +150,12 @@ function captionGrid({save, thumbnails, changed}) {
   return {
     node: view,
     selected,
-    /** Shows a dataset: [{file, caption, problem?}]. */
-    open(next) {
+    /** Shows a dataset: [{file, caption, problem?}]; a sample may only be looked at. */
+    open(next, readOnly) {
       [...waiting.keys()].forEach(flush);
       for (const cell of cells.values()) cell.node.remove();
       cells.clear(); pictures.clear(); asked.clear(); selected.clear();
-      items = next; anchor = null; view.scrollTop = 0;
+      items = next; locked = readOnly; anchor = null; view.scrollTop = 0;
       refilter();
     },
     /** New captions from the server, except for what is being typed. */

@@ -22,7 +22,9 @@ function set(changes, fill = false) {
   trigger(fill ? 'preset' : 'input', next);
 }
 const family = () => choices.bases.find((b) => b.name === value().base)?.family;
-const fitting = (v) => choices.presets.filter((p) => p.method === v.method && (p.base ? p.base === v.base : !p.family || p.family === family()));
+/** Presets for this base first, then those of its family. */
+const fitting = (v) => choices.presets.filter((p) => p.method === v.method && (p.base ? p.base === v.base : !p.family || p.family === family()))
+  .sort((a, b) => Number(Boolean(b.base)) - Number(Boolean(a.base)));
 /** Another method or base: its first preset fills the form, so that rates and sizes make sense. */
 function change(changes) {
   const next = {...value(), ...changes};
@@ -41,7 +43,7 @@ function options(select, entries, chosen) {
 function draw() {
   if (!choices) return;
   const v = value(), info = choices.datasets.find((d) => d.id === v.dataset);
-  options(dataset, [...(info ? [] : [['', choices.datasets.length ? 'Choose a dataset…' : 'No dataset yet']]), ...choices.datasets.map((d) => [d.id, `${d.name} · ${d.pictures} pictures`])], v.dataset);
+  options(dataset, [...(info ? [] : [['', choices.datasets.length ? 'Choose a dataset…' : 'No dataset yet']]), ...choices.datasets.map((d) => [d.id, `${d.name} · ${d.pictures} pictures${d.sample ? ' · sample' : ''}`])], v.dataset);
   none.classList.toggle('cs-hidden', choices.datasets.length > 0);
   strip.classList.toggle('cs-hidden', !info);
   facts.textContent = info ? [info.kind, info.trigger ? `trigger word “${info.trigger}”` : 'no trigger word', info.captioned === info.pictures ? 'all captioned' : `${info.captioned} of ${info.pictures} captioned`].join(' · ') : '';
@@ -54,7 +56,7 @@ function draw() {
   }
   options(base, choices.bases.map((b) => [b.name, `${b.name} · ${b.title}${b.size ? ` · ${b.size} px` : ''}`]), v.base);
   const problem = choices.bases.find((b) => b.name === v.base)?.problem;
-  trouble.replaceChildren(...(problem ? [cs.message({what: problem}, 'error')] : []));
+  trouble.replaceChildren(...(problem ? [cs.message({what: problem}, 'error')] : []), ...(choices.problem ? [cs.message(choices.problem, 'warning')] : []));
   methods.replaceChildren(...choices.methods.map((m) => {
     const reason = m.unsupported[family()];
     return cs.el('button.cs-method', {type: 'button', role: 'radio', 'aria-checked': m.name === v.method, disabled: Boolean(reason), 'data-method': m.name,
@@ -75,7 +77,12 @@ methods.addEventListener('keydown', (event) => {
 });
 let read = '';
 async function load() {
-  const found = await cs.call(server.choices(null)), text = JSON.stringify(found), first = !choices;
+  let found = null;
+  try { found = await cs.call(server.choices(null)); } catch (error) {
+    if (!choices) trouble.replaceChildren(cs.message(error.parts || {what: 'The choices cannot be shown'}, 'error'));
+    return;
+  }
+  const text = JSON.stringify(found), first = !choices;
   if (text === read) return;
   read = text; choices = found;
   draw();

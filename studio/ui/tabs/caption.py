@@ -47,7 +47,9 @@ def build(studio: Studio, page: Page) -> None:
     def open_dataset(argument: Any) -> Json:
         """One dataset, picture by picture."""
         (identity,) = read(argument, dataset=str)
-        return contents(library.path(identity)) | {"id": identity}
+        folder = library.path(identity)
+        sample = folder.is_relative_to(ASSETS)
+        return contents(folder) | {"id": identity, "sample": sample}
 
     def open_folder(argument: Any) -> str:
         """A folder named by path; answers the dataset's id."""
@@ -61,6 +63,11 @@ def build(studio: Studio, page: Page) -> None:
             raise InputError("No files arrived", remedy="Drop them again.")
         info = studio.import_dataset([page.uploaded(path) for path in paths], name)
         return str(info.path)
+
+    def copy_sample(argument: Any) -> str:
+        """A copy that may be edited; answers its id."""
+        (identity,) = read(argument, dataset=str)
+        return library.copy(identity)
 
     def thumbnails(argument: Any) -> Json:
         """File name → address of its thumbnail, or the reason why there is none."""
@@ -85,13 +92,13 @@ def build(studio: Studio, page: Page) -> None:
         """Writes one caption beside its picture."""
         identity, name, text = read(argument, dataset=str, file=str, text=str)
         library.file(identity, name)
-        studio.save_caption(library.path(identity), name, text.strip())
+        studio.save_caption(library.own(identity), name, text.strip())
         return True
 
     def auto_caption(argument: Any) -> Json:
         """Starts the captioner; answers the task."""
         identity, which, prefix = read(argument, dataset=str, which=str, prefix=str)
-        folder = library.path(identity)
+        folder = library.own(identity)
         named: Json = {"overwrite": which != "missing", "prefix": prefix.strip()}
         if which == "selected":
             (names,) = read(argument, files=list)
@@ -122,7 +129,7 @@ def build(studio: Studio, page: Page) -> None:
         from studio.formats.dataset import read_captions
 
         identity, action = read(argument, dataset=str, action=str)
-        folder = library.path(identity)
+        folder = library.own(identity)
         record = studio.workspace.cache / "last-bulk-edit.json"
         if action == "undo":
             done = edits.undo(record)
@@ -149,7 +156,8 @@ def build(studio: Studio, page: Page) -> None:
         "caption",
         TEMPLATE,
         [
-            datasets, open_dataset, open_folder, add_files, thumbnails, captions, save_caption,
+            datasets, open_dataset, open_folder, add_files, copy_sample, thumbnails,
+            captions, save_caption,
             auto_caption, caption_task, cancel_caption, bulk,
         ],
         scripts=["icons", "caption_grid", "caption_side"],
