@@ -24,7 +24,7 @@ from studio.formats import (
     safetensors_file,
 )
 from studio.formats.lora_keys import ModuleKeys, Sorted, sort_keys
-from studio.formats.pickle_machine import TensorSpec
+from studio.formats.pickle_values import TensorSpec
 from studio.formats.sniff import WORDS, sniff, wrong_content
 
 FileKind = Literal["lora", "embedding", "hypernetwork", "aesthetic", "checkpoint", "unknown"]
@@ -118,7 +118,8 @@ def _safetensors(path: Path, report: FileReport) -> None:
         found = _tensors(header.tensors, report)
         if found is not None:
             alphas = _alphas(path, header, found)
-            report.alpha = alphas.most_common(1)[0][0] if alphas else None
+            stated = metadata.number(facts, "ss_network_alpha")
+            report.alpha = alphas.most_common(1)[0][0] if alphas else stated
     report.family = metadata.family(facts) or report.family
     if report.kind == "lora" and len(header.tensors) > safetensors_file.MAX_TENSORS:
         report.problems.append("It names more tensors than an adapter may.")
@@ -221,22 +222,32 @@ def _alphas(path: Path, header: safetensors_file.Header, found: Sorted) -> Count
 
 def _lora_family(found: Sorted, shapes: Mapping[str, tuple[int, ...]]) -> str | None:
     """By the width of the context that cross-attention reads, else by the text encoders."""
-    widths: Counter[int] = Counter()
+    context: Counter[int] = Counter()
+    tokens: Counter[int] = Counter()
     for entry in found.modules.values():
-        if entry.component == "unet" and _reads_context(entry):
-            shape = shapes[entry.parts["down"]]
-            widths[shape[1] if len(shape) > 1 else 0] += 1
-    if widths:
-        return _CONTEXT_FAMILIES.get(widths.most_common(1)[0][0])
+        width = _inputs(entry, shapes)
+        if width is None:
+            continue
+        name = entry.name.replace(".", "_")
+        if entry.component == "unet" and name.endswith(("attn2_to_k", "attn2_to_v")):
+            context[width] += 1
+        elif entry.component == "text_encoder" and name.endswith(("q_proj", "k_proj", "v_proj")):
+            tokens[width] += 1
+    if context:
+        return _CONTEXT_FAMILIES.get(context.most_common(1)[0][0])
     if any(entry.component == "text_encoder_2" for entry in found.modules.values()):
         return "sdxl"
+    if tokens:
+        return _TOKEN_FAMILIES.get(tokens.most_common(1)[0][0])
     return "sd1" if found.dialect == "cloneofsimo" else None
 
 
-def _reads_context(entry: ModuleKeys) -> bool:
-    return "down" in entry.parts and entry.name.replace(".", "_").endswith(
-        ("attn2_to_k", "attn2_to_v")
-    )
+def _inputs(entry: ModuleKeys, shapes: Mapping[str, tuple[int, ...]]) -> int | None:
+    """How many inputs the adapted layer has, where a part of the module tells it."""
+    for part in ("down", "hada_w1_b", "a2"):
+        if part in entry.parts and len(shapes[entry.parts[part]]) > 1:
+            return shapes[entry.parts[part]][1]
+    return None
 
 
 def _is_checkpoint(shapes: Mapping[str, tuple[int, ...]]) -> bool:

@@ -1,6 +1,6 @@
 """A pickle interpreter that cannot run anything: the few instructions a weight file needs.
 
-Owns: the instruction set, the short list of globals, and the limits. A global is never looked up; its name
+Owns: the instruction set and the limits. A global is never looked up; its name
 selects one of our own functions, and every instruction that could call anything else is unknown.
 Refuses to know: torch (tensors are made by a callback), zip files, what the values are for.
 
@@ -13,83 +13,26 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
+
+from studio.formats.pickle_values import (
+    ALLOWED,
+    Global,
+    OrderedTable,
+    ParameterTable,
+    Refused,
+    StorageRef,
+    TensorSpec,
+    ordered_table,
+    storage_reference,
+    tensor_spec,
+)
 
 MAX_INSTRUCTIONS = 400_000
 MAX_BYTES = 32 << 20
 MAX_TENSORS = 100_000
 
-# Storage class in torch → (safetensors' dtype name, bytes per element).
-STORAGES: dict[str, tuple[str, int]] = {
-    "DoubleStorage": ("F64", 8), "FloatStorage": ("F32", 4), "HalfStorage": ("F16", 2),
-    "BFloat16Storage": ("BF16", 2), "LongStorage": ("I64", 8), "IntStorage": ("I32", 4),
-    "ShortStorage": ("I16", 2), "CharStorage": ("I8", 1), "ByteStorage": ("U8", 1),
-    "BoolStorage": ("BOOL", 1),
-}  # fmt: skip
-
-
-class Refused(Exception):
-    """The pickle asks for something a weight file does not need, or makes no sense."""
-
-
-class StorageRef(NamedTuple):
-    """One block of bytes in the container: its key, element type and number of elements."""
-
-    key: str
-    dtype: str
-    itemsize: int
-    elements: int
-
-
-@dataclass(frozen=True)
-class TensorSpec:
-    """A tensor as a view into a storage; offset and stride count elements."""
-
-    storage: StorageRef
-    offset: int
-    shape: tuple[int, ...]
-    stride: tuple[int, ...]
-
-    @property
-    def dtype(self) -> str:
-        """The element type by its safetensors name, for example "F32"."""
-        return self.storage.dtype
-
-
-class _Global(NamedTuple):
-    module: str
-    name: str
-
-
-class _ParameterDict(dict[str, Any]):
-    """Stands for `torch.nn.ParameterDict`: takes the parameters from its state, nothing else."""
-
-    def fill(self, state: Any) -> None:
-        # torch < 2.0 keeps everything in `_parameters`; later versions list the names in `_keys`.
-        parameters = state.get("_parameters") if isinstance(state, dict) else None
-        if not isinstance(parameters, dict):
-            raise Refused("a parameter table without parameters")
-        self.update(parameters)
-
-
-class _OrderedDict(dict[Any, Any]):
-    """Stands for `collections.OrderedDict`; state (torch's `_metadata`) is dropped."""
-
-    def fill(self, state: Any) -> None:
-        if not isinstance(state, dict):
-            raise Refused("an ordered table with a strange state")
-
-
 _MARK = object()
-_ALLOWED = {
-    ("collections", "OrderedDict"),
-    ("torch._utils", "_rebuild_tensor_v2"),
-    ("torch._utils", "_rebuild_parameter"),
-    ("torch.nn.modules.container", "ParameterDict"),
-    ("__builtin__", "set"),
-    *(("torch", name) for name in STORAGES),
-}
 
 
 class Machine:
@@ -176,9 +119,9 @@ class Machine:
 
     def _global(self) -> None:
         module, name = self._line(), self._line()
-        if (module, name) not in _ALLOWED:
+        if (module, name) not in ALLOWED:
             raise Refused(f"the program part “{module}.{name}”, which weight files do not need")
-        self._push(_Global(module, name))
+        self._push(Global(module, name))
 
     def _set(self, pairs: list[Any]) -> None:
         table = self._top(dict)
@@ -203,23 +146,23 @@ class Machine:
     def _build(self) -> None:
         state = self._pop()
         target = self.stack[-1] if self.stack else None
-        if not isinstance(target, (_OrderedDict, _ParameterDict)):
+        if not isinstance(target, (OrderedTable, ParameterTable)):
             raise Refused("state for a value that has none")
         target.fill(state)
 
     def _new(self) -> None:
         arguments, kind = self._pop(), self._pop()
         empty = type(arguments) is tuple and not arguments
-        if not isinstance(kind, _Global) or kind.name != "ParameterDict" or not empty:
+        if not isinstance(kind, Global) or kind.name != "ParameterDict" or not empty:
             raise Refused("a new object of a kind weight files do not need")
-        self._push(_ParameterDict())
+        self._push(ParameterTable())
 
     def _call(self) -> None:
         arguments, function = self._pop(), self._pop()
-        if not isinstance(function, _Global) or type(arguments) is not tuple:
+        if not isinstance(function, Global) or type(arguments) is not tuple:
             raise Refused("a call of something that cannot be called")
         if function.name == "OrderedDict":
-            self._push(_ordered(arguments))
+            self._push(ordered_table(arguments))
         elif function.name == "_rebuild_tensor_v2":
             self._push(self._rebuild_tensor(arguments))
         elif function.name == "_rebuild_parameter":
@@ -235,47 +178,27 @@ class Machine:
         if type(pid) is tuple and len(pid) == 4 and type(pid[0]) is str and pid[0] == "module":
             self._push_module_class(pid[1])
             return
-        if type(pid) is not tuple or len(pid) not in (5, 6) or type(pid[0]) is not str:
+        if type(pid) is not tuple:
             raise Refused("a reference to something that is no tensor data")
-        tag, kind, key, _location, elements = pid[:5]
-        if tag != "storage" or not isinstance(kind, _Global) or kind.name not in STORAGES:
-            raise Refused("tensor data of an unknown kind")
-        if len(pid) == 6 and pid[5] is not None:
-            raise Refused("tensor data of an unknown kind")
-        if type(key) is not str or len(key) > 64 or type(elements) is not int or elements < 0:
-            raise Refused("tensor data without a proper name or size")
-        dtype, itemsize = STORAGES[kind.name]
-        reference = StorageRef(key, dtype, itemsize, elements)
-        if self.storages.setdefault(key, reference) != reference:
+        reference = storage_reference(pid)
+        if self.storages.setdefault(reference.key, reference) != reference:
             raise Refused("two different sizes for the same tensor data")
         self._push(reference)
 
     def _push_module_class(self, kind: Any) -> None:
         # The old layout names a module's class together with its source text, which is ignored.
-        if not isinstance(kind, _Global) or kind.name != "ParameterDict":
+        if not isinstance(kind, Global) or kind.name != "ParameterDict":
             raise Refused("a module of a kind weight files do not need")
         self._push(kind)
 
     def _rebuild_tensor(self, arguments: tuple[Any, ...]) -> Any:
-        if len(arguments) not in (6, 7) or not isinstance(arguments[0], StorageRef):
-            raise Refused("a tensor without data")
-        storage, offset, shape, stride = arguments[:4]
-        if type(shape) is not tuple or type(stride) is not tuple or len(shape) != len(stride):
-            raise Refused("a tensor with a strange shape")
-        numbers = (offset, *shape, *stride)
-        if len(shape) > 16 or not all(type(n) is int and 0 <= n < 1 << 48 for n in numbers):
-            raise Refused("a tensor with a strange shape")
-        elements = math.prod(shape)
-        reach = sum((size - 1) * step for size, step in zip(shape, stride, strict=True))
-        # More elements than bytes behind them would let a small file fill the memory.
-        if elements > storage.elements or (elements and offset + reach >= storage.elements):
-            raise Refused("a tensor that reaches outside its data")
+        spec = tensor_spec(arguments)
         if len(self.tensors) >= MAX_TENSORS:
             raise Refused("too many tensors")
-        tensor = self.make_tensor(TensorSpec(storage, offset, shape, stride))
+        tensor = self.make_tensor(spec)
         self.tensors.append(tensor)  # keeps it alive, so its id stays its own
         self.tensor_ids.add(id(tensor))
-        self.tensor_bytes += elements * storage.itemsize
+        self.tensor_bytes += math.prod(spec.shape) * spec.storage.itemsize
         return tensor
 
     def _rebuild_parameter(self, arguments: tuple[Any, ...]) -> Any:
@@ -301,21 +224,7 @@ class Machine:
 
 
 def _subtypes(kind: type) -> tuple[type, ...]:
-    return (dict, _OrderedDict) if kind is dict else (kind,)
-
-
-def _ordered(arguments: tuple[Any, ...]) -> _OrderedDict:
-    if not arguments:
-        return _OrderedDict()
-    pairs = arguments[0]
-    # Python 2 wrote the pairs as lists.
-    if len(arguments) != 1 or type(pairs) is not list:
-        raise Refused("an ordered table made of something else than pairs")
-    if not all(
-        type(p) in (list, tuple) and len(p) == 2 and type(p[0]) in (str, int) for p in pairs
-    ):
-        raise Refused("an ordered table made of something else than pairs")
-    return _OrderedDict((key, value) for key, value in pairs)
+    return (dict, OrderedTable) if kind is dict else (kind,)
 
 
 _INSTRUCTIONS: dict[bytes, Callable[[Machine], Any]] = {

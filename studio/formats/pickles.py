@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from studio.errors import FileError
-from studio.formats.pickle_machine import Machine, Refused, StorageRef, TensorSpec
+from studio.formats.pickle_machine import Machine
+from studio.formats.pickle_values import Refused, StorageRef, TensorSpec
 from studio.formats.pickle_write import a1111_would_accept, write_pt
-from studio.formats.safetensors_file import DTYPES
+from studio.formats.safetensors_header import DTYPES
 from studio.formats.sniff import LEGACY_MAGIC, open_file, sniff_bytes, wrong_content
 
 if TYPE_CHECKING:

@@ -1,0 +1,164 @@
+"""The header of a safetensors file: read with limits, checked against the file's size; torch-free.
+
+Owns: the layout of the container's beginning and every check on it
+(https://github.com/huggingface/safetensors#format): eight bytes of length, then JSON.
+Refuses to know: tensors' values, writing (`safetensors_file`).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from studio.errors import FileError
+from studio.formats.sniff import open_file, sniff_bytes, wrong_content
+
+MAX_HEADER_BYTES = 8 << 20
+MAX_TENSORS = 20_000
+
+# Bytes per element, and the name of the same type in torch.
+DTYPES: dict[str, tuple[int, str]] = {
+    "F64": (8, "float64"), "F32": (4, "float32"), "F16": (2, "float16"), "BF16": (2, "bfloat16"),
+    "F8_E4M3": (1, "float8_e4m3fn"), "F8_E5M2": (1, "float8_e5m2"),
+    "I64": (8, "int64"), "I32": (4, "int32"), "I16": (2, "int16"), "I8": (1, "int8"),
+    "U64": (8, "uint64"), "U32": (4, "uint32"), "U16": (2, "uint16"), "U8": (1, "uint8"),
+    "BOOL": (1, "bool"),
+}  # fmt: skip
+
+
+class TensorEntry(NamedTuple):
+    """One tensor as the header lists it; `begin` and `end` are bytes after the header."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says about itself, checked against its size."""
+
+    metadata: dict[str, str]
+    tensors: dict[str, TensorEntry]
+    data_start: int
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the file holds."""
+        return sum(math.prod(entry.shape) for entry in self.tensors.values())
+
+
+def read_header(
+    path: str | Path,
+    *,
+    max_header_bytes: int = MAX_HEADER_BYTES,
+    max_tensors: int = MAX_TENSORS,
+) -> Header:
+    """Reads and checks the header without torch.
+
+    The default limits suit adapters (a header naming 100,000 empty tensors would take seconds);
+    pass higher ones for checkpoints. Raises FileError when the file is not safetensors, is
+    truncated, or its offsets leave gaps, overlap or run past the end.
+    """
+    with open_file(path) as file:
+        return header_of(file, path, max_header_bytes, max_tensors)
+
+
+def header_of(file: BinaryIO, path: str | Path, max_header_bytes: int, max_tensors: int) -> Header:
+    """The checked header of an open file; `path` is for messages. See `read_header`."""
+    size = file.seek(0, 2)
+    file.seek(0)
+    start = file.read(512)
+    content = sniff_bytes(start)
+    if content != "safetensors":
+        raise wrong_content(path, content, "a safetensors file")
+    length = int.from_bytes(start[:8], "little")
+    if length > size - 8:
+        raise broken(path, f"Its header should have {length:,} bytes, the file has {size:,}.")
+    if length > max_header_bytes:
+        raise FileError(
+            "This file's header is too large to be read safely",
+            where=path,
+            why=f"It claims {length:,} bytes; an adapter needs at most {max_header_bytes:,}.",
+            remedy="Get the file from its author again.",
+        )
+    file.seek(8)
+    fields = _parse(file.read(length), path)
+    metadata = fields.pop("__metadata__", None) or {}
+    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
+        raise broken(path, "Its metadata is not a list of texts.")
+    metadata = {_printable(key): _printable(value) for key, value in metadata.items()}
+    if len(fields) > max_tensors:
+        raise FileError(
+            "This file names too many tensors",
+            where=path,
+            why=f"It lists {len(fields):,}; the limit here is {max_tensors:,}.",
+            remedy="Choose an adapter file, not a dump of a whole program.",
+        )
+    tensors = {name: _entry(name, value, path) for name, value in fields.items()}
+    _check_offsets(tensors, size - 8 - length, path)
+    return Header(metadata, tensors, 8 + length)
+
+
+def _parse(raw: bytes, path: str | Path) -> dict[str, Any]:
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        fields = dict(pairs)
+        if len(fields) != len(pairs):
+            raise ValueError("a name appears twice")
+        return fields
+
+    try:
+        fields = json.loads(raw.decode("utf-8"), object_pairs_hook=unique)
+    except (ValueError, RecursionError) as error:
+        raise broken(path, "Its header is not readable JSON.") from error
+    if not isinstance(fields, dict):
+        raise broken(path, "Its header is not a table of tensors.")
+    return fields
+
+
+def _printable(text: str) -> str:
+    """JSON can smuggle in half of a surrogate pair, which no file or page can show."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _entry(name: str, value: Any, path: str | Path) -> TensorEntry:
+    try:
+        dtype, shape, (begin, end) = value["dtype"], value["shape"], value["data_offsets"]
+        name.encode("utf-8")
+        whole = all(type(n) is int and n >= 0 for n in (*shape, begin, end))
+        if not whole or len(shape) > 16 or len(value) != 3:
+            raise ValueError
+        expected = math.prod(shape) * DTYPES[dtype][0]
+    except (KeyError, TypeError, ValueError) as error:
+        raise broken(path, f"The entry of tensor {name[:80]!a} makes no sense.") from error
+    if end - begin != expected:
+        raise broken(path, f"Tensor {name[:80]!a} has another size than its shape says.")
+    return TensorEntry(dtype, tuple(shape), begin, end)
+
+
+def _check_offsets(tensors: Mapping[str, TensorEntry], size: int, path: str | Path) -> None:
+    reached = 0
+    for entry in sorted(tensors.values(), key=lambda entry: (entry.begin, entry.end)):
+        if entry.begin != reached:
+            raise broken(path, "Its tensors overlap or leave gaps.")
+        reached = entry.end
+    if reached > size:
+        missing = reached - size
+        raise broken(path, f"It is cut off: {missing:,} bytes of its tensors are missing.")
+    if reached < size:
+        raise broken(path, f"{size - reached:,} bytes after its tensors belong to nothing.")
+
+
+def broken(path: str | Path, why: str) -> FileError:
+    """The error for a container that contradicts itself."""
+    return FileError(
+        "This safetensors file is damaged",
+        where=path,
+        why=why,
+        remedy="Download or copy it again and compare its size.",
+    )
