@@ -88,7 +88,7 @@ class Library:
         """Adds a folder on this machine; returns its id. Raises DatasetError when it is unusable."""
         from studio.formats.dataset import read_dataset
 
-        if not folder.strip():
+        if not folder.strip() or "\x00" in folder:
             raise DatasetError("No folder is named", remedy="Type or paste the path of a folder.")
         path = Path(folder.strip().strip("\"'")).expanduser()
         if not path.is_absolute():

@@ -1,0 +1,107 @@
+"""A browser names datasets by id and pictures by relative name; anything else is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from studio.errors import DatasetError, FileError, InputError, MissingError
+from studio.jobs import Studio
+from studio.paths import Workspace
+from studio.ui import library as module
+from studio.ui.library import Library, contents
+from studio.ui.thumbs import Thumbnails
+
+
+@pytest.fixture
+def studio(workspace: Path) -> Studio:
+    return Studio(Workspace(workspace))
+
+
+@pytest.fixture
+def library(studio: Studio) -> Library:
+    return Library(studio)
+
+
+def pictures(folder: Path, count: int = 3) -> Path:
+    folder.mkdir(parents=True)
+    for number in range(1, count + 1):
+        Image.new("RGB", (200, 100), (number * 40, 0, 90)).save(folder / f"{number}.png")
+    return folder
+
+
+def test_opened_folders_join_the_list(library: Library, tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "elsewhere")
+    identity = library.open(f' "{folder}" ')
+    assert library.path(identity) == folder.resolve()
+    assert folder.resolve() in {info.path.resolve() for info in library.all()}
+
+
+@pytest.mark.parametrize("folder", ["", "   ", "/nowhere/at/all", "\x00", "../../etc"])
+def test_unusable_folders_are_refused(library: Library, folder: str) -> None:
+    with pytest.raises(DatasetError):
+        library.open(folder)
+
+
+@pytest.mark.parametrize("identity", ["", "/etc", "../..", "nothing"])
+def test_only_known_ids_are_datasets(library: Library, identity: str) -> None:
+    with pytest.raises(MissingError):
+        library.path(identity)
+
+
+@pytest.mark.parametrize("name", ["../secret.png", "/etc/passwd", "a/../../secret.png", "\x00"])
+def test_files_stay_inside_their_dataset(studio: Studio, library: Library, name: str) -> None:
+    folder = pictures(studio.workspace.datasets / "mine")
+    Image.new("RGB", (8, 8)).save(studio.workspace.datasets / "secret.png")
+    with pytest.raises(InputError):
+        library.file(str(folder), name)
+
+
+def test_a_link_out_of_the_dataset_is_refused(studio: Studio, library: Library) -> None:
+    folder = pictures(studio.workspace.datasets / "mine")
+    (folder / "9.png").symlink_to("/etc/hostname")
+    with pytest.raises(InputError):
+        library.file(str(folder), "9.png")
+
+
+def test_samples_are_copied_with_their_held_out_pictures(
+    studio: Studio, library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = pictures(tmp_path / "assets" / "zib")
+    (source / "1.txt").write_text("a zib")
+    pictures(source / "held_out", 2)
+    monkeypatch.setattr(module, "ASSETS", tmp_path / "assets")
+    identity = library.open(str(source))
+    with pytest.raises(InputError, match="copy"):
+        library.own(identity)
+    copy = library.own(library.copy(identity))
+    assert copy.parent == studio.workspace.datasets
+    assert (copy / "1.txt").read_text() == "a zib"
+    assert len(list((copy / "held_out").iterdir())) == 2
+
+
+def test_broken_pictures_keep_their_place_and_say_why(studio: Studio) -> None:
+    folder = pictures(studio.workspace.datasets / "mine")
+    (folder / "2.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
+    items = contents(folder)["items"]
+    assert [item["file"] for item in items] == ["1.png", "2.png", "3.png"]
+    assert [bool(item.get("problem")) for item in items] == [False, True, False]
+
+
+def test_thumbnails_are_small_kept_and_renewed(tmp_path: Path) -> None:
+    picture = pictures(tmp_path / "set", 1) / "1.png"
+    before, thumbnails = picture.read_bytes(), Thumbnails(tmp_path / "cache")
+    first = thumbnails.of(picture, 64)
+    assert Image.open(first).size == (64, 32)
+    assert thumbnails.of(picture, 64) == first
+    assert picture.read_bytes() == before
+    Image.new("RGB", (50, 90)).save(picture)
+    assert thumbnails.of(picture, 64) != first
+
+
+def test_a_text_file_has_no_thumbnail(tmp_path: Path) -> None:
+    (tmp_path / "no.png").write_text("not a picture")
+    with pytest.raises(FileError):
+        Thumbnails(tmp_path / "cache").of(tmp_path / "no.png")
