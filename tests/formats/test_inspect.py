@@ -57,6 +57,24 @@ def test_the_family_by_text_encoders(tmp_path):
     assert inspect(path).family == "sdxl"
 
 
+@pytest.mark.parametrize("width, family", [(768, "sd1"), (1024, "sd2"), (32, None)])
+def test_the_family_by_the_only_text_encoder(tmp_path, width, family):
+    path = lora.write_kohya(tmp_path / "x.safetensors", [module("text_encoder", TEXT_PATH, width)])
+    assert inspect(path).family == family
+
+
+def test_alpha_from_the_metadata_when_no_tensor_has_it(tmp_path):
+    tensors = {
+        "lora_unet_a.lora_up.weight": torch.randn(8, 2),
+        "lora_unet_a.lora_down.weight": torch.randn(2, 8),
+    }
+    path = tmp_path / "x.safetensors"
+    safetensors_file.write(path, tensors, {"ss_network_alpha": "1.0"})
+    assert inspect(path).alpha == 1.0
+    safetensors_file.write(path, tensors)
+    assert inspect(path).alpha is None
+
+
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
 def test_alpha_is_read_without_torch_in_every_precision(tmp_path, dtype):
     tensors = {
