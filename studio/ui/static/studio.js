@@ -101,7 +101,8 @@
   }
   function receive(tab, callback) {
     receivers[tab] = callback;
-    (inbox[tab] || []).splice(0).forEach((payload) => callback(payload));
+    // Not at once: a part that is just being made would lose what it changes now.
+    setTimeout(() => (inbox[tab] || []).splice(0).forEach((payload) => callback(payload)), 100);
   }
 
   /** Address of a file below the folders the studio serves. */

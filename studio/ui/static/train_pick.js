@@ -30,7 +30,8 @@ function change(changes) {
   const next = {...value(), ...changes};
   props.value = next; // `fitting` looks at the new base
   const found = fitting(next);
-  set({preset: found.some((p) => p.name === next.preset) ? next.preset : found[0]?.name || ''}, true);
+  const keep = found.some((p) => p.name === next.preset) && !(found[0].base && changes.base);
+  set({preset: keep ? next.preset : found[0]?.name || ''}, true);
 }
 dataset.addEventListener('change', () => set({dataset: dataset.value}));
 base.addEventListener('change', () => change({base: base.value}));
@@ -82,12 +83,11 @@ async function load() {
     if (!choices) trouble.replaceChildren(cs.message(error.parts || {what: 'The choices cannot be shown'}, 'error'));
     return;
   }
-  const text = JSON.stringify(found), first = !choices;
+  const text = JSON.stringify(found);
   if (text === read) return;
   read = text; choices = found;
   draw();
   if (wanted) { set({dataset: wanted}); wanted = null; }
-  if (first && !value().preset && fitting(value()).length) change({});
 }
 watch('value', draw);
 cs.receive('train', (payload) => {

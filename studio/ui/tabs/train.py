@@ -179,7 +179,7 @@ def build(studio: Studio, page: Page) -> None:
             values = draft["values"] | {"options": draft["options"].get(chosen["method"], {})}
             studio.config(None, values | {"method": chosen["method"]})
         except FileNotFoundError:
-            pass
+            chosen, values = _first_choice(studio, chosen)
         except (OSError, ValueError, KeyError, AttributeError, TypeError, StudioError):
             log.info("the form's draft could not be used", exc_info=True)
             chosen, values = dict(EMPTY), {}
@@ -204,6 +204,15 @@ def build(studio: Studio, page: Page) -> None:
     page.demo.load(restored, None, [pick, *columns, *inputs], **QUIET).then(
         reviewed, everything, review, **QUIET
     )
+
+
+def _first_choice(studio: Studio, chosen: Json) -> tuple[Json, Json]:
+    """What a newcomer finds: the preset made for the base that ships."""
+    for preset in studio.presets(chosen["method"]):
+        if preset.base == chosen["base"]:
+            values = studio.config(preset.name).model_dump()
+            return chosen | {"preset": preset.name}, values
+    return chosen, {}
 
 
 def _method_fields(
