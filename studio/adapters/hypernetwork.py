@@ -56,8 +56,8 @@ class HypernetworkAdapter(Adapter):
     def attach(self, work: Attachment, strength: float, text_strength: float) -> Report:
         """See `Adapter.attach`. `text_strength` has no meaning here: only the UNet is touched."""
         base = work.base
-        attentions = attentions(base)
-        widths = {width for width, _, _ in attentions}
+        found = attentions(base)
+        widths = {width for width, _, _ in found}
         strange = sorted(set(self.file.networks) - widths)
         # A file may hold widths for several families, but it must know this base's text width
         # if it holds any that this base does not have; else it was made for another base.
@@ -78,7 +78,7 @@ class HypernetworkAdapter(Adapter):
             if width in widths and strength != 0
         }
         matched = 0
-        for width, key, value in attentions:
+        for width, key, value in found:
             if width not in self.file.networks:
                 continue
             matched += 1
