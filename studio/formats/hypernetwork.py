@@ -12,38 +12,28 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from studio.errors import FileError
 from studio.formats import pickles, safetensors_file
+from studio.formats.hypernetwork_layers import Layer, expected_shapes, sequence
 from studio.formats.sniff import sniff
 
 if TYPE_CHECKING:
     import torch
 
+__all__ = [
+    "HypernetworkFile", "Layer", "expected_shapes", "from_object", "read", "sequence", "write_pt",
+    "write_safetensors",
+]  # fmt: skip
+
 TWIN_FORMAT = "hypernetwork"
 MAX_WIDTH = 16_384
 
 State = dict[str, "torch.Tensor"]
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One entry of the Sequential. `index` counts every entry, as the state-dict keys do.
-
-    `inputs` and `outputs` are multiples of the width (for a norm both are its size); `p` is a
-    dropout's probability.
-    """
-
-    kind: Literal["linear", "activation", "layer_norm", "dropout"]
-    index: int
-    inputs: float = 0.0
-    outputs: float = 0.0
-    p: float = 0.0
 
 
 @dataclass
@@ -89,45 +79,6 @@ class HypernetworkFile:
             return [0.0] * places
         last = 0.3 if self.last_layer_dropout else 0.0
         return [0.0, *[0.3] * (places - 3), last, 0.0]
-
-
-def sequence(
-    layer_structure: Sequence[float],
-    activation: str | None,
-    *,
-    is_layer_norm: bool = False,
-    dropout: Sequence[float] | None = None,
-    activate_output: bool = False,
-) -> list[Layer]:
-    """Layers for multiples like [1, 2, 1]: Linear, activation, LayerNorm, Dropout, and so on.
-
-    The activation is left out after the last Linear unless `activate_output`.
-    """
-    layers: list[Layer] = []
-    last = len(layer_structure) - 2
-    for i, (inputs, outputs) in enumerate(pairwise(layer_structure)):
-        layers.append(Layer("linear", len(layers), inputs, outputs))
-        if activation not in (None, "linear") and (i < last or activate_output):
-            layers.append(Layer("activation", len(layers)))
-        if is_layer_norm:
-            layers.append(Layer("layer_norm", len(layers), outputs, outputs))
-        if dropout is not None and len(dropout) > i + 1 and dropout[i + 1] > 0:
-            layers.append(Layer("dropout", len(layers), p=dropout[i + 1]))
-    return layers
-
-
-def expected_shapes(layers: Sequence[Layer], width: int) -> dict[str, tuple[int, ...]]:
-    """State-dict keys and shapes of one network; sizes are int(width · multiple), as in A1111."""
-    shapes: dict[str, tuple[int, ...]] = {}
-    for layer in layers:
-        inputs, outputs = int(width * layer.inputs), int(width * layer.outputs)
-        if layer.kind == "linear":
-            shapes[f"linear.{layer.index}.weight"] = (outputs, inputs)
-            shapes[f"linear.{layer.index}.bias"] = (outputs,)
-        elif layer.kind == "layer_norm":
-            shapes[f"linear.{layer.index}.weight"] = (outputs,)
-            shapes[f"linear.{layer.index}.bias"] = (outputs,)
-    return shapes
 
 
 def read(path: str | Path) -> HypernetworkFile:

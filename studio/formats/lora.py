@@ -1,7 +1,8 @@
-"""LoRA-like adapter files of every dialect, read into one neutral record; kohya files written.
+"""LoRA-like adapter files of every dialect, read into one neutral record.
 
 Owns: which file holds what (safetensors, `.bin`, cloneofsimo's `.pt` trio), alphas and ranks.
-Refuses to know: which module of a base a name means (that is `studio.adapters`), strengths.
+Refuses to know: which module of a base a name means (that is `studio.adapters`), strengths,
+writing (`lora_write`, offered here as well).
 
 A file never fails as a whole because one tensor is strange: what cannot be used is listed in
 `leftovers` and `problems`, so that the page can say it.
@@ -15,13 +16,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from studio.errors import FileError
 from studio.formats import pickles, safetensors_file
 from studio.formats.lora_keys import Component, Dialect, ModuleKeys, sort_keys
 from studio.formats.lora_module import LoraModule
 from studio.formats.lora_shapes import broken_modules
+from studio.formats.lora_write import kohya_name, write_kohya
 from studio.formats.sniff import sniff
 
 if TYPE_CHECKING:
@@ -101,69 +103,6 @@ def from_tensors(
         )
     file.problems += _nonfinite(tensors)
     return file
-
-
-def write_kohya(
-    path: str | Path,
-    modules: Iterable[LoraModule],
-    metadata: Mapping[str, str] | None = None,
-    *,
-    two_text_encoders: bool | None = None,
-    dtype: Literal["float16", "bfloat16", "float32"] | None = None,
-) -> Path:
-    """Writes a kohya-style safetensors file that every Stable Diffusion program loads.
-
-    Names become `lora_unet_…`, `lora_te_…`, or `lora_te1_…`/`lora_te2_…` when there are two text
-    encoders (None: decided by the modules). `dtype` None keeps each tensor's own. A positional
-    ("index") module has no name to write: ValueError.
-    """
-    import torch
-
-    modules = list(modules)
-    if two_text_encoders is None:
-        two_text_encoders = any(module.component == "text_encoder_2" for module in modules)
-    tensors: dict[str, torch.Tensor] = {}
-    for module in modules:
-        prefix = kohya_name(module, two_text_encoders)
-        for part, tensor in module.tensors.items():
-            if part == "up_bias":  # kohya's bias change is not multiplied by alpha / rank
-                tensor = tensor * module.scale
-            kept = tensor.detach().cpu()
-            if dtype and kept.is_floating_point():
-                kept = kept.to(getattr(torch, dtype))
-            tensors[f"{prefix}.{_KOHYA_PARTS.get(part, part)}"] = kept.contiguous()
-        if module.alpha is not None or module.rank:
-            alpha = module.alpha if module.alpha is not None else float(module.rank or 0)
-            tensors[f"{prefix}.alpha"] = torch.tensor(alpha, dtype=torch.float32)
-    return safetensors_file.write(path, tensors, metadata)
-
-
-def kohya_name(module: LoraModule, two_text_encoders: bool = False) -> str:
-    """The module's prefix in a kohya file, for example `lora_te_text_model_encoder_layers_0_…`."""
-    if module.spelling == "index":
-        raise ValueError("a positional module must be resolved to a name first")
-    name = module.name.replace(".", "_")
-    if module.component == "unet":
-        return f"lora_unet_{name}"
-    # Newer text encoders have no `text_model` level; the file always does.
-    if module.spelling == "dotted" and not name.startswith(("text_model_", "text_projection")):
-        name = f"text_model_{name}"
-    number = {"text_encoder": "1", "text_encoder_2": "2"}[module.component]
-    return f"lora_te{number if two_text_encoders else ''}_{name}"
-
-
-_KOHYA_PARTS = {
-    "down": "lora_down.weight",
-    "up": "lora_up.weight",
-    "mid": "lora_mid.weight",
-    "magnitude": "dora_scale",
-    "up_bias": "diff_b",
-    "a1": "a1.weight",
-    "a2": "a2.weight",
-    "b1": "b1.weight",
-    "b2": "b2.weight",
-    "bm": "bm.weight",
-}
 
 
 def _module(entry: ModuleKeys, tensors: Mapping[str, torch.Tensor]) -> LoraModule:

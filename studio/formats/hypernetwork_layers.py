@@ -1,0 +1,68 @@
+"""The order of layers in a hypernetwork, and the tensors that order asks for; torch-free.
+
+Owns: which layer has which index in A1111's Sequential (activations, norms and dropouts count).
+Refuses to know: files, tensors, modules.
+
+Source: A1111's modules/hypernetworks/hypernetwork.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One entry of the Sequential. `index` counts every entry, as the state-dict keys do.
+
+    `inputs` and `outputs` are multiples of the width (for a norm both are its size); `p` is a
+    dropout's probability.
+    """
+
+    kind: Literal["linear", "activation", "layer_norm", "dropout"]
+    index: int
+    inputs: float = 0.0
+    outputs: float = 0.0
+    p: float = 0.0
+
+
+def sequence(
+    layer_structure: Sequence[float],
+    activation: str | None,
+    *,
+    is_layer_norm: bool = False,
+    dropout: Sequence[float] | None = None,
+    activate_output: bool = False,
+) -> list[Layer]:
+    """Layers for multiples like [1, 2, 1]: Linear, activation, LayerNorm, Dropout, and so on.
+
+    The activation is left out after the last Linear unless `activate_output`.
+    """
+    layers: list[Layer] = []
+    last = len(layer_structure) - 2
+    for i, (inputs, outputs) in enumerate(pairwise(layer_structure)):
+        layers.append(Layer("linear", len(layers), inputs, outputs))
+        if activation not in (None, "linear") and (i < last or activate_output):
+            layers.append(Layer("activation", len(layers)))
+        if is_layer_norm:
+            layers.append(Layer("layer_norm", len(layers), outputs, outputs))
+        if dropout is not None and len(dropout) > i + 1 and dropout[i + 1] > 0:
+            layers.append(Layer("dropout", len(layers), p=dropout[i + 1]))
+    return layers
+
+
+def expected_shapes(layers: Sequence[Layer], width: int) -> dict[str, tuple[int, ...]]:
+    """State-dict keys and shapes of one network; sizes are int(width · multiple), as in A1111."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for layer in layers:
+        inputs, outputs = int(width * layer.inputs), int(width * layer.outputs)
+        if layer.kind == "linear":
+            shapes[f"linear.{layer.index}.weight"] = (outputs, inputs)
+            shapes[f"linear.{layer.index}.bias"] = (outputs,)
+        elif layer.kind == "layer_norm":
+            shapes[f"linear.{layer.index}.weight"] = (outputs,)
+            shapes[f"linear.{layer.index}.bias"] = (outputs,)
+    return shapes
