@@ -39,7 +39,7 @@ function heading(column, at) {
       has ? value.toFixed(digits) : '—', top && cs.el('span.cm-best', {role: 'img', 'aria-label': 'best'}, icon('star', 12)), error)];
   });
   const n = column.measures?.kid_n;
-  return cs.el('div.cm-head', {role: 'columnheader'},
+  return cs.el('div.cm-head', {},
     cs.el('b', {title: column.name}, column.name),
     cs.el('span.cs-small.cs-muted.cm-stack', {}, column.stack.length ? column.stack.map((one) => `${one.path.split(/[\\/]/).pop().replace(/\.[a-z]+$/, '')} × ${one.strength}`).join(', ') : 'base model alone'),
     column.error ? cs.el('p.sh-problem', {}, column.message || column.error.what) : cs.el('dl.cm-measures', {}, facts,
@@ -74,11 +74,11 @@ function cell(column, row) {
 }
 
 function grid() {
-  const host = cs.el('div.cm-grid', {role: 'table', tabindex: 0, 'aria-label': 'Pictures: + and − zoom all, arrows move, 0 resets', style: {'--columns': shown.columns.length}});
+  const host = cs.el('div.cm-grid', {role: 'group', tabindex: 0, 'aria-label': 'Pictures: + and − zoom all, arrows move, 0 resets', style: {'--columns': shown.columns.length}});
   host.append(cs.el('div.cm-corner', {}), ...shown.columns.map(heading));
   let last = -1;
   for (const row of rowsOf(shown)) {
-    host.append(cs.el('div.cm-label', {role: 'rowheader'}, row.prompt !== last && cs.el('span.cm-prompt', {title: row.text}, row.text), cs.el('span.cs-small.cs-muted.cs-number', {}, `seed ${row.seed}`)));
+    host.append(cs.el('div.cm-label', {}, row.prompt !== last && cs.el('span.cm-prompt', {title: row.text}, row.text), cs.el('span.cs-small.cs-muted.cs-number', {}, `seed ${row.seed}`)));
     last = row.prompt;
     host.append(...shown.columns.map((_, column) => cell(column, row)));
   }
