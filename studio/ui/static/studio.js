@@ -106,7 +106,7 @@
   }
 
   /** Address of a file below the folders the studio serves. */
-  const file = (path) => (window.gradio_config?.root || '') + '/gradio_api/file=' + path.split('/').map(encodeURIComponent).join('/');
+  const file = (path) => (window.gradio_config?.root || '') + '/gradio_api/file=' + path.replaceAll('\\', '/').split('/').map(encodeURIComponent).join('/');
   const collator = new Intl.Collator(undefined, {numeric: true, sensitivity: 'base'});
   const bytes = (n) => n == null ? '–' : n < 1e3 ? `${n} B` : n < 1e6 ? `${(n / 1e3).toFixed(0)} kB` : n < 1e9 ? `${(n / 1e6).toFixed(1)} MB` : `${(n / 1e9).toFixed(2)} GB`;
   function seconds(s) {

@@ -43,6 +43,10 @@ def build(studio: Studio, page: Page) -> None:
     with gr.Row(elem_classes=["cs-split"]):
         with gr.Column(elem_classes=["cs-form"]):
             pick = train_pick(studio, page)
+            review = component(
+                "preflight", '<div class="cs-card cs-preflight"></div>', value={},
+                elem_id="cs-preflight",
+            )  # fmt: skip
             with gr.Column(elem_classes=["cs-fields"]):
                 form.show(advanced=False, sections=("", "data"))
                 form.show(advanced=False, sections=("train",))
@@ -59,10 +63,6 @@ def build(studio: Studio, page: Page) -> None:
                         apply_default_css=False,
                     )
                     form.show(advanced=True, sections=(section,))
-            review = component(
-                "preflight", '<div class="cs-card cs-preflight"></div>', value={},
-                elem_id="cs-preflight",
-            )  # fmt: skip
             with gr.Row(elem_classes=["cs-start"]):
                 start = gr.Button("Start training", variant="primary", elem_id="cs-train-start")
                 measure = gr.Button(

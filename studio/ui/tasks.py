@@ -1,0 +1,110 @@
+"""Work in threads that a reloaded page finds again, and how its errors read.
+
+Owns: `Task`, `Tasks` and the sentence for errors that nobody foresaw (details go to the log).
+Refuses to know: Gradio, tabs, what is done.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from studio.errors import BusyError, Interrupted, MissingError, StudioError
+
+log = logging.getLogger("studio.ui")
+Json = dict[str, Any]
+
+
+def unexpected() -> Json:
+    """What the page shows for an error nobody foresaw; the details are in the log."""
+    return {
+        "kind": "Unexpected",
+        "what": "Something went wrong inside the studio",
+        "remedy": "Try again. If it happens again, the details are in the workspace's logs folder.",
+        "safe": "Everything that was saved is still there.",
+    }
+
+
+def parts_of(error: BaseException) -> Json:
+    """An error as the page's `cs.message` wants it; an unforeseen one goes to the log."""
+    if isinstance(error, StudioError):
+        return error.as_dict()
+    log.error("unexpected error", exc_info=error)
+    return unexpected()
+
+
+@dataclass
+class Task:
+    """A piece of background work. `result` is JSON."""
+
+    id: str
+    kind: str
+    about: Json
+    done: int = 0
+    total: int = 0
+    text: str = ""
+    state: str = "running"
+    error: Json | None = None
+    result: Any = None
+    started: float = field(default_factory=time.time)
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+    def progress(self, done: int, total: int, text: str = "") -> None:
+        """For `on_progress=`."""
+        self.done, self.total, self.text = done, total, text
+
+    def view(self) -> Json:
+        """What the page shows."""
+        names = ("id", "kind", "about", "done", "total", "text", "state", "error", "result")
+        return {name: getattr(self, name) for name in names} | {
+            "seconds": round(time.time() - self.started, 1)
+        }
+
+
+class Tasks:
+    """Work in threads that a reloaded page finds again. One of each kind at a time."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[str, Task] = {}
+        self._lock = threading.Lock()
+        self._numbers = itertools.count(1)
+
+    def start(self, kind: str, work: Callable[[Task], Any], **about: Any) -> Task:
+        """Runs `work(task)` in a thread; raises BusyError while one of this kind runs."""
+        with self._lock:
+            if any(t.kind == kind and t.state == "running" for t in self._tasks.values()):
+                raise BusyError(
+                    "This is already running", remedy="Wait until it ends, or cancel it first."
+                )
+            task = Task(f"{kind}-{next(self._numbers)}", kind, about)
+            self._tasks[task.id] = task
+            for old in list(self._tasks)[:-50]:
+                if self._tasks[old].state != "running":
+                    del self._tasks[old]
+        threading.Thread(target=self._run, args=(task, work), name=task.id, daemon=True).start()
+        return task
+
+    def _run(self, task: Task, work: Callable[[Task], Any]) -> None:
+        try:
+            task.result = work(task)
+            task.state = "cancelled" if task.cancelled.is_set() else "finished"
+        except Interrupted:
+            task.state = "cancelled"
+        except Exception as error:
+            task.error = parts_of(error)
+            task.state = "failed"
+
+    def find(self, identity: str) -> Task:
+        """The task with this id; raises MissingError."""
+        if identity not in self._tasks:
+            raise MissingError("This piece of work is not known any more", remedy="Start it again.")
+        return self._tasks[identity]
+
+    def latest(self, kind: str) -> Task | None:
+        """The newest task of a kind, running or not."""
+        return next((t for t in reversed(self._tasks.values()) if t.kind == kind), None)
