@@ -10,12 +10,11 @@ every text module answers to both names.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from studio.adapters import ldm
-from studio.formats import positional
+from studio.formats import ldm_names, positional
 
 if TYPE_CHECKING:
     from studio.families.base import Base
@@ -30,7 +29,7 @@ class ModuleNames:
         for component, root in base.components().items():
             names = {name: module for name, module in root.named_modules() if _has_weight(module)}
             aliases = dict(names)
-            for name, other in _other_names(component, list(names)):
+            for name, other in _other_names(component, root, list(names)):
                 aliases.setdefault(other, names[name])
             # `to_q` and an underscored name never clash with a dotted one
             aliases.update({name.replace(".", "_"): module for name, module in aliases.items()})
@@ -53,9 +52,12 @@ def _has_weight(module: nn.Module) -> bool:
     return module._parameters.get("weight") is not None
 
 
-def _other_names(component: str, names: list[str]) -> list[tuple[str, str]]:
+def _other_names(component: str, root: Any, names: list[str]) -> list[tuple[str, str]]:
     if component == "unet":
-        return list(ldm.original_names(names).items())
+        # adapters made for SDXL mostly carry the original code's names
+        layout = ldm_names.UNetLayout.from_config(root.config)
+        found = [(name, ldm_names.diffusers_to_ldm_unet(name, layout)) for name in names]
+        return [(name, other) for name, other in found if other is not None]
     bare = [(name, name.removeprefix("text_model.")) for name in names]
     return [*bare, *((name, f"text_model.{short}") for name, short in bare)]
 

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from studio.adapters import ldm
 from studio.config import GenerateSettings, Sampler, StackItem
 from studio.families.base import Base
-from studio.formats import embedding
+from studio.formats import embedding, ldm_names
 from studio.infer import engine
 from tests.tiny import write_tiny_lora
 
@@ -135,11 +134,12 @@ def test_an_sdxl_lora_with_the_original_names(sdxl: Base, tmp_path: Path) -> Non
     path = write_tiny_lora(tmp_path / "a.safetensors", sdxl, layers)
     expected = ours(sdxl, "Euler", path)
     short = {name.replace(".", "_"): name for name, _ in sdxl.unet.named_modules()}
-    original = ldm.original_names(short.values())
+    layout = ldm_names.UNetLayout.from_config(sdxl.unet.config)
+    original = {name: ldm_names.diffusers_to_ldm_unet(name, layout) for name in short.values()}
     tensors = {}
     for key, tensor in load_file(path).items():
         module, _, part = key.removeprefix("lora_unet_").partition(".")
-        tensors[f"lora_unet_{original[short[module]].replace('.', '_')}.{part}"] = tensor
+        tensors[f"lora_unet_{str(original[short[module]]).replace('.', '_')}.{part}"] = tensor
     assert any("middle_block_1_transformer_blocks_0" in key for key in tensors)
     save_file(tensors, tmp_path / "b.safetensors")
     assert np.array_equal(ours(sdxl, "Euler", tmp_path / "b.safetensors"), expected)
