@@ -194,13 +194,14 @@ def test_a_misspelt_adapter_names_the_nearest(workspace: Path) -> None:
 def test_first_interrupt_asks_second_leaves(capsys: pytest.CaptureFixture[str]) -> None:
     import signal
 
+    before = signal.getsignal(signal.SIGINT)
     with terminal.Stopping("Stopping.") as stopping:
         assert not stopping()
         os.kill(os.getpid(), signal.SIGINT)
         assert stopping()
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGTERM)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_failed_checks_fail_the_test_command_even_when_tests_pass(monkeypatch) -> None:
