@@ -53,7 +53,7 @@ function autoCaptionCard({start, latest, cancel, current, selection, progressed,
     cs.el('div.cs-toolbar', {}, run, stop), progress, outcome);
   stop.classList.add('cs-hidden');
   cs.poll(node, async () => show(await latest()), 700);
-  return {node, opened(data) { outcome.replaceChildren(); prefix.placeholder = data.trigger ? `e.g. ${data.trigger}` : 'e.g. the trigger word'; }};
+  return {node, opened(data) { outcome.replaceChildren(); prefix.value = data.trigger; }};
 }
 
 function bulkCard({bulk, current, selection, done, before}) {
