@@ -31,12 +31,12 @@ function whyNot(key, column) {
 function heading(column, at) {
   const facts = MEASURES.flatMap(({key, title, best, digits, about}) => {
     const value = column.measures?.[key];
-    const has = typeof value === 'number';
+    const has = typeof value === 'number', places = has && Math.abs(value) >= 1 ? 2 : digits;
     const n = key === 'kid' && has && column.measures.kid_n ? ` Measured on ${column.measures.kid_n[0]} against ${column.measures.kid_n[1]} pictures.` : '';
     const top = has && value === bestOf(key, best);
-    const error = key === 'kid' && has && typeof column.measures.kid_error === 'number' ? cs.el('span.cs-muted', {}, ` ±${column.measures.kid_error.toFixed(digits - 1)}`) : null;
+    const error = key === 'kid' && has && typeof column.measures.kid_error === 'number' ? cs.el('span.cs-muted', {}, ` ±${column.measures.kid_error.toFixed(places - 1)}`) : null;
     return [cs.el('dt', {title: about}, title), cs.el('dd.cs-number' + (top ? '.is-best' : ''), {title: has ? about + n : whyNot(key, column)},
-      has ? value.toFixed(digits) : '—', top && cs.el('span.cm-best', {role: 'img', 'aria-label': 'best'}, icon('star', 12)), error)];
+      has ? value.toFixed(places) : '—', top && cs.el('span.cm-best', {role: 'img', 'aria-label': 'best'}, icon('star', 12)), error)];
   });
   const n = column.measures?.kid_n;
   return cs.el('div.cm-head', {},
@@ -59,18 +59,23 @@ function missing() {
   return [...reasons].map(([why, titles]) => cs.el('p.cs-small.cs-muted.cm-why', {}, `— ${[...titles].join(', ')}: ${why}`));
 }
 
+function picture(src, alt, more = {}, extra = '') {
+  const node = cs.el('img.cm-image' + extra, {src, alt, draggable: 'false', ...more,
+    onload: () => node.classList.toggle('cs-pixel', node.naturalWidth <= 160)});
+  return node;
+}
+
 function cell(column, row) {
   const url = cellFile(column, row.prompt, row.seed);
   if (!url) return cs.el('div.cm-cell.cm-blank' + (shown.columns[column].error || shown.cancelled ? '' : '.cs-skeleton'));
   const name = `${shown.columns[column].name}, “${row.text}”, seed ${row.seed}`;
-  const image = cs.el('img.cm-image', {src: url, alt: name, loading: 'lazy', draggable: 'false'});
-  image.addEventListener('load', () => image.classList.toggle('cs-pixel', image.naturalWidth <= 160));
+  const image = picture(url, name, {loading: 'lazy'});
   const under = baseline >= 0 && baseline !== column ? cellFile(baseline, row.prompt, row.seed) : null;
   return cs.el('button.cm-cell' + (under ? '.is-diff' : ''), {type: 'button', 'aria-label': `Compare side by side: ${name}`, onclick: () => {
     if (zoom > 1) return;
     pair = {...pair, row: rowsOf(shown).findIndex((one) => one.prompt === row.prompt && one.seed === row.seed), b: column || Math.min(1, shown.columns.length - 1), a: 0};
     setMode('ab');
-  }}, image, under && cs.el('img.cm-image.cm-under', {src: under, alt: '', draggable: 'false'}));
+  }}, image, under && picture(under, '', {loading: 'lazy'}, '.cm-under'));
 }
 
 function grid() {
@@ -135,13 +140,8 @@ function slider() {
   const which = cs.el('select.cs-input', {'aria-label': 'Picture', onchange: () => { pair.row = Number(which.value); view(); }},
     rows.map((one, at) => cs.el('option', {value: at, selected: at === pair.row}, `${one.text} · seed ${one.seed}`)));
   const turn = (by) => { pair.row = (pair.row + by + rows.length) % rows.length; view(); };
-  const image = (at, extra) => {
-    const url = cellFile(at, row.prompt, row.seed);
-    const node = cs.el('img.cm-image' + extra, {src: url || '', alt: shown.columns[at].name, draggable: 'false'});
-    node.addEventListener('load', () => node.classList.toggle('cs-pixel', node.naturalWidth <= 160));
-    return node;
-  };
-  const stage = cs.el('div.ab-stage', {style: {'--split': pair.split}}, image(pair.a, ''), cs.el('div.ab-over', {}, image(pair.b, '')),
+  const image = (at) => picture(cellFile(at, row.prompt, row.seed) || '', shown.columns[at].name);
+  const stage = cs.el('div.ab-stage', {style: {'--split': pair.split}}, image(pair.a), cs.el('div.ab-over', {}, image(pair.b)),
     cs.el('span.ab-tag.ab-left', {}, shown.columns[pair.a].name), cs.el('span.ab-tag.ab-right', {}, shown.columns[pair.b].name), cs.el('i.ab-line'));
   const split = cs.el('input.ab-split', {type: 'range', min: 0, max: 100, step: 1, value: pair.split, 'aria-label': 'Where the left picture ends',
     oninput: () => { pair.split = Number(split.value); stage.style.setProperty('--split', pair.split); }});

@@ -57,7 +57,7 @@ def build(studio: Studio, page: Page) -> None:
                         elem_classes=["cs-field"], placeholder="1-4, 7",
                     )  # fmt: skip
                     name = gr.Textbox(
-                        label="Name", elem_id="cs-compare-name", min_width=120, max_length=80,
+                        label="Name", max_lines=1, elem_id="cs-compare-name", min_width=120, max_length=80,
                         elem_classes=["cs-field"], placeholder="of this comparison",
                     )  # fmt: skip
                 reference = gr.Dropdown(
