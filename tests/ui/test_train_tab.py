@@ -10,7 +10,7 @@ import gradio as gr
 import pytest
 from PIL import Image
 
-from studio.config import RunConfig
+from studio.config import DataSettings, RunConfig
 from studio.jobs import Studio
 from studio.paths import Workspace
 from studio.presets import to_toml
@@ -120,7 +120,7 @@ def test_a_preset_fills_the_form_but_not_the_name(tab: Tab) -> None:
 
 def make_run(studio: Studio) -> str:
     folder = studio.workspace.new_run_folder("seen")
-    config = RunConfig(name="seen", data={"folder": "/pictures/mine"})
+    config = RunConfig(name="seen", data=DataSettings(folder="/pictures/mine"))
     (folder / "config.toml").write_text(to_toml(config))
     file = studio.workspace.adapters / "seen.safetensors"
     file.write_bytes(b"12345")
