@@ -12,6 +12,7 @@ import logging.handlers
 import os
 import socket
 import threading
+import time
 import webbrowser
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ TABS = (
 MAX_UPLOAD = 4 * 1024**3  # bytes: a big adapter; a whole base goes through the bases folder
 MAX_QUEUE = 64
 TITLE = "Concept Studio"
+UNSEEN_SECONDS, AFTER_PAINT_SECONDS = 15.0, 1.0  # until the engine loads
 
 
 def build(studio: Studio) -> gr.Blocks:
@@ -175,7 +177,13 @@ def launch(
 
 
 def warm_up(page: Page) -> None:
-    """Loads the engine; a failure is shown in the header, never as a crash."""
+    """Loads the engine; a failure is shown in the header, never as a crash.
+
+    It begins when the first page has been painted, because both want the processor; without a
+    page, after a while all the same.
+    """
+    if page.painted.wait(UNSEEN_SECONDS):
+        time.sleep(AFTER_PAINT_SECONDS)
     try:
         page.studio.warm_up()
     except Exception as error:

@@ -36,7 +36,8 @@ def build(page: Page) -> gr.HTML:
     """Adds the header to the page."""
 
     def readiness(argument: Any) -> dict[str, str]:
-        """What the machine is doing, in one line."""
+        """What the machine is doing, in one line; the first question tells that the page is up."""
+        page.painted.set()
         if page.problem:
             return {"state": "no", "text": page.problem}
         line = page.studio.device_line()

@@ -15,6 +15,7 @@ import html
 import inspect
 import logging
 import math
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -148,6 +149,8 @@ class Page:
     tasks: Tasks = field(default_factory=Tasks)
     demo: gr.Blocks | None = None
     tabs: gr.Tabs | None = None
+    painted: threading.Event = field(default_factory=threading.Event)
+    """Set when a browser has shown the page for the first time."""
     problem: str = ""
     """Why the engine could not be loaded; the header shows it."""
 
