@@ -59,6 +59,7 @@ def export(state: Path, out: Path) -> None:
     assert isinstance(judge, AttributeClassifier)
     judge.save(out / "classifier.safetensors")
     write_datasets(out.parent / "datasets")
+    sample_sheet(out, out / "samples.webp")
     size = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
     print(f"Exported the starter to {out}: {size / 1e6:.1f} MB", flush=True)
 
@@ -94,4 +95,5 @@ def sample_sheet(folder: Path, path: Path, columns: int = 8, rows: int = 4, seed
     pictures = generate(load_pipeline(folder), [world.caption(scene) for scene in scenes], seed)
     lines = [np.concatenate(list(row), axis=1) for row in np.split(pictures, rows)]
     sheet = Image.fromarray(np.concatenate(lines))
-    sheet.resize((sheet.width * 2, sheet.height * 2), Image.Resampling.LANCZOS).save(path)
+    sheet = sheet.resize((sheet.width * 2, sheet.height * 2), Image.Resampling.LANCZOS)
+    sheet.save(path, quality=88, method=6)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,12 +43,13 @@ def test_resolution_changes_detail_not_content() -> None:
 def test_every_attribute_shows_in_the_picture() -> None:
     scene = world.Scene("cat", "red", "on the beach", "medium", 3)
     picture = world.render(scene).astype(float)
-    for change in (
+    changes: tuple[dict[str, Any], ...] = (
         {"kind": "robot"},
         {"colour": "blue"},
         {"place": "in the snow"},
         {"size": "big"},
-    ):
+    )
+    for change in changes:
         other = world.render(replace(scene, **change)).astype(float)
         assert np.abs(picture - other).mean() > 3, change
 
