@@ -33,7 +33,12 @@ def setting(
     **constraints: Any,
 ) -> Any:
     """One setting. `constraints` are pydantic's (`ge`, `le`, `gt`, `min_length`, `default_factory`)."""
-    extra: dict[str, Any] = {"label": label, "unit": unit, "advanced": advanced, "multiline": multiline}
+    extra: dict[str, Any] = {
+        "label": label,
+        "unit": unit,
+        "advanced": advanced,
+        "multiline": multiline,
+    }
     return Field(default, description=help, json_schema_extra=extra, **constraints)
 
 

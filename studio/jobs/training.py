@@ -221,4 +221,3 @@ class Training:
         self._locks.pop(run_id).release()
         self._controls.pop(run_id)
         self._condition.notify_all()
-

@@ -45,8 +45,12 @@ def test_it_learns_and_leaves_the_base_alone(trainer: Make, base: Base) -> None:
 
 
 def test_the_first_step_equals_a_plain_loop(trainer: Make, base: Base, method: str) -> None:
-    settings = ("data.caption_dropout=0", "train.batch_size=1", "train.max_gradient_norm=0")
-    settings += (QUIET[method],)
+    settings = (
+        "data.caption_dropout=0",
+        "train.batch_size=1",
+        "train.max_gradient_norm=0",
+        QUIET[method],
+    )
     ours, plain = trainer(*settings), trainer(*settings)
     fact = ours.one_step(1)
     item = plain.items[plain.plan.batch(0)[0]]

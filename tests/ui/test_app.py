@@ -41,6 +41,7 @@ def test_an_engine_that_does_not_load_is_told_not_thrown(workspace: Path) -> Non
             raise ImportError("no engine here")
 
     page = app.Page(Broken(Workspace(workspace)))
+    page.painted.set()
     app.warm_up(page)
     assert "doctor" in page.problem
 
