@@ -32,7 +32,7 @@ def make_vae() -> AutoencoderKL:
 
 
 def make_unet() -> UNet2DConditionModel:
-    """5.3 M parameters; attention at 8×8 and 4×4, text context [B, 77, 128]."""
+    """4.5 M parameters; attention at 8×8 and 4×4, text context [B, 77, 128]."""
     return UNet2DConditionModel(
         sample_size=LATENT,
         in_channels=4,
