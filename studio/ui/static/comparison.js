@@ -34,7 +34,7 @@ function heading(column, at) {
     const has = typeof value === 'number', places = has && Math.abs(value) >= 1 ? 2 : digits;
     const n = key === 'kid' && has && column.measures.kid_n ? ` Measured on ${column.measures.kid_n[0]} against ${column.measures.kid_n[1]} pictures.` : '';
     const top = has && value === bestOf(key, best);
-    const error = key === 'kid' && has && typeof column.measures.kid_error === 'number' ? cs.el('span.cs-muted', {}, ` ±${column.measures.kid_error.toFixed(places - 1)}`) : null;
+    const error = key === 'kid' && has && typeof column.measures.kid_error === 'number' ? cs.el('span.cs-muted', {}, ` ±${column.measures.kid_error.toFixed(Math.min(places, 3))}`) : null;
     return [cs.el('dt', {title: about}, title), cs.el('dd.cs-number' + (top ? '.is-best' : ''), {title: has ? about + n : whyNot(key, column)},
       has ? value.toFixed(places) : '—', top && cs.el('span.cm-best', {role: 'img', 'aria-label': 'best'}, icon('star', 12)), error)];
   });
@@ -188,7 +188,8 @@ function view() {
   if (shown.columns.length < 2) mode = 'grid';
   const notes = (shown.notes || []).map((text) => cs.message({what: text}, 'info'));
   const title = cs.el('div.cm-title', {}, cs.el('h3.cs-card-title', {}, shown.name || 'Comparison'),
-    cs.el('span.cs-small.cs-muted', {}, `${shown.base} · ${shown.seconds ? `took ${cs.seconds(shown.seconds)}` : 'in progress'}${shown.cancelled ? ' · interrupted' : ''}`));
+    cs.el('span.cs-small.cs-muted', {}, `${shown.base} · ${shown.seconds ? `took ${cs.seconds(shown.seconds)}` : 'in progress'}${shown.cancelled ? ' · interrupted' : ''}`),
+    cs.el('span.cs-spacer'), (shown.complete || shown.cancelled) && labelled('reuse', 'Use these settings', () => trigger('again', {id: shown.id}), '.cs-quiet'));
   host.replaceChildren(title, toolbar(), ...notes, ...(notes.length ? [] : missing()), mode === 'ab' ? slider() : grid());
   host.querySelector('.cm-grid')?.scrollTo(...scroll);
   place();
@@ -230,7 +231,7 @@ async function look() {
     if (state !== drawn) { drawn = state; shown = answer.partial; mode = 'grid'; view(); }
   }
   if (task && `${task.id} ${task.state}` !== before && task.state !== 'running') {
-    if (task.result && finishedId !== task.id) { finishedId = task.id; shown = null; drawn = ''; if (task.result.id) await open(task.result.id); }
+    if (task.result && finishedId !== task.id) { finishedId = task.id; shown = null; drawn = ''; if (task.result.id) await open(task.result.id); if (first && shown) trigger('again', {id: shown.id}); } // a reloaded page shows the form as it was
     await refresh();
   } else if (first) await refresh();
   bar.paint(task, answer.training, () => `${(shown?.columns || []).length} columns`);

@@ -21,7 +21,7 @@ from studio.ui.components.columns import (
 )
 from studio.ui.components.compare_grid import KIND, compare_grid
 from studio.ui.form import Form
-from studio.ui.live import Json, Page, Task, handler
+from studio.ui.live import Json, Page, Task, handler, read
 from studio.ui.tabs.generate import QUIET, base_choices
 
 if TYPE_CHECKING:
@@ -104,6 +104,20 @@ def build(studio: Studio, page: Page) -> None:
             gr.HTML(started=begin(settings)),
         ]
 
+    @handler
+    def again(event: gr.EventData) -> list[Any]:
+        (identity,) = read(event._data, id=str)
+        settings = CompareSettings.parse(studio.comparison(identity)["settings"])
+        return [
+            settings.base if settings.base in {name for _, name in base_choices(studio)} else first,
+            [column.model_dump() for column in settings.columns],
+            "\n".join(settings.prompts),
+            ", ".join(str(seed) for seed in settings.seeds),
+            gr.Dropdown(references(studio), value=settings.reference),
+            settings.name,
+            *form.updates(settings.model_dump()),
+        ]
+
     def parse(values: Json) -> CompareSettings:
         try:
             settings = CompareSettings.parse(values)
@@ -136,6 +150,7 @@ def build(studio: Studio, page: Page) -> None:
     captions.click(prompts_of, reference, prompts, **QUIET)
     results.compare(start, [*texts, *form.inputs], results, **QUIET)
     results.quick(quick, [base, *form.inputs], [*texts, results], **QUIET)
+    results.again(again, None, [*texts, *form.inputs], **QUIET)
     base.change(lambda base: gr.HTML(base=base), base, columns, **QUIET)
     columns.shown(shown, [base, reference], [base, reference], **QUIET)
 
