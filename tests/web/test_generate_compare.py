@@ -181,6 +181,15 @@ def test_an_adapter_for_another_base_is_explained_on_its_card(page: Any, studio:
     assert "SD" in explained.inner_text()
 
 
+def test_a_refused_setting_says_why_and_the_button_comes_back(page: Any) -> None:
+    page.fill("#cs-field-generate-steps input", "999")
+    page.get_by_role("button", name="Generate", exact=True).click()
+    page.locator(".toast-body", has_text="Steps").wait_for()
+    page.locator(".rb-go:enabled").first.wait_for()
+    page.fill("#cs-field-generate-steps input", "2")
+    page.locator(".toast-close").first.click()
+
+
 def test_names_are_text_and_nothing_else(page: Any) -> None:
     row = shelf_row(page, "onerror")
     assert HOSTILE in row.inner_text()

@@ -22,7 +22,7 @@ from studio.ui.components.columns import (
 from studio.ui.components.compare_grid import KIND, compare_grid
 from studio.ui.form import Form
 from studio.ui.live import Json, Page, Task, handler, read
-from studio.ui.tabs.generate import QUIET, base_choices
+from studio.ui.tabs.generate import ACTION, QUIET, base_choices
 
 if TYPE_CHECKING:
     from studio.jobs import Studio
@@ -147,10 +147,10 @@ def build(studio: Studio, page: Page) -> None:
     def prompts_of(reference: str) -> str:
         return "\n".join(captions_of(studio, reference or ""))
 
-    captions.click(prompts_of, reference, prompts, **QUIET)
-    results.compare(start, [*texts, *form.inputs], results, **QUIET)
-    results.quick(quick, [base, *form.inputs], [*texts, results], **QUIET)
-    results.again(again, None, [*texts, *form.inputs], **QUIET)
+    captions.click(prompts_of, reference, prompts, **ACTION)
+    results.compare(start, [*texts, *form.inputs], results, **ACTION)
+    results.quick(quick, [base, *form.inputs], [*texts, results], **ACTION)
+    results.again(again, None, [*texts, *form.inputs], **ACTION)
     base.change(lambda base: gr.HTML(base=base), base, columns, **QUIET)
     columns.shown(shown, [base, reference], [base, reference], **QUIET)
 

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 TARGET = "generate"
 OWN = ("base", "prompt", "negative_prompt", "stack", "device")
 QUIET: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+ACTION: Json = {"show_progress": "hidden", "api_visibility": "private"}
+# An action may be refused: only an event that goes through the queue brings its reason to the page.
 
 
 def build(studio: Studio, page: Page) -> None:
@@ -143,12 +145,12 @@ def build(studio: Studio, page: Page) -> None:
         ]
 
     pictures.generate(
-        start, [*texts, always, *form.inputs], [pictures, seed], trigger_mode="once", **QUIET
+        start, [*texts, always, *form.inputs], [pictures, seed], trigger_mode="once", **ACTION
     )
     pictures.finished(finished, None, stack, **QUIET)
     outputs = [*texts, *form.inputs]
-    pictures.reuse(reuse, [stack, base], outputs, **QUIET)
-    stack.settings(restore, [stack, base], outputs, **QUIET)
+    pictures.reuse(reuse, [stack, base], outputs, **ACTION)
+    stack.settings(restore, [stack, base], outputs, **ACTION)
     dice.click(lambda: secrets.randbelow(2**32), None, seed, **QUIET)
     base.change(
         lambda base: (gr.HTML(base=base), gr.HTML(base=base)), base, [stack, shelf], **QUIET
