@@ -65,10 +65,12 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _enter(arguments: argparse.Namespace) -> None:
-    from studio.commands import environment, process
+    from studio.commands import process
 
     if process.inside():
         return
+    from studio.commands import environment
+
     extras = ("test",) if arguments.module == "test" else ()
     python, prefix = environment.choose(extras)
     process.become(python, prefix, sys.argv)

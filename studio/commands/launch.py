@@ -7,6 +7,7 @@ Refuses to know: the page. torch is not on this path.
 from __future__ import annotations
 
 import argparse
+import gc
 import secrets
 import socket
 
@@ -21,6 +22,8 @@ def run(arguments: argparse.Namespace) -> int:
     host = "0.0.0.0" if arguments.listen else "127.0.0.1"
     port = pick_port(host, arguments.port)
     auth = password(arguments.auth, arguments.share or arguments.listen)
+    # Importing makes half a million objects and hardly any garbage; `launch` switches it on again.
+    gc.disable()
     with terminal.opened(arguments) as studio:
         from studio.ui.app import launch
 

@@ -7,6 +7,7 @@ Refuses to know: what the tabs do, and torch: the engine loads in a thread after
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import logging.handlers
 import os
@@ -156,6 +157,8 @@ def launch(
 ) -> None:
     """Serves the page until Ctrl-C; the engine loads in the background meanwhile."""
     server = serve(studio, host=host, port=port, share=share, auth=auth)
+    gc.freeze()  # what start-up made stays: later collections need not look at it again
+    gc.enable()
     log.info("%s is open at %s", TITLE, server.url)
     print(f"{TITLE} is open at {server.url}", flush=True)  # noqa: T201
     if share:
