@@ -115,6 +115,11 @@ class TrainSettings(Settings):
     gradient_checkpointing: bool = setting(
         False, "Recompute activations instead of keeping them: less memory, slower.", advanced=True
     )
+    ema: float = setting(
+        0.0, "Decay of the weights' moving average, which is what gets saved and sampled; "
+        "0 keeps none, 0.999 is usual.",
+        ge=0, lt=1, advanced=True,
+    )  # fmt: skip
 
 
 class LossSettings(Settings):
@@ -127,6 +132,28 @@ class LossSettings(Settings):
         0.0, "Adds a constant per channel to the noise, for very dark or bright pictures.",
         ge=0, le=1, advanced=True,
     )  # fmt: skip
+
+
+class PriorSettings(Settings):
+    """Pictures of the ordinary class, trained beside one's own so that the model keeps it."""
+
+    weight: float = setting(
+        0.0, "Weight of the loss on class pictures (prior preservation); 0 leaves them out.",
+        ge=0, le=10,
+    )  # fmt: skip
+    prompts: list[str] = setting(
+        default_factory=list,
+        help="What class pictures show, one per line; empty takes the captions without the "
+        "trigger word.",
+        multiline=True, advanced=True,
+    )  # fmt: skip
+    pictures: int = setting(
+        100, "Class pictures; the base draws them once, later runs use them again.",
+        ge=1, le=10_000, advanced=True,
+    )  # fmt: skip
+    folder: str = setting(
+        "", "Folder of your own class pictures, used before any is drawn.", advanced=True
+    )
 
 
 class SaveSettings(Settings):
@@ -178,6 +205,7 @@ class RunConfig(Settings):
     data: DataSettings = Field(default_factory=DataSettings)
     train: TrainSettings = Field(default_factory=TrainSettings)
     loss: LossSettings = Field(default_factory=LossSettings)
+    prior: PriorSettings = Field(default_factory=PriorSettings)
     save: SaveSettings = Field(default_factory=SaveSettings)
     sample: SampleSettings = Field(default_factory=SampleSettings)
     probe: ProbeSettings = Field(default_factory=ProbeSettings)

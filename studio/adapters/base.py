@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from studio.families.base import Base
 
 
+Delta = Tensor | Callable[[], Tensor]
+"""ΔW, or what makes it when its turn comes."""
+
+
 @dataclass(frozen=True)
 class Report:
     """What became of one file: how many of its parts found their place, and which did not."""
@@ -42,7 +46,7 @@ class Adapter(ABC):
     """One adapter file in memory. It holds no state about any base."""
 
     kind: ClassVar[str]
-    """`lora`, `embedding`, `hypernetwork` or `aesthetic`."""
+    """`lora`, `embedding`, `hypernetwork`, `aesthetic` or `checkpoint`."""
     path: Path
     name: str
     """The file's name without its ending, which is what prompts and infotexts call it."""
@@ -68,7 +72,7 @@ class Adapter(ABC):
 class _Change:
     module: nn.Module
     parameter: str
-    deltas: list[tuple[float, Tensor]]
+    deltas: list[tuple[float, Delta]]
     """(strengthᵢ, ΔWᵢ) in stack order, fp32."""
     sources: list[str]
 
@@ -89,7 +93,7 @@ class Attachment:
         self._undo: list[Callable[[], Any]] = []
 
     def change(
-        self, module: nn.Module, parameter: str, delta: Tensor, strength: float, source: str
+        self, module: nn.Module, parameter: str, delta: Delta, strength: float, source: str
     ) -> None:
         """Adds `strength` · `delta` (fp32, the parameter's shape) to a parameter of `module`."""
         key = (id(module), parameter)
@@ -130,7 +134,7 @@ class Attachment:
         original = parameters[name]
         with torch.inference_mode(False), torch.no_grad():
             if original is None:
-                merged = torch.zeros_like(change.deltas[0][1])
+                merged = torch.zeros_like(_made(change.deltas[0][1]))
             elif not original.is_floating_point():
                 raise MismatchError(
                     "A quantised base cannot take weight changes",
@@ -140,7 +144,9 @@ class Attachment:
             else:
                 merged = original.detach().to(torch.float32, copy=True)
             for strength, delta in change.deltas:
-                merged.add_(delta, alpha=strength)  # in place: no second copy of a large layer
+                merged.add_(
+                    _made(delta), alpha=strength
+                )  # in place: no second copy of a large layer
             merged = merged.to(self.base.dtype if original is None else original.dtype)
             if not all(bool(bound.isfinite()) for bound in merged.aminmax()):
                 raise NonFiniteError(
@@ -162,3 +168,7 @@ class Attachment:
 
         self._undo.append(restore)
         words.update(self._words)
+
+
+def _made(delta: Delta) -> Tensor:
+    return delta if isinstance(delta, Tensor) else delta()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from studio.adapters.base import Adapter
-from studio.errors import FileError, UnavailableError
+from studio.errors import UnavailableError
 from studio.formats.inspect import inspect
 
 
@@ -17,6 +17,7 @@ def load_adapter(path: str | Path) -> Adapter:
 
     Raises MissingError, FileError (broken, hostile, or no adapter at all), UnavailableError.
     """
+    from studio.adapters.checkpoint import CheckpointAdapter
     from studio.adapters.hypernetwork import HypernetworkAdapter
     from studio.adapters.lora import LoraAdapter
     from studio.adapters.words import WordAdapter
@@ -34,8 +35,4 @@ def load_adapter(path: str | Path) -> Adapter:
             where=path,
             remedy="Take it off the stack.",
         )
-    raise FileError(
-        "This is a whole model, not an adapter",
-        where=path,
-        remedy="Choose it as the base model, or choose an adapter file.",
-    )
+    return CheckpointAdapter.read(path)

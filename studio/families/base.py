@@ -159,8 +159,8 @@ class Family(ABC):
     def encode(self, base: Base, prompts: Sequence[str], clip_skip: int) -> Conditioning:
         """See `Base.encode`."""
 
-    def unread(self, base: Base) -> dict[str, str]:
-        """Component → part of a layer's name whose output the family never reads."""
+    def unread(self, base: Base) -> dict[str, tuple[str, ...]]:
+        """Component → parts of names of layers whose output the family never reads."""
         return {}
 
     @abstractmethod

@@ -50,10 +50,10 @@ class StableDiffusionXL(Family):
         second = text.encode(base, 1, prompts, forward)
         return Conditioning(torch.cat([first.hidden, second.hidden], dim=-1), second.pooled)
 
-    def unread(self, base: Base) -> dict[str, str]:
-        """The first encoder's last layer: its penultimate output is what counts."""
+    def unread(self, base: Base) -> dict[str, tuple[str, ...]]:
+        """What comes after the first encoder's penultimate layer, whose output is what counts."""
         last = base.text_encoders[0].config.num_hidden_layers - 1
-        return {"text_encoder": f"layers.{last}."}
+        return {"text_encoder": (f"layers.{last}.", "final_layer_norm.")}
 
     def denoise(
         self,

@@ -21,3 +21,10 @@ def bounded(word: str) -> str:
 def contains(text: str, word: str) -> bool:
     """Whether `word` stands in `text` as a whole word."""
     return re.search(bounded(word), text) is not None
+
+
+def without(text: str, word: str) -> str:
+    """`text` with the extra word taken out and the gap closed: “a zibbo cat” → “a cat”."""
+    left = re.sub(bounded(word), " ", text) if word else text
+    parts = [" ".join(part.split()) for part in left.split(",")]
+    return ", ".join(part for part in parts if part)

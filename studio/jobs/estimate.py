@@ -33,7 +33,9 @@ def estimate(config: RunConfig, resources: Resources) -> dict[str, Any]:
     trainable = methods.find(config.method).prepare(base, config, config.data.trigger)
     commands = SimpleNamespace(pause=False, stop=False, save=False, sample=False)
     nothing = Hooks(*(_nothing for _ in range(6)))
-    trainer = Trainer(base, trainable, config, items, [], latents, commands, nothing)
+    # own pictures stand in for class pictures: a step costs the same, and none need be drawn
+    prior = items if config.prior.weight else []
+    trainer = Trainer(base, trainable, config, items, [], latents, commands, nothing, prior=prior)
     seconds = []
     for step in range(1, STEPS + 1):
         started = time.perf_counter()

@@ -20,6 +20,7 @@ from studio.paths import ASSETS, STARTER, Workspace, slug
 
 ADAPTER_ENDINGS = (".safetensors", ".pt", ".bin", ".ckpt", ".png", ".webp")
 ADAPTER_KINDS = ("lora", "embedding", "hypernetwork", "aesthetic")
+STACK_KINDS = (*ADAPTER_KINDS, "checkpoint")
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ class Library:
         return read_dataset(folder)
 
     def adapters(self) -> list[AdapterInfo]:
-        """Adapter files in the workspace and the shipped ones, by name; headers only, cached."""
+        """What can stand on a stack, in the workspace and shipped, by name; headers only, cached."""
         roots = [self.workspace.adapters, ASSETS / "adapters"]
         files = [
             path
@@ -114,6 +115,12 @@ class Library:
             if path.suffix.lower() in ADAPTER_ENDINGS
             and path.is_file()
             and not path.name.startswith(".")
+        ]
+        # a model that was trained here lies in one file inside its own folder
+        files += [
+            path
+            for folder in sorted(self.workspace.bases.iterdir())
+            if (path := folder / f"{folder.name}.safetensors").is_file()
         ]
         infos = (self.adapter(path) for path in files)
         return sorted(
@@ -126,7 +133,7 @@ class Library:
         report = self.inspect(path)
         status = path.stat()
         problem = "; ".join(report["problems"]) or None
-        if report["kind"] not in ADAPTER_KINDS and problem is None:
+        if report["kind"] not in STACK_KINDS and problem is None:
             problem = f"This is a {report['kind']}, not an adapter."
         preview = next(
             (
@@ -176,6 +183,15 @@ class Library:
             )
         target = self.place_for(Path(filename), path)
         return self.adapter(atomic.copy_file(path, target))
+
+    def place_for_base(self, name: str) -> Path:
+        """A free folder in `bases/` for a model; one that was never finished is used again."""
+        stem = slug(name, "model")
+        for count in range(1, 10_000):
+            folder = self.workspace.bases / f"{stem}{'' if count == 1 else f'-{count}'}"
+            if not (folder / "model_index.json").exists():
+                return folder
+        raise FileError(f"There are too many models called “{stem}”", where=self.workspace.bases)
 
     def place_for(self, name: Path, content: Path) -> Path:
         """A free path in `adapters/` for `name`; the very same content keeps its place."""

@@ -9,17 +9,19 @@ from __future__ import annotations
 import math
 import shutil
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from studio import methods
 from studio.config import RunConfig
 from studio.errors import SettingsError, StudioError
 from studio.families.detect import BaseInfo, describe
-from studio.families.words import contains
-from studio.formats.dataset import DatasetInfo, read_dataset
+from studio.families.words import contains, without
+from studio.formats.dataset import DatasetInfo, picture_files, read_dataset
 from studio.jobs.library import Library
 
 LOW_DISK = 500 << 20
+WHOLE_MODEL = 12  # bases: the weights and two moments in fp32, twice while saving, and the product
 
 
 @dataclass
@@ -63,11 +65,16 @@ def complete(config: RunConfig, library: Library) -> tuple[RunConfig, DatasetInf
     )
     options = method.Options.parse(method.complete(dict(config.options), info.class_word))
     prompts = list(config.sample.prompts) or sample_prompts(info, trigger)
+    prior = config.prior
+    if prior.weight and not prior.prompts:
+        found = class_prompts(info, trigger)
+        prior = prior.model_copy(update={"prompts": found})
     return (
         config.model_copy(
             update={
                 "data": data,
                 "options": options.model_dump(),
+                "prior": prior,
                 "sample": config.sample.model_copy(update={"prompts": prompts}),
             }
         ),
@@ -90,7 +97,8 @@ def preflight(config: RunConfig, library: Library) -> Preflight:
         result.errors.append(reason)
     captions = [item.caption or "" for item in info.items]
     _check_captions(result, config, info, captions)
-    _check_disk(result, library)
+    _check_prior(result, config)
+    _check_disk(result, library, base if method.product == "model" else None)
     try:
         result.warnings += method.check(config, captions)
     except StudioError as error:
@@ -117,6 +125,8 @@ def preflight(config: RunConfig, library: Library) -> Preflight:
         "epochs": round(config.train.steps / max(1, per_epoch), 1),
         "sample_prompts": config.sample.prompts,
     }
+    if config.prior.weight:
+        result.facts["class_pictures"] = config.prior.pictures
     return result
 
 
@@ -127,6 +137,33 @@ def sample_prompts(info: DatasetInfo, trigger: str) -> list[str]:
         return [trigger or info.name]
     count = min(4, len(captions))
     return [captions[place * len(captions) // count] for place in range(count)]
+
+
+def class_prompts(info: DatasetInfo, trigger: str) -> list[str]:
+    """The captions without the trigger, each once; else “a” and the class word; else nothing."""
+    captions = (without(item.caption, trigger) for item in info.items if item.caption)
+    found = [caption for caption in dict.fromkeys(captions) if caption]
+    return found or ([f"a {info.class_word}"] if info.class_word else [])
+
+
+def _check_prior(result: Preflight, config: RunConfig) -> None:
+    prior = config.prior
+    if not prior.weight:
+        if prior.folder or prior.prompts:
+            result.warnings.append("The class pictures have no effect: the prior weight is 0.")
+        return
+    if not prior.prompts:
+        result.errors.append(
+            "Prior preservation needs a class prompt: write what class pictures show, "
+            "e.g. “a cat”, or set the prior weight to 0."
+        )
+    if prior.folder:
+        root = Path(prior.folder).expanduser()
+        if not root.is_dir() or not picture_files(root):
+            result.errors.append(
+                f"There are no class pictures in “{prior.folder}”. Choose a folder of pictures, "
+                "or leave it empty: then the base draws them."
+            )
 
 
 def _check_captions(
@@ -150,15 +187,18 @@ def _check_captions(
         )
 
 
-def _check_disk(result: Preflight, library: Library) -> None:
+def _check_disk(result: Preflight, library: Library, whole: BaseInfo | None) -> None:
     free = shutil.disk_usage(library.workspace.root).free
-    if free < LOW_DISK:
+    if whole and free < WHOLE_MODEL * whole.size_bytes:
+        result.warnings.append(
+            f"{free >> 20} MB are free on the workspace's disk. A whole model and the checkpoints "
+            f"on the way to it may take {WHOLE_MODEL * whole.size_bytes >> 20} MB."
+        )
+    elif free < LOW_DISK:
         result.warnings.append(
             f"Only {free >> 20} MB are free on the workspace's disk; checkpoints may not fit."
         )
 
 
 def _held_out_count(info: DatasetInfo) -> int:
-    from studio.formats.dataset import picture_files
-
     return len(picture_files(info.held_out)) if info.held_out else 0

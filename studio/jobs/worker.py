@@ -17,6 +17,7 @@ from studio.device import peak_memory
 from studio.errors import Interrupted, MissingError, StorageError
 from studio.events import RunLog
 from studio.formats.dataset import DatasetInfo, read_dataset
+from studio.jobs.class_pictures import class_items
 from studio.jobs.control import Control
 from studio.jobs.preview import Preview, verify
 from studio.jobs.resources import Resources
@@ -86,8 +87,12 @@ class Worker:
         )
         items = read_items(self.info, config.data, resolution, multiple)
         held_out = held_out_items(self.info, config.data, resolution, multiple)
-        latents = LatentCache(self.base, self.resources.library.workspace.cache)
-        latents.fill([*items, *held_out], self._reading)
+        cache = self.resources.library.workspace.cache
+        prior = class_items(
+            self.base, config, cache, self._drawing, lambda: bool(self.control.stop)
+        )
+        latents = LatentCache(self.base, cache)
+        latents.fill([*items, *held_out, *prior], self._reading)
         trigger = config.data.trigger or self.info.trigger
         self.trainable = methods.find(config.method).prepare(self.base, config, trigger)
         hooks = Hooks(
@@ -99,27 +104,36 @@ class Worker:
             paused=self.on_pause,
         )
         self.trainer = Trainer(
-            self.base, self.trainable, config, items, held_out, latents, self.control, hooks
-        )
+            self.base, self.trainable, config, items, held_out, latents, self.control, hooks,
+            prior=prior,
+        )  # fmt: skip
         self.preview = Preview(self.base, config, self.run.folder)
         trained = {
             group.name: sum(t.numel() for t in group.parameters) for group in self.trainable.groups
         }
-        self.run.update(trained=trained, buckets=bucket_table(items))
+        self.run.update(trained=trained, buckets=bucket_table(items), class_pictures=len(prior))
         self._go_back()
 
     def finish(self) -> list[Path]:
         """Writes the files, shows them under `adapters/`, proves that they load and work."""
-        progress, folder = self.trainer.progress, self.run.folder
-        thumbnail = self.preview.thumbnail()
-        written = self.trainable.export(folder, self.facts(thumbnail))
+        with self.trainer.averaged():
+            files = self._export(self.facts(self.preview.thumbnail()))
+        proof = verify(self.base, self.config, files[0], self.resources.adapters())
+        step, names = self.trainer.progress.step, [str(file) for file in files]
+        self.run.event("finished", step=step, files=names, verify=proof)
+        return files
+
+    def _export(self, facts: ExportFacts) -> list[Path]:
+        """Adapters are written into the run and copied to `adapters/`; a whole model is too big
+        for a second copy and is written to `bases/` alone.
+        """
         library = self.resources.library
-        files = [
+        if methods.find(self.config.method).product == "model":
+            return self.trainable.export(library.place_for_base(facts.name), facts)
+        written = self.trainable.export(self.run.folder, facts)
+        return [
             atomic.copy_file(path, library.place_for(Path(path.name), path)) for path in written
         ]
-        proof = verify(self.base, self.config, files[0], self.resources.adapters())
-        self.run.event("finished", step=progress.step, files=[str(f) for f in files], verify=proof)
-        return files
 
     def facts(self, thumbnail: bytes | None) -> ExportFacts:
         """What the file says about itself."""
@@ -174,7 +188,7 @@ class Worker:
         """Saves a checkpoint, announces it once it is whole, and removes old ones."""
         folder = self.durably(
             lambda: save_checkpoint(
-                self.run.folder, progress, self.trainable.state(), self.trainer.optimizer
+                self.run.folder, progress, self.trainer.state(), self.trainer.optimizer
             )
         )
         remove_old(self.run.folder, self.config.save.keep)
@@ -233,13 +247,16 @@ class Worker:
         if done == total or done % 25 == 0:
             self.run.update(preparing=f"Read {done} of {total} pictures")
 
+    def _drawing(self, done: int, total: int) -> None:
+        self.run.update(preparing=f"Drew {done} of {total} class pictures")
+
     def _go_back(self) -> None:
         try:
             folder = latest_checkpoint(self.run.folder)
         except MissingError:
             return
         progress, state = load_checkpoint(folder, self.trainer.optimizer)
-        self.trainable.load_state(state)
+        self.trainer.load_state(state)
         self.trainer.progress = progress
         self.run.event("message", level="info", text=f"Going on from step {progress.step}")
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from studio.config import RunConfig, Settings
 
@@ -86,7 +86,10 @@ class Trainable(ABC):
 
     @abstractmethod
     def export(self, folder: Path, facts: ExportFacts) -> list[Path]:
-        """Writes the finished file(s) into `folder`, the main one first; returns them."""
+        """Writes the finished file(s) into `folder`, the main one first; returns them.
+
+        A method whose product is a model gets a folder of its own and makes that the model.
+        """
 
 
 class Method(ABC):
@@ -98,6 +101,8 @@ class Method(ABC):
     """One sentence a newcomer understands."""
     Options: ClassVar[type[Settings]]
     """What only this method has."""
+    product: ClassVar[Literal["adapter", "model"]] = "adapter"
+    """A file for `adapters/`, or a whole model for `bases/`."""
 
     def unsupported(self, family: str) -> str | None:
         """Why this method cannot be used on a family, or None."""

@@ -50,6 +50,8 @@ def describe(base: Base, config: RunConfig, facts: ExportFacts, **more: Any) -> 
         seed=config.seed,
         min_snr_gamma=config.loss.min_snr_gamma,
         noise_offset=config.loss.noise_offset,
+        prior_loss_weight=config.prior.weight or None,
+        num_reg_images=config.prior.pictures if config.prior.weight else None,
         resolution=(side, side),
         num_train_images=dataset.get("pictures"),
         publish_dataset=not config.private_metadata,

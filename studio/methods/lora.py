@@ -81,7 +81,7 @@ class LoraTrainable(Trainable):
         self.layers: dict[str, dict[str, tuple[nn.Module, nn.Module]]] = {}
         for component, model in base.components().items():
             if component == "unet" or self.options.text_encoder:
-                unread = base.family.unread(base).get(component)
+                unread = base.family.unread(base).get(component, ())
                 self.layers[component] = _inject(model, self.options, config.seed, unread)
         text_rate = config.train.text_learning_rate or config.train.learning_rate
         self.groups = [
@@ -159,7 +159,7 @@ class LoraTrainable(Trainable):
 
 
 def _inject(
-    model: nn.Module, options: LoraOptions, seed: int, unread: str | None
+    model: nn.Module, options: LoraOptions, seed: int, unread: Sequence[str]
 ) -> dict[str, tuple[nn.Module, nn.Module]]:
     """Layer name → (the base's layer, PEFT's layer around it); the model is left as it was."""
     import torch
@@ -171,7 +171,7 @@ def _inject(
         for name, module in model.named_modules()
         if name.endswith(tuple("." + suffix for suffix in wanted))
         and hasattr(module, "weight")
-        and not (unread and unread in name)
+        and not any(part in name for part in unread)
     }
     smallest = min((min(m.weight.shape[:2]) for m in originals.values()), default=0)
     if not originals or options.rank > smallest:

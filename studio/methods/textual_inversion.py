@@ -54,6 +54,8 @@ class TextualInversion(Method):
         warnings = []
         if config.train.text_learning_rate:
             warnings.append("The text learning rate has no effect: only the new word is trained.")
+        if config.prior.weight:
+            warnings.append("Prior preservation has no effect: a new word changes no other prompt.")
         if config.train.gradient_checkpointing:
             warnings.append(
                 "Gradient checkpointing saves little here: only a few vectors are trained."

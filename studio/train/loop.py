@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -22,6 +22,7 @@ from studio.families.base import Base, Conditioning
 from studio.methods.base import Trainable
 from studio.train.cache import LatentCache, TextCache
 from studio.train.data import Item, Plan, training_caption
+from studio.train.ema import Ema
 from studio.train.noise import (
     NoiseSchedule,
     derived_seed,
@@ -73,6 +74,8 @@ class Trainer:
     commands: Commands
     hooks: Hooks
     progress: Progress = field(default_factory=Progress)
+    prior: list[Item] = field(default_factory=list)
+    """Class pictures for prior preservation; used when `config.prior.weight` is not 0."""
 
     def __post_init__(self) -> None:
         base, config = self.base, self.config
@@ -80,6 +83,9 @@ class Trainer:
         self.plan = Plan(self.items, config.train.batch_size, config.seed)
         self.optimizer = make_optimizer(config.train.optimizer, self.trainable.groups)
         self.parameters = [tensor for group in self.trainable.groups for tensor in group.parameters]
+        self.ema = Ema(self.parameters, config.train.ema) if config.train.ema else None
+        self.prior_seed = derived_seed(config.seed, "prior")
+        self.prior_plan = Plan(self.prior, config.train.batch_size, self.prior_seed)
         self.texts = TextCache(base)
         self.devices = [base.device] if base.device.type == "cuda" else []
         self.probe = Probe(self)
@@ -93,10 +99,12 @@ class Trainer:
             last = step >= config.train.steps
             if step != resumed_at:  # what was due at a resumed step was done before
                 if config.probe.every and (last or step % config.probe.every == 0):
-                    self.hooks.probe(step, *self.probe.measure())
+                    with self.averaged():
+                        self.hooks.probe(step, *self.probe.measure())
                 if self.commands.sample or _due(step, config.sample.every, last):
                     self.commands.sample = False
-                    self.hooks.sample(step)
+                    with self.averaged():
+                        self.hooks.sample(step)
                 saving = step and (self.commands.save or _due(step, config.save.every, last))
                 if saving or (self.commands.stop and step):
                     self.commands.save = False
@@ -119,7 +127,7 @@ class Trainer:
         rate = set_factor(
             self.optimizer, learning_rate_factor(step, train.steps, train.schedule, train.warmup)
         )
-        total = torch.zeros((), device=self.base.device)
+        terms = torch.zeros(2, device=self.base.device)  # own pictures, class pictures
         # dropout draws from the global generator: give it this step's own, then put it back
         with (
             torch.random.fork_rng(self.devices),
@@ -129,19 +137,24 @@ class Trainer:
             torch.manual_seed(derived_seed(self.config.seed, "layers", step))
             for part in range(train.gradient_accumulation):
                 number = (step - 1) * train.gradient_accumulation + part
-                loss = self.batch_loss(number, step) / train.gradient_accumulation
-                loss.backward()
-                total += loss.detach()
+                for place, loss in enumerate(self.losses(number, step)):
+                    loss = loss / train.gradient_accumulation
+                    loss.backward()
+                    terms[place] += loss.detach()
         norm = torch.nn.utils.clip_grad_norm_(
             self.parameters, train.max_gradient_norm or float("inf")
         )
-        value, length = torch.stack([total, norm.to(total)]).tolist()  # the step's only host sync
+        # the step's only host sync
+        own, prior, length = torch.cat([terms, norm.to(terms).view(1)]).tolist()
+        value = own + prior
         if not (abs(value) < float("inf") and length < float("inf")):
             self.optimizer.zero_grad(set_to_none=True)
             raise _non_finite(step, rate, value, str(self.base.dtype), self.progress)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.trainable.after_step()
+        if self.ema:
+            self.ema.update(step)
         self._advance(step, value, time.perf_counter() - started)
         return {
             "step": step,
@@ -150,38 +163,67 @@ class Trainer:
             "lr": rate,
             "norm": length,
             "epoch": self.plan.epoch(step * train.gradient_accumulation - 1),
+            **({"prior": prior} if self.prior else {}),
         }
 
+    def losses(self, number: int, step: int) -> Iterator[Tensor]:
+        """The terms whose sum a batch minimises, one at a time: only one graph is alive.
+
+        Prior preservation (Ruiz et al. 2022): mean over own pictures + weight · mean over class ones.
+        """
+        yield self.batch_loss(number, step)
+        if self.prior and self.config.prior.weight:
+            yield self.config.prior.weight * self.prior_loss(number, step)
+
     def batch_loss(self, number: int, step: int) -> Tensor:
-        """The training loss of batch `number`: weighted mean over items of the squared error."""
+        """The loss on own pictures of batch `number`, with what the method adds."""
+        items = [self.items[index] for index in self.plan.batch(number)]
+        loss = self._denoising_loss(items, number, step, self.config.seed, self.trainable.caption)
+        extra = self.trainable.extra_loss()
+        return loss if extra is None else loss + extra
+
+    def prior_loss(self, number: int, step: int) -> Tensor:
+        """The loss on class pictures of batch `number`; their captions stay without the trigger."""
+        items = [self.prior[index] for index in self.prior_plan.batch(number)]
+        return self._denoising_loss(items, number, step, self.prior_seed, str)
+
+    def _denoising_loss(
+        self, items: list[Item], number: int, step: int, seed: int, worded: Callable[[str], str]
+    ) -> Tensor:
+        """Weighted mean over items of the squared error."""
         config = self.config
-        indices = self.plan.batch(number)
-        items = [self.items[index] for index in indices]
-        keys = [number * config.train.batch_size + place for place in range(len(indices))]
+        keys = [number * config.train.batch_size + place for place in range(len(items))]
         moments = self.latents.get(items)
         shape = (self.base.latent_channels, *moments.shape[2:])
-        posterior = [gaussian(shape, config.seed, "posterior", step, key) for key in keys]
+        posterior = [gaussian(shape, seed, "posterior", step, key) for key in keys]
         latents = self.base.sample_latents(moments, torch.stack(posterior).to(moments))
         noise = torch.stack(
-            [
-                training_noise(shape, config.seed, step, key, config.loss.noise_offset)
-                for key in keys
-            ]
+            [training_noise(shape, seed, step, key, config.loss.noise_offset) for key in keys]
         ).to(moments)
-        drawn = [training_timestep(config.seed, step, key, self.schedule.count) for key in keys]
+        drawn = [training_timestep(seed, step, key, self.schedule.count) for key in keys]
         timesteps = torch.tensor(drawn, device=self.base.device)
         captions = [
-            self.trainable.caption(
-                training_caption(item.caption, config.data, config.seed, step, key)
-            )
+            worded(training_caption(item.caption, config.data, seed, step, key))
             for item, key in zip(items, keys, strict=True)
         ]
         error = self.squared_error(latents, noise, timesteps, self.text(captions), items[0].bucket)
         if config.loss.min_snr_gamma:
             error = error * self.schedule.min_snr_weight(timesteps, config.loss.min_snr_gamma)
-        loss = error.mean()
-        extra = self.trainable.extra_loss()
-        return loss if extra is None else loss + extra
+        return error.mean()
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """Inside, what is trained shows its moving average, where one is kept."""
+        return self.ema.shown() if self.ema else nullcontext()
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything of the trainable and its average that a resumed run needs."""
+        return {**self.trainable.state(), **(self.ema.state() if self.ema else {})}
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Puts back what `state` gave."""
+        self.trainable.load_state(state)
+        if self.ema:
+            self.ema.load_state(state)
 
     def text(self, captions: list[str]) -> Conditioning:
         """Conditioning of captions, cached unless the text side learns."""

@@ -26,6 +26,7 @@ FAMILIES = {"sd1": make_tiny_sd1, "sd2": make_tiny_sd2, "sdxl": make_tiny_sdxl}
 TRIGGER = "zibbo"
 # Options that make each method as many-sided as it can be within ten steps.
 OPTIONS: dict[str, dict[str, Any]] = {
+    "dreambooth": {"text_encoder": True, "text_until": 0.5},
     "lora": {"rank": 4, "text_encoder": True, "dropout": 0.1},
     "hypernetwork": {
         "layer_structure": "1, 2, 2, 1",
@@ -35,8 +36,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
     "textual-inversion": {"vectors": 3, "init_words": "cat", "norm_prior": 0.01},
 }
+RATES = {"dreambooth": 1e-3}  # a whole model breaks where a small part of it learns
 # What switches off each method's own randomness and extra terms.
 QUIET = {
+    "dreambooth": "prior.weight=0",
     "lora": "options.dropout=0",
     "textual-inversion": "options.norm_prior=0",
     "hypernetwork": "options.dropout=0",
@@ -109,7 +112,12 @@ def make_config(method: str, pictures: Path, *changes: str) -> RunConfig:
         "name": "matrix",
         "method": method,
         "data": {"folder": str(pictures), "trigger": TRIGGER, "caption_dropout": 0.2},
-        "train": {"steps": 10, "batch_size": 2, "learning_rate": 1e-2, "schedule": "cosine"},
+        "train": {
+            "steps": 10,
+            "batch_size": 2,
+            "learning_rate": RATES.get(method, 1e-2),
+            "schedule": "cosine",
+        },
         "options": OPTIONS[method],
     }
     return presets.make_config(values, list(changes))

@@ -1,0 +1,132 @@
+"""A whole model on the stack: the base becomes it, or goes part of the way towards it.
+
+Owns: the difference between a checkpoint's weights and the base's, UNet and text encoders.
+Refuses to know: the one-file layout (`formats.single_file`), how weights are replaced.
+
+Strength s gives W + s · (W′ − W): 1 is the checkpoint up to rounding, ½ is half-way, and LoRA on
+the same stack is added to that. Its VAE is not used; pictures are decoded by the base's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from studio.adapters.base import Adapter, Attachment, Report
+from studio.errors import FileError, MismatchError
+from studio.formats import metadata, pickles, safetensors_file, single_file
+from studio.formats.ldm_names import UNetLayout
+from studio.formats.sniff import sniff
+
+if TYPE_CHECKING:
+    from studio.families.base import Base
+
+MAX_TENSORS = 20_000
+
+
+class CheckpointAdapter(Adapter):
+    """One checkpoint file in the original layout."""
+
+    kind = "checkpoint"
+
+    def __init__(self, path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:
+        self.path, self.name, self.tensors = path, path.stem, tensors
+        self.size = sum(t.numel() * t.element_size() for t in tensors.values())
+        self.info = {
+            "dialect": "single file",
+            "trigger": metadata.trigger(header) or "",
+            "problems": [],
+        }
+
+    @staticmethod
+    def read(path: str | Path) -> CheckpointAdapter:
+        """Reads everything but the VAE; FileError when it is no checkpoint."""
+        path = Path(path)
+        if sniff(path) != "safetensors":
+            return CheckpointAdapter(path, _from_pickle(path), {})
+        tensors, header = safetensors_file.read_tensors(
+            path, max_tensors=MAX_TENSORS, only=lambda name: not name.startswith(single_file.VAE)
+        )
+        return CheckpointAdapter(path, tensors, header)
+
+    def attach(self, work: Attachment, strength: float, text_strength: float) -> Report:
+        """See `Adapter.attach`. Weights equal to the base's are left alone."""
+        base = work.base
+        parts, _ = single_file.from_single_file(
+            self.tensors, UNetLayout.from_config(base.unet.config)
+        )
+        matched, changed, unmatched = 0, 0, []
+        for component, state in parts.items():
+            model = base.components().get(component)
+            factor = strength if component == "unet" else text_strength
+            for name, theirs in state.items():
+                place = _place(model, name) if model is not None else None
+                if place is None:
+                    unmatched.append(f"{component}.{name}")
+                    continue
+                module, parameter = place
+                own = module._parameters[parameter]
+                assert own is not None
+                if own.shape != theirs.shape:
+                    raise self._mismatch(base, name, own, theirs)
+                matched += 1
+                if factor and not torch.equal(own.detach().cpu().to(theirs.dtype), theirs):
+                    changed += 1
+                    work.change(module, parameter, _difference(own, theirs), factor, self.path.name)
+        if not matched:
+            raise self._mismatch(base, "", None, None)
+        return Report(
+            self.path, self.kind, matched, unmatched,
+            f"{changed} of {matched} weights differ from the base."
+            if changed or not (strength or text_strength)
+            else "Its weights are the base's own: no effect.",
+        )  # fmt: skip
+
+    def _mismatch(
+        self, base: Base, name: str, own: Tensor | None, theirs: Tensor | None
+    ) -> MismatchError:
+        found = single_file.guess_family(self.tensors) or "unknown"
+        shapes = (
+            f"“{name}” is {tuple(theirs.shape)} here and {tuple(own.shape)} in the base"
+            if own is not None and theirs is not None
+            else "none of its weights has a place in the base"
+        )
+        return MismatchError(
+            "This model does not fit this base",
+            where=self.path,
+            why=f"It is of the family {found}, “{base.name}” is {base.family.title}; {shapes}.",
+            remedy="Choose it as the base model instead, or choose a base of its own family.",
+        )
+
+
+def _place(model: torch.nn.Module, name: str) -> tuple[torch.nn.Module, str] | None:
+    for spelling in (name, name.removeprefix("text_model."), f"text_model.{name}"):
+        parent, _, parameter = spelling.rpartition(".")
+        try:
+            module = model.get_submodule(parent)
+        except AttributeError:
+            continue
+        if module._parameters.get(parameter) is not None:
+            return module, parameter
+    return None
+
+
+def _difference(own: Tensor, theirs: Tensor) -> Callable[[], Tensor]:
+    """ΔW in fp32, made only when its layer is merged: all of them at once would be a second model."""
+    return lambda: theirs.to(own.device, torch.float32) - own.detach().float()
+
+
+def _from_pickle(path: Path) -> dict[str, Tensor]:
+    value = pickles.read_pt(path)
+    state = value.get("state_dict", value) if isinstance(value, dict) else value
+    if not isinstance(state, dict):
+        raise FileError("This file holds no model", where=path)
+    return {
+        str(name): tensor
+        for name, tensor in state.items()
+        if isinstance(tensor, Tensor) and not str(name).startswith(single_file.VAE)
+    }

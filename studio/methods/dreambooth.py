@@ -1,0 +1,187 @@
+"""DreamBooth: the whole UNet, and if wanted the text encoder, learns (Ruiz et al. 2022).
+
+Owns: the trained copies of the base's weights, when the text encoder stops, the finished model.
+Refuses to know: the loop, class pictures (prior preservation is the loop's), families by name.
+
+The base lends its modules and keeps its weights: while attached, the copies stand in their place.
+Copies are fp32 and cast to the base's precision for each step, so that small updates are not
+rounded away; the gradient flows back through the cast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from studio.config import RunConfig, Settings, setting
+from studio.methods.base import ExportFacts, Group, Method, Trainable
+from studio.methods.description import describe
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from studio.families.base import Base
+
+
+class DreamBoothOptions(Settings):
+    """What only DreamBooth has."""
+
+    text_encoder: bool = setting(
+        False, "Also train the text encoder: nearer to the subject, more memory.",
+        label="Train text encoder",
+    )  # fmt: skip
+    text_until: float = setting(
+        0.5, "Part of the run after which the text encoder stops learning.",
+        label="Stop text encoder after", ge=0, le=1, advanced=True,
+    )  # fmt: skip
+    weights: Literal["fp32", "bf16"] = setting(
+        "fp32", "Precision of the trained copy. bf16 halves its memory but loses small updates.",
+        advanced=True,
+    )  # fmt: skip
+    save_as: Literal["fp16", "bf16", "fp32"] = setting(
+        "fp16", "Precision of the finished model.", advanced=True
+    )
+
+
+class DreamBooth(Method):
+    """DreamBooth as a training method."""
+
+    name: ClassVar[str] = "dreambooth"
+    title: ClassVar[str] = "DreamBooth"
+    summary: ClassVar[str] = (
+        "Teaches the whole model: closest to a subject, and the result is a model of its own, "
+        "as big as the base."
+    )
+    Options: ClassVar[type[Settings]] = DreamBoothOptions
+    product: ClassVar[Literal["adapter", "model"]] = "model"
+
+    def check(self, config: RunConfig, captions: Sequence[str]) -> list[str]:
+        options = DreamBoothOptions.parse(config.options, where="options of dreambooth")
+        warnings = []
+        if not options.text_encoder and config.train.text_learning_rate:
+            warnings.append(
+                "The text learning rate has no effect: the text encoder is not trained."
+            )
+        if options.text_encoder and not options.text_until:
+            warnings.append("The text encoder stops before the first step: it learns nothing.")
+        if options.weights == "bf16":
+            warnings.append(
+                "bf16 keeps eight bits of a weight: updates smaller than 1/256 of it are lost. "
+                "Use a higher learning rate than with fp32."
+            )
+        if not config.prior.weight:
+            warnings.append(
+                "Prior preservation is off: the model may forget what the class looks like."
+            )
+        return warnings
+
+    def prepare(self, base: Base, config: RunConfig, trigger: str) -> Trainable:
+        return DreamBoothTrainable(base, config, trigger)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """One weight: where it lives, the base's own, and the copy that learns."""
+
+    module: nn.Module
+    name: str
+    original: nn.Parameter
+    copy: nn.Parameter
+
+
+class DreamBoothTrainable(Trainable):
+    """The copies of one run, by component and by the weight's name in it."""
+
+    def __init__(self, base: Base, config: RunConfig, trigger: str) -> None:
+        self.base, self.config, self.trigger = base, config, trigger
+        self.options = DreamBoothOptions.parse(config.options, where="options of dreambooth")
+        self.trains_text = self.options.text_encoder
+        self.places: dict[str, dict[str, _Place]] = {}
+        for component, model in base.components().items():
+            if component == "unet" or self.options.text_encoder:
+                unread = base.family.unread(base).get(component, ())
+                self.places[component] = _copies(model, self.options.weights, unread)
+        text_rate = config.train.text_learning_rate or config.train.learning_rate
+        self.groups = [
+            Group(
+                component,
+                [place.copy for place in places.values()],
+                config.train.learning_rate if component == "unet" else text_rate,
+                config.train.weight_decay,
+            )
+            for component, places in self.places.items()
+        ]
+
+    @contextmanager
+    def attached(self, training: bool = False) -> Iterator[None]:
+        everywhere = [place for places in self.places.values() for place in places.values()]
+        try:
+            for place in everywhere:
+                # a cast copy is no Parameter, so it is put in where Module itself looks
+                place.module._parameters[place.name] = place.copy.to(self.base.dtype)  # type: ignore[assignment]
+            yield
+        finally:
+            for place in everywhere:
+                place.module._parameters[place.name] = place.original
+
+    def begin_step(self, step: int, steps: int) -> None:
+        """Stops the text encoder after its part of the run."""
+        learning = self.options.text_encoder and step <= self.options.text_until * steps
+        if learning == self.trains_text:
+            return
+        self.trains_text = learning
+        for component, places in self.places.items():
+            if component != "unet":
+                for place in places.values():
+                    place.copy.requires_grad_(learning)
+
+    def state(self) -> dict[str, Tensor]:
+        return {
+            f"{component}.{name}": place.copy
+            for component, places in self.places.items()
+            for name, place in places.items()
+        }
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        for name, tensor in self.state().items():
+            tensor.data.copy_(state[name])
+
+    def export(self, folder: Path, facts: ExportFacts) -> list[Path]:
+        """Makes `folder` a diffusers folder, which also holds the model in one file."""
+        import torch
+
+        from studio.families import saving
+        from studio.formats import metadata
+
+        dtype = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}[
+            self.options.save_as
+        ]
+        states = {
+            component: {name: place.copy.detach() for name, place in places.items()}
+            for component, places in self.places.items()
+        }
+        described = describe(self.base, self.config, facts, product="checkpoint")
+        header = {**metadata.kohya(described), **metadata.modelspec(described)}
+        single = folder / f"{folder.name}.safetensors"
+        saving.save_single(self.base, single, states, dtype, header)
+        saving.save_folder(self.base, folder, states, dtype)
+        return [single]
+
+
+def _copies(model: nn.Module, precision: str, unread: Sequence[str]) -> dict[str, _Place]:
+    import torch
+    from torch import nn
+
+    dtype = torch.float32 if precision == "fp32" else torch.bfloat16
+    places = {}
+    for module_name, module in model.named_modules():
+        for name, original in module._parameters.items():
+            full = f"{module_name}.{name}"
+            if original is None or any(part in full for part in unread):
+                continue
+            copy = nn.Parameter(original.detach().to(dtype, copy=True))
+            places[full.lstrip(".")] = _Place(module, name, original, copy)
+    return places
