@@ -150,6 +150,12 @@ class Family(ABC):
     """kohya's `ss_base_model_version`."""
     kohya_prefixes: ClassVar[dict[str, str]]
     """Component → kohya key prefix, e.g. `{"unet": "lora_unet", "text_encoder": "lora_te"}`."""
+    pipeline: ClassVar[str]
+    """diffusers' class for a folder of this family."""
+    optional_parts: ClassVar[tuple[str, ...]] = ()
+    """Parts that diffusers' class knows and the studio's folders leave out."""
+    index_facts: ClassVar[dict[str, Any]] = {}
+    """What else `model_index.json` says."""
 
     @abstractmethod
     def load(self, path: Path, device: torch.device, dtype: torch.dtype) -> Base:

@@ -26,6 +26,9 @@ class StableDiffusion1(Family):
     architecture = "stable-diffusion-v1"
     base_model_version = "sd_v1"
     kohya_prefixes: ClassVar[dict[str, str]] = {"unet": "lora_unet", "text_encoder": "lora_te"}
+    pipeline = "StableDiffusionPipeline"
+    optional_parts = ("safety_checker",)
+    index_facts: ClassVar[dict[str, Any]] = {"requires_safety_checker": False}
 
     def load(self, path: Path, device: torch.device, dtype: torch.dtype) -> Base:
         """See `Family.load`."""

@@ -30,6 +30,8 @@ class StableDiffusionXL(Family):
         "text_encoder": "lora_te1",
         "text_encoder_2": "lora_te2",
     }
+    pipeline = "StableDiffusionXLPipeline"
+    index_facts: ClassVar[dict[str, Any]] = {"force_zeros_for_empty_prompt": True}
 
     def load(self, path: Path, device: torch.device, dtype: torch.dtype) -> Base:
         """See `Family.load`."""

@@ -22,6 +22,8 @@ Family = Literal["sd1", "sd2", "sdxl"]
 State = Mapping[str, "torch.Tensor"]
 
 UNET, VAE = "model.diffusion_model.", "first_stage_model."
+CONFIGS = "studio.configs"
+"""Metadata key of files the studio writes: the exact configuration of every part, as JSON."""
 # Part → (prefix, whether it is named as OpenCLIP names it).
 _TEXT: dict[Family, dict[str, tuple[str, bool]]] = {
     "sd1": {"text_encoder": ("cond_stage_model.transformer.", False)},

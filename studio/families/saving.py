@@ -1,0 +1,181 @@
+"""Writes a base with some of its parts replaced: as a diffusers folder, or as one file.
+
+Owns: a folder's complete content, the one-file layout with the exact configuration in its header.
+Refuses to know: which method changed what; how files are laid out (`formats`).
+
+Nothing is announced half-written: a folder's `model_index.json` comes last.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from studio import atomic
+from studio.errors import MismatchError
+from studio.families import detect, vocabulary, weights
+from studio.families.base import Base
+from studio.formats import ldm_names, safetensors_file, single_file
+
+States = Mapping[str, Mapping[str, Tensor]]
+"""Component (`unet`, `vae`, `text_encoder`, `text_encoder_2`) → parameter name → tensor."""
+
+_BESIDE = ("clip", "captioner", "classifier.safetensors", detect.FACTS, "MODEL_CARD.md")
+"""What a base may carry beside its parts, and what its descendants keep."""
+
+
+def save_folder(base: Base, folder: str | Path, states: States, dtype: torch.dtype) -> Path:
+    """Writes a complete diffusers folder; what `states` does not name is the base's own.
+
+    A component may be given in part: only the tensors it names are replaced. Floating-point
+    tensors are stored as `dtype`. Raises MismatchError for a name or shape the base does not have,
+    StorageError when the disk refuses (`model_index.json` is then not there).
+    """
+    folder = Path(folder)
+    # while it is being replaced, an older model in this place is not a whole one
+    (folder / "model_index.json").unlink(missing_ok=True)
+    for component, config in _configs(base, dtype).items():
+        name = "diffusion_pytorch_model" if component in ("unet", "vae") else "model"
+        state = _state(base, component, states.get(component, {}), dtype)
+        safetensors_file.write(folder / component / f"{name}.safetensors", state, {"format": "pt"})
+        atomic.write_json(folder / component / "config.json", config)
+    for number, tokenizer in enumerate(base.tokenizers):
+        vocabulary.write(tokenizer, folder / ("tokenizer" if number == 0 else "tokenizer_2"))
+    atomic.write_json(folder / "scheduler" / "scheduler_config.json", _scheduler(base))
+    _copy_beside(base, folder)
+    return atomic.write_json(folder / "model_index.json", _index(base)).parent
+
+
+def save_single(
+    base: Base,
+    path: str | Path,
+    states: States,
+    dtype: torch.dtype,
+    metadata: Mapping[str, str] | None = None,
+) -> Path:
+    """Writes the original one-file layout that every Stable Diffusion program loads.
+
+    `states` and `dtype` as in `save_folder`. The exact configuration goes into the header under
+    `studio.configs`, so that the file loads here whatever its widths are. A vocabulary that is not
+    CLIP's usual one is written beside the file, as `<name>.tokenizer/`.
+    """
+    path = Path(path)
+    configs = _configs(base, dtype)
+    parts = {name: _state(base, name, states.get(name, {}), dtype) for name in configs}
+    stated = {
+        "family": base.family.name,
+        **configs,
+        "scheduler": _scheduler(base),
+        "native_size": base.native_size,
+        "learning_rates": {name: list(pair) for name, pair in base.learning_rates.items()},
+    }
+    written = single_file.write(
+        path,
+        parts,
+        base.family.name,  # type: ignore[arg-type]
+        ldm_names.UNetLayout.from_config(base.unet.config),
+        vae_blocks=len(base.vae.config.block_out_channels),
+        metadata={
+            "format": "pt",
+            **(metadata or {}),
+            single_file.CONFIGS: json.dumps(stated, sort_keys=True),
+        },
+    )
+    if vocabulary.is_unusual(base.tokenizers[0]) and not (path.parent / "tokenizer").is_dir():
+        vocabulary.write(base.tokenizers[0], path.with_suffix(vocabulary.BESIDE))
+    return written
+
+
+def _state(
+    base: Base, component: str, given: Mapping[str, Tensor], dtype: torch.dtype
+) -> dict[str, Tensor]:
+    """One part's tensors by their names in files, `given` in place of the base's own."""
+    own: Any
+    if component == "vae":  # always loaded in full; may have been chosen apart from the base
+        own = base.vae.state_dict().items()
+    else:
+        own = weights.own_state(base.path, component)
+    changed = {weights.file_name(component, name): tensor for name, tensor in given.items()}
+    changed = {k: v for k, v in changed.items() if not k.endswith("position_ids")}
+    state: dict[str, Tensor] = {}
+    for name, tensor in own:
+        new = changed.pop(name, tensor)
+        if new.shape != tensor.shape:
+            raise _foreign(base, component, name)
+        state[name] = new.detach().to("cpu", dtype if new.is_floating_point() else new.dtype)
+    if changed:
+        raise _foreign(base, component, min(changed))
+    return state
+
+
+def _foreign(base: Base, component: str, name: str) -> MismatchError:
+    return MismatchError(
+        f"What was trained does not fit the base “{base.name}”",
+        where=f"{component}.{name}",
+        why="The base has no tensor of this name and shape.",
+        safe="No file was replaced.",
+    )
+
+
+def _configs(base: Base, dtype: torch.dtype) -> dict[str, dict[str, Any]]:
+    """Component → the configuration its class is made from, without paths of this machine."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, module in {**base.components(), "vae": base.vae}.items():
+        config: Any = module.config
+        text = config.to_json_string() if name.startswith("text") else module.to_json_string()
+        values = {k: v for k, v in json.loads(text).items() if k != "_name_or_path"}
+        if name.startswith("text"):
+            values |= {"architectures": [type(module).__name__]}
+            values["dtype"] = str(dtype).removeprefix("torch.")
+        found[name] = values
+    return found
+
+
+def _scheduler(base: Base) -> dict[str, Any]:
+    defaults = {"_class_name": "DDIMScheduler"}
+    return {**defaults, **base.scheduler_config, "prediction_type": base.prediction_type}
+
+
+def _index(base: Base) -> dict[str, Any]:
+    """`model_index.json`: which class of which library reads which part."""
+    import diffusers
+
+    parts = {
+        name: ["transformers" if name.startswith("text") else "diffusers", type(module).__name__]
+        for name, module in {**base.components(), "vae": base.vae}.items()
+    }
+    for number in range(len(base.tokenizers)):
+        parts["tokenizer" if number == 0 else "tokenizer_2"] = ["transformers", "CLIPTokenizer"]
+    parts["scheduler"] = ["diffusers", str(_scheduler(base)["_class_name"])]
+    absent = ("feature_extractor", "image_encoder", *base.family.optional_parts)
+    return {
+        "_class_name": base.family.pipeline,
+        "_diffusers_version": diffusers.__version__,
+        **base.family.index_facts,
+        **dict(sorted({**parts, **{name: [None, None] for name in absent}}.items())),
+    }
+
+
+def _copy_beside(base: Base, folder: Path) -> None:
+    """What is no part of the pipeline and still belongs to the model: its CLIP, captioner, facts."""
+    for name in _BESIDE:
+        source = base.path / name
+        files = sorted(source.rglob("*")) if source.is_dir() else [source]
+        for file in files:
+            if file.is_file():
+                atomic.copy_file(file, folder / file.relative_to(base.path))
+    if not (base.path / detect.FACTS).is_file():
+        atomic.write_text(folder / detect.FACTS, _facts(base))
+
+
+def _facts(base: Base) -> str:
+    lines = [f"native_size = {base.native_size}"]
+    if base.learning_rates:
+        lines.append("\n[learning_rates]")
+        lines += [f"{json.dumps(m)} = [{a!r}, {b!r}]" for m, (a, b) in base.learning_rates.items()]
+    return "\n".join(lines) + "\n"
