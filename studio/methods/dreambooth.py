@@ -165,10 +165,9 @@ class DreamBoothTrainable(Trainable):
         }
         described = describe(self.base, self.config, facts, product="checkpoint")
         header = {**metadata.kohya(described), **metadata.modelspec(described)}
-        single = folder / f"{folder.name}.safetensors"
-        saving.save_single(self.base, single, states, dtype, header)
         saving.save_folder(self.base, folder, states, dtype)
-        return [single]
+        single = folder / f"{folder.name}.safetensors"
+        return [saving.save_single(self.base, single, states, dtype, header)]
 
 
 def _copies(model: nn.Module, precision: str, unread: Sequence[str]) -> dict[str, _Place]:

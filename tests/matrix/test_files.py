@@ -1,0 +1,100 @@
+"""What every method's file must do on every family: load, act as trained, come off exactly."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from studio import methods
+from studio.adapters.stack import applied
+from studio.config import StackItem
+from studio.families.base import Base
+from studio.families.loading import load_base
+from studio.methods.base import ExportFacts
+from studio.train.loop import Trainer
+from tests.matrix.conftest import TRIGGER, fingerprint
+
+Make = Callable[..., Trainer]
+
+
+def export(run: Trainer, folder: Path) -> list[Path]:
+    facts = ExportFacts("my zibbo", TRIGGER, run.progress.step, 1, time.time(), time.time())
+    return run.trainable.export(folder / "my-zibbo", facts)
+
+
+def predicted(base: Base) -> torch.Tensor:
+    """What the base answers to a prompt with the trigger, with whatever is on it."""
+    noise = torch.randn(
+        1, base.latent_channels, 8, 8, generator=torch.Generator().manual_seed(3)
+    )
+    with torch.inference_mode():
+        text = base.encode([f"a {TRIGGER} cat in the snow"])
+        side = 8 * base.latent_scale
+        return base.denoise(noise, torch.tensor([500]), text, (side, side)).clone()
+
+
+def test_the_file_acts_as_trained_and_comes_off_exactly(
+    trainer: Make, base: Base, tmp_path: Path
+) -> None:
+    run = trainer("train.steps=10")
+    run.run()
+    plain, before = predicted(base), fingerprint(base)
+    with run.trainable.attached():
+        trained = predicted(base)
+    files = export(run, tmp_path)
+    for file in files:
+        with applied(base, [StackItem(path=str(file))]) as reports:
+            assert reports[0].matched and not reports[0].unmatched, reports
+            from_file = predicted(base)
+        effect = (trained - plain).norm()
+        assert effect > 0
+        # files hold half precision
+        assert (from_file - trained).norm() < 0.02 * effect, file.name
+        assert torch.equal(predicted(base), plain)
+    twice = [StackItem(path=str(files[0]), strength=strength) for strength in (0.5, -1)]
+    with applied(base, twice):
+        assert predicted(base).isfinite().all()
+    with applied(base, [StackItem(path=str(files[0]), strength=0.0)]):
+        assert torch.equal(predicted(base), plain)
+    assert fingerprint(base) == before
+
+
+def test_a_whole_model_is_a_base_of_its_own(
+    trainer: Make, base: Base, method: str, tmp_path: Path
+) -> None:
+    if methods.find(method).product != "model":
+        return  # adapters are no bases; there is nothing to check
+    run = trainer("train.steps=10", "options.save_as=fp32")
+    run.run()
+    with run.trainable.attached():
+        trained = predicted(base)
+    (single,) = export(run, tmp_path)
+    made = load_base(single.parent, "cpu", "fp32")
+    assert made.family.name == base.family.name
+    assert torch.equal(predicted(made), trained)
+    assert made.hash != base.hash
+    with applied(base, [StackItem(path=str(single))]):
+        torch.testing.assert_close(predicted(base), trained, atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize("decay", [0.5])
+def test_the_average_is_what_is_shown(trainer: Make, base: Base, decay: float) -> None:
+    run = trainer(f"train.ema={decay}", "train.steps=3")
+    by_hand: list[torch.Tensor] = [p.detach().clone() for p in run.parameters]
+
+    def follow(facts: dict[str, float]) -> None:
+        weight = min(decay, (1 + facts["step"]) / (10 + facts["step"]))
+        for average, parameter in zip(by_hand, run.parameters, strict=True):
+            average.mul_(weight).add_(parameter.detach(), alpha=1 - weight)
+
+    run.hooks.step = follow
+    run.run()
+    newest = [parameter.detach().clone() for parameter in run.parameters]
+    with run.averaged():
+        for average, parameter in zip(by_hand, run.parameters, strict=True):
+            torch.testing.assert_close(parameter.detach(), average, atol=1e-6, rtol=1e-5)
+    assert all(torch.equal(a, b) for a, b in zip(newest, run.parameters, strict=True))
