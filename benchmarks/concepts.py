@@ -110,8 +110,8 @@ def _progress(name: str) -> Callable[[int, int, str], None]:
     return say
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Command line; see the module's docstring."""
+def parser() -> argparse.ArgumentParser:
+    """The command line; see the module's docstring."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -128,7 +128,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--out", type=Path, help="also write the JSON to this file")
-    chosen = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measures, prints and keeps."""
+    chosen = parser().parse_args(arguments)
     try:
         found = measure(chosen)
     except StudioError as error:

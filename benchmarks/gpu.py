@@ -3,6 +3,8 @@
     python benchmarks/gpu.py --family sd1 --method lora --steps 20
     python benchmarks/gpu.py --tiny                       a quick look on a CPU
     python benchmarks/gpu.py --family sdxl --set train.gradient_checkpointing=true
+    python benchmarks/gpu.py --device cpu --folder /big/disk --side 128 --files
+                                                          each method's files at true size, in RAM
 
 Random weights, random latents, fixed text: speed and memory do not depend on what they say.
 Writes one JSON line per case to `benchmarks/results/` with the machine's description.
@@ -26,10 +28,18 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.shapes import random_base
+from benchmarks.shapes import random_base, random_folder
 from studio import atomic, methods, presets
-from studio.device import device_facts, pick_device, pick_dtype
+from studio.device import (
+    device_facts,
+    peak_memory,
+    pick_device,
+    pick_dtype,
+    reset_peak_memory,
+)
+from studio.families.loading import load_base
 from studio.formats.dataset import read_dataset
+from studio.methods.base import ExportFacts, Trainable
 from studio.train.cache import LatentCache
 from studio.train.data import read_items
 from studio.train.loop import Hooks, Trainer
@@ -39,7 +49,11 @@ def measure(family: str, method: str, arguments: argparse.Namespace) -> dict[str
     """One case: median seconds per step after warm-up, peak bytes, numbers trained."""
     device = pick_device(arguments.device)
     dtype = pick_dtype(device, arguments.precision)
-    base = random_base(family, str(device), dtype, tiny=arguments.tiny)
+    if arguments.folder:
+        place = random_folder(family, arguments.folder / f"random-{family}", torch.bfloat16)
+        base = load_base(place, str(device), arguments.precision)
+    else:
+        base = random_base(family, str(device), dtype, tiny=arguments.tiny)
     side = arguments.side or (64 if arguments.tiny else base.native_size)
     with tempfile.TemporaryDirectory() as folder:
         config = presets.make_config(
@@ -56,8 +70,7 @@ def measure(family: str, method: str, arguments: argparse.Namespace) -> dict[str
         items = read_items(read_dataset(folder), config.data, side, base.size_multiple)
         latents = LatentCache(base, Path(folder))
         latents.fill(items, lambda done, total: None)
-        if device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats()
+        reset_peak_memory(device)
         trainable = methods.find(method).prepare(base, config, "concept")
         commands = SimpleNamespace(pause=False, stop=False, save=False, sample=False)
         hooks = Hooks(*(lambda *_: None for _ in range(6)))
@@ -67,14 +80,15 @@ def measure(family: str, method: str, arguments: argparse.Namespace) -> dict[str
             started = time.perf_counter()
             trainer.one_step(step)
             seconds.append(time.perf_counter() - started)
+        peak, trained = peak_memory(device), sum(t.numel() for t in trainer.parameters)
+        written = _files(trainable, Path(folder) / "files") if arguments.files else None
     median = statistics.median(seconds[arguments.warmup :])
-    peak = torch.cuda.max_memory_allocated() if device.type == "cuda" else None
     return {
         "family": family, "method": method, "side": side, "batch": arguments.batch,
         "precision": str(dtype).removeprefix("torch."), "tiny": arguments.tiny,
-        "settings": arguments.set, "trained": sum(t.numel() for t in trainer.parameters),
+        "settings": arguments.set, "trained": trained,
         "seconds_per_step": round(median, 4), "steps_per_second": round(1 / median, 3),
-        "peak_bytes": peak,
+        "peak_bytes": peak, "files": written,
     }  # fmt: skip
 
 
@@ -90,6 +104,8 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--tiny", action="store_true", help="an eighth of every width")
+    parser.add_argument("--folder", type=Path, help="keep the random base here and load it")
+    parser.add_argument("--files", action="store_true", help="write the files; needs --folder")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     arguments = parser.parse_args()
@@ -100,6 +116,17 @@ def main() -> None:
         cases.append(case)
     if arguments.out:
         atomic.write_json(arguments.out, {"machine": device_facts(), "cases": cases})
+
+
+def _files(trainable: Trainable, folder: Path) -> dict[str, int]:
+    """Bytes of every file that the method writes."""
+    now = time.time()
+    trainable.export(folder, ExportFacts("concept", "concept", 3, 1, now, now))
+    return {
+        path.relative_to(folder).as_posix(): path.stat().st_size
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 def _pictures(folder: Path, side: int) -> None:

@@ -1,6 +1,7 @@
 """Randomly initialised bases of the true SD 1.5 and SDXL shapes, made in memory.
 
-Speed and memory do not depend on what the weights say. Owns: the published sizes of both models.
+Speed and memory do not depend on what the weights say. `random_folder` puts one on disk, where it
+loads like any base. Owns: the published sizes of both models and of CLIP ViT-L/14.
 The tokenizer is the starter's; its few words index the large vocabulary's first rows.
 """
 
@@ -42,6 +43,10 @@ UNETS: dict[str, dict[str, Any]] = {
 CLIP_L = {
     "hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12,
     "num_attention_heads": 12, "projection_dim": 768, "hidden_act": "quick_gelu",
+}  # fmt: skip
+CLIP_L_VISION = {
+    "hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24,
+    "num_attention_heads": 16, "image_size": 224, "patch_size": 14, "hidden_act": "quick_gelu",
 }  # fmt: skip
 OPENCLIP_G = {
     "hidden_size": 1280, "intermediate_size": 5120, "num_hidden_layers": 32,
@@ -105,6 +110,41 @@ def random_base(name: str, device: str, dtype: torch.dtype, tiny: bool = False) 
         prediction_type="epsilon",
         native_size=512 if name == "sd1" else 1024,
     )
+
+
+def random_folder(name: str, folder: Path, dtype: torch.dtype) -> Path:
+    """A diffusers folder of such a base with a CLIP beside it, made when it is not there yet."""
+    import json
+
+    from transformers import CLIPConfig, CLIPModel, CLIPProcessor
+    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+    if (folder / "model_index.json").is_file():
+        return folder
+    base = random_base(name, "cpu", dtype)
+    for part, module in {**base.components(), "vae": base.vae}.items():
+        module.save_pretrained(folder / part)
+    for number, tokenizer in enumerate(base.tokenizers):
+        tokenizer.save_pretrained(folder / ("tokenizer" if number == 0 else "tokenizer_2"))
+    vision, text = dict(CLIP_L_VISION), {**CLIP_L, "vocab_size": 49408}
+    with torch.device("meta"):
+        clip = CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=768))
+    _materialise(clip, torch.device("cpu"), dtype)
+    clip.save_pretrained(folder / "clip")
+    CLIPProcessor(CLIPImageProcessorPil(), base.tokenizers[0]).save_pretrained(folder / "clip")
+    parts = {
+        part: ["diffusers" if part in ("unet", "vae") else "transformers", type(module).__name__]
+        for part, module in {**base.components(), "vae": base.vae}.items()
+    }
+    for number in range(len(base.tokenizers)):
+        name_of = "tokenizer" if number == 0 else "tokenizer_2"
+        parts[name_of] = ["transformers", "CLIPTokenizer"]
+    pipeline = "StableDiffusionPipeline" if name == "sd1" else "StableDiffusionXLPipeline"
+    (folder / "scheduler").mkdir(exist_ok=True)
+    (folder / "scheduler" / "scheduler_config.json").write_text(json.dumps(SCHEDULER))
+    index = {"_class_name": pipeline, "scheduler": ["diffusers", "DDIMScheduler"], **parts}
+    (folder / "model_index.json").write_text(json.dumps(index))
+    return folder
 
 
 def _shrunk(texts: list[dict], unet: dict) -> tuple[list[dict], dict, tuple[int, ...]]:
