@@ -24,6 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import concepts
 from studio import atomic
+from studio.families.detect import base_hash
+from studio.paths import STARTER
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "methods"
@@ -34,14 +36,20 @@ BEGIN, END = "<!-- methods: begin -->", "<!-- methods: end -->"
 
 
 def measure(method: str, concept: str, seed: int, pictures: int) -> dict[str, Any]:
-    """Trains one preset on one concept and measures its file; seconds, bytes, and what concepts.py says."""
+    """Trains one preset on one concept and measures its file; seconds, bytes, and what concepts.py says.
+
+    The base draws the same pictures every time, so it is measured once per concept.
+    """
+    same = [r for r in records() if (r["concept"], r["pictures"]) == (concept, pictures)]
+    plain = next((r["base"] for r in same if r["base_hash"] == base_hash(STARTER)), None)
     with tempfile.TemporaryDirectory() as workspace:
         trained = _train(f"starter-{method}", concept, seed, Path(workspace))
         found = concepts.measure(
             concepts.parser().parse_args(
                 ["--concept", concept, "--adapter", trained["files"][0],
                  "--pictures", str(pictures), "--forgetting", str(pictures)]
-            )
+            ),
+            plain,
         )  # fmt: skip
         sizes = [Path(file).stat().st_size for file in trained["files"]]
         state = json.loads((Path(workspace) / "runs" / trained["run"] / "state.json").read_text())
@@ -67,11 +75,16 @@ def _train(preset: str, concept: str, seed: int, workspace: Path) -> dict[str, A
     return result
 
 
-def table(records: list[dict[str, Any]]) -> str:
+def records() -> list[dict[str, Any]]:
+    """Everything measured so far."""
+    return [json.loads(file.read_text("utf-8")) for file in sorted(RESULTS.glob("*.json"))]
+
+
+def table(measured: list[dict[str, Any]]) -> str:
     """The Markdown tables, one per concept; mean ± standard deviation over seeds."""
     blocks = []
     for concept in CONCEPTS:
-        own = [record for record in records if record["concept"] == concept]
+        own = [record for record in measured if record["concept"] == concept]
         if not own:
             continue
         base = own[0]["base"]
@@ -127,8 +140,7 @@ def main(arguments: list[str] | None = None) -> int:
                 if not file.is_file():
                     print(f"{method}, {concept}, seed {seed}", file=sys.stderr, flush=True)
                     atomic.write_json(file, measure(method, concept, seed, chosen.pictures))
-    records = [json.loads(file.read_text("utf-8")) for file in sorted(RESULTS.glob("*.json"))]
-    text = table(records)
+    text = table(records())
     page = ROOT / "docs" / "results.md"
     before = page.read_text("utf-8")
     if BEGIN in before:
