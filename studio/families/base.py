@@ -81,6 +81,8 @@ class Base:
     learning_rates: dict[str, tuple[float, float]] = field(default_factory=dict)
     """Sane range per method, where the base's folder states one."""
     words: dict[str, list[Tensor]] = field(default_factory=dict)
+    vae_name: str = ""
+    """File or folder of the VAE where it is not the base's own."""
 
     @property
     def latent_scale(self) -> int:
@@ -96,6 +98,12 @@ class Base:
     def size_multiple(self) -> int:
         """Pixels per innermost latent of the UNet: both sides of a picture are multiples of it."""
         return int(self.latent_scale * 2 ** (len(self.unet.config.block_out_channels) - 1))
+
+    @property
+    def architecture(self) -> str:
+        """modelspec architecture of this base, without the `/lora` suffix."""
+        other = self.family.v_architecture
+        return other if other and self.prediction_type != "epsilon" else self.family.architecture
 
     def components(self) -> dict[str, nn.Module]:
         """The modules adapters may touch, by component name: `unet`, `text_encoder`, `text_encoder_2`."""
@@ -145,9 +153,9 @@ class Family(ABC):
     title: ClassVar[str]
     """What people call it."""
     architecture: ClassVar[str]
-    """modelspec architecture, without the `/lora` suffix."""
-    base_model_version: ClassVar[str]
-    """kohya's `ss_base_model_version`."""
+    """modelspec architecture, without the `/lora` suffix; see `Base.architecture`."""
+    v_architecture: ClassVar[str | None] = None
+    """The same for bases that predict v, where it has a name of its own."""
     kohya_prefixes: ClassVar[dict[str, str]]
     """Component → kohya key prefix, e.g. `{"unet": "lora_unet", "text_encoder": "lora_te"}`."""
     pipeline: ClassVar[str]
@@ -158,8 +166,17 @@ class Family(ABC):
     """What else `model_index.json` says."""
 
     @abstractmethod
-    def load(self, path: Path, device: torch.device, dtype: torch.dtype) -> Base:
-        """Loads a diffusers folder. Raises MissingError or FileError in plain words."""
+    def load(
+        self,
+        path: Path,
+        device: torch.device,
+        dtype: torch.dtype,
+        vocabulary: Path | None = None,
+    ) -> Base:
+        """Loads a diffusers folder or a single file, whose vocabulary may also be in `vocabulary`.
+
+        Raises MissingError or FileError in plain words.
+        """
 
     @abstractmethod
     def encode(self, base: Base, prompts: Sequence[str], clip_skip: int) -> Conditioning:

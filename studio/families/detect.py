@@ -1,4 +1,4 @@
-"""What a folder holds, by its configuration files and never by its name.
+"""What a folder or file holds, by its configuration or its shapes and never by its name.
 
 Owns: telling the families apart, listing what a broken base lacks, and the base's hash.
 Refuses to know: torch, how a base is loaded, methods and adapters.
@@ -17,9 +17,13 @@ from typing import Any
 
 from studio.atomic import sha256
 from studio.errors import FileError, MissingError
-from studio.families import FAMILIES
+from studio.families import FAMILIES, from_shapes
+from studio.formats import tensor_source
+from studio.formats.inspect import inspect
 
 FACTS = "studio.toml"
+FILE_ENDINGS = (".safetensors", ".ckpt")
+"""How one-file bases are called; what they are is decided by their content."""
 _PARTS: dict[str, tuple[str, ...]] = {
     "sd1": ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
 }
@@ -32,7 +36,7 @@ _VARIANTS = ("", ".fp16", ".bf16")
 
 @dataclass(frozen=True)
 class BaseInfo:
-    """One base as a list shows it; read from configuration files only."""
+    """One base as a list shows it; read from configuration files or a header only."""
 
     name: str
     path: Path
@@ -42,14 +46,17 @@ class BaseInfo:
     native_size: int
     """Pixels; 0 when unknown."""
     prediction_type: str
+    """`epsilon`, `v_prediction`, or `unknown` until it is measured when the base is loaded."""
     hash: str | None
     size_bytes: int
     problems: list[str] = field(default_factory=list)
     """Why it cannot be used, in plain words; empty when it can."""
+    assumed: list[str] = field(default_factory=list)
+    """What was concluded about a file that does not say it, in plain words."""
 
 
 def describe(path: str | Path) -> BaseInfo:
-    """Says what the folder `path` holds; never raises for a broken base, it lists problems.
+    """Says what the folder or file `path` holds; never raises for a broken base, it lists problems.
 
     Raises MissingError when nothing is there.
     """
@@ -60,11 +67,10 @@ def describe(path: str | Path) -> BaseInfo:
             where=path,
             remedy="Check the name, or choose another base.",
         )
-    if not path.is_dir() or not (path / "model_index.json").is_file():
-        size = path.stat().st_size if path.is_file() else 0
-        return BaseInfo(
-            path.name, path, None, "Not a base model", 0, "epsilon", None, size, [_no_index(path)]
-        )
+    if path.is_file():
+        return _describe_file(path)
+    if not (path / "model_index.json").is_file():
+        return _no_base(path, _no_index(path))
     problems: list[str] = []
     configs = {
         part: _config(path, part, problems)
@@ -89,12 +95,34 @@ def describe(path: str | Path) -> BaseInfo:
     )
 
 
+def file_recipe(path: str | Path) -> from_shapes.Recipe:
+    """What the one-file base `path` is made of.
+
+    Raises FileError when it is broken or hostile, `from_shapes.NotABase` when it is something else.
+    """
+    path = Path(path)
+    shapes, metadata = tensor_source.outline(path)
+    stated = facts(path)
+    try:
+        return from_shapes.recipe(shapes, metadata, stated)
+    except from_shapes.NotABase as reason:
+        kind = _adapter_kind(path) if "tensors are no" in str(reason) else None
+        raise from_shapes.NotABase(f"It is {kind}, not a base model." if kind else reason) from None
+
+
+def facts_file(path: str | Path) -> Path:
+    """Where a person states facts about a base: in its folder, or beside its file (`mine.toml`)."""
+    path = Path(path)
+    return path.with_suffix(".toml") if path.is_file() else path / FACTS
+
+
 def facts(path: str | Path) -> dict[str, Any]:
-    """What `studio.toml` beside the base says: `native_size`, `learning_rates`, … or nothing.
+    """What is stated about the base: `native_size`, `learning_rates`, and for a file
+    `prediction_type` (`epsilon` or `v`).
 
     Raises FileError when it is not TOML.
     """
-    file = Path(path) / FACTS
+    file = facts_file(path)
     if not file.is_file():
         return {}
     try:
@@ -111,7 +139,7 @@ def learning_rates(path: str | Path) -> dict[str, tuple[float, float]]:
     except (AttributeError, TypeError, ValueError) as error:
         raise FileError(
             "The facts beside this base cannot be read",
-            where=Path(path) / FACTS,
+            where=facts_file(path),
             why="Its learning rates should be pairs: method = [lowest, highest].",
         ) from error
 
@@ -132,6 +160,8 @@ def text_widths(path: str | Path) -> list[int]:
 
 def weight_files(path: str | Path) -> list[Path]:
     """The weight files that loading this base reads, sorted by part."""
+    if Path(path).is_file():
+        return [Path(path)]
     parts = ("text_encoder", "text_encoder_2", "unet", "vae")
     return [file for part in parts for file in part_weights(Path(path) / part)[0]]
 
@@ -157,9 +187,13 @@ def part_weights(folder: Path) -> tuple[list[Path], str]:
 def base_hash(path: str | Path) -> str:
     """SHA-256 over names and contents of the weight files; remembered until a file changes.
 
-    Raises MissingError when a weight file is not there.
+    Of a one-file base, the SHA-256 of the file, as other programs give it. Raises MissingError when
+    a weight file is not there.
     """
     digest = hashlib.sha256()
+    if Path(path).is_file():
+        stat = Path(path).stat()
+        return _file_hash(Path(path), stat.st_size, stat.st_mtime_ns)
     for file in weight_files(path):
         try:
             stat = file.stat()
@@ -173,6 +207,47 @@ def base_hash(path: str | Path) -> str:
 @functools.lru_cache(maxsize=256)
 def _file_hash(file: Path, size: int, modified: int) -> str:
     return sha256(file)
+
+
+def _no_base(path: Path, problem: str) -> BaseInfo:
+    size = path.stat().st_size if path.is_file() else 0
+    return BaseInfo(path.name, path, None, "Not a base model", 0, "epsilon", None, size, [problem])
+
+
+def _describe_file(path: Path) -> BaseInfo:
+    stat = path.stat()
+    stated = facts_file(path)
+    changed = stated.stat().st_mtime_ns if stated.is_file() else 0
+    try:
+        found = _remembered_recipe(path, stat.st_size, stat.st_mtime_ns, changed)
+    except FileError as error:
+        return _no_base(path, error.sentence())
+    except from_shapes.NotABase as reason:
+        return _no_base(path, str(reason))
+    return BaseInfo(
+        name=path.name,
+        path=path,
+        family=found.family,
+        title=FAMILIES[found.family].title,
+        native_size=found.native_size or 0,
+        prediction_type=found.prediction_type or "unknown",
+        hash=None,
+        size_bytes=stat.st_size,
+        assumed=list(found.assumed),
+    )
+
+
+@functools.lru_cache(maxsize=256)
+def _remembered_recipe(path: Path, size: int, modified: int, stated: int) -> from_shapes.Recipe:
+    return file_recipe(path)
+
+
+def _adapter_kind(path: Path) -> str | None:
+    names = {
+        "lora": "a LoRA", "embedding": "an embedding", "hypernetwork": "a hypernetwork",
+        "aesthetic": "an aesthetic embedding",
+    }  # fmt: skip
+    return names.get(inspect(path, hashes=False).kind)
 
 
 def _family(
@@ -233,8 +308,6 @@ def _weight_problems(folder: Path) -> list[str]:
 
 
 def _no_index(path: Path) -> str:
-    if path.is_file():
-        return "It is a file; the studio loads bases from diffusers folders."
     if any((path / part).is_dir() for part in _PARTS["sdxl"]):
         return "Its model_index.json is missing: half a download?"
     if (path / "config.json").is_file():

@@ -1,4 +1,4 @@
-"""Finding and loading a base: a folder, the starter that ships, or a name on the hub.
+"""Finding and loading a base: a folder, one file, the starter that ships, or a name on the hub.
 
 Owns: where a base comes from, its device and precision, and plain words when half of it is
 missing. Refuses to know: what makes one family different from another.
@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,32 +19,47 @@ from torch import nn
 
 from studio.device import pick_device, pick_dtype
 from studio.errors import FileError, MissingError
-from studio.families import detect, family, hub
+from studio.families import detect, family, from_shapes, hub, single, vae, vocabulary
 from studio.families.base import Base, Family
 from studio.paths import STARTER
 
 
-def load_base(path: str | Path, device: str = "auto", precision: str = "auto") -> Base:
-    """Loads `starter`, a diffusers folder, or a hub id (`owner/name`) in eval mode, frozen.
+def load_base(
+    path: str | Path,
+    device: str = "auto",
+    precision: str = "auto",
+    *,
+    vae: str | Path | None = None,
+    vocabulary: Path | None = None,
+    said: hub.Said | None = None,
+) -> Base:
+    """Loads `starter`, a diffusers folder, one file, or a hub id (`owner/name`), frozen, eval mode.
 
-    Raises MissingError when it is not there, FileError when it is not a whole base of a known
-    family, SettingsError or UnavailableError for the device.
+    `vae` replaces the base's own (`families.vae`); `vocabulary` is one more folder where a
+    one-file base may find its vocabulary; `said` hears how far a download is. Raises MissingError
+    when it is not there, FileError when it is not a whole base of a known family, SettingsError
+    or UnavailableError for the device.
     """
-    folder = locate(path)
     target = pick_device(device)
-    info = detect.describe(folder)
+    dtype = pick_dtype(target, precision)
+    place = locate(path, half=dtype != torch.float32, said=said)
+    info = detect.describe(place)
     if info.problems or info.family is None:
         raise FileError(
             "This is not a base model that the studio can load",
-            where=folder,
+            where=place,
             why=" ".join(info.problems),
             remedy="Choose another base, or download this one again.",
         )
-    return family(info.family).load(folder, target, pick_dtype(target, precision))
+    base = family(info.family).load(place, target, dtype, vocabulary)
+    return replaced_vae(base, vae) if vae else base
 
 
-def locate(path: str | Path) -> Path:
-    """The folder that `path` means; downloads it when it is clearly a hub id that is not here."""
+def locate(path: str | Path, half: bool = False, said: hub.Said | None = None) -> Path:
+    """The folder or file that `path` means; downloads what is clearly a hub id and not here.
+
+    `half` and `said` as in `hub.fetch`.
+    """
     text = str(path).strip()
     if text == "starter":
         if not (STARTER / "model_index.json").is_file():
@@ -58,7 +75,7 @@ def locate(path: str | Path) -> Path:
         return folder.resolve()
     # “bases/mine” names a local folder that is gone; “somebody/model” a place on the hub.
     if hub.is_id(text):
-        return hub.fetch(text)
+        return hub.fetch(text, half, said)
     raise MissingError(
         "This base model is not there", where=text, remedy="Check the name, or choose another base."
     )
@@ -70,45 +87,112 @@ def load_parts(
     device: torch.device,
     dtype: torch.dtype,
     text_classes: list[str],
+    extra_vocabulary: Path | None = None,
 ) -> Base:
-    """Loads the parts of a diffusers folder; `text_classes` are transformers' class names.
+    """Loads the parts of a folder or file; `text_classes` are transformers' class names.
 
     The VAE stays in fp32: in fp16 its activations overflow (SDXL's do), in bf16 colours band.
     """
-    names = ["text_encoder", "text_encoder_2"][: len(text_classes)]
-    with _quietly():
-        import transformers
-        from diffusers import AutoencoderKL, UNet2DConditionModel
-
-        unet = _part(UNet2DConditionModel, path / "unet", dtype)
-        vae = _part(AutoencoderKL, path / "vae", torch.float32)
-        encoders = [
-            _part(getattr(transformers, class_name), path / name, dtype)
-            for name, class_name in zip(names, text_classes, strict=True)
-        ]
-        tokenizers = [
-            _tokenizer(path / name.replace("text_encoder", "tokenizer")) for name in names
-        ]
-    info = detect.describe(path)
-    for part in (unet, vae, *encoders):
+    with ThreadPoolExecutor(1) as beside, _quietly():
+        # reading for the hash and reading for the model share the disk's cache
+        hashing = beside.submit(detect.base_hash, path)
+        if path.is_file():
+            parts = _from_file(path, dtype, text_classes, extra_vocabulary)
+        else:
+            parts = _from_folder(path, dtype, text_classes)
+        digest = hashing.result()
+    for part in (parts.unet, parts.vae, *parts.encoders):
         part.to(device).eval().requires_grad_(False)
-    _check_widths(path, unet, encoders)
+    _check_widths(path, parts.unet, parts.encoders)
+    width = sum(encoder.config.hidden_size for encoder in parts.encoders)
+    prediction = parts.prediction_type or single.measured_prediction(parts.unet, width)
     return Base(
         family=kind,
-        name=path.name,
+        name=path.stem if path.is_file() else path.name,
         path=path,
-        hash=detect.base_hash(path),
-        unet=unet,
-        vae=vae,
-        text_encoders=encoders,
-        tokenizers=tokenizers,
-        scheduler_config=detect.read_scheduler(path),
+        hash=digest,
+        unet=parts.unet,
+        vae=parts.vae,
+        text_encoders=parts.encoders,
+        tokenizers=parts.tokenizers,
+        scheduler_config={**parts.scheduler, "prediction_type": prediction},
         device=device,
         dtype=dtype,
+        prediction_type=prediction,
+        native_size=parts.native_size or from_shapes.native_size(kind.name, prediction),
+        learning_rates=parts.learning_rates,
+    )
+
+
+@dataclass
+class _Parts:
+    """What a folder or a file gives; None where it is found out after loading."""
+
+    unet: Any
+    vae: Any
+    encoders: list[Any]
+    tokenizers: list[Any]
+    scheduler: dict[str, Any]
+    prediction_type: str | None
+    native_size: int | None
+    learning_rates: dict[str, tuple[float, float]]
+
+
+def _from_folder(path: Path, dtype: torch.dtype, text_classes: list[str]) -> _Parts:
+    import transformers
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+
+    names = ["text_encoder", "text_encoder_2"][: len(text_classes)]
+    info = detect.describe(path)
+    return _Parts(
+        unet=_part(UNet2DConditionModel, path / "unet", dtype),
+        vae=_part(AutoencoderKL, path / "vae", torch.float32),
+        encoders=[
+            _part(getattr(transformers, class_name), path / name, dtype)
+            for name, class_name in zip(names, text_classes, strict=True)
+        ],
+        tokenizers=[
+            vocabulary.read(path / name.replace("text_encoder", "tokenizer")) for name in names
+        ],
+        scheduler=detect.read_scheduler(path),
         prediction_type=info.prediction_type,
         native_size=info.native_size,
         learning_rates=detect.learning_rates(path),
     )
+
+
+def _from_file(
+    path: Path, dtype: torch.dtype, text_classes: list[str], extra_vocabulary: Path | None
+) -> _Parts:
+    recipe = detect.file_recipe(path)
+    words = [
+        recipe.parts[part] for part in ("text_encoder", "text_encoder_2") if part in recipe.parts
+    ]
+    # looked for first: without it, reading gigabytes is of no use
+    folder = vocabulary.find(path, words[0]["vocab_size"], extra_vocabulary)
+    modules = _checked(lambda: single.make(recipe, text_classes), path, "The configuration")
+    single.fill(
+        path,
+        {name: (m, torch.float32 if name == "vae" else dtype) for name, m in modules.items()},
+    )
+    return _Parts(
+        unet=modules.pop("unet"),
+        vae=modules.pop("vae"),
+        encoders=list(modules.values()),
+        tokenizers=[vocabulary.read(folder, pad) for pad in recipe.pad_tokens],
+        scheduler=recipe.scheduler,
+        prediction_type=recipe.prediction_type,
+        native_size=recipe.native_size,
+        learning_rates=detect.learning_rates(path) or recipe.learning_rates,
+    )
+
+
+def replaced_vae(base: Base, path: str | Path) -> Base:
+    """The same base with the VAE of `path` in place of its own; all else is shared."""
+    with _quietly():
+        other = vae.load(Path(path), base.vae.config)
+    other.to(base.device).eval().requires_grad_(False)
+    return replace(base, vae=other, vae_name=Path(path).stem)
 
 
 def _part(model: Any, folder: Path, dtype: torch.dtype) -> nn.Module:
@@ -128,22 +212,16 @@ def _part(model: Any, folder: Path, dtype: torch.dtype) -> nn.Module:
             raise ValueError(f"{len(missing)} tensors are missing, the first is {missing[:1]}")
         return part
 
-    return _checked(load, folder)
+    return _checked(load, folder, f"The part “{folder.name}”")
 
 
-def _tokenizer(folder: Path) -> Any:
-    from transformers import CLIPTokenizer
-
-    return _checked(lambda: CLIPTokenizer.from_pretrained(folder, local_files_only=True), folder)
-
-
-def _checked(load: Callable[[], Any], folder: Path) -> Any:
+def _checked(load: Callable[[], Any], place: Path, what: str) -> Any:
     try:
         return load()
     except Exception as error:  # loaders raise nearly any type for a broken file
         raise FileError(
-            f"The part “{folder.name}” of this base cannot be read",
-            where=folder,
+            f"{what} of this base cannot be read",
+            where=place,
             why=_first_line(error),
             remedy="Download or copy the base again and compare the file sizes.",
         ) from error

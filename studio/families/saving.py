@@ -72,6 +72,7 @@ def save_single(
         **configs,
         "scheduler": _scheduler(base),
         "native_size": base.native_size,
+        "pad_tokens": [str(tokenizer.pad_token) for tokenizer in base.tokenizers],
         "learning_rates": {name: list(pair) for name, pair in base.learning_rates.items()},
     }
     written = single_file.write(
@@ -99,7 +100,7 @@ def _state(
     if component == "vae":  # always loaded in full; may have been chosen apart from the base
         own = base.vae.state_dict().items()
     else:
-        own = weights.own_state(base.path, component)
+        own = weights.own_state(base, component)
     changed = {weights.file_name(component, name): tensor for name, tensor in given.items()}
     changed = {k: v for k, v in changed.items() if not k.endswith("position_ids")}
     state: dict[str, Tensor] = {}
@@ -164,7 +165,7 @@ def _index(base: Base) -> dict[str, Any]:
 def _copy_beside(base: Base, folder: Path) -> None:
     """What is no part of the pipeline and still belongs to the model: its CLIP, captioner, facts."""
     for name in _BESIDE:
-        source = base.path / name
+        source = base.path / name  # nothing, where the base is one file
         files = sorted(source.rglob("*")) if source.is_dir() else [source]
         for file in files:
             if file.is_file():

@@ -24,15 +24,20 @@ class StableDiffusion1(Family):
     name = "sd1"
     title = "SD 1.x"
     architecture = "stable-diffusion-v1"
-    base_model_version = "sd_v1"
     kohya_prefixes: ClassVar[dict[str, str]] = {"unet": "lora_unet", "text_encoder": "lora_te"}
     pipeline = "StableDiffusionPipeline"
     optional_parts = ("safety_checker",)
     index_facts: ClassVar[dict[str, Any]] = {"requires_safety_checker": False}
 
-    def load(self, path: Path, device: torch.device, dtype: torch.dtype) -> Base:
+    def load(
+        self,
+        path: Path,
+        device: torch.device,
+        dtype: torch.dtype,
+        vocabulary: Path | None = None,
+    ) -> Base:
         """See `Family.load`."""
-        return load_parts(self, path, device, dtype, ["CLIPTextModel"])
+        return load_parts(self, path, device, dtype, ["CLIPTextModel"], vocabulary)
 
     def encode(self, base: Base, prompts: Sequence[str], clip_skip: int) -> Conditioning:
         """Hidden states [B, T, D] of the last layer, or `clip_skip` layers before it."""

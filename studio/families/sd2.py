@@ -15,4 +15,4 @@ class StableDiffusion2(StableDiffusion1):
     name = "sd2"
     title = "SD 2.x"
     architecture = "stable-diffusion-v2-512"
-    base_model_version = "sd_v2"
+    v_architecture = "stable-diffusion-v2-768-v"

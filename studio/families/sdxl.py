@@ -24,7 +24,6 @@ class StableDiffusionXL(Family):
     name = "sdxl"
     title = "SDXL"
     architecture = "stable-diffusion-xl-v1-base"
-    base_model_version = "sdxl_base_v1-0"
     kohya_prefixes: ClassVar[dict[str, str]] = {
         "unet": "lora_unet",
         "text_encoder": "lora_te1",
@@ -33,10 +32,16 @@ class StableDiffusionXL(Family):
     pipeline = "StableDiffusionXLPipeline"
     index_facts: ClassVar[dict[str, Any]] = {"force_zeros_for_empty_prompt": True}
 
-    def load(self, path: Path, device: torch.device, dtype: torch.dtype) -> Base:
+    def load(
+        self,
+        path: Path,
+        device: torch.device,
+        dtype: torch.dtype,
+        vocabulary: Path | None = None,
+    ) -> Base:
         """See `Family.load`."""
         classes = ["CLIPTextModel", "CLIPTextModelWithProjection"]
-        return load_parts(self, path, device, dtype, classes)
+        return load_parts(self, path, device, dtype, classes, vocabulary)
 
     def encode(self, base: Base, prompts: Sequence[str], clip_skip: int) -> Conditioning:
         """Penultimate layers of both encoders [B, T, d₁ + d₂] and the pooled output of the second."""

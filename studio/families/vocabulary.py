@@ -1,6 +1,7 @@
-"""CLIP's vocabulary on disk: writing it so that old and new readers find it.
+"""CLIP's vocabulary on disk: finding one for a base that has none, writing it for all readers.
 
-Owns: a tokenizer folder's files. Refuses to know: prompts, encoders.
+Owns: a tokenizer folder's files, and where a one-file base finds its vocabulary.
+Refuses to know: prompts, encoders.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from studio import atomic
+from studio.errors import FileError, MissingError
+from studio.families import hub
 
 USUAL_SIZE = 49408
 """Tokens of CLIP's published vocabulary (Radford et al. 2021); OpenCLIP uses the same one."""
@@ -20,6 +23,68 @@ BESIDE = ".tokenizer"
 def is_unusual(tokenizer: Any) -> bool:
     """Whether other programs could not guess this vocabulary."""
     return len(tokenizer) != USUAL_SIZE
+
+
+def is_folder(folder: Path) -> bool:
+    """Whether a vocabulary lies in `folder`."""
+    return (folder / "tokenizer.json").is_file() or (
+        (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file()
+    )
+
+
+def find(base: Path, size: int, also: Path | None = None) -> Path:
+    """The folder of the vocabulary of `size` tokens for the one-file base `base`.
+
+    Looked at, in order: `<name>.tokenizer/` and `tokenizer/` beside the file, the file's own
+    folder, `also`, the hub's cache; the usual vocabulary is downloaded at last. Raises
+    MissingError naming where to put it.
+    """
+    beside = base.with_suffix(BESIDE)
+    places = [beside, base.parent / "tokenizer", base.parent, *([also] if also else [])]
+    for folder in places:
+        if is_folder(folder) and _count(folder) == size:
+            return folder
+    if size == USUAL_SIZE and (found := hub.vocabulary()) is not None:
+        return found
+    remedy = f"Put vocab.json and merges.txt into “{beside}” or “{base.parent / 'tokenizer'}”"
+    if size == USUAL_SIZE:
+        source = hub.VOCABULARIES[0]
+        remedy += f" (from {source} on the hub), or connect this machine to the network once."
+    else:
+        remedy += "; they come from where the model comes from."
+    raise MissingError(
+        "The vocabulary of this base is not on this machine",
+        where=base,
+        why=f"A file of weights does not hold the {size:,} words its text encoder knows.",
+        remedy=remedy,
+    )
+
+
+def read(folder: Path, pad: str | None = None) -> Any:
+    """The tokenizer in `folder`, padded with `pad` where one is given. Raises FileError."""
+    from transformers import CLIPTokenizer
+
+    more: dict[str, Any] = {"pad_token": pad} if pad else {}
+    try:
+        return CLIPTokenizer.from_pretrained(folder, local_files_only=True, **more)
+    except Exception as error:  # loaders raise nearly any type for a broken file
+        raise FileError(
+            "This vocabulary cannot be read",
+            where=folder,
+            remedy="Copy vocab.json and merges.txt again.",
+        ) from error
+
+
+def _count(folder: Path) -> int:
+    """Tokens of the vocabulary, special ones counted; 0 when it cannot be read."""
+    try:
+        if (folder / "tokenizer.json").is_file():
+            whole = json.loads((folder / "tokenizer.json").read_text("utf-8"))
+            added = {entry["content"] for entry in whole.get("added_tokens", [])}
+            return len(added | whole["model"]["vocab"].keys())
+        return len(json.loads((folder / "vocab.json").read_text("utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return 0
 
 
 def write(tokenizer: Any, folder: Path) -> Path:

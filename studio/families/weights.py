@@ -10,30 +10,41 @@ starts from these instead. Text encoders are named as in published files, with `
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from torch import Tensor
 
 from studio.errors import MissingError
 from studio.families import detect
-from studio.formats import ldm_names, safetensors_file
+from studio.families.base import Base
+from studio.formats import ldm_names, single_file, tensor_source
 
 
-def own_state(path: Path, component: str) -> Iterator[tuple[str, Tensor]]:
-    """Names and tensors of one part (`unet`, `vae`, `text_encoder`, `text_encoder_2`), one by one.
+def own_state(base: Base, component: str) -> Iterator[tuple[str, Tensor]]:
+    """Names and tensors of `unet`, `text_encoder` or `text_encoder_2`, one by one.
 
     Raises MissingError when the base has no such part, FileError when a file is broken.
     """
-    files, _ = detect.part_weights(path / component)
+    wanted = {file_name(component, name) for name in base.components()[component].state_dict()}
+    if base.path.is_file():
+        layout = ldm_names.UNetLayout.from_config(base.unet.config)
+        with tensor_source.opened(base.path) as source:
+            for name in source.shapes:
+                found = single_file.pieces(name, layout)
+                mine = [p for p in found if p.part == component and p.name in wanted]
+                tensor = source.read(name) if mine else None
+                for piece in mine:
+                    yield piece.name, piece.of(tensor)
+        return
+    files, _ = detect.part_weights(base.path / component)
     if not files:
         raise MissingError(
-            f"The weights of the part “{component}” are not there", where=path / component
+            f"The weights of the part “{component}” are not there", where=base.path / component
         )
     for file in files:
-        for name in safetensors_file.read_header(file).tensors:
-            if not name.endswith("position_ids"):
-                tensors, _ = safetensors_file.read_tensors(file, only=name.__eq__)
-                yield file_name(component, name), tensors[name]
+        with tensor_source.opened(file) as source:
+            for name in source.shapes:
+                if file_name(component, name) in wanted:
+                    yield file_name(component, name), source.read(name)
 
 
 def file_name(component: str, name: str) -> str:

@@ -17,7 +17,9 @@ from typing import Any, BinaryIO
 
 from studio.formats.pickle_values import (
     ALLOWED,
+    INERT,
     Global,
+    Inert,
     OrderedTable,
     ParameterTable,
     Refused,
@@ -38,11 +40,19 @@ _MARK = object()
 class Machine:
     """Runs one pickle from `file`; tensors become whatever `make_tensor` returns for their spec.
 
+    With `training_leftovers`, what training programs leave in whole checkpoints (`INERT`) stands as
+    a placeholder without content; otherwise it is refused like anything unknown.
     `storages` collects every storage mentioned, by key. Every failure is `Refused`.
     """
 
-    def __init__(self, file: BinaryIO, make_tensor: Callable[[TensorSpec], Any] | None = None):
+    def __init__(
+        self,
+        file: BinaryIO,
+        make_tensor: Callable[[TensorSpec], Any] | None = None,
+        training_leftovers: bool = False,
+    ):
         self.file = file
+        self.training_leftovers = training_leftovers
         self.make_tensor = make_tensor or (lambda spec: spec)
         self.storages: dict[str, StorageRef] = {}
         self.stack: list[Any] = []
@@ -119,6 +129,9 @@ class Machine:
 
     def _global(self) -> None:
         module, name = self._line(), self._line()
+        if self.training_leftovers and (module, name) in INERT:
+            self._push(Inert())
+            return
         if (module, name) not in ALLOWED:
             raise Refused(f"the program part “{module}.{name}”, which weight files do not need")
         self._push(Global(module, name))
@@ -128,6 +141,8 @@ class Machine:
         if len(pairs) % 2:
             raise Refused("a key without a value")
         for key, value in zip(pairs[::2], pairs[1::2], strict=True):
+            if isinstance(key, Inert):
+                continue
             if type(key) not in (str, int, float, bool, bytes, type(None)):
                 raise Refused("a key that is no text and no number")
             table[key] = value
@@ -146,12 +161,17 @@ class Machine:
     def _build(self) -> None:
         state = self._pop()
         target = self.stack[-1] if self.stack else None
+        if isinstance(target, Inert):
+            return
         if not isinstance(target, (OrderedTable, ParameterTable)):
             raise Refused("state for a value that has none")
         target.fill(state)
 
     def _new(self) -> None:
         arguments, kind = self._pop(), self._pop()
+        if isinstance(kind, Inert):
+            self._push(kind)
+            return
         empty = type(arguments) is tuple and not arguments
         if not isinstance(kind, Global) or kind.name != "ParameterDict" or not empty:
             raise Refused("a new object of a kind weight files do not need")
@@ -159,6 +179,9 @@ class Machine:
 
     def _call(self) -> None:
         arguments, function = self._pop(), self._pop()
+        if isinstance(function, Inert):
+            self._push(function)
+            return
         if not isinstance(function, Global) or type(arguments) is not tuple:
             raise Refused("a call of something that cannot be called")
         if function.name == "OrderedDict":

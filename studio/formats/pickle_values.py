@@ -52,6 +52,10 @@ class Global(NamedTuple):
     name: str
 
 
+class Inert:
+    """Stands for a value that is not needed; it has no content and does nothing."""
+
+
 class ParameterTable(dict[str, Any]):
     """Stands for `torch.nn.ParameterDict`: takes the parameters from its state, nothing else."""
 
@@ -78,6 +82,18 @@ ALLOWED = {
     ("torch.nn.modules.container", "ParameterDict"),
     ("__builtin__", "set"),
     *(("torch", name) for name in STORAGES),
+}
+
+# What whole checkpoints of the original training programs carry beside their weights: a number of
+# numpy's, the progress of a callback. Never made, never called: `Inert` stands in its place.
+INERT = {
+    ("numpy", "dtype"),
+    ("numpy", "ndarray"),
+    ("numpy.core.multiarray", "scalar"),
+    ("numpy.core.multiarray", "_reconstruct"),
+    ("_codecs", "encode"),
+    ("pytorch_lightning.callbacks", "ModelCheckpoint"),
+    ("pytorch_lightning.callbacks.model_checkpoint", "ModelCheckpoint"),
 }
 
 

@@ -29,7 +29,7 @@ from studio.formats.sniff import LEGACY_MAGIC, open_file, sniff_bytes, wrong_con
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["a1111_would_accept", "read_outline", "read_pt", "write_pt"]
+__all__ = ["a1111_would_accept", "opened_checkpoint", "read_outline", "read_pt", "write_pt"]
 
 MAX_FILE_BYTES = 4 << 30
 MAX_PICKLE_BYTES = 32 << 20
@@ -66,6 +66,30 @@ def read_outline(path: str | Path, *, max_bytes: int = MAX_FILE_BYTES) -> Any:
         outline = container.run()
         container.check(outline)
         return outline.value
+
+
+@contextmanager
+def opened_checkpoint(
+    path: str | Path, *, max_bytes: int
+) -> Iterator[tuple[Any, Callable[[TensorSpec], torch.Tensor]]]:
+    """The outline of a whole model's file, and a function that reads one of its tensors.
+
+    Only the tensor that is asked for is in memory. What training programs leave beside the weights
+    is left out. Errors as in `read_pt`.
+    """
+    with _opened(path, max_bytes) as container:
+        outline = container.run(training_leftovers=True)
+        container.check(outline)
+        last: list[tuple[str, torch.Tensor]] = []
+
+        def read(spec: TensorSpec) -> torch.Tensor:
+            if not last or last[0][0] != spec.storage.key:  # several tensors may share their data
+                last.clear()
+                data = container.storage(spec.storage)
+                last.append((spec.storage.key, _storage_tensor(data, spec.storage)))
+            return _view(last[0][1], spec)
+
+        yield outline.value, read
 
 
 class _Outline:
@@ -123,9 +147,13 @@ class _Zip:
                 raise Refused("a member shorter or longer than it claims")
         return buffer
 
-    def run(self, make_tensor: Callable[[TensorSpec], Any] | None = None) -> _Outline:
+    def run(
+        self,
+        make_tensor: Callable[[TensorSpec], Any] | None = None,
+        training_leftovers: bool = False,
+    ) -> _Outline:
         file = io.BytesIO(self._bytes("data.pkl"))
-        machine = Machine(file, make_tensor)
+        machine = Machine(file, make_tensor, training_leftovers)
         value = machine.run()
         if file.read(1):
             raise Refused("bytes behind the pickled object")
@@ -157,9 +185,13 @@ class _Legacy:
         self.start = file.tell()
         self.places: dict[str, int] = {}
 
-    def run(self, make_tensor: Callable[[TensorSpec], Any] | None = None) -> _Outline:
+    def run(
+        self,
+        make_tensor: Callable[[TensorSpec], Any] | None = None,
+        training_leftovers: bool = False,
+    ) -> _Outline:
         self.file.seek(self.start)
-        machine = Machine(self.file, make_tensor)
+        machine = Machine(self.file, make_tensor, training_leftovers)
         return _Outline(machine.run(), machine)
 
     def check(self, outline: _Outline) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from studio.errors import MismatchError
 from studio.formats import ldm_names, safetensors_file
@@ -69,6 +69,26 @@ def to_single_file(
     return whole
 
 
+class Piece(NamedTuple):
+    """What one tensor of a file is (or holds a third of) in diffusers' layout."""
+
+    part: str
+    name: str
+    third: int | None = None
+    """0, 1, 2: which part of a fused q, k, v matrix."""
+    transposed: bool = False
+    flattened: bool = False
+    """A 1×1 convolution in the file, a linear layer here."""
+
+    def of(self, tensor: torch.Tensor) -> torch.Tensor:
+        """This piece of the file's tensor; a view where that is possible."""
+        if self.third is not None:
+            tensor = tensor.chunk(3)[self.third]
+        if self.flattened:
+            tensor = tensor.reshape(tensor.shape[:2])
+        return tensor.T if self.transposed else tensor
+
+
 def from_single_file(
     whole: State, unet: ldm_names.UNetLayout, vae_blocks: int = 4
 ) -> tuple[dict[str, dict[str, torch.Tensor]], list[str]]:
@@ -76,12 +96,35 @@ def from_single_file(
     parts: dict[str, dict[str, torch.Tensor]] = {}
     rest: list[str] = []
     for name, tensor in whole.items():
-        places = _places(name, tensor, unet, vae_blocks)
-        if not places:
+        found = pieces(name, unet, vae_blocks)
+        if not found:
             rest.append(name)
-        for part, ours, piece in places:
-            parts.setdefault(part, {})[ours] = piece
+        for piece in found:
+            parts.setdefault(piece.part, {})[piece.name] = piece.of(tensor)
     return parts, sorted(rest)
+
+
+def pieces(name: str, unet: ldm_names.UNetLayout, vae_blocks: int = 4) -> list[Piece]:
+    """What a tensor of this name holds: nothing known, one piece, or three of a fused matrix."""
+    if name.startswith(UNET):
+        ours = ldm_names.ldm_to_diffusers_unet(name.removeprefix(UNET), unet)
+        return [Piece("unet", ours)] if ours else []
+    if name.startswith(VAE):
+        ours = ldm_names.ldm_to_diffusers_vae(name.removeprefix(VAE), vae_blocks)
+        flattened = ours is not None and ldm_names.is_vae_attention(ours)
+        return [Piece("vae", ours, flattened=flattened)] if ours else []
+    for family in _TEXT.values():
+        for part, (prefix, openclip) in family.items():
+            if not name.startswith(prefix) or name.endswith("position_ids"):
+                continue
+            theirs = name.removeprefix(prefix)
+            if not openclip:
+                return [Piece(part, ldm_names.with_text_model(theirs))]
+            names = ldm_names.openclip_to_clip(theirs)
+            if len(names) == 3:
+                return [Piece(part, ours, third) for third, ours in enumerate(names)]
+            return [Piece(part, ours, transposed=theirs == "text_projection") for ours in names]
+    return []
 
 
 def guess_family(names: Mapping[str, object]) -> Family | None:
@@ -109,32 +152,6 @@ def write(
     """Writes a one-file checkpoint (safetensors) that every Stable Diffusion program loads."""
     whole = to_single_file(parts, family, unet, vae_blocks)
     return safetensors_file.write(path, whole, metadata)
-
-
-def _places(
-    name: str, tensor: torch.Tensor, unet: ldm_names.UNetLayout, vae_blocks: int
-) -> list[tuple[str, str, torch.Tensor]]:
-    """(part, diffusers name, tensor) for one original tensor; three for a fused matrix."""
-    if name.startswith(UNET):
-        ours = ldm_names.ldm_to_diffusers_unet(name.removeprefix(UNET), unet)
-        return [("unet", ours, tensor)] if ours else []
-    if name.startswith(VAE):
-        ours = ldm_names.ldm_to_diffusers_vae(name.removeprefix(VAE), vae_blocks)
-        if ours and ldm_names.is_vae_attention(ours):
-            tensor = tensor.reshape(tensor.shape[:2])
-        return [("vae", ours, tensor)] if ours else []
-    for family in _TEXT.values():
-        for part, (prefix, openclip) in family.items():
-            if not name.startswith(prefix) or name.endswith("position_ids"):
-                continue
-            if not openclip:
-                return [(part, name.removeprefix(prefix), tensor)]
-            names = ldm_names.openclip_to_clip(name.removeprefix(prefix))
-            if names == ["text_projection.weight"] and name.endswith("text_projection"):
-                tensor = tensor.T
-            pieces = tensor.chunk(len(names)) if names else ()
-            return [(part, ours, piece) for ours, piece in zip(names, pieces, strict=True)]
-    return []
 
 
 def _known(theirs: str | None, name: str) -> str:

@@ -26,7 +26,7 @@ def describe(base: Base, config: RunConfig, facts: ExportFacts, **more: Any) -> 
     return Facts(
         name=facts.name,
         title=facts.name,
-        architecture=base.family.architecture,
+        architecture=base.architecture,
         base_name=base.name,
         base_hash=base.hash[:10],
         base_sha256=base.hash,
