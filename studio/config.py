@@ -19,6 +19,7 @@ from pydantic_core import PydanticUndefined
 
 from studio.errors import SettingsError
 
+Tiles = Literal["auto", "always", "never"]
 Sampler = Literal["Euler", "Euler a", "DDIM", "DPM++ 2M", "DPM++ 2M Karras", "UniPC", "LCM"]
 
 
@@ -243,6 +244,14 @@ class GenerateSettings(Settings):
     clip_skip: int = setting(
         0, "Text-encoder layers left out at the end.", ge=0, le=11, advanced=True
     )
+    vae: str = setting(
+        "", "VAE file or folder, by its name in the workspace's vae/ folder; empty uses the base's "
+        "own.", label="VAE", advanced=True,
+    )  # fmt: skip
+    tiles: Tiles = setting(
+        "auto", "Decode in overlapping tiles, which needs much less memory and shifts colours a "
+        "little; auto does so above one megapixel.", label="Decode in tiles", advanced=True,
+    )  # fmt: skip
     batch_size: int = setting(4, "Pictures drawn at once.", ge=1, le=64, advanced=True)
     device: str = setting("auto", "auto, cpu, cuda or cuda:N.", advanced=True)
     stack: list[StackItem] = setting(default_factory=list, help="Adapter files, applied in order.")

@@ -11,7 +11,7 @@ Owns: the error tree and how an error reads. Refuses to know: who shows it (page
     │   └── MissingError      a base, dataset, run or adapter is not there
     ├── StorageError          disk full, no permission, I/O error         exit code 1
     ├── TrainingError         the run cannot go on                        exit code 1
-    │   ├── NonFiniteError    NaN or infinity, caught before the step
+    │   ├── NonFiniteError    NaN or infinity, caught before harm is done
     │   └── MemoryFullError   the device or the machine ran out of memory
     ├── BusyError             somebody else holds it; try again           exit code 1
     ├── UnavailableError      an optional part is not installed           exit code 1
@@ -104,7 +104,7 @@ class TrainingError(StudioError):
 
 
 class NonFiniteError(TrainingError):
-    """A loss or gradient became NaN or infinite; caught before the optimizer step."""
+    """NaN or infinity: in a loss (caught before the optimizer step), a weight, or a picture."""
 
 
 class MemoryFullError(TrainingError):

@@ -51,6 +51,10 @@ class Workspace:
         return self._folder("bases")
 
     @property
+    def vae(self) -> Path:
+        return self._folder("vae")
+
+    @property
     def adapters(self) -> Path:
         return self._folder("adapters")
 

@@ -32,9 +32,9 @@ def make_tiny_sd1(folder: str | Path) -> Path:
     return _pipeline(folder, prediction_type="epsilon", use_linear_projection=False)
 
 
-def make_tiny_sd2(folder: str | Path) -> Path:
-    """The same with what SD 2.x has: v-prediction, linear projections, `!` as padding."""
-    return _pipeline(folder, prediction_type="v_prediction", use_linear_projection=True, pad="!")
+def make_tiny_sd2(folder: str | Path, prediction_type: str = "v_prediction") -> Path:
+    """The same with what SD 2.x has: linear projections, `!` as padding; v (at 768) or ε (at 512)."""
+    return _pipeline(folder, prediction_type, use_linear_projection=True, pad="!")
 
 
 def make_tiny_sdxl(folder: str | Path) -> Path:

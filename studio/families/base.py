@@ -18,6 +18,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from studio.errors import NonFiniteError
+
 
 @dataclass(frozen=True)
 class Conditioning:
@@ -124,12 +126,39 @@ class Base:
         return (latents - shift) * self.vae.config.scaling_factor
 
     @torch.no_grad()
-    def decode_latents(self, latents: Tensor) -> Tensor:
-        """Scaled latents [B, C, h, w] → pictures [B, 3, H, W] in 0…1, fp32."""
+    def decode_latents(self, latents: Tensor, tiles: bool = False) -> Tensor:
+        """Scaled latents [B, C, h, w] → pictures [B, 3, H, W] in 0…1, fp32.
+
+        `tiles` decodes overlapping squares of the VAE's own size and blends them: much less memory,
+        and slightly other colours, because each square is normalised by itself. Raises
+        NonFiniteError when latents or picture are not finite.
+        """
         shift = getattr(self.vae.config, "shift_factor", None) or 0.0
         latents = latents / self.vae.config.scaling_factor + shift
-        pictures = self.vae.decode(latents.to(self.vae.dtype), return_dict=False)[0]
+        decode = self.vae.tiled_decode if tiles else self.vae.decode
+        pictures = decode(latents.to(self.vae.dtype), return_dict=False)[0]
+        if not bool(pictures.isfinite().all()):
+            raise self._not_finite(bool(latents.isfinite().all()))
         return (pictures.float() / 2 + 0.5).clamp(0, 1)
+
+    def _not_finite(self, latents_finite: bool) -> NonFiniteError:
+        vae = self.vae_name or "the base's own"
+        if latents_finite:
+            return NonFiniteError(
+                "The VAE made numbers that are no colours (NaN or infinity)",
+                where=vae,
+                why=f"Its weights are damaged, or its numbers overflow in {_bits(self.vae.dtype)}.",
+                remedy="Choose another VAE.",
+                safe="Nothing was saved.",
+            )
+        return NonFiniteError(
+            "The picture became NaN or infinite before it was decoded",
+            where=self.name,
+            why=f"The base's numbers overflow in {_bits(self.dtype)}, or a file on the stack or "
+            "the guidance is far too strong.",
+            remedy="Lower strengths and guidance, or compute in bf16 or fp32.",
+            safe="Nothing was saved.",
+        )
 
     def encode(self, prompts: Sequence[str], clip_skip: int = 0) -> Conditioning:
         """Prompts → conditioning; gradients flow where the encoders or `words` want them."""
@@ -143,6 +172,12 @@ class Base:
         `size` is (height, width) in pixels, for families that are told it.
         """
         return self.family.denoise(self, latents, timesteps, conditioning, size)
+
+
+def _bits(dtype: torch.dtype) -> str:
+    return {torch.float16: "fp16", torch.bfloat16: "bf16", torch.float32: "fp32"}.get(
+        dtype, str(dtype).removeprefix("torch.")
+    )
 
 
 class Family(ABC):

@@ -211,7 +211,8 @@ def _file_hash(file: Path, size: int, modified: int) -> str:
 
 def _no_base(path: Path, problem: str) -> BaseInfo:
     size = path.stat().st_size if path.is_file() else 0
-    return BaseInfo(path.name, path, None, "Not a base model", 0, "epsilon", None, size, [problem])
+    name = path.stem if path.is_file() else path.name
+    return BaseInfo(name, path, None, "Not a base model", 0, "epsilon", None, size, [problem])
 
 
 def _describe_file(path: Path) -> BaseInfo:
@@ -225,7 +226,7 @@ def _describe_file(path: Path) -> BaseInfo:
     except from_shapes.NotABase as reason:
         return _no_base(path, str(reason))
     return BaseInfo(
-        name=path.name,
+        name=path.stem,
         path=path,
         family=found.family,
         title=FAMILIES[found.family].title,

@@ -49,9 +49,8 @@ def fetch(name: str, half: bool = False, said: Said | None = None) -> Path:
     from huggingface_hub import HfApi, snapshot_download
 
     repository, _, revision = name.partition("@")
-    cached = _cached(repository, revision or None)
-    if cached is not None:
-        return cached
+    if (here := cached(name)) is not None:
+        return here
     try:
         about = HfApi().model_info(repository, files_metadata=True, revision=revision or None)
         sizes = {file.rfilename: file.size or 0 for file in about.siblings or []}
@@ -79,6 +78,18 @@ def fetch(name: str, half: bool = False, said: Said | None = None) -> Path:
         )
     except Exception as error:  # a network fails in many ways
         raise _unreachable(name, error) from error
+
+
+def cached(name: str) -> Path | None:
+    """The snapshot of `name` that is on this machine, if all its parts are."""
+    from huggingface_hub import snapshot_download
+
+    repository, _, revision = name.partition("@")
+    try:
+        folder = snapshot_download(repository, revision=revision or None, local_files_only=True)
+    except Exception:  # not in the cache
+        return None
+    return None if detect.describe(folder).problems else Path(folder)
 
 
 def wanted(files: Iterable[str], half: bool) -> list[str]:
@@ -113,17 +124,6 @@ def vocabulary() -> Path | None:
     except Exception:  # a network fails in many ways; the caller says what to do
         return None
     return paths[0].parent
-
-
-def _cached(repository: str, revision: str | None) -> Path | None:
-    """The snapshot that is here, if all its parts are."""
-    from huggingface_hub import snapshot_download
-
-    try:
-        folder = Path(snapshot_download(repository, local_files_only=True, revision=revision))
-    except Exception:  # not in the cache: ask the network
-        return None
-    return None if detect.describe(folder).problems else folder
 
 
 def _variant(file: str) -> str:

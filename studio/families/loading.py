@@ -19,8 +19,18 @@ from torch import nn
 
 from studio.device import pick_device, pick_dtype
 from studio.errors import FileError, MissingError
-from studio.families import detect, family, from_shapes, hub, single, vae, vocabulary
+from studio.families import (
+    detect,
+    family,
+    from_shapes,
+    hub,
+    single,
+    vae,
+    vocabulary,
+    weights,
+)
 from studio.families.base import Base, Family
+from studio.formats import ldm_names, single_file
 from studio.paths import STARTER
 
 
@@ -192,27 +202,29 @@ def replaced_vae(base: Base, path: str | Path) -> Base:
     with _quietly():
         other = vae.load(Path(path), base.vae.config)
     other.to(base.device).eval().requires_grad_(False)
-    return replace(base, vae=other, vae_name=Path(path).stem)
+    return replace(base, vae=other, vae_name=Path(path).name)
 
 
 def _part(model: Any, folder: Path, dtype: torch.dtype) -> nn.Module:
-    _, variant = detect.part_weights(folder)
-    wanted: dict[str, Any] = {"local_files_only": True, "use_safetensors": True}
-    if variant:
-        wanted["variant"] = variant
+    """One part, in memory of its own: mapped weights would crash us when their file is replaced."""
+    name = folder.name
 
-    def load() -> nn.Module:
-        # diffusers and transformers spell the same argument differently
-        name = "dtype" if hasattr(model, "main_input_name") else "torch_dtype"
-        part, report = model.from_pretrained(
-            folder, output_loading_info=True, **{name: dtype}, **wanted
-        )
-        missing = [key for key in report["missing_keys"] if not key.endswith("position_ids")]
-        if missing or report.get("mismatched_keys"):
-            raise ValueError(f"{len(missing)} tensors are missing, the first is {missing[:1]}")
-        return part
+    def make() -> nn.Module:
+        with torch.device("meta"):
+            if hasattr(model, "main_input_name"):  # transformers
+                config = model.config_class.from_pretrained(folder, local_files_only=True)
+                return model(config)
+            return model.from_config(model.load_config(folder, local_files_only=True))
 
-    return _checked(load, folder, f"The part “{folder.name}”")
+    part = _checked(make, folder, f"The part “{name}”")
+    files, _ = detect.part_weights(folder)
+
+    def pieces(key: str) -> list[single_file.Piece]:
+        ours = ldm_names.vae_today(key) if name == "vae" else weights.file_name(name, key)
+        return [single_file.Piece(name, ours)]
+
+    single.read_into(files, {name: (part, dtype)}, pieces)
+    return part
 
 
 def _checked(load: Callable[[], Any], place: Path, what: str) -> Any:

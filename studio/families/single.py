@@ -1,4 +1,4 @@
-"""Loading a base from one file in the original layout, tensor by tensor.
+"""Filling modules from files of tensors, one tensor at a time; a base from one file.
 
 Owns: filling modules from a file, and what is said when tensors are missing or of another size.
 Refuses to know: which configuration a file has (`from_shapes`), devices, training.
@@ -9,7 +9,7 @@ precision: the most that is in memory is the loaded model and one tensor of the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,11 @@ import torch
 from torch import Tensor, nn
 
 from studio.errors import FileError
+from studio.families import weights
 from studio.families.from_shapes import Recipe
 from studio.formats import ldm_names, single_file, tensor_source
 
+Pieces = Callable[[str], list[single_file.Piece]]
 Wanted = dict[str, tuple[nn.Module, torch.dtype]]
 """Component → module on the meta device, and the precision its tensors are stored in."""
 
@@ -59,32 +61,35 @@ def fill(path: Path, wanted: Wanted) -> None:
             )
         return found
 
-    read_into(path, wanted, pieces)
+    read_into([path], wanted, pieces)
 
 
-def read_into(path: Path, wanted: Wanted, pieces: Callable[[str], list[single_file.Piece]]) -> None:
-    """Fills modules from any file of tensors; `pieces` says what a name in it holds."""
+def read_into(files: Sequence[Path], wanted: Wanted, pieces: Pieces) -> None:
+    """Fills modules from any files of tensors; `pieces` says what a name in them holds."""
     places = {
-        part: {_file_name(part, name): name for name in module.state_dict()}
+        part: {weights.file_name(part, name): name for name in module.state_dict()}
         for part, (module, _) in wanted.items()
     }
     expected = {part: dict(module.state_dict()) for part, (module, _) in wanted.items()}
     states: dict[str, dict[str, Tensor]] = {part: {} for part in wanted}
-    with tensor_source.opened(path) as source:
-        for name in source.shapes:
-            found = [piece for piece in pieces(name) if piece.name in places.get(piece.part, {})]
-            if not found:
-                continue
-            whole = source.read(name)
-            for piece in found:
-                ours = places[piece.part][piece.name]
-                tensor, like = piece.of(whole), expected[piece.part][ours]
-                if tensor.shape != like.shape:
-                    raise _wrong_size(path, name, tensor, like)
-                dtype = wanted[piece.part][1] if tensor.is_floating_point() else like.dtype
-                states[piece.part][ours] = tensor.to(dtype).contiguous()
+    for path in files:
+        with tensor_source.opened(path) as source:
+            for name in source.shapes:
+                found = [p for p in pieces(name) if p.name in places.get(p.part, {})]
+                if not found:
+                    continue
+                whole = source.read(name)
+                for piece in found:
+                    ours = places[piece.part][piece.name]
+                    tensor, like = piece.of(whole), expected[piece.part][ours]
+                    if tensor.shape != like.shape:
+                        raise _wrong_size(path, name, tensor, like)
+                    dtype = wanted[piece.part][1] if like.is_floating_point() else like.dtype
+                    # a third of a fused matrix must not keep the whole alive
+                    tensor = tensor.to(dtype, copy=len(found) > 1)
+                    states[piece.part][ours] = tensor.contiguous()
     for part, (module, _) in wanted.items():
-        _assign(path, part, module, states.pop(part))
+        _assign(files[0], part, module, states.pop(part))
 
 
 def _assign(path: Path, part: str, module: nn.Module, state: Mapping[str, Tensor]) -> None:
@@ -115,10 +120,6 @@ def _wrong_size(path: Path, name: str, tensor: Tensor, like: Tensor) -> FileErro
 
 def _size(tensor: Tensor) -> str:
     return " × ".join(map(str, tensor.shape)) or "one number"
-
-
-def _file_name(part: str, name: str) -> str:
-    return ldm_names.with_text_model(name) if part.startswith("text_encoder") else name
 
 
 @torch.no_grad()

@@ -54,7 +54,7 @@ def load(path: Path, own: Mapping[str, Any]) -> nn.Module:
         flattened = ldm_names.is_vae_attention(ours) and len(shapes[name]) == 4
         return [single_file.Piece("vae", ours, flattened=flattened)]
 
-    single.read_into(files[0], {"vae": (made, torch.float32)}, pieces)
+    single.read_into(files, {"vae": (made, torch.float32)}, pieces)
     return made
 
 
@@ -64,9 +64,10 @@ def _layout(path: Path, shapes: from_shapes.Shapes) -> tuple[dict[str, str], dic
     if any(name.startswith("encoder.down_blocks.") for name in shapes):
         blocks = sum(f"encoder.down_blocks.{i}.resnets.0.conv1.weight" in shapes for i in range(16))
         to_original = {
-            name: ldm_names.diffusers_to_ldm_vae(_today(name), blocks) for name in shapes
+            name: ldm_names.diffusers_to_ldm_vae(ldm_names.vae_today(name), blocks)
+            for name in shapes
         }
-        names = {name: _today(name) for name in shapes}
+        names = {name: ldm_names.vae_today(name) for name in shapes}
         original = {theirs: shapes[name] for name, theirs in to_original.items() if theirs}
     else:
         original = {n.removeprefix(prefix): s for n, s in shapes.items() if n.startswith(prefix)}
@@ -81,13 +82,6 @@ def _layout(path: Path, shapes: from_shapes.Shapes) -> tuple[dict[str, str], dic
             where=path,
             remedy="Choose a VAE, for example vae-ft-mse-840000-ema-pruned.safetensors.",
         ) from reason
-
-
-def _today(name: str) -> str:
-    """diffusers called a VAE's attention otherwise before 2023."""
-    for old, new in (("query", "to_q"), ("key", "to_k"), ("value", "to_v"), ("proj_attn", "to_out.0")):  # fmt: skip
-        name = name.replace(f".attentions.0.{old}.", f".attentions.0.{new}.")
-    return name
 
 
 def _stated(folder: Path) -> dict[str, Any]:

@@ -28,6 +28,7 @@ _VAE_RESNET = {"nin_shortcut": "conv_shortcut"}
 _VAE_ATTENTION = {
     "norm": "group_norm", "q": "to_q", "k": "to_k", "v": "to_v", "proj_out": "to_out.0",
 }  # fmt: skip
+_VAE_FORMERLY = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 _OPENCLIP = {
     "ln_1": "layer_norm1",
     "ln_2": "layer_norm2",
@@ -114,6 +115,13 @@ def ldm_to_diffusers_vae(name: str, blocks: int = 4) -> str | None:
 def diffusers_to_ldm_vae(name: str, blocks: int = 4) -> str | None:
     """The inverse of `ldm_to_diffusers_vae`."""
     return vae_table(blocks).to_ldm(name)
+
+
+def vae_today(name: str) -> str:
+    """A parameter of a diffusers VAE by its name since 2023: attention was called otherwise."""
+    for old, new in _VAE_FORMERLY.items():
+        name = name.replace(f".attentions.0.{old}.", f".attentions.0.{new}.")
+    return name
 
 
 def is_vae_attention(name: str) -> bool:

@@ -91,6 +91,8 @@ INERT = {
     ("numpy", "ndarray"),
     ("numpy.core.multiarray", "scalar"),
     ("numpy.core.multiarray", "_reconstruct"),
+    ("numpy._core.multiarray", "scalar"),
+    ("numpy._core.multiarray", "_reconstruct"),
     ("_codecs", "encode"),
     ("pytorch_lightning.callbacks", "ModelCheckpoint"),
     ("pytorch_lightning.callbacks.model_checkpoint", "ModelCheckpoint"),

@@ -63,7 +63,8 @@ def to_single_file(
                 continue
             size = tensor.shape[0]
             fused = whole.setdefault(
-                prefix + place.name, torch.empty(3 * size, *tensor.shape[1:], dtype=tensor.dtype)
+                prefix + place.name,
+                torch.empty(3 * size, *tensor.shape[1:], dtype=tensor.dtype, device=tensor.device),
             )
             fused[place.third * size : (place.third + 1) * size] = tensor
     return whole

@@ -19,7 +19,7 @@ from torch import Tensor
 from studio.adapters.base import Report
 from studio.adapters.cache import AdapterCache
 from studio.adapters.stack import applied
-from studio.config import GenerateSettings, Sampler, StackItem
+from studio.config import GenerateSettings, Sampler, StackItem, Tiles
 from studio.errors import InputError, Interrupted, SettingsError
 from studio.families.base import Base, Conditioning
 from studio.infer import infotext, samplers
@@ -66,6 +66,7 @@ def generate(
         facts = infotext.Facts(
             model=base.name,
             model_hash=base.hash[:10],
+            vae=base.vae_name,
             size=(width, height),
             used=[_used(item, cache) for item in settings.stack if item.enabled],
         )
@@ -89,6 +90,7 @@ def generate(
                 guidance=settings.guidance,
                 size=(height, width),
                 seeds=[seed for _, seed in batch],
+                tiles=settings.tiles,
                 on_step=on_step,
                 cancelled=cancelled,
                 between_steps=between_steps,
@@ -112,6 +114,7 @@ def draw(
     guidance: float,
     size: tuple[int, int],
     seeds: Sequence[int] | None = None,
+    tiles: Tiles = "auto",
     on_step: Callable[[int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
     between_steps: Callable[[], None] | None = None,
@@ -119,7 +122,7 @@ def draw(
     """The loop itself: noise [B, C, h, w] → pictures, uint8 [B, H, W, 3] on the CPU.
 
     `size` is (height, width) in pixels. `seeds` (one per picture) matter to samplers that draw
-    noise at every step. No guidance (≤ 1) leaves the unconditional half out. Raises Interrupted.
+    noise at every step. `tiles` says when a picture is decoded in parts. No guidance (≤ 1) leaves the unconditional half out. Raises Interrupted.
     """
     made = samplers.scheduler(base, sampler, steps)
     generators = [_generator_after(seed, noise) for seed in (seeds or range(len(noise)))]
@@ -152,7 +155,8 @@ def draw(
     # decoding takes more memory than denoising: about a megapixel at once
     together = max(_DECODED_AT_ONCE // (size[0] * size[1]), 1)
     with torch.inference_mode():
-        parts = [_decode(base, part) for part in latents.split(together)]
+        cut = tiles == "always" or (tiles == "auto" and size[0] * size[1] > _DECODED_AT_ONCE)
+        parts = [_decode(base, part, cut) for part in latents.split(together)]
     return torch.cat(parts)
 
 
@@ -183,8 +187,8 @@ def to_image(pixels: Tensor) -> Image.Image:
     return Image.fromarray(pixels.numpy())
 
 
-def _decode(base: Base, latents: Tensor) -> Tensor:
-    pictures = base.decode_latents(latents)
+def _decode(base: Base, latents: Tensor, tiles: bool) -> Tensor:
+    pictures = base.decode_latents(latents, tiles)
     return (pictures * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu()
 
 

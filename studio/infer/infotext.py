@@ -52,6 +52,8 @@ class Facts:
     model_hash: str
     size: tuple[int, int]
     used: Sequence[Used] = ()
+    vae: str = ""
+    """File name of the VAE, where it is not the base's own."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ def write(settings: GenerateSettings, facts: Facts) -> str:
         "Size": f"{facts.size[0]}x{facts.size[1]}",
         "Model hash": facts.model_hash,
         "Model": facts.model,
+        "VAE": facts.vae or None,
         "Clip skip": settings.clip_skip + 1 if settings.clip_skip else None,
     }
     for key, kind in (("Lora hashes", "lora"), ("TI hashes", "embedding")):
@@ -120,6 +123,7 @@ def read(text: str) -> dict[str, Any]:
         "guidance": _number(block.pairs, "CFG scale", float),
         "seed": _number(block.pairs, "Seed", int),
         "base": block.pairs.get("Model"),
+        "vae": block.pairs.get("VAE"),
         "stack": _stack(block.pairs.get("Stack", "")),
     }
     if size := re.fullmatch(r"(\d{1,5})\s*x\s*(\d{1,5})", block.pairs.get("Size", "")):

@@ -82,6 +82,10 @@ class Studio:
         """The starter first, then the folders in `bases/`."""
         return self.library.bases()
 
+    def vaes(self) -> list[str]:
+        """Names of the VAEs in `vae/`, for `GenerateSettings.vae`."""
+        return self.library.vaes()
+
     def datasets(self) -> list[DatasetInfo]:
         """The person's datasets, then the samples that ship."""
         return self.library.datasets()

@@ -37,7 +37,12 @@ def generate(
     if waiting and on_progress:
         on_progress(0, settings.steps, f"waiting for {waiting} to finish its step")
     with resources.slot.hold("generating"):
-        base = resources.base(settings.base, settings.device)
+        base = resources.base(
+            settings.base,
+            settings.device,
+            vae=settings.vae,
+            said=(lambda text: on_progress(0, settings.steps, text)) if on_progress else None,
+        )
         started = time.perf_counter()
         pictures = engine.generate(
             base,

@@ -7,13 +7,15 @@ Refuses to know: torch, training, the page.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from studio import atomic
 from studio.errors import DatasetError, FileError, MissingError
-from studio.families.detect import BaseInfo, describe
+from studio.families import hub
+from studio.families.detect import FILE_ENDINGS, BaseInfo, describe
+from studio.families.vocabulary import is_folder
 from studio.formats.dataset import DatasetInfo, find_datasets, is_picture, read_dataset
 from studio.formats.inspect import inspect
 from studio.paths import ASSETS, STARTER, Workspace, slug
@@ -49,27 +51,67 @@ class Library:
         self._lock = threading.Lock()
 
     def bases(self) -> list[BaseInfo]:
-        """The starter first, then the folders in `bases/`."""
-        folders = [STARTER, *sorted(self.workspace.bases.iterdir())]
-        return [describe(folder) for folder in folders if folder.is_dir()]
+        """The starter first, then the folders and model files in `bases/`; names are all different."""
+        found = [describe(STARTER)]
+        for path in sorted(self.workspace.bases.iterdir(), key=lambda path: (path.is_file(), path)):
+            model = path.suffix.lower() in FILE_ENDINGS if path.is_file() else not is_folder(path)
+            if not model or path.name.startswith("."):
+                continue
+            info = describe(path)
+            taken = any(other.name == info.name for other in found)
+            found.append(replace(info, name=path.name) if taken else info)
+        return found
+
+    def base(self, name: str) -> BaseInfo:
+        """One base by name or path; of a hub id that is not here yet, hardly more than its name."""
+        path = self.base_path(name)
+        if isinstance(path, str):
+            return BaseInfo(
+                path, Path(path), None, "from the hub", 0, "unknown", None, 0,
+                assumed=[f"“{path}” is downloaded from the hub first."],
+            )  # fmt: skip
+        return describe(path)
 
     def base_path(self, name: str) -> Path | str:
-        """The folder of a base given by name or path; another text is taken as a hub id."""
+        """The folder or file of a base given by name or path; another text is taken as a hub id."""
         if name == "starter":
             return STARTER
-        named = self.workspace.bases / name
-        if Path(name).name == name and named.exists():
-            return named
+        if name and Path(name).name == name:
+            for ending in ("", *FILE_ENDINGS):
+                if (named := self.workspace.bases / f"{name}{ending}").exists():
+                    return named
         if Path(name).expanduser().exists():
             return Path(name).expanduser().resolve()
-        if name.count("/") == 1 and not name.startswith((".", "/", "~")):
-            return name
+        if hub.is_id(name):
+            return hub.cached(name) or name
         known = ", ".join(base.name for base in self.bases())
         raise MissingError(
             f"There is no base model “{name}”",
-            why=f"It is neither a folder nor in {self.workspace.bases}",
+            why=f"It is neither a folder nor a file, and not in {self.workspace.bases}",
             remedy=f"Known are: {known}.",
         )
+
+    def vaes(self) -> list[str]:
+        """Names of what lies in `vae/`: files, and folders with a configuration."""
+        return sorted(
+            path.name
+            for path in self.workspace.vae.iterdir()
+            if (path / "config.json").is_file()
+            or (path.is_file() and path.suffix.lower() in (*FILE_ENDINGS, ".pt"))
+        )
+
+    def vae_path(self, name: str) -> Path:
+        """The VAE given by its name in `vae/`, or by a path the studio may read."""
+        if Path(name).name == name and (self.workspace.vae / name).exists():
+            return self.workspace.vae / name
+        path = self.workspace.resolve(name)
+        if not path.exists():
+            raise MissingError(
+                f"There is no VAE “{name}”",
+                why=f"It is not in {self.workspace.vae}.",
+                remedy=f"Known are: {', '.join(self.vaes()) or 'none'}.",
+            )
+        return path
 
     def datasets(self) -> list[DatasetInfo]:
         """The person's datasets, then the samples that ship."""

@@ -15,7 +15,7 @@ from typing import Any
 from studio import methods
 from studio.config import RunConfig
 from studio.errors import SettingsError, StudioError
-from studio.families.detect import BaseInfo, describe
+from studio.families.detect import BaseInfo
 from studio.families.words import contains, without
 from studio.formats.dataset import DatasetInfo, picture_files, read_dataset
 from studio.jobs.library import Library
@@ -45,12 +45,11 @@ class Preflight:
 def complete(config: RunConfig, library: Library) -> tuple[RunConfig, DatasetInfo, BaseInfo]:
     """Fills in what the dataset and the base know; raises what makes the run impossible."""
     info = read_dataset(library.dataset_path(config.data.folder))
-    base_path = library.base_path(config.base)
-    base = describe(base_path)
+    base = library.base(config.base)
     if base.problems:
         raise SettingsError(
             f"The base model “{config.base}” cannot be used",
-            where=base_path,
+            where=base.path,
             why="; ".join(base.problems),
         )
     method = methods.find(config.method)
@@ -103,7 +102,7 @@ def preflight(config: RunConfig, library: Library) -> Preflight:
         result.warnings += method.check(config, captions)
     except StudioError as error:
         result.errors.append(error.sentence())
-    result.warnings += info.problems
+    result.warnings += [*info.problems, *base.assumed]
     effective = config.train.batch_size * config.train.gradient_accumulation
     per_epoch = math.ceil(sum(i.repeats for i in info.items) * config.data.repeats / effective)
     if config.train.warmup >= config.train.steps:

@@ -6,6 +6,7 @@ Owns: the one loaded base. Whoever uses it holds the slot. Refuses to know: runs
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,22 +26,43 @@ class Resources:
         self.slot = DeviceSlot()
         self._base: Base | None = None
         self._key: tuple[str, str, str] | None = None
+        self._other_vae: tuple[Path, Base] | None = None
         self._cache: AdapterCache | None = None
         self._lock = threading.Lock()
 
-    def base(self, name: str, device: str = "auto", precision: str = "auto") -> Base:
-        """The loaded base; called while holding the slot."""
+    def base(
+        self,
+        name: str,
+        device: str = "auto",
+        precision: str = "auto",
+        *,
+        vae: str = "",
+        said: Callable[[str], None] | None = None,
+    ) -> Base:
+        """The loaded base, called while holding the slot; with `vae`, decoding by another one.
+
+        `said` hears how far a download is.
+        """
         from studio.device import pick_device, pick_dtype
-        from studio.families.loading import load_base
+        from studio.families.loading import load_base, replaced_vae
 
         place = pick_device(device)
         path = self.library.base_path(name)
+        other = self.library.vae_path(vae) if vae.strip() else None
         key = (str(path), str(place), str(pick_dtype(place, precision)))
         with self._lock:
             if self._base is None or self._key != key:
-                self._base, self._key = None, None  # give the memory back before loading
-                self._base, self._key = load_base(path, device, precision), key
-            return self._base
+                # give the memory back before loading
+                self._base, self._key, self._other_vae = None, None, None
+                words = self.library.workspace.bases / "tokenizer"
+                self._base = load_base(path, device, precision, vocabulary=words, said=said)
+                self._key = key
+            if other is None:
+                return self._base
+            if self._other_vae is None or self._other_vae[0] != other:
+                self._other_vae = None
+                self._other_vae = (other, replaced_vae(self._base, other))
+            return self._other_vae[1]
 
     def adapters(self) -> AdapterCache:
         """Adapter files that were read, kept for the next picture."""

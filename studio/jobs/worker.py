@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from studio import atomic, methods
 from studio.config import RunConfig
 from studio.device import peak_memory
-from studio.errors import Interrupted, MissingError, StorageError
+from studio.errors import Interrupted, MissingError, NonFiniteError, StorageError
 from studio.events import RunLog
 from studio.formats.dataset import DatasetInfo, read_dataset
 from studio.jobs.class_pictures import class_items
@@ -79,7 +79,12 @@ class Worker:
     def prepare(self) -> None:
         """Loads the base, reads the pictures, makes the trainable, goes back to a checkpoint."""
         config = self.config
-        self.base = self.resources.base(config.base, config.device, config.precision)
+        self.base = self.resources.base(
+            config.base,
+            config.device,
+            config.precision,
+            said=lambda text: self.run.update(preparing=text),
+        )
         self.info = read_dataset(config.data.folder)
         resolution, multiple = (
             config.data.resolution or self.base.native_size,
@@ -177,8 +182,13 @@ class Worker:
         """Draws the sample row of a step."""
         if not self.config.sample.every and step < self.config.train.steps:
             return
-        with self.trainable.attached():
-            pictures = self.preview.draw()
+        try:
+            with self.trainable.attached():
+                pictures = self.preview.draw()
+        except NonFiniteError as error:  # says something about the samples, not about the loss
+            text = f"No samples at step {step}: {error}"
+            self.durably(lambda: self.run.event("message", level="warning", text=text))
+            return
         files = self.durably(lambda: self.preview.save(step, pictures))
         prompts = self.config.sample.prompts
         self.durably(lambda: self.run.event("sample", step=step, pictures=files, prompts=prompts))

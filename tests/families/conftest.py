@@ -39,3 +39,10 @@ def sd2(sd2_folder: Path) -> Base:
 @pytest.fixture(scope="session")
 def sdxl(sdxl_folder: Path) -> Base:
     return load_base(sdxl_folder, "cpu", "fp32")
+
+
+@pytest.fixture(params=["sd1", "sd2", "sdxl"])
+def base(request: pytest.FixtureRequest) -> Base:
+    """Each tiny base in turn."""
+    found: Base = request.getfixturevalue(request.param)
+    return found

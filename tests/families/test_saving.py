@@ -17,13 +17,6 @@ from studio.families.loading import load_base
 from studio.formats import safetensors_file, single_file
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-FAMILIES = ["sd1", "sd2", "sdxl"]
-
-
-@pytest.fixture(params=FAMILIES)
-def base(request: pytest.FixtureRequest) -> Base:
-    found: Base = request.getfixturevalue(request.param)
-    return found
 
 
 def states_of(base: Base) -> dict[str, dict[str, torch.Tensor]]:
