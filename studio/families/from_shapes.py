@@ -103,7 +103,7 @@ def recipe(shapes: Shapes, metadata: Mapping[str, str], stated: Mapping[str, Any
     assumed: list[str] = []
     parts = exact.get("parts") or _parts(shapes, family)
     prediction = _prediction(shapes, metadata, stated, exact, family, assumed)
-    scheduler = {**SCHEDULER, **exact.get("scheduler", {})}
+    scheduler = dict(exact.get("scheduler") or SCHEDULER)
     if "ztsnr" in shapes:  # its noise ends at zero signal (Lin et al. 2023)
         scheduler |= {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
     size = stated.get("native_size") or exact.get("native_size")

@@ -442,7 +442,7 @@ REFUSED: list[tuple[str, Callable[[dict[str, torch.Tensor]], dict[str, torch.Ten
     ("sd1", lambda w: {**w, "control_model.x": torch.zeros(1)}, "ControlNet"),
     ("sd1", lambda w: {"lora_unet_a.lora_down.weight": torch.zeros(4, 8)}, "It is a LoRA"),
     ("sd1", lambda w: {"emb_params": torch.zeros(2, 768)}, "It is an embedding"),
-    ("sd1", lambda w: {"whatever": torch.zeros(2), "more": torch.zeros(3)}, "no Stable Diffusion model"),
+    ("sd1", lambda w: {"conv.weight": torch.zeros(2, 3, 3, 3)}, "no Stable Diffusion model"),
     ("sdxl", lambda w: _without(w, "model.diffusion_model.label_emb"), "size conditioning"),
     ("sdxl", lambda w: _without(w, "model.diffusion_model.middle_block.1.transformer_blocks.1."),
      "unevenly deep"),
