@@ -87,7 +87,13 @@ def _config(studio: Studio, arguments: argparse.Namespace) -> RunConfig:
         raise SettingsError(
             "Nothing says what to train", remedy=f"Name a recipe with --preset; there are {names}."
         )
-    return studio.config(arguments.preset, values, arguments.assignments)
+    config = studio.config(arguments.preset, values, arguments.assignments)
+    file = Path(config.options.get("continue_from") or "").expanduser()
+    if file.is_file():  # the person at this terminal may name any file
+        studio.workspace.open_folder(file.absolute().parent)
+        options = {**config.options, "continue_from": str(file.absolute())}
+        config = config.model_copy(update={"options": options})
+    return config
 
 
 def _check(studio: Studio, config: RunConfig, only: bool) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from studio import atomic
+from studio.config import nearest
 from studio.errors import DatasetError, FileError, MissingError
 from studio.families.detect import BaseInfo, describe
 from studio.formats.dataset import DatasetInfo, find_datasets, is_picture, read_dataset
@@ -154,6 +155,23 @@ class Library:
             status.st_mtime,
             preview,
             problem,
+        )
+
+    def adapter_path(self, name: str) -> Path:
+        """An adapter file given by name (with or without its ending) or by a path we may read."""
+        for root in (self.workspace.adapters, ASSETS / "adapters"):
+            if Path(name).name == name and root.is_dir():
+                endings = ("", *ADAPTER_ENDINGS)
+                files = (root / f"{name}{ending}" for ending in endings)
+                if found := next((file for file in files if file.is_file()), None):
+                    return found
+        path = self.workspace.resolve(name)
+        if path.is_file():
+            return path
+        close = nearest(Path(name).stem, [info.name for info in self.adapters()])
+        raise MissingError(
+            f"There is no adapter file “{name}”",
+            remedy=f"Did you mean “{close}”?" if close else "Choose one of the adapters.",
         )
 
     def inspect(self, path: Path) -> dict[str, Any]:
