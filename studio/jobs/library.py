@@ -211,6 +211,21 @@ class Library:
                 return folder
         raise FileError(f"There are too many models called “{stem}”", where=self.workspace.bases)
 
+    def keep(self, written: list[Path]) -> list[Path]:
+        """Copies a run's finished files into `adapters/`; what lies beside a file stays beside it.
+
+        `x.pt.optim` belongs to `x.pt` and takes that file's name, whatever it became.
+        """
+        places: dict[Path, Path] = {}
+        for path in written:
+            owner = places.get(path.with_suffix(""))
+            if owner is not None:
+                places[path] = owner.with_name(owner.name + path.suffix)
+            else:
+                places[path] = self.place_for(Path(path.name), path)
+            atomic.copy_file(path, places[path])
+        return list(places.values())
+
     def place_for(self, name: Path, content: Path) -> Path:
         """A free path in `adapters/` for `name`; the very same content keeps its place."""
         stem, ending = slug(name.stem, "adapter"), name.suffix.lower()
