@@ -212,25 +212,32 @@ class Library:
         raise FileError(f"There are too many models called “{stem}”", where=self.workspace.bases)
 
     def keep(self, written: list[Path]) -> list[Path]:
-        """Copies a run's finished files into `adapters/`; what lies beside a file stays beside it.
+        """Copies a run's finished files into `adapters/`, all under one free name.
 
-        `x.pt.optim` belongs to `x.pt` and takes that file's name, whatever it became.
+        What belongs together stays together: `x.safetensors`, `x.pt`, `x.pt.optim`.
         """
-        places: dict[Path, Path] = {}
-        for path in written:
-            owner = places.get(path.with_suffix(""))
-            if owner is not None:
-                places[path] = owner.with_name(owner.name + path.suffix)
-            else:
-                places[path] = self.place_for(Path(path.name), path)
-            atomic.copy_file(path, places[path])
-        return list(places.values())
+        stem = written[0].stem
+        endings = [path.name.removeprefix(stem) for path in written]
+        places = self._places(stem, dict(zip(endings, written, strict=True)))
+        for path, place in zip(written, places, strict=True):
+            atomic.copy_file(path, place)
+        return places
 
     def place_for(self, name: Path, content: Path) -> Path:
         """A free path in `adapters/` for `name`; the very same content keeps its place."""
-        stem, ending = slug(name.stem, "adapter"), name.suffix.lower()
+        return self._places(name.stem, {name.suffix.lower(): content})[0]
+
+    def _places(self, stem: str, contents: dict[str, Path]) -> list[Path]:
+        """A path for each ending → content, with one number that is free for all of them."""
+        stem = slug(stem, "adapter")
         for count in range(1, 10_000):
-            target = self.workspace.adapters / f"{stem}{'' if count == 1 else f'-{count}'}{ending}"
-            if not target.exists() or atomic.sha256(target) == atomic.sha256(content):
-                return target
+            name = f"{stem}{'' if count == 1 else f'-{count}'}"
+            targets = {self.workspace.adapters / (name + e): c for e, c in contents.items()}
+            if all(_free(target, content) for target, content in targets.items()):
+                return list(targets)
         raise FileError(f"There are too many files called “{stem}”", where=self.workspace.adapters)
+
+
+def _free(target: Path, content: Path) -> bool:
+    """Whether `content` may be written to `target`: nothing else is there."""
+    return not target.exists() or atomic.sha256(target) == atomic.sha256(content)
