@@ -72,6 +72,7 @@ def shareable(config: RunConfig) -> dict[str, Any]:
     values = config.model_dump(exclude_none=True)
     values["base"] = _last_name(config.base)
     values["data"]["folder"] = _last_name(config.data.folder)
+    values["prior"]["folder"] = _last_name(config.prior.folder) if config.prior.folder else ""
     options = values["options"]
     if options.get("continue_from"):
         options["continue_from"] = _last_name(options["continue_from"])

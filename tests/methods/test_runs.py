@@ -37,7 +37,8 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
 def config(studio: Studio, method: str, *changes: str, **options: Any) -> RunConfig:
     values = {
         "name": f"my {method}", "method": method, "base": "tiny", "device": "cpu",
-        "data": {"folder": "zibbo"}, "train": {"steps": 3, "learning_rate": 1e-2},
+        "data": {"folder": "zibbo"}, "prior": {"weight": 0},
+        "train": {"steps": 3, "learning_rate": 1e-3 if method == "dreambooth" else 1e-2},
         "sample": {"every": 0, "steps": 2}, "save": {"every": 2}, "probe": {"every": 0},
         "options": options,
     }  # fmt: skip
@@ -176,6 +177,20 @@ def test_a_name_from_the_adapters_goes_on_and_a_path_outside_does_not(
 
 
 # What is finished.
+
+
+def test_dora_with_convolutions_and_text_encoder_is_proved(studio: Studio) -> None:
+    """The run resumes, its file is found whole by the stack, and its picture is the trained one."""
+    wanted = config(
+        studio, "lora", dora=True, target="attention + MLP + conv", text_encoder=True, rank=4,
+        conv_rank=2,
+    )  # fmt: skip
+    state = run(studio, wanted)
+    assert state["state"] == "finished", state
+    assert {"unet magnitudes", "text_encoder magnitudes"} <= set(state["trained"])
+    events = studio.view(state["run"])["events"]
+    proof = next(event for event in events if event["kind"] == "finished")["verify"]
+    assert proof["ok"] and proof["change"] > 0 and not proof["unmatched"]
 
 
 def test_files_of_one_run_stay_together(studio: Studio) -> None:
