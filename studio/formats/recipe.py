@@ -49,8 +49,9 @@ def own(metadata: Mapping[str, str]) -> dict[str, Any] | None:
 
 
 def of_kohya(metadata: Mapping[str, str], names: list[str]) -> Recipe | None:
-    """The settings in `ss_*` keys of a LoRA; `names` are its tensors. None when there are none."""
-    if not metadata.get("ss_network_module"):
+    """The settings in `ss_*` keys of a LoRA; `names` are its tensors. None for any other file."""
+    modules = sort_keys(names, metadata).modules
+    if not metadata.get("ss_network_module") or not modules:
         return None
     recipe = Recipe({"method": "lora"})
     for key, (setting, read) in _KEYS.items():
@@ -65,12 +66,10 @@ def of_kohya(metadata: Mapping[str, str], names: list[str]) -> Recipe | None:
         if value is not None:
             recipe.values[setting] = value
     _network(metadata, recipe)
-    modules = sort_keys(names, metadata).modules
-    if modules:
-        recipe.values["options.text_encoder"] = any(
-            entry.component != "unet" for entry in modules.values()
-        )
-        recipe.values["options.target"] = _target([entry.name for entry in modules.values()])
+    recipe.values["options.text_encoder"] = any(
+        entry.component != "unet" for entry in modules.values()
+    )
+    recipe.values["options.target"] = _target([entry.name for entry in modules.values()])
     if recipe.values.get("options.target") != "attention + MLP + conv":
         recipe.values.pop("options.conv_rank", None)
         recipe.values.pop("options.conv_alpha", None)

@@ -121,6 +121,9 @@ def test_files_that_say_nothing_are_refused(tmp_path: Path) -> None:
     silent = safetensors_file.write(tmp_path / "silent.safetensors", TENSORS)
     with pytest.raises(FileError, match=r"does not say how it was trained.*left out for privacy"):
         presets.config_from_file(silent)
+    other = written(tmp_path, {"64.k.linear.0.weight": torch.ones(2)})  # a private hypernetwork
+    with pytest.raises(FileError, match="does not say"):
+        presets.config_from_file(other)
     torch.save({"a": torch.ones(2)}, tmp_path / "x.pt")
     with pytest.raises(FileError, match=r"Only \.safetensors files carry"):
         presets.config_from_file(tmp_path / "x.pt")
