@@ -1,6 +1,7 @@
 """Presets: one commented TOML per recipe.
 
-Owns: reading them and making a complete `RunConfig` from preset, form and command line.
+Owns: reading them and making a complete `RunConfig` from preset, form, command line, or from what a
+finished file says of its training.
 Refuses to know: how anything is trained.
 
     [preset]                 what people see
@@ -22,14 +23,17 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tomli_w
 
 from studio import methods
 from studio.config import RunConfig, Settings, nearest, override, setting
-from studio.errors import FileError, MissingError
+from studio.errors import FileError, MissingError, SettingsError
 from studio.paths import PRESETS
+
+if TYPE_CHECKING:
+    from studio.formats.recipe import Recipe
 
 
 class PresetHead(Settings):
@@ -97,6 +101,76 @@ def config_from(preset: str | None, values: Mapping[str, Any], assignments: list
     """Preset, then `values` over it, then `key=value` assignments over both."""
     start = find_preset(preset).values if preset else {}
     return make_config(merge(start, values), assignments, where=preset)
+
+
+@dataclass(frozen=True)
+class Like:
+    """The settings of a finished file, and what of it could not be taken over."""
+
+    config: RunConfig
+    notes: list[str]
+
+
+def config_from_file(path: str | Path) -> RunConfig:
+    """The configuration that would train a finished adapter file again. See `like_file`."""
+    return like_file(path).config
+
+
+def like_file(path: str | Path) -> Like:
+    """Settings from a file's metadata: the studio's own, or kohya's `ss_*` keys.
+
+    What it states and the studio does not have keeps its default and is named in `notes`. Raises
+    MissingError, and FileError for a file that is broken or says nothing of its training.
+    """
+    from studio.formats import recipe, safetensors_file
+    from studio.formats.sniff import sniff
+
+    path = Path(path)
+    header = safetensors_file.read_header(path) if sniff(path) == "safetensors" else None
+    if header is not None and (values := recipe.own(header.metadata)) is not None:
+        return _like(recipe.Recipe(_dotted(values)))
+    found = recipe.of_kohya(header.metadata, list(header.tensors)) if header is not None else None
+    if found is None:
+        raise FileError(
+            "This file does not say how it was trained",
+            where=path,
+            why="Its settings were left out for privacy, or another program wrote it"
+            if header is not None
+            else "Only .safetensors files carry their settings",
+            remedy="Choose a LoRA made by kohya's scripts, or a .safetensors file of the studio.",
+        )
+    return _like(found)
+
+
+def _like(found: Recipe) -> Like:
+    """Takes over one setting after the other, so that an unknown one costs only itself."""
+    values: dict[str, Any] = {}
+    notes = [f"Not taken over: {what}." for what in found.unread]
+    for key, value in sorted(found.values.items(), key=lambda pair: pair[0] != "method"):
+        tried = merge(values, _nested(key, value))
+        try:
+            make_config(tried)
+        except SettingsError as error:
+            notes.append(f"Not taken over: {key}, for {error.what[0].lower()}{error.what[1:]}.")
+        else:
+            values = tried
+    return Like(make_config(values), notes)
+
+
+def _nested(key: str, value: Any) -> dict[str, Any]:
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return dict(value)
+
+
+def _dotted(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            found |= _dotted(value, f"{prefix}{key}.")
+        else:
+            found[prefix + key] = value
+    return found
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -235,6 +235,8 @@ def test_inspect_says_what_a_file_is_not(workspace: Path, tmp_path: Path) -> Non
         (["train", "--preset", "starter-lora", "--set", "train.stesp=3"], "steps"),
         (["train", "--preset", "starter-lora", "--data", "/nowhere"], "/nowhere"),
         (["train"], "--preset"),
+        (["train", "--preset", "starter-lora", "--like", "x.safetensors"], "--like"),
+        (["train", "--like", "nothing-like-it"], "adapter"),
         (["generate"], "prompt"),
         (["generate", "a fox", "--set", "stpes=3"], "steps"),
         (["generate", "a fox", "--adapter", "nothing-like-it"], "adapter"),

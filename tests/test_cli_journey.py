@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,19 @@ def test_train_reports_the_run_as_json(workspace: Path, trained: dict) -> None:
     assert (workspace / "runs" / trained["run"] / "config.toml").is_file()
     assert trained["files"] and all((workspace / file).is_file() for file in trained["files"])
     assert trained["seconds"] > 0 and trained["peak_memory"] > 1_000_000
+
+
+def test_like_a_finished_file(workspace: Path, trained: dict) -> None:
+    file = workspace / trained["files"][0]
+    result = run(
+        workspace, "train", "--like", str(file), "--set", "train.steps=3", "--set", "seed=9",
+        "--set", f"options.continue_from={file.stem}", "--json",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    again = json.loads(result.stdout)
+    settings = tomllib.loads((workspace / "runs" / again["run"] / "config.toml").read_text("utf-8"))
+    assert (settings["base"], settings["train"]["batch_size"], settings["seed"]) == ("tiny", 2, 9)
+    assert settings["options"]["continue_from"] == str(file)
 
 
 def test_without_json_the_last_line_names_the_file(workspace: Path) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from studio.adapters import diagnosis
 from studio.adapters.base import Adapter, Attachment, Report
-from studio.formats import embedding
+from studio.formats import embedding, metadata
 from studio.formats.embedding import EmbeddingFile
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ class WordAdapter(Adapter):
             "words": list(self.words),
             "vectors": [len(next(iter(slots.values()))) for slots in file.embeddings.values()],
             "step": file.step,
+            "negative": metadata.for_negative(file.metadata),
         }
 
     @staticmethod
@@ -68,7 +69,8 @@ class WordAdapter(Adapter):
                 scaled = [(vector * text_strength).to(work.base.device) for vector in vectors]
                 work.word(word, scaled)
         called = " or ".join(f"“{word}”" for word in self.words)
-        return Report(self.path, self.kind, len(self.words), [], f"Write {called} in the prompt.")
+        where = "negative prompt" if self.info["negative"] else "prompt"
+        return Report(self.path, self.kind, len(self.words), [], f"Write {called} in the {where}.")
 
 
 def widths_fit(vectors: Sequence[Tensor | None], base: Base) -> list[Tensor] | None:

@@ -81,6 +81,9 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--preset", metavar="NAME", help="recipe to start from: a name or a .toml file"
     )
+    parser.add_argument(
+        "--like", metavar="FILE", help="start from the settings a finished file was trained with"
+    )
     parser.add_argument("--data", metavar="DIR", help="folder of pictures, or a dataset's name")
     parser.add_argument(
         "--base", metavar="MODEL", help="base model (default: the preset's, or starter)"

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studio import presets
 from studio.commands import terminal
 from studio.commands.terminal import Progress, Stopping, say
 from studio.errors import InputError, Interrupted, SettingsError, TrainingError
@@ -65,7 +66,7 @@ def follow(studio: Studio, run_id: str, stopping: Stopping) -> dict[str, Any]:
 
 def _nothing_else(arguments: argparse.Namespace) -> None:
     """A resumed run has its settings: what would silently have no effect is refused."""
-    names = ("preset", "data", "base", "method", "name", "check", "assignments")
+    names = ("preset", "like", "data", "base", "method", "name", "check", "assignments")
     given = [name for name in names if getattr(arguments, name)]
     if given:
         words = ", ".join("--set" if name == "assignments" else f"--{name}" for name in given)
@@ -82,12 +83,36 @@ def _config(studio: Studio, arguments: argparse.Namespace) -> RunConfig:
         folder = Path(arguments.data).expanduser()
         is_path = folder.is_dir()  # anything else is the name of a dataset, or a clear error
         values["data"] = {"folder": str(folder.resolve()) if is_path else arguments.data}
-    if not (arguments.preset or arguments.method or arguments.assignments):
+    if not (arguments.preset or arguments.like or arguments.method or arguments.assignments):
         names = ", ".join(info.name for info in studio.presets())
         raise SettingsError(
             "Nothing says what to train", remedy=f"Name a recipe with --preset; there are {names}."
         )
-    return studio.config(arguments.preset, values, arguments.assignments)
+    if arguments.like:
+        values = _like(studio, arguments, values)
+    config = studio.config(arguments.preset, values, arguments.assignments)
+    file = Path(config.options.get("continue_from") or "").expanduser()
+    if file.is_file():  # the person at this terminal may name any file
+        studio.workspace.open_folder(file.absolute().parent)
+        options = {**config.options, "continue_from": str(file.absolute())}
+        config = config.model_copy(update={"options": options})
+    return config
+
+
+def _like(studio: Studio, arguments: argparse.Namespace, given: dict[str, Any]) -> dict[str, Any]:
+    """The settings of `--like FILE` below what else is given."""
+    if arguments.preset:
+        raise SettingsError(
+            "--preset and --like both say what to start from", remedy="Leave one of them out."
+        )
+    file = Path(arguments.like).expanduser()
+    if file.is_file():
+        studio.workspace.open_folder(file.absolute().parent)
+        file = file.absolute()
+    like = studio.config_like(file)
+    for note in like.notes:
+        say(f"Note: {note}")
+    return presets.merge(like.config.model_dump(), given)
 
 
 def _check(studio: Studio, config: RunConfig, only: bool) -> dict[str, Any]:

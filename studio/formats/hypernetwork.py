@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studio import atomic
 from studio.errors import FileError
 from studio.formats import pickles, safetensors_file
 from studio.formats.hypernetwork_layers import Layer, expected_shapes, sequence
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     import torch
 
 __all__ = [
-    "HypernetworkFile", "Layer", "expected_shapes", "from_object", "read", "sequence", "write_pt",
-    "write_safetensors",
+    "HypernetworkFile", "Layer", "expected_shapes", "from_object", "read", "sequence",
+    "write_optimizer", "write_pt", "write_safetensors",
 ]  # fmt: skip
 
 TWIN_FORMAT = "hypernetwork"
@@ -96,6 +97,21 @@ def write_pt(path: str | Path, file: HypernetworkFile) -> Path:
     settings = _settings(file)
     settings["activation_func"] = settings.pop("activation")
     return pickles.write_pt(path, {**value, **settings})
+
+
+def write_optimizer(path: str | Path, name: str, state: Mapping[str, Any]) -> Path:
+    """Writes `<path>.optim` beside the `.pt` at `path`, which must be there: its hash is inside.
+
+    `name` is the class of torch.optim, `state` its state dict. A1111 takes the state only when the
+    hash (the first ten digits of the `.pt`'s SHA-256) is right.
+    """
+    path = Path(path)
+    value = {
+        "optimizer_name": name,
+        "hash": atomic.sha256(path)[:10],
+        "optimizer_state_dict": dict(state),
+    }
+    return pickles.write_pt(path.with_name(path.name + ".optim"), value)
 
 
 def write_safetensors(

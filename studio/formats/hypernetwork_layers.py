@@ -19,7 +19,7 @@ class Layer:
     """One entry of the Sequential. `index` counts every entry, as the state-dict keys do.
 
     `inputs` and `outputs` are multiples of the width (for a norm both are its size); `p` is a
-    dropout's probability.
+    dropout's probability, `activation` the name of an activation.
     """
 
     kind: Literal["linear", "activation", "layer_norm", "dropout"]
@@ -27,6 +27,7 @@ class Layer:
     inputs: float = 0.0
     outputs: float = 0.0
     p: float = 0.0
+    activation: str = ""
 
 
 def sequence(
@@ -46,7 +47,7 @@ def sequence(
     for i, (inputs, outputs) in enumerate(pairwise(layer_structure)):
         layers.append(Layer("linear", len(layers), inputs, outputs))
         if activation not in (None, "linear") and (i < last or activate_output):
-            layers.append(Layer("activation", len(layers)))
+            layers.append(Layer("activation", len(layers), activation=activation or ""))
         if is_layer_norm:
             layers.append(Layer("layer_norm", len(layers), outputs, outputs))
         if dropout is not None and len(dropout) > i + 1 and dropout[i + 1] > 0:
@@ -65,4 +66,6 @@ def expected_shapes(layers: Sequence[Layer], width: int) -> dict[str, tuple[int,
         elif layer.kind == "layer_norm":
             shapes[f"linear.{layer.index}.weight"] = (outputs,)
             shapes[f"linear.{layer.index}.bias"] = (outputs,)
+        elif layer.activation.lower() == "prelu":  # the one activation with a number of its own
+            shapes[f"linear.{layer.index}.weight"] = (1,)
     return shapes

@@ -22,6 +22,8 @@ from studio.formats.sniff import sniff_bytes
 if TYPE_CHECKING:
     import torch
 
+NEGATIVE_HINT = "Write it in the negative prompt."
+
 Product = Literal["lora", "textual-inversion", "hypernetwork", "checkpoint"]
 
 # Architecture → (short family name, kohya's ss_base_model_version, ss_v2).
@@ -99,6 +101,11 @@ class Facts:
     merged_from: str | None = None
     timestep_range: tuple[int, int] | None = None
     thumbnail: bytes | None = None
+    # the studio's own
+    for_negative: bool = False
+    """The concept is what is not wanted; it belongs into the negative prompt."""
+    config: Mapping[str, Any] | None = None
+    """Every setting of the run, so that it can be run again."""
 
 
 _KOHYA = (
@@ -189,12 +196,29 @@ def build(facts: Facts, tensors: Mapping[str, torch.Tensor]) -> dict[str, str]:
     """Everything that goes into the header of a finished file."""
     entries = kohya(facts)
     entries |= hashes(tensors, entries)
-    return entries | modelspec(facts, entries["sshs_model_hash"])
+    return entries | modelspec(facts, entries["sshs_model_hash"]) | own(facts)
+
+
+def own(facts: Facts) -> dict[str, str]:
+    """`studio.*` entries: what no other program's keys can say."""
+    entries = {}
+    if facts.for_negative:
+        entries["studio.for"] = "negative prompt"
+    if facts.config is not None:
+        entries["studio.config"] = _json(facts.config)
+    return entries
+
+
+def for_negative(metadata: Mapping[str, str]) -> bool:
+    """Whether the file says that its word belongs into the negative prompt."""
+    return metadata.get("studio.for") == "negative prompt"
 
 
 def without_dataset(metadata: Mapping[str, str]) -> dict[str, str]:
     """A copy without folder names and caption tags, for sharing a file that has them."""
-    private = ("ss_dataset_dirs", "ss_tag_frequency", "ss_datasets", "ss_bucket_info")
+    private = (
+        "ss_dataset_dirs", "ss_tag_frequency", "ss_datasets", "ss_bucket_info", "studio.config",
+    )  # fmt: skip
     return {key: value for key, value in metadata.items() if key not in private}
 
 

@@ -24,6 +24,7 @@ from studio.jobs.preflight import Preflight, complete, preflight
 from studio.jobs.resources import Resources
 from studio.jobs.training import Training
 from studio.paths import Workspace
+from studio.presets import Like
 
 Progress = Callable[[int, int, str], None]
 Cancelled = Callable[[], bool]
@@ -124,6 +125,10 @@ class Studio:
     ) -> RunConfig:
         """A configuration from preset, values and `key=value` assignments, strictly checked."""
         return presets.config_from(preset, values or {}, assignments or [])
+
+    def config_like(self, path: str | Path) -> Like:
+        """The settings a finished adapter file was trained with, and what could not be taken over."""
+        return presets.like_file(self.library.adapter_path(str(path)))
 
     def preflight(self, config: RunConfig) -> Preflight:
         """What is wrong, what is odd, and the facts; loads no model."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from studio import atomic
+from studio.config import nearest
 from studio.errors import DatasetError, FileError, MissingError
 from studio.families import hub
 from studio.families.detect import FILE_ENDINGS, BaseInfo, describe
@@ -198,6 +199,23 @@ class Library:
             problem,
         )
 
+    def adapter_path(self, name: str) -> Path:
+        """An adapter file given by name (with or without its ending) or by a path we may read."""
+        for root in (self.workspace.adapters, ASSETS / "adapters"):
+            if Path(name).name == name and root.is_dir():
+                endings = ("", *ADAPTER_ENDINGS)
+                files = (root / f"{name}{ending}" for ending in endings)
+                if found := next((file for file in files if file.is_file()), None):
+                    return found
+        path = self.workspace.resolve(name)
+        if path.is_file():
+            return path
+        close = nearest(Path(name).stem, [info.name for info in self.adapters()])
+        raise MissingError(
+            f"There is no adapter file “{name}”",
+            remedy=f"Did you mean “{close}”?" if close else "Choose one of the adapters.",
+        )
+
     def inspect(self, path: Path) -> dict[str, Any]:
         """The report of `formats.inspect`, cached by time and size."""
         if not path.is_file():
@@ -235,11 +253,33 @@ class Library:
                 return folder
         raise FileError(f"There are too many models called “{stem}”", where=self.workspace.bases)
 
+    def keep(self, written: list[Path]) -> list[Path]:
+        """Copies a run's finished files into `adapters/`, all under one free name.
+
+        What belongs together stays together: `x.safetensors`, `x.pt`, `x.pt.optim`.
+        """
+        stem = written[0].stem
+        endings = [path.name.removeprefix(stem) for path in written]
+        places = self._places(stem, dict(zip(endings, written, strict=True)))
+        for path, place in zip(written, places, strict=True):
+            atomic.copy_file(path, place)
+        return places
+
     def place_for(self, name: Path, content: Path) -> Path:
         """A free path in `adapters/` for `name`; the very same content keeps its place."""
-        stem, ending = slug(name.stem, "adapter"), name.suffix.lower()
+        return self._places(name.stem, {name.suffix.lower(): content})[0]
+
+    def _places(self, stem: str, contents: dict[str, Path]) -> list[Path]:
+        """A path for each ending → content, with one number that is free for all of them."""
+        stem = slug(stem, "adapter")
         for count in range(1, 10_000):
-            target = self.workspace.adapters / f"{stem}{'' if count == 1 else f'-{count}'}{ending}"
-            if not target.exists() or atomic.sha256(target) == atomic.sha256(content):
-                return target
+            name = f"{stem}{'' if count == 1 else f'-{count}'}"
+            targets = {self.workspace.adapters / (name + e): c for e, c in contents.items()}
+            if all(_free(target, content) for target, content in targets.items()):
+                return list(targets)
         raise FileError(f"There are too many files called “{stem}”", where=self.workspace.adapters)
+
+
+def _free(target: Path, content: Path) -> bool:
+    """Whether `content` may be written to `target`: nothing else is there."""
+    return not target.exists() or atomic.sha256(target) == atomic.sha256(content)

@@ -62,24 +62,20 @@ def complete(config: RunConfig, library: Library) -> tuple[RunConfig, DatasetInf
             "repeats": config.data.repeats,
         }
     )
-    options = method.Options.parse(method.complete(dict(config.options), info.class_word))
+    given = dict(config.options)
+    if given.get("continue_from"):
+        given["continue_from"] = str(library.adapter_path(given["continue_from"]))
+    options = method.Options.parse(method.complete(given, info.class_word))
     prompts = list(config.sample.prompts) or sample_prompts(info, trigger)
     prior = config.prior
     if prior.weight and not prior.prompts:
         found = class_prompts(info, trigger)
         prior = prior.model_copy(update={"prompts": found})
-    return (
-        config.model_copy(
-            update={
-                "data": data,
-                "options": options.model_dump(),
-                "prior": prior,
-                "sample": config.sample.model_copy(update={"prompts": prompts}),
-            }
-        ),
-        info,
-        base,
+    sample = config.sample.model_copy(update={"prompts": prompts})
+    config = config.model_copy(
+        update={"data": data, "options": options.model_dump(), "prior": prior, "sample": sample}
     )
+    return config.model_copy(update={"sample": method.samples(config)}), info, base
 
 
 def preflight(config: RunConfig, library: Library) -> Preflight:

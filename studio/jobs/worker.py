@@ -135,10 +135,7 @@ class Worker:
         library = self.resources.library
         if methods.find(self.config.method).product == "model":
             return self.trainable.export(library.place_for_base(facts.name), facts)
-        written = self.trainable.export(self.run.folder, facts)
-        return [
-            atomic.copy_file(path, library.place_for(Path(path.name), path)) for path in written
-        ]
+        return library.keep(self.trainable.export(self.run.folder, facts))
 
     def facts(self, thumbnail: bytes | None) -> ExportFacts:
         """What the file says about itself."""
@@ -152,6 +149,7 @@ class Worker:
             finished_at=round(time.time(), 3),
             dataset=_dataset_facts(self.info, self.trainer.items, config),
             thumbnail=thumbnail,
+            optimizer=self.trainer.optimizer,
         )
 
     # What the loop calls, on this thread, between steps.

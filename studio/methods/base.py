@@ -14,12 +14,35 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from studio.config import RunConfig, Settings
+from studio.config import RunConfig, SampleSettings, Settings, setting
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from torch.optim import Optimizer
 
     from studio.families.base import Base
+
+
+class ContinuedOptions(Settings):
+    """Options of a method that can go on from a finished file instead of starting anew."""
+
+    continue_from: str = setting(
+        "",
+        "Finished file to go on from: a name from the adapters or a path; empty starts anew.",
+        advanced=True,
+    )
+
+    def without_effect(self, names: Sequence[str]) -> list[str]:
+        """A warning about those settings in `names` that were changed although the file decides."""
+        if not self.continue_from:
+            return []
+        fields = type(self).model_fields
+        changed = [name for name in names if getattr(self, name) != fields[name].default]
+        if not changed:
+            return []
+        listed = ", ".join(f"“{name}”" for name in changed)
+        verb = "has" if len(changed) == 1 else "have"
+        return [f"{listed} {verb} no effect: the file to go on from decides."]
 
 
 @dataclass
@@ -46,6 +69,8 @@ class ExportFacts:
     """Folder names, tag counts, bucket table, number of pictures."""
     thumbnail: bytes | None = None
     """A small PNG."""
+    optimizer: Optimizer | None = None
+    """The optimizer at its last step, for methods whose files can carry its state."""
 
 
 class Trainable(ABC):
@@ -111,6 +136,10 @@ class Method(ABC):
     def complete(self, options: dict[str, Any], class_word: str) -> dict[str, Any]:
         """The options with what the dataset knows filled in where the person left it empty."""
         return options
+
+    def samples(self, config: RunConfig) -> SampleSettings:
+        """The sample settings with prompts filled in, as this method's result is used in prompts."""
+        return config.sample
 
     def check(self, config: RunConfig, captions: Sequence[str]) -> list[str]:
         """Warnings about settings that will have no effect or rarely work; raises SettingsError."""

@@ -1,12 +1,13 @@
 """What a finished file says about itself, the same for every method.
 
-Owns: which settings and facts of a run go into a file's metadata. Refuses to know: key spellings
+Owns: which settings and facts of a run go into a file's metadata, and that no path does. Refuses to know: key spellings
 (`formats.metadata`), tensors.
 """
 
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.config import RunConfig
@@ -61,8 +62,27 @@ def describe(base: Base, config: RunConfig, facts: ExportFacts, **more: Any) -> 
         trigger=facts.trigger or None,
         author=config.author or None,
         thumbnail=facts.thumbnail,
+        config=None if config.private_metadata else shareable(config),
         **more,
     )
+
+
+def shareable(config: RunConfig) -> dict[str, Any]:
+    """Every setting of a run, paths cut to their last name: a file tells nobody's folders."""
+    values = config.model_dump(exclude_none=True)
+    values["base"] = _last_name(config.base)
+    values["data"]["folder"] = _last_name(config.data.folder)
+    values["prior"]["folder"] = _last_name(config.prior.folder) if config.prior.folder else ""
+    options = values["options"]
+    if options.get("continue_from"):
+        options["continue_from"] = _last_name(options["continue_from"])
+    return values
+
+
+def _last_name(text: str) -> str:
+    """The last part of a path; a name or a hub id stays as it is."""
+    path = Path(text).expanduser()
+    return path.name if path.is_absolute() or path.exists() else text
 
 
 def _folders(dataset: dict[str, Any]) -> dict[str, Any] | None:

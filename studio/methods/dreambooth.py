@@ -164,7 +164,11 @@ class DreamBoothTrainable(Trainable):
             for component, places in self.places.items()
         }
         described = describe(self.base, self.config, facts, product="checkpoint")
-        header = {**metadata.kohya(described), **metadata.modelspec(described)}
+        header = {
+            **metadata.kohya(described),
+            **metadata.modelspec(described),
+            **metadata.own(described),
+        }
         saving.save_folder(self.base, folder, states, dtype)
         single = folder / f"{folder.name}.safetensors"
         return [saving.save_single(self.base, single, states, dtype, header)]

@@ -1,6 +1,7 @@
 """Hypernetwork: small networks in front of K and V of every attention (A1111's, 2022).
 
-Owns: their structure and first values, the trained tensors, the `.pt` and its safetensors twin.
+Owns: their structure and first values, the trained tensors, the `.pt`, its safetensors twin and
+its optimizer side-car.
 Refuses to know: the loop, base families by name, how networks are hooked in (`adapters`).
 """
 
@@ -8,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from studio.config import RunConfig, Settings, setting
 from studio.errors import SettingsError
-from studio.methods.base import ExportFacts, Group, Method, Trainable
+from studio.methods.base import ContinuedOptions, ExportFacts, Group, Method, Trainable
 from studio.methods.description import describe
 
 if TYPE_CHECKING:
@@ -27,10 +29,14 @@ Activation = Literal[
     "hardshrink", "hardsigmoid", "hardtanh", "logsigmoid", "mish", "prelu", "relu6", "rrelu",
     "selu", "silu", "softplus", "softshrink", "softsign", "tanhshrink",
 ]  # fmt: skip
-MAX_SAFE_RATE = 1e-4  # at full size; a textual-inversion rate destroys a hypernetwork
+# What a file to go on from decides instead of the options.
+FROM_THE_FILE = (
+    "layer_structure", "activation", "initialization", "layer_norm", "activate_output", "dropout",
+    "last_layer_dropout", "dropout_structure", "widths",
+)  # fmt: skip
 
 
-class HypernetworkOptions(Settings):
+class HypernetworkOptions(ContinuedOptions):
     """What only hypernetworks have."""
 
     layer_structure: str = setting(
@@ -48,6 +54,18 @@ class HypernetworkOptions(Settings):
         0.0, "Share of values dropped between the inner layers while training.", ge=0, lt=1,
         advanced=True,
     )  # fmt: skip
+    last_layer_dropout: bool = setting(
+        False, "Also drop values in front of the last layer.", advanced=True
+    )
+    dropout_structure: str = setting(
+        "", "Share dropped after each place of the layer structure, such as 0, 0.1, 0.3, 0; "
+        "empty takes the share above.",
+        pattern=r"^(\s*0?\.?\d*\s*(,\s*0?\.?\d*\s*)*)?$", advanced=True,
+    )  # fmt: skip
+    save_optimizer: bool = setting(
+        False, "Also write the optimizer's state beside the .pt (.pt.optim), so that A1111 can go "
+        "on training.", advanced=True,
+    )  # fmt: skip
     widths: str = setting(
         "", "Attention widths that get networks, such as 320, 768; empty takes every one.",
         pattern=r"^(\s*\d+\s*(,\s*\d+\s*)*)?$", advanced=True,
@@ -57,6 +75,17 @@ class HypernetworkOptions(Settings):
     def structure(self) -> list[float]:
         """The layer structure as numbers."""
         return [float(part) for part in self.layer_structure.split(",")]
+
+    @property
+    def dropouts(self) -> list[float]:
+        """The share dropped after each place of the structure; A1111's rule where none is written."""
+        if self.dropout_structure.strip():
+            return [float(part) for part in self.dropout_structure.split(",")]
+        places = len(self.structure)
+        if places < 3:
+            return [0.0] * places
+        last = self.dropout if self.last_layer_dropout else 0.0
+        return [0.0, *[self.dropout] * (places - 3), last, 0.0]
 
     @property
     def chosen_widths(self) -> set[int]:
@@ -76,23 +105,24 @@ class Hypernetwork(Method):
 
     def check(self, config: RunConfig, captions: Sequence[str]) -> list[str]:
         options = HypernetworkOptions.parse(config.options, where="options of hypernetwork")
-        structure = options.structure
-        if structure[0] != 1 or structure[-1] != 1 or min(structure) <= 0:
-            raise SettingsError(
-                f"The layer structure {structure} cannot be used",
-                why="What goes in and what comes out must have the attention's own width",
-                remedy="Begin and end with 1, for example 1, 2, 1.",
-            )
-        warnings = []
-        if options.activation == "glu":
-            raise SettingsError(
-                "The activation glu halves the width and fits no hypernetwork",
-                remedy="Choose another activation.",
-            )
+        _possible(options)
+        warnings = options.without_effect(FROM_THE_FILE)
         if config.train.text_learning_rate:
             warnings.append("The text learning rate has no effect: only attention is changed.")
-        if options.dropout and len(structure) < 4:
-            warnings.append("Dropout has no effect: there are no two inner layers to drop between.")
+        if options.dropout_structure.strip():
+            if options.dropout or options.last_layer_dropout:
+                warnings.append("“dropout” has no effect: “dropout_structure” says it all.")
+        elif options.dropout and not any(options.dropouts):
+            warnings.append(
+                "Dropout has no effect: there are no two inner layers to drop between; "
+                "“last_layer_dropout” drops in front of the last one."
+            )
+        elif options.last_layer_dropout and not options.dropout:
+            warnings.append("“last_layer_dropout” has no effect: the share dropped is 0.")
+        if options.save_optimizer and config.train.optimizer != "adamw":
+            warnings.append(
+                f"“save_optimizer” has no effect: A1111 does not know {config.train.optimizer}."
+            )
         return warnings
 
     def prepare(self, base: Base, config: RunConfig, trigger: str) -> Trainable:
@@ -107,28 +137,28 @@ class HypernetworkTrainable(Trainable):
     def __init__(self, base: Base, config: RunConfig, trigger: str) -> None:
         import torch
 
-        from studio.adapters.hypernetwork import attentions, blank_network
+        from studio.adapters.hypernetwork import attentions, blank_network, network
 
         self.base, self.config, self.trigger = base, config, trigger
         self.options = HypernetworkOptions.parse(config.options, where="options of hypernetwork")
         self.attentions = attentions(base)
-        widths = sorted(self.options.chosen_widths or {width for width, _, _ in self.attentions})
-        strange = sorted(set(widths) - {width for width, _, _ in self.attentions})
-        if strange:
-            known = sorted({width for width, _, _ in self.attentions})
-            raise SettingsError(
-                f"This base has no attention of width {', '.join(map(str, strange))}",
-                remedy=f"Choose among {', '.join(map(str, known))}, or leave the widths empty.",
-            )
+        start = _from_file(self.options.continue_from)
+        self.layout = start or self._fresh_layout()
+        widths = sorted(self.layout.networks) if start else sorted(self.options.chosen_widths)
+        self._must_exist(widths)
+        widths = widths or sorted({width for width, _, _ in self.attentions})
         self.networks: dict[int, tuple[nn.Module, nn.Module]] = {}
         generator = torch.Generator("cpu").manual_seed(config.seed)
-        layout = self._file(Path("new.pt"))
         for width in widths:
-            pair = blank_network(layout, width), blank_network(layout, width)
-            for network in pair:
-                _initialise(network, self.options.initialization, generator)
-                network.to(base.device).requires_grad_(True)
+            pair = blank_network(self.layout, width), blank_network(self.layout, width)
+            for part, made in enumerate(pair):
+                if start:
+                    made.load_state_dict(network(start, width, part).state_dict())
+                else:
+                    _initialise(made, self.options.initialization, generator)
+                made.to(base.device).requires_grad_(True)
             self.networks[width] = pair
+        self.layout.networks = {}
         self.groups = [
             Group(
                 f"width {width}",
@@ -168,10 +198,17 @@ class HypernetworkTrainable(Trainable):
         from studio.formats import hypernetwork, metadata
         from studio.paths import slug
 
-        file = self._file(folder / f"{slug(facts.name)}.pt", facts)
-        file.networks = {
-            width: (_plain(pair[0]), _plain(pair[1])) for width, pair in self.networks.items()
-        }
+        file = replace(
+            self.layout,
+            path=folder / f"{slug(facts.name)}.pt",
+            networks={
+                width: (_plain(pair[0]), _plain(pair[1])) for width, pair in self.networks.items()
+            },
+            name=facts.name,
+            step=self.layout.step + facts.step,
+            sd_checkpoint=self.base.hash[:10],
+            sd_checkpoint_name=self.base.name,
+        )
         tensors = {
             f"{width}.{part}.{key}": tensor
             for width, states in file.networks.items()
@@ -182,29 +219,94 @@ class HypernetworkTrainable(Trainable):
         twin = hypernetwork.write_safetensors(
             file.path.with_suffix(".safetensors"), file, metadata.build(described, tensors)
         )
-        return [twin, hypernetwork.write_pt(file.path, file)]
+        written = [twin, hypernetwork.write_pt(file.path, file)]
+        kind = type(facts.optimizer)
+        if self.options.save_optimizer and kind.__module__.startswith("torch.optim"):
+            state = _one_group(facts.optimizer)
+            written.append(hypernetwork.write_optimizer(file.path, kind.__name__, state))
+        return written
 
-    def _file(self, path: Path, facts: ExportFacts | None = None) -> HypernetworkFile:
+    def _must_exist(self, widths: list[int]) -> None:
+        """Raises SettingsError or MismatchError for widths that no attention of the base has."""
+        from studio.errors import MismatchError
+
+        known = sorted({width for width, _, _ in self.attentions})
+        strange = ", ".join(str(width) for width in widths if width not in known)
+        listed = ", ".join(map(str, known))
+        if strange and self.options.continue_from:
+            raise MismatchError(
+                "This hypernetwork does not fit this base",
+                where=self.options.continue_from,
+                why=f"It changes attention of width {strange}; “{self.base.name}” "
+                f"({self.base.family.title}) has {listed}",
+                remedy="Choose the base it was made for, or another file to go on from.",
+            )
+        if strange:
+            raise SettingsError(
+                f"This base has no attention of width {strange}",
+                remedy=f"Choose among {listed}, or leave the widths empty.",
+            )
+
+    def _fresh_layout(self) -> HypernetworkFile:
         from studio.formats.hypernetwork import HypernetworkFile
 
-        options, structure = self.options, self.options.structure
-        inner = max(0, len(structure) - 3)  # dropout stands between inner layers only
-        dropout = [0.0, *[options.dropout] * inner, *[0.0] * (len(structure) - 1 - inner)]
+        options = self.options
+        _possible(options)
+        dropouts = options.dropouts
         return HypernetworkFile(
-            path,
+            Path("new.pt"),
             {},
-            layer_structure=structure,
+            layer_structure=options.structure,
             activation=options.activation,
             is_layer_norm=options.layer_norm,
             weight_initialization=options.initialization,
-            use_dropout=bool(options.dropout),
-            dropout_structure=dropout if options.dropout else None,
+            use_dropout=any(dropouts),
+            dropout_structure=dropouts if any(dropouts) else None,
+            last_layer_dropout=len(dropouts) > 2 and dropouts[-2] > 0,
             activate_output=options.activate_output,
-            name=facts.name if facts else "",
-            step=facts.step if facts else 0,
-            sd_checkpoint=self.base.hash[:10],
-            sd_checkpoint_name=self.base.name,
         )
+
+
+def _possible(options: HypernetworkOptions) -> None:
+    """Raises SettingsError for a structure, a dropout or an activation that cannot be built."""
+    structure = options.structure
+    if structure[0] != 1 or structure[-1] != 1 or min(structure) <= 0:
+        raise SettingsError(
+            f"The layer structure {structure} cannot be used",
+            why="What goes in and what comes out must have the attention's own width",
+            remedy="Begin and end with 1, for example 1, 2, 1.",
+        )
+    dropouts = options.dropouts
+    if len(dropouts) != len(structure) or dropouts[0] or dropouts[-1] or max(dropouts) >= 1:
+        raise SettingsError(
+            f"The dropout structure {dropouts} does not fit the layer structure {structure}",
+            why="It needs a share below 1 for each place, and 0 for the first and the last",
+            remedy="Write as many numbers, for example 0, 0.1, 0 for 1, 2, 1.",
+        )
+    if options.activation == "glu":
+        raise SettingsError(
+            "The activation glu halves the width and fits no hypernetwork",
+            remedy="Choose another activation.",
+        )
+
+
+def _from_file(text: str) -> HypernetworkFile | None:
+    """The hypernetwork to go on from, if there is one."""
+    from studio.formats import hypernetwork
+
+    return hypernetwork.read(Path(text).expanduser()) if text else None
+
+
+def _one_group(optimizer: Any) -> dict[str, Any]:
+    """The optimizer's state with all groups as one, which is how A1111 builds its own.
+
+    The order of parameters is A1111's too: width by width, K before V, layer by layer.
+    """
+    state = optimizer.state_dict()
+    group = {**state["param_groups"][0], "fused": None, "foreach": None}
+    group["params"] = [number for one in state["param_groups"] for number in one["params"]]
+    group.pop("base_lr", None)
+    return {"state": state["state"], "param_groups": [group]}
 
 
 def _plain(network: nn.Module) -> dict[str, Tensor]:
@@ -215,7 +317,11 @@ def _plain(network: nn.Module) -> dict[str, Tensor]:
 
 
 def _initialise(network: nn.Module, how: str, generator: object) -> None:
-    """First weights as A1111 draws them: Normal has standard deviation 0.01; biases are zero."""
+    """First weights as A1111 draws them: Normal has standard deviation 0.01; biases are zero.
+
+    Norms are drawn like Normal, too: with torch's own ones the untrained network would be as loud
+    as the picture.
+    """
     from torch import nn
 
     draw = {
@@ -228,4 +334,8 @@ def _initialise(network: nn.Module, how: str, generator: object) -> None:
     for module in network.modules():
         if isinstance(module, nn.Linear):
             draw(module.weight)
-            nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.LayerNorm):
+            nn.init.normal_(module.weight, 0.0, 0.01, generator=generator)
+        else:
+            continue
+        nn.init.zeros_(module.bias)

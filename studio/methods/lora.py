@@ -1,7 +1,8 @@
 """LoRA: low-rank updates beside frozen layers (Hu et al. 2021), trained through PEFT.
 
-Owns: which layers get an update, the trained tensors, and the kohya file.
-Refuses to know: the loop, base families by name.
+Owns: the options, the trained tensors, and the kohya file. DoRA (Liu et al. 2024) also trains the
+length of every output's weights. Refuses to know: the loop, base families by name, which layers
+(`lora_layers`).
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from studio.config import RunConfig, Settings, setting
-from studio.errors import SettingsError
-from studio.methods.base import ExportFacts, Group, Method, Trainable
+from studio.methods import lora_layers
+from studio.methods.base import ContinuedOptions, ExportFacts, Group, Method, Trainable
 from studio.methods.description import describe
 
 if TYPE_CHECKING:
@@ -21,11 +22,8 @@ if TYPE_CHECKING:
 
     from studio.families.base import Base
 
-ATTENTION = ("to_q", "to_k", "to_v", "to_out.0", "q_proj", "k_proj", "v_proj", "out_proj")
-FEED_FORWARD = ("ff.net.0.proj", "ff.net.2", "proj_in", "proj_out", "fc1", "fc2")
 
-
-class LoraOptions(Settings):
+class LoraOptions(ContinuedOptions):
     """What only LoRA has."""
 
     rank: int = setting(
@@ -34,13 +32,38 @@ class LoraOptions(Settings):
     alpha: float = setting(
         0.0, "Scale: the update is multiplied by alpha / rank; 0 takes alpha = rank.", ge=0, le=1024
     )
-    target: Literal["attention", "attention + MLP"] = setting(
-        "attention + MLP", "Layers that get an update.", label="Layers"
+    target: Literal["attention", "attention + MLP", "attention + MLP + conv"] = setting(
+        "attention + MLP",
+        "Layers that get an update; convolutions help with textures and styles.",
+        label="Layers",
     )
     text_encoder: bool = setting(False, "Also train the text encoder.", label="Train text encoder")
     dropout: float = setting(
         0.0, "Share of inputs dropped in the update while training.", ge=0, lt=1, advanced=True
     )
+    conv_rank: int = setting(
+        0, "Rank of 3×3 convolutions; 0 takes the rank.", ge=0, le=512, advanced=True
+    )
+    conv_alpha: float = setting(
+        0.0, "Alpha of 3×3 convolutions; 0 scales them like the rest.", ge=0, le=1024,
+        advanced=True,
+    )  # fmt: skip
+    dora: bool = setting(
+        False, "Train length and direction of weights apart (DoRA): nearer to full training, slower.",
+        label="DoRA", advanced=True,
+    )  # fmt: skip
+    rank_stabilized: bool = setting(
+        False, "Scale by alpha / √rank, so that a high rank is not held back (rsLoRA).",
+        advanced=True,
+    )  # fmt: skip
+    only: str = setting(
+        "", "Only layers whose name contains one of these parts, such as up_blocks, attn2; "
+        "-part leaves layers out.", label="Layer filter", advanced=True,
+    )  # fmt: skip
+
+
+# What a file to go on from decides instead of the options.
+FROM_THE_FILE = ("rank", "alpha", "conv_rank", "conv_alpha", "dora", "rank_stabilized", "only")
 
 
 class Lora(Method):
@@ -55,8 +78,8 @@ class Lora(Method):
 
     def check(self, config: RunConfig, captions: Sequence[str]) -> list[str]:
         options = LoraOptions.parse(config.options, where="options of lora")
-        warnings = []
-        if options.alpha > 4 * options.rank:
+        warnings = options.without_effect(FROM_THE_FILE)
+        if options.alpha > 4 * options.rank and not options.continue_from:
             warnings.append(
                 f"alpha {options.alpha:g} is more than four times the rank {options.rank}: "
                 "the update is scaled up strongly; usual is alpha = rank or half of it."
@@ -64,6 +87,11 @@ class Lora(Method):
         if not options.text_encoder and config.train.text_learning_rate:
             warnings.append(
                 "The text learning rate has no effect: the text encoder is not trained."
+            )
+        if (options.conv_rank or options.conv_alpha) and "conv" not in options.target:
+            warnings.append(
+                "“conv_rank” and “conv_alpha” have no effect: no convolutions are trained; "
+                "choose the layers “attention + MLP + conv”."
             )
         return warnings
 
@@ -77,26 +105,38 @@ class LoraTrainable(Trainable):
     def __init__(self, base: Base, config: RunConfig, trigger: str) -> None:
         self.base, self.config, self.trigger = base, config, trigger
         self.options = LoraOptions.parse(config.options, where="options of lora")
-        self.trains_text = self.options.text_encoder
-        self.layers: dict[str, dict[str, tuple[nn.Module, nn.Module]]] = {}
-        for component, model in base.components().items():
-            if component == "unet" or self.options.text_encoder:
-                unread = base.family.unread(base).get(component, ())
-                self.layers[component] = _inject(model, self.options, config.seed, unread)
-        text_rate = config.train.text_learning_rate or config.train.learning_rate
-        self.groups = [
-            Group(
-                component,
-                [
-                    parameter
-                    for name in sorted(layers)
-                    for parameter in _updates(layers[name][1]).values()
-                ],
-                config.train.learning_rate if component == "unet" else text_rate,
-                config.train.weight_decay,
+        self.plan = lora_layers.plan(base, self.options)
+        self.trains_text = any(component != "unet" for component in self.plan.layers)
+        self.layers: dict[str, dict[str, tuple[nn.Module, nn.Module]]] = {
+            component: lora_layers.wrap(
+                base.components()[component],
+                sizes,
+                self.plan.dora[component],
+                self.options.dropout,
+                config.seed,
             )
-            for component, layers in self.layers.items()
-        ]
+            for component, sizes in self.plan.layers.items()
+        }
+        for (component, name), start in self.plan.start.items():
+            for part, tensor in lora_layers.updates(self.layers[component][name][1]).items():
+                tensor.data.copy_(start[part].reshape(tensor.shape))
+        self.plan.start.clear()
+        self.groups = [group for component in self.layers for group in self._groups(component)]
+
+    def _groups(self, component: str) -> list[Group]:
+        """One group per component; DoRA's magnitudes apart, for decay would shrink the base itself."""
+        train = self.config.train
+        rate = train.learning_rate
+        if component != "unet":
+            rate = train.text_learning_rate or rate
+        parts: dict[bool, list[Tensor]] = {False: [], True: []}
+        for name in sorted(self.layers[component]):
+            for part, tensor in lora_layers.updates(self.layers[component][name][1]).items():
+                parts[part == "magnitude"].append(tensor)
+        groups = [Group(component, parts[False], rate, train.weight_decay)]
+        if parts[True]:
+            groups.append(Group(f"{component} magnitudes", parts[True], rate, 0.0))
+        return groups
 
     @contextmanager
     def attached(self, training: bool = False) -> Iterator[None]:
@@ -117,7 +157,7 @@ class LoraTrainable(Trainable):
             f"{component}.{name}.{part}": tensor
             for component, layers in self.layers.items()
             for name, (_, wrapper) in layers.items()
-            for part, tensor in _updates(wrapper).items()
+            for part, tensor in lora_layers.updates(wrapper).items()
         }
 
     def load_state(self, state: dict[str, Tensor]) -> None:
@@ -129,17 +169,28 @@ class LoraTrainable(Trainable):
         from studio.paths import slug
 
         tensors = self._kohya_tensors()
+        usual = self.plan.usual
         described = describe(
-            self.base, self.config, facts, rank=self.options.rank, alpha=self.alpha
+            self.base, self.config, facts, rank=usual.rank, alpha=usual.alpha, **self._network()
         )
         path = folder / f"{slug(facts.name)}.safetensors"
         safetensors_file.write(path, tensors, metadata.build(described, tensors))
         return [path]
 
-    @property
-    def alpha(self) -> float:
-        """The alpha in force: 0 means the rank."""
-        return self.options.alpha or float(self.options.rank)
+    def _network(self) -> dict[str, Any]:
+        """How kohya's and LyCORIS' scripts would have been told to train the same layers."""
+        arguments: dict[str, Any] = {}
+        for component, sizes in self.plan.layers.items():
+            for name, size in sizes.items():
+                module: Any = self.layers[component][name][0]
+                if module.weight.dim() == 4 and module.weight[0, 0].numel() > 1:
+                    arguments = {"conv_dim": size.rank, "conv_alpha": size.alpha}
+        if self.options.dropout:
+            arguments["dropout"] = self.options.dropout
+        if not any(self.plan.dora.values()):
+            return {"network_args": arguments}
+        arguments |= {"algo": "locon", "dora_wd": True, "wd_on_output": True}
+        return {"network_module": "lycoris.kohya", "network_args": arguments}
 
     def _kohya_tensors(self) -> dict[str, Tensor]:
         import torch
@@ -148,62 +199,16 @@ class LoraTrainable(Trainable):
         for component, layers in self.layers.items():
             prefix = self.base.family.kohya_prefixes[component]
             for name, (_, wrapper) in layers.items():
+                size = self.plan.layers[component][name]
                 if component != "unet" and not name.startswith("text_model."):
                     name = f"text_model.{name}"  # other programs expect the name of older releases
                 key = f"{prefix}_{name.replace('.', '_')}"
-                parts = _updates(wrapper)
+                parts = lora_layers.updates(wrapper)
                 tensors[f"{key}.lora_down.weight"] = parts["lora_A"].detach().cpu().half()
-                tensors[f"{key}.lora_up.weight"] = parts["lora_B"].detach().cpu().half()
-                tensors[f"{key}.alpha"] = torch.tensor(self.alpha)
+                up = tensors[f"{key}.lora_up.weight"] = parts["lora_B"].detach().cpu().half()
+                tensors[f"{key}.alpha"] = torch.tensor(size.alpha)
+                if "magnitude" in parts:
+                    # one number per output, [out, 1…]; fp32, for it scales the base's own weight
+                    scale = parts["magnitude"].detach().cpu()
+                    tensors[f"{key}.dora_scale"] = scale.reshape(-1, *[1] * (up.dim() - 1))
         return {name: tensor.contiguous() for name, tensor in sorted(tensors.items())}
-
-
-def _inject(
-    model: nn.Module, options: LoraOptions, seed: int, unread: Sequence[str]
-) -> dict[str, tuple[nn.Module, nn.Module]]:
-    """Layer name → (the base's layer, PEFT's layer around it); the model is left as it was."""
-    import torch
-    from peft import LoraConfig, inject_adapter_in_model
-
-    wanted = ATTENTION + (FEED_FORWARD if options.target == "attention + MLP" else ())
-    originals = {
-        name: module
-        for name, module in model.named_modules()
-        if name.endswith(tuple("." + suffix for suffix in wanted))
-        and hasattr(module, "weight")
-        and not any(part in name for part in unread)
-    }
-    smallest = min((min(m.weight.shape[:2]) for m in originals.values()), default=0)
-    if not originals or options.rank > smallest:
-        raise SettingsError(
-            f"Rank {options.rank} is larger than the smallest layer to train ({smallest})",
-            remedy=f"Choose a rank of at most {smallest}.",
-        )
-    peft_config = LoraConfig(
-        r=options.rank,
-        lora_alpha=options.alpha or options.rank,
-        lora_dropout=options.dropout,
-        target_modules=list(originals),
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        inject_adapter_in_model(peft_config, model)
-    layers = {}
-    for name, original in originals.items():
-        wrapper = model.get_submodule(name)
-        for parameter in _updates(wrapper).values():
-            parameter.data = parameter.data.float()
-            parameter.requires_grad_(True)
-        layers[name] = (original, wrapper)
-        model.set_submodule(name, original)
-    if hasattr(model, "peft_config"):
-        del model.peft_config
-    return layers
-
-
-def _updates(wrapper: Any) -> dict[str, Tensor]:
-    """The trained tensors of a PEFT layer: `lora_A` [r, in(, k, k)] and `lora_B` [out, r(, 1, 1)]."""
-    return {
-        "lora_A": wrapper.lora_A["default"].weight,
-        "lora_B": wrapper.lora_B["default"].weight,
-    }

@@ -2,6 +2,13 @@
 
 Owns: the new vectors (and only those rows are trained), how captions call them, and the files.
 Refuses to know: the loop, base families by name.
+
+A word for the negative prompt is learnt like any other, from pictures of what is *not* wanted. It
+works because guidance is eps(negative) + g · (eps(prompt) − eps(negative)) (Ho & Salimans 2022,
+with the negative prompt for the empty one): the better a word describes a picture, the further
+guidance leads away from it. Captions that say what else a picture shows keep that out of the word.
+What it cannot do: learn from good pictures what bad ones have in common. (DreamArtist, Dong et al.
+2022, trains a pair for one picture; its negative half means nothing without the other.)
 """
 
 from __future__ import annotations
@@ -9,12 +16,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from studio.config import RunConfig, Settings, setting
+from studio.config import RunConfig, SampleSettings, Settings, setting
 from studio.errors import SettingsError
-from studio.families.words import contains
-from studio.methods.base import ExportFacts, Group, Method, Trainable
+from studio.families.words import contains, without
+from studio.methods.base import ContinuedOptions, ExportFacts, Group, Method, Trainable
 from studio.methods.description import describe
 
 if TYPE_CHECKING:
@@ -23,18 +30,36 @@ if TYPE_CHECKING:
     from studio.families.base import Base
 
 
-class TextualInversionOptions(Settings):
+class TextualInversionOptions(ContinuedOptions):
     """What only Textual Inversion has."""
 
     vectors: int = setting(
         4, "Token vectors of the new word; they count towards the prompt's 75.", ge=1, le=32
     )
+    init: Literal["words", "random", "zero"] = setting(
+        "words", "What the vectors start from: words, random vectors of usual length, or zeros.",
+        label="Start from",
+    )  # fmt: skip
     init_words: str = setting(
-        "", "Words the vectors start from; empty takes the dataset's class word, or random vectors."
+        "", "Words the vectors start from; empty takes the dataset's class word.",
+        label="Start words",
+    )  # fmt: skip
+    negative: bool = setting(
+        False, "The pictures show what is not wanted: the word is for the negative prompt.",
+        label="For the negative prompt",
+    )  # fmt: skip
+    template: str = setting(
+        "{trigger}, {caption}", "How a caption without the trigger word gets it.",
+        pattern=r"\{trigger\}", advanced=True,
     )  # fmt: skip
     norm_prior: float = setting(
         0.0, "Pulls the vectors' length towards that of ordinary words.", ge=0, le=1, advanced=True
     )
+    layout: Literal["diffusers", "kohya"] = setting(
+        "diffusers", "Name of the tensor in the .safetensors file: the trigger word (diffusers, "
+        "read by all) or emb_params (kohya). SDXL has its own names.", label="File layout",
+        advanced=True,
+    )  # fmt: skip
 
 
 class TextualInversion(Method):
@@ -48,14 +73,38 @@ class TextualInversion(Method):
     Options: ClassVar[type[Settings]] = TextualInversionOptions
 
     def complete(self, options: dict[str, Any], class_word: str) -> dict[str, Any]:
+        if options.get("init", "words") != "words" or options.get("continue_from"):
+            return options
         return {**options, "init_words": options.get("init_words") or class_word}
 
+    def samples(self, config: RunConfig) -> SampleSettings:
+        """A word for the negative prompt is shown at work there."""
+        sample, trigger = config.sample, config.data.trigger
+        if not TextualInversionOptions.parse(config.options).negative or not trigger:
+            return sample
+        unwanted = sample.negative_prompt
+        if not contains(unwanted, trigger):
+            unwanted = f"{trigger}, {unwanted}" if unwanted else trigger
+        prompts = [without(prompt, trigger) for prompt in sample.prompts]
+        return sample.model_copy(update={"prompts": prompts, "negative_prompt": unwanted})
+
     def check(self, config: RunConfig, captions: Sequence[str]) -> list[str]:
-        warnings = []
+        options = TextualInversionOptions.parse(config.options, where="options")
+        warnings = options.without_effect(("vectors", "init", "init_words"))
+        if not options.continue_from and options.init == "words" and not options.init_words.strip():
+            warnings.append("There are no words to start from: the vectors start random.")
+        if options.init != "words" and options.init_words.strip():
+            warnings.append("“init_words” has no effect: the vectors do not start from words.")
+        trigger = config.data.trigger
+        if captions and trigger and all(contains(caption, trigger) for caption in captions):
+            if options.template != TextualInversionOptions.model_fields["template"].default:
+                warnings.append("“template” has no effect: every caption has the trigger word.")
         if config.train.text_learning_rate:
             warnings.append("The text learning rate has no effect: only the new word is trained.")
         if config.prior.weight:
             warnings.append("Prior preservation has no effect: a new word changes no other prompt.")
+        if config.train.weight_decay != type(config.train).model_fields["weight_decay"].default:
+            warnings.append("Weight decay has no effect: it would take the new word's meaning.")
         if config.train.gradient_checkpointing:
             warnings.append(
                 "Gradient checkpointing saves little here: only a few vectors are trained."
@@ -80,8 +129,7 @@ class TextualInversionTrainable(Trainable):
         self.base, self.config, self.trigger = base, config, trigger
         self.options = TextualInversionOptions.parse(config.options, where="options")
         self.vectors = [
-            _initial(base, index, self.options, config.seed).requires_grad_(True)
-            for index in range(len(base.text_encoders))
+            vectors.requires_grad_(True) for vectors in _initial(base, self.options, config.seed)
         ]
         self.groups = [
             Group("new word", list(self.vectors), config.train.learning_rate, 0.0)
@@ -104,13 +152,14 @@ class TextualInversionTrainable(Trainable):
                 self.base.words[self.trigger] = before
 
     def caption(self, caption: str) -> str:
-        """Puts the trigger in front of captions without it; a dropped caption keeps the trigger.
+        """Puts the trigger into captions without it; a dropped caption keeps the trigger.
 
         A step whose text does not contain the word would have nothing to learn from.
         """
         if contains(caption, self.trigger):
             return caption
-        return f"{self.trigger}, {caption}" if caption else self.trigger
+        text = self.options.template.replace("{trigger}", self.trigger)
+        return text.replace("{caption}", caption).strip(" ,")
 
     def extra_loss(self) -> Tensor | None:
         if not self.options.norm_prior:
@@ -134,14 +183,22 @@ class TextualInversionTrainable(Trainable):
 
         stem = slug(facts.trigger)  # other programs call an embedding by its file's name
         vectors = [tensor.detach().float().cpu() for tensor in self.vectors]
-        described = describe(self.base, self.config, facts, product="textual-inversion")
+        negative = self.options.negative
+        described = describe(
+            self.base, self.config, facts, product="textual-inversion", for_negative=negative,
+            usage_hint=metadata.NEGATIVE_HINT if negative else None,
+        )  # fmt: skip
         main = folder / f"{stem}.safetensors"
         if len(vectors) == 2:
             clip_l, clip_g = vectors
             header = metadata.build(described, {"clip_l": clip_l, "clip_g": clip_g})
             return [embedding.write_sdxl(main, clip_l, clip_g, header)]
-        tokens = {facts.trigger: vectors[0]}
-        embedding.write_diffusers(main, tokens, metadata.build(described, tokens))
+        if self.options.layout == "kohya":
+            header = metadata.build(described, {"emb_params": vectors[0]})
+            embedding.write_kohya(main, vectors[0], header)
+        else:
+            tokens = {facts.trigger: vectors[0]}
+            embedding.write_diffusers(main, tokens, metadata.build(described, tokens))
         a1111 = embedding.write_a1111(
             folder / f"{stem}.pt",
             vectors[0],
@@ -153,12 +210,21 @@ class TextualInversionTrainable(Trainable):
         return [main, a1111]
 
 
-def _initial(base: Base, index: int, options: TextualInversionOptions, seed: int) -> Tensor:
-    """Start vectors [n, d], fp32: the given words' vectors in turn, or random ones of usual length."""
+def _initial(base: Base, options: TextualInversionOptions, seed: int) -> list[Tensor]:
+    """Start vectors, fp32 [n, d] per text encoder."""
+    if options.continue_from:
+        return _from_file(base, Path(options.continue_from).expanduser())
+    return [_fresh(base, index, options, seed) for index in range(len(base.text_encoders))]
+
+
+def _fresh(base: Base, index: int, options: TextualInversionOptions, seed: int) -> Tensor:
+    """The given words' vectors in turn, random ones of usual length, or zeros, [n, d]."""
     import torch
 
     table = base.text_encoders[index].get_input_embeddings().weight.detach().float()
-    if options.init_words.strip():
+    if options.init == "zero":
+        return torch.zeros(options.vectors, table.shape[1], device=table.device)
+    if options.init == "words" and options.init_words.strip():
         tokenizer = base.tokenizers[index]
         ids = tokenizer(options.init_words, add_special_tokens=False)["input_ids"]
         rows = table[torch.tensor(ids, device=table.device)]
@@ -166,3 +232,28 @@ def _initial(base: Base, index: int, options: TextualInversionOptions, seed: int
     generator = torch.Generator("cpu").manual_seed(seed + index)
     drawn = torch.randn(options.vectors, table.shape[1], generator=generator).to(table.device)
     return drawn / drawn.norm(dim=-1, keepdim=True) * table.norm(dim=-1).mean()
+
+
+def _from_file(base: Base, path: Path) -> list[Tensor]:
+    """The vectors of a finished embedding; FileError or MismatchError when they cannot go on here."""
+    from studio.adapters import diagnosis
+    from studio.adapters.words import SLOTS, widths_fit
+    from studio.errors import FileError
+    from studio.formats import embedding
+
+    file = embedding.read(path)
+    if len(file.embeddings) != 1:
+        raise FileError(
+            "Training cannot go on from a file with several words",
+            where=path,
+            why="It holds " + ", ".join(file.embeddings),
+            remedy="Choose a file with one word, or start anew.",
+        )
+    slots = next(iter(file.embeddings.values()))
+    vectors = widths_fit([slots.get(slot) for slot in SLOTS], base)
+    if vectors is None:
+        given = {slot: int(tensor.shape[-1]) for slot, tensor in slots.items()}
+        error = diagnosis.embedding_mismatch(path, given, base)
+        error.remedy = "Choose the base it was made for, or another file to go on from."
+        raise error
+    return [tensor.float().to(base.device, copy=True) for tensor in vectors]
