@@ -28,11 +28,11 @@ from studio import atomic
 from studio.adapters.cache import AdapterCache
 from studio.compare.concept import draw_with, measure_concept
 from studio.compare.drawing import How
-from studio.compare.metrics import load_clip
 from studio.config import StackItem
 from studio.device import device_facts
 from studio.errors import StudioError
 from studio.families.base import Base
+from studio.families.clip import load_clip
 from studio.families.loading import load_base
 from studio.starter import data, world
 from studio.starter.classifier import AttributeClassifier, accuracy

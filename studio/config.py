@@ -14,7 +14,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import PydanticUndefined
 
 from studio.errors import SettingsError
@@ -213,6 +213,42 @@ class RunConfig(Settings):
     options: dict[str, Any] = Field(default_factory=dict)
 
 
+class SteeringSettings(Settings):
+    """How an aesthetic embedding bends the text of each prompt before pictures are drawn."""
+
+    steps: int = setting(
+        5, "Tuning steps of the text encoder per prompt: more is stronger, and further from "
+        "the prompt. 2 to 20 are usual; 0 has no effect.",
+        label="Steps per prompt", ge=0, le=100,
+    )  # fmt: skip
+    rate: float = setting(
+        1e-4, "Learning rate of these steps.", label="Rate per prompt", gt=0, le=1
+    )
+    encoder: Literal["checkpoint", "paper"] = setting(
+        "checkpoint",
+        "What is tuned: the base's own text encoder, or as in the paper the one of the CLIP "
+        "beside it, which forgets what a fine-tuned base has learnt.",
+        label="Text encoder", advanced=True,
+    )  # fmt: skip
+    slerp: bool = setting(
+        False, "Blend with the untouched text on a sphere instead of a straight line.",
+        label="Blend on a sphere", advanced=True,
+    )  # fmt: skip
+    negative: bool = setting(
+        False, "Also bend the negative prompt, as some web UIs do.",
+        label="Bend the negative prompt", advanced=True,
+    )  # fmt: skip
+    text: str = setting("", "Words that turn the direction.", label="Aesthetic text", advanced=True)
+    text_angle: float = setting(
+        0.1, "How far it turns towards these words: 0 not at all, 1 all the way.",
+        label="Turn towards the text", ge=0, le=1, advanced=True,
+    )  # fmt: skip
+    text_negative: bool = setting(
+        False, "Turn away from these words instead of towards them.",
+        label="Turn away from the text", advanced=True,
+    )  # fmt: skip
+
+
 class StackItem(Settings):
     """One adapter file on the stack."""
 
@@ -222,6 +258,19 @@ class StackItem(Settings):
         None, "Strength on the text encoder; empty uses the same.", ge=-10, le=10
     )
     enabled: bool = setting(True, "Off keeps the file on the stack without effect.")
+    aesthetic: dict[str, Any] = setting(
+        default_factory=dict,
+        help="For an aesthetic embedding: settings that differ from what its file recommends.",
+    )
+
+    @field_validator("aesthetic")
+    @classmethod
+    def _steering(cls, values: dict[str, Any]) -> dict[str, Any]:
+        try:
+            whole = SteeringSettings.parse(values)
+        except SettingsError as error:
+            raise ValueError(error.what) from None
+        return {name: getattr(whole, name) for name in values}
 
 
 class GenerateSettings(Settings):

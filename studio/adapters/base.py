@@ -10,7 +10,7 @@ so what was there before is there afterwards, bit for bit.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -24,7 +24,8 @@ from studio.errors import MismatchError, NonFiniteError
 
 if TYPE_CHECKING:
     from studio.adapters.cache import AdapterCache
-    from studio.families.base import Base
+    from studio.config import StackItem
+    from studio.families.base import Base, Steering
 
 
 Delta = Tensor | Callable[[], Tensor]
@@ -60,6 +61,10 @@ class Adapter(ABC):
         """Twelve hexadecimal digits by which web UIs name the file in a picture's text block."""
         return sha256(self.path)[:12]
 
+    def adjusted(self, item: StackItem) -> Adapter:
+        """The adapter as an item of a stack wants it, where a kind has settings of its own."""
+        return self
+
     @abstractmethod
     def attach(self, work: Attachment, strength: float, text_strength: float) -> Report:
         """Registers its changes with `work`; nothing happens to the base before `work.commit`.
@@ -78,18 +83,20 @@ class _Change:
 
 
 class Attachment:
-    """Every change of one applied stack: weights, hooks and words.
+    """Every change of one applied stack: weights, hooks, words and steering.
 
     Weight changes to the same parameter are summed in stack order into one new tensor, so a
     layer costs the same with one adapter or eight. Hooks run in the order they were added.
     """
 
-    def __init__(self, base: Base, cache: AdapterCache) -> None:
+    def __init__(self, base: Base, cache: AdapterCache, items: Sequence[StackItem]) -> None:
         self.base = base
         self.cache = cache
+        self._items = items
         self._changes: dict[tuple[int, str], _Change] = {}
         self._hooks: list[Callable[[], Any]] = []
         self._words: dict[str, list[Tensor]] = {}
+        self._steering: list[Steering] = []
         self._undo: list[Callable[[], Any]] = []
 
     def change(
@@ -111,6 +118,18 @@ class Attachment:
         """An extra word: one tensor [n, d] per text encoder. The last file of a name wins."""
         self._words[name] = vectors
 
+    def steer(self, steering: Steering) -> None:
+        """Something that bends the text of whole prompts."""
+        self._steering.append(steering)
+
+    def identity(self) -> tuple[object, ...]:
+        """What tells this stack from any other: files as they are on disk, and every setting."""
+        return tuple(
+            (self.cache.identity(item.path), item.model_dump_json(exclude={"path"}))
+            for item in self._items
+            if item.enabled
+        )
+
     def commit(self) -> None:
         """Makes all changes; on an error none of them remains."""
         try:
@@ -119,6 +138,7 @@ class Attachment:
             for register in self._hooks:
                 self._undo.append(register().remove)
             self._set_words()
+            self._set_steering()
         except BaseException:
             self.undo()
             raise
@@ -168,6 +188,15 @@ class Attachment:
 
         self._undo.append(restore)
         words.update(self._words)
+
+    def _set_steering(self) -> None:
+        steering, before = self.base.steering, list(self.base.steering)
+
+        def restore() -> None:
+            steering[:] = before
+
+        self._undo.append(restore)
+        steering.extend(self._steering)
 
 
 def _made(delta: Delta) -> Tensor:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from studio.errors import MissingError
 
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
     from studio.adapters.base import Adapter
 
+T = TypeVar("T")
+
 
 class AdapterCache:
-    """Loaded files and computed weight changes, together at most `max_bytes`."""
+    """Loaded files, computed weight changes and steered prompts, together at most `max_bytes`."""
 
     def __init__(self, max_bytes: int = 2 << 30) -> None:
         self.max_bytes = max_bytes
@@ -41,12 +43,16 @@ class AdapterCache:
 
     def tensor(self, key: Hashable, make: Callable[[], Tensor]) -> Tensor:
         """A tensor computed once per `key`."""
-        found = self._get(("tensor", key))
+        return self.computed(key, make, lambda found: found.numel() * found.element_size())
+
+    def computed(self, key: Hashable, make: Callable[[], T], size: Callable[[T], int]) -> T:
+        """Anything computed once per `key`; `size` gives its bytes."""
+        found = self._get(("computed", key))
         if found is None:
             found = make()
-            self._put(("tensor", key), found, found.numel() * found.element_size())
-        tensor: Tensor = found
-        return tensor
+            self._put(("computed", key), found, size(found))
+        value: T = found
+        return value
 
     def clear(self) -> None:
         """Forgets everything."""

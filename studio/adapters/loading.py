@@ -8,15 +8,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from studio.adapters.base import Adapter
-from studio.errors import UnavailableError
 from studio.formats.inspect import inspect
 
 
 def load_adapter(path: str | Path) -> Adapter:
     """Reads an adapter file of any kind the studio knows.
 
-    Raises MissingError, FileError (broken, hostile, or no adapter at all), UnavailableError.
+    Raises MissingError, FileError (broken, hostile, or no adapter at all).
     """
+    from studio.adapters.aesthetic import AestheticAdapter
     from studio.adapters.checkpoint import CheckpointAdapter
     from studio.adapters.hypernetwork import HypernetworkAdapter
     from studio.adapters.lora import LoraAdapter
@@ -30,9 +30,5 @@ def load_adapter(path: str | Path) -> Adapter:
     if kind == "hypernetwork":
         return HypernetworkAdapter.read(path)
     if kind == "aesthetic":
-        raise UnavailableError(
-            "Aesthetic embeddings cannot be put on a stack yet",
-            where=path,
-            remedy="Take it off the stack.",
-        )
+        return AestheticAdapter.read(path)
     return CheckpointAdapter.read(path)

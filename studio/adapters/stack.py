@@ -6,6 +6,7 @@ Refuses to know: kinds of adapters, how pictures are drawn.
 Order rule: weight changes (LoRA and its kin) are summed, W + Σ sᵢ ΔWᵢ in list order; they commute
 but for rounding, and changes relative to W (DoRA, IA3, OFT) all see the base's own W. Hooks
 (hypernetworks) feed one into the next in list order. Of two words with one name the later wins.
+Aesthetic embeddings each bend the same untouched text, and their changes are added up.
 """
 
 from __future__ import annotations
@@ -31,14 +32,14 @@ def applied(
     Yields one report per enabled item. Raises MissingError, FileError or MismatchError before
     anything was changed.
     """
-    work = Attachment(base, cache if cache is not None else AdapterCache())
+    work = Attachment(base, cache if cache is not None else AdapterCache(), items)
     try:
         reports = []
         for item in items:
             if not item.enabled:
                 continue
             text = item.strength if item.text_strength is None else item.text_strength
-            adapter = work.cache.load(item.path)
+            adapter = work.cache.load(item.path).adjusted(item)
             reports.append(adapter.attach(work, item.strength, text))
         work.commit()
         yield reports

@@ -20,6 +20,7 @@ from studio.compare import metrics
 from studio.compare.drawing import How, draw_pairs
 from studio.config import StackItem
 from studio.families.base import Base
+from studio.families.clip import Clip, load_clip
 
 
 def draw_with(
@@ -48,7 +49,7 @@ def measure_concept(
     stack: Sequence[StackItem],
     truth: Sequence[tuple[str, np.ndarray]],
     *,
-    meter: metrics.ClipMeter | None = None,
+    meter: Clip | None = None,
     how: How | None = None,
     first_seed: int = 0,
     cache: AdapterCache | None = None,
@@ -62,7 +63,7 @@ def measure_concept(
     prompt; `seconds`. Without `meter` the base's own CLIP measures: UnavailableError without one.
     """
     began = time.monotonic()
-    meter = meter or metrics.load_clip(base.path, base.device)
+    meter = meter or load_clip(base.path, base.device)
     prompts = [prompt for prompt, _ in truth]
     reference = meter.image_features(np.stack([picture for _, picture in truth]))
     pictures = draw_with(

@@ -57,7 +57,8 @@ def draw_pairs(
     counts pictures × steps done. Raises Interrupted, MemoryFullError.
     """
     size = picture_size(base, 0, 0)
-    encoded = {prompt: _encode(base, how, prompt) for prompt in dict.fromkeys(p for p, _ in pairs)}
+    texts = dict.fromkeys(prompt for prompt, _ in pairs)
+    encoded = {text: base.encode_pair(how.negative_prompt, text) for text in texts}
     done = 0
     for batch in _batches(pairs, encoded, how.batch_size):
         seeds = [pairs[index][1] for index in batch]
@@ -70,8 +71,8 @@ def draw_pairs(
         try:
             pixels = draw(
                 base,
-                Conditioning.join([row.select([1]) for row in both]),
-                Conditioning.join([row.select([0]) for row in both]),
+                Conditioning.join([conditioning for _, conditioning in both]),
+                Conditioning.join([unconditional for unconditional, _ in both]),
                 torch.cat([initial_noise(base, seed, *size) for seed in seeds]),
                 sampler=how.sampler,
                 steps=how.steps,
@@ -92,19 +93,13 @@ def draw_pairs(
         yield batch, pixels
 
 
-def _encode(base: Base, how: How, prompt: str) -> Conditioning:
-    """[2, T, D]: without and with the prompt, encoded together so that both get one T."""
-    with torch.inference_mode():
-        return base.encode([how.negative_prompt, prompt])
-
-
 def _batches(
-    pairs: Sequence[Pair], encoded: dict[str, Conditioning], size: int
+    pairs: Sequence[Pair], encoded: dict[str, tuple[Conditioning, Conditioning]], size: int
 ) -> Iterator[list[int]]:
     """Indices in batches of prompts that are equally many chunks long: padding changes pictures."""
     lengths: dict[int, list[int]] = {}
     for index, (prompt, _) in enumerate(pairs):
-        lengths.setdefault(encoded[prompt].embeds.shape[1], []).append(index)
+        lengths.setdefault(encoded[prompt][1].embeds.shape[1], []).append(index)
     for indices in lengths.values():
         for start in range(0, len(indices), size):
             yield indices[start : start + size]

@@ -17,6 +17,7 @@ from studio.compare import metrics
 from studio.compare.record import Recorder
 from studio.errors import Interrupted, StudioError, UnavailableError
 from studio.families.base import Base
+from studio.families.clip import Clip, load_clip
 from studio.formats.images import open_image
 
 MEASURES = ("kid", "kid_error", "kid_n", "image_text", "image_image", "image_reference")
@@ -25,7 +26,7 @@ MEASURES = ("kid", "kid_error", "kid_n", "image_text", "image_image", "image_ref
 class Measuring:
     """The base's CLIP with the features [M, D] of the reference pictures, where there are any."""
 
-    def __init__(self, meter: metrics.ClipMeter, reference: Tensor | None, recorder: Recorder):
+    def __init__(self, meter: Clip, reference: Tensor | None, recorder: Recorder):
         self.meter = meter
         self.reference = reference
         self._recorder = recorder
@@ -62,7 +63,7 @@ def prepare(
     None when the base has no CLIP. Raises Interrupted, and FileError for a CLIP that is damaged.
     """
     try:
-        meter = metrics.load_clip(base.path, base.device)
+        meter = load_clip(base.path, base.device)
     except UnavailableError as error:
         recorder.note(str(error))
         return None

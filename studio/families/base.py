@@ -13,12 +13,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from studio.errors import NonFiniteError
+
+if TYPE_CHECKING:
+    from studio.families.clip_folder import ClipFolder
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,14 @@ class Conditioning:
             self.pooled.to(device, dtype) if self.pooled is not None else None,
         )
 
+    def plus(self, other: Conditioning) -> Conditioning:
+        """The sum, row by row, in this one's precision."""
+        pooled = self.pooled
+        if pooled is not None and other.pooled is not None:
+            pooled = (pooled.float() + other.pooled).to(pooled.dtype)
+        embeds = (self.embeds.float() + other.embeds).to(self.embeds.dtype)
+        return Conditioning(embeds, pooled)
+
     @staticmethod
     def join(parts: Sequence[Conditioning]) -> Conditioning:
         """Stacks several along B; shorter ones (fewer chunks) are padded by repeating their last."""
@@ -56,12 +67,29 @@ class Conditioning:
         return Conditioning(torch.cat(embeds), torch.cat(pooled) if pooled else None)
 
 
+class Steering(Protocol):
+    """Something that bends the conditioning of whole prompts, attached for a while."""
+
+    negative: bool
+    """Whether it bends the unconditional text too."""
+
+    def change(
+        self, base: Base, texts: tuple[str, str], place: int, plain: Conditioning, clip_skip: int
+    ) -> Conditioning:
+        """What is to be added to `plain` [1, T, D], the encoded `texts[place]`; the same shapes.
+
+        `texts` are the negative prompt and the prompt; together they decide T.
+        """
+        ...
+
+
 @dataclass
 class Base:
     """One base model, loaded once, in eval mode, without gradients; everybody shares it.
 
     `words` are the extra words attached right now: word → one tensor [n, d] per text encoder.
     They are matched in prompts and overlay token embeddings (see `families.text`).
+    `steering` is what bends the conditioning of prompts right now (see `encode_pair`).
     """
 
     family: Family
@@ -85,6 +113,8 @@ class Base:
     words: dict[str, list[Tensor]] = field(default_factory=dict)
     vae_name: str = ""
     """File or folder of the VAE where it is not the base's own."""
+    steering: list[Steering] = field(default_factory=list)
+    _text_sides: dict[Path, Any] = field(default_factory=dict, repr=False)
 
     @property
     def latent_scale(self) -> int:
@@ -95,6 +125,11 @@ class Base:
     def latent_channels(self) -> int:
         """Channels of a latent."""
         return int(self.vae.config.latent_channels)
+
+    @property
+    def text_widths(self) -> list[int]:
+        """Widths of the text encoders, in order."""
+        return [int(encoder.config.hidden_size) for encoder in self.text_encoders]
 
     @property
     def size_multiple(self) -> int:
@@ -163,6 +198,54 @@ class Base:
     def encode(self, prompts: Sequence[str], clip_skip: int = 0) -> Conditioning:
         """Prompts → conditioning; gradients flow where the encoders or `words` want them."""
         return self.family.encode(self, prompts, clip_skip)
+
+    @torch.no_grad()
+    def encode_pair(
+        self, negative: str, prompt: str, clip_skip: int = 0
+    ) -> tuple[Conditioning, Conditioning]:
+        """(unconditional, conditioning) of one prompt, [1, T, D] each, bent by `steering`.
+
+        Encoded together so that both get one T. The changes of several steerings are added up.
+        """
+        both = self.encode([negative, prompt], clip_skip)
+        pair = []
+        for place in (0, 1):
+            plain = row = both.select([place])
+            for steering in self.steering:
+                if place == 1 or steering.negative:
+                    row = row.plus(
+                        steering.change(self, (negative, prompt), place, plain, clip_skip)
+                    )
+            pair.append(row)
+        return pair[0], pair[1]
+
+    def pooled(self, index: int, prompt: str) -> Tensor:
+        """Text encoder `index` over a prompt → the pooled output of each chunk [N, d], before any
+        projection; gradients flow.
+        """
+        from studio.families.text import pooled
+
+        return pooled(self, index, prompt)
+
+    def clips(self) -> list[ClipFolder]:
+        """The full CLIPs that may belong to this base, the likeliest first."""
+        from studio.families.clip_folder import find_clips
+
+        return find_clips(self.path, self.text_widths)
+
+    def clip(self, width: int) -> ClipFolder:
+        """The CLIP whose shared space is `width` wide; UnavailableError says where to get it."""
+        from studio.families.clip_folder import find_clip
+
+        return find_clip(self.path, width, self.text_widths)
+
+    def text_side(self, clip: ClipFolder) -> Any:
+        """The text encoder of a CLIP with its projection, fp32 on the CPU; loaded once."""
+        from studio.families.clip import load_text_side
+
+        if clip.path not in self._text_sides:
+            self._text_sides[clip.path] = load_text_side(clip)
+        return self._text_sides[clip.path]
 
     def denoise(
         self, latents: Tensor, timesteps: Tensor, conditioning: Conditioning, size: tuple[int, int]

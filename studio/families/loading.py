@@ -103,7 +103,7 @@ def load_parts(
 
     The VAE stays in fp32: in fp16 its activations overflow (SDXL's do), in bf16 colours band.
     """
-    with ThreadPoolExecutor(1) as beside, _quietly():
+    with ThreadPoolExecutor(1) as beside, quietly():
         # reading for the hash and reading for the model share the disk's cache
         hashing = beside.submit(detect.base_hash, path)
         if path.is_file():
@@ -199,7 +199,7 @@ def _from_file(
 
 def replaced_vae(base: Base, path: str | Path) -> Base:
     """The same base with the VAE of `path` in place of its own; all else is shared."""
-    with _quietly():
+    with quietly():
         other = vae.load(Path(path), base.vae.config)
     other.to(base.device).eval().requires_grad_(False)
     return replace(base, vae=other, vae_name=Path(path).name)
@@ -256,7 +256,7 @@ def _first_line(error: Exception) -> str:
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """Keeps the loaders' progress bars and an optional library's complaint off the terminal."""
     # it reports kernels it would like to download; `doctor` says what it can do
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)

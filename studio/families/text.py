@@ -63,6 +63,19 @@ def encode(base: Base, index: int, prompts: Sequence[str], forward: Forward) -> 
     return Encoded(hidden, pooled[::count] if pooled is not None else None)
 
 
+def pooled(base: Base, index: int, prompt: str) -> Tensor:
+    """The pooled output of every chunk of a prompt [N, d], after the final norm, unprojected."""
+    found: list[Tensor] = []
+
+    def forward(encoder: Any, ids: Tensor) -> tuple[Tensor, None]:
+        output = inner(encoder)(ids)
+        found.append(output.pooler_output)
+        return output.last_hidden_state, None
+
+    encode(base, index, [prompt], forward)
+    return found[0]
+
+
 @dataclass(frozen=True)
 class Encoded:
     """What one text encoder gives: hidden states [B, T, d], pooled [B, P] or None."""
@@ -144,9 +157,13 @@ def overlaid(encoder: nn.Module, overlays: Sequence[tuple[int, int, Tensor]]) ->
 
 def final_layer_norm(encoder: Any) -> nn.Module:
     """The encoder's last LayerNorm, wherever its version of the class keeps it."""
-    inner = getattr(encoder, "text_model", encoder)
-    norm: nn.Module = inner.final_layer_norm
+    norm: nn.Module = inner(encoder).final_layer_norm
     return norm
+
+
+def inner(encoder: Any) -> Any:
+    """The transformer itself, without a projection around it."""
+    return getattr(encoder, "text_model", encoder)
 
 
 def _framed(tokenizer: Any, chunk: Chunk, room: int) -> list[int]:

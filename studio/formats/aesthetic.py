@@ -1,35 +1,45 @@
 """Aesthetic embeddings: one CLIP image direction in a `.pt` file.
 
-Owns: reading every variant found in the wild and writing the usual one.
+Owns: reading every variant found in the wild, writing the usual one and its safetensors twin.
 Refuses to know: CLIP, and how the direction steers a prompt.
 
 Source: github.com/vicgalle/stable-diffusion-aesthetic-gradients. The file holds one tensor, the
-mean of CLIP image features, [1, width]; some are 1-D, half precision, or saved on a GPU.
+mean of CLIP image features, [1, width]; some are 1-D, half precision, or saved on a GPU. The twin
+holds the same tensor and says in its metadata which settings it was meant for.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio.errors import FileError
+from studio.config import SteeringSettings
+from studio.errors import FileError, SettingsError
 from studio.formats import pickles, safetensors_file
 from studio.formats.sniff import sniff
 
 if TYPE_CHECKING:
     import torch
 
+TWIN_FORMAT = "aesthetic"
 MAX_WIDTH = 16_384
 
 
 @dataclass
 class AestheticFile:
-    """`direction` [width], fp32, length 1; `norm` is the length it had in the file."""
+    """`direction` [width], fp32, length 1; `norm` is the length it had in the file.
+
+    `recommended` are the `SteeringSettings` that the file states; empty for a plain `.pt`.
+    """
 
     path: Path
     direction: torch.Tensor
     norm: float
+    recommended: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, str] = field(default_factory=dict)
 
     @property
     def width(self) -> int:
@@ -41,7 +51,10 @@ def read(path: str | Path) -> AestheticFile:
     """Reads a `.pt` (or a one-tensor safetensors) file; FileError when it holds no direction."""
     path = Path(path)
     if sniff(path) == "safetensors":
-        return from_object(path, safetensors_file.read_tensors(path)[0])
+        tensors, metadata = safetensors_file.read_tensors(path)
+        file = from_object(path, tensors)
+        file.metadata, file.recommended = metadata, _recommended(path, metadata)
+        return file
     return from_object(path, pickles.read_pt(path))
 
 
@@ -68,6 +81,32 @@ def write(path: str | Path, direction: torch.Tensor) -> Path:
     row = direction.detach().cpu().float().reshape(1, -1)
     from_object(Path(path), row)
     return pickles.write_pt(path, row)
+
+
+def write_safetensors(
+    path: str | Path,
+    direction: torch.Tensor,
+    recommended: SteeringSettings,
+    metadata: Mapping[str, str] | None = None,
+) -> Path:
+    """Writes the twin: the same row as `write`, the recommended settings as JSON in the metadata."""
+    row = direction.detach().cpu().float().reshape(1, -1)
+    from_object(Path(path), row)
+    stated = {"format": TWIN_FORMAT, "aesthetic": recommended.model_dump_json()}
+    return safetensors_file.write(path, {"aesthetic": row}, {**(metadata or {}), **stated})
+
+
+def _recommended(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
+    try:
+        values = json.loads(metadata.get("aesthetic", "{}"))
+        if not isinstance(values, dict):
+            raise ValueError
+        return SteeringSettings.parse(values).model_dump(include=set(values))
+    except (ValueError, RecursionError, SettingsError) as error:
+        why = error.what if isinstance(error, SettingsError) else "They are not readable JSON."
+        raise FileError(
+            "This aesthetic embedding states settings that cannot be used", where=path, why=why
+        ) from None
 
 
 def _broken(path: Path, why: str) -> FileError:

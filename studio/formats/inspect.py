@@ -114,6 +114,8 @@ def _safetensors(path: Path, report: FileReport) -> None:
     report.trigger = metadata.trigger(facts)
     if facts.get("format") == hypernetwork.TWIN_FORMAT and "hypernetwork" in facts:
         report.kind, report.dialect = "hypernetwork", "safetensors"
+    elif list(header.tensors) == ["aesthetic"]:
+        report.kind, report.dialect = "aesthetic", "safetensors"
     else:
         found = _tensors(header.tensors, report)
         if found is not None:

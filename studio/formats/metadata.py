@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 NEGATIVE_HINT = "Write it in the negative prompt."
 
-Product = Literal["lora", "textual-inversion", "hypernetwork", "checkpoint"]
+Product = Literal["lora", "textual-inversion", "hypernetwork", "aesthetic", "checkpoint"]
 
 # Architecture → (short family name, kohya's ss_base_model_version, ss_v2).
 ARCHITECTURES: dict[str, tuple[str, str, bool]] = {

@@ -70,7 +70,11 @@ def generate(
             size=(width, height),
             used=[_used(item, cache) for item in settings.stack if item.enabled],
         )
-        pairs = {prompt: _encode(base, settings, prompt) for prompt, _ in jobs}
+        texts = dict.fromkeys(prompt for prompt, _ in jobs)
+        pairs = {
+            text: base.encode_pair(settings.negative_prompt, text, settings.clip_skip)
+            for text in texts
+        }
         batches = list(_batches(jobs, pairs, settings.batch_size))
         done, total = 0, settings.steps * len(batches)
         for batch in batches:
@@ -195,15 +199,6 @@ def _decode(base: Base, latents: Tensor, tiles: bool) -> Tensor:
 def _used(item: StackItem, cache: AdapterCache) -> infotext.Used:
     adapter = cache.load(item.path)
     return infotext.Used(item, adapter.kind, adapter.name, adapter.short_hash)
-
-
-def _encode(
-    base: Base, settings: GenerateSettings, prompt: str
-) -> tuple[Conditioning, Conditioning]:
-    """(unconditional, conditioning) of one prompt, encoded together so that both get one T."""
-    with torch.inference_mode():
-        both = base.encode([settings.negative_prompt, prompt], settings.clip_skip)
-        return both.select([0]), both.select([1])
 
 
 def _jobs(

@@ -15,6 +15,7 @@ from studio import atomic
 from studio.config import nearest
 from studio.errors import DatasetError, FileError, MissingError
 from studio.families import hub
+from studio.families.clip_folder import is_clip
 from studio.families.detect import FILE_ENDINGS, BaseInfo, describe
 from studio.families.vocabulary import is_folder
 from studio.formats.dataset import DatasetInfo, find_datasets, is_picture, read_dataset
@@ -52,11 +53,14 @@ class Library:
         self._lock = threading.Lock()
 
     def bases(self) -> list[BaseInfo]:
-        """The starter first, then the folders and model files in `bases/`; names are all different."""
+        """The starter first, then the folders and model files in `bases/`; no vocabulary, no CLIP.
+
+        Names are all different.
+        """
         found = [describe(STARTER)]
         for path in sorted(self.workspace.bases.iterdir(), key=lambda path: (path.is_file(), path)):
             model = path.suffix.lower() in FILE_ENDINGS if path.is_file() else not is_folder(path)
-            if not model or path.name.startswith("."):
+            if not model or is_clip(path) or path.name.startswith("."):
                 continue
             info = describe(path)
             taken = any(other.name == info.name for other in found)

@@ -14,7 +14,8 @@ from typing import Any
 
 from studio import methods
 from studio.config import RunConfig
-from studio.errors import SettingsError, StudioError
+from studio.errors import SettingsError, StudioError, UnavailableError
+from studio.families.clip_folder import find_clip
 from studio.families.detect import BaseInfo
 from studio.families.words import contains, without
 from studio.formats.dataset import DatasetInfo, picture_files, read_dataset
@@ -90,8 +91,11 @@ def preflight(config: RunConfig, library: Library) -> Preflight:
     reason = method.unsupported(base.family or "")
     if reason:
         result.errors.append(reason)
+    if method.needs_clip and base.path.exists():  # one from the hub may not be here yet
+        _check_clip(result, base)
     captions = [item.caption or "" for item in info.items]
-    _check_captions(result, config, info, captions)
+    if method.reads_captions:
+        _check_captions(result, config, info, captions)
     _check_prior(result, config)
     _check_disk(result, library, base if method.product == "model" else None)
     try:
@@ -159,6 +163,13 @@ def _check_prior(result: Preflight, config: RunConfig) -> None:
                 f"There are no class pictures in “{prior.folder}”. Choose a folder of pictures, "
                 "or leave it empty: then the base draws them."
             )
+
+
+def _check_clip(result: Preflight, base: BaseInfo) -> None:
+    try:
+        find_clip(base.path)
+    except UnavailableError as error:
+        result.errors.append(error.sentence())
 
 
 def _check_captions(

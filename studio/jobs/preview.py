@@ -16,7 +16,7 @@ from torch import Tensor
 from studio.adapters.cache import AdapterCache
 from studio.adapters.stack import applied
 from studio.config import RunConfig, StackItem
-from studio.families.base import Base
+from studio.families.base import Base, Conditioning
 from studio.formats.images import save_png
 from studio.infer.engine import draw, initial_noise
 
@@ -42,11 +42,12 @@ class Preview:
                 initial_noise(self.base, sample.seed + start + place, size, size)
                 for place in range(len(batch))
             ]
+            pairs = [self.base.encode_pair(sample.negative_prompt, prompt) for prompt in batch]
             with torch.no_grad():
                 drawn = draw(
                     self.base,
-                    self.base.encode(batch),
-                    self.base.encode([sample.negative_prompt] * len(batch)),
+                    Conditioning.join([conditioning for _, conditioning in pairs]),
+                    Conditioning.join([unconditional for unconditional, _ in pairs]),
                     torch.cat(noise),
                     sampler=sample.sampler,
                     steps=sample.steps,

@@ -72,8 +72,3 @@ class Resources:
             if self._cache is None:
                 self._cache = AdapterCache()
             return self._cache
-
-    def clip_folder(self, name: str) -> Path | None:
-        """The full CLIP beside the base, where there is one."""
-        folder = Path(self.library.base_path(name)) / "clip"
-        return folder if folder.is_dir() else None

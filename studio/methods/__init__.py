@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from studio.config import RunConfig, Settings, nearest
 from studio.errors import SettingsError
+from studio.methods.aesthetic import Aesthetic
 from studio.methods.base import Method
 from studio.methods.dreambooth import DreamBooth
 from studio.methods.hypernetwork import Hypernetwork
@@ -14,7 +15,8 @@ from studio.methods.lora import Lora
 from studio.methods.textual_inversion import TextualInversion
 
 METHODS: dict[str, Method] = {
-    method.name: method for method in (Lora(), DreamBooth(), TextualInversion(), Hypernetwork())
+    method.name: method
+    for method in (Lora(), DreamBooth(), TextualInversion(), Hypernetwork(), Aesthetic())
 }
 
 

@@ -80,6 +80,9 @@ class Trainable(ABC):
     trains_text: bool
     """True when the text must be encoded anew at every step (the encoder or its input learns)."""
 
+    learns_by_denoising: bool = True
+    """False for a method that reads the pictures in its own way: then `own_loss` is asked."""
+
     @abstractmethod
     def attached(self, training: bool = False) -> AbstractContextManager[None]:
         """Inside, the base computes with what is trained; outside, exactly as before.
@@ -100,6 +103,16 @@ class Trainable(ABC):
     def extra_loss(self) -> Tensor | None:
         """A term added to the diffusion loss, or None."""
         return None
+
+    def own_loss(
+        self, pictures: Sequence[Tensor], numbers: Sequence[int] | None, repeats: Sequence[int]
+    ) -> Tensor:
+        """The loss of a batch for a method that does not learn by denoising; it has no gradient.
+
+        `pictures` are pixels [3, H, W] in −1…1, `numbers` their places among the run's items, and
+        `repeats` how much each counts. Without `numbers` nothing is learnt, it is only measured.
+        """
+        raise NotImplementedError
 
     @abstractmethod
     def state(self) -> dict[str, Tensor]:
@@ -128,6 +141,11 @@ class Method(ABC):
     """What only this method has."""
     product: ClassVar[Literal["adapter", "model"]] = "adapter"
     """A file for `adapters/`, or a whole model for `bases/`."""
+
+    needs_clip: ClassVar[bool] = False
+    """Whether the full CLIP of the base must be there."""
+    reads_captions: ClassVar[bool] = True
+    """Whether captions teach it anything."""
 
     def unsupported(self, family: str) -> str | None:
         """Why this method cannot be used on a family, or None."""

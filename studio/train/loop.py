@@ -21,7 +21,7 @@ from studio.errors import NonFiniteError
 from studio.families.base import Base, Conditioning
 from studio.methods.base import Trainable
 from studio.train.cache import LatentCache, TextCache
-from studio.train.data import Item, Plan, training_caption
+from studio.train.data import Item, Plan, load_pixels, training_caption
 from studio.train.ema import Ema
 from studio.train.noise import (
     NoiseSchedule,
@@ -139,7 +139,8 @@ class Trainer:
                 number = (step - 1) * train.gradient_accumulation + part
                 for place, loss in enumerate(self.losses(number, step)):
                     loss = loss / train.gradient_accumulation
-                    loss.backward()
+                    if self.trainable.learns_by_denoising:
+                        loss.backward()
                     terms[place] += loss.detach()
         norm = torch.nn.utils.clip_grad_norm_(
             self.parameters, train.max_gradient_norm or float("inf")
@@ -172,15 +173,23 @@ class Trainer:
         Prior preservation (Ruiz et al. 2022): mean over own pictures + weight · mean over class ones.
         """
         yield self.batch_loss(number, step)
-        if self.prior and self.config.prior.weight:
+        if self.prior and self.config.prior.weight and self.trainable.learns_by_denoising:
             yield self.config.prior.weight * self.prior_loss(number, step)
 
     def batch_loss(self, number: int, step: int) -> Tensor:
         """The loss on own pictures of batch `number`, with what the method adds."""
-        items = [self.items[index] for index in self.plan.batch(number)]
+        numbers = self.plan.batch(number)
+        items = [self.items[index] for index in numbers]
+        if not self.trainable.learns_by_denoising:
+            return self.own_loss(items, numbers)
         loss = self._denoising_loss(items, number, step, self.config.seed, self.trainable.caption)
         extra = self.trainable.extra_loss()
         return loss if extra is None else loss + extra
+
+    def own_loss(self, items: list[Item], numbers: list[int] | None) -> Tensor:
+        """The loss of a method that does not denoise; without `numbers` it is only measured."""
+        pictures = [load_pixels(item) for item in items]
+        return self.trainable.own_loss(pictures, numbers, [item.repeats for item in items])
 
     def prior_loss(self, number: int, step: int) -> Tensor:
         """The loss on class pictures of batch `number`; their captions stay without the trigger."""

@@ -30,7 +30,10 @@ class Probe:
 
     @torch.no_grad()
     def measure(self) -> tuple[float, float | None]:
-        """Mean squared error on training pictures, and on held-out ones if there are any."""
+        """Mean squared error on training pictures, and on held-out ones if there are any.
+
+        A method that does not denoise is asked for its own loss instead.
+        """
         with self.trainer.trainable.attached():
             train, held_out = (self._mean(items) for items in self.sets)
         assert train is not None, "a run has pictures"
@@ -43,6 +46,8 @@ class Probe:
 
     def _one(self, item: Item, place: int) -> float:
         trainer, seed = self.trainer, self.trainer.config.seed
+        if not trainer.trainable.learns_by_denoising:
+            return float(trainer.own_loss([item], None))
         moments = trainer.latents.get([item])
         shape = (len(LEVELS), trainer.base.latent_channels, *moments.shape[2:])
         latents = trainer.base.sample_latents(moments, torch.zeros_like(moments[:, : shape[1]]))

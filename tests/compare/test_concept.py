@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from studio.compare import metrics
 from studio.compare.concept import draw_with, measure_concept
 from studio.compare.drawing import How
 from studio.config import StackItem
+from studio.families.clip import load_clip
 
 HOW = How(steps=2, batch_size=4)
 PROMPTS = ["a cat", "a dog", "a red cat", "a house", "sky", "a photo of a cat", "dog", "red sky"]
@@ -28,7 +28,7 @@ def test_pictures_of_the_same_stack_are_at_no_distance_from_themselves(base, mak
 
 def test_a_meter_is_taken_instead_of_the_bases_own(base, clip_folder):
     truth = [(prompt, np.full((32, 32, 3), 9, dtype=np.uint8)) for prompt in PROMPTS[:2]]
-    meter = metrics.load_clip(clip_folder)
+    meter = load_clip(clip_folder)
     seen: list[tuple[int, int, str]] = []
     found = measure_concept(
         base, [], truth, meter=meter, how=HOW, on_progress=lambda *step: seen.append(step)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from studio.compare import metrics
-from studio.errors import FileError, InputError, UnavailableError
+from studio.errors import InputError
 
 
 def directions(count: int, width: int = 16, seed: int = 0, shift: float = 0.0) -> torch.Tensor:
@@ -92,59 +88,3 @@ def test_similarities_of_known_directions():
     assert metrics.image_text(both, both.flip(0)) == pytest.approx(0)
     assert metrics.image_image(both, x) == pytest.approx(0.5)
     assert metrics.image_reference(x, both) == pytest.approx(0.5**0.5)
-
-
-def test_a_picture_has_the_same_features_however_it_is_handed_over(clip_folder):
-    meter = metrics.load_clip(clip_folder)
-    pixels = np.random.default_rng(0).integers(0, 256, (3, 48, 40, 3), dtype=np.uint8)
-    found = meter.image_features(pixels, batch_size=2)
-    assert found.shape == (3, 16) and torch.allclose(found.norm(dim=1), torch.ones(3))
-    pictures = [Image.fromarray(row) for row in pixels]
-    assert torch.allclose(meter.image_features(pictures), found, atol=1e-5)
-    assert torch.allclose(meter.image_features(torch.from_numpy(pixels)), found, atol=1e-5)
-    with_alpha = [picture.convert("RGBA") for picture in pictures]
-    assert torch.allclose(meter.image_features(with_alpha), found, atol=1e-5)
-    assert meter.image_features([]).shape == (0, 16)
-
-
-def test_pictures_are_prepared_as_clips_own_processor_does(clip_folder):
-    from transformers import CLIPProcessor
-
-    meter = metrics.load_clip(clip_folder)
-    pixels = np.random.default_rng(0).integers(0, 256, (9, 12, 3), dtype=np.uint8)
-    picture = Image.fromarray(pixels).resize((120, 90), Image.Resampling.BICUBIC)
-    processor = CLIPProcessor.from_pretrained(clip_folder / "clip")
-    theirs = processor(images=picture, return_tensors="pt")["pixel_values"]
-    with torch.inference_mode():
-        wanted = meter.model.get_image_features(theirs).pooler_output
-    cosine = torch.nn.functional.cosine_similarity(meter.image_features([picture]), wanted)
-    assert float(cosine) > 0.9999
-
-
-def test_texts_of_any_length_have_features(clip_folder):
-    meter = metrics.load_clip(clip_folder)
-    found = meter.text_features(["a cat", "a dog " * 200, "", "猫"], batch_size=3)
-    assert found.shape == (4, 16) and bool(found.isfinite().all())
-    assert torch.allclose(meter.text_features(["a cat"]), found[:1], atol=1e-5)
-
-
-def test_without_a_clip_the_message_says_how_to_get_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(metrics, "_cached", lambda: None)
-    with pytest.raises(UnavailableError, match=metrics.OPENAI_CLIP):
-        metrics.load_clip(tmp_path)
-
-
-def test_the_clip_itself_and_one_from_the_local_cache_serve_too(clip_folder, tmp_path, monkeypatch):
-    direct = metrics.load_clip(clip_folder / "clip")
-    monkeypatch.setattr(metrics, "_cached", lambda: clip_folder / "clip")
-    cached = metrics.load_clip(tmp_path / "base without one")
-    assert torch.equal(direct.text_features(["a cat"]), cached.text_features(["a cat"]))
-
-
-def test_a_damaged_clip_is_named(clip_folder, tmp_path):
-    broken = shutil.copytree(clip_folder, tmp_path / "broken")
-    weights = broken / "clip" / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:1000])
-    with pytest.raises(FileError, match="cannot be loaded") as caught:
-        metrics.load_clip(broken)
-    assert Path(str(caught.value.where)) == broken / "clip"

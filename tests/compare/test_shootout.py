@@ -16,6 +16,8 @@ from studio.compare.record import list_comparisons, read_comparison
 from studio.compare.shootout import compare
 from studio.config import CompareSettings, GenerateSettings
 from studio.errors import DatasetError, MissingError, SettingsError, StorageError
+from studio.families import clip_folder
+from studio.families.clip import load_clip
 from studio.formats.images import read_parameters
 from studio.infer.engine import generate
 
@@ -90,7 +92,7 @@ def test_measures_are_those_of_the_pictures_drawn(base, references, tmp_path):
     assert first == second and first["kid_n"] == [4, 11]
     assert any("3.png" in note for note in comparison["notes"])
 
-    meter = metrics.load_clip(base.path)
+    meter = load_clip(base.path)
     cells = pixels(tmp_path / "c", comparison, 0)
     order = [(prompt, seed) for prompt in (0, 1) for seed in (1, 2)]
     images = meter.image_features(np.stack([cells[key] for key in order]))
@@ -116,14 +118,13 @@ def test_more_pictures_than_the_grid_are_measured_but_not_shown(base, references
 def test_without_a_clip_the_grid_is_drawn_and_a_note_says_how_to_measure(
     base, references, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(metrics, "_is_clip", lambda folder: False)
-    monkeypatch.setattr(metrics, "_cached", lambda: None)
+    monkeypatch.setattr(clip_folder, "_describe", lambda folder: None)
     settings = settings_for([], reference=str(references), pictures=50)
     comparison = compare(base, settings, tmp_path / "c")
     column = comparison["columns"][0]
     assert set(column["measures"].values()) == {None}
     assert column["pictures"] == 4  # nothing is drawn that nobody measures
-    assert any(metrics.OPENAI_CLIP in note for note in comparison["notes"])
+    assert any(clip_folder.PUBLISHED[768] in note for note in comparison["notes"])
 
 
 def test_a_column_that_cannot_be_drawn_does_not_take_the_others_along(base, make_lora, tmp_path):

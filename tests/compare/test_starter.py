@@ -11,6 +11,7 @@ import torch
 from studio.compare import metrics
 from studio.compare.shootout import compare
 from studio.config import CompareSettings
+from studio.families.clip import load_clip
 from studio.families.loading import load_base
 from studio.paths import ASSETS
 from studio.starter import world
@@ -18,7 +19,7 @@ from studio.starter import world
 
 @pytest.mark.parametrize("concept", list(world.CONCEPTS))
 def test_kid_tells_a_concept_from_the_ordinary_and_not_from_itself(starter: Path, concept):
-    meter = metrics.load_clip(starter)
+    meter = load_clip(starter)
     scenes = [world.concept_scene(concept, "held_out", index) for index in range(96)]
     truth = meter.image_features(np.stack([world.render(scene, concept) for scene in scenes]))
     plain = meter.image_features(np.stack([world.render(scene) for scene in scenes[48:]]))

@@ -20,12 +20,14 @@ from studio.formats.dataset import read_dataset
 from studio.train.cache import LatentCache
 from studio.train.data import held_out_items, read_items
 from studio.train.loop import Hooks, Trainer
+from tests.compare.tiny_clip import make_clip
 from tests.tiny import make_tiny_sd1, make_tiny_sd2, make_tiny_sdxl
 
 FAMILIES = {"sd1": make_tiny_sd1, "sd2": make_tiny_sd2, "sdxl": make_tiny_sdxl}
 TRIGGER = "zibbo"
 # Options that make each method as many-sided as it can be within ten steps.
 OPTIONS: dict[str, dict[str, Any]] = {
+    "aesthetic": {"steps": 3, "rate": 1e-2, "slerp": True, "text": "red", "negative": True},
     "dreambooth": {"text_encoder": True, "text_until": 0.5},
     "lora": {"rank": 4, "text_encoder": True, "dropout": 0.1},
     "hypernetwork": {
@@ -50,6 +52,8 @@ QUIET = {
 def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Base:
     """A tiny base of each family; tests leave it as it was."""
     folder = tmp_path_factory.mktemp(request.param)
+    # as with real ones, the second family's encoder was cut off before its CLIP's last layer
+    make_clip(folder / "clip", text_layers=3 if request.param == "sd2" else 2)
     return load_base(FAMILIES[request.param](folder), "cpu", "fp32")
 
 

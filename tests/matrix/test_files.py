@@ -30,7 +30,7 @@ def predicted(base: Base) -> torch.Tensor:
     """What the base answers to a prompt with the trigger, with whatever is on it."""
     noise = torch.randn(1, base.latent_channels, 8, 8, generator=torch.Generator().manual_seed(3))
     with torch.inference_mode():
-        text = base.encode([f"a {TRIGGER} cat in the snow"])
+        _, text = base.encode_pair("", f"a {TRIGGER} cat in the snow")
         side = 8 * base.latent_scale
         return base.denoise(noise, torch.tensor([500]), text, (side, side)).clone()
 
@@ -44,8 +44,11 @@ def test_the_file_acts_as_trained_and_comes_off_exactly(
     with run.trainable.attached():
         trained = predicted(base)
     files = export(run, tmp_path)
+    # a plain .pt of an aesthetic embedding cannot say what it was meant for
+    stated = run.config.options if run.config.method == "aesthetic" else {}
     for file in files:
-        with applied(base, [StackItem(path=str(file))]) as reports:
+        item = StackItem(path=str(file), aesthetic=stated)
+        with applied(base, [item]) as reports:
             assert reports[0].matched and not reports[0].unmatched, reports
             from_file = predicted(base)
         effect = (trained - plain).norm()

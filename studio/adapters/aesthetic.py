@@ -1,0 +1,310 @@
+"""Aesthetic embeddings on a base: every prompt's text is bent towards a CLIP direction.
+
+Owns: which text encoder a direction belongs to, the tuning per prompt, blending, A1111's options.
+Refuses to know: the file (`studio.formats.aesthetic`), how text becomes tokens, how pictures are
+drawn.
+
+Per prompt a copy of the text encoder's weights takes T steps of Adam on
+loss = −cos(text features through the frozen projection, direction); the prompt is then encoded
+with the copy, which is thrown away. Source: Gallego 2022 (arXiv:2209.12330) and the options of
+A1111's extension. Computed in fp32, once per prompt, whatever the base's precision.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from studio.adapters.base import Adapter, Attachment, Report
+from studio.adapters.cache import AdapterCache
+from studio.adapters.diagnosis import listed
+from studio.config import SteeringSettings
+from studio.errors import MismatchError, NonFiniteError, UnavailableError
+from studio.formats import aesthetic, metadata
+from studio.formats.aesthetic import AestheticFile
+
+if TYPE_CHECKING:
+    from studio.config import StackItem
+    from studio.families.base import Base, Conditioning
+
+_PARALLEL = 1e-4  # sine of the angle below which an arc is a straight line
+
+
+class AestheticAdapter(Adapter):
+    """One aesthetic embedding; `changes` are settings that differ from what its file recommends."""
+
+    kind = "aesthetic"
+
+    def __init__(self, file: AestheticFile, changes: Mapping[str, Any] | None = None) -> None:
+        self.file, self.path, self.name = file, file.path, file.path.stem
+        self.settings = SteeringSettings.parse({**file.recommended, **(changes or {})})
+        self.size = file.direction.numel() * file.direction.element_size()
+        self.info = {
+            "dialect": "safetensors" if file.metadata else "pt",
+            "trigger": metadata.trigger(file.metadata) or "",
+            "width": file.width,
+            "steps": self.settings.steps,
+            "rate": self.settings.rate,
+        }
+
+    @staticmethod
+    def read(path: str | Path) -> AestheticAdapter:
+        """Reads a file; errors of `studio.formats.aesthetic.read`."""
+        return AestheticAdapter(aesthetic.read(path))
+
+    def adjusted(self, item: StackItem) -> Adapter:
+        """See `Adapter.adjusted`."""
+        return AestheticAdapter(self.file, item.aesthetic) if item.aesthetic else self
+
+    def attach(self, work: Attachment, strength: float, text_strength: float) -> Report:
+        """See `Adapter.attach`. Only text is touched, so `text_strength` counts."""
+        steps, key = self.settings.steps, (self.path, *work.identity())
+        steering = PromptSteering(
+            work.base, self.file.direction, self.settings, text_strength, self.path, work.cache, key
+        )
+        if steps and text_strength:
+            work.steer(steering)
+            message = f"It bends every prompt in {steps} steps at rate {self.settings.rate:g}."
+        else:
+            message = "It has no effect: " + ("its strength is 0." if steps else "0 steps.")
+        return Report(self.path, self.kind, 1, [], message)
+
+
+@dataclass(frozen=True)
+class _Tower:
+    """The text encoder that a direction steers, and how its pooled output becomes features."""
+
+    index: int
+    projection: Tensor
+    """[width, hidden], fp32, on the base's device."""
+    start: dict[str, Tensor] | None = None
+    """Weights that tuning starts from; None: the base's own."""
+    missing: list[nn.Module] = field(default_factory=list)
+    """Last layers that the CLIP has and the base's encoder was cut off before."""
+
+
+class PromptSteering:
+    """A direction at work on a base; see `families.base.Steering`.
+
+    Raises MismatchError when the base has no text encoder for it, UnavailableError when the CLIP
+    that would tell is not there.
+    """
+
+    def __init__(
+        self,
+        base: Base,
+        direction: Tensor,
+        settings: SteeringSettings,
+        strength: float,
+        source: Path | str,
+        cache: AdapterCache | None = None,
+        key: tuple[Any, ...] = (),
+    ) -> None:
+        """`direction` [width], length 1. `key` names all that the result depends on but the text."""
+        self.settings, self.strength, self.source = settings, strength, source
+        self.negative = settings.negative
+        self.direction = direction.to(base.device, torch.float32)
+        self._tower = _tower(base, len(direction), settings.encoder, source)
+        self._cache, self._key = cache, key
+
+    def change(
+        self, base: Base, texts: tuple[str, str], place: int, plain: Conditioning, clip_skip: int
+    ) -> Conditioning:
+        """See `families.base.Steering.change`; computed once per text where there is a cache."""
+
+        def make() -> Conditioning:
+            tuned = self._tuned(base, texts, place, clip_skip)
+            with torch.inference_mode(False), torch.no_grad():
+                return self._blend(plain, tuned)
+
+        if self._cache is None:
+            return make()
+        key = (*self._key, base.hash, str(base.device), base.dtype, texts, place, clip_skip)
+        return self._cache.computed(key, make, _bytes)
+
+    def _tuned(
+        self, base: Base, texts: tuple[str, str], place: int, clip_skip: int
+    ) -> Conditioning:
+        """The text [1, T, D] as the tuned encoder sees it."""
+        tower = self._tower
+        transformer = _transformer(base.text_encoders[tower.index])
+        # autograd must work although callers draw in inference mode
+        with torch.inference_mode(False), torch.enable_grad():
+            target = self._target(base)
+            tuned = _copies(transformer, tower.start)
+            with _standing_in(transformer, tuned):
+                optimizer = torch.optim.Adam(tuned.values(), lr=self.settings.rate)
+                with _completed(transformer, tower.missing):
+                    for _ in range(self.settings.steps):
+                        cosines = self._features(base, texts[place]) @ target
+                        optimizer.zero_grad()
+                        (-cosines.mean()).backward()
+                        optimizer.step()
+                with torch.no_grad():
+                    found = base.encode(list(texts), clip_skip).select([place])
+        if not bool(found.embeds.isfinite().all()):
+            raise NonFiniteError(
+                "A prompt became infinite or NaN while it was bent",
+                where=self.source,
+                why=f"Its rate per prompt, {self.settings.rate:g}, is too high.",
+                remedy="Lower the rate to a tenth, or take the file off the stack.",
+            )
+        return found
+
+    def _features(self, base: Base, text: str) -> Tensor:
+        """Directions [N, width] of a text's chunks."""
+        pooled = base.pooled(self._tower.index, text).float()
+        return functional.normalize(pooled @ self._tower.projection.T, dim=-1)
+
+    @torch.no_grad()
+    def _target(self, base: Base) -> Tensor:
+        """The direction [width], turned by the aesthetic text."""
+        settings = self.settings
+        if not settings.text.strip() or not settings.text_angle:
+            return self.direction
+        transformer = _transformer(base.text_encoders[self._tower.index])
+        with (
+            _standing_in(transformer, _copies(transformer, self._tower.start)),
+            _completed(transformer, self._tower.missing),
+        ):
+            words = functional.normalize(self._features(base, settings.text).mean(0), dim=-1)
+        if settings.text_negative:
+            words = functional.normalize(self.direction - words, dim=-1)
+        return functional.normalize(slerp(self.direction, words, settings.text_angle), dim=-1)
+
+    def _blend(self, plain: Conditioning, tuned: Conditioning) -> Conditioning:
+        """What must be added to `plain` for this strength, fp32."""
+
+        def change(before: Tensor, after: Tensor) -> Tensor:
+            before, after = before.float(), after.float()
+            if self.settings.slerp:
+                return slerp(before, after, self.strength) - before
+            return self.strength * (after - before)
+
+        pooled = None
+        if plain.pooled is not None and tuned.pooled is not None:
+            pooled = change(plain.pooled, tuned.pooled)
+        return type(plain)(change(plain.embeds, tuned.embeds), pooled)
+
+
+def slerp(start: Tensor, end: Tensor, amount: float) -> Tensor:
+    """From `start` to `end` [..., D] along the arc between their directions (Shoemake 1985)."""
+    cosine = functional.cosine_similarity(start, end, dim=-1).clamp(-1, 1)[..., None]
+    angle = torch.acos(cosine)
+    sine = torch.sin(angle)
+    arc = torch.sin((1 - amount) * angle) * start + torch.sin(amount * angle) * end
+    straight = start + amount * (end - start)
+    return torch.where(sine < _PARALLEL, straight, arc / sine.clamp(min=_PARALLEL))
+
+
+def _tower(base: Base, width: int, encoder: str, source: Path | str) -> _Tower:
+    """The width decides: an encoder's own projection, or the one of the CLIP beside the base."""
+    hidden = [int(found.config.hidden_size) for found in base.text_encoders]
+    own = [_own_projection(found) for found in base.text_encoders]
+    for index, weight in enumerate(own):
+        if encoder == "checkpoint" and weight is not None and len(weight) == width:
+            return _Tower(index, weight.to(base.device, torch.float32))
+    clips = [clip for clip in base.clips() if clip.text_width in hidden]
+    for clip in clips:
+        if clip.width == width:
+            return _from_clip(base, hidden.index(clip.text_width), base.text_side(clip), encoder)
+    known = {len(weight) for weight in own if weight is not None} | {clip.width for clip in clips}
+    if width in known:  # by an encoder's own projection
+        raise UnavailableError(
+            "The CLIP's own text encoder is not there",
+            where=base.path,
+            why="The setting “Text encoder” is “paper”.",
+            remedy="Set it to “checkpoint”, or put the full CLIP into the base's folder “clip”.",
+        )
+    if not known or width in hidden:
+        base.clip(width)  # raises, and says where to get it
+    raise MismatchError(
+        "This aesthetic embedding does not fit this base",
+        where=source,
+        why=f"Its direction is {width} numbers wide; “{base.name}” ({base.family.title}) can be "
+        f"steered by directions {listed(sorted(known))} wide, those of the CLIP that belongs to it.",
+        remedy="Make one from pictures with this base, or take it off the stack.",
+    )
+
+
+def _from_clip(base: Base, index: int, side: Any, encoder: str) -> _Tower:
+    """Uses a CLIP's projection; its text weights and missing layers as far as they are wanted."""
+    own, theirs = _transformer(base.text_encoders[index]), _transformer(side)
+    missing = theirs.encoder.layers[len(own.encoder.layers) :]
+    return _Tower(
+        index,
+        side.text_projection.weight.detach().to(base.device, torch.float32),
+        dict(theirs.named_parameters()) if encoder == "paper" else None,
+        [copy.deepcopy(layer).to(base.device) for layer in missing],
+    )
+
+
+def _own_projection(encoder: Any) -> Tensor | None:
+    projection = getattr(encoder, "text_projection", None)
+    return projection.weight.detach() if projection is not None else None
+
+
+def _transformer(encoder: Any) -> Any:
+    """The layers themselves, without a projection around them."""
+    return getattr(encoder, "text_model", encoder)
+
+
+def _copies(transformer: nn.Module, start: dict[str, Tensor] | None) -> dict[str, nn.Parameter]:
+    """fp32 copies of every weight, or of another's weights of the same names, ready to learn."""
+    copies = {}
+    for name, parameter in transformer.named_parameters():
+        source = parameter if start is None else start.get(name)
+        if source is None or source.shape != parameter.shape:
+            raise MismatchError(
+                "The text encoder of the CLIP beside this base is built differently",
+                why=f"Their “{name}” do not have one shape.",
+                remedy="Set “Text encoder” of the aesthetic embedding to “checkpoint”.",
+            )
+        made = source.detach().to(parameter.device, torch.float32, copy=True)
+        copies[name] = nn.Parameter(made)
+    return copies
+
+
+@contextmanager
+def _standing_in(transformer: nn.Module, copies: Mapping[str, nn.Parameter]) -> Iterator[None]:
+    """Inside, the module computes with the copies; afterwards its own parameters are back."""
+    places = []
+    for name, made in copies.items():
+        owner, _, parameter = name.rpartition(".")
+        module = transformer.get_submodule(owner)
+        places.append((module._parameters, parameter, module._parameters[parameter], made))
+    try:
+        for parameters, parameter, _, made in places:
+            parameters[parameter] = made
+        yield
+    finally:
+        for parameters, parameter, own, _ in places:
+            parameters[parameter] = own
+
+
+@contextmanager
+def _completed(transformer: Any, missing: Sequence[nn.Module]) -> Iterator[None]:
+    """Inside, the encoder has its CLIP's last layers too: features are read behind them.
+
+    They stay frozen, because nobody reads the text behind them.
+    """
+    layers = transformer.encoder.layers
+    count = len(layers)
+    try:
+        layers.extend(missing)
+        yield
+    finally:
+        del layers[count:]
+
+
+def _bytes(found: Conditioning) -> int:
+    tensors = [tensor for tensor in (found.embeds, found.pooled) if tensor is not None]
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
