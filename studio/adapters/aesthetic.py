@@ -42,17 +42,18 @@ class AestheticAdapter(Adapter):
     """One aesthetic embedding; `changes` are settings that differ from what its file recommends."""
 
     kind = "aesthetic"
+    steering: SteeringSettings
 
     def __init__(self, file: AestheticFile, changes: Mapping[str, Any] | None = None) -> None:
         self.file, self.path, self.name = file, file.path, file.path.stem
-        self.settings = SteeringSettings.parse({**file.recommended, **(changes or {})})
+        self.steering = SteeringSettings.parse({**file.recommended, **(changes or {})})
         self.size = file.direction.numel() * file.direction.element_size()
         self.info = {
             "dialect": "safetensors" if file.metadata else "pt",
             "trigger": metadata.trigger(file.metadata) or "",
             "width": file.width,
-            "steps": self.settings.steps,
-            "rate": self.settings.rate,
+            "steps": self.steering.steps,
+            "rate": self.steering.rate,
         }
 
     @staticmethod
@@ -66,15 +67,17 @@ class AestheticAdapter(Adapter):
 
     def attach(self, work: Attachment, strength: float, text_strength: float) -> Report:
         """See `Adapter.attach`. Only text is touched, so `text_strength` counts."""
-        steps, key = self.settings.steps, (self.path, *work.identity())
-        steering = PromptSteering(
-            work.base, self.file.direction, self.settings, text_strength, self.path, work.cache, key
+        settings, key = self.steering, (self.path, *work.identity())
+        prompts = PromptSteering(
+            work.base, self.file.direction, settings, text_strength, self.path, work.cache, key
         )
-        if steps and text_strength:
-            work.steer(steering)
-            message = f"It bends every prompt in {steps} steps at rate {self.settings.rate:g}."
+        if settings.steps and text_strength:
+            work.steer(prompts)
+            message = f"It bends every prompt in {settings.steps} steps at rate {settings.rate:g}."
         else:
-            message = "It has no effect: " + ("its strength is 0." if steps else "0 steps.")
+            message = "It has no effect: " + (
+                "its strength is 0." if settings.steps else "0 steps."
+            )
         return Report(self.path, self.kind, 1, [], message)
 
 
@@ -111,8 +114,9 @@ class PromptSteering:
         """`direction` [width], length 1. `key` names all that the result depends on but the text."""
         self.settings, self.strength, self.source = settings, strength, source
         self.negative = settings.negative
-        self.direction = direction.to(base.device, torch.float32)
-        self._tower = _tower(base, len(direction), settings.encoder, source)
+        with torch.inference_mode(False):  # whoever asks: both take part in gradients
+            self.direction = direction.to(base.device, torch.float32, copy=True)
+            self._tower = _tower(base, len(direction), settings.encoder, source)
         self._cache, self._key = cache, key
 
     def change(
@@ -226,11 +230,15 @@ def _tower(base: Base, width: int, encoder: str, source: Path | str) -> _Tower:
         )
     if not known or width in hidden:
         base.clip(width)  # raises, and says where to get it
+    fitting = (
+        f"can be steered by directions {listed(sorted(known))} wide, those of its own CLIP"
+        if known
+        else f"has text {listed(hidden)} wide, which the CLIP beside it does not know"
+    )
     raise MismatchError(
         "This aesthetic embedding does not fit this base",
         where=source,
-        why=f"Its direction is {width} numbers wide; “{base.name}” ({base.family.title}) can be "
-        f"steered by directions {listed(sorted(known))} wide, those of the CLIP that belongs to it.",
+        why=f"Its direction is {width} numbers wide; “{base.name}” ({base.family.title}) {fitting}.",
         remedy="Make one from pictures with this base, or take it off the stack.",
     )
 

@@ -24,7 +24,7 @@ from studio.errors import MismatchError, NonFiniteError
 
 if TYPE_CHECKING:
     from studio.adapters.cache import AdapterCache
-    from studio.config import StackItem
+    from studio.config import StackItem, SteeringSettings
     from studio.families.base import Base, Steering
 
 
@@ -55,6 +55,8 @@ class Adapter(ABC):
     """Dialect, rank, alpha, trigger and the like, for showing."""
     size: int
     """Bytes it holds in memory."""
+    steering: SteeringSettings | None = None
+    """How it bends prompts, for a kind that does."""
 
     @cached_property
     def short_hash(self) -> str:

@@ -33,7 +33,7 @@ from studio.families.base import Base
 from studio.formats.dataset import picture_files
 from studio.formats.images import save_png
 from studio.infer import infotext
-from studio.infer.engine import picture_size, to_image
+from studio.infer.engine import picture_size, to_image, used
 
 Progress = Callable[[int, int, str], None]
 
@@ -215,9 +215,8 @@ def _save(
 
 def _infotext_facts(work: _Work, column: Column) -> infotext.Facts:
     height, width = picture_size(work.base, 0, 0)
-    loaded = [(item, work.cache.load(item.path)) for item in column.stack if item.enabled]
-    used = [infotext.Used(item, a.kind, a.name, a.short_hash) for item, a in loaded]
-    return infotext.Facts(work.base.name, work.base.hash[:10], (width, height), used)
+    files = [used(item, work.cache) for item in column.stack if item.enabled]
+    return infotext.Facts(work.base.name, work.base.hash[:10], (width, height), files)
 
 
 def _size(path: str) -> int:

@@ -8,7 +8,8 @@ Shapes: N pictures or texts · D width of the shared space · H × W pixels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -140,7 +141,7 @@ def load_text_side(found: ClipFolder) -> Any:
 
 def _model(kind: Any, folder: Path) -> Any:
     # made outside inference mode, whoever asks: its weights are copied and trained
-    with quietly(), torch.inference_mode(False):
+    with quietly(), _without_report(), torch.inference_mode(False):
         model, report = kind.from_pretrained(
             folder, dtype=torch.float32, local_files_only=True, use_safetensors=True,
             output_loading_info=True,
@@ -149,6 +150,19 @@ def _model(kind: Any, folder: Path) -> Any:
         if missing:  # they were filled with random numbers
             raise ValueError(f"{len(missing)} tensors are missing, the first is {missing[0]}")
         return model.eval().requires_grad_(False)
+
+
+@contextmanager
+def _without_report() -> Iterator[None]:
+    """Keeps the list of parts that are not wanted (a CLIP's other side) off the terminal."""
+    from transformers.utils import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 def _loaded(load: Callable[[], T], found: ClipFolder) -> T:

@@ -68,7 +68,7 @@ def generate(
             model_hash=base.hash[:10],
             vae=base.vae_name,
             size=(width, height),
-            used=[_used(item, cache) for item in settings.stack if item.enabled],
+            used=[used(item, cache) for item in settings.stack if item.enabled],
         )
         texts = dict.fromkeys(prompt for prompt, _ in jobs)
         pairs = {
@@ -196,9 +196,11 @@ def _decode(base: Base, latents: Tensor, tiles: bool) -> Tensor:
     return (pictures * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu()
 
 
-def _used(item: StackItem, cache: AdapterCache) -> infotext.Used:
+def used(item: StackItem, cache: AdapterCache) -> infotext.Used:
+    """What a picture's text block says of an adapter that takes part."""
     adapter = cache.load(item.path)
-    return infotext.Used(item, adapter.kind, adapter.name, adapter.short_hash)
+    steering = adapter.adjusted(item).steering
+    return infotext.Used(item, adapter.kind, adapter.name, adapter.short_hash, steering)
 
 
 def _jobs(

@@ -4,7 +4,9 @@ Owns: writing it, and reading blocks of any origin. Refuses to know: torch, pict
 are. Source of the form: A1111's `parameters` chunk (prompt lines, `Negative prompt:` lines, one
 line of `Key: value` pairs, values with commas, colons or newlines quoted as JSON strings).
 
-Ours adds one key, `Stack`: the adapter files by name with their strengths, as JSON.
+Ours adds one key, `Stack`: the adapter files by name with their strengths, as JSON. The first
+aesthetic embedding is also written as A1111's extension does it (`Aesthetic embedding` and seven
+more keys), and read from there where there is no `Stack`.
 """
 
 from __future__ import annotations
@@ -16,11 +18,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
-from studio.config import GenerateSettings, Sampler, StackItem
+from studio.config import GenerateSettings, Sampler, StackItem, SteeringSettings
 
 VERSION = "Concept Studio"
 _NEGATIVE = "Negative prompt:"
 _PAIR = re.compile(r'\s*([A-Za-z][\w \-/+.]*?)\s*:\s*("(?:\\.|[^\\"])*"|[^,]*)\s*(?:,|$)')
+# What A1111's extension for aesthetic embeddings calls their settings.
+_AESTHETIC = {
+    "Aesthetic LR": "rate",
+    "Aesthetic steps": "steps",
+    "Aesthetic slerp": "slerp",
+    "Aesthetic text": "text",
+    "Aesthetic text negative": "text_negative",
+    "Aesthetic slerp angle": "text_angle",
+}
 # Names that other programs give to samplers we have.
 _SAMPLERS: dict[str, Sampler] = {
     **{name.lower(): name for name in get_args(Sampler)},
@@ -42,6 +53,8 @@ class Used:
     name: str
     short_hash: str
     """Twelve hexadecimal digits, as other programs compute them."""
+    steering: SteeringSettings | None = None
+    """Of an aesthetic embedding: the settings that were in force."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +95,7 @@ def write(settings: GenerateSettings, facts: Facts) -> str:
     for key, kind in (("Lora hashes", "lora"), ("TI hashes", "embedding")):
         found = [used for used in facts.used if used.kind == kind]
         pairs[key] = ", ".join(f"{used.name}: {used.short_hash}" for used in found) or None
+    pairs |= next((_aesthetic(used) for used in facts.used if used.steering), {})
     stack = [_item(used.item) for used in facts.used]
     pairs["Stack"] = json.dumps(stack, ensure_ascii=False) if stack else None
     pairs["Version"] = VERSION
@@ -124,7 +138,7 @@ def read(text: str) -> dict[str, Any]:
         "seed": _number(block.pairs, "Seed", int),
         "base": block.pairs.get("Model"),
         "vae": block.pairs.get("VAE"),
-        "stack": _stack(block.pairs.get("Stack", "")),
+        "stack": _stack(block.pairs.get("Stack", "")) or _aesthetic_stack(block.pairs),
     }
     if size := re.fullmatch(r"(\d{1,5})\s*x\s*(\d{1,5})", block.pairs.get("Size", "")):
         found["width"], found["height"] = int(size[1]), int(size[2])
@@ -137,7 +151,31 @@ def _item(item: StackItem) -> dict[str, Any]:
     entry: dict[str, Any] = {"file": Path(item.path).name, "strength": item.strength}
     if item.text_strength is not None:
         entry["text_strength"] = item.text_strength
+    if item.aesthetic:
+        entry["aesthetic"] = item.aesthetic
     return entry
+
+
+def _aesthetic(used: Used) -> dict[str, Any]:
+    item = used.item
+    weight = item.strength if item.text_strength is None else item.text_strength
+    pairs = {key: getattr(used.steering, name) for key, name in _AESTHETIC.items()}
+    return {"Aesthetic embedding": used.name, "Aesthetic weight": f"{weight:g}", **pairs}
+
+
+def _aesthetic_stack(pairs: dict[str, str]) -> list[dict[str, Any]] | None:
+    """The stack of one that A1111's keys describe, the file being a `.pt`; None without them."""
+    name = pairs.get("Aesthetic embedding", "")
+    if name in ("", "None"):
+        return None
+    stated = {name: pairs[key] for key, name in _AESTHETIC.items() if key in pairs}
+    try:
+        settings = SteeringSettings.model_validate(stated)  # “True” and “5” become what they mean
+        weight = float(pairs.get("Aesthetic weight", 1.0))
+    except ValueError:
+        return None
+    changes = settings.model_dump(include=set(stated))
+    return [{"path": f"{Path(name).name}.pt", "strength": weight, "aesthetic": changes}]
 
 
 def _stack(text: str) -> list[dict[str, Any]] | None:
@@ -148,6 +186,7 @@ def _stack(text: str) -> list[dict[str, Any]] | None:
                 "path": Path(str(entry["file"])).name,
                 "strength": float(entry.get("strength", 1.0)),
                 "text_strength": _float_or_none(entry.get("text_strength")),
+                **({"aesthetic": entry["aesthetic"]} if "aesthetic" in entry else {}),
             }
             for entry in entries
         ]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 
+from studio.config import SteeringSettings
 from studio.errors import FileError
 from studio.formats import aesthetic, pickles, safetensors_file
+from studio.formats.inspect import inspect
 
 DIRECTION = torch.randn(1, 16)
 
@@ -64,3 +68,38 @@ def test_a_broken_direction_is_never_written(tmp_path):
     with pytest.raises(FileError):
         aesthetic.write(tmp_path / "x.pt", torch.full((16,), torch.inf))
     assert not (tmp_path / "x.pt").exists()
+
+
+def test_the_twin_keeps_the_row_and_what_it_is_meant_for(tmp_path):
+    stated = SteeringSettings(steps=9, rate=3e-4, slerp=True, text="dusk")
+    path = aesthetic.write_safetensors(
+        tmp_path / "x.safetensors", 5 * DIRECTION[0], stated, {"modelspec.title": "Dusk"}
+    )
+    file, plain = (
+        aesthetic.read(path),
+        aesthetic.read(aesthetic.write(tmp_path / "x.pt", DIRECTION)),
+    )
+    assert SteeringSettings.parse(file.recommended) == stated
+    assert file.metadata["modelspec.title"] == "Dusk"
+    assert torch.allclose(file.direction, plain.direction) and file.norm > 4.9 * plain.norm
+    assert plain.recommended == {} and inspect(path).kind == "aesthetic"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{", "not readable JSON"),
+        ("[1]", "not readable JSON"),
+        ("[" * 100_000, "not readable JSON"),
+        (json.dumps({"steps": 10**9}), "steps"),
+        (json.dumps({"stepps": 3}), "did you mean “steps”"),
+        (json.dumps({"rate": "fast"}), "rate"),
+    ],
+)
+def test_a_twin_with_unusable_settings_is_refused(tmp_path, text, why):
+    path = safetensors_file.write(
+        tmp_path / "x.safetensors", {"aesthetic": DIRECTION}, {"aesthetic": text}
+    )
+    with pytest.raises(FileError, match="settings that cannot be used") as caught:
+        aesthetic.read(path)
+    assert why in str(caught.value)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 import string
+from dataclasses import replace
 
 import pytest
 
-from studio.config import GenerateSettings, StackItem
+from studio.config import GenerateSettings, StackItem, SteeringSettings
 from studio.infer import infotext
 from studio.infer.infotext import Facts, Used, parse, read, write
 
@@ -111,6 +112,40 @@ def test_a_block_of_a1111() -> None:
 )
 def test_names_of_samplers(line: str, expected: str | None) -> None:
     assert read(f"a cat\n{line}").get("sampler") == expected
+
+
+def test_aesthetic_embeddings_are_written_and_read_as_web_uis_do() -> None:
+    changes = {"steps": 15, "rate": 0.0005, "text": "neon, at night", "text_negative": True}
+    item = StackItem(path="/x/Belle.pt", strength=0.9, aesthetic=changes)
+    steering = SteeringSettings.parse(changes)
+    used = Used(item, "aesthetic", "Belle", "aaaaaaaaaaaa", steering)
+    settings = GenerateSettings(prompt="a cat", stack=[item])
+    text = write(settings, replace(FACTS, used=[used]))
+    pairs = infotext.parse(text).pairs
+    assert {key: value for key, value in pairs.items() if key.startswith("Aesthetic")} == {
+        "Aesthetic embedding": "Belle",
+        "Aesthetic weight": "0.9",
+        "Aesthetic LR": "0.0005",
+        "Aesthetic steps": "15",
+        "Aesthetic slerp": "False",
+        "Aesthetic text": "neon, at night",
+        "Aesthetic text negative": "True",
+        "Aesthetic slerp angle": "0.1",
+    }
+    (ours,) = read(text)["stack"]
+    assert StackItem.parse(ours) == item.model_copy(update={"path": "Belle.pt"})
+    theirs = read(text.split(", Stack:")[0])["stack"]  # as if another program had written it
+    assert theirs == [
+        {
+            "path": "Belle.pt",
+            "strength": 0.9,
+            "aesthetic": {**changes, "slerp": False, "text_angle": 0.1},
+        }
+    ]
+    assert "stack" not in read("a\nSteps: 5, Aesthetic embedding: None, Seed: 3")
+    assert "stack" not in read(
+        "a\nSteps: 5, Aesthetic embedding: x, Aesthetic steps: many, Seed: 3"
+    )
 
 
 def test_prompts_that_look_like_settings() -> None:

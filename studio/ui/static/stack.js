@@ -1,5 +1,5 @@
 // The adapter stack. Owns: one ordered list of cards, dragging, dropped files, undo.
-// Refuses to know: what an adapter does. Value: [{path, strength, text_strength, enabled}].
+// Refuses to know: what an adapter does. Value: [{path, strength, text_strength, enabled, aesthetic}].
 const ADAPTER = 'application/x-studio-adapter';
 const known = new Map(); // path → facts of a card, as the server described them
 let troubles = [];       // files that could not be taken, newest first
@@ -36,7 +36,7 @@ function stackView(host, changed) {
   function add(path, index = items.length) {
     if (indexOf(path) < 0) {
       const next = [...items];
-      next.splice(index, 0, {path, strength: 1, text_strength: null, enabled: true});
+      next.splice(index, 0, {path, strength: 1, text_strength: null, enabled: true, aesthetic: {}});
       apply(next);
     }
     flash(path);

@@ -16,6 +16,13 @@ function cardView(path, {patch, remove, step}) {
   });
   textNumber.addEventListener('change', () => patch(path, {text_strength: textNumber.value === '' ? null : clamp(Number(textNumber.value))}));
 
+  const stepsNumber = cs.el('input.cs-input.st-number', {type: 'number', min: 0, max: 100, step: 1, placeholder: 'own',
+    title: 'Tuning steps per prompt: more is stronger, and further from the prompt; empty takes the file’s own, or 5', 'aria-label': 'Steps per prompt'});
+  stepsNumber.addEventListener('change', () => {
+    const {steps, ...others} = shownItem.aesthetic || {}, count = Math.round(Math.max(0, Math.min(100, Number(stepsNumber.value))));
+    patch(path, {aesthetic: stepsNumber.value === '' ? others : {...others, steps: count}});
+  });
+
   const toggle = cs.el('button.cs-switch', {type: 'button', role: 'switch',
     onclick: () => patch(path, {enabled: toggle.getAttribute('aria-checked') !== 'true'})});
   const up = iconButton('up', 'Move up', () => { step(path, -1); up.focus(); });
@@ -23,11 +30,12 @@ function cardView(path, {patch, remove, step}) {
   const close = iconButton('close', 'Remove from the stack', () => remove(path));
   const head = cs.el('div.st-head'), words = cs.el('div.st-words'), note = cs.el('div.st-notes');
   const text = cs.el('label.st-text', {}, 'text', textNumber);
+  const steps = cs.el('label.st-text', {hidden: true}, 'steps', stepsNumber);
   const node = cs.el('li.st-card', {draggable: 'true', tabindex: 0},
     cs.el('span.st-grip', {title: 'Drag to reorder (Alt + arrow keys)'}, icon('grip')),
     cs.el('div.st-body', {},
       cs.el('div.st-top', {}, head, cs.el('div.st-tools', {}, toggle, up, down, close)),
-      words, cs.el('div.st-strength', {}, cs.el('span', {}, 'Strength'), slider, number, text), note));
+      words, cs.el('div.st-strength', {}, cs.el('span', {}, 'Strength'), slider, number, text, steps), note));
 
   // A slider or a button inside a draggable card must not start a card drag.
   node.addEventListener('mousedown', (event) => { node.draggable = !event.target.closest('input, button, summary'); });
@@ -47,8 +55,9 @@ function cardView(path, {patch, remove, step}) {
     node.focus();
   });
 
-  let shown = '';
+  let shown = '', shownItem = {};
   function sync(item, index, count) {
+    shownItem = item;
     const facts = known.get(path) || {name: path.split(/[\\/]/).pop(), loading: true};
     const report = (props.reports || {})[path];
     const key = JSON.stringify([facts, report]);
@@ -61,6 +70,7 @@ function cardView(path, {patch, remove, step}) {
       number.setAttribute('aria-label', `Strength of ${facts.name} as a number`);
       toggle.setAttribute('aria-label', `Use ${facts.name}`);
       text.hidden = !(facts.kind === 'lora' || facts.loading);
+      steps.hidden = facts.kind !== 'aesthetic';
     }
     toggle.setAttribute('aria-checked', String(item.enabled));
     toggle.title = item.enabled ? 'On: switch it off' : 'Off: switch it on';
@@ -68,6 +78,7 @@ function cardView(path, {patch, remove, step}) {
     slider.value = String(item.strength);
     number.value = Number(item.strength).toFixed(2);
     textNumber.value = item.text_strength ?? '';
+    stepsNumber.value = item.aesthetic?.steps ?? '';
     up.disabled = index === 0;
     down.disabled = index === count - 1;
     paint();
