@@ -128,7 +128,7 @@ def test_both_files_hold_the_direction_and_one_says_how_to_use_it(
     run.run()
     facts = ExportFacts("Neon mood", "neon", 9, 1, time.time(), time.time())
     twin, plain = run.trainable.export(tmp_path / "out", facts)
-    assert (twin.name, plain.name) == ("neon-mood.safetensors", "neon-mood.pt")
+    assert (twin.name, plain.name) == ("Neon-mood.safetensors", "Neon-mood.pt")
     direction = run.trainable.state()["direction"]
     tensors, header = safetensors_file.read_tensors(twin)
     assert torch.equal(tensors["aesthetic"], direction)
