@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from studio.families.base import Base, Steering
 
 
-Delta = Tensor | Callable[[], Tensor]
+Delta: TypeAlias = Tensor | Callable[[], Tensor]
 """ΔW, or what makes it when its turn comes."""
 
 

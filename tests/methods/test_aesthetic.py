@@ -14,7 +14,10 @@ from PIL import Image
 
 from studio import methods, presets
 from studio.adapters.loading import load_adapter
-from studio.config import RunConfig
+from studio.compare.concept import draw_with
+from studio.compare.drawing import How
+from studio.compare.metrics import image_image
+from studio.config import RunConfig, StackItem
 from studio.errors import MismatchError, UnavailableError
 from studio.families.base import Base
 from studio.families.clip import load_clip
@@ -25,7 +28,8 @@ from studio.formats.inspect import inspect
 from studio.jobs.library import Library
 from studio.jobs.preflight import preflight
 from studio.methods.base import ExportFacts
-from studio.paths import Workspace
+from studio.paths import ASSETS, Workspace
+from studio.starter import world
 from studio.train.data import load_pixels, read_items
 from studio.train.loop import Trainer
 from tests.compare.tiny_clip import make_clip
@@ -227,3 +231,27 @@ def test_a_clip_that_cannot_steer_the_base_shows_before_the_first_step(
     strange = load_base(folder, "cpu", "fp32")
     with pytest.raises(MismatchError, match="does not fit this base"):
         trainer(strange, pictures, tmp_path)
+
+
+def test_the_shipped_preset_moves_pictures_towards_the_style(tmp_path: Path) -> None:
+    """The figures for 64 pictures and three seeds are in docs/results.md; this is a small copy."""
+    preset = presets.find_preset("starter-aesthetic")
+    base = load_base("starter", "cpu", "fp32")
+    options = [f"options.{name}={value}" for name, value in preset.values["options"].items()]
+    plain_options = ["options.slerp=false", "options.text=''", "options.negative=false"]
+    run = trainer(
+        base, ASSETS / "datasets" / "neonline", tmp_path, "train.batch_size=8", "train.steps=2",
+        *plain_options, *options,
+    )  # fmt: skip
+    assert run.plan.batches_per_epoch == preset.values["train"]["steps"]
+    run.run()
+    file = run.trainable.export(tmp_path, ExportFacts("neon", "", 2, 1, 0.0, 1.0))[0]
+    truth = world.concept_scenes("neonline", "held_out", 10)
+    clip = load_clip(base.path)
+    reference = clip.image_features(np.stack([picture for picture, _ in truth]))
+    prompts = [text for _, text in truth]
+    before, after = (
+        clip.image_features(draw_with(base, stack, prompts, How(steps=8, batch_size=5)))
+        for stack in ([], [StackItem(path=str(file))])
+    )
+    assert image_image(after, reference) > image_image(before, reference) + 0.1

@@ -53,6 +53,32 @@ def item(path: object, **changes: Any) -> dict[str, Any]:
     return {"path": str(path), "strength": 1.0, "text_strength": None, "enabled": True} | changes
 
 
+def test_settings_of_an_aesthetic_embedding_come_through_or_are_refused(studio: Studio) -> None:
+    path = studio.workspace.adapters / "mood.safetensors"
+    header = {
+        "aesthetic": {"dtype": "F32", "shape": [1, 2], "data_offsets": [0, 8]},
+        "__metadata__": {
+            "aesthetic": '{"steps": 9}',
+            "modelspec.architecture": "stable-diffusion-v1",
+        },
+    }
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + struct.pack("<2f", 3.0, 4.0))
+    (shown,) = cards(studio, Page(studio), [str(path)], "starter")
+    assert (shown["kind"], shown["problem"]) == ("aesthetic", None)
+    (found,) = stack_items(studio, [item(path, aesthetic={"steps": 7})])
+    assert found.aesthetic == {"steps": 7}
+    (plain,) = stack_items(studio, [item(path)])
+    assert plain.aesthetic == {}
+    for nonsense in ({"steps": 7.5}, {"steps": -1}, {"hop": 1}, [1], "x"):
+        with pytest.raises(SettingsError):
+            stack_items(studio, [item(path, aesthetic=nonsense)])
+    ((back,), missing) = named_stack(
+        studio, [{"path": "mood.safetensors", "aesthetic": {"steps": 3}}]
+    )
+    assert back["aesthetic"] == {"steps": 3} and missing == []
+
+
 def test_a_stack_comes_back_in_order_with_absolute_paths(studio: Studio, adapter: Path) -> None:
     other = adapter.with_name("second.safetensors")
     other.write_bytes(adapter.read_bytes())
