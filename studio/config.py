@@ -30,14 +30,21 @@ def setting(
     unit: str | None = None,
     advanced: bool = False,
     multiline: bool = False,
+    applies: str | None = None,
     **constraints: Any,
 ) -> Any:
-    """One setting. `constraints` are pydantic's (`ge`, `le`, `gt`, `min_length`, `default_factory`)."""
+    """One setting. `constraints` are pydantic's (`ge`, `le`, `gt`, `min_length`, `default_factory`).
+
+    `applies` says when it has an effect, for forms to hide it otherwise: `"loss.type=huber"`,
+    `"loss.type=huber|l1"`, `"loss.type!=l2"`, `"sample.every"` (on, not 0, not empty), joined by
+    `" & "`. Keys are whole, or of the same class.
+    """
     extra: dict[str, Any] = {
         "label": label,
         "unit": unit,
         "advanced": advanced,
         "multiline": multiline,
+        "applies": applies,
     }
     return Field(default, description=help, json_schema_extra=extra, **constraints)
 
@@ -86,8 +93,9 @@ class DataSettings(Settings):
         False, "Shuffle comma-separated tags at every step.", advanced=True
     )
     keep_tags: int = setting(
-        1, "Tags at the front that stay in place when shuffling.", ge=0, le=50, advanced=True
-    )
+        1, "Tags at the front that stay in place when shuffling.", ge=0, le=50, advanced=True,
+        applies="data.shuffle_tags",
+    )  # fmt: skip
 
 
 class TrainSettings(Settings):
@@ -184,7 +192,9 @@ class ProbeSettings(Settings):
     """The loss that means something: fixed noise, fixed timesteps, training and held-out pictures."""
 
     every: int = setting(25, "Steps between probes; 0 never probes.", ge=0, advanced=True)
-    pictures: int = setting(8, "Pictures of each set.", ge=1, le=64, advanced=True)
+    pictures: int = setting(
+        8, "Pictures of each set.", ge=1, le=64, advanced=True, applies="probe.every"
+    )
 
 
 class RunConfig(Settings):

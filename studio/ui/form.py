@@ -23,6 +23,26 @@ UNLIMITED = 10_000  # an upper bound from here on is a guard, not something to t
 
 
 @dataclass(frozen=True)
+class Condition:
+    """One part of `setting(applies=…)`; without `values`: on, not 0, not empty."""
+
+    key: str
+    values: tuple[str, ...] = ()
+    negated: bool = False
+
+
+def conditions(text: str | None) -> tuple[Condition, ...]:
+    """`"loss.type=huber|l1 & sample.every"` → its parts."""
+    found = []
+    for part in filter(None, (part.strip() for part in (text or "").split("&"))):
+        key, equals, values = part.partition("=")
+        negated = key.endswith("!")
+        names = tuple(value.strip() for value in values.split("|")) if equals else ()
+        found.append(Condition(key.removesuffix("!").strip(), names, negated))
+    return tuple(found)
+
+
+@dataclass(frozen=True)
 class Field:
     """One setting as a form shows it. `key` is dotted: `train.learning_rate`."""
 
@@ -38,6 +58,8 @@ class Field:
     advanced: bool = False
     multiline: bool = False
     optional: bool = False
+    applies: tuple[Condition, ...] = ()
+    """All must hold for it to have an effect."""
 
     @property
     def section(self) -> str:
@@ -102,6 +124,7 @@ def fields_of(model: type[Settings], prefix: str = "", skip: Collection[str] = (
                 advanced=bool(extra.get("advanced")),
                 multiline=bool(extra.get("multiline")),
                 optional=optional,
+                applies=conditions(typing.cast("str | None", extra.get("applies"))),
             )
         )
     return found
@@ -115,6 +138,19 @@ def _told_apart(fields: list[Field]) -> list[Field]:
         if labels[item.label] > 1 and item.section
         else item
         for item in fields
+    ]
+
+
+def _resolved(fields: list[Field], prefix: str) -> list[Field]:
+    """Conditions with whole keys: one that names a field of the same class or form is prefixed."""
+    keys = {item.key for item in fields}
+
+    def whole(item: Field, condition: Condition) -> Condition:
+        near = (f"{item.section}.{condition.key}", prefix + condition.key)
+        return replace(condition, key=next((key for key in near if key in keys), condition.key))
+
+    return [
+        replace(item, applies=tuple(whole(item, one) for one in item.applies)) for item in fields
     ]
 
 
@@ -136,12 +172,12 @@ class Form:
     """The inputs of one settings class. Call `show` inside a layout, as often as it has parts."""
 
     def __init__(self, model: type[Settings], prefix: str = "", skip: Collection[str] = ()) -> None:
-        self.fields = _told_apart(fields_of(model, prefix, skip))
+        self.fields = _resolved(_told_apart(fields_of(model, prefix, skip)), prefix)
         self.prefix = prefix
         self.components: dict[str, gr.components.Component] = {}
 
     def show(self, *, advanced: bool, sections: Collection[str] | None = None) -> None:
-        """Makes the inputs of one kind (and of some sections) here, two to a row where short."""
+        """Makes the inputs of one kind (and of some sections) here, in a grid of two columns."""
         waiting = [
             f
             for f in self.fields
@@ -149,12 +185,9 @@ class Form:
             and f.key not in self.components
             and (sections is None or f.section in sections)
         ]
-        while waiting:
-            pair = [waiting.pop(0)]
-            if not _wide(pair[0]) and waiting and not _wide(waiting[0]):
-                pair.append(waiting.pop(0))
-            with gr.Row(elem_classes=["cs-field-row"], equal_height=False):
-                for item in pair:
+        if waiting:
+            with gr.Column(elem_classes=["cs-field-grid"]):
+                for item in waiting:
                     self.components[item.key] = _input(item)
 
     def sections(self, *, advanced: bool) -> list[str]:
@@ -220,8 +253,8 @@ def _input(item: Field) -> gr.components.Component:
         "label": label,
         "info": item.hint(),
         "elem_id": item.element,
-        "elem_classes": ["cs-field"],
-        "min_width": 140,
+        "elem_classes": ["cs-field", "cs-wide"] if _wide(item) else ["cs-field"],
+        "min_width": 100,
         "interactive": True,
     }
     if item.kind == "switch":
