@@ -35,9 +35,8 @@ def setting(
 ) -> Any:
     """One setting. `constraints` are pydantic's (`ge`, `le`, `gt`, `min_length`, `default_factory`).
 
-    `applies` says when it has an effect, for forms to hide it otherwise: `"loss.type=huber"`,
-    `"loss.type=huber|l1"`, `"loss.type!=l2"`, `"sample.every"` (on, not 0, not empty), joined by
-    `" & "`. Keys are whole, or of the same class.
+    `applies` says beside which values of another setting this one has an effect:
+    `loss.type=huber|smooth-l1` (keys from the top of the run, values as they are written).
     """
     extra: dict[str, Any] = {
         "label": label,
@@ -94,7 +93,7 @@ class DataSettings(Settings):
     )
     keep_tags: int = setting(
         1, "Tags at the front that stay in place when shuffling.", ge=0, le=50, advanced=True,
-        applies="data.shuffle_tags",
+        applies="data.shuffle_tags=true",
     )  # fmt: skip
 
 
@@ -192,9 +191,7 @@ class ProbeSettings(Settings):
     """The loss that means something: fixed noise, fixed timesteps, training and held-out pictures."""
 
     every: int = setting(25, "Steps between probes; 0 never probes.", ge=0, advanced=True)
-    pictures: int = setting(
-        8, "Pictures of each set.", ge=1, le=64, advanced=True, applies="probe.every"
-    )
+    pictures: int = setting(8, "Pictures of each set.", ge=1, le=64, advanced=True)
 
 
 class RunConfig(Settings):

@@ -23,26 +23,6 @@ UNLIMITED = 10_000  # an upper bound from here on is a guard, not something to t
 
 
 @dataclass(frozen=True)
-class Condition:
-    """One part of `setting(applies=…)`; without `values`: on, not 0, not empty."""
-
-    key: str
-    values: tuple[str, ...] = ()
-    negated: bool = False
-
-
-def conditions(text: str | None) -> tuple[Condition, ...]:
-    """`"loss.type=huber|l1 & sample.every"` → its parts."""
-    found = []
-    for part in filter(None, (part.strip() for part in (text or "").split("&"))):
-        key, equals, values = part.partition("=")
-        negated = key.endswith("!")
-        names = tuple(value.strip() for value in values.split("|")) if equals else ()
-        found.append(Condition(key.removesuffix("!").strip(), names, negated))
-    return tuple(found)
-
-
-@dataclass(frozen=True)
 class Field:
     """One setting as a form shows it. `key` is dotted: `train.learning_rate`."""
 
@@ -58,8 +38,8 @@ class Field:
     advanced: bool = False
     multiline: bool = False
     optional: bool = False
-    applies: tuple[Condition, ...] = ()
-    """All must hold for it to have an effect."""
+    applies: tuple[str, tuple[str, ...]] | None = None
+    """(key of another field, values of it beside which this one has an effect); None: always."""
 
     @property
     def section(self) -> str:
@@ -124,7 +104,7 @@ def fields_of(model: type[Settings], prefix: str = "", skip: Collection[str] = (
                 advanced=bool(extra.get("advanced")),
                 multiline=bool(extra.get("multiline")),
                 optional=optional,
-                applies=conditions(typing.cast("str | None", extra.get("applies"))),
+                applies=_applies(extra.get("applies"), prefix),
             )
         )
     return found
@@ -141,17 +121,14 @@ def _told_apart(fields: list[Field]) -> list[Field]:
     ]
 
 
-def _resolved(fields: list[Field], prefix: str) -> list[Field]:
-    """Conditions with whole keys: one that names a field of the same class or form is prefixed."""
-    keys = {item.key for item in fields}
-
-    def whole(item: Field, condition: Condition) -> Condition:
-        near = (f"{item.section}.{condition.key}", prefix + condition.key)
-        return replace(condition, key=next((key for key in near if key in keys), condition.key))
-
-    return [
-        replace(item, applies=tuple(whole(item, one) for one in item.applies)) for item in fields
-    ]
+def _applies(text: Any, prefix: str) -> tuple[str, tuple[str, ...]] | None:
+    """`"loss.type=huber|l1"` → (key, values); `options.` means this form's own options."""
+    if not text:
+        return None
+    key, _, values = str(text).partition("=")
+    if key.startswith("options."):
+        key = prefix + key.removeprefix("options.")
+    return key, tuple(values.split("|"))
 
 
 def _kind(annotation: Any) -> tuple[Any, tuple[Any, ...], bool]:
@@ -172,7 +149,7 @@ class Form:
     """The inputs of one settings class. Call `show` inside a layout, as often as it has parts."""
 
     def __init__(self, model: type[Settings], prefix: str = "", skip: Collection[str] = ()) -> None:
-        self.fields = _resolved(_told_apart(fields_of(model, prefix, skip)), prefix)
+        self.fields = _told_apart(fields_of(model, prefix, skip))
         self.prefix = prefix
         self.components: dict[str, gr.components.Component] = {}
 

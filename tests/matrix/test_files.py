@@ -28,9 +28,7 @@ def export(run: Trainer, folder: Path) -> list[Path]:
 
 def predicted(base: Base) -> torch.Tensor:
     """What the base answers to a prompt with the trigger, with whatever is on it."""
-    noise = torch.randn(
-        1, base.latent_channels, 8, 8, generator=torch.Generator().manual_seed(3)
-    )
+    noise = torch.randn(1, base.latent_channels, 8, 8, generator=torch.Generator().manual_seed(3))
     with torch.inference_mode():
         text = base.encode([f"a {TRIGGER} cat in the snow"])
         side = 8 * base.latent_scale

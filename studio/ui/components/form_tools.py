@@ -43,10 +43,7 @@ def facts(item: Field) -> Json:
         "label": item.label,
         "folded": item.advanced,
         "words": f"{item.label} {item.help} {item.key} {item.key.replace('_', ' ')}".lower(),
-        "applies": [
-            {"key": one.key, "values": list(one.values), "negated": one.negated}
-            for one in item.applies
-        ],
+        "applies": item.applies and [item.applies[0], list(item.applies[1])],
     }
 
 

@@ -29,13 +29,10 @@ function shown(key) {
   return !input ? undefined : input.type === 'checkbox' ? String(input.checked) : input.value;
 }
 const equal = (a, b) => a === b || (a !== '' && b !== '' && isFinite(a) && isFinite(b) && Number(a) === Number(b));
-const on = (text) => !['', 'false', '0', 'none', 'off'].includes(text.trim().toLowerCase());
 function applies(field) {
-  return field.applies.every(({key, values, negated}) => {
-    const text = shown(key);
-    if (text === undefined) return true;
-    return (values.length ? values.some((value) => equal(value.toLowerCase(), text.toLowerCase())) : on(text)) !== negated;
-  });
+  if (!field.applies) return true;
+  const [key, values] = field.applies, text = shown(key);
+  return text === undefined || values.some((value) => equal(value, text));
 }
 const differs = (field) => {
   const text = shown(field.key);

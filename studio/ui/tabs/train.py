@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 QUIET: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 ACTION: Json = {"show_progress": "hidden", "api_visibility": "private"}
 # An action may be refused: only an event that goes through the queue brings its reason to the page.
-TITLES = {"": "Run", "data": "Pictures", "train": "Training", "loss": "Loss", "save": "Saving",
-          "sample": "Samples", "probe": "Fixed-noise loss"}  # fmt: skip
+TITLES = {"": "Run", "data": "Pictures", "train": "Training", "loss": "Loss", "prior": "Class pictures",
+          "save": "Saving", "sample": "Samples", "probe": "Fixed-noise loss"}  # fmt: skip
 OWN = ("name", "data.trigger")  # what a person types about this run: no preset changes it
 
 
