@@ -29,7 +29,7 @@ function runHead(actions) {
     };
     const list = sets[state.state] || [
       file && button('Try it in Generate', () => cs.go('generate', {adapters: [file.path], base: state.base}), '.cs-primary'),
-      file && button('Compare', () => cs.go('compare', {run})),
+      file && button('Compare', () => cs.go('compare', {run, base: state.base})),
       state.state !== 'finished' && state.step < state.steps && button('Resume', () => actions.resume(), file ? '' : '.cs-primary', 'Goes on from the last checkpoint, with the same result as without the break'),
       button('Use its settings', () => actions.clone(), '', 'Fills the form on the left with this run’s settings'),
       button('Delete', () => actions.remove(), '.cs-danger', 'Moves the run to the workspace’s trash')];

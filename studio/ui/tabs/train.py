@@ -6,6 +6,7 @@ Refuses to know: how training works (studio.jobs), how parts draw themselves (co
 
 from __future__ import annotations
 
+import html
 import json
 import time
 from collections.abc import Iterator
@@ -199,8 +200,11 @@ def build(studio: Studio, page: Page) -> None:
     def likened(value: Any, event: gr.EventData) -> list[Any]:
         """The settings that a file carries into the form."""
         (file,) = read(event._data, file=str)
-        config = studio.config_like(studio.workspace.resolve(file))
-        return taken(config.model_dump(), value)
+        library: Any = studio
+        like = library.config_like(studio.workspace.resolve(file))
+        for note in like.notes:
+            gr.Warning(html.escape(note))
+        return taken(like.config.model_dump(), value)
 
     @handler
     def restored() -> list[Any]:
