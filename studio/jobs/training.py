@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 import tomllib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,14 +106,16 @@ class Training:
 
     # The queue.
 
-    def queue(self) -> dict[str, Any]:
+    def queue(self, states: Sequence[Mapping[str, Any]] | None = None) -> dict[str, Any]:
         """What waits, in order; whether a failure holds it, and which one does.
 
         `left`: runs that waited when the program ended, in their order; `requeue` puts them back.
+        `states` saves reading them again when the caller has just asked for `runs`.
         """
         with self._condition:
             waiting, held = list(self._queue), self._held
-        left = [s for s in self.runs() if s.get("state") == "interrupted" and s.get("place")]
+        known = self.runs() if states is None else states
+        left = [s for s in known if s.get("state") == "interrupted" and s.get("place")]
         return {
             "waiting": waiting,
             "held": held,

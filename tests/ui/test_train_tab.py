@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +14,7 @@ import gradio as gr
 import pytest
 from PIL import Image
 
+from studio import atomic
 from studio.jobs import Studio
 from studio.methods import METHODS
 from studio.paths import Workspace
@@ -91,6 +95,16 @@ def test_a_damaged_draft_is_no_obstacle(tab: Tab) -> None:
     for text in ("", "[]", "{}", '{"pick": 3}', '{"pick": {}, "values": {"train": {"steps": -1}}}'):
         draft.write_text(text)
         assert tab.call("restored")[0]["method"] == "lora"
+
+
+def test_a_draft_that_cannot_be_kept_is_said(tab: Tab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(operation: str, path: Path) -> None:
+        if path.name == "train-form.json":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(atomic, "failpoint", full)
+    review = tab.call("reviewed", *tab.values("reviewed", cs_train_pick=pick(tab)))
+    assert any("disk is full" in warning for warning in review["warnings"])
 
 
 def test_a_newcomer_finds_the_preset_of_the_base_that_ships(tab: Tab) -> None:

@@ -34,8 +34,9 @@ def run_view(studio: Studio, page: Page) -> gr.HTML:
 
     def runs(argument: Any) -> Json:
         """Every run, newest first, in the few facts a list needs; and the queue."""
-        listed = [{name: state.get(name) for name in LISTED} for state in studio.runs()]
-        return {"runs": listed, "queue": studio.training.queue()}
+        states = studio.runs()
+        listed = [{name: state.get(name) for name in LISTED} for state in states]
+        return {"runs": listed, "queue": studio.training.queue(states)}
 
     def view(argument: Any) -> Json:
         """What is new in a run since byte offset `since`; steps as [step, loss, rate]."""

@@ -17,7 +17,7 @@ import gradio as gr
 
 from studio import atomic
 from studio.config import RunConfig
-from studio.errors import InputError, SettingsError, StudioError
+from studio.errors import InputError, SettingsError, StorageError, StudioError
 from studio.methods import METHODS
 from studio.ui.components.form_tools import as_text, form_tools, group
 from studio.ui.components.run_view import run_view
@@ -133,12 +133,15 @@ def build(studio: Studio, page: Page) -> None:
 
     @handler
     def reviewed(value: Any, *arguments: Any) -> Any:
+        found = judged(value, arguments)
         try:
             values, found = split(arguments)
             atomic.write_json(draft_file, {"pick": value, "values": values, "options": found})
         except SettingsError:
             pass  # half-typed; the last whole draft stays
-        return judged(value, arguments)
+        except StorageError as error:  # the form is not safe: that must be seen
+            found = found | {"warnings": [*found.get("warnings", []), error.sentence()]}
+        return found
 
     @handler
     def filled(value: Any, *arguments: Any) -> list[Any]:
