@@ -82,10 +82,11 @@ def test_runs_change_places_and_begin_in_the_new_order(
 
 
 def test_a_failure_does_not_stop_the_next_run(studio: Studio, config: Make, runs: Runs) -> None:
-    ids = start(studio, config, "bad", "gone", "good")
+    ids = start(studio, config, "bad", "unreadable", "gone", "good")
     assert runs.started.acquire(timeout=30)
-    folder = studio.workspace.runs / ids["gone"]  # somebody tidies up by hand
+    folder = studio.workspace.runs / ids["unreadable"]  # somebody tidies up by hand
     (folder / "config.toml").unlink()
+    (studio.workspace.runs / ids["gone"]).rename(studio.workspace.trash / "gone")
     go(runs, 2)
     assert studio.wait(ids["good"])["state"] == "finished"
     assert studio.view(ids["bad"])["state"]["state"] == "failed"

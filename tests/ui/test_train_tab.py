@@ -75,13 +75,14 @@ def pick(tab: Tab, **changed: str) -> dict[str, str]:
 
 def test_what_is_typed_is_on_disk_and_comes_back(tab: Tab) -> None:
     chosen = pick(tab, method="textual-inversion")
-    tab.call(
+    review = tab.call(
         "reviewed",
         *tab.values(
             "reviewed", cs_train_pick=chosen, train_steps=77, name="kept",
             options_textual_inversion_vectors=9,
         ),
     )  # fmt: skip
+    assert review["facts"]["pictures"] == 3
     again = Tab(tab.studio)
     restored = again.call("restored")
     assert restored[0] == chosen

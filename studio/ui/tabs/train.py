@@ -133,15 +133,15 @@ def build(studio: Studio, page: Page) -> None:
 
     @handler
     def reviewed(value: Any, *arguments: Any) -> Any:
-        found = judged(value, arguments)
+        review = judged(value, arguments)
         try:
             values, found = split(arguments)
             atomic.write_json(draft_file, {"pick": value, "values": values, "options": found})
         except SettingsError:
             pass  # half-typed; the last whole draft stays
         except StorageError as error:  # the form is not safe: that must be seen
-            found = found | {"warnings": [*found.get("warnings", []), error.sentence()]}
-        return found
+            review = review | {"warnings": [*review.get("warnings", []), error.sentence()]}
+        return review
 
     @handler
     def filled(value: Any, *arguments: Any) -> list[Any]:
