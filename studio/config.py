@@ -31,14 +31,20 @@ def setting(
     unit: str | None = None,
     advanced: bool = False,
     multiline: bool = False,
+    applies: str | None = None,
     **constraints: Any,
 ) -> Any:
-    """One setting. `constraints` are pydantic's (`ge`, `le`, `gt`, `min_length`, `default_factory`)."""
+    """One setting. `constraints` are pydantic's (`ge`, `le`, `gt`, `min_length`, `default_factory`).
+
+    `applies` says beside which values of another setting this one has an effect:
+    `loss.type=huber|smooth-l1` (keys from the top of the run, values as they are written).
+    """
     extra: dict[str, Any] = {
         "label": label,
         "unit": unit,
         "advanced": advanced,
         "multiline": multiline,
+        "applies": applies,
     }
     return Field(default, description=help, json_schema_extra=extra, **constraints)
 
@@ -87,8 +93,9 @@ class DataSettings(Settings):
         False, "Shuffle comma-separated tags at every step.", advanced=True
     )
     keep_tags: int = setting(
-        1, "Tags at the front that stay in place when shuffling.", ge=0, le=50, advanced=True
-    )
+        1, "Tags at the front that stay in place when shuffling.", ge=0, le=50, advanced=True,
+        applies="data.shuffle_tags=true",
+    )  # fmt: skip
 
 
 class TrainSettings(Settings):

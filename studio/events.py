@@ -104,11 +104,13 @@ def honest_state(folder: Path, held_here: bool) -> dict[str, Any]:
         return state  # another process runs it
     try:
         log = RunLog(folder)
-        log.update(
-            state="interrupted",
-            reason="The program ended while this run was going on.",
-            remedy="Resume continues from the last checkpoint and gives the same result.",
-        )
+        if log.state.get("state") == "queued":  # its `place` stays: it can go back where it was
+            reason = "The program ended while this run waited in the queue."
+            remedy = "Resume puts it back into the queue."
+        else:
+            reason = "The program ended while this run was going on."
+            remedy = "Resume continues from the last checkpoint and gives the same result."
+        log.update(state="interrupted", reason=reason, remedy=remedy)
         return log.state
     finally:
         lock.release()

@@ -1,15 +1,17 @@
 """Training runs: the queue, the one trainer thread, commands, and what any viewer sees.
 
-Owns: run folders, their locks, the order of the queue. A run lives here and on disk; a page only
-looks. Refuses to know: torch (the worker is imported on the trainer's thread), pages.
+Owns: run folders, their locks, the order of the queue and what a failure does to it. A run lives
+here and on disk; a page only looks. Refuses to know: torch (the worker is imported on the trainer's thread), pages.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
 import tomllib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +20,7 @@ from filelock import FileLock
 from studio import atomic, presets
 from studio.config import RunConfig
 from studio.errors import InputError, Interrupted, MissingError, StudioError
-from studio.events import ACTIVE, RunLog, hold, honest_state, read_events
+from studio.events import ACTIVE, RunLog, hold, honest_state, read_events, read_state
 from studio.jobs.control import Control
 from studio.paths import Workspace
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 COMMANDS = ("pause", "continue", "stop", "save", "sample")
+SETTINGS = "queue.json"
 
 
 class Training:
@@ -40,6 +43,9 @@ class Training:
         self._controls: dict[str, Control] = {}
         self._thread: threading.Thread | None = None
         self._closing = False
+        self._held: str | None = None
+        """The failed run for whose sake the queue waits."""
+        self._settings = workspace.runs / SETTINGS
         for folder in workspace.runs.iterdir():
             if folder.is_dir():
                 honest_state(folder, held_here=False)
@@ -91,11 +97,73 @@ class Training:
             if command == "stop" and run_id in self._queue:
                 self._queue.remove(run_id)
                 RunLog(self.folder(run_id)).update(
-                    state="stopped", reason="Taken out of the queue before it began."
+                    state="stopped", place=None, reason="Taken out of the queue before it began."
                 )
                 self._release(run_id)
+                self._ordered()
                 return
         control.give(command)
+
+    # The queue.
+
+    def queue(self, states: Sequence[Mapping[str, Any]] | None = None) -> dict[str, Any]:
+        """What waits, in order; whether a failure holds it, and which one does.
+
+        `left`: runs that waited when the program ended, in their order; `requeue` puts them back.
+        `states` saves reading them again when the caller has just asked for `runs`.
+        """
+        with self._condition:
+            waiting, held = list(self._queue), self._held
+        known = self.runs() if states is None else states
+        left = [s for s in known if s.get("state") == "interrupted" and s.get("place")]
+        return {
+            "waiting": waiting,
+            "held": held,
+            "continue_on_error": self.continue_on_error,
+            "left": [s["run"] for s in sorted(left, key=lambda s: (s["place"], s["run"]))],
+        }
+
+    def reorder(self, run_id: str, place: int) -> list[str]:
+        """Moves a waiting run to `place` (0 is next); returns the new order, which is on disk."""
+        with self._condition:
+            if run_id not in self._queue:
+                raise InputError(
+                    "This run does not wait in the queue any more",
+                    where=run_id[:100],
+                    remedy="A run that has begun can be paused or stopped.",
+                )
+            self._queue.remove(run_id)
+            self._queue.insert(max(0, place), run_id)
+            self._ordered()
+            return list(self._queue)
+
+    @property
+    def continue_on_error(self) -> bool:
+        """Whether the next run begins after one has failed; kept for this workspace."""
+        try:
+            kept = json.loads(self._settings.read_text("utf-8"))
+        except (OSError, ValueError):
+            return True
+        return not isinstance(kept, dict) or kept.get("continue_on_error") is not False
+
+    @continue_on_error.setter
+    def continue_on_error(self, value: bool) -> None:
+        atomic.write_json(self._settings, {"continue_on_error": bool(value)})
+        if value:
+            self.go_on()
+
+    def go_on(self) -> None:
+        """Lets a held queue go on."""
+        with self._condition:
+            self._held = None
+            self._condition.notify_all()
+
+    def requeue(self) -> list[str]:
+        """Puts back what waited when the program ended, in the same order; returns their ids."""
+        left = self.queue()["left"]
+        for run_id in left:
+            self.resume(run_id)
+        return left
 
     def runs(self) -> list[dict[str, Any]]:
         """The state of every run, newest first."""
@@ -173,38 +241,60 @@ class Training:
         with self._condition:
             self._locks[folder.name] = lock
             self._controls[folder.name] = Control()
-            RunLog(folder).update(**facts, state="queued")
+            last = read_state(self.workspace.runs / self._queue[-1]) if self._queue else {}
+            place = 1 + (last.get("place") or 0)
+            RunLog(folder).update(**facts, state="queued", place=place)
             self._queue.append(folder.name)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="trainer", daemon=True)
                 self._thread.start()
             self._condition.notify_all()
 
+    def _ordered(self) -> None:
+        """Writes every waiting run's place (1 is next) where it changed. Call with the lock held."""
+        if not self._queue:
+            self._held = None
+        for place, run_id in enumerate(self._queue, 1):
+            run = RunLog(self.workspace.runs / run_id)
+            if run.state.get("place") != place:
+                run.update(place=place)
+
     def _work(self) -> None:
         while True:
             with self._condition:
-                while not self._queue and not self._closing:
+                while not self._closing and (self._held or not self._queue):
                     self._condition.wait()
                 if self._closing:
                     return
                 run_id = self._queue.pop(0)
                 control = self._controls[run_id]
-            self._one(run_id, control)
+            if not self._one(run_id, control) and not self.continue_on_error:
+                with self._condition:
+                    self._held = run_id if self._queue else None
 
-    def _one(self, run_id: str, control: Control) -> None:
-        run = RunLog(self.folder(run_id))
+    def _one(self, run_id: str, control: Control) -> bool:
+        """Runs one; False when it failed. Whatever happens to it, the next one can be run."""
+        run: RunLog | None = None
         try:
             from studio.jobs.worker import execute
 
+            run = RunLog(self.folder(run_id))
+            run.update(place=None)
             with self.resources.slot.hold(f"training {run.state.get('name', run_id)}"):
                 execute(run, self.config(run_id), control, self.resources)
         except Interrupted as error:
-            run.update(state="stopped", reason=error.sentence(), files=[])
+            if run is not None:
+                run.update(state="stopped", reason=error.sentence(), files=[])
         except Exception as error:  # every failure must reach the run's own page
-            self._failed(run, error)
+            if run is None:
+                log.error("run %s cannot be begun", run_id, exc_info=error)
+            else:
+                self._failed(run, error)
+            return False
         finally:
             with self._condition:
                 self._release(run_id)
+        return True
 
     def _failed(self, run: RunLog, error: Exception) -> None:
         from studio.jobs.failures import explain

@@ -38,6 +38,8 @@ class Field:
     advanced: bool = False
     multiline: bool = False
     optional: bool = False
+    applies: tuple[str, tuple[str, ...]] | None = None
+    """(key of another field, values of it beside which this one has an effect); None: always."""
 
     @property
     def section(self) -> str:
@@ -102,6 +104,7 @@ def fields_of(model: type[Settings], prefix: str = "", skip: Collection[str] = (
                 advanced=bool(extra.get("advanced")),
                 multiline=bool(extra.get("multiline")),
                 optional=optional,
+                applies=_applies(extra.get("applies"), prefix),
             )
         )
     return found
@@ -116,6 +119,16 @@ def _told_apart(fields: list[Field]) -> list[Field]:
         else item
         for item in fields
     ]
+
+
+def _applies(text: Any, prefix: str) -> tuple[str, tuple[str, ...]] | None:
+    """`"loss.type=huber|l1"` → (key, values); `options.` means this form's own options."""
+    if not text:
+        return None
+    key, _, values = str(text).partition("=")
+    if key.startswith("options."):
+        key = prefix + key.removeprefix("options.")
+    return key, tuple(values.split("|"))
 
 
 def _kind(annotation: Any) -> tuple[Any, tuple[Any, ...], bool]:
@@ -141,7 +154,7 @@ class Form:
         self.components: dict[str, gr.components.Component] = {}
 
     def show(self, *, advanced: bool, sections: Collection[str] | None = None) -> None:
-        """Makes the inputs of one kind (and of some sections) here, two to a row where short."""
+        """Makes the inputs of one kind (and of some sections) here, in a grid of two columns."""
         waiting = [
             f
             for f in self.fields
@@ -149,12 +162,9 @@ class Form:
             and f.key not in self.components
             and (sections is None or f.section in sections)
         ]
-        while waiting:
-            pair = [waiting.pop(0)]
-            if not _wide(pair[0]) and waiting and not _wide(waiting[0]):
-                pair.append(waiting.pop(0))
-            with gr.Row(elem_classes=["cs-field-row"], equal_height=False):
-                for item in pair:
+        if waiting:
+            with gr.Column(elem_classes=["cs-field-grid"]):
+                for item in waiting:
                     self.components[item.key] = _input(item)
 
     def sections(self, *, advanced: bool) -> list[str]:
@@ -220,8 +230,8 @@ def _input(item: Field) -> gr.components.Component:
         "label": label,
         "info": item.hint(),
         "elem_id": item.element,
-        "elem_classes": ["cs-field"],
-        "min_width": 140,
+        "elem_classes": ["cs-field", "cs-wide"] if _wide(item) else ["cs-field"],
+        "min_width": 100,
         "interactive": True,
     }
     if item.kind == "switch":

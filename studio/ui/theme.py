@@ -144,3 +144,9 @@ def script() -> str:
 def part(name: str) -> str:
     """The script of one component, for `gr.HTML(js_on_load=…)`: `static/<name>.js`."""
     return (STATIC / f"{name}.js").read_text(encoding="utf-8")
+
+
+def drawing(name: str, otherwise: str) -> str:
+    """A drawing of ours, `static/<name>.svg`, or another one where there is none of that name."""
+    path = STATIC / f"{name}.svg"
+    return (path if path.is_file() else STATIC / f"{otherwise}.svg").read_text(encoding="utf-8")

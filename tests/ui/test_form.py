@@ -14,7 +14,7 @@ from studio.ui.form import Field, Form, fields_of
 
 
 class Inner(Settings):
-    every: int = setting(5, "How often.", ge=0)
+    every: int = setting(5, "How often.", ge=0, applies="loud=true")
 
 
 class Example(Settings):
@@ -22,7 +22,7 @@ class Example(Settings):
     rate: float | None = setting(None, "Rate; empty takes the usual.", gt=0, le=10, unit="1/s")
     mode: Literal["fast", "slow"] = setting("fast", "How.")
     loud: bool = setting(False, "Whether it is heard.", advanced=True)
-    words: list[str] = setting(default_factory=list, help="One per line.")
+    words: list[str] = setting(default_factory=list, help="One per line.", applies="mode=slow|fast")
     every: int = setting(1, "How often.", ge=1)
     inner: Inner = Inner()
 
@@ -103,3 +103,34 @@ def test_a_prefix_keeps_two_forms_apart() -> None:
     made = form(prefix="one.")
     assert all(f.element.startswith("cs-field-one-") for f in made.fields)
     assert Example.parse(made.values([c.value for c in made.inputs])) == Example()
+
+
+def test_conditions_come_with_the_fields_and_name_inputs() -> None:
+    by_key = {item.key: item for item in form().fields}
+    assert by_key["words"].applies == ("mode", ("slow", "fast"))
+    assert by_key["inner.every"].applies == ("loud", ("true",))
+    assert by_key["name"].applies is None
+
+
+class Choices(Settings):
+    kind: Literal["a", "b"] = setting("a", "Which.")
+    size: int = setting(1, "How large.", applies="options.kind=b")
+
+
+def test_a_condition_on_an_option_means_this_methods_option() -> None:
+    fields = {item.key: item for item in fields_of(Choices, "options-x.")}
+    assert fields["options-x.size"].applies == ("options-x.kind", ("b",))
+
+
+def test_every_condition_of_the_studio_names_a_setting_and_its_values() -> None:
+    """A misspelt condition would hide a field for ever."""
+    forms = [fields_of(RunConfig)]
+    forms += [fields_of(method.Options, f"options-{name}.") for name, method in METHODS.items()]
+    known = {item.key: item for one in forms for item in one}
+    for item in known.values():
+        if item.applies is None:
+            continue
+        key, values = item.applies
+        assert key in known, f"{item.key} depends on {key}, which no form has"
+        possible = {"switch": ("true", "false"), "choice": known[key].choices}
+        assert set(values) <= set(possible.get(known[key].kind, values)), item.key

@@ -16,14 +16,16 @@ from studio.errors import InputError, MissingError, SettingsError
 from studio.formats.images import save_png
 from studio.infer import infotext
 from studio.jobs import Studio
+from studio.jobs.library import AdapterInfo
 from studio.paths import Workspace
+from studio.ui import theme
 from studio.ui.components.columns import columns_of, finished_runs
 from studio.ui.components.compare_grid import summary, written_report
 from studio.ui.components.picture_grid import picture_facts, picture_file, saved_files, settings_in
 from studio.ui.components.stack import cards, named_stack, report_facts, stack_items
 from studio.ui.live import Page
 from studio.ui.tabs.compare import last_run, references, seed_list
-from studio.ui.tabs.generate import usable
+from studio.ui.tabs.generate import base_of, usable
 
 
 @pytest.fixture
@@ -96,6 +98,29 @@ def test_a_stack_comes_back_in_order_with_absolute_paths(studio: Studio, adapter
 def test_a_hostile_stack_is_refused(studio: Studio, value: Any) -> None:
     with pytest.raises(InputError):
         stack_items(studio, value)
+
+
+def test_a_whole_model_is_a_card_like_any_other(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = studio.workspace.bases / "mine" / "mine.safetensors"
+    path.parent.mkdir()
+    path.write_bytes(b"x")
+    info = AdapterInfo("mine", path, "checkpoint", None, "sd1", 1, "", 0.0, None, None)
+    monkeypatch.setattr(studio, "adapters", lambda: [info])
+    (card,) = cards(studio, Page(studio), [str(path)], "starter")
+    assert card["kind"] == "checkpoint"
+    assert card["problem"] is None
+    assert [Path(one.path) for one in stack_items(studio, [item(path)])] == [path]
+    icons = theme.part("icons")
+    assert "checkpoint: 'Checkpoint'" in icons
+    assert '[data-kind="checkpoint"]' in theme.stylesheet()
+
+
+def test_another_tab_may_ask_for_a_base(studio: Studio) -> None:
+    assert base_of(studio, {"base": "starter"}).value == "starter"
+    with pytest.raises(MissingError, match="not in the list"):
+        base_of(studio, {"base": "/etc"})
 
 
 def test_a_file_that_is_gone_is_named_unless_it_is_switched_off(studio: Studio) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
 import pytest
 from PIL import Image
 
-from studio.config import DataSettings, RunConfig
+from studio import atomic
 from studio.jobs import Studio
+from studio.methods import METHODS
 from studio.paths import Workspace
 from studio.presets import to_toml
 from studio.ui import app
@@ -70,13 +75,14 @@ def pick(tab: Tab, **changed: str) -> dict[str, str]:
 
 def test_what_is_typed_is_on_disk_and_comes_back(tab: Tab) -> None:
     chosen = pick(tab, method="textual-inversion")
-    tab.call(
+    review = tab.call(
         "reviewed",
         *tab.values(
             "reviewed", cs_train_pick=chosen, train_steps=77, name="kept",
             options_textual_inversion_vectors=9,
         ),
     )  # fmt: skip
+    assert review["facts"]["pictures"] == 3
     again = Tab(tab.studio)
     restored = again.call("restored")
     assert restored[0] == chosen
@@ -90,6 +96,16 @@ def test_a_damaged_draft_is_no_obstacle(tab: Tab) -> None:
     for text in ("", "[]", "{}", '{"pick": 3}', '{"pick": {}, "values": {"train": {"steps": -1}}}'):
         draft.write_text(text)
         assert tab.call("restored")[0]["method"] == "lora"
+
+
+def test_a_draft_that_cannot_be_kept_is_said(tab: Tab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(operation: str, path: Path) -> None:
+        if path.name == "train-form.json":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(atomic, "failpoint", full)
+    review = tab.call("reviewed", *tab.values("reviewed", cs_train_pick=pick(tab)))
+    assert any("disk is full" in warning for warning in review["warnings"])
 
 
 def test_a_newcomer_finds_the_preset_of_the_base_that_ships(tab: Tab) -> None:
@@ -118,13 +134,14 @@ def test_a_preset_fills_the_form_but_not_the_name(tab: Tab) -> None:
     assert {"mine", "zorp", steps} <= {v for v in contents if isinstance(v, str | int)}
 
 
-def make_run(studio: Studio) -> str:
+def make_run(studio: Studio, *changes: str) -> str:
     folder = studio.workspace.new_run_folder("seen")
-    config = RunConfig(name="seen", data=DataSettings(folder="/pictures/mine"))
+    config = studio.config(None, {"name": "seen", "data": {"folder": "/pictures/mine"}}, [*changes])
     (folder / "config.toml").write_text(to_toml(config))
     file = studio.workspace.adapters / "seen.safetensors"
     file.write_bytes(b"12345")
-    state = {"run": folder.name, "state": "finished", "step": 2, "steps": 2, "files": [str(file)]}
+    state = {"run": folder.name, "state": "finished", "step": 2, "steps": 2, "files": [str(file)],
+             "method": config.method, "base": config.base, "name": "seen", "seconds": 4.0}  # fmt: skip
     (folder / "state.json").write_text(json.dumps(state))
     events = [
         {"t": 1.0, "kind": "step", "step": 1, "loss": 0.5, "lr": 1e-4},
@@ -154,11 +171,107 @@ def test_a_run_is_seen_piece_by_piece(tab: Tab) -> None:
 
 @pytest.mark.parametrize("run", ["", "..", "../datasets", "/etc", "nothing"])
 def test_only_runs_are_seen(tab: Tab, run: str) -> None:
-    for name in ("view", "command", "resume", "delete"):
-        argument = {"run": run, "since": 0, "command": "stop"}
+    for name in ("view", "command", "resume", "delete", "reorder", "difference"):
+        argument = {"run": run, "since": 0, "command": "stop", "place": 0, "runs": [run, run]}
         answer = getattr(tab.part("cs-runs"), name)(argument)
         assert answer["ok"] is False
         assert answer["error"]["what"]
+
+
+@pytest.mark.parametrize("runs", [None, [], ["a"], [1, 2], ["a", "b", "c"]])
+def test_a_difference_is_between_two_runs(tab: Tab, runs: Any) -> None:
+    assert tab.part("cs-runs").difference({"runs": runs})["ok"] is False
+
+
+def test_two_runs_are_told_apart_with_the_labels_of_the_form(tab: Tab) -> None:
+    pair = [make_run(tab.studio), make_run(tab.studio, "train.steps=9", "options.rank=2")]
+    found = tab.part("cs-runs").difference({"runs": pair})["data"]
+    told = {entry["label"]: entry["values"] for entry in found["settings"]}
+    steps = tab.studio.config(None).train.steps
+    assert told == {"Train steps": [steps, 9], "Rank": [8, 2]}
+    assert found["names"] == ["seen", "seen"]
+    assert found["figures"][0]["seconds_per_step"] == 2.0
+
+
+def test_the_switch_for_failures_is_kept(tab: Tab) -> None:
+    part = tab.part("cs-runs")
+    for value in (False, True):
+        assert part.policy({"continue_on_error": value})["ok"]
+        assert part.runs(None)["data"]["queue"]["continue_on_error"] is value
+    assert part.policy({"continue_on_error": "no"})["ok"] is False
+
+
+def test_every_method_is_a_card_with_a_drawing_of_its_own(tab: Tab) -> None:
+    choices = tab.part("cs-train-pick").choices(None)["data"]
+    cards = {card["name"]: card for card in choices["methods"]}
+    assert set(cards) == set(METHODS)
+    assert all(card["drawing"].startswith("<svg") for card in cards.values())
+    assert len({card["drawing"] for card in cards.values()}) == len(METHODS), "two look the same"
+    for card in cards.values():
+        assert 'class="taught"' in card["drawing"], "it does not show what is trained"
+        assert "script" not in card["drawing"]
+
+
+def test_cards_say_what_past_runs_took(tab: Tab) -> None:
+    choices = tab.part("cs-train-pick").choices
+
+    def seen(method: str) -> Any:
+        return next(m for m in choices(None)["data"]["methods"] if m["name"] == method)["seen"]
+
+    before = seen("lora").get("starter", {}).get("runs", 0)
+    make_run(tab.studio)
+    assert seen("lora")["starter"]["runs"] == before + 1
+    assert seen("lora")["starter"]["seconds"] == 4.0
+    assert seen("lora")["starter"]["bytes"] == 5
+    assert seen("textual-inversion") == {}, "a number was invented"
+
+
+def test_the_form_is_compared_with_the_preset(tab: Tab) -> None:
+    reference = tab.part("cs-form-tools").reference
+    found = reference({"method": "lora", "preset": "starter-lora"})["data"]
+    config = tab.studio.config("starter-lora")
+    assert found["train.steps"] == str(config.train.steps)
+    assert found["options-lora.rank"] == str(config.options["rank"])
+    assert found["options-lora.text_encoder"] == "false", "as the page's switches show it"
+    assert not [key for key in found if key.startswith("options-hyper")]
+    assert not {"name", "data.trigger"} & set(found), "what the person types is never marked"
+    usual = reference({"method": "lora", "preset": ""})["data"]
+    assert usual["train.steps"] == str(tab.studio.config(None).train.steps)
+    assert reference({"method": "lora", "preset": "nothing"})["ok"] is False
+
+
+def test_one_setting_goes_back_to_the_preset(tab: Tab) -> None:
+    chosen = pick(tab, preset="starter-lora")
+    contents = tab.call("reset", chosen, event(keys=["train.steps"]))
+    changed = [value for value in contents if not _skipped(value)]
+    assert changed == [tab.studio.config("starter-lora").train.steps]
+    with pytest.raises(gr.Error):
+        tab.call("reset", chosen, event(keys="train.steps"))
+
+
+def event(**data: Any) -> Any:
+    """What a browser's event carries."""
+    return SimpleNamespace(_data=data)
+
+
+def _skipped(value: Any) -> bool:
+    return isinstance(value, dict) and value.get("__type__") == "update" and len(value) == 1
+
+
+@pytest.mark.parametrize("name", ["cloned", "filled", "reset", "likened"])
+def test_refusals_of_actions_reach_the_page(tab: Tab, name: str) -> None:
+    """Only what goes through the queue can show its error in the page."""
+    assert tab.functions[name].queue is True
+
+
+def test_the_settings_of_a_run_fill_the_form(tab: Tab) -> None:
+    run = make_run(tab.studio, "train.steps=4321")
+    contents = tab.call("cloned", pick(tab, preset="starter-lora"), event(run=run))
+    assert contents[0]["preset"] == ""
+    assert contents[0]["dataset"] == "", "a folder that is gone was chosen"
+    assert 4321 in contents
+    with pytest.raises(gr.Error, match="no such run"):
+        tab.call("cloned", pick(tab), event(run="../etc"))
 
 
 def test_numbers_that_json_does_not_have_are_left_out() -> None:

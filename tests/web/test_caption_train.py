@@ -208,17 +208,3 @@ def test_a_wrong_setting_is_named_before_start(open_page: Any, served: Any) -> N
     page.click("#cs-train-start")
     page.wait_for_selector(".toast-body >> text=Train steps")
     assert len(served.studio.runs()) == before
-
-
-def test_only_the_chosen_methods_settings_are_shown(open_page: Any, served: Any) -> None:
-    page = open_page("train")
-    page.wait_for_selector("#cs-field-options-lora-rank", state="visible")
-    page.click(".cs-method[data-method=textual-inversion]")
-    page.wait_for_selector("#cs-field-options-textual-inversion-vectors", state="visible")
-    page.wait_for_selector("#cs-field-options-lora-rank", state="hidden")
-    page.click("#cs-train-more > button")
-    page.fill("#cs-train-more input[type=search]", "guidance")
-    page.wait_for_selector("#cs-field-sample-guidance", state="visible")
-    page.wait_for_selector("#cs-field-train-weight_decay", state="hidden")
-    page.click(".cs-method[data-method=lora]")
-    page.wait_for_selector("#cs-field-options-lora-rank", state="visible")

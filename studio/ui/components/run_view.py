@@ -1,4 +1,4 @@
-"""Training runs in the page: one run live, and the list of all of them.
+"""Training runs in the page: one run live, those that wait, and the list of all of them.
 
 Owns: the component and what its script may ask. All it knows comes from run folders on disk, so
 a reloaded page or a second browser shows the same. Refuses to know: forms, how training works.
@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from studio.config import RunConfig
 from studio.errors import InputError, StudioError
+from studio.jobs import history
 from studio.methods import METHODS
+from studio.ui.form import Form, fields_of
 from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:
@@ -22,15 +25,18 @@ LISTED = (
     "run", "name", "method", "base", "state", "step", "steps", "seconds", "created_at",
     "started_at", "updated_at", "reason",
 )  # fmt: skip
+SCRIPTS = ("icons", "loss_plot", "sample_grid", "run_parts", "run_list", "run_queue", "run_diff")
 TEMPLATE = '<div class="cs-runs cs-stack"></div>'
 
 
 def run_view(studio: Studio, page: Page) -> gr.HTML:
     """The component. Python opens a run with `gr.HTML(open_run=<id>)`."""
 
-    def runs(argument: Any) -> list[Json]:
-        """Every run, newest first, in the few facts a list needs."""
-        return [{name: state.get(name) for name in LISTED} for state in studio.runs()]
+    def runs(argument: Any) -> Json:
+        """Every run, newest first, in the few facts a list needs; and the queue."""
+        states = studio.runs()
+        listed = [{name: state.get(name) for name in LISTED} for state in states]
+        return {"runs": listed, "queue": studio.training.queue(states)}
 
     def view(argument: Any) -> Json:
         """What is new in a run since byte offset `since`; steps as [step, loss, rate]."""
@@ -66,15 +72,63 @@ def run_view(studio: Studio, page: Page) -> gr.HTML:
         (run,) = read(argument, run=str)
         return str(studio.delete_run(run))
 
+    def reorder(argument: Any) -> list[str]:
+        """Moves a waiting run; place 0 is next."""
+        run, place = read(argument, run=str, place=int)
+        return studio.training.reorder(run, place)
+
+    def policy(argument: Any) -> bool:
+        """Whether the queue goes on after a failure."""
+        (value,) = read(argument, continue_on_error=bool)
+        studio.training.continue_on_error = value
+        return bool(value)
+
+    def go_on(argument: Any) -> bool:
+        """Lets a queue that a failure holds go on."""
+        studio.training.go_on()
+        return True
+
+    def requeue(argument: Any) -> list[str]:
+        """Puts back what waited when the program ended."""
+        return studio.training.requeue()
+
+    def difference(argument: Any) -> Json:
+        """How two runs differ: `names`, `settings` with labels, `probes`, `figures`."""
+        (pair,) = read(argument, runs=list)
+        if len(pair) != 2 or not all(isinstance(run, str) for run in pair):
+            raise InputError("A difference is between two runs", remedy="Choose two.")
+        views = [studio.view(run) for run in pair]
+        found, labels = history.difference(views), _labels(views)
+        return found | {
+            "names": [
+                view["state"].get("name") or run for view, run in zip(views, pair, strict=True)
+            ],
+            "incomparable": [labels.get(key, key) for key in found["incomparable"]],
+            "settings": [
+                {"key": key, "label": labels.get(key, key), "values": values}
+                for key, *values in found["settings"]
+            ],
+        }
+
     return component(
         "run_view",
         TEMPLATE,
-        [runs, view, command, resume, delete],
-        scripts=["icons", "loss_plot", "sample_grid", "run_parts"],
+        [runs, view, command, resume, delete, reorder, policy, go_on, requeue, difference],
+        scripts=SCRIPTS,
         elem_id="cs-runs",
         open_run="",
         methods={name: method.title for name, method in METHODS.items()},
     )
+
+
+def _labels(views: list[Json]) -> dict[str, str]:
+    """The form's labels by key, with those of both runs' methods."""
+    labels = {item.key: item.label for item in Form(RunConfig).fields}
+    for view in views:
+        method = METHODS.get(view["config"]["method"])
+        if method is not None:
+            labels |= {item.key: item.label for item in fields_of(method.Options, "options.")}
+    return labels
 
 
 def _is_step(event: Json) -> bool:
@@ -86,8 +140,7 @@ def _shown(state: Json) -> Json:
     files = []
     for name in state.get("files") or []:
         path = Path(str(name))
-        size = path.stat().st_size if path.is_file() else None
-        files.append({"path": str(path), "name": path.name, "size": size})
+        files.append({"path": str(path), "name": path.name, "size": history.size_of(path)})
     return {**state, "files": files}
 
 

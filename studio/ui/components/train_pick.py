@@ -1,6 +1,6 @@
 """What is trained with what: dataset, base, method, preset, as one part of the Train tab.
 
-Owns: the component and the choices it offers. Its value is
+Owns: the component, the choices it offers and what past runs say about them. Its value is
 `{"dataset": id, "base": name, "method": name, "preset": name or ""}`.
 Refuses to know: settings and runs.
 """
@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from studio.errors import InputError, StudioError
+from studio.jobs.history import experience
 from studio.methods import METHODS
 from studio.paths import ASSETS
+from studio.ui import theme
+from studio.ui.components.stack import card
 from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:
@@ -26,7 +29,9 @@ EMPTY: Json = {"dataset": "", "base": "starter", "method": "lora", "preset": ""}
 
 
 def train_pick(studio: Studio, page: Page) -> gr.HTML:
-    """The component. Events: `input` (something else was chosen), `preset` (fill the form)."""
+    """The component. Events: `input` (something else was chosen), `preset` (fill the form) and
+    `like` (fill it with the settings of a file).
+    """
 
     def choices(argument: Any) -> Json:
         """Everything that can be chosen, as it is on disk now."""
@@ -37,6 +42,9 @@ def train_pick(studio: Studio, page: Page) -> gr.HTML:
             presets = studio.presets()
         except StudioError as error:  # one bad file must not empty the tab
             presets, problem = [], error.as_dict()
+        seen: dict[str, Json] = {}
+        for entry in experience(studio.runs()):
+            seen.setdefault(entry["method"], {})[entry["base"]] = entry
         return {
             "problem": problem,
             "datasets": [
@@ -68,6 +76,8 @@ def train_pick(studio: Studio, page: Page) -> gr.HTML:
                     "name": method.name,
                     "title": method.title,
                     "summary": method.summary,
+                    "drawing": theme.drawing(f"method-{method.name}", "method"),
+                    "seen": seen.get(method.name, {}),
                     "unsupported": {
                         family: reason
                         for family in families
@@ -104,11 +114,17 @@ def train_pick(studio: Studio, page: Page) -> gr.HTML:
                 continue
         return found
 
+    def files(argument: Any) -> list[Json]:
+        """The library's files, newest first."""
+        found = sorted(studio.adapters(), key=lambda info: -info.modified)
+        return [card(page, info) for info in found]
+
     return component(
         "train_pick",
         TEMPLATE,
-        [choices, covers],
-        scripts=["icons"],
+        [choices, covers, files],
+        scripts=["icons", "method_cards", "settings_file"],
+        can_like=hasattr(studio, "config_like"),
         value=dict(EMPTY),
         elem_id="cs-train-pick",
     )

@@ -142,8 +142,9 @@ q('.co-menu input').addEventListener('input', menu);
 q('.co-menu').addEventListener('keydown', (event) => { if (event.key === 'Escape') toggle(false); });
 dropTarget(element.querySelector('.co'), (paths) => add(...paths.map((path) => ({name: known.get(path)?.name || 'Adapter', stack: [item(path)], seconds: null}))));
 
-// “Compare” elsewhere in the studio: {adapters: [path]} or {run: id} or {columns: […]}.
+// “Compare” elsewhere in the studio: {adapters: [path]} or {run: id} or {columns: […]}, and base: name if known.
 cs.receive('compare', async (payload) => {
+  if (payload.base && payload.base !== props.base) trigger('rebase', {base: payload.base});
   await load();
   const wanted = (sources || []).filter((source) => payload.run ? source.run === payload.run : (payload.adapters || []).includes(source.path) && source.group === 'Adapters');
   const added = payload.columns || wanted.map(fromSource);

@@ -1,4 +1,4 @@
-// Parts of the run view: the head with its figures and buttons, the messages, the list of runs.
+// Parts of the run view: the head with its figures, its end and its buttons, and the messages.
 // Owns: how these look. Refuses to know: polling, the server (callbacks are handed in).
 const STATES = {queued: 'waiting', preparing: 'preparing', running: 'running', paused: 'paused', stopping: 'stopping',
   finished: 'finished', stopped: 'stopped', failed: 'failed', interrupted: 'interrupted'};
@@ -29,26 +29,33 @@ function runHead(actions) {
     };
     const list = sets[state.state] || [
       file && button('Try it in Generate', () => cs.go('generate', {adapters: [file.path], base: state.base}), '.cs-primary'),
-      file && button('Compare', () => cs.go('compare', {run})),
+      file && button('Compare', () => cs.go('compare', {run, base: state.base})),
       state.state !== 'finished' && state.step < state.steps && button('Resume', () => actions.resume(), file ? '' : '.cs-primary', 'Goes on from the last checkpoint, with the same result as without the break'),
       button('Use its settings', () => actions.clone(), '', 'Fills the form on the left with this run’s settings'),
       button('Delete', () => actions.remove(), '.cs-danger', 'Moves the run to the workspace’s trash')];
     buttons.replaceChildren(...list.filter(Boolean));
   }
+  /** What loading the written file again has shown. */
+  function proved(proof) {
+    if (!proof) return {};
+    const total = proof.matched + proof.unmatched.length, percent = Number((100 * proof.change).toPrecision(2));
+    const found = `${proof.matched} of ${total} modules found their place`;
+    return {why: `Loaded again for proof: ${found}; the picture of “${proof.prompt}” ${proof.change ? `changes by ${percent} %` : 'does not change'}.`,
+      remedy: proof.unmatched.length ? `Not used: ${proof.unmatched.slice(0, 3).join(', ')}${proof.unmatched.length > 3 ? ' …' : ''}.`
+        : proof.change ? '' : 'Train longer or with a higher learning rate.'};
+  }
   function ending(state, proof) {
     const done = state.state === 'finished', file = state.files?.[0];
     if (state.state === 'failed') return cs.message(state.error || {what: 'The run failed', why: state.reason, remedy: state.remedy}, 'error');
     if (state.state === 'interrupted') return cs.message({what: 'This run was interrupted', why: state.reason, remedy: state.remedy,
-      safe: state.last_checkpoint ? `Step ${state.last_checkpoint} is saved.` : ''}, 'warning');
+      safe: state.last_checkpoint ? `Step ${state.last_checkpoint} is saved.` : state.place ? '' : 'No step was saved: Resume begins again.'}, 'warning');
     if (state.state === 'paused' && state.reason) return cs.message({what: 'Paused', why: state.reason, remedy: state.remedy}, 'warning');
     if (!file) return state.state === 'stopped' ? cs.message({what: state.reason || 'Stopped before the first step', remedy: 'Nothing was written.'}, 'info') : null;
     if (!done && state.state !== 'stopped') return null;
-    const bad = proof && !proof.ok;
     return cs.message({
       what: `${done ? 'Finished' : `Stopped at step ${state.step}`}: ${state.files.map((f) => `${f.name} (${cs.bytes(f.size)})`).join(', ')}`,
-      why: !proof ? '' : bad ? (proof.change ? `Loaded again for proof: ${proof.unmatched.length} parts did not fit.` : 'Loaded again for proof: it does not change the picture. Train longer or with a higher learning rate.')
-        : `Loaded again for proof: all ${proof.matched} parts fit, and the picture of “${proof.prompt}” changes by ${Number(proof.change.toPrecision(2))}.`,
-    }, bad ? 'warning' : 'good');
+      ...proved(proof),
+    }, proof && !proof.ok ? 'warning' : 'good');
   }
   function update(state, config, dataset, live, proof) {
     name.textContent = state.name || state.run;
@@ -81,34 +88,18 @@ function runHead(actions) {
   return {node, update};
 }
 
+// The log, and above it the newest word of advice (such as: it could stop here) until it is dismissed.
 function runMessages() {
-  const list = cs.el('ol.cs-log');
+  const list = cs.el('ol.cs-log'), advice = cs.el('div.cs-advice', {'aria-live': 'polite'});
   const node = cs.el('details.cs-card.cs-fold', {}, cs.el('summary', {}, 'Messages'), list);
   const text = (event) => ({saved: () => `Checkpoint saved at step ${event.step}`, message: () => event.text,
     state: () => `${STATES[event.state] || event.state}${event.reason ? `: ${event.reason}` : ''}`, finished: () => `File written at step ${event.step}`}[event.kind]?.());
-  return {node, clear() { list.replaceChildren(); }, add(event) {
+  return {node, advice, clear() { list.replaceChildren(); advice.replaceChildren(); }, add(event) {
     const words = text(event);
     if (!words) return;
+    if (event.kind === 'message' && event.level !== 'info') advice.replaceChildren(cs.message({what: words, why: event.why, remedy: event.remedy}, event.level === 'error' ? 'error' : 'warning', () => advice.replaceChildren()));
     const time = new Date(event.t * 1000).toLocaleTimeString();
     list.prepend(cs.el('li', {'data-level': event.level || ''}, cs.el('time.cs-muted.cs-number', {}, time), cs.el('span', {}, words)));
     while (list.children.length > 300) list.lastChild.remove();
-  }};
-}
-
-function runList(open) {
-  const list = cs.el('div.cs-run-list', {role: 'list'});
-  const count = cs.el('span.cs-muted.cs-small');
-  const node = cs.el('details.cs-card.cs-fold', {open: true}, cs.el('summary', {}, cs.el('span', {}, 'All runs '), count), list);
-  let before = '';
-  return {node, update(runs, current) {
-    const key = JSON.stringify([runs, current]);
-    if (key === before) return;
-    before = key;
-    count.textContent = ` ${runs.length}`;
-    count.style.marginLeft = '6px';
-    list.replaceChildren(...runs.map((run) => cs.el('button.cs-run-row', {type: 'button', role: 'listitem', 'aria-current': run.run === current, 'data-run': run.run, onclick: () => open(run.run)},
-      badge(run.state), cs.el('b', {}, run.name || run.run), cs.el('span.cs-muted', {}, METHODS[run.method] || run.method || ''),
-      cs.el('span.cs-spacer'), cs.el('span.cs-muted.cs-number', {}, `${run.step || 0} / ${run.steps || '–'}`), cs.el('span.cs-muted.cs-number', {}, cs.when(run.started_at || run.created_at)))));
-    if (!runs.length) list.replaceChildren(cs.el('p.cs-muted.cs-small', {style: {margin: '0'}}, 'No runs yet.'));
   }};
 }

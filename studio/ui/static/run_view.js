@@ -2,7 +2,16 @@
 // Everything shown comes from the run's folder, so reloading changes nothing.
 const root = element.querySelector('.cs-runs');
 const plot = lossPlot(), samples = sampleGrid(), messages = runMessages();
-const list = runList((run) => show(run, true));
+const act = (name, argument) => async () => { await cs.call(server[name](argument)); await refresh(); };
+const list = runList((run) => show(run, true), (pair) => pair ? cs.attempt(async () => difference.show(await cs.call(server.difference({runs: pair})))) : difference.hide());
+const difference = runDiff(() => { list.clear(); difference.hide(); });
+const queue = runQueue({
+  open: (run) => show(run, true),
+  reorder: (run, place) => act('reorder', {run, place})(),
+  take: (run) => act('command', {run, command: 'stop'})(),
+  policy: (value) => act('policy', {continue_on_error: value})(),
+  goOn: act('go_on', null), requeue: act('requeue', null),
+});
 let current = '', since = 0, chosen = false, config = null, dataset = '', proof = null, generation = 0;
 
 const head = runHead({
@@ -21,8 +30,8 @@ const head = runHead({
 const empty = cs.el('div.cs-empty.cs-runs-empty', {},
   cs.el('p.cs-empty-title', {}, 'No run yet'),
   cs.el('p', {}, 'Choose pictures and a method on the left, then press Start. Here you will watch the loss fall and the same pictures change, step by step.'));
-const live = cs.el('div.cs-stack.cs-hidden', {}, head.node, plot.node, samples.node, messages.node);
-root.append(empty, live, list.node);
+const live = cs.el('div.cs-stack.cs-hidden', {}, head.node, messages.advice, plot.node, samples.node, messages.node);
+root.append(empty, queue.node, live, list.node, difference.node);
 
 function show(run, byHand = false) {
   chosen ||= byHand;
@@ -63,7 +72,7 @@ async function look() {
   }
 }
 async function refresh() {
-  const runs = await cs.call(server.runs(null));
+  const {runs, queue: waiting} = await cs.call(server.runs(null));
   const active = runs.find((run) => ['preparing', 'running', 'paused', 'stopping'].includes(run.state)) || runs.find((run) => run.state === 'queued');
   if (!current || (!chosen && active && active.run !== current)) {
     const next = active || runs[0];
@@ -72,6 +81,7 @@ async function refresh() {
   if (!runs.length) { live.classList.add('cs-hidden'); empty.classList.remove('cs-hidden'); }
   list.node.classList.toggle('cs-hidden', !runs.length);
   list.update(runs, current);
+  queue.update(waiting, runs);
 }
 
 watch('open_run', () => { if (props.open_run) { chosen = true; show(props.open_run.split('#')[0], true); refresh(); } });

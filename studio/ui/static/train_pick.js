@@ -5,13 +5,14 @@ const dataset = cs.el('select.cs-input', {'aria-label': 'Dataset'}), base = cs.e
 const preset = cs.el('select.cs-input', {'aria-label': 'Preset'});
 const strip = cs.el('div.cs-strip', {'aria-hidden': 'true'}), facts = cs.el('div.cs-small.cs-muted'), words = cs.el('div.cs-small.cs-muted');
 const trouble = cs.el('div');
-const methods = cs.el('div.cs-methods', {role: 'radiogroup', 'aria-label': 'Method'});
+const methods = methodCards((method) => method !== value().method && change({method}));
+const like = props.can_like ? settingsFile(() => cs.call(server.files(null)), (file) => trigger('like', {file})) : null;
 const none = cs.el('button.cs-button', {type: 'button', onclick: () => cs.go('caption')}, 'Make one in the Caption tab', icon('right', 14));
 root.append(
   cs.el('div.cs-stack', {style: {gap: '6px'}}, field('Pictures', dataset), strip, facts, none),
   cs.el('div.cs-stack', {style: {gap: '6px'}}, field('Base model', base), trouble),
-  cs.el('div.cs-stack', {style: {gap: '6px'}}, cs.el('span.cs-label', {}, 'Method'), methods),
-  cs.el('div.cs-stack', {style: {gap: '6px'}}, field('Preset', preset), words));
+  cs.el('div.cs-stack', {style: {gap: '6px'}}, cs.el('span.cs-label', {}, 'Method'), methods.node),
+  cs.el('div.cs-stack', {style: {gap: '6px'}}, field('Preset', preset), words, like));
 let choices = null, covered = '', wanted = null;
 const value = () => ({dataset: '', base: 'starter', method: 'lora', preset: '', ...(props.value || {})});
 
@@ -58,24 +59,13 @@ function draw() {
   options(base, choices.bases.map((b) => [b.name, `${b.name} · ${b.title}${b.size ? ` · ${b.size} px` : ''}`]), v.base);
   const problem = choices.bases.find((b) => b.name === v.base)?.problem;
   trouble.replaceChildren(...(problem ? [cs.message({what: problem}, 'error')] : []), ...(choices.problem ? [cs.message(choices.problem, 'warning')] : []));
-  methods.replaceChildren(...choices.methods.map((m) => {
-    const reason = m.unsupported[family()];
-    return cs.el('button.cs-method', {type: 'button', role: 'radio', 'aria-checked': m.name === v.method, disabled: Boolean(reason), 'data-method': m.name,
-      tabindex: m.name === v.method ? '0' : '-1', onclick: () => m.name !== value().method && change({method: m.name})},
-      cs.el('span', {}, cs.el('b', {}, m.title), cs.el('span.cs-small.cs-muted', {}, reason || m.summary)));
-  }));
+  methods.draw(choices.methods, v.method, family(), v.base);
   const found = fitting(v);
   options(preset, [['', 'Own settings'], ...found.map((p) => [p.name, p.title])], v.preset);
   words.textContent = found.find((p) => p.name === v.preset)?.description || '';
+  tell('studio:pick', v);
 }
-methods.addEventListener('keydown', (event) => {
-  const by = {ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1}[event.key];
-  if (!by) return;
-  event.preventDefault();
-  const free = [...methods.children].filter((node) => !node.disabled), at = free.findIndex((node) => node.getAttribute('aria-checked') === 'true');
-  const next = free[(at + by + free.length) % free.length];
-  if (next) { change({method: next.dataset.method}); methods.querySelector('[aria-checked="true"]')?.focus(); }
-});
+hear('studio:pick?', () => choices && tell('studio:pick', value()));
 let read = '';
 async function load() {
   let found = null;

@@ -22,7 +22,7 @@ from studio.ui.components.columns import (
 from studio.ui.components.compare_grid import KIND, compare_grid
 from studio.ui.form import Form
 from studio.ui.live import Json, Page, Task, handler, read
-from studio.ui.tabs.generate import ACTION, QUIET, base_choices
+from studio.ui.tabs.generate import ACTION, QUIET, base_choices, base_of
 
 if TYPE_CHECKING:
     from studio.jobs import Studio
@@ -144,6 +144,10 @@ def build(studio: Studio, page: Page) -> None:
         return gr.Dropdown(base_choices(studio)), gr.Dropdown(references(studio))
 
     @handler
+    def rebased(event: gr.EventData) -> Any:
+        return base_of(studio, event._data)
+
+    @handler
     def prompts_of(reference: str) -> str:
         return "\n".join(captions_of(studio, reference or ""))
 
@@ -153,6 +157,7 @@ def build(studio: Studio, page: Page) -> None:
     results.again(again, None, [*texts, *form.inputs], **ACTION)
     base.change(lambda base: gr.HTML(base=base), base, columns, **QUIET)
     columns.shown(shown, [base, reference], [base, reference], **QUIET)
+    columns.rebase(rebased, None, base, **ACTION)
 
 
 def references(studio: Studio) -> list[tuple[str, str]]:

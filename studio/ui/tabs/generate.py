@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from studio.config import GenerateSettings
-from studio.errors import SettingsError
+from studio.errors import MissingError, SettingsError
 from studio.ui.components.picture_grid import KIND, picture_facts, picture_file, picture_grid
 from studio.ui.components.prompt_words import prompt_words
 from studio.ui.components.shelf import adapter_shelf
@@ -120,9 +120,8 @@ def build(studio: Studio, page: Page) -> None:
         return fill(found if isinstance(found, dict) else {}, stack, base)
 
     @handler
-    def opened(base: str, event: gr.EventData) -> str:
-        (wanted,) = read(event._data, base=str)
-        return wanted if base_facts(studio, wanted) else base
+    def rebased(event: gr.EventData) -> Any:
+        return base_of(studio, event._data)
 
     def fill(found: Json, stack: Any, base: str) -> list[Any]:
         known = usable(found)
@@ -151,6 +150,7 @@ def build(studio: Studio, page: Page) -> None:
     outputs = [*texts, *form.inputs]
     pictures.reuse(reuse, [stack, base], outputs, **ACTION)
     stack.settings(restore, [stack, base], outputs, **ACTION)
+    stack.rebase(rebased, None, base, **ACTION)
     dice.click(lambda: secrets.randbelow(2**32), None, seed, **QUIET)
     base.change(
         lambda base: (gr.HTML(base=base), gr.HTML(base=base)), base, [stack, shelf], **QUIET
@@ -164,6 +164,19 @@ def base_choices(studio: Studio) -> list[tuple[str, str]]:
         for info in studio.bases()
         if info.family
     ]
+
+
+def base_of(studio: Studio, sent: Any) -> gr.Dropdown:
+    """The base that another tab asks for, chosen among those there are now."""
+    (wanted,) = read(sent, base=str)
+    bases = base_choices(studio)
+    if wanted not in {name for _, name in bases}:
+        raise MissingError(
+            "The base model of this run is not in the list",
+            where=wanted[:200],
+            remedy="Copy it into the workspace's folder “bases”, or choose another base.",
+        )
+    return gr.Dropdown(bases, value=wanted)
 
 
 def native_size(studio: Studio, base: str) -> int | None:

@@ -6,17 +6,20 @@ Refuses to know: how training works (studio.jobs), how parts draw themselves (co
 
 from __future__ import annotations
 
+import html
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from studio import atomic
 from studio.config import RunConfig
-from studio.errors import InputError, SettingsError, StudioError
+from studio.errors import InputError, SettingsError, StorageError, StudioError
 from studio.methods import METHODS
+from studio.ui.components.form_tools import as_text, form_tools, group
 from studio.ui.components.run_view import run_view
 from studio.ui.components.train_pick import EMPTY, checked, train_pick
 from studio.ui.form import Form
@@ -26,11 +29,11 @@ if TYPE_CHECKING:
     from studio.jobs import Studio
 
 QUIET: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-TITLES = {"": "Run", "data": "Pictures", "train": "Training", "loss": "Loss", "save": "Saving",
-          "sample": "Samples", "probe": "Fixed-noise loss"}  # fmt: skip
-FILTER = """<div class="cs-filter"><input class="cs-input" type="search"
-  placeholder="Search settings" aria-label="Search settings"><span class="cs-small cs-muted"
-  aria-live="polite"></span></div>"""
+ACTION: Json = {"show_progress": "hidden", "api_visibility": "private"}
+# An action may be refused: only an event that goes through the queue brings its reason to the page.
+TITLES = {"": "Run", "data": "Pictures", "train": "Training", "loss": "Loss", "prior": "Class pictures",
+          "save": "Saving", "sample": "Samples", "probe": "Fixed-noise loss"}  # fmt: skip
+OWN = ("name", "data.trigger")  # what a person types about this run: no preset changes it
 
 
 def build(studio: Studio, page: Page) -> None:
@@ -40,6 +43,16 @@ def build(studio: Studio, page: Page) -> None:
         name: Form(method.Options, prefix=f"options-{name}.") for name, method in METHODS.items()
     }
     groups: dict[str, list[gr.Column]] = {name: [] for name in METHODS}
+
+    def reference(argument: Any) -> Json:
+        """What the inputs hold when nothing differs from the preset, by key."""
+        method, preset = read(argument, method=str, preset=str)
+        values = studio.config(preset or None, {"method": method}).model_dump()
+        one = options[method]
+        found = [*zip(form.shown, form.updates(values), strict=True)]
+        found += zip(one.shown, one.updates(values["options"]), strict=True)
+        return {item.key: as_text(value) for item, value in found if item.key not in OWN}
+
     with gr.Row(elem_classes=["cs-split"]):
         with gr.Column(elem_classes=["cs-form"]):
             pick = train_pick(studio, page)
@@ -52,17 +65,14 @@ def build(studio: Studio, page: Page) -> None:
                 form.show(advanced=False, sections=("train",))
                 _method_fields(options, groups, advanced=False)
                 form.show(advanced=False)
-            with gr.Accordion(
-                "More settings", open=False, elem_id="cs-train-more", elem_classes=["cs-fields"]
-            ):
-                component("field_filter", FILTER, scope="#cs-train-more")
-                _method_fields(options, groups, advanced=True)
-                for section in form.sections(advanced=True):
-                    gr.HTML(
-                        f'<p class="cs-form-title">{TITLES.get(section, section)}</p>',
-                        apply_default_css=False,
-                    )
-                    form.show(advanced=True, sections=(section,))
+            with gr.Column(elem_classes=["cs-fields", "cs-more"], elem_id="cs-train-more"):
+                fields = [*form.fields, *(one for f in options.values() for one in f.fields)]
+                tools = form_tools(fields, reference)
+                with gr.Column(elem_classes=["cs-groups"]):
+                    _method_fields(options, groups, advanced=True)
+                    for section in form.sections(advanced=True):
+                        with group(TITLES.get(section, section.capitalize())):
+                            form.show(advanced=True, sections=(section,))
             with gr.Row(elem_classes=["cs-start"]):
                 start = gr.Button("Start training", variant="primary", elem_id="cs-train-start")
                 measure = gr.Button(
@@ -72,6 +82,7 @@ def build(studio: Studio, page: Page) -> None:
             runs = run_view(studio, page)
 
     inputs = [*form.inputs, *(one for f in options.values() for one in f.inputs)]
+    shown_fields = [*form.shown, *(item for f in options.values() for item in f.shown)]
     columns = [column for name in METHODS for column in groups[name]]
     draft_file = studio.workspace.cache / "train-form.json"
 
@@ -122,12 +133,15 @@ def build(studio: Studio, page: Page) -> None:
 
     @handler
     def reviewed(value: Any, *arguments: Any) -> Any:
+        review = judged(value, arguments)
         try:
             values, found = split(arguments)
             atomic.write_json(draft_file, {"pick": value, "values": values, "options": found})
         except SettingsError:
             pass  # half-typed; the last whole draft stays
-        return judged(value, arguments)
+        except StorageError as error:  # the form is not safe: that must be seen
+            review = review | {"warnings": [*review.get("warnings", []), error.sentence()]}
+        return review
 
     @handler
     def filled(value: Any, *arguments: Any) -> list[Any]:
@@ -140,6 +154,18 @@ def build(studio: Studio, page: Page) -> None:
         config["name"] = values.get("name", "")
         config["data"]["trigger"] = values.get("data", {}).get("trigger", "")
         return [*shown(method), *contents(config, {"method": method, "base": base})]
+
+    @handler
+    def reset(value: Any, event: gr.EventData) -> list[Any]:
+        """Some settings back to what the preset says."""
+        method, preset = read(value, method=str, preset=str)
+        (keys,) = read(event._data, keys=list)
+        config = studio.config(preset or None, {"method": method}).model_dump()
+        fresh = contents(config, {"method": method})
+        return [
+            new if item.key in keys else gr.skip()
+            for item, new in zip(shown_fields, fresh, strict=True)
+        ]
 
     @handler
     def started(value: Any, *arguments: Any) -> tuple[Any, Any]:
@@ -159,15 +185,29 @@ def build(studio: Studio, page: Page) -> None:
             result["errors"] = [" ".join(filter(None, (parts["what"] + ".", parts.get("remedy"))))]
         yield gr.Button("Measure first", interactive=True), result
 
+    def taken(config: Json, value: Any) -> list[Any]:
+        """The settings of a finished piece of work into the form."""
+        chosen = {**EMPTY, **(value or {}), "method": config["method"], "base": config["base"]}
+        folder = config["data"]["folder"]
+        known = bool(folder) and Path(folder).is_dir()
+        chosen |= {"preset": "", "dataset": page.library.open(folder) if known else ""}
+        return [chosen, *shown(config["method"]), *contents(config, chosen)]
+
     @handler
     def cloned(value: Any, event: gr.EventData) -> list[Any]:
         """The settings of a run into the form."""
         (run,) = read(event._data, run=str)
-        config = studio.view(run)["config"]
-        chosen = {**EMPTY, **(value or {}), "method": config["method"], "base": config["base"]}
-        folder = config["data"]["folder"]
-        chosen |= {"preset": "", "dataset": page.library.open(folder) if folder else ""}
-        return [chosen, *shown(config["method"]), *contents(config, chosen)]
+        return taken(studio.view(run)["config"], value)
+
+    @handler
+    def likened(value: Any, event: gr.EventData) -> list[Any]:
+        """The settings that a file carries into the form."""
+        (file,) = read(event._data, file=str)
+        library: Any = studio
+        like = library.config_like(studio.workspace.resolve(file))
+        for note in like.notes:
+            gr.Warning(html.escape(note))
+        return taken(like.config.model_dump(), value)
 
     @handler
     def restored() -> list[Any]:
@@ -188,12 +228,12 @@ def build(studio: Studio, page: Page) -> None:
     everything = [pick, *inputs]
     latest: Json = {**QUIET, "trigger_mode": "always_last"}
     gr.on([pick.input, *(one.input for one in inputs)], reviewed, everything, review, **latest)
-    pick.preset(filled, everything, [*columns, *inputs], **latest).then(
-        reviewed, everything, review, **QUIET
-    )
-    runs.clone(cloned, pick, [pick, *columns, *inputs], **QUIET).then(
-        reviewed, everything, review, **QUIET
-    )
+    again: Json = {"fn": reviewed, "inputs": everything, "outputs": review, **QUIET}
+    choose: Json = {**ACTION, "trigger_mode": "always_last", "concurrency_id": "form"}
+    pick.preset(filled, everything, [*columns, *inputs], **choose).then(**again)
+    tools.reset(reset, pick, inputs, **choose).then(**again)
+    runs.clone(cloned, pick, [pick, *columns, *inputs], **choose).then(**again)
+    pick.like(likened, pick, [pick, *columns, *inputs], **choose).then(**again)
     start.click(
         started, everything, [runs, review], api_name="train_start",
         show_progress="hidden", concurrency_limit=1,
@@ -201,9 +241,7 @@ def build(studio: Studio, page: Page) -> None:
     measure.click(measured, everything, [measure, review], show_progress="hidden",
                   concurrency_id="measure", api_visibility="private")  # fmt: skip
     assert page.demo is not None
-    page.demo.load(restored, None, [pick, *columns, *inputs], **QUIET).then(
-        reviewed, everything, review, **QUIET
-    )
+    page.demo.load(restored, None, [pick, *columns, *inputs], **QUIET).then(**again)
 
 
 def _first_choice(studio: Studio, chosen: Json) -> tuple[Json, Json]:
@@ -222,6 +260,12 @@ def _method_fields(
     for name, form in options.items():
         if not form.sections(advanced=advanced):
             continue
-        with gr.Column(visible=name == EMPTY["method"], elem_classes=["cs-fields"]) as column:
-            form.show(advanced=advanced)
+        with gr.Column(
+            visible=name == EMPTY["method"], elem_classes=["cs-method-fields"]
+        ) as column:
+            if advanced:
+                with group(METHODS[name].title):
+                    form.show(advanced=True)
+            else:
+                form.show(advanced=False)
         groups[name].append(column)
