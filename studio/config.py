@@ -1,65 +1,29 @@
 """Every setting of the studio, once: type, range, unit, default, help.
 
 Forms, command line, presets, help texts and file metadata are all derived from these classes.
-Owns: the classes, strict validation, and the error that names the nearest right key.
-Refuses to know: torch, files, the page. A method's own options live in that method's file and
-derive from `Settings` too.
+Owns: the classes. Refuses to know: torch, files, the page, how settings are parsed
+(`studio.settings`, whose names are also found here). A method's own options live in that method's
+file and derive from `Settings` too.
 """
 
 from __future__ import annotations
 
-import difflib
-import types
-import typing
-from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import PydanticUndefined
+from pydantic import Field, ValidationInfo, field_validator
 
-from studio.errors import SettingsError
+from studio.intervals import Interval
+from studio.rates import Schedule, parse_rates
+from studio.settings import Settings, nearest, override, setting, without_effect
+
+__all__ = [
+    "Column", "CompareSettings", "DataSettings", "GenerateSettings", "Interval", "LossSettings",
+    "ProbeSettings", "RunConfig", "SampleSettings", "Sampler", "SaveSettings", "Settings",
+    "StackItem", "TrainSettings", "nearest", "override", "setting", "without_effect",
+]  # fmt: skip
 
 Tiles = Literal["auto", "always", "never"]
 Sampler = Literal["Euler", "Euler a", "DDIM", "DPM++ 2M", "DPM++ 2M Karras", "UniPC", "LCM"]
-
-
-def setting(
-    default: Any = PydanticUndefined,
-    help: str = "",
-    *,
-    label: str | None = None,
-    unit: str | None = None,
-    advanced: bool = False,
-    multiline: bool = False,
-    **constraints: Any,
-) -> Any:
-    """One setting. `constraints` are pydantic's (`ge`, `le`, `gt`, `min_length`, `default_factory`)."""
-    extra: dict[str, Any] = {
-        "label": label,
-        "unit": unit,
-        "advanced": advanced,
-        "multiline": multiline,
-    }
-    return Field(default, description=help, json_schema_extra=extra, **constraints)
-
-
-class Settings(BaseModel):
-    """Strict, immutable settings. An unknown key is an error that names the nearest one."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    @classmethod
-    def parse(cls, values: Mapping[str, Any], where: str | None = None) -> Self:
-        """Validates `values`; raises SettingsError naming every wrong key, value and range."""
-        try:
-            return cls.model_validate(dict(values))
-        except ValidationError as error:
-            problems = [_problem(cls, details) for details in error.errors()]
-            raise SettingsError(
-                problems[0] if len(problems) == 1 else "Settings are wrong: " + "; ".join(problems),
-                where=where,
-                remedy="Correct it and try again; nothing was started.",
-            ) from None
 
 
 class DataSettings(Settings):
@@ -87,8 +51,34 @@ class DataSettings(Settings):
         False, "Shuffle comma-separated tags at every step.", advanced=True
     )
     keep_tags: int = setting(
-        1, "Tags at the front that stay in place when shuffling.", ge=0, le=50, advanced=True
-    )
+        1, "Tags at the front that stay in place when shuffling.", ge=0, le=50, advanced=True,
+        applies="data.shuffle_tags=true",
+    )  # fmt: skip
+    template: list[str] = setting(
+        default_factory=list, multiline=True, advanced=True, label="Caption template",
+        help="Text around the caption: [name] becomes the trigger word, [filewords] the caption. "
+        "Of several lines one is drawn at every step; empty takes captions as they are.",
+    )  # fmt: skip
+    crop: Literal["centre", "random"] = setting(
+        "centre", "Which part of a picture is shown where it does not fit its bucket; random also "
+        "shows closer views.", advanced=True,
+    )  # fmt: skip
+    crops: int = setting(
+        4, "Crops per picture, the first at the centre. They are drawn once and cached; an epoch "
+        "shows each.", ge=2, le=64, advanced=True, applies="data.crop=random",
+    )  # fmt: skip
+    crop_zoom: float = setting(
+        1.25, "How much closer a random crop may be.", unit="×", ge=1, le=4, advanced=True,
+        applies="data.crop=random",
+    )  # fmt: skip
+    mask: Literal["none", "alpha", "files"] = setting(
+        "none", "Which part of a picture is learnt: all; what is not transparent; or what is white "
+        "in a mask beside it (cat.mask.png, or masks/cat.png).", advanced=True,
+    )  # fmt: skip
+    mask_rest: float = setting(
+        0.1, "Weight of what the mask leaves out.", ge=0, le=1, advanced=True,
+        applies="data.mask=alpha|files",
+    )  # fmt: skip
 
 
 class TrainSettings(Settings):
@@ -101,11 +91,31 @@ class TrainSettings(Settings):
         None, "Learning rate of the text encoder; empty uses the learning rate.", gt=0, le=10,
         advanced=True,
     )  # fmt: skip
-    optimizer: Literal["adamw", "adamw-8bit"] = setting("adamw", "Optimizer.", advanced=True)
+    optimizer: Literal["adamw", "adamw-8bit", "adafactor", "lion", "lion-8bit", "prodigy"] = setting(
+        "adamw", "Optimizer. 8-bit ones save memory; Lion wants a third to a tenth of the rate; "
+        "Prodigy finds the rate itself: set it to 1.", advanced=True,
+    )  # fmt: skip
     weight_decay: float = setting(0.01, "Weight decay.", ge=0, le=1, advanced=True)
-    schedule: Literal["constant", "linear", "cosine"] = setting(
+    schedule: Schedule = setting(
         "constant", "How the learning rate changes over the run.", advanced=True
     )
+    rates: str = setting(
+        "", "Learning rates with the step up to which each holds, such as 1e-3:100, 1e-4:1000, 1e-5. "
+        "A text encoder's rate follows in proportion.", advanced=True,
+        applies="train.schedule=listed", validate_default=True,
+    )  # fmt: skip
+    cycles: int = setting(
+        1, "How often the cosine starts over.", ge=1, le=100, advanced=True,
+        applies="train.schedule=cosine-restarts",
+    )  # fmt: skip
+    power: float = setting(
+        1.0, "Exponent of the polynomial; 1 is linear.", gt=0, le=10, advanced=True,
+        applies="train.schedule=polynomial",
+    )  # fmt: skip
+    final_rate: float = setting(
+        0.0, "Share of the learning rate that is left at the end.", ge=0, lt=1, advanced=True,
+        applies="train.schedule=linear|cosine|cosine-restarts|polynomial",
+    )  # fmt: skip
     warmup: int = setting(0, "Steps over which the rate rises from zero.", ge=0, advanced=True)
     gradient_accumulation: int = setting(
         1, "Batches added up before each optimizer step.", ge=1, le=1024, advanced=True
@@ -121,18 +131,78 @@ class TrainSettings(Settings):
         "0 keeps none, 0.999 is usual.",
         ge=0, lt=1, advanced=True,
     )  # fmt: skip
+    attention: Literal["auto", "sdpa", "xformers"] = setting(
+        "auto", "Attention kernels: torch's own (sdpa) or xformers; auto takes xformers where it "
+        "runs.", advanced=True,
+    )  # fmt: skip
+
+    @field_validator("rates")
+    @classmethod
+    def _readable_rates(cls, text: str, info: ValidationInfo) -> str:
+        if text.strip() or info.data.get("schedule") == "listed":
+            parse_rates(text)
+        return text.strip()
 
 
 class LossSettings(Settings):
     """What the loss counts."""
 
+    type: Literal["l2", "huber", "smooth-l1"] = setting(
+        "l2", "How an error counts: squared, or (pseudo-Huber, smooth L1) large ones only linearly, "
+        "which odd pictures disturb less.", advanced=True,
+    )  # fmt: skip
+    huber_delta: float = setting(
+        0.1, "Errors larger than this count linearly.", gt=0, le=10, advanced=True,
+        applies="loss.type=huber|smooth-l1",
+    )  # fmt: skip
+    huber_schedule: Literal["constant", "exponential", "snr"] = setting(
+        "constant", "How delta falls with the noise: from 1 to delta exponentially or with the "
+        "signal-to-noise ratio (Khrapov et al. 2024).", advanced=True,
+        applies="loss.type=huber|smooth-l1",
+    )  # fmt: skip
+    weighting: Literal["min-snr", "debiased", "none"] = setting(
+        "min-snr", "Weight of the timesteps: Min-SNR (Hang et al. 2023), debiased estimation "
+        "(Yu et al. 2023), or all alike.", advanced=True,
+    )  # fmt: skip
     min_snr_gamma: float = setting(
-        5.0, "Min-SNR weighting (Hang et al. 2023); 0 switches it off.", ge=0, le=100, advanced=True
-    )
+        5.0, "Min-SNR weighting (Hang et al. 2023); 0 switches it off.", ge=0, le=100,
+        advanced=True, applies="loss.weighting=min-snr",
+    )  # fmt: skip
+    timestep_from: float = setting(
+        0.0, "Least noise trained on, as a share of the base's timesteps.", ge=0, lt=1,
+        advanced=True,
+    )  # fmt: skip
+    timestep_to: float = setting(
+        1.0, "Most noise trained on, as a share of the base's timesteps.", gt=0, le=1,
+        advanced=True,
+    )  # fmt: skip
+    timestep_bias: float = setting(
+        0.0, "Above 0 draws noisy timesteps more often (composition), below 0 clean ones (detail).",
+        ge=-3, le=3, advanced=True,
+    )  # fmt: skip
     noise_offset: float = setting(
         0.0, "Adds a constant per channel to the noise, for very dark or bright pictures.",
         ge=0, le=1, advanced=True,
     )  # fmt: skip
+    pyramid_noise: float = setting(
+        0.0, "Adds coarser noise, each coarser level multiplied by this once more (usual 0.3; for "
+        "dark and bright pictures); 0 adds none.", ge=0, lt=1, advanced=True,
+    )  # fmt: skip
+    input_perturbation: float = setting(
+        0.0, "Extra noise on the input only, against accumulating errors (Ning et al. 2023; usual "
+        "0.1).", ge=0, le=1, advanced=True,
+    )  # fmt: skip
+    zero_terminal_snr: bool = setting(
+        False, "Rescale the noise so that the last timestep is pure noise (Lin et al. 2023): true "
+        "black and white, for bases that predict v.", label="Zero-terminal SNR", advanced=True,
+    )  # fmt: skip
+
+    @field_validator("timestep_to")
+    @classmethod
+    def _some_timesteps(cls, value: float, info: ValidationInfo) -> float:
+        if value <= info.data.get("timestep_from", 0):
+            raise ValueError("it must be above timestep_from")
+        return value
 
 
 class PriorSettings(Settings):
@@ -160,7 +230,10 @@ class PriorSettings(Settings):
 class SaveSettings(Settings):
     """What is kept while training."""
 
-    every: int = setting(100, "Steps between checkpoints; 0 saves only at the end.", ge=0)
+    every: Interval = setting(
+        Interval(100), "Time between checkpoints, such as 100 steps, 2 epochs or 10 minutes of "
+        "training; never saves only at the end.",
+    )  # fmt: skip
     keep: int = setting(
         3, "Checkpoints kept; older ones are removed.", ge=1, le=1000, advanced=True
     )
@@ -169,7 +242,10 @@ class SaveSettings(Settings):
 class SampleSettings(Settings):
     """The pictures drawn while training."""
 
-    every: int = setting(50, "Steps between sample rows; 0 draws none.", ge=0)
+    every: Interval = setting(
+        Interval(50), "Time between sample rows, such as 50 steps, 1 epoch or 5 minutes of training; "
+        "never draws none.",
+    )  # fmt: skip
     prompts: list[str] = setting(
         default_factory=list, help="One per line; empty takes them from the captions.",
         multiline=True,
@@ -184,8 +260,15 @@ class SampleSettings(Settings):
 class ProbeSettings(Settings):
     """The loss that means something: fixed noise, fixed timesteps, training and held-out pictures."""
 
-    every: int = setting(25, "Steps between probes; 0 never probes.", ge=0, advanced=True)
+    every: Interval = setting(
+        Interval(25), "Time between probes, such as 25 steps or 1 epoch; never does not probe.",
+        advanced=True,
+    )  # fmt: skip
     pictures: int = setting(8, "Pictures of each set.", ge=1, le=64, advanced=True)
+    patience: int = setting(
+        4, "Probes without a better held-out loss, while the training loss still falls, before a "
+        "message suggests to stop; 0 never does.", ge=0, le=1000, advanced=True,
+    )  # fmt: skip
 
 
 class RunConfig(Settings):
@@ -283,62 +366,3 @@ class CompareSettings(Settings):
     )
     batch_size: int = setting(8, "Pictures drawn at once.", ge=1, le=64, advanced=True)
     device: str = setting("auto", "auto, cpu, cuda or cuda:N.", advanced=True)
-
-
-def override(values: dict[str, Any], assignments: list[str]) -> dict[str, Any]:
-    """Applies `key=value` assignments (dotted keys, TOML values or bare text) to nested `values`."""
-    import copy
-    import tomllib
-
-    result = copy.deepcopy(values)
-    for assignment in assignments:
-        key, equals, text = assignment.partition("=")
-        if not equals or not key.strip():
-            raise SettingsError(
-                f"“{assignment}” is not an assignment", remedy="Write --set key=value."
-            )
-        try:
-            value = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
-            value = text
-        target = result
-        *parents, last = key.strip().split(".")
-        for parent in parents:
-            target = target.setdefault(parent, {})
-            if not isinstance(target, dict):
-                raise SettingsError(f"“{key}” does not name a setting", where=assignment)
-        target[last] = value
-    return result
-
-
-def nearest(word: str, words: list[str]) -> str | None:
-    """The most similar of `words`, if any is similar."""
-    found = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
-    return found[0] if found else None
-
-
-def _problem(cls: type[Settings], details: Any) -> str:
-    path = [str(part) for part in details["loc"]]
-    key = ".".join(path)
-    if details["type"] == "extra_forbidden":
-        known = list(_model_at(cls, path[:-1]).model_fields)
-        close = nearest(path[-1], known)
-        hint = f"did you mean “{close}”?" if close else "known are " + ", ".join(known)
-        return f"there is no setting “{key}”; {hint}"
-    if details["type"] == "missing":
-        return f"the setting “{key}” is missing"
-    return (
-        f"“{key}” cannot be {details['input']!r}: {details['msg'][0].lower()}{details['msg'][1:]}"
-    )
-
-
-def _model_at(cls: type[Settings], path: list[str]) -> type[Settings]:
-    for part in path:
-        field = cls.model_fields.get(part)
-        if field is None:  # an index into a list: the class was found one level above
-            continue
-        for candidate in (field.annotation, *typing.get_args(field.annotation)):
-            if isinstance(candidate, type) and not isinstance(candidate, types.GenericAlias):
-                if issubclass(candidate, Settings):
-                    cls = candidate
-    return cls

@@ -54,15 +54,3 @@ def test_min_snr_caps_easy_timesteps_only() -> None:
     assert weights[0] < 0.01 and weights[3] == 1 and (weights.diff() >= 0).all()
     easy = noise.NoiseSchedule(SCHEDULER, "v_prediction").min_snr_weight(torch.tensor([999]), 5.0)
     assert easy < 0.01, "for v the weight is min(SNR, γ) / (SNR + 1)"
-
-
-def test_schedules_of_the_learning_rate() -> None:
-    def factors(name: str, warmup: int = 0) -> list[float]:
-        return [noise.learning_rate_factor(step, 10, name, warmup) for step in range(1, 11)]
-
-    assert factors("constant") == [1.0] * 10
-    linear, cosine = factors("linear"), factors("cosine")
-    assert linear[0] == cosine[0] == 1.0
-    assert linear == sorted(linear, reverse=True) and abs(linear[-1] - 0.1) < 1e-9
-    assert cosine == sorted(cosine, reverse=True) and cosine[-1] < linear[-1]
-    assert factors("constant", warmup=4)[:5] == [0.25, 0.5, 0.75, 1.0, 1.0]
