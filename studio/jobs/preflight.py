@@ -17,7 +17,9 @@ from studio.config import RunConfig
 from studio.errors import SettingsError, StudioError
 from studio.families.detect import BaseInfo
 from studio.families.words import contains, without
+from studio.formats.captions import fill_template
 from studio.formats.dataset import DatasetInfo, picture_files, read_dataset
+from studio.jobs.advice import advice
 from studio.jobs.library import Library
 
 LOW_DISK = 500 << 20
@@ -100,11 +102,15 @@ def preflight(config: RunConfig, library: Library) -> Preflight:
         result.errors.append(error.sentence())
     result.warnings += [*info.problems, *base.assumed]
     effective = config.train.batch_size * config.train.gradient_accumulation
-    per_epoch = math.ceil(sum(i.repeats for i in info.items) * config.data.repeats / effective)
+    shown = (2 if config.data.flip else 1) * (
+        config.data.crops if config.data.crop == "random" else 1
+    )
+    per_epoch = math.ceil(
+        sum(i.repeats for i in info.items) * config.data.repeats * shown / effective
+    )
     if config.train.warmup >= config.train.steps:
         result.warnings.append("The warm-up is as long as the run: the full rate is never reached.")
-    if config.data.keep_tags != 1 and not config.data.shuffle_tags:
-        result.warnings.append("“keep_tags” has no effect: tags are not shuffled.")
+    result.warnings += advice(config, info, base)
     result.facts = {
         "pictures": info.pictures,
         "captioned": info.captioned,
@@ -170,14 +176,25 @@ def _check_captions(
             f"{missing} of {info.pictures} pictures have no caption; "
             "the Caption tab can write them."
         )
+    own = {item.trigger for item in info.items}
     trigger = config.data.trigger
-    if not trigger:
+    if not trigger and ("" in own or len(own) < 2):
         result.warnings.append("No trigger word is set: nothing will call the concept by name.")
         return
-    without = sum(not contains(caption, trigger) for caption in captions)
+    several = len(own) > 1
+    words = [item.trigger if several and item.trigger else trigger for item in info.items]
+    shown = [
+        [fill_template(line, word, caption) for line in config.data.template] or [caption]
+        for word, caption in zip(words, captions, strict=True)
+    ]
+    without = sum(
+        not all(contains(text, word) for text in texts)
+        for word, texts in zip(words, shown, strict=True)
+    )
     if without and config.method != "textual-inversion":
+        names = "”, “".join(dict.fromkeys(words))
         result.warnings.append(
-            f"The trigger word “{trigger}” is absent from {without} of {info.pictures} captions; "
+            f"The trigger word “{names}” is absent from {without} of {info.pictures} captions; "
             "add it in the Caption tab, or it will call nothing."
         )
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from torch import Tensor
 
 from studio.config import DataSettings
 from studio.errors import DatasetError
+from studio.formats.captions import fill_template
 from studio.formats.dataset import DatasetInfo, picture_files, read_captions
 from studio.formats.images import image_size, open_image
 from studio.formats.masks import mask_file
@@ -257,12 +257,7 @@ def templated(caption: str, settings: DataSettings, name: str = "", line: int = 
     """The caption inside a line of the template, with [name] and [filewords] filled in."""
     if not settings.template:
         return caption
-    words = {"[name]": name or settings.trigger, "[filewords]": caption}
-    # one pass, so that a caption that speaks of [name] stays as it is
-    filled = re.sub(
-        r"\[(?:name|filewords)\]", lambda found: words[found[0]], settings.template[line]
-    )
-    return filled.strip().strip(",").strip()
+    return fill_template(settings.template[line], name or settings.trigger, caption)
 
 
 def _bucket(

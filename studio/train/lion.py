@@ -26,7 +26,7 @@ class Lion(Optimizer):
         super().__init__(params, {"lr": lr, "betas": betas, "weight_decay": weight_decay})
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+    def step(self, closure: Any = None) -> None:
         """One step over all parameters that have a gradient."""
         for group in self.param_groups:
             learning = [p for p in group["params"] if p.grad is not None]
