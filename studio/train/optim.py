@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -54,7 +54,8 @@ def _lion(groups: list[dict[str, Any]]) -> Optimizer:
 
 
 def _prodigy(groups: list[dict[str, Any]]) -> Optimizer:
-    """Mishchenko & Defazio 2023, with the safeguard for schedules that change the rate."""
+    """Mishchenko & Defazio 2023, without the safeguard for warm-up: with it, a run of a few hundred
+    steps is over before the rate is found."""
     if len({group["lr"] for group in groups}) > 1:
         raise SettingsError(
             "Prodigy finds one rate for everything that is trained",
@@ -64,7 +65,7 @@ def _prodigy(groups: list[dict[str, Any]]) -> Optimizer:
     from prodigyopt import Prodigy
 
     with contextlib.redirect_stdout(None):  # it announces its weight decay to the terminal
-        optimizer: Optimizer = Prodigy(groups, use_bias_correction=True, safeguard_warmup=True)
+        optimizer: Optimizer = Prodigy(groups)
     return optimizer
 
 
@@ -127,9 +128,18 @@ def optimizer_state(optimizer: Optimizer) -> tuple[dict[str, Tensor], dict[str, 
             if name not in GIVEN and type(value) in (int, float) and math.isfinite(value)
         }
     for part, values in parts.items():
-        for name, value in values.items():
+        for name, value in _flat(values):
             (tensors if isinstance(value, Tensor) else numbers)[f"{part}.{name}"] = value
     return tensors, numbers
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Names and values, tables inside as `<table>/<name>` (8-bit optimizers keep such)."""
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}/")
+        else:
+            yield prefix + name, value
 
 
 def load_optimizer_state(
@@ -143,5 +153,9 @@ def load_optimizer_state(
         if part.startswith("group"):
             whole["param_groups"][int(part.removeprefix("group"))][name] = value
         else:
-            state.setdefault(int(part), {})[name] = value
+            target = state.setdefault(int(part), {})
+            *tables, last = name.split("/")
+            for table in tables:
+                target = target.setdefault(table, {})
+            target[last] = value
     optimizer.load_state_dict({"state": state, "param_groups": whole["param_groups"]})
