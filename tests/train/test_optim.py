@@ -17,7 +17,7 @@ from studio.train.lion import Lion
 from studio.train.loop import Trainer
 from studio.train.optim import OPTIMIZERS, make_optimizer
 from studio.train.state import latest_checkpoint, load_checkpoint, save_checkpoint
-from tests.train.test_options import Make, make, tiny, weights  # noqa: F401
+from tests.train.conftest import Make, weights
 
 RATES = {"prodigy": "1", "lion": "1e-3", "lion-8bit": "1e-3"}
 
@@ -35,7 +35,7 @@ def test_the_table_and_the_setting_agree() -> None:
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_optimizer_learns_and_resumes_bit_equal(
     name: str, make: Make, tmp_path: Path
-) -> None:  # noqa: F811
+) -> None:
     steps = 12 if name == "prodigy" else 6  # Prodigy first has to find its rate
     whole = make(*settings(name, steps))
     before = whole.probe.measure()[0]
@@ -75,7 +75,7 @@ def test_lion_follows_the_papers_formula() -> None:
     assert list(optimizer.state[value]) == ["exp_avg"], "half of AdamW's memory"
 
 
-def test_adafactor_keeps_rows_and_columns_only(make: Make) -> None:  # noqa: F811
+def test_adafactor_keeps_rows_and_columns_only(make: Make) -> None:
     run = make(*settings("adafactor"))
     run.one_step(1)
     for parameter, kept in run.optimizer.state.items():
@@ -84,7 +84,7 @@ def test_adafactor_keeps_rows_and_columns_only(make: Make) -> None:  # noqa: F81
             assert stored == sum(parameter.shape) + 1 < parameter.numel()
 
 
-def test_prodigy_finds_its_rate_and_shows_it(make: Make, capsys: pytest.CaptureFixture) -> None:  # noqa: F811
+def test_prodigy_finds_its_rate_and_shows_it(make: Make, capsys: pytest.CaptureFixture) -> None:
     run = make(*settings("prodigy", 12), "train.schedule=constant")
     rates = [run.one_step(step)["lr"] for step in range(1, 13)]
     assert rates[0] == pytest.approx(1e-6) and max(rates) > 1e-5
@@ -97,7 +97,7 @@ def test_prodigy_finds_its_rate_and_shows_it(make: Make, capsys: pytest.CaptureF
         make_optimizer("prodigy", groups)
 
 
-def test_rates_of_groups_keep_their_proportion_when_listed(make: Make) -> None:  # noqa: F811
+def test_rates_of_groups_keep_their_proportion_when_listed(make: Make) -> None:
     run = make(
         "options.text_encoder=true", "train.learning_rate=1e-2", "train.text_learning_rate=1e-3",
         "train.schedule=listed", "train.rates=1e-3:1, 1e-4",

@@ -2,35 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
 import torch
 
-from studio.families.base import Base
-from studio.families.loading import load_base
 from studio.train.loop import Trainer
-from tests.matrix.conftest import OPTIONS, make_trainer
-from tests.tiny import make_tiny_sd1
-
-Make = Callable[..., Trainer]
-QUIET = ("options.dropout=0", "options.text_encoder=false", "data.caption_dropout=0")
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Base:
-    return load_base(make_tiny_sd1(tmp_path_factory.mktemp("sd1")), "cpu", "fp32")
-
-
-@pytest.fixture
-def make(tiny: Base, pictures: Path, tmp_path: Path) -> Make:
-    return lambda *changes: make_trainer(tiny, "lora", pictures, tmp_path, *QUIET, *changes)
-
-
-def weights(trainer: Trainer) -> torch.Tensor:
-    return torch.cat([p.detach().flatten() for p in trainer.parameters])
+from tests.matrix.conftest import OPTIONS
+from tests.train.conftest import Make, weights
 
 
 def layers(trainer: Trainer) -> dict[str, Any]:
