@@ -52,7 +52,7 @@ class DataSettings(Settings):
     )
     keep_tags: int = setting(
         1, "Tags at the front that stay in place when shuffling.", ge=0, le=50, advanced=True,
-        applies="data.shuffle_tags",
+        applies="data.shuffle_tags=true",
     )  # fmt: skip
     template: list[str] = setting(
         default_factory=list, multiline=True, advanced=True, label="Caption template",

@@ -32,9 +32,8 @@ def setting(
 ) -> Any:
     """One setting. `constraints` are pydantic's (`ge`, `le`, `gt`, `min_length`, `default_factory`).
 
-    `applies` says when it has an effect, for forms to hide it otherwise: `"loss.type=huber"`,
-    `"loss.type=huber|l1"`, `"loss.type!=l2"`, `"sample.every"` (on, not 0, not empty), joined by
-    `" & "`. Keys are whole, or of the same class.
+    `applies` says beside which values of another setting this one has an effect:
+    `loss.type=huber|smooth-l1` (keys from the top of the run, values as they are written).
     """
     extra: dict[str, Any] = {
         "label": label,
@@ -103,27 +102,17 @@ def _without_effect(top: Settings, part: Settings, prefix: str) -> Iterator[str]
             yield from _without_effect(top, value, f"{prefix}{name}.")
             continue
         extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
-        if value == info.get_default(call_default_factory=True):
+        condition = extra.get("applies")
+        if not condition or value == info.get_default(call_default_factory=True):
             continue
-        for condition in filter(None, str(extra.get("applies") or "").split(" & ")):
-            if missing := _missing(top, part, condition):
-                yield f"“{prefix}{name}” has no effect: {missing}."
-
-
-def _missing(top: Settings, part: Settings, condition: str) -> str | None:
-    """Why one part of an `applies` does not hold, or None when it does."""
-    key, equals, wanted = condition.partition("=")
-    negated, key = key.endswith("!"), key.removesuffix("!").strip()
-    found: Any = part if key in type(part).model_fields else top
-    for step in key.split("."):
-        found = getattr(found, step)
-    shown = str(found).lower() if isinstance(found, bool) else str(found)
-    if not equals:
-        return None if found else f"“{key}” is off"
-    values = [value.strip() for value in wanted.split("|")]
-    if (shown in values) != negated:
-        return None
-    return f"it counts where “{key}” is {'not ' * negated}{' or '.join(values)}, not {shown}"
+        key, _, wanted = str(condition).partition("=")
+        found: Any = top
+        for step in key.split("."):
+            found = getattr(found, step)
+        shown = str(found).lower() if isinstance(found, bool) else str(found)
+        if shown not in wanted.split("|"):
+            choices = wanted.replace("|", " or ")
+            yield f"“{prefix}{name}” has no effect: it counts where “{key}” is {choices}, not {shown}."
 
 
 def nearest(word: str, words: list[str]) -> str | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from studio import methods
-from studio.config import RunConfig
+from studio.config import DataSettings, RunConfig
 from studio.errors import SettingsError, StudioError
 from studio.families.detect import BaseInfo
 from studio.families.words import contains, without
@@ -68,7 +68,7 @@ def complete(config: RunConfig, library: Library) -> tuple[RunConfig, DatasetInf
     if given.get("continue_from"):
         given["continue_from"] = str(library.adapter_path(given["continue_from"]))
     options = method.Options.parse(method.complete(given, info.class_word))
-    prompts = list(config.sample.prompts) or sample_prompts(info, trigger)
+    prompts = list(config.sample.prompts) or sample_prompts(info, data)
     prior = config.prior
     if prior.weight and not prior.prompts:
         found = class_prompts(info, trigger)
@@ -131,11 +131,16 @@ def preflight(config: RunConfig, library: Library) -> Preflight:
     return result
 
 
-def sample_prompts(info: DatasetInfo, trigger: str) -> list[str]:
-    """Four captions spread over the dataset, or the trigger itself."""
-    captions = list(dict.fromkeys(item.caption for item in info.items if item.caption))
+def sample_prompts(info: DatasetInfo, data: DataSettings) -> list[str]:
+    """Four captions spread over the dataset, in the template's first line, or the trigger itself."""
+    found = [
+        fill_template(line, item.trigger or data.trigger, item.caption or "")
+        for item in info.items
+        for line in (data.template or ["[filewords]"])[:1]
+    ]
+    captions = list(dict.fromkeys(filter(None, found)))
     if not captions:
-        return [trigger or info.name]
+        return [data.trigger or info.name]
     count = min(4, len(captions))
     return [captions[place * len(captions) // count] for place in range(count)]
 
