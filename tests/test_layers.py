@@ -20,7 +20,8 @@ FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 
 # Lower may never import higher; parts of one line do not know each other (except the first).
 LAYERS = [
-    {"config", "events", "paths", "atomic", "errors", "device", "doctor"},
+    {"config", "settings", "pictures", "intervals", "rates"}
+    | {"events", "paths", "atomic", "errors", "device", "doctor"},
     {"formats"},
     {"adapters"},
     {"families", "starter"},

@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from studio.config import CompareSettings, GenerateSettings, RunConfig, Settings
+from studio.intervals import Interval
 from studio.methods import METHODS
 
 CLASSES: dict[str, type[Settings]] = {
@@ -23,7 +24,13 @@ CLASSES: dict[str, type[Settings]] = {
     "compare": CompareSettings,
 }
 WIDTH = 96
-TYPES = {str: "text", int: "whole number", float: "number", bool: "true or false"}
+TYPES = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "true or false",
+    Interval: "steps, or text like 2 epochs, 10 minutes, never",
+}
 
 
 def help_text(command: str) -> str:

@@ -26,16 +26,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Conditioning:
-    """Encoded text: `embeds` [B, T, D] and, where the family has one, `pooled` [B, P]."""
+    """Encoded text: `embeds` [B, T, D] and, where the family has one, `pooled` [B, P].
+
+    `corner` [B, 2] is (top, left) in pixels where a picture was cropped, for families that are
+    told it; None means at its own corner.
+    """
 
     embeds: Tensor
     pooled: Tensor | None = None
+    corner: Tensor | None = None
 
     def select(self, index: Tensor | Sequence[int]) -> Conditioning:
         """The rows of `index`."""
         rows = torch.as_tensor(index, device=self.embeds.device)
         return Conditioning(
-            self.embeds[rows], self.pooled[rows] if self.pooled is not None else None
+            self.embeds[rows],
+            self.pooled[rows] if self.pooled is not None else None,
+            self.corner[rows] if self.corner is not None else None,
         )
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Conditioning:
@@ -43,6 +50,7 @@ class Conditioning:
         return Conditioning(
             self.embeds.to(device, dtype),
             self.pooled.to(device, dtype) if self.pooled is not None else None,
+            self.corner.to(device) if self.corner is not None else None,
         )
 
     def plus(self, other: Conditioning) -> Conditioning:
@@ -55,7 +63,10 @@ class Conditioning:
 
     @staticmethod
     def join(parts: Sequence[Conditioning]) -> Conditioning:
-        """Stacks several along B; shorter ones (fewer chunks) are padded by repeating their last."""
+        """Stacks several along B; shorter ones (fewer chunks) are padded by repeating their last.
+
+        Corners are not joined: they belong to pictures, not to texts.
+        """
         longest = max(part.embeds.shape[1] for part in parts)
         embeds = []
         for part in parts:

@@ -70,19 +70,22 @@ class StableDiffusionXL(Family):
         conditioning: Conditioning,
         size: tuple[int, int],
     ) -> Tensor:
-        """See `Base.denoise`. Told as original and target size, uncropped: `size`."""
+        """See `Base.denoise`. Told as original and target size: `size`; cropped at its corner."""
         assert conditioning.pooled is not None, "SDXL needs the pooled text"
         height, width = size
         time_ids = torch.tensor(
             [height, width, 0, 0, height, width], device=latents.device, dtype=base.dtype
-        )
+        ).expand(len(latents), 6)
+        if conditioning.corner is not None:
+            time_ids = time_ids.clone()
+            time_ids[:, 2:4] = conditioning.corner.to(time_ids)
         prediction: Tensor = base.unet(
             latents.to(base.dtype),
             timesteps,
             encoder_hidden_states=conditioning.embeds.to(base.dtype),
             added_cond_kwargs={
                 "text_embeds": conditioning.pooled.to(base.dtype),
-                "time_ids": time_ids.expand(len(latents), 6),
+                "time_ids": time_ids,
             },
             return_dict=False,
         )[0]

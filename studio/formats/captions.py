@@ -19,6 +19,7 @@ METADATA_FILE = "metadata.jsonl"
 _CAPTION_KEYS = ("text", "caption", "prompt")
 _LONGEST_CAPTION = 1 << 16  # bytes; a text beside a picture that is longer is no caption
 _LONGEST_METADATA = 1 << 26
+_PLACE = re.compile(r"\[\w+\]")
 
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
@@ -65,6 +66,22 @@ def write_caption(picture: str | Path, text: str) -> Path:
         )
     text = text.strip()
     return atomic.write_text(picture.with_suffix(CAPTION_ENDINGS[0]), text + "\n" if text else "")
+
+
+def fill_template(line: str, name: str, words: str) -> str:
+    """A line of a caption template with [name] and [filewords] filled in, as A1111's web UI does.
+
+    Commas and blanks that an empty part leaves at the ends are dropped.
+    """
+    parts = {"[name]": name, "[filewords]": words}
+    # one pass, so that a caption that speaks of [name] stays as it is
+    filled = _PLACE.sub(lambda found: parts.get(found[0], found[0]), line)
+    return filled.strip(" ,")
+
+
+def unknown_places(line: str) -> list[str]:
+    """What stands in [brackets] in a template line and is not filled in."""
+    return [place for place in _PLACE.findall(line) if place not in ("[name]", "[filewords]")]
 
 
 def side_car(picture: Path) -> str | None:

@@ -3,9 +3,11 @@
     my cat/                 what people drop: pictures and captions of the same name
       1.png  1.txt
       2.jpg  2.caption      the older ending is read, never written
-      dataset.toml          optional: name, trigger, class_word, kind, repeats, held_out
+      dataset.toml          optional: name, trigger, class_word, kind, repeats, held_out, folders
       metadata.jsonl        optional captions by file name (Hugging Face's image folders)
       10_sks dog/           kohya's sub-folders: repeats, then trigger and class word
+      close-ups/            any other sub-folder counts when `[folders]` of dataset.toml names it
+      masks/                masks of the pictures, see formats/masks.py
       held_out/             pictures that are never trained on
 
 Owns: which files count, their order, reading and writing captions, `DatasetInfo`.
@@ -32,6 +34,7 @@ from studio.formats.captions import (
     write_caption,
 )
 from studio.formats.dataset_file import DATASET_FILE, DatasetFile, read_dataset_file
+from studio.formats.masks import is_mask
 
 __all__ = [
     "DatasetFile", "DatasetInfo", "DatasetPicture", "find_datasets", "is_picture", "natural_key",
@@ -39,7 +42,6 @@ __all__ = [
 ]  # fmt: skip
 
 HELD_OUT = "held_out"
-_MASK_ENDINGS = ("-masklabel", "-mask", "_mask")
 _KOHYA_FOLDER = re.compile(r"^([1-9][0-9]{0,3})_(.+)$")
 
 
@@ -50,6 +52,8 @@ class DatasetPicture:
     path: Path
     caption: str | None
     repeats: int
+    trigger: str = ""
+    """First word of the kohya folder it lies in: datasets of several concepts have several."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +83,29 @@ def picture_files(folder: str | Path) -> list[Path]:
     not a folder; an empty list is no error here.
     """
     folder = _folder(folder)
-    files = _pictures_in(folder)
-    for inner in sorted(_entries(folder), key=_natural):
-        if inner.is_dir() and _KOHYA_FOLDER.match(inner.name):
-            files += _pictures_in(inner)
-    return files
+    return [path for inner in _parts(folder) for path in _pictures_in(inner)]
+
+
+def _parts(folder: Path) -> dict[Path, tuple[int, str | None] | None]:
+    """The folder itself and the sub-folders that belong to it, in order: for each of these how often
+    its pictures count, and the words of a kohya folder's name."""
+    found: dict[Path, tuple[int, str | None] | None] = {folder: None}
+    weights = read_dataset_file(folder).folders
+    inside = [inner for inner in sorted(_entries(folder), key=_natural) if inner.is_dir()]
+    missing = weights.keys() - {inner.name for inner in inside}
+    if missing:
+        raise DatasetError(
+            f"The folder “{min(missing)}” is not there",
+            where=folder / DATASET_FILE,
+            why="Its table [folders] names it.",
+            remedy="Correct the name, or remove the line.",
+        )
+    for inner in inside:
+        match = _KOHYA_FOLDER.match(inner.name)
+        if match or inner.name in weights:
+            words = match[2].strip() if match else None
+            found[inner] = (weights.get(inner.name) or int(match[1] if match else 1), words)
+    return found
 
 
 def read_captions(folder: str | Path) -> dict[Path, str | None]:
@@ -124,7 +146,8 @@ def read_dataset(folder: str | Path) -> DatasetInfo:
             continue
         captioned += bool(text and text.strip())
         repeats, words = kohya or (says.repeats, None)
-        items.append(DatasetPicture(path, text if text is not None else words, repeats))
+        trigger = (words or "").partition(" ")[0]
+        items.append(DatasetPicture(path, text if text is not None else words, repeats, trigger))
     if not items:
         raise DatasetError(
             f"None of the {len(rows)} pictures in this folder can be read",
@@ -212,23 +235,17 @@ def _entries(folder: Path) -> list[Path]:
 def _pictures_in(folder: Path) -> list[Path]:
     files = [path for path in _entries(folder) if is_picture(path) and path.is_file()]
     stems = {path.stem for path in files}
-
-    def is_mask(path: Path) -> bool:  # only beside the picture it belongs to
-        return any(
-            path.stem.endswith(ending) and path.stem.removesuffix(ending) in stems
-            for ending in _MASK_ENDINGS
-        )
-
-    return sorted((path for path in files if not is_mask(path)), key=_natural)
+    return sorted((path for path in files if not is_mask(path, stems)), key=_natural)
 
 
 def _captioned(
     folder: Path, problems: list[str]
-) -> list[tuple[Path, str | None, tuple[int, str] | None]]:
-    """Pictures with their captions and, in kohya's folders, (repeats, words)."""
+) -> list[tuple[Path, str | None, tuple[int, str | None] | None]]:
+    """Pictures with their captions and, in sub-folders, (repeats, words of a kohya folder)."""
     tables: dict[Path, dict[str, str]] = {}
     rows = []
-    for path in picture_files(folder):
+    parts = _parts(folder)
+    for path in (path for inner in parts for path in _pictures_in(inner)):
         text: str | None = None
         try:
             text = side_car(path)
@@ -239,8 +256,7 @@ def _captioned(
                 if place not in tables:
                     tables[place] = metadata_captions(place, problems)
                 text = tables[place].get(path.relative_to(place).as_posix())
-        match = _KOHYA_FOLDER.match(path.parent.name)
-        rows.append((path, text, (int(match[1]), match[2].strip()) if match else None))
+        rows.append((path, text, parts[path.parent]))
     return rows
 
 
@@ -274,7 +290,7 @@ def _kohya_words(rows: list, says: DatasetFile) -> tuple[str, str, int]:
     """Trigger, class word and repeats: `dataset.toml` first, else a single kohya folder's name."""
     folders = {row[2] for row in rows}
     only = next(iter(folders)) if len(folders) == 1 else None
-    if only is None:
+    if only is None or only[1] is None:
         return says.trigger, says.class_word, says.repeats
     repeats, words = only
     trigger, _, class_word = words.partition(" ")

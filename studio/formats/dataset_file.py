@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from studio.config import Settings, setting
 from studio.errors import DatasetError, SettingsError
 
 DATASET_FILE = "dataset.toml"
+Weight = Annotated[int, Field(ge=1, le=1000)]
 
 
 class DatasetFile(Settings):
@@ -24,6 +27,10 @@ class DatasetFile(Settings):
     kind: Literal["subject", "style"] = setting("subject", "What is taught.")
     repeats: int = setting(1, "How often each picture counts in an epoch.", ge=1, le=1000)
     held_out: str = setting("", "Sub-folder of pictures that are never trained on.")
+    folders: dict[str, Weight] = setting(
+        default_factory=dict, help="Sub-folders that belong to it, with how often each of their "
+        "pictures counts: `close-ups = 3`.",
+    )  # fmt: skip
 
 
 def read_dataset_file(folder: Path) -> DatasetFile:

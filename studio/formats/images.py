@@ -52,6 +52,12 @@ def image_size(path: str | Path, max_pixels: int = MAX_PIXELS) -> tuple[int, int
         return (height, width) if _orientation(image) >= 5 else (width, height)
 
 
+def has_transparency(path: str | Path) -> bool:
+    """True when the picture stores transparency, from the header alone."""
+    with _opened(path, MAX_PIXELS) as image:
+        return _transparent(image)
+
+
 def thumbnail(path: str | Path, side: int = 256, encoding: Literal["png", "jpeg"] = "png") -> bytes:
     """A small copy that fits in `side` × `side` pixels, encoded; never larger than the original."""
     with _opened(path, MAX_PIXELS) as image:
@@ -163,12 +169,15 @@ def _upright(image: Image.Image) -> Image.Image:
     return ImageOps.exif_transpose(image)
 
 
+def _transparent(image: Image.Image) -> bool:
+    return image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
+
+
 def _plain(image: Image.Image) -> Image.Image:
     """RGB or RGBA in 8 bits, without the source's metadata."""
     if image.mode.startswith("I"):  # 16-bit greys would be clipped to white
         image = image.convert("I").point(lambda value: value * (1 / 257)).convert("L")
-    transparent = image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
-    plain = image.convert("RGBA" if transparent else "RGB")
+    plain = image.convert("RGBA" if _transparent(image) else "RGB")
     # A copy of its own: nothing may keep the file open or carry EXIF along.
     return Image.frombytes(plain.mode, plain.size, plain.tobytes())
 

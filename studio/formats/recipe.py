@@ -18,8 +18,13 @@ from typing import Any
 
 from studio.formats.lora_keys import sort_keys
 
-OPTIMIZERS = {"adamw8bit": "adamw-8bit", "pagedadamw8bit": "adamw-8bit"}
-SCHEDULES = {"constant_with_warmup": "constant"}
+OPTIMIZERS = {
+    "adamw8bit": "adamw-8bit",
+    "pagedadamw8bit": "adamw-8bit",
+    "lion8bit": "lion-8bit",
+    "pagedlion8bit": "lion-8bit",
+}
+SCHEDULES = {"constant_with_warmup": "constant", "cosine_with_restarts": "cosine-restarts"}
 # What the network's own arguments are called here; those of other networks are named as unread.
 _ARGUMENTS = {
     "conv_dim": "options.conv_rank",
@@ -165,6 +170,13 @@ _KEYS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "mixed_precision": ("precision", lambda text: None if text == "no" else text),
     "min_snr_gamma": ("loss.min_snr_gamma", float),
     "noise_offset": ("loss.noise_offset", float),
+    "ip_noise_gamma": ("loss.input_perturbation", float),
+    "zero_terminal_snr": ("loss.zero_terminal_snr", lambda text: text == "True"),
+    "debiased_estimation": (
+        "loss.weighting",
+        lambda text: "debiased" if text == "True" else None,
+    ),
+    "loss_type": ("loss.type", lambda text: text.replace("_", "-")),
     "resolution": ("data.resolution", _side),
     "caption_dropout_rate": ("data.caption_dropout", float),
 }

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from studio import methods
-from studio.config import RunConfig
+from studio.config import DataSettings, RunConfig
 from studio.errors import SettingsError, StudioError, UnavailableError
 from studio.families.clip_folder import find_clip
 from studio.families.detect import BaseInfo
 from studio.families.words import contains, without
+from studio.formats.captions import fill_template
 from studio.formats.dataset import DatasetInfo, picture_files, read_dataset
+from studio.jobs.advice import advice
 from studio.jobs.library import Library
 
 LOW_DISK = 500 << 20
@@ -67,7 +69,7 @@ def complete(config: RunConfig, library: Library) -> tuple[RunConfig, DatasetInf
     if given.get("continue_from"):
         given["continue_from"] = str(library.adapter_path(given["continue_from"]))
     options = method.Options.parse(method.complete(given, info.class_word))
-    prompts = list(config.sample.prompts) or sample_prompts(info, trigger)
+    prompts = list(config.sample.prompts) or sample_prompts(info, data)
     prior = config.prior
     if prior.weight and not prior.prompts:
         found = class_prompts(info, trigger)
@@ -104,11 +106,15 @@ def preflight(config: RunConfig, library: Library) -> Preflight:
         result.errors.append(error.sentence())
     result.warnings += [*info.problems, *base.assumed]
     effective = config.train.batch_size * config.train.gradient_accumulation
-    per_epoch = math.ceil(sum(i.repeats for i in info.items) * config.data.repeats / effective)
+    shown = (2 if config.data.flip else 1) * (
+        config.data.crops if config.data.crop == "random" else 1
+    )
+    per_epoch = math.ceil(
+        sum(i.repeats for i in info.items) * config.data.repeats * shown / effective
+    )
     if config.train.warmup >= config.train.steps:
         result.warnings.append("The warm-up is as long as the run: the full rate is never reached.")
-    if config.data.keep_tags != 1 and not config.data.shuffle_tags:
-        result.warnings.append("“keep_tags” has no effect: tags are not shuffled.")
+    result.warnings += advice(config, info, base)
     result.facts = {
         "pictures": info.pictures,
         "captioned": info.captioned,
@@ -129,11 +135,16 @@ def preflight(config: RunConfig, library: Library) -> Preflight:
     return result
 
 
-def sample_prompts(info: DatasetInfo, trigger: str) -> list[str]:
-    """Four captions spread over the dataset, or the trigger itself."""
-    captions = list(dict.fromkeys(item.caption for item in info.items if item.caption))
+def sample_prompts(info: DatasetInfo, data: DataSettings) -> list[str]:
+    """Four captions spread over the dataset, in the template's first line, or the trigger itself."""
+    found = [
+        fill_template(line, item.trigger or data.trigger, item.caption or "")
+        for item in info.items
+        for line in (data.template or ["[filewords]"])[:1]
+    ]
+    captions = list(dict.fromkeys(filter(None, found)))
     if not captions:
-        return [trigger or info.name]
+        return [data.trigger or info.name]
     count = min(4, len(captions))
     return [captions[place * len(captions) // count] for place in range(count)]
 
@@ -181,14 +192,25 @@ def _check_captions(
             f"{missing} of {info.pictures} pictures have no caption; "
             "the Caption tab can write them."
         )
+    own = {item.trigger for item in info.items}
     trigger = config.data.trigger
-    if not trigger:
+    if not trigger and ("" in own or len(own) < 2):
         result.warnings.append("No trigger word is set: nothing will call the concept by name.")
         return
-    without = sum(not contains(caption, trigger) for caption in captions)
+    several = len(own) > 1
+    words = [item.trigger if several and item.trigger else trigger for item in info.items]
+    shown = [
+        [fill_template(line, word, caption) for line in config.data.template] or [caption]
+        for word, caption in zip(words, captions, strict=True)
+    ]
+    without = sum(
+        not all(contains(text, word) for text in texts)
+        for word, texts in zip(words, shown, strict=True)
+    )
     if without and config.method != "textual-inversion":
+        names = "”, “".join(dict.fromkeys(words))
         result.warnings.append(
-            f"The trigger word “{trigger}” is absent from {without} of {info.pictures} captions; "
+            f"The trigger word “{names}” is absent from {without} of {info.pictures} captions; "
             "add it in the Caption tab, or it will call nothing."
         )
 

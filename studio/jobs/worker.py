@@ -15,7 +15,7 @@ from studio import atomic, methods
 from studio.config import RunConfig
 from studio.device import peak_memory
 from studio.errors import Interrupted, MissingError, NonFiniteError, StorageError
-from studio.events import RunLog
+from studio.events import RunLog, read_events
 from studio.formats.dataset import DatasetInfo, read_dataset
 from studio.jobs.class_pictures import class_items
 from studio.jobs.control import Control
@@ -25,6 +25,7 @@ from studio.methods.base import ExportFacts
 from studio.train.cache import LatentCache
 from studio.train.data import bucket_table, held_out_items, read_items
 from studio.train.loop import Hooks, Trainer
+from studio.train.patience import Patience
 from studio.train.state import (
     Progress,
     latest_checkpoint,
@@ -50,6 +51,7 @@ class Worker:
     ) -> None:
         self.run, self.config, self.control, self.resources = run, config, control, resources
         self.started = time.time()
+        self.patience = Patience(config.probe.patience)
         self._written = 0.0
         self._speed: tuple[float, int] | None = None
 
@@ -175,6 +177,9 @@ class Worker:
     def on_probe(self, step: int, train: float, held_out: float | None) -> None:
         """Logs the fixed-noise losses."""
         self.durably(lambda: self.run.event("probe", step=step, train=train, held_out=held_out))
+        text = self.patience.add(step, train, held_out)
+        if text:
+            self.durably(lambda: self.run.event("message", level="warning", text=text))
 
     def on_sample(self, step: int) -> None:
         """Draws the sample row of a step."""
@@ -266,6 +271,9 @@ class Worker:
         progress, state = load_checkpoint(folder, self.trainer.optimizer)
         self.trainer.load_state(state)
         self.trainer.progress = progress
+        for event in read_events(self.run.folder)[0]:  # what the sittings before have measured
+            if event.get("kind") == "probe" and event["step"] <= progress.step:
+                self.patience.add(event["step"], event["train"], event["held_out"])
         self.run.event("message", level="info", text=f"Going on from step {progress.step}")
 
 

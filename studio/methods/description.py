@@ -49,7 +49,7 @@ def describe(base: Base, config: RunConfig, facts: ExportFacts, **more: Any) -> 
         gradient_accumulation_steps=train.gradient_accumulation,
         mixed_precision=config.precision,
         seed=config.seed,
-        min_snr_gamma=config.loss.min_snr_gamma,
+        min_snr_gamma=config.loss.min_snr_gamma if config.loss.weighting == "min-snr" else None,
         noise_offset=config.loss.noise_offset,
         prior_loss_weight=config.prior.weight or None,
         num_reg_images=config.prior.pictures if config.prior.weight else None,

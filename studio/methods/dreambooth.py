@@ -121,7 +121,7 @@ class DreamBoothTrainable(Trainable):
         try:
             for place in everywhere:
                 # a cast copy is no Parameter, so it is put in where Module itself looks
-                place.module._parameters[place.name] = place.copy.to(self.base.dtype)  # type: ignore[assignment]
+                place.module._parameters[place.name] = place.copy.to(self.base.dtype)
             yield
         finally:
             for place in everywhere:

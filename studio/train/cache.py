@@ -1,7 +1,7 @@
-"""Latents and text embeddings, computed once.
+"""Latents, masks and text embeddings, computed once.
 
-Owns: both caches. Latents are named by the content of picture, crop and base, so they are never
-stale; they live on disk and, while they fit, on the device. Text embeddings live in memory.
+Owns: the caches. Latents and masks are named by the content of picture, crop and base, so they are
+never stale; they live on disk and, while they fit, on the device. Text embeddings live in memory.
 Refuses to know: steps and losses.
 """
 
@@ -12,49 +12,87 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from studio.errors import StudioError
 from studio.families.base import Base, Conditioning
 from studio.formats import safetensors_file
-from studio.train.data import Item, load_pixels
+from studio.train.data import Item, load_mask, load_pixels
 
 ON_DEVICE_BYTES = 1 << 30
 TEXTS_KEPT = 20_000
 
 
 class LatentCache:
-    """Latent moments [2C, h, w] of items, fp32."""
+    """Latent moments [2C, h, w] of items, and the masks [1, h, w] of those that have one, fp32."""
 
     def __init__(self, base: Base, folder: Path) -> None:
-        self.base, self.folder = base, folder / "latents" / base.hash[:16]
-        self._kept: dict[str, Tensor] = {}
-        self._bytes = 0
-        self._keys: dict[Item, str] = {}
+        self.base = base
+        self._latents = _Tensors(folder / "latents" / base.hash[:16], "moments", base.device)
+        self._masks = _Tensors(folder / "masks", "mask", base.device)
 
     def fill(self, items: Sequence[Item], on_progress: Callable[[int, int], None]) -> None:
-        """Encodes what is not cached yet; afterwards `get` touches no picture."""
+        """Encodes what is not cached yet; afterwards `get` and `masks` touch no picture."""
         for number, item in enumerate(items):
             self.get([item])
+            self.masks([item])
             on_progress(number + 1, len(items))
 
     def get(self, items: Sequence[Item]) -> Tensor:
         """Moments [B, 2C, h, w] on the base's device; all items are of one bucket."""
-        return torch.stack([self._one(item) for item in items])
+        return torch.stack(
+            [self._latents.get(item, Item.content_key, self._encode) for item in items]
+        )
 
-    def _one(self, item: Item) -> Tensor:
-        key = self._keys.setdefault(item, item.content_key() if item not in self._keys else "")
+    def masks(self, items: Sequence[Item]) -> Tensor | None:
+        """Masks [B, 1, h, w] in 0…1, or None when no item has one; without one all is 1."""
+        if all(item.mask is None for item in items):
+            return None
+        found = [
+            self._masks.get(item, self._mask_key, self._shrink) if item.mask else None
+            for item in items
+        ]
+        whole = torch.ones_like(next(mask for mask in found if mask is not None))
+        return torch.stack([whole if mask is None else mask for mask in found])
+
+    def _encode(self, item: Item) -> Tensor:
+        return self.base.encode_images(load_pixels(item)[None])[0].cpu()
+
+    def _mask_key(self, item: Item) -> str:
+        return f"{item.mask_key()}-{self.base.latent_scale}"
+
+    def _shrink(self, item: Item) -> Tensor:
+        """A latent counts as much as the mask covers of its square of pixels."""
+        return functional.avg_pool2d(load_mask(item), self.base.latent_scale)
+
+
+class _Tensors:
+    """One tensor per item: in memory, else on disk under its content's name, else made."""
+
+    def __init__(self, folder: Path, name: str, device: torch.device) -> None:
+        self.folder, self.name, self.device = folder, name, device
+        self._kept: dict[str, Tensor] = {}
+        self._bytes = 0
+        self._keys: dict[Item, str] = {}
+
+    def get(
+        self, item: Item, key_of: Callable[[Item], str], make: Callable[[Item], Tensor]
+    ) -> Tensor:
+        if item not in self._keys:
+            self._keys[item] = key_of(item)
+        key = self._keys[item]
         if key in self._kept:
-            return self._kept[key].to(self.base.device)
+            return self._kept[key].to(self.device)
         path = self.folder / key[:2] / f"{key}.safetensors"
-        moments = _read(path)
-        if moments is None:
-            moments = self.base.encode_images(load_pixels(item)[None])[0].cpu()
-            safetensors_file.write(path, {"moments": moments}, {})
+        tensor = _read(path, self.name)
+        if tensor is None:
+            tensor = make(item)
+            safetensors_file.write(path, {self.name: tensor}, {})
         if self._bytes < ON_DEVICE_BYTES:
-            moments = moments.to(self.base.device)
-        self._kept[key] = moments
-        self._bytes += moments.numel() * moments.element_size()
-        return moments.to(self.base.device)
+            tensor = tensor.to(self.device)
+        self._kept[key] = tensor
+        self._bytes += tensor.numel() * tensor.element_size()
+        return tensor.to(self.device)
 
 
 class TextCache:
@@ -75,13 +113,13 @@ class TextCache:
         return Conditioning.join([self._kept[caption] for caption in captions])
 
 
-def _read(path: Path) -> Tensor | None:
-    """Cached moments; a damaged file counts as absent, because it can be made again."""
+def _read(path: Path, name: str) -> Tensor | None:
+    """A cached tensor; a damaged file counts as absent, because it can be made again."""
     if not path.is_file():
         return None
     try:
         tensors, _ = safetensors_file.read_tensors(path)
     except StudioError:
         return None
-    moments: Tensor | None = tensors.get("moments")
-    return moments if moments is not None and bool(torch.isfinite(moments).all()) else None
+    found: Tensor | None = tensors.get(name)
+    return found if found is not None and bool(torch.isfinite(found).all()) else None

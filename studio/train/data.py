@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +19,10 @@ from torch import Tensor
 
 from studio.config import DataSettings
 from studio.errors import DatasetError
+from studio.formats.captions import fill_template
 from studio.formats.dataset import DatasetInfo, picture_files, read_captions
 from studio.formats.images import image_size, open_image
+from studio.formats.masks import mask_file
 from studio.train.noise import permutation, uniform
 
 MAX_ASPECT = 2.0  # a picture longer than 2 : 1 is cropped to it
@@ -35,11 +37,30 @@ class Item:
     bucket: tuple[int, int]
     flipped: bool
     repeats: int
+    zoom: float = 1.0
+    """How much closer it is than a picture that just covers its bucket."""
+    corner: tuple[int, int] | None = None
+    """(top, left) of the crop in the scaled picture, in pixels; None crops at the centre."""
+    mask: Path | None = None
+    """The file that holds the mask: the picture itself where its transparency is the mask."""
+    name: str = ""
+    """Trigger word of its own folder, where a dataset has several."""
 
     def content_key(self) -> str:
         """SHA-256 of the file and of how it is cropped: names its cached latents."""
-        digest = hashlib.sha256(self.path.read_bytes())
+        return self._key(self.path)
+
+    def mask_key(self) -> str:
+        """The same for its mask."""
+        assert self.mask is not None, "the item has a mask"
+        return self._key(self.mask, "alpha" if self.mask == self.path else "grey")
+
+    def _key(self, path: Path, what: str = "") -> str:
+        digest = hashlib.sha256(path.read_bytes())
         digest.update(f"/{self.bucket}/{self.flipped}".encode())
+        if self.corner is not None:
+            digest.update(f"/{self.zoom}/{self.corner}".encode())
+        digest.update(what.encode())
         return digest.hexdigest()
 
 
@@ -57,23 +78,25 @@ def bucket_for(width: int, height: int, resolution: int, multiple: int) -> tuple
 def read_items(
     info: DatasetInfo, settings: DataSettings, resolution: int, multiple: int
 ) -> list[Item]:
-    """The training items of a dataset: every usable picture, mirrored as well if asked."""
+    """The training items of a dataset: every crop of every usable picture, mirrored too if asked."""
+    several = len({picture.trigger for picture in info.items}) > 1
     items = []
     for picture in info.items:
-        width, height = image_size(picture.path)
-        bucket = (resolution, resolution)
-        if settings.buckets:
-            bucket = bucket_for(width, height, resolution, multiple)
-        for flipped in (False, True) if settings.flip else (False,):
-            items.append(
-                Item(
-                    picture.path,
-                    picture.caption or "",
-                    bucket,
-                    flipped,
-                    picture.repeats * settings.repeats,
-                )
-            )
+        size = image_size(picture.path)
+        bucket = _bucket(size, settings, resolution, multiple)
+        plain = Item(
+            picture.path,
+            picture.caption or "",
+            bucket,
+            False,
+            picture.repeats * settings.repeats,
+            mask=_mask(picture.path, settings),
+            name=picture.trigger if several else "",
+        )
+        for crop in range(settings.crops) if settings.crop == "random" else (None,):
+            item = plain if crop is None else _cropped(plain, size, settings.crop_zoom, crop)
+            for flipped in (False, True) if settings.flip else (False,):
+                items.append(replace(item, flipped=flipped))
     if not items:
         raise DatasetError("There is nothing to train on", where=info.path)
     return items
@@ -82,36 +105,83 @@ def read_items(
 def held_out_items(
     info: DatasetInfo, settings: DataSettings, resolution: int, multiple: int
 ) -> list[Item]:
-    """Pictures of the held-out folder; none when the dataset has no such folder."""
+    """Pictures of the held-out folder, whole; none when the dataset has no such folder."""
     if info.held_out is None:
         return []
     captions = read_captions(info.held_out)
     return [
         Item(
-            path, captions.get(path) or "", _bucket(path, settings, resolution, multiple), False, 1
+            path,
+            captions.get(path) or "",
+            _bucket(image_size(path), settings, resolution, multiple),
+            False,
+            1,
+            mask=_mask(path, settings),
         )
         for path in picture_files(info.held_out)
     ]
 
 
 def load_pixels(item: Item) -> Tensor:
-    """The picture of an item [3, H, W] in −1…1: scaled to cover its bucket, cropped at the centre."""
-    width, height = item.bucket
+    """The picture of an item [3, H, W] in −1…1: scaled to cover its bucket, then cropped."""
     image = open_image(item.path)
     if image.mode != "RGB":
         flat = Image.new("RGB", image.size, (255, 255, 255))
         flat.paste(image, mask=image.getchannel("A") if "A" in image.getbands() else None)
         image = flat
-    scale = max(width / image.width, height / image.height)
-    scaled = (max(width, round(image.width * scale)), max(height, round(image.height * scale)))
+    return _as_shown(image, item) / 127.5 - 1
+
+
+def load_mask(item: Item) -> Tensor:
+    """The mask of an item [1, H, W] in 0…1, scaled, cropped and mirrored like its picture."""
+    assert item.mask is not None, "the item has a mask"
+    image = open_image(item.mask)
+    if item.mask == item.path:
+        opaque = Image.new("L", image.size, 255)
+        image = image.getchannel("A") if "A" in image.getbands() else opaque
+    else:
+        image = image.convert("L")
+        if image.size != (size := image_size(item.path)):
+            image = image.resize(size, Image.Resampling.BILINEAR)
+    return _as_shown(image, item) / 255
+
+
+def _as_shown(image: Image.Image, item: Item) -> Tensor:
+    """An image (RGB or L) as the item shows it [3 or 1, H, W], 0…255."""
+    width, height = item.bucket
+    scaled = _scaled(image.size, item.bucket, item.zoom)
     if scaled != image.size:
         image = image.resize(scaled, Image.Resampling.LANCZOS)
-    left, top = (image.width - width) // 2, (image.height - height) // 2
+    top, left = item.corner or ((image.height - height) // 2, (image.width - width) // 2)
     image = image.crop((left, top, left + width, top + height))
-    pixels = np.asarray(image, dtype=np.float32)
+    pixels = np.asarray(image, dtype=np.float32).reshape(height, width, -1)
     if item.flipped:
         pixels = pixels[:, ::-1]
-    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1) / 127.5 - 1
+    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)
+
+
+def _scaled(size: tuple[int, int], bucket: tuple[int, int], zoom: float) -> tuple[int, int]:
+    """The size of a picture that covers its bucket, `zoom` times closer."""
+    scale = max(bucket[0] / size[0], bucket[1] / size[1]) * zoom
+    return max(bucket[0], round(size[0] * scale)), max(bucket[1], round(size[1] * scale))
+
+
+def _cropped(item: Item, size: tuple[int, int], most: float, crop: int) -> Item:
+    """Crop number `crop` of a picture: 0 is its centre, the others are drawn by the file's name.
+
+    They do not depend on the run's seed, so that all runs share their cached latents.
+    """
+    drawn = [uniform(0, f"crop/{item.path.name}", crop, part) for part in range(3)]
+    zoom, across, down = (1 + (most - 1) * drawn[0], *drawn[1:]) if crop else (1.0, 0.5, 0.5)
+    width, height = _scaled(size, item.bucket, zoom)
+    top, left = int(down * (height - item.bucket[1])), int(across * (width - item.bucket[0]))
+    return replace(item, zoom=zoom, corner=(top, left))
+
+
+def _mask(path: Path, settings: DataSettings) -> Path | None:
+    if settings.mask == "alpha":
+        return path
+    return mask_file(path) if settings.mask == "files" else None
 
 
 def bucket_table(items: list[Item]) -> list[dict[str, int]]:
@@ -165,8 +235,11 @@ class Plan:
         return [batches[k] for k in permutation(len(batches), self.seed, epoch)]
 
 
-def training_caption(caption: str, settings: DataSettings, seed: int, step: int, item: int) -> str:
-    """The caption of an item at a step: dropped or its tags shuffled, both drawn statelessly."""
+def training_caption(
+    caption: str, settings: DataSettings, seed: int, step: int, item: int, name: str = ""
+) -> str:
+    """The caption of an item at a step: dropped, its tags shuffled, put into a template drawn from
+    those of the settings; everything is drawn statelessly. `name` goes before the run's trigger."""
     if settings.caption_dropout and uniform(seed, "dropout", step, item) < settings.caption_dropout:
         return ""
     if settings.shuffle_tags and "," in caption:
@@ -174,10 +247,20 @@ def training_caption(caption: str, settings: DataSettings, seed: int, step: int,
         kept, rest = tags[: settings.keep_tags], tags[settings.keep_tags :]
         order = permutation(len(rest), seed, step * 1000 + item)
         caption = ", ".join(kept + [rest[k] for k in order])
-    return caption
+    line = 0
+    if len(settings.template) > 1:
+        line = int(uniform(seed, "template", step, item) * len(settings.template))
+    return templated(caption, settings, name, line)
 
 
-def _bucket(path: Path, settings: DataSettings, resolution: int, multiple: int) -> tuple[int, int]:
-    if not settings.buckets:
-        return resolution, resolution
-    return bucket_for(*image_size(path), resolution, multiple)
+def templated(caption: str, settings: DataSettings, name: str = "", line: int = 0) -> str:
+    """The caption inside a line of the template, with [name] and [filewords] filled in."""
+    if not settings.template:
+        return caption
+    return fill_template(settings.template[line], name or settings.trigger, caption)
+
+
+def _bucket(
+    size: tuple[int, int], settings: DataSettings, resolution: int, multiple: int
+) -> tuple[int, int]:
+    return bucket_for(*size, resolution, multiple) if settings.buckets else (resolution, resolution)

@@ -9,25 +9,26 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from studio.config import RunConfig
 from studio.errors import NonFiniteError
 from studio.families.base import Base, Conditioning
 from studio.methods.base import Trainable
+from studio.rates import rate_factor
+from studio.train.attention import attention, usable_attention
 from studio.train.cache import LatentCache, TextCache
 from studio.train.data import Item, Plan, load_pixels, training_caption
 from studio.train.ema import Ema
+from studio.train.loss import item_errors, step_weights
 from studio.train.noise import (
     NoiseSchedule,
     derived_seed,
     gaussian,
-    learning_rate_factor,
     training_noise,
     training_timestep,
 )
@@ -79,7 +80,9 @@ class Trainer:
 
     def __post_init__(self) -> None:
         base, config = self.base, self.config
-        self.schedule = NoiseSchedule(base.scheduler_config, base.prediction_type).to(base.device)
+        self.schedule = NoiseSchedule(
+            base.scheduler_config, base.prediction_type, config.loss.zero_terminal_snr
+        ).to(base.device)
         self.plan = Plan(self.items, config.train.batch_size, config.seed)
         self.optimizer = make_optimizer(config.train.optimizer, self.trainable.groups)
         self.parameters = [tensor for group in self.trainable.groups for tensor in group.parameters]
@@ -89,24 +92,30 @@ class Trainer:
         self.texts = TextCache(base)
         self.devices = [base.device] if base.device.type == "cuda" else []
         self.probe = Probe(self)
+        self.attention = usable_attention(config.train.attention, base.device)
 
     def run(self) -> bool:
         """Trains; True when all steps are done, False when stopped. Saves in both cases."""
         config, progress = self.config, self.progress
         resumed_at = progress.step if progress.step else None
+        before = progress.seconds
         while True:
             step = progress.step
             last = step >= config.train.steps
+            probing, sampling, saving = (
+                last or part.every.due(step, self.steps_per_epoch, before, progress.seconds)
+                for part in (config.probe, config.sample, config.save)
+            )
+            before = progress.seconds
             if step != resumed_at:  # what was due at a resumed step was done before
-                if config.probe.every and (last or step % config.probe.every == 0):
+                if config.probe.every and probing:
                     with self.averaged():
                         self.hooks.probe(step, *self.probe.measure())
-                if self.commands.sample or _due(step, config.sample.every, last):
+                if self.commands.sample or sampling:
                     self.commands.sample = False
                     with self.averaged():
                         self.hooks.sample(step)
-                saving = step and (self.commands.save or _due(step, config.save.every, last))
-                if saving or (self.commands.stop and step):
+                if step and (saving or self.commands.save or self.commands.stop):
                     self.commands.save = False
                     self.hooks.save(progress)
             resumed_at = None
@@ -119,20 +128,24 @@ class Trainer:
             self.hooks.boundary()
             self.hooks.step(self.one_step(step + 1))
 
+    @property
+    def steps_per_epoch(self) -> float:
+        """Optimizer steps in which every picture comes as often as it should."""
+        return self.plan.batches_per_epoch / self.config.train.gradient_accumulation
+
     def one_step(self, step: int) -> dict[str, Any]:
         """One optimizer step; returns loss, rate and speed. NaN stops before anything changes."""
         started = time.perf_counter()
         train = self.config.train
         self.trainable.begin_step(step, train.steps)
-        rate = set_factor(
-            self.optimizer, learning_rate_factor(step, train.steps, train.schedule, train.warmup)
-        )
+        rate = set_factor(self.optimizer, rate_factor(step, train))
         terms = torch.zeros(2, device=self.base.device)  # own pictures, class pictures
         # dropout draws from the global generator: give it this step's own, then put it back
         with (
             torch.random.fork_rng(self.devices),
             self.trainable.attached(training=True),
             _checkpointing(self.base.unet, train.gradient_checkpointing),
+            attention(self.base.unet, self.attention),
         ):
             torch.manual_seed(derived_seed(self.config.seed, "layers", step))
             for part in range(train.gradient_accumulation):
@@ -182,7 +195,14 @@ class Trainer:
         items = [self.items[index] for index in numbers]
         if not self.trainable.learns_by_denoising:
             return self.own_loss(items, numbers)
-        loss = self._denoising_loss(items, number, step, self.config.seed, self.trainable.caption)
+        seed = self.config.seed
+        captions = [
+            self.trainable.caption(
+                training_caption(item.caption, self.config.data, seed, step, key, item.name)
+            )
+            for item, key in zip(items, self._keys(number), strict=True)
+        ]
+        loss = self._denoising_loss(items, captions, number, step, seed)
         extra = self.trainable.extra_loss()
         return loss if extra is None else loss + extra
 
@@ -192,33 +212,55 @@ class Trainer:
         return self.trainable.own_loss(pictures, numbers, [item.repeats for item in items])
 
     def prior_loss(self, number: int, step: int) -> Tensor:
-        """The loss on class pictures of batch `number`; their captions stay without the trigger."""
+        """The loss on class pictures of batch `number`; their captions stay without the trigger,
+        so also without the template."""
         items = [self.prior[index] for index in self.prior_plan.batch(number)]
-        return self._denoising_loss(items, number, step, self.prior_seed, str)
+        plain = self.config.data.model_copy(update={"template": []})
+        captions = [
+            training_caption(item.caption, plain, self.prior_seed, step, key)
+            for item, key in zip(items, self._keys(number), strict=True)
+        ]
+        return self._denoising_loss(items, captions, number, step, self.prior_seed)
+
+    def _keys(self, number: int) -> range:
+        """The places of batch `number` in the run: every random draw of an item depends on its own."""
+        size = self.config.train.batch_size
+        return range(number * size, (number + 1) * size)
 
     def _denoising_loss(
-        self, items: list[Item], number: int, step: int, seed: int, worded: Callable[[str], str]
+        self, items: list[Item], captions: list[str], number: int, step: int, seed: int
     ) -> Tensor:
-        """Weighted mean over items of the squared error."""
-        config = self.config
-        keys = [number * config.train.batch_size + place for place in range(len(items))]
+        """Weighted mean over items of their errors."""
+        what, keys = self.config.loss, self._keys(number)
         moments = self.latents.get(items)
         shape = (self.base.latent_channels, *moments.shape[2:])
         posterior = [gaussian(shape, seed, "posterior", step, key) for key in keys]
         latents = self.base.sample_latents(moments, torch.stack(posterior).to(moments))
         noise = torch.stack(
-            [training_noise(shape, seed, step, key, config.loss.noise_offset) for key in keys]
+            [
+                training_noise(shape, seed, step, key, what.noise_offset, what.pyramid_noise)
+                for key in keys
+            ]
         ).to(moments)
-        drawn = [training_timestep(seed, step, key, self.schedule.count) for key in keys]
+        seen = noise
+        if what.input_perturbation:  # Ning et al. 2023, eq. 9: the target stays the plain noise
+            extra = [gaussian(shape, seed, "perturbation", step, key) for key in keys]
+            seen = noise + what.input_perturbation * torch.stack(extra).to(moments)
+        which = (self.schedule.count, what.timestep_from, what.timestep_to, what.timestep_bias)
+        drawn = [training_timestep(seed, step, key, *which) for key in keys]
         timesteps = torch.tensor(drawn, device=self.base.device)
-        captions = [
-            worded(training_caption(item.caption, config.data, seed, step, key))
-            for item, key in zip(items, keys, strict=True)
-        ]
-        error = self.squared_error(latents, noise, timesteps, self.text(captions), items[0].bucket)
-        if config.loss.min_snr_gamma:
-            error = error * self.schedule.min_snr_weight(timesteps, config.loss.min_snr_gamma)
-        return error.mean()
+        conditioning = self.text(captions)
+        if items[0].corner is not None:
+            corners = torch.tensor([item.corner for item in items], device=self.base.device)
+            conditioning = replace(conditioning, corner=corners)
+        noisy = self.schedule.add(latents, seen, timesteps)
+        prediction = self.predict(noisy, timesteps, conditioning, items[0].bucket)
+        target = self.schedule.target(latents, noise, timesteps)
+        error = item_errors(
+            prediction, target, timesteps, self.schedule, what, self.place_weights(items)
+        )
+        weights = step_weights(timesteps, self.schedule, what)
+        return (error if weights is None else error * weights).mean()
 
     def averaged(self) -> AbstractContextManager[None]:
         """Inside, what is trained shows its moving average, where one is kept."""
@@ -240,22 +282,23 @@ class Trainer:
             self.base.encode(captions) if self.trainable.trains_text else self.texts.get(captions)
         )
 
-    def squared_error(
+    def place_weights(self, items: list[Item]) -> Tensor | None:
+        """Weights [B, 1, h, w] of places by the items' masks, or None when none has a mask."""
+        masks, rest = self.latents.masks(items), self.config.data.mask_rest
+        return None if masks is None else rest + (1 - rest) * masks
+
+    def predict(
         self,
-        latents: Tensor,
-        noise: Tensor,
+        noisy: Tensor,
         timesteps: Tensor,
         conditioning: Conditioning,
         bucket: tuple[int, int],
     ) -> Tensor:
-        """Mean squared error per item [B] between prediction and target, fp32."""
-        noisy = self.schedule.add(latents, noise, timesteps)
+        """The network's prediction [B, C, h, w] for noisy latents of one bucket."""
         width, height = bucket
-        prediction = self.base.denoise(
+        return self.base.denoise(
             noisy.to(self.base.dtype), timesteps, conditioning, (height, width)
         )
-        target = self.schedule.target(latents, noise, timesteps)
-        return functional.mse_loss(prediction.float(), target, reduction="none").mean((1, 2, 3))
 
     def _advance(self, step: int, loss: float, seconds: float) -> None:
         progress = self.progress
@@ -276,11 +319,6 @@ def _checkpointing(unet: Any, wanted: bool) -> Iterator[None]:
     finally:
         if wanted:
             unet.disable_gradient_checkpointing()
-
-
-def _due(step: int, every: int, last: bool) -> bool:
-    """The baseline at step 0, every `every` steps, and the last step; never when `every` is 0."""
-    return last or (every > 0 and step % every == 0)
 
 
 def _non_finite(

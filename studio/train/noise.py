@@ -10,10 +10,10 @@ Shapes: B items · C latent channels · h × w latent size.
 from __future__ import annotations
 
 import hashlib
-import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 
 def derived_seed(seed: int, purpose: str, *keys: int) -> int:
@@ -39,19 +39,66 @@ def uniform(seed: int, purpose: str, *keys: int) -> float:
 
 
 def training_noise(
-    shape: tuple[int, ...], seed: int, step: int, item: int, offset: float = 0.0
+    shape: tuple[int, ...],
+    seed: int,
+    step: int,
+    item: int,
+    offset: float = 0.0,
+    pyramid: float = 0.0,
 ) -> Tensor:
-    """Noise [C, h, w] for one item of a step; `offset` adds a constant per channel (noise offset)."""
+    """Noise [C, h, w] for one item of a step; `offset` adds a constant per channel (noise offset),
+    `pyramid` coarser noise (see `pyramid_noise`)."""
     noise = gaussian(shape, seed, "noise", step, item)
+    if pyramid:
+        noise = pyramid_noise(noise, pyramid, seed, step, item)
     if offset:
         noise = noise + offset * gaussian((shape[0], 1, 1), seed, "noise-offset", step, item)
     return noise
 
 
-def training_timestep(seed: int, step: int, item: int, count: int) -> int:
-    """A timestep in [0, count), uniform."""
-    drawn = torch.randint(0, count, (), generator=generator(seed, "timestep", step, item))
-    return int(drawn)
+def pyramid_noise(noise: Tensor, discount: float, seed: int, step: int, item: int) -> Tensor:
+    """Multi-resolution noise (Whitaker 2023) on top of `noise` [C, h, w], of unit variance again.
+
+    Level i is drawn two to four times smaller than the one before, enlarged, times discount^i.
+    """
+    channels, height, width = noise.shape
+    total, rows, columns = noise, float(height), float(width)
+    for level in range(1, 11):
+        shrink = 2 + 2 * uniform(seed, "pyramid-size", step, item, level)
+        rows, columns = rows / shrink, columns / shrink
+        shape = (channels, max(1, int(rows)), max(1, int(columns)))
+        coarse = gaussian(shape, seed, "pyramid", step, item, level)
+        total = (
+            total
+            + discount**level
+            * functional.interpolate(
+                coarse[None], (height, width), mode="bilinear", align_corners=False
+            )[0]
+        )
+        if shape[1:] == (1, 1):
+            break
+    return total / total.std()
+
+
+def training_timestep(
+    seed: int,
+    step: int,
+    item: int,
+    count: int,
+    low: float = 0.0,
+    high: float = 1.0,
+    bias: float = 0.0,
+) -> int:
+    """A timestep of `count`, between the shares `low` and `high` of them.
+
+    Uniform; with `bias` b the place between is u^(2^−b) for uniform u: noisier for b > 0.
+    """
+    first = min(int(low * count), count - 1)
+    last = max(first + 1, round(high * count))  # exclusive
+    if bias:
+        place = uniform(seed, "timestep", step, item) ** 2.0**-bias
+        return min(last - 1, first + int(place * (last - first)))
+    return int(torch.randint(first, last, (), generator=generator(seed, "timestep", step, item)))
 
 
 def permutation(count: int, seed: int, epoch: int) -> list[int]:
@@ -63,11 +110,18 @@ def permutation(count: int, seed: int, epoch: int) -> list[int]:
 class NoiseSchedule:
     """The forward process of the base: ᾱ over its training timesteps (Ho et al. 2020, eq. 4)."""
 
-    def __init__(self, scheduler_config: dict[str, object], prediction_type: str) -> None:
+    def __init__(
+        self,
+        scheduler_config: dict[str, object],
+        prediction_type: str,
+        zero_terminal: bool = False,
+    ) -> None:
         from diffusers import DDPMScheduler
 
         scheduler = DDPMScheduler.from_config(scheduler_config)
         self.alphas_cumprod: Tensor = scheduler.alphas_cumprod.float()
+        if zero_terminal:
+            self.alphas_cumprod = zero_terminal_snr(self.alphas_cumprod)
         self.count = len(self.alphas_cumprod)
         self.prediction_type = prediction_type
 
@@ -93,16 +147,28 @@ class NoiseSchedule:
         alpha = self.alphas_cumprod[timesteps]
         snr = alpha / (1 - alpha)
         clipped = snr.clamp(max=gamma)
-        return clipped / snr if self.prediction_type == "epsilon" else clipped / (snr + 1)
+        if self.prediction_type == "epsilon":
+            return (clipped / snr).nan_to_num(1.0)  # 0/0 where the last timestep has no signal
+        return clipped / (snr + 1)
+
+    def debiased_weight(self, timesteps: Tensor) -> Tensor:
+        """Weight per item [B] of debiased estimation (Yu et al. 2023): 1/√SNR on the ε error.
+
+        The same weight on the x₀ error, √SNR, is √SNR / (SNR + 1) on the v error. The weight of ε
+        is limited to that of an SNR of 1/1000, which only zero-terminal SNR goes below.
+        """
+        alpha = self.alphas_cumprod[timesteps]
+        snr = alpha / (1 - alpha)
+        if self.prediction_type == "epsilon":
+            return snr.clamp(min=1e-3).rsqrt()
+        return snr.sqrt() / (snr + 1)
 
 
-def learning_rate_factor(step: int, steps: int, schedule: str, warmup: int) -> float:
-    """Multiplier of the learning rate at 1-based `step`."""
-    if warmup and step <= warmup:
-        return step / warmup
-    progress = (step - 1 - warmup) / max(1, steps - warmup)
-    if schedule == "linear":
-        return max(0.0, 1.0 - progress)
-    if schedule == "cosine":
-        return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
-    return 1.0
+def zero_terminal_snr(alphas_cumprod: Tensor) -> Tensor:
+    """ᾱ [T] with √ᾱ moved and stretched so that the last is 0 and the first stays.
+
+    Lin et al. 2023, algorithm 1.
+    """
+    root = alphas_cumprod.double().sqrt()
+    stretched = (root - root[-1]) * root[0] / (root[0] - root[-1])
+    return stretched.square().to(alphas_cumprod)

@@ -6,7 +6,9 @@ Refuses to know: what the parameters are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+import math
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -21,23 +23,63 @@ def _adamw(groups: list[dict[str, Any]]) -> Optimizer:
     return torch.optim.AdamW(groups, fused=True)
 
 
-def _adamw_8bit(groups: list[dict[str, Any]]) -> Optimizer:
-    try:
-        from bitsandbytes.optim import AdamW8bit
-    except (ImportError, RuntimeError, OSError) as error:
-        raise UnavailableError(
-            "The 8-bit optimizer is not available here",
-            why="The library bitsandbytes is not installed or does not run on this machine.",
-            remedy="Choose the optimizer adamw, or see `python studio.py doctor`.",
-        ) from error
-    optimizer: Optimizer = AdamW8bit(groups)
+def _eight_bit(name: str) -> Callable[[list[dict[str, Any]]], Optimizer]:
+    def make(groups: list[dict[str, Any]]) -> Optimizer:
+        try:
+            from bitsandbytes import optim
+        except (ImportError, RuntimeError, OSError) as error:
+            raise UnavailableError(
+                "The 8-bit optimizer is not available here",
+                why="The library bitsandbytes is not installed or does not run on this machine.",
+                remedy="Choose the optimizer adamw or lion, or see `python studio.py doctor`.",
+            ) from error
+        optimizer: Optimizer = getattr(optim, name)(groups)
+        return optimizer
+
+    return make
+
+
+def _adafactor(groups: list[dict[str, Any]]) -> Optimizer:
+    """Shazeer & Stern 2018 with a given rate, not one that follows the weights' size: what is
+    trained here often starts at zero, and would hardly leave it."""
+    from transformers.optimization import Adafactor
+
+    return Adafactor(groups, lr=1.0, relative_step=False, scale_parameter=False)
+
+
+def _lion(groups: list[dict[str, Any]]) -> Optimizer:
+    from studio.train.lion import Lion
+
+    return Lion(groups)
+
+
+def _prodigy(groups: list[dict[str, Any]]) -> Optimizer:
+    """Mishchenko & Defazio 2023, without the safeguard for warm-up: with it, a run of a few hundred
+    steps is over before the rate is found."""
+    if len({group["lr"] for group in groups}) > 1:
+        raise SettingsError(
+            "Prodigy finds one rate for everything that is trained",
+            why="The text encoder has a learning rate of its own.",
+            remedy="Leave the text learning rate empty, or choose another optimizer.",
+        )
+    from prodigyopt import Prodigy
+
+    with contextlib.redirect_stdout(None):  # it announces its weight decay to the terminal
+        optimizer: Optimizer = Prodigy(groups)
     return optimizer
 
 
 OPTIMIZERS: dict[str, Callable[[list[dict[str, Any]]], Optimizer]] = {
     "adamw": _adamw,
-    "adamw-8bit": _adamw_8bit,
+    "adamw-8bit": _eight_bit("AdamW8bit"),
+    "adafactor": _adafactor,
+    "lion": _lion,
+    "lion-8bit": _eight_bit("Lion8bit"),
+    "prodigy": _prodigy,
 }
+
+
+GIVEN = ("lr", "base_lr", "weight_decay")  # of a group, by the settings: not part of its state
 
 
 def make_optimizer(name: str, groups: Sequence[Group]) -> Optimizer:
@@ -60,20 +102,44 @@ def make_optimizer(name: str, groups: Sequence[Group]) -> Optimizer:
 
 
 def set_factor(optimizer: Optimizer, factor: float) -> float:
-    """Sets every group's rate to its full rate times `factor`; returns the first group's."""
+    """Sets every group's rate to its full rate times `factor`; returns the first group's.
+
+    What Prodigy has found so far (`d`) is counted in what is returned.
+    """
     for group in optimizer.param_groups:
         group["lr"] = group["base_lr"] * factor
-    return float(optimizer.param_groups[0]["lr"])
+    first = optimizer.param_groups[0]
+    return float(first["lr"] * first.get("d", 1.0))
 
 
 def optimizer_state(optimizer: Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The state as (`<parameter>.<name>` → tensor, the same for plain numbers)."""
+    """The state as (`<parameter>.<name>` → tensor, the same for plain numbers).
+
+    Numbers that the optimizer keeps per group (Prodigy's rate) are called `group<index>.<name>`.
+    """
     tensors: dict[str, Tensor] = {}
     numbers: dict[str, Any] = {}
-    for parameter, values in optimizer.state_dict()["state"].items():
-        for name, value in values.items():
-            (tensors if isinstance(value, Tensor) else numbers)[f"{parameter}.{name}"] = value
+    whole = optimizer.state_dict()
+    parts = {str(parameter): values for parameter, values in whole["state"].items()}
+    for index, group in enumerate(whole["param_groups"]):
+        parts[f"group{index}"] = {
+            name: value
+            for name, value in group.items()
+            if name not in GIVEN and type(value) in (int, float) and math.isfinite(value)
+        }
+    for part, values in parts.items():
+        for name, value in _flat(values):
+            (tensors if isinstance(value, Tensor) else numbers)[f"{part}.{name}"] = value
     return tensors, numbers
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Names and values, tables inside as `<table>/<name>` (8-bit optimizers keep such)."""
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}/")
+        else:
+            yield prefix + name, value
 
 
 def load_optimizer_state(
@@ -81,8 +147,15 @@ def load_optimizer_state(
 ) -> None:
     """Puts back what `optimizer_state` gave."""
     state: dict[int, dict[str, Any]] = {}
-    for key, value in {**tensors, **numbers}.items():
-        parameter, _, name = key.partition(".")
-        state.setdefault(int(parameter), {})[name] = value
     whole = optimizer.state_dict()
+    for key, value in {**tensors, **numbers}.items():
+        part, _, name = key.partition(".")
+        if part.startswith("group"):
+            whole["param_groups"][int(part.removeprefix("group"))][name] = value
+        else:
+            target = state.setdefault(int(part), {})
+            *tables, last = name.split("/")
+            for table in tables:
+                target = target.setdefault(table, {})
+            target[last] = value
     optimizer.load_state_dict({"state": state, "param_groups": whole["param_groups"]})

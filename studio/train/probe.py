@@ -1,6 +1,6 @@
 """A loss that means something: fixed pictures, fixed noise, fixed timesteps, no dropout.
 
-Owns: what is probed. The training loss jumps with the timesteps it happens to draw; this one moves
+Owns: what is probed (under the mask, where pictures have one). The training loss jumps with the timesteps it happens to draw; this one moves
 only when the model does. The gap between training and held-out pictures shows overfitting.
 Refuses to know: when it is called.
 """
@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from studio.train.data import Item
+from studio.config import LossSettings
+from studio.train.data import Item, templated
+from studio.train.loss import item_errors
 from studio.train.noise import gaussian
 
 if TYPE_CHECKING:
     from studio.train.loop import Trainer
 
+PLAIN = LossSettings()  # the squared error, whatever the run minimises: runs stay comparable
 LEVELS = (0.1, 0.35, 0.6, 0.85)  # timesteps as parts of the whole schedule
 
 
@@ -55,13 +58,15 @@ class Probe:
         timesteps = torch.tensor(
             [int(level * trainer.schedule.count) for level in LEVELS], device=latents.device
         )
-        conditioning = trainer.text([trainer.trainable.caption(item.caption)])
-        error = trainer.squared_error(
-            latents.expand(shape),
-            noise,
-            timesteps,
-            conditioning.select([0] * len(LEVELS)),
-            item.bucket,
+        caption = templated(item.caption, trainer.config.data, item.name)
+        conditioning = trainer.text([trainer.trainable.caption(caption)]).select([0] * len(LEVELS))
+        latents = latents.expand(shape)
+        prediction = trainer.predict(
+            trainer.schedule.add(latents, noise, timesteps), timesteps, conditioning, item.bucket
+        )
+        target = trainer.schedule.target(latents, noise, timesteps)
+        error = item_errors(
+            prediction, target, timesteps, trainer.schedule, PLAIN, trainer.place_weights([item])
         )
         return float(error.mean())
 

@@ -18,6 +18,7 @@ import gradio as gr
 
 from studio.config import Settings
 from studio.errors import SettingsError
+from studio.intervals import Interval
 
 UNLIMITED = 10_000  # an upper bound from here on is a guard, not something to tell people
 
@@ -96,7 +97,7 @@ def fields_of(model: type[Settings], prefix: str = "", skip: Collection[str] = (
                 label=str(extra.get("label") or name.replace("_", " ").capitalize()),
                 help=info.description or "",
                 kind=kind,
-                default=None if info.is_required() else info.get_default(call_default_factory=True),
+                default=_default(info),
                 unit=typing.cast("str | None", extra.get("unit")),
                 low=low,
                 high=high,
@@ -108,6 +109,11 @@ def fields_of(model: type[Settings], prefix: str = "", skip: Collection[str] = (
             )
         )
     return found
+
+
+def _default(info: Any) -> Any:
+    value = None if info.is_required() else info.get_default(call_default_factory=True)
+    return str(value) if isinstance(value, Interval) else value
 
 
 def _told_apart(fields: list[Field]) -> list[Field]:
@@ -141,7 +147,7 @@ def _kind(annotation: Any) -> tuple[Any, tuple[Any, ...], bool]:
         return "choice", typing.get_args(annotation), False
     if annotation == list[str]:
         return "lines", (), False
-    simple = {bool: "switch", int: "whole", float: "number", str: "text"}
+    simple = {bool: "switch", int: "whole", float: "number", str: "text", Interval: "text"}
     return simple.get(annotation), (), False
 
 

@@ -18,6 +18,7 @@ from studio.formats.dataset import (
     read_dataset,
     write_caption,
 )
+from studio.formats.masks import mask_file
 
 
 def draw(folder: Path, *names: str) -> Path:
@@ -191,3 +192,38 @@ def test_the_list_shows_good_datasets_and_those_that_need_repair(tmp_path):
     found = find_datasets([tmp_path, tmp_path, tmp_path / "nowhere"])
     assert [info.name for info in found] == ["set 2", "set 10", "wrong"]
     assert found[2].pictures == 0 and "nonsense" in found[2].problems[0]
+
+
+def test_masks_belong_to_their_pictures_by_name(tmp_path):
+    draw(tmp_path, "a.jpg", "a.mask.png", "b.png", "b_mask.png", "c.png", "lone.mask.png")
+    draw(tmp_path / "masks", "c.webp")
+    draw(tmp_path / "mask", "lone.mask.png")
+    found = {path.name: mask_file(path) for path in picture_files(tmp_path)}
+    assert found == {
+        "a.jpg": tmp_path / "a.mask.png",
+        "b.png": tmp_path / "b_mask.png",
+        "c.png": tmp_path / "masks" / "c.webp",
+        "lone.mask.png": tmp_path / "mask" / "lone.mask.png",
+    }
+
+
+def test_folders_of_any_name_count_when_the_dataset_file_weighs_them(tmp_path):
+    draw(tmp_path, "a.png")
+    draw(tmp_path / "close-ups", "b.png")
+    draw(tmp_path / "10_sks dog", "c.png")
+    draw(tmp_path / "other", "d.png")
+    (tmp_path / "dataset.toml").write_text(
+        'repeats = 2\ntrigger = "sks"\n[folders]\nclose-ups = 5\n"10_sks dog" = 3\n'
+    )
+    found = {item.path.name: (item.repeats, item.caption) for item in read_dataset(tmp_path).items}
+    assert found == {"a.png": (2, None), "c.png": (3, "sks dog"), "b.png": (5, None)}
+    for wrong, said in (("nowhere = 2", "“nowhere” is not there"), ("other = 0", "folders.other")):
+        (tmp_path / "dataset.toml").write_text(f"[folders]\n{wrong}\n")
+        with pytest.raises(DatasetError, match=said):
+            read_dataset(tmp_path)
+
+
+def test_pictures_of_two_concepts_know_their_word(tmp_path):
+    draw(tmp_path / "1_sks dog", "1.png")
+    draw(tmp_path / "1_zwx cat", "1.png")
+    assert [item.trigger for item in read_dataset(tmp_path).items] == ["sks", "zwx"]

@@ -129,3 +129,19 @@ def test_files_that_say_nothing_are_refused(tmp_path: Path) -> None:
         presets.config_from_file(tmp_path / "x.pt")
     with pytest.raises(MissingError):
         presets.config_from_file(tmp_path / "gone.safetensors")
+
+
+def test_kohyas_other_optimizers_schedules_and_losses(tmp_path: Path) -> None:
+    path = written(
+        tmp_path, ss_optimizer="prodigyopt.prodigy.Prodigy(d_coef=1.0)",
+        ss_lr_scheduler="cosine_with_restarts", ss_ip_noise_gamma="0.1",
+        ss_zero_terminal_snr="True", ss_debiased_estimation="True", ss_loss_type="smooth_l1",
+    )  # fmt: skip
+    like = presets.like_file(path)
+    train, loss = like.config.train, like.config.loss
+    assert like.notes == []
+    assert (train.optimizer, train.schedule) == ("prodigy", "cosine-restarts")
+    assert (loss.input_perturbation, loss.zero_terminal_snr) == (0.1, True)
+    assert (loss.weighting, loss.type) == ("debiased", "smooth-l1")
+    other = written(tmp_path, ss_optimizer="bitsandbytes.optim.lion.Lion8bit")
+    assert presets.config_from_file(other).train.optimizer == "lion-8bit"

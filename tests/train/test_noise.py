@@ -56,13 +56,28 @@ def test_min_snr_caps_easy_timesteps_only() -> None:
     assert easy < 0.01, "for v the weight is min(SNR, γ) / (SNR + 1)"
 
 
-def test_schedules_of_the_learning_rate() -> None:
-    def factors(name: str, warmup: int = 0) -> list[float]:
-        return [noise.learning_rate_factor(step, 10, name, warmup) for step in range(1, 11)]
+def test_pyramid_noise_is_coarser_and_of_unit_variance() -> None:
+    def rough(noise_: torch.Tensor) -> float:  # variance of 8 × 8 means: 1/64 for white noise
+        return float(torch.nn.functional.avg_pool2d(noise_, 8).var())
 
-    assert factors("constant") == [1.0] * 10
-    linear, cosine = factors("linear"), factors("cosine")
-    assert linear[0] == cosine[0] == 1.0
-    assert linear == sorted(linear, reverse=True) and abs(linear[-1] - 0.1) < 1e-9
-    assert cosine == sorted(cosine, reverse=True) and cosine[-1] < linear[-1]
-    assert factors("constant", warmup=4)[:5] == [0.25, 0.5, 0.75, 1.0, 1.0]
+    plain = noise.training_noise((4, 64, 64), 1, 1, 1)
+    pyramid = noise.training_noise((4, 64, 64), 1, 1, 1, pyramid=0.7)
+    assert rough(plain) < 0.03 and rough(pyramid) > 0.15
+    assert abs(float(pyramid.std()) - 1) < 1e-5
+    assert torch.equal(pyramid, noise.training_noise((4, 64, 64), 1, 1, 1, pyramid=0.7))
+    assert noise.training_noise((4, 3, 5), 1, 1, 1, pyramid=0.7).shape == (4, 3, 5)
+
+
+def test_timesteps_stay_in_their_range_and_lean_where_they_should() -> None:
+    def drawn(*more: float) -> torch.Tensor:
+        return torch.tensor(
+            [noise.training_timestep(1, s, 0, 1000, *more) for s in range(600)]
+        ).float()
+
+    part = drawn(0.4, 0.6)
+    assert part.min() >= 400 and part.max() < 600 and part.max() - part.min() > 180
+    assert 460 < drawn().mean() < 540
+    noisy, clean = drawn(0.0, 1.0, 1.0), drawn(0.0, 1.0, -1.0)
+    assert 630 < noisy.mean() < 700, "density grows linearly: mean 2/3"
+    assert 300 < clean.mean() < 370, "u²: mean 1/3"
+    assert noise.training_timestep(1, 1, 0, 1000, 0.9995, 1.0) == 999

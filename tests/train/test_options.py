@@ -2,35 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
 import torch
 
-from studio.families.base import Base
-from studio.families.loading import load_base
 from studio.train.loop import Trainer
-from tests.matrix.conftest import OPTIONS, make_trainer
-from tests.tiny import make_tiny_sd1
-
-Make = Callable[..., Trainer]
-QUIET = ("options.dropout=0", "options.text_encoder=false", "data.caption_dropout=0")
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Base:
-    return load_base(make_tiny_sd1(tmp_path_factory.mktemp("sd1")), "cpu", "fp32")
-
-
-@pytest.fixture
-def make(tiny: Base, pictures: Path, tmp_path: Path) -> Make:
-    return lambda *changes: make_trainer(tiny, "lora", pictures, tmp_path, *QUIET, *changes)
-
-
-def weights(trainer: Trainer) -> torch.Tensor:
-    return torch.cat([p.detach().flatten() for p in trainer.parameters])
+from tests.matrix.conftest import OPTIONS
+from tests.train.conftest import Make, weights
 
 
 def layers(trainer: Trainer) -> dict[str, Any]:
@@ -91,14 +70,58 @@ def test_text_rate_and_warm_up(make: Make) -> None:
     assert [group["lr"] for group in run.optimizer.param_groups] == pytest.approx([1e-2, 1e-5])
 
 
-def test_seed_noise_offset_and_min_snr_change_the_loss(make: Make) -> None:
-    def losses(*changes: str) -> tuple[float, ...]:
-        run = make(*changes)
-        return tuple(run.one_step(step)["loss"] for step in range(1, 7))
+LOSSES = (
+    "seed=2", "loss.type=huber", "loss.type=smooth-l1", "loss.min_snr_gamma=0",
+    "loss.min_snr_gamma=1", "loss.weighting=debiased", "loss.noise_offset=0.5",
+    "loss.pyramid_noise=0.5", "loss.input_perturbation=0.1", "loss.zero_terminal_snr=true",
+    "loss.timestep_from=0.7", "loss.timestep_to=0.3", "loss.timestep_bias=2", "data.crop=random",
+    "data.mask=alpha data.mask_rest=0.5", "data.template=['[name]']",
+)  # fmt: skip
 
-    changes = ("seed=2", "loss.noise_offset=0.5", "loss.min_snr_gamma=0")
-    assert losses() == losses()
-    assert len({losses(), *map(losses, changes)}) == 4
+
+def test_every_option_of_the_loss_changes_it_and_repeats(make: Make) -> None:
+    def losses(changes: str) -> tuple[float, ...]:
+        run = make("train.batch_size=4", *changes.split(" "))
+        return tuple(float(run.batch_loss(number, number + 1)) for number in range(2))
+
+    plain = losses("seed=1")
+    assert plain == losses("seed=1")
+    same = [changes for changes in LOSSES if losses(changes) == plain]
+    # opaque pictures: their mask shows all of them
+    assert same == ["data.mask=alpha data.mask_rest=0.5"]
+    assert losses("loss.pyramid_noise=0.5") == losses("loss.pyramid_noise=0.5")
+
+
+def test_input_perturbation_leaves_the_target_alone(make: Make) -> None:
+    run = make("loss.input_perturbation=0.1", "train.batch_size=2")
+    seen: dict[str, torch.Tensor] = {}
+    add, target = run.schedule.add, run.schedule.target
+    run.schedule.add = lambda *a: seen.setdefault("noisy", a[1]) * 0 + add(*a)  # type: ignore
+    run.schedule.target = lambda *a: seen.setdefault("target", a[1]) * 0 + target(*a)  # type: ignore
+    run.batch_loss(0, 1)
+    extra = seen["noisy"] - seen["target"]
+    assert float(extra.std()) == pytest.approx(0.1, rel=0.1)
+
+
+def test_the_probe_measures_the_same_whatever_the_run_minimises(make: Make) -> None:
+    plain = make().probe.measure()
+    assert make("loss.type=huber", "loss.weighting=debiased").probe.measure() == plain
+    assert make("data.template=['[name] [name]']").probe.measure() != plain, "captions do count"
+
+
+def test_intervals_in_epochs_and_minutes(make: Make) -> None:
+    run = make(  # 5 pictures of two shapes, batch 2: 3 batches; an epoch is 1.5 steps of two
+        "train.steps=6", "train.gradient_accumulation=2", "sample.every=1 epoch",
+        "save.every=2 minutes", "probe.every=never",
+    )  # fmt: skip
+    done: dict[str, list[int]] = {"sample": [], "save": [], "probe": []}
+    run.hooks.sample = done["sample"].append
+    run.hooks.save = lambda progress: done["save"].append(progress.step)
+    run.hooks.probe = lambda step, *_: done["probe"].append(step)
+    run.hooks.step = lambda facts: setattr(run.progress, "seconds", 50.0 * facts["step"])
+    assert run.plan.batches_per_epoch == 3
+    assert run.run() is True
+    assert done == {"sample": [0, 2, 3, 5, 6], "save": [3, 5, 6], "probe": []}
 
 
 def test_alpha_scales_the_update(make: Make) -> None:

@@ -61,7 +61,7 @@ def choose(page: Any, dataset: Path, base: str = "tiny") -> None:
 
 
 def number(page: Any, key: str, value: object) -> None:
-    page.fill(f"#cs-field-{key} input", str(value))
+    page.fill(f"#cs-field-{key} :is(input, textarea)", str(value))
 
 
 def test_captions_are_shown_edited_and_kept(page: Any, served: Any) -> None:

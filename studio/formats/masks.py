@@ -1,0 +1,36 @@
+"""Masks: which part of a picture matters, white where it does.
+
+    cat.jpg  cat.mask.png    beside the picture (also cat-masklabel.png, cat-mask.png, cat_mask.png)
+    cat.jpg  masks/cat.png   or in a folder `masks` or `mask` beside it, under the same name
+
+Owns: which file is whose mask. Refuses to know: pixels, training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+MASK_FOLDERS = ("masks", "mask")
+_ENDINGS = (".mask", "-masklabel", "-mask", "_mask")
+_PICTURES = (".png", ".webp", ".bmp", ".jpg", ".jpeg")
+
+
+def is_mask(path: Path, stems: Collection[str]) -> bool:
+    """True for a file that is the mask of a picture beside it; `stems` are the names there."""
+    return any(
+        path.stem.endswith(ending) and path.stem.removesuffix(ending) in stems
+        for ending in _ENDINGS
+    )
+
+
+def mask_file(picture: Path) -> Path | None:
+    """The file that holds a picture's mask, or None."""
+    places = [(picture.parent, picture.stem + ending) for ending in _ENDINGS]
+    places += [(picture.parent / folder, picture.stem) for folder in MASK_FOLDERS]
+    for folder, stem in places:
+        for ending in _PICTURES:
+            file = folder / f"{stem}{ending}"
+            if file.is_file():
+                return file
+    return None

@@ -1,0 +1,137 @@
+"""Settings of drawing: what stands on a stack, one batch of pictures, one comparison.
+
+Owns: these classes. Refuses to know: torch, files, training.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import ValidationInfo, field_validator
+
+from studio.errors import SettingsError
+from studio.settings import Settings, setting
+
+Tiles = Literal["auto", "always", "never"]
+Sampler = Literal["Euler", "Euler a", "DDIM", "DPM++ 2M", "DPM++ 2M Karras", "UniPC", "LCM"]
+
+
+class SteeringSettings(Settings):
+    """How an aesthetic embedding bends the text of each prompt before pictures are drawn."""
+
+    steps: int = setting(
+        5, "Tuning steps of the text encoder per prompt: more is stronger, and further from "
+        "the prompt. 2 to 20 are usual; 0 has no effect.",
+        label="Steps per prompt", ge=0, le=100,
+    )  # fmt: skip
+    rate: float = setting(
+        1e-4, "Learning rate of these steps.", label="Rate per prompt", gt=0, le=1
+    )
+    encoder: Literal["checkpoint", "paper"] = setting(
+        "checkpoint",
+        "What is tuned: the base's own text encoder, or as in the paper the one of the CLIP "
+        "beside it, which forgets what a fine-tuned base has learnt.",
+        label="Text encoder", advanced=True,
+    )  # fmt: skip
+    slerp: bool = setting(
+        False, "Blend with the untouched text on a sphere instead of a straight line.",
+        label="Blend on a sphere", advanced=True,
+    )  # fmt: skip
+    negative: bool = setting(
+        False, "Also bend the negative prompt, as some web UIs do.",
+        label="Bend the negative prompt", advanced=True,
+    )  # fmt: skip
+    text: str = setting("", "Words that turn the direction.", label="Aesthetic text", advanced=True)
+    text_angle: float = setting(
+        0.1, "How far it turns towards these words: 0 not at all, 1 all the way.",
+        label="Turn towards the text", ge=0, le=1, advanced=True,
+    )  # fmt: skip
+    text_negative: bool = setting(
+        False, "Turn away from these words instead of towards them.",
+        label="Turn away from the text", advanced=True,
+    )  # fmt: skip
+
+
+class StackItem(Settings):
+    """One adapter file on the stack."""
+
+    path: str = setting(help="Adapter file.")
+    strength: float = setting(1.0, "Strength on the UNet, or of the whole file.", ge=-10, le=10)
+    text_strength: float | None = setting(
+        None, "Strength on the text encoder; empty uses the same.", ge=-10, le=10
+    )
+    enabled: bool = setting(True, "Off keeps the file on the stack without effect.")
+    aesthetic: dict[str, Any] = setting(
+        default_factory=dict,
+        help="For an aesthetic embedding: settings that differ from what its file recommends.",
+    )
+
+    @field_validator("aesthetic")
+    @classmethod
+    def _steering(cls, values: dict[str, Any]) -> dict[str, Any]:
+        try:
+            whole = SteeringSettings.parse(values)
+        except SettingsError as error:
+            raise ValueError(error.what) from None
+        return {name: getattr(whole, name) for name in values}
+
+
+class GenerateSettings(Settings):
+    """One batch of pictures."""
+
+    base: str = setting("starter", "Base model.")
+    prompt: str = setting("", "What to draw.", multiline=True)
+    negative_prompt: str = setting("", "What not to draw.", multiline=True)
+    seed: int = setting(1, "Seed of the first picture; the next ones count up.", ge=0, le=2**32 - 1)
+    count: int = setting(4, "Pictures.", ge=1, le=64)
+    steps: int = setting(20, "Sampling steps.", ge=1, le=150)
+    guidance: float = setting(4.0, "Guidance scale.", ge=0, le=50)
+    sampler: Sampler = setting("DDIM", "Sampler.")
+    width: int = setting(
+        0, "Width; 0 takes the base's own.", unit="px", ge=0, le=4096, advanced=True
+    )
+    height: int = setting(
+        0, "Height; 0 takes the base's own.", unit="px", ge=0, le=4096, advanced=True
+    )
+    clip_skip: int = setting(
+        0, "Text-encoder layers left out at the end.", ge=0, le=11, advanced=True
+    )
+    vae: str = setting(
+        "", "VAE file or folder, by its name in the workspace's vae/ folder; empty uses the base's "
+        "own.", label="VAE", advanced=True,
+    )  # fmt: skip
+    tiles: Tiles = setting(
+        "auto", "Decode in overlapping tiles, which needs much less memory and shifts colours a "
+        "little; auto does so above one megapixel.", label="Decode in tiles", advanced=True,
+    )  # fmt: skip
+    batch_size: int = setting(4, "Pictures drawn at once.", ge=1, le=64, advanced=True)
+    device: str = setting("auto", "auto, cpu, cuda or cuda:N.", advanced=True)
+    stack: list[StackItem] = setting(default_factory=list, help="Adapter files, applied in order.")
+
+
+class Column(Settings):
+    """One column of a comparison: the base with a stack (an empty stack is the base itself)."""
+
+    name: str = setting(help="Heading.")
+    stack: list[StackItem] = setting(default_factory=list, help="Adapter files, applied in order.")
+    seconds: float | None = setting(None, "Training time, when known.", unit="s")
+
+
+class CompareSettings(Settings):
+    """One comparison: columns × prompts × seeds, the same noise in every column."""
+
+    name: str = setting("", "Name of the comparison.", max_length=80)
+    base: str = setting("starter", "Base model.")
+    columns: list[Column] = setting(default_factory=list, help="What is compared.")
+    prompts: list[str] = setting(default_factory=list, help="One per line.", multiline=True)
+    seeds: list[int] = setting(default_factory=lambda: [1, 2, 3, 4], help="Seeds, one row each.")
+    negative_prompt: str = setting("", "What not to draw.", advanced=True)
+    steps: int = setting(20, "Sampling steps.", ge=1, le=150)
+    guidance: float = setting(4.0, "Guidance scale.", ge=0, le=50)
+    sampler: Sampler = setting("DDIM", "Sampler.")
+    reference: str = setting("", "Folder of pictures that show the truth; empty skips KID.")
+    pictures: int = setting(
+        64, "Pictures per column for the measures; 0 measures only the grid.", ge=0, le=10_000
+    )
+    batch_size: int = setting(8, "Pictures drawn at once.", ge=1, le=64, advanced=True)
+    device: str = setting("auto", "auto, cpu, cuda or cuda:N.", advanced=True)
