@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import ValidationInfo, field_validator
+from pydantic import field_validator
 
 from studio.errors import SettingsError
 from studio.settings import Settings, setting
