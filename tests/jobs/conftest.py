@@ -13,6 +13,7 @@ from PIL import Image
 from studio.config import RunConfig
 from studio.jobs import Studio
 from studio.paths import Workspace
+from tests.compare.tiny_clip import make_clip
 from tests.tiny import make_tiny_sd1
 
 
@@ -28,7 +29,7 @@ def make_dataset(folder: Path, count: int = 4) -> Path:
 
 def make_workspace(root: Path) -> Workspace:
     workspace = Workspace(root)
-    make_tiny_sd1(workspace.bases / "tiny")
+    make_clip(make_tiny_sd1(workspace.bases / "tiny") / "clip")
     make_dataset(workspace.datasets / "zibbo")
     return workspace
 
