@@ -152,3 +152,39 @@ def test_a_missing_base(studio: Studio) -> None:
     half.mkdir()
     (half / "model_index.json").write_text('{"_class_name": "StableDiffusionPipeline"}')
     _refused(FileError, "(?i)half", lambda: studio.generate(_settings([], "half")))
+
+
+@pytest.mark.parametrize("part", [0.0, 0.01, 0.6, 0.999])
+def test_a_truncated_one_file_base(studio: Studio, part: float) -> None:
+    from studio.families import saving
+    from studio.families.loading import load_base
+
+    whole = studio.workspace.cache / "whole.safetensors"
+    if not whole.exists():
+        base = load_base(studio.workspace.bases / "tiny", "cpu")
+        saving.save_single(base, whole, {}, torch.float16)
+    path = studio.workspace.cache / "cut-base.safetensors"
+    data = whole.read_bytes()
+    path.write_bytes(data[: int(len(data) * part)])
+    _refused(FileError, "cut-base", lambda: studio.generate(_settings([], str(path))))
+    values = {"base": str(path), "data": {"folder": "zibbo"}}
+    _refused(InputError, "cut-base", lambda: studio.start(studio.config(None, values)))
+
+
+def test_a_lora_chosen_as_base(studio: Studio, adapter: Path) -> None:
+    _refused(
+        FileError, "It is a LoRA, not a base", lambda: studio.generate(_settings([], str(adapter)))
+    )
+
+
+def test_a_pickled_base_with_code(studio: Studio) -> None:
+    ran = studio.workspace.cache / "ran"
+
+    class Bomb:
+        def __reduce__(self) -> object:
+            return (Path.write_text, (ran, "x"))
+
+    path = studio.workspace.cache / "bomb.ckpt"
+    torch.save({"state_dict": {"a": Bomb()}}, path)
+    _refused(FileError, "nothing in it was run", lambda: studio.generate(_settings([], str(path))))
+    assert not ran.exists()
