@@ -58,9 +58,7 @@ def find_clip(
     for clip in clips:
         if width is None or clip.width == width:
             return clip
-    wanted = PUBLISHED.get(width or 0) or next(
-        iter(_published(base, text_widths)), PUBLISHED[768]
-    )
+    wanted = PUBLISHED.get(width or 0) or next(iter(_published(base, text_widths)), PUBLISHED[768])
     why = None
     if clips:
         why = f"The one that is there is for features {clips[0].width} wide, not {width}."
