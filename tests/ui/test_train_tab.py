@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import html
 import json
 import os
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -247,6 +249,43 @@ def test_one_setting_goes_back_to_the_preset(tab: Tab) -> None:
     assert changed == [tab.studio.config("starter-lora").train.steps]
     with pytest.raises(gr.Error):
         tab.call("reset", chosen, event(keys="train.steps"))
+
+
+def stated(studio: Studio, name: str, **metadata: str) -> str:
+    """A LoRA with one layer and what a trainer wrote about it; its path."""
+    layer = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q"
+    down = {"dtype": "F32", "shape": [2, 8], "data_offsets": [0, 64]}
+    up = {"dtype": "F32", "shape": [8, 2], "data_offsets": [64, 128]}
+    header = json.dumps(
+        {
+            "__metadata__": metadata,
+            f"{layer}.lora_down.weight": down,
+            f"{layer}.lora_up.weight": up,
+        }
+    ).encode()
+    path = studio.workspace.adapters / f"{name}.safetensors"
+    path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(128))
+    return str(path)
+
+
+def test_the_settings_of_a_file_fill_the_form(tab: Tab, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = stated(
+        tab.studio, "foreign", ss_network_module="networks.lora", ss_network_dim="13",
+        ss_network_alpha="7", ss_unet_lr="0.0042", ss_steps="1234", ss_max_train_steps="1234",
+    )  # fmt: skip
+    told: list[str] = []
+    monkeypatch.setattr(gr, "Warning", told.append)
+    contents = tab.call("likened", pick(tab, method="textual-inversion"), event(file=file))
+    assert contents[0]["method"] == "lora"
+    assert contents[0]["preset"] == ""
+    assert {13, 7.0, 0.0042, 1234} <= {v for v in contents if isinstance(v, int | float)}
+    assert told == [html.escape(note) for note in tab.studio.config_like(file).notes]
+    files = tab.part("cs-train-pick").files(None)["data"]
+    assert "foreign" in [entry["name"] for entry in files]
+    silent = stated(tab.studio, "silent")
+    for wrong, said in ((silent, "does not say how"), ("/etc/passwd", "outside the folders")):
+        with pytest.raises(gr.Error, match=said):
+            tab.call("likened", pick(tab), event(file=wrong))
 
 
 def event(**data: Any) -> Any:

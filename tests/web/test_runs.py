@@ -70,7 +70,7 @@ def test_waiting_runs_change_places_leave_and_begin_in_order(open_page: Any, ser
     proof = page.inner_text(".cs-run-head .cs-notice")
     assert "found their place" in proof and "changes by" in proof and "%" in proof
     page.click("button:has-text('Try it in Generate')")
-    page.wait_for_selector("#cs-stack-generate >> text=b")
+    page.wait_for_selector("#cs-stack-generate .st-card")
     page.wait_for_function(
         "document.querySelector('#cs-generate-base input').value.includes('tiny')"
     )

@@ -124,7 +124,6 @@ def train_pick(studio: Studio, page: Page) -> gr.HTML:
         TEMPLATE,
         [choices, covers, files],
         scripts=["icons", "method_cards", "settings_file"],
-        can_like=hasattr(studio, "config_like"),
         value=dict(EMPTY),
         elem_id="cs-train-pick",
     )

@@ -4,7 +4,7 @@ function settingsFile(list, chosen) {
   const dialog = cs.el('dialog.cs-lightbox.cs-files', {'aria-label': 'Settings of a file'});
   const search = cs.el('input.cs-input', {type: 'search', placeholder: 'Search files', 'aria-label': 'Search files', oninput: () => draw()});
   const rows = cs.el('div.cs-files-list', {role: 'list'});
-  const picker = cs.el('input.cs-hidden', {type: 'file', accept: '.safetensors,.pt,.toml', tabindex: '-1', 'aria-label': 'File with settings'});
+  const picker = cs.el('input.cs-hidden', {type: 'file', accept: '.safetensors', tabindex: '-1', 'aria-label': 'File with settings'});
   let files = [];
   function take(path) { dialog.close(); chosen(path); }
   function draw() {

@@ -6,7 +6,7 @@ const preset = cs.el('select.cs-input', {'aria-label': 'Preset'});
 const strip = cs.el('div.cs-strip', {'aria-hidden': 'true'}), facts = cs.el('div.cs-small.cs-muted'), words = cs.el('div.cs-small.cs-muted');
 const trouble = cs.el('div');
 const methods = methodCards((method) => method !== value().method && change({method}));
-const like = props.can_like ? settingsFile(() => cs.call(server.files(null)), (file) => trigger('like', {file})) : null;
+const like = settingsFile(() => cs.call(server.files(null)), (file) => trigger('like', {file}));
 const none = cs.el('button.cs-button', {type: 'button', onclick: () => cs.go('caption')}, 'Make one in the Caption tab', icon('right', 14));
 root.append(
   cs.el('div.cs-stack', {style: {gap: '6px'}}, field('Pictures', dataset), strip, facts, none),

@@ -203,8 +203,7 @@ def build(studio: Studio, page: Page) -> None:
     def likened(value: Any, event: gr.EventData) -> list[Any]:
         """The settings that a file carries into the form."""
         (file,) = read(event._data, file=str)
-        library: Any = studio
-        like = library.config_like(studio.workspace.resolve(file))
+        like = studio.config_like(studio.workspace.resolve(file))
         for note in like.notes:
             gr.Warning(html.escape(note))
         return taken(like.config.model_dump(), value)
