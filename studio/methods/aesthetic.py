@@ -76,7 +76,7 @@ def _without_effect(config: RunConfig) -> list[str]:
         "prior preservation": bool(config.prior.weight),
         "text learning rate": train.text_learning_rate is not None,
         "gradient checkpointing": train.gradient_checkpointing,
-        "8-bit optimizer": train.optimizer != usual.optimizer,
+        "optimizer": train.optimizer != usual.optimizer,
         "noise offset": bool(config.loss.noise_offset),
     }
     return [label for label, is_set in changed.items() if is_set]

@@ -98,8 +98,10 @@ def test_full_memory_names_the_remedy_and_the_last_checkpoint(
     said = failed(studio, state)
     assert "memory is full" in said and "Halve the batch size" in said and "step 2" in said
     base = studio.resources.base("tiny", "cpu")
-    assert base.words == {} and base.steering == [] and not any(
-        module._forward_pre_hooks for module in base.unet.modules()
+    assert (
+        base.words == {}
+        and base.steering == []
+        and not any(module._forward_pre_hooks for module in base.unet.modules())
     ), "nothing stays attached"
     monkeypatch.undo()
     assert studio.wait(studio.resume(state["run"]))["state"] == "finished"
