@@ -170,6 +170,10 @@ class Studio:
         """State, configuration and new events of a run."""
         return self.training.view(run_id, since)
 
+    def run_config(self, run_id: str) -> RunConfig:
+        """The settings of a run; raises MissingError when they cannot be read."""
+        return self.training.config(run_id)
+
     def wait(self, run_id: str) -> dict[str, Any]:
         """Blocks until a run has ended."""
         state = self.training.wait(run_id)

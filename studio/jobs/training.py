@@ -173,12 +173,19 @@ class Training:
         return sorted(states, key=lambda state: str(state["run"]), reverse=True)
 
     def view(self, run_id: str, since: int = 0) -> dict[str, Any]:
-        """State, configuration and the events after byte offset `since` of one run."""
+        """State, configuration and the events after byte offset `since` of one run.
+
+        The configuration is None when it cannot be read: what happened can be seen all the same.
+        """
         folder = self.folder(run_id)
         events, following = read_events(folder, since)
+        try:
+            config = self.config(run_id).model_dump()
+        except StudioError:
+            config = None
         return {
             "state": honest_state(folder, run_id in self._locks),
-            "config": self.config(run_id).model_dump(),
+            "config": config,
             "events": events,
             "next": following,
         }

@@ -171,6 +171,19 @@ def test_a_run_id_is_never_a_path(studio: Studio, run: str) -> None:
         studio.view(run)
 
 
+def test_a_run_whose_settings_are_damaged_is_still_seen(studio: Studio, config: Make) -> None:
+    first = studio.start(config("train.steps=30", "save.every=0"))
+    run = studio.start(config(name="damaged"))
+    (studio.training.folder(run) / "config.toml").write_text("nonsense =")
+    studio.command(first, "stop")
+    assert studio.wait(run)["state"] == "failed"
+    view = studio.view(run)
+    assert view["config"] is None
+    assert "settings of this run cannot be read" in view["state"]["reason"]
+    with pytest.raises(MissingError, match="cannot be read"):
+        studio.run_config(run)
+
+
 def test_preflight_blocks_and_warns(studio: Studio, config: Make) -> None:
     found = studio.preflight(config())
     assert found.ok and found.facts["pictures"] == 4 and found.facts["trigger"] == "zibbo"

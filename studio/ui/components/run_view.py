@@ -50,8 +50,8 @@ def run_view(studio: Studio, page: Page) -> gr.HTML:
             "events": [_with_files(studio, run, e) for e in events if not _is_step(e)],
             "next": found["next"],
         }
-        if since == 0:
-            config = found["config"]
+        config = found["config"]
+        if since == 0 and config is not None:
             answer["config"] = config
             answer["dataset"] = Path(str(config["data"]["folder"])).name
         return answer
@@ -97,7 +97,7 @@ def run_view(studio: Studio, page: Page) -> gr.HTML:
         (pair,) = read(argument, runs=list)
         if len(pair) != 2 or not all(isinstance(run, str) for run in pair):
             raise InputError("A difference is between two runs", remedy="Choose two.")
-        views = [studio.view(run) for run in pair]
+        views = [studio.view(run) | {"config": studio.run_config(run).model_dump()} for run in pair]
         found, labels = history.difference(views), _labels(views)
         return found | {
             "names": [

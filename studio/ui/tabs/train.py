@@ -197,7 +197,7 @@ def build(studio: Studio, page: Page) -> None:
     def cloned(value: Any, event: gr.EventData) -> list[Any]:
         """The settings of a run into the form."""
         (run,) = read(event._data, run=str)
-        return taken(studio.view(run)["config"], value)
+        return taken(studio.run_config(run).model_dump(), value)
 
     @handler
     def likened(value: Any, event: gr.EventData) -> list[Any]:
