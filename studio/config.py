@@ -215,22 +215,23 @@ class PriorSettings(Settings):
     """Pictures of the ordinary class, trained beside one's own so that the model keeps it."""
 
     weight: float = setting(
-        0.0, "Weight of the loss on class pictures (prior preservation); 0 leaves them out.",
-        ge=0, le=10,
+        0.0, "Weight of the loss on class pictures; 0 leaves them out.",
+        label="Prior preservation", ge=0, le=10,
     )  # fmt: skip
     prompts: list[str] = setting(
         default_factory=list,
         help="What class pictures show, one per line; empty takes the captions without the "
         "trigger word.",
-        multiline=True, advanced=True,
+        label="Class prompts", multiline=True, advanced=True,
     )  # fmt: skip
     pictures: int = setting(
         100, "Class pictures; the base draws them once, later runs use them again.",
-        ge=1, le=10_000, advanced=True,
+        label="Class pictures", ge=1, le=10_000, advanced=True,
     )  # fmt: skip
     folder: str = setting(
-        "", "Folder of your own class pictures, used before any is drawn.", advanced=True
-    )
+        "", "Folder of your own class pictures, used before any is drawn.",
+        label="Own class pictures", advanced=True,
+    )  # fmt: skip
 
 
 class SaveSettings(Settings):
