@@ -12,6 +12,12 @@ pytestmark = pytest.mark.browser
 SEARCH = ".cs-tools input[type=search]"
 
 
+@pytest.fixture(autouse=True)
+def as_a_newcomer(served: Any) -> None:
+    """Every test finds the form as it is at first, not as the test before left it."""
+    (served.workspace.cache / "train-form.json").unlink(missing_ok=True)
+
+
 def chosen(page: Any) -> str:
     return str(page.get_attribute(".cs-method[aria-checked=true]", "data-method"))
 
@@ -46,6 +52,7 @@ def test_methods_are_chosen_by_keys_and_say_what_they_cost(open_page: Any, serve
     page.keyboard.press("ArrowUp")
     page.wait_for_selector(".cs-method[data-method=lora][aria-checked=true]:focus")
     assert page.locator(".cs-method[tabindex='0']").count() == 1, "one stop for the Tab key"
+    visible(page, "options-lora-rank")  # the form has followed
 
 
 def test_a_method_that_does_not_fit_the_base_says_why(
