@@ -142,9 +142,12 @@ def test_one_prompt_is_tuned_once_and_remembered(
     lora = write_tiny_lora(tmp_path / "l.safetensors", base, ("q_proj",), ("text_encoder",))
     tuned: list[str] = []
     pooled = Base.pooled
-    monkeypatch.setattr(
-        Base, "pooled", lambda self, index, text: tuned.append(text) or pooled(self, index, text)
-    )
+
+    def counted(self: Base, index: int, text: str) -> Tensor:
+        tuned.append(text)
+        return pooled(self, index, text)
+
+    monkeypatch.setattr(Base, "pooled", counted)
     cache = AdapterCache()
 
     def drawn(stack: list[StackItem], **changes: Any) -> list[str]:
@@ -203,7 +206,7 @@ def test_every_setting_does_something_of_its_own(base: Base, tmp_path: Path) -> 
         return torch.cat([negative.embeds, prompt.embeds])
 
     plain = found()
-    turned = {"text": "house", "text_angle": 0.5}
+    turned: dict[str, Any] = {"text": "house", "text_angle": 0.5}
     different = {
         "steps": found(steps=4),
         "rate": found(rate=2e-2),

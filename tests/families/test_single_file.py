@@ -408,7 +408,7 @@ def test_the_usual_vocabulary_comes_from_the_hub_s_cache(
     from studio.families import hub
 
     asked: list[str] = []
-    monkeypatch.setattr(hub, "vocabulary", lambda: asked.append("hub") or None)
+    monkeypatch.setattr(hub, "vocabulary", lambda: asked.append("hub"))
     with pytest.raises(MissingError, match="openai/clip-vit-large-patch14 on the hub"):
         vocabulary.find(tmp_path / "a.safetensors", vocabulary.USUAL_SIZE)
     with pytest.raises(MissingError):
@@ -578,4 +578,4 @@ def test_leftovers_of_a_training_program_are_left_out(ready: Path) -> None:
         for parent in added:
             del sys.modules[parent]
     loaded = load_base(ready / "a.ckpt", "cpu", "fp32")
-    assert torch.equal(loaded.unet.conv_in.weight, modules["unet"].conv_in.weight)  # type: ignore[union-attr]
+    assert torch.equal(loaded.unet.conv_in.weight, modules["unet"].conv_in.weight)

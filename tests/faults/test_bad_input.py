@@ -181,7 +181,7 @@ def test_a_pickled_base_with_code(studio: Studio) -> None:
     ran = studio.workspace.cache / "ran"
 
     class Bomb:
-        def __reduce__(self) -> object:
+        def __reduce__(self) -> tuple[object, ...]:
             return (Path.write_text, (ran, "x"))
 
     path = studio.workspace.cache / "bomb.ckpt"

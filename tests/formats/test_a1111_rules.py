@@ -85,7 +85,7 @@ def write_optimizer(path: Path) -> Path:
     made = _hypernetwork(path)
     weights = [torch.nn.Parameter(torch.randn(4)) for _ in range(3)]
     optimizer = torch.optim.AdamW(weights)
-    sum(weight.sum() for weight in weights).backward()  # type: ignore[union-attr]
+    sum(weight.sum() for weight in weights).backward()
     optimizer.step()
     return hypernetwork.write_optimizer(made, "AdamW", optimizer.state_dict())
 

@@ -32,6 +32,12 @@ def written(path: Path, tensors: dict[str, torch.Tensor] = TENSORS, **changes: A
     return safetensors_file.write(path / "x.safetensors", tensors, {**KOHYA, **changes})
 
 
+def written_with(path: Path, config: str) -> Path:
+    """A file that carries the studio's own settings."""
+    changes: dict[str, Any] = {"studio.config": config}
+    return written(path, **changes)
+
+
 def test_kohyas_keys_become_settings(tmp_path: Path) -> None:
     like = presets.like_file(written(tmp_path))
     config = like.config
@@ -99,21 +105,19 @@ def test_our_own_settings_come_back_whole(tmp_path: Path) -> None:
         }
     )  # fmt: skip
     own = json.dumps(config.model_dump(exclude_none=True))
-    assert presets.like_file(written(tmp_path, **{"studio.config": own})) == presets.Like(
-        config, []
-    )
+    assert presets.like_file(written_with(tmp_path, own)) == presets.Like(config, [])
 
 
 def test_a_setting_of_a_newer_version_costs_only_itself(tmp_path: Path) -> None:
     own = json.dumps({"method": "lora", "train": {"steps": 7, "magic": 1}, "options": {"rank": 3}})
-    like = presets.like_file(written(tmp_path, **{"studio.config": own}))
+    like = presets.like_file(written_with(tmp_path, own))
     assert (like.config.train.steps, like.config.options["rank"]) == (7, 3)
     assert len(like.notes) == 1 and "train.magic" in like.notes[0]
 
 
 @pytest.mark.parametrize("own", ["{", "[]", '"x"', "null"])
 def test_broken_own_settings_fall_back_to_kohyas(tmp_path: Path, own: str) -> None:
-    like = presets.like_file(written(tmp_path, **{"studio.config": own}))
+    like = presets.like_file(written_with(tmp_path, own))
     assert like.config.options["rank"] == 32
 
 

@@ -25,7 +25,7 @@ class Runs:
         self.begun: list[str] = []
         self.started, self.gate = threading.Semaphore(0), threading.Semaphore(0)
 
-    def execute(self, run, config, control, resources) -> None:  # type: ignore[no-untyped-def]
+    def execute(self, run, config, control, resources) -> None:
         self.begun.append(config.name)
         run.update(state="running")
         self.started.release()

@@ -71,7 +71,7 @@ def test_attached_equals_pefts_own_model(sd1: Base, kind: str) -> None:
         alpha_pattern={name: size.alpha for name, size in sizes.items()},
         use_dora=KINDS[kind].get("dora", False),
     )  # fmt: skip
-    theirs: Any = peft.get_peft_model(copy.deepcopy(sd1.unet), config)  # type: ignore[arg-type]
+    theirs: Any = peft.get_peft_model(copy.deepcopy(sd1.unet), config)
     for name, (_, wrapper) in layers(trained).items():
         for part, tensor in updates(theirs.base_model.model.get_submodule(name)).items():
             tensor.data.copy_(updates(wrapper)[part])
@@ -100,7 +100,9 @@ def test_every_layer_of_the_file_changes_the_weight_as_peft_merges_it(
 
 
 def test_shapes_and_names_are_kohyas(sd1: Base, tmp_path: Path) -> None:
-    options = {"rank": 4, "conv_rank": 2, "target": CONV, "dora": True, "text_encoder": True}
+    options: dict[str, Any] = {
+        "rank": 4, "conv_rank": 2, "target": CONV, "dora": True, "text_encoder": True
+    }  # fmt: skip
     trained = prepare(sd1, "lora", **options)
     tensors, facts = safetensors_file.read_tensors(trained.export(tmp_path, FACTS)[0])
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
