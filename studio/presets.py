@@ -60,7 +60,7 @@ class PresetInfo:
 
 def all_presets(folder: Path = PRESETS) -> list[PresetInfo]:
     """Every shipped preset, by name."""
-    return [read_preset(path) for path in sorted(folder.glob("*.toml"))]
+    return [read_preset(path) for path in sorted(folder.glob("*.toml"), key=lambda path: path.stem)]
 
 
 def find_preset(name: str, folder: Path = PRESETS) -> PresetInfo:

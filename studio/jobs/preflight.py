@@ -98,7 +98,7 @@ def preflight(config: RunConfig, library: Library) -> Preflight:
     captions = [item.caption or "" for item in info.items]
     if method.reads_captions:
         _check_captions(result, config, info, captions)
-    _check_prior(result, config)
+    _check_prior(result, config, info)
     _check_disk(result, library, base if method.product == "model" else None)
     try:
         result.warnings += method.check(config, captions)
@@ -156,7 +156,7 @@ def class_prompts(info: DatasetInfo, trigger: str) -> list[str]:
     return found or ([f"a {info.class_word}"] if info.class_word else [])
 
 
-def _check_prior(result: Preflight, config: RunConfig) -> None:
+def _check_prior(result: Preflight, config: RunConfig, info: DatasetInfo) -> None:
     prior = config.prior
     if not prior.weight:
         if prior.folder or prior.prompts:
@@ -166,6 +166,11 @@ def _check_prior(result: Preflight, config: RunConfig) -> None:
         result.errors.append(
             "Prior preservation needs a class prompt: write what class pictures show, "
             "e.g. “a cat”, or set the prior weight to 0."
+        )
+    if info.kind == "style":
+        result.warnings.append(
+            "Class pictures show the same scenes without the style and hold it back; "
+            "for a style, set prior preservation to 0."
         )
     if prior.folder:
         root = Path(prior.folder).expanduser()

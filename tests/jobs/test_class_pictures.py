@@ -74,6 +74,10 @@ def test_what_is_missing_is_said_before_anything_starts(
     with pytest.raises(InputError, match="needs a class prompt"):
         studio.start(config("prior.weight=1", "data.folder=bare"))
     assert not studio.runs()
+    style = config("prior.weight=1", data={"folder": "neonline"})
+    assert any("hold it back" in warning for warning in studio.preflight(style).warnings)
+    subject = config("prior.weight=1")
+    assert not any("hold it back" in warning for warning in studio.preflight(subject).warnings)
     warned = studio.preflight(config("prior.prompts=['a cat']"))
     assert any("prior weight is 0" in warning for warning in warned.warnings)
 
