@@ -112,7 +112,7 @@ class Trainable(ABC):
         `pictures` are pixels [3, H, W] in −1…1, `numbers` their places among the run's items, and
         `repeats` how much each counts. Without `numbers` nothing is learnt, it is only measured.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # never asked of a method that learns by denoising
 
     @abstractmethod
     def state(self) -> dict[str, Tensor]:
