@@ -43,7 +43,8 @@ def measure(method: str, concept: str, seed: int, pictures: int) -> dict[str, An
     same = [r for r in records() if (r["concept"], r["pictures"]) == (concept, pictures)]
     plain = next((r["base"] for r in same if r["base_hash"] == base_hash(STARTER)), None)
     with tempfile.TemporaryDirectory() as workspace:
-        trained = _train(f"starter-{method}", concept, seed, Path(workspace))
+        preset = preset_of(method, concept)
+        trained = _train(preset, concept, seed, Path(workspace))
         found = concepts.measure(
             concepts.parser().parse_args(
                 ["--concept", concept, "--adapter", trained["files"][0],
@@ -54,12 +55,20 @@ def measure(method: str, concept: str, seed: int, pictures: int) -> dict[str, An
         sizes = [Path(file).stat().st_size for file in trained["files"]]
         state = json.loads((Path(workspace) / "runs" / trained["run"] / "state.json").read_text())
     return {
-        "method": method, "concept": concept, "seed": seed,
+        "method": method, "concept": concept, "seed": seed, "preset_name": preset,
         "trained": sum(state["trained"].values()), "bytes": sizes,
         "seconds": trained["seconds"], "peak_memory": trained["peak_memory"],
-        "preset": tomllib.loads((ROOT / "presets" / f"starter-{method}.toml").read_text("utf-8")),
+        "preset": tomllib.loads((ROOT / "presets" / f"{preset}.toml").read_text("utf-8")),
         **found,
     }  # fmt: skip
+
+
+def preset_of(method: str, concept: str) -> str:
+    """The starter preset of a method; for a style the one made for styles, where there is one."""
+    facts = tomllib.loads((ROOT / "assets" / "datasets" / concept / "dataset.toml").read_text())
+    style = f"starter-{method}-style"
+    made_for_it = facts["kind"] == "style" and (ROOT / "presets" / f"{style}.toml").is_file()
+    return style if made_for_it else f"starter-{method}"
 
 
 def _train(preset: str, concept: str, seed: int, workspace: Path) -> dict[str, Any]:
@@ -99,12 +108,12 @@ def table(measured: list[dict[str, Any]]) -> str:
         for method in METHODS:
             found = [record for record in own if record["method"] == method]
             if found:
-                rows.append(_row(method, found))
+                rows.append(_row(found))
         blocks.append("\n".join(rows))
     return "\n\n".join(blocks)
 
 
-def _row(method: str, found: list[dict[str, Any]]) -> str:
+def _row(found: list[dict[str, Any]]) -> str:
     adapters = [record["adapters"][0] for record in found]
 
     def spread(name: str, digits: int = 2, percent: bool = False) -> str:
@@ -113,9 +122,10 @@ def _row(method: str, found: list[dict[str, Any]]) -> str:
         return f"{fmean(values):.{digits}f}{deviation}{' %' if percent else ''}"
 
     first = found[0]
+    timed = [record["seconds"] for record in found if record["seconds"] is not None]
     return (
-        f"| `starter-{method}` | {len(found)} | {first['trained']:,} | "
-        f"{first['bytes'][0] / 1e3:,.0f} kB | {fmean(r['seconds'] for r in found):.0f} | "
+        f"| `{first['preset_name']}` | {len(found)} | {first['trained']:,} | "
+        f"{first['bytes'][0] / 1e3:,.0f} kB | {f'{fmean(timed):.0f}' if timed else '–'} | "
         f"{fmean(r['peak_memory'] for r in found) / 2**20:,.0f} MiB | {spread('kid')} | "
         f"**{spread('ratio', 0, percent=True)}** | {spread('image_reference')} | "
         f"{spread('image_text')} | {spread('kept', 0, percent=True)} |"

@@ -96,6 +96,8 @@ class DreamBoothTrainable(Trainable):
     """The copies of one run, by component and by the weight's name in it."""
 
     def __init__(self, base: Base, config: RunConfig, trigger: str) -> None:
+        from studio.families import aside
+
         self.base, self.config, self.trigger = base, config, trigger
         self.options = DreamBoothOptions.parse(config.options, where="options of dreambooth")
         self.trains_text = self.options.text_encoder
@@ -104,6 +106,9 @@ class DreamBoothTrainable(Trainable):
             if component == "unet" or self.options.text_encoder:
                 unread = base.family.unread(base).get(component, ())
                 self.places[component] = _copies(model, self.options.weights, unread)
+        aside.put_aside(
+            [place.original for places in self.places.values() for place in places.values()]
+        )
         text_rate = config.train.text_learning_rate or config.train.learning_rate
         self.groups = [
             Group(
