@@ -1,4 +1,4 @@
-"""Every method on every family, on tiny randomly initialised bases."""
+"""Every method on every family: on the starter, and on tiny randomly initialised bases."""
 
 from __future__ import annotations
 
@@ -48,9 +48,11 @@ QUIET = {
 }
 
 
-@pytest.fixture(scope="session", params=list(FAMILIES))
+@pytest.fixture(scope="session", params=["starter", *FAMILIES])
 def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Base:
-    """A tiny base of each family; tests leave it as it was."""
+    """The starter, then a tiny base of each family; tests leave them as they were."""
+    if request.param == "starter":
+        return load_base("starter", "cpu", "fp32")
     folder = tmp_path_factory.mktemp(request.param)
     # as with real ones, the second family's encoder was cut off before its CLIP's last layer
     make_clip(folder / "clip", text_layers=3 if request.param == "sd2" else 2)
