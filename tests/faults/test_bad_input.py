@@ -21,19 +21,15 @@ from studio.errors import (
 )
 from studio.formats import safetensors_file
 from studio.jobs import Studio
-from tests.jobs.conftest import make_workspace
-from tests.tiny import make_tiny_sdxl
+from tests.jobs.conftest import studio_of_two_families
 
 MACHINE_WORDS = re.compile(r"Traceback|Error\(|0x[0-9a-f]{8}|\bNoneType\b|site-packages|pydantic")
 
 
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    workspace = make_workspace(tmp_path_factory.mktemp("w"))
-    make_tiny_sdxl(workspace.bases / "tiny-xl")
-    studio = Studio(workspace)
-    yield studio
-    studio.close()
+    with studio_of_two_families(tmp_path_factory.mktemp("w")) as studio:
+        yield studio
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from studio.config import RunConfig
 from studio.jobs import Studio
 from studio.paths import Workspace
 from tests.compare.tiny_clip import make_clip
-from tests.tiny import make_tiny_sd1
+from tests.tiny import make_tiny_sd1, make_tiny_sdxl
 
 
 def make_dataset(folder: Path, count: int = 4) -> Path:
@@ -32,6 +33,16 @@ def make_workspace(root: Path) -> Workspace:
     make_clip(make_tiny_sd1(workspace.bases / "tiny") / "clip")
     make_dataset(workspace.datasets / "zibbo")
     return workspace
+
+
+@contextmanager
+def studio_of_two_families(root: Path) -> Iterator[Studio]:
+    """With a tiny SDXL beside the tiny SD 1.x."""
+    workspace = make_workspace(root)
+    make_tiny_sdxl(workspace.bases / "tiny-xl")
+    studio = Studio(workspace)
+    yield studio
+    studio.close()
 
 
 @pytest.fixture

@@ -18,8 +18,7 @@ from studio.formats import safetensors_file
 from studio.jobs import Studio
 from studio.train.loop import Trainer
 from studio.train.state import latest_checkpoint
-from tests.jobs.conftest import make_workspace
-from tests.tiny import make_tiny_sdxl
+from tests.jobs.conftest import studio_of_two_families
 
 METHODS = list(methods.METHODS)
 MACHINE_WORDS = re.compile(r"Traceback|Error\(|0x[0-9a-f]{8}|\bNoneType\b|site-packages|\btorch\b")
@@ -27,11 +26,8 @@ MACHINE_WORDS = re.compile(r"Traceback|Error\(|0x[0-9a-f]{8}|\bNoneType\b|site-p
 
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    workspace = make_workspace(tmp_path_factory.mktemp("w"))
-    make_tiny_sdxl(workspace.bases / "tiny-xl")
-    studio = Studio(workspace)
-    yield studio
-    studio.close()
+    with studio_of_two_families(tmp_path_factory.mktemp("w")) as studio:
+        yield studio
 
 
 def config(studio: Studio, method: str, *changes: str, **options: Any) -> RunConfig:
