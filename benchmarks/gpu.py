@@ -18,6 +18,8 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -76,6 +78,7 @@ def measure(family: str, method: str, arguments: argparse.Namespace) -> dict[str
         hooks = Hooks(*(lambda *_: None for _ in range(6)))
         trainer = Trainer(base, trainable, config, items, [], latents, commands, hooks)
         seconds = []
+        clock = Clock(trainer) if arguments.parts else None
         for step in range(1, arguments.warmup + arguments.steps + 1):
             started = time.perf_counter()
             trainer.one_step(step)
@@ -89,7 +92,48 @@ def measure(family: str, method: str, arguments: argparse.Namespace) -> dict[str
         "settings": arguments.set, "trained": trained,
         "seconds_per_step": round(median, 4), "steps_per_second": round(1 / median, 3),
         "peak_bytes": peak, "files": written,
+        **({"parts": clock.medians(arguments.warmup)} if clock else {}),
     }  # fmt: skip
+
+
+class Clock:
+    """Seconds that the parts of each step take; on a CPU only, where nothing runs behind our back."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.seconds: dict[str, list[float]] = {}
+        for part, holder, name in (
+            ("forward", trainer.base.family, "denoise"),
+            ("backward", torch.Tensor, "backward"),
+            ("clipping", torch.nn.utils, "clip_grad_norm_"),
+            ("optimizer", trainer.optimizer, "step"),
+        ):
+            setattr(holder, name, self._timed(part, getattr(holder, name)))
+        attached = trainer.trainable.attached
+
+        @contextmanager
+        def timed(training: bool = False) -> Iterator[None]:
+            started = time.perf_counter()
+            with attached(training):
+                self.seconds.setdefault("attaching", []).append(time.perf_counter() - started)
+                yield
+
+        trainer.trainable.attached = timed  # type: ignore[method-assign]
+
+    def medians(self, warmup: int) -> dict[str, float]:
+        """The median of each part after the first `warmup` steps."""
+        return {
+            part: round(statistics.median(found[warmup:]), 3)
+            for part, found in self.seconds.items()
+        }
+
+    def _timed(self, part: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*arguments: Any, **options: Any) -> Any:
+            started = time.perf_counter()
+            result = call(*arguments, **options)
+            self.seconds.setdefault(part, []).append(time.perf_counter() - started)
+            return result
+
+        return timed
 
 
 def main() -> None:
@@ -106,6 +150,7 @@ def main() -> None:
     parser.add_argument("--tiny", action="store_true", help="an eighth of every width")
     parser.add_argument("--folder", type=Path, help="keep the random base here and load it")
     parser.add_argument("--files", action="store_true", help="write the files; needs --folder")
+    parser.add_argument("--parts", action="store_true", help="seconds of each part; CPU only")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     arguments = parser.parse_args()

@@ -18,6 +18,7 @@ from statistics import median
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+KEYS = ("seconds_per_step", "peak_bytes", "trained", "parts")
 CASES = {
     "lora": ["--method", "lora", "--set", "options.rank=4", "--set", "options.target=attention"],
     "full": ["--method", "dreambooth"],
@@ -32,7 +33,7 @@ def measure(case: str, arguments: argparse.Namespace) -> dict[str, Any]:
             [sys.executable, str(ROOT / "benchmarks" / "gpu.py"), "--family", "sd1",
              "--folder", str(arguments.folder), "--side", str(arguments.side),
              "--steps", str(arguments.steps), "--warmup", "1", "--device", arguments.device,
-             "--precision", arguments.precision, "--out", str(out), *CASES[case]],
+             "--precision", arguments.precision, "--out", str(out), *arguments.parts, *CASES[case]],
             check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         found = json.loads(out.read_text("utf-8"))
@@ -50,6 +51,9 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=256, help="pixels")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="bf16")
+    parser.add_argument(
+        "--parts", action="store_const", const=["--parts"], default=[], help="CPU only; see gpu.py"
+    )
     parser.add_argument("--json", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument(
         "--out", type=Path, default=ROOT / "benchmarks" / "results" / "lora_vs_full.json"
@@ -69,7 +73,7 @@ def main() -> None:
         "seconds_ratio": ratio("seconds_per_step"),
         "memory_ratio": ratio("peak_bytes"),
         "pairs": [
-            {case: {key: found[key] for key in ("seconds_per_step", "peak_bytes", "trained")}
+            {case: {key: found[key] for key in KEYS if key in found}
              for case, found in pair.items()}
             for pair in pairs
         ],
