@@ -17,15 +17,12 @@ import torch
 from torch import Tensor
 
 from studio.adapters.base import Adapter, Attachment, Report
-from studio.errors import FileError, MismatchError
-from studio.formats import metadata, pickles, safetensors_file, single_file
+from studio.errors import MismatchError
+from studio.formats import metadata, single_file, tensor_source
 from studio.formats.ldm_names import UNetLayout
-from studio.formats.sniff import sniff
 
 if TYPE_CHECKING:
     from studio.families.base import Base
-
-MAX_TENSORS = 20_000
 
 
 class CheckpointAdapter(Adapter):
@@ -46,12 +43,13 @@ class CheckpointAdapter(Adapter):
     def read(path: str | Path) -> CheckpointAdapter:
         """Reads everything but the VAE; FileError when it is no checkpoint."""
         path = Path(path)
-        if sniff(path) != "safetensors":
-            return CheckpointAdapter(path, _from_pickle(path), {})
-        tensors, header = safetensors_file.read_tensors(
-            path, max_tensors=MAX_TENSORS, only=lambda name: not name.startswith(single_file.VAE)
-        )
-        return CheckpointAdapter(path, tensors, header)
+        with tensor_source.opened(path) as source:
+            tensors = {
+                name: source.read(name)
+                for name in source.shapes
+                if not name.startswith(single_file.VAE)
+            }
+            return CheckpointAdapter(path, tensors, source.metadata)
 
     def attach(self, work: Attachment, strength: float, text_strength: float) -> Report:
         """See `Adapter.attach`. Weights equal to the base's are left alone."""
@@ -118,15 +116,3 @@ def _place(model: torch.nn.Module, name: str) -> tuple[torch.nn.Module, str] | N
 def _difference(own: Tensor, theirs: Tensor) -> Callable[[], Tensor]:
     """ΔW in fp32, made only when its layer is merged: all of them at once would be a second model."""
     return lambda: theirs.to(own.device, torch.float32) - own.detach().float()
-
-
-def _from_pickle(path: Path) -> dict[str, Tensor]:
-    value = pickles.read_pt(path)
-    state = value.get("state_dict", value) if isinstance(value, dict) else value
-    if not isinstance(state, dict):
-        raise FileError("This file holds no model", where=path)
-    return {
-        str(name): tensor
-        for name, tensor in state.items()
-        if isinstance(tensor, Tensor) and not str(name).startswith(single_file.VAE)
-    }

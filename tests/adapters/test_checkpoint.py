@@ -13,6 +13,7 @@ from studio.errors import MismatchError
 from studio.families.base import Base
 from studio.families.loading import load_base
 from studio.families.saving import save_single
+from studio.formats import safetensors_file
 from tests.tiny import make_tiny_sd1, make_tiny_sdxl
 
 
@@ -68,3 +69,14 @@ def test_another_familys_model_is_refused(own: Base, tmp_path: Path) -> None:
     ):
         pass
     assert torch.equal(own.unet.conv_in.weight, before)
+
+
+def test_a_pickled_checkpoint_does_the_same(own: Base, trained: Path, tmp_path: Path) -> None:
+    state = safetensors_file.read_tensors(trained)[0]
+    old = tmp_path / "trained.ckpt"
+    torch.save({"state_dict": state, "global_step": 7}, old)
+    with applied(own, [StackItem(path=str(trained))]):
+        expected = own.unet.conv_in.weight.clone()
+    with applied(own, [StackItem(path=str(old))]) as (report,):
+        assert report.kind == "checkpoint" and report.message.startswith("2 of ")
+        assert torch.equal(own.unet.conv_in.weight, expected)
