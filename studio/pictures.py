@@ -16,7 +16,8 @@ Tiles = Literal["auto", "always", "never"]
 Sampler = Literal[
     "Euler", "Euler Karras", "Euler a", "DDIM", "DPM++ 2M", "DPM++ 2M Karras", "DPM++ SDE",
     "DPM++ SDE Karras", "DPM++ 2M SDE", "DPM++ 2M SDE Karras", "DPM++ 3M SDE", "DPM++ 3M SDE Karras",
-    "UniPC", "Heun", "LMS", "LMS Karras", "DPM2", "DPM2 Karras", "DPM2 a", "PLMS", "DDPM", "LCM", "TCD",
+    "UniPC", "Heun", "LMS", "LMS Karras", "DPM2", "DPM2 Karras", "DPM2 a", "DPM2 a Karras",
+    "PLMS", "DDPM", "LCM", "TCD",
 ]  # fmt: skip
 
 

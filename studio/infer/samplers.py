@@ -39,6 +39,7 @@ SAMPLERS: dict[Sampler, tuple[str, dict[str, Any]]] = {
     "DPM2": ("KDPM2DiscreteScheduler", {}),
     "DPM2 Karras": ("KDPM2DiscreteScheduler", _KARRAS),
     "DPM2 a": ("KDPM2AncestralDiscreteScheduler", {}),
+    "DPM2 a Karras": ("KDPM2AncestralDiscreteScheduler", _KARRAS),
     "DPM++ 2M": (_MULTISTEP, _PLUS),
     "DPM++ 2M Karras": (_MULTISTEP, _PLUS | _KARRAS),
     "DPM++ SDE": (_SINGLESTEP, _SINGLE),
