@@ -13,7 +13,12 @@ from studio.errors import SettingsError
 from studio.settings import Settings, setting
 
 Tiles = Literal["auto", "always", "never"]
-Sampler = Literal["Euler", "Euler a", "DDIM", "DPM++ 2M", "DPM++ 2M Karras", "UniPC", "LCM"]
+Sampler = Literal[
+    "Euler", "Euler Karras", "Euler a", "DDIM", "DPM++ 2M", "DPM++ 2M Karras", "DPM++ SDE",
+    "DPM++ SDE Karras", "DPM++ 2M SDE", "DPM++ 2M SDE Karras", "DPM++ 3M SDE", "DPM++ 3M SDE Karras",
+    "UniPC", "Heun", "LMS", "LMS Karras", "DPM2", "DPM2 Karras", "DPM2 a", "DPM2 a Karras",
+    "PLMS", "DDPM", "LCM", "TCD",
+]  # fmt: skip
 
 
 class SteeringSettings(Settings):
@@ -93,9 +98,36 @@ class GenerateSettings(Settings):
     height: int = setting(
         0, "Height; 0 takes the base's own.", unit="px", ge=0, le=4096, advanced=True
     )
+    variation_strength: float = setting(
+        0.0, "How far the noise goes from the seed's towards the variation seed's: 0 not at all, 1 "
+        "all the way. With a variation, pictures count up the variation seed and share the seed.",
+        label="Variation strength", ge=0, le=1, advanced=True,
+    )  # fmt: skip
+    variation_seed: int = setting(
+        0, "Seed that variations go towards.", label="Variation seed", ge=0, le=2**32 - 1,
+        advanced=True,
+    )  # fmt: skip
+    image: str = setting(
+        "", "Picture to start from; empty starts from noise. It fills the size, cut off evenly.",
+        label="Start from a picture", advanced=True,
+    )  # fmt: skip
+    denoising: float = setting(
+        0.6, "How much of the picture to start from is drawn anew: this share of the steps. 0 only "
+        "sends it through the VAE; at 1 hardly more than its broad colours stay.",
+        label="Denoising", ge=0, le=1, advanced=True,
+    )  # fmt: skip
     clip_skip: int = setting(
         0, "Text-encoder layers left out at the end.", ge=0, le=11, advanced=True
     )
+    syntax: bool = setting(
+        True, "(more), [less], (much more:1.3), BREAK, [first:then:0.5], [in|turn] and <lora:name:1> "
+        "mean something. Off, they are text.", label="Brackets and tags have a meaning",
+        advanced=True,
+    )  # fmt: skip
+    preview_every: int = setting(
+        3, "Show what is becoming of the pictures every so many steps; 0 never. It changes nothing.",
+        label="Preview every", unit="steps", ge=0, le=150, advanced=True,
+    )  # fmt: skip
     vae: str = setting(
         "", "VAE file or folder, by its name in the workspace's vae/ folder; empty uses the base's "
         "own.", label="VAE", advanced=True,

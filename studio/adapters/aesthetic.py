@@ -34,6 +34,7 @@ from studio.formats.aesthetic import AestheticFile
 if TYPE_CHECKING:
     from studio.config import StackItem
     from studio.families.base import Base, Conditioning
+    from studio.families.weighted import Text
 
 _PARALLEL = 1e-4  # sine of the angle below which an arc is a straight line
 
@@ -120,7 +121,7 @@ class PromptSteering:
         self._cache, self._key = cache, key
 
     def change(
-        self, base: Base, texts: tuple[str, str], place: int, plain: Conditioning, clip_skip: int
+        self, base: Base, texts: tuple[Text, Text], place: int, plain: Conditioning, clip_skip: int
     ) -> Conditioning:
         """See `families.base.Steering.change`; computed once per text where there is a cache."""
 
@@ -135,7 +136,7 @@ class PromptSteering:
         return self._cache.computed(key, make, _bytes)
 
     def _tuned(
-        self, base: Base, texts: tuple[str, str], place: int, clip_skip: int
+        self, base: Base, texts: tuple[Text, Text], place: int, clip_skip: int
     ) -> Conditioning:
         """The text [1, T, D] as the tuned encoder sees it."""
         tower = self._tower
@@ -163,7 +164,7 @@ class PromptSteering:
             )
         return found
 
-    def _features(self, base: Base, text: str) -> Tensor:
+    def _features(self, base: Base, text: Text) -> Tensor:
         """Directions [N, width] of a text's chunks."""
         pooled = base.pooled(self._tower.index, text).float()
         return functional.normalize(pooled @ self._tower.projection.T, dim=-1)

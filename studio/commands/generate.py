@@ -7,6 +7,7 @@ Refuses to know: how a picture is drawn.
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from studio import config
@@ -18,15 +19,20 @@ from studio.errors import Interrupted, SettingsError
 def run(arguments: argparse.Namespace) -> int:
     """Draws, saves, and prints one path per picture."""
     with terminal.opened(arguments) as studio, Stopping("Stopping at the next step.") as stopping:
-        names = ("prompt", "base", "seed", "count")
+        names = ("prompt", "base", "seed", "count", "denoising")
         given = {name: getattr(arguments, name) for name in names}
         values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         values["stack"] = [terminal.adapter_reference(studio, text) for text in arguments.adapter]
+        if arguments.image:
+            values["image"] = str(terminal.named_file(studio, arguments.image))
         settings = config.GenerateSettings.parse(config.override(values, arguments.assignments))
         if not settings.prompt.strip():
             raise SettingsError(
                 "There is no prompt", remedy='Say what to draw: generate "a red fox in a forest".'
             )
+        settings, tagged = studio.tagged(settings)
+        for item in tagged:
+            say(f"From the prompt onto the stack: {Path(item.path).name} at {item.strength:g}")
         progress = Progress()
         made = studio.generate(settings, on_progress=progress, cancelled=stopping)
         progress.end()

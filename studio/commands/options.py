@@ -125,6 +125,10 @@ def _add_generate_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, metavar="N", help="seed of the first picture")
     parser.add_argument("--count", type=int, metavar="N", help="how many pictures")
+    parser.add_argument("--image", metavar="FILE", help="start from this picture")
+    parser.add_argument(
+        "--denoising", type=float, metavar="X", help="how much of it is drawn anew, 0 to 1"
+    )
     _add_set(parser)
     _add_json(parser)
 

@@ -124,9 +124,14 @@ def adapter_reference(studio: Studio, text: str) -> dict[str, Any]:
                 remedy=f"Did you mean “{close}”?" if close else "Give the path of a file.",
             )
         name = str(found)
+    return {"path": str(named_file(studio, name)), "strength": value}
+
+
+def named_file(studio: Studio, name: str) -> Path:
+    """The absolute path of a file named at this terminal, which makes it allowed to be read."""
     path = Path(name).expanduser().resolve()
-    studio.workspace.open_folder(path.parent)  # named at this terminal: allowed to be read
-    return {"path": str(path), "strength": value}
+    studio.workspace.open_folder(path.parent)
+    return path
 
 
 def _plain(value: Any) -> Any:

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from studio.errors import NonFiniteError
+from studio.families.weighted import Text
 
 if TYPE_CHECKING:
     from studio.families.clip_folder import ClipFolder
@@ -85,7 +86,7 @@ class Steering(Protocol):
     """Whether it bends the unconditional text too."""
 
     def change(
-        self, base: Base, texts: tuple[str, str], place: int, plain: Conditioning, clip_skip: int
+        self, base: Base, texts: tuple[Text, Text], place: int, plain: Conditioning, clip_skip: int
     ) -> Conditioning:
         """What is to be added to `plain` [1, T, D], the encoded `texts[place]`; the same shapes.
 
@@ -125,6 +126,8 @@ class Base:
     vae_name: str = ""
     """File or folder of the VAE where it is not the base's own."""
     steering: list[Steering] = field(default_factory=list)
+    preview_factors: Tensor | None = field(default=None, init=False, repr=False)
+    """What latents look like, once somebody has asked (see `infer.preview`); another VAE, others."""
     _text_sides: dict[Path, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -206,13 +209,13 @@ class Base:
             safe="Nothing was saved.",
         )
 
-    def encode(self, prompts: Sequence[str], clip_skip: int = 0) -> Conditioning:
+    def encode(self, prompts: Sequence[Text], clip_skip: int = 0) -> Conditioning:
         """Prompts → conditioning; gradients flow where the encoders or `words` want them."""
         return self.family.encode(self, prompts, clip_skip)
 
     @torch.no_grad()
     def encode_pair(
-        self, negative: str, prompt: str, clip_skip: int = 0
+        self, negative: Text, prompt: Text, clip_skip: int = 0
     ) -> tuple[Conditioning, Conditioning]:
         """(unconditional, conditioning) of one prompt, [1, T, D] each, bent by `steering`.
 
@@ -230,7 +233,7 @@ class Base:
             pair.append(row)
         return pair[0], pair[1]
 
-    def pooled(self, index: int, prompt: str) -> Tensor:
+    def pooled(self, index: int, prompt: Text) -> Tensor:
         """Text encoder `index` over a prompt → the pooled output of each chunk [N, d], before any
         projection; gradients flow.
         """
@@ -308,7 +311,7 @@ class Family(ABC):
         """
 
     @abstractmethod
-    def encode(self, base: Base, prompts: Sequence[str], clip_skip: int) -> Conditioning:
+    def encode(self, base: Base, prompts: Sequence[Text], clip_skip: int) -> Conditioning:
         """See `Base.encode`."""
 
     def unread(self, base: Base) -> dict[str, tuple[str, ...]]:

@@ -16,6 +16,7 @@ from torch import Tensor
 from studio.families import text
 from studio.families.base import Base, Conditioning, Family
 from studio.families.loading import load_parts
+from studio.families.weighted import Text
 
 
 class StableDiffusion1(Family):
@@ -39,7 +40,7 @@ class StableDiffusion1(Family):
         """See `Family.load`."""
         return load_parts(self, path, device, dtype, ["CLIPTextModel"], vocabulary)
 
-    def encode(self, base: Base, prompts: Sequence[str], clip_skip: int) -> Conditioning:
+    def encode(self, base: Base, prompts: Sequence[Text], clip_skip: int) -> Conditioning:
         """Hidden states [B, T, D] of the last layer, or `clip_skip` layers before it."""
 
         def forward(encoder: Any, ids: Tensor) -> tuple[Tensor, None]:

@@ -16,6 +16,7 @@ from torch import Tensor
 from studio.families import text
 from studio.families.base import Base, Conditioning, Family
 from studio.families.loading import load_parts
+from studio.families.weighted import Text
 
 
 class StableDiffusionXL(Family):
@@ -43,7 +44,7 @@ class StableDiffusionXL(Family):
         classes = ["CLIPTextModel", "CLIPTextModelWithProjection"]
         return load_parts(self, path, device, dtype, classes, vocabulary)
 
-    def encode(self, base: Base, prompts: Sequence[str], clip_skip: int) -> Conditioning:
+    def encode(self, base: Base, prompts: Sequence[Text], clip_skip: int) -> Conditioning:
         """Penultimate layers of both encoders [B, T, d₁ + d₂] and the pooled output of the second."""
 
         def forward(encoder: Any, ids: Tensor) -> tuple[Tensor, Tensor | None]:

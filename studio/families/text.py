@@ -1,13 +1,14 @@
 """Prompts into tokens and tokens into hidden states, with extra words and long prompts.
 
-Owns: finding attached words in a prompt, chunks of 75 tokens, and laying learnt vectors over token
-embeddings while an encoder runs. Refuses to know: which layer a family reads, where words come
-from, what a prompt's brackets mean.
+Owns: finding attached words in a prompt, chunks of 75 tokens, weights of tokens, and laying learnt
+vectors over token embeddings while an encoder runs. Refuses to know: which layer a family reads,
+where words come from, how weights are written in a prompt (`studio.infer.prompt`).
 
 Rules: an attached word is matched as typed, as a whole word, the longest first. `-` joins words,
 so `mug` is not found in `mug-2`. Its n vectors take n places and never straddle two chunks. A
 prompt of more than 75 tokens becomes several chunks of 77 (begin, 75, end), concatenated along T.
-A new token id is never made: the pooled output of CLIP looks for the largest id.
+A new token id is never made: the pooled output of CLIP looks for the largest id. Of a weighted
+text each part begins a new chunk; a word's vectors all get the weight of the span it stands in.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from torch import Tensor, nn
 
 from studio.errors import InputError
 from studio.families.base import Base
+from studio.families.weighted import Text, parts_of
 from studio.families.words import bounded
 
 Forward = Callable[[Any, Tensor], tuple[Tensor, Tensor | None]]
@@ -35,9 +37,11 @@ class Chunk:
     ids: list[int] = field(default_factory=list)
     overlays: list[tuple[int, str, int]] = field(default_factory=list)
     """(place, word, row)"""
+    weights: list[float] = field(default_factory=list)
+    """One per id; what their hidden states are multiplied by."""
 
 
-def encode(base: Base, index: int, prompts: Sequence[str], forward: Forward) -> Encoded:
+def encode(base: Base, index: int, prompts: Sequence[Text], forward: Forward) -> Encoded:
     """Runs text encoder `index` over `prompts`; shorter ones are padded with empty chunks.
 
     `forward(encoder, ids [N, 77])` gives hidden states [N, 77, d] and a pooled output [N, P] or
@@ -59,11 +63,34 @@ def encode(base: Base, index: int, prompts: Sequence[str], forward: Forward) -> 
     ]
     with overlaid(encoder, overlays):
         hidden, pooled = forward(encoder, ids.to(base.device))
+    hidden = emphasised(hidden, [chunk.weights for chunk in chunks])
     hidden = hidden.reshape(len(rows), -1, hidden.shape[-1])
     return Encoded(hidden, pooled[::count] if pooled is not None else None)
 
 
-def pooled(base: Base, index: int, prompt: str) -> Tensor:
+def emphasised(hidden: Tensor, weights: Sequence[Sequence[float]]) -> Tensor:
+    """Hidden states [N, 77, d], each token's times its weight, each chunk's mean as it was.
+
+    z' = w·z, then z'·mean(z)/mean(z'), the mean over all tokens and numbers of a chunk, begin and
+    end included with weight 1: “Original” emphasis of A1111's web UI. `weights`: per chunk one for
+    each of its tokens. Chunks without weights are untouched; pooled outputs are never weighted.
+    """
+    rows = [row for row, found in enumerate(weights) if any(weight != 1 for weight in found)]
+    if not rows:
+        return hidden
+    factors = hidden.new_ones((len(rows), hidden.shape[1], 1), dtype=torch.float32)
+    for place, row in enumerate(rows):
+        # + 1: the begin token
+        factors[place, 1 : len(weights[row]) + 1, 0] = torch.tensor(weights[row]).to(factors)
+    plain = hidden[rows].float()
+    scaled = plain * factors
+    scaled = scaled * (plain.mean((1, 2), keepdim=True) / scaled.mean((1, 2), keepdim=True))
+    hidden = hidden.clone()
+    hidden[rows] = scaled.to(hidden.dtype)
+    return hidden
+
+
+def pooled(base: Base, index: int, prompt: Text) -> Tensor:
     """The pooled output of every chunk of a prompt [N, d], after the final norm, unprojected."""
     found: list[Tensor] = []
 
@@ -84,33 +111,43 @@ class Encoded:
     pooled: Tensor | None
 
 
-def chunks_of(tokenizer: Any, prompt: str, words: Mapping[str, int], room: int) -> list[Chunk]:
+def chunks_of(tokenizer: Any, prompt: Text, words: Mapping[str, int], room: int) -> list[Chunk]:
     """Splits `prompt` into chunks of at most `room` tokens; `words` maps word → its vectors.
 
     An empty prompt is one empty chunk. Raises InputError for a word that no chunk can hold.
     """
     filler = _ordinary_id(tokenizer)
-    chunks = [Chunk()]
-    for piece, is_word in split(prompt, words):
-        if not is_word:
-            ids = tokenizer(piece, add_special_tokens=False, verbose=False)["input_ids"]
-            for token in ids:
-                if len(chunks[-1].ids) == room:
-                    chunks.append(Chunk())
-                chunks[-1].ids.append(int(token))
-            continue
-        length = words[piece]
-        if length > room:
-            raise InputError(
-                f"The word “{piece}” is too long for this base",
-                why=f"It has {length} vectors; the text encoder takes {room} at once.",
-            )
-        if len(chunks[-1].ids) + length > room:
-            chunks.append(Chunk())
-        start = len(chunks[-1].ids)
-        chunks[-1].ids += [filler] * length
-        chunks[-1].overlays += [(start + row, piece, row) for row in range(length)]
+    chunks: list[Chunk] = []
+    for part in parts_of(prompt):
+        chunks.append(Chunk())
+        for span in part:
+            for piece, is_word in split(span.text, words):
+                if is_word:
+                    _add_word(chunks, piece, words[piece], span.weight, filler, room)
+                    continue
+                ids = tokenizer(piece, add_special_tokens=False, verbose=False)["input_ids"]
+                for token in ids:
+                    if len(chunks[-1].ids) == room:
+                        chunks.append(Chunk())
+                    chunks[-1].ids.append(int(token))
+                    chunks[-1].weights.append(span.weight)
     return chunks
+
+
+def _add_word(
+    chunks: list[Chunk], word: str, length: int, weight: float, filler: int, room: int
+) -> None:
+    if length > room:
+        raise InputError(
+            f"The word “{word}” is too long for this base",
+            why=f"It has {length} vectors; the text encoder takes {room} at once.",
+        )
+    if len(chunks[-1].ids) + length > room:
+        chunks.append(Chunk())
+    start = len(chunks[-1].ids)
+    chunks[-1].ids += [filler] * length
+    chunks[-1].weights += [weight] * length
+    chunks[-1].overlays += [(start + row, word, row) for row in range(length)]
 
 
 def split(prompt: str, words: Mapping[str, Any]) -> list[tuple[str, bool]]:
@@ -179,7 +216,7 @@ def _lengths(base: Base) -> dict[str, int]:
     return {word: len(vectors[0]) for word, vectors in base.words.items()}
 
 
-def _count_chunks(base: Base, index: int, prompt: str) -> int:
+def _count_chunks(base: Base, index: int, prompt: Text) -> int:
     return len(chunks_of(base.tokenizers[index], prompt, _lengths(base), _room(base, index)))
 
 

@@ -1,7 +1,7 @@
 """From settings to pictures: encode, denoise, decode, with a stack of adapters on the base.
 
 Owns: the sampling loop, batches, seeds, progress, interruption. Refuses to know: where pictures
-are stored, what adapters do, which family the base is.
+are stored, what adapters do, which family the base is, what a prompt's brackets mean.
 
 The same settings on the same machine give the same bytes. A picture depends on its own prompt
 and seed; its neighbours in a batch change it by rounding only.
@@ -9,7 +9,7 @@ and seed; its neighbours in a batch change it by rounding only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -22,12 +22,25 @@ from studio.adapters.stack import applied
 from studio.config import GenerateSettings, Sampler, StackItem, Tiles
 from studio.errors import InputError, Interrupted, SettingsError
 from studio.families.base import Base, Conditioning
-from studio.infer import infotext, samplers
+from studio.infer import infotext, preview, samplers
+from studio.infer.script import Pair, Script, scripts, together
+from studio.infer.start import initial_noise, picture_latents, varied_noise
 
 _DECODED_AT_ONCE = 1 << 20
 """Pixels."""
 
 Progress = Callable[[int, int, str], None]
+Looks = Callable[[int, list[Image.Image]], None]
+"""Called with the place of a batch's first picture, and what its pictures look like so far."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one picture is drawn from."""
+
+    prompt: str
+    seed: int
+    variation_seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -48,6 +61,8 @@ def generate(
     on_progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
     between_steps: Callable[[], None] | None = None,
+    on_preview: Looks | None = None,
+    on_pictures: Callable[[list[Picture]], None] | None = None,
     prompts: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
     cache: AdapterCache | None = None,
@@ -55,8 +70,9 @@ def generate(
     """Draws `settings.count` pictures of the prompt with consecutive seeds.
 
     With `prompts` and `seeds` (equally long), one picture per pair instead. `on_progress(done,
-    total, text)` counts sampling steps over all batches; `between_steps` may block, for handing
-    the device over. Raises Interrupted when `cancelled` says so, and the errors of the stack.
+    total, text)` counts evaluations of the network over all batches; `between_steps` may block, for
+    handing the device over; `on_pictures` gets each batch as soon as it is finished. Raises
+    Interrupted when `cancelled` says so, and the errors of the stack and of `settings.image`.
     """
     height, width = picture_size(base, settings.height, settings.width)
     jobs = _jobs(settings, prompts, seeds)
@@ -70,40 +86,59 @@ def generate(
             size=(width, height),
             used=[used(item, cache) for item in settings.stack if item.enabled],
         )
-        texts = dict.fromkeys(prompt for prompt, _ in jobs)
-        pairs = {
-            text: base.encode_pair(settings.negative_prompt, text, settings.clip_skip)
-            for text in texts
-        }
-        batches = list(_batches(jobs, pairs, settings.batch_size))
-        done, total = 0, settings.steps * len(batches)
+        start = picture_latents(base, settings.image, height, width) if settings.image else None
+        course = samplers.course(
+            base, settings.sampler, settings.steps, settings.denoising if settings.image else None
+        )
+        told = scripts(
+            base,
+            settings.negative_prompt,
+            (job.prompt for job in jobs),
+            steps=course.steps,
+            clip_skip=settings.clip_skip,
+            syntax=settings.syntax,
+        )
+        batches = list(_batches(jobs, told, settings.batch_size))
+        done, total = 0, len(course.timesteps) * len(batches)
         for batch in batches:
-            rows = [pairs[prompt] for prompt, _ in batch]
+            first = len(pictures)
 
-            def on_step(step: int, before: int = done) -> None:
+            def on_step(step: int, before: int = done, ready: int = first) -> None:
                 if on_progress:
-                    on_progress(before + step, total, f"{len(pictures)} of {len(jobs)} pictures")
+                    on_progress(before + step, total, f"{ready} of {len(jobs)} pictures")
 
+            def on_clean(latents: Tensor, place: int = first) -> None:
+                if on_preview:
+                    on_preview(place, preview.small_pictures(base, latents))
+
+            changes = together([told[job.prompt] for job in batch])
+            unconditional, conditioning = changes[0]
             pixels = draw(
                 base,
-                Conditioning.join([conditioning for _, conditioning in rows]),
-                Conditioning.join([unconditional for unconditional, _ in rows]),
-                torch.cat([initial_noise(base, seed, height, width) for _, seed in batch]),
+                conditioning,
+                unconditional,
+                torch.cat([_noise(base, job, settings, height, width) for job in batch]),
                 sampler=settings.sampler,
                 steps=settings.steps,
                 guidance=settings.guidance,
                 size=(height, width),
-                seeds=[seed for _, seed in batch],
+                seeds=[job.seed for job in batch],
+                changes=changes,
+                start=start,
+                denoising=settings.denoising,
                 tiles=settings.tiles,
                 on_step=on_step,
                 cancelled=cancelled,
                 between_steps=between_steps,
+                on_clean=on_clean if on_preview else None,
+                clean_every=settings.preview_every,
             )
-            done += settings.steps
-            for (prompt, seed), image in zip(batch, pixels, strict=True):
-                own = settings.model_copy(update={"prompt": prompt, "seed": seed})
-                text = infotext.write(own, facts)
-                pictures.append(Picture(to_image(image), seed, prompt, text, reports))
+            done += len(course.timesteps)
+            for job, image in zip(batch, pixels, strict=True):
+                text = infotext.write(settings.model_copy(update=vars(job)), facts)
+                pictures.append(Picture(to_image(image), job.seed, job.prompt, text, reports))
+            if on_pictures:
+                on_pictures(pictures[first:])
     return pictures
 
 
@@ -118,40 +153,62 @@ def draw(
     guidance: float,
     size: tuple[int, int],
     seeds: Sequence[int] | None = None,
+    changes: Mapping[int, Pair] | None = None,
+    start: Tensor | None = None,
+    denoising: float = 1.0,
     tiles: Tiles = "auto",
     on_step: Callable[[int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
     between_steps: Callable[[], None] | None = None,
+    on_clean: Callable[[Tensor], None] | None = None,
+    clean_every: int = 0,
 ) -> Tensor:
     """The loop itself: noise [B, C, h, w] → pictures, uint8 [B, H, W, 3] on the CPU.
 
     `size` is (height, width) in pixels. `seeds` (one per picture) matter to samplers that draw
-    noise at every step. `tiles` says when a picture is decoded in parts. No guidance (≤ 1) leaves the unconditional half out. Raises Interrupted.
+    noise at every step. `changes` says from which step on the batch is told something else. From
+    `start` [1, C, h, w], the latents of a picture, only the last `denoising` of the steps are taken,
+    none at 0; 1 takes all, and what the noise of the first timestep leaves of the picture stays.
+    `tiles` says when a picture is decoded in parts. No guidance (≤ 1) leaves the unconditional half
+    out. `on_clean` sees every `clean_every` evaluations what the network takes for the picture
+    [B, C, h, w]. Raises Interrupted.
     """
-    made = samplers.scheduler(base, sampler, steps)
+    course = samplers.course(base, sampler, steps, None if start is None else denoising)
+    made = course.made
     generators = [_generator_after(seed, noise) for seed in (seeds or range(len(noise)))]
     guided = guidance > 1 and unconditional is not None
-    if guided:
-        assert unconditional is not None
-        conditioning = Conditioning.join([unconditional, conditioning])
+    pairs = dict(changes or {})
+    pairs.setdefault(0, (conditioning if unconditional is None else unconditional, conditioning))
+    told = conditioning
     with torch.inference_mode():
-        conditioning = conditioning.to(base.device, base.dtype)
-        latents = noise.to(base.device, torch.float32) * made.init_noise_sigma
-    for index, timestep in enumerate(made.timesteps):
+        latents = noise.to(base.device, torch.float32)
+        if start is None:
+            latents = latents * made.init_noise_sigma
+        elif len(course.timesteps):
+            places = course.timesteps[:1].expand(len(noise))
+            latents = made.add_noise(start.expand_as(latents), latents, places)
+        else:
+            latents = start.expand_as(latents)
+    for index, timestep in enumerate(course.timesteps):
         if cancelled and cancelled():
             raise Interrupted("Drawing was stopped")
         # callers' callbacks run outside: they may train
         with torch.inference_mode():
-            inputs = made.scale_model_input(latents, timestep)
-            inputs = torch.cat([inputs, inputs]) if guided else inputs
-            prediction = base.denoise(inputs, timestep.expand(len(inputs)), conditioning, size)
+            if course.starts_step(index) and (pair := pairs.get(course.step_of(index))):
+                told = Conditioning.join(pair) if guided else pair[1]
+                told = told.to(base.device, base.dtype)
+            single = made.scale_model_input(latents, timestep)
+            inputs = torch.cat([single, single]) if guided else single
+            prediction = base.denoise(inputs, timestep.expand(len(inputs)), told, size)
             if guided:
                 without, with_text = prediction.float().chunk(2)
                 # classifier-free guidance, Ho & Salimans 2022
                 prediction = without + guidance * (with_text - without)
-            latents = samplers.step(
-                made, sampler, prediction.float(), timestep, latents, generators
-            )
+            prediction = prediction.float()
+            latents = samplers.step(made, prediction, timestep, latents, generators)
+        if on_clean and clean_every and (index + 1) % clean_every == 0:
+            with torch.inference_mode():
+                on_clean(samplers.clean(made, prediction, timestep, single))
         if on_step:
             on_step(index + 1)
         if between_steps:
@@ -162,13 +219,6 @@ def draw(
         cut = tiles == "always" or (tiles == "auto" and size[0] * size[1] > _DECODED_AT_ONCE)
         parts = [_decode(base, part, cut) for part in latents.split(together)]
     return torch.cat(parts)
-
-
-def initial_noise(base: Base, seed: int, height: int, width: int) -> Tensor:
-    """Noise [1, C, h, w], fp32 on the CPU: the same on every device, and the same as diffusers'."""
-    scale = base.latent_scale
-    shape = (1, base.latent_channels, height // scale, width // scale)
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
 def picture_size(base: Base, height: int, width: int) -> tuple[int, int]:
@@ -203,32 +253,42 @@ def used(item: StackItem, cache: AdapterCache) -> infotext.Used:
     return infotext.Used(item, adapter.kind, adapter.name, adapter.short_hash, steering)
 
 
+def _noise(base: Base, job: Job, settings: GenerateSettings, height: int, width: int) -> Tensor:
+    noise = initial_noise(base, job.seed, height, width)
+    if not settings.variation_strength:
+        return noise
+    other = initial_noise(base, job.variation_seed, height, width)
+    return varied_noise(noise, other, settings.variation_strength)
+
+
 def _jobs(
     settings: GenerateSettings, prompts: Sequence[str] | None, seeds: Sequence[int] | None
-) -> list[tuple[str, int]]:
+) -> list[Job]:
+    """Seeds count up, or with a variation the variation seeds instead, as in A1111's web UI."""
+    seed, variation = settings.seed, settings.variation_seed
     if prompts is None and seeds is None:
         # seeds are 32-bit: counting up wraps around instead of failing at the end
-        return [(settings.prompt, (settings.seed + k) % 2**32) for k in range(settings.count)]
+        if settings.variation_strength:
+            counted = [(seed, (variation + k) % 2**32) for k in range(settings.count)]
+        else:
+            counted = [((seed + k) % 2**32, variation) for k in range(settings.count)]
+        return [Job(settings.prompt, *pair) for pair in counted]
     prompts = prompts if prompts is not None else [settings.prompt] * len(seeds or [])
-    seeds = seeds if seeds is not None else [settings.seed] * len(prompts)
+    seeds = seeds if seeds is not None else [seed] * len(prompts)
     if len(prompts) != len(seeds):
         raise InputError(f"There are {len(prompts)} prompts but {len(seeds)} seeds")
-    return list(zip(prompts, seeds, strict=True))
+    return [Job(*pair, variation) for pair in zip(prompts, seeds, strict=True)]
 
 
-def _batches(
-    jobs: Sequence[tuple[str, int]],
-    pairs: dict[str, tuple[Conditioning, Conditioning]],
-    size: int,
-) -> Iterator[list[tuple[str, int]]]:
-    """Cuts `jobs` into batches whose prompts have equally many chunks.
+def _batches(jobs: Sequence[Job], told: Mapping[str, Script], size: int) -> Iterator[list[Job]]:
+    """Cuts `jobs` into batches whose prompts have equally many chunks at every step.
 
     Padding a short prompt for its neighbour's sake would change its picture.
     """
-    batch: list[tuple[str, int]] = []
+    batch: list[Job] = []
     for job in jobs:
-        length = pairs[job[0]][1].embeds.shape[1]
-        if batch and (len(batch) == size or pairs[batch[0][0]][1].embeds.shape[1] != length):
+        lengths = told[job.prompt].lengths
+        if batch and (len(batch) == size or told[batch[0].prompt].lengths != lengths):
             yield batch
             batch = []
         batch.append(job)

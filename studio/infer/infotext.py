@@ -6,7 +6,8 @@ line of `Key: value` pairs, values with commas, colons or newlines quoted as JSO
 
 Ours adds one key, `Stack`: the adapter files by name with their strengths, as JSON. The first
 aesthetic embedding is also written as A1111's extension does it (`Aesthetic embedding` and seven
-more keys), and read from there where there is no `Stack`.
+more keys), and read from there where there is no `Stack`. A picture that was started from is not
+named, only its denoising.
 """
 
 from __future__ import annotations
@@ -38,9 +39,14 @@ _SAMPLERS: dict[str, Sampler] = {
     "k_euler": "Euler",
     "k_euler_a": "Euler a",
     "euler ancestral": "Euler a",
+    "k_heun": "Heun",
+    "k_lms": "LMS",
+    "k_dpm_2": "DPM2",
+    "k_dpm_2_a": "DPM2 a",
     "k_dpmpp_2m": "DPM++ 2M",
-    "dpm++ 2m sde": "DPM++ 2M",
-    "dpm++ 2m sde karras": "DPM++ 2M Karras",
+    "k_dpmpp_sde": "DPM++ SDE",
+    "k_dpmpp_2m_sde": "DPM++ 2M SDE",
+    "pndm": "PLMS",
 }
 
 
@@ -91,7 +97,12 @@ def write(settings: GenerateSettings, facts: Facts) -> str:
         "Model": facts.model,
         "VAE": facts.vae or None,
         "Clip skip": settings.clip_skip + 1 if settings.clip_skip else None,
+        "Denoising strength": f"{settings.denoising:g}" if settings.image else None,
+        "Emphasis": None if settings.syntax else "None",
     }
+    if settings.variation_strength:
+        pairs["Variation seed"] = settings.variation_seed
+        pairs["Variation seed strength"] = f"{settings.variation_strength:g}"
     for key, kind in (("Lora hashes", "lora"), ("TI hashes", "embedding")):
         found = [used for used in facts.used if used.kind == kind]
         pairs[key] = ", ".join(f"{used.name}: {used.short_hash}" for used in found) or None
@@ -136,6 +147,9 @@ def read(text: str) -> dict[str, Any]:
         "sampler": _sampler(block.pairs),
         "guidance": _number(block.pairs, "CFG scale", float),
         "seed": _number(block.pairs, "Seed", int),
+        "variation_seed": _number(block.pairs, "Variation seed", int),
+        "variation_strength": _number(block.pairs, "Variation seed strength", float),
+        "syntax": False if block.pairs.get("Emphasis") == "None" else None,
         "base": block.pairs.get("Model"),
         "vae": block.pairs.get("VAE"),
         "stack": _stack(block.pairs.get("Stack", "")) or _aesthetic_stack(block.pairs),
@@ -144,6 +158,8 @@ def read(text: str) -> dict[str, Any]:
         found["width"], found["height"] = int(size[1]), int(size[2])
     if (skip := _number(block.pairs, "Clip skip", int)) is not None:
         found["clip_skip"] = max(skip - 1, 0)
+    if not any(key.startswith("Hires") for key in block.pairs):  # there it means the second pass
+        found["denoising"] = _number(block.pairs, "Denoising strength", float)
     return {key: value for key, value in found.items() if value is not None and _valid(key, value)}
 
 
@@ -225,12 +241,12 @@ def _number(pairs: dict[str, str], key: str, kind: type[int] | type[float]) -> A
 
 
 def _sampler(pairs: dict[str, str]) -> Sampler | None:
-    name = pairs.get("Sampler", "").strip()
-    found = _SAMPLERS.get(name.lower())
-    # newer web UIs write the noise schedule apart from the sampler
-    if found == "DPM++ 2M" and pairs.get("Schedule type", "").lower() == "karras":
-        return "DPM++ 2M Karras"
-    return found
+    name = pairs.get("Sampler", "").strip().lower()
+    if pairs.get("Schedule type", "").lower() == "karras":
+        # newer web UIs write the noise schedule apart from the sampler
+        plain = _SAMPLERS.get(name.removesuffix(" karras"), "")
+        return _SAMPLERS.get(f"{plain} karras".lower()) or _SAMPLERS.get(name)
+    return _SAMPLERS.get(name)
 
 
 def _valid(key: str, value: Any) -> bool:

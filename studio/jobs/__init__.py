@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from studio import presets
-from studio.config import CompareSettings, GenerateSettings, RunConfig
+from studio.config import CompareSettings, GenerateSettings, RunConfig, StackItem
 from studio.errors import InputError, StudioError
 from studio.events import ENDED
 from studio.families.detect import BaseInfo
@@ -21,6 +21,7 @@ from studio.formats.dataset import DatasetInfo
 from studio.jobs.comparing import Comparing
 from studio.jobs.library import AdapterInfo, Library
 from studio.jobs.preflight import Preflight, complete, preflight
+from studio.jobs.prompt_tags import with_tags
 from studio.jobs.resources import Resources
 from studio.jobs.training import Training
 from studio.paths import Workspace
@@ -28,6 +29,8 @@ from studio.presets import Like
 
 Progress = Callable[[int, int, str], None]
 Cancelled = Callable[[], bool]
+Looks = Callable[[int, list[str]], None]
+"""Called with the place of a batch's first picture and what its pictures look like, as data URLs."""
 
 
 @dataclass(frozen=True)
@@ -196,11 +199,23 @@ class Studio:
         settings: GenerateSettings,
         on_progress: Progress | None = None,
         cancelled: Cancelled | None = None,
+        on_look: Looks | None = None,
     ) -> Generated:
-        """Draws and saves one batch; waits its turn at a step boundary while a training runs."""
+        """Draws and saves one batch; waits its turn at a step boundary while a training runs.
+
+        Tags in the prompt count as files on the stack (see `tagged`). `on_look` sees the pictures
+        every `settings.preview_every` steps.
+        """
         from studio.jobs.generating import generate
 
-        return generate(settings, self.workspace, self.resources, on_progress, cancelled)
+        return generate(settings, self.workspace, self.resources, on_progress, cancelled, on_look)
+
+    def tagged(self, settings: GenerateSettings) -> tuple[GenerateSettings, list[StackItem]]:
+        """Files that the prompt names in tags, moved from there onto the stack; and which they are.
+
+        Raises MissingError for a name that no file here has.
+        """
+        return with_tags(settings, self.library)
 
     def captions(self, folder: str | Path) -> list[dict[str, Any]]:
         """File name and caption of every picture of a dataset."""

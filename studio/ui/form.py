@@ -159,14 +159,21 @@ class Form:
         self.prefix = prefix
         self.components: dict[str, gr.components.Component] = {}
 
-    def show(self, *, advanced: bool, sections: Collection[str] | None = None) -> None:
-        """Makes the inputs of one kind (and of some sections) here, in a grid of two columns."""
+    def show(
+        self,
+        *,
+        advanced: bool,
+        sections: Collection[str] | None = None,
+        keys: Collection[str] | None = None,
+    ) -> None:
+        """Makes the inputs of one kind (of some sections, or some keys) here, in two columns."""
         waiting = [
             f
             for f in self.fields
             if f.advanced == advanced
             and f.key not in self.components
             and (sections is None or f.section in sections)
+            and (keys is None or f.key in keys)
         ]
         if waiting:
             with gr.Column(elem_classes=["cs-field-grid"]):

@@ -52,17 +52,24 @@ class Task:
     error: Json | None = None
     result: Any = None
     started: float = field(default_factory=time.time)
+    looks: dict[int, str] = field(default_factory=dict)
+    """What the pictures being drawn look like so far: place → data URL, of the newest batch."""
     cancelled: threading.Event = field(default_factory=threading.Event)
 
     def progress(self, done: int, total: int, text: str = "") -> None:
         """For `on_progress=`."""
         self.done, self.total, self.text = done, total, text
 
+    def look(self, place: int, urls: list[str]) -> None:
+        """For `on_look=`; `place` is the first picture's among all that are being drawn."""
+        self.looks = dict(enumerate(urls, place))
+
     def view(self) -> Json:
         """What the page shows."""
         names = ("id", "kind", "about", "done", "total", "text", "state", "error", "result")
         return {name: getattr(self, name) for name in names} | {
-            "seconds": round(time.time() - self.started, 1)
+            "seconds": round(time.time() - self.started, 1),
+            "looks": self.looks if self.state == "running" else {},
         }
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 import string
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 
-from studio.config import GenerateSettings, StackItem, SteeringSettings
+from studio.config import GenerateSettings, Sampler, StackItem, SteeringSettings
 from studio.infer import infotext
 from studio.infer.infotext import Facts, Used, parse, read, write
 
@@ -69,22 +70,32 @@ def test_round_trip_of_a_stack() -> None:
 # Written out from the documented form of A1111's web UI, old and new versions.
 A1111 = (
     "masterpiece, (cat:1.2), <lora:fluffy:0.8>\n"
-    "second line, ratio 3:2\n"
+    "second line, [red|blue] ratio 3:2\n"
     "Negative prompt: lowres, bad hands\n"
     "EasyNegative, text: none\n"
     "Steps: 28, Sampler: DPM++ 2M Karras, CFG scale: 7, Seed: 1234567890, Size: 512x768, "
-    "Model hash: 6ce0161689, Model: v1-5-pruned-emaonly, Clip skip: 2, "
+    "Model hash: 6ce0161689, Model: v1-5-pruned-emaonly, Variation seed: 99, "
+    "Variation seed strength: 0.25, Denoising strength: 0.45, Clip skip: 2, "
     'Lora hashes: "fluffy: 0123456789ab, other: ba9876543210", '
     'TI hashes: "EasyNegative: 66a7279a88dd", '
     'ADetailer prompt: "a \\"face\\", detailed\\nsharp", Version: v1.7.0'
+)
+HIRES = (
+    "a castle\nSteps: 20, Sampler: DPM++ 2M SDE, Schedule type: Karras, CFG scale: 5.5, Seed: 3, "
+    "Size: 832x1216, Model hash: 31e35c80fc, Model: sd_xl_base_1.0, VAE hash: 235745af8d, "
+    "VAE: sdxl_vae.safetensors, Denoising strength: 0.35, Emphasis: No norm, Hires upscale: 1.5, "
+    "Hires steps: 10, Hires upscaler: 4x-UltraSharp, RNG: CPU, Version: v1.9.4"
 )
 
 
 def test_a_block_of_a1111() -> None:
     block = parse(A1111)
-    assert block.prompt == "masterpiece, (cat:1.2), <lora:fluffy:0.8>\nsecond line, ratio 3:2"
+    assert block.prompt == (
+        "masterpiece, (cat:1.2), <lora:fluffy:0.8>\nsecond line, [red|blue] ratio 3:2"
+    )
     assert block.negative_prompt == "lowres, bad hands\nEasyNegative, text: none"
     assert block.pairs["Lora hashes"] == "fluffy: 0123456789ab, other: ba9876543210"
+    assert block.pairs["TI hashes"] == "EasyNegative: 66a7279a88dd"
     assert block.pairs["ADetailer prompt"] == 'a "face", detailed\nsharp'
     assert read(A1111) == {
         "prompt": block.prompt,
@@ -93,11 +104,53 @@ def test_a_block_of_a1111() -> None:
         "sampler": "DPM++ 2M Karras",
         "guidance": 7.0,
         "seed": 1234567890,
+        "variation_seed": 99,
+        "variation_strength": 0.25,
+        "denoising": 0.45,
         "width": 512,
         "height": 768,
         "base": "v1-5-pruned-emaonly",
         "clip_skip": 1,
     }
+
+
+def test_a_second_pass_is_left_out() -> None:
+    assert read(HIRES) == {
+        "prompt": "a castle",
+        "negative_prompt": "",
+        "steps": 20,
+        "sampler": "DPM++ 2M SDE Karras",
+        "guidance": 5.5,
+        "seed": 3,
+        "width": 832,
+        "height": 1216,
+        "base": "sd_xl_base_1.0",
+        "vae": "sdxl_vae.safetensors",
+    }
+
+
+def test_round_trip_of_variations_pictures_and_plain_brackets() -> None:
+    settings = GenerateSettings(
+        prompt="[a] (b", variation_seed=8, variation_strength=0.125, image="/home/me/cat.png",
+        denoising=0.35, syntax=False, sampler="DPM++ 3M SDE Karras", width=64, height=96,
+    )  # fmt: skip
+    text = write(settings, FACTS)
+    assert "cat.png" not in text
+    pairs = parse(text).pairs
+    assert (pairs["Variation seed"], pairs["Variation seed strength"]) == ("8", "0.125")
+    assert (pairs["Denoising strength"], pairs["Emphasis"]) == ("0.35", "None")
+    assert restored(settings) == settings.model_copy(update={"image": ""})
+    plain = parse(write(GenerateSettings(prompt="a", denoising=0.3, variation_seed=5), FACTS)).pairs
+    assert not {"Variation seed", "Denoising strength", "Emphasis"} & plain.keys()
+
+
+@pytest.mark.parametrize("sampler", get_args(Sampler))
+def test_every_sampler_comes_back(sampler: Sampler) -> None:
+    text = write(GenerateSettings(sampler=sampler), FACTS)
+    assert read(text)["sampler"] == sampler
+    assert read(text.replace(f"Sampler: {sampler}", f"Sampler: {sampler.removesuffix(' Karras')}"))[
+        "sampler"
+    ] == sampler  # as newer web UIs write it
 
 
 @pytest.mark.parametrize(
@@ -107,7 +160,10 @@ def test_a_block_of_a1111() -> None:
         ("Steps: 20, Sampler: DPM++ 2M, Schedule type: Automatic, CFG scale: 7", "DPM++ 2M"),
         ("Steps: 20, Sampler: Euler a, Schedule type: Automatic, CFG scale: 7", "Euler a"),
         ("Steps: 20, Sampler: k_euler, CFG scale: 7", "Euler"),
-        ("Steps: 20, Sampler: Heun, CFG scale: 7", None),
+        ("Steps: 20, Sampler: Heun, CFG scale: 7", "Heun"),
+        ("Steps: 20, Sampler: UniPC, Schedule type: Karras, CFG scale: 7", "UniPC"),
+        ("Steps: 20, Sampler: DPM++ 2M SDE Karras, CFG scale: 7", "DPM++ 2M SDE Karras"),
+        ("Steps: 20, Sampler: Restart, CFG scale: 7", None),
     ],
 )
 def test_names_of_samplers(line: str, expected: str | None) -> None:

@@ -39,6 +39,17 @@ function draw() {
   q('.pg-more').hidden = !more;
 }
 
+// What the pictures being drawn look like so far, in the places that wait for them.
+function looks() {
+  for (const [place, url] of Object.entries(task.looks || {})) {
+    const host = q('.pg-results').children[place];
+    if (!host) continue;
+    let image = host.querySelector('img');
+    if (!image) host.replaceChildren(image = cs.el('img.pg-look', {alt: 'a picture being drawn'}));
+    if (image.src !== url) image.src = url;
+  }
+}
+
 async function history(offset = 0) {
   await cs.attempt(async () => {
     const answer = await cs.call(server.history({offset}));
@@ -55,7 +66,7 @@ async function look() {
   task = answer.task;
   if (task && `${task.id} ${task.state}` !== before) {
     if (task.state === 'failed' && task.error.kind === 'MismatchError') trigger('finished', {id: task.id});
-    if (task.state === 'finished' && task.result) {
+    if (['finished', 'cancelled'].includes(task.state) && task.result) {
       finishedId = task.id;
       results = task.result.pictures;
       trigger('finished', {id: task.id});
@@ -65,6 +76,7 @@ async function look() {
     draw();
   }
   loaded = true;
+  if (stateOf() === 'running') looks();
   paint(answer.training);
 }
 
@@ -94,6 +106,7 @@ function large(list, first) {
       cs.el('dl.cs-facts', {}, facts.facts.flatMap(([name, value]) => [cs.el('dt', {}, name), cs.el('dd.cs-number', {}, value)])),
       cs.el('div.lb-actions', {},
         labelled('reuse', 'Use these settings', () => { trigger('reuse', {id: picture.id}); dialog.close(); }, '.cs-primary'),
+        labelled('picture', 'Start from this', () => { tell('studio:start-picture', {id: picture.id}); dialog.close(); }),
         labelled('copy', 'Copy parameters', () => copyText(facts.parameters, 'Parameters copied')),
         cs.el('a.cs-button', {href: cs.file(picture.path), download: picture.id.split('/').pop()}, icon('download', 15), 'Download'))].filter(Boolean));
     if (!facts.facts.length) side.append(cs.el('p.cs-muted', {}, 'No settings are written in this file.'));

@@ -28,7 +28,8 @@ function runBar(host, label, start, cancel, look) {
       const left = share > 0.1 && task.seconds > 2 ? ` · about ${cs.seconds(task.seconds / share * (1 - share))} left` : '';
       text.textContent = task.total ? (task.text || `${task.done} of ${task.total}`) + left : 'Preparing: the first time, the base is loaded …';
     } else if (state === 'finished') text.textContent = `${summary()} in ${cs.seconds(task.result?.seconds ?? task.seconds)}`;
-    else text.textContent = state === 'cancelled' ? 'Interrupted. What was drawn before is still there.' : '';
+    else if (state !== 'cancelled') text.textContent = '';
+    else text.textContent = task.result ? `Interrupted: ${summary()} finished before are kept.` : 'Interrupted before anything was finished.';
     trouble.replaceChildren(...(state === 'failed' && task.error ? [cs.message(task.error, 'error')] : []));
   }
   function shortcut(area) {

@@ -16,6 +16,7 @@ import gradio as gr
 from studio.config import GenerateSettings
 from studio.errors import MissingError, SettingsError
 from studio.ui.components.picture_grid import KIND, picture_facts, picture_file, picture_grid
+from studio.ui.components.prompt_tags import tags_moved
 from studio.ui.components.prompt_words import prompt_words
 from studio.ui.components.shelf import adapter_shelf
 from studio.ui.components.stack import (
@@ -25,6 +26,7 @@ from studio.ui.components.stack import (
     report_facts,
     stack_items,
 )
+from studio.ui.components.start_picture import start_picture
 from studio.ui.form import Form
 from studio.ui.live import Json, Page, Task, handler, read
 
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from studio.jobs import Studio
 
 TARGET = "generate"
-OWN = ("base", "prompt", "negative_prompt", "stack", "device")
+OWN = ("base", "prompt", "negative_prompt", "stack", "device", "image")
 QUIET: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 ACTION: Json = {"show_progress": "hidden", "api_visibility": "private"}
 # An action may be refused: only an event that goes through the queue brings its reason to the page.
@@ -72,6 +74,9 @@ def build(studio: Studio, page: Page) -> None:
                     dice = gr.Button(
                         "New seed", size="sm", elem_id="cs-generate-dice", scale=0, min_width=110
                     )
+            with gr.Accordion("Start from a picture", open=False, elem_classes=["cs-fields"]):
+                image = start_picture(studio, page)
+                form.show(advanced=True, keys=["generate.denoising"])
             with gr.Accordion("More settings", open=False, elem_classes=["cs-fields"]):
                 form.show(advanced=True)
         with gr.Column(elem_classes=["cs-form"]):
@@ -81,8 +86,8 @@ def build(studio: Studio, page: Page) -> None:
 
     @handler
     def start(
-        base: str, prompt: str, negative: str, stack: Any, always: bool, *rest: Any
-    ) -> tuple[Any, Any]:
+        base: str, prompt: str, negative: str, stack: Any, image: Any, always: bool, *rest: Any
+    ) -> tuple[Any, ...]:
         values = form.values(rest)
         if always:
             values["seed"] = secrets.randbelow(2**32)
@@ -91,13 +96,15 @@ def build(studio: Studio, page: Page) -> None:
             "prompt": prompt or "",
             "negative_prompt": negative or "",
             "stack": [item.model_dump() for item in stack_items(studio, stack)],
+            "image": image or "",
         }
         try:
             settings = GenerateSettings.parse(values)
         except SettingsError as error:
             raise form.named(error) from None
+        settings, written, stacked = tags_moved(studio, settings)
         task = page.tasks.start(KIND, lambda task: draw(studio, settings, task), **about(settings))
-        return gr.HTML(started=task.id), settings.seed
+        return gr.HTML(started=task.id), settings.seed, written, stacked
 
     @handler
     def finished() -> Any:
@@ -144,8 +151,9 @@ def build(studio: Studio, page: Page) -> None:
         ]
 
     pictures.generate(
-        start, [*texts, always, *form.inputs], [pictures, seed], trigger_mode="once", **ACTION
-    )
+        start, [*texts, image, always, *form.inputs], [pictures, seed, prompt, stack],
+        trigger_mode="once", **ACTION,
+    )  # fmt: skip
     pictures.finished(finished, None, stack, **QUIET)
     outputs = [*texts, *form.inputs]
     pictures.reuse(reuse, [stack, base], outputs, **ACTION)
@@ -191,7 +199,7 @@ def about(settings: GenerateSettings) -> Json:
 
 def draw(studio: Studio, settings: GenerateSettings, task: Task) -> Json:
     """Draws the batch; the result names every picture by its place below `outputs/`."""
-    batch = studio.generate(settings, task.progress, task.cancelled.is_set)
+    batch = studio.generate(settings, task.progress, task.cancelled.is_set, task.look)
     root = studio.workspace.outputs
     pictures = [
         {
@@ -210,7 +218,7 @@ def draw(studio: Studio, settings: GenerateSettings, task: Task) -> Json:
 def usable(found: Json) -> Json:
     """Of a picture's settings those that this form can hold, each checked on its own."""
     known: Json = {}
-    for name in found.keys() & (GenerateSettings.model_fields.keys() - {"stack", "device"}):
+    for name in found.keys() & (GenerateSettings.model_fields.keys() - {"stack", "device", "image"}):
         try:
             known[name] = getattr(GenerateSettings.parse({name: found[name]}), name)
         except SettingsError:

@@ -1,0 +1,73 @@
+"""A cheap look at latents that are being denoised.
+
+Owns: the linear map from a VAE's latents to colours, and small encoded pictures. Refuses to know:
+when somebody wants to look, the page.
+
+One colour per latent: RGB ≈ latent · factors + offset, by least squares on what the VAE itself
+makes of random patches. Programs usually carry such factors as tables, one per known VAE; here
+any VAE gets its own, once.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional
+
+from studio.families.base import Base
+
+_PATCHES = 48
+_SIDE = 8
+"""Latents along one side of a patch."""
+_LONGEST = 96
+"""Pixels along the longer side of a preview: far below 20 kB as JPEG."""
+
+
+def factors(base: Base) -> Tensor:
+    """[C + 1, 3] on the CPU: what each latent channel, and 1, adds to red, green and blue in 0…1."""
+    if base.preview_factors is None:
+        with torch.inference_mode():
+            base.preview_factors = _fitted(base)
+    return base.preview_factors
+
+
+def small_pictures(base: Base, latents: Tensor) -> list[Image.Image]:
+    """Scaled latents [B, C, h, w] without noise → pictures of one pixel per latent."""
+    channels = latents.detach().float().cpu().movedim(1, -1)
+    known = factors(base)
+    colours = (channels @ known[:-1] + known[-1]).clamp(0, 1)
+    pixels = (torch.nan_to_num(colours) * 255).round().to(torch.uint8)
+    return [Image.fromarray(picture.numpy()) for picture in pixels]
+
+
+def data_url(picture: Image.Image) -> str:
+    """A JPEG of at most 96 pixels along its longer side, as text that a page can show."""
+    small = picture.copy()
+    small.thumbnail((_LONGEST, _LONGEST))
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=80)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _fitted(base: Base) -> Tensor:
+    """Least squares between smooth random latents and the mean colour under each of them.
+
+    Smooth, because under an even patch the decoder shows what a latent means, and under white
+    noise what it makes of noise. The draw is its own: no picture's noise depends on it.
+    """
+    generator = torch.Generator().manual_seed(0)
+    shape = (_PATCHES, base.latent_channels)
+    coarse = torch.randn(*shape, 2, 2, generator=generator) * 1.2
+    latents = functional.interpolate(coarse, (_SIDE, _SIDE), mode="bilinear", align_corners=True)
+    pictures = base.decode_latents(latents.to(base.device)).cpu()
+    colours = functional.avg_pool2d(pictures, base.latent_scale)
+    # at the edge the decoder sees zeros: only the inside tells
+    inside = (slice(None), slice(None), slice(1, -1), slice(1, -1))
+    rows = latents[inside].movedim(1, -1).reshape(-1, shape[1])
+    wanted = colours[inside].movedim(1, -1).reshape(-1, 3)
+    rows = torch.cat([rows, rows.new_ones(len(rows), 1)], dim=1)
+    return torch.linalg.lstsq(rows.double(), wanted.double()).solution.float()

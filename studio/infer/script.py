@@ -1,0 +1,79 @@
+"""What a picture is told at each step: prompts encoded, and put together for a batch.
+
+Owns: encoding each distinct pair of texts once, and when a batch's conditioning changes.
+Refuses to know: the sampling loop, how brackets are written (`studio.infer.prompt`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from studio.families.base import Base, Conditioning
+from studio.infer import prompt
+
+Pair = tuple[Conditioning, Conditioning]
+"""(unconditional, conditioning)."""
+
+
+@dataclass(frozen=True)
+class Script:
+    """One prompt with its negative prompt over the steps: `pairs[order[k]]` at step k."""
+
+    pairs: Sequence[Pair]
+    order: tuple[int, ...]
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Text positions T at each step: pictures of one batch must agree in them."""
+        return tuple(self.pairs[index][1].embeds.shape[1] for index in self.order)
+
+
+def scripts(
+    base: Base,
+    negative: str,
+    prompts: Iterable[str],
+    *,
+    steps: int,
+    clip_skip: int = 0,
+    syntax: bool = True,
+) -> dict[str, Script]:
+    """Each prompt → its script over `steps` steps; without `syntax` brackets are ordinary text.
+
+    A prompt without brackets is encoded exactly as a caption is.
+    """
+    found = {}
+    for text in dict.fromkeys(prompts):
+        if not syntax:
+            pair = base.encode_pair(negative, text, clip_skip)
+            found[text] = Script([pair], (0,) * steps)
+            continue
+        texts = list(
+            zip(prompt.steps_of(negative, steps), prompt.steps_of(text, steps), strict=True)
+        )
+        places = {pair: place for place, pair in enumerate(dict.fromkeys(texts))}
+        pairs = [
+            base.encode_pair(prompt.weighted(without), prompt.weighted(with_text), clip_skip)
+            for without, with_text in places
+        ]
+        found[text] = Script(pairs, tuple(places[pair] for pair in texts))
+    return found
+
+
+def together(batch: Sequence[Script]) -> dict[int, Pair]:
+    """Step → the pair for a whole batch from that step on; step 0 is always there."""
+    changes: dict[int, Pair] = {}
+    joined: dict[tuple[int, ...], Pair] = {}
+    before: tuple[int, ...] | None = None
+    for step, places in enumerate(zip(*(script.order for script in batch), strict=True)):
+        if places == before:
+            continue
+        before = places
+        if places not in joined:
+            rows = [script.pairs[k] for script, k in zip(batch, places, strict=True)]
+            joined[places] = (
+                Conditioning.join([without for without, _ in rows]),
+                Conditioning.join([with_text for _, with_text in rows]),
+            )
+        changes[step] = joined[places]
+    return changes

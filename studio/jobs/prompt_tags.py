@@ -1,0 +1,84 @@
+"""`<lora:name:0.8>` in a prompt is a file on the stack.
+
+Owns: which file a tag means. Refuses to know: how tags are written (`studio.infer.prompt`), the
+page. Imports no torch.
+
+As in A1111's web UI only the prompt's tags count, not the negative prompt's.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from studio.config import GenerateSettings, StackItem, nearest
+from studio.errors import MissingError
+from studio.infer.prompt import Tag, split_tags
+from studio.jobs.library import AdapterInfo, Library
+
+_STATED = ("ss_output_name", "modelspec.title", "name")
+
+
+def with_tags(
+    settings: GenerateSettings, library: Library
+) -> tuple[GenerateSettings, list[StackItem]]:
+    """(settings whose prompt has no tags and whose stack has their files, these files).
+
+    A file that is on the stack already gets the tag's strengths; others follow in the order of the
+    tags. Raises MissingError for a name that no file here has, SettingsError for a strength that
+    the stack does not take. Without `settings.syntax` tags are text.
+    """
+    prompt, tags = split_tags(settings.prompt) if settings.syntax else (settings.prompt, [])
+    if not tags:
+        return settings, []
+    infos = library.adapters()
+    stack = {item.path: item for item in settings.stack}
+    moved: dict[str, StackItem] = {}
+    for tag in tags:
+        path = str(find(tag, infos, library).path)
+        values = stack[path].model_dump() if path in stack else {"path": path}
+        same = tag.text_strength == tag.strength
+        text = None if same else tag.text_strength
+        changes = {"strength": tag.strength, "text_strength": text, "enabled": True}
+        stack[path] = moved[path] = StackItem.parse({**values, **changes}, where=tag.written)
+    changed = {"prompt": prompt, "stack": list(stack.values())}
+    return settings.model_copy(update=changed), list(moved.values())
+
+
+def find(tag: Tag, infos: list[AdapterInfo], library: Library) -> AdapterInfo:
+    """The file a tag means: by its name without ending, or else by the name stated inside it.
+
+    Case does not count, unless two names differ by nothing else.
+    """
+    fitting = [info for info in infos if info.kind == tag.kind and not info.problem]
+    for wanted, name in ((tag.name, str), (tag.name.lower(), str.lower)):
+        for info in fitting:
+            if name(info.name) == wanted:
+                return info
+    for info in fitting:
+        stated = library.inspect(info.path).get("metadata") or {}
+        if any(str(stated.get(key, "")).lower() == tag.name.lower() for key in _STATED):
+            return info
+    raise _missing(tag, infos, fitting)
+
+
+def _missing(tag: Tag, infos: list[AdapterInfo], fitting: list[AdapterInfo]) -> MissingError:
+    title = {"lora": "LoRA", "hypernetwork": "hypernetwork"}[tag.kind]
+    other = next((info for info in infos if info.name.lower() == tag.name.lower()), None)
+    close = nearest(Path(tag.name).name, [info.name for info in fitting])
+    why = "The prompt names it in a tag."
+    if other is not None and other.problem:
+        why, remedy = other.problem, "Take the tag out, or put a whole file in its place."
+    elif other is not None:
+        why = f"“{other.name}” is another kind of file: {other.kind}."
+        remedy = "Take the tag out, and add the file to the stack."
+    elif close:
+        remedy = f"Did you mean “{close}”?"
+    else:
+        remedy = "Copy the file into the workspace's folder “adapters”, or take the tag out."
+    return MissingError(
+        f"There is no {title} “{tag.name}”",
+        where=tag.written,
+        why=why,
+        remedy=remedy,
+        safe="Nothing was drawn.",
+    )

@@ -1,0 +1,66 @@
+"""A picture to start from: one drop field, empty until somebody brings a picture.
+
+Owns: the component and taking a picture in. Refuses to know: what is drawn from it.
+The value is the picture's path inside the workspace, or "".
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from studio import atomic
+from studio.ui.components.picture_grid import picture_file
+from studio.ui.live import Json, Page, component, read
+
+if TYPE_CHECKING:
+    from studio.jobs import Studio
+
+SKELETON = """
+<div class="sp">
+  <div class="sp-zone"></div>
+  <input type="file" class="sp-picker cs-hidden" tabindex="-1" aria-label="Picture to start from"
+    accept=".png,.jpg,.jpeg,.webp,.bmp,.gif,.tif,.tiff">
+  <div class="sp-trouble"></div>
+</div>
+"""
+
+
+def start_picture(studio: Studio, page: Page) -> gr.HTML:
+    """The component. Event: `input` (another picture, or none)."""
+
+    def take_file(argument: Any) -> Json:
+        path, name = read(argument, path=str, name=str)
+        return facts(page, taken(studio, page.uploaded(path)), Path(name).name[:120])
+
+    def take_picture(argument: Any) -> Json:
+        (identity,) = read(argument, id=str)
+        path = picture_file(studio, identity)
+        return facts(page, path, path.name)
+
+    return component(
+        "start_picture",
+        SKELETON,
+        [take_file, take_picture],
+        scripts=["icons"],
+        value="",
+        elem_id="cs-start-picture",
+    )
+
+
+def taken(studio: Studio, upload: Path) -> Path:
+    """Keeps an uploaded picture as a PNG of its own, without what else the file carried.
+
+    Raises FileError for what is no picture, or too large.
+    """
+    from studio.formats.images import open_image, save_png
+
+    target = studio.workspace.cache / "start" / f"{atomic.sha256(upload)[:32]}.png"
+    return target if target.is_file() else save_png(target, open_image(upload))
+
+
+def facts(page: Page, path: Path, name: str) -> Json:
+    """What the field shows of a picture."""
+    return {"path": str(path), "name": name, "thumb": str(page.thumbnails.of(path, 192))}

@@ -1,0 +1,148 @@
+"""What brackets mean: the examples that A1111's web UI documents, and nothing for what is broken."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from studio.families.weighted import Span, Weighted
+from studio.infer.prompt import Tag, split_tags, steps_of, weighted
+
+
+def spans(prompt: str) -> list[tuple[str, float]]:
+    found = weighted(prompt)
+    if isinstance(found, str):
+        return [(found, 1.0)] if found else []
+    (part,) = found.parts
+    return [(span.text, pytest.approx(span.weight)) for span in part]
+
+
+# From the docstring of A1111's `parse_prompt_attention`.
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("normal text", [("normal text", 1.0)]),
+        ("an (important) word", [("an ", 1.0), ("important", 1.1), (" word", 1.0)]),
+        (r"\(literal\]", [("(literal]", 1.0)]),
+        ("(unnecessary)(parens)", [("unnecessaryparens", 1.1)]),
+        (
+            "a ((house:1.3) [on] a (hill:0.5), sun, (((sky))).)",
+            [("a ", 1.0), ("house", 1.43), (" ", 1.1), ("on", 1.0), (" a ", 1.1), ("hill", 0.55),
+             (", sun, ", 1.1), ("sky", 1.1**4), (".", 1.1)],
+        ),
+        ("[less] [[least]]", [("less", 1 / 1.1), (" ", 1.0), ("least", 1 / 1.21)]),
+        ("(a:b:1.2)", [("a:b", 1.2)]),
+        ("(away:-0.5) (gone:0)", [("away", -0.5), (" ", 1.0), ("gone", 0.0)]),
+        (r"a \\ b \n", [("a \\ b \\n", 1.0)]),
+    ],
+)  # fmt: skip
+def test_emphasis(prompt: str, expected: list[tuple[str, float]]) -> None:
+    assert spans(prompt) == expected
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("(unbalanced", "(unbalanced"),
+        ("unbalanced]", "unbalanced]"),
+        (":-) and :(", ":-) and :("),
+        ("[a:b", "[a:b"),
+        ("5:3", "5:3"),
+        ("a|b", "a|b"),
+        ("<lora:x", "<lora:x"),
+        ("\\", "\\"),
+    ],
+)
+def test_broken_syntax_is_text(prompt: str, expected: str) -> None:
+    assert weighted(prompt) == expected
+    assert set(steps_of(prompt, 4)) == {prompt}
+
+
+def test_a_weight_that_is_no_number_is_text() -> None:
+    assert spans("(a:b)") == [("a:b", 1.1)]
+    assert spans("(a:1.2.3)") == [("a:1.2.3", 1.1)]
+    assert spans("(a:nan) (b:1e9)") == [("a:nan", 1.1), (" ", 1.0), ("b:1e9", 1.1)]
+
+
+def test_break_begins_a_part() -> None:
+    assert weighted("red cat BREAK (blue BREAK dog:1.2)") == Weighted(
+        ((Span("red cat"),), (Span("blue", 1.2),), (Span("dog", 1.2),))
+    )
+    assert weighted("BREAKFAST, break") == "BREAKFAST, break"
+
+
+# From the docstring of A1111's `get_learned_conditioning_prompt_schedules`, ten steps.
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("test", [(10, "test")]),
+        ("a [b:3]", [(3, "a "), (10, "a b")]),
+        ("a [b: 3]", [(3, "a "), (10, "a b")]),
+        ("a [[[b]]:2]", [(2, "a "), (10, "a [[b]]")]),
+        ("[(a:2):3]", [(3, ""), (10, "(a:2)")]),
+        ("a [b : c : 1] d", [(1, "a b  d"), (10, "a  c  d")]),
+        ("a[b:[c:d:2]:1]e", [(1, "abe"), (2, "ace"), (10, "ade")]),
+        ("a [unbalanced", [(10, "a [unbalanced")]),
+        ("a [b:.5] c", [(5, "a  c"), (10, "a b c")]),
+        ("((a][:b:c [d:3]", [(3, "((a][:b:c "), (10, "((a][:b:c d")]),
+        ("[a::0.5]", [(5, "a"), (10, "")]),
+        ("[a:b:1.0]", [(10, "a")]),
+        ("[a:b:99]", [(10, "a")]),
+        ("[a:b:0]", [(10, "b")]),
+        ("[a:b:c:0.5]", [(10, "[a:b:c:0.5]")]),
+        (r"[a\:b:2]", [(2, ""), (10, r"a\:b")]),
+    ],
+)
+def test_scheduling(prompt: str, expected: list[tuple[int, str]]) -> None:
+    by_step = [next(text for until, text in expected if step < until) for step in range(10)]
+    assert steps_of(prompt, 10) == by_step
+
+
+@pytest.mark.parametrize(
+    ("prompt", "first_five"),
+    [
+        ("[a|(b:1.1)]", ["a", "(b:1.1)", "a", "(b:1.1)", "a"]),
+        ("[fe|]male", ["female", "male", "female", "male", "female"]),
+        ("[fe|||]male", ["female", "male", "male", "male", "female"]),
+        ("([a|b] c:1.3)", ["(a c:1.3)", "(b c:1.3)", "(a c:1.3)", "(b c:1.3)", "(a c:1.3)"]),
+        ("[[a|b]:c:2]", ["a", "b", "c", "c", "c"]),
+    ],
+)
+def test_alternation(prompt: str, first_five: list[str]) -> None:
+    assert steps_of(prompt, 10)[:5] == first_five
+
+
+@pytest.mark.parametrize(
+    ("prompt", "clean", "tags"),
+    [
+        ("a cat", "a cat", []),
+        ("a <lora:x> cat", "a cat", [("lora", "x", 1.0, 1.0)]),
+        ("a cat, <lora:my file:0.8>", "a cat", [("lora", "my file", 0.8, 0.8)]),
+        ("<lora:x:0.5:0.7>, a cat", "a cat", [("lora", "x", 0.5, 0.7)]),
+        ("a, <lora:x:unet=0.3>, b", "a, b", [("lora", "x", 1.0, 0.3)]),
+        ("a <lora:x:te=0.2:unet=-1>\nb", "a\nb", [("lora", "x", 0.2, -1.0)]),
+        ("a <lyco:x:0.9>", "a", [("lora", "x", 0.9, 0.9)]),
+        ("a <hypernet:h:0.6>", "a", [("hypernetwork", "h", 0.6, 0.6)]),
+        ("<lora:a:1> <lora:b:2> c", "c", [("lora", "a", 1.0, 1.0), ("lora", "b", 2.0, 2.0)]),
+        ("a <lora:x:much> <s1> <other:y:1>", "a <lora:x:much> <s1> <other:y:1>", []),
+    ],
+)
+def test_tags(prompt: str, clean: str, tags: list[tuple[str, str, float, float]]) -> None:
+    found, read = split_tags(prompt)
+    assert found == clean
+    assert [(tag.kind, tag.name, tag.text_strength, tag.strength) for tag in read] == tags
+    assert all(isinstance(tag, Tag) and tag.written in prompt for tag in read)
+
+
+def test_any_text_is_read_without_error() -> None:
+    chosen = random.Random(5)
+    for _ in range(3000):
+        text = "".join(chosen.choices("ab (()[]):|\\<>.015,\nBREAK", k=chosen.randint(0, 40)))
+        for step in set(steps_of(text, 7)):
+            weighted(step)
+        split_tags(text)
+    # deep and long: reading must neither recurse nor look at everything again for each bracket
+    for hostile in ("(" * 20_000, "[" * 10_000 + ":1]" * 3_000, "([" * 5_000 + "a" + "])" * 5_000):
+        weighted(steps_of(hostile, 2)[1])
+        split_tags("<lora:" * 3_000)
