@@ -84,7 +84,8 @@ class HypernetworkAdapter(Adapter):
             matched += 1
             for module, part in ((key, 0), (value, 1)):
                 if width in networks:
-                    work.hook(in_front(module, networks[width][part], strength))
+                    made = networks[width][part]
+                    work.hook(module, lambda f, m=module, n=made: in_front(m, n, strength * f)())
         unmatched = [f"width {width}" for width in strange]
         message = f"It stands in front of {matched} attentions."
         return Report(self.path, self.kind, matched, unmatched, message)

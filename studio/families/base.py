@@ -101,6 +101,8 @@ class Base:
     `words` are the extra words attached right now: word → one tensor [n, d] per text encoder.
     They are matched in prompts and overlay token embeddings (see `families.text`).
     `steering` is what bends the conditioning of prompts right now (see `encode_pair`).
+    `on_step(step, steps)`, where there is one, is called before each step of a sampling, counted
+    from 0: a stack whose files act for a part of it changes there.
     """
 
     family: Family
@@ -125,6 +127,7 @@ class Base:
     vae_name: str = ""
     """File or folder of the VAE where it is not the base's own."""
     steering: list[Steering] = field(default_factory=list)
+    on_step: Callable[[int, int], None] | None = None
     _text_sides: dict[Path, Any] = field(default_factory=dict, repr=False)
 
     @property

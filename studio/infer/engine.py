@@ -51,12 +51,13 @@ def generate(
     prompts: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
     cache: AdapterCache | None = None,
+    on_picture: Callable[[int, Picture], None] | None = None,
 ) -> list[Picture]:
     """Draws `settings.count` pictures of the prompt with consecutive seeds.
 
     With `prompts` and `seeds` (equally long), one picture per pair instead. `on_progress(done,
     total, text)` counts sampling steps over all batches; `between_steps` may block, for handing
-    the device over. Raises Interrupted when `cancelled` says so, and the errors of the stack.
+    the device over; `on_picture(place, picture)` is called as each is done. Raises Interrupted when `cancelled` says so, and the errors of the stack.
     """
     height, width = picture_size(base, settings.height, settings.width)
     jobs = _jobs(settings, prompts, seeds)
@@ -104,6 +105,8 @@ def generate(
                 own = settings.model_copy(update={"prompt": prompt, "seed": seed})
                 text = infotext.write(own, facts)
                 pictures.append(Picture(to_image(image), seed, prompt, text, reports))
+                if on_picture:
+                    on_picture(len(pictures) - 1, pictures[-1])
     return pictures
 
 
@@ -140,6 +143,8 @@ def draw(
     for index, timestep in enumerate(made.timesteps):
         if cancelled and cancelled():
             raise Interrupted("Drawing was stopped")
+        if base.on_step:
+            base.on_step(index, len(made.timesteps))
         # callers' callbacks run outside: they may train
         with torch.inference_mode():
             inputs = made.scale_model_input(latents, timestep)
