@@ -70,7 +70,7 @@ class StackItem(Settings):
 
     start: float = setting(
         0.0, "Part of the sampling at which it begins to act on the UNet: 0 the first step, 0.5 "
-        "half-way.", ge=0, le=1,
+        "half-way.", ge=0, lt=1,
     )  # fmt: skip
     end: float = setting(1.0, "Part of the sampling at which it ends.", ge=0, le=1)
     blocks: dict[str, float] = setting(

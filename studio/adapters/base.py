@@ -270,8 +270,8 @@ class Attachment:
     def _set_on_step(self) -> None:
         base, before = self.base, self.base.on_step
         self._undo.append(lambda: setattr(base, "on_step", before))
-        parts = [part for change in self._changes.values() for part in change.parts]
-        timed = any(not entry.span.whole for entry in [*parts, *self._hooks])
+        spans = [part.span for change in self._changes.values() for part in change.parts]
+        timed = any(not span.whole for span in [*spans, *(hook.span for hook in self._hooks)])
         # an outer stack stands still meanwhile: it would put its weights over ours
         base.on_step = self.at_step if timed else None
 
