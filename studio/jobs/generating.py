@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from studio.config import GenerateSettings
-from studio.formats.images import save_png
+from studio.formats import images
 from studio.infer import engine
 from studio.jobs.resources import Resources
 from studio.paths import Workspace
@@ -56,8 +56,10 @@ def generate(
     saved = []
     for place, picture in enumerate(pictures):
         stamp = f"{time.strftime('%H%M%S')}-{time.time_ns() // 1000 % 1_000_000:06d}"
-        path = folder / f"{stamp}-{place}-{picture.seed}.png"
-        save_png(path, picture.image, picture.parameters)
+        path = images.save(
+            folder / f"{stamp}-{place}-{picture.seed}", picture.image, picture.parameters,
+            settings.file_format, settings.quality,
+        )  # fmt: skip
         saved.append(SavedPicture(path, picture.seed, picture.prompt, picture.parameters))
     reports = [{**vars(r), "path": str(r.path)} for r in pictures[0].reports] if pictures else []
     return Generated(saved, reports, round(seconds, 3))
