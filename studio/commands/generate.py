@@ -21,12 +21,15 @@ def run(arguments: argparse.Namespace) -> int:
         names = ("prompt", "base", "seed", "count")
         given = {name: getattr(arguments, name) for name in names}
         values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-        values["stack"] = [terminal.adapter_reference(studio, text) for text in arguments.adapter]
+        values["stack"] = terminal.stack_values(studio, arguments.stack, arguments.adapter)
         settings = config.GenerateSettings.parse(config.override(values, arguments.assignments))
         if not settings.prompt.strip():
             raise SettingsError(
                 "There is no prompt", remedy='Say what to draw: generate "a red fox in a forest".'
             )
+        if arguments.save_stack:
+            kept = studio.stacks.save(arguments.save_stack, settings.stack, settings.base)
+            say(f"The stack is saved as {kept}")
         progress = Progress()
         made = studio.generate(settings, on_progress=progress, cancelled=stopping)
         progress.end()

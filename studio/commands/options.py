@@ -123,6 +123,10 @@ def _add_generate_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE[:STRENGTH]",
         help="adapter file or its name; repeat to stack, applied in order",
     )
+    parser.add_argument(
+        "--stack", metavar="FILE", help="saved stack (*.stack.json) or its name; before --adapter"
+    )
+    parser.add_argument("--save-stack", metavar="NAME", help="keep the stack under this name")
     parser.add_argument("--seed", type=int, metavar="N", help="seed of the first picture")
     parser.add_argument("--count", type=int, metavar="N", help="how many pictures")
     _add_set(parser)

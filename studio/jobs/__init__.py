@@ -22,6 +22,7 @@ from studio.jobs.comparing import Comparing
 from studio.jobs.library import AdapterInfo, Library
 from studio.jobs.preflight import Preflight, complete, preflight
 from studio.jobs.resources import Resources
+from studio.jobs.stacks import Stacks
 from studio.jobs.training import Training
 from studio.paths import Workspace
 from studio.presets import Like
@@ -58,6 +59,7 @@ class Studio:
         self.resources = Resources(self.library)
         self.training = Training(workspace, self.resources)
         self.comparing = Comparing(workspace, self.resources)
+        self.stacks = Stacks(workspace, self.library)
         self.ready = threading.Event()
         """Set once the heavy libraries are loaded."""
 
