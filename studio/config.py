@@ -16,6 +16,7 @@ from studio.intervals import Interval
 from studio.pictures import (
     Column,
     CompareSettings,
+    FileFormat,
     GenerateSettings,
     Sampler,
     StackItem,
@@ -26,7 +27,7 @@ from studio.rates import Schedule, parse_rates
 from studio.settings import Settings, nearest, override, setting, without_effect
 
 __all__ = [
-    "Column", "CompareSettings", "DataSettings", "GenerateSettings", "Interval", "LossSettings",
+    "Column", "CompareSettings", "DataSettings", "FileFormat", "GenerateSettings", "Interval", "LossSettings",
     "PriorSettings", "ProbeSettings", "RunConfig", "SampleSettings", "Sampler", "SaveSettings", "Settings",
     "StackItem", "SteeringSettings", "Tiles", "TrainSettings", "nearest", "override", "setting", "without_effect",
 ]  # fmt: skip

@@ -71,6 +71,14 @@ class Workspace:
         return self._folder("comparisons")
 
     @property
+    def grids(self) -> Path:
+        return self._folder("grids")
+
+    @property
+    def stacks(self) -> Path:
+        return self._folder("stacks")
+
+    @property
     def cache(self) -> Path:
         return self._folder("cache")
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import field_validator
+from pydantic import ValidationInfo, field_validator
 
+from studio import blocks
 from studio.errors import SettingsError
 from studio.settings import Settings, setting
 
+FileFormat = Literal["png", "jpeg", "webp"]
 Tiles = Literal["auto", "always", "never"]
 Sampler = Literal[
     "Euler", "Euler Karras", "Euler a", "DDIM", "DPM++ 2M", "DPM++ 2M Karras", "DPM++ SDE",
@@ -71,6 +73,46 @@ class StackItem(Settings):
         help="For an aesthetic embedding: settings that differ from what its file recommends.",
     )
 
+    start: float = setting(
+        0.0, "Part of the sampling at which it begins to act on the UNet: 0 the first step, 0.5 "
+        "half-way.", ge=0, lt=1,
+    )  # fmt: skip
+    end: float = setting(1.0, "Part of the sampling at which it ends.", ge=0, le=1)
+    blocks: dict[str, float] = setting(
+        default_factory=dict,
+        help="Factors on its strength per block: BASE (text encoder), IN00 …, M00, OUT00 …; IN and "
+        "OUT mean all of a side. Blocks that are not named keep 1.",
+    )
+
+    @property
+    def whole(self) -> bool:
+        """Whether it acts from the first step to the last."""
+        return self.start == 0 and self.end == 1
+
+    @field_validator("blocks", mode="before")
+    @classmethod
+    def _blocks(cls, values: Any) -> Any:
+        try:
+            found = blocks.parse(values) if isinstance(values, str) else values
+            if isinstance(found, list):
+                raise SettingsError("A list of numbers needs a base; name the blocks instead")
+            if not isinstance(found, dict):
+                return found
+            if any(abs(value) > blocks.MOST for value in found.values() if _number(value)):
+                raise SettingsError(
+                    f"Factors of blocks go from −{blocks.MOST:g} to {blocks.MOST:g}"
+                )
+            return {blocks.canonical(str(name)): value for name, value in found.items()}
+        except SettingsError as error:
+            raise ValueError(" ".join(filter(None, (f"{error.what}.", error.remedy)))) from None
+
+    @field_validator("end")
+    @classmethod
+    def _later(cls, end: float, info: ValidationInfo) -> float:
+        if end <= info.data.get("start", 0.0):
+            raise ValueError(f"It must be later than the start ({info.data['start']:g})")
+        return end
+
     @field_validator("aesthetic")
     @classmethod
     def _steering(cls, values: dict[str, Any]) -> dict[str, Any]:
@@ -79,6 +121,10 @@ class StackItem(Settings):
         except SettingsError as error:
             raise ValueError(error.what) from None
         return {name: getattr(whole, name) for name in values}
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float)
 
 
 class GenerateSettings(Settings):
@@ -137,6 +183,14 @@ class GenerateSettings(Settings):
         "little; auto does so above one megapixel.", label="Decode in tiles", advanced=True,
     )  # fmt: skip
     batch_size: int = setting(4, "Pictures drawn at once.", ge=1, le=64, advanced=True)
+    file_format: FileFormat = setting(
+        "png", "Kind of picture file; each carries its settings. PNG loses nothing.",
+        label="File format", advanced=True,
+    )  # fmt: skip
+    quality: int = setting(
+        92, "Quality of JPEG and WebP files.", ge=1, le=100, advanced=True,
+        applies="file_format=jpeg|webp",
+    )  # fmt: skip
     device: str = setting("auto", "auto, cpu, cuda or cuda:N.", advanced=True)
     stack: list[StackItem] = setting(default_factory=list, help="Adapter files, applied in order.")
 

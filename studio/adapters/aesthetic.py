@@ -43,6 +43,7 @@ class AestheticAdapter(Adapter):
     """One aesthetic embedding; `changes` are settings that differ from what its file recommends."""
 
     kind = "aesthetic"
+    text_only = True
     steering: SteeringSettings
 
     def __init__(self, file: AestheticFile, changes: Mapping[str, Any] | None = None) -> None:

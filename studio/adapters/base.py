@@ -11,14 +11,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
+from studio.adapters.scope import Scope, Span
 from studio.atomic import sha256
 from studio.errors import MismatchError, NonFiniteError
 
@@ -57,6 +58,8 @@ class Adapter(ABC):
     """Bytes it holds in memory."""
     steering: SteeringSettings | None = None
     """How it bends prompts, for a kind that does."""
+    text_only: ClassVar[bool] = False
+    """Whether it changes nothing but how prompts are read."""
 
     @cached_property
     def short_hash(self) -> str:
@@ -75,49 +78,89 @@ class Adapter(ABC):
         """
 
 
+@dataclass(frozen=True, eq=False)
+class _Part:
+    strength: float
+    delta: Delta
+    source: str
+    span: Span
+
+
 @dataclass
 class _Change:
+    """All that stands on one parameter, in stack order."""
+
     module: nn.Module
     parameter: str
-    deltas: list[tuple[float, Delta]]
-    """(strengthᵢ, ΔWᵢ) in stack order, fp32."""
-    sources: list[str]
+    original: nn.Parameter | None
+    parts: list[_Part]
+    acting: list[_Part] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False)
+class _Hook:
+    register: Callable[[], Any]
+    span: Span
 
 
 class Attachment:
     """Every change of one applied stack: weights, hooks, words and steering.
 
     Weight changes to the same parameter are summed in stack order into one new tensor, so a
-    layer costs the same with one adapter or eight. Hooks run in the order they were added.
+    layer costs the same with one adapter or eight. Hooks run in the order they were added. What
+    acts for a part of the sampling is put on and taken off between two steps (`at_step`).
     """
 
     def __init__(self, base: Base, cache: AdapterCache, items: Sequence[StackItem]) -> None:
         self.base = base
         self.cache = cache
         self._items = items
+        self._scope = Scope(base, None)
         self._changes: dict[tuple[int, str], _Change] = {}
-        self._hooks: list[Callable[[], Any]] = []
+        self._hooks: list[_Hook] = []
+        self._acting_hooks: list[_Hook] = []
+        self._handles: list[Any] = []
         self._words: dict[str, list[Tensor]] = {}
         self._steering: list[Steering] = []
         self._undo: list[Callable[[], Any]] = []
 
+    def take(self, adapter: Adapter, item: StackItem) -> Report:
+        """Registers what an item of the stack does. Raises MismatchError, SettingsError (blocks)."""
+        text = item.strength if item.text_strength is None else item.text_strength
+        self._scope = Scope(self.base, item)
+        report = adapter.attach(self, item.strength, text)
+        said = self._scope.remarks(adapter.text_only)
+        return replace(report, message=" ".join([report.message, *said]).strip())
+
     def change(
         self, module: nn.Module, parameter: str, delta: Delta, strength: float, source: str
     ) -> None:
-        """Adds `strength` · `delta` (fp32, the parameter's shape) to a parameter of `module`."""
+        """Adds `strength` · `delta` (fp32, the parameter's shape) to a parameter of `module`.
+
+        The block's factor and the range of the item at hand are applied here.
+        """
+        strength *= self._scope.factor(module)
+        if not strength:
+            return
         key = (id(module), parameter)
         found = self._changes.get(key)
         if found is None:
-            found = self._changes[key] = _Change(module, parameter, [], [])
-        found.deltas.append((strength, delta))
-        found.sources.append(source)
+            original = module._parameters[parameter]
+            found = self._changes[key] = _Change(module, parameter, original, [])
+        found.parts.append(_Part(strength, delta, source, self._scope.span(module)))
 
-    def hook(self, register: Callable[[], Any]) -> None:
-        """`register()` is called at commit; what it returns has a `remove`."""
-        self._hooks.append(register)
+    def hook(self, module: nn.Module, register: Callable[[float], Any]) -> None:
+        """`register(factor)` is called when it begins to act and returns what has a `remove`.
+
+        `factor` is that of the block of `module`, which the hook changes.
+        """
+        factor = self._scope.factor(module)
+        if factor:
+            self._hooks.append(_Hook(lambda: register(factor), self._scope.span(module)))
 
     def word(self, name: str, vectors: list[Tensor]) -> None:
         """An extra word: one tensor [n, d] per text encoder. The last file of a name wins."""
+        self._scope.reads_text = True
         self._words[name] = vectors
 
     def steer(self, steering: Steering) -> None:
@@ -133,17 +176,35 @@ class Attachment:
         )
 
     def commit(self) -> None:
-        """Makes all changes; on an error none of them remains."""
+        """Makes the changes of the first step; on an error none of them remains."""
         try:
             for change in self._changes.values():
-                self._replace(change)
-            for register in self._hooks:
-                self._undo.append(register().remove)
+                slot, name, original = change.module._parameters, change.parameter, change.original
+                self._undo.append(partial(slot.__setitem__, name, original))
+            self._undo.append(self._remove_hooks)
+            self.at_step(0, 1)
             self._set_words()
             self._set_steering()
+            self._set_on_step()
         except BaseException:
             self.undo()
             raise
+
+    def at_step(self, step: int, steps: int) -> None:
+        """Brings on what acts in step `step` (from 0) of `steps`, takes off what does not.
+
+        Always from the original weights, so nothing adds up. Costs nothing where nothing changes.
+        """
+        for change in self._changes.values():
+            wanted = [part for part in change.parts if part.span.covers(step, steps)]
+            if wanted != change.acting:
+                self._replace(change, wanted)
+        hooks = [hook for hook in self._hooks if hook.span.covers(step, steps)]
+        if hooks != self._acting_hooks:
+            # all of them anew: they run in the order in which they were registered
+            self._remove_hooks()
+            self._handles = [hook.register() for hook in hooks]
+            self._acting_hooks = hooks
 
     def undo(self) -> None:
         """Takes everything off again, in reverse order. May be called at any time, also twice."""
@@ -151,35 +212,41 @@ class Attachment:
             self._undo.pop()()
         self._changes.clear()
 
-    def _replace(self, change: _Change) -> None:
+    def _remove_hooks(self) -> None:
+        while self._handles:
+            self._handles.pop().remove()
+        self._acting_hooks = []
+
+    def _replace(self, change: _Change, parts: list[_Part]) -> None:
         parameters, name = change.module._parameters, change.parameter
-        original = parameters[name]
+        change.acting = parts
+        parameters[name] = self._merged(change.original, parts) if parts else change.original
+
+    def _merged(self, original: nn.Parameter | None, parts: list[_Part]) -> nn.Parameter:
+        sources = ", ".join(dict.fromkeys(part.source for part in parts))
         with torch.inference_mode(False), torch.no_grad():
             if original is None:
-                merged = torch.zeros_like(_made(change.deltas[0][1]))
+                merged = torch.zeros_like(_made(parts[0].delta))
             elif not original.is_floating_point():
                 raise MismatchError(
                     "A quantised base cannot take weight changes",
-                    where=", ".join(change.sources),
+                    where=sources,
                     remedy="Load the base in fp32, fp16 or bf16.",
                 )
             else:
                 merged = original.detach().to(torch.float32, copy=True)
-            for strength, delta in change.deltas:
-                merged.add_(
-                    _made(delta), alpha=strength
-                )  # in place: no second copy of a large layer
+            for part in parts:
+                # in place: no second copy of a large layer
+                merged.add_(_made(part.delta), alpha=part.strength)
             merged = merged.to(self.base.dtype if original is None else original.dtype)
             if not all(bool(bound.isfinite()) for bound in merged.aminmax()):
                 raise NonFiniteError(
                     "A layer became infinite or NaN with this stack",
-                    where=", ".join(dict.fromkeys(change.sources)),
+                    where=sources,
                     why="The file is damaged, or its strength is too high for this precision.",
                     remedy="Lower the strength, or take the file off the stack.",
                 )
-            merged = nn.Parameter(merged, requires_grad=False)
-        parameters[name] = merged
-        self._undo.append(lambda: parameters.__setitem__(name, original))
+            return nn.Parameter(merged, requires_grad=False)
 
     def _set_words(self) -> None:
         words, before = self.base.words, dict(self.base.words)
@@ -199,6 +266,14 @@ class Attachment:
 
         self._undo.append(restore)
         steering.extend(self._steering)
+
+    def _set_on_step(self) -> None:
+        base, before = self.base, self.base.on_step
+        self._undo.append(lambda: setattr(base, "on_step", before))
+        spans = [part.span for change in self._changes.values() for part in change.parts]
+        timed = any(not span.whole for span in [*spans, *(hook.span for hook in self._hooks)])
+        # an outer stack stands still meanwhile: it would put its weights over ours
+        base.on_step = self.at_step if timed else None
 
 
 def _made(delta: Delta) -> Tensor:

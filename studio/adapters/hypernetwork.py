@@ -11,6 +11,7 @@ Source: A1111's modules/hypernetworks.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +85,7 @@ class HypernetworkAdapter(Adapter):
             matched += 1
             for module, part in ((key, 0), (value, 1)):
                 if width in networks:
-                    work.hook(in_front(module, networks[width][part], strength))
+                    work.hook(module, partial(_stand, module, networks[width][part], strength))
         unmatched = [f"width {width}" for width in strange]
         message = f"It stands in front of {matched} attentions."
         return Report(self.path, self.kind, matched, unmatched, message)
@@ -141,6 +142,10 @@ def attentions(base: Base) -> list[tuple[int, nn.Module, nn.Module]]:
         if isinstance(getattr(module, "to_k", None), nn.Linear)
         and isinstance(getattr(module, "to_v", None), nn.Linear)
     ]
+
+
+def _stand(module: nn.Module, made: nn.Module, strength: float, factor: float) -> Any:
+    return in_front(module, made, strength * factor)()
 
 
 def in_front(module: nn.Module, made: nn.Module, strength: float) -> Callable[[], Any]:

@@ -1,12 +1,15 @@
 """An ordered list of adapter files on a base: all on, or exactly none.
 
-Owns: the order rule, strengths, on/off, and that the base is as before on every way out.
+Owns: the order rule, on/off, and that the base is as before on every way out.
 Refuses to know: kinds of adapters, how pictures are drawn.
 
 Order rule: weight changes (LoRA and its kin) are summed, W + Σ sᵢ ΔWᵢ in list order; they commute
 but for rounding, and changes relative to W (DoRA, IA3, OFT) all see the base's own W. Hooks
 (hypernetworks) feed one into the next in list order. Of two words with one name the later wins.
 Aesthetic embeddings each bend the same untouched text, and their changes are added up.
+A range of the sampling and factors per block hold for weight changes and hooks in the UNet; factors
+also for weight changes in text encoders (BASE). Prompts are read once, so words, aesthetic embeddings
+and text encoders know no range; their reports say so.
 """
 
 from __future__ import annotations
@@ -29,8 +32,8 @@ def applied(
 ) -> Iterator[list[Report]]:
     """Inside, `base` computes with the stack; afterwards it is bit for bit what it was.
 
-    Yields one report per enabled item. Raises MissingError, FileError or MismatchError before
-    anything was changed.
+    Yields one report per enabled item. Raises MissingError, FileError, MismatchError, or SettingsError
+    (a block the base does not have) before anything was changed.
     """
     work = Attachment(base, cache if cache is not None else AdapterCache(), items)
     try:
@@ -38,9 +41,7 @@ def applied(
         for item in items:
             if not item.enabled:
                 continue
-            text = item.strength if item.text_strength is None else item.text_strength
-            adapter = work.cache.load(item.path).adjusted(item)
-            reports.append(adapter.attach(work, item.strength, text))
+            reports.append(work.take(work.cache.load(item.path).adjusted(item), item))
         work.commit()
         yield reports
     finally:

@@ -30,6 +30,7 @@ class WordAdapter(Adapter):
     """One embedding file: usually one word, sometimes several."""
 
     kind = "embedding"
+    text_only = True
 
     def __init__(self, file: EmbeddingFile) -> None:
         self.file = file

@@ -22,7 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
         names = ("prompt", "base", "seed", "count", "denoising")
         given = {name: getattr(arguments, name) for name in names}
         values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-        values["stack"] = [terminal.adapter_reference(studio, text) for text in arguments.adapter]
+        values["stack"] = terminal.stack_values(studio, arguments.stack, arguments.adapter)
         if arguments.image:
             values["image"] = str(terminal.named_file(studio, arguments.image))
         settings = config.GenerateSettings.parse(config.override(values, arguments.assignments))
@@ -33,6 +33,9 @@ def run(arguments: argparse.Namespace) -> int:
         settings, tagged = studio.tagged(settings)
         for item in tagged:
             say(f"From the prompt onto the stack: {Path(item.path).name} at {item.strength:g}")
+        if arguments.save_stack:
+            kept = studio.stacks.save(arguments.save_stack, settings.stack, settings.base)
+            say(f"The stack is saved as {kept}")
         progress = Progress()
         made = studio.generate(settings, on_progress=progress, cancelled=stopping)
         progress.end()

@@ -56,7 +56,7 @@ class _Help(argparse.Action):
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         print(parser.format_help())
-        if self.settings in ("train", "generate", "compare"):
+        if self.settings in ("train", "generate", "compare", "grid"):
             try:
                 from studio.commands import settings
             except ImportError:
@@ -123,6 +123,10 @@ def _add_generate_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE[:STRENGTH]",
         help="adapter file or its name; repeat to stack, applied in order",
     )
+    parser.add_argument(
+        "--stack", metavar="FILE", help="saved stack (*.stack.json) or its name; before --adapter"
+    )
+    parser.add_argument("--save-stack", metavar="NAME", help="keep the stack under this name")
     parser.add_argument("--seed", type=int, metavar="N", help="seed of the first picture")
     parser.add_argument("--count", type=int, metavar="N", help="how many pictures")
     parser.add_argument("--image", metavar="FILE", help="start from this picture")
@@ -148,6 +152,36 @@ def _add_compare_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", metavar="1,2,3", help="one row each (default: 1,2,3,4)")
     parser.add_argument("--reference", metavar="DIR", help="pictures that show the truth, for KID")
     parser.add_argument("--name", metavar="TEXT", help="name of the comparison")
+    _add_set(parser)
+    _add_json(parser)
+
+
+def _add_grid_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("prompt", nargs="?", metavar="PROMPT", help="what to draw")
+    for name, side in (("--x", "columns"), ("--y", "rows"), ("--pages", "pages")):
+        parser.add_argument(
+            name,
+            action="append",
+            default=[],
+            metavar="KIND[:OF]=VALUES",
+            help=f"what the {side} vary: adapter, checkpoint:RUN, strength[:FILE], prompt, replace, "
+            "seed, sampler, guidance or steps, with values between commas; repeat it for several "
+            "prompts",
+        )
+    parser.add_argument("--baseline", action="store_true", help="also draw the base alone")
+    parser.add_argument("--base", metavar="MODEL", help="base model (default: starter)")
+    parser.add_argument(
+        "--adapter",
+        action="append",
+        default=[],
+        metavar="FILE[:STRENGTH]",
+        help="adapter file or its name; repeat to stack, applied in order",
+    )
+    parser.add_argument(
+        "--stack", metavar="FILE", help="saved stack (*.stack.json) or its name; before --adapter"
+    )
+    parser.add_argument("--name", metavar="TEXT", help="name of the grid")
+    parser.add_argument("--resume", metavar="GRID", help="draw what is missing of a grid")
     _add_set(parser)
     _add_json(parser)
 
@@ -209,6 +243,10 @@ COMMANDS = {
     "compare": (
         "draw the same prompts and seeds with several stacks and measure them",
         _add_compare_options,
+    ),
+    "grid": (
+        "draw one prompt along up to three axes: strengths, files, seeds …",
+        _add_grid_options,
     ),
     "inspect": ("say what a file is, without running anything in it", _add_inspect_options),
     "doctor": ("say what works on this machine, and what is missing", _add_doctor_options),

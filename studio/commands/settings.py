@@ -22,6 +22,7 @@ CLASSES: dict[str, type[Settings]] = {
     "train": RunConfig,
     "generate": GenerateSettings,
     "compare": CompareSettings,
+    "grid": GenerateSettings,  # of what is the same in every cell
 }
 WIDTH = 96
 TYPES = {
@@ -34,7 +35,7 @@ TYPES = {
 
 
 def help_text(command: str) -> str:
-    """Every setting of `train`, `generate` or `compare`: key, type, range, default, meaning."""
+    """Every setting of `train`, `generate`, `compare` or `grid`: key, type, range, default, meaning."""
     lines = ["settings for --set KEY=VALUE (values as in TOML; plain text needs no quotes):"]
     lines += _section(CLASSES[command], "")
     if command == "train":

@@ -134,6 +134,27 @@ def named_file(studio: Studio, name: str) -> Path:
     return path
 
 
+def stack_values(studio: Studio, saved: str | None, adapters: list[str]) -> list[dict[str, Any]]:
+    """Values of the items of a saved stack (by path or name), then those of `FILE[:STRENGTH]`.
+
+    Raises MissingError naming every file of the saved stack that is not here under any name.
+    """
+    items: list[dict[str, Any]] = []
+    if saved:
+        path = Path(saved).expanduser()
+        loaded = studio.stacks.load(path if path.is_file() else studio.stacks.path(saved))
+        if loaded.missing:
+            raise MissingError(
+                "Files of this stack are not here",
+                where=", ".join(loaded.missing),
+                remedy=f"Put them into {studio.workspace.adapters}, under any name.",
+            )
+        for note in loaded.notes:
+            say(note)
+        items = [item.model_dump() for item in loaded.items]
+    return items + [adapter_reference(studio, text) for text in adapters]
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)

@@ -10,7 +10,7 @@ C latent channels · h × w latent size · H × W picture size in pixels.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -102,6 +102,8 @@ class Base:
     `words` are the extra words attached right now: word → one tensor [n, d] per text encoder.
     They are matched in prompts and overlay token embeddings (see `families.text`).
     `steering` is what bends the conditioning of prompts right now (see `encode_pair`).
+    `on_step(step, steps)`, where there is one, is called before each step of a sampling, counted
+    from 0: a stack whose files act for a part of it changes there.
     """
 
     family: Family
@@ -128,6 +130,7 @@ class Base:
     steering: list[Steering] = field(default_factory=list)
     preview_factors: Tensor | None = field(default=None, init=False, repr=False)
     """What latents look like, once somebody has asked (see `infer.preview`); another VAE, others."""
+    on_step: Callable[[int, int], None] | None = None
     _text_sides: dict[Path, Any] = field(default_factory=dict, repr=False)
 
     @property

@@ -20,6 +20,7 @@ from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
 from studio import atomic
+from studio.config import FileFormat
 from studio.errors import FileError
 from studio.formats.sniff import Content, open_file, sniff_bytes, wrong_content
 
@@ -31,6 +32,8 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 _FORMATS: dict[Content, str] = {
     "png": "PNG", "jpeg": "JPEG", "webp": "WEBP", "bmp": "BMP", "gif": "GIF", "tiff": "TIFF",
 }  # fmt: skip
+ENDINGS: dict[FileFormat, str] = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
+_MOST_EXIF = 65_000  # bytes; a JPEG segment ends at 65,535
 _EXIF_IFD, _USER_COMMENT, _ORIENTATION = 0x8769, 0x9286, 0x0112
 
 
@@ -74,7 +77,8 @@ def save_png(path: str | Path, image: Image.Image, parameters: str | None = None
     """Writes a PNG durably, with the settings text in the `parameters` chunk."""
     info = PngInfo()
     if parameters:
-        info.add_text("parameters", parameters)
+        # half of a surrogate pair cannot be written and means nothing
+        info.add_text("parameters", parameters.encode("utf-8", "replace").decode("utf-8"))
     return atomic.write_bytes(path, _encoded(image, "PNG", pnginfo=info))
 
 
@@ -93,6 +97,18 @@ def save_webp(
     """Writes a WebP durably, settings in EXIF UserComment."""
     data = _encoded(image, "WEBP", quality=quality, method=4, exif=_comment(parameters))
     return atomic.write_bytes(path, data)
+
+
+def save(
+    stem: Path, image: Image.Image, parameters: str | None, kind: FileFormat, quality: int
+) -> Path:
+    """Writes `stem` with the ending of `kind`; PNG knows no quality. Returns the file's path."""
+    path = stem.with_name(stem.name + ENDINGS[kind])
+    if kind == "jpeg":
+        return save_jpeg(path, image, parameters, quality)
+    if kind == "webp":
+        return save_webp(path, image, parameters, quality)
+    return save_png(path, image, parameters)
 
 
 def read_parameters(path: str | Path) -> str | None:
@@ -197,12 +213,23 @@ def _encoded(image: Image.Image, format_name: str, **options: Any) -> bytes:
 
 
 def _comment(text: str | None) -> bytes:
-    """An EXIF block with a UserComment: the marker UNICODE, then UTF-16 big-endian."""
+    """An EXIF block with a UserComment: the marker UNICODE, then UTF-16 big-endian. FileError when
+    it does not fit into a segment of a JPEG.
+    """
     if not text:
         return b""
     exif = Image.Exif()
-    exif.get_ifd(_EXIF_IFD)[_USER_COMMENT] = b"UNICODE\0" + text.encode("utf-16-be")
-    return exif.tobytes()
+    body = text.encode("utf-16-be", "replace")
+    exif.get_ifd(_EXIF_IFD)[_USER_COMMENT] = b"UNICODE\0" + body
+    block = exif.tobytes()
+    if len(block) > _MOST_EXIF:
+        raise FileError(
+            "The settings are too long for this kind of picture",
+            why=f"JPEG and WebP files carry at most {_MOST_EXIF // 2:,} characters of them; "
+            f"these are {len(text):,}.",
+            remedy="Save as PNG, or shorten the prompt.",
+        )
+    return block
 
 
 def _decode_comment(comment: bytes) -> str | None:

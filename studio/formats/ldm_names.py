@@ -88,6 +88,10 @@ class Table:
             for pair in pairs
         }
 
+    def places(self) -> list[tuple[str, str]]:
+        """(original name, diffusers name) of every part the table knows."""
+        return [(ldm, name) for ldm, (name, _) in self._forward.items()]
+
     def to_diffusers(self, name: str) -> str | None:
         """The diffusers name, or None for a name the original layout does not have."""
         return _translate(name, self._forward)
@@ -105,6 +109,32 @@ def ldm_to_diffusers_unet(name: str, layout: UNetLayout = SD1) -> str | None:
 def diffusers_to_ldm_unet(name: str, layout: UNetLayout = SD1) -> str | None:
     """The inverse of `ldm_to_diffusers_unet`; None for names the layout does not have."""
     return unet_table(layout).to_ldm(name)
+
+
+def unet_blocks(layout: UNetLayout) -> dict[str, bool]:
+    """The blocks of a UNet as block-weight tools number them, and whether each has attention.
+
+    `IN00`… as `input_blocks`, `M00`, `OUT00`… as `output_blocks`, in that order.
+    """
+    found: dict[str, bool] = {}
+    for place, name in unet_table(layout).places():
+        if (block := _block(place)) is not None:
+            found[block] = found.get(block, False) or ".attentions." in name
+    return dict(sorted(found.items(), key=lambda item: ("IMO".index(item[0][0]), item[0])))
+
+
+def unet_block(name: str, layout: UNetLayout) -> str | None:
+    """The block that a diffusers name belongs to; None for what lies outside (time, last layer)."""
+    place = diffusers_to_ldm_unet(name, layout)
+    return None if place is None else _block(place)
+
+
+def _block(place: str) -> str | None:
+    first, _, rest = place.partition(".")
+    if first == "middle_block":
+        return "M00"
+    side = {"input_blocks": "IN", "output_blocks": "OUT"}.get(first)
+    return f"{side}{int(rest.partition('.')[0]):02}" if side else None
 
 
 def ldm_to_diffusers_vae(name: str, blocks: int = 4) -> str | None:

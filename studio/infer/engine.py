@@ -192,6 +192,8 @@ def draw(
     for index, timestep in enumerate(course.timesteps):
         if cancelled and cancelled():
             raise Interrupted("Drawing was stopped")
+        if base.on_step and course.starts_step(index):
+            base.on_step(course.step_of(index), course.steps)
         # callers' callbacks run outside: they may train
         with torch.inference_mode():
             if course.starts_step(index) and (pair := pairs.get(course.step_of(index))):

@@ -4,7 +4,8 @@ Owns: writing it, and reading blocks of any origin. Refuses to know: torch, pict
 are. Source of the form: A1111's `parameters` chunk (prompt lines, `Negative prompt:` lines, one
 line of `Key: value` pairs, values with commas, colons or newlines quoted as JSON strings).
 
-Ours adds one key, `Stack`: the adapter files by name with their strengths, as JSON. The first
+Ours adds one key, `Stack`: the adapter files by name with their strengths, ranges
+and block factors, as JSON. The first
 aesthetic embedding is also written as A1111's extension does it (`Aesthetic embedding` and seven
 more keys), and read from there where there is no `Stack`. A picture that was started from is not
 named, only its denoising.
@@ -33,6 +34,7 @@ _AESTHETIC = {
     "Aesthetic text negative": "text_negative",
     "Aesthetic slerp angle": "text_angle",
 }
+_LIMITS = ("aesthetic", "start", "end", "blocks")
 # Names that other programs give to samplers we have.
 _SAMPLERS: dict[str, Sampler] = {
     **{name.lower(): name for name in get_args(Sampler)},
@@ -167,8 +169,12 @@ def _item(item: StackItem) -> dict[str, Any]:
     entry: dict[str, Any] = {"file": Path(item.path).name, "strength": item.strength}
     if item.text_strength is not None:
         entry["text_strength"] = item.text_strength
-    if item.aesthetic:
-        entry["aesthetic"] = item.aesthetic
+    # what is as usual is left out: the block stays short
+    for name in _LIMITS:
+        if (value := getattr(item, name)) != StackItem.model_fields[name].get_default(
+            call_default_factory=True
+        ):
+            entry[name] = value
     return entry
 
 
@@ -202,7 +208,7 @@ def _stack(text: str) -> list[dict[str, Any]] | None:
                 "path": Path(str(entry["file"])).name,
                 "strength": float(entry.get("strength", 1.0)),
                 "text_strength": _float_or_none(entry.get("text_strength")),
-                **({"aesthetic": entry["aesthetic"]} if "aesthetic" in entry else {}),
+                **{name: entry[name] for name in _LIMITS if name in entry},
             }
             for entry in entries
         ]

@@ -19,10 +19,12 @@ from studio.events import ENDED
 from studio.families.detect import BaseInfo
 from studio.formats.dataset import DatasetInfo
 from studio.jobs.comparing import Comparing
+from studio.jobs.grids import Grids
 from studio.jobs.library import AdapterInfo, Library
 from studio.jobs.preflight import Preflight, complete, preflight
 from studio.jobs.prompt_tags import with_tags
 from studio.jobs.resources import Resources
+from studio.jobs.stacks import Stacks
 from studio.jobs.training import Training
 from studio.paths import Workspace
 from studio.presets import Like
@@ -61,6 +63,8 @@ class Studio:
         self.resources = Resources(self.library)
         self.training = Training(workspace, self.resources)
         self.comparing = Comparing(workspace, self.resources)
+        self.grids = Grids(workspace, self.resources, self.training)
+        self.stacks = Stacks(workspace, self.library)
         self.ready = threading.Event()
         """Set once the heavy libraries are loaded."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.config import GenerateSettings
 from studio.errors import Interrupted, StudioError
-from studio.formats.images import save_png
+from studio.formats import images
 from studio.infer import engine
 from studio.infer.preview import data_url
 from studio.jobs.prompt_tags import with_tags
@@ -50,8 +50,10 @@ def generate(
     def keep(pictures: list[engine.Picture]) -> None:
         for picture in pictures:
             stamp = f"{time.strftime('%H%M%S')}-{time.time_ns() // 1000 % 1_000_000:06d}"
-            path = folder / f"{stamp}-{len(saved)}-{picture.seed}.png"
-            save_png(path, picture.image, picture.parameters)
+            path = images.save(
+                folder / f"{stamp}-{len(saved)}-{picture.seed}", picture.image, picture.parameters,
+                settings.file_format, settings.quality,
+            )  # fmt: skip
             saved.append(SavedPicture(path, picture.seed, picture.prompt, picture.parameters))
         reports[:] = [{**vars(r), "path": str(r.path)} for r in pictures[0].reports]
 

@@ -108,6 +108,8 @@ def serve(
             str(workspace.runs),
             str(workspace.outputs),
             str(workspace.comparisons),
+            str(workspace.grids),
+            str(workspace.stacks),
             str(workspace.cache / "thumbnails"),
         ],
         "blocked_paths": [],

@@ -213,3 +213,37 @@ def test_pictures_are_opened_in_one_place_only():
         if "Image.open(" in path.read_text("utf-8") and path.name != "images.py"
     ]
     assert hits == []
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg", "webp"])
+@pytest.mark.parametrize(
+    "text", [SETTINGS, "日本語のプロンプト, 猫 🐈‍⬛, Ā", "é" * 20_000, "half a pair \ud83d"], ids=str.__len__
+)
+def test_every_kind_of_file_carries_its_settings_and_opens(tmp_path, kind, text):
+    picture = Image.effect_noise((64, 32), 40).convert("RGB")
+    path = images.save(tmp_path / "12.5-x", picture, text, kind, 90)
+    assert path.name == f"12.5-x{images.ENDINGS[kind]}"
+    assert images.read_parameters(path) == text.replace("\ud83d", "?")
+    with Image.open(path) as opened:  # as any other program does
+        assert opened.format == kind.upper()
+        assert opened.size == (64, 32)
+    small, large = (
+        images.save(tmp_path / f"q{quality}", picture, text, kind, quality).stat().st_size
+        for quality in (20, 95)
+    )
+    assert small == large if kind == "png" else small < large
+
+
+def test_the_comment_is_laid_out_as_other_programs_write_it(tmp_path):
+    path = images.save(tmp_path / "x", sample(size=(64, 32)), "a, 猫", "jpeg", 90)
+    with Image.open(path) as opened:
+        comment = opened.getexif().get_ifd(0x8769)[0x9286]
+    assert comment == b"UNICODE\0" + "a, 猫".encode("utf-16-be")
+
+
+def test_settings_too_long_for_a_jpeg_are_refused_with_a_way_out(tmp_path):
+    for kind in ("jpeg", "webp"):
+        with pytest.raises(FileError, match="Save as PNG"):
+            images.save(tmp_path / "x", sample(), "a" * 40_000, kind, 90)
+    assert list(tmp_path.iterdir()) == []
+    assert images.save(tmp_path / "x", sample(), "a" * 40_000, "png", 90).is_file()

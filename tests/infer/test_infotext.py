@@ -238,3 +238,16 @@ def test_reading_needs_no_torch() -> None:
     code = "import sys, studio.infer.infotext; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
     assert infotext.VERSION
+
+
+def test_ranges_and_blocks_of_a_stack_come_back() -> None:
+    item = StackItem(path="/x/a.safetensors", start=0.25, end=0.75, blocks={"IN04": 0.5, "OUT": -1})
+    plain = StackItem(path="/x/b.safetensors")
+    facts = replace(FACTS, used=[Used(one, "lora", "a", "a" * 12) for one in (item, plain)])
+    text = write(GenerateSettings(prompt="x", stack=[item, plain]), facts)
+    assert "start" not in text[text.index("b.safetensors") :]
+    first, second = (StackItem.parse(entry) for entry in read(text)["stack"])
+    assert (first.start, first.end, first.blocks) == (0.25, 0.75, {"IN04": 0.5, "OUT": -1})
+    assert second == plain.model_copy(update={"path": "b.safetensors"})
+    hostile = text.replace("0.25", "7").replace("IN04", "NO")
+    assert "stack" not in read(hostile)

@@ -218,7 +218,9 @@ def draw(studio: Studio, settings: GenerateSettings, task: Task) -> Json:
 def usable(found: Json) -> Json:
     """Of a picture's settings those that this form can hold, each checked on its own."""
     known: Json = {}
-    for name in found.keys() & (GenerateSettings.model_fields.keys() - {"stack", "device", "image"}):
+    for name in found.keys() & (
+        GenerateSettings.model_fields.keys() - {"stack", "device", "image"}
+    ):
         try:
             known[name] = getattr(GenerateSettings.parse({name: found[name]}), name)
         except SettingsError:

@@ -1,0 +1,92 @@
+"""`grid`: pictures along up to three axes, and a contact sheet.
+
+Owns: building the settings from the command line, the command's output.
+Refuses to know: what an axis does, how a picture is drawn.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from studio import axes, config
+from studio.axes import Axis, GridSettings
+from studio.commands import terminal
+from studio.commands.terminal import Progress, Stopping, say
+from studio.errors import Interrupted, SettingsError
+
+if TYPE_CHECKING:
+    from studio.jobs import Studio
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Draws the grid; prints one path per contact sheet."""
+    with terminal.opened(arguments) as studio, Stopping("Stopping at the next step.") as stopping:
+        progress = Progress()
+        if arguments.resume:
+            made = studio.grids.resume(arguments.resume, progress, stopping)
+        else:
+            made = studio.grids.draw(_settings(studio, arguments), progress, stopping)
+        progress.end()
+        if arguments.json:
+            terminal.print_json(made)
+        else:
+            for cell in made["cells"]:
+                if cell["error"]:
+                    say(f"{cell['x'] + 1}, {cell['y'] + 1}: {cell['error']['what']}")
+            for name in made["sheets"]:
+                print(f"{made['folder']}/{name}")
+        if stopping.asked:
+            raise Interrupted(
+                "Stopped as you asked",
+                remedy=f"Go on with: grid --resume {made['id']}",
+                safe="Finished pictures are kept.",
+            )
+    return 0
+
+
+def _settings(studio: Studio, arguments: argparse.Namespace) -> GridSettings:
+    given = {name: getattr(arguments, name) for name in ("prompt", "base")}
+    values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    values["stack"] = terminal.stack_values(studio, arguments.stack, arguments.adapter)
+    drawing = config.GenerateSettings.parse(config.override(values, arguments.assignments))
+    sides = {name: _axis(studio, getattr(arguments, name)) for name in axes.SIDES}
+    if sides["x"] is None:
+        raise SettingsError(
+            "Nothing varies along the columns", remedy="Say what does: --x strength=0,0.5,1"
+        )
+    kinds = {axis.kind for axis in sides.values() if axis}
+    if not drawing.prompt.strip() and "prompt" not in kinds:
+        raise SettingsError(
+            "There is no prompt", remedy='Say what to draw: grid "a red fox" --x seed=1,2,3'
+        )
+    return GridSettings(
+        name=arguments.name or "",
+        drawing=drawing,
+        x=sides["x"],
+        y=sides["y"],
+        pages=sides["pages"],
+        baseline=arguments.baseline,
+    )
+
+
+def _axis(studio: Studio, texts: list[str]) -> Axis | None:
+    """`kind[:of]=values`, given once or, for several prompts, more often; None when not given."""
+    if not texts:
+        return None
+    heads = {text.partition("=")[0].strip() for text in texts}
+    if len(heads) > 1 or "=" not in texts[0]:
+        raise SettingsError(
+            f"“{texts[0]}” is no axis", remedy="Write what varies and its values: strength=0,0.5,1"
+        )
+    kind, _, of = heads.pop().partition(":")
+    axis = axes.read(kind, "\n".join(text.partition("=")[2] for text in texts), of)
+    if axis.kind != "adapter":
+        return axis
+    values = []
+    for value in axis.values:
+        if value.lower() not in axes.NONE:
+            found = terminal.adapter_reference(studio, value)
+            value = f"{found['path']}:{found['strength']:g}"
+        values.append(value)
+    return axis.model_copy(update={"values": values})

@@ -1,0 +1,159 @@
+"""Grids on disk: drawn, gone on with, listed, deleted to the trash.
+
+Owns: the folders under `grids/`, and the files that the values of an axis mean. Refuses to know:
+how cells are drawn. Importing it loads no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from studio import atomic
+from studio.axes import NONE, Axis, GridSettings, lay_out, reference
+from studio.config import StackItem
+from studio.errors import MissingError
+from studio.jobs.resources import Resources
+from studio.jobs.training import Training
+from studio.paths import Workspace
+
+if TYPE_CHECKING:
+    from studio.jobs import Cancelled, Progress
+
+
+class Grids:
+    """The grids of a workspace."""
+
+    def __init__(self, workspace: Workspace, resources: Resources, training: Training) -> None:
+        self.workspace, self.resources, self.training = workspace, resources, training
+
+    def draw(
+        self,
+        settings: GridSettings,
+        on_progress: Progress | None = None,
+        cancelled: Cancelled | None = None,
+        started: Callable[[str], None] | None = None,
+    ) -> dict[str, Any]:
+        """Draws a grid when the device is free; `started` hears its id. See `compare.axes_grid`."""
+        settings = self._with_paths(settings)
+        if all(axis is None or axis.kind != "checkpoint" for axis in _axes(settings).values()):
+            lay_out(settings)  # what makes no sense is said before anything is loaded
+        folder = self.workspace.new_folder(self.workspace.grids, settings.name or "grid")
+        if started:
+            started(folder.name)
+        return self._run(settings, folder, on_progress, cancelled)
+
+    def resume(
+        self,
+        grid_id: str,
+        on_progress: Progress | None = None,
+        cancelled: Cancelled | None = None,
+    ) -> dict[str, Any]:
+        """Draws what is missing of a grid."""
+        from studio.compare.axes_grid import settings_of
+
+        folder = self.folder(grid_id)
+        settings = self._with_paths(settings_of(folder))
+        return self._run(settings, folder, on_progress, cancelled)
+
+    def _run(
+        self,
+        settings: GridSettings,
+        folder: Path,
+        on_progress: Progress | None,
+        cancelled: Cancelled | None,
+    ) -> dict[str, Any]:
+        from studio.compare.axes_grid import draw
+
+        drawing = settings.drawing
+        with self.resources.slot.hold("drawing a grid"):
+            settings = self._with_checkpoints(settings, on_progress)
+            base = self.resources.base(drawing.base, drawing.device, vae=drawing.vae)
+            try:
+                return draw(
+                    base,
+                    settings,
+                    folder,
+                    on_progress=on_progress,
+                    cancelled=cancelled,
+                    cache=self.resources.adapters(),
+                )
+            except BaseException:
+                if not (folder / "cells").is_dir():
+                    atomic.remove_folder(folder)  # it never began
+                raise
+
+    def all(self) -> list[dict[str, Any]]:
+        """Every grid, newest first."""
+        from studio.compare.axes_grid import read
+
+        found = []
+        for folder in self.workspace.grids.iterdir():
+            try:
+                found.append(read(folder))
+            except MissingError:
+                continue
+        return sorted(found, key=lambda grid: (grid["created"], grid["id"]), reverse=True)
+
+    def one(self, grid_id: str) -> dict[str, Any]:
+        """One grid by its id, a plain folder name."""
+        from studio.compare.axes_grid import read
+
+        return read(self.folder(grid_id))
+
+    def folder(self, grid_id: str) -> Path:
+        """The folder of a grid."""
+        folder = self.workspace.grids / grid_id
+        plain = Path(grid_id).name == grid_id and grid_id not in ("", ".", "..")
+        if not plain or not folder.is_dir():
+            raise MissingError("There is no such grid", where=grid_id[:100])
+        return folder
+
+    def delete(self, grid_id: str) -> Path:
+        """Moves a grid to the trash."""
+        return atomic.move_to_trash(self.folder(grid_id), self.workspace.trash)
+
+    def _with_paths(self, settings: GridSettings) -> GridSettings:
+        """Files of the stack and of an adapter axis as paths that may be read."""
+
+        def absolute(item: StackItem) -> StackItem:
+            return item.model_copy(update={"path": str(self.workspace.resolve(item.path))})
+
+        def named(text: str) -> str:
+            path, strength = reference(text)
+            if path.lower() in NONE:
+                return text
+            return f"{self.resources.library.adapter_path(path)}:{strength:g}"
+
+        changes: dict[str, Any] = {
+            name: axis.model_copy(update={"values": [named(value) for value in axis.values]})
+            for name, axis in _axes(settings).items()
+            if axis is not None and axis.kind == "adapter"
+        }
+        stack = [absolute(item) for item in settings.drawing.stack]
+        changes["drawing"] = settings.drawing.model_copy(update={"stack": stack})
+        return settings.model_copy(update=changes)
+
+    def _with_checkpoints(
+        self, settings: GridSettings, on_progress: Progress | None
+    ) -> GridSettings:
+        """Steps of a run as adapter files, which are written when they are first asked for."""
+        changes: dict[str, Axis] = {}
+        for name, axis in _axes(settings).items():
+            if axis is None or axis.kind != "checkpoint":
+                continue
+            from studio.jobs.checkpoint_files import adapter_of
+
+            paths = []
+            for value in axis.values:
+                if on_progress:
+                    on_progress(0, len(axis.values), f"writing the file of step {value}")
+                paths.append(str(adapter_of(axis.of, value, self.training, self.resources)))
+            labels = [f"step {value}" for value in axis.values]
+            changes[name] = Axis(kind="adapter", values=paths, labels=labels)
+        return settings.model_copy(update=changes)
+
+
+def _axes(settings: GridSettings) -> dict[str, Axis | None]:
+    return {"x": settings.x, "y": settings.y, "pages": settings.pages}
