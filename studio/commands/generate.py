@@ -7,12 +7,17 @@ Refuses to know: how a picture is drawn.
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from studio import config
 from studio.commands import terminal
 from studio.commands.terminal import Progress, Stopping, say
 from studio.errors import Interrupted, SettingsError
+from studio.jobs import DrawnLane
+from studio.lanes import LanesSettings
+
+if TYPE_CHECKING:
+    from studio.jobs import Generated, Studio
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -23,22 +28,48 @@ def run(arguments: argparse.Namespace) -> int:
         values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         values["stack"] = [terminal.adapter_reference(studio, text) for text in arguments.adapter]
         settings = config.GenerateSettings.parse(config.override(values, arguments.assignments))
-        if not settings.prompt.strip():
+        lanes = LanesSettings.parse(
+            {
+                "common": settings.model_dump(),
+                "lanes": [_lane(studio, text) for text in arguments.lane] or [{}],
+            }
+        )
+        if not all(own.prompt.strip() for _, own in lanes.batches()):
             raise SettingsError(
                 "There is no prompt", remedy='Say what to draw: generate "a red fox in a forest".'
             )
         progress = Progress()
-        made = studio.generate(settings, on_progress=progress, cancelled=stopping)
+        if arguments.lane:
+            made = studio.generate_lanes(lanes, on_progress=progress, cancelled=stopping)
+        else:
+            batch = studio.generate(settings, on_progress=progress, cancelled=stopping)
+            made = [DrawnLane("", settings.prompt, batch)]
         progress.end()
         if arguments.json:
-            terminal.print_json(
-                {"pictures": made.pictures, "adapters": made.reports, "seconds": made.seconds}
-            )
+            found = [_facts(lane.batch) | {"name": lane.name} for lane in made]
+            terminal.print_json({"lanes": found} if arguments.lane else _facts(made[0].batch))
         else:
-            for report in made.reports:
-                say(str(report.get("message", report)))
-            for picture in made.pictures:
-                print(picture.path)
+            _tell(made)
         if stopping.asked:
             raise Interrupted("Stopped as you asked", safe="Finished pictures are kept.")
     return 0
+
+
+def _lane(studio: Studio, text: str) -> dict[str, Any]:
+    files, _, prompt = text.partition(";")
+    name, stack = terminal.stack_reference(studio, files)
+    return {"name": name, "prompt": prompt.strip(), "stack": stack}
+
+
+def _facts(batch: Generated) -> dict[str, Any]:
+    return {"pictures": batch.pictures, "adapters": batch.reports, "seconds": batch.seconds}
+
+
+def _tell(made: list[DrawnLane]) -> None:
+    for lane in made:
+        if lane.name:
+            say(f"{lane.name}: {lane.prompt}")
+        for report in lane.batch.reports:
+            say(str(report.get("message", report)))
+        for picture in lane.batch.pictures:
+            print(picture.path)

@@ -23,6 +23,7 @@ from studio.jobs.library import AdapterInfo, Library
 from studio.jobs.preflight import Preflight, complete, preflight
 from studio.jobs.resources import Resources
 from studio.jobs.training import Training
+from studio.lanes import LanesSettings
 from studio.paths import Workspace
 from studio.presets import Like
 
@@ -47,6 +48,15 @@ class Generated:
     pictures: list[SavedPicture]
     reports: list[dict[str, Any]]
     seconds: float
+
+
+@dataclass(frozen=True)
+class DrawnLane:
+    """One lane of several: its name, the prompt it was drawn from, its batch."""
+
+    name: str
+    prompt: str
+    batch: Generated
 
 
 class Studio:
@@ -201,6 +211,34 @@ class Studio:
         from studio.jobs.generating import generate
 
         return generate(settings, self.workspace, self.resources, on_progress, cancelled)
+
+    def generate_lanes(
+        self,
+        settings: LanesSettings,
+        on_progress: Progress | None = None,
+        cancelled: Cancelled | None = None,
+        on_lane: Callable[[DrawnLane], None] | None = None,
+    ) -> list[DrawnLane]:
+        """Draws and saves lanes side by side in one turn; stopped, the finished ones remain."""
+        from studio.jobs.generating import generate_lanes
+
+        return generate_lanes(
+            settings, self.workspace, self.resources, on_progress, cancelled, on_lane
+        )
+
+    def effect(
+        self,
+        settings: GenerateSettings,
+        place: int,
+        on_progress: Progress | None = None,
+        cancelled: Cancelled | None = None,
+    ) -> dict[str, Any]:
+        """How much the file at `place` of the stack changes the first picture; saves nothing."""
+        from studio.jobs.effect import effect
+
+        return effect(
+            settings, place, self.workspace, self.resources, on_progress, cancelled
+        ).as_dict()
 
     def captions(self, folder: str | Path) -> list[dict[str, Any]]:
         """File name and caption of every picture of a dataset."""
