@@ -17,6 +17,7 @@ from studio.adapters.base import Adapter, Attachment, Report
 from studio.adapters.names import ModuleNames
 from studio.adapters.words import widths_fit
 from studio.errors import MismatchError
+from studio.families.base import Base
 from studio.formats import lora, metadata, safetensors_file
 from studio.formats.lora import LoraFile
 from studio.formats.lora_module import LoraModule

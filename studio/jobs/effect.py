@@ -104,9 +104,7 @@ def _words(item: StackItem, cache: AdapterCache) -> list[str]:
     return words
 
 
-def _why_none(
-    item: StackItem, settings: GenerateSettings, words: list[str], message: str
-) -> str:
+def _why_none(item: StackItem, settings: GenerateSettings, words: list[str], message: str) -> str:
     if not item.strength and not item.text_strength:
         return "Its strength is 0."
     text = f"{settings.prompt}\n{settings.negative_prompt}".lower()

@@ -52,7 +52,9 @@ def test_lanes_share_their_noise_and_carry_their_own_settings(
         }
     )
     holds, hold = [], studio.resources.slot.hold
-    monkeypatch.setattr(studio.resources.slot, "hold", lambda name: holds.append(name) or hold(name))
+    monkeypatch.setattr(
+        studio.resources.slot, "hold", lambda name: holds.append(name) or hold(name)
+    )
     seen: list[tuple[int, int, str]] = []
     heard: list[DrawnLane] = []
     made = studio.generate_lanes(settings, lambda *step: seen.append(step), None, heard.append)
