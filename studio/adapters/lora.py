@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -17,11 +18,13 @@ from studio.adapters.base import Adapter, Attachment, Report
 from studio.adapters.names import ModuleNames
 from studio.adapters.words import widths_fit
 from studio.errors import MismatchError
-from studio.families.base import Base
 from studio.formats import lora, metadata, safetensors_file
 from studio.formats.lora import LoraFile
 from studio.formats.lora_module import LoraModule
 from studio.formats.sniff import sniff
+
+if TYPE_CHECKING:
+    from studio.families.base import Base
 
 
 class LoraAdapter(Adapter):

@@ -22,6 +22,7 @@ from studio.jobs.comparing import Comparing
 from studio.jobs.library import AdapterInfo, Library
 from studio.jobs.preflight import Preflight, complete, preflight
 from studio.jobs.resources import Resources
+from studio.jobs.shelf import Shelf
 from studio.jobs.training import Training
 from studio.lanes import LanesSettings
 from studio.paths import Workspace
@@ -65,6 +66,7 @@ class Studio:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self.library = Library(workspace)
+        self.shelf = Shelf(self.library)
         self.resources = Resources(self.library)
         self.training = Training(workspace, self.resources)
         self.comparing = Comparing(workspace, self.resources)

@@ -102,14 +102,13 @@ def is_picture(path: Path) -> bool:
 
 def cards(studio: Studio, page: Page, paths: Sequence[str], base: str) -> list[Json]:
     """The facts that cards show, in the order asked; a file that is gone says so."""
-    known = {str(info.path): info for info in studio.adapters()}
     fit = base_facts(studio, base)
     found = []
     for path in paths:
-        info = known.get(path) or known.get(_resolved(studio, path))
-        if info is not None:
-            found.append(card(page, info, path, fit))
-        else:
+        try:
+            file = studio.workspace.resolve(path)
+            found.append(card(page, studio.library.adapter(file), path, fit))
+        except StudioError:
             problem = "This file is not in the library any more. Remove it, or put the file back."
             found.append({"path": path, "name": Path(path).name[:120], "problem": problem})
     return found
@@ -129,8 +128,8 @@ def card(
         "kind": info.kind,
         "family_title": family,
         "size": info.size,
-        "trigger": info.trigger or (info.name if info.kind == "embedding" else ""),
-        "preview": _preview(page, info.preview),
+        "trigger": trigger_of(info),
+        "preview": preview_of(page, info.preview),
         "problem": problem,
         "modified": info.modified,
     }
@@ -200,14 +199,13 @@ def named_stack(studio: Studio, entries: Any) -> tuple[list[Json], list[str]]:
     return found, missing
 
 
-def _resolved(studio: Studio, path: str) -> str:
-    try:
-        return str(studio.workspace.resolve(path))
-    except StudioError:
-        return ""
+def trigger_of(info: Any) -> str:
+    """The word that calls an adapter; web UIs call an embedding by its file's name."""
+    return info.trigger or (info.name if info.kind == "embedding" else "")
 
 
-def _preview(page: Page, picture: Path | None) -> str | None:
+def preview_of(page: Page, picture: Path | None) -> str | None:
+    """Where the page finds a small copy of an adapter's picture."""
     try:
         return str(page.thumbnails.of(picture, 96)) if picture else None
     except (StudioError, OSError):
