@@ -20,7 +20,7 @@ FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 
 # Lower may never import higher; parts of one line do not know each other (except the first).
 LAYERS = [
-    {"config", "settings", "pictures", "intervals", "rates"}
+    {"config", "settings", "pictures", "lanes", "intervals", "rates"}
     | {"axes", "blocks"}
     | {"events", "paths", "atomic", "errors", "device", "doctor"},
     {"formats"},

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,9 @@ from studio.formats import lora, metadata, safetensors_file
 from studio.formats.lora import LoraFile
 from studio.formats.lora_module import LoraModule
 from studio.formats.sniff import sniff
+
+if TYPE_CHECKING:
+    from studio.families.base import Base
 
 
 class LoraAdapter(Adapter):
@@ -58,10 +62,14 @@ class LoraAdapter(Adapter):
             return safetensors_file.model_hash(self.path)[:12]
         return super().short_hash
 
+    def names(self, base: Base) -> ModuleNames:
+        """The names of a base's modules as this file spells them."""
+        return ModuleNames(base, slots_without_geglu=_without_geglu(self.file))
+
     def attach(self, work: Attachment, strength: float, text_strength: float) -> Report:
         """See `Adapter.attach`. All shapes are checked before anything is registered."""
         base, file = work.base, self.file
-        names = ModuleNames(base, slots_without_geglu=_without_geglu(file))
+        names = self.names(base)
         identity = work.cache.identity(self.path)
         changes: list[tuple[nn.Module, str, Tensor, float]] = []
         unmatched = list(file.leftovers)

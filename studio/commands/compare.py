@@ -61,11 +61,8 @@ def _settings(studio: Studio, arguments: argparse.Namespace) -> config.CompareSe
 
 
 def _column(studio: Studio, text: str) -> dict[str, Any]:
-    name, equals, files = text.partition("=")
-    if not equals:
-        name, files = "", text
-    stack = [terminal.adapter_reference(studio, part) for part in files.split("+") if part]
-    return {"name": name or " + ".join(Path(item["path"]).stem for item in stack), "stack": stack}
+    name, stack = terminal.stack_reference(studio, text)
+    return {"name": name, "stack": stack}
 
 
 def _seeds(text: str) -> list[int]:

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from studio import config
 from studio.commands import terminal
 from studio.commands.terminal import Progress, Stopping, say
 from studio.errors import Interrupted, SettingsError
+from studio.jobs import DrawnLane
+from studio.lanes import LanesSettings
+
+if TYPE_CHECKING:
+    from studio.jobs import Generated, Studio
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -26,28 +31,59 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.image:
             values["image"] = str(terminal.named_file(studio, arguments.image))
         settings = config.GenerateSettings.parse(config.override(values, arguments.assignments))
-        if not settings.prompt.strip():
+        lanes = LanesSettings.parse(
+            {
+                "common": settings.model_dump(),
+                "lanes": [_lane(studio, text) for text in arguments.lane] or [{}],
+            }
+        )
+        if not all(own.prompt.strip() for _, own in lanes.batches()):
             raise SettingsError(
                 "There is no prompt", remedy='Say what to draw: generate "a red fox in a forest".'
             )
-        settings, tagged = studio.tagged(settings)
+        lanes, tagged = studio.tagged(lanes)
         for item in tagged:
             say(f"From the prompt onto the stack: {Path(item.path).name} at {item.strength:g}")
+        (_, first), *others = lanes.batches()
         if arguments.save_stack:
-            kept = studio.stacks.save(arguments.save_stack, settings.stack, settings.base)
+            if others:
+                raise SettingsError(
+                    "Which lane's stack is to be saved?", remedy="Save one stack without --lane."
+                )
+            kept = studio.stacks.save(arguments.save_stack, first.stack, first.base)
             say(f"The stack is saved as {kept}")
         progress = Progress()
-        made = studio.generate(settings, on_progress=progress, cancelled=stopping)
+        if arguments.lane:
+            made = studio.generate_lanes(lanes, on_progress=progress, cancelled=stopping)
+        else:
+            batch = studio.generate(first, on_progress=progress, cancelled=stopping)
+            made = [DrawnLane("", first.prompt, batch)]
         progress.end()
         if arguments.json:
-            terminal.print_json(
-                {"pictures": made.pictures, "adapters": made.reports, "seconds": made.seconds}
-            )
+            found = [_facts(lane.batch) | {"name": lane.name} for lane in made]
+            terminal.print_json({"lanes": found} if arguments.lane else _facts(made[0].batch))
         else:
-            for report in made.reports:
-                say(str(report.get("message", report)))
-            for picture in made.pictures:
-                print(picture.path)
+            _tell(made)
         if stopping.asked:
             raise Interrupted("Stopped as you asked", safe="Finished pictures are kept.")
     return 0
+
+
+def _lane(studio: Studio, text: str) -> dict[str, Any]:
+    files, _, prompt = text.partition(";")
+    name, stack = terminal.stack_reference(studio, files)
+    return {"name": name, "prompt": prompt.strip(), "stack": stack}
+
+
+def _facts(batch: Generated) -> dict[str, Any]:
+    return {"pictures": batch.pictures, "adapters": batch.reports, "seconds": batch.seconds}
+
+
+def _tell(made: list[DrawnLane]) -> None:
+    for lane in made:
+        if lane.name:
+            say(f"{lane.name}: {lane.prompt}")
+        for report in lane.batch.reports:
+            say(str(report.get("message", report)))
+        for picture in lane.batch.pictures:
+            print(picture.path)

@@ -127,6 +127,14 @@ def _add_generate_options(parser: argparse.ArgumentParser) -> None:
         "--stack", metavar="FILE", help="saved stack (*.stack.json) or its name; before --adapter"
     )
     parser.add_argument("--save-stack", metavar="NAME", help="keep the stack under this name")
+    parser.add_argument(
+        "--lane",
+        action="append",
+        default=[],
+        metavar="[NAME=]FILE[:STRENGTH][+FILE…][;PROMPT]",
+        help="one of up to six stacks drawn with the same seeds; repeat. NAME= alone is the base; "
+        "a lane without prompt takes PROMPT, and every --adapter stands first in each lane",
+    )
     parser.add_argument("--seed", type=int, metavar="N", help="seed of the first picture")
     parser.add_argument("--count", type=int, metavar="N", help="how many pictures")
     parser.add_argument("--image", metavar="FILE", help="start from this picture")

@@ -155,6 +155,15 @@ def stack_values(studio: Studio, saved: str | None, adapters: list[str]) -> list
     return items + [adapter_reference(studio, text) for text in adapters]
 
 
+def stack_reference(studio: Studio, text: str) -> tuple[str, list[dict[str, Any]]]:
+    """`[NAME=]FILE[:STRENGTH][+FILE…]` → heading and stack items; `NAME=` is the base alone."""
+    name, equals, files = text.partition("=")
+    if not equals:
+        name, files = "", text
+    stack = [adapter_reference(studio, part) for part in files.split("+") if part]
+    return name or " + ".join(Path(item["path"]).stem for item in stack), stack
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)

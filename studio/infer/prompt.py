@@ -13,6 +13,7 @@ proportion to the length of the prompt, however it is nested.
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from typing import Literal
@@ -172,7 +173,7 @@ def _changing(text: str, steps: int) -> dict[int, _Group]:
         bars = [place for place in separators if text[place] == "|"]
         if bars:
             edges = [start, *bars, end]
-            choices = [(a + 1, b) for a, b in zip(edges, edges[1:], strict=False)]
+            choices = [(a + 1, b) for a, b in itertools.pairwise(edges)]
             groups[start] = _Group(end + 1, choices, None)
             continue
         number = text[separators[-1] + 1 : end].strip()

@@ -22,10 +22,12 @@ from studio.jobs.comparing import Comparing
 from studio.jobs.grids import Grids
 from studio.jobs.library import AdapterInfo, Library
 from studio.jobs.preflight import Preflight, complete, preflight
-from studio.jobs.prompt_tags import with_tags
+from studio.jobs.prompt_tags import lanes_with_tags
 from studio.jobs.resources import Resources
+from studio.jobs.shelf import Shelf
 from studio.jobs.stacks import Stacks
 from studio.jobs.training import Training
+from studio.lanes import LanesSettings
 from studio.paths import Workspace
 from studio.presets import Like
 
@@ -54,12 +56,22 @@ class Generated:
     seconds: float
 
 
+@dataclass(frozen=True)
+class DrawnLane:
+    """One lane of several: its name, the prompt it was drawn from, its batch."""
+
+    name: str
+    prompt: str
+    batch: Generated
+
+
 class Studio:
     """One workspace, one device, one loaded base, any number of viewers."""
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self.library = Library(workspace)
+        self.shelf = Shelf(self.library)
         self.resources = Resources(self.library)
         self.training = Training(workspace, self.resources)
         self.comparing = Comparing(workspace, self.resources)
@@ -214,12 +226,41 @@ class Studio:
 
         return generate(settings, self.workspace, self.resources, on_progress, cancelled, on_look)
 
-    def tagged(self, settings: GenerateSettings) -> tuple[GenerateSettings, list[StackItem]]:
-        """Files that the prompt names in tags, moved from there onto the stack; and which they are.
+    def tagged(self, settings: LanesSettings) -> tuple[LanesSettings, list[StackItem]]:
+        """Files that prompts name in tags, moved from there onto the stacks; and which they are.
 
         Raises MissingError for a name that no file here has.
         """
-        return with_tags(settings, self.library)
+        return lanes_with_tags(settings, self.library)
+
+    def generate_lanes(
+        self,
+        settings: LanesSettings,
+        on_progress: Progress | None = None,
+        cancelled: Cancelled | None = None,
+        on_lane: Callable[[DrawnLane], None] | None = None,
+        on_look: Looks | None = None,
+    ) -> list[DrawnLane]:
+        """Draws and saves lanes side by side in one turn; stopped, the finished ones remain."""
+        from studio.jobs.generating import generate_lanes
+
+        return generate_lanes(
+            settings, self.workspace, self.resources, on_progress, cancelled, on_lane, on_look
+        )
+
+    def effect(
+        self,
+        settings: GenerateSettings,
+        place: int,
+        on_progress: Progress | None = None,
+        cancelled: Cancelled | None = None,
+    ) -> dict[str, Any]:
+        """How much the file at `place` of the stack changes the first picture; saves nothing."""
+        from studio.jobs.effect import effect
+
+        return effect(
+            settings, place, self.workspace, self.resources, on_progress, cancelled
+        ).as_dict()
 
     def captions(self, folder: str | Path) -> list[dict[str, Any]]:
         """File name and caption of every picture of a dataset."""

@@ -6,7 +6,6 @@ Refuses to know: torch, training, the page.
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from studio.families.detect import FILE_ENDINGS, BaseInfo, describe
 from studio.families.vocabulary import is_folder
 from studio.formats.dataset import DatasetInfo, find_datasets, is_picture, read_dataset
 from studio.formats.inspect import inspect
+from studio.jobs.headers import Headers
 from studio.paths import ASSETS, STARTER, Workspace, slug
 
 ADAPTER_ENDINGS = (".safetensors", ".pt", ".bin", ".ckpt", ".png", ".webp")
@@ -43,14 +43,18 @@ class AdapterInfo:
     preview: Path | None
     problem: str | None
 
+    @property
+    def is_plain_picture(self) -> bool:
+        """A picture without an adapter in it, such as somebody's preview."""
+        return self.problem is not None and is_picture(self.path)
+
 
 class Library:
     """Bases, datasets and adapters of a workspace, and those that ship with the studio."""
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
-        self._reports: dict[tuple[Path, float, int], dict[str, Any]] = {}
-        self._lock = threading.Lock()
+        self.headers = Headers(workspace.cache / "headers.json")
 
     def bases(self) -> list[BaseInfo]:
         """The starter first, then the folders and model files in `bases/`; no vocabulary, no CLIP.
@@ -153,6 +157,15 @@ class Library:
 
     def adapters(self) -> list[AdapterInfo]:
         """What can stand on a stack, in the workspace and shipped, by name; headers only, cached."""
+        infos = [self.adapter(path) for path in self.adapter_files()]
+        self.headers.save()
+        return sorted(
+            (info for info in infos if not info.is_plain_picture),
+            key=lambda info: info.name.lower(),
+        )
+
+    def adapter_files(self) -> list[Path]:
+        """Files that may be adapters by their endings and places."""
         roots = [self.workspace.adapters, ASSETS / "adapters"]
         files = [
             path
@@ -169,37 +182,29 @@ class Library:
             for folder in sorted(self.workspace.bases.iterdir())
             if (path := folder / f"{folder.name}.safetensors").is_file()
         ]
-        infos = (self.adapter(path) for path in files)
-        return sorted(
-            (info for info in infos if not (info.problem and is_picture(info.path))),
-            key=lambda info: info.name.lower(),
-        )
+        return files
 
     def adapter(self, path: Path) -> AdapterInfo:
         """One adapter file; what is wrong with it is in `problem`."""
-        report = self.inspect(path)
-        status = path.stat()
-        problem = "; ".join(report["problems"]) or None
-        if report["kind"] not in STACK_KINDS and problem is None:
-            problem = f"This is a {report['kind']}, not an adapter."
-        preview = next(
-            (
-                side
-                for side in (path.with_suffix(".preview.png"), path.with_suffix(".png"))
-                if side != path and side.is_file()
-            ),
-            None,
-        )
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise MissingError("This file is not there", where=path) from error
+        facts = self.headers.of(path, status)
+        problem = facts.problem
+        if facts.kind not in STACK_KINDS and problem is None:
+            problem = f"This is a {facts.kind}, not an adapter."
+        sides = (path.with_suffix(".preview.png"), path.with_suffix(".png"))
         return AdapterInfo(
             path.stem,
             path,
-            report["kind"],
-            report.get("dialect"),
-            report.get("family"),
+            facts.kind,
+            facts.dialect,
+            facts.family,
             status.st_size,
-            report.get("trigger") or "",
+            facts.trigger,
             status.st_mtime,
-            preview,
+            next((side for side in sides if side != path and side.is_file()), None),
             problem,
         )
 
@@ -221,18 +226,10 @@ class Library:
         )
 
     def inspect(self, path: Path) -> dict[str, Any]:
-        """The report of `formats.inspect`, cached by time and size."""
+        """The report of `formats.inspect`, hashes included."""
         if not path.is_file():
             raise MissingError("This file is not there", where=path)
-        status = path.stat()
-        key = (path, status.st_mtime, status.st_size)
-        with self._lock:
-            if key in self._reports:
-                return self._reports[key]
-        report = inspect(path).as_dict()
-        with self._lock:
-            self._reports[key] = report
-        return report
+        return inspect(path).as_dict()
 
     def import_adapter(self, path: Path, filename: str) -> AdapterInfo:
         """Copies an uploaded file into `adapters/` after looking inside; a broken one is refused."""

@@ -14,6 +14,7 @@ from studio.config import GenerateSettings, StackItem, nearest
 from studio.errors import MissingError
 from studio.infer.prompt import Tag, split_tags
 from studio.jobs.library import AdapterInfo, Library
+from studio.lanes import Lane, LanesSettings
 
 _STATED = ("ss_output_name", "modelspec.title", "name")
 
@@ -42,6 +43,27 @@ def with_tags(
         stack[path] = moved[path] = StackItem.parse({**values, **changes}, where=tag.written)
     changed = {"prompt": prompt, "stack": list(stack.values())}
     return settings.model_copy(update=changed), list(moved.values())
+
+
+def lanes_with_tags(
+    settings: LanesSettings, library: Library
+) -> tuple[LanesSettings, list[StackItem]]:
+    """The same for lanes: tags of the prompt of all go to every lane that draws it, a lane's own
+    stay with it. Errors as in `with_tags`."""
+    lanes: list[Lane] = []
+    moved: dict[str, StackItem] = {}
+    for lane in settings.lanes:
+        prompt = lane.prompt if lane.prompt.strip() else settings.common.prompt
+        own, items = with_tags(
+            settings.common.model_copy(update={"prompt": prompt, "stack": lane.stack}), library
+        )
+        told = own.prompt if lane.prompt.strip() else lane.prompt
+        lanes.append(lane.model_copy(update={"stack": own.stack, "prompt": told}))
+        moved |= {item.path: item for item in items}
+    common = settings.common
+    if common.syntax:
+        common = common.model_copy(update={"prompt": split_tags(common.prompt)[0]})
+    return settings.model_copy(update={"common": common, "lanes": lanes}), list(moved.values())
 
 
 def find(tag: Tag, infos: list[AdapterInfo], library: Library) -> AdapterInfo:

@@ -22,7 +22,8 @@ from studio.ui import theme
 from studio.ui.components.columns import columns_of, finished_runs
 from studio.ui.components.compare_grid import summary, written_report
 from studio.ui.components.picture_grid import picture_facts, picture_file, saved_files, settings_in
-from studio.ui.components.stack import cards, named_stack, report_facts, stack_items
+from studio.ui.components.shelf import row
+from studio.ui.components.stack import cards, lanes_of, named_stack, report_facts, stack_items
 from studio.ui.live import Page
 from studio.ui.tabs.compare import last_run, references, seed_list
 from studio.ui.tabs.generate import base_of, usable
@@ -107,7 +108,7 @@ def test_a_whole_model_is_a_card_like_any_other(
     path.parent.mkdir()
     path.write_bytes(b"x")
     info = AdapterInfo("mine", path, "checkpoint", None, "sd1", 1, "", 0.0, None, None)
-    monkeypatch.setattr(studio, "adapters", lambda: [info])
+    monkeypatch.setattr(studio.library, "adapter", lambda asked: info)
     (card,) = cards(studio, Page(studio), [str(path)], "starter")
     assert card["kind"] == "checkpoint"
     assert card["problem"] is None
@@ -115,6 +116,38 @@ def test_a_whole_model_is_a_card_like_any_other(
     icons = theme.part("icons")
     assert "checkpoint: 'Checkpoint'" in icons
     assert '[data-kind="checkpoint"]' in theme.stylesheet()
+
+
+def test_lanes_come_back_checked_with_absolute_paths(studio: Studio, adapter: Path) -> None:
+    sent = [
+        {"name": "plain", "prompt": "", "stack": []},
+        {"name": "k", "prompt": "a korvu", "stack": [item("adapters/korvu.safetensors")]},
+    ]
+    plain, korvu = lanes_of(studio, sent)
+    assert (plain.name, plain.stack) == ("plain", [])
+    assert (korvu.prompt, korvu.stack[0].path) == ("a korvu", str(adapter))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [[], "x", None, [1], [{"stack": "x"}], [{"stack": [], "html": "<b>"}], [{"name": "n" * 61}],
+     [{"stack": [item("/etc/passwd")]}], [{"stack": []}] * 7],
+)  # fmt: skip
+def test_hostile_lanes_are_refused(studio: Studio, value: Any) -> None:
+    with pytest.raises(InputError):
+        lanes_of(studio, value)
+
+
+def test_a_row_of_the_library_is_short_and_in_the_order_its_script_reads(
+    studio: Studio, adapter: Path
+) -> None:
+    fields = row(studio.library.adapter(adapter))
+    names = theme.part("shelf").split("FIELDS = [")[1].split("]")[0].replace("'", "").split(", ")
+    found = dict(zip(names, fields, strict=True))
+    assert found["path"] == str(adapter)
+    assert (found["name"], found["ending"], found["kind"]) == ("korvu", ".safetensors", "lora")
+    assert (found["pictured"], found["problem"]) == (False, None)
+    assert len(json.dumps(fields)) < 300
 
 
 def test_another_tab_may_ask_for_a_base(studio: Studio) -> None:

@@ -42,7 +42,7 @@ SKELETON = """
 
 
 def picture_grid(studio: Studio, page: Page) -> gr.HTML:
-    """The component. Events: `generate`, `finished`, `reuse` (data: `{"id"}`)."""
+    """The component. Events: `generate`, `finished`, `reuse` (data: `{"id", "lane", "stack"}`)."""
 
     glance = TrainingGlance(studio)
 
@@ -82,7 +82,7 @@ def picture_grid(studio: Studio, page: Page) -> gr.HTML:
         "pictures",
         SKELETON,
         [status, interrupt, history, picture],
-        scripts=["icons", "run_bar"],
+        scripts=["icons", "run_bar", "lane_grid"],
         elem_id="cs-pictures",
         started="",
     )

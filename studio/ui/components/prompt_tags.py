@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from studio.config import GenerateSettings
+from studio.lanes import LanesSettings
 
 if TYPE_CHECKING:
     from studio.jobs import Studio
 
 
-def tags_moved(studio: Studio, settings: GenerateSettings) -> tuple[GenerateSettings, Any, Any]:
-    """(settings without tags, what the prompt's box becomes, what the stack becomes)."""
+def tags_moved(studio: Studio, settings: LanesSettings) -> tuple[LanesSettings, Any, Any]:
+    """(settings without tags, what the prompt's box becomes, what the lanes become)."""
     settings, moved = studio.tagged(settings)
     if not moved:
         return settings, gr.skip(), gr.skip()
     names = ", ".join(f"{Path(item.path).stem} × {item.strength:g}" for item in moved)
     gr.Info(f"From the prompt onto the stack: {html.escape(names[:300])}")
-    return settings, settings.prompt, [item.model_dump() for item in settings.stack]
+    return settings, settings.common.prompt, [lane.model_dump() for lane in settings.lanes]

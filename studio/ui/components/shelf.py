@@ -1,7 +1,8 @@
 """The shelf: every adapter in the library, searchable, to be added to a stack or dragged there.
 
-Owns: the component and the one question its script asks. Refuses to know: what a stack does with
-an adapter. Only headers are read, by the library, which remembers them.
+Owns: the component, and what its script may ask: news of the library in small portions, and small
+previews of the rows in view. Refuses to know: what a stack does with an adapter. The library is
+looked through in the background; only headers are read, and they are remembered.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from studio.ui.components.stack import base_facts, card
+from studio.ui.components.stack import FAMILIES, base_facts, preview_of, trigger_of
 from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:
     from studio.jobs import Studio
+    from studio.jobs.library import AdapterInfo
+
+IN_VIEW = 60
 
 SKELETON = """
 <div class="cs-card">
@@ -25,8 +29,13 @@ SKELETON = """
       <button type="button" role="switch" aria-checked="true" class="cs-switch" aria-label="Only adapters that work with this base"></button></label>
     <span class="sh-refresh"></span>
   </div>
-  <input type="search" class="cs-input sh-search" placeholder="Search name, kind, trigger word" aria-label="Search the library">
-  <ul class="sh-list" aria-label="Adapters in the library"></ul>
+  <div class="sh-tools">
+    <input type="search" class="cs-input sh-search" placeholder="Search name or trigger word" aria-label="Search the library">
+    <select class="cs-input sh-kind" aria-label="Kind"></select>
+    <select class="cs-input sh-sort" aria-label="Order"><option value="new">Newest</option><option value="name">Name</option></select>
+  </div>
+  <div class="sh-look" role="status" hidden><span class="cs-small cs-muted"></span><div class="cs-progress"><i></i></div></div>
+  <div class="sh-view"><ul class="sh-list" aria-label="Adapters in the library"></ul></div>
   <div class="sh-empty cs-muted cs-small" hidden></div>
 </div>
 """
@@ -35,17 +44,44 @@ SKELETON = """
 def adapter_shelf(studio: Studio, page: Page, target: str, base: str) -> gr.HTML:
     """The component; `target` names the stack that its Add buttons serve."""
 
-    def library(argument: Any) -> list[Json]:
-        (base,) = read(argument, base=str)
-        fit = base_facts(studio, base)
-        return [card(page, info, fit=fit) for info in studio.adapters()]
+    def library(argument: Any) -> Json:
+        base, epoch, since, look = read(argument, base=str, epoch=str, since=int, look=bool)
+        if look:
+            studio.shelf.look()
+        news = studio.shelf.news(epoch, since)
+        family = (base_facts(studio, base) or ("", ""))[0]
+        return {
+            "epoch": news.epoch,
+            "version": news.version,
+            "rows": [row(info) for info in news.changed],
+            "gone": news.gone,
+            "more": news.more,
+            "looking": news.looking,
+            "done": news.done,
+            "total": news.total,
+            "family": FAMILIES.get(family, family),
+        }
+
+    def previews(argument: Any) -> Json:
+        (paths,) = read(argument, paths=list)
+        asked = (studio.shelf.info(path) for path in paths[:IN_VIEW] if isinstance(path, str))
+        return {str(info.path): preview_of(page, info.preview) for info in asked if info}
 
     return component(
         "shelf",
         SKELETON,
-        [library],
+        [library, previews],
         scripts=["icons"],
         elem_id=f"cs-shelf-{target}",
         target=target,
         base=base,
     )
+
+
+def row(info: AdapterInfo) -> list[Any]:
+    """One adapter, short: its script names the places, so that thousands are sent in one go."""
+    return [
+        str(info.path), info.name, info.path.suffix.lower(), info.kind,
+        FAMILIES.get(info.family or "", info.family or ""), info.size, trigger_of(info),
+        info.modified, info.preview is not None, info.problem,
+    ]  # fmt: skip

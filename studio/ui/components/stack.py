@@ -1,13 +1,14 @@
-"""The adapter stack: one `gr.HTML` holding an ordered list of cards.
+"""The adapter stack: one `gr.HTML` with one lane of cards, or several side by side.
 
 Owns: the component, what its script may ask (facts of cards, taking a dropped file), and the way
-back from what a browser sends to `StackItem`s. Refuses to know: pictures, prompts, tabs.
-The value is a list of `StackItem` dictionaries; a tab may hold several stacks, told apart by
-`target`, which is also the name other parts use to add an adapter to this one.
+back from what a browser sends to `Lane`s and `StackItem`s. Refuses to know: pictures, tabs.
+The value is a list of `Lane` dictionaries, at least one; `target` is the name other parts use to
+add an adapter. A browser remembers its lanes under a name that tells workspaces apart.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ import gradio as gr
 
 from studio.config import StackItem
 from studio.errors import InputError, MissingError, StudioError
+from studio.lanes import MOST_LANES, Lane
 from studio.ui.components.picture_grid import settings_in
 from studio.ui.live import Json, Page, component, read
 
@@ -24,32 +26,35 @@ if TYPE_CHECKING:
 
 FAMILIES = {"sd1": "SD 1.x", "sd2": "SD 2.x", "sdxl": "SDXL"}
 MOST = 64
+EFFECT = "effect"
+EMPTY_LANE: Json = {"name": "", "prompt": "", "stack": []}
 PICTURES = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"RIFF": "webp"}
 
 SKELETON = """
-<div class="cs-card">
+<div class="cs-card st">
   <div class="st-bar">
     <h3 class="cs-card-title">Adapter stack</h3><span class="cs-muted cs-small st-count"></span>
     <span class="cs-spacer"></span>
     <button type="button" class="cs-button cs-quiet cs-icon st-undo" aria-label="Undo" title="Undo the last change (Ctrl+Z)"></button>
+    <button type="button" class="cs-button st-lane" title="Draw several stacks side by side, with the same seeds">Add a lane</button>
     <button type="button" class="cs-button st-browse">Add files</button>
     <input type="file" multiple class="st-picker cs-hidden" tabindex="-1" aria-label="Adapter files"
       accept=".safetensors,.pt,.bin,.ckpt,.png,.webp,.jpg,.jpeg">
   </div>
-  <div class="st-zone">
-    <div class="st-hint"><b>Drop adapter files here</b>
-      or add them from the library below. They are applied from top to bottom; a generated picture
-      dropped here brings its settings back.</div>
-    <ol class="st-cards" aria-label="Adapter stack"></ol>
-  </div>
+  <div class="st-lanes"></div>
   <p class="st-pending" role="status" hidden></p>
+  <p class="st-said cs-visually-hidden" role="status" aria-live="polite"></p>
   <div class="st-troubles"></div>
 </div>
 """
 
 
-def adapter_stack(studio: Studio, page: Page, target: str, base: str) -> gr.HTML:
-    """The component. Events: `input` (the person changed it), `settings` (a picture's settings)."""
+def adapter_stack(studio: Studio, page: Page, target: str, base: str, prompt: str) -> gr.HTML:
+    """The component; `prompt` is the element id of the prompt that all lanes share.
+
+    Events: `input` (the person changed it), `settings` (a picture's settings), `effect` (one card
+    is to be measured), `rebase` (another tab asks for a base).
+    """
 
     def describe(argument: Any) -> list[Json]:
         paths, base = read(argument, paths=list, base=str)
@@ -60,15 +65,21 @@ def adapter_stack(studio: Studio, page: Page, target: str, base: str) -> gr.HTML
         path, name, base = read(argument, path=str, name=str, base=str)
         return take(studio, page, page.uploaded(path), Path(name).name, base)
 
+    def measured(argument: Any) -> Json | None:
+        task = page.tasks.latest(EFFECT)
+        return task.view() if task else None
+
     return component(
         "stack",
         SKELETON,
-        [describe, take_file],
-        scripts=["icons", "stack_card"],
-        value=[],
+        [describe, take_file, measured],
+        scripts=["icons", "stack_card", "stack_lane"],
+        value=[EMPTY_LANE],
         elem_id=f"cs-stack-{target}",
         target=target,
         base=base,
+        prompt=prompt,
+        place=hashlib.sha256(str(studio.workspace.root).encode()).hexdigest()[:12],
         reports={},
     )
 
@@ -91,14 +102,13 @@ def is_picture(path: Path) -> bool:
 
 def cards(studio: Studio, page: Page, paths: Sequence[str], base: str) -> list[Json]:
     """The facts that cards show, in the order asked; a file that is gone says so."""
-    known = {str(info.path): info for info in studio.adapters()}
     fit = base_facts(studio, base)
     found = []
     for path in paths:
-        info = known.get(path) or known.get(_resolved(studio, path))
-        if info is not None:
-            found.append(card(page, info, path, fit))
-        else:
+        try:
+            file = studio.workspace.resolve(path)
+            found.append(card(page, studio.library.adapter(file), path, fit))
+        except StudioError:
             problem = "This file is not in the library any more. Remove it, or put the file back."
             found.append({"path": path, "name": Path(path).name[:120], "problem": problem})
     return found
@@ -118,8 +128,8 @@ def card(
         "kind": info.kind,
         "family_title": family,
         "size": info.size,
-        "trigger": info.trigger or (info.name if info.kind == "embedding" else ""),
-        "preview": _preview(page, info.preview),
+        "trigger": trigger_of(info),
+        "preview": preview_of(page, info.preview),
         "problem": problem,
         "modified": info.modified,
     }
@@ -131,6 +141,18 @@ def base_facts(studio: Studio, base: str) -> tuple[str, str] | None:
         if base in (info.name, str(info.path)):
             return info.family or "", info.title
     return None
+
+
+def lanes_of(studio: Studio, value: Any) -> list[Lane]:
+    """What a browser sent → checked lanes, their stacks as `stack_items` gives them."""
+    if not isinstance(value, list) or not 0 < len(value) <= MOST_LANES:
+        raise InputError("The lanes are unreadable", remedy="Reload the page.")
+    lanes = []
+    for entry in value:
+        values = entry if isinstance(entry, dict) else {"": entry}
+        stack = [item.model_dump() for item in stack_items(studio, values.get("stack", []))]
+        lanes.append(Lane.parse(values | {"stack": stack}))
+    return lanes
 
 
 def stack_items(studio: Studio, value: Any) -> list[StackItem]:
@@ -177,14 +199,13 @@ def named_stack(studio: Studio, entries: Any) -> tuple[list[Json], list[str]]:
     return found, missing
 
 
-def _resolved(studio: Studio, path: str) -> str:
-    try:
-        return str(studio.workspace.resolve(path))
-    except StudioError:
-        return ""
+def trigger_of(info: Any) -> str:
+    """The word that calls an adapter; web UIs call an embedding by its file's name."""
+    return info.trigger or (info.name if info.kind == "embedding" else "")
 
 
-def _preview(page: Page, picture: Path | None) -> str | None:
+def preview_of(page: Page, picture: Path | None) -> str | None:
+    """Where the page finds a small copy of an adapter's picture."""
     try:
         return str(page.thumbnails.of(picture, 96)) if picture else None
     except (StudioError, OSError):

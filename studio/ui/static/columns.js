@@ -113,9 +113,11 @@ function menu() {
     glyph, cs.el('span.st-title', {}, cs.el('b', {}, title), cs.el('span.st-meta', {}, about)))));
   if (!words.length) {
     entry('Base', 'the base model alone', () => add({name: 'Base', stack: [], seconds: null}), adapterThumb({name: 'B'}, '.co-thumb'));
-    let items = [];
-    tell('studio:stack?', (found) => { items = found; });
-    if (items.length) entry('The stack on the Generate tab', `${items.length} adapter${items.length > 1 ? 's' : ''}`, () => add({name: 'Stack', stack: clone(items), seconds: null}), adapterThumb({name: 'S', kind: 'aesthetic'}, '.co-thumb'));
+    let stacks = [];
+    tell('studio:lanes?', (lanes) => { stacks = lanes.map((lane, k) => ({name: lane.name || (lanes.length > 1 ? `Lane ${k + 1}` : 'Stack'), stack: lane.stack, seconds: null})); });
+    const letter = () => adapterThumb({name: 'S', kind: 'aesthetic'}, '.co-thumb'), files = (one) => `${one.stack.length} adapter${one.stack.length === 1 ? '' : 's'}`;
+    if (stacks.length > 1) entry('All lanes of the Generate tab', `${stacks.length} lanes`, () => add(...clone(stacks)), letter());
+    for (const one of stacks) if (one.stack.length) entry(stacks.length > 1 ? `${one.name} (Generate tab)` : 'The stack on the Generate tab', files(one), () => add(clone(one)), letter());
   }
   let group = '';
   for (const source of sources || []) {

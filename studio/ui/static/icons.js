@@ -9,7 +9,7 @@ const ICONS = {
   left: 'M15 5l-7 7 7 7', right: 'M9 5l7 7-7 7', stop: 'M7 7h10v10H7z',
   trash: 'M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13', open: 'M5 12h14M13 6l6 6-6 6',
   seed: 'M5 5h14v14H5zM9 9h.01M15 9h.01M9 15h.01M15 15h.01M12 12h.01',
-  picture: 'M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M15 9h.01', minus: 'M5 12h14', cube: 'M12 3l8 4.5v9L12 21l-8-4.5v-9L12 3zM4 7.5l8 4.5 8-4.5M12 12v9', star: 'M12 3.5l2.6 5.4 5.9.8-4.300 4.100 1.100 5.900L12 16.900l-5.300 2.800 1.100-5.900L3.500 9.700l5.900-.800z',
+  picture: 'M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M15 9h.01', minus: 'M5 12h14', more: 'M5 12h.01M12 12h.01M19 12h.01', text: 'M4 6h16M4 12h16M4 18h9', cube: 'M12 3l8 4.5v9L12 21l-8-4.5v-9L12 3zM4 7.5l8 4.5 8-4.5M12 12v9', star: 'M12 3.5l2.6 5.4 5.9.8-4.300 4.100 1.100 5.900L12 16.900l-5.300 2.800 1.100-5.900L3.500 9.700l5.900-.800z',
 };
 
 function icon(name, size = 16) {
@@ -18,7 +18,7 @@ function icon(name, size = 16) {
   const path = document.createElementNS(space, 'path');
   for (const [key, value] of Object.entries({
     viewBox: '0 0 24 24', width: size, height: size, fill: 'none', stroke: 'currentColor',
-    'stroke-width': name === 'grip' ? 3 : 2, 'stroke-linecap': 'round', 'stroke-linejoin': 'round', 'aria-hidden': 'true',
+    'stroke-width': name === 'grip' || name === 'more' ? 3 : 2, 'stroke-linecap': 'round', 'stroke-linejoin': 'round', 'aria-hidden': 'true',
   })) svg.setAttribute(key, value);
   path.setAttribute('d', ICONS[name]);
   svg.append(path);
@@ -31,6 +31,32 @@ function iconButton(name, label, onclick, extra = '') {
 
 const labelled = (name, label, onclick, extra = '') =>
   cs.el('button.cs-button' + extra, {type: 'button', onclick}, name && icon(name, 15), label);
+
+// A button that opens a list of actions: `entries()` → [[label, action], …] each time it opens.
+function menuButton(label, entries) {
+  const list = cs.el('div.cs-menu', {role: 'menu', popover: 'auto', onkeydown: (event) => {
+    const all = [...list.children], at = all.indexOf(document.activeElement), by = {ArrowDown: 1, ArrowUp: -1}[event.key];
+    if (!by) return;
+    event.preventDefault();
+    event.stopPropagation();
+    all[(at + by + all.length) % all.length].focus();
+  }});
+  const button = iconButton('more', label, () => {
+    list.replaceChildren(...entries().map(([text, action]) => cs.el('button', {type: 'button', role: 'menuitem',
+      onclick: () => { list.hidePopover(); action(); }}, text)));
+    list.showPopover();
+    const box = button.getBoundingClientRect(), own = list.getBoundingClientRect();
+    list.style.left = `${Math.max(8, Math.min(box.right - own.width, innerWidth - own.width - 8))}px`;
+    list.style.top = `${box.bottom + own.height + 8 > innerHeight ? Math.max(8, box.top - own.height - 4) : box.bottom + 4}px`;
+    list.firstChild?.focus();
+  });
+  button.setAttribute('aria-haspopup', 'menu');
+  return cs.el('span', {}, button, list);
+}
+
+// Whole words of a prompt, in any script; `cat` is not in “category”.
+const lacksWord = (text, word) => !new RegExp(`(^|[^\\p{L}\\p{N}_])${word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}($|[^\\p{L}\\p{N}_])`, 'iu').test(text);
+const withWord = (text, word) => text.trim() ? `${text.trim()}${/[,.]$/.test(text.trim()) ? ' ' : ', '}${word}` : word;
 
 // Small pictures are shown large but not larger than `most` times, with their pixels visible.
 function fit(image, most) {

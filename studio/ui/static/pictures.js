@@ -1,6 +1,6 @@
 // Generated pictures. Owns: the run bar, the newest batch, earlier pictures, the large view.
 // Refuses to know: settings; it names a picture, and Python reads what is written in its file.
-let task = null, results = [], earlier = [], more = false, finishedId = null, idle = 0, loaded = false;
+let task = null, columns = [], results = [], earlier = [], more = false, finishedId = null, idle = 0, loaded = false;
 const q = (selector) => element.querySelector(selector);
 const stateOf = () => task?.state || 'idle';
 const bar = runBar(q('.pg-run'), 'Generate', () => trigger('generate'), () => server.interrupt({}), look);
@@ -9,13 +9,27 @@ function paint(training = null) {
   bar.paint(task, training, () => `${results.length} ${results.length === 1 ? 'picture' : 'pictures'}`);
 }
 
+// A lane's picture gives its settings back to that lane, any other to the lane used last.
+function reuse(picture) {
+  let lane = 0;
+  tell('studio:lanes?', (lanes, current) => { lane = Math.max(picture.lane ? lanes.findIndex((one, k) => (one.name || `Lane ${k + 1}`) === picture.lane) : current, 0); });
+  trigger('reuse', {id: picture.id, lane, stack: true});
+}
+// After a reload the form shows what was drawn last; a stack that this browser remembers stays.
+function restore(result) {
+  let kept = false;
+  tell('studio:lanes?', (lanes) => { kept = lanes.length > 1 || lanes.some((lane) => lane.stack.length); });
+  if (!kept && result.lanes.length) tell('studio:lanes', result.lanes);
+  trigger('reuse', {id: results[0].id, lane: 0, stack: !kept && !result.lanes.length});
+}
+
 function cell(picture, list) {
   const image = cs.el('img', {src: cs.file(picture.path), alt: picture.prompt || 'generated picture', loading: 'lazy', draggable: 'true',
     onload: () => image.classList.toggle('cs-pixel', image.naturalWidth <= 160)});
   const open = cs.el('button.pg-open', {type: 'button', 'aria-label': `Enlarge the picture with seed ${picture.seed}`, onclick: () => large(list, picture)}, image);
   return cs.el('figure.cs-cell.pg-cell', {'data-id': picture.id}, open, cs.el('figcaption', {},
     cs.el('span.cs-number.cs-small.cs-muted', {}, `seed ${picture.seed ?? '–'}`), cs.el('span.cs-spacer'),
-    iconButton('reuse', 'Use these settings again', () => trigger('reuse', {id: picture.id})),
+    iconButton('reuse', 'Use these settings again', () => reuse(picture)),
     iconButton('copy', 'Copy the parameters', () => copyText(picture.parameters || '', 'Parameters copied')),
     cs.el('a.cs-button.cs-quiet.cs-icon', {href: cs.file(picture.path), download: picture.id.split('/').pop(), title: 'Download', 'aria-label': 'Download'}, icon('download'))));
 }
@@ -24,7 +38,10 @@ function draw() {
   const running = stateOf() === 'running', count = running ? (task.about.count || 0) : 0;
   const host = q('.pg-results');
   host.classList.toggle('is-waiting', running);
-  if (running) host.replaceChildren(...Array.from({length: count}, () => cs.el('div.cs-cell', {}, cs.el('div.cs-skeleton.pg-blank'))));
+  const lanes = running ? task.about.lanes : columns;
+  host.classList.toggle('is-lanes', lanes.length > 1);
+  if (lanes.length > 1) host.replaceChildren(laneGrid(lanes, results, running, task?.about.seeds || [], (picture) => cell(picture, results)));
+  else if (running) host.replaceChildren(...Array.from({length: count}, () => cs.el('div.cs-cell', {}, cs.el('div.cs-skeleton.pg-blank'))));
   else host.replaceChildren(...results.map((picture) => cell(picture, results)));
   q('.pg-empty').hidden = running || results.length > 0 || earlier.length > 0;
   const old = earlier.filter((picture) => !results.some((other) => other.id === picture.id));
@@ -41,8 +58,9 @@ function draw() {
 
 // What the pictures being drawn look like so far, in the places that wait for them.
 function looks() {
+  const {lanes, count} = task.about, cells = q('.pg-results').querySelectorAll('.lg-cell > .cs-cell');
   for (const [place, url] of Object.entries(task.looks || {})) {
-    const host = q('.pg-results').children[place];
+    const host = lanes.length > 1 ? cells[(place % count) * lanes.length + Math.floor(place / count)] : q('.pg-results').children[place];
     if (!host) continue;
     let image = host.querySelector('img');
     if (!image) host.replaceChildren(image = cs.el('img.pg-look', {alt: 'a picture being drawn'}));
@@ -66,13 +84,19 @@ async function look() {
   task = answer.task;
   if (task && `${task.id} ${task.state}` !== before) {
     if (task.state === 'failed' && task.error.kind === 'MismatchError') trigger('finished', {id: task.id});
+    if (task.state === 'running') results = [];
     if (['finished', 'cancelled'].includes(task.state) && task.result) {
       finishedId = task.id;
       results = task.result.pictures;
+      columns = task.about.lanes;
       trigger('finished', {id: task.id});
-      if (!loaded && results.length) trigger('reuse', {id: results[0].id}); // after a reload the form shows what was drawn last
+      if (!loaded && results.length) restore(task.result);
     }
     if (task.state !== 'running') await history();
+    draw();
+  }
+  if (task?.state === 'running' && task.result && task.result.pictures.length !== results.length) { // a lane is ready
+    results = task.result.pictures;
     draw();
   }
   loaded = true;
@@ -105,7 +129,7 @@ function large(list, first) {
       facts.settings.negative_prompt && cs.el('p.cs-muted.cs-small', {}, `Without: ${facts.settings.negative_prompt}`),
       cs.el('dl.cs-facts', {}, facts.facts.flatMap(([name, value]) => [cs.el('dt', {}, name), cs.el('dd.cs-number', {}, value)])),
       cs.el('div.lb-actions', {},
-        labelled('reuse', 'Use these settings', () => { trigger('reuse', {id: picture.id}); dialog.close(); }, '.cs-primary'),
+        labelled('reuse', 'Use these settings', () => { reuse(picture); dialog.close(); }, '.cs-primary'),
         labelled('picture', 'Start from this', () => { tell('studio:start-picture', {id: picture.id}); dialog.close(); }),
         labelled('copy', 'Copy parameters', () => copyText(facts.parameters, 'Parameters copied')),
         cs.el('a.cs-button', {href: cs.file(picture.path), download: picture.id.split('/').pop()}, icon('download', 15), 'Download'))].filter(Boolean));

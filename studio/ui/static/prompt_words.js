@@ -6,16 +6,14 @@ const box = () => document.querySelector(`#${props.prompt} textarea, #${props.pr
 function insert(word) {
   const area = box();
   if (!area) return;
-  const text = area.value.trim();
-  area.value = text ? `${text}${/[,.]$/.test(text) ? ' ' : ', '}${word}` : word;
+  area.value = withWord(area.value, word);
   area.dispatchEvent(new Event('input', {bubbles: true}));
   area.focus();
   draw();
 }
 
 function draw() {
-  const text = (box()?.value || '').toLowerCase();
-  const missing = words.filter((word) => !text.includes(word.toLowerCase()));
+  const missing = words.filter((word) => lacksWord(box()?.value || '', word));
   host.replaceChildren(...(missing.length ? [cs.el('span.cs-small.cs-muted', {}, 'Add the trigger word:')] : []),
     ...missing.map((word) => cs.el('button.cs-button.pw-word', {type: 'button', onclick: () => insert(word)}, icon('plus', 12), word)));
 }

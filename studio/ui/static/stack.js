@@ -1,112 +1,143 @@
-// The adapter stack. Owns: one ordered list of cards, dragging, dropped files, undo.
-// Refuses to know: what an adapter does. Value: [{path, strength, text_strength, enabled, aesthetic}].
-const ADAPTER = 'application/x-studio-adapter';
+// The adapter stack: one lane, or up to six side by side. Owns: the list of lanes, undo, dropped
+// files, the memory that survives a reload. Refuses to know: what an adapter does, how cards look.
+// Value: [{name, prompt, stack: [{path, strength, text_strength, enabled, aesthetic}]}].
+const ADAPTER = 'application/x-studio-adapter', MOST = 6;
 const known = new Map(); // path → facts of a card, as the server described them
+const effects = new Map(); // effectKey → what was measured
+const views = [];        // one per lane
 let troubles = [];       // files that could not be taken, newest first
-let pending = 0;
-let stack = null;
+let pending = 0, past = [], current = 0;
+let lanes = [{name: '', prompt: '', stack: []}];
 const q = (selector) => element.querySelector(selector);
+const memory = `cs-lanes:${props.place}`;
+const nameOf = (path) => known.get(path)?.name || path.split(/[\\/]/).pop();
+const laneName = (at) => lanes[at].name || `Lane ${at + 1}`;
+const find = (at, path) => lanes[at].stack.findIndex((item) => item.path === path);
+const say = (text) => { q('.st-said').textContent = text; };
+const prompt = () => document.querySelector(`#${props.prompt} textarea`)?.value || '';
+const effectKey = (at, path) => JSON.stringify([lanes[at].stack.filter((item) => item.enabled || item.path === path), path]);
 
-// One ordered list in `host`; `changed(items)` hears every change that the person makes.
-function stackView(host, changed) {
-  let items = [], past = [];
-  const cards = new Map();
+function put(next) {
+  lanes = next;
+  current = Math.min(current, lanes.length - 1);
+  draw();
+  describe();
+}
+function commit(next, said = '', remember = true) {
+  if (remember) past = [...past.slice(-49), lanes];
+  put(next);
+  props.value = clone(lanes);
+  trigger('input');
+  try { localStorage.setItem(memory, JSON.stringify(lanes)); } catch (full) { /* private window */ }
+  if (said) say(said);
+}
+const patchLane = (at, fields, said) => commit(lanes.map((lane, k) => k === at ? {...lane, ...fields} : lane), said);
+const patch = (at, path, fields) => patchLane(at, {stack: lanes[at].stack.map((item) => item.path === path ? {...item, ...fields} : item)});
+const remove = (at, path) => patchLane(at, {stack: lanes[at].stack.filter((item) => item.path !== path)}, `${nameOf(path)} removed`);
 
-  function apply(next, remember = true) {
-    if (remember) past = [...past.slice(-49), items];
-    items = next;
-    draw();
-    changed(items);
+// `index` counts places before a card is taken out of its own lane.
+function move(from, path, to, index = lanes[to].stack.length, copy = false) {
+  const at = find(from, path), item = lanes[from].stack[at];
+  if (at < 0) return;
+  if (from !== to && find(to, path) >= 0) {
+    say(`${nameOf(path)} is in ${laneName(to)} already`);
+    return views[to].flash(path);
   }
-  const patch = (path, fields) => apply(items.map((item) => item.path === path ? {...item, ...fields} : item));
-  const remove = (path) => apply(items.filter((item) => item.path !== path));
-  const indexOf = (path) => items.findIndex((item) => item.path === path);
-
-  function move(path, index) { // `index` counts places before the card is taken out
-    const from = indexOf(path), next = [...items];
-    if (from < 0) return;
-    const [item] = next.splice(from, 1);
-    next.splice(index > from ? index - 1 : index, 0, item);
-    if (next.some((other, k) => other !== items[k])) apply(next);
+  const next = lanes.map((lane) => ({...lane, stack: [...lane.stack]}));
+  if (from === to || !copy) next[from].stack.splice(at, 1);
+  const place = from === to && index > at ? index - 1 : index;
+  next[to].stack.splice(place, 0, clone(item));
+  if (from === to && place === at) return;
+  current = to;
+  const where = `place ${place + 1} of ${next[to].stack.length}`;
+  commit(next, `${nameOf(path)} ${copy && from !== to ? 'copied' : 'moved'} to ${from === to ? where : `${laneName(to)}, ${where}`}`);
+  views[to].flash(path);
+}
+function step(at, path, by) {
+  const to = find(at, path) + by;
+  if (to >= 0 && to < lanes[at].stack.length) move(at, path, at, by > 0 ? to + 1 : to);
+}
+function shift(at, path, by, copy) {
+  if (lanes[at + by]) move(at, path, at + by, Math.min(find(at, path), lanes[at + by].stack.length), copy);
+  else say(`There is no lane to the ${by < 0 ? 'left' : 'right'}`);
+}
+function add(path, at = current, index = lanes[at].stack.length) {
+  if (find(at, path) < 0) {
+    const stack = [...lanes[at].stack];
+    stack.splice(index, 0, {path, strength: 1, text_strength: null, enabled: true, aesthetic: {}});
+    patchLane(at, {stack}, `${nameOf(path)} added${lanes.length > 1 ? ` to ${laneName(at)}` : ''}`);
   }
-  function step(path, by) {
-    const at = indexOf(path), to = at + by;
-    if (to >= 0 && to < items.length) move(path, by > 0 ? to + 1 : to);
-  }
-  function add(path, index = items.length) {
-    if (indexOf(path) < 0) {
-      const next = [...items];
-      next.splice(index, 0, {path, strength: 1, text_strength: null, enabled: true, aesthetic: {}});
-      apply(next);
-    }
-    flash(path);
-  }
-  function flash(path) {
-    const node = cards.get(path)?.node;
-    if (!node) return;
-    node.scrollIntoView({block: 'nearest'});
-    node.classList.remove('is-new');
-    void node.offsetWidth; // restarts the animation
-    node.classList.add('is-new');
-  }
-  function draw() {
-    for (const [path, card] of cards) if (indexOf(path) < 0) { card.node.remove(); cards.delete(path); }
-    items.forEach((item, index) => {
-      if (!cards.has(item.path)) cards.set(item.path, cardView(item.path, {patch, remove, step}));
-      const {node, sync} = cards.get(item.path);
-      if (host.children[index] !== node) host.insertBefore(node, host.children[index] || null);
-      sync(item, index, items.length);
-    });
-  }
-  return {
-    add, move, draw,
-    get items() { return items; },
-    get canUndo() { return past.length > 0; },
-    show(next) { items = next; draw(); },
-    undo() { if (past.length) apply(past.pop(), false); },
-  };
+  views[at].flash(path);
+}
+function free(name) {
+  let text = name, count = 2;
+  while (lanes.some((_, k) => laneName(k) === text)) text = `${name} ${count++}`;
+  return text;
+}
+function addLane(at, like = null) { // a lane beside another: empty, or a copy of it
+  if (lanes.length >= MOST) return;
+  const named = lanes.map((lane, k) => ({...lane, name: laneName(k)}));
+  const lane = like === null ? {name: free(`Lane ${lanes.length + 1}`), prompt: '', stack: []} : {...clone(lanes[like]), name: free(laneName(like))};
+  current = at;
+  commit([...named.slice(0, at), lane, ...named.slice(at)], `${lane.name} added, lane ${at + 1} of ${lanes.length + 1}`);
+  views[at].focus();
+}
+function removeLane(at) {
+  commit(lanes.filter((_, k) => k !== at), `${laneName(at)} removed`);
+}
+function undo() {
+  if (past.length) commit(past.pop(), 'Undone', false);
 }
 
-function refresh() {
-  const items = stack.items;
-  element.querySelector('.st-zone').classList.toggle('is-empty', !items.length);
-  q('.st-undo').disabled = !stack.canUndo;
-  q('.st-count').textContent = items.length ? String(items.filter((item) => item.enabled).length) + ' on' : '';
+function draw() {
+  const many = lanes.length > 1;
+  while (views.length > lanes.length) views.pop().node.remove();
+  while (views.length < lanes.length) {
+    const at = views.length;
+    views.push(laneView(at, {patchLane, patch, remove, move, step, shift, add, addLane, removeLane, take, measure,
+      focused: () => { if (current !== at) { current = at; draw(); } }}));
+    q('.st-lanes').append(views[at].node);
+  }
+  q('.st').classList.toggle('is-many', many);
+  views.forEach((view, at) => view.sync(lanes[at], many, at === current));
+  q('.st-undo').disabled = !past.length;
+  q('.st-lane').disabled = lanes.length >= MOST;
+  const on = lanes.reduce((sum, lane) => sum + lane.stack.filter((item) => item.enabled).length, 0);
+  q('.st-count').textContent = many ? `${lanes.length} lanes` : on ? `${on} on` : '';
   q('.st-troubles').replaceChildren(...troubles.map((parts) =>
-    cs.message(parts, 'error', () => { troubles = troubles.filter((other) => other !== parts); refresh(); })));
+    cs.message(parts, 'error', () => { troubles = troubles.filter((other) => other !== parts); draw(); })));
   q('.st-pending').hidden = !pending;
   q('.st-pending').textContent = pending === 1 ? 'Reading a file …' : `Reading ${pending} files …`;
-  const words = items.filter((item) => item.enabled && known.get(item.path)?.trigger).map((item) => known.get(item.path).trigger);
-  tell('studio:words', {target: props.target, words: [...new Set(words)]});
+  tell('studio:words', {target: props.target, words: many ? [] : triggers(lanes[0])}); // several lanes offer their own
 }
+const triggers = (lane) => [...new Set(lane.stack.filter((item) => item.enabled && known.get(item.path)?.trigger).map((item) => known.get(item.path).trigger))];
 
 async function describe(all = false) {
-  const paths = stack.items.map((item) => item.path).filter((path) => all || !known.has(path));
+  const paths = [...new Set(lanes.flatMap((lane) => lane.stack.map((item) => item.path)))].filter((path) => all || !known.has(path));
   if (!paths.length) return;
   await cs.attempt(async () => {
     for (const card of await cs.call(server.describe({paths, base: props.base}))) known.set(card.path, card);
   });
-  stack.draw();
-  refresh();
+  draw();
 }
 
-async function take(files, index = stack.items.length) {
+async function take(files, at = current, index = lanes[at].stack.length) {
   for (const file of files) {
     pending += 1;
-    refresh();
+    draw();
     try {
       const sent = await upload(file);
       const answer = await cs.call(server.take_file({path: sent.path, name: file.name, base: props.base}));
       if (answer.settings) {
-        trigger('settings', {json: JSON.stringify(answer.settings)}); // as text: a “path” in event data counts as an upload
-        cs.notice(`Settings of ${file.name} restored`, 'good');
+        trigger('settings', {json: JSON.stringify(answer.settings), lane: at}); // as text: a “path” in event data counts as an upload
+        cs.notice(`Settings of ${file.name} restored${lanes.length > 1 ? ` in ${laneName(at)}` : ''}`, 'good');
       }
       if (answer.card) {
         known.set(answer.card.path, answer.card);
         tell('studio:library', {});
         if (answer.card.problem) throw {parts: {what: `${answer.card.name} does not fit this base`, why: answer.card.problem,
           remedy: 'It is in your library now: choose a base it was made for.'}};
-        stack.add(answer.card.path, index);
+        add(answer.card.path, Math.min(at, lanes.length - 1), index);
         index += 1;
       }
     } catch (error) {
@@ -114,83 +145,84 @@ async function take(files, index = stack.items.length) {
       troubles = [parts, ...troubles].slice(0, 6);
     }
     pending -= 1;
-    refresh();
+    draw();
   }
 }
 
-function dropZone(zone, list) {
-  const has = (event, type) => [...event.dataTransfer.types].includes(type);
-  const place = (event) => {
-    const at = [...list.children].findIndex((node) => {
-      const box = node.getBoundingClientRect();
-      return event.clientY < box.top + box.height / 2;
-    });
-    return at < 0 ? list.children.length : at;
-  };
-  const mark = (index) => [...list.children].forEach((node, k, all) => {
-    node.classList.toggle('is-before', k === index);
-    node.classList.toggle('is-after', index === all.length && k === all.length - 1);
-  });
-  const clear = () => { zone.classList.remove('is-over'); mark(-1); };
-  zone.addEventListener('dragover', (event) => {
-    if (!has(event, 'Files') && !has(event, ADAPTER)) return;
+// What one file does to the picture: Python draws it twice, because only it knows the settings.
+async function measure(at, path) {
+  const key = effectKey(at, path), token = `${Date.now()}-${Math.random()}`;
+  effects.set(key, {running: true, text: 'Measuring …'});
+  draw();
+  trigger('effect', {token, lane: at, place: find(at, path)});
+  for (let silent = 0; silent < 30;) {
+    await new Promise((next) => setTimeout(next, 400));
+    let task = null;
+    try { task = await cs.call(server.measured({})); } catch (lost) { /* asked again */ }
+    if (task?.about.token !== token) { silent += 1; continue; } // refused: a message says why
+    if (task.state === 'running') { effects.set(key, {running: true, text: task.text || 'Measuring …', share: task.total ? task.done / task.total : 0}); draw(); continue; }
+    if (task.state === 'failed') cs.notice(task.error);
+    if (task.state === 'finished') effects.set(key, {...task.result, seed: task.about.seed}); else effects.delete(key);
+    return draw();
+  }
+  effects.delete(key);
+  draw();
+}
+
+// A file dropped anywhere on the tab lands in the lane that was used last.
+function catchFiles() {
+  const tab = element.closest('[role=tabpanel]') || document.body;
+  const files = (event) => [...event.dataTransfer.types].includes('Files');
+  tab.addEventListener('dragover', (event) => {
+    if (event.defaultPrevented || !files(event)) return;
     event.preventDefault();
-    event.dataTransfer.dropEffect = list.querySelector('.is-dragged') ? 'move' : 'copy';
-    zone.classList.add('is-over');
-    mark(place(event));
+    views[current].over(true);
   });
-  zone.addEventListener('dragleave', (event) => { if (!zone.contains(event.relatedTarget)) clear(); });
-  zone.addEventListener('drop', (event) => {
-    const index = place(event);
-    clear();
-    if (!has(event, 'Files') && !has(event, ADAPTER)) return;
-    event.preventDefault();
-    if (event.dataTransfer.files.length) return void take([...event.dataTransfer.files], index);
-    let dragged;
-    try { dragged = JSON.parse(event.dataTransfer.getData(ADAPTER)); } catch (broken) { return; }
-    if (dragged.from === props.target) stack.move(dragged.path, index); else stack.add(dragged.path, index);
-  });
-  // A file dropped anywhere else on the tab lands on the stack too.
-  const page = element.closest('[role=tabpanel]') || document.body;
-  page.addEventListener('dragover', (event) => {
-    if (event.defaultPrevented || !has(event, 'Files')) return;
-    event.preventDefault();
-    zone.classList.add('is-over');
-  });
-  page.addEventListener('dragleave', (event) => { if (!page.contains(event.relatedTarget)) clear(); });
-  page.addEventListener('drop', (event) => {
-    clear();
+  tab.addEventListener('dragleave', (event) => { if (!tab.contains(event.relatedTarget)) views.forEach((view) => view.over(false)); });
+  tab.addEventListener('drop', (event) => {
+    views.forEach((view) => view.over(false));
     if (event.defaultPrevented || !event.dataTransfer.files.length) return;
     event.preventDefault();
     take([...event.dataTransfer.files]);
   });
 }
 
-stack = stackView(q('.st-cards'), (items) => {
-  props.value = clone(items);
-  trigger('input');
-  refresh();
-  describe();
-});
+function fromPython() {
+  const next = clone(props.value);
+  if (next?.length && JSON.stringify(next) !== JSON.stringify(lanes)) {
+    past = [...past.slice(-49), lanes]; // what a picture brought can be undone too
+    put(next);
+    try { localStorage.setItem(memory, JSON.stringify(lanes)); } catch (full) { /* private window */ }
+  }
+}
+
 q('.st-undo').prepend(icon('undo'));
 q('.st-browse').prepend(icon('plus', 14));
-q('.st-undo').addEventListener('click', () => stack.undo());
+q('.st-undo').addEventListener('click', undo);
+q('.st-lane').addEventListener('click', () => addLane(lanes.length));
 q('.st-browse').addEventListener('click', () => q('.st-picker').click());
 q('.st-picker').addEventListener('change', (event) => { take([...event.target.files]); event.target.value = ''; });
 element.addEventListener('keydown', (event) => {
-  if ((event.ctrlKey || event.metaKey) && event.key === 'z' && !event.target.matches('input')) { event.preventDefault(); stack.undo(); }
+  if ((event.ctrlKey || event.metaKey) && event.key === 'z' && !event.target.matches('input, textarea')) { event.preventDefault(); undo(); }
 });
-dropZone(q('.st-zone'), q('.st-cards'));
-hear('studio:stack-add', (detail) => { if (detail.target === props.target) detail.paths.forEach((path) => stack.add(path)); });
-hear('studio:words?', refresh);
-const fromPython = () => { stack.show(clone(props.value) || []); refresh(); describe(); };
+catchFiles();
+hear('studio:stack-add', (detail) => { if (detail.target === props.target) detail.paths.forEach((path) => add(path)); });
+hear('studio:words?', draw);
+hear('studio:lanes?', (answer) => answer(clone(lanes), current));
+document.addEventListener('input', (event) => { if (event.target.matches?.(`#${props.prompt} textarea`)) draw(); });
 watch('value', fromPython);
-watch('reports', () => stack.draw());
-watch('base', () => describe(true));
-fromPython();
+watch('reports', draw);
+watch('base', () => { effects.clear(); describe(true); });
+let remembered = null;
+try { remembered = JSON.parse(localStorage.getItem(memory)); } catch (unreadable) { /* as if there were none */ }
+if (remembered?.some?.((lane) => lane.stack.length || lane.prompt) || remembered?.length > 1) {
+  put(remembered);
+  setTimeout(() => { props.value = clone(lanes); trigger('input'); }, 100); // a part that is just being made would lose it
+} else if (props.value?.length) put(clone(props.value)); else draw();
+// What was drawn last, for a browser that remembers nothing of its own.
+hear('studio:lanes', (value) => { if (!lanes.some((lane) => lane.stack.length)) commit(clone(value)); });
 // “Try it in Generate” elsewhere in the studio: {adapters: [path], base: name if known}.
-hear('studio:stack?', (answer) => { if (props.target === 'generate') answer(clone(stack.items)); });
 cs.receive(props.target, (payload) => {
   if (payload.base && payload.base !== props.base) trigger('rebase', {base: payload.base});
-  (payload.adapters || []).forEach((path) => stack.add(path));
+  (payload.adapters || []).forEach((path) => add(path));
 });

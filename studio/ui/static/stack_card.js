@@ -2,7 +2,7 @@
 // hand it `known` facts and what its buttons do; it refuses to know the list it is in.
 const clamp = (value) => Math.round(Math.max(-10, Math.min(10, value)) * 1000) / 1000;
 
-function cardView(path, {patch, remove, step}) {
+function cardView(path, {lane, patch, remove, step, shift, move, measure}) {
   const slider = cs.el('input.st-slider', {type: 'range', min: -1, max: 2, step: 0.05});
   const number = cs.el('input.cs-input.st-number', {type: 'number', min: -10, max: 10, step: 0.05});
   const textNumber = cs.el('input.cs-input.st-number', {type: 'number', min: -10, max: 10, step: 0.05, placeholder: 'same',
@@ -28,20 +28,26 @@ function cardView(path, {patch, remove, step}) {
   const up = iconButton('up', 'Move up', () => { step(path, -1); up.focus(); });
   const down = iconButton('down', 'Move down', () => { step(path, 1); down.focus(); });
   const close = iconButton('close', 'Remove from the stack', () => remove(path));
+  const more = menuButton('What can be done with this card', () => [
+    ['Measure its effect', () => measure(path)],
+    ...lanes.flatMap((_, k) => k === lane ? [] : [[`Move to ${laneName(k)}`, () => move(path, k, false)], [`Copy to ${laneName(k)}`, () => move(path, k, true)]]),
+    ['Move up', () => step(path, -1)], ['Move down', () => step(path, 1)],
+  ]);
+  const order = cs.el('span.st-place.cs-number', {'aria-hidden': 'true'});
   const head = cs.el('div.st-head'), words = cs.el('div.st-words'), note = cs.el('div.st-notes');
   const text = cs.el('label.st-text', {}, 'text', textNumber);
   const steps = cs.el('label.st-text', {hidden: true}, 'steps', stepsNumber);
   const node = cs.el('li.st-card', {draggable: 'true', tabindex: 0},
-    cs.el('span.st-grip', {title: 'Drag to reorder (Alt + arrow keys)'}, icon('grip')),
+    cs.el('span.st-grip', {title: 'Drag to reorder, or into another lane; with Ctrl or Alt a copy (keys: Alt + arrows)'}, order, icon('grip')),
     cs.el('div.st-body', {},
-      cs.el('div.st-top', {}, head, cs.el('div.st-tools', {}, toggle, up, down, close)),
+      cs.el('div.st-top', {}, head, cs.el('div.st-tools', {}, toggle, up, down, more, close)),
       words, cs.el('div.st-strength', {}, cs.el('span', {}, 'Strength'), slider, number, text, steps), note));
 
   // A slider or a button inside a draggable card must not start a card drag.
   node.addEventListener('mousedown', (event) => { node.draggable = !event.target.closest('input, button, summary'); });
   node.addEventListener('mouseup', () => { node.draggable = true; });
   node.addEventListener('dragstart', (event) => {
-    event.dataTransfer.setData(ADAPTER, JSON.stringify({path, from: props.target}));
+    event.dataTransfer.setData(ADAPTER, JSON.stringify({path, from: props.target, lane}));
     event.dataTransfer.effectAllowed = 'copyMove';
     node.classList.add('is-dragged');
   });
@@ -49,23 +55,29 @@ function cardView(path, {patch, remove, step}) {
   node.addEventListener('keydown', (event) => {
     if (event.altKey && event.key === 'ArrowUp') step(path, -1);
     else if (event.altKey && event.key === 'ArrowDown') step(path, 1);
+    else if (event.altKey && event.key === 'ArrowLeft') shift(path, -1, event.ctrlKey || event.metaKey);
+    else if (event.altKey && event.key === 'ArrowRight') shift(path, 1, event.ctrlKey || event.metaKey);
     else if (event.key === 'Delete' && event.target === node) return remove(path);
     else return;
     event.preventDefault();
-    node.focus();
+    if (node.isConnected) node.focus();
   });
 
   let shown = '', shownItem = {};
   function sync(item, index, count) {
-    shownItem = item;
+    // what is being typed is not overwritten because something else on the page moved
+    const fill = (input, value) => { if (item !== shownItem || document.activeElement !== input) input.value = value; };
     const facts = known.get(path) || {name: path.split(/[\\/]/).pop(), loading: true};
     const report = (props.reports || {})[path];
-    const key = JSON.stringify([facts, report]);
+    const effect = effects.get(effectKey(lane, path));
+    const key = JSON.stringify([facts, report, effect]);
     if (key !== shown) {
       shown = key;
       head.replaceChildren(adapterThumb(facts), cs.el('div.st-title', {}, cs.el('b', {title: path}, facts.name), adapterFacts(facts)));
       words.replaceChildren(...(facts.trigger ? [cs.el('span.cs-small.cs-muted', {}, 'Trigger'), cs.el('span.cs-chip', {}, facts.trigger)] : []));
-      note.replaceChildren(...notes(facts, report));
+      note.replaceChildren(...notes(facts, report), ...told(effect),
+        ...(effect || facts.loading ? [] : [cs.el('button.st-ask', {type: 'button', title: 'Draws the first picture with and without this file, and says by how much it differs', onclick: () => measure(path)},
+          facts.problem || report?.problem ? 'Why? Look at its layers' : 'Measure its effect')]));
       slider.setAttribute('aria-label', `Strength of ${facts.name}`);
       number.setAttribute('aria-label', `Strength of ${facts.name} as a number`);
       toggle.setAttribute('aria-label', `Use ${facts.name}`);
@@ -75,10 +87,13 @@ function cardView(path, {patch, remove, step}) {
     toggle.setAttribute('aria-checked', String(item.enabled));
     toggle.title = item.enabled ? 'On: switch it off' : 'Off: switch it on';
     node.classList.toggle('is-off', !item.enabled);
-    slider.value = String(item.strength);
-    number.value = Number(item.strength).toFixed(2);
-    textNumber.value = item.text_strength ?? '';
-    stepsNumber.value = item.aesthetic?.steps ?? '';
+    fill(slider, String(item.strength));
+    fill(number, Number(item.strength).toFixed(2));
+    fill(textNumber, item.text_strength ?? '');
+    fill(stepsNumber, item.aesthetic?.steps ?? '');
+    shownItem = item;
+    order.textContent = String(index + 1);
+    node.setAttribute('aria-label', `${facts.name}, place ${index + 1} of ${count}`);
     up.disabled = index === 0;
     down.disabled = index === count - 1;
     paint();
@@ -86,8 +101,26 @@ function cardView(path, {patch, remove, step}) {
   return {node, sync};
 }
 
+const line = (kind, text) => cs.el('p.st-note', {'data-kind': kind}, icon(kind === 'good' ? 'check' : 'warn', 14), cs.el('span', {}, text));
+
+// What was measured: {difference, reason, layers: {fits, size, missing}}, or {running, text, share}.
+function told(effect) {
+  if (!effect) return [];
+  if (effect.running) return [cs.el('p.st-note', {role: 'status'}, cs.el('span', {}, `${effect.text}${effect.share ? ` ${Math.round(effect.share * 100)} %` : ''}`))];
+  const layers = effect.layers || {}, lists = [['fits', 'fit'], ['size', 'of another size'], ['missing', 'not in this base']].filter(([name]) => layers[name]?.length);
+  const inside = lists.length > 1 || effect.difference === null ? lists.map(([name, words]) => cs.el('details.st-details', {},
+    cs.el('summary', {}, `${layers[name].length} ${layers[name].length === 1 ? 'layer' : 'layers'} ${words}`),
+    cs.el('ul', {}, layers[name].slice(0, 200).map((key) => cs.el('li.cs-mono', {}, key)),
+      layers[name].length > 200 && cs.el('li', {}, `and ${layers[name].length - 200} more`)))) : [];
+  if (effect.difference === null) return [line('warn', `Cannot be used here. ${effect.reason}`), ...inside];
+  if (!effect.difference) return [line('warn', `No effect. ${effect.reason}`), ...inside];
+  const note = line('good', `Changes the picture by ${percent(effect.difference)} (seed ${effect.seed})`);
+  note.title = 'Mean difference of a pixel between the pictures with and without this file, all else the same; 100 % is black against white';
+  return [note, ...inside];
+}
+const percent = (share) => share < 0.0005 ? 'less than 0.1 %' : `${(share * 100).toFixed(1)} %`;
+
 function notes(facts, report) {
-  const line = (kind, text) => cs.el('p.st-note', {'data-kind': kind}, icon(kind === 'good' ? 'check' : 'warn', 14), cs.el('span', {}, text));
   if (facts.problem) return [line('warn', facts.problem)];
   if (!report) return [];
   if (report.problem) return [line('warn', report.problem)];

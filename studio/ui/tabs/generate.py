@@ -14,24 +14,26 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from studio.config import GenerateSettings
-from studio.errors import MissingError, SettingsError
+from studio.errors import InputError, MissingError, SettingsError
+from studio.lanes import LanesSettings
 from studio.ui.components.picture_grid import KIND, picture_facts, picture_file, picture_grid
 from studio.ui.components.prompt_tags import tags_moved
 from studio.ui.components.prompt_words import prompt_words
 from studio.ui.components.shelf import adapter_shelf
 from studio.ui.components.stack import (
+    EFFECT,
     adapter_stack,
     base_facts,
+    lanes_of,
     named_stack,
     report_facts,
-    stack_items,
 )
 from studio.ui.components.start_picture import start_picture
 from studio.ui.form import Form
 from studio.ui.live import Json, Page, Task, handler, read
 
 if TYPE_CHECKING:
-    from studio.jobs import Studio
+    from studio.jobs import DrawnLane, Generated, Studio
 
 TARGET = "generate"
 OWN = ("base", "prompt", "negative_prompt", "stack", "device", "image")
@@ -52,7 +54,7 @@ def build(studio: Studio, page: Page) -> None:
                     bases, value=first, label="Base model", elem_id="cs-generate-base",
                     elem_classes=["cs-field"],
                 )  # fmt: skip
-            stack = adapter_stack(studio, page, TARGET, first)
+            stack = adapter_stack(studio, page, TARGET, first, "cs-generate-prompt")
             shelf = adapter_shelf(studio, page, TARGET, first)
         with gr.Column(elem_classes=["cs-form"]):
             with gr.Column(elem_classes=["cs-fields", "gen-fields"]):
@@ -84,27 +86,50 @@ def build(studio: Studio, page: Page) -> None:
     seed = form.components["generate.seed"]
     texts = [base, prompt, negative, stack]
 
-    @handler
-    def start(
-        base: str, prompt: str, negative: str, stack: Any, image: Any, always: bool, *rest: Any
-    ) -> tuple[Any, ...]:
-        values = form.values(rest)
-        if always:
-            values["seed"] = secrets.randbelow(2**32)
-        values |= {
+    def asked(
+        base: str, prompt: str, negative: str, lanes: Any, image: Any, rest: tuple[Any, ...],
+        seed: int | None,
+    ) -> LanesSettings:  # fmt: skip
+        values = form.values(rest) | {
             "base": base,
             "prompt": prompt or "",
             "negative_prompt": negative or "",
-            "stack": [item.model_dump() for item in stack_items(studio, stack)],
             "image": image or "",
         }
+        if seed is not None:
+            values["seed"] = seed
         try:
-            settings = GenerateSettings.parse(values)
+            common = GenerateSettings.parse(values)
         except SettingsError as error:
             raise form.named(error) from None
-        settings, written, stacked = tags_moved(studio, settings)
+        return LanesSettings(common=common, lanes=lanes_of(studio, lanes))
+
+    @handler
+    def start(
+        base: str, prompt: str, negative: str, lanes: Any, image: Any, always: bool, *rest: Any
+    ) -> tuple[Any, ...]:
+        seed = secrets.randbelow(2**32) if always else None
+        settings = asked(base, prompt, negative, lanes, image, rest, seed)
+        settings, written, laid = tags_moved(studio, settings)
         task = page.tasks.start(KIND, lambda task: draw(studio, settings, task), **about(settings))
-        return gr.HTML(started=task.id), settings.seed, written, stacked
+        return gr.HTML(started=task.id), settings.common.seed, written, laid
+
+    @handler
+    def effect(
+        event: gr.EventData, base: str, prompt: str, negative: str, lanes: Any, image: Any,
+        *rest: Any,
+    ) -> None:  # fmt: skip
+        token, lane, place = read(event._data, token=str, lane=int, place=int)
+        batches = asked(base, prompt, negative, lanes, image, rest, None).batches()
+        if not 0 <= lane < len(batches):
+            raise InputError("There is no such lane", remedy="Reload the page.")
+        _, settings = batches[lane]
+        page.tasks.start(
+            EFFECT,
+            lambda task: studio.effect(settings, place, task.progress, task.cancelled.is_set),
+            token=token,
+            seed=settings.seed,
+        )
 
     @handler
     def finished() -> Any:
@@ -115,38 +140,47 @@ def build(studio: Studio, page: Page) -> None:
         return gr.HTML(reports=(task.result or {}).get("reports", {}) if task else {})
 
     @handler
-    def reuse(stack: Any, base: str, event: gr.EventData) -> list[Any]:
-        (identity,) = read(event._data, id=str)
-        facts = picture_facts(picture_file(studio, identity))
-        return fill(facts["settings"], stack, base)
+    def reuse(lanes: Any, base: str, event: gr.EventData) -> list[Any]:
+        identity, lane, stack = read(event._data, id=str, lane=int, stack=bool)
+        found = picture_facts(picture_file(studio, identity))["settings"]
+        if not stack:
+            found.pop("stack", None)
+        return fill(found, lanes, base, lane)
 
     @handler
-    def restore(stack: Any, base: str, event: gr.EventData) -> list[Any]:
-        (text,) = read(event._data, json=str)
+    def restore(lanes: Any, base: str, event: gr.EventData) -> list[Any]:
+        text, lane = read(event._data, json=str, lane=int)
         found = json.loads(text)
-        return fill(found if isinstance(found, dict) else {}, stack, base)
+        return fill(found if isinstance(found, dict) else {}, lanes, base, lane)
 
     @handler
     def rebased(event: gr.EventData) -> Any:
         return base_of(studio, event._data)
 
-    def fill(found: Json, stack: Any, base: str) -> list[Any]:
+    def fill(found: Json, value: Any, base: str, lane: int) -> list[Any]:
         known = usable(found)
         named = known.pop("base", None)
-        if "stack" in found:
-            stack, missing = named_stack(studio, found["stack"])
-            if missing:
-                names = html.escape(", ".join(missing)[:300])
-                gr.Warning(f"Not in your library, so left out: {names}")
+        lanes, prompt = lanes_of(studio, value), known.get("prompt", "")
+        if 0 <= lane < len(lanes):
+            update: Json = {}
+            if "stack" in found:
+                stack, missing = named_stack(studio, found["stack"])
+                if missing:
+                    names = html.escape(", ".join(missing)[:300])
+                    gr.Warning(f"Not in your library, so left out: {names}")
+                update["stack"] = stack
+            if lanes[lane].prompt:  # its own prompt comes back to it, not to all
+                update["prompt"], prompt = prompt, gr.skip()
+            lanes[lane] = lanes[lane].model_copy(update=update)
         base = named if named and base_facts(studio, named) else base
         side = native_size(studio, base)
         if known.get("width") == known.get("height") == side:
             known["width"] = known["height"] = 0  # the base's own, also after changing the base
         return [
             base,
-            known.get("prompt", ""),
+            prompt,
             known.get("negative_prompt", ""),
-            stack,
+            [lane.model_dump() for lane in lanes],
             *form.updates(known),
         ]
 
@@ -158,6 +192,7 @@ def build(studio: Studio, page: Page) -> None:
     outputs = [*texts, *form.inputs]
     pictures.reuse(reuse, [stack, base], outputs, **ACTION)
     stack.settings(restore, [stack, base], outputs, **ACTION)
+    stack.effect(effect, [*texts, image, *form.inputs], None, trigger_mode="multiple", **ACTION)
     stack.rebase(rebased, None, base, **ACTION)
     dice.click(lambda: secrets.randbelow(2**32), None, seed, **QUIET)
     base.change(
@@ -192,14 +227,36 @@ def native_size(studio: Studio, base: str) -> int | None:
     return next((info.native_size for info in studio.bases() if info.name == base), None)
 
 
-def about(settings: GenerateSettings) -> Json:
+def about(settings: LanesSettings) -> Json:
     """What the page shows of a batch while it is drawn."""
-    return {"count": settings.count, "prompt": settings.prompt, "base": settings.base}
+    common, lanes = settings.common, [lane.name for lane in settings.lanes]
+    seeds = [(common.seed + k) % 2**32 for k in range(common.count)]
+    return {
+        "count": common.count, "seeds": seeds, "prompt": common.prompt, "base": common.base,
+        "lanes": lanes if len(lanes) > 1 else [],
+    }  # fmt: skip
 
 
-def draw(studio: Studio, settings: GenerateSettings, task: Task) -> Json:
-    """Draws the batch; the result names every picture by its place below `outputs/`."""
-    batch = studio.generate(settings, task.progress, task.cancelled.is_set, task.look)
+def draw(studio: Studio, settings: LanesSettings, task: Task) -> Json:
+    """Draws one batch, or one per lane; the result names every picture by its place in `outputs/`.
+
+    Lanes that are ready are in the task's result while the others are drawn.
+    """
+    lanes = [lane.model_dump() for lane in settings.lanes]
+    result: Json = {"pictures": [], "reports": {}, "seconds": 0.0, "lanes": lanes}
+    if len(lanes) == 1:
+        ((_, own),) = settings.batches()
+        batch = studio.generate(own, task.progress, task.cancelled.is_set, task.look)
+        return _with(studio, result | {"lanes": []}, "", batch)
+
+    def ready(lane: DrawnLane) -> None:
+        task.result = _with(studio, task.result or result, lane.name, lane.batch)
+
+    studio.generate_lanes(settings, task.progress, task.cancelled.is_set, ready, task.look)
+    return task.result or result
+
+
+def _with(studio: Studio, result: Json, lane: str, batch: Generated) -> Json:
     root = studio.workspace.outputs
     pictures = [
         {
@@ -208,11 +265,15 @@ def draw(studio: Studio, settings: GenerateSettings, task: Task) -> Json:
             "seed": picture.seed,
             "prompt": picture.prompt,
             "parameters": picture.parameters,
+            "lane": lane,
         }
         for picture in batch.pictures
     ]
-    reports = report_facts(batch.reports)
-    return {"pictures": pictures, "reports": reports, "seconds": round(batch.seconds, 1)}
+    return result | {
+        "pictures": result["pictures"] + pictures,
+        "reports": result["reports"] | report_facts(batch.reports),
+        "seconds": round(result["seconds"] + batch.seconds, 1),
+    }
 
 
 def usable(found: Json) -> Json:

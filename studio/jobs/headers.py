@@ -1,0 +1,88 @@
+"""What the headers of adapter files said, remembered on disk by path, size and time of change.
+
+Owns: the memory, and when a file must be read again. Refuses to know: which files there are, and
+what the page shows of them. No tensor is read and nothing is hashed.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from os import stat_result
+from pathlib import Path
+from typing import Any
+
+from studio import __version__, atomic
+from studio.formats.inspect import inspect
+
+LAYOUT = f"1 {__version__}"
+"""Another version of the studio may recognise more: it reads every header again."""
+
+
+@dataclass(frozen=True)
+class HeaderFacts:
+    """What one header says."""
+
+    kind: str
+    dialect: str | None
+    family: str | None
+    trigger: str
+    problem: str | None
+
+
+class Headers:
+    """Facts by file; safe to ask from several threads."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._known: dict[str, tuple[int, int, HeaderFacts]] | None = None
+        self._changed = False
+        self._lock = threading.Lock()
+
+    def of(self, path: Path, status: stat_result) -> HeaderFacts:
+        """The facts of a file whose `stat()` is `status`; its header is read only when it is new."""
+        key, stamp = str(path), (status.st_mtime_ns, status.st_size)
+        with self._lock:
+            if self._known is None:
+                self._known = self._read()
+            known = self._known.get(key)
+        if known is not None and known[:2] == stamp:
+            return known[2]
+        report = inspect(path, hashes=False)
+        problem = "; ".join(report.problems) or None
+        facts = HeaderFacts(
+            report.kind, report.dialect, report.family, report.trigger or "", problem
+        )
+        with self._lock:
+            self._known[key] = (*stamp, facts)
+            self._changed = True
+        return facts
+
+    def save(self, only: Collection[str] | None = None) -> None:
+        """Writes what is known, if anything is new; with `only`, forgets all other files first."""
+        with self._lock:
+            known = dict(self._known or {})
+            if only is not None and known.keys() - set(only):
+                known = {key: entry for key, entry in known.items() if key in only}
+                self._known, self._changed = known, True
+            if not self._changed:
+                return
+            self._changed = False
+        files = {key: [*stamp, asdict(facts)] for key, (*stamp, facts) in known.items()}
+        text = json.dumps({"layout": LAYOUT, "files": files}, ensure_ascii=False)
+        atomic.write_text(self._file, text)
+
+    def _read(self) -> dict[str, tuple[int, int, HeaderFacts]]:
+        """A memory that cannot be read is as good as none: everything in it can be found again."""
+        try:
+            found: Any = json.loads(self._file.read_text(encoding="utf-8"))
+            if found["layout"] != LAYOUT:
+                return {}
+            return {
+                key: (int(time), int(size), HeaderFacts(**facts))
+                for key, (time, size, facts) in found["files"].items()
+            }
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return {}
