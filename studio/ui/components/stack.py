@@ -17,6 +17,7 @@ import gradio as gr
 from studio.config import StackItem
 from studio.errors import InputError, MissingError, StudioError
 from studio.ui.components.picture_grid import settings_in
+from studio.ui.components.stack_files import check_blocks, loaded_stack, stack_files
 from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:
@@ -32,10 +33,12 @@ SKELETON = """
     <h3 class="cs-card-title">Adapter stack</h3><span class="cs-muted cs-small st-count"></span>
     <span class="cs-spacer"></span>
     <button type="button" class="cs-button cs-quiet cs-icon st-undo" aria-label="Undo" title="Undo the last change (Ctrl+Z)"></button>
+    <span class="st-files"></span>
     <button type="button" class="cs-button st-browse">Add files</button>
     <input type="file" multiple class="st-picker cs-hidden" tabindex="-1" aria-label="Adapter files"
-      accept=".safetensors,.pt,.bin,.ckpt,.png,.webp,.jpg,.jpeg">
+      accept=".json,.safetensors,.pt,.bin,.ckpt,.png,.webp,.jpg,.jpeg">
   </div>
+  <div class="st-saved" hidden></div>
   <div class="st-zone">
     <div class="st-hint"><b>Drop adapter files here</b>
       or add them from the library below. They are applied from top to bottom; a generated picture
@@ -63,8 +66,8 @@ def adapter_stack(studio: Studio, page: Page, target: str, base: str) -> gr.HTML
     return component(
         "stack",
         SKELETON,
-        [describe, take_file],
-        scripts=["icons", "stack_card"],
+        [describe, take_file, check_blocks(studio), *stack_files(studio)],
+        scripts=["icons", "stack_more", "stack_files", "stack_card"],
         value=[],
         elem_id=f"cs-stack-{target}",
         target=target,
@@ -77,6 +80,8 @@ def take(studio: Studio, page: Page, path: Path, name: str, base: str) -> Json:
     """A dropped file: a picture with settings in it, or an adapter that enters the library."""
     from studio.formats.images import read_parameters
 
+    if name.lower().endswith(".json"):
+        return {"stack": loaded_stack(studio.stacks.load(path))}
     if is_picture(path) and (text := read_parameters(path)):
         return {"settings": settings_in(text)}
     return {"card": card(page, studio.import_adapter(path, name), fit=base_facts(studio, base))}

@@ -1,5 +1,5 @@
 // The adapter stack. Owns: one ordered list of cards, dragging, dropped files, undo.
-// Refuses to know: what an adapter does. Value: [{path, strength, text_strength, enabled, aesthetic}].
+// Refuses to know: what an adapter does. Value: [{path, strength, text_strength, enabled, aesthetic, start, end, blocks}].
 const ADAPTER = 'application/x-studio-adapter';
 const known = new Map(); // path → facts of a card, as the server described them
 let troubles = [];       // files that could not be taken, newest first
@@ -36,7 +36,7 @@ function stackView(host, changed) {
   function add(path, index = items.length) {
     if (indexOf(path) < 0) {
       const next = [...items];
-      next.splice(index, 0, {path, strength: 1, text_strength: null, enabled: true, aesthetic: {}});
+      next.splice(index, 0, {path, strength: 1, text_strength: null, enabled: true, aesthetic: {}, start: 0, end: 1, blocks: {}});
       apply(next);
     }
     flash(path);
@@ -55,11 +55,11 @@ function stackView(host, changed) {
       if (!cards.has(item.path)) cards.set(item.path, cardView(item.path, {patch, remove, step}));
       const {node, sync} = cards.get(item.path);
       if (host.children[index] !== node) host.insertBefore(node, host.children[index] || null);
-      sync(item, index, items.length);
+      sync(item, index, items);
     });
   }
   return {
-    add, move, draw,
+    add, move, draw, replace: (next) => apply(next),
     get items() { return items; },
     get canUndo() { return past.length > 0; },
     show(next) { items = next; draw(); },
@@ -101,6 +101,7 @@ async function take(files, index = stack.items.length) {
         trigger('settings', {json: JSON.stringify(answer.settings)}); // as text: a “path” in event data counts as an upload
         cs.notice(`Settings of ${file.name} restored`, 'good');
       }
+      if (answer.stack) loadStack(answer.stack);
       if (answer.card) {
         known.set(answer.card.path, answer.card);
         tell('studio:library', {});
@@ -116,6 +117,11 @@ async function take(files, index = stack.items.length) {
     pending -= 1;
     refresh();
   }
+}
+
+function loadStack(loaded) {
+  stack.replace(loaded.items);
+  tellLoaded(loaded, props.base);
 }
 
 function dropZone(zone, list) {
@@ -172,6 +178,7 @@ stack = stackView(q('.st-cards'), (items) => {
   refresh();
   describe();
 });
+stackFiles(q('.st-files'), q('.st-saved'), {items: () => stack.items, base: () => props.base, load: loadStack});
 q('.st-undo').prepend(icon('undo'));
 q('.st-browse').prepend(icon('plus', 14));
 q('.st-undo').addEventListener('click', () => stack.undo());

@@ -5,8 +5,6 @@ const clamp = (value) => Math.round(Math.max(-10, Math.min(10, value)) * 1000) /
 function cardView(path, {patch, remove, step}) {
   const slider = cs.el('input.st-slider', {type: 'range', min: -1, max: 2, step: 0.05});
   const number = cs.el('input.cs-input.st-number', {type: 'number', min: -10, max: 10, step: 0.05});
-  const textNumber = cs.el('input.cs-input.st-number', {type: 'number', min: -10, max: 10, step: 0.05, placeholder: 'same',
-    title: 'Strength on the text encoder; empty uses the same strength', 'aria-label': 'Strength on the text encoder'});
   const paint = () => slider.style.setProperty('--fill', `${(Number(slider.value) + 1) / 3 * 100}%`);
   slider.addEventListener('input', () => { number.value = Number(slider.value).toFixed(2); paint(); });
   slider.addEventListener('change', () => patch(path, {strength: clamp(Number(slider.value))}));
@@ -14,7 +12,6 @@ function cardView(path, {patch, remove, step}) {
   number.addEventListener('change', () => {
     if (number.value !== '') patch(path, {strength: clamp(Number(number.value))}); else patch(path, {});
   });
-  textNumber.addEventListener('change', () => patch(path, {text_strength: textNumber.value === '' ? null : clamp(Number(textNumber.value))}));
 
   const stepsNumber = cs.el('input.cs-input.st-number', {type: 'number', min: 0, max: 100, step: 1, placeholder: 'own',
     title: 'Tuning steps per prompt: more is stronger, and further from the prompt; empty takes the file’s own, or 5', 'aria-label': 'Steps per prompt'});
@@ -29,16 +26,16 @@ function cardView(path, {patch, remove, step}) {
   const down = iconButton('down', 'Move down', () => { step(path, 1); down.focus(); });
   const close = iconButton('close', 'Remove from the stack', () => remove(path));
   const head = cs.el('div.st-head'), words = cs.el('div.st-words'), note = cs.el('div.st-notes');
-  const text = cs.el('label.st-text', {}, 'text', textNumber);
+  const more = moreView(path, patch);
   const steps = cs.el('label.st-text', {hidden: true}, 'steps', stepsNumber);
   const node = cs.el('li.st-card', {draggable: 'true', tabindex: 0},
     cs.el('span.st-grip', {title: 'Drag to reorder (Alt + arrow keys)'}, icon('grip')),
     cs.el('div.st-body', {},
       cs.el('div.st-top', {}, head, cs.el('div.st-tools', {}, toggle, up, down, close)),
-      words, cs.el('div.st-strength', {}, cs.el('span', {}, 'Strength'), slider, number, text, steps), note));
+      words, cs.el('div.st-strength', {}, cs.el('span', {}, 'Strength'), slider, number, steps), more.node, note));
 
   // A slider or a button inside a draggable card must not start a card drag.
-  node.addEventListener('mousedown', (event) => { node.draggable = !event.target.closest('input, button, summary'); });
+  node.addEventListener('mousedown', (event) => { node.draggable = !event.target.closest('input, button, details'); });
   node.addEventListener('mouseup', () => { node.draggable = true; });
   node.addEventListener('dragstart', (event) => {
     event.dataTransfer.setData(ADAPTER, JSON.stringify({path, from: props.target}));
@@ -56,20 +53,19 @@ function cardView(path, {patch, remove, step}) {
   });
 
   let shown = '', shownItem = {};
-  function sync(item, index, count) {
+  function sync(item, index, items) {
     shownItem = item;
     const facts = known.get(path) || {name: path.split(/[\\/]/).pop(), loading: true};
-    const report = (props.reports || {})[path];
-    const key = JSON.stringify([facts, report]);
+    const report = (props.reports || {})[path], order = orderNote(item, facts, items);
+    const key = JSON.stringify([facts, report, order]);
     if (key !== shown) {
       shown = key;
       head.replaceChildren(adapterThumb(facts), cs.el('div.st-title', {}, cs.el('b', {title: path}, facts.name), adapterFacts(facts)));
       words.replaceChildren(...(facts.trigger ? [cs.el('span.cs-small.cs-muted', {}, 'Trigger'), cs.el('span.cs-chip', {}, facts.trigger)] : []));
-      note.replaceChildren(...notes(facts, report));
+      note.replaceChildren(...notes(facts, report, order));
       slider.setAttribute('aria-label', `Strength of ${facts.name}`);
       number.setAttribute('aria-label', `Strength of ${facts.name} as a number`);
       toggle.setAttribute('aria-label', `Use ${facts.name}`);
-      text.hidden = !(facts.kind === 'lora' || facts.loading);
       steps.hidden = facts.kind !== 'aesthetic';
     }
     toggle.setAttribute('aria-checked', String(item.enabled));
@@ -77,22 +73,23 @@ function cardView(path, {patch, remove, step}) {
     node.classList.toggle('is-off', !item.enabled);
     slider.value = String(item.strength);
     number.value = Number(item.strength).toFixed(2);
-    textNumber.value = item.text_strength ?? '';
+    more.sync(item, facts.kind);
     stepsNumber.value = item.aesthetic?.steps ?? '';
     up.disabled = index === 0;
-    down.disabled = index === count - 1;
+    down.disabled = index === items.length - 1;
     paint();
   }
   return {node, sync};
 }
 
-function notes(facts, report) {
+function notes(facts, report, order) {
   const line = (kind, text) => cs.el('p.st-note', {'data-kind': kind}, icon(kind === 'good' ? 'check' : 'warn', 14), cs.el('span', {}, text));
-  if (facts.problem) return [line('warn', facts.problem)];
-  if (!report) return [];
-  if (report.problem) return [line('warn', report.problem)];
-  if (!report.unmatched.length) return [line('good', report.message)];
-  return [line('warn', report.message), cs.el('details.st-details', {},
+  const first = order ? [cs.el('p.st-note.st-order', {}, icon('up', 14), cs.el('span', {}, order))] : [];
+  if (facts.problem) return [...first, line('warn', facts.problem)];
+  if (!report) return first;
+  if (report.problem) return [...first, line('warn', report.problem)];
+  if (!report.unmatched.length) return [...first, line('good', report.message)];
+  return [...first, line('warn', report.message), cs.el('details.st-details', {},
     cs.el('summary', {}, `${report.unmatched_count || report.unmatched.length} not used`),
     cs.el('ul', {}, report.unmatched.map((name) => cs.el('li.cs-mono', {}, name))))];
 }
