@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio import atomic
+from studio import atomic, methods
 from studio.axes import NONE, Axis, GridSettings, lay_out, reference
 from studio.config import StackItem
 from studio.errors import MissingError
@@ -109,6 +109,14 @@ class Grids:
         if not plain or not folder.is_dir():
             raise MissingError("There is no such grid", where=grid_id[:100])
         return folder
+
+    def steps(self, run_id: str) -> list[int]:
+        """Steps of a run whose checkpoints an axis can vary; none of a run that trains a model."""
+        folder = self.training.folder(run_id)
+        found = (folder / "checkpoints").glob(f"step-*/{atomic.MANIFEST}")
+        if methods.find(self.training.config(run_id).method).product == "model":
+            return []
+        return sorted(int(path.parent.name.removeprefix("step-")) for path in found)
 
     def delete(self, grid_id: str) -> Path:
         """Moves a grid to the trash."""

@@ -15,6 +15,7 @@ import gradio as gr
 
 from studio.config import GenerateSettings
 from studio.errors import MissingError, SettingsError
+from studio.ui.components.axes_grid import axes_grid
 from studio.ui.components.picture_grid import KIND, picture_facts, picture_file, picture_grid
 from studio.ui.components.prompt_words import prompt_words
 from studio.ui.components.shelf import adapter_shelf
@@ -78,6 +79,7 @@ def build(studio: Studio, page: Page) -> None:
             pictures = picture_grid(studio, page)
     seed = form.components["generate.seed"]
     texts = [base, prompt, negative, stack]
+    axes_grid(studio, page, form, texts)
 
     @handler
     def start(
