@@ -99,20 +99,19 @@ def read(folder: str | Path) -> Json:
     MissingError when the folder is no grid.
     """
     folder = Path(folder)
+    there = {path.name for path in (folder / "cells").glob("p*")}
     try:
         head = json.loads((folder / GRID_FILE).read_text("utf-8"))
-        cells, errors = head["cells"], head["errors"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        for cell in head["cells"]:
+            cell["error"] = head["errors"].get(f"p{cell['page']}-y{cell['y']}-x{cell['x']}")
+            cell["file"] = cell["file"] if Path(cell["file"]).name in there else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise MissingError("There is no such grid", where=folder.name) from error
-    there = {path.name for path in (folder / "cells").glob("p*")}
-    for cell in cells:
-        cell["error"] = errors.get(f"p{cell['page']}-y{cell['y']}-x{cell['x']}")
-        cell["file"] = cell["file"] if Path(cell["file"]).name in there else None
     return {
         **head,
         "id": folder.name,
         "folder": str(folder),
-        "complete": all(cell["file"] for cell in cells),
+        "complete": all(cell["file"] for cell in head["cells"]),
         "cancelled": False,
         "sheets": sorted(path.name for path in folder.glob("sheet-*.png")),
     }

@@ -20,6 +20,7 @@ from studio.errors import FileError, MissingError
 from studio.families import FAMILIES, from_shapes
 from studio.formats import tensor_source
 from studio.formats.inspect import inspect
+from studio.formats.ldm_names import UNetLayout
 
 FACTS = "studio.toml"
 FILE_ENDINGS = (".safetensors", ".ckpt")
@@ -108,6 +109,21 @@ def file_recipe(path: str | Path) -> from_shapes.Recipe:
     except from_shapes.NotABase as reason:
         kind = _adapter_kind(path) if "tensors are no" in str(reason) else None
         raise from_shapes.NotABase(f"It is {kind}, not a base model." if kind else reason) from None
+
+
+def unet_layout(path: str | Path) -> UNetLayout:
+    """The numbers that name the blocks of a base's UNet; FileError when nothing tells them."""
+    path = Path(path)
+    try:
+        config = file_recipe(path).parts["unet"] if path.is_file() else _config(path, "unet", [])
+        return UNetLayout.from_config(config)
+    except (from_shapes.NotABase, KeyError, TypeError, ValueError) as error:
+        raise FileError(
+            "The blocks of this base are not known",
+            where=path.name,
+            why="Its UNet is not described where it should be.",
+            remedy="Choose another base, or name blocks without numbering them.",
+        ) from error
 
 
 def facts_file(path: str | Path) -> Path:

@@ -10,9 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio import atomic
+from studio import atomic, methods
 from studio.axes import NONE, Axis, GridSettings, lay_out, reference
-from studio.config import StackItem
 from studio.errors import MissingError
 from studio.jobs.resources import Resources
 from studio.jobs.training import Training
@@ -110,6 +109,14 @@ class Grids:
             raise MissingError("There is no such grid", where=grid_id[:100])
         return folder
 
+    def steps(self, run_id: str) -> list[int]:
+        """Steps of a run whose checkpoints an axis can vary; none of a run that trains a model."""
+        folder = self.training.folder(run_id)
+        found = (folder / "checkpoints").glob(f"step-*/{atomic.MANIFEST}")
+        if methods.find(self.training.config(run_id).method).product == "model":
+            return []
+        return sorted(int(path.parent.name.removeprefix("step-")) for path in found)
+
     def delete(self, grid_id: str) -> Path:
         """Moves a grid to the trash."""
         return atomic.move_to_trash(self.folder(grid_id), self.workspace.trash)
@@ -117,8 +124,7 @@ class Grids:
     def _with_paths(self, settings: GridSettings) -> GridSettings:
         """Files of the stack and of an adapter axis as paths that may be read."""
 
-        def absolute(item: StackItem) -> StackItem:
-            return item.model_copy(update={"path": str(self.workspace.resolve(item.path))})
+        from studio.jobs.generating import resolved
 
         def named(text: str) -> str:
             path, strength = reference(text)
@@ -131,8 +137,7 @@ class Grids:
             for name, axis in _axes(settings).items()
             if axis is not None and axis.kind == "adapter"
         }
-        stack = [absolute(item) for item in settings.drawing.stack]
-        changes["drawing"] = settings.drawing.model_copy(update={"stack": stack})
+        changes["drawing"] = resolved(settings.drawing, self.resources.library)
         return settings.model_copy(update=changes)
 
     def _with_checkpoints(

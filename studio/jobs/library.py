@@ -15,10 +15,11 @@ from studio.config import nearest
 from studio.errors import DatasetError, FileError, MissingError
 from studio.families import hub
 from studio.families.clip_folder import is_clip
-from studio.families.detect import FILE_ENDINGS, BaseInfo, describe
+from studio.families.detect import FILE_ENDINGS, BaseInfo, describe, unet_layout
 from studio.families.vocabulary import is_folder
 from studio.formats.dataset import DatasetInfo, find_datasets, is_picture, read_dataset
 from studio.formats.inspect import inspect
+from studio.formats.ldm_names import unet_blocks
 from studio.jobs.headers import Headers
 from studio.paths import ASSETS, STARTER, Workspace, slug
 
@@ -99,6 +100,15 @@ class Library:
             why=f"It is neither a folder nor a file, and not in {self.workspace.bases}",
             remedy=f"Known are: {known}.",
         )
+
+    def blocks(self, base: str) -> dict[str, bool]:
+        """The blocks of a base's UNet and whether each has attention; MissingError, FileError."""
+        path = self.base_path(base)
+        if isinstance(path, str):
+            raise MissingError(
+                "This base has to be downloaded before its blocks are known", where=path
+            )
+        return unet_blocks(unet_layout(path))
 
     def vaes(self) -> list[str]:
         """Names of what lies in `vae/`: files, and folders with a configuration."""

@@ -19,6 +19,7 @@ from studio.config import StackItem
 from studio.errors import InputError, MissingError, StudioError
 from studio.lanes import MOST_LANES, Lane
 from studio.ui.components.picture_grid import settings_in
+from studio.ui.components.stack_files import check_blocks, loaded_stack, stack_files
 from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:
@@ -37,10 +38,12 @@ SKELETON = """
     <span class="cs-spacer"></span>
     <button type="button" class="cs-button cs-quiet cs-icon st-undo" aria-label="Undo" title="Undo the last change (Ctrl+Z)"></button>
     <button type="button" class="cs-button st-lane" title="Draw several stacks side by side, with the same seeds">Add a lane</button>
+    <span class="st-files"></span>
     <button type="button" class="cs-button st-browse">Add files</button>
     <input type="file" multiple class="st-picker cs-hidden" tabindex="-1" aria-label="Adapter files"
-      accept=".safetensors,.pt,.bin,.ckpt,.png,.webp,.jpg,.jpeg">
+      accept=".json,.safetensors,.pt,.bin,.ckpt,.png,.webp,.jpg,.jpeg">
   </div>
+  <div class="st-saved" hidden></div>
   <div class="st-lanes"></div>
   <p class="st-pending" role="status" hidden></p>
   <p class="st-said cs-visually-hidden" role="status" aria-live="polite"></p>
@@ -72,8 +75,8 @@ def adapter_stack(studio: Studio, page: Page, target: str, base: str, prompt: st
     return component(
         "stack",
         SKELETON,
-        [describe, take_file, measured],
-        scripts=["icons", "stack_card", "stack_lane"],
+        [describe, take_file, measured, check_blocks(studio), *stack_files(studio)],
+        scripts=["icons", "stack_more", "stack_files", "stack_card", "stack_lane"],
         value=[EMPTY_LANE],
         elem_id=f"cs-stack-{target}",
         target=target,
@@ -88,6 +91,8 @@ def take(studio: Studio, page: Page, path: Path, name: str, base: str) -> Json:
     """A dropped file: a picture with settings in it, or an adapter that enters the library."""
     from studio.formats.images import read_parameters
 
+    if name.lower().endswith(".json"):
+        return {"stack": loaded_stack(studio.stacks.load(path))}
     if is_picture(path) and (text := read_parameters(path)):
         return {"settings": settings_in(text)}
     return {"card": card(page, studio.import_adapter(path, name), fit=base_facts(studio, base))}

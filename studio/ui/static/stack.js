@@ -1,6 +1,6 @@
 // The adapter stack: one lane, or up to six side by side. Owns: the list of lanes, undo, dropped
 // files, the memory that survives a reload. Refuses to know: what an adapter does, how cards look.
-// Value: [{name, prompt, stack: [{path, strength, text_strength, enabled, aesthetic}]}].
+// Value: [{name, prompt, stack: [{path, strength, text_strength, enabled, aesthetic, start, end, blocks}]}].
 const ADAPTER = 'application/x-studio-adapter', MOST = 6;
 const known = new Map(); // path → facts of a card, as the server described them
 const effects = new Map(); // effectKey → what was measured
@@ -64,7 +64,7 @@ function shift(at, path, by, copy) {
 function add(path, at = current, index = lanes[at].stack.length) {
   if (find(at, path) < 0) {
     const stack = [...lanes[at].stack];
-    stack.splice(index, 0, {path, strength: 1, text_strength: null, enabled: true, aesthetic: {}});
+    stack.splice(index, 0, {path, strength: 1, text_strength: null, enabled: true, aesthetic: {}, start: 0, end: 1, blocks: {}});
     patchLane(at, {stack}, `${nameOf(path)} added${lanes.length > 1 ? ` to ${laneName(at)}` : ''}`);
   }
   views[at].flash(path);
@@ -132,6 +132,7 @@ async function take(files, at = current, index = lanes[at].stack.length) {
         trigger('settings', {json: JSON.stringify(answer.settings), lane: at}); // as text: a “path” in event data counts as an upload
         cs.notice(`Settings of ${file.name} restored${lanes.length > 1 ? ` in ${laneName(at)}` : ''}`, 'good');
       }
+      if (answer.stack) load(answer.stack, at);
       if (answer.card) {
         known.set(answer.card.path, answer.card);
         tell('studio:library', {});
@@ -147,6 +148,11 @@ async function take(files, at = current, index = lanes[at].stack.length) {
     pending -= 1;
     draw();
   }
+}
+
+function load(loaded, at = current) {
+  patchLane(at, {stack: loaded.items}, `${loaded.name} loaded`);
+  tellLoaded(loaded, props.base);
 }
 
 // What one file does to the picture: Python draws it twice, because only it knows the settings.
@@ -196,6 +202,7 @@ function fromPython() {
   }
 }
 
+stackFiles(q('.st-files'), q('.st-saved'), {items: () => lanes[current].stack, base: () => props.base, load});
 q('.st-undo').prepend(icon('undo'));
 q('.st-browse').prepend(icon('plus', 14));
 q('.st-undo').addEventListener('click', undo);

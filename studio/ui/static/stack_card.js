@@ -5,8 +5,6 @@ const clamp = (value) => Math.round(Math.max(-10, Math.min(10, value)) * 1000) /
 function cardView(path, {lane, patch, remove, step, shift, move, measure}) {
   const slider = cs.el('input.st-slider', {type: 'range', min: -1, max: 2, step: 0.05});
   const number = cs.el('input.cs-input.st-number', {type: 'number', min: -10, max: 10, step: 0.05});
-  const textNumber = cs.el('input.cs-input.st-number', {type: 'number', min: -10, max: 10, step: 0.05, placeholder: 'same',
-    title: 'Strength on the text encoder; empty uses the same strength', 'aria-label': 'Strength on the text encoder'});
   const paint = () => slider.style.setProperty('--fill', `${(Number(slider.value) + 1) / 3 * 100}%`);
   slider.addEventListener('input', () => { number.value = Number(slider.value).toFixed(2); paint(); });
   slider.addEventListener('change', () => patch(path, {strength: clamp(Number(slider.value))}));
@@ -14,7 +12,6 @@ function cardView(path, {lane, patch, remove, step, shift, move, measure}) {
   number.addEventListener('change', () => {
     if (number.value !== '') patch(path, {strength: clamp(Number(number.value))}); else patch(path, {});
   });
-  textNumber.addEventListener('change', () => patch(path, {text_strength: textNumber.value === '' ? null : clamp(Number(textNumber.value))}));
 
   const stepsNumber = cs.el('input.cs-input.st-number', {type: 'number', min: 0, max: 100, step: 1, placeholder: 'own',
     title: 'Tuning steps per prompt: more is stronger, and further from the prompt; empty takes the file’s own, or 5', 'aria-label': 'Steps per prompt'});
@@ -33,18 +30,18 @@ function cardView(path, {lane, patch, remove, step, shift, move, measure}) {
     ...lanes.flatMap((_, k) => k === lane ? [] : [[`Move to ${laneName(k)}`, () => move(path, k, false)], [`Copy to ${laneName(k)}`, () => move(path, k, true)]]),
     ['Move up', () => step(path, -1)], ['Move down', () => step(path, 1)],
   ]);
-  const order = cs.el('span.st-place.cs-number', {'aria-hidden': 'true'});
+  const badge = cs.el('span.st-place.cs-number', {'aria-hidden': 'true'});
   const head = cs.el('div.st-head'), words = cs.el('div.st-words'), note = cs.el('div.st-notes');
-  const text = cs.el('label.st-text', {}, 'text', textNumber);
+  const folded = moreView(path, patch);
   const steps = cs.el('label.st-text', {hidden: true}, 'steps', stepsNumber);
   const node = cs.el('li.st-card', {draggable: 'true', tabindex: 0},
-    cs.el('span.st-grip', {title: 'Drag to reorder, or into another lane; with Ctrl or Alt a copy (keys: Alt + arrows)'}, order, icon('grip')),
+    cs.el('span.st-grip', {title: 'Drag to reorder, or into another lane; with Ctrl or Alt a copy (keys: Alt + arrows)'}, badge, icon('grip')),
     cs.el('div.st-body', {},
       cs.el('div.st-top', {}, head, cs.el('div.st-tools', {}, toggle, up, down, more, close)),
-      words, cs.el('div.st-strength', {}, cs.el('span', {}, 'Strength'), slider, number, text, steps), note));
+      words, cs.el('div.st-strength', {}, cs.el('span', {}, 'Strength'), slider, number, steps), folded.node, note));
 
   // A slider or a button inside a draggable card must not start a card drag.
-  node.addEventListener('mousedown', (event) => { node.draggable = !event.target.closest('input, button, summary'); });
+  node.addEventListener('mousedown', (event) => { node.draggable = !event.target.closest('input, button, details'); });
   node.addEventListener('mouseup', () => { node.draggable = true; });
   node.addEventListener('dragstart', (event) => {
     event.dataTransfer.setData(ADAPTER, JSON.stringify({path, from: props.target, lane}));
@@ -64,24 +61,24 @@ function cardView(path, {lane, patch, remove, step, shift, move, measure}) {
   });
 
   let shown = '', shownItem = {};
-  function sync(item, index, count) {
+  function sync(item, index, items) {
     // what is being typed is not overwritten because something else on the page moved
     const fill = (input, value) => { if (item !== shownItem || document.activeElement !== input) input.value = value; };
     const facts = known.get(path) || {name: path.split(/[\\/]/).pop(), loading: true};
     const report = (props.reports || {})[path];
     const effect = effects.get(effectKey(lane, path));
-    const key = JSON.stringify([facts, report, effect]);
+    const order = orderNote(item, facts, items);
+    const key = JSON.stringify([facts, report, effect, order]);
     if (key !== shown) {
       shown = key;
       head.replaceChildren(adapterThumb(facts), cs.el('div.st-title', {}, cs.el('b', {title: path}, facts.name), adapterFacts(facts)));
       words.replaceChildren(...(facts.trigger ? [cs.el('span.cs-small.cs-muted', {}, 'Trigger'), cs.el('span.cs-chip', {}, facts.trigger)] : []));
-      note.replaceChildren(...notes(facts, report), ...told(effect),
+      note.replaceChildren(...notes(facts, report, order), ...told(effect),
         ...(effect || facts.loading ? [] : [cs.el('button.st-ask', {type: 'button', title: 'Draws the first picture with and without this file, and says by how much it differs', onclick: () => measure(path)},
           facts.problem || report?.problem ? 'Why? Look at its layers' : 'Measure its effect')]));
       slider.setAttribute('aria-label', `Strength of ${facts.name}`);
       number.setAttribute('aria-label', `Strength of ${facts.name} as a number`);
       toggle.setAttribute('aria-label', `Use ${facts.name}`);
-      text.hidden = !(facts.kind === 'lora' || facts.loading);
       steps.hidden = facts.kind !== 'aesthetic';
     }
     toggle.setAttribute('aria-checked', String(item.enabled));
@@ -89,13 +86,13 @@ function cardView(path, {lane, patch, remove, step, shift, move, measure}) {
     node.classList.toggle('is-off', !item.enabled);
     fill(slider, String(item.strength));
     fill(number, Number(item.strength).toFixed(2));
-    fill(textNumber, item.text_strength ?? '');
+    folded.sync(item, facts.kind);
     fill(stepsNumber, item.aesthetic?.steps ?? '');
     shownItem = item;
-    order.textContent = String(index + 1);
-    node.setAttribute('aria-label', `${facts.name}, place ${index + 1} of ${count}`);
+    badge.textContent = String(index + 1);
+    node.setAttribute('aria-label', `${facts.name}, place ${index + 1} of ${items.length}`);
     up.disabled = index === 0;
-    down.disabled = index === count - 1;
+    down.disabled = index === items.length - 1;
     paint();
   }
   return {node, sync};
@@ -120,12 +117,13 @@ function told(effect) {
 }
 const percent = (share) => share < 0.0005 ? 'less than 0.1 %' : `${(share * 100).toFixed(1)} %`;
 
-function notes(facts, report) {
-  if (facts.problem) return [line('warn', facts.problem)];
-  if (!report) return [];
-  if (report.problem) return [line('warn', report.problem)];
-  if (!report.unmatched.length) return [line('good', report.message)];
-  return [line('warn', report.message), cs.el('details.st-details', {},
+function notes(facts, report, order) {
+  const first = order ? [cs.el('p.st-note.st-order', {}, icon('up', 14), cs.el('span', {}, order))] : [];
+  if (facts.problem) return [...first, line('warn', facts.problem)];
+  if (!report) return first;
+  if (report.problem) return [...first, line('warn', report.problem)];
+  if (!report.unmatched.length) return [...first, line('good', report.message)];
+  return [...first, line('warn', report.message), cs.el('details.st-details', {},
     cs.el('summary', {}, `${report.unmatched_count || report.unmatched.length} not used`),
     cs.el('ul', {}, report.unmatched.map((name) => cs.el('li.cs-mono', {}, name))))];
 }

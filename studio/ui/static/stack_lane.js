@@ -100,7 +100,7 @@ function laneView(at, act) {
       if (!cards.has(item.path)) cards.set(item.path, cardView(item.path, forCard));
       const card = cards.get(item.path);
       if (list.children[index] !== card.node) list.insertBefore(card.node, list.children[index] || null);
-      card.sync(item, index, lane.stack.length);
+      card.sync(item, index, lane.stack);
     });
   }
   return {node, sync, flash, over, focus: () => name.focus()};

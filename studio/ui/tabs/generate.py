@@ -16,6 +16,7 @@ import gradio as gr
 from studio.config import GenerateSettings
 from studio.errors import InputError, MissingError, SettingsError
 from studio.lanes import LanesSettings
+from studio.ui.components.axes_grid import axes_grid
 from studio.ui.components.picture_grid import KIND, picture_facts, picture_file, picture_grid
 from studio.ui.components.prompt_tags import tags_moved
 from studio.ui.components.prompt_words import prompt_words
@@ -85,6 +86,7 @@ def build(studio: Studio, page: Page) -> None:
             pictures = picture_grid(studio, page)
     seed = form.components["generate.seed"]
     texts = [base, prompt, negative, stack]
+    axes_grid(studio, page, form, [*texts, image])
 
     def asked(
         base: str, prompt: str, negative: str, lanes: Any, image: Any, rest: tuple[Any, ...],

@@ -1,0 +1,193 @@
+"""A grid of pictures along up to three axes, in the Generate tab: its form, the cells as they come.
+
+Owns: the component, what its script may ask, and starting a grid with the tab's settings and stack.
+Refuses to know: what an axis does (`studio.axes`), how cells are drawn (`studio.jobs.grids`).
+A grid is named by its folder's name; nothing else can be asked for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, get_args
+
+import gradio as gr
+
+from studio import axes
+from studio.axes import GridSettings
+from studio.config import GenerateSettings, Sampler
+from studio.errors import InputError, MissingError, SettingsError
+from studio.ui.components.picture_grid import TrainingGlance
+from studio.ui.components.stack import lanes_of
+from studio.ui.form import Form
+from studio.ui.live import Json, Page, Task, component, handler, read
+
+if TYPE_CHECKING:
+    from studio.jobs import Studio
+
+KIND = "grid"
+
+SKELETON = """
+<details class="cs-card ax">
+  <summary class="ax-summary"><h3 class="cs-card-title">Grid</h3>
+    <span class="cs-muted cs-small">Vary strengths, files, prompts, seeds … and see all of it at once</span></summary>
+  <div class="ax-form">
+    <div class="ax-axes"></div>
+    <label class="ax-baseline cs-small"><button type="button" role="switch" aria-checked="false" class="cs-switch"
+      aria-label="Also draw the base alone"></button> Also draw the base alone, without any file</label>
+  </div>
+  <div class="ax-run"></div>
+  <div class="cs-empty ax-empty" hidden>
+    <p class="cs-empty-title">No grid yet</p>
+    <p>Choose what varies along the columns, and rows if you like. Everything else is taken from the
+    settings and the (first) stack above: the same seed and the same noise in every cell.</p>
+  </div>
+  <div class="ax-view"></div>
+  <div class="ax-past" hidden><h4 class="cs-small cs-muted">Earlier grids</h4><ul class="ax-list"></ul></div>
+</details>
+"""
+
+
+def axes_grid(studio: Studio, page: Page, form: Form, texts: Sequence[Any]) -> gr.HTML:
+    """The component; `texts` are the tab's base, prompt, negative prompt, lanes and start picture."""
+    glance = TrainingGlance(studio)
+
+    def grid_status(argument: Any) -> Json:
+        (drawn,) = read(argument, drawn=int)
+        task = page.tasks.latest(KIND)
+        view = task.view() if task else None
+        grid = so_far(studio, task, drawn) if task and task.state == "running" else None
+        return {"task": view, "training": glance.name(), "grid": grid}
+
+    def grid_interrupt(argument: Any) -> None:
+        task = page.tasks.latest(KIND)
+        if task:
+            task.cancelled.set()
+
+    def grid_choices(argument: Any) -> Json:
+        return choices(studio)
+
+    def grid_past(argument: Any) -> list[Json]:
+        return [summary(grid) for grid in studio.grids.all()]
+
+    def grid_open(argument: Any) -> Json:
+        (identity,) = read(argument, id=str)
+        return studio.grids.one(identity)
+
+    def grid_remove(argument: Any) -> None:
+        (identity,) = read(argument, id=str)
+        studio.grids.delete(identity)
+
+    def grid_resume(argument: Any) -> None:
+        (identity,) = read(argument, id=str)
+        studio.grids.folder(identity)
+        page.tasks.start(KIND, lambda task: _resumed(studio, identity, task), grid=identity)
+
+    grid = component(
+        "axes_grid",
+        SKELETON,
+        [grid_status, grid_interrupt, grid_choices, grid_past, grid_open, grid_remove, grid_resume],
+        scripts=["icons", "run_bar", "axes_form"],
+        elem_id="cs-axes",
+        started="",
+    )
+
+    @handler
+    def start(
+        event: gr.EventData, base: str, prompt: str, negative: str, lanes: Any, image: Any,
+        *rest: Any,
+    ) -> Any:  # fmt: skip
+        (text,) = read(event._data, json=str)
+        lane = lanes_of(studio, lanes)[0]
+        values = form.values(list(rest)) | {
+            "base": base,
+            "prompt": lane.prompt or prompt or "",
+            "negative_prompt": negative or "",
+            "stack": [item.model_dump() for item in lane.stack],
+            "image": image or "",
+        }
+        try:
+            drawing = GenerateSettings.parse(values)
+        except SettingsError as error:
+            raise form.named(error) from None
+        settings = grid_settings(drawing, text)
+        task = page.tasks.start(KIND, lambda task: _drawn(studio, settings, task), grid="")
+        return gr.HTML(started=task.id)
+
+    grid.grid(
+        start, [*texts, *form.inputs], grid, trigger_mode="once", show_progress="hidden",
+        api_visibility="private",
+    )  # fmt: skip
+    return grid
+
+
+def grid_settings(drawing: GenerateSettings, text: str) -> GridSettings:
+    """The tab's settings and what the component's form says, as JSON text. SettingsError."""
+    try:
+        form = json.loads(text)
+        written = {side: form.get(side) for side in axes.SIDES}
+        sides = {
+            side: axes.read(str(axis["kind"]), str(axis["values"]), str(axis.get("of") or ""))
+            for side, axis in written.items()
+            if axis
+        }
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError("The page sent an unreadable grid", remedy="Reload the page.") from error
+    if "x" not in sides:
+        raise SettingsError("Nothing varies along the columns", remedy="Choose what does.")
+    if not drawing.prompt.strip() and "prompt" not in {axis.kind for axis in sides.values()}:
+        raise SettingsError("There is no prompt", remedy="Write what to draw.")
+    return GridSettings(
+        name=" × ".join(axes.TITLES[axis.kind].lower() for axis in sides.values()),
+        drawing=drawing,
+        x=sides["x"],
+        y=sides.get("y"),
+        pages=sides.get("pages"),
+        baseline=form.get("baseline") is True,
+    )
+
+
+def choices(studio: Studio) -> Json:
+    """What the form offers: kinds of axes, samplers, files, and runs with their checkpoints."""
+    return {
+        "kinds": [{"kind": kind, "title": title} for kind, title in axes.TITLES.items()],
+        "samplers": list(get_args(Sampler)),
+        "adapters": [info.path.name for info in studio.adapters() if not info.problem],
+        "runs": [
+            {"run": run["run"], "name": run.get("name") or run["run"], "steps": steps}
+            for run in studio.runs()
+            if (steps := studio.grids.steps(run["run"]))
+        ],
+    }
+
+
+def so_far(studio: Studio, task: Task, drawn: int) -> Json | None:
+    """The grid that is being drawn; None when the page knows all `drawn` pictures already."""
+    try:
+        grid = studio.grids.one(task.about["grid"])
+    except MissingError:
+        return None
+    there = sum(1 for cell in grid["cells"] if cell["file"] or cell["error"])
+    return grid if there != drawn else None
+
+
+def summary(grid: Json) -> Json:
+    """A grid as the list shows it."""
+    done = sum(1 for cell in grid["cells"] if cell["file"])
+    return {
+        "id": grid["id"], "name": grid["name"], "created": grid["created"], "base": grid["base"],
+        "done": done, "cells": len(grid["cells"]), "complete": grid["complete"],
+    }  # fmt: skip
+
+
+def _drawn(studio: Studio, settings: GridSettings, task: Task) -> Json:
+    def started(identity: str) -> None:
+        task.about = {"grid": identity}
+
+    grid = studio.grids.draw(settings, task.progress, task.cancelled.is_set, started)
+    return {"id": grid["id"], "seconds": grid["seconds"]}
+
+
+def _resumed(studio: Studio, identity: str, task: Task) -> Json:
+    grid = studio.grids.resume(identity, task.progress, task.cancelled.is_set)
+    return {"id": grid["id"], "seconds": grid["seconds"]}
