@@ -36,6 +36,11 @@ def generate_tab(open_page: Any, path: str = "/?__theme=light") -> Any:
     page.click("#cs-generate-base input")
     page.get_by_role("option", name="tiny · ").first.click()
     page.locator("#cs-shelf-generate .sh-row").first.wait_for()
+    inside = page.evaluate(
+        "[document.querySelector('#cs-stack-generate .cs-card'), document.querySelector('.st-browse')]"
+        ".map((node) => node.getBoundingClientRect().right)"
+    )
+    assert inside[1] < inside[0], "the bar of the stack has room for its buttons"
     page.fill("#cs-field-generate-steps input", "2")
     return page
 
@@ -178,7 +183,7 @@ def test_ranges_blocks_and_saved_stacks(
     card.get_by_label("Strength on the text encoder").press("Enter")
     card.locator(".st-more summary", has_text="text × 0.3 · steps 0–0.5 · block weights").wait_for()
 
-    page.get_by_role("button", name="Save", exact=True).first.click()
+    page.get_by_role("button", name="Save this stack").click()
     page.get_by_label("Name of the stack").fill("two of them")
     page.keyboard.press("Enter")
     page.locator(".st-saved", has_text="Saved as two-of-them.stack.json").wait_for()
@@ -191,7 +196,7 @@ def test_ranges_blocks_and_saved_stacks(
 
     for name in ("korvu", "neonline"):
         page.locator(".st-card", has_text=name).get_by_role("button", name="Remove").click()
-    page.get_by_role("button", name="Load", exact=True).click()
+    page.get_by_role("button", name="Load a saved stack").click()
     page.locator(".st-saved-open", has_text="two of them").click()
     page.locator(".st-card", has_text="neonline").wait_for()
     shown = page.locator(".st-card", has_text="korvu").locator(".st-more summary")
