@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,7 @@ def steps_of(
                 on_progress=lambda *_, marks=marks: marks.append(now(base)),
             )
             if number >= 0:
-                measured[name] += [b - a for a, b in zip(marks, marks[1:], strict=False)]
+                measured[name] += [b - a for a, b in pairwise(marks)]
     alone = statistics.median(measured["0 LoRA"])
     return {
         name: {"seconds": round(value := statistics.median(found), 5), "ratio": round(value / alone, 3)}
@@ -148,9 +149,7 @@ def changes_of(base: Base, loras: list[Path], rounds: int) -> dict[str, float]:
     return {name: round(statistics.median(values), 5) for name, values in found.items()}
 
 
-def pairs_of(
-    base: Base, settings: GenerateSettings, folder: Path, rounds: int
-) -> dict[str, float]:
+def pairs_of(base: Base, settings: GenerateSettings, folder: Path, rounds: int) -> dict[str, float]:
     """Pictures per second here and in diffusers' own pipeline, and the median ratio of pairs."""
     made = _pipeline(base, folder)
     side = settings.width or base.native_size

@@ -79,7 +79,9 @@ class GridSettings(Settings):
     """A grid: one set of drawing settings, and what varies."""
 
     name: str = setting("", "Name of the grid.", max_length=80)
-    drawing: GenerateSettings = setting(help="What is the same in every cell, where no axis varies it.")
+    drawing: GenerateSettings = setting(
+        help="What is the same in every cell, where no axis varies it."
+    )
     x: Axis = setting(help="Columns.")
     y: Axis | None = setting(None, "Rows.")
     pages: Axis | None = setting(None, "Pages.")

@@ -94,7 +94,9 @@ class StackItem(Settings):
             if not isinstance(found, dict):
                 return found
             if any(abs(value) > blocks.MOST for value in found.values() if _number(value)):
-                raise SettingsError(f"Factors of blocks go from −{blocks.MOST:g} to {blocks.MOST:g}")
+                raise SettingsError(
+                    f"Factors of blocks go from −{blocks.MOST:g} to {blocks.MOST:g}"
+                )
             return {blocks.canonical(str(name)): value for name, value in found.items()}
         except SettingsError as error:
             raise ValueError(" ".join(filter(None, (f"{error.what}.", error.remedy)))) from None

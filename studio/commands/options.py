@@ -240,7 +240,10 @@ COMMANDS = {
         "draw the same prompts and seeds with several stacks and measure them",
         _add_compare_options,
     ),
-    "grid": ("draw one prompt along up to three axes: strengths, files, seeds …", _add_grid_options),
+    "grid": (
+        "draw one prompt along up to three axes: strengths, files, seeds …",
+        _add_grid_options,
+    ),
     "inspect": ("say what a file is, without running anything in it", _add_inspect_options),
     "doctor": ("say what works on this machine, and what is missing", _add_doctor_options),
     "bench": ("measure: the starter model, start-up, speed", _add_bench_options),

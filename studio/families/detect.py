@@ -19,8 +19,8 @@ from studio.atomic import sha256
 from studio.errors import FileError, MissingError
 from studio.families import FAMILIES, from_shapes
 from studio.formats import tensor_source
-from studio.formats.ldm_names import UNetLayout
 from studio.formats.inspect import inspect
+from studio.formats.ldm_names import UNetLayout
 
 FACTS = "studio.toml"
 FILE_ENDINGS = (".safetensors", ".ckpt")

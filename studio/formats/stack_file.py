@@ -79,7 +79,9 @@ def read(path: str | Path) -> StackFile:
     if not isinstance(value, dict) or value.get("format") != FORMAT:
         raise _broken(path, "It is not the JSON of a saved stack.")
     if value.get("version") != VERSION:
-        raise _broken(path, f"It is of version {str(value.get('version'))[:20]}; this studio reads 1.")
+        raise _broken(
+            path, f"It is of version {str(value.get('version'))[:20]}; this studio reads 1."
+        )
     base, items = value.get("base"), value.get("items")
     if not isinstance(items, list) or len(items) > MOST_ITEMS or not isinstance(base, dict):
         raise _broken(path, "Its list of files is missing or too long.")

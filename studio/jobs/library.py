@@ -101,7 +101,9 @@ class Library:
         """The blocks of a base's UNet and whether each has attention; MissingError, FileError."""
         path = self.base_path(base)
         if isinstance(path, str):
-            raise MissingError("This base has to be downloaded before its blocks are known", where=path)
+            raise MissingError(
+                "This base has to be downloaded before its blocks are known", where=path
+            )
         return unet_blocks(unet_layout(path))
 
     def vaes(self) -> list[str]:

@@ -89,7 +89,9 @@ def test_a_grid_from_the_form_to_the_large_view(
     assert said["stack"][0]["path"] == "korvu.safetensors"
 
     # headings stay in sight while the pictures scroll
-    page.locator(".ax-grid").evaluate("node => { node.style.maxHeight = '180px'; node.scrollTop = 90; }")
+    page.locator(".ax-grid").evaluate(
+        "node => { node.style.maxHeight = '180px'; node.scrollTop = 90; }"
+    )
     tops = page.evaluate(
         "[document.querySelector('.ax-grid'), document.querySelectorAll('.ax-head')[1]]"
         ".map((node) => node.getBoundingClientRect().top)"
@@ -159,9 +161,7 @@ def test_pages_errors_and_what_is_left_of_an_interrupted_grid(
     assert (Path(grid["folder"]) / grid["cells"][0]["file"]).stat().st_mtime_ns == kept
 
 
-def test_ranges_blocks_and_saved_stacks(
-    open_page: Any, served: Served, loras: list[Path]
-) -> None:
+def test_ranges_blocks_and_saved_stacks(open_page: Any, served: Served, loras: list[Path]) -> None:
     page = generate_tab(open_page)
     for card in page.locator(".st-card").all():
         card.get_by_role("button", name="Remove").click()
@@ -212,7 +212,9 @@ def test_ranges_blocks_and_saved_stacks(
     page.fill("#cs-generate-prompt textarea", "a red cat")
     page.fill("#cs-field-generate-count input", "1")
     page.get_by_role("button", name="Generate", exact=True).click()
-    page.locator(".st-card", has_text="korvu").locator(".st-note", has_text="found their place").wait_for()
+    page.locator(".st-card", has_text="korvu").locator(
+        ".st-note", has_text="found their place"
+    ).wait_for()
     newest = max(served.workspace.outputs.rglob("*.png"), key=lambda p: p.stat().st_mtime)
     said = infotext.read(read_parameters(newest) or "")["stack"]
     assert (said[0]["end"], said[0]["blocks"]) == (0.5, {"IN01": 0.5, "OUT": 0.8})
