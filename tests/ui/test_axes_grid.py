@@ -86,7 +86,8 @@ def test_a_stack_can_only_be_named(studio: Studio, tmp_path: Path) -> None:
         for ask in (load, delete):
             with pytest.raises(InputError):
                 ask(argument)
-    for items in ([1], ["x"], [{"path": "/etc/passwd"}], [{}], [{"path": "a"}] * 65):
+    hostile: list[Any] = [[1], ["x"], [{"path": "/etc/passwd"}], [{}], [{"path": "a"}] * 65]
+    for items in hostile:
         with pytest.raises(InputError):
             save({"name": "x", "items": items, "base": "starter"})
     broken = tmp_path / "x.json"
