@@ -10,7 +10,9 @@ from studio.errors import SettingsError
 from studio.formats.ldm_names import SD1, SDXL, UNetLayout, unet_block, unet_blocks
 
 # As the known tools for SD 1.x and SDXL list them.
-SD1_17 = "BASE IN01 IN02 IN04 IN05 IN07 IN08 M00 OUT03 OUT04 OUT05 OUT06 OUT07 OUT08 OUT09 OUT10 OUT11"
+SD1_17 = (
+    "BASE IN01 IN02 IN04 IN05 IN07 IN08 M00 OUT03 OUT04 OUT05 OUT06 OUT07 OUT08 OUT09 OUT10 OUT11"
+)
 SDXL_12 = "BASE IN04 IN05 IN07 IN08 M00 OUT00 OUT01 OUT02 OUT03 OUT04 OUT05"
 
 

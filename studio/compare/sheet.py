@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
+from PIL.ImageFont import FreeTypeFont
 
+from studio.errors import UnavailableError
 from studio.formats.images import open_image
 
 SMALLEST, MOST_PIXELS = 160, 40_000_000
@@ -36,9 +38,9 @@ def sheet(
     if whole > MOST_PIXELS:
         factor *= (MOST_PIXELS / whole) ** 0.5
     cell = (max(1, round(width * factor)), max(1, round(height * factor)))
-    font = ImageFont.load_default(max(13, cell[0] // 18))
+    font = _font(max(13, cell[0] // 18))
     pen = ImageDraw.Draw(Image.new("RGB", (1, 1)))
-    line = round(font.size * 1.3) if isinstance(font, ImageFont.FreeTypeFont) else 14
+    line = round(font.size * 1.3)
     side = min(cell[0], max((round(pen.textlength(text, font)) for text in rows), default=0)) + GAP
     heads = [wrapped(text, cell[0], font) for text in columns]
     labels = [wrapped(text, side - GAP, font) for text in rows]
@@ -70,7 +72,7 @@ def sheet(
     return made
 
 
-def wrapped(text: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> list[str]:
+def wrapped(text: str, width: int, font: FreeTypeFont) -> list[str]:
     """Lines of at most `width` pixels, at most `LINES` of them; what is cut ends in “…”."""
     lines = [""]
     for word in text.split() or [""]:
@@ -85,7 +87,19 @@ def wrapped(text: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.Imag
     return cut
 
 
-def _cut(line: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
+def _font(size: int) -> FreeTypeFont:
+    font = ImageFont.load_default(size)
+    if not isinstance(font, FreeTypeFont):
+        raise UnavailableError(
+            "Headings cannot be drawn",
+            why="The imaging library of this environment was built without fonts (FreeType).",
+            remedy="Start the studio with its own environment: python studio.py.",
+            safe="The pictures of the grid are kept.",
+        )
+    return font
+
+
+def _cut(line: str, width: int, font: FreeTypeFont) -> str:
     if font.getlength(line) <= width:
         return line
     while line and font.getlength(f"{line}…") > width:

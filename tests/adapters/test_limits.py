@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +76,7 @@ def test_a_whole_range_and_factors_of_one_are_the_same_bytes(
     base: Base, files: dict[str, Path]
 ) -> None:
     plain = picture(base, item(files["lora"]), item(files["hyper"]))
-    said = {"start": 0, "end": 1, "blocks": {"IN": 1, "M00": 1, "BASE": 1}}
+    said: dict[str, Any] = {"start": 0, "end": 1, "blocks": {"IN": 1, "M00": 1, "BASE": 1}}
     assert picture(base, item(files["lora"], **said), item(files["hyper"], **said)) == plain
 
 
@@ -162,9 +161,7 @@ def test_factors_hold_for_the_blocks_they_name(base: Base, files: dict[str, Path
         component, _, rest = name.partition(".")
         return (ldm_names.unet_block(rest, layout) if component == "unet" else None) or "BASE"
 
-    assert {block(name) for name in plain} > {"BASE", "IN04", "M00", "OUT00"} & set(
-        ["BASE", *ldm_names.unet_blocks(layout)]
-    )
+    assert {block(name) for name in plain} >= {"BASE", "M00", "OUT00"}
     some = next(block(name) for name in plain if block(name).startswith("IN"))
     changed = touched(base, item(files["lora"], blocks={some: -0.5, "OUT": 0.0, "BASE": 0.0}))
     assert set(changed) == {n for n in plain if not block(n).startswith(("OUT", "BASE"))}
@@ -185,18 +182,26 @@ def test_hypernetworks_have_factors_too(base: Base, files: dict[str, Path]) -> N
 
 def test_a_block_that_the_base_does_not_have_is_named(base: Base, files: dict[str, Path]) -> None:
     wrong = item(files["lora"], blocks={"OUT11": 0.5})
-    with pytest.raises(SettingsError, match="OUT11.*mean “OUT0"), applied(base, [wrong]):
+    with pytest.raises(SettingsError, match=r"OUT11.*mean “OUT0"), applied(base, [wrong]):
         pytest.fail("the stack must not be applied")
 
 
 def test_twenty_random_stacks_of_all_kinds_leave_the_same_bytes(
     base: Base, files: dict[str, Path]
 ) -> None:
-    plain, before, chosen, cache = picture(base), parameters(base), random.Random(11), AdapterCache()
+    plain, before, chosen, cache = (
+        picture(base),
+        parameters(base),
+        random.Random(11),
+        AdapterCache(),
+    )
     copies = {name: parameter.detach().clone() for name, parameter in before.items()}
     names = list(blocks.factors({}, ldm_names.unet_blocks(
         ldm_names.UNetLayout.from_config(base.unet.config))))  # fmt: skip
-    pick: Callable[[], float] = lambda: round(chosen.uniform(-0.5, 0.5), 3)  # noqa: E731
+
+    def pick() -> float:
+        return round(chosen.uniform(-0.5, 0.5), 3)
+
     different = 0
     for _ in range(20):
         start = chosen.choice([0.0, 0.0, 0.25, 0.5])

@@ -123,7 +123,7 @@ def test_a_bad_file_late_in_the_stack_changes_nothing(base: Base, tmp_path: Path
         assert all(parameters(base)[name] is parameter for name, parameter in before.items())
 
 
-@pytest.mark.parametrize("strength", [-1.0, 0.5, 2.0])
+@pytest.mark.parametrize("strength", [-1.0, 0.0, 1.0, 2.0])
 def test_strength_is_linear_in_the_weights(base: Base, tmp_path: Path, strength: float) -> None:
     path = everywhere(base, tmp_path / "a.safetensors")
     plain = parameters(base)
@@ -132,11 +132,11 @@ def test_strength_is_linear_in_the_weights(base: Base, tmp_path: Path, strength:
         with applied(base, [item(path, at)]):
             return {name: now - plain[name] for name, now in parameters(base).items()}
 
-    full, scaled = change(1.0), change(strength)
+    full, scaled = change(0.5), change(strength)
     touched = [name for name in full if bool(full[name].any())]
     assert len(touched) > 10
     for name in full:
-        torch.testing.assert_close(scaled[name], full[name] * strength, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(scaled[name], full[name] * strength * 2, rtol=1e-5, atol=1e-6)
 
 
 def test_no_strength_and_switched_off_are_exactly_the_base(base: Base, tmp_path: Path) -> None:

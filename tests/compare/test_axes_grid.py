@@ -40,11 +40,15 @@ def pixels(path: Path) -> np.ndarray:
 def test_cells_sheets_and_what_each_picture_says(
     base: Base, make_lora: MakeLora, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted, applied = settings(make_lora(scale=30.0)), []
+    wanted = settings(make_lora(scale=30.0))
+    applied: list[list[float]] = []
     own = engine.applied
-    monkeypatch.setattr(
-        engine, "applied", lambda *rest: applied.append([i.strength for i in rest[1]]) or own(*rest)
-    )
+
+    def watched(on: Base, items: list[StackItem], cache: Any) -> Any:
+        applied.append([item.strength for item in items])
+        return own(on, items, cache)
+
+    monkeypatch.setattr(engine, "applied", watched)
     seen: list[tuple[int, int]] = []
     grid = axes_grid.draw(base, wanted, tmp_path / "g",
                           on_progress=lambda done, total, text: seen.append((done, total)))  # fmt: skip
@@ -80,7 +84,9 @@ def test_it_goes_on_where_it_was_stopped(base: Base, make_lora: MakeLora, tmp_pa
     assert {name: (folder / name).stat().st_mtime_ns for name in there} == before
     fresh = axes_grid.draw(base, wanted, tmp_path / "fresh")
     for cell in fresh["cells"]:
-        assert np.array_equal(pixels(folder / cell["file"]), pixels(tmp_path / "fresh" / cell["file"]))
+        assert np.array_equal(
+            pixels(folder / cell["file"]), pixels(tmp_path / "fresh" / cell["file"])
+        )
 
 
 def test_a_file_that_does_not_fit_costs_its_own_cells(
@@ -106,9 +112,12 @@ def test_equal_cells_are_drawn_once(
 ) -> None:
     drawn: list[int] = []
     own = engine.generate
-    monkeypatch.setattr(
-        engine, "generate", lambda *a, **k: drawn.append(len(k["prompts"])) or own(*a, **k)
-    )
+
+    def watched(*given: Any, **named: Any) -> Any:
+        drawn.append(len(named["prompts"]))
+        return own(*given, **named)
+
+    monkeypatch.setattr(engine, "generate", watched)
     lora = make_lora()
     wanted = settings(lora, y=read("adapter", f"none\n{lora}"),
                       drawing=settings(lora).drawing.model_copy(update={"stack": []}))  # fmt: skip
@@ -129,9 +138,12 @@ def test_what_is_no_grid_is_said(tmp_path: Path) -> None:
 
 def test_a_sheet_shows_every_picture_at_its_place(tmp_path: Path) -> None:
     red, blue = (
-        save_png(tmp_path / f"{name}.png", Image.new("RGB", (32, 16), name)) for name in ("red", "blue")
+        save_png(tmp_path / f"{name}.png", Image.new("RGB", (32, 16), name))
+        for name in ("red", "blue")
     )
-    made = sheet(["one", "a heading of many words " * 9], ["", ""], {(0, 0): red, (1, 1): blue}, "t")
+    made = sheet(
+        ["one", "a heading of many words " * 9], ["", ""], {(0, 0): red, (1, 1): blue}, "t"
+    )
     colours = np.asarray(made)
     places = {name: np.argwhere((colours == value).all(axis=2)) for name, value in
               (("red", (255, 0, 0)), ("blue", (0, 0, 255)))}  # fmt: skip
@@ -139,6 +151,7 @@ def test_a_sheet_shows_every_picture_at_its_place(tmp_path: Path) -> None:
     assert sizes == {"red": (80, 160), "blue": (80, 160)}, "enlarged by a whole factor"
     assert (places["red"].max(0) < places["blue"].min(0)).all()
     font = ImageFont.load_default(14)
+    assert isinstance(font, ImageFont.FreeTypeFont)
     lines = wrapped("a heading of many words " * 9, 160, font)
     assert len(lines) == 4 and lines[-1].endswith("…")
     assert all(font.getlength(line) <= 160 for line in [*lines, *wrapped("x" * 90, 160, font)])

@@ -217,7 +217,9 @@ def test_pictures_are_opened_in_one_place_only():
 
 @pytest.mark.parametrize("kind", ["png", "jpeg", "webp"])
 @pytest.mark.parametrize(
-    "text", [SETTINGS, "日本語のプロンプト, 猫 🐈‍⬛, Ā", "é" * 20_000, "half a pair \ud83d"], ids=str.__len__
+    "text",
+    [SETTINGS, "日本語のプロンプト, 猫 🐈‍⬛, Ā", "é" * 20_000, "half a pair \ud83d"],
+    ids=str.__len__,
 )
 def test_every_kind_of_file_carries_its_settings_and_opens(tmp_path, kind, text):
     picture = Image.effect_noise((64, 32), 40).convert("RGB")

@@ -97,10 +97,19 @@ def test_a_kohya_lora_at_strength_one(
     assert np.abs(found - ours(base, "Euler")).max() > 10  # the file does something
 
 
-def test_two_loras_with_weights(sd1: Base, tmp_path: Path) -> None:
-    files = [write_tiny_lora(tmp_path / f"{k}.safetensors", sd1, seed=k) for k in range(2)]
+@pytest.mark.parametrize("family", ["sd1", "sdxl"])
+def test_two_loras_with_weights_and_a_word(
+    family: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """A whole stack: UNet and text encoders, a weight below zero, and a new word in the prompt."""
+    base: Base = request.getfixturevalue(family)
+    layers, parts = (*TEXT, "to_q", "to_v", "proj_in"), tuple(base.components())
+    files = [
+        write_tiny_lora(tmp_path / f"{k}.safetensors", base, layers, parts, k, 0.15)
+        for k in range(2)
+    ]
     strengths = [0.7, -0.4]
-    made = pipeline(sd1.path, "DDIM")
+    made = pipeline(base.path, "DDIM" if family == "sd1" else "Euler")
     for k, path in enumerate(files):
         made.load_lora_weights(str(path), adapter_name=f"a{k}")
     made.set_adapters(["a0", "a1"], strengths)
@@ -108,11 +117,33 @@ def test_two_loras_with_weights(sd1: Base, tmp_path: Path) -> None:
         StackItem(path=str(path), strength=strength)
         for path, strength in zip(files, strengths, strict=True)
     ]
+    generator = torch.Generator().manual_seed(3)
+    rows = [torch.randn(2, width, generator=generator) * 0.2 for width in base.text_widths]
+    if family == "sd1":
+        word = embedding.write_diffusers(tmp_path / "zorp.safetensors", {"zorp": rows[0]})
+        made.load_textual_inversion(str(word), token="zorp")
+    else:
+        word = embedding.write_sdxl(tmp_path / "zorp.safetensors", *rows)
+        made.load_textual_inversion(rows[0], token="zorp")
+        made.load_textual_inversion(
+            rows[1], token="zorp", text_encoder=made.text_encoder_2, tokenizer=made.tokenizer_2
+        )
     settings = GenerateSettings(
-        prompt=PROMPT, negative_prompt=NEGATIVE, seed=SEED, count=1, steps=4, stack=stack
-    )
-    found = np.asarray(engine.generate(sd1, settings)[0].image).astype(int)
+        prompt=PROMPT, negative_prompt=NEGATIVE, seed=SEED, count=1, steps=4,
+        sampler="DDIM" if family == "sd1" else "Euler", stack=[*stack, StackItem(path=str(word))],
+    )  # fmt: skip
+
+    def drawn(stack: list[StackItem]) -> np.ndarray:
+        pictures = engine.generate(base, settings.model_copy(update={"stack": stack}))
+        return np.asarray(pictures[0].image).astype(int)
+
+    found = drawn(settings.stack)
     assert np.abs(found - theirs(made)).max() <= 2
+    for left_out in range(3):  # every file has its part in the picture
+        assert (
+            np.abs(found - drawn([i for k, i in enumerate(settings.stack) if k != left_out])).max()
+            > 5
+        )
 
 
 @pytest.mark.parametrize("vectors", [1, 3])

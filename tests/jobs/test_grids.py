@@ -80,6 +80,11 @@ def test_the_command_draws_and_says_where(studio: Studio, capsys: Any) -> None:
     made = json.loads(capsys.readouterr().out)
     assert [cell["prompt"] for cell in made["cells"]] == ["a cat, red"] * 2 + ["a dog"] * 2
     assert (Path(made["folder"]) / made["sheets"][0]).is_file()
-    for wrong in ([], ["--x", "guidance"], ["--x", "guidence=1"], ["--x", "seed=1", "--y", "seed=2"]):
+    for wrong in (
+        [],
+        ["--x", "guidance"],
+        ["--x", "guidence=1"],
+        ["--x", "seed=1", "--y", "seed=2"],
+    ):
         assert cli.main(["grid", "a cat", *wrong, "--base", "tiny", *common]) == 2
     assert "Did you mean “guidance”?" in capsys.readouterr().err

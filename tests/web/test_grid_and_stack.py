@@ -36,6 +36,11 @@ def generate_tab(open_page: Any, path: str = "/?__theme=light") -> Any:
     page.click("#cs-generate-base input")
     page.get_by_role("option", name="tiny · ").first.click()
     page.locator("#cs-shelf-generate .sh-row").first.wait_for()
+    inside = page.evaluate(
+        "[document.querySelector('#cs-stack-generate .cs-card'), document.querySelector('.st-browse')]"
+        ".map((node) => node.getBoundingClientRect().right)"
+    )
+    assert inside[1] < inside[0], "the bar of the stack has room for its buttons"
     page.fill("#cs-field-generate-steps input", "2")
     return page
 
@@ -84,7 +89,9 @@ def test_a_grid_from_the_form_to_the_large_view(
     assert said["stack"][0]["path"] == "korvu.safetensors"
 
     # headings stay in sight while the pictures scroll
-    page.locator(".ax-grid").evaluate("node => { node.style.maxHeight = '180px'; node.scrollTop = 90; }")
+    page.locator(".ax-grid").evaluate(
+        "node => { node.style.maxHeight = '180px'; node.scrollTop = 90; }"
+    )
     tops = page.evaluate(
         "[document.querySelector('.ax-grid'), document.querySelectorAll('.ax-head')[1]]"
         ".map((node) => node.getBoundingClientRect().top)"
@@ -154,9 +161,7 @@ def test_pages_errors_and_what_is_left_of_an_interrupted_grid(
     assert (Path(grid["folder"]) / grid["cells"][0]["file"]).stat().st_mtime_ns == kept
 
 
-def test_ranges_blocks_and_saved_stacks(
-    open_page: Any, served: Served, loras: list[Path]
-) -> None:
+def test_ranges_blocks_and_saved_stacks(open_page: Any, served: Served, loras: list[Path]) -> None:
     page = generate_tab(open_page)
     for card in page.locator(".st-card").all():
         card.get_by_role("button", name="Remove").click()
@@ -178,7 +183,7 @@ def test_ranges_blocks_and_saved_stacks(
     card.get_by_label("Strength on the text encoder").press("Enter")
     card.locator(".st-more summary", has_text="text × 0.3 · steps 0–0.5 · block weights").wait_for()
 
-    page.get_by_role("button", name="Save", exact=True).first.click()
+    page.get_by_role("button", name="Save this stack").click()
     page.get_by_label("Name of the stack").fill("two of them")
     page.keyboard.press("Enter")
     page.locator(".st-saved", has_text="Saved as two-of-them.stack.json").wait_for()
@@ -191,7 +196,7 @@ def test_ranges_blocks_and_saved_stacks(
 
     for name in ("korvu", "neonline"):
         page.locator(".st-card", has_text=name).get_by_role("button", name="Remove").click()
-    page.get_by_role("button", name="Load", exact=True).click()
+    page.get_by_role("button", name="Load a saved stack").click()
     page.locator(".st-saved-open", has_text="two of them").click()
     page.locator(".st-card", has_text="neonline").wait_for()
     shown = page.locator(".st-card", has_text="korvu").locator(".st-more summary")
@@ -207,7 +212,9 @@ def test_ranges_blocks_and_saved_stacks(
     page.fill("#cs-generate-prompt textarea", "a red cat")
     page.fill("#cs-field-generate-count input", "1")
     page.get_by_role("button", name="Generate", exact=True).click()
-    page.locator(".st-card", has_text="korvu").locator(".st-note", has_text="found their place").wait_for()
+    page.locator(".st-card", has_text="korvu").locator(
+        ".st-note", has_text="found their place"
+    ).wait_for()
     newest = max(served.workspace.outputs.rglob("*.png"), key=lambda p: p.stat().st_mtime)
     said = infotext.read(read_parameters(newest) or "")["stack"]
     assert (said[0]["end"], said[0]["blocks"]) == (0.5, {"IN01": 0.5, "OUT": 0.8})

@@ -29,7 +29,7 @@ function cellView(cell) {
 function table() {
   const {x, y} = shown.sides, rows = y.headings.some(Boolean);
   const host = cs.el('div.ax-grid' + (rows ? '' : '.no-rows'), {role: 'group', tabindex: 0, 'aria-label': 'Pictures of the grid', style: {'--columns': x.headings.length}});
-  if (rows) host.append(cs.el('div.ax-head.ax-corner', {}, cs.el('span.cs-small.cs-muted', {}, [y.title, x.title].filter(Boolean).join(' ↓  → '))));
+  if (rows) host.append(cs.el('div.ax-head.ax-corner', {}, [x.title && `→ ${x.title}`, y.title && `↓ ${y.title}`].filter(Boolean).map((text) => cs.el('div.cs-small.cs-muted', {}, text))));
   host.append(...x.headings.map((heading) => cs.el('div.ax-head', {title: heading}, heading)));
   y.headings.forEach((heading, row) => {
     if (rows) host.append(cs.el('div.ax-side', {title: heading}, cs.el('span', {}, heading)));

@@ -10,6 +10,7 @@ const ICONS = {
   trash: 'M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13', open: 'M5 12h14M13 6l6 6-6 6',
   seed: 'M5 5h14v14H5zM9 9h.01M15 9h.01M9 15h.01M15 15h.01M12 12h.01',
   picture: 'M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M15 9h.01', minus: 'M5 12h14', more: 'M5 12h.01M12 12h.01M19 12h.01', text: 'M4 6h16M4 12h16M4 18h9', cube: 'M12 3l8 4.5v9L12 21l-8-4.5v-9L12 3zM4 7.5l8 4.5 8-4.5M12 12v9', star: 'M12 3.5l2.6 5.4 5.9.8-4.300 4.100 1.100 5.900L12 16.900l-5.300 2.800 1.100-5.900L3.500 9.700l5.900-.800z',
+  save: 'M5 4h11l3 3v13H5V4zM8 4v5h7V4M8 20v-6h8v6', folder: 'M3 6h6l2 2h10v11H3V6z',
 };
 
 function icon(name, size = 16) {

@@ -1,10 +1,8 @@
 // Saving a stack under a name and bringing one back. Owns: the two buttons and the panel below them.
 // Refuses to know: cards; it is handed the items and gives items back.
 function stackFiles(buttons, panel, {items, base, load}) {
-  const save = labelled(null, 'Save', () => show(panel.hidden || panel.dataset.shows !== 'save' ? 'save' : ''), '.cs-quiet');
-  const open = labelled(null, 'Load', () => show(panel.hidden || panel.dataset.shows !== 'load' ? 'load' : ''), '.cs-quiet');
-  save.title = 'Keep this stack in a small file';
-  open.title = 'Bring a saved stack back; its file can also be dropped here';
+  const toggle = (what) => () => show(panel.hidden || panel.dataset.shows !== what ? what : '');
+  const save = iconButton('save', 'Save this stack', toggle('save')), open = iconButton('folder', 'Load a saved stack', toggle('load'));
   buttons.append(save, open);
 
   function show(what) {
