@@ -28,7 +28,9 @@ def varied_noise(noise: Tensor, other: Tensor, strength: float) -> Tensor:
     """
     if not strength:
         return noise
-    return slerp(noise.movedim(-2, -1), other.movedim(-2, -1), strength).movedim(-1, -2).contiguous()
+    return (
+        slerp(noise.movedim(-2, -1), other.movedim(-2, -1), strength).movedim(-1, -2).contiguous()
+    )
 
 
 def picture_latents(base: Base, path: str, height: int, width: int) -> Tensor:

@@ -42,7 +42,7 @@ SKELETON = """
 
 
 def picture_grid(studio: Studio, page: Page) -> gr.HTML:
-    """The component. Events: `generate`, `finished`, `reuse` (data: `{"id"}`)."""
+    """The component. Events: `generate`, `finished`, `reuse` and `begin` (data: `{"id"}`)."""
 
     glance = TrainingGlance(studio)
 

@@ -74,7 +74,9 @@ def build(studio: Studio, page: Page) -> None:
                     dice = gr.Button(
                         "New seed", size="sm", elem_id="cs-generate-dice", scale=0, min_width=110
                     )
-            with gr.Accordion("Start from a picture", open=False, elem_classes=["cs-fields"]):
+            with gr.Accordion(
+                "Start from a picture", open=False, elem_classes=["cs-fields"]
+            ) as beginning:
                 image = start_picture(studio, page)
                 form.show(advanced=True, keys=["generate.denoising"])
             with gr.Accordion("More settings", open=False, elem_classes=["cs-fields"]):
@@ -121,6 +123,11 @@ def build(studio: Studio, page: Page) -> None:
         return fill(facts["settings"], stack, base)
 
     @handler
+    def begin(event: gr.EventData) -> tuple[Any, Any]:
+        (identity,) = read(event._data, id=str)
+        return str(picture_file(studio, identity)), gr.Accordion(open=True)
+
+    @handler
     def restore(stack: Any, base: str, event: gr.EventData) -> list[Any]:
         (text,) = read(event._data, json=str)
         found = json.loads(text)
@@ -157,6 +164,7 @@ def build(studio: Studio, page: Page) -> None:
     pictures.finished(finished, None, stack, **QUIET)
     outputs = [*texts, *form.inputs]
     pictures.reuse(reuse, [stack, base], outputs, **ACTION)
+    pictures.begin(begin, None, [image, beginning], **ACTION)
     stack.settings(restore, [stack, base], outputs, **ACTION)
     stack.rebase(rebased, None, base, **ACTION)
     dice.click(lambda: secrets.randbelow(2**32), None, seed, **QUIET)
@@ -218,7 +226,9 @@ def draw(studio: Studio, settings: GenerateSettings, task: Task) -> Json:
 def usable(found: Json) -> Json:
     """Of a picture's settings those that this form can hold, each checked on its own."""
     known: Json = {}
-    for name in found.keys() & (GenerateSettings.model_fields.keys() - {"stack", "device", "image"}):
+    for name in found.keys() & (
+        GenerateSettings.model_fields.keys() - {"stack", "device", "image"}
+    ):
         try:
             known[name] = getattr(GenerateSettings.parse({name: found[name]}), name)
         except SettingsError:
