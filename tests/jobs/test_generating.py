@@ -26,11 +26,10 @@ def base(studio: Studio) -> Base:
 
 @pytest.fixture
 def lora(studio: Studio, base: Base) -> Path:
-    path = write_tiny_lora(
+    return write_tiny_lora(
         studio.workspace.adapters / "My Korvu.safetensors", base, ("to_q", "q_proj"),
         ("unet", "text_encoder"),
     )  # fmt: skip
-    return path
 
 
 def settings(prompt: str = "a cat", **more: Any) -> GenerateSettings:

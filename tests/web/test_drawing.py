@@ -74,10 +74,12 @@ def test_a_tag_moves_onto_the_stack(tab: Any, served: Any) -> None:
 def test_a_picture_to_start_from(tab: Any, served: Any, tmp_path: Path) -> None:
     seen: list[GenerateSettings] = []
     generate_ = served.studio.generate
-    served.studio.generate = lambda settings, *rest: (
-        seen.append(settings),
-        generate_(settings, *rest),
-    )[1]
+
+    def watched(settings: GenerateSettings, *rest: Any) -> Any:
+        seen.append(settings)
+        return generate_(settings, *rest)
+
+    served.studio.generate = watched
     try:
         tab.locator("#cs-generate-prompt textarea").fill("a red cat")
         tab.get_by_text("Start from a picture").click()
