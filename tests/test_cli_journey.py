@@ -101,6 +101,13 @@ def test_generate_with_the_file_by_name(workspace: Path, trained: dict) -> None:
     first, second = (Path(made["pictures"][0]["path"]) for made in (plain, stacked))
     assert first.read_bytes() != second.read_bytes()
     assert "0.7" in stacked["pictures"][0]["parameters"]
+    tagged = run(workspace, arguments[0], "a zibbo cat <lora:MINE:0.7>", *arguments[2:], "--json")
+    assert "From the prompt onto the stack: mine" in tagged.stderr
+    again = Path(json.loads(tagged.stdout)["pictures"][0]["path"])
+    assert again.read_bytes() == second.read_bytes()
+    begun = run(workspace, *arguments, "--image", str(second), "--denoising", "0.5", "--json")
+    assert begun.returncode == 0, begun.stderr
+    assert "Denoising strength: 0.5" in json.loads(begun.stdout)["pictures"][0]["parameters"]
 
 
 def test_ctrl_c_saves_first_and_resume_takes_no_other_settings(workspace: Path) -> None:

@@ -94,7 +94,7 @@ def generate(
             base,
             settings.negative_prompt,
             (job.prompt for job in jobs),
-            steps=course.steps,
+            steps=max(course.steps, 1),
             clip_skip=settings.clip_skip,
             syntax=settings.syntax,
         )

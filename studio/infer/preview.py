@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from studio.families.base import Base
 
-_PATCHES = 48
+_PATCHES = 16
 _SIDE = 8
 """Latents along one side of a patch."""
 _LONGEST = 96
@@ -61,7 +61,7 @@ def _fitted(base: Base) -> Tensor:
     """
     generator = torch.Generator().manual_seed(0)
     shape = (_PATCHES, base.latent_channels)
-    coarse = torch.randn(*shape, 2, 2, generator=generator) * 1.2
+    coarse = torch.randn(*shape, 4, 4, generator=generator) * 1.3
     latents = functional.interpolate(coarse, (_SIDE, _SIDE), mode="bilinear", align_corners=True)
     pictures = base.decode_latents(latents.to(base.device)).cpu()
     colours = functional.avg_pool2d(pictures, base.latent_scale)

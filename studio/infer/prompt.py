@@ -13,9 +13,9 @@ proportion to the length of the prompt, however it is nested.
 
 from __future__ import annotations
 
-import itertools
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from studio.families.weighted import Span, Text, Weighted
@@ -173,7 +173,7 @@ def _changing(text: str, steps: int) -> dict[int, _Group]:
         bars = [place for place in separators if text[place] == "|"]
         if bars:
             edges = [start, *bars, end]
-            choices = [(a + 1, b) for a, b in itertools.pairwise(edges)]
+            choices = [(a + 1, b) for a, b in pairwise(edges)]
             groups[start] = _Group(end + 1, choices, None)
             continue
         number = text[separators[-1] + 1 : end].strip()

@@ -55,7 +55,8 @@ SAMPLERS: dict[Sampler, tuple[str, dict[str, Any]]] = {
     "TCD": ("TCDScheduler", {}),
 }
 
-_DISTILLED = ("LCM", "TCD")
+_DISTILLED = 50
+"""Timesteps with which LCM and TCD models are distilled."""
 # What a name says. A base's schedule may have been written for a solver with other choices.
 _CHOICES = frozenset(
     {"algorithm_type", "solver_order", "skip_prk_steps", "lower_order_final"}
@@ -84,8 +85,10 @@ def scheduler(base: Base, sampler: Sampler, steps: int) -> Any:
         # numpy 2 announces that torch's arrays will have to take a `copy` argument some day
         warnings.simplefilter("ignore", DeprecationWarning)
         made = kind.from_config(known, **options)
-        if sampler in _DISTILLED:  # a subset of the schedule it was distilled with
-            made.set_timesteps(steps, device=base.device, original_inference_steps=max(steps, 50))
+        if sampler == "LCM" or (sampler == "TCD" and steps > _DISTILLED):
+            # a subset of the schedule it was distilled with, or of a finer one
+            finer = max(steps, _DISTILLED)
+            made.set_timesteps(steps, device=base.device, original_inference_steps=finer)
         elif "timestep_spacing" not in accepted and config.get("timestep_spacing") == "trailing":
             _set_trailing(made, steps, base.device)
         else:

@@ -52,7 +52,7 @@ class Task:
     error: Json | None = None
     result: Any = None
     started: float = field(default_factory=time.time)
-    looks: dict[int, str] = field(default_factory=dict)
+    looks: dict[str, str] = field(default_factory=dict)
     """What the pictures being drawn look like so far: place → data URL, of the newest batch."""
     cancelled: threading.Event = field(default_factory=threading.Event)
 
@@ -62,7 +62,7 @@ class Task:
 
     def look(self, place: int, urls: list[str]) -> None:
         """For `on_look=`; `place` is the first picture's among all that are being drawn."""
-        self.looks = dict(enumerate(urls, place))
+        self.looks = {str(number): url for number, url in enumerate(urls, place)}
 
     def view(self) -> Json:
         """What the page shows."""

@@ -41,14 +41,16 @@ def test_every_sampler_repeats_itself_on_every_family(
     family: str, sampler: Sampler, request: pytest.FixtureRequest
 ) -> None:
     base: Base = request.getfixturevalue(family)
-    first = one(base, sampler=sampler)
-    assert first.shape == (32, 32, 3)
-    assert first.std() > 5
-    assert np.array_equal(first, one(base, sampler=sampler))
-    assert not np.array_equal(first, one(base, sampler=sampler, seed=6))
+    first, second = engine.generate(base, settings(sampler=sampler, count=2))
+    assert pixels(first).shape == (32, 32, 3)
+    assert pixels(first).std() > 5
+    assert not np.array_equal(pixels(first), pixels(second))
+    alone = one(base, sampler=sampler, seed=6)
+    assert np.array_equal(alone, one(base, sampler=sampler, seed=6))
+    assert np.abs(pixels(second) - alone).max() <= 2  # a neighbour changes rounding only
 
 
-@pytest.mark.parametrize("sampler", ["DDIM", "Euler a", "LCM"])
+@pytest.mark.parametrize("sampler", ["DDIM", "DPM++ 2M SDE"])
 def test_neighbours_in_a_batch_change_rounding_only(sd1: Base, sampler: Sampler) -> None:
     together = engine.generate(sd1, settings(sampler=sampler, count=5, batch_size=4))
     assert [picture.seed for picture in together] == [5, 6, 7, 8, 9]
@@ -80,7 +82,8 @@ def test_settings_matter(sd1: Base) -> None:
     plain = one(sd1)
     for different in (
         {"prompt": "house"}, {"negative_prompt": "dog"}, {"guidance": 9.0}, {"clip_skip": 1},
-        {"steps": 4}, {"guidance": 1.0},
+        {"steps": 4}, {"guidance": 1.0}, {"prompt": "a (red:1.5) cat"},
+        {"prompt": "a red [cat:dog:1]"}, {"variation_strength": 0.2},
     ):  # fmt: skip
         assert not np.array_equal(plain, one(sd1, **different)), different
     # without guidance the negative prompt is not looked at

@@ -148,9 +148,12 @@ def test_round_trip_of_variations_pictures_and_plain_brackets() -> None:
 def test_every_sampler_comes_back(sampler: Sampler) -> None:
     text = write(GenerateSettings(sampler=sampler), FACTS)
     assert read(text)["sampler"] == sampler
-    assert read(text.replace(f"Sampler: {sampler}", f"Sampler: {sampler.removesuffix(' Karras')}"))[
-        "sampler"
-    ] == sampler  # as newer web UIs write it
+    assert (
+        read(text.replace(f"Sampler: {sampler}", f"Sampler: {sampler.removesuffix(' Karras')}"))[
+            "sampler"
+        ]
+        == sampler
+    )  # as newer web UIs write it
 
 
 @pytest.mark.parametrize(

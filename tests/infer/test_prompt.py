@@ -11,11 +11,12 @@ from studio.infer.prompt import Tag, split_tags, steps_of, weighted
 
 
 def spans(prompt: str) -> list[tuple[str, float]]:
+    """(text, weight to nine digits) of a prompt of one part."""
     found = weighted(prompt)
     if isinstance(found, str):
         return [(found, 1.0)] if found else []
     (part,) = found.parts
-    return [(span.text, pytest.approx(span.weight)) for span in part]
+    return [(span.text, round(span.weight, 9)) for span in part]
 
 
 # From the docstring of A1111's `parse_prompt_attention`.
@@ -38,7 +39,7 @@ def spans(prompt: str) -> list[tuple[str, float]]:
     ],
 )  # fmt: skip
 def test_emphasis(prompt: str, expected: list[tuple[str, float]]) -> None:
-    assert spans(prompt) == expected
+    assert spans(prompt) == [(text, round(weight, 9)) for text, weight in expected]
 
 
 @pytest.mark.parametrize(

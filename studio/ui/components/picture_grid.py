@@ -42,7 +42,8 @@ SKELETON = """
 
 
 def picture_grid(studio: Studio, page: Page) -> gr.HTML:
-    """The component. Events: `generate`, `finished`, `reuse` (data: `{"id", "lane", "stack"}`)."""
+    """The component. Events: `generate`, `finished`, `reuse` (data: `{"id", "lane", "stack"}`) and
+    `begin` (`{"id"}`)."""
 
     glance = TrainingGlance(studio)
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from studio import atomic
-from studio.ui.components.picture_grid import picture_file
 from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:
@@ -35,19 +34,24 @@ def start_picture(studio: Studio, page: Page) -> gr.HTML:
         path, name = read(argument, path=str, name=str)
         return facts(page, taken(studio, page.uploaded(path)), Path(name).name[:120])
 
-    def take_picture(argument: Any) -> Json:
-        (identity,) = read(argument, id=str)
-        path = picture_file(studio, identity)
+    def describe(argument: Any) -> Json:
+        (text,) = read(argument, path=str)
+        path = studio.workspace.resolve(text, [studio.workspace.outputs, kept(studio)])
         return facts(page, path, path.name)
 
     return component(
         "start_picture",
         SKELETON,
-        [take_file, take_picture],
+        [take_file, describe],
         scripts=["icons"],
         value="",
         elem_id="cs-start-picture",
     )
+
+
+def kept(studio: Studio) -> Path:
+    """The folder of pictures that were brought to start from."""
+    return studio.workspace.cache / "start"
 
 
 def taken(studio: Studio, upload: Path) -> Path:
@@ -57,7 +61,7 @@ def taken(studio: Studio, upload: Path) -> Path:
     """
     from studio.formats.images import open_image, save_png
 
-    target = studio.workspace.cache / "start" / f"{atomic.sha256(upload)[:32]}.png"
+    target = kept(studio) / f"{atomic.sha256(upload)[:32]}.png"
     return target if target.is_file() else save_png(target, open_image(upload))
 
 

@@ -130,7 +130,7 @@ function large(list, first) {
       cs.el('dl.cs-facts', {}, facts.facts.flatMap(([name, value]) => [cs.el('dt', {}, name), cs.el('dd.cs-number', {}, value)])),
       cs.el('div.lb-actions', {},
         labelled('reuse', 'Use these settings', () => { reuse(picture); dialog.close(); }, '.cs-primary'),
-        labelled('picture', 'Start from this', () => { tell('studio:start-picture', {id: picture.id}); dialog.close(); }),
+        labelled('picture', 'Start from this', () => { trigger('begin', {id: picture.id}); dialog.close(); }),
         labelled('copy', 'Copy parameters', () => copyText(facts.parameters, 'Parameters copied')),
         cs.el('a.cs-button', {href: cs.file(picture.path), download: picture.id.split('/').pop()}, icon('download', 15), 'Download'))].filter(Boolean));
     if (!facts.facts.length) side.append(cs.el('p.cs-muted', {}, 'No settings are written in this file.'));

@@ -29,7 +29,7 @@ function runBar(host, label, start, cancel, look) {
       text.textContent = task.total ? (task.text || `${task.done} of ${task.total}`) + left : 'Preparing: the first time, the base is loaded …';
     } else if (state === 'finished') text.textContent = `${summary()} in ${cs.seconds(task.result?.seconds ?? task.seconds)}`;
     else if (state !== 'cancelled') text.textContent = '';
-    else text.textContent = task.result ? `Interrupted: ${summary()} finished before are kept.` : 'Interrupted before anything was finished.';
+    else text.textContent = task.result?.pictures ? `Interrupted: ${summary()} finished before are kept.` : 'Interrupted. What was finished before is kept.';
     trouble.replaceChildren(...(state === 'failed' && task.error ? [cs.message(task.error, 'error')] : []));
   }
   function shortcut(area) {

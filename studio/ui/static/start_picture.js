@@ -46,5 +46,14 @@ zone.addEventListener('drop', (event) => {
   send(event.dataTransfer.files[0]);
 });
 q('.sp-picker').addEventListener('change', (event) => { const [file] = event.target.files; event.target.value = ''; if (file) send(file); });
-hear('studio:start-picture', (detail) => take(() => cs.call(server.take_picture({id: detail.id}))));
+// A generated picture was chosen elsewhere on the page.
+async function fromPython() {
+  if ((shown?.path || '') === (props.value || '')) return;
+  trouble = null;
+  shown = null;
+  try { if (props.value) shown = await cs.call(server.describe({path: props.value})); } catch (error) { trouble = error.parts; }
+  draw();
+}
+watch('value', fromPython);
 draw();
+fromPython();

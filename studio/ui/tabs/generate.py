@@ -77,7 +77,9 @@ def build(studio: Studio, page: Page) -> None:
                     dice = gr.Button(
                         "New seed", size="sm", elem_id="cs-generate-dice", scale=0, min_width=110
                     )
-            with gr.Accordion("Start from a picture", open=False, elem_classes=["cs-fields"]):
+            with gr.Accordion(
+                "Start from a picture", open=False, elem_classes=["cs-fields"]
+            ) as beginning:
                 image = start_picture(studio, page)
                 form.show(advanced=True, keys=["generate.denoising"])
             with gr.Accordion("More settings", open=False, elem_classes=["cs-fields"]):
@@ -150,6 +152,11 @@ def build(studio: Studio, page: Page) -> None:
         return fill(found, lanes, base, lane)
 
     @handler
+    def begin(event: gr.EventData) -> tuple[Any, Any]:
+        (identity,) = read(event._data, id=str)
+        return str(picture_file(studio, identity)), gr.Accordion(open=True)
+
+    @handler
     def restore(lanes: Any, base: str, event: gr.EventData) -> list[Any]:
         text, lane = read(event._data, json=str, lane=int)
         found = json.loads(text)
@@ -193,6 +200,7 @@ def build(studio: Studio, page: Page) -> None:
     pictures.finished(finished, None, stack, **QUIET)
     outputs = [*texts, *form.inputs]
     pictures.reuse(reuse, [stack, base], outputs, **ACTION)
+    pictures.begin(begin, None, [image, beginning], **ACTION)
     stack.settings(restore, [stack, base], outputs, **ACTION)
     stack.effect(effect, [*texts, image, *form.inputs], None, trigger_mode="multiple", **ACTION)
     stack.rebase(rebased, None, base, **ACTION)

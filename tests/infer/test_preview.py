@@ -1,0 +1,95 @@
+"""Looks at pictures being drawn: like them, small, and without effect on them."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from studio.config import GenerateSettings, Sampler
+from studio.families.base import Base
+from studio.families.loading import load_base
+from studio.infer import engine, preview, samplers
+
+
+def settings(**different: object) -> GenerateSettings:
+    values = {"prompt": "a red cat", "steps": 6, "count": 3, "batch_size": 2, "seed": 5}
+    return GenerateSettings.parse({**values, "preview_every": 2, **different})
+
+
+@pytest.fixture(scope="module")
+def starter_base(starter: Path) -> Base:
+    return load_base(starter, "cpu", "fp32")
+
+
+@pytest.mark.parametrize("sampler", ["DDIM", "DPM++ 2M SDE", "Heun"])
+def test_looking_changes_no_byte(sd1: Base, sampler: Sampler) -> None:
+    looks: list[tuple[int, int]] = []
+    looked = engine.generate(
+        sd1,
+        settings(sampler=sampler),
+        on_preview=lambda place, pictures: looks.append((place, len(pictures))),
+    )
+    evaluations = 11 if sampler == "Heun" else 6
+    assert looks == [(0, 2)] * (evaluations // 2) + [(2, 1)] * (evaluations // 2)
+    sd1.preview_factors = None
+    for picture, plain in zip(looked, engine.generate(sd1, settings(sampler=sampler)), strict=True):
+        assert picture.image.tobytes() == plain.image.tobytes()
+
+
+def test_zero_never_looks_and_costs_nothing(sd1: Base) -> None:
+    sd1.preview_factors = None
+    engine.generate(
+        sd1, settings(preview_every=0), on_preview=lambda *_: pytest.fail("nobody wanted to look")
+    )
+    assert sd1.preview_factors is None
+
+
+@pytest.mark.parametrize("sampler", ["DDIM", "Euler", "DPM++ 2M Karras", "DPM2", "LCM"])
+def test_the_last_look_is_like_the_picture(starter_base: Base, sampler: Sampler) -> None:
+    last: list[np.ndarray] = []
+    (picture,) = engine.generate(
+        starter_base,
+        settings(
+            prompt="a red robot in the night sky", count=1, steps=8, preview_every=1,
+            sampler=sampler,
+        ),
+        on_preview=lambda _, looks: last.append(np.asarray(looks[0]).astype(float)),
+    )  # fmt: skip
+    side = picture.image.width // starter_base.latent_scale
+    small = np.asarray(picture.image.resize((side, side), Image.Resampling.BOX)).astype(float)
+    assert last[-1].shape == small.shape
+    assert np.corrcoef(last[-1].ravel(), small.ravel())[0, 1] > 0.8
+    # it becomes: the first look says less
+    assert np.abs(last[0] - small).mean() > np.abs(last[-1] - small).mean()
+
+
+def test_what_the_network_takes_for_the_picture_is_the_samplers_own(sd2: Base) -> None:
+    made = samplers.scheduler(sd2, "DDIM", 4)
+    generator = torch.Generator().manual_seed(0)
+    inputs, prediction = (torch.randn(1, 4, 4, 4, generator=generator) for _ in "ab")
+    timestep = made.timesteps[1]
+    theirs = made.step(prediction, timestep, inputs).pred_original_sample
+    torch.testing.assert_close(samplers.clean(made, prediction, timestep, inputs), theirs)
+
+
+def test_another_vae_gets_its_own_factors(sd1: Base) -> None:
+    preview.factors(sd1)
+    assert sd1.preview_factors is not None
+    assert replace(sd1, vae=sd1.vae).preview_factors is None
+
+
+def test_a_look_is_small(starter_base: Base) -> None:
+    noise = torch.randn(1, starter_base.latent_channels, 256, 192)
+    (look,) = preview.small_pictures(starter_base, noise)
+    assert look.size == (192, 256)
+    url = preview.data_url(look)
+    assert url.startswith("data:image/jpeg;base64,") and len(url) < 20_000
+    with Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))) as opened:
+        assert opened.size == (72, 96)

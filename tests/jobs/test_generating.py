@@ -1,0 +1,136 @@
+"""One batch: tags in the prompt, a picture to start from, and what an interruption leaves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from studio.config import GenerateSettings, StackItem
+from studio.errors import InputError, Interrupted, MissingError, SettingsError
+from studio.families.base import Base
+from studio.families.loading import load_base
+from studio.formats.images import read_parameters
+from studio.infer import infotext
+from studio.jobs import Studio
+from tests.tiny import write_tiny_embedding, write_tiny_lora
+
+
+@pytest.fixture
+def base(studio: Studio) -> Base:
+    return load_base(studio.workspace.bases / "tiny", "cpu")
+
+
+@pytest.fixture
+def lora(studio: Studio, base: Base) -> Path:
+    return write_tiny_lora(
+        studio.workspace.adapters / "My Korvu.safetensors", base, ("to_q", "q_proj"),
+        ("unet", "text_encoder"),
+    )  # fmt: skip
+
+
+def settings(prompt: str = "a cat", **more: Any) -> GenerateSettings:
+    values = {"base": "tiny", "device": "cpu", "steps": 2, "count": 1, "batch_size": 1}
+    return GenerateSettings.parse({**values, "prompt": prompt, **more})
+
+
+def drawn(studio: Studio, *arguments: Any, **more: Any) -> np.ndarray:
+    made = studio.generate(settings(*arguments, **more))
+    with Image.open(made.pictures[0].path) as picture:
+        return np.asarray(picture)
+
+
+def test_a_tag_is_a_file_on_the_stack(studio: Studio, lora: Path) -> None:
+    stack = [StackItem(path=str(lora), strength=0.4, text_strength=0.9).model_dump()]
+    expected = drawn(studio, "a cat", stack=stack)
+    assert np.array_equal(drawn(studio, "a cat <lora:my korvu:0.9:0.4>"), expected)
+    assert np.array_equal(drawn(studio, "<lyco:My Korvu:te=0.9:unet=0.4>, a cat"), expected)
+    assert not np.array_equal(drawn(studio, "a cat"), expected)
+    made = studio.generate(settings("a cat <lora:my korvu:0.9:0.4>"))
+    found = infotext.read(read_parameters(made.pictures[0].path) or "")
+    assert found["prompt"] == "a cat"
+    assert found["stack"] == [
+        {"path": "My Korvu.safetensors", "strength": 0.4, "text_strength": 0.9}
+    ]
+
+
+def test_a_tag_sets_the_strength_of_a_file_that_is_there(studio: Studio, lora: Path) -> None:
+    other = studio.workspace.adapters / "other.safetensors"
+    other.write_bytes(lora.read_bytes())
+    stack = [
+        {"path": str(lora), "strength": 0.1, "enabled": False},
+        {"path": str(other), "strength": 0.2},
+    ]
+    found, moved = studio.tagged(settings("a <lora:My Korvu:0.7>", stack=stack))
+    assert found.prompt == "a"
+    assert [(item.path, item.strength, item.enabled) for item in found.stack] == [
+        (str(lora), 0.7, True), (str(other), 0.2, True),
+    ]  # fmt: skip
+    assert moved == [found.stack[0]]
+    assert studio.tagged(found) == (found, [])
+    off = settings("a <lora:My Korvu:0.7>", syntax=False)
+    assert studio.tagged(off) == (off, [])
+
+
+def test_a_file_answers_to_the_name_inside_it(studio: Studio, lora: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    renamed = studio.workspace.adapters / "download-4711.safetensors"
+    save_file(load_file(lora), renamed, metadata={"ss_output_name": "Neon Line"})
+    found, _ = studio.tagged(settings("a <lora:neon line:0.5>"))
+    assert [item.path for item in found.stack] == [str(renamed)]
+
+
+def test_a_name_that_nobody_has(studio: Studio, lora: Path, base: Base) -> None:
+    write_tiny_embedding(studio.workspace.adapters / "zorp.safetensors", base)
+    with pytest.raises(MissingError) as caught:
+        studio.generate(settings("a <lora:korvu:1>"))
+    assert caught.value.remedy == "Did you mean “My Korvu”?"
+    assert caught.value.where == "<lora:korvu:1>"
+    with pytest.raises(MissingError) as caught:
+        studio.tagged(settings("a <lora:zorp>"))
+    assert caught.value.why == "“zorp” is another kind of file: embedding."
+    with pytest.raises(MissingError, match="hypernetwork “My Korvu”"):
+        studio.tagged(settings("a <hypernet:My Korvu:1>"))
+    with pytest.raises(SettingsError, match="strength"):
+        studio.tagged(settings("a <lora:My Korvu:99>"))
+    assert not list(studio.workspace.outputs.rglob("*.png"))
+
+
+def test_starting_from_a_picture_of_the_workspace_only(studio: Studio, tmp_path: Path) -> None:
+    inside = studio.workspace.cache / "start.png"
+    Image.new("RGB", (32, 32), "red").save(inside)
+    outside = tmp_path / "secret.png"
+    inside.rename(outside)
+    Image.new("RGB", (32, 32), "red").save(inside)
+    assert not np.array_equal(drawn(studio, image=str(inside)), drawn(studio))
+    with pytest.raises(InputError, match="outside"):
+        studio.generate(settings(image=str(outside)))
+
+
+def test_an_interruption_keeps_what_was_finished(studio: Studio) -> None:
+    seen: list[int] = []
+    made = studio.generate(
+        settings(count=3),
+        on_progress=lambda done, *_: seen.append(done),
+        cancelled=lambda: len(seen) >= 3,  # in the middle of the second picture
+    )
+    assert [picture.seed for picture in made.pictures] == [1]
+    assert [path.name for path in studio.workspace.outputs.rglob("*.png")] == [
+        made.pictures[0].path.name
+    ]
+    with pytest.raises(Interrupted):
+        studio.generate(settings(count=3), cancelled=lambda: True)
+
+
+def test_looks_arrive_as_small_pictures(studio: Studio) -> None:
+    looks: list[tuple[int, list[str]]] = []
+    studio.generate(
+        settings(count=3, batch_size=2, preview_every=2),
+        on_look=lambda place, urls: looks.append((place, urls)),
+    )
+    assert [(place, len(urls)) for place, urls in looks] == [(0, 2), (2, 1)]
+    assert all(url.startswith("data:image/jpeg;base64,") for _, urls in looks for url in urls)
