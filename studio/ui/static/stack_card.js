@@ -60,7 +60,6 @@ function cardView(path, {lane, patch, remove, step, shift, move, measure}) {
     else if (event.key === 'Delete' && event.target === node) return remove(path);
     else return;
     event.preventDefault();
-    if (node.isConnected) node.focus();
   });
 
   let shown = '', shownItem = {};
