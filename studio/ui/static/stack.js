@@ -197,7 +197,7 @@ function fromPython() {
 }
 
 q('.st-undo').prepend(icon('undo'));
-q('.st-browse').prepend(icon('plus', 14));
+for (const name of ['.st-lane', '.st-browse']) q(name).prepend(icon('plus', 14));
 q('.st-undo').addEventListener('click', undo);
 q('.st-lane').addEventListener('click', () => addLane(lanes.length));
 q('.st-browse').addEventListener('click', () => q('.st-picker').click());

@@ -74,7 +74,7 @@ function cardView(path, {lane, patch, remove, step, shift, move, measure}) {
       shown = key;
       head.replaceChildren(adapterThumb(facts), cs.el('div.st-title', {}, cs.el('b', {title: path}, facts.name), adapterFacts(facts)));
       words.replaceChildren(...(facts.trigger ? [cs.el('span.cs-small.cs-muted', {}, 'Trigger'), cs.el('span.cs-chip', {}, facts.trigger)] : []));
-      note.replaceChildren(...notes(facts, report), ...told(effect),
+      note.replaceChildren(...(effect?.difference === null ? [] : notes(facts, report)), ...told(effect),
         ...(effect || facts.loading ? [] : [cs.el('button.st-ask', {type: 'button', title: 'Draws the first picture with and without this file, and says by how much it differs', onclick: () => measure(path)},
           facts.problem || report?.problem ? 'Why? Look at its layers' : 'Measure its effect')]));
       slider.setAttribute('aria-label', `Strength of ${facts.name}`);
