@@ -215,10 +215,12 @@ watch('reports', draw);
 watch('base', () => { effects.clear(); describe(true); });
 let remembered = null;
 try { remembered = JSON.parse(localStorage.getItem(memory)); } catch (unreadable) { /* as if there were none */ }
-if (remembered?.some?.((lane) => lane.stack.length || lane.prompt) || remembered?.length > 1) {
+const usable = Array.isArray(remembered) && remembered.length && remembered.length <= MOST
+  && remembered.every((lane) => typeof lane?.name === 'string' && typeof lane.prompt === 'string' && Array.isArray(lane.stack) && lane.stack.every((item) => typeof item?.path === 'string'));
+if (usable && (remembered.length > 1 || remembered[0].stack.length)) {
   put(remembered);
   setTimeout(() => { props.value = clone(lanes); trigger('input'); }, 100); // a part that is just being made would lose it
-} else if (props.value?.length) put(clone(props.value)); else draw();
+} else put(clone(props.value) || lanes);
 // What was drawn last, for a browser that remembers nothing of its own.
 hear('studio:lanes', (value) => { if (!lanes.some((lane) => lane.stack.length)) commit(clone(value)); });
 // “Try it in Generate” elsewhere in the studio: {adapters: [path], base: name if known}.
