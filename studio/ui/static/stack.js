@@ -206,6 +206,8 @@ element.addEventListener('keydown', (event) => {
   if ((event.ctrlKey || event.metaKey) && event.key === 'z' && !event.target.matches('input, textarea')) { event.preventDefault(); undo(); }
 });
 catchFiles();
+// Gradio drops @container rules, so narrow lanes are told by their width.
+const widths = new ResizeObserver(([lane]) => { if (lane.contentRect.width) q('.st').classList.toggle('is-narrow', lane.contentRect.width < 330); });
 hear('studio:stack-add', (detail) => { if (detail.target === props.target) detail.paths.forEach((path) => add(path)); });
 hear('studio:words?', draw);
 hear('studio:lanes?', (answer) => answer(clone(lanes), current));
@@ -221,6 +223,7 @@ if (usable && (remembered.length > 1 || remembered[0].stack.length)) {
   put(remembered);
   setTimeout(() => { props.value = clone(lanes); trigger('input'); }, 100); // a part that is just being made would lose it
 } else put(clone(props.value) || lanes);
+widths.observe(views[0].node);
 // What was drawn last, for a browser that remembers nothing of its own.
 hear('studio:lanes', (value) => { if (!lanes.some((lane) => lane.stack.length)) commit(clone(value)); });
 // “Try it in Generate” elsewhere in the studio: {adapters: [path], base: name if known}.

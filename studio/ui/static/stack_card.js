@@ -25,8 +25,8 @@ function cardView(path, {lane, patch, remove, step, shift, move, measure}) {
 
   const toggle = cs.el('button.cs-switch', {type: 'button', role: 'switch',
     onclick: () => patch(path, {enabled: toggle.getAttribute('aria-checked') !== 'true'})});
-  const up = iconButton('up', 'Move up', () => { step(path, -1); up.focus(); });
-  const down = iconButton('down', 'Move down', () => { step(path, 1); down.focus(); });
+  const up = iconButton('up', 'Move up', () => { step(path, -1); up.focus(); }, '.st-step');
+  const down = iconButton('down', 'Move down', () => { step(path, 1); down.focus(); }, '.st-step');
   const close = iconButton('close', 'Remove from the stack', () => remove(path));
   const more = menuButton('What can be done with this card', () => [
     ['Measure its effect', () => measure(path)],
