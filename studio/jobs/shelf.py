@@ -125,8 +125,8 @@ class Shelf:
                 self._library.headers.save()
                 saved = time.monotonic()
         with self._lock:
-            for path in self._rows.keys() - seen:
+            for name in self._rows.keys() - seen:
                 self._version += 1
-                del self._rows[path]
-                self._gone[path] = self._version
+                del self._rows[name]
+                self._gone[name] = self._version
         self._library.headers.save(only={str(path) for path in paths})

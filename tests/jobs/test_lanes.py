@@ -3,12 +3,15 @@ what one file of a stack does to a picture."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
+from studio import cli
+from studio.commands import generate
 from studio.config import GenerateSettings
 from studio.errors import InputError, Interrupted, SettingsError
 from studio.families.loading import load_base
@@ -51,10 +54,14 @@ def test_lanes_share_their_noise_and_carry_their_own_settings(
             ],
         }
     )
-    holds, hold = [], studio.resources.slot.hold
-    monkeypatch.setattr(
-        studio.resources.slot, "hold", lambda name: holds.append(name) or hold(name)
-    )
+    holds: list[str] = []
+    hold = studio.resources.slot.hold
+
+    def counted(name: str) -> Any:
+        holds.append(name)
+        return hold(name)
+
+    monkeypatch.setattr(studio.resources.slot, "hold", counted)
     seen: list[tuple[int, int, str]] = []
     heard: list[DrawnLane] = []
     made = studio.generate_lanes(settings, lambda *step: seen.append(step), None, heard.append)
@@ -76,6 +83,22 @@ def test_lanes_share_their_noise_and_carry_their_own_settings(
     assert [entry["path"] for entry in found["stack"]] == ["korvu.safetensors"]
     columns = {pixels(lane.batch.pictures[0].path) for lane in made}
     assert len(columns) == 3
+
+
+def test_lanes_from_the_terminal(
+    studio: Studio, adapter: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed = [
+        "generate", "a red cat", "--workspace", str(studio.workspace.root), "--base", "tiny",
+        "--count", "1", "--set", "steps=2", "--set", "device=cpu",
+        "--lane", "plain=", "--lane", "half=korvu:0.5;a dog", "--json",
+    ]  # fmt: skip
+    assert generate.run(cli.parse(typed)) == 0
+    plain, half = json.loads(capsys.readouterr().out)["lanes"]
+    assert (plain["name"], plain["adapters"]) == ("plain", [])
+    assert (half["name"], len(half["adapters"])) == ("half", 1)
+    assert half["pictures"][0]["prompt"] == "a dog"
+    assert plain["pictures"][0]["seed"] == half["pictures"][0]["seed"] == 1
 
 
 def test_stopped_lanes_keep_what_was_finished(studio: Studio) -> None:

@@ -270,7 +270,7 @@ def test_the_effect_of_a_card_is_measured_and_said(page: Any) -> None:
     page.locator("#cs-shelf-generate .cs-switch").click()
     shelf_row(page, "forxl").drag_to(lane(page, 0))
     wrong = card(page, 0, "forxl")
-    wrong.get_by_role("button", name="Look at its layers").click()
+    wrong.locator(".st-ask").click()
     wrong.locator("details", has_text="not in this base").wait_for()
     assert "SDXL" in wrong.inner_text() and "SD 1.x" in wrong.inner_text()
     wrong.locator("summary", has_text="not in this base").click()

@@ -30,7 +30,7 @@ SKELETON = """
     <span class="sh-refresh"></span>
   </div>
   <div class="sh-tools">
-    <input type="search" class="cs-input sh-search" placeholder="Search name or trigger word" aria-label="Search the library">
+    <input type="search" class="cs-input sh-search" placeholder="Search" aria-label="Search the library">
     <select class="cs-input sh-kind" aria-label="Kind"></select>
     <select class="cs-input sh-sort" aria-label="Order"><option value="new">Newest</option><option value="name">Name</option></select>
   </div>

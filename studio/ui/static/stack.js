@@ -204,7 +204,7 @@ function fromPython() {
 
 stackFiles(q('.st-files'), q('.st-saved'), {items: () => lanes[current].stack, base: () => props.base, load});
 q('.st-undo').prepend(icon('undo'));
-q('.st-browse').prepend(icon('plus', 14));
+for (const name of ['.st-lane', '.st-browse']) q(name).prepend(icon('plus', 14));
 q('.st-undo').addEventListener('click', undo);
 q('.st-lane').addEventListener('click', () => addLane(lanes.length));
 q('.st-browse').addEventListener('click', () => q('.st-picker').click());
@@ -213,6 +213,8 @@ element.addEventListener('keydown', (event) => {
   if ((event.ctrlKey || event.metaKey) && event.key === 'z' && !event.target.matches('input, textarea')) { event.preventDefault(); undo(); }
 });
 catchFiles();
+// Gradio drops @container rules, so narrow lanes are told by their width.
+const widths = new ResizeObserver(([lane]) => { if (lane.contentRect.width) q('.st').classList.toggle('is-narrow', lane.contentRect.width < 330); });
 hear('studio:stack-add', (detail) => { if (detail.target === props.target) detail.paths.forEach((path) => add(path)); });
 hear('studio:words?', draw);
 hear('studio:lanes?', (answer) => answer(clone(lanes), current));
@@ -222,10 +224,13 @@ watch('reports', draw);
 watch('base', () => { effects.clear(); describe(true); });
 let remembered = null;
 try { remembered = JSON.parse(localStorage.getItem(memory)); } catch (unreadable) { /* as if there were none */ }
-if (remembered?.some?.((lane) => lane.stack.length || lane.prompt) || remembered?.length > 1) {
+const usable = Array.isArray(remembered) && remembered.length && remembered.length <= MOST
+  && remembered.every((lane) => typeof lane?.name === 'string' && typeof lane.prompt === 'string' && Array.isArray(lane.stack) && lane.stack.every((item) => typeof item?.path === 'string'));
+if (usable && (remembered.length > 1 || remembered[0].stack.length)) {
   put(remembered);
   setTimeout(() => { props.value = clone(lanes); trigger('input'); }, 100); // a part that is just being made would lose it
-} else if (props.value?.length) put(clone(props.value)); else draw();
+} else put(clone(props.value) || lanes);
+widths.observe(views[0].node);
 // What was drawn last, for a browser that remembers nothing of its own.
 hear('studio:lanes', (value) => { if (!lanes.some((lane) => lane.stack.length)) commit(clone(value)); });
 // “Try it in Generate” elsewhere in the studio: {adapters: [path], base: name if known}.

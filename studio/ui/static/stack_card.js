@@ -22,8 +22,8 @@ function cardView(path, {lane, patch, remove, step, shift, move, measure}) {
 
   const toggle = cs.el('button.cs-switch', {type: 'button', role: 'switch',
     onclick: () => patch(path, {enabled: toggle.getAttribute('aria-checked') !== 'true'})});
-  const up = iconButton('up', 'Move up', () => { step(path, -1); up.focus(); });
-  const down = iconButton('down', 'Move down', () => { step(path, 1); down.focus(); });
+  const up = iconButton('up', 'Move up', () => { step(path, -1); up.focus(); }, '.st-step');
+  const down = iconButton('down', 'Move down', () => { step(path, 1); down.focus(); }, '.st-step');
   const close = iconButton('close', 'Remove from the stack', () => remove(path));
   const more = menuButton('What can be done with this card', () => [
     ['Measure its effect', () => measure(path)],
@@ -57,7 +57,6 @@ function cardView(path, {lane, patch, remove, step, shift, move, measure}) {
     else if (event.key === 'Delete' && event.target === node) return remove(path);
     else return;
     event.preventDefault();
-    if (node.isConnected) node.focus();
   });
 
   let shown = '', shownItem = {};
@@ -73,7 +72,7 @@ function cardView(path, {lane, patch, remove, step, shift, move, measure}) {
       shown = key;
       head.replaceChildren(adapterThumb(facts), cs.el('div.st-title', {}, cs.el('b', {title: path}, facts.name), adapterFacts(facts)));
       words.replaceChildren(...(facts.trigger ? [cs.el('span.cs-small.cs-muted', {}, 'Trigger'), cs.el('span.cs-chip', {}, facts.trigger)] : []));
-      note.replaceChildren(...notes(facts, report, order), ...told(effect),
+      note.replaceChildren(...(effect?.difference === null ? [] : notes(facts, report, order)), ...told(effect),
         ...(effect || facts.loading ? [] : [cs.el('button.st-ask', {type: 'button', title: 'Draws the first picture with and without this file, and says by how much it differs', onclick: () => measure(path)},
           facts.problem || report?.problem ? 'Why? Look at its layers' : 'Measure its effect')]));
       slider.setAttribute('aria-label', `Strength of ${facts.name}`);

@@ -80,7 +80,7 @@ function laneView(at, act) {
   function sync(next, many, focused) {
     lane = next;
     node.classList.toggle('is-current', many && focused);
-    node.setAttribute('aria-label', many ? laneName(at) : 'Adapter stack');
+    for (const part of [node, list]) part.setAttribute('aria-label', many ? `Adapters of ${laneName(at)}` : 'Adapter stack');
     zone.classList.toggle('is-empty', !lane.stack.length);
     head.hidden = !many;
     if (document.activeElement !== name || !many) name.value = laneName(at);
