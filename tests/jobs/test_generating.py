@@ -16,6 +16,8 @@ from studio.families.loading import load_base
 from studio.formats.images import read_parameters
 from studio.infer import infotext
 from studio.jobs import Studio
+from studio.jobs.prompt_tags import with_tags
+from studio.lanes import Lane, LanesSettings
 from tests.tiny import write_tiny_embedding, write_tiny_lora
 
 
@@ -64,15 +66,30 @@ def test_a_tag_sets_the_strength_of_a_file_that_is_there(studio: Studio, lora: P
         {"path": str(lora), "strength": 0.1, "enabled": False},
         {"path": str(other), "strength": 0.2},
     ]
-    found, moved = studio.tagged(settings("a <lora:My Korvu:0.7>", stack=stack))
+    found, moved = with_tags(settings("a <lora:My Korvu:0.7>", stack=stack), studio.library)
     assert found.prompt == "a"
     assert [(item.path, item.strength, item.enabled) for item in found.stack] == [
         (str(lora), 0.7, True), (str(other), 0.2, True),
     ]  # fmt: skip
     assert moved == [found.stack[0]]
-    assert studio.tagged(found) == (found, [])
+    assert with_tags(found, studio.library) == (found, [])
     off = settings("a <lora:My Korvu:0.7>", syntax=False)
-    assert studio.tagged(off) == (off, [])
+    assert with_tags(off, studio.library) == (off, [])
+
+
+def test_tags_of_the_shared_prompt_go_to_the_lanes_that_draw_it(studio: Studio, lora: Path) -> None:
+    lanes = LanesSettings(
+        common=settings("a cat <lora:My Korvu:0.5>"),
+        lanes=[Lane(name="shared"), Lane(name="own", prompt="a dog <lora:My Korvu:2>"),
+               Lane(name="none", prompt="a fox")],
+    )  # fmt: skip
+    found, moved = studio.tagged(lanes)
+    assert [prompt for prompt in (found.common.prompt, *(lane.prompt for lane in found.lanes))] == [
+        "a cat", "", "a dog", "a fox",
+    ]  # fmt: skip
+    strengths = [[item.strength for item in lane.stack] for lane in found.lanes]
+    assert strengths == [[0.5], [2.0], []]
+    assert [item.path for item in moved] == [str(lora)]
 
 
 def test_a_file_answers_to_the_name_inside_it(studio: Studio, lora: Path) -> None:
@@ -80,7 +97,7 @@ def test_a_file_answers_to_the_name_inside_it(studio: Studio, lora: Path) -> Non
 
     renamed = studio.workspace.adapters / "download-4711.safetensors"
     save_file(load_file(lora), renamed, metadata={"ss_output_name": "Neon Line"})
-    found, _ = studio.tagged(settings("a <lora:neon line:0.5>"))
+    found, _ = with_tags(settings("a <lora:neon line:0.5>"), studio.library)
     assert [item.path for item in found.stack] == [str(renamed)]
 
 
@@ -91,12 +108,12 @@ def test_a_name_that_nobody_has(studio: Studio, lora: Path, base: Base) -> None:
     assert caught.value.remedy == "Did you mean “My Korvu”?"
     assert caught.value.where == "<lora:korvu:1>"
     with pytest.raises(MissingError) as caught:
-        studio.tagged(settings("a <lora:zorp>"))
+        with_tags(settings("a <lora:zorp>"), studio.library)
     assert caught.value.why == "“zorp” is another kind of file: embedding."
     with pytest.raises(MissingError, match="hypernetwork “My Korvu”"):
-        studio.tagged(settings("a <hypernet:My Korvu:1>"))
+        with_tags(settings("a <hypernet:My Korvu:1>"), studio.library)
     with pytest.raises(SettingsError, match="strength"):
-        studio.tagged(settings("a <lora:My Korvu:99>"))
+        with_tags(settings("a <lora:My Korvu:99>"), studio.library)
     assert not list(studio.workspace.outputs.rglob("*.png"))
 
 
