@@ -37,9 +37,11 @@ SKELETON = """
     <h3 class="cs-card-title">Adapter stack</h3><span class="cs-muted cs-small st-count"></span>
     <span class="cs-spacer"></span>
     <button type="button" class="cs-button cs-quiet cs-icon st-undo" aria-label="Undo" title="Undo the last change (Ctrl+Z)"></button>
-    <button type="button" class="cs-button st-lane" aria-label="Add a lane" title="Add a lane: several stacks side by side, drawn with the same seeds">Lane</button>
     <span class="st-files"></span>
-    <button type="button" class="cs-button st-browse" aria-label="Add files" title="Add files">Files</button>
+    <span class="st-actions">
+      <button type="button" class="cs-button st-browse">Add files</button>
+      <button type="button" class="cs-button st-lane" title="Several stacks side by side, drawn with the same seeds">Add a lane</button>
+    </span>
     <input type="file" multiple class="st-picker cs-hidden" tabindex="-1" aria-label="Adapter files"
       accept=".json,.safetensors,.pt,.bin,.ckpt,.png,.webp,.jpg,.jpeg">
   </div>

@@ -82,7 +82,8 @@ def build(studio: Studio, page: Page) -> None:
             ) as beginning:
                 image = start_picture(studio, page)
                 form.show(advanced=True, keys=["generate.denoising"])
-            with gr.Accordion("More settings", open=False, elem_classes=["cs-fields"]):
+            with gr.Accordion("More settings", open=False, elem_classes=["cs-fields", "gen-more"]):
+                form.components["generate.vae"] = vae_choice(studio)
                 form.show(advanced=True)
         with gr.Column(elem_classes=["cs-form"]):
             pictures = picture_grid(studio, page)
@@ -208,6 +209,20 @@ def build(studio: Studio, page: Page) -> None:
     base.change(
         lambda base: (gr.HTML(base=base), gr.HTML(base=base)), base, [stack, shelf], **QUIET
     )
+
+
+def vae_choice(studio: Studio) -> gr.Dropdown:
+    """The VAEs of the workspace, looked up anew whenever the list is opened."""
+
+    def choices() -> list[tuple[str, str]]:
+        return [("the base's own", ""), *((name, name) for name in studio.vaes())]
+
+    vae = gr.Dropdown(
+        choices(), value="", allow_custom_value=True, label="VAE", elem_id="cs-field-generate-vae",
+        elem_classes=["cs-field"], info="Another decoder: copy it into the workspace's folder vae.",
+    )  # fmt: skip
+    vae.focus(lambda: gr.Dropdown(choices()), None, vae, **QUIET)
+    return vae
 
 
 def base_choices(studio: Studio) -> list[tuple[str, str]]:
