@@ -239,6 +239,17 @@ def trigger(metadata: Mapping[str, str]) -> str | None:
     return metadata.get("modelspec.trigger_phrase") or None
 
 
+def trained_on(metadata: Mapping[str, str]) -> tuple[str, str] | None:
+    """(name, hash) of the base a file says it was trained on, as kohya or A1111 write it."""
+    for name, value in (
+        ("ss_sd_model_name", "ss_sd_model_hash"),
+        ("sd_checkpoint_name", "sd_checkpoint"),
+    ):
+        if metadata.get(name) and metadata.get(value):
+            return metadata[name], metadata[value]
+    return None
+
+
 def number(metadata: Mapping[str, str], key: str) -> float | None:
     """A numeric entry, or None when it is missing, "None" or no number."""
     try:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from studio.adapters.base import Report
 from studio.config import GenerateSettings
 from studio.errors import Interrupted, StudioError
 from studio.families.base import Base
@@ -98,6 +99,12 @@ def resolved(settings: GenerateSettings, library: Library) -> GenerateSettings:
     return settings.model_copy(update={"stack": stack, "image": image})
 
 
+def _told(report: Report, library: Library) -> dict[str, Any]:
+    stale = library.adapter(report.path).stale
+    message = " ".join(filter(None, (stale, report.message)))
+    return {**vars(report), "path": str(report.path), "message": message}
+
+
 @contextmanager
 def ready_base(
     settings: GenerateSettings, resources: Resources, on_progress: Progress | None
@@ -138,7 +145,7 @@ def _drawn(
                 settings.file_format, settings.quality,
             )  # fmt: skip
             saved.append(SavedPicture(path, picture.seed, picture.prompt, picture.parameters))
-        reports[:] = [{**vars(r), "path": str(r.path)} for r in pictures[0].reports]
+        reports[:] = [_told(report, resources.library) for report in pictures[0].reports]
 
     started = time.perf_counter()
     try:

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from studio import __version__, atomic
+from studio.formats import metadata
 from studio.formats.inspect import inspect
 
-LAYOUT = f"1 {__version__}"
+LAYOUT = f"2 {__version__}"
 """Another version of the studio may recognise more: it reads every header again."""
 
 
@@ -30,6 +31,8 @@ class HeaderFacts:
     family: str | None
     trigger: str
     problem: str | None
+    base_name: str = ""
+    base_hash: str = ""
 
 
 class Headers:
@@ -53,8 +56,9 @@ class Headers:
         report = inspect(path, hashes=False)
         problem = "; ".join(report.problems) or None
         facts = HeaderFacts(
-            report.kind, report.dialect, report.family, report.trigger or "", problem
-        )
+            report.kind, report.dialect, report.family, report.trigger or "", problem,
+            *(metadata.trained_on(report.metadata) or ("", "")),
+        )  # fmt: skip
         with self._lock:
             self._known[key] = (*stamp, facts)
             self._changed = True

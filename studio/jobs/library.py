@@ -7,6 +7,7 @@ Refuses to know: torch, training, the page.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,12 @@ from studio.config import nearest
 from studio.errors import DatasetError, FileError, MissingError
 from studio.families import hub
 from studio.families.clip_folder import is_clip
-from studio.families.detect import FILE_ENDINGS, BaseInfo, describe, unet_layout
+from studio.families.detect import FILE_ENDINGS, BaseInfo, base_hash, describe, unet_layout
 from studio.families.vocabulary import is_folder
 from studio.formats.dataset import DatasetInfo, find_datasets, is_picture, read_dataset
 from studio.formats.inspect import inspect
 from studio.formats.ldm_names import unet_blocks
-from studio.jobs.headers import Headers
+from studio.jobs.headers import HeaderFacts, Headers
 from studio.paths import ASSETS, STARTER, Workspace, slug
 
 ADAPTER_ENDINGS = (".safetensors", ".pt", ".bin", ".ckpt", ".png", ".webp")
@@ -43,6 +44,8 @@ class AdapterInfo:
     modified: float
     preview: Path | None
     problem: str | None
+    stale: str | None = None
+    """Why it hardly does what it was trained for: the starter model has changed since."""
 
     @property
     def is_plain_picture(self) -> bool:
@@ -216,7 +219,20 @@ class Library:
             status.st_mtime,
             next((side for side in sides if side != path and side.is_file()), None),
             problem,
+            self._stale(facts),
         )
+
+    def _stale(self, facts: HeaderFacts) -> str | None:
+        """Other bases keep their weights under their name; the starter's change with the studio."""
+        if facts.base_name != STARTER.name or not facts.base_hash:
+            return None
+        if self._starter_hash.startswith(facts.base_hash):
+            return None
+        return "Trained on an earlier starter model: on this one it is not what it was. Train it again."
+
+    @cached_property
+    def _starter_hash(self) -> str:
+        return base_hash(STARTER)
 
     def adapter_path(self, name: str) -> Path:
         """An adapter file given by name (with or without its ending) or by a path we may read."""
@@ -239,7 +255,10 @@ class Library:
         """The report of `formats.inspect`, hashes included."""
         if not path.is_file():
             raise MissingError("This file is not there", where=path)
-        return inspect(path).as_dict()
+        report = inspect(path).as_dict()
+        if stale := self.adapter(path).stale:
+            report["problems"].append(stale)
+        return report
 
     def import_adapter(self, path: Path, filename: str) -> AdapterInfo:
         """Copies an uploaded file into `adapters/` after looking inside; a broken one is refused."""

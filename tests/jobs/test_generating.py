@@ -12,12 +12,16 @@ from PIL import Image
 from studio.config import GenerateSettings, StackItem
 from studio.errors import InputError, Interrupted, MissingError, SettingsError
 from studio.families.base import Base
+from studio.families.detect import base_hash
 from studio.families.loading import load_base
 from studio.formats.images import read_parameters
 from studio.infer import infotext
 from studio.jobs import Studio
 from studio.jobs.prompt_tags import with_tags
 from studio.lanes import Lane, LanesSettings
+from studio.paths import STARTER
+from studio.ui.components.stack import card
+from studio.ui.live import Page
 from tests.tiny import write_tiny_embedding, write_tiny_lora
 
 
@@ -150,3 +154,26 @@ def test_looks_arrive_as_small_pictures(studio: Studio) -> None:
     )
     assert [(place, len(urls)) for place, urls in looks] == [(0, 2), (2, 1)]
     assert all(url.startswith("data:image/jpeg;base64,") for _, urls in looks for url in urls)
+
+
+def test_a_file_of_an_earlier_starter_is_flagged(studio: Studio, lora: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    def named(name: str, base_name: str, value: str) -> Path:
+        path = studio.workspace.adapters / f"{name}.safetensors"
+        facts = {"ss_sd_model_name": base_name, "ss_sd_model_hash": value}
+        save_file(load_file(lora), path, metadata=facts)
+        return path
+
+    old = named("old", "starter", "0123456789")
+    fine = [
+        named("new", "starter", base_hash(STARTER)[:10]),
+        named("other", "dreams", "0123456789"),  # a base whose weights have their own name
+    ]
+    assert all(studio.library.adapter(path).stale is None for path in fine)
+    stale = studio.library.adapter(old).stale
+    assert stale and "earlier starter" in stale
+    assert stale in studio.inspect(old)["problems"]
+    assert card(Page(studio), studio.library.adapter(old))["problem"] == stale
+    made = studio.generate(settings(stack=[{"path": str(old)}]))
+    assert made.reports[0]["message"].startswith(stale)

@@ -126,8 +126,8 @@ def card(
 ) -> Json:
     """An adapter as shelf and stack show it; `fit` is the base's (family, title)."""
     family = FAMILIES.get(info.family or "", info.family or "")
-    problem = info.problem
-    if not problem and fit and fit[0] and info.family and info.family != fit[0]:
+    problem = info.problem or info.stale
+    if not info.problem and fit and fit[0] and info.family and info.family != fit[0]:
         problem = f"Made for {family}; this base is {FAMILIES.get(fit[0], fit[0])}."
     return {
         "path": path or str(info.path),
