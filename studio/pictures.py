@@ -184,7 +184,8 @@ class GenerateSettings(Settings):
     )  # fmt: skip
     batch_size: int = setting(4, "Pictures drawn at once.", ge=1, le=64, advanced=True)
     file_format: FileFormat = setting(
-        "png", "Kind of picture file; each carries its settings. PNG loses nothing.",
+        "png", "Kind of picture file; each carries its settings. PNG loses nothing, and takes settings "
+        "of any length: longer ones than the others can hold are saved as PNG.",
         label="File format", advanced=True,
     )  # fmt: skip
     quality: int = setting(

@@ -34,6 +34,7 @@ _FORMATS: dict[Content, str] = {
 }  # fmt: skip
 ENDINGS: dict[FileFormat, str] = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
 _MOST_EXIF = 65_000  # bytes; a JPEG segment ends at 65,535
+_EXIF_FRAME = 200  # bytes of an EXIF block around one comment, generously
 _EXIF_IFD, _USER_COMMENT, _ORIENTATION = 0x8769, 0x9286, 0x0112
 
 
@@ -102,7 +103,12 @@ def save_webp(
 def save(
     stem: Path, image: Image.Image, parameters: str | None, kind: FileFormat, quality: int
 ) -> Path:
-    """Writes `stem` with the ending of `kind`; PNG knows no quality. Returns the file's path."""
+    """Writes `stem` with the ending of `kind`; PNG knows no quality. Returns the file's path.
+
+    Settings that EXIF has no room for make it a PNG: a drawn picture is never lost to its text.
+    """
+    if kind != "png" and not _fits(parameters):
+        kind = "png"
     path = stem.with_name(stem.name + ENDINGS[kind])
     if kind == "jpeg":
         return save_jpeg(path, image, parameters, quality)
@@ -222,7 +228,7 @@ def _comment(text: str | None) -> bytes:
     body = text.encode("utf-16-be", "replace")
     exif.get_ifd(_EXIF_IFD)[_USER_COMMENT] = b"UNICODE\0" + body
     block = exif.tobytes()
-    if len(block) > _MOST_EXIF:
+    if not _fits(text):
         raise FileError(
             "The settings are too long for this kind of picture",
             why=f"JPEG and WebP files carry at most {_MOST_EXIF // 2:,} characters of them; "
@@ -230,6 +236,10 @@ def _comment(text: str | None) -> bytes:
             remedy="Save as PNG, or shorten the prompt.",
         )
     return block
+
+
+def _fits(text: str | None) -> bool:
+    return len((text or "").encode("utf-16-be", "replace")) + _EXIF_FRAME <= _MOST_EXIF
 
 
 def _decode_comment(comment: bytes) -> str | None:

@@ -249,3 +249,14 @@ def test_settings_too_long_for_a_jpeg_are_refused_with_a_way_out(tmp_path):
             images.save(tmp_path / "x", sample(), "a" * 40_000, kind, 90)
     assert list(tmp_path.iterdir()) == []
     assert images.save(tmp_path / "x", sample(), "a" * 40_000, "png", 90).is_file()
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "webp"])
+def test_settings_without_room_make_it_a_png(tmp_path, kind):
+    fits, long = "猫" * 32_000, "猫" * 33_000
+    path = images.save(tmp_path / "fits", sample(), fits, kind, 90)
+    assert path.suffix == images.ENDINGS[kind] and images.read_parameters(path) == fits
+    path = images.save(tmp_path / "long", sample(), long, kind, 90)
+    assert path.suffix == ".png" and images.read_parameters(path) == long
+    with pytest.raises(FileError, match="too long"):
+        images.save_jpeg(tmp_path / "x.jpg", sample(), long)
