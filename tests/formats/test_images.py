@@ -243,14 +243,6 @@ def test_the_comment_is_laid_out_as_other_programs_write_it(tmp_path):
     assert comment == b"UNICODE\0" + "a, 猫".encode("utf-16-be")
 
 
-def test_settings_too_long_for_a_jpeg_are_refused_with_a_way_out(tmp_path):
-    for kind in ("jpeg", "webp"):
-        with pytest.raises(FileError, match="Save as PNG"):
-            images.save(tmp_path / "x", sample(), "a" * 40_000, kind, 90)
-    assert list(tmp_path.iterdir()) == []
-    assert images.save(tmp_path / "x", sample(), "a" * 40_000, "png", 90).is_file()
-
-
 @pytest.mark.parametrize("kind", ["jpeg", "webp"])
 def test_settings_without_room_make_it_a_png(tmp_path, kind):
     fits, long = "猫" * 32_000, "猫" * 33_000
@@ -258,5 +250,5 @@ def test_settings_without_room_make_it_a_png(tmp_path, kind):
     assert path.suffix == images.ENDINGS[kind] and images.read_parameters(path) == fits
     path = images.save(tmp_path / "long", sample(), long, kind, 90)
     assert path.suffix == ".png" and images.read_parameters(path) == long
-    with pytest.raises(FileError, match="too long"):
+    with pytest.raises(FileError, match="Save as PNG"):
         images.save_jpeg(tmp_path / "x.jpg", sample(), long)
