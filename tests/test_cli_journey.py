@@ -87,7 +87,7 @@ def test_a_file_of_ours_is_recognised(workspace: Path, trained: dict) -> None:
     result = run(workspace, "inspect", trained["files"][0], "--json")
     assert result.returncode == 0, result.stderr
     facts = json.loads(result.stdout)
-    assert facts["kind"] == "lora" and facts["trigger"] == "zibbo" and facts["problems"] == []
+    assert facts["kind"] == "lora" and facts["trigger"] == "zibbo cat" and facts["problems"] == []
 
 
 def test_generate_with_the_file_by_name(workspace: Path, trained: dict) -> None:

@@ -75,6 +75,12 @@ class DatasetInfo:
     items: list[DatasetPicture] = field(default_factory=list)
     """The usable pictures in order."""
 
+    def phrase(self, trigger: str) -> str:
+        """What calls the subject: the trigger, with the class word where most captions have both."""
+        both = f"{trigger} {self.class_word}"
+        found = sum(both in (item.caption or "") for item in self.items)
+        return both if self.class_word and found > len(self.items) / 2 else trigger
+
 
 def picture_files(folder: str | Path) -> list[Path]:
     """The pictures of a dataset in natural order (2 before 10), sub-folders after the top level.

@@ -142,9 +142,11 @@ class Worker:
     def facts(self, thumbnail: bytes | None) -> ExportFacts:
         """What the file says about itself."""
         config, progress = self.config, self.trainer.progress
+        trigger = config.data.trigger or self.info.trigger
         return ExportFacts(
             name=config.name,
-            trigger=config.data.trigger or self.info.trigger,
+            trigger=trigger,
+            phrase=self.info.phrase(trigger),
             step=progress.step,
             epoch=self.run.state.get("epoch", 0),
             started_at=self.run.state["started_at"],

@@ -61,6 +61,7 @@ class ExportFacts:
 
     name: str
     trigger: str
+    """The word itself."""
     step: int
     epoch: int
     started_at: float
@@ -69,6 +70,8 @@ class ExportFacts:
     """Folder names, tag counts, bucket table, number of pictures."""
     thumbnail: bytes | None = None
     """A small PNG."""
+    phrase: str = ""
+    """What a prompt should say, where that is more than the word: “zibbo cat”."""
     optimizer: Optimizer | None = None
     """The optimizer at its last step, for methods whose files can carry its state."""
 

@@ -59,7 +59,7 @@ def describe(base: Base, config: RunConfig, facts: ExportFacts, **more: Any) -> 
         dataset_dirs=_folders(dataset),
         tag_frequency={dataset["folder"]: dataset["tags"]} if "tags" in dataset else None,
         bucket_info={"buckets": dataset["buckets"]} if "buckets" in dataset else None,
-        trigger=facts.trigger or None,
+        trigger=facts.phrase or facts.trigger or None,
         author=config.author or None,
         thumbnail=facts.thumbnail,
         config=None if config.private_metadata else shareable(config),

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -185,7 +186,7 @@ class TextualInversionTrainable(Trainable):
         vectors = [tensor.detach().float().cpu() for tensor in self.vectors]
         negative = self.options.negative
         described = describe(
-            self.base, self.config, facts, product="textual-inversion", for_negative=negative,
+            self.base, self.config, replace(facts, phrase=""), product="textual-inversion", for_negative=negative,
             usage_hint=metadata.NEGATIVE_HINT if negative else None,
         )  # fmt: skip
         main = folder / f"{stem}.safetensors"

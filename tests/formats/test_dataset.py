@@ -227,3 +227,13 @@ def test_pictures_of_two_concepts_know_their_word(tmp_path):
     draw(tmp_path / "1_sks dog", "1.png")
     draw(tmp_path / "1_zwx cat", "1.png")
     assert [item.trigger for item in read_dataset(tmp_path).items] == ["sks", "zwx"]
+
+
+def test_the_phrase_is_what_most_captions_say(tmp_path):
+    draw(tmp_path, "0.png", "1.png", "2.png")
+    (tmp_path / "dataset.toml").write_text('trigger = "zibbo"\nclass_word = "cat"\n')
+    for k, text in enumerate(("a zibbo cat on a chair", "a small zibbo cat", "zibbo")):
+        (tmp_path / f"{k}.txt").write_text(text)
+    assert read_dataset(tmp_path).phrase("zibbo") == "zibbo cat"
+    (tmp_path / "1.txt").write_text("zibbo asleep")
+    assert read_dataset(tmp_path).phrase("zibbo") == "zibbo"

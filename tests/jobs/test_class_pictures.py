@@ -97,6 +97,6 @@ def test_a_trained_model_is_listed_as_base_and_on_the_shelf(studio: Studio, conf
     made = next(base for base in studio.bases() if base.name == "my-zibbo")
     assert not made.problems and made.family == "sd1"
     shelf = next(info for info in studio.adapters() if info.path == file)
-    assert (shelf.kind, shelf.problem, shelf.trigger) == ("checkpoint", None, "zibbo")
+    assert (shelf.kind, shelf.problem, shelf.trigger) == ("checkpoint", None, "zibbo cat")
     again = studio.wait(studio.start(config("method=dreambooth", "train.steps=1")))
     assert Path(again["files"][0]).parent.name == "my-zibbo-2"

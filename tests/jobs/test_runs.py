@@ -56,7 +56,7 @@ def test_a_run_leaves_a_proved_file_and_the_whole_story(
     info = next(i for i in studio.adapters() if i.path == Path(state["files"][0]))
     assert info.problem is None
     assert info.kind == ("lora" if method == "lora" else "embedding")
-    assert info.trigger == "zibbo"
+    assert info.trigger == ("zibbo cat" if method == "lora" else "zibbo")  # as the captions say it
     for step in (2, 4):
         folder = studio.training.folder(run) / "checkpoints" / f"step-{step:06d}"
         assert atomic.verify_manifest(folder)["step"] == step
