@@ -26,12 +26,20 @@ def run(arguments: argparse.Namespace) -> int:
                 print(f"{key:<12}{_short(facts[key])}")
         for section in ("hashes", "metadata"):
             for name, value in (facts.get(section) or {}).items():
-                print(
-                    f"{section[:-1] if section == 'hashes' else section:<12}{name} = {_short(value)}"
-                )
+                label = "hash" if section == "hashes" else section
+                print(f"{label:<12}{name} = {_short(value)}")
+        for block in facts.get("blocks", []):
+            print(f"block       {_block(block)}")
         for problem in facts.get("problems", []):
             print(f"problem     {problem}")
     return 2 if facts.get("kind") == "unknown" else 0
+
+
+def _block(facts: dict[str, Any]) -> str:
+    ranks = ", ".join(map(str, facts["ranks"]))
+    norm = "depends on the base" if facts["norm"] is None else f"{facts['norm']:.3g}"
+    rank = f"rank {ranks}, " if ranks else ""
+    return f"{facts['block']:<24}{rank}{facts['modules']} modules, norm {norm}"
 
 
 def _short(value: Any) -> str:

@@ -252,12 +252,16 @@ class Library:
         )
 
     def inspect(self, path: Path) -> dict[str, Any]:
-        """The report of `formats.inspect`, hashes included."""
+        """The report of `formats.inspect`, hashes included; of a LoRA its `blocks` too."""
         if not path.is_file():
             raise MissingError("This file is not there", where=path)
         report = inspect(path).as_dict()
         if stale := self.adapter(path).stale:
             report["problems"].append(stale)
+        if report["kind"] == "lora":
+            from studio.formats import lora, lora_blocks
+
+            report["blocks"] = [vars(facts) for facts in lora_blocks.blocks(lora.read(path))]
         return report
 
     def import_adapter(self, path: Path, filename: str) -> AdapterInfo:

@@ -70,6 +70,10 @@ def adapter_stack(studio: Studio, page: Page, target: str, base: str, prompt: st
         path, name, base = read(argument, path=str, name=str, base=str)
         return take(studio, page, page.uploaded(path), Path(name).name, base)
 
+    def inside(argument: Any) -> Json:
+        (path,) = read(argument, path=str)
+        return studio.inspect(studio.workspace.resolve(path))
+
     def measured(argument: Any) -> Json | None:
         task = page.tasks.latest(EFFECT)
         return task.view() if task else None
@@ -77,8 +81,8 @@ def adapter_stack(studio: Studio, page: Page, target: str, base: str, prompt: st
     return component(
         "stack",
         SKELETON,
-        [describe, take_file, measured, check_blocks(studio), *stack_files(studio)],
-        scripts=["icons", "stack_more", "stack_files", "stack_card", "stack_lane"],
+        [describe, take_file, inside, measured, check_blocks(studio), *stack_files(studio)],
+        scripts=["icons", "stack_more", "stack_inside", "stack_files", "stack_card", "stack_lane"],
         value=[EMPTY_LANE],
         elem_id=f"cs-stack-{target}",
         target=target,

@@ -26,6 +26,7 @@ function cardView(path, {lane, patch, remove, step, shift, move, measure}) {
   const down = iconButton('down', 'Move down', () => { step(path, 1); down.focus(); }, '.st-step');
   const close = iconButton('close', 'Remove from the stack', () => remove(path));
   const more = menuButton('What can be done with this card', () => [
+    ['What is in this file', () => showInside(path)],
     ['Measure its effect', () => measure(path)],
     ...lanes.flatMap((_, k) => k === lane ? [] : [[`Move to ${laneName(k)}`, () => move(path, k, false)], [`Copy to ${laneName(k)}`, () => move(path, k, true)]]),
     ['Move up', () => step(path, -1)], ['Move down', () => step(path, 1)],
