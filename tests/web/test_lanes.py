@@ -72,7 +72,7 @@ def address(studio: Watched) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def page(browser: Any, address: str) -> Iterator[Any]:
     """The Generate tab with the tiny base and three empty lanes: left, middle, right."""
-    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page = browser.new_page(viewport={"width": 1440, "height": 1300})
     page.set_default_timeout(SLOW)
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
