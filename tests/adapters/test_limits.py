@@ -12,6 +12,7 @@ from torch import Tensor
 
 from studio import blocks
 from studio.adapters.cache import AdapterCache
+from studio.adapters.hypernetwork import attentions
 from studio.adapters.stack import applied
 from studio.config import GenerateSettings, StackItem
 from studio.errors import Interrupted, SettingsError
@@ -28,8 +29,10 @@ LAYERS = ("to_q", "to_v", "conv1", "proj_in", "q_proj", "fc1")
 STEPS = 4
 
 
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
+@pytest.fixture(scope="module", params=["tiny", "starter"])
+def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Base:
+    if request.param == "starter":
+        return load_base("starter", "cpu", "fp32")
     folder = make_tiny_sd1(tmp_path_factory.mktemp("limits") / "base")
     make_clip(folder / "clip")
     return load_base(folder, "cpu", "fp32")
@@ -41,15 +44,16 @@ def files(base: Base, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pat
     folder = tmp_path_factory.mktemp("files")
     parts = tuple(base.components())
     states = {"unet": {"conv_in.weight": base.unet.conv_in.weight + 0.05}}
-    direction = torch.randn(32, generator=torch.Generator().manual_seed(4))
+    direction = torch.randn(base.clips()[0].width, generator=torch.Generator().manual_seed(4))
+    widths = tuple(sorted({width for width, _, _ in attentions(base)}))
     return {
         "lora": write_tiny_lora(folder / "lora.safetensors", base, LAYERS, parts, 1, 0.1),
         "lora2": write_tiny_lora(folder / "lora2.safetensors", base, LAYERS, parts, 2, 0.1),
-        "hyper": make_hypernetwork(folder / "hyper.pt", (32, 64), 3),
-        "hyper2": make_hypernetwork(folder / "hyper2.pt", (32, 64), 5),
+        "hyper": make_hypernetwork(folder / "hyper.pt", widths, 3),
+        "hyper2": make_hypernetwork(folder / "hyper2.pt", widths, 5),
         "word": write_tiny_embedding(folder / "word.safetensors", base),
         "model": save_single(base, folder / "model.safetensors", states, torch.float32),
-        "mood": aesthetic.write(folder / "mood.pt", direction[:16]),
+        "mood": aesthetic.write(folder / "mood.pt", direction),
     }
 
 
