@@ -115,17 +115,7 @@ def _add_caption_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_generate_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("prompt", nargs="?", metavar="PROMPT", help="what to draw")
-    parser.add_argument("--base", metavar="MODEL", help="base model (default: starter)")
-    parser.add_argument(
-        "--adapter",
-        action="append",
-        default=[],
-        metavar="FILE[:STRENGTH]",
-        help="adapter file or its name; repeat to stack, applied in order",
-    )
-    parser.add_argument(
-        "--stack", metavar="FILE", help="saved stack (*.stack.json) or its name; before --adapter"
-    )
+    _add_stack(parser)
     parser.add_argument("--save-stack", metavar="NAME", help="keep the stack under this name")
     parser.add_argument(
         "--lane",
@@ -177,17 +167,7 @@ def _add_grid_options(parser: argparse.ArgumentParser) -> None:
             "prompts",
         )
     parser.add_argument("--baseline", action="store_true", help="also draw the base alone")
-    parser.add_argument("--base", metavar="MODEL", help="base model (default: starter)")
-    parser.add_argument(
-        "--adapter",
-        action="append",
-        default=[],
-        metavar="FILE[:STRENGTH]",
-        help="adapter file or its name; repeat to stack, applied in order",
-    )
-    parser.add_argument(
-        "--stack", metavar="FILE", help="saved stack (*.stack.json) or its name; before --adapter"
-    )
+    _add_stack(parser)
     parser.add_argument("--name", metavar="TEXT", help="name of the grid")
     parser.add_argument("--resume", metavar="GRID", help="draw what is missing of a grid")
     _add_set(parser)
@@ -213,6 +193,20 @@ def _add_bench_options(parser: argparse.ArgumentParser) -> None:
 def _add_test_options(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "Anything else is handed to pytest, which then runs alone: `test -k captions`."
     parser.add_argument("--all", action="store_true", help="the full sweeps too (hours)")
+
+
+def _add_stack(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--base", metavar="MODEL", help="base model (default: starter)")
+    parser.add_argument(
+        "--adapter",
+        action="append",
+        default=[],
+        metavar="FILE[:STRENGTH]",
+        help="adapter file or its name; repeat to stack, applied in order",
+    )
+    parser.add_argument(
+        "--stack", metavar="FILE", help="saved stack (*.stack.json) or its name; before --adapter"
+    )
 
 
 def _add_set(parser: argparse.ArgumentParser) -> None:
