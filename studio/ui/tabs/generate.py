@@ -171,8 +171,8 @@ def build(studio: Studio, page: Page) -> None:
         known = usable(found)
         named = known.pop("base", None)
         lanes, prompt = lanes_of(studio, value), known.get("prompt", "")
+        update: Json = {}
         if 0 <= lane < len(lanes):
-            update: Json = {}
             if "stack" in found:
                 stack, missing = named_stack(studio, found["stack"])
                 if missing:
@@ -190,7 +190,8 @@ def build(studio: Studio, page: Page) -> None:
             base,
             prompt,
             known.get("negative_prompt", ""),
-            [lane.model_dump() for lane in lanes],
+            # lanes that stay are not sent back: the browser may know newer ones
+            [lane.model_dump() for lane in lanes] if update else gr.skip(),
             *form.updates(known),
         ]
 
