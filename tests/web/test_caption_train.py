@@ -61,7 +61,13 @@ def choose(page: Any, dataset: Path, base: str = "tiny") -> None:
 
 
 def number(page: Any, key: str, value: object) -> None:
-    page.fill(f"#cs-field-{key} :is(input, textarea)", str(value))
+    field = f"#cs-field-{key} :is(input, textarea)"
+    for _ in range(10):  # a preset that is just arriving may mix with what is typed
+        page.fill(field, str(value))
+        page.wait_for_timeout(200)
+        if page.input_value(field) == str(value):
+            return
+    raise AssertionError(f"{key} never became {value}")
 
 
 def test_captions_are_shown_edited_and_kept(page: Any, served: Any) -> None:
