@@ -12,6 +12,7 @@ from pathlib import Path
 
 from studio.config import GenerateSettings, StackItem, nearest
 from studio.errors import MissingError
+from studio.formats.inspect import inspect
 from studio.infer.prompt import Tag, split_tags
 from studio.jobs.library import AdapterInfo, Library
 from studio.lanes import Lane, LanesSettings
@@ -35,7 +36,7 @@ def with_tags(
     stack = {item.path: item for item in settings.stack}
     moved: dict[str, StackItem] = {}
     for tag in tags:
-        path = str(find(tag, infos, library).path)
+        path = str(find(tag, infos).path)
         values = stack[path].model_dump() if path in stack else {"path": path}
         same = tag.text_strength == tag.strength
         text = None if same else tag.text_strength
@@ -66,7 +67,7 @@ def lanes_with_tags(
     return settings.model_copy(update={"common": common, "lanes": lanes}), list(moved.values())
 
 
-def find(tag: Tag, infos: list[AdapterInfo], library: Library) -> AdapterInfo:
+def find(tag: Tag, infos: list[AdapterInfo]) -> AdapterInfo:
     """The file a tag means: by its name without ending, or else by the name stated inside it.
 
     Case does not count, unless two names differ by nothing else.
@@ -77,7 +78,7 @@ def find(tag: Tag, infos: list[AdapterInfo], library: Library) -> AdapterInfo:
             if name(info.name) == wanted:
                 return info
     for info in fitting:
-        stated = library.inspect(info.path).get("metadata") or {}
+        stated = inspect(info.path, hashes=False).metadata  # headers only: there may be thousands
         if any(str(stated.get(key, "")).lower() == tag.name.lower() for key in _STATED):
             return info
     raise _missing(tag, infos, fitting)
