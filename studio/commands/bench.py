@@ -20,7 +20,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Runs one benchmark; without a name, lists them."""
     scripts = {path.stem: path for path in sorted(FOLDER.glob("*.py")) if path.stem[0] != "_"}
     if arguments.what is None:
-        print("starter: measures the starter model and writes its card's numbers")
+        print("starter: measures the starter model, for its card")
         for name, path in scripts.items():
             print(f"{name}: {_first_line(path.read_text('utf-8'))}")
         return 0

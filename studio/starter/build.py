@@ -13,10 +13,9 @@ from pathlib import Path
 STAGES = ("tokenizer", "vae", "clip", "classifier", "captioner", "unet", "export")
 
 
-def run_stage(
-    stage: str, state: Path, out: Path, steps: int | None, minutes: float | None, device: str
-) -> None:
-    """Runs one stage to its end (or resumes it)."""
+def run_stage(stage: str, chosen: argparse.Namespace) -> None:
+    """Runs one stage to its end (or resumes it) as the command line says."""
+    state: Path = chosen.state
     if stage == "tokenizer":
         from studio.starter.tokenizer import make_tokenizer
 
@@ -25,7 +24,7 @@ def run_stage(
     if stage == "export":
         from studio.starter.export import export
 
-        export(state, out)
+        export(state, chosen.out)
         return
     if stage == "vae":
         from studio.starter.train_vae import SCHEDULE
@@ -42,8 +41,17 @@ def run_stage(
     else:
         from studio.starter.train_captioner import SCHEDULE
         from studio.starter.train_captioner import train_captioner as run
-    schedule = replace(SCHEDULE, steps=steps or SCHEDULE.steps, minutes=minutes)
-    run(state, schedule, device)
+    if chosen.again:
+        from studio.starter.training import begin_again
+
+        begin_again(state, stage)
+    schedule = replace(
+        SCHEDULE,
+        steps=chosen.steps or SCHEDULE.steps,
+        minutes=chosen.minutes,
+        peak=chosen.peak or SCHEDULE.peak,
+    )
+    run(state, schedule, chosen.device)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -54,6 +62,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("assets/starter"))
     parser.add_argument("--steps", type=int, help="length of the stage's schedule")
     parser.add_argument("--minutes", type=float, help="length of the schedule by the clock instead")
+    parser.add_argument("--peak", type=float, help="the schedule's highest learning rate")
+    parser.add_argument(
+        "--again",
+        action="store_true",
+        help="give a stage that has run another schedule, from where it stands",
+    )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     chosen = parser.parse_args(arguments)
@@ -63,7 +77,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen.state.mkdir(parents=True, exist_ok=True)
     for stage in STAGES if chosen.stage == "all" else (chosen.stage,):
         print(f"== {stage}", flush=True)
-        run_stage(stage, chosen.state, chosen.out, chosen.steps, chosen.minutes, chosen.device)
+        run_stage(stage, chosen)
     return 0
 
 

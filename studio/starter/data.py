@@ -18,6 +18,7 @@ from studio.starter import world
 FIRST_FRESH_SEED = 900_000_000
 _FIRST_CONCEPT_SEED = 2_000_000_000
 BASE_SCENES = 24_000
+MORE_SCENES = 72_000  # for the parts that train long enough to learn fewer by heart
 CONCEPT_SCENES = 2_000
 
 

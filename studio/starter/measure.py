@@ -3,7 +3,7 @@
 Owns what is measured and on which fresh scenes. Generated pictures are judged by the attribute
 classifier, which is measured first, on renders of the truth.
 
-    python -m studio.starter.measure assets/starter --pictures 256 --json
+    python -m studio.starter.measure assets/starter --seed 0 --seed 1 --seed 2 --json
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,7 @@ def generate(
 
 def measure(
     folder: Path | str,
-    pictures: int = 256,
+    pictures: int = 512,
     seed: int = 0,
     steps: int = 20,
     guidance: float = 4.0,
@@ -76,7 +77,8 @@ def measure(
 ) -> dict[str, Any]:
     """Measures a starter folder on scenes that nothing was trained on.
 
-    Shares are in [0, 1], PSNR in dB. `progress(share, text)` is called as pictures are made.
+    Shares are in [0, 1], PSNR in dB. Another seed means other scenes and other noise.
+    `progress(share, text)` is called as pictures are made.
     """
     began = time.monotonic()
     folder = Path(folder)
@@ -105,7 +107,7 @@ def measure(
     }
     scenes = data.fresh_scenes(pictures, seed + 30)
     prompts = [world.caption(scene) for scene in scenes]
-    made = generate(pipeline, prompts, seed, steps, guidance, progress=progress)
+    made = generate(pipeline, prompts, 100_000 * seed, steps, guidance, progress=progress)
     result.update(accuracy(judge, made, scenes))
     result.update(
         pictures=pictures,
@@ -117,22 +119,37 @@ def measure(
     return result
 
 
+def over_seeds(runs: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """Mean, lowest and highest of every measured share and PSNR."""
+    fixed = {"pictures", "seed", "steps", "guidance", "seconds"}
+    values = {name: [float(run[name]) for run in runs] for name in runs[0] if name not in fixed}
+    return {
+        name: {"mean": fmean(some), "lowest": min(some), "highest": max(some)}
+        for name, some in values.items()
+    }
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Command line: prints the measurements of a folder."""
     parser = argparse.ArgumentParser(prog="python -m studio.starter.measure", description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?", default=Path("assets/starter"))
-    parser.add_argument("--pictures", type=int, default=256)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--pictures", type=int, default=512, help="drawn with each seed")
+    parser.add_argument("--seed", type=int, action="append", help="may be said several times")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--guidance", type=float, default=4.0)
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args(arguments)
-    found = measure(chosen.folder, chosen.pictures, chosen.seed, chosen.steps, chosen.guidance)
+    runs = [
+        measure(chosen.folder, chosen.pictures, seed, chosen.steps, chosen.guidance)
+        for seed in chosen.seed or [0]
+    ]
+    found = over_seeds(runs)
     if chosen.json:
-        print(json.dumps(found))
-    else:
-        for name, value in found.items():
-            print(f"{name:18} {value:.4g}")
+        print(json.dumps({"seeds": runs, "over_seeds": found}))
+        return 0
+    for name, value in found.items():
+        spread = f"  ({value['lowest']:.4g} to {value['highest']:.4g})" if len(runs) > 1 else ""
+        print(f"{name:18} {value['mean']:.4g}{spread}")
     return 0
 
 

@@ -75,7 +75,7 @@ def all_right(written: list[str], scenes: list[world.Scene]) -> float:
 
 def train_captioner(state: Path, schedule: Schedule = SCHEDULE, device: str = "cpu") -> nn.Module:
     """Runs (or resumes) the stage and returns the averaged captioner."""
-    base = data.base_pictures(state)
+    base = data.base_pictures(state, data.MORE_SCENES)
     processor = make_processor()
     tokenizer = processor.tokenizer
     begin = tokenizer.convert_tokens_to_ids(BEGIN)

@@ -22,7 +22,8 @@ from torch import nn
 class Schedule:
     """How long and how fast: the rate warms up, holds, then falls linearly to 2 % of its peak.
 
-    The end is `steps` steps, or `minutes` of training (kept across restarts) when that is given.
+    The end is `steps` steps, or `minutes` of training (kept across interruptions) when that is
+    given. Both count from the last `begin_again`.
     """
 
     peak: float
@@ -68,6 +69,17 @@ def averaged_weights(state: Path, name: str, module: nn.Module) -> nn.Module:
     return module.eval().requires_grad_(False)
 
 
+def begin_again(state: Path, name: str) -> None:
+    """Gives a trained part another schedule: from its averaged weights, with a new optimizer.
+
+    Steps go on counting, so the random draws of what follows are new ones.
+    """
+    path = state / f"{name}.pt"
+    saved = torch.load(path, map_location="cpu", weights_only=True)
+    begun = {"step": saved["step"], "seconds": saved["seconds"]}
+    save_state(path, {**saved, "module": saved["averaged"], "optimizer": None, "begun": begun})
+
+
 def train(
     state: Path,
     name: str,
@@ -91,23 +103,29 @@ def train(
         weights, lr=schedule.peak, betas=(0.9, 0.99), weight_decay=schedule.weight_decay, fused=True
     )
     step, seconds = 0, 0.0
+    begun: dict[str, Any] = {"step": 0, "seconds": 0.0}
     if path.exists():
         saved = torch.load(path, map_location=device, weights_only=True)
         module.load_state_dict(saved["module"])
         averaged.load_state_dict(saved["averaged"])
-        optimizer.load_state_dict(saved["optimizer"])
+        if saved["optimizer"]:
+            optimizer.load_state_dict(saved["optimizer"])
         step, seconds = int(saved["step"]), float(saved["seconds"])
+        begun = saved.get("begun", begun)
         print(f"[{name}] resumes at step {step} after {seconds / 60:.1f} min", flush=True)
 
     def save() -> None:
         parts = {"module": module, "averaged": averaged, "optimizer": optimizer}
         kept = {key: part.state_dict() for key, part in parts.items()}
-        save_state(path, {**kept, "step": step, "seconds": seconds})
+        save_state(path, {**kept, "step": step, "seconds": seconds, "begun": begun})
+
+    def since() -> tuple[int, float]:
+        return step - begun["step"], seconds - begun["seconds"]
 
     smooth, last_save, began = 0.0, time.monotonic(), time.monotonic()
-    while schedule.progress(step, seconds) < 1.0:
+    while schedule.progress(*since()) < 1.0:
         for group in optimizer.param_groups:
-            group["lr"] = schedule.rate(step, seconds)
+            group["lr"] = schedule.rate(*since())
         loss = loss_of(module, step)
         value = float(loss.detach())
         if value != value:
@@ -127,10 +145,11 @@ def train(
         seconds, began = seconds + now - began, now
         if step % 100 == 0:
             rate = optimizer.param_groups[0]["lr"]
+            steps, spent = since()
             clock = time.strftime("%H:%M:%S")
             print(
                 f"[{name}] {clock} step {step} loss {smooth:.4f} rate {rate:.2e} "
-                f"{seconds / step:.3f} s/step, {schedule.progress(step, seconds):.0%} done",
+                f"{spent / steps:.3f} s/step, {schedule.progress(*since()):.0%} done",
                 flush=True,
             )
         if now - last_save > schedule.save_every:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from studio.starter.training import Schedule, averaged_weights, train
+from studio.starter.training import Schedule, averaged_weights, begin_again, train
 
 
 def _loss(module: nn.Module, step: int) -> torch.Tensor:
@@ -62,3 +62,19 @@ def test_a_loss_that_is_not_a_number_stops_before_the_step(tmp_path: Path) -> No
 def test_a_missing_stage_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="'vae'"):
         averaged_weights(tmp_path, "vae", _module())
+
+
+def test_a_trained_part_begins_another_schedule(tmp_path: Path) -> None:
+    first = train(tmp_path, "part", _module(), _loss, Schedule(peak=0.1, steps=20, warmup=2))
+    begin_again(tmp_path, "part")
+    steps: list[int] = []
+
+    def noting(module: nn.Module, step: int) -> torch.Tensor:
+        if not steps:
+            same = zip(module.parameters(), first.parameters(), strict=True)
+            assert all(torch.equal(a, b) for a, b in same)
+        steps.append(step)
+        return _loss(module, step)
+
+    train(tmp_path, "part", _module(), noting, Schedule(peak=0.1, steps=5, warmup=2))
+    assert steps == [20, 21, 22, 23, 24]
