@@ -3,6 +3,7 @@
     python benchmarks/methods.py                         all of it; goes on where it was cut off
     python benchmarks/methods.py --method lora --concept zibbo --seed 1
     python benchmarks/methods.py --table                 writes the table into docs/results.md
+    python benchmarks/methods.py --keep FOLDER           also keeps the trained files
 
 Each run is a `studio.py train` in a process of its own, so its seconds and its memory are its own.
 One JSON file per run under `benchmarks/results/methods/`; delete one to measure it again.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -35,10 +37,13 @@ SEEDS = (1, 2, 3)
 BEGIN, END = "<!-- methods: begin -->", "<!-- methods: end -->"
 
 
-def measure(method: str, concept: str, seed: int, pictures: int) -> dict[str, Any]:
+def measure(
+    method: str, concept: str, seed: int, pictures: int, keep: Path | None = None
+) -> dict[str, Any]:
     """Trains one preset on one concept and measures its file; seconds, bytes, and what concepts.py says.
 
-    The base draws the same pictures every time, so it is measured once per concept.
+    The base draws the same pictures every time, so it is measured once per concept. `keep` is a
+    folder for the trained files, one folder per seed in it.
     """
     same = [r for r in records() if (r["concept"], r["pictures"]) == (concept, pictures)]
     plain = next((r["base"] for r in same if r["base_hash"] == base_hash(STARTER)), None)
@@ -54,6 +59,11 @@ def measure(method: str, concept: str, seed: int, pictures: int) -> dict[str, An
         )  # fmt: skip
         sizes = [Path(file).stat().st_size for file in trained["files"]]
         state = json.loads((Path(workspace) / "runs" / trained["run"] / "state.json").read_text())
+        if keep:
+            folder = keep / f"seed-{seed}"
+            folder.mkdir(parents=True, exist_ok=True)
+            for file in trained["files"]:
+                shutil.copy2(file, folder)
     return {
         "method": method, "concept": concept, "seed": seed, "preset_name": preset,
         "trained": sum(state["trained"].values()), "bytes": sizes,
@@ -75,7 +85,7 @@ def _train(preset: str, concept: str, seed: int, workspace: Path) -> dict[str, A
     command = [
         sys.executable, "studio.py", "train", "--preset", preset, "--json",
         "--data", str(ROOT / "assets" / "datasets" / concept), "--workspace", str(workspace),
-        "--name", f"{concept}-{preset}", "--set", f"seed={seed}",
+        "--name", f"{concept}-{preset.removeprefix('starter-')}", "--set", f"seed={seed}",
     ]  # fmt: skip
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -141,6 +151,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--concept", choices=CONCEPTS, action="append")
     parser.add_argument("--seed", type=int, action="append")
     parser.add_argument("--pictures", type=int, default=128, help="of each side")
+    parser.add_argument("--keep", type=Path, help="a folder for the trained files")
     parser.add_argument("--table", action="store_true", help="only write the table")
     chosen = parser.parse_args(arguments)
     for seed in () if chosen.table else chosen.seed or SEEDS:
@@ -149,7 +160,9 @@ def main(arguments: list[str] | None = None) -> int:
                 file = RESULTS / f"{method}-{concept}-{seed}.json"
                 if not file.is_file():
                     print(f"{method}, {concept}, seed {seed}", file=sys.stderr, flush=True)
-                    atomic.write_json(file, measure(method, concept, seed, chosen.pictures))
+                    atomic.write_json(
+                        file, measure(method, concept, seed, chosen.pictures, chosen.keep)
+                    )
     text = table(records())
     page = ROOT / "docs" / "results.md"
     before = page.read_text("utf-8")

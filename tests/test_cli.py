@@ -213,7 +213,8 @@ def test_failed_checks_fail_the_test_command_even_when_tests_pass(monkeypatch) -
 
     monkeypatch.setattr(test_command, "_call", call)
     assert test_command.run(cli.parse(["test"])) == 1
-    assert ran[-1] == ["-m", "pytest"], "its summary must be the last thing on stdout"
+    dealt = ["-n", str(test_command._processes()), "--dist", "loadfile"]
+    assert ran[-1] == ["-m", "pytest", *dealt], "its summary must be the last thing on stdout"
     ran.clear()
     assert test_command.run(cli.parse(["test", "tests/test_cli.py", "-k", "port"])) == 0
     assert ran == [["-m", "pytest", "tests/test_cli.py", "-k", "port"]]

@@ -1,7 +1,8 @@
 """`test`: lint, format, types, then every test, with an honest exit code.
 
 Owns: what is run and in which order. Refuses to know: what the tests test.
-pytest runs last and alone on stdout, so its summary is the last line there.
+pytest runs last and alone on stdout, so its summary is the last line there. The whole suite is
+dealt out to as many processes as there are cores, file by file; what is named runs in one.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import sys
 from studio.commands.requirements import ROOT, missing, needed
 from studio.commands.terminal import say
 from studio.errors import UnavailableError
+
+MOST_PROCESSES = 4
 
 CHECKS = {
     "lint": ["-m", "ruff", "check", "."],
@@ -33,7 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
         )
     chosen: list[str] = arguments.rest
     failed = [] if chosen else [name for name, command in CHECKS.items() if _call(command) != 0]
-    command = ["-m", "pytest", *chosen]
+    dealt = [] if chosen else ["-n", str(_processes()), "--dist", "loadfile"]
+    command = ["-m", "pytest", *dealt, *chosen]
     if arguments.all:
         os.environ["STUDIO_TEST_ALL"] = "1"
         command += ["-m", "slow or not slow"]
@@ -41,6 +45,12 @@ def run(arguments: argparse.Namespace) -> int:
     if failed:
         say(f"Failed before the tests: {', '.join(failed)}.")
     return code or (1 if failed else 0)
+
+
+def _processes() -> int:
+    """One per core that may be used, but few enough for their memory: each loads torch."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, min(cores or 1, MOST_PROCESSES))
 
 
 def _call(command: list[str]) -> int:

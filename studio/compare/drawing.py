@@ -14,8 +14,9 @@ from torch import Tensor
 
 from studio.config import CompareSettings, Sampler
 from studio.errors import MemoryFullError
-from studio.families.base import Base, Conditioning
+from studio.families.base import Base
 from studio.infer.engine import draw, initial_noise, picture_size
+from studio.infer.script import alike, scripts, together
 
 Pair = tuple[str, int]
 
@@ -29,6 +30,8 @@ class How:
     sampler: Sampler = "DDIM"
     negative_prompt: str = ""
     batch_size: int = 8
+    syntax: bool = False
+    """Whether brackets in a prompt have their meaning; captions are text as it stands."""
 
     @classmethod
     def of(cls, settings: CompareSettings) -> How:
@@ -39,6 +42,7 @@ class How:
             settings.sampler,
             settings.negative_prompt,
             settings.batch_size,
+            syntax=True,
         )
 
 
@@ -57,12 +61,13 @@ def draw_pairs(
     counts pictures × steps done. Raises Interrupted, MemoryFullError.
     """
     size = picture_size(base, 0, 0)
-    texts = dict.fromkeys(prompt for prompt, _ in pairs)
-    encoded = {text: base.encode_pair(how.negative_prompt, text) for text in texts}
+    texts = [prompt for prompt, _ in pairs]
+    told = scripts(base, how.negative_prompt, texts, steps=how.steps, syntax=how.syntax)
     done = 0
-    for batch in _batches(pairs, encoded, how.batch_size):
+    for batch in alike([told[text] for text in texts], how.batch_size):
         seeds = [pairs[index][1] for index in batch]
-        both = [encoded[pairs[index][0]] for index in batch]
+        changes = together([told[texts[index]] for index in batch])
+        unconditional, conditioning = changes[0]
 
         def report(step: int, before: int = done, width: int = len(batch)) -> None:
             if on_step is not None:
@@ -71,14 +76,15 @@ def draw_pairs(
         try:
             pixels = draw(
                 base,
-                Conditioning.join([conditioning for _, conditioning in both]),
-                Conditioning.join([unconditional for unconditional, _ in both]),
+                conditioning,
+                unconditional,
                 torch.cat([initial_noise(base, seed, *size) for seed in seeds]),
                 sampler=how.sampler,
                 steps=how.steps,
                 guidance=how.guidance,
                 size=size,
                 seeds=seeds,
+                changes=changes,
                 on_step=report,
                 cancelled=cancelled,
                 between_steps=between_steps,
@@ -91,15 +97,3 @@ def draw_pairs(
             ) from error
         done += how.steps * len(batch)
         yield batch, pixels
-
-
-def _batches(
-    pairs: Sequence[Pair], encoded: dict[str, tuple[Conditioning, Conditioning]], size: int
-) -> Iterator[list[int]]:
-    """Indices in batches of prompts that are equally many chunks long: padding changes pictures."""
-    lengths: dict[int, list[int]] = {}
-    for index, (prompt, _) in enumerate(pairs):
-        lengths.setdefault(encoded[prompt][1].embeds.shape[1], []).append(index)
-    for indices in lengths.values():
-        for start in range(0, len(indices), size):
-            yield indices[start : start + size]

@@ -34,6 +34,7 @@ from studio.formats.dataset import picture_files
 from studio.formats.images import save_png
 from studio.infer import infotext
 from studio.infer.engine import picture_size, to_image, used
+from studio.infer.prompt import plain
 
 Progress = Callable[[int, int, str], None]
 
@@ -132,7 +133,7 @@ def _column(
     measures: dict[str, Any] = dict.fromkeys(MEASURES)
     if work.measuring is not None:
         rows = torch.stack([features[picture] for picture in range(len(work.pairs))])
-        measures = work.measuring.of(rows, [prompt for prompt, _ in work.pairs])
+        measures = work.measuring.of(rows, [plain(prompt) for prompt, _ in work.pairs])
     return {
         "draw_seconds": round(time.monotonic() - began, 2),
         "pictures": len(work.pairs),

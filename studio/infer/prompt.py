@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from studio.families.weighted import Span, Text, Weighted
+from studio.families.weighted import Span, Text, Weighted, parts_of
 
 _MORE = 1.1
 _CLOSERS = {")": "(", "]": "["}
@@ -42,6 +42,12 @@ def weighted(prompt: str) -> Text:
     if len(parts) == 1 and all(span.weight == 1 for span in parts[0]):
         return "".join(span.text for span in parts[0])
     return Weighted(tuple(tuple(part) for part in parts))
+
+
+def plain(prompt: str) -> str:
+    """What is left of `prompt` for a reader that knows no brackets: its words at the last step."""
+    text = weighted(steps_of(prompt, 2)[-1])
+    return " ".join("".join(span.text for span in part) for part in parts_of(text))
 
 
 def steps_of(prompt: str, steps: int) -> list[str]:

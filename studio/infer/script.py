@@ -6,7 +6,7 @@ Refuses to know: the sampling loop, how brackets are written (`studio.infer.prom
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from studio.families.base import Base, Conditioning
@@ -58,6 +58,19 @@ def scripts(
         ]
         found[text] = Script(pairs, tuple(places[pair] for pair in texts))
     return found
+
+
+def alike(told: Sequence[Script], size: int) -> Iterator[list[int]]:
+    """Indices into `told` in batches of scripts that are equally many chunks long at every step.
+
+    Padding a short prompt for its neighbour's sake would change its picture.
+    """
+    lengths: dict[tuple[int, ...], list[int]] = {}
+    for index, script in enumerate(told):
+        lengths.setdefault(script.lengths, []).append(index)
+    for indices in lengths.values():
+        for start in range(0, len(indices), size):
+            yield indices[start : start + size]
 
 
 def together(batch: Sequence[Script]) -> dict[int, Pair]:

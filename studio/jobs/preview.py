@@ -16,9 +16,10 @@ from torch import Tensor
 from studio.adapters.cache import AdapterCache
 from studio.adapters.stack import applied
 from studio.config import RunConfig, StackItem
-from studio.families.base import Base, Conditioning
+from studio.families.base import Base
 from studio.formats.images import save_png
 from studio.infer.engine import draw, initial_noise
+from studio.infer.script import alike, scripts, together
 
 AT_ONCE = 4
 THUMBNAIL = 256
@@ -35,27 +36,27 @@ class Preview:
         """One picture per sample prompt, with whatever is attached to the base right now."""
         sample, size = self.config.sample, self.config.data.resolution or self.base.native_size
         prompts = sample.prompts[:count]
-        pictures: list[Image.Image] = []
-        for start in range(0, len(prompts), AT_ONCE):
-            batch = prompts[start : start + AT_ONCE]
-            noise = [
-                initial_noise(self.base, sample.seed + start + place, size, size)
-                for place in range(len(batch))
-            ]
-            pairs = [self.base.encode_pair(sample.negative_prompt, prompt) for prompt in batch]
+        told = scripts(self.base, sample.negative_prompt, prompts, steps=sample.steps)
+        pictures: dict[int, Image.Image] = {}
+        for batch in alike([told[prompt] for prompt in prompts], AT_ONCE):
+            seeds = [sample.seed + place for place in batch]
+            changes = together([told[prompts[place]] for place in batch])
+            unconditional, conditioning = changes[0]
             with torch.no_grad():
                 drawn = draw(
                     self.base,
-                    Conditioning.join([conditioning for _, conditioning in pairs]),
-                    Conditioning.join([unconditional for unconditional, _ in pairs]),
-                    torch.cat(noise),
+                    conditioning,
+                    unconditional,
+                    torch.cat([initial_noise(self.base, seed, size, size) for seed in seeds]),
                     sampler=sample.sampler,
                     steps=sample.steps,
                     guidance=sample.guidance,
                     size=(size, size),
+                    seeds=seeds,
+                    changes=changes,
                 )
-            pictures += [_image(picture) for picture in drawn]
-        return pictures
+            pictures.update(zip(batch, map(_image, drawn), strict=True))
+        return [pictures[place] for place in range(len(prompts))]
 
     def save(self, step: int, pictures: list[Image.Image]) -> list[str]:
         """Writes a sample row; returns the files relative to the run's folder."""

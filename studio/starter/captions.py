@@ -11,7 +11,7 @@ def caption(scene: Scene, template: int = 0, concept: str | None = None) -> str:
     """What a scene shows, in one of `TEMPLATES` ways of saying it.
 
     0–5 say everything (in sentences or as tags); 6 leaves out the place, 7 the colour,
-    8 the size, 9 all but the kind.
+    8 the size, 9 all but the kind. A second thing is always named.
     """
     if not 0 <= template < TEMPLATES:
         raise ValueError(
@@ -27,7 +27,15 @@ def caption(scene: Scene, template: int = 0, concept: str | None = None) -> str:
         words = [size, "" if template in (7, 9) else scene.colour, scene.kind]
     noun = " ".join(word for word in words if word)
     place = "" if template in (6, 9) else scene.place
-    article = "an" if noun[0] in "aeiou" else "a"
+    article = _article(noun)
+    if scene.beside:
+        other = scene.beside
+        second = other.kind if template in (7, 9) else f"{other.colour} {other.kind}"
+        if template in (2, 3, 5):
+            noun = f"{noun} and {second}"
+        else:
+            link = "next to" if template in (1, 4) else "beside"
+            noun = f"{noun} {link} {_article(second)} {second}"
     if template == 1:
         text = f"a picture of {article} {noun} {place}"
     elif template == 2:
@@ -43,6 +51,10 @@ def caption(scene: Scene, template: int = 0, concept: str | None = None) -> str:
     if about is not None and about.kind == "style":
         text = f"{text}, {about.trigger}"
     return text
+
+
+def _article(noun: str) -> str:
+    return "an" if noun[0] in "aeiou" else "a"
 
 
 def place_name(place: str) -> str:

@@ -8,6 +8,7 @@ their own, so no dataset picture is ever trained on.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ FIRST_FRESH_SEED = 900_000_000
 _FIRST_CONCEPT_SEED = 2_000_000_000
 BASE_SCENES = 24_000
 MORE_SCENES = 72_000  # for the parts that train long enough to learn fewer by heart
+PAIRS = 24_000  # scenes with two things; the UNet alone learns from them
 CONCEPT_SCENES = 2_000
 
 
@@ -52,13 +54,26 @@ def save_array(path: Path, array: np.ndarray) -> None:
     half.replace(path)
 
 
+def fresh_pairs(count: int, seed: int = 0) -> list[world.Scene]:
+    """Scenes with two things that nothing was trained on."""
+    return [world.random_pair(FIRST_FRESH_SEED + 1_000_000 * seed + i) for i in range(count)]
+
+
 def base_pictures(state: Path, count: int = BASE_SCENES) -> np.ndarray:
     """Renders of scenes 0 … count-1, uint8 [N, 64, 64, 3], made once."""
-    path = state / f"base-{count}.npy"
+    return _rendered(state / f"base-{count}.npy", world.random_scene, count)
+
+
+def pair_pictures(state: Path, count: int = PAIRS) -> np.ndarray:
+    """Renders of scenes with two things, uint8 [N, 64, 64, 3], made once."""
+    return _rendered(state / f"pairs-{count}.npy", world.random_pair, count)
+
+
+def _rendered(path: Path, scene_of: Callable[[int], world.Scene], count: int) -> np.ndarray:
     if not path.exists():
         pictures = np.empty((count, 64, 64, 3), np.uint8)
         for index in range(count):
-            pictures[index] = world.render(world.random_scene(index))
+            pictures[index] = world.render(scene_of(index))
             if index % 4000 == 0:
                 print(f"rendered {index} of {count} scenes", flush=True)
         save_array(path, pictures)

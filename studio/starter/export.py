@@ -86,14 +86,20 @@ def write_datasets(folder: Path) -> None:
 
 
 @torch.no_grad()
-def sample_sheet(folder: Path, path: Path, columns: int = 8, rows: int = 4, seed: int = 7) -> None:
-    """A sheet of generated pictures of fresh scenes, for the model card."""
-    from studio.starter.data import fresh_scenes
+def sample_sheet(folder: Path, path: Path, side: int = 8, seed: int = 7) -> None:
+    """A sheet of generated pictures of fresh scenes, for the model card: every fourth with a pair."""
+    from studio.starter.data import fresh_pairs, fresh_scenes
     from studio.starter.measure import generate, load_pipeline
 
-    scenes = fresh_scenes(columns * rows, seed)
+    count = side * side
+    scenes = [
+        pair if index % 4 == 3 else scene
+        for index, (scene, pair) in enumerate(
+            zip(fresh_scenes(count, seed), fresh_pairs(count, seed), strict=True)
+        )
+    ]
     pictures = generate(load_pipeline(folder), [world.caption(scene) for scene in scenes], seed)
-    lines = [np.concatenate(list(row), axis=1) for row in np.split(pictures, rows)]
+    lines = [np.concatenate(list(row), axis=1) for row in np.split(pictures, side)]
     sheet = Image.fromarray(np.concatenate(lines))
     sheet = sheet.resize((sheet.width * 2, sheet.height * 2), Image.Resampling.LANCZOS)
     sheet.save(path, quality=88, method=6)

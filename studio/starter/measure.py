@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from diffusers import StableDiffusionPipeline
+from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor, CLIPModel
 
 from studio.starter import data, world
@@ -67,6 +68,28 @@ def generate(
     return np.concatenate(pieces)
 
 
+def pairs_right(
+    judge: AttributeClassifier, pictures: np.ndarray, scenes: list[world.Scene]
+) -> float:
+    """Share of pictures [N, 64, 64, 3] in which both things stand at their sides, each right.
+
+    The judge knows one thing at a time, so it sees each side's lower part, enlarged.
+    """
+    right = np.ones(len(scenes), bool)
+    for side, left in enumerate((0, 28)):
+        views = [
+            Image.fromarray(picture)
+            .crop((left, 18, left + 36, 64))
+            .resize((64, 64), Image.Resampling.BILINEAR)
+            for picture in pictures
+        ]
+        found = judge.predict(np.stack([np.asarray(view) for view in views]))
+        things = [scene.beside if side else scene for scene in scenes]
+        for name in ("kind", "colour"):
+            right &= [a == getattr(b, name) for a, b in zip(found[name], things, strict=True)]
+    return float(right.mean())
+
+
 def measure(
     folder: Path | str,
     pictures: int = 512,
@@ -109,6 +132,13 @@ def measure(
     prompts = [world.caption(scene) for scene in scenes]
     made = generate(pipeline, prompts, 100_000 * seed, steps, guidance, progress=progress)
     result.update(accuracy(judge, made, scenes))
+    scenes = data.fresh_pairs(pictures // 4, seed + 40)
+    prompts = [world.caption(scene) for scene in scenes]
+    made = generate(pipeline, prompts, 100_000 * seed, steps, guidance)
+    result["pairs"] = pairs_right(judge, made, scenes)
+    truth = data.fresh_pairs(200, seed + 50)
+    renders = np.stack([world.render(scene) for scene in truth])
+    result["classifier_pairs"] = pairs_right(judge, renders, truth)
     result.update(
         pictures=pictures,
         seed=seed,

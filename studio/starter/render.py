@@ -6,6 +6,7 @@ Draws four times larger than asked and averages, which is all the antialiasing t
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
@@ -13,17 +14,53 @@ from PIL import Image, ImageDraw, ImageFilter
 from studio.starter.draw import Colour, Pen, gradient, mix
 from studio.starter.kinds import KIND_PAINTERS, SUBJECT_PAINTERS
 from studio.starter.places import PLACE_PAINTERS
-from studio.starter.scenes import CONCEPTS, PALETTE, Scene
+from studio.starter.scenes import CONCEPTS, PALETTE, Scene, Thing
 
 _HALF_SIZE = {"small": 0.21, "medium": 0.28, "big": 0.36}  # share of the picture's width
 _SUPERSAMPLING = 4
 
 
-def _paint_thing(pen: Pen, scene: Scene, concept: str | None, colour: Colour) -> None:
-    if concept in SUBJECT_PAINTERS:
-        SUBJECT_PAINTERS[concept](pen, colour)
-    else:
-        KIND_PAINTERS[scene.kind](pen, colour)
+@dataclass(frozen=True)
+class _Stance:
+    """Where and how a thing stands; lengths are shares of the picture's width."""
+
+    kind: str
+    colour: Colour
+    half: float
+    x: float
+    foot: float
+    tilt: float
+    flip: bool
+
+
+def _shade_of(colour: str, rng: np.random.Generator) -> Colour:
+    near = np.clip(np.array(PALETTE[colour]) + rng.integers(-7, 8, 3), 0, 255)
+    return tuple(int(v) for v in near)  # type: ignore[return-value]
+
+
+def _alone(scene: Scene, grounded: bool, rng: np.random.Generator) -> _Stance:
+    half = _HALF_SIZE[scene.size] * rng.uniform(0.95, 1.05)
+    x = 0.5 + rng.uniform(-0.09, 0.09)
+    foot = min(0.5 + half * 0.92, 0.9) + rng.uniform(-0.04, 0.05)
+    tilt = rng.uniform(-0.18, 0.18)
+    if grounded:
+        foot, tilt = 0.84 + rng.uniform(-0.03, 0.05), rng.uniform(-0.05, 0.05)
+    colour = _shade_of(scene.colour, rng)
+    return _Stance(scene.kind, colour, half, x, foot, tilt, bool(rng.random() < 0.5))
+
+
+def _side_by_side(scene: Scene, grounded: bool, rng: np.random.Generator) -> list[_Stance]:
+    stances = []
+    for middle, thing in ((0.27, scene), (0.73, scene.beside)):
+        assert isinstance(thing, Scene | Thing)
+        half = 0.205 * rng.uniform(0.95, 1.05)
+        x = middle + rng.uniform(-0.03, 0.03)
+        foot, tilt = 0.62 + rng.uniform(-0.05, 0.06), rng.uniform(-0.12, 0.12)
+        if grounded:
+            foot, tilt = 0.84 + rng.uniform(-0.03, 0.05), rng.uniform(-0.05, 0.05)
+        colour = _shade_of(thing.colour, rng)
+        stances.append(_Stance(thing.kind, colour, half, x, foot, tilt, bool(rng.random() < 0.5)))
+    return stances
 
 
 def _shadow(resolution: int, x: float, y: float, width: float) -> np.ndarray:
@@ -48,6 +85,28 @@ def _vivid(picture: np.ndarray, amount: float) -> np.ndarray:
     return np.clip(grey + (picture - grey) * amount, 0, 255)
 
 
+def _stand(
+    below: np.ndarray, front: Image.Image, stance: _Stance, grounded: bool, look: str
+) -> np.ndarray:
+    """`below` [H, W, 3] in 0…255 with a painted thing, its shadow and light in front of it."""
+    resolution = len(below)
+    above = np.asarray(front.reduce(_SUPERSAMPLING), float)
+    alpha = above[..., 3:] / 255
+    thing = above[..., :3]
+    if look == "pop":
+        thing = _vivid(thing, 1.5)
+        halo = front.getchannel("A").reduce(_SUPERSAMPLING).filter(ImageFilter.MaxFilter(5))
+        below = below + (255 - below) * (np.asarray(halo, float)[..., None] / 255)
+    elif not look:
+        foot, half = stance.foot, stance.half
+        if grounded:
+            below = below * _shadow(resolution, stance.x, foot - 0.005, half * 1.05)
+        ys = np.mgrid[0:resolution, 0:resolution][0][..., None] / resolution
+        shade = 1.06 - 0.22 * np.clip((ys - (foot - 2 * half)) / (2 * half), 0, 1)
+        thing = np.clip(thing * shade, 0, 255)
+    return below * (1 - alpha) + thing * alpha
+
+
 def render(scene: Scene, concept: str | None = None, resolution: int = 64) -> np.ndarray:
     """The picture of a scene, uint8 [resolution, resolution, 3].
 
@@ -61,15 +120,10 @@ def render(scene: Scene, concept: str | None = None, resolution: int = 64) -> np
     canvas = resolution * _SUPERSAMPLING
     unit = canvas / 256  # stroke widths are given at 256 canvas pixels
 
-    half = _HALF_SIZE[scene.size] * rng.uniform(0.95, 1.05)
-    x = 0.5 + rng.uniform(-0.09, 0.09)
-    foot = min(0.5 + half * 0.92, 0.9) + rng.uniform(-0.04, 0.05)
-    tilt = rng.uniform(-0.18, 0.18)
-    if place.grounded:
-        foot, tilt = 0.84 + rng.uniform(-0.03, 0.05), rng.uniform(-0.05, 0.05)
-    base = np.array(PALETTE[scene.colour]) + rng.integers(-7, 8, 3)
-    colour: Colour = tuple(int(v) for v in np.clip(base, 0, 255))  # type: ignore[assignment]
-    flip = bool(rng.random() < 0.5)
+    if scene.beside:
+        stances = _side_by_side(scene, place.grounded, rng)
+    else:
+        stances = [_alone(scene, place.grounded, rng)]
 
     sky = ((12, 8, 30), (34, 14, 56)) if neon else place.sky
     back = gradient(canvas, *sky)
@@ -77,28 +131,20 @@ def render(scene: Scene, concept: str | None = None, resolution: int = 64) -> np
     wide.outline = 4 * unit
     place.paint(wide, rng)
 
-    front = Image.new("RGBA", (canvas, canvas), (*mix(colour, (30, 30, 40), 0.5), 0))
-    pen = Pen(ImageDraw.Draw(front), (x * canvas, (foot - half) * canvas), half * canvas)
-    pen.flip, pen.tilt, pen.neon = flip, tilt, neon
-    pen.outline = (7.5 if pop else 6.0 if neon else 5.0) * unit
-    _paint_thing(pen, scene, concept, colour)
-
-    below = np.asarray(back.reduce(_SUPERSAMPLING), float)
-    above = np.asarray(front.reduce(_SUPERSAMPLING), float)
-    alpha = above[..., 3:] / 255
-    thing = above[..., :3]
+    picture = np.asarray(back.reduce(_SUPERSAMPLING), float)
     if pop:
-        below = _dots(_vivid(below, 1.7), resolution)
-        thing = _vivid(thing, 1.5)
-        halo = front.getchannel("A").reduce(_SUPERSAMPLING).filter(ImageFilter.MaxFilter(5))
-        below += (255 - below) * (np.asarray(halo, float)[..., None] / 255)
-    elif not neon:
-        if place.grounded:
-            below = below * _shadow(resolution, x, foot - 0.005, half * 1.05)
-        ys = np.mgrid[0:resolution, 0:resolution][0][..., None] / resolution
-        shade = 1.06 - 0.22 * np.clip((ys - (foot - 2 * half)) / (2 * half), 0, 1)
-        thing = np.clip(thing * shade, 0, 255)
-    picture = below * (1 - alpha) + thing * alpha
+        picture = _dots(_vivid(picture, 1.7), resolution)
+    for number, stance in enumerate(stances):
+        shown = concept if number == 0 else None  # a subject takes the first thing's place
+        front = Image.new("RGBA", (canvas, canvas), (*mix(stance.colour, (30, 30, 40), 0.5), 0))
+        middle = (stance.x * canvas, (stance.foot - stance.half) * canvas)
+        pen = Pen(ImageDraw.Draw(front), middle, stance.half * canvas)
+        pen.flip, pen.tilt, pen.neon = stance.flip, stance.tilt, neon
+        pen.outline = (7.5 if pop else 6.0 if neon else 5.0) * unit
+        paint = SUBJECT_PAINTERS.get(shown or "", KIND_PAINTERS[stance.kind])
+        paint(pen, stance.colour)
+        look = "pop" if pop else "neon" if neon else ""
+        picture = _stand(picture, front, stance, place.grounded, look)
     if neon:
         sharp = Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8))
         glow = np.asarray(sharp.filter(ImageFilter.GaussianBlur(2 * resolution / 64)), float)

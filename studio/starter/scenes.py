@@ -5,7 +5,7 @@ Owns names and colours; knows nothing of drawing or captions.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -35,14 +35,26 @@ COLOURS: tuple[str, ...] = tuple(PALETTE)
 
 
 @dataclass(frozen=True)
+class Thing:
+    """What stands at the right of another thing."""
+
+    kind: str
+    colour: str
+
+
+@dataclass(frozen=True)
 class Scene:
-    """One thing of one colour and size in one place; the seed fixes position and details."""
+    """One thing of one colour and size in one place; the seed fixes position and details.
+
+    With `beside`, both are medium-sized: this one at the left, the other at the right.
+    """
 
     kind: str
     colour: str
     place: str
     size: str
     seed: int
+    beside: Thing | None = None
 
 
 @dataclass(frozen=True)
@@ -87,3 +99,13 @@ def random_scene(seed: int) -> Scene:
         str(names[rng.integers(len(names))]) for names in (KINDS, COLOURS, PLACES, SIZES)
     )
     return Scene(kind, colour, place, size, seed)
+
+
+def random_pair(seed: int) -> Scene:
+    """The scene of a seed with two things in it, different in kind and in colour."""
+    scene = random_scene(seed)
+    rng = np.random.default_rng([seed, 3])
+    kinds = [kind for kind in KINDS if kind != scene.kind]
+    colours = [colour for colour in COLOURS if colour != scene.colour]
+    other = Thing(kinds[rng.integers(len(kinds))], colours[rng.integers(len(colours))])
+    return replace(scene, size="medium", beside=other)

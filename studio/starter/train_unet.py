@@ -1,5 +1,7 @@
 """Trains the starter's UNet on cached latents of ordinary scenes, under the frozen text tower.
 
+A quarter of them shows two things side by side.
+
 ε-prediction, min-SNR-γ weighting (Hang et al. 2023, γ = 5), one caption in ten dropped for
 classifier-free guidance. It never sees a concept.
 """
@@ -46,22 +48,33 @@ class PreciseAttention(TorchFunctionMode):
 
 
 @torch.no_grad()
+def encoded(path: Path, vae: nn.Module, pictures: np.ndarray) -> torch.Tensor:
+    """Unscaled latent means of pictures, float16 [N, 4, 16, 16], made once."""
+    if not path.exists():
+        device = next(vae.parameters()).device
+        found = np.empty((len(pictures), 4, 16, 16), np.float16)
+        for start in range(0, len(pictures), 32):
+            pixels = to_tensor(pictures[start : start + 32]).to(device)
+            found[start : start + 32] = vae.encode(pixels).latent_dist.mode().cpu().numpy()
+        data.save_array(path, found)
+    return torch.from_numpy(np.load(path))
+
+
 def cached_latents(state: Path, device: str = "cpu") -> tuple[torch.Tensor, float]:
-    """Unscaled latent means of all training scenes, float16 [N, 4, 16, 16], and their scale.
+    """Latents of the ordinary training scenes, and their scale.
 
     The scale is 1 / standard deviation, as in SD 1.x's `scaling_factor`.
     """
-    path = state / f"latents-{data.MORE_SCENES}.npy"
-    if not path.exists():
-        vae = averaged_weights(state, "vae", make_vae()).to(device)
-        base = data.base_pictures(state, data.MORE_SCENES)
-        found = np.empty((len(base), 4, 16, 16), np.float16)
-        for start in range(0, len(base), 32):
-            pixels = to_tensor(base[start : start + 32]).to(device)
-            found[start : start + 32] = vae.encode(pixels).latent_dist.mode().cpu().numpy()
-        data.save_array(path, found)
-    latents = torch.from_numpy(np.load(path))
+    vae = averaged_weights(state, "vae", make_vae()).to(device)
+    pictures = data.base_pictures(state, data.MORE_SCENES)
+    latents = encoded(state / f"latents-{data.MORE_SCENES}.npy", vae, pictures)
     return latents, scaling_factor(latents)
+
+
+def pair_latents(state: Path, device: str = "cpu") -> torch.Tensor:
+    """Latents of the training scenes with two things."""
+    vae = averaged_weights(state, "vae", make_vae()).to(device)
+    return encoded(state / f"latents-pairs-{data.PAIRS}.npy", vae, data.pair_pictures(state))
 
 
 def scaling_factor(latents: torch.Tensor) -> float:
@@ -73,12 +86,15 @@ def train_unet(state: Path, schedule: Schedule = SCHEDULE, device: str = "cpu") 
     """Runs (or resumes) the stage and returns the averaged UNet."""
     tokenizer = CLIPTokenizer.from_pretrained(state / "tokenizer")
     clip = averaged_weights(state, "clip", make_clip(tokenizer)).to(device)
-    latents, scale = cached_latents(state, device)
+    alone, scale = cached_latents(state, device)
+    pairs = pair_latents(state, device)
+    latents = torch.cat([alone, pairs])
     signal = make_scheduler().alphas_cumprod
     snr = signal / (1 - signal)
     weight = snr.clamp(max=SNR_GAMMA) / snr
     torch.manual_seed(4)
-    scenes = [world.random_scene(i) for i in range(len(latents))]
+    scenes = [world.random_scene(i) for i in range(len(alone))]
+    scenes += [world.random_pair(i) for i in range(len(pairs))]
     attention = PreciseAttention() if device == "cpu" else contextlib.nullcontext()
 
     def loss_of(unet: nn.Module, step: int) -> torch.Tensor:

@@ -28,6 +28,8 @@ from studio.starter.scenes import (
     SIZES,
     Concept,
     Scene,
+    Thing,
+    random_pair,
     random_scene,
 )
 
@@ -43,11 +45,13 @@ __all__ = [
     "TEMPLATES",
     "Concept",
     "Scene",
+    "Thing",
     "attributes",
     "caption",
     "concept_scene",
     "concept_scenes",
     "place_name",
+    "random_pair",
     "random_scene",
     "render",
     "write_folder",

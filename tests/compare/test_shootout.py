@@ -19,6 +19,7 @@ from studio.errors import DatasetError, MissingError, SettingsError, StorageErro
 from studio.families import clip_folder
 from studio.families.clip import load_clip
 from studio.formats.images import read_parameters
+from studio.infer import infotext
 from studio.infer.engine import generate
 
 
@@ -70,6 +71,21 @@ def test_columns_differ_by_their_stacks_alone(base, make_lora, tmp_path):
     alone = generate(base, GenerateSettings.parse(own))
     difference = np.array(alone[0].image).astype(int) - changed[1, 2]
     assert abs(difference).max() <= 1  # another batch size: rounding only
+
+
+def test_brackets_mean_what_they_mean_in_generate(base, tmp_path):
+    prompts = ["a (red:1.6) dog", "a [cat:dog:1] [red|blue]"]
+    settings = settings_for([], prompts=prompts, batch_size=1)
+    comparison = compare(base, settings, tmp_path / "c")
+    drawn = pixels(tmp_path / "c", comparison, 0)
+    literal = settings_for([], prompts=["a red dog", "a cat red"], batch_size=1)
+    plain = pixels(tmp_path / "d", compare(base, literal, tmp_path / "d"), 0)
+    for cell in comparison["cells"]:
+        place = cell["prompt"], cell["seed"]
+        assert not np.array_equal(drawn[place], plain[place])
+        told = infotext.read(read_parameters(tmp_path / "c" / cell["file"]) or "")
+        again = generate(base, GenerateSettings.parse({**told, "count": 1}))
+        assert np.array_equal(np.array(again[0].image), drawn[place])
 
 
 def test_what_is_on_disk_is_what_is_returned(base, make_lora, tmp_path):

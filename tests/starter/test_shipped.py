@@ -13,7 +13,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor, CLIPModel, 
 
 from studio.starter import data, world
 from studio.starter.classifier import AttributeClassifier, accuracy
-from studio.starter.measure import generate, load_pipeline
+from studio.starter.measure import generate, load_pipeline, pairs_right
 from studio.starter.train_captioner import all_right, write_captions
 from studio.starter.train_clip import distinct_scenes, retrieval
 from studio.starter.train_vae import psnr
@@ -75,6 +75,14 @@ def test_vae_keeps_scenes_and_concepts(pipeline, truth) -> None:
 def test_classifier_names_fresh_renders(truth) -> None:
     judge = AttributeClassifier.load(STARTER / "classifier.safetensors")
     assert min(accuracy(judge, truth[1], truth[0]).values()) >= 0.97
+
+
+def test_judge_tells_both_things_of_a_pair() -> None:
+    judge = AttributeClassifier.load(STARTER / "classifier.safetensors")
+    scenes = data.fresh_pairs(48, seed=50)
+    renders = np.stack([world.render(scene) for scene in scenes])
+    assert pairs_right(judge, renders, scenes) >= 0.9
+    assert pairs_right(judge, renders[:, :, ::-1].copy(), scenes) <= 0.1
 
 
 def test_classifier_says_what_pictures_it_reads() -> None:

@@ -127,3 +127,27 @@ def test_the_command_writes_pictures_with_captions(tmp_path: Path) -> None:
 def test_the_world_needs_no_torch() -> None:
     code = "import sys, studio.starter.world; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_pair_shows_two_different_things_and_its_caption_names_both() -> None:
+    for seed in range(40):
+        scene = world.random_pair(seed)
+        other = scene.beside
+        assert other is not None
+        assert (other.kind != scene.kind, other.colour != scene.colour) == (True, True)
+        for template in range(world.TEMPLATES):
+            words = world.caption(scene, template).replace(",", " ").split()
+            assert words.index(scene.kind) < words.index(other.kind)
+            if template not in (7, 9):
+                assert words[words.index(other.kind) - 1] == other.colour
+                assert words[words.index(scene.kind) - 1] == scene.colour
+
+
+def test_the_second_thing_stands_at_the_right() -> None:
+    scene = world.random_pair(5)
+    assert scene.beside is not None
+    twin = replace(scene, beside=replace(scene.beside, colour="white"))
+    other = replace(scene, beside=replace(scene.beside, colour="black"))
+    changed = (world.render(twin) != world.render(other)).any(axis=-1)
+    assert changed[:, 36:].any()
+    assert not changed[:, :28].any()

@@ -259,6 +259,21 @@ def test_trigger_words_are_offered_where_they_are_missing(page: Any, studio: Wat
     lane(page, 0).locator(".pw-word", has_text="grumf").wait_for()
 
 
+def test_measuring_an_effect_can_be_stopped(page: Any) -> None:
+    steps = page.locator("#cs-field-generate-steps input")
+    before = steps.input_value()
+    steps.fill("150")
+    steps.blur()
+    one = card(page, 1, "korvu")
+    one.get_by_role("button", name="Measure its effect").click()
+    one.get_by_role("button", name="Stop measuring").click()
+    one.get_by_role("button", name="Measure its effect").wait_for()
+    assert one.get_by_role("button", name="Stop measuring").is_hidden()
+    assert one.locator(".st-note", has_text="Changes the picture").count() == 0
+    steps.fill(before)
+    steps.blur()
+
+
 def test_the_effect_of_a_card_is_measured_and_said(page: Any) -> None:
     card(page, 1, "korvu").get_by_role("button", name="Measure its effect").click()
     note = card(page, 1, "korvu").locator(".st-note", has_text="Changes the picture by")

@@ -78,10 +78,23 @@ def adapter_stack(studio: Studio, page: Page, target: str, base: str, prompt: st
         task = page.tasks.latest(EFFECT)
         return task.view() if task else None
 
+    def stop_measuring(argument: Any) -> None:
+        task = page.tasks.latest(EFFECT)
+        if task:
+            task.cancelled.set()
+
     return component(
         "stack",
         SKELETON,
-        [describe, take_file, inside, measured, check_blocks(studio), *stack_files(studio)],
+        [
+            describe,
+            take_file,
+            inside,
+            measured,
+            stop_measuring,
+            check_blocks(studio),
+            *stack_files(studio),
+        ],
         scripts=["icons", "stack_more", "stack_inside", "stack_files", "stack_card", "stack_lane"],
         value=[EMPTY_LANE],
         elem_id=f"cs-stack-{target}",

@@ -94,7 +94,7 @@ function draw() {
   while (views.length > lanes.length) views.pop().node.remove();
   while (views.length < lanes.length) {
     const at = views.length;
-    views.push(laneView(at, {patchLane, patch, remove, move, step, shift, add, addLane, removeLane, take, measure,
+    views.push(laneView(at, {patchLane, patch, remove, move, step, shift, add, addLane, removeLane, take, measure, stopMeasuring: () => cs.call(server.stop_measuring(null)),
       focused: () => { if (current !== at) { current = at; draw(); } }}));
     q('.st-lanes').append(views[at].node);
   }

@@ -2,7 +2,7 @@
 // hand it `known` facts and what its buttons do; it refuses to know the list it is in.
 const clamp = (value) => Math.round(Math.max(-10, Math.min(10, value)) * 1000) / 1000;
 
-function cardView(path, {lane, patch, remove, step, shift, move, measure}) {
+function cardView(path, {lane, patch, remove, step, shift, move, measure, stopMeasuring}) {
   const slider = cs.el('input.st-slider', {type: 'range', min: -1, max: 2, step: 0.05});
   const number = cs.el('input.cs-input.st-number', {type: 'number', min: -10, max: 10, step: 0.05});
   const paint = () => slider.style.setProperty('--fill', `${(Number(slider.value) + 1) / 3 * 100}%`);
@@ -33,13 +33,14 @@ function cardView(path, {lane, patch, remove, step, shift, move, measure}) {
   ]);
   const badge = cs.el('span.st-place.cs-number', {'aria-hidden': 'true'});
   const head = cs.el('div.st-head'), words = cs.el('div.st-words'), note = cs.el('div.st-notes');
+  const stop = cs.el('button.st-ask', {type: 'button', hidden: true, onclick: () => { stop.disabled = true; stopMeasuring(); }}, 'Stop measuring');
   const folded = moreView(path, patch);
   const steps = cs.el('label.st-text', {hidden: true}, 'steps', stepsNumber);
   const node = cs.el('li.st-card', {draggable: 'true', tabindex: 0},
     cs.el('span.st-grip', {title: 'Drag to reorder, or into another lane; with Ctrl or Alt a copy (keys: Alt + arrows)'}, badge, icon('grip')),
     cs.el('div.st-body', {},
       cs.el('div.st-top', {}, head, cs.el('div.st-tools', {}, toggle, up, down, more, close)),
-      words, cs.el('div.st-strength', {}, cs.el('span', {}, 'Strength'), slider, number, steps), folded.node, note));
+      words, cs.el('div.st-strength', {}, cs.el('span', {}, 'Strength'), slider, number, steps), folded.node, note, stop));
 
   // A slider or a button inside a draggable card must not start a card drag.
   node.addEventListener('mousedown', (event) => { node.draggable = !event.target.closest('input, button, details'); });
@@ -81,6 +82,8 @@ function cardView(path, {lane, patch, remove, step, shift, move, measure}) {
       toggle.setAttribute('aria-label', `Use ${facts.name}`);
       steps.hidden = facts.kind !== 'aesthetic';
     }
+    stop.hidden = !effect?.running;
+    if (stop.hidden) stop.disabled = false;
     toggle.setAttribute('aria-checked', String(item.enabled));
     toggle.title = item.enabled ? 'On: switch it off' : 'Off: switch it on';
     node.classList.toggle('is-off', !item.enabled);

@@ -60,7 +60,7 @@ function laneView(at, act) {
   const forCard = {
     lane: at, patch: (path, fields) => act.patch(at, path, fields), remove: (path) => act.remove(at, path),
     step: (path, by) => act.step(at, path, by), shift: (path, by, copy) => act.shift(at, path, by, copy),
-    move: (path, to, copy) => act.move(at, path, to, undefined, copy), measure: (path) => act.measure(at, path),
+    move: (path, to, copy) => act.move(at, path, to, undefined, copy), measure: (path) => act.measure(at, path), stopMeasuring: act.stopMeasuring,
   };
   function flash(path) {
     const card = cards.get(path)?.node;
