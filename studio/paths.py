@@ -18,6 +18,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 ASSETS = REPOSITORY / "assets"
 PRESETS = REPOSITORY / "presets"
 STARTER = ASSETS / "starter"
+SAMPLE_ADAPTERS = ASSETS / "adapters"
 
 
 def default_workspace() -> Path:

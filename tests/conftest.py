@@ -54,6 +54,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_samples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The library shows a workspace's own files only; the folder of the shipped ones is given."""
+    from studio.jobs import library
+
+    shipped = library.SAMPLE_ADAPTERS
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(library, "SAMPLE_ADAPTERS", tmp_path_factory.mktemp("no-samples"))
+        yield shipped
+
+
 @pytest.fixture(scope="session")
 def everything() -> bool:
     """True under `studio.py test --all`: sweeps then run in full instead of a slice."""

@@ -22,7 +22,7 @@ from studio.formats.dataset import DatasetInfo, find_datasets, is_picture, read_
 from studio.formats.inspect import inspect
 from studio.formats.ldm_names import unet_blocks
 from studio.jobs.headers import HeaderFacts, Headers
-from studio.paths import ASSETS, STARTER, Workspace, slug
+from studio.paths import ASSETS, SAMPLE_ADAPTERS, STARTER, Workspace, slug
 
 ADAPTER_ENDINGS = (".safetensors", ".pt", ".bin", ".ckpt", ".png", ".webp")
 ADAPTER_KINDS = ("lora", "embedding", "hypernetwork", "aesthetic")
@@ -179,7 +179,7 @@ class Library:
 
     def adapter_files(self) -> list[Path]:
         """Files that may be adapters by their endings and places."""
-        roots = [self.workspace.adapters, ASSETS / "adapters"]
+        roots = [self.workspace.adapters, SAMPLE_ADAPTERS]
         files = [
             path
             for root in roots
@@ -236,7 +236,7 @@ class Library:
 
     def adapter_path(self, name: str) -> Path:
         """An adapter file given by name (with or without its ending) or by a path we may read."""
-        for root in (self.workspace.adapters, ASSETS / "adapters"):
+        for root in (self.workspace.adapters, SAMPLE_ADAPTERS):
             if Path(name).name == name and root.is_dir():
                 endings = ("", *ADAPTER_ENDINGS)
                 files = (root / f"{name}{ending}" for ending in endings)

@@ -1,6 +1,6 @@
 """Trains the starter's UNet on cached latents of ordinary scenes, under the frozen text tower.
 
-A quarter of them shows two things side by side.
+Half of them show two things side by side.
 
 ε-prediction, min-SNR-γ weighting (Hang et al. 2023, γ = 5), one caption in ten dropped for
 classifier-free guidance. It never sees a concept.
@@ -28,6 +28,7 @@ SCHEDULE = Schedule(peak=1.2e-3, steps=8_000, warmup=200, hold=0.25, averaging=0
 BATCH = 32
 SNR_GAMMA = 5.0
 DROPPED = 0.1
+PAIR_SHARE = 0.5  # one thing is learnt soon; which colour belongs to which of two takes long
 
 
 class PreciseAttention(TorchFunctionMode):
@@ -100,7 +101,11 @@ def train_unet(state: Path, schedule: Schedule = SCHEDULE, device: str = "cpu") 
     def loss_of(unet: nn.Module, step: int) -> torch.Tensor:
         rng = np.random.default_rng([15, step])
         draws = torch.Generator().manual_seed(step)
-        rows = rng.integers(len(latents), size=BATCH)
+        rows = np.where(
+            rng.random(BATCH) < PAIR_SHARE,
+            len(alone) + rng.integers(len(pairs), size=BATCH),
+            rng.integers(len(alone), size=BATCH),
+        )
         texts = data.training_captions(rng, [scenes[i] for i in rows])
         texts = ["" if rng.random() < DROPPED else text for text in texts]
         ids = tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids
