@@ -17,7 +17,7 @@ from studio.starter.train_classifier import worsen
 from studio.starter.train_vae import to_tensor
 from studio.starter.training import Schedule, train
 
-SCHEDULE = Schedule(peak=1.5e-3, steps=2_000, warmup=100, averaging=0.995, weight_decay=0.02)
+SCHEDULE = Schedule(peak=1.5e-3, steps=5_000, warmup=100, averaging=0.995, weight_decay=0.02)
 BATCH = 64
 BEGIN = "[DEC]"
 

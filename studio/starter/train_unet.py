@@ -24,7 +24,7 @@ from studio.starter.models import make_clip, make_scheduler, make_unet, make_vae
 from studio.starter.train_vae import to_tensor
 from studio.starter.training import Schedule, averaged_weights, train
 
-SCHEDULE = Schedule(peak=1.2e-3, steps=8_000, warmup=200, hold=0.25, averaging=0.999)
+SCHEDULE = Schedule(peak=1.2e-3, steps=12_500, warmup=200, hold=0.25, averaging=0.999)
 BATCH = 32
 SNR_GAMMA = 5.0
 DROPPED = 0.1
