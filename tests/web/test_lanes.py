@@ -4,6 +4,7 @@ files from the desktop, what Python gets, what a reload leaves, what one file do
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -112,8 +113,12 @@ def in_python(page: Any, studio: Watched, act: Callable[[], None] | None = None)
     """The lanes as Python has them when it is asked to draw: (name, prompt, files)."""
     studio.asked = None
     (act or (lambda: draw(page)))()
+    deadline = time.monotonic() + 60
+    while studio.asked is None and time.monotonic() < deadline:
+        page.wait_for_timeout(50)
     asked = studio.asked
     assert asked is not None
+    page.locator(".rb-go:enabled").first.wait_for()
     return [
         (one.name, one.prompt, [Path(item.path).stem for item in one.stack]) for one in asked.lanes
     ]

@@ -33,7 +33,7 @@ function cardView(path, {lane, patch, remove, step, shift, move, measure, stopMe
   ]);
   const badge = cs.el('span.st-place.cs-number', {'aria-hidden': 'true'});
   const head = cs.el('div.st-head'), words = cs.el('div.st-words'), note = cs.el('div.st-notes');
-  const stop = cs.el('button.st-ask', {type: 'button', hidden: true, onclick: () => { stop.disabled = true; stopMeasuring(); }}, 'Stop measuring');
+  const stop = cs.el('button.st-stop', {type: 'button', hidden: true, onclick: () => { stop.disabled = true; stopMeasuring(); }}, 'Stop measuring');
   const folded = moreView(path, patch);
   const steps = cs.el('label.st-text', {hidden: true}, 'steps', stepsNumber);
   const node = cs.el('li.st-card', {draggable: 'true', tabindex: 0},
