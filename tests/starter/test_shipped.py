@@ -61,9 +61,7 @@ def test_pipeline_draws_what_it_is_asked(pipeline) -> None:
     assert made.shape == (16, 64, 64, 3)
     assert np.abs(made[0].astype(int) - again[0]).max() <= 2
     found = accuracy(judge, made, scenes)
-    assert found["place"] >= 0.8
-    assert found["kind"] >= 0.6
-    assert found["colour"] >= 0.6
+    assert min(found[name] for name in ("kind", "colour", "place")) >= 0.9
 
 
 def test_vae_keeps_scenes_and_concepts(pipeline, truth) -> None:
@@ -96,7 +94,7 @@ def test_captioner_loads_like_any_other_and_is_right(truth) -> None:
     captioner = AutoModelForImageTextToText.from_pretrained(
         STARTER / "captioner", dtype=torch.float32
     ).eval()
-    assert all_right(write_captions(captioner, processor, truth[1][:40]), truth[0][:40]) >= 0.85
+    assert all_right(write_captions(captioner, processor, truth[1][:40]), truth[0][:40]) >= 0.95
 
 
 def test_clip_finds_the_caption_of_a_picture(pipeline) -> None:
