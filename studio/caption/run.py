@@ -67,27 +67,27 @@ def caption_folder(
     folder = Path(folder)
     report = CaptionReport(str(folder))
     captions = _chosen(folder, files)
-    todo = [path for path, text in captions.items() if overwrite or not (text or "").strip()]
-    waiting = set(todo)
-    report.kept = [_name(path, folder) for path in captions if path not in waiting]
-    if todo and isinstance(captioner, str | Path):
+    wanted = [path for path, text in captions.items() if overwrite or not (text or "").strip()]
+    chosen = set(wanted)
+    report.kept = [_name(path, folder) for path in captions if path not in chosen]
+    if wanted and isinstance(captioner, str | Path):
         from studio.caption.captioner import load_captioner
 
         captioner = load_captioner(captioner, device)
     batch_size = max(1, batch_size)
     done = 0
-    for start in range(0, len(todo), batch_size):
+    for start in range(0, len(wanted), batch_size):
         if cancelled is not None and cancelled():
             report.cancelled = True
             break
-        batch = todo[start : start + batch_size]
+        batch = wanted[start : start + batch_size]
         assert not isinstance(captioner, str | Path)
         for path, text in _described(captioner, batch, folder, report):
             _write(path, add_prefix(text, prefix), overwrite, folder, report)
         for path in batch:
             done += 1
             if on_progress is not None:
-                on_progress(done, len(todo), path.name)
+                on_progress(done, len(wanted), path.name)
     return asdict(report)
 
 

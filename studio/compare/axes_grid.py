@@ -52,10 +52,11 @@ def draw(
     head = _header(base, settings, layout, folder)
     atomic.write_json(folder / GRID_FILE, head)
     atomic.make_folder(folder / "cells")
-    todo = [cell for cell in layout.cells if not (folder / _file(cell)).is_file()]
-    total, done, drawn = sum(cell.settings.steps for cell in todo), 0, len(layout.cells) - len(todo)
+    missing = [cell for cell in layout.cells if not (folder / _file(cell)).is_file()]
+    total = sum(cell.settings.steps for cell in missing)
+    done, drawn = 0, len(layout.cells) - len(missing)
     first: StudioError | None = None
-    for group in axes.groups(todo):
+    for group in axes.groups(missing):
         # equal cells (the base alone beside every strength) are drawn once
         alike: dict[tuple[str, int], list[Cell]] = {}
         for cell in group:

@@ -246,6 +246,7 @@ def _opened(path: str | Path, max_bytes: int) -> Iterator[_Zip | _Legacy]:
                 why=f"It contains {error}.",
                 remedy="Ask its author for a .safetensors version.",
             ) from error
+        # zipfile says NotImplementedError to a compression it does not know
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
             raise _broken(path) from error
         except (RuntimeError, ValueError, OverflowError, OSError) as error:

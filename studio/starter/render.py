@@ -134,6 +134,7 @@ def render(scene: Scene, concept: str | None = None, resolution: int = 64) -> np
     picture = np.asarray(back.reduce(_SUPERSAMPLING), float)
     if pop:
         picture = _dots(_vivid(picture, 1.7), resolution)
+    look = "pop" if pop else "neon" if neon else ""
     for number, stance in enumerate(stances):
         shown = concept if number == 0 else None  # a subject takes the first thing's place
         front = Image.new("RGBA", (canvas, canvas), (*mix(stance.colour, (30, 30, 40), 0.5), 0))
@@ -143,7 +144,6 @@ def render(scene: Scene, concept: str | None = None, resolution: int = 64) -> np
         pen.outline = (7.5 if pop else 6.0 if neon else 5.0) * unit
         paint = SUBJECT_PAINTERS.get(shown or "", KIND_PAINTERS[stance.kind])
         paint(pen, stance.colour)
-        look = "pop" if pop else "neon" if neon else ""
         picture = _stand(picture, front, stance, place.grounded, look)
     if neon:
         sharp = Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8))
