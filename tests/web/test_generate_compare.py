@@ -4,6 +4,7 @@ strengths that reach Python, settings in pictures, a comparison from end to end.
 from __future__ import annotations
 
 import math
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,6 +98,7 @@ def test_files_from_the_desktop_become_cards_or_a_readable_error(page: Any, stud
         [desktop / "popdot.safetensors", desktop / "letter.safetensors"],
     )  # fmt: skip
     page.locator(".st-card", has_text="popdot").wait_for()
+    shelf_row(page, "popdot").wait_for()
     error = page.locator("#cs-stack-generate .cs-notice")
     error.wait_for()
     assert "letter.safetensors" in error.inner_text()
@@ -104,6 +106,24 @@ def test_files_from_the_desktop_become_cards_or_a_readable_error(page: Any, stud
     assert (studio.workspace.adapters / "popdot.safetensors").is_file()
     assert not (studio.workspace.adapters / "letter.safetensors").exists()
     error.get_by_role("button", name="Dismiss").click()
+
+
+def test_rows_stay_where_they_are_under_a_pressed_mouse(page: Any, studio: Studio) -> None:
+    row = shelf_row(page, "korvu")
+    row.hover()
+    page.mouse.down()
+    place = row.bounding_box()
+    arrived = studio.workspace.adapters / "arrived.safetensors"
+    shutil.copy2(studio.workspace.adapters / "popdot.safetensors", arrived)
+    page.evaluate("document.dispatchEvent(new CustomEvent('studio:library'))")
+    page.wait_for_timeout(1500)  # time enough for the library's answer
+    assert row.bounding_box() == place
+    page.mouse.up()
+    shelf_row(page, "arrived").wait_for()
+    assert row.bounding_box() != place
+    arrived.unlink()
+    page.locator("#cs-shelf-generate").get_by_role("button", name="Look again").click()
+    shelf_row(page, "arrived").wait_for(state="detached")
 
 
 def test_dragging_strength_and_switch_reach_python(page: Any, studio: Any) -> None:

@@ -2,7 +2,7 @@
 // rows in view exist. Refuses to know: the stack; it only announces what was chosen.
 const HEIGHT = 52, FIELDS = ['path', 'name', 'ending', 'kind', 'family_title', 'size', 'trigger', 'modified', 'pictured', 'problem'];
 const cards = new Map(), nodes = new Map(), previews = new Map();
-let epoch = '', version = 0, family = '', told = false, busy = false, again = false, list = [], ordered = null;
+let epoch = '', version = 0, family = '', told = false, busy = false, again = false, held = false, list = [], ordered = null;
 const q = (selector) => element.querySelector(selector);
 const view = q('.sh-view');
 const misfit = (card) => card.problem || (family && card.family_title && card.family_title !== family ? `Made for ${card.family_title}; this base is ${family}.` : '');
@@ -52,7 +52,10 @@ function paint() {
 }
 const picture = cs.debounce(async (paths) => {
   if (!paths.length) return;
-  try { for (const [path, found] of Object.entries(await cs.call(server.previews({paths})))) { previews.set(path, found); forget(path); } } catch (lost) { return; }
+  let found;
+  try { found = await cs.call(server.previews({paths})); } catch (lost) { return; }
+  await released();
+  for (const [path, preview] of Object.entries(found)) { previews.set(path, preview); forget(path); }
   paint();
 }, 120);
 
@@ -100,6 +103,8 @@ function learn(answer) {
   draw();
 }
 
+const pause = (milliseconds) => new Promise((next) => setTimeout(next, milliseconds));
+async function released() { while (held) await pause(50); } // rows stay as they are under a pressed mouse
 // Asks until everything that changed has been told; one question at a time.
 async function load() {
   if (busy) { again = true; return; }
@@ -110,8 +115,9 @@ async function load() {
       const look = again || !answer;
       again = false;
       answer = await cs.call(server.library({base: props.base, epoch, since: version, look}));
+      await released();
       learn(answer);
-      if (answer.looking && !answer.more) await new Promise((next) => setTimeout(next, 250));
+      if (answer.looking && !answer.more) await pause(250);
     } while (element.isConnected && (answer.more || answer.looking || again));
   });
   busy = false;
@@ -127,6 +133,8 @@ q('.cs-switch').addEventListener('click', (event) => {
 });
 view.addEventListener('scroll', () => requestAnimationFrame(paint), {passive: true});
 new ResizeObserver(paint).observe(view);
+view.addEventListener('pointerdown', (event) => { held = event.pointerType === 'mouse'; });
+for (const name of ['pointerup', 'pointermove', 'dragend']) document.addEventListener(name, (event) => { if (!event.buttons) held = false; }, {passive: true});
 hear('studio:library', load);
 watch('base', load);
 new IntersectionObserver((entries) => {
