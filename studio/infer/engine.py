@@ -9,7 +9,7 @@ and seed; its neighbours in a batch change it by rounding only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -23,7 +23,7 @@ from studio.config import GenerateSettings, Sampler, StackItem, Tiles
 from studio.errors import InputError, Interrupted, SettingsError
 from studio.families.base import Base, Conditioning
 from studio.infer import infotext, preview, samplers
-from studio.infer.script import Pair, Script, scripts, together
+from studio.infer.script import Pair, alike, scripts, together
 from studio.infer.start import initial_noise, picture_latents, varied_noise
 
 _DECODED_AT_ONCE = 1 << 20
@@ -98,7 +98,8 @@ def generate(
             clip_skip=settings.clip_skip,
             syntax=settings.syntax,
         )
-        batches = list(_batches(jobs, told, settings.batch_size))
+        places = alike([told[job.prompt] for job in jobs], settings.batch_size)
+        batches = [[jobs[place] for place in batch] for batch in places]
         done, total = 0, len(course.timesteps) * len(batches)
         for batch in batches:
             first = len(pictures)
@@ -280,22 +281,6 @@ def _jobs(
     if len(prompts) != len(seeds):
         raise InputError(f"There are {len(prompts)} prompts but {len(seeds)} seeds")
     return [Job(*pair, variation) for pair in zip(prompts, seeds, strict=True)]
-
-
-def _batches(jobs: Sequence[Job], told: Mapping[str, Script], size: int) -> Iterator[list[Job]]:
-    """Cuts `jobs` into batches whose prompts have equally many chunks at every step.
-
-    Padding a short prompt for its neighbour's sake would change its picture.
-    """
-    batch: list[Job] = []
-    for job in jobs:
-        lengths = told[job.prompt].lengths
-        if batch and (len(batch) == size or told[batch[0].prompt].lengths != lengths):
-            yield batch
-            batch = []
-        batch.append(job)
-    if batch:
-        yield batch
 
 
 def _generator_after(seed: int, noise: Tensor) -> torch.Generator:

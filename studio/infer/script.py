@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from studio.families.base import Base, Conditioning
 from studio.infer import prompt
@@ -61,14 +62,12 @@ def scripts(
 
 
 def alike(told: Sequence[Script], size: int) -> Iterator[list[int]]:
-    """Indices into `told` in batches of scripts that are equally many chunks long at every step.
+    """Indices into `told`, in order, in batches of scripts equally many chunks long at every step.
 
     Padding a short prompt for its neighbour's sake would change its picture.
     """
-    lengths: dict[tuple[int, ...], list[int]] = {}
-    for index, script in enumerate(told):
-        lengths.setdefault(script.lengths, []).append(index)
-    for indices in lengths.values():
+    for _, neighbours in groupby(range(len(told)), key=lambda index: told[index].lengths):
+        indices = list(neighbours)
         for start in range(0, len(indices), size):
             yield indices[start : start + size]
 

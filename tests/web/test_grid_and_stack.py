@@ -118,6 +118,31 @@ def test_a_grid_from_the_form_to_the_large_view(
     )
 
 
+def test_with_lanes_a_grid_takes_the_files_and_the_prompt_of_one(
+    open_page: Any, served: Served, loras: list[Path]
+) -> None:
+    page = generate_tab(open_page)
+    page.fill("#cs-generate-prompt textarea", "a red cat")
+    page.locator(".ax-summary").click()
+    lane = page.locator(".ax-lane")
+    assert lane.is_hidden(), "with one lane there is nothing to choose"
+    page.get_by_role("button", name="Add a lane").click()
+    page.get_by_label("Name of lane 2").fill("robots")
+    page.get_by_label("Name of lane 2").press("Enter")
+    add(page, "korvu")
+    lane.locator("select").select_option("robots")
+    page.get_by_label("What the columns vary").select_option("seed")
+    page.get_by_label("Values of the columns").fill("5, 6")
+    draw_grid(page, 2)
+    said = newest_grid(served)["cells"][0]
+    read_back = infotext.read(
+        read_parameters(Path(newest_grid(served)["folder"]) / said["file"]) or ""
+    )
+    assert [item["path"] for item in read_back["stack"]] == ["korvu.safetensors"]
+    page.get_by_role("button", name="Remove this lane").last.click()
+    lane.wait_for(state="hidden")
+
+
 def test_pages_errors_and_what_is_left_of_an_interrupted_grid(
     open_page: Any, served: Served, loras: list[Path]
 ) -> None:

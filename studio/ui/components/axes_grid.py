@@ -33,6 +33,7 @@ SKELETON = """
     <span class="cs-muted cs-small">Vary strengths, files, prompts, seeds … and see all of it at once</span></summary>
   <div class="ax-form">
     <div class="ax-axes"></div>
+    <label class="ax-lane cs-small" hidden>Files and prompt of <select class="cs-input"></select></label>
     <label class="ax-baseline cs-small"><button type="button" role="switch" aria-checked="false" class="cs-switch"
       aria-label="Also draw the base alone"></button> Also draw the base alone, without any file</label>
   </div>
@@ -40,7 +41,7 @@ SKELETON = """
   <div class="cs-empty ax-empty" hidden>
     <p class="cs-empty-title">No grid yet</p>
     <p>Choose what varies along the columns, and rows if you like. Everything else is taken from the
-    settings and the (first) stack above: the same seed and the same noise in every cell.</p>
+    settings and the stack above: the same seed and the same noise in every cell.</p>
   </div>
   <div class="ax-view"></div>
   <div class="ax-past" hidden><h4 class="cs-small cs-muted">Earlier grids</h4><ul class="ax-list"></ul></div>
@@ -97,8 +98,11 @@ def axes_grid(studio: Studio, page: Page, form: Form, texts: Sequence[Any]) -> g
         event: gr.EventData, base: str, prompt: str, negative: str, lanes: Any, image: Any,
         *rest: Any,
     ) -> Any:  # fmt: skip
-        (text,) = read(event._data, json=str)
-        lane = lanes_of(studio, lanes)[0]
+        text, place = read(event._data, json=str, lane=int)
+        known = lanes_of(studio, lanes)
+        if not 0 <= place < len(known):
+            raise InputError("The grid's lane is gone", remedy="Choose another one and try again.")
+        lane = known[place]
         values = form.values(list(rest)) | {
             "base": base,
             "prompt": lane.prompt or prompt or "",

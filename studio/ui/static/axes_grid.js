@@ -2,14 +2,14 @@
 // grids. Refuses to know: what an axis does.
 let task = null, shown = null, past = [], page = 0, idle = 0, finishedId = null, opened = false;
 const q = (selector) => element.querySelector(selector);
-const form = axesForm(q('.ax-axes')), alone = q('.ax-baseline .cs-switch');
+const form = axesForm(q('.ax-axes')), alone = q('.ax-baseline .cs-switch'), lane = q('.ax-lane select');
 const bar = runBar(q('.ax-run'), 'Draw grid', start, () => server.grid_interrupt({}), look);
 const filled = (grid) => grid ? grid.cells.filter((cell) => cell.file || cell.error).length : -1;
 const at = (x, y) => shown.cells.find((cell) => cell.x === x && cell.y === y && cell.page === page);
 const running = () => task?.state === 'running';
 
 function start() {
-  trigger('grid', {json: JSON.stringify({...form.read(), baseline: alone.getAttribute('aria-checked') === 'true'})});
+  trigger('grid', {json: JSON.stringify({...form.read(), baseline: alone.getAttribute('aria-checked') === 'true'}), lane: lane.selectedIndex});
 }
 
 function nameOf(cell) {
@@ -123,6 +123,15 @@ async function look() {
   bar.paint(task, answer.training, () => `${shown ? shown.cells.length : 0} pictures`);
 }
 
+function offerLanes() {
+  tell('studio:lanes?', (lanes) => {
+    const chosen = Math.min(Math.max(lane.selectedIndex, 0), lanes.length - 1);
+    lane.replaceChildren(...lanes.map((one, k) => cs.el('option', {}, laneTitle(one, k))));
+    lane.selectedIndex = chosen;
+    q('.ax-lane').hidden = lanes.length < 2;
+  });
+}
+
 async function unfold() {
   if (!q('.ax').open) return;
   await cs.attempt(async () => form.offer(await cs.call(server.grid_choices({}))));
@@ -132,6 +141,8 @@ async function unfold() {
 alone.addEventListener('click', () => alone.setAttribute('aria-checked', String(alone.getAttribute('aria-checked') !== 'true')));
 q('.ax').addEventListener('toggle', unfold);
 hear('studio:library', unfold);
+hear('studio:lanes-shown', offerLanes);
+offerLanes();
 watch('started', look);
 look();
 cs.poll(element, async () => {

@@ -114,7 +114,7 @@ function menu() {
   if (!words.length) {
     entry('Base', 'the base model alone', () => add({name: 'Base', stack: [], seconds: null}), adapterThumb({name: 'B'}, '.co-thumb'));
     let stacks = [];
-    tell('studio:lanes?', (lanes) => { stacks = lanes.map((lane, k) => ({name: lane.name || (lanes.length > 1 ? `Lane ${k + 1}` : 'Stack'), stack: lane.stack, seconds: null})); });
+    tell('studio:lanes?', (lanes) => { stacks = lanes.map((lane, k) => ({name: lanes.length > 1 ? laneTitle(lane, k) : lane.name || 'Stack', stack: lane.stack, seconds: null})); });
     const letter = () => adapterThumb({name: 'S', kind: 'aesthetic'}, '.co-thumb'), files = (one) => `${one.stack.length} adapter${one.stack.length === 1 ? '' : 's'}`;
     if (stacks.length > 1) entry('All lanes of the Generate tab', `${stacks.length} lanes`, () => add(...clone(stacks)), letter());
     for (const one of stacks) if (one.stack.length) entry(stacks.length > 1 ? `${one.name} (Generate tab)` : 'The stack on the Generate tab', files(one), () => add(clone(one)), letter());

@@ -89,6 +89,8 @@ function hear(name, callback) {
 }
 const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, {detail}));
 
+const laneTitle = (lane, k) => lane.name || `Lane ${k + 1}`;
+
 const KIND_TITLES = {lora: 'LoRA', embedding: 'Embedding', hypernetwork: 'Hypernetwork', aesthetic: 'Aesthetic', checkpoint: 'Checkpoint'};
 
 function adapterThumb(facts, size = '') {

@@ -12,7 +12,7 @@ function paint(training = null) {
 // A lane's picture gives its settings back to that lane, any other to the lane used last.
 function reuse(picture) {
   let lane = 0;
-  tell('studio:lanes?', (lanes, current) => { lane = Math.max(picture.lane ? lanes.findIndex((one, k) => (one.name || `Lane ${k + 1}`) === picture.lane) : current, 0); });
+  tell('studio:lanes?', (lanes, current) => { lane = Math.max(picture.lane ? lanes.findIndex((one, k) => laneTitle(one, k) === picture.lane) : current, 0); });
   trigger('reuse', {id: picture.id, lane, stack: true});
 }
 // After a reload the form shows what was drawn last; a stack that this browser remembers stays.

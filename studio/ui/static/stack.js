@@ -11,7 +11,7 @@ let lanes = [{name: '', prompt: '', stack: []}];
 const q = (selector) => element.querySelector(selector);
 const memory = `cs-lanes:${props.place}`;
 const nameOf = (path) => known.get(path)?.name || path.split(/[\\/]/).pop();
-const laneName = (at) => lanes[at].name || `Lane ${at + 1}`;
+const laneName = (at) => laneTitle(lanes[at], at);
 const find = (at, path) => lanes[at].stack.findIndex((item) => item.path === path);
 const say = (text) => { q('.st-said').textContent = text; };
 const prompt = () => document.querySelector(`#${props.prompt} textarea`)?.value || '';
@@ -108,6 +108,7 @@ function draw() {
     cs.message(parts, 'error', () => { troubles = troubles.filter((other) => other !== parts); draw(); })));
   q('.st-pending').hidden = !pending;
   q('.st-pending').textContent = pending === 1 ? 'Reading a file …' : `Reading ${pending} files …`;
+  tell('studio:lanes-shown', null);
   tell('studio:words', {target: props.target, words: many ? [] : triggers(lanes[0])}); // several lanes offer their own
 }
 const triggers = (lane) => [...new Set(lane.stack.filter((item) => item.enabled && known.get(item.path)?.trigger).map((item) => known.get(item.path).trigger))];
