@@ -24,6 +24,7 @@ from studio.jobs.advice import advice
 from studio.jobs.library import Library
 
 LOW_DISK = 500 << 20
+GENTLE_PRIOR = 0.1  # more holds a style back (docs/results.md)
 WHOLE_MODEL = 12  # bases: the weights and two moments in fp32, twice while saving, and the product
 
 
@@ -167,10 +168,10 @@ def _check_prior(result: Preflight, config: RunConfig, info: DatasetInfo) -> Non
             "Prior preservation needs a class prompt: write what class pictures show, "
             "e.g. “a cat”, or set the prior weight to 0."
         )
-    if info.kind == "style":
+    if info.kind == "style" and prior.weight > GENTLE_PRIOR:
         result.warnings.append(
             "Class pictures show the same scenes without the style and hold it back; "
-            "for a style, set prior preservation to 0."
+            f"for a style, set the prior weight to {GENTLE_PRIOR} or 0."
         )
     if prior.folder:
         root = Path(prior.folder).expanduser()

@@ -76,6 +76,8 @@ def test_what_is_missing_is_said_before_anything_starts(
     assert not studio.runs()
     style = config("prior.weight=1", data={"folder": "neonline"})
     assert any("hold it back" in warning for warning in studio.preflight(style).warnings)
+    gentle = config("prior.weight=0.1", data={"folder": "neonline"})
+    assert not any("hold it back" in warning for warning in studio.preflight(gentle).warnings)
     subject = config("prior.weight=1")
     assert not any("hold it back" in warning for warning in studio.preflight(subject).warnings)
     warned = studio.preflight(config("prior.prompts=['a cat']"))
