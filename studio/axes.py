@@ -70,7 +70,7 @@ class Axis(Settings):
         if self.kind != "adapter":
             return value
         path, strength = reference(value)
-        if path in NONE:
+        if path.lower() in NONE:
             return "without"
         return Path(path).stem + (f" × {strength:g}" if strength != 1 else "")
 
@@ -119,8 +119,14 @@ class Layout:
     cells: list[Cell]
 
 
-def lay_out(settings: GridSettings) -> Layout:
-    """Every cell with its settings, row by row. SettingsError when an axis makes no sense."""
+def lay_out(
+    settings: GridSettings, resolve: Callable[[GenerateSettings], GenerateSettings] | None = None
+) -> Layout:
+    """Every cell with its settings, row by row. SettingsError when an axis makes no sense.
+
+    `resolve` has the last word on each cell's settings: it puts files that a prompt's tags name on
+    the stack, and its errors come through.
+    """
     axes = {name: axis for name in SIDES if (axis := getattr(settings, name))}
     kinds = [axis.kind for axis in axes.values()]
     if doubled := [kind for kind in kinds if kinds.count(kind) > 1]:
@@ -129,7 +135,7 @@ def lay_out(settings: GridSettings) -> Layout:
         )
     if {"adapter", "checkpoint"} <= set(kinds):
         raise SettingsError("Files and checkpoints cannot vary at once", remedy="Change one axis.")
-    alone = _alone_on(settings, axes) if settings.baseline else ""
+    alone = _alone_on(axes) if settings.baseline else ""
     sides, places = {}, {}
     for name in SIDES:
         sides[name], places[name] = _side(axes.get(name), name == alone)
@@ -141,7 +147,16 @@ def lay_out(settings: GridSettings) -> Layout:
     cells = []
     for page, y, x in product(*(range(len(places[name])) for name in ("pages", "y", "x"))):
         values = {"x": places["x"][x], "y": places["y"][y], "pages": places["pages"][page]}
-        cells.append(Cell(x, y, page, _drawn(settings.drawing, axes, values)))
+        drawn = _drawn(settings.drawing, axes, values)
+        drawn = resolve(drawn) if resolve else drawn
+        if None in values.values():
+            drawn = drawn.model_copy(update={"stack": []})
+        cells.append(Cell(x, y, page, drawn))
+    if alone and not any(item.enabled for cell in cells for item in cell.settings.stack):
+        raise SettingsError(
+            "The stack is empty, so every picture is the base alone already",
+            remedy="Put a file on the stack, or leave the baseline out.",
+        )
     return Layout(sides["x"], sides["y"], sides["pages"], cells)
 
 
@@ -160,8 +175,6 @@ def _drawn(
     """The settings of one cell, given the value of each side."""
     drawn = drawing.model_copy(update={"count": 1})
     plain = None in values.values()
-    if plain:
-        drawn = drawn.model_copy(update={"stack": []})
     added = ""
     # the order of `TITLES` is the order in which axes act
     for name in sorted(axes, key=lambda name: list(TITLES).index(axes[name].kind)):
@@ -213,16 +226,11 @@ def read(kind: str, text: str, of: str = "") -> Axis:
     return Axis.parse({"kind": kind, "values": lines, "of": of})
 
 
-def _alone_on(settings: GridSettings, axes: dict[str, Axis]) -> str:
+def _alone_on(axes: dict[str, Axis]) -> str:
     """The side on which the base alone has its place."""
     for name, axis in axes.items():
         if axis.kind in STACK_KINDS:
             return name
-    if not any(item.enabled for item in settings.drawing.stack):
-        raise SettingsError(
-            "The stack is empty, so every picture is the base alone already",
-            remedy="Put a file on the stack, or leave the baseline out.",
-        )
     for name in ("y", "pages"):
         if name not in axes:
             return name

@@ -106,6 +106,17 @@ def test_without_such_an_axis_the_base_alone_takes_a_free_one() -> None:
         lay_out(grid(read("seed", "1"), baseline=True))
 
 
+def test_tags_of_a_prompt_are_left_for_who_knows_the_files_and_the_base_alone_has_none() -> None:
+    def resolve(settings: GenerateSettings) -> GenerateSettings:
+        prompt, tag, _ = settings.prompt.partition(" <lora:one:1>")
+        return settings.model_copy(update={"prompt": prompt, "stack": [STACK[0]] if tag else []})
+
+    prompts = read("prompt", "a cat <lora:one:1>\na dog")
+    layout = lay_out(grid(prompts, baseline=True), resolve)
+    assert [cell.settings.prompt for cell in layout.cells] == ["a cat", "a dog"] * 2
+    assert [len(cell.settings.stack) for cell in layout.cells] == [1, 0, 0, 0]
+
+
 @pytest.mark.parametrize(
     ("axis", "said"),
     [(read("seed", "1,x"), "seed"), (read("sampler", "Eulr"), "sampler"),

@@ -22,6 +22,7 @@ from studio.axes import Cell, GridSettings
 from studio.compare.sheet import sheet
 from studio.errors import InputError, Interrupted, MissingError, NonFiniteError, StudioError
 from studio.formats import images
+from studio.pictures import GenerateSettings
 
 if TYPE_CHECKING:
     from studio.adapters.cache import AdapterCache
@@ -41,14 +42,16 @@ def draw(
     on_progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
     cache: AdapterCache | None = None,
+    resolve: Callable[[GenerateSettings], GenerateSettings] | None = None,
 ) -> Json:
     """Draws the cells that are not there yet, then the sheets; returns what `read` says.
 
     `on_progress(done, total, text)` counts sampling steps of single pictures. Cancelling keeps what
     is drawn. A cell whose files cannot be used says so under `error` while others go on; when
     nothing could be drawn, the first error is raised. SettingsError for axes that make no sense.
+    `resolve` is that of `axes.lay_out`.
     """
-    folder, layout = Path(folder), axes.lay_out(settings)
+    folder, layout = Path(folder), axes.lay_out(settings, resolve)
     head = _header(base, settings, layout, folder)
     atomic.write_json(folder / GRID_FILE, head)
     atomic.make_folder(folder / "cells")

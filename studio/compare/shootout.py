@@ -34,7 +34,7 @@ from studio.formats.dataset import picture_files
 from studio.formats.images import save_png
 from studio.infer import infotext
 from studio.infer.engine import picture_size, to_image, used
-from studio.infer.prompt import plain
+from studio.infer.prompt import plain, split_tags
 
 Progress = Callable[[int, int, str], None]
 
@@ -151,6 +151,13 @@ def _checked(base: Base, settings: CompareSettings) -> tuple[list[str], list[int
             raise SettingsError(
                 f"A comparison needs at least one {what}", remedy=f"Add a {what} and start again."
             )
+    if tagged := [prompt for prompt in prompts if split_tags(prompt)[1]]:
+        raise SettingsError(
+            "A prompt of a comparison names a file",
+            where=tagged[0][:100],
+            why="All columns get the same prompts, and each has files of its own.",
+            remedy="Take the tag out of the prompt and put the file into the columns meant.",
+        )
     if wrong := [seed for seed in seeds if not 0 <= seed < 2**32]:
         raise SettingsError(f"The seed {wrong[0]} is outside 0 … 4294967295")
     picture_size(base, 0, 0)

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 from studio import atomic, methods
 from studio.axes import NONE, Axis, GridSettings, lay_out, reference
 from studio.errors import MissingError
+from studio.infer.prompt import split_tags
 from studio.jobs.resources import Resources
 from studio.jobs.training import Training
 from studio.paths import Workspace
+from studio.pictures import GenerateSettings
 
 if TYPE_CHECKING:
     from studio.jobs import Cancelled, Progress
@@ -37,7 +39,9 @@ class Grids:
         """Draws a grid when the device is free; `started` hears its id. See `compare.axes_grid`."""
         settings = self._with_paths(settings)
         if all(axis is None or axis.kind != "checkpoint" for axis in _axes(settings).values()):
-            lay_out(settings)  # what makes no sense is said before anything is loaded
+            lay_out(
+                settings, self._resolved
+            )  # what makes no sense is said before anything is loaded
         folder = self.workspace.new_folder(self.workspace.grids, settings.name or "grid")
         if started:
             started(folder.name)
@@ -77,6 +81,7 @@ class Grids:
                     on_progress=on_progress,
                     cancelled=cancelled,
                     cache=self.resources.adapters(),
+                    resolve=self._resolved,
                 )
             except BaseException:
                 if not (folder / "cells").is_dir():
@@ -124,8 +129,6 @@ class Grids:
     def _with_paths(self, settings: GridSettings) -> GridSettings:
         """Files of the stack and of an adapter axis as paths that may be read."""
 
-        from studio.jobs.generating import resolved
-
         def named(text: str) -> str:
             path, strength = reference(text)
             if path.lower() in NONE:
@@ -137,8 +140,14 @@ class Grids:
             for name, axis in _axes(settings).items()
             if axis is not None and axis.kind == "adapter"
         }
-        changes["drawing"] = resolved(settings.drawing, self.resources.library)
+        if not _varies_tags(settings):
+            changes["drawing"] = self._resolved(settings.drawing)
         return settings.model_copy(update=changes)
+
+    def _resolved(self, settings: GenerateSettings) -> GenerateSettings:
+        from studio.jobs.generating import resolved
+
+        return resolved(settings, self.resources.library)
 
     def _with_checkpoints(
         self, settings: GridSettings, on_progress: Progress | None
@@ -158,6 +167,15 @@ class Grids:
             labels = [f"step {value}" for value in axis.values]
             changes[name] = Axis(kind="adapter", values=paths, labels=labels)
         return settings.model_copy(update=changes)
+
+
+def _varies_tags(settings: GridSettings) -> bool:
+    """Whether search and replace looks for something inside a tag: then the tags stay for it."""
+    prompt = settings.drawing.prompt
+    searched = [
+        axis.values[0] for axis in _axes(settings).values() if axis and axis.kind == "replace"
+    ]
+    return any(text in prompt and text not in split_tags(prompt)[0] for text in searched)
 
 
 def _axes(settings: GridSettings) -> dict[str, Axis | None]:

@@ -232,9 +232,10 @@ def test_a_killed_comparison_shows_what_it_had_and_that_it_is_not_whole(
 
 @pytest.mark.parametrize(
     ("different", "word"),
-    [({"prompts": [" "]}, "prompt"), ({"seeds": []}, "seed"), ({"columns": []}, "column")],
-)
-def test_nothing_to_compare_is_said_before_anything_is_drawn(base, tmp_path, different, word):
+    [({"prompts": [" "]}, "prompt"), ({"seeds": []}, "seed"), ({"columns": []}, "column"),
+     ({"prompts": ["a cat", "a dog <lora:x:1>"]}, "names a file")],
+)  # fmt: skip
+def test_what_cannot_be_compared_is_said_before_anything_is_drawn(base, tmp_path, different, word):
     with pytest.raises(SettingsError, match=word):
         compare(base, settings_for([], **different), tmp_path / "c")
     assert not (tmp_path / "c").exists()

@@ -13,9 +13,13 @@ from studio import cli
 from studio.axes import GridSettings, read
 from studio.config import GenerateSettings, RunConfig
 from studio.errors import InputError, MissingError, SettingsError
+from studio.families.loading import load_base
 from studio.formats import safetensors_file
+from studio.formats.images import read_parameters
+from studio.infer import infotext
 from studio.jobs import Studio
 from studio.jobs.checkpoint_files import adapter_of
+from tests.tiny import write_tiny_lora
 
 Make = Callable[..., RunConfig]
 
@@ -70,6 +74,33 @@ def test_nonsense_and_files_from_elsewhere_begin_nothing(studio: Studio, tmp_pat
         with pytest.raises((SettingsError, InputError)):
             studio.grids.draw(grid(x=wrong))
     assert list(studio.workspace.grids.iterdir()) == []
+
+
+def test_tags_are_files_wherever_an_axis_writes_them(studio: Studio) -> None:
+    base = load_base(studio.workspace.bases / "tiny", "cpu")
+    for seed, name in enumerate(("one", "two")):
+        write_tiny_lora(studio.workspace.adapters / f"{name}.safetensors", base, seed=seed)
+    lines = grid(x=read("prompt", "a cat <lora:one:0.5>\na cat"))
+    assert stacks_of(studio.grids.draw(lines)) == [{"one.safetensors": 0.5}, {}]
+    tagged = grid().drawing.model_copy(update={"prompt": "a cat <lora:one:1>"})
+    every = studio.grids.draw(grid(drawing=tagged))
+    assert stacks_of(every) == [{"one.safetensors": 1}] * 2
+    replaced = studio.grids.draw(grid(drawing=tagged, x=read("replace", "lora:one,lora:two")))
+    assert stacks_of(replaced) == [{"one.safetensors": 1}, {"two.safetensors": 1}]
+    assert [cell["prompt"] for cell in replaced["cells"]] == ["a cat"] * 2
+    before = studio.grids.all()
+    with pytest.raises(MissingError, match="three"):
+        studio.grids.draw(grid(x=read("prompt", "a cat\na cat <lora:three:1>")))
+    assert studio.grids.all() == before
+
+
+def stacks_of(grid: dict[str, Any]) -> list[dict[str, float]]:
+    """File → strength as written into each picture."""
+    texts = (read_parameters(Path(grid["folder"]) / cell["file"]) for cell in grid["cells"])
+    return [
+        {item["path"]: item["strength"] for item in infotext.read(text or "").get("stack", [])}
+        for text in texts
+    ]
 
 
 def test_the_command_draws_and_says_where(studio: Studio, capsys: Any) -> None:
