@@ -39,9 +39,8 @@ class Grids:
         """Draws a grid when the device is free; `started` hears its id. See `compare.axes_grid`."""
         settings = self._with_paths(settings)
         if all(axis is None or axis.kind != "checkpoint" for axis in _axes(settings).values()):
-            lay_out(
-                settings, self._resolved
-            )  # what makes no sense is said before anything is loaded
+            # what makes no sense is said before anything is loaded
+            lay_out(settings, self._resolved)
         folder = self.workspace.new_folder(self.workspace.grids, settings.name or "grid")
         if started:
             started(folder.name)
