@@ -20,6 +20,7 @@ from safetensors import SafetensorError
 from studio.device import pick_device
 from studio.errors import FileError, MemoryFullError, MissingError, UnavailableError
 from studio.paths import STARTER
+from studio.text import lines as text_lines
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -216,5 +217,5 @@ def _install(error: BaseException) -> str:
 
 
 def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line.strip() for line in text_lines(str(error)) if line.strip()]
     return lines[0][:200] if lines else type(error).__name__

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +19,7 @@ from studio.families import FAMILIES, from_shapes
 from studio.formats import tensor_source
 from studio.formats.inspect import inspect
 from studio.formats.ldm_names import UNetLayout
+from studio.text import read_json, read_toml
 
 FACTS = "studio.toml"
 FILE_ENDINGS = (".safetensors", ".ckpt")
@@ -142,7 +141,7 @@ def facts(path: str | Path) -> dict[str, Any]:
     if not file.is_file():
         return {}
     try:
-        return tomllib.loads(file.read_text("utf-8"))
+        return read_toml(file)
     except (OSError, ValueError) as error:
         raise FileError("The facts beside this base cannot be read", where=file) from error
 
@@ -339,8 +338,8 @@ def _config(path: Path, part: str, problems: list[str]) -> dict[str, Any]:
 
 def _read(file: Path, problems: list[str]) -> dict[str, Any]:
     try:
-        content = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
+        content = read_json(file)
+    except (OSError, ValueError):
         content = None
     if not isinstance(content, dict):
         problems.append(f"Its “{file.parent.name}/{file.name}” is not readable JSON.")

@@ -32,6 +32,7 @@ from studio.families import (
 from studio.families.base import Base, Family
 from studio.formats import ldm_names, single_file
 from studio.paths import STARTER
+from studio.text import lines as text_lines
 
 
 def load_base(
@@ -251,7 +252,7 @@ def _check_widths(path: Path, unet: Any, encoders: list[Any]) -> None:
 
 
 def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
+    lines = text_lines(str(error).strip())
     return f"Reading it said: {lines[0][:200]}" if lines else "Reading it failed."
 
 

@@ -10,7 +10,6 @@ holds the same tensor and says in its metadata which settings it was meant for.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from studio.config import SteeringSettings
 from studio.errors import FileError, SettingsError
 from studio.formats import pickles, safetensors_file
 from studio.formats.sniff import sniff
+from studio.text import parse_json
 
 if TYPE_CHECKING:
     import torch
@@ -98,11 +98,11 @@ def write_safetensors(
 
 def _recommended(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
     try:
-        values = json.loads(metadata.get("aesthetic", "{}"))
+        values = parse_json(metadata.get("aesthetic", "{}"))
         if not isinstance(values, dict):
             raise ValueError
         return SteeringSettings.parse(values).model_dump(include=set(values))
-    except (ValueError, RecursionError, SettingsError) as error:
+    except (ValueError, SettingsError) as error:
         why = error.what if isinstance(error, SettingsError) else "They are not readable JSON."
         raise FileError(
             "This aesthetic embedding states settings that cannot be used", where=path, why=why

@@ -12,12 +12,12 @@ masked by a fixed random sequence; black columns part them from the picture.
 from __future__ import annotations
 
 import base64
-import json
 import zlib
 from pathlib import Path
 from typing import Any
 
 from studio.formats import images
+from studio.text import parse_json
 
 CHUNK = "sd-ti-embedding"
 MAX_JSON_BYTES = 32 << 20
@@ -37,10 +37,7 @@ def read_value(path: Path) -> Any | None:
 
 
 def _parse(data: bytes) -> Any:
-    try:
-        return json.loads(data)
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
+    return parse_json(data)
 
 
 def _border_bytes(path: Path) -> bytes | None:

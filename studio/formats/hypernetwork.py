@@ -22,6 +22,7 @@ from studio.errors import FileError
 from studio.formats import pickles, safetensors_file
 from studio.formats.hypernetwork_layers import Layer, expected_shapes, sequence
 from studio.formats.sniff import sniff
+from studio.text import parse_json
 
 if TYPE_CHECKING:
     import torch
@@ -146,8 +147,8 @@ def from_object(path: Path, value: Any) -> HypernetworkFile:
 def _from_twin(path: Path) -> HypernetworkFile:
     tensors, metadata = safetensors_file.read_tensors(path)
     try:
-        settings = json.loads(metadata.get("hypernetwork", "null"))
-    except (ValueError, RecursionError):
+        settings = parse_json(metadata.get("hypernetwork", "null"))
+    except ValueError:
         settings = None
     if not isinstance(settings, dict):
         raise _broken(path, "Its header does not describe a hypernetwork.")

@@ -7,7 +7,6 @@ Refuses to know: tensors' values, writing (`safetensors_file`).
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from studio.errors import FileError
 from studio.formats.sniff import open_file, sniff_bytes, wrong_content
+from studio.text import parse_json
 
 MAX_HEADER_BYTES = 8 << 20
 MAX_TENSORS = 20_000
@@ -92,7 +92,6 @@ def header_of(file: BinaryIO, path: str | Path, max_header_bytes: int, max_tenso
     metadata = fields.pop("__metadata__", None) or {}
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         raise broken(path, "Its metadata is not a list of texts.")
-    metadata = {_printable(key): _printable(value) for key, value in metadata.items()}
     if len(fields) > max_tensors:
         raise FileError(
             "This file names too many tensors",
@@ -106,24 +105,13 @@ def header_of(file: BinaryIO, path: str | Path, max_header_bytes: int, max_tenso
 
 
 def _parse(raw: bytes, path: str | Path) -> dict[str, Any]:
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        fields = dict(pairs)
-        if len(fields) != len(pairs):
-            raise ValueError("a name appears twice")
-        return fields
-
     try:
-        fields = json.loads(raw.decode("utf-8"), object_pairs_hook=unique)
-    except (ValueError, RecursionError) as error:
+        fields = parse_json(raw, unique=True)
+    except ValueError as error:
         raise broken(path, "Its header is not readable JSON.") from error
     if not isinstance(fields, dict):
         raise broken(path, "Its header is not a table of tensors.")
     return fields
-
-
-def _printable(text: str) -> str:
-    """JSON can smuggle in half of a surrogate pair, which no file or page can show."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _entry(name: str, value: Any, path: str | Path) -> TensorEntry:

@@ -13,6 +13,7 @@ import gradio as gr
 
 from studio.config import CompareSettings
 from studio.errors import InputError, MissingError, SettingsError, StudioError
+from studio.text import lines
 from studio.ui.components.columns import (
     BASE_COLUMN,
     column_builder,
@@ -83,7 +84,7 @@ def build(studio: Studio, page: Page) -> None:
         values = form.values(rest) | {
             "base": base,
             "columns": [column.model_dump() for column in columns_of(studio, columns)],
-            "prompts": [line.strip() for line in (prompts or "").splitlines() if line.strip()],
+            "prompts": [line.strip() for line in lines(prompts or "") if line.strip()],
             "seeds": seed_list(seeds or ""),
             "reference": str(studio.workspace.resolve(reference)) if reference else "",
             "name": (name or "").strip(),

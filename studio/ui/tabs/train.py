@@ -7,7 +7,6 @@ Refuses to know: how training works (studio.jobs), how parts draw themselves (co
 from __future__ import annotations
 
 import html
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from studio import atomic
 from studio.config import RunConfig
 from studio.errors import InputError, SettingsError, StorageError, StudioError
 from studio.methods import METHODS
+from studio.text import read_json
 from studio.ui.components.form_tools import as_text, form_tools, group
 from studio.ui.components.run_view import run_view
 from studio.ui.components.train_pick import EMPTY, checked, train_pick
@@ -213,7 +213,7 @@ def build(studio: Studio, page: Page) -> None:
         """The form as it was left, also after a restart."""
         chosen, values = dict(EMPTY), {}
         try:
-            draft = json.loads(draft_file.read_text("utf-8"))
+            draft = read_json(draft_file)
             chosen |= {key: str(draft["pick"].get(key, chosen[key])) for key in EMPTY}
             values = draft["values"] | {"options": draft["options"].get(chosen["method"], {})}
             studio.config(None, values | {"method": chosen["method"]})
