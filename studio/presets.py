@@ -30,7 +30,7 @@ from studio import methods, text
 from studio.config import RunConfig, Settings, nearest, override, setting
 from studio.errors import FileError, MissingError, SettingsError
 from studio.paths import PRESETS
-from studio.text import printable
+from studio.text import path_of, printable
 
 if TYPE_CHECKING:
     from studio.formats.recipe import Recipe
@@ -65,7 +65,7 @@ def all_presets(folder: Path = PRESETS) -> list[PresetInfo]:
 
 def find_preset(name: str, folder: Path = PRESETS) -> PresetInfo:
     """A preset by name, or by the path of a TOML file."""
-    path = Path(name)
+    path = path_of(name)
     if path.suffix == ".toml" and path.is_file():
         return read_preset(path)
     if (folder / f"{name}.toml").is_file() and path.name == name:

@@ -120,19 +120,24 @@ def lines(text: str) -> list[str]:
 
 
 def parse_json(
-    source: str | bytes, where: str | os.PathLike[str] | None = None, *, unique: bool = False
+    source: str | bytes,
+    where: str | os.PathLike[str] | None = None,
+    *,
+    unique: bool = False,
+    strict: bool = True,
 ) -> Any:
     """JSON as programs write it: with a byte-order mark, in UTF-8, -16 or -32, with halves of emoji.
 
     Whole numbers beyond 64 bits become floats; NaN and infinities are taken as such. Raises
     TextError (which is a ValueError too) for anything else, for what is nested more than
-    `MOST_DEPTH` deep, and with `unique` for a key that stands twice in one table.
+    `MOST_DEPTH` deep, and with `unique` for a key that stands twice in one table. Without `strict`,
+    texts may hold line ends and other control characters as they are.
     """
     place = printable(where) if where is not None else None
     text = _strict(source, "JSON", place)
     try:
         hook = _unique if unique else None
-        value = json.loads(text, parse_int=_whole, object_pairs_hook=hook)
+        value = json.loads(text, strict=strict, parse_int=_whole, object_pairs_hook=hook)
     except RecursionError:
         raise _too_deep("JSON", place) from None
     except ValueError as error:

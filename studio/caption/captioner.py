@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 
 from studio.device import pick_device
 from studio.errors import FileError, MemoryFullError, MissingError, UnavailableError
+from studio.names import path_of
 from studio.paths import STARTER
 from studio.text import lines as text_lines
 
@@ -105,7 +106,7 @@ def load_captioner(path_or_name: str | Path = STARTER_NAME, device: str = "auto"
     captioning model), UnavailableError (something must be installed, or no connection).
     """
     name = str(path_or_name)
-    source = STARTER / "captioner" if name == STARTER_NAME else Path(name).expanduser()
+    source = STARTER / "captioner" if name == STARTER_NAME else path_of(name).expanduser()
     local = source.is_dir()
     if not local and not _like_hub_id(name):
         raise MissingError(

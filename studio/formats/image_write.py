@@ -19,6 +19,7 @@ from PIL.PngImagePlugin import PngInfo
 from studio import atomic
 from studio.config import FileFormat
 from studio.errors import FileError
+from studio.names import encodable
 
 ENDINGS: dict[FileFormat, str] = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
 _MOST_EXIF = 65_000  # bytes; a JPEG segment ends at 65,535
@@ -30,8 +31,7 @@ def save_png(path: str | Path, image: Image.Image, parameters: str | None = None
     """Writes a PNG durably, with the settings text in the `parameters` chunk."""
     info = PngInfo()
     if parameters:
-        # half of a surrogate pair cannot be written and means nothing
-        info.add_text("parameters", parameters.encode("utf-8", "replace").decode("utf-8"))
+        info.add_text("parameters", encodable(parameters))
     return atomic.write_bytes(path, encoded(image, "PNG", pnginfo=info))
 
 
@@ -92,7 +92,7 @@ def _comment(text: str | None) -> bytes:
     if not text:
         return b""
     exif = Image.Exif()
-    body = text.encode("utf-16-be", "replace")
+    body = encodable(text).encode("utf-16-be")
     exif.get_ifd(_EXIF_IFD)[_USER_COMMENT] = b"UNICODE\0" + body
     block = exif.tobytes()
     if not _fits(text):
@@ -106,4 +106,4 @@ def _comment(text: str | None) -> bytes:
 
 
 def _fits(text: str | None) -> bool:
-    return len((text or "").encode("utf-16-be", "replace")) + _EXIF_FRAME <= _MOST_EXIF
+    return len(encodable(text or "").encode("utf-16-be")) + _EXIF_FRAME <= _MOST_EXIF

@@ -106,7 +106,7 @@ def header_of(file: BinaryIO, path: str | Path, max_header_bytes: int, max_tenso
 
 def _parse(raw: bytes, path: str | Path) -> dict[str, Any]:
     try:
-        fields = parse_json(raw, unique=True)
+        fields = parse_json(raw.decode("utf-8"), unique=True)
     except ValueError as error:
         raise broken(path, "Its header is not readable JSON.") from error
     if not isinstance(fields, dict):

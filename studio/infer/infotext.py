@@ -235,7 +235,7 @@ def _unquoted(value: str) -> str:
     if len(value) < 2 or value[0] != '"' or value[-1] != '"':
         return value.strip()
     try:
-        return str(json.loads(value, strict=False))
+        return str(parse_json(value, strict=False))
     except ValueError:
         return value[1:-1]
 

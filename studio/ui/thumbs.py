@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import threading
 from pathlib import Path
 
@@ -27,7 +28,7 @@ class Thumbnails:
         """The thumbnail of a picture. Raises FileError when it is none, or broken."""
         facts = picture.stat()
         key = f"{picture}|{facts.st_size}|{facts.st_mtime_ns}|{side}"
-        target = self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.webp"
+        target = self.folder / f"{hashlib.sha256(os.fsencode(key)).hexdigest()[:32]}.webp"
         if target.exists():
             return target
         from studio.formats.images import open_image

@@ -11,6 +11,7 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from studio.errors import InputError
+from studio.names import original, printable
 from studio.paths import ASSETS
 from studio.ui.library import contents
 from studio.ui.live import Json, Page, Task, component, read
@@ -30,13 +31,13 @@ def build(studio: Studio, page: Page) -> None:
         """The library, with a cover picture each."""
         return [
             {
-                "id": str(info.path),
+                "id": printable(info.path),
                 "name": info.name,
                 "pictures": info.pictures,
                 "captioned": info.captioned,
                 "kind": info.kind,
                 "sample": info.path.is_relative_to(ASSETS),
-                "cover": info.items[0].path.relative_to(info.path).as_posix()
+                "cover": printable(info.items[0].path.relative_to(info.path).as_posix())
                 if info.items
                 else None,
                 "problem": info.problems[0] if info.problems and not info.pictures else None,
@@ -62,7 +63,7 @@ def build(studio: Studio, page: Page) -> None:
         if not paths or not all(isinstance(path, str) for path in paths):
             raise InputError("No files arrived", remedy="Drop them again.")
         info = studio.import_dataset([page.uploaded(path) for path in paths], name)
-        return str(info.path)
+        return printable(info.path)
 
     def copy_sample(argument: Any) -> str:
         """A copy that may be edited; answers its id."""
@@ -136,7 +137,7 @@ def build(studio: Studio, page: Page) -> None:
             return {"changed": len(done.changed), "kept": len(done.kept)}
         values, names = read(argument, edit=dict, files=list)
         edit = edits.BulkEdit.parse(values)
-        wanted = {str(name) for name in names}
+        wanted = {original(str(name)) for name in names}
         captions = {
             path: text
             for path, text in read_captions(folder).items()
@@ -147,7 +148,7 @@ def build(studio: Studio, page: Page) -> None:
             done = edits.apply(changes, record)
             return {"changed": len(done.changed), "kept": len(done.kept)}
         examples = [
-            {"file": c.picture.name, "before": c.before or "", "after": c.after}
+            {"file": printable(c.picture.name), "before": c.before or "", "after": c.after}
             for c in changes[:3]
         ]
         return {"changes": len(changes), "examples": examples}

@@ -9,7 +9,6 @@ from __future__ import annotations
 import html
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -18,6 +17,7 @@ from studio import atomic
 from studio.config import RunConfig
 from studio.errors import InputError, SettingsError, StorageError, StudioError
 from studio.methods import METHODS
+from studio.names import path_of, printable
 from studio.text import read_json
 from studio.ui.components.form_tools import as_text, form_tools, group
 from studio.ui.components.run_view import run_view
@@ -100,7 +100,7 @@ def build(studio: Studio, page: Page) -> None:
         """The complete configuration that the page shows."""
         chosen, folder = checked(page, value)
         values, found = split(arguments)
-        values.setdefault("data", {})["folder"] = str(folder)
+        values.setdefault("data", {})["folder"] = printable(folder)
         method = chosen["method"]
         if method not in METHODS:
             raise InputError("This method is not known", remedy="Reload the page.")
@@ -189,7 +189,7 @@ def build(studio: Studio, page: Page) -> None:
         """The settings of a finished piece of work into the form."""
         chosen = {**EMPTY, **(value or {}), "method": config["method"], "base": config["base"]}
         folder = config["data"]["folder"]
-        known = bool(folder) and Path(folder).is_dir()
+        known = bool(folder) and path_of(folder).is_dir()
         chosen |= {"preset": "", "dataset": page.library.open(folder) if known else ""}
         return [chosen, *shown(config["method"]), *contents(config, chosen)]
 
