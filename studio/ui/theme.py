@@ -152,3 +152,8 @@ def drawing(name: str, otherwise: str) -> str:
     """A drawing of ours, `static/<name>.svg`, or another one where there is none of that name."""
     path = STATIC / f"{name}.svg"
     return read_text(path if path.is_file() else STATIC / f"{otherwise}.svg")
+
+
+def login_page() -> bytes:
+    """What is shown before somebody has signed in: one form, which needs no other file."""
+    return (STATIC / "login.html").read_bytes()
