@@ -97,13 +97,6 @@ def _comment(text: str | None) -> bytes:
     """
     if not text:
         return b""
-<<<<<<< HEAD
-    exif = Image.Exif()
-    body = encodable(text).encode("utf-16-be")
-    exif.get_ifd(_EXIF_IFD)[_USER_COMMENT] = b"UNICODE\0" + body
-    block = exif.tobytes()
-=======
->>>>>>> main
     if not _fits(text):
         raise FileError(
             "The settings are too long for this kind of picture",
@@ -111,7 +104,7 @@ def _comment(text: str | None) -> bytes:
             f"these are {len(text):,}.",
             remedy="Save as PNG, or shorten the prompt.",
         )
-    comment = b"UNICODE\0" + text.encode("utf-16-be", "replace")
+    comment = b"UNICODE\0" + encodable(text).encode("utf-16-be")
     header = b"Exif\0\0" + struct.pack(">2sHL", b"MM", 42, 8)
     # each directory: one entry of twelve bytes (tag, type, count, value or its place), none after
     first = struct.pack(">HHHLLL", 1, _EXIF_IFD, _LONG, 1, 26, 0)
