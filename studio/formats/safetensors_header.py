@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from studio.errors import FileError
 from studio.formats.sniff import open_file, sniff_bytes, wrong_content
-from studio.text import parse_json
+from studio.text import encodable_all, parse_json
 
 MAX_HEADER_BYTES = 8 << 20
 MAX_TENSORS = 20_000
@@ -92,6 +92,7 @@ def header_of(file: BinaryIO, path: str | Path, max_header_bytes: int, max_tenso
     metadata = fields.pop("__metadata__", None) or {}
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         raise broken(path, "Its metadata is not a list of texts.")
+    metadata = encodable_all(metadata)
     if len(fields) > max_tensors:
         raise FileError(
             "This file names too many tensors",
@@ -106,7 +107,7 @@ def header_of(file: BinaryIO, path: str | Path, max_header_bytes: int, max_tenso
 
 def _parse(raw: bytes, path: str | Path) -> dict[str, Any]:
     try:
-        fields = parse_json(raw.decode("utf-8"), unique=True)
+        fields = parse_json(raw.decode("utf-8"), unique=True, as_is=True)
     except ValueError as error:
         raise broken(path, "Its header is not readable JSON.") from error
     if not isinstance(fields, dict):
