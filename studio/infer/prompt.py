@@ -4,7 +4,7 @@ Owns: the syntax. Refuses to know: tokens, adapters, torch.
 
 `(a)` ×1.1 · `[a]` ÷1.1 · `(a:1.3)` ×1.3 · nesting multiplies · `\\(` is a bracket · `BREAK` begins a
 new chunk · `[a:b:0.5]` a, from half of the steps b (`[a:b:12]`: from step 12; `[b:0.5]`, `[a::0.5]`)
-· `[a|b]` in turn, step by step · `<lora:name:text:unet>`, `<lyco:…>`, `<hypernet:name:strength>`.
+· `[a|b]` in turn, step by step. Tags that name files: `studio.infer.tags`.
 
 What does not come out even is text: an unclosed bracket, a third colon, a weight that is no number.
 (A1111 lets an unclosed bracket count to the end; here it is a bracket.) Everything takes time in
@@ -16,7 +16,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
 
 from studio.families.weighted import Span, Text, Weighted, parts_of
 
@@ -26,7 +25,6 @@ _ESCAPED = frozenset("()[]\\")
 _NUMBER = re.compile(r"\d+\.?\d*|\.\d+")
 _WEIGHT = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)")
 _BREAK = re.compile(r"\s*\bBREAK\b\s*")
-_TAG = re.compile(r"<(lora|lyco|hypernet):([^<>:]+)((?::[^<>:]*)*)>", re.IGNORECASE)
 
 
 def weighted(prompt: str) -> Text:
@@ -59,57 +57,6 @@ def steps_of(prompt: str, steps: int) -> list[str]:
     if not groups:
         return [prompt] * steps
     return [_at(prompt, groups, step) for step in range(steps)]
-
-
-@dataclass(frozen=True)
-class Tag:
-    """A file that a prompt names, with its strengths."""
-
-    kind: Literal["lora", "hypernetwork"]
-    name: str
-    text_strength: float
-    strength: float
-    """On the UNet."""
-    written: str
-
-
-def split_tags(prompt: str) -> tuple[str, list[Tag]]:
-    """(`prompt` without tags, the tags in order). A tag whose strength is no number stays text."""
-    tags: list[Tag] = []
-
-    def read(match: re.Match[str]) -> str:
-        tag = _tag(match)
-        if tag is None:
-            return match.group()
-        tags.append(tag)
-        return "\0"
-
-    clean = _TAG.sub(read, prompt.replace("\0", ""))
-    if not tags:
-        return prompt, []
-    clean = re.sub(r",?[ \t]*\0(?=[ \t\0]*(?:,|\n|$))", "", clean)
-    clean = re.sub(r"[ \t]*\0", "", clean)
-    return clean.strip().removeprefix(",").lstrip(), tags
-
-
-def _tag(match: re.Match[str]) -> Tag | None:
-    kind, name = match[1].lower(), match[2].strip()
-    given: dict[str, float] = {}
-    for place, text in enumerate(match[3].split(":")[1:]):
-        key, equals, value = text.rpartition("=")
-        key = key.strip().lower() if equals else ("te", "unet", "dyn")[min(place, 2)]
-        if key not in ("te", "unet", "dyn") or not _WEIGHT.fullmatch(value.strip()):
-            return None
-        given[key] = float(value)
-    text_strength = given.get("te", 1.0)
-    hypernetwork = kind == "hypernet"
-    return Tag(
-        "hypernetwork" if hypernetwork else "lora",
-        name,
-        text_strength,
-        text_strength if hypernetwork else given.get("unet", text_strength),
-        match.group(),
-    )
 
 
 def _pairs(text: str) -> dict[int, int]:

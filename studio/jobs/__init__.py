@@ -22,7 +22,7 @@ from studio.jobs.comparing import Comparing
 from studio.jobs.grids import Grids
 from studio.jobs.library import AdapterInfo, Library
 from studio.jobs.preflight import Preflight, complete, preflight
-from studio.jobs.prompt_tags import lanes_with_tags
+from studio.jobs.prompt_tags import lanes_with_tags, notes
 from studio.jobs.resources import Resources
 from studio.jobs.shelf import Shelf
 from studio.jobs.stacks import Stacks
@@ -229,9 +229,14 @@ class Studio:
     def tagged(self, settings: LanesSettings) -> tuple[LanesSettings, list[StackItem]]:
         """Files that prompts name in tags, moved from there onto the stacks; and which they are.
 
-        Raises MissingError for a name that no file here has.
+        Raises MissingError for a name that no file here has, InputError for a tag that cannot be
+        read.
         """
         return lanes_with_tags(settings, self.library)
+
+    def tag_notes(self, settings: LanesSettings) -> list[str]:
+        """What stands in tags of the prompts and has no effect here."""
+        return notes(settings)
 
     def generate_lanes(
         self,

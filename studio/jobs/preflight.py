@@ -20,7 +20,7 @@ from studio.families.detect import BaseInfo
 from studio.families.words import contains, without
 from studio.formats.captions import fill_template
 from studio.formats.dataset import DatasetInfo, picture_files, read_dataset
-from studio.infer.prompt import split_tags
+from studio.infer.tags import has_tags
 from studio.jobs.advice import advice
 from studio.jobs.library import Library
 
@@ -107,7 +107,7 @@ def preflight(config: RunConfig, library: Library) -> Preflight:
     except StudioError as error:
         result.errors.append(error.sentence())
     result.warnings += [*info.problems, *base.assumed]
-    if any(split_tags(prompt)[1] for prompt in config.sample.prompts):
+    if any(has_tags(prompt) for prompt in config.sample.prompts):
         result.warnings.append(
             "A sample prompt names a file (<lora:…>). Samples show this run alone: the tag is read "
             "as text."
