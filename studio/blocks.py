@@ -20,9 +20,8 @@ MOST = 10.0
 # What A1111's extension for block weights calls the numbers of a list, by how many there are.
 _BOTH_SIDES = [*(f"IN{k:02}" for k in range(12)), MIDDLE, *(f"OUT{k:02}" for k in range(12))]
 _ORDERS = {
-    12: "BASE IN04 IN05 IN07 IN08 M00 OUT00 OUT01 OUT02 OUT03 OUT04 OUT05".split(),
-    17: "BASE IN01 IN02 IN04 IN05 IN07 IN08 M00 OUT03 OUT04 OUT05 OUT06 OUT07 OUT08 OUT09 OUT10 "
-    "OUT11".split(),
+    12: ["BASE", "IN04", "IN05", "IN07", "IN08", "M00", "OUT00", "OUT01", "OUT02", "OUT03", "OUT04", "OUT05"],
+    17: ["BASE", "IN01", "IN02", "IN04", "IN05", "IN07", "IN08", "M00", "OUT03", "OUT04", "OUT05", "OUT06", "OUT07", "OUT08", "OUT09", "OUT10", "OUT11"],
     20: [BASE, *_BOTH_SIDES[:9], *_BOTH_SIDES[12:22]],
     26: [BASE, *_BOTH_SIDES],
 }  # fmt: skip

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from studio.adapters import diagnosis
 from studio.adapters.base import Adapter, Attachment, Report
+from studio.families.words import alike
 from studio.formats import embedding, metadata
 from studio.formats.embedding import EmbeddingFile
 
@@ -69,9 +70,15 @@ class WordAdapter(Adapter):
             if text_strength != 0:
                 scaled = [(vector * text_strength).to(work.base.device) for vector in vectors]
                 work.word(word, scaled)
+        others = [word for word in work.words if word not in self.words]
+        twins = [other for word in self.words for other in alike(word, others)]
         called = " or ".join(f"“{word}”" for word in self.words)
         where = "negative prompt" if self.info["negative"] else "prompt"
-        return Report(self.path, self.kind, len(self.words), [], f"Write {called} in the {where}.")
+        message = f"Write {called} in the {where}."
+        if twins:
+            other = ", ".join(f"“{word}”" for word in dict.fromkeys(twins))
+            message += f" The case matters here: {other} is another file's word."
+        return Report(self.path, self.kind, len(self.words), [], message)
 
 
 def widths_fit(vectors: Sequence[Tensor | None], base: Base) -> list[Tensor] | None:

@@ -14,29 +14,38 @@ proportion to the length of the prompt, however it is nested.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
 from studio.families.weighted import Span, Text, Weighted, parts_of
+from studio.families.words import bounded
 
 _MORE = 1.1
 _CLOSERS = {")": "(", "]": "["}
 _ESCAPED = frozenset("()[]\\")
 _NUMBER = re.compile(r"\d+\.?\d*|\.\d+")
 _WEIGHT = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)")
+_SYNTAX = re.compile(r"[()\[\]:|\\]|\bBREAK\b")
 _BREAK = re.compile(r"\s*\bBREAK\b\s*")
 
 
-def weighted(prompt: str) -> Text:
-    """`prompt` with its emphasis and BREAKs read; a plain `str` where nothing of it has a weight."""
-    spans = _spans(prompt)
+def weighted(prompt: str, words: Iterable[str] = ()) -> Text:
+    """`prompt` with its emphasis and BREAKs read; a plain `str` where nothing of it has a weight.
+
+    Brackets in `words`, which are names of embeddings, are letters like any other. A BREAK at the
+    end begins nothing.
+    """
+    prompt, hidden = _hidden(prompt, words)
     parts: list[list[Span]] = [[]]
-    for span in spans:
+    for span in _spans(prompt):
         for place, piece in enumerate(_BREAK.split(span.text)):
             if place:
                 parts.append([])
             if piece:
-                parts[-1].append(Span(piece, span.weight))
+                parts[-1].append(Span(piece.translate(hidden), span.weight))
+    if len(parts) > 1 and not parts[-1]:
+        parts.pop()
     if len(parts) == 1 and all(span.weight == 1 for span in parts[0]):
         return "".join(span.text for span in parts[0])
     return Weighted(tuple(tuple(part) for part in parts))
@@ -48,15 +57,42 @@ def plain(prompt: str) -> str:
     return " ".join("".join(span.text for span in part) for part in parts_of(text))
 
 
-def steps_of(prompt: str, steps: int) -> list[str]:
+def steps_of(prompt: str, steps: int, words: Iterable[str] = ()) -> list[str]:
     """The prompt at each of `steps` sampling steps, its `[a:b:n]` and `[a|b]` resolved.
 
     A number with a point is a share of the steps, one without is a step; the change comes after it.
+    `words` as in `weighted`.
     """
-    groups = _changing(prompt, steps)
+    safe, hidden = _hidden(prompt, words)
+    groups = _changing(safe, steps)
     if not groups:
         return [prompt] * steps
-    return [_at(prompt, groups, step) for step in range(steps)]
+    return [_at(safe, groups, step).translate(hidden) for step in range(steps)]
+
+
+def escaped(text: str) -> str:
+    """`text` written so that it is read as it stands: a caption as a prompt."""
+    # CLIP knows no capitals: in small letters it is the same word, and no longer a command
+    quiet = re.sub(r"\bBREAK\b", "break", text)
+    return re.sub(r"([()\[\]\\])", r"\\\1", quiet)
+
+
+def _hidden(prompt: str, words: Iterable[str]) -> tuple[str, dict[int, str]]:
+    """(`prompt` with a letter of nobody's for each word that holds syntax, the way back)."""
+    names = sorted(filter(_SYNTAX.search, words), key=len, reverse=True)
+    if not names:
+        return prompt, {}
+    free = (code for code in range(0xE000, 0xF900) if chr(code) not in prompt)
+    letters: dict[str, str] = {}
+
+    def hide(match: re.Match[str]) -> str:
+        if match[0] not in letters:
+            letters[match[0]] = chr(next(free))
+        return letters[match[0]]
+
+    pattern = "|".join(bounded(name) for name in names)
+    safe = re.sub(pattern, hide, prompt, flags=re.IGNORECASE)
+    return safe, {ord(letter): word for word, letter in letters.items()}
 
 
 def _pairs(text: str) -> dict[int, int]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from studio import blocks
 from studio.errors import SettingsError
@@ -78,7 +78,9 @@ def unread(prompt: str) -> list[tuple[str, str]]:
             _tag(match)
         except _UnreadError as error:
             found.append((match.group(), str(error)))
-    return found + [(match.group(), "It has no “>” at its end.") for match in _OPEN.finditer(prompt)]
+    return found + [
+        (match.group(), "It has no “>” at its end.") for match in _OPEN.finditer(prompt)
+    ]
 
 
 def written(kind: str, name: str, text_strength: float, strength: float, weights: str = "") -> str:
@@ -96,7 +98,7 @@ def _tag(match: re.Match[str]) -> Tag:
     if not name.strip():
         raise _UnreadError("It names no file.")
     given = dict(_arguments(rest))
-    known = {key: _READERS[key](value) for key, value in given.items()}
+    known: dict[str, Any] = {key: _READERS[key](value) for key, value in given.items()}
     start, stop = known.get("step") or (known.get("start"), known.get("stop"))
     text_strength = known.get("te", 1.0)
     hypernetwork = kind == "hypernet"

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from studio.families.weighted import Span, Weighted
-from studio.infer.prompt import steps_of, weighted
+from studio.infer.prompt import escaped, steps_of, weighted
 from studio.infer.tags import split_tags, unread
 
 
@@ -72,6 +72,48 @@ def test_break_begins_a_part() -> None:
         ((Span("red cat"),), (Span("blue", 1.2),), (Span("dog", 1.2),))
     )
     assert weighted("BREAKFAST, break") == "BREAKFAST, break"
+
+
+def test_a_break_at_the_end_begins_nothing() -> None:
+    assert weighted("red cat BREAK") == "red cat"
+    assert weighted("BREAK") == ""
+    assert weighted("a BREAK BREAK") == Weighted(((Span("a"),), ()))
+    assert weighted("BREAK a") == Weighted(((), (Span("a"),)))
+
+
+# What a browser calls a second download, what boards call characters, and worse.
+NAMES = [
+    "zeb (1)", "zeb [x]", "zeb_(style)", "a:b", "zeb|q", "BREAK-zeb", "zeb,neg", "x\\y", "(z)",
+    "Zeb: a [b|c] (d:1.5) BREAK e",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_word_with_syntax_in_its_name_is_that_word(name: str) -> None:
+    words = ["zeb", *NAMES]
+    for prompt in (f"a {name} cat", f"a {name.upper()} cat"):
+        assert steps_of(prompt, 4, words) == [prompt] * 4
+        assert weighted(prompt, words) == prompt
+    strong = weighted(f"a ({name}:1.3), [dog:cat:2]", words)
+    assert isinstance(strong, Weighted) and Span(name, 1.3) in strong.parts[0]
+    late = steps_of(f"a [{name}:1]", 2, words)
+    assert late == ["a ", f"a {name}"]
+    assert weighted("a (b:1.2)", words) == weighted("a (b:1.2)")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "zibbo (creature), cat, [blue] background, :1",
+        r"miku \(x\) BREAK (a:1.5) [b|c]",
+        "a\\",
+        "plain",
+    ],
+)
+def test_a_caption_is_read_as_a_prompt_as_it_stands(text: str) -> None:
+    read = weighted(steps_of(escaped(text), 3)[-1])
+    assert isinstance(read, str) and read.lower() == text.lower()
+    assert len(set(steps_of(escaped(text), 3))) == 1
 
 
 # From the docstring of A1111's `get_learned_conditioning_prompt_schedules`, ten steps.

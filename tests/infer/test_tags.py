@@ -68,13 +68,24 @@ def test_block_weights_in_a_tag(tag: str) -> None:
 def test_presets_and_lists_of_every_length() -> None:
     middle = blocks.listed("midd")
     assert [name for name, factor in middle.items() if factor] == (
-        "BASE IN05 IN07 IN08 M00 OUT03 OUT04 OUT05 OUT06".split()
+        ["BASE", "IN05", "IN07", "IN08", "M00", "OUT03", "OUT04", "OUT05", "OUT06"]
     )
     assert set(blocks.listed("ALL0.5").values()) == {0.0, 0.5}
     small = blocks.listed(",".join(["1"] * 12))
-    assert [name for name, factor in small.items() if factor] == (
-        "BASE IN04 IN05 IN07 IN08 M00 OUT00 OUT01 OUT02 OUT03 OUT04 OUT05"
-    ).split()
+    assert [name for name, factor in small.items() if factor] == [
+        "BASE",
+        "IN04",
+        "IN05",
+        "IN07",
+        "IN08",
+        "M00",
+        "OUT00",
+        "OUT01",
+        "OUT02",
+        "OUT03",
+        "OUT04",
+        "OUT05",
+    ]
     for length in (20, 26):
         found = blocks.listed(",".join(str(k / 10) for k in range(length)))
         assert [round(factor * 10) for factor in found.values()] == list(range(length))
