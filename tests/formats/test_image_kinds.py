@@ -6,6 +6,7 @@ import struct
 import zlib
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -150,7 +151,7 @@ def test_exif_as_imagemagick_keeps_it_in_a_png(tmp_path):
 def test_every_orientation_in_every_kind(tmp_path, suffix, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
-    options = {"quality": 100} if suffix == "avif" else {}
+    options: dict[str, Any] = {"quality": 100} if suffix == "avif" else {}
     upright = tmp_path / "upright.jpg"
     picture().save(upright, exif=exif, quality=100)
     picture().save(tmp_path / f"x.{suffix}", exif=exif, **options)
