@@ -10,6 +10,7 @@ Settings: PNG text chunk `parameters`; JPEG and WebP EXIF UserComment, as A1111'
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ ENDINGS: dict[FileFormat, str] = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"
 _MOST_EXIF = 65_000  # bytes; a JPEG segment ends at 65,535
 _EXIF_FRAME = 200  # bytes of an EXIF block around one comment, generously
 _EXIF_IFD, _USER_COMMENT = 0x8769, 0x9286
+_LONG, _UNDEFINED = 4, 7  # types of EXIF values
 
 
 def save_png(path: str | Path, image: Image.Image, parameters: str | None = None) -> Path:
@@ -88,13 +90,13 @@ def encoded(image: Image.Image, format_name: str, **options: Any) -> bytes:
 def _comment(text: str | None) -> bytes:
     """An EXIF block with a UserComment: the marker UNICODE, then UTF-16 big-endian. FileError when
     it does not fit into a segment of a JPEG.
+
+    Laid out here, because EXIF wants this tag with type 7 (UNDEFINED) and other programs break on
+    any other, while Pillow gives bytes type 1 (BYTE). EXIF 2.32, 4.6: a big-endian TIFF header,
+    IFD 0 with the place of the EXIF IFD, and that with the comment.
     """
     if not text:
         return b""
-    exif = Image.Exif()
-    body = text.encode("utf-16-be", "replace")
-    exif.get_ifd(_EXIF_IFD)[_USER_COMMENT] = b"UNICODE\0" + body
-    block = exif.tobytes()
     if not _fits(text):
         raise FileError(
             "The settings are too long for this kind of picture",
@@ -102,7 +104,12 @@ def _comment(text: str | None) -> bytes:
             f"these are {len(text):,}.",
             remedy="Save as PNG, or shorten the prompt.",
         )
-    return block
+    comment = b"UNICODE\0" + text.encode("utf-16-be", "replace")
+    header = b"Exif\0\0" + struct.pack(">2sHL", b"MM", 42, 8)
+    # each directory: one entry of twelve bytes (tag, type, count, value or its place), none after
+    first = struct.pack(">HHHLLL", 1, _EXIF_IFD, _LONG, 1, 26, 0)
+    second = struct.pack(">HHHLLL", 1, _USER_COMMENT, _UNDEFINED, len(comment), 44, 0)
+    return header + first + second + comment
 
 
 def _fits(text: str | None) -> bool:

@@ -240,11 +240,49 @@ def test_every_kind_of_file_carries_its_settings_and_opens(tmp_path, kind, text)
     assert small == large if kind == "png" else small < large
 
 
-def test_the_comment_is_laid_out_as_other_programs_write_it(tmp_path):
-    path = image_write.save(tmp_path / "x", sample(size=(64, 32)), "a, 猫", "jpeg", 90)
-    with Image.open(path) as opened:
-        comment = opened.getexif().get_ifd(0x8769)[0x9286]
-    assert comment == b"UNICODE\0" + "a, 猫".encode("utf-16-be")
+def exif_block(path: Path) -> bytes:
+    """The TIFF structure in a JPEG's APP1 segment or a WebP's EXIF chunk, cut out by hand."""
+    data = path.read_bytes()
+    if data[:2] == b"\xff\xd8":
+        place = data.index(b"\xff\xe1")
+        (length,) = struct.unpack_from(">H", data, place + 2)
+        segment = data[place + 4 : place + 2 + length]
+        assert segment[:6] == b"Exif\0\0"
+        return segment[6:]
+    place = 12
+    while data[place : place + 4] != b"EXIF":
+        (length,) = struct.unpack_from("<L", data, place + 4)
+        place += 8 + length + length % 2
+    (length,) = struct.unpack_from("<L", data, place + 4)
+    return data[place + 8 : place + 8 + length]
+
+
+def tiff_entries(block: bytes, place: int) -> dict[int, tuple[int, int, int]]:
+    """tag → (type, count, value or place) of one directory of a big-endian TIFF structure."""
+    (count,) = struct.unpack_from(">H", block, place)
+    entries = (struct.unpack_from(">HHLL", block, place + 2 + 12 * k) for k in range(count))
+    return {tag: (kind, length, value) for tag, kind, length, value in entries}
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "webp"])
+def test_the_comment_is_laid_out_as_exif_asks(tmp_path, kind):
+    """Type 7 (UNDEFINED): with any other, web UIs break on the whole picture."""
+    text = "a, 猫\nSteps: 3"
+    block = exif_block(image_write.save(tmp_path / "x", sample(size=(64, 32)), text, kind, 90))
+    assert block[:8] == b"MM\0*\0\0\0\x08"
+    _, _, place = tiff_entries(block, 8)[0x8769]
+    kind_of_value, count, place = tiff_entries(block, place)[0x9286]
+    assert kind_of_value == 7
+    # UNICODE in the byte order of the structure, which is also the one piexif assumes
+    assert block[place : place + count] == b"UNICODE\0" + text.encode("utf-16-be")
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".webp"])
+def test_comments_of_earlier_versions_are_still_read(tmp_path, suffix):
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9286] = b"UNICODE\0" + SETTINGS.encode("utf-16-be")
+    sample(size=(64, 32)).save(tmp_path / f"x{suffix}", exif=exif.tobytes())
+    assert images.read_parameters(tmp_path / f"x{suffix}") == SETTINGS
 
 
 @pytest.mark.parametrize("kind", ["jpeg", "webp"])
