@@ -1,8 +1,7 @@
-"""The kinds of images that can be read, each opened so that odd metadata never stands in the way.
+"""The kinds of images that can be read, and readers that odd metadata does not stop.
 
-Owns: every call of `Image.open` (a test enforces it), which reader serves which content, and which
-way up an image is. Of EXIF only the orientation is needed: it is read here, from the bytes, and
-nothing of EXIF is ever written.
+Owns: which content is read, by which reader, and which way up an image is. Of EXIF only the
+orientation is needed: it is read here, from the bytes, and nothing of EXIF is ever written.
 Refuses to know: limits and errors (`images`), colours (`image_colour`).
 """
 
@@ -74,14 +73,14 @@ class _Avif(AvifImageFile):
             super()._open()
 
 
-def _by(name: str) -> Callable[[BinaryIO], ImageFile]:
-    return lambda file: Image.open(file, formats=[name])  # images.py hands the file over
-
-
-READERS: dict[Content, Callable[[BinaryIO], ImageFile]] = {
-    "png": _by("PNG"), "jpeg": _Jpeg, "webp": _by("WEBP"), "bmp": _by("BMP"), "gif": _by("GIF"),
-    "tiff": _Tiff, "avif": _Avif,
+KINDS: dict[Content, str] = {
+    "png": "PNG", "jpeg": "JPEG", "webp": "WEBP", "bmp": "BMP", "gif": "GIF", "tiff": "TIFF",
+    "avif": "AVIF",
 }  # fmt: skip
+TOLERANT: dict[str, Callable[[BinaryIO], ImageFile]] = {
+    "JPEG": _Jpeg, "TIFF": _Tiff, "AVIF": _Avif,
+}  # fmt: skip
+"""Readers in place of the library's own, where those stumble over metadata."""
 
 
 def orientation(image: ImageFile, file: BinaryIO) -> int:

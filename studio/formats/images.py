@@ -1,7 +1,7 @@
 """Images in: opened with limits, upright and in sRGB, their sizes and the settings they carry.
 
-Owns: the one way in (`image_kinds` has the readers, nobody else calls them), limits, and what is
-said of an image that cannot be read.
+Owns: every call of `Image.open` (a test enforces it), limits, and what is said of an image that
+cannot be read.
 Refuses to know: what the settings text means (`studio.infer` writes and parses it), and writing
 (`image_write`).
 """
@@ -20,7 +20,7 @@ from PIL.ImageFile import ImageFile
 
 from studio.errors import FileError, StorageError
 from studio.formats.image_colour import plain, transparent
-from studio.formats.image_kinds import READERS, orientation, upright
+from studio.formats.image_kinds import KINDS, TOLERANT, orientation, upright
 from studio.formats.image_write import encoded, without_alpha
 from studio.formats.sniff import open_file, sniff_bytes, wrong_content
 
@@ -133,9 +133,10 @@ def _opened(path: str | Path, max_pixels: int) -> Iterator[tuple[ImageFile, Bina
         try:
             content = sniff_bytes(file.read(512))
             file.seek(0)
-            if content not in READERS:
+            if content not in KINDS:
                 raise wrong_content(path, content, "a picture the studio can read")
-            image = READERS[content](file)
+            kind = KINDS[content]
+            image = TOLERANT[kind](file) if kind in TOLERANT else Image.open(file, formats=[kind])
             width, height = image.size
             if width * height > max_pixels:
                 raise _too_large(path, width, height, max_pixels)
