@@ -277,7 +277,12 @@ def test_an_old_pip_is_updated_first(tmp_path: Path, monkeypatch: pytest.MonkeyP
     python.write_text("#!/bin/sh\necho 'pip 20.0.2 from /usr/lib (python 3.8)'\n")
     python.chmod(0o755)
     ran: list[list[str]] = []
-    monkeypatch.setattr(installer, "_run", lambda command, _: (ran.append(command), (0, ""))[1])
+
+    def note(command: list[str], _: Path) -> tuple[int, str]:
+        ran.append(command)
+        return 0, ""
+
+    monkeypatch.setattr(installer, "_run", note)
     installer.install(python, [requirements.parse("brick>=1.0")])
     assert [command[3:] for command in ran] == [
         ["install", "--upgrade", "pip"],
