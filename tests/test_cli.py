@@ -208,7 +208,8 @@ class Ran:
     """What the test command would have started: Python's arguments and the settings for each."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, bad: str) -> None:
-        self.bad, self.commands = bad, []
+        self.bad = bad
+        self.commands: list[list[str]] = []
         self.settings: list[dict[str, str]] = []
         monkeypatch.setattr(test_command, "_call", self._call)
         monkeypatch.setattr(test_command, "_find_browser", lambda: None)
