@@ -274,8 +274,10 @@ def test_two_imports_at_once_get_a_folder_each(tmp_path: Path, datasets: Path):
         made.append(import_files([file], datasets, "x").path)
 
     threads = [threading.Thread(target=one) for _ in range(4)]
-    [thread.start() for thread in threads]
-    [thread.join() for thread in threads]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     assert sorted(path.name for path in made) == ["x", "x-2", "x-3", "x-4"]
 
 
