@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from studio.adapters import diagnosis
 from studio.adapters.base import Adapter, Attachment, Report
-from studio.families.words import alike
 from studio.formats import embedding, metadata
 from studio.formats.embedding import EmbeddingFile
 
@@ -70,13 +69,13 @@ class WordAdapter(Adapter):
             if text_strength != 0:
                 scaled = [(vector * text_strength).to(work.base.device) for vector in vectors]
                 work.word(word, scaled)
-        others = [word for word in work.words if word not in self.words]
-        twins = [other for word in self.words for other in alike(word, others)]
+        own = {word.casefold() for word in self.words}
+        twins = [word for word in work.words if word not in self.words and word.casefold() in own]
         called = " or ".join(f"“{word}”" for word in self.words)
         where = "negative prompt" if self.info["negative"] else "prompt"
         message = f"Write {called} in the {where}."
         if twins:
-            other = ", ".join(f"“{word}”" for word in dict.fromkeys(twins))
+            other = ", ".join(f"“{word}”" for word in twins)
             message += f" The case matters here: {other} is another file's word."
         return Report(self.path, self.kind, len(self.words), [], message)
 

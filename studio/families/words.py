@@ -26,12 +26,6 @@ def named(text: str, words: Iterable[str]) -> str:
     return text if text in found else found[0]
 
 
-def alike(word: str, words: Iterable[str]) -> list[str]:
-    """Those of `words` that differ from `word` by nothing but case."""
-    pattern = re.compile(re.escape(word), re.IGNORECASE)
-    return [other for other in words if other != word and pattern.fullmatch(other)]
-
-
 def contains(text: str, word: str) -> bool:
     """Whether `word` stands in `text` as a whole word."""
     return re.search(bounded(word), text, re.IGNORECASE) is not None
