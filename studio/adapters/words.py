@@ -71,7 +71,10 @@ class WordAdapter(Adapter):
                 work.word(word, scaled)
         called = " or ".join(f"“{word}”" for word in self.words)
         where = "negative prompt" if self.info["negative"] else "prompt"
-        return Report(self.path, self.kind, len(self.words), [], f"Write {called} in the {where}.")
+        message = f"Write {called} in the {where}."
+        if outputs := self.file.outputs:
+            message += f" {embedding.output_problem(outputs)}"
+        return Report(self.path, self.kind, len(self.words), list(outputs), message)
 
 
 def widths_fit(vectors: Sequence[Tensor | None], base: Base) -> list[Tensor] | None:
