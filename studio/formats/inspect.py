@@ -63,6 +63,8 @@ class FileReport:
     hashes: dict[str, str] = field(default_factory=dict)
     metadata: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What is worth knowing of a file that can be used."""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -178,7 +180,7 @@ def _tensors(tensors: Mapping[str, _Shaped], report: FileReport) -> Sorted | Non
 
 def _outputs(shapes: Mapping[str, tuple[int, ...]], report: FileReport) -> list[str]:
     if names := embedding.output_vectors(shapes):
-        report.problems.append(embedding.output_problem(names))
+        report.notes.append(embedding.output_problem(names))
     return names
 
 
@@ -215,7 +217,7 @@ def _activation(name: Any, report: FileReport) -> None:
     if why := refusal(name):
         report.problems.append(why)
     elif name.lower() in OVER_THE_BATCH:
-        report.problems.append(batch_warning(name))
+        report.notes.append(batch_warning(name))
 
 
 def _count(value: Any) -> int:

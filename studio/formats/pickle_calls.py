@@ -110,6 +110,17 @@ def _encode(machine: Machine, arguments: tuple[Any, ...]) -> Any:
     return arguments[0].encode("latin-1")
 
 
+def _bytes(machine: Machine, arguments: tuple[Any, ...]) -> Any:
+    # none at all, bytes, or a text of Latin letters
+    content = arguments[0] if arguments else b""
+    if len(arguments) > 2 or arguments[1:] not in ((), ("latin-1",)):
+        raise Refused("bytes in a strange dress")
+    if type(content) not in (bytes, str):
+        raise Refused("bytes in a strange dress")
+    machine.budget.take(len(content))
+    return pickle_numpy.raw_bytes(content)
+
+
 def _array(machine: Machine, arguments: tuple[Any, ...]) -> Any:
     return pickle_numpy.array_shell(arguments)
 
@@ -153,6 +164,11 @@ CALLS: dict[tuple[str, str], Call] = {
         (module, name): _set
         for module in ("__builtin__", "builtins")
         for name in ("set", "frozenset")
+    },
+    **{
+        (module, name): _bytes
+        for module in ("__builtin__", "builtins")
+        for name in ("bytes", "bytearray")
     },
 }
 
