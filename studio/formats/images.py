@@ -1,127 +1,106 @@
-"""Pictures in and out: opened with limits, upright, and saved with their settings inside.
+"""Images in: opened with limits, upright and in sRGB, their sizes and the settings they carry.
 
-Owns: every call of `Image.open` (a test enforces it), the list of allowed formats, EXIF
-orientation, and where generation settings are kept in PNG, JPEG and WebP.
-Refuses to know: what the settings text means (`studio.infer` writes and parses it).
-
-Settings: PNG text chunk `parameters`; JPEG and WebP EXIF UserComment, as A1111's web UI does.
+Owns: every call of `Image.open` (a test enforces it), limits, and what is said of an image that
+cannot be read.
+Refuses to know: what the settings text means (`studio.infer` writes and parses it), and writing
+(`image_write`).
 """
 
 from __future__ import annotations
 
-import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import BinaryIO, Literal
 
-from PIL import Image, ImageOps
-from PIL.PngImagePlugin import PngInfo
+from PIL import Image
+from PIL.ImageFile import ImageFile
 
-from studio import atomic
-from studio.config import FileFormat
-from studio.errors import FileError
-from studio.formats.sniff import Content, open_file, sniff_bytes, wrong_content
+from studio.errors import FileError, StorageError
+from studio.formats.image_colour import plain, transparent
+from studio.formats.image_kinds import KINDS, TOLERANT, orientation, upright
+from studio.formats.image_write import encoded, without_alpha
+from studio.formats.sniff import open_file, sniff_bytes, wrong_content
 
 MAX_PIXELS = 64_000_000
+READING = 2
+"""Goes up when the same file gives other pixels than before; what is made of pixels and kept on
+disk has it in its name."""
 
 # Pillow only warns about huge pictures; here they are refused, so the warning says nothing new.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
-_FORMATS: dict[Content, str] = {
-    "png": "PNG", "jpeg": "JPEG", "webp": "WEBP", "bmp": "BMP", "gif": "GIF", "tiff": "TIFF",
-}  # fmt: skip
-ENDINGS: dict[FileFormat, str] = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
-_MOST_EXIF = 65_000  # bytes; a JPEG segment ends at 65,535
-_EXIF_FRAME = 200  # bytes of an EXIF block around one comment, generously
-_EXIF_IFD, _USER_COMMENT, _ORIENTATION = 0x8769, 0x9286, 0x0112
+_EXIF_IFD, _USER_COMMENT = 0x8769, 0x9286
+
+
+@dataclass(frozen=True)
+class Header:
+    """What is known of an image without its pixels."""
+
+    width: int
+    """Pixels, as shown: after it is turned upright."""
+    height: int
+    transparent: bool
 
 
 def open_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """The picture as RGB, or RGBA when it has transparency, turned upright by its EXIF tag.
+    """The image in sRGB: RGB, or RGBA when it has transparency; turned upright by its EXIF tag.
 
-    PNG, JPEG, WebP, BMP, GIF (first frame) and TIFF (first page), by content. FileError for
-    anything else, for broken files, and for more than `max_pixels` pixels.
+    PNG, JPEG, WebP, AVIF, BMP, GIF (first frame) and TIFF (first page), by content. FileError for
+    anything else, for broken files, and for more than `max_pixels` pixels; StorageError when the
+    disk does not give it.
     """
-    with _opened(path, max_pixels) as image:
-        image.load()
-        return _plain(_upright(image))
+    return _open(path, max_pixels)[0]
+
+
+def check_image(path: str | Path) -> str | None:
+    """Decodes an image to see whether it is whole: errors of `open_image`.
+
+    Returns what had to be passed over although it can be used, as a sentence's end, or None.
+    """
+    return _open(path, MAX_PIXELS)[1]
+
+
+def image_header(path: str | Path, max_pixels: int = MAX_PIXELS) -> Header:
+    """Size and transparency, from the header alone. Errors of `open_image`."""
+    with _opened(path, max_pixels) as (image, file):
+        width, height = image.size
+        if orientation(image, file) >= 5:
+            width, height = height, width
+        return Header(width, height, transparent(image))
 
 
 def image_size(path: str | Path, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
     """Width and height in pixels as shown (after orientation), from the header alone."""
-    with _opened(path, max_pixels) as image:
-        width, height = image.size
-        return (height, width) if _orientation(image) >= 5 else (width, height)
+    header = image_header(path, max_pixels)
+    return header.width, header.height
 
 
 def has_transparency(path: str | Path) -> bool:
     """True when the picture stores transparency, from the header alone."""
-    with _opened(path, MAX_PIXELS) as image:
-        return _transparent(image)
+    return image_header(path).transparent
 
 
 def thumbnail(path: str | Path, side: int = 256, encoding: Literal["png", "jpeg"] = "png") -> bytes:
     """A small copy that fits in `side` × `side` pixels, encoded; never larger than the original."""
-    with _opened(path, MAX_PIXELS) as image:
+    with _opened(path, MAX_PIXELS) as (image, file):
+        turn = orientation(image, file)
         image.draft("RGB", (2 * side, 2 * side))  # JPEG: decode at a fraction of the size
         image.load()
-        small = _plain(_upright(image))
+        small, _ = plain(upright(image, turn))
     small.thumbnail((side, side), Image.Resampling.LANCZOS)
     if encoding == "jpeg":
-        return _encoded(_without_alpha(small), "JPEG", quality=85)
-    return _encoded(small, "PNG")
-
-
-def save_png(path: str | Path, image: Image.Image, parameters: str | None = None) -> Path:
-    """Writes a PNG durably, with the settings text in the `parameters` chunk."""
-    info = PngInfo()
-    if parameters:
-        # half of a surrogate pair cannot be written and means nothing
-        info.add_text("parameters", parameters.encode("utf-8", "replace").decode("utf-8"))
-    return atomic.write_bytes(path, _encoded(image, "PNG", pnginfo=info))
-
-
-def save_jpeg(
-    path: str | Path, image: Image.Image, parameters: str | None = None, quality: int = 92
-) -> Path:
-    """Writes a JPEG durably (transparency becomes white), settings in EXIF UserComment."""
-    flat = _without_alpha(image)
-    data = _encoded(flat, "JPEG", quality=quality, subsampling=0, exif=_comment(parameters))
-    return atomic.write_bytes(path, data)
-
-
-def save_webp(
-    path: str | Path, image: Image.Image, parameters: str | None = None, quality: int = 90
-) -> Path:
-    """Writes a WebP durably, settings in EXIF UserComment."""
-    data = _encoded(image, "WEBP", quality=quality, method=4, exif=_comment(parameters))
-    return atomic.write_bytes(path, data)
-
-
-def save(
-    stem: Path, image: Image.Image, parameters: str | None, kind: FileFormat, quality: int
-) -> Path:
-    """Writes `stem` with the ending of `kind`; PNG knows no quality. Returns the file's path.
-
-    Settings that EXIF has no room for make it a PNG: a drawn picture is never lost to its text.
-    """
-    if kind != "png" and not _fits(parameters):
-        kind = "png"
-    path = stem.with_name(stem.name + ENDINGS[kind])
-    if kind == "jpeg":
-        return save_jpeg(path, image, parameters, quality)
-    if kind == "webp":
-        return save_webp(path, image, parameters, quality)
-    return save_png(path, image, parameters)
+        return encoded(without_alpha(small), "JPEG", quality=85)
+    return encoded(small, "PNG")
 
 
 def read_parameters(path: str | Path) -> str | None:
     """The settings text a picture carries, or None. Errors as in `open_image`."""
     if (text := read_text_chunk(path, "parameters")) is not None:
         return text
-    with _opened(path, MAX_PIXELS) as image:
+    with _opened(path, MAX_PIXELS) as (image, _):
         try:
             comment = image.getexif().get_ifd(_EXIF_IFD).get(_USER_COMMENT)
         except Exception:
@@ -133,7 +112,7 @@ def read_parameters(path: str | Path) -> str | None:
 
 def read_text_chunk(path: str | Path, name: str) -> str | None:
     """One text chunk of a PNG by its keyword, or None (also for pictures that are no PNG)."""
-    with _opened(path, MAX_PIXELS) as image:
+    with _opened(path, MAX_PIXELS) as (image, _):
         if image.format != "PNG":
             return None
         image.load()  # chunks may stand behind the pixels
@@ -141,24 +120,38 @@ def read_text_chunk(path: str | Path, name: str) -> str | None:
         return str(value) if isinstance(value, str) else None
 
 
+def _open(path: str | Path, max_pixels: int) -> tuple[Image.Image, str | None]:
+    with _opened(path, max_pixels) as (image, file):
+        turn = orientation(image, file)
+        image.load()
+        return plain(upright(image, turn))
+
+
 @contextmanager
-def _opened(path: str | Path, max_pixels: int) -> Iterator[Image.Image]:
+def _opened(path: str | Path, max_pixels: int) -> Iterator[tuple[ImageFile, BinaryIO]]:
     with open_file(path) as file:
-        content = sniff_bytes(file.read(512))
-        file.seek(0)
-        if content not in _FORMATS:
-            raise wrong_content(path, content, "a picture the studio can read")
         try:
-            image = Image.open(file, formats=[_FORMATS[content]])
+            content = sniff_bytes(file.read(512))
+            file.seek(0)
+            if content not in KINDS:
+                raise wrong_content(path, content, "a picture the studio can read")
+            kind = KINDS[content]
+            image = TOLERANT[kind](file) if kind in TOLERANT else Image.open(file, formats=[kind])
             width, height = image.size
             if width * height > max_pixels:
                 raise _too_large(path, width, height, max_pixels)
-            yield image
-        except FileError:
+            yield image, file
+        except (FileError, MemoryError):
             raise
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             raise _too_large(path, 0, 0, max_pixels) from error
         except Exception as error:
+            if isinstance(error, OSError) and error.errno:  # the disk, not what is on it
+                raise StorageError(
+                    "This file could not be read",
+                    where=path,
+                    why=f"The system said: {error.strerror}",
+                ) from error
             raise FileError(
                 "This picture cannot be read",
                 where=path,
@@ -175,71 +168,6 @@ def _too_large(path: str | Path, width: int, height: int, max_pixels: int) -> Fi
         why=f"{size}; the limit is {max_pixels:,} in total.",
         remedy="Make a smaller copy of it.",
     )
-
-
-def _orientation(image: Image.Image) -> int:
-    try:
-        value = image.getexif().get(_ORIENTATION, 1)
-    except Exception:
-        return 1
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    if _orientation(image) == 1:
-        return image
-    return ImageOps.exif_transpose(image)
-
-
-def _transparent(image: Image.Image) -> bool:
-    return image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
-
-
-def _plain(image: Image.Image) -> Image.Image:
-    """RGB or RGBA in 8 bits, without the source's metadata."""
-    if image.mode.startswith("I"):  # 16-bit greys would be clipped to white
-        image = image.convert("I").point(lambda value: value * (1 / 257)).convert("L")
-    plain = image.convert("RGBA" if _transparent(image) else "RGB")
-    # A copy of its own: nothing may keep the file open or carry EXIF along.
-    return Image.frombytes(plain.mode, plain.size, plain.tobytes())
-
-
-def _without_alpha(image: Image.Image) -> Image.Image:
-    if image.mode != "RGBA":
-        return image.convert("RGB")
-    white = Image.new("RGB", image.size, "white")
-    white.paste(image, mask=image.getchannel("A"))
-    return white
-
-
-def _encoded(image: Image.Image, format_name: str, **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, format=format_name, **options)
-    return buffer.getvalue()
-
-
-def _comment(text: str | None) -> bytes:
-    """An EXIF block with a UserComment: the marker UNICODE, then UTF-16 big-endian. FileError when
-    it does not fit into a segment of a JPEG.
-    """
-    if not text:
-        return b""
-    exif = Image.Exif()
-    body = text.encode("utf-16-be", "replace")
-    exif.get_ifd(_EXIF_IFD)[_USER_COMMENT] = b"UNICODE\0" + body
-    block = exif.tobytes()
-    if not _fits(text):
-        raise FileError(
-            "The settings are too long for this kind of picture",
-            why=f"JPEG and WebP files carry at most {_MOST_EXIF // 2:,} characters of them; "
-            f"these are {len(text):,}.",
-            remedy="Save as PNG, or shorten the prompt.",
-        )
-    return block
-
-
-def _fits(text: str | None) -> bool:
-    return len((text or "").encode("utf-16-be", "replace")) + _EXIF_FRAME <= _MOST_EXIF
 
 
 def _decode_comment(comment: bytes) -> str | None:
