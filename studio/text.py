@@ -125,15 +125,13 @@ def parse_json(
     *,
     unique: bool = False,
     strict: bool = True,
-    as_is: bool = False,
 ) -> Any:
     """JSON as programs write it: with a byte-order mark, in UTF-8, -16 or -32, with halves of emoji.
 
     Whole numbers beyond 64 bits become floats; NaN and infinities are taken as such. Raises
     TextError (which is a ValueError too) for anything else, for what is nested more than
     `MOST_DEPTH` deep, and with `unique` for a key that stands twice in one table. Without `strict`,
-    texts may hold line ends and other control characters; `as_is` leaves lone surrogates in them
-    for the caller to look at.
+    texts may hold line ends and other control characters.
     """
     place = printable(where) if where is not None else None
     text = _strict(source, "JSON", place)
@@ -144,7 +142,7 @@ def parse_json(
         raise _too_deep("JSON", place) from None
     except ValueError as error:
         raise TextError("This is not JSON", where=place, why=_sentence(error)) from None
-    return _checked(value, "JSON", place, as_is)
+    return _checked(value, "JSON", place)
 
 
 def read_json(path: str | os.PathLike[str], most: int = MOST_TEXT, *, unique: bool = False) -> Any:
@@ -256,8 +254,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _checked(value: Any, form: str, place: str | None, as_is: bool = False) -> Any:
-    """`value`, if nothing in it is nested too deep, with every text encodable unless `as_is`."""
+def _checked(value: Any, form: str, place: str | None) -> Any:
+    """`value`, if nothing in it is nested too deep, with every text encodable."""
     level, odd = [value], False
     for _ in range(MOST_DEPTH + 1):
         inner: list[Any] = []
@@ -270,7 +268,7 @@ def _checked(value: Any, form: str, place: str | None, as_is: bool = False) -> A
             elif isinstance(part, str):
                 odd = odd or SURROGATE.search(part) is not None
         if not inner:
-            return encodable_all(value) if odd and not as_is else value
+            return encodable_all(value) if odd else value
         level = inner
     raise _too_deep(form, place)
 
