@@ -35,6 +35,7 @@ CANDIDATES: dict[str, tuple[float, tuple[str, ...]]] = {
     "euc_jp": (-2, ("japanese",)),
     "koi8_u": (-3, ("russian", "ukrainian")),
     "cp866": (-5, ("russian",)),
+    "mac_cyrillic": (-5, ("russian",)),
     "mac_roman": (-6, ("french", "german", "spanish", "portuguese", "italian", "nordic")),
     "iso8859_2": (-3, ("polish", "czech", "slovak", "hungarian")),
     "iso8859_5": (-6, ("russian",)),
@@ -46,7 +47,7 @@ TITLES = {
     "cp1250": "Windows-1250", "cp1251": "Windows-1251", "cp1252": "Windows-1252",
     "cp1253": "Windows-1253", "cp1254": "Windows-1254", "cp1255": "Windows-1255",
     "cp1256": "Windows-1256", "cp1257": "Windows-1257", "cp874": "Windows-874", "koi8_u": "KOI8",
-    "cp866": "DOS 866", "mac_roman": "Mac Roman", "iso8859_2": "ISO 8859-2", "cp850": "DOS 850",
+    "cp866": "DOS 866", "mac_cyrillic": "Mac Cyrillic", "mac_roman": "Mac Roman", "iso8859_2": "ISO 8859-2", "cp850": "DOS 850",
     "iso8859_5": "ISO 8859-5", "cp852": "DOS 852", "iso2022_jp": "ISO-2022-JP",
     "utf-16-le": "UTF-16", "utf-16-be": "UTF-16", "utf-32-le": "UTF-32", "utf-32-be": "UTF-32",
     "utf-8": "UTF-8",
@@ -101,7 +102,7 @@ _COMMON_MARKS = "“”‘’–—…«»°·×•©®™€£¡¿„‚´"
 _CJK_MARKS = "，。、：；！？（）《》〈〉「」『』【】・～ー　…—“”‘’－／＆"
 _LIKELY, _RARE, _WRONG = math.log(0.02), math.log(1e-5), math.log(1e-8)
 _UNREADABLE = math.log(1e-9)  # for every byte outside ASCII that a candidate cannot decode
-_POOR = math.log(3e-5)  # a character on average: no candidate is any good
+_POOR = math.log(2e-3)  # for a byte outside ASCII, on average: no candidate is any good
 _DOUBTFUL = 3  # characters: more are no accident
 _ALONE = math.log(1e-4)
 _MOST_BYTES = 1 << 13
@@ -123,7 +124,7 @@ def guess(samples: Sequence[bytes]) -> str | None:
         for name, text in texts.items()
     }
     best = max(weighed, key=lambda name: weighed[name] + CANDIDATES[name][0])
-    if weighed[best] > _POOR * sum(letter > "\x7f" for letter in texts[best]):
+    if weighed[best] > _POOR * sum(byte > 0x7F for byte in data):
         return best
     return _any_other(data)
 
