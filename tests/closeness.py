@@ -11,6 +11,7 @@ def near(actual: torch.Tensor, expected: torch.Tensor, relative: float = 1e-5) -
     Sums over many products round differently on every processor, and their error follows the size
     of the summands, so a fixed absolute tolerance would hold on one machine and not on another.
     """
+    actual, expected = actual.detach(), expected.detach()
     assert actual.shape == expected.shape, (tuple(actual.shape), tuple(expected.shape))
     largest = float(expected.abs().max()) if expected.numel() else 0.0
     torch.testing.assert_close(

@@ -8,7 +8,6 @@ diffusers writes the settings of every component into one object, `unet.lora_alp
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -16,6 +15,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+from studio.text import parse_json, read_json
 
 BESIDE = "adapter_config.json"
 IN_HEADER = "lora_adapter_metadata"
@@ -97,17 +98,15 @@ def read(path: Path, metadata: Mapping[str, str]) -> PeftConfig:
     text = metadata.get(IN_HEADER)
     where = "in its header" if text else f"in {BESIDE} beside it"
     try:
-        if text is None:
-            beside = path.with_name(BESIDE)
-            if not beside.is_file():
-                return PeftConfig()
-            if beside.stat().st_size > _MAX_BYTES:
-                raise ValueError
-            text = beside.read_text("utf-8-sig")
-        values = json.loads(text)
+        if text is not None:
+            values = parse_json(text)
+        elif (beside := path.with_name(BESIDE)).is_file():
+            values = read_json(beside, _MAX_BYTES)
+        else:
+            return PeftConfig()
         if not isinstance(values, dict):
             raise ValueError
-    except (ValueError, RecursionError, OSError):
+    except (ValueError, OSError):
         return PeftConfig({}, (f"The settings {where} could not be read; alpha is taken as rank.",))
     return PeftConfig(values, tuple(_problems(values, where)))
 

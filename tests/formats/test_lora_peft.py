@@ -97,7 +97,9 @@ KINDS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def made(folder: Path, config: Any) -> tuple[Path, dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+def made(
+    folder: Path, config: Any
+) -> tuple[Path, dict[str, torch.Tensor], dict[str, torch.Tensor]]:
     """PEFT's own file and settings, and the weights before and after PEFT merged it."""
     before = {name: tensor.clone() for name, tensor in Net().state_dict().items()}
     with warnings.catch_warnings():
@@ -185,7 +187,10 @@ def adapter(folder: Path, settings: str | None, alpha: torch.Tensor | None = Non
     [
         ("{", "could not be read"),
         ("[1]", "could not be read"),
-        ('{"lora_alpha": "8", "r": 2}', "“lora_alpha” in adapter_config.json beside it is no number"),
+        (
+            '{"lora_alpha": "8", "r": 2}',
+            "“lora_alpha” in adapter_config.json beside it is no number",
+        ),
         ('{"lora_alpha": 8, "alpha_pattern": {"(a+)+$": 1}}', "1 patterns .* not understood"),
         ('{"lora_alpha": 8, "alpha_pattern": {"[": 1}}', "1 patterns .* not understood"),
     ],
