@@ -13,7 +13,7 @@ from studio.adapters.base import Report
 from studio.adapters.stack import applied
 from studio.config import StackItem
 from studio.families.base import Base
-from tests.closeness import near
+from tests.near import assert_near
 from tests.tiny import write_tiny_lora
 
 TEXT = ("q_proj", "k_proj", "v_proj", "out_proj")
@@ -110,7 +110,7 @@ def test_text_encoders_under_comfyuis_names_change_what_kohyas_names_change(
                     [p.clone() for m in sdxl.components().values() for p in m.parameters()]
                 )
     for one, other in zip(*weights, strict=True):
-        near(one, other)
+        assert_near(one, other)
 
 
 def test_a_factor_per_output_also_changes_the_bias(sd1: Base, tmp_path: Path) -> None:
@@ -121,6 +121,6 @@ def test_a_factor_per_output_also_changes_the_bias(sd1: Base, tmp_path: Path) ->
     factors = torch.linspace(0.5, 1.5, len(bias))
     save_file({f"unet.{name}.ia3_l": factors[:, None]}, tmp_path / "a.safetensors")
     with applied(sd1, [StackItem(path=str(tmp_path / "a.safetensors"))]):
-        near(layer.weight.detach(), weight * factors[:, None])
-        near(layer.bias.detach(), bias * factors)
+        assert_near(layer.weight.detach(), weight * factors[:, None])
+        assert_near(layer.bias.detach(), bias * factors)
     assert torch.equal(layer.weight, weight) and torch.equal(layer.bias, bias)

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from studio.formats import lora
-from tests.closeness import near
 from tests.formats.builders import TEXT_PATH, UNET_PATH
 from tests.formats.test_lora import DELTA, DOWN, UP, one, saved
+from tests.near import assert_near
 
 
 @pytest.mark.parametrize("outer", ["text_encoders.", ""], ids=["ComfyUI", "OneTrainer"])
@@ -24,7 +24,7 @@ def test_text_encoders_as_comfyui_and_onetrainer_call_them(
     start = f"{outer}{encoder}.{inner}{TEXT_PATH}"
     path = saved(tmp_path, {f"{start}.{ends[0]}.weight": UP, f"{start}.{ends[1]}.weight": DOWN})
     module = one(lora.read(path), f"{component}.{TEXT_PATH}")
-    near(module.delta(), DELTA)
+    assert_near(module.delta(), DELTA)
 
 
 @pytest.mark.parametrize(
@@ -94,4 +94,6 @@ def test_a_bias_of_the_first_factor_goes_through_the_second(tmp_path):
     )  # fmt: skip
     module, x = one(lora.read(path), f"unet.{UNET_PATH}"), torch.randn(3, 12)
     linear = torch.nn.functional.linear
-    near(linear(x, module.delta(), module.bias_delta()), linear(linear(x, DOWN, first), UP, second))
+    assert_near(
+        linear(x, module.delta(), module.bias_delta()), linear(linear(x, DOWN, first), UP, second)
+    )

@@ -14,7 +14,7 @@ from torch import nn
 from studio.errors import FileError
 from studio.formats import lora, safetensors_file
 from studio.formats.inspect import inspect
-from tests.closeness import near
+from tests.near import assert_near
 
 peft = pytest.importorskip("peft")
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -126,10 +126,10 @@ def test_every_kind_changes_the_weights_as_peft_merges_it(kind: str, tmp_path: P
         weight, bias = before[f"{module.name}.weight"], before[f"{module.name}.bias"]
         expected = after[f"{module.name}.weight"]
         assert float((expected - weight).abs().max()) > 1e-3, "a comparison of zeros proves nothing"
-        near(weight + module.delta(weight), expected)
+        assert_near(weight + module.delta(weight), expected)
         changed.add(f"{module.name}.weight")
         delta = module.bias_delta(bias, weight)
-        near(bias if delta is None else bias + delta, after[f"{module.name}.bias"])
+        assert_near(bias if delta is None else bias + delta, after[f"{module.name}.bias"])
         if delta is not None:
             changed.add(f"{module.name}.bias")
     assert changed == {name for name in before if not torch.equal(before[name], after[name])}
@@ -146,7 +146,7 @@ def test_the_header_that_diffusers_writes_says_the_same(tmp_path: Path) -> None:
     )
     for module in lora.read(alone).modules.values():
         weight = before[f"{module.name}.weight"]
-        near(weight + module.delta(weight), after[f"{module.name}.weight"])
+        assert_near(weight + module.delta(weight), after[f"{module.name}.weight"])
 
 
 @pytest.mark.parametrize("rounds", [2, 3])
@@ -168,7 +168,7 @@ def test_boft_of_several_rounds_as_peft_multiplies_it(rounds: int) -> None:
     module = lora.LoraModule(
         "unet", "x", "dotted", "boft-peft", {"boft_R": blocks, "boft_s": factors}
     )
-    near(module.delta(weight), expected)
+    assert_near(module.delta(weight), expected)
 
 
 def adapter(folder: Path, settings: str | None, alpha: torch.Tensor | None = None) -> Path:
@@ -224,7 +224,7 @@ def test_an_alpha_that_is_not_finite_is_refused(tmp_path: Path, value: float, st
 
 
 def test_one_module_without_a_finite_alpha_is_left_out_and_said(tmp_path: Path) -> None:
-    tensors = {}
+    tensors: dict[str, torch.Tensor] = {}
     for name, alpha in (("a", 1.0), ("b", float("nan"))):
         tensors |= {
             f"lora_unet_{name}.lora_up.weight": torch.ones(8, 2),
