@@ -73,6 +73,9 @@ def complete(config: RunConfig, library: Library) -> tuple[RunConfig, DatasetInf
     options = method.Options.parse(method.complete(given, info.class_word))
     prompts = list(config.sample.prompts) or sample_prompts(info, data)
     prior = config.prior
+    if prior.folder.strip():
+        own = library.workspace.pictures_folder(library.workspace.named(prior.folder))
+        prior = prior.model_copy(update={"folder": str(own)})
     if prior.weight and not prior.prompts:
         found = class_prompts(info, trigger)
         prior = prior.model_copy(update={"prompts": found})

@@ -10,7 +10,6 @@ import html
 import json
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -188,9 +187,11 @@ def build(studio: Studio, page: Page) -> None:
     def taken(config: Json, value: Any) -> list[Any]:
         """The settings of a finished piece of work into the form."""
         chosen = {**EMPTY, **(value or {}), "method": config["method"], "base": config["base"]}
-        folder = config["data"]["folder"]
-        known = bool(folder) and Path(folder).is_dir()
-        chosen |= {"preset": "", "dataset": page.library.open(folder) if known else ""}
+        try:
+            dataset = page.library.open(config["data"]["folder"])
+        except InputError:  # it is gone, or not one that may be named from here
+            dataset = ""
+        chosen |= {"preset": "", "dataset": dataset}
         return [chosen, *shown(config["method"]), *contents(config, chosen)]
 
     @handler
