@@ -171,7 +171,7 @@ def test_over_a_link_nothing_outside_is_read_written_or_probed(
         assert SECRET not in error.sentence()
     assert len(said) == 1, said  # the answer tells nobody what is there
     assert {path: path.read_bytes() for path in elsewhere.iterdir()} == before
-    assert not [run for run in remote.runs()]
+    assert not remote.runs()
 
 
 @pytest.mark.parametrize("path", ["~nobody-of-this-name/x", "a\0b", "", "   "])
