@@ -18,6 +18,7 @@ from pathlib import Path
 
 from studio.atomic import make_folder
 from studio.errors import InputError
+from studio.names import path_of
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 ASSETS = REPOSITORY / "assets"
@@ -228,7 +229,7 @@ def _absolute(text: str | Path, start: Path) -> Path:
     if not raw.strip() or "\x00" in raw:
         raise InputError("A path is empty or contains a zero byte", remedy="Name a file.")
     try:
-        return (start / Path(raw).expanduser()).resolve()
+        return (start / path_of(raw).expanduser()).resolve()
     except (OSError, RuntimeError, ValueError) as error:  # a loop of links, an unknown ~user
         raise InputError(
             "This is no path on this machine", where=raw[:200], remedy="Check how it is spelled."

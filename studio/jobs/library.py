@@ -24,6 +24,7 @@ from studio.formats.inspect import inspect
 from studio.formats.ldm_names import unet_blocks
 from studio.jobs.headers import HeaderFacts, Headers
 from studio.jobs.importing import Given, Imported, import_files
+from studio.names import path_of, printable
 from studio.paths import ASSETS, SAMPLE_ADAPTERS, STARTER, Workspace, is_name, slug, there
 
 ADAPTER_ENDINGS = (".safetensors", ".pt", ".bin", ".ckpt", ".png", ".webp")
@@ -93,7 +94,7 @@ class Library:
             return STARTER
         if is_name(name):
             for ending in ("", *FILE_ENDINGS):
-                if there(named := self.workspace.bases / f"{name}{ending}"):
+                if there(named := path_of(self.workspace.bases / f"{name}{ending}")):
                     return self.workspace.inside(named)
         remote = self.workspace.access.remote
         try:
@@ -135,7 +136,7 @@ class Library:
     def vaes(self) -> list[str]:
         """Names of what lies in `vae/`: files, and folders with a configuration."""
         return sorted(
-            path.name
+            printable(path.name)
             for path in self.workspace.vae.iterdir()
             if (path / "config.json").is_file()
             or (path.is_file() and path.suffix.lower() in (*FILE_ENDINGS, ".pt"))
@@ -143,7 +144,7 @@ class Library:
 
     def vae_path(self, name: str) -> Path:
         """The VAE given by its name in `vae/`, or by a path the studio may read."""
-        if is_name(name) and there(path := self.workspace.vae / name):
+        if is_name(name) and there(path := path_of(self.workspace.vae / name)):
             return self.workspace.inside(path)
         path = self.workspace.resolve(name)
         if not there(path):
@@ -172,8 +173,8 @@ class Library:
     def dataset_path(self, name: str) -> Path:
         """The folder of a dataset given by name or path."""
         for root in (self.workspace.datasets, ASSETS / "datasets"):
-            if is_name(name) and there(root / name) and (root / name).is_dir():
-                return self.workspace.pictures_folder(root / name)
+            if is_name(name) and there(folder := path_of(root / name)) and folder.is_dir():
+                return self.workspace.pictures_folder(folder)
         path = self.workspace.named(name) if name.strip() else None
         if path is None or not there(path) or not path.is_dir():
             raise DatasetError(
@@ -239,7 +240,7 @@ class Library:
             problem = f"This is a {facts.kind}, not an adapter."
         sides = (path.with_suffix(".preview.png"), path.with_suffix(".png"))
         return AdapterInfo(
-            path.stem,
+            printable(path.stem),
             path,
             facts.kind,
             facts.dialect,
@@ -269,7 +270,7 @@ class Library:
         for root in (self.workspace.adapters, SAMPLE_ADAPTERS):
             if Path(name).name == name and root.is_dir():
                 endings = ("", *ADAPTER_ENDINGS)
-                files = (root / f"{name}{ending}" for ending in endings)
+                files = (path_of(root / f"{name}{ending}") for ending in endings)
                 if found := next((file for file in files if file.is_file()), None):
                     return self.workspace.inside(found)
         path = self.workspace.resolve(name)
