@@ -35,7 +35,7 @@ from studio.formats.captions import (
 )
 from studio.formats.dataset_file import DATASET_FILE, DatasetFile, read_dataset_file
 from studio.formats.masks import is_mask
-from studio.names import printable
+from studio.names import path_of, printable
 
 __all__ = [
     "DatasetFile", "DatasetInfo", "DatasetPicture", "find_datasets", "is_picture", "natural_key",
@@ -217,7 +217,7 @@ def _natural(path: Path) -> tuple:
 
 
 def _folder(folder: str | Path) -> Path:
-    folder = Path(folder)
+    folder = path_of(folder)
     if not str(folder).strip() or not folder.is_dir():
         raise DatasetError(
             "This is a file, not a folder" if folder.is_file() else "This folder is not there",

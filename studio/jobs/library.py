@@ -75,7 +75,7 @@ class Library:
                 continue
             info = describe(path)
             taken = any(other.name == info.name for other in found)
-            found.append(replace(info, name=path.name) if taken else info)
+            found.append(replace(info, name=printable(path.name)) if taken else info)
         return found
 
     def base(self, name: str) -> BaseInfo:
