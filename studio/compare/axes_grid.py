@@ -21,7 +21,7 @@ from studio import atomic, axes
 from studio.axes import Cell, GridSettings
 from studio.compare.sheet import sheet
 from studio.errors import InputError, Interrupted, MissingError, NonFiniteError, StudioError
-from studio.formats import images
+from studio.formats import image_write
 from studio.pictures import GenerateSettings
 
 if TYPE_CHECKING:
@@ -178,12 +178,12 @@ def _key(cell: Cell) -> str:
 
 
 def _file(cell: Cell) -> str:
-    return f"cells/{_key(cell)}{images.ENDINGS[cell.settings.file_format]}"
+    return f"cells/{_key(cell)}{image_write.ENDINGS[cell.settings.file_format]}"
 
 
 def _save(folder: Path, cell: Cell, picture: Picture) -> None:
     settings = cell.settings
-    images.save(
+    image_write.save(
         folder / "cells" / _key(cell), picture.image, picture.parameters,
         settings.file_format, settings.quality,
     )  # fmt: skip
@@ -199,4 +199,4 @@ def _sheets(folder: Path, layout: axes.Layout) -> None:
         if pictures:
             title = f"{layout.pages.title}: {heading}" if layout.pages.title else heading
             made = sheet(layout.x.headings, layout.y.headings, pictures, title)
-            images.save_png(folder / f"sheet-{page + 1}.png", made)
+            image_write.save_png(folder / f"sheet-{page + 1}.png", made)

@@ -31,7 +31,7 @@ from studio.errors import (
 )
 from studio.families.base import Base
 from studio.formats.dataset import picture_files
-from studio.formats.images import save_png
+from studio.formats.image_write import save_png
 from studio.infer import infotext
 from studio.infer.engine import picture_size, to_image, used
 from studio.infer.prompt import plain, split_tags

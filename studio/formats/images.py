@@ -1,27 +1,23 @@
-"""Pictures in and out: opened with limits, upright, and saved with their settings inside.
+"""Images in: opened with limits and upright, their sizes and the settings they carry.
 
 Owns: every call of `Image.open` (a test enforces it), the list of allowed formats, EXIF
-orientation, and where generation settings are kept in PNG, JPEG and WebP.
-Refuses to know: what the settings text means (`studio.infer` writes and parses it).
-
-Settings: PNG text chunk `parameters`; JPEG and WebP EXIF UserComment, as A1111's web UI does.
+orientation, and where generation settings are found in PNG, JPEG and WebP.
+Refuses to know: what the settings text means (`studio.infer` writes and parses it), and writing
+(`image_write`).
 """
 
 from __future__ import annotations
 
-import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from PIL import Image, ImageOps
-from PIL.PngImagePlugin import PngInfo
 
-from studio import atomic
-from studio.config import FileFormat
 from studio.errors import FileError
+from studio.formats.image_write import encoded, without_alpha
 from studio.formats.sniff import Content, open_file, sniff_bytes, wrong_content
 
 MAX_PIXELS = 64_000_000
@@ -32,9 +28,6 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 _FORMATS: dict[Content, str] = {
     "png": "PNG", "jpeg": "JPEG", "webp": "WEBP", "bmp": "BMP", "gif": "GIF", "tiff": "TIFF",
 }  # fmt: skip
-ENDINGS: dict[FileFormat, str] = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
-_MOST_EXIF = 65_000  # bytes; a JPEG segment ends at 65,535
-_EXIF_FRAME = 200  # bytes of an EXIF block around one comment, generously
 _EXIF_IFD, _USER_COMMENT, _ORIENTATION = 0x8769, 0x9286, 0x0112
 
 
@@ -70,51 +63,8 @@ def thumbnail(path: str | Path, side: int = 256, encoding: Literal["png", "jpeg"
         small = _plain(_upright(image))
     small.thumbnail((side, side), Image.Resampling.LANCZOS)
     if encoding == "jpeg":
-        return _encoded(_without_alpha(small), "JPEG", quality=85)
-    return _encoded(small, "PNG")
-
-
-def save_png(path: str | Path, image: Image.Image, parameters: str | None = None) -> Path:
-    """Writes a PNG durably, with the settings text in the `parameters` chunk."""
-    info = PngInfo()
-    if parameters:
-        # half of a surrogate pair cannot be written and means nothing
-        info.add_text("parameters", parameters.encode("utf-8", "replace").decode("utf-8"))
-    return atomic.write_bytes(path, _encoded(image, "PNG", pnginfo=info))
-
-
-def save_jpeg(
-    path: str | Path, image: Image.Image, parameters: str | None = None, quality: int = 92
-) -> Path:
-    """Writes a JPEG durably (transparency becomes white), settings in EXIF UserComment."""
-    flat = _without_alpha(image)
-    data = _encoded(flat, "JPEG", quality=quality, subsampling=0, exif=_comment(parameters))
-    return atomic.write_bytes(path, data)
-
-
-def save_webp(
-    path: str | Path, image: Image.Image, parameters: str | None = None, quality: int = 90
-) -> Path:
-    """Writes a WebP durably, settings in EXIF UserComment."""
-    data = _encoded(image, "WEBP", quality=quality, method=4, exif=_comment(parameters))
-    return atomic.write_bytes(path, data)
-
-
-def save(
-    stem: Path, image: Image.Image, parameters: str | None, kind: FileFormat, quality: int
-) -> Path:
-    """Writes `stem` with the ending of `kind`; PNG knows no quality. Returns the file's path.
-
-    Settings that EXIF has no room for make it a PNG: a drawn picture is never lost to its text.
-    """
-    if kind != "png" and not _fits(parameters):
-        kind = "png"
-    path = stem.with_name(stem.name + ENDINGS[kind])
-    if kind == "jpeg":
-        return save_jpeg(path, image, parameters, quality)
-    if kind == "webp":
-        return save_webp(path, image, parameters, quality)
-    return save_png(path, image, parameters)
+        return encoded(without_alpha(small), "JPEG", quality=85)
+    return encoded(small, "PNG")
 
 
 def read_parameters(path: str | Path) -> str | None:
@@ -202,44 +152,6 @@ def _plain(image: Image.Image) -> Image.Image:
     plain = image.convert("RGBA" if _transparent(image) else "RGB")
     # A copy of its own: nothing may keep the file open or carry EXIF along.
     return Image.frombytes(plain.mode, plain.size, plain.tobytes())
-
-
-def _without_alpha(image: Image.Image) -> Image.Image:
-    if image.mode != "RGBA":
-        return image.convert("RGB")
-    white = Image.new("RGB", image.size, "white")
-    white.paste(image, mask=image.getchannel("A"))
-    return white
-
-
-def _encoded(image: Image.Image, format_name: str, **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, format=format_name, **options)
-    return buffer.getvalue()
-
-
-def _comment(text: str | None) -> bytes:
-    """An EXIF block with a UserComment: the marker UNICODE, then UTF-16 big-endian. FileError when
-    it does not fit into a segment of a JPEG.
-    """
-    if not text:
-        return b""
-    exif = Image.Exif()
-    body = text.encode("utf-16-be", "replace")
-    exif.get_ifd(_EXIF_IFD)[_USER_COMMENT] = b"UNICODE\0" + body
-    block = exif.tobytes()
-    if not _fits(text):
-        raise FileError(
-            "The settings are too long for this kind of picture",
-            why=f"JPEG and WebP files carry at most {_MOST_EXIF // 2:,} characters of them; "
-            f"these are {len(text):,}.",
-            remedy="Save as PNG, or shorten the prompt.",
-        )
-    return block
-
-
-def _fits(text: str | None) -> bool:
-    return len((text or "").encode("utf-16-be", "replace")) + _EXIF_FRAME <= _MOST_EXIF
 
 
 def _decode_comment(comment: bytes) -> str | None:

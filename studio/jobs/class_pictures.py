@@ -18,7 +18,7 @@ from studio.config import RunConfig
 from studio.errors import DatasetError, SettingsError
 from studio.families.base import Base
 from studio.formats.dataset import picture_files, read_captions
-from studio.formats.images import save_png
+from studio.formats.image_write import save_png
 from studio.infer.engine import to_image
 from studio.train.data import Item
 

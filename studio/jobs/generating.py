@@ -15,7 +15,7 @@ from studio.adapters.base import Report
 from studio.config import GenerateSettings
 from studio.errors import Interrupted, StudioError
 from studio.families.base import Base
-from studio.formats import images
+from studio.formats import image_write
 from studio.infer import engine
 from studio.infer.preview import data_url
 from studio.jobs.library import Library
@@ -140,7 +140,7 @@ def _drawn(
     def keep(pictures: list[engine.Picture]) -> None:
         for picture in pictures:
             stamp = f"{time.strftime('%H%M%S')}-{time.time_ns() // 1000 % 1_000_000:06d}"
-            path = images.save(
+            path = image_write.save(
                 folder / f"{stamp}-{len(saved)}-{picture.seed}", picture.image, picture.parameters,
                 settings.file_format, settings.quality,
             )  # fmt: skip

@@ -17,7 +17,7 @@ from studio.adapters.cache import AdapterCache
 from studio.adapters.stack import applied
 from studio.config import RunConfig, StackItem
 from studio.families.base import Base
-from studio.formats.images import save_png
+from studio.formats.image_write import save_png
 from studio.infer.engine import draw, initial_noise
 from studio.infer.script import alike, scripts, together
 

@@ -17,7 +17,8 @@ from studio.compare.sheet import sheet, wrapped
 from studio.config import GenerateSettings, StackItem
 from studio.errors import InputError, MismatchError, MissingError
 from studio.families.base import Base
-from studio.formats.images import open_image, read_parameters, save_png
+from studio.formats.image_write import save_png
+from studio.formats.images import open_image, read_parameters
 from studio.infer import engine, infotext
 
 MakeLora = Callable[..., Path]

@@ -14,7 +14,7 @@ from PIL import Image
 
 import studio
 from studio.errors import FileError, MissingError, StudioError
-from studio.formats import images
+from studio.formats import image_write, images
 
 SETTINGS = "a cat, 猫\nNegative prompt: dog\nSteps: 20, Seed: 7, Size: 64x32"
 
@@ -162,7 +162,11 @@ def test_mutants_end_in_our_errors_or_in_a_picture(tmp_path, suffix):
 
 @pytest.mark.parametrize(
     "save, suffix",
-    [(images.save_png, "png"), (images.save_jpeg, "jpg"), (images.save_webp, "webp")],
+    [
+        (image_write.save_png, "png"),
+        (image_write.save_jpeg, "jpg"),
+        (image_write.save_webp, "webp"),
+    ],
 )
 @pytest.mark.parametrize("text", [SETTINGS, "plain ascii", None])
 def test_settings_come_back(tmp_path, save, suffix, text):
@@ -189,7 +193,7 @@ def test_settings_written_by_others(tmp_path):
 
 
 def test_transparency_becomes_white_in_jpeg(tmp_path):
-    path = images.save_jpeg(tmp_path / "x.jpg", Image.new("RGBA", (16, 16), (0, 0, 0, 0)))
+    path = image_write.save_jpeg(tmp_path / "x.jpg", Image.new("RGBA", (16, 16), (0, 0, 0, 0)))
     assert colour(images.open_image(path), 8, 8) == (255, 255, 255)
 
 
@@ -223,32 +227,70 @@ def test_pictures_are_opened_in_one_place_only():
 )
 def test_every_kind_of_file_carries_its_settings_and_opens(tmp_path, kind, text):
     picture = Image.effect_noise((64, 32), 40).convert("RGB")
-    path = images.save(tmp_path / "12.5-x", picture, text, kind, 90)
-    assert path.name == f"12.5-x{images.ENDINGS[kind]}"
+    path = image_write.save(tmp_path / "12.5-x", picture, text, kind, 90)
+    assert path.name == f"12.5-x{image_write.ENDINGS[kind]}"
     assert images.read_parameters(path) == text.replace("\ud83d", "?")
     with Image.open(path) as opened:  # as any other program does
         assert opened.format == kind.upper()
         assert opened.size == (64, 32)
     small, large = (
-        images.save(tmp_path / f"q{quality}", picture, text, kind, quality).stat().st_size
+        image_write.save(tmp_path / f"q{quality}", picture, text, kind, quality).stat().st_size
         for quality in (20, 95)
     )
     assert small == large if kind == "png" else small < large
 
 
-def test_the_comment_is_laid_out_as_other_programs_write_it(tmp_path):
-    path = images.save(tmp_path / "x", sample(size=(64, 32)), "a, 猫", "jpeg", 90)
-    with Image.open(path) as opened:
-        comment = opened.getexif().get_ifd(0x8769)[0x9286]
-    assert comment == b"UNICODE\0" + "a, 猫".encode("utf-16-be")
+def exif_block(path: Path) -> bytes:
+    """The TIFF structure in a JPEG's APP1 segment or a WebP's EXIF chunk, cut out by hand."""
+    data = path.read_bytes()
+    if data[:2] == b"\xff\xd8":
+        place = data.index(b"\xff\xe1")
+        (length,) = struct.unpack_from(">H", data, place + 2)
+        segment = data[place + 4 : place + 2 + length]
+        assert segment[:6] == b"Exif\0\0"
+        return segment[6:]
+    place = 12
+    while data[place : place + 4] != b"EXIF":
+        (length,) = struct.unpack_from("<L", data, place + 4)
+        place += 8 + length + length % 2
+    (length,) = struct.unpack_from("<L", data, place + 4)
+    return data[place + 8 : place + 8 + length]
+
+
+def tiff_entries(block: bytes, place: int) -> dict[int, tuple[int, int, int]]:
+    """tag → (type, count, value or place) of one directory of a big-endian TIFF structure."""
+    (count,) = struct.unpack_from(">H", block, place)
+    entries = (struct.unpack_from(">HHLL", block, place + 2 + 12 * k) for k in range(count))
+    return {tag: (kind, length, value) for tag, kind, length, value in entries}
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "webp"])
+def test_the_comment_is_laid_out_as_exif_asks(tmp_path, kind):
+    """Type 7 (UNDEFINED): with any other, web UIs break on the whole picture."""
+    text = "a, 猫\nSteps: 3"
+    block = exif_block(image_write.save(tmp_path / "x", sample(size=(64, 32)), text, kind, 90))
+    assert block[:8] == b"MM\0*\0\0\0\x08"
+    _, _, place = tiff_entries(block, 8)[0x8769]
+    kind_of_value, count, place = tiff_entries(block, place)[0x9286]
+    assert kind_of_value == 7
+    # UNICODE in the byte order of the structure, which is also the one piexif assumes
+    assert block[place : place + count] == b"UNICODE\0" + text.encode("utf-16-be")
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".webp"])
+def test_comments_of_earlier_versions_are_still_read(tmp_path, suffix):
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9286] = b"UNICODE\0" + SETTINGS.encode("utf-16-be")
+    sample(size=(64, 32)).save(tmp_path / f"x{suffix}", exif=exif.tobytes())
+    assert images.read_parameters(tmp_path / f"x{suffix}") == SETTINGS
 
 
 @pytest.mark.parametrize("kind", ["jpeg", "webp"])
 def test_settings_without_room_make_it_a_png(tmp_path, kind):
     fits, long = "猫" * 32_000, "猫" * 33_000
-    path = images.save(tmp_path / "fits", sample(), fits, kind, 90)
-    assert path.suffix == images.ENDINGS[kind] and images.read_parameters(path) == fits
-    path = images.save(tmp_path / "long", sample(), long, kind, 90)
+    path = image_write.save(tmp_path / "fits", sample(), fits, kind, 90)
+    assert path.suffix == image_write.ENDINGS[kind] and images.read_parameters(path) == fits
+    path = image_write.save(tmp_path / "long", sample(), long, kind, 90)
     assert path.suffix == ".png" and images.read_parameters(path) == long
     with pytest.raises(FileError, match="Save as PNG"):
-        images.save_jpeg(tmp_path / "x.jpg", sample(), long)
+        image_write.save_jpeg(tmp_path / "x.jpg", sample(), long)

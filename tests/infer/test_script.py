@@ -16,6 +16,7 @@ from studio.families.weighted import Span, Weighted
 from studio.infer import engine
 from studio.infer.prompt import weighted
 from studio.infer.script import scripts, together
+from tests.infer.close import assert_close
 
 
 @pytest.fixture(params=["sd1", "sd2", "sdxl"])
@@ -71,7 +72,7 @@ def test_without_syntax_brackets_are_text(base: Base) -> None:
 def test_weights_scale_tokens_and_the_mean_stays(base: Base) -> None:
     plain = base.encode(["a red cat"])
     found = base.encode([weighted("a (red:1.5) [cat]")])
-    torch.testing.assert_close(found.embeds, reference(base, plain, [1.0, 1.5, 1 / 1.1]))
+    assert_close(found.embeds, reference(base, plain, [1.0, 1.5, 1 / 1.1]))
     assert not torch.equal(found.embeds, plain.embeds)
     if plain.pooled is not None:
         assert found.pooled is not None and torch.equal(found.pooled, plain.pooled)
@@ -82,15 +83,15 @@ def test_a_weighted_chunk_leaves_the_other_as_it_is(base: Base) -> None:
     plain = base.encode(["a " * 75 + "red dog"])
     assert torch.equal(found[:, :77], plain.embeds[:, :77])
     second = Conditioning(plain.embeds[:, 77:])
-    torch.testing.assert_close(found[:, 77:], reference(base, second, [1.4, 1.0]))
+    assert_close(found[:, 77:], reference(base, second, [1.4, 1.0]))
 
 
 def test_break_begins_a_chunk(base: Base) -> None:
     found = base.encode([weighted("red cat BREAK (blue:1.2) dog")])
     first, second = base.encode(["red cat"]), base.encode([weighted("(blue:1.2) dog")])
-    torch.testing.assert_close(found.embeds, torch.cat([first.embeds, second.embeds], dim=1))
+    assert_close(found.embeds, torch.cat([first.embeds, second.embeds], dim=1))
     if found.pooled is not None and first.pooled is not None:
-        torch.testing.assert_close(found.pooled, first.pooled)
+        assert_close(found.pooled, first.pooled)
 
 
 def test_a_word_keeps_its_vectors_together_and_gets_one_weight(base: Base) -> None:
@@ -102,12 +103,10 @@ def test_a_word_keeps_its_vectors_together_and_gets_one_weight(base: Base) -> No
     plain = base.encode(["a zorp cat"])
     found = base.encode([weighted("a (zorp:1.3) cat")])
     expected = reference(base, plain, [1.0, 1.3, 1.3, 1.3, 1.0])
-    torch.testing.assert_close(found.embeds, expected)
+    assert_close(found.embeds, expected)
     # at the end of a chunk the whole word moves on
     long = base.encode([weighted("a " * 73 + "(zorp:1.3) cat")])
-    torch.testing.assert_close(
-        long.embeds[:, 77:], base.encode([weighted("(zorp:1.3) cat")]).embeds
-    )
+    assert_close(long.embeds[:, 77:], base.encode([weighted("(zorp:1.3) cat")]).embeds)
 
 
 def test_a_steered_prompt_may_have_weights(sdxl: Base) -> None:

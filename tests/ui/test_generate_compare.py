@@ -13,7 +13,7 @@ from PIL import Image
 
 from studio.config import GenerateSettings
 from studio.errors import InputError, MissingError, SettingsError
-from studio.formats.images import save_png
+from studio.formats.image_write import save_png
 from studio.infer import infotext
 from studio.jobs import Studio
 from studio.jobs.library import AdapterInfo

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from studio.errors import FileError
-from studio.formats.images import read_parameters, save_jpeg
+from studio.formats.image_write import save_jpeg
+from studio.formats.images import read_parameters
 from studio.jobs import Studio
 from studio.paths import Workspace
 from studio.ui.components.start_picture import facts, kept, taken

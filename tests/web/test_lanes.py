@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from studio.formats.images import read_parameters, save_png
+from studio.formats.image_write import save_png
+from studio.formats.images import read_parameters
 from studio.infer import infotext
 from studio.jobs import DrawnLane, Studio
 from studio.lanes import LanesSettings

@@ -59,7 +59,8 @@ def taken(studio: Studio, upload: Path) -> Path:
 
     Raises FileError for what is no picture, or too large.
     """
-    from studio.formats.images import open_image, save_png
+    from studio.formats.image_write import save_png
+    from studio.formats.images import open_image
 
     target = kept(studio) / f"{atomic.sha256(upload)[:32]}.png"
     return target if target.is_file() else save_png(target, open_image(upload))

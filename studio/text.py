@@ -1,0 +1,353 @@
+"""The one door for text: what enters becomes text that every encoder takes, and says where from.
+
+Owns: names and texts that are not valid Unicode (made printable, and back again), byte-order
+marks and encodings, JSON and TOML as other programs write them, and what a line is.
+Refuses to know: what any of the texts mean, and how an old encoding is told from another
+(`studio.charset`).
+
+Python keeps a file name's undecodable byte 0xE9 as the lone surrogate U+DCE9, and half an emoji in
+JSON as U+D83D. No encoder takes these: one of them, printed, logged or sent to the page, ends the
+program that meant well. Two rules keep them out:
+
+- A **name** that leaves goes through `printable` once, and what comes back through `original`
+  (or `path_of`, for a path). The pair is exact: no two names print alike.
+- **Any other text** goes through `encodable`, which changes nothing but lone surrogates, as often
+  as one likes. `decode`, `read_text`, `parse_json` and `parse_toml` have done it already.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from studio.errors import FileError
+
+MOST_TEXT = 1 << 26  # bytes of a file that is read as text
+MOST_DEPTH = 100  # lists and tables inside each other; Python's own limit is ten times that
+UNKNOWN = "unknown"  # the encoding of bytes that fit none
+
+_MARK = "\ufffd"  # what Unicode shows for “a character was here that I cannot show”
+_ESCAPE = re.compile(f"{_MARK}(?:([89A-F][0-9A-F])|u([0-9A-F]{{4}}))")
+# Surrogates, control characters, and what turns the direction of writing or breaks a line: a name
+# with one of these looks like another name, or like two.
+_HIDDEN = "\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+_UNPRINTABLE = re.compile(f"[\ud800-\udfff{_HIDDEN}]|{_MARK}(?=[89A-F][0-9A-F]|u[0-9A-F]{{4}})")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_PAIR = re.compile("([\ud800-\udbff])([\udc00-\udfff])")
+_LINE_END = re.compile("\r\n|\n|\r")
+_MARKS = [  # UTF-32 first: its little-endian mark begins with that of UTF-16
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+]
+
+
+class TextError(FileError, ValueError):
+    """Bytes or a file that are not the text, JSON or TOML they should be."""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A text, the encoding it was in (`unknown` when none fits), and whether that is beyond doubt."""
+
+    text: str
+    encoding: str
+    certain: bool
+
+
+def printable(name: str | os.PathLike[str]) -> str:
+    """A name or path as text that can be shown, sent and stored anywhere.
+
+    The byte 0xE9 becomes “\ufffdE9”, half an emoji “\ufffduD83D”, a line break “\ufffdu000A”; so do
+    the other control characters and those that turn the direction of writing. A name that holds
+    such a sequence of its own has its “\ufffd” written “\ufffduFFFD”: `original` gives back exactly
+    what came in, so this is done once, at the border.
+    """
+    return _UNPRINTABLE.sub(_escaped, os.fspath(name))
+
+
+def original(text: str) -> str:
+    """The name that `printable` made `text` from."""
+    return _ESCAPE.sub(_unescaped, text)
+
+
+def path_of(text: str | os.PathLike[str]) -> Path:
+    """The path that a printable text names.
+
+    A text that was never made by `printable` (typed by hand, from another program) and names an
+    existing file as it stands, is taken as it stands.
+    """
+    literal = os.fspath(text)
+    meant = original(literal)
+    if meant != literal and not os.path.lexists(meant) and os.path.lexists(literal):
+        return Path(literal)
+    return Path(meant)
+
+
+def encodable(text: str) -> str:
+    """`text` with its lone surrogates written as `printable` writes them; all else unchanged.
+
+    Two halves of one character that stand together become the character. Doing it again changes
+    nothing.
+    """
+    if not _SURROGATE.search(text):
+        return text
+    return _SURROGATE.sub(_escaped, _PAIR.sub(_joined, text))
+
+
+def encodable_all(value: Any) -> Any:
+    """`encodable` for every text in lists, tuples and tables, keys included; the rest as it is."""
+    if isinstance(value, str):
+        return encodable(value)
+    if isinstance(value, dict):
+        return {encodable_all(key): encodable_all(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [encodable_all(inner) for inner in value]
+    if type(value) is tuple:
+        return tuple(encodable_all(inner) for inner in value)
+    return value
+
+
+def decode(data: bytes, expected: str | None = None) -> Decoded:
+    """Text from bytes in whatever encoding; never fails, and never loses a byte silently.
+
+    In order: a byte-order mark, UTF-8, UTF-16 and UTF-32 without a mark, `expected` (the encoding
+    that `expect` found for texts of the same origin), the encoding that the characters speak for.
+    Bytes that fit none stay visible as “\ufffdE9”.
+    """
+    if (unicode := _unicode(data)) is not None:
+        return unicode
+    if _damaged_utf8(data):
+        return Decoded(_shown(data), "utf-8", False)
+    for encoding in (expected, _guess([data])):
+        if encoding is not None:
+            try:
+                return Decoded(data.decode(encoding), encoding, False)
+            except (UnicodeDecodeError, LookupError):
+                continue
+    return Decoded(_shown(data), UNKNOWN, False)
+
+
+def expect(samples: Iterable[bytes]) -> str | None:
+    """The old encoding that speaks for all those samples together which are no Unicode, if any.
+
+    A caption of three words rarely tells; all captions of a folder do.
+    """
+    old = [data for data in samples if _unicode(data) is None and not _damaged_utf8(data)]
+    return _guess(old) if old else None
+
+
+def read_bytes(path: str | os.PathLike[str], most: int = MOST_TEXT) -> bytes:
+    """The whole of a regular file of at most `most` bytes. Raises OSError, TextError."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # a pipe would wait
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise TextError("This is not a file that can be read as text", where=printable(path))
+        with open(descriptor, "rb", closefd=False) as file:
+            data = file.read(most + 1)
+    finally:
+        os.close(descriptor)
+    if len(data) > most:
+        raise TextError(
+            "This file is too long to be read as text",
+            where=printable(path),
+            why=f"At most {most:,} bytes are read",
+        )
+    return data
+
+
+def read_text(path: str | os.PathLike[str], most: int = MOST_TEXT) -> str:
+    """A text file in whatever encoding. Raises OSError, TextError (not a file, too long)."""
+    return decode(read_bytes(path, most)).text
+
+
+def lines(text: str) -> list[str]:
+    """The lines of `text`; only a line feed, a carriage return or both end one.
+
+    `str.splitlines` also ends them at U+2028, U+0085, form feeds and others, which people and
+    programs use inside of a line.
+    """
+    found = _LINE_END.split(text)
+    return found[:-1] if found[-1] == "" else found
+
+
+def parse_json(
+    source: str | bytes, where: str | os.PathLike[str] | None = None, *, unique: bool = False
+) -> Any:
+    """JSON as programs write it: with a byte-order mark, in UTF-8, -16 or -32, with halves of emoji.
+
+    Whole numbers beyond 64 bits become floats; NaN and infinities are taken as such. Raises
+    TextError (which is a ValueError too) for anything else, for what is nested more than
+    `MOST_DEPTH` deep, and with `unique` for a key that stands twice in one table.
+    """
+    place = printable(where) if where is not None else None
+    text = _strict(source, "JSON", place)
+    try:
+        hook = _unique if unique else None
+        value = json.loads(text, parse_int=_whole, object_pairs_hook=hook)
+    except RecursionError:
+        raise _too_deep("JSON", place) from None
+    except ValueError as error:
+        raise TextError("This is not JSON", where=place, why=_sentence(error)) from None
+    return _checked(value, "JSON", place)
+
+
+def read_json(path: str | os.PathLike[str], most: int = MOST_TEXT, *, unique: bool = False) -> Any:
+    """The JSON in a file. Raises OSError, TextError."""
+    return parse_json(read_bytes(path, most), path, unique=unique)
+
+
+def parse_toml(source: str | bytes, where: str | os.PathLike[str] | None = None) -> dict[str, Any]:
+    """TOML, also with a byte-order mark or in UTF-16. Raises TextError (a ValueError too)."""
+    place = printable(where) if where is not None else None
+    text = _strict(source, "TOML", place)
+    try:
+        value = tomllib.loads(text)
+    except RecursionError:
+        raise _too_deep("TOML", place) from None
+    except ValueError as error:
+        raise TextError("This is not TOML", where=place, why=_sentence(error)) from None
+    checked: dict[str, Any] = _checked(value, "TOML", place)
+    return checked
+
+
+def read_toml(path: str | os.PathLike[str], most: int = MOST_TEXT) -> dict[str, Any]:
+    """The TOML in a file. Raises OSError, TextError."""
+    return parse_toml(read_bytes(path, most), path)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"{_MARK}{code - 0xDC00:02X}" if 0xDC80 <= code <= 0xDCFF else f"{_MARK}u{code:04X}"
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    return chr(0xDC00 + int(found[1], 16)) if found[1] else chr(int(found[2], 16))
+
+
+def _joined(found: re.Match[str]) -> str:
+    return found[0].encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+
+
+def _unicode(data: bytes) -> Decoded | None:
+    """The text, when `data` is Unicode beyond doubt."""
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            body = data[len(mark) :]
+            try:
+                return Decoded(body.decode(encoding), encoding, True)
+            except UnicodeDecodeError:
+                pass
+            if encoding.startswith("utf-16"):  # half an emoji, or a torn last character
+                text = body[: len(body) // 2 * 2].decode(encoding, "surrogatepass")
+                return Decoded(encodable(text), encoding, False)
+    if (wide := _without_mark(data)) is not None:
+        return wide
+    try:
+        return Decoded(data.decode("utf-8-sig"), "utf-8", True)
+    except UnicodeDecodeError:
+        return None
+
+
+def _without_mark(data: bytes) -> Decoded | None:
+    """UTF-32 and UTF-16 without a mark: zero bytes stand in the same places again and again."""
+    zeros = [data[place::4].count(0) for place in range(4)]
+    low, high = zeros[0] + zeros[2], zeros[1] + zeros[3]  # of every two bytes
+    often = len(data) // 10  # line ends, blanks and commas are enough
+    likely = {
+        "utf-32-le": 4 * zeros[3] == len(data),
+        "utf-32-be": 4 * zeros[0] == len(data),
+        "utf-16-le": high > max(often, 4 * low),
+        "utf-16-be": low > max(often, 4 * high),
+    }
+    for encoding in (name for name, is_so in likely.items() if is_so and b"\0" in data):
+        try:
+            return Decoded(data.decode(encoding), encoding, True)
+        except UnicodeDecodeError:
+            continue
+    return None
+
+
+def _damaged_utf8(data: bytes) -> bool:
+    """UTF-8 with a torn end or a foreign byte: more characters of several bytes than stray bytes."""
+    text = data.decode("utf-8", "surrogateescape")
+    stray = sum("\udc80" <= letter <= "\udcff" for letter in text)
+    good = sum("\x7f" < letter < "\ud800" or letter > "\udfff" for letter in text)
+    return good > 2 * stray
+
+
+def _shown(data: bytes) -> str:
+    return encodable(data.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape"))
+
+
+def _guess(samples: list[bytes]) -> str | None:
+    from studio.charset import guess  # with its tables, only when there is something to guess
+
+    return guess(samples)
+
+
+def _strict(source: str | bytes, form: str, place: str | None) -> str:
+    """Source text for a parser: a mark dropped; bytes that are no Unicode are an error."""
+    if isinstance(source, str):
+        return source.removeprefix("\ufeff")
+    if (found := _unicode(source)) is not None:
+        return found.text
+    raise TextError(
+        f"This is not {form}",
+        where=place,
+        why="It is not in UTF-8, which it has to be",
+        remedy="Save it again with the encoding UTF-8.",
+    )
+
+
+def _whole(digits: str) -> int | float:
+    number = int(digits) if len(digits) <= 20 else float(digits)
+    return number if isinstance(number, float) or -(1 << 63) <= number < 1 << 64 else float(number)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"the key “{printable(key)[:100]}” stands in it twice")
+        found[key] = value
+    return found
+
+
+def _checked(value: Any, form: str, place: str | None) -> Any:
+    """`value`, if nothing in it is nested too deep, with every text encodable."""
+    level, odd = [value], False
+    for _ in range(MOST_DEPTH + 1):
+        inner: list[Any] = []
+        for part in level:
+            if isinstance(part, dict):
+                inner += part.values()
+                odd = odd or any(_SURROGATE.search(key) for key in part)
+            elif isinstance(part, list):
+                inner += part
+            elif isinstance(part, str):
+                odd = odd or _SURROGATE.search(part) is not None
+        if not inner:
+            return encodable_all(value) if odd else value
+        level = inner
+    raise _too_deep(form, place)
+
+
+def _too_deep(form: str, place: str | None) -> TextError:
+    why = f"It is nested more than {MOST_DEPTH} levels deep"
+    return TextError(f"This {form} cannot be read", where=place, why=why)
+
+
+def _sentence(error: ValueError) -> str:
+    said = str(error)
+    return encodable(said[:1].upper() + said[1:300])
