@@ -92,6 +92,11 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", metavar="TEXT", help="name of the run and of its file")
     parser.add_argument("--resume", metavar="RUN", help="go on with an interrupted or stopped run")
     parser.add_argument(
+        "--accept-dataset-changes",
+        action="store_true",
+        help="with --resume: go on although images or captions are not what they were",
+    )
+    parser.add_argument(
         "--check", action="store_true", help="only check and estimate; start nothing"
     )
     _add_set(parser)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from studio import presets
 from studio.commands import terminal
 from studio.commands.terminal import Progress, Stopping, say
-from studio.errors import InputError, Interrupted, SettingsError, TrainingError
+from studio.errors import DatasetChanged, InputError, Interrupted, SettingsError, TrainingError
 from studio.events import ENDED
 from studio.paths import is_file, is_folder
 
@@ -31,8 +31,12 @@ def run(arguments: argparse.Namespace) -> int:
     with terminal.opened(arguments) as studio:
         if arguments.resume:
             _nothing_else(arguments)
-            run_id = studio.resume(arguments.resume)
+            run_id = _resumed(studio, arguments)
         else:
+            if arguments.accept_dataset_changes:
+                raise SettingsError(
+                    "--accept-dataset-changes belongs to --resume", remedy="Leave it out."
+                )
             config = _config(studio, arguments)
             facts = _check(studio, config, arguments.check)
             if arguments.check:
@@ -41,8 +45,19 @@ def run(arguments: argparse.Namespace) -> int:
             run_id = studio.start(config)
         with Stopping("Stopping: the run is saved first.") as stopping:
             state = follow(studio, run_id, stopping)
-        _report(run_id, state, arguments.json)
-        return _exit_code(state, stopping.asked)
+            _report(run_id, state, arguments.json)
+            return _exit_code(state, stopping.asked)
+
+
+def _resumed(studio: Studio, arguments: argparse.Namespace) -> str:
+    try:
+        return studio.resume(arguments.resume, accept_changes=arguments.accept_dataset_changes)
+    except DatasetChanged as error:
+        error.remedy = (
+            "Put the files back as they were, or go on with what is there now: "
+            "add --accept-dataset-changes."
+        )
+        raise
 
 
 def follow(studio: Studio, run_id: str, stopping: Stopping) -> dict[str, Any]:
@@ -60,6 +75,9 @@ def follow(studio: Studio, run_id: str, stopping: Stopping) -> dict[str, Any]:
             told = True
             with contextlib.suppress(InputError):  # it ended in this very moment
                 studio.command(run_id, "stop")
+        if stopping.late:
+            studio.close(0)
+            raise Interrupted("The run could not be stopped in time", safe=_safe(view["state"]))
         time.sleep(POLL)
     progress.end()
     return studio.wait(run_id)

@@ -173,9 +173,9 @@ class Studio:
             raise InputError(found.errors[0], safe="Nothing was started.")
         return self.training.start(completed)
 
-    def resume(self, run_id: str) -> str:
-        """Goes on with an ended, unfinished run."""
-        return self.training.resume(run_id)
+    def resume(self, run_id: str, *, accept_changes: bool = False) -> str:
+        """Goes on with an ended, unfinished run; see `Training.resume`."""
+        return self.training.resume(run_id, accept_changes=accept_changes)
 
     def command(self, run_id: str, command: str) -> None:
         """pause, continue, stop, save or sample."""
@@ -331,6 +331,6 @@ class Studio:
         """Moves a comparison to the trash."""
         return self.comparing.delete(comparison_id)
 
-    def close(self) -> None:
-        """Stops and saves what is going on."""
-        self.training.close()
+    def close(self, timeout: float = 120.0) -> None:
+        """Stops and saves what is going on, for at most `timeout` seconds."""
+        self.training.close(timeout)

@@ -265,8 +265,10 @@ class Training:
             return list(self._controls)
 
     def close(self, timeout: float = 120.0) -> None:
-        """Stops and saves what is going on; queued runs stay resumable."""
+        """Stops and saves what is going on; queued runs stay resumable. Once only."""
         with self._condition:
+            if self._closing:
+                return
             self._closing = True
             for run_id in list(self._queue):
                 self._queue.remove(run_id)
