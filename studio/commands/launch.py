@@ -18,13 +18,13 @@ FIRST_PORT, PORTS = 7860, 100
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serves the page until Ctrl-C."""
+    """Serves the page until Ctrl-C or a polite kill; a running training saves first."""
     host = "0.0.0.0" if arguments.listen else "127.0.0.1"
     port = pick_port(host, arguments.port)
     auth = password(arguments.auth, arguments.share or arguments.listen)
     # Importing makes half a million objects and hardly any garbage; `launch` switches it on again.
     gc.disable()
-    with terminal.opened(arguments) as studio:
+    with terminal.Ending(), terminal.opened(arguments) as studio:
         from studio.ui.app import launch
 
         launch(
@@ -34,6 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
             share=arguments.share,
             auth=auth,
             open_browser=not arguments.no_browser,
+            grace=terminal.GRACE,
         )
     return 0
 

@@ -7,7 +7,7 @@ module-level state. Refuses to know: Gradio and argparse. Importing it loads no 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,14 @@ from studio.families.detect import BaseInfo
 from studio.formats.dataset import DatasetInfo
 from studio.jobs.comparing import Comparing
 from studio.jobs.grids import Grids
+from studio.jobs.importing import Given, Imported
 from studio.jobs.library import AdapterInfo, Library
 from studio.jobs.preflight import Preflight, complete, preflight
 from studio.jobs.prompt_tags import lanes_with_tags
 from studio.jobs.resources import Resources
 from studio.jobs.shelf import Shelf
 from studio.jobs.stacks import Stacks
+from studio.jobs.tidying import Tidying
 from studio.jobs.training import Training
 from studio.lanes import LanesSettings
 from studio.paths import Workspace
@@ -77,6 +79,8 @@ class Studio:
         self.comparing = Comparing(workspace, self.resources)
         self.grids = Grids(workspace, self.resources, self.training)
         self.stacks = Stacks(workspace, self.library)
+        self.tidying = Tidying(workspace)
+        self.tidying.start()
         self.ready = threading.Event()
         """Set once the heavy libraries are loaded."""
 
@@ -126,9 +130,11 @@ class Studio:
         """Copies an uploaded file into `adapters/`; raises FileError for what is no adapter."""
         return self.library.import_adapter(Path(path), filename)
 
-    def import_dataset(self, files: list[Path], name: str) -> DatasetInfo:
-        """Copies dropped pictures and captions into a new dataset."""
-        return self.library.import_dataset(files, name)
+    def import_dataset(
+        self, files: Iterable[Given], name: str, into: str | Path | None = None
+    ) -> Imported:
+        """Copies files or folders into a new dataset, or into the one that `into` names."""
+        return self.library.import_dataset(files, name, into)
 
     def inspect(self, path: str | Path) -> dict[str, Any]:
         """What a file is."""
@@ -334,3 +340,4 @@ class Studio:
     def close(self, timeout: float = 120.0) -> None:
         """Stops and saves what is going on, for at most `timeout` seconds."""
         self.training.close(timeout)
+        self.tidying.close()

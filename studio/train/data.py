@@ -21,7 +21,7 @@ from studio.config import DataSettings
 from studio.errors import DatasetError
 from studio.formats.captions import fill_template
 from studio.formats.dataset import DatasetInfo, picture_files, read_captions
-from studio.formats.images import image_size, open_image
+from studio.formats.images import READING, image_size, open_image
 from studio.formats.masks import mask_file
 from studio.train.noise import permutation, uniform
 
@@ -57,7 +57,7 @@ class Item:
 
     def _key(self, path: Path, what: str = "") -> str:
         digest = hashlib.sha256(path.read_bytes())
-        digest.update(f"/{self.bucket}/{self.flipped}".encode())
+        digest.update(f"/{self.bucket}/{self.flipped}/{READING}".encode())
         if self.corner is not None:
             digest.update(f"/{self.zoom}/{self.corner}".encode())
         digest.update(what.encode())

@@ -151,6 +151,8 @@ class Page:
     tabs: gr.Tabs | None = None
     painted: threading.Event = field(default_factory=threading.Event)
     """Set when a browser has shown the page for the first time."""
+    login: bool = False
+    """Whether the page asks for a password, so that one can sign out of it."""
     problem: str = ""
     """Why the engine could not be loaded; the header shows it."""
 
@@ -170,5 +172,6 @@ class Page:
 
     def uploaded(self, path: str) -> Path:
         """A file this page has just uploaded; raises InputError for any other path."""
+        self.studio.tidying.again()
         folder = Path(gr.utils.get_upload_folder()).resolve()
         return self.studio.workspace.resolve(path, [folder])

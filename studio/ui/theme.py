@@ -150,3 +150,8 @@ def drawing(name: str, otherwise: str) -> str:
     """A drawing of ours, `static/<name>.svg`, or another one where there is none of that name."""
     path = STATIC / f"{name}.svg"
     return (path if path.is_file() else STATIC / f"{otherwise}.svg").read_text(encoding="utf-8")
+
+
+def login_page() -> bytes:
+    """What is shown before somebody has signed in: one form, which needs no other file."""
+    return (STATIC / "login.html").read_bytes()

@@ -26,11 +26,13 @@ class Thumbnails:
     def of(self, picture: Path, side: int = SIDE) -> Path:
         """The thumbnail of a picture. Raises FileError when it is none, or broken."""
         facts = picture.stat()
-        key = f"{picture}|{facts.st_size}|{facts.st_mtime_ns}|{side}"
-        target = self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.webp"
+        from studio.formats.images import READING, open_image
+
+        key = f"{picture}|{facts.st_size}|{facts.st_mtime_ns}|{side}|{READING}"
+        name = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+        target = self.folder / f"{name}.webp"
         if target.exists():
             return target
-        from studio.formats.images import open_image
 
         with _MAKING:
             image = open_image(picture)
