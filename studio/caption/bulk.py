@@ -18,6 +18,7 @@ from typing import Any
 from studio import atomic
 from studio.config import Settings, setting
 from studio.errors import FileError, InputError
+from studio.formats.captions import Looked, caption_file
 from studio.formats.dataset import read_caption, read_captions, write_caption
 
 
@@ -134,12 +135,13 @@ def apply(changes: Sequence[Change], record: str | Path) -> Applied:
     A caption that is no longer what the preview showed is left alone. Raises StorageError when
     the disk refuses; what was written until then can be undone with the record.
     """
+    looked = Looked()
     rows = [
         {
             "picture": str(change.picture),
             "before": change.before,
             "after": change.after,
-            "had_file": change.picture.with_suffix(".txt").exists(),
+            "had_file": caption_file(change.picture, looked) is not None,
         }
         for change in changes
     ]
@@ -169,7 +171,8 @@ def undo(record: str | Path) -> Applied:
             done.changed.extend(part.changed)
             done.kept.extend(part.kept)
         elif _reads(picture) == after:
-            atomic.move_to_trash(picture.with_suffix(".txt"), record.parent / "undone")
+            written = caption_file(picture) or picture.with_suffix(".txt")
+            atomic.move_to_trash(written, record.parent / "undone")
             done.changed.append(picture)
         else:
             done.kept.append(picture)
@@ -177,11 +180,11 @@ def undo(record: str | Path) -> Applied:
 
 
 def _write(changes: Sequence[Change]) -> Applied:
-    done = Applied([], [])
+    done, looked = Applied([], []), Looked()
     for change in changes:
         try:
-            if read_caption(change.picture) == change.before:
-                write_caption(change.picture, change.after)
+            if read_caption(change.picture, looked) == change.before:
+                write_caption(change.picture, change.after, looked)
                 done.changed.append(change.picture)
                 continue
         except InputError:  # the picture went away, or its text file is no caption any more

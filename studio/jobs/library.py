@@ -18,7 +18,9 @@ from studio.families import hub
 from studio.families.clip_folder import is_clip
 from studio.families.detect import FILE_ENDINGS, BaseInfo, base_hash, describe, unet_layout
 from studio.families.vocabulary import is_folder
-from studio.formats.dataset import DatasetInfo, find_datasets, is_picture, read_dataset
+from studio.formats.dataset import DatasetInfo, is_picture, read_dataset
+from studio.formats.dataset_list import DatasetList, DatasetSummary
+from studio.formats.image_memory import ImageMemory
 from studio.formats.inspect import inspect
 from studio.formats.ldm_names import unet_blocks
 from studio.jobs.headers import HeaderFacts, Headers
@@ -59,6 +61,8 @@ class Library:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self.headers = Headers(workspace.cache / "headers.json")
+        self.images = ImageMemory(workspace.cache / "images")
+        self._datasets = DatasetList(workspace.cache / "datasets.json")
 
     def bases(self) -> list[BaseInfo]:
         """The starter first, then the folders and model files in `bases/`; no vocabulary, no CLIP.
@@ -135,9 +139,17 @@ class Library:
             )
         return path
 
-    def datasets(self) -> list[DatasetInfo]:
-        """The person's datasets, then the samples that ship."""
-        return find_datasets([self.workspace.datasets, ASSETS / "datasets"])
+    def datasets(self) -> list[DatasetSummary]:
+        """The person's datasets, then the samples that ship; counted by names, not looked into."""
+        return self._datasets.below([self.workspace.datasets, ASSETS / "datasets"])
+
+    def summary(self, folder: Path) -> DatasetSummary:
+        """One dataset as the list shows it."""
+        return self._datasets.of(folder)
+
+    def read_dataset(self, folder: str | Path) -> DatasetInfo:
+        """A dataset, with what is remembered of its images."""
+        return read_dataset(folder, self.images)
 
     def dataset_path(self, name: str) -> Path:
         """The folder of a dataset given by name or path."""

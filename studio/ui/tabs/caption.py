@@ -36,9 +36,7 @@ def build(studio: Studio, page: Page) -> None:
                 "captioned": info.captioned,
                 "kind": info.kind,
                 "sample": info.path.is_relative_to(ASSETS),
-                "cover": info.items[0].path.relative_to(info.path).as_posix()
-                if info.items
-                else None,
+                "cover": info.cover.relative_to(info.path).as_posix() if info.cover else None,
                 "problem": info.problems[0] if info.problems and not info.pictures else None,
             }
             for info in library.all()
@@ -49,7 +47,7 @@ def build(studio: Studio, page: Page) -> None:
         (identity,) = read(argument, dataset=str)
         folder = library.path(identity)
         sample = folder.is_relative_to(ASSETS)
-        return contents(folder) | {"id": identity, "sample": sample}
+        return contents(folder, studio.library.images) | {"id": identity, "sample": sample}
 
     def open_folder(argument: Any) -> str:
         """A folder named by path; answers the dataset's id."""
