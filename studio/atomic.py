@@ -74,10 +74,10 @@ def write_json(path: str | Path, value: Any) -> Path:
     return write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
-def append_line(path: str | Path, line: str) -> None:
+def append_line(path: str | Path, line: str, *, durable: bool = False) -> None:
     """Adds one line to an append-only log; a torn last line is the reader's to skip.
 
-    Flushed to the system (survives a killed process); fsynced by the caller's checkpoints.
+    Flushed to the system (survives a killed process), and to the disk when `durable`.
     """
     assert "\n" not in line, "one line at a time"
     path = Path(path)
@@ -89,6 +89,8 @@ def append_line(path: str | Path, line: str) -> None:
             if file.tell() and _last_byte(path) != b"\n":
                 data = b"\n" + data
             file.write(data)
+        if durable:
+            _fsync_file(path)
     except OSError as error:
         raise storage_error(error, path, "Earlier lines are intact.") from error
 
@@ -98,6 +100,20 @@ def make_folder(path: str | Path) -> Path:
     path = Path(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise storage_error(error, path) from error
+    return path
+
+
+def new_folder(path: str | Path) -> Path:
+    """Makes a folder that is not there yet; FileExistsError when it is, for all but one of those
+    who make it at the same time."""
+    path = Path(path)
+    make_folder(path.parent)
+    try:
+        path.mkdir()
+    except FileExistsError:
+        raise
     except OSError as error:
         raise storage_error(error, path) from error
     return path

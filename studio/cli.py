@@ -72,7 +72,7 @@ def _enter(arguments: argparse.Namespace) -> None:
     from studio.commands import environment
 
     extras = ("test",) if arguments.module == "test" else ()
-    python, prefix = environment.choose(extras)
+    python, prefix = environment.choose(extras, workspace=arguments.workspace)
     process.become(python, prefix, sys.argv)
 
 

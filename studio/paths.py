@@ -6,7 +6,9 @@ Refuses to know: what the files contain.
 
 from __future__ import annotations
 
+import errno
 import re
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -22,8 +24,21 @@ SAMPLE_ADAPTERS = ASSETS / "adapters"
 
 
 def default_workspace() -> Path:
-    """`workspace/` beside `studio.py`."""
-    return REPOSITORY / "workspace"
+    """`workspace/` beside `studio.py`; in the home folder where none can be made there."""
+    beside = REPOSITORY / "workspace"
+    if beside.exists() or writable(REPOSITORY):
+        return beside
+    return Path.home() / "concept-studio" / "workspace"
+
+
+def writable(folder: Path) -> bool:
+    """Whether the system lets files be made in `folder`, found out by making one: permissions tell
+    nothing about a disk mounted read-only, nor about root. A full disk is not a refusal."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError as error:
+        return error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def slug(name: str, fallback: str = "untitled") -> str:

@@ -41,6 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
             raise SettingsError(
                 "There is no prompt", remedy='Say what to draw: generate "a red fox in a forest".'
             )
+        for note in studio.tag_notes(lanes):
+            say(note)
         lanes, tagged = studio.tagged(lanes)
         for item in tagged:
             say(f"From the prompt onto the stack: {Path(item.path).name} at {item.strength:g}")

@@ -30,8 +30,9 @@ def run(arguments: argparse.Namespace) -> int:
                 print(f"{label:<12}{name} = {_short(value)}")
         for block in facts.get("blocks", []):
             print(f"block       {_block(block)}")
-        for problem in facts.get("problems", []):
-            print(f"problem     {problem}")
+        for label, key in (("problem", "problems"), ("note", "notes")):
+            for sentence in facts.get(key, []):
+                print(f"{label:<12}{sentence}")
     return 2 if facts.get("kind") == "unknown" else 0
 
 

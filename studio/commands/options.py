@@ -193,6 +193,11 @@ def _add_bench_options(parser: argparse.ArgumentParser) -> None:
 def _add_test_options(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "Anything else is handed to pytest, which then runs alone: `test -k captions`."
     parser.add_argument("--all", action="store_true", help="the full sweeps too (hours)")
+    parser.add_argument(
+        "--processor",
+        choices=("none", "avx2", "avx512"),
+        help="compute as a processor with these vector instructions would",
+    )
 
 
 def _add_stack(parser: argparse.ArgumentParser) -> None:

@@ -34,7 +34,8 @@ from studio.formats.dataset import picture_files
 from studio.formats.image_write import save_png
 from studio.infer import infotext
 from studio.infer.engine import picture_size, to_image, used
-from studio.infer.prompt import plain, split_tags
+from studio.infer.prompt import plain
+from studio.infer.tags import has_tags
 
 Progress = Callable[[int, int, str], None]
 
@@ -151,7 +152,7 @@ def _checked(base: Base, settings: CompareSettings) -> tuple[list[str], list[int
             raise SettingsError(
                 f"A comparison needs at least one {what}", remedy=f"Add a {what} and start again."
             )
-    if tagged := [prompt for prompt in prompts if split_tags(prompt)[1]]:
+    if tagged := [prompt for prompt in prompts if has_tags(prompt)]:
         raise SettingsError(
             "A prompt of a comparison names a file",
             where=tagged[0][:100],

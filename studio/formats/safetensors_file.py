@@ -125,7 +125,7 @@ def tensors_hash(tensors: Mapping[str, torch.Tensor]) -> str:
 def model_hash(path: str | Path) -> str:
     """SHA-256 of the bytes after the header: kohya's `sshs_model_hash`, blind to metadata edits."""
     with open_file(path) as file:
-        header = header_of(file, path, MAX_HEADER_BYTES * 16, MAX_TENSORS * 50)
+        header = header_of(file, path, MAX_HEADER_BYTES, MAX_TENSORS)
         file.seek(header.data_start)
         digest = hashlib.sha256()
         while block := file.read(1 << 20):

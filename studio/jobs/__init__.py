@@ -7,7 +7,7 @@ module-level state. Refuses to know: Gradio and argparse. Importing it loads no 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,13 @@ from studio.config import CompareSettings, GenerateSettings, RunConfig, StackIte
 from studio.errors import InputError, StudioError
 from studio.events import ENDED
 from studio.families.detect import BaseInfo
-from studio.formats.dataset import DatasetInfo
 from studio.formats.dataset_list import DatasetSummary
 from studio.jobs.comparing import Comparing
 from studio.jobs.grids import Grids
+from studio.jobs.importing import Given, Imported
 from studio.jobs.library import AdapterInfo, Library
 from studio.jobs.preflight import Preflight, complete, preflight
-from studio.jobs.prompt_tags import lanes_with_tags
+from studio.jobs.prompt_tags import lanes_with_tags, notes
 from studio.jobs.resources import Resources
 from studio.jobs.shelf import Shelf
 from studio.jobs.stacks import Stacks
@@ -127,9 +127,11 @@ class Studio:
         """Copies an uploaded file into `adapters/`; raises FileError for what is no adapter."""
         return self.library.import_adapter(Path(path), filename)
 
-    def import_dataset(self, files: list[Path], name: str) -> DatasetInfo:
-        """Copies dropped pictures and captions into a new dataset."""
-        return self.library.import_dataset(files, name)
+    def import_dataset(
+        self, files: Iterable[Given], name: str, into: str | Path | None = None
+    ) -> Imported:
+        """Copies files or folders into a new dataset, or into the one that `into` names."""
+        return self.library.import_dataset(files, name, into)
 
     def inspect(self, path: str | Path) -> dict[str, Any]:
         """What a file is."""
@@ -230,9 +232,14 @@ class Studio:
     def tagged(self, settings: LanesSettings) -> tuple[LanesSettings, list[StackItem]]:
         """Files that prompts name in tags, moved from there onto the stacks; and which they are.
 
-        Raises MissingError for a name that no file here has.
+        Raises MissingError for a name that no file here has, InputError for a tag that cannot be
+        read.
         """
         return lanes_with_tags(settings, self.library)
+
+    def tag_notes(self, settings: LanesSettings) -> list[str]:
+        """What stands in tags of the prompts and has no effect here."""
+        return notes(settings)
 
     def generate_lanes(
         self,

@@ -6,6 +6,7 @@ Refuses to know: torch, training, the page.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 from studio import atomic
 from studio.config import nearest
-from studio.errors import DatasetError, FileError, MissingError
+from studio.errors import DatasetError, FileError, InputError, MissingError
 from studio.families import hub
 from studio.families.clip_folder import is_clip
 from studio.families.detect import FILE_ENDINGS, BaseInfo, base_hash, describe, unet_layout
@@ -24,6 +25,7 @@ from studio.formats.image_memory import ImageMemory
 from studio.formats.inspect import inspect
 from studio.formats.ldm_names import unet_blocks
 from studio.jobs.headers import HeaderFacts, Headers
+from studio.jobs.importing import Given, Imported, import_files
 from studio.paths import ASSETS, SAMPLE_ADAPTERS, STARTER, Workspace, slug
 
 ADAPTER_ENDINGS = (".safetensors", ".pt", ".bin", ".ckpt", ".png", ".webp")
@@ -164,21 +166,21 @@ class Library:
             )
         return path.resolve()
 
-    def import_dataset(self, files: list[Path], name: str) -> DatasetInfo:
-        """Copies dropped pictures and captions into a new dataset; the originals stay as they are."""
-        usable = [f for f in files if is_picture(f) or f.suffix in (".txt", ".caption", ".toml")]
-        if not any(is_picture(file) for file in usable):
-            raise DatasetError(
-                "There is no picture among these files", remedy="Drop PNG, JPEG or WebP pictures."
+    def import_dataset(
+        self, files: Iterable[Given], name: str, into: str | Path | None = None
+    ) -> Imported:
+        """Copies files or whole folders into a new dataset, or into the one that `into` names.
+
+        Sub-folders stay, nothing is overwritten; the answer lists what was renamed and left out.
+        """
+        folder = None if into is None else self.dataset_path(str(into))
+        if folder is not None and folder.resolve().is_relative_to(ASSETS):
+            raise InputError(
+                "This is a sample that ships with the studio",
+                where=folder,
+                remedy="Make a copy of it first; the copy is yours.",
             )
-        folder = self.workspace.datasets / slug(name, "my-dataset")
-        count = 2
-        while folder.exists():
-            folder = self.workspace.datasets / f"{slug(name, 'my-dataset')}-{count}"
-            count += 1
-        for file in usable:
-            atomic.copy_file(file, folder / file.name)
-        return read_dataset(folder)
+        return import_files(files, self.workspace.datasets, name, folder)
 
     def adapters(self) -> list[AdapterInfo]:
         """What can stand on a stack, in the workspace and shipped, by name; headers only, cached."""

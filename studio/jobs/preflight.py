@@ -20,7 +20,8 @@ from studio.families.detect import BaseInfo
 from studio.families.words import contains, without
 from studio.formats.captions import fill_template
 from studio.formats.dataset import DatasetInfo, picture_files, read_dataset
-from studio.infer.prompt import split_tags
+from studio.infer.prompt import escaped
+from studio.infer.tags import has_tags
 from studio.jobs.advice import advice
 from studio.jobs.library import Library
 
@@ -71,7 +72,8 @@ def complete(config: RunConfig, library: Library) -> tuple[RunConfig, DatasetInf
     if given.get("continue_from"):
         given["continue_from"] = str(library.adapter_path(given["continue_from"]))
     options = method.Options.parse(method.complete(given, info.class_word))
-    prompts = list(config.sample.prompts) or sample_prompts(info, data)
+    own = list(config.sample.prompts)
+    prompts = own or sample_prompts(info, data)
     prior = config.prior
     if prior.weight and not prior.prompts:
         found = class_prompts(info, trigger)
@@ -80,7 +82,10 @@ def complete(config: RunConfig, library: Library) -> tuple[RunConfig, DatasetInf
     config = config.model_copy(
         update={"data": data, "options": options.model_dump(), "prior": prior, "sample": sample}
     )
-    return config.model_copy(update={"sample": method.samples(config)}), info, base
+    sample = method.samples(config)
+    if not own:  # captions are read in training as they stand; so are these
+        sample = sample.model_copy(update={"prompts": [escaped(text) for text in sample.prompts]})
+    return config.model_copy(update={"sample": sample}), info, base
 
 
 def preflight(config: RunConfig, library: Library) -> Preflight:
@@ -107,7 +112,7 @@ def preflight(config: RunConfig, library: Library) -> Preflight:
     except StudioError as error:
         result.errors.append(error.sentence())
     result.warnings += [*info.problems, *base.assumed]
-    if any(split_tags(prompt)[1] for prompt in config.sample.prompts):
+    if any(has_tags(prompt) for prompt in config.sample.prompts):
         result.warnings.append(
             "A sample prompt names a file (<lora:…>). Samples show this run alone: the tag is read "
             "as text."

@@ -10,7 +10,6 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio import atomic
 from studio.errors import DatasetError, InputError, MissingError
 from studio.paths import ASSETS
 
@@ -67,18 +66,9 @@ class Library:
         return path
 
     def copy(self, identity: str) -> str:
-        """A copy of a dataset in the workspace, held-out pictures included; returns its id."""
+        """A copy of a dataset in the workspace, sub-folders included; returns its id."""
         source = self.path(identity)
-        files = sorted(path for path in source.iterdir() if path.is_file())
-        info = self._studio.import_dataset(files, source.name)
-        held_out = next(
-            (known.held_out for known in self.all() if known.path == source and known.held_out),
-            None,
-        )
-        for file in sorted(held_out.iterdir()) if held_out else []:
-            if file.is_file():
-                atomic.copy_file(file, info.path / file.relative_to(source))
-        return str(info.path)
+        return str(self._studio.import_dataset([source], source.name).path)
 
     def open(self, folder: str) -> str:
         """Adds a folder on this machine; returns its id. Raises DatasetError when it is unusable."""

@@ -7,6 +7,7 @@ import torch
 
 from studio.formats import embedding, lora
 from tests import tiny
+from tests.near import assert_near
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 UNET = "down_blocks.1.attentions.0.transformer_blocks.0"
@@ -59,7 +60,7 @@ def test_a_kohya_lora_changes_the_same_weights_by_the_same_amounts(pipeline, tmp
         part = unet if module.component == "unet" else text
         change = part.get_submodule(module.name).weight.detach() - before[module.name]
         expected = module.delta(before[module.name])
-        torch.testing.assert_close(change, expected, atol=1e-6, rtol=1e-4)
+        assert_near(change, expected)
 
 
 @pytest.mark.parametrize("kind", ["a1111", "diffusers"])

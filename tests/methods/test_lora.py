@@ -22,6 +22,7 @@ from tests.methods.conftest import (
     stir,
     warnings,
 )
+from tests.near import HALF, assert_near
 from tests.tiny import write_tiny_lora
 
 CONV = "attention + MLP + conv"
@@ -79,7 +80,7 @@ def test_attached_equals_pefts_own_model(sd1: Base, kind: str) -> None:
     latents = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(5))
     with torch.no_grad():
         expected = theirs.eval()(latents, torch.tensor([400]), text.embeds).sample
-    torch.testing.assert_close(ours, expected, atol=1e-5, rtol=1e-4)
+    assert_near(ours, expected)
 
 
 @pytest.mark.parametrize("kind", ["conv", "dora-conv", "rslora"])
@@ -96,7 +97,7 @@ def test_every_layer_of_the_file_changes_the_weight_as_peft_merges_it(
         merged = original.weight.detach().clone()
         wrapper.unmerge()
         original.weight.data.copy_(weight)
-        torch.testing.assert_close(weight + module.delta(weight), merged, atol=2e-3, rtol=2e-3)
+        assert_near(weight + module.delta(weight), merged, HALF)
 
 
 def test_shapes_and_names_are_kohyas(sd1: Base, tmp_path: Path) -> None:
@@ -151,7 +152,7 @@ def test_dora_trains_magnitudes_without_decay(sd1: Base) -> None:
     assert groups["unet magnitudes"].weight_decay == 0 < groups["unet"].weight_decay
     assert "text_encoder magnitudes" in groups
     before = predict(sd1)
-    torch.testing.assert_close(predicted_with(sd1, trained), before, atol=1e-5, rtol=1e-5)
+    assert_near(predicted_with(sd1, trained), before)
 
 
 def test_a_rank_above_the_smallest_layer_is_refused(sd1: Base) -> None:
@@ -178,9 +179,7 @@ def test_going_on_begins_where_the_file_ended(base: Base, kind: str, tmp_path: P
     again = second.export(tmp_path / "again", FACTS)[0]
     one, other = safetensors_file.read_tensors(file)[0], safetensors_file.read_tensors(again)[0]
     assert one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
-    torch.testing.assert_close(
-        predicted_with(base, second), predicted_from(base, file), atol=2e-5, rtol=1e-4
-    )
+    assert_near(predicted_with(base, second), predicted_from(base, file))
 
 
 @pytest.mark.parametrize("dialect", ["peft", "diffusers", "ldm", "no-alpha"])
@@ -209,11 +208,9 @@ def test_going_on_from_other_programs_files(sd1: Base, dialect: str, tmp_path: P
         ] = tensor
     file = safetensors_file.write(tmp_path / "theirs.safetensors", renamed)
     went_on = prepare(sd1, "lora", continue_from=str(file), target="attention")
-    torch.testing.assert_close(
-        predicted_with(sd1, went_on), predicted_from(sd1, file), atol=2e-5, rtol=1e-4
-    )
+    assert_near(predicted_with(sd1, went_on), predicted_from(sd1, file))
     with pytest.raises(AssertionError):
-        torch.testing.assert_close(predicted_with(sd1, went_on), predict(sd1))
+        assert_near(predicted_with(sd1, went_on), predict(sd1))
 
 
 def _ldm(name: str, base: Base) -> str:

@@ -11,13 +11,15 @@ from typing import Any
 
 import pytest
 
+from tests.web.conftest import THROTTLE, TIMEOUT
+
 pytestmark = pytest.mark.browser
 EVIL = "a ${alert(1)} <img src=x onerror=alert(2)> {{value}}"
 
 
 def until(true: Callable[[], Any], seconds: float = 60) -> Any:
     """Waits for something outside the browser to become true."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + seconds * THROTTLE
     while not (value := true()):
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.05)
@@ -46,7 +48,7 @@ def state(page: Any) -> str:
 
 def wait_state(page: Any, *states: str) -> None:
     selector = ", ".join(f".cs-run-head .cs-badge[data-state={name}]" for name in states)
-    page.wait_for_selector(selector, timeout=120_000)
+    page.wait_for_selector(selector, timeout=2 * TIMEOUT)
 
 
 def choose(page: Any, dataset: Path, base: str = "tiny") -> None:

@@ -8,10 +8,15 @@ Refuses to know: models, how captions are stored (studio.formats), what bulk edi
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.errors import InputError
+from studio.formats.dataset import is_picture
+from studio.jobs.arrivals import ENDINGS_BESIDE, LeftOut, usable
 from studio.paths import ASSETS
+from studio.text import printable
 from studio.ui.library import contents
 from studio.ui.live import Json, Page, Task, component, read
 
@@ -54,13 +59,32 @@ def build(studio: Studio, page: Page) -> None:
         (folder,) = read(argument, folder=str)
         return library.open(folder)
 
-    def add_files(argument: Any) -> str:
-        """Uploaded pictures (and caption files) become a new dataset; answers its id."""
-        name, paths = read(argument, name=str, files=list)
-        if not paths or not all(isinstance(path, str) for path in paths):
+    def plan_import(argument: Any) -> Json:
+        """Which of these paths can be imported (their places), and what speaks against the rest."""
+        (names,) = read(argument, names=list)
+        taken, left_out = usable([str(name) for name in names])
+        images = sum(is_picture(str(names[place])) for place in taken)
+        return {"take": taken, "images": images, "left_out": listed(left_out)}
+
+    def add_files(argument: Any) -> Json:
+        """Uploaded files become a new dataset, or join the one that is named.
+
+        `files` are {name, path}: the path inside the dataset, and where the upload lies.
+        """
+        name, files = read(argument, name=str, files=list)
+        if not files:
             raise InputError("No files arrived", remedy="Drop them again.")
-        info = studio.import_dataset([page.uploaded(path) for path in paths], name)
-        return str(info.path)
+        into = argument.get("into")
+        folder = library.own(into) if isinstance(into, str) and into else None
+        info = studio.import_dataset([arrival(page, file) for file in files], name, folder)
+        return {
+            "id": str(into or info.path),
+            "copied": len(info.copied),
+            "images": sum(is_picture(copied) for copied in info.copied),
+            "renamed": [[printable(a), printable(b)] for a, b in info.renamed.items()],
+            "same": len(info.same),
+            "left_out": listed(info.left_out),
+        }
 
     def copy_sample(argument: Any) -> str:
         """A copy that may be edited; answers its id."""
@@ -154,11 +178,26 @@ def build(studio: Studio, page: Page) -> None:
         "caption",
         TEMPLATE,
         [
-            datasets, open_dataset, open_folder, add_files, copy_sample, thumbnails,
+            datasets, open_dataset, open_folder, plan_import, add_files, copy_sample, thumbnails,
             captions, save_caption,
             auto_caption, caption_task, cancel_caption, bulk,
         ],
-        scripts=["icons", "caption_grid", "caption_side"],
+        scripts=["icons", "caption_grid", "caption_import", "caption_side"],
+        accept=",".join(("image/*", *ENDINGS_BESIDE)),
         selectable="files" in inspect.signature(studio.caption).parameters,
         elem_id="cs-caption",
     )  # fmt: skip
+
+
+def arrival(page: Page, file: Any) -> tuple[str, Path]:
+    """One uploaded file with its path in the dataset; a bare upload goes by its own name."""
+    if isinstance(file, str):
+        path = page.uploaded(file)
+        return path.name, path
+    name, path = read(file, name=str, path=str)
+    return name, page.uploaded(path)
+
+
+def listed(left_out: Sequence[LeftOut]) -> list[list[str]]:
+    """Names and reasons, as the page shows them."""
+    return [[printable(one.name), one.why] for one in left_out]
