@@ -15,6 +15,7 @@ from pathlib import Path
 
 from studio.atomic import make_folder
 from studio.errors import InputError
+from studio.names import path_of
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 ASSETS = REPOSITORY / "assets"
@@ -125,7 +126,7 @@ class Workspace:
 
     def open_folder(self, folder: str | Path) -> Path:
         """Allows a folder that the person at this machine named; returns it resolved."""
-        resolved = Path(folder).expanduser().resolve()
+        resolved = path_of(folder).expanduser().resolve()
         with self._lock:
             self._opened.add(resolved)
         return resolved
@@ -139,7 +140,7 @@ class Workspace:
         raw = str(text)
         if not raw.strip() or "\x00" in raw:
             raise InputError("A path is empty or contains a zero byte", remedy="Name a file.")
-        path = Path(raw).expanduser()
+        path = path_of(raw).expanduser()
         path = (path if path.is_absolute() else self.root / path).resolve()
         with self._lock:
             allowed = roots if roots is not None else [self.root, ASSETS, *self._opened]

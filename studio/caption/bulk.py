@@ -8,7 +8,6 @@ A caption is a sentence or a list of tags with commas; every function here takes
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from studio.config import Settings, setting
 from studio.errors import FileError, InputError
 from studio.formats.captions import Looked, caption_file
 from studio.formats.dataset import read_caption, read_captions, write_caption
+from studio.text import path_of, read_json
 
 
 class BulkEdit(Settings):
@@ -158,8 +158,10 @@ def undo(record: str | Path) -> Applied:
     """
     record = Path(record)
     try:
-        rows: list[dict[str, Any]] = json.loads(record.read_text("utf-8"))["changes"]
-        changes = [(Path(r["picture"]), r["before"], r["after"], bool(r["had_file"])) for r in rows]
+        rows: list[dict[str, Any]] = read_json(record)["changes"]
+        changes = [
+            (path_of(r["picture"]), r["before"], r["after"], bool(r["had_file"])) for r in rows
+        ]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise FileError(
             "This edit cannot be undone: its record is missing or damaged", where=record

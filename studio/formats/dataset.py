@@ -31,7 +31,7 @@ from studio.formats.image_names import PICTURE_ENDINGS, is_picture, natural_key
 from studio.formats.layout_parts import Layout, Part
 from studio.formats.layouts import find_parts
 from studio.formats.unused import Unused, find_unused
-from studio.text import printable
+from studio.names import printable
 
 __all__ = [
     "DatasetFile", "DatasetInfo", "DatasetPicture", "is_picture", "natural_key",
@@ -155,7 +155,7 @@ def read_dataset(folder: str | Path, images: ImageMemory | None = None) -> Datas
         )
     trigger, class_word, repeats = kohya_words([part for part, _, _ in rows], says)
     return DatasetInfo(
-        name=says.name or folder.resolve().name,
+        name=says.name or printable(folder.resolve().name),
         path=folder,
         pictures=len(items),
         captioned=captioned,

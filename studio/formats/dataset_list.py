@@ -23,7 +23,7 @@ from studio.formats.dataset import HELD_OUT, held_out_folder, kohya_words
 from studio.formats.dataset_file import DATASET_FILE, read_dataset_file
 from studio.formats.image_names import NOT_READ, is_hidden, natural_key
 from studio.formats.layouts import find_parts
-from studio.text import printable
+from studio.names import printable
 
 LAYOUT = f"1 {__version__}"
 SETTLED = 2_000_000_000  # nanoseconds; a folder changed later than this may change unseen

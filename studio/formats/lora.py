@@ -10,7 +10,6 @@ A file never fails as a whole because one tensor is strange: what cannot be used
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -25,6 +24,7 @@ from studio.formats.lora_module import LoraModule
 from studio.formats.lora_shapes import broken_modules
 from studio.formats.lora_write import kohya_name, write_kohya
 from studio.formats.sniff import sniff
+from studio.text import parse_json, read_json
 
 if TYPE_CHECKING:
     import torch
@@ -174,13 +174,13 @@ def _peft_config(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
     """The adapter's settings: in the header (diffusers) or in adapter_config.json beside it."""
     try:
         if text := metadata.get("lora_adapter_metadata"):
-            config = json.loads(text)
+            config = parse_json(text)
         else:
             beside = path.with_name("adapter_config.json")
             if not beside.is_file() or beside.stat().st_size > 1 << 20:
                 return {}
-            config = json.loads(beside.read_text("utf-8"))
-    except (ValueError, RecursionError, OSError):
+            config = read_json(beside)
+    except (ValueError, OSError):
         return {}
     return config if isinstance(config, dict) else {}
 

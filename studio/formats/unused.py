@@ -17,7 +17,7 @@ from studio.formats.folder import Folder
 from studio.formats.image_names import NOT_READ, is_picture
 from studio.formats.masks import MASK_FOLDERS
 from studio.formats.sniff import sniff
-from studio.text import printable
+from studio.names import printable
 
 SHOWN = 3  # names of a kind
 LOOKED_INTO = 100  # at most so many files of unknown endings, and so many sub-folders

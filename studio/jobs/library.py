@@ -26,6 +26,7 @@ from studio.formats.inspect import inspect
 from studio.formats.ldm_names import unet_blocks
 from studio.jobs.headers import HeaderFacts, Headers
 from studio.jobs.importing import Given, Imported, import_files
+from studio.names import path_of, printable
 from studio.paths import ASSETS, SAMPLE_ADAPTERS, STARTER, Workspace, slug
 
 ADAPTER_ENDINGS = (".safetensors", ".pt", ".bin", ".ckpt", ".png", ".webp")
@@ -97,10 +98,10 @@ class Library:
             return STARTER
         if name and Path(name).name == name:
             for ending in ("", *FILE_ENDINGS):
-                if (named := self.workspace.bases / f"{name}{ending}").exists():
+                if (named := path_of(self.workspace.bases / f"{name}{ending}")).exists():
                     return named
-        if Path(name).expanduser().exists():
-            return Path(name).expanduser().resolve()
+        if path_of(name).expanduser().exists():
+            return path_of(name).expanduser().resolve()
         if hub.is_id(name):
             return hub.cached(name) or name
         known = ", ".join(base.name for base in self.bases())
@@ -122,7 +123,7 @@ class Library:
     def vaes(self) -> list[str]:
         """Names of what lies in `vae/`: files, and folders with a configuration."""
         return sorted(
-            path.name
+            printable(path.name)
             for path in self.workspace.vae.iterdir()
             if (path / "config.json").is_file()
             or (path.is_file() and path.suffix.lower() in (*FILE_ENDINGS, ".pt"))
@@ -130,8 +131,8 @@ class Library:
 
     def vae_path(self, name: str) -> Path:
         """The VAE given by its name in `vae/`, or by a path the studio may read."""
-        if Path(name).name == name and (self.workspace.vae / name).exists():
-            return self.workspace.vae / name
+        if Path(name).name == name and (named := path_of(self.workspace.vae / name)).exists():
+            return named
         path = self.workspace.resolve(name)
         if not path.exists():
             raise MissingError(
@@ -156,9 +157,9 @@ class Library:
     def dataset_path(self, name: str) -> Path:
         """The folder of a dataset given by name or path."""
         for root in (self.workspace.datasets, ASSETS / "datasets"):
-            if name and Path(name).name == name and (root / name).is_dir():
-                return root / name
-        path = Path(name).expanduser()
+            if name and Path(name).name == name and path_of(root / name).is_dir():
+                return path_of(root / name)
+        path = path_of(name).expanduser()
         if not name.strip() or not path.is_dir():
             raise DatasetError(
                 f"There is no dataset “{name}”" if name.strip() else "No dataset is chosen",
@@ -223,7 +224,7 @@ class Library:
             problem = f"This is a {facts.kind}, not an adapter."
         sides = (path.with_suffix(".preview.png"), path.with_suffix(".png"))
         return AdapterInfo(
-            path.stem,
+            printable(path.stem),
             path,
             facts.kind,
             facts.dialect,
@@ -253,7 +254,7 @@ class Library:
         for root in (self.workspace.adapters, SAMPLE_ADAPTERS):
             if Path(name).name == name and root.is_dir():
                 endings = ("", *ADAPTER_ENDINGS)
-                files = (root / f"{name}{ending}" for ending in endings)
+                files = (path_of(root / f"{name}{ending}") for ending in endings)
                 if found := next((file for file in files if file.is_file()), None):
                     return found
         path = self.workspace.resolve(name)

@@ -253,7 +253,12 @@ def _log_to(studio: Studio) -> None:
     if any(getattr(h, "baseFilename", None) == str(path) for h in root.handlers):
         return
     target = logging.handlers.RotatingFileHandler(
-        path, maxBytes=2_000_000, backupCount=2, encoding="utf-8", delay=True
+        path,
+        maxBytes=2_000_000,
+        backupCount=2,
+        encoding="utf-8",
+        errors="backslashreplace",
+        delay=True,
     )
     target.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root.addHandler(target)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.errors import DatasetError, InputError, MissingError
+from studio.names import original, path_of, printable
 from studio.paths import ASSETS
 
 if TYPE_CHECKING:
@@ -34,12 +35,12 @@ class Library:
     def all(self) -> list[DatasetSummary]:
         """The library, then the folders that were opened by hand."""
         found = list(self._studio.datasets())
-        listed = {str(info.path) for info in found}
+        listed = {printable(info.path) for info in found}
         with self._lock:
             extra = [path for key, path in self._opened.items() if key not in listed]
         found += [info for path in extra if (info := self._studio.library.summary(path)).pictures]
         with self._lock:
-            self._known = {str(info.path): info.path for info in found}
+            self._known = {printable(info.path): info.path for info in found}
         return found
 
     def path(self, identity: str) -> Path:
@@ -68,26 +69,26 @@ class Library:
     def copy(self, identity: str) -> str:
         """A copy of a dataset in the workspace, sub-folders included; returns its id."""
         source = self.path(identity)
-        return str(self._studio.import_dataset([source], source.name).path)
+        return printable(self._studio.import_dataset([source], source.name).path)
 
     def open(self, folder: str) -> str:
         """Adds a folder on this machine; returns its id. Raises DatasetError when it is unusable."""
         if not folder.strip() or "\x00" in folder:
             raise DatasetError("No folder is named", remedy="Type or paste the path of a folder.")
-        path = Path(folder.strip().strip("\"'")).expanduser()
+        path = path_of(folder.strip().strip("\"'")).expanduser()
         if not path.is_absolute():
             inside = self._studio.workspace.datasets / path
             path = inside if inside.is_dir() else path.absolute()
         info = self._studio.library.read_dataset(path)
         resolved = self._studio.workspace.open_folder(info.path)
         with self._lock:
-            self._opened[str(resolved)] = resolved
-        return str(resolved)
+            self._opened[printable(resolved)] = resolved
+        return printable(resolved)
 
     def file(self, identity: str, name: str) -> Path:
         """A picture of a dataset by its relative name; raises InputError outside the folder."""
         folder = self.path(identity).resolve()
-        return self._studio.workspace.resolve(folder / name, [folder])
+        return self._studio.workspace.resolve(folder / original(name), [folder])
 
 
 def contents(folder: Path, images: ImageMemory) -> Json:
@@ -104,13 +105,13 @@ def contents(folder: Path, images: ImageMemory) -> Json:
     broken = info.broken if info else images.broken(captions)
     items = []
     for path, text in captions.items():
-        item: Json = {"file": path.relative_to(folder).as_posix(), "caption": text or ""}
+        item: Json = {"file": printable(path.relative_to(folder).as_posix()), "caption": text or ""}
         if path in broken:
             item["problem"] = broken[path]
         items.append(item)
     return {
-        "name": info.name if info else folder.name,
-        "path": str(folder),
+        "name": info.name if info else printable(folder.name),
+        "path": printable(folder),
         "trigger": info.trigger if info else "",
         "class_word": info.class_word if info else "",
         "kind": info.kind if info else "subject",
