@@ -9,7 +9,7 @@ A caption is a sentence or a list of tags with commas; every function here takes
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -149,7 +149,7 @@ def apply(changes: Sequence[Change], record: str | Path) -> Applied:
     return _write(changes)
 
 
-def undo(record: str | Path) -> Applied:
+def undo(record: str | Path, may: Callable[[Path], object] = Path) -> Applied:
     """Puts back the captions from before `apply`, except those edited since.
 
     Where there was no text file, an older `.caption` or `metadata.jsonl` speaks again: the file
@@ -166,6 +166,8 @@ def undo(record: str | Path) -> Applied:
         raise FileError(
             "This edit cannot be undone: its record is missing or damaged", where=record
         ) from error
+    for picture, *_ in changes:  # raises for a picture that whoever asks may not name
+        may(picture)
     done = Applied([], [])
     for picture, before, after, had_file in changes:
         if had_file:

@@ -75,6 +75,9 @@ def complete(config: RunConfig, library: Library) -> tuple[RunConfig, DatasetInf
     own = list(config.sample.prompts)
     prompts = own or sample_prompts(info, data)
     prior = config.prior
+    if prior.folder.strip():
+        root = library.workspace.pictures_folder(library.workspace.named(prior.folder))
+        prior = prior.model_copy(update={"folder": str(root)})
     if prior.weight and not prior.prompts:
         found = class_prompts(info, trigger)
         prior = prior.model_copy(update={"prompts": found})

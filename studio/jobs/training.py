@@ -73,6 +73,7 @@ class Training:
         """Queues a run that ended before its last step; it goes on from its newest checkpoint."""
         folder = self.folder(run_id)
         state = honest_state(folder, run_id in self._locks)
+        self.resources.library.check_paths(self.config(run_id))
         if state.get("state") in ACTIVE:
             raise InputError("This run is still going on", where=run_id)
         if state.get("state") == "finished":

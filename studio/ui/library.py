@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.errors import DatasetError, InputError, MissingError
 from studio.names import original, path_of, printable
-from studio.paths import ASSETS
+from studio.paths import ASSETS, there
 
 if TYPE_CHECKING:
     from studio.formats.dataset import DatasetInfo
@@ -54,7 +54,7 @@ class Library:
             raise MissingError(
                 "This dataset is not in the list any more", remedy="Open its folder again."
             )
-        return path
+        return self._studio.workspace.pictures_folder(path)
 
     def own(self, identity: str) -> Path:
         """`path`, but refused for the samples that ship: they stay as they are."""
@@ -75,12 +75,12 @@ class Library:
         """Adds a folder on this machine; returns its id. Raises DatasetError when it is unusable."""
         if not folder.strip() or "\x00" in folder:
             raise DatasetError("No folder is named", remedy="Type or paste the path of a folder.")
-        path = path_of(folder.strip().strip("\"'")).expanduser()
-        if not path.is_absolute():
-            inside = self._studio.workspace.datasets / path
-            path = inside if inside.is_dir() else path.absolute()
-        info = self._studio.library.read_dataset(path)
-        resolved = self._studio.workspace.open_folder(info.path)
+        workspace = self._studio.workspace
+        text = folder.strip().strip("\"'")
+        inside = path_of(workspace.datasets / text)
+        path = workspace.named(inside if there(inside) else text)
+        info = self._studio.library.read_dataset(workspace.pictures_folder(path))
+        resolved = workspace.open_folder(info.path)
         with self._lock:
             self._opened[printable(resolved)] = resolved
         return printable(resolved)

@@ -233,6 +233,7 @@ def trigger_of(info: Any) -> str:
 def preview_of(page: Page, picture: Path | None) -> str | None:
     """Where the page finds a small copy of an adapter's picture."""
     try:
-        return str(page.thumbnails.of(picture, 96)) if picture else None
+        inside = page.studio.workspace.inside
+        return str(page.thumbnails.of(inside(picture), 96)) if picture else None
     except (StudioError, OSError):
         return None

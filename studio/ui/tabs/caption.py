@@ -156,7 +156,7 @@ def build(studio: Studio, page: Page) -> None:
         folder = library.own(identity)
         record = studio.workspace.cache / "last-bulk-edit.json"
         if action == "undo":
-            done = edits.undo(record)
+            done = edits.undo(record, studio.workspace.inside)
             return {"changed": len(done.changed), "kept": len(done.kept)}
         values, names = read(argument, edit=dict, files=list)
         edit = edits.BulkEdit.parse(values)

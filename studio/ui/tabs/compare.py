@@ -7,6 +7,7 @@ Refuses to know: how a comparison is drawn and measured, and how it looks (compo
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -87,7 +88,7 @@ def build(studio: Studio, page: Page) -> None:
             "columns": [column.model_dump() for column in columns_of(studio, columns)],
             "prompts": [line.strip() for line in lines(prompts or "") if line.strip()],
             "seeds": seed_list(seeds or ""),
-            "reference": str(studio.workspace.resolve(reference)) if reference else "",
+            "reference": str(named_reference(studio, reference)) if reference else "",
             "name": (name or "").strip(),
         }
         return gr.HTML(started=begin(parse(values)))
@@ -172,13 +173,18 @@ def references(studio: Studio) -> list[tuple[str, str]]:
     return found + [(f"{info.name}: training pictures", printable(info.path)) for info in datasets]
 
 
+def named_reference(studio: Studio, text: str) -> Path:
+    """The folder of reference images that a page names; InputError outside what it may name."""
+    return studio.workspace.pictures_folder(studio.workspace.resolve(text))
+
+
 def captions_of(studio: Studio, reference: str, most: int = 4) -> list[str]:
     """Some captions of a folder, evenly spread: measures want prompts like the reference's."""
     from studio.formats.dataset import read_captions
 
     if not reference:
         raise InputError("No folder is chosen", remedy="Choose the pictures that show the truth.")
-    captions = read_captions(studio.workspace.resolve(reference))
+    captions = read_captions(named_reference(studio, reference))
     found = list(dict.fromkeys(text.strip() for text in captions.values() if text and text.strip()))
     if not found:
         raise InputError(

@@ -17,7 +17,7 @@ from studio import atomic
 from studio.config import RunConfig
 from studio.errors import InputError, SettingsError, StorageError, StudioError
 from studio.methods import METHODS
-from studio.names import path_of, printable
+from studio.names import printable
 from studio.text import read_json
 from studio.ui.components.form_tools import as_text, form_tools, group
 from studio.ui.components.run_view import run_view
@@ -188,9 +188,11 @@ def build(studio: Studio, page: Page) -> None:
     def taken(config: Json, value: Any) -> list[Any]:
         """The settings of a finished piece of work into the form."""
         chosen = {**EMPTY, **(value or {}), "method": config["method"], "base": config["base"]}
-        folder = config["data"]["folder"]
-        known = bool(folder) and path_of(folder).is_dir()
-        chosen |= {"preset": "", "dataset": page.library.open(folder) if known else ""}
+        try:
+            dataset = page.library.open(config["data"]["folder"])
+        except InputError:  # it is gone, or not one that may be named from here
+            dataset = ""
+        chosen |= {"preset": "", "dataset": dataset}
         return [chosen, *shown(config["method"]), *contents(config, chosen)]
 
     @handler
