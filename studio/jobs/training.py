@@ -86,6 +86,7 @@ class Training:
         """
         folder = self.folder(run_id)
         state = self._state(folder)
+        self.resources.library.check_paths(self.config(run_id))
         if state.get("state") in ACTIVE:
             raise InputError("This run is still going on", where=run_id)
         if state.get("state") == "finished":

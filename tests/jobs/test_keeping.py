@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -99,9 +100,7 @@ def model(folder: Path, text: str) -> list[Path]:
 
 def test_a_model_is_replaced_whole_and_by_its_own_run_only(tmp_path: Path) -> None:
     for text in ("stopped", "finished"):
-        (file,) = keeping.keep_model(
-            tmp_path, "k", "run-1", lambda folder, t=text: model(folder, t)
-        )
+        (file,) = keeping.keep_model(tmp_path, "k", "run-1", partial(model, text=text))
         assert file == tmp_path / "k" / "k.safetensors" and file.read_text() == text
         atomic.write_text(tmp_path / "k" / "k.preview.png", "put beside it")
     assert (tmp_path / "k" / "k.preview.png").read_text() == "put beside it"
