@@ -16,6 +16,7 @@ from studio.commands.terminal import Progress, Stopping, say
 from studio.errors import Interrupted, SettingsError
 from studio.jobs import DrawnLane
 from studio.lanes import LanesSettings
+from studio.names import printable
 
 if TYPE_CHECKING:
     from studio.jobs import Generated, Studio
@@ -41,6 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
             raise SettingsError(
                 "There is no prompt", remedy='Say what to draw: generate "a red fox in a forest".'
             )
+        for note in studio.tag_notes(lanes):
+            say(note)
         lanes, tagged = studio.tagged(lanes)
         for item in tagged:
             say(f"From the prompt onto the stack: {Path(item.path).name} at {item.strength:g}")
@@ -86,4 +89,4 @@ def _tell(made: list[DrawnLane]) -> None:
         for report in lane.batch.reports:
             say(str(report.get("message", report)))
         for picture in lane.batch.pictures:
-            print(picture.path)
+            print(printable(picture.path))

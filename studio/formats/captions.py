@@ -65,7 +65,23 @@ def write_caption(picture: str | Path, text: str) -> Path:
             remedy="Open the folder again; the picture may have been renamed or removed.",
         )
     text = text.strip()
-    return atomic.write_text(picture.with_suffix(CAPTION_ENDINGS[0]), text + "\n" if text else "")
+    file = picture.with_suffix(CAPTION_ENDINGS[0])
+    if leads_away(file):
+        raise DatasetError(
+            "This caption is a link to another place, so it is not written",
+            where=file,
+            why="What lies there belongs to something else.",
+            remedy="Put a text file of its own in its place.",
+        )
+    return atomic.write_text(file, text + "\n" if text else "")
+
+
+def leads_away(file: Path) -> bool:
+    """Whether a file beside a picture is a link to another folder, also one where nothing is."""
+    try:
+        return file.is_symlink() and file.resolve().parent != file.parent.resolve()
+    except (OSError, RuntimeError):  # links in a circle
+        return True
 
 
 def fill_template(line: str, name: str, words: str) -> str:

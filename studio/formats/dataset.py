@@ -35,6 +35,7 @@ from studio.formats.captions import (
 )
 from studio.formats.dataset_file import DATASET_FILE, DatasetFile, read_dataset_file
 from studio.formats.masks import is_mask
+from studio.names import printable
 
 __all__ = [
     "DatasetFile", "DatasetInfo", "DatasetPicture", "find_datasets", "is_picture", "natural_key",
@@ -163,7 +164,7 @@ def read_dataset(folder: str | Path) -> DatasetInfo:
         )
     trigger, class_word, repeats = _kohya_words(rows, says)
     return DatasetInfo(
-        name=says.name or folder.resolve().name,
+        name=says.name or printable(folder.resolve().name),
         path=folder,
         pictures=len(items),
         captioned=captioned,

@@ -5,7 +5,6 @@ Owns: its keys, and the error that names the nearest right one. Refuses to know:
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,6 +12,7 @@ from pydantic import Field
 
 from studio.config import Settings, setting
 from studio.errors import DatasetError, SettingsError
+from studio.text import TextError, read_toml
 
 DATASET_FILE = "dataset.toml"
 Weight = Annotated[int, Field(ge=1, le=1000)]
@@ -39,13 +39,13 @@ def read_dataset_file(folder: Path) -> DatasetFile:
     if not file.is_file():
         return DatasetFile()
     try:
-        values = tomllib.loads(file.read_text("utf-8"))
+        values = read_toml(file)
         return DatasetFile.parse(values, where=str(file))
-    except (OSError, ValueError, RecursionError) as error:  # ValueError: not TOML, or not UTF-8
+    except (OSError, TextError) as error:
         raise DatasetError(
             f"{DATASET_FILE} cannot be read",
             where=file,
-            why=f"{error}",
+            why=error.why if isinstance(error, TextError) else f"The system said: {error.strerror}",
             remedy="Correct the file, or remove it: it is optional.",
         ) from error
     except SettingsError as error:

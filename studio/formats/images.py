@@ -23,6 +23,7 @@ from studio.formats.image_colour import plain, transparent
 from studio.formats.image_kinds import KINDS, TOLERANT, orientation, upright
 from studio.formats.image_write import encoded, without_alpha
 from studio.formats.sniff import open_file, sniff_bytes, wrong_content
+from studio.text import decode, encodable
 
 MAX_PIXELS = 64_000_000
 READING = 2
@@ -177,7 +178,7 @@ def _decode_comment(comment: bytes) -> str | None:
         little = body[1::2].count(0) > body[0::2].count(0)
         text = body.decode("utf-16-le" if little else "utf-16-be", "replace")
     elif marker == b"ASCII\0\0\0":
-        text = body.decode("utf-8", "replace")
+        text = decode(body.strip(b"\0")).text
     else:
-        text = comment.decode("utf-8", "replace")
-    return text.strip("\0 ") or None
+        text = decode(comment.strip(b"\0")).text
+    return encodable(text).strip("\0\ufeff ") or None

@@ -23,12 +23,13 @@ from studio.jobs.grids import Grids
 from studio.jobs.importing import Given, Imported
 from studio.jobs.library import AdapterInfo, Library
 from studio.jobs.preflight import Preflight, complete, preflight
-from studio.jobs.prompt_tags import lanes_with_tags
+from studio.jobs.prompt_tags import lanes_with_tags, notes
 from studio.jobs.resources import Resources
 from studio.jobs.shelf import Shelf
 from studio.jobs.stacks import Stacks
 from studio.jobs.training import Training
 from studio.lanes import LanesSettings
+from studio.names import original, printable
 from studio.paths import Workspace
 from studio.presets import Like
 
@@ -153,7 +154,7 @@ class Studio:
 
     def config_like(self, path: str | Path) -> Like:
         """The settings a finished adapter file was trained with, and what could not be taken over."""
-        return presets.like_file(self.library.adapter_path(str(path)))
+        return presets.like_file(self.library.adapter_path(printable(path)))
 
     def preflight(self, config: RunConfig) -> Preflight:
         """What is wrong, what is odd, and the facts; loads no model."""
@@ -235,9 +236,14 @@ class Studio:
     def tagged(self, settings: LanesSettings) -> tuple[LanesSettings, list[StackItem]]:
         """Files that prompts name in tags, moved from there onto the stacks; and which they are.
 
-        Raises MissingError for a name that no file here has.
+        Raises MissingError for a name that no file here has, InputError for a tag that cannot be
+        read.
         """
         return lanes_with_tags(settings, self.library)
+
+    def tag_notes(self, settings: LanesSettings) -> list[str]:
+        """What stands in tags of the prompts and has no effect here."""
+        return notes(settings)
 
     def generate_lanes(
         self,
@@ -272,9 +278,9 @@ class Studio:
         """File name and caption of every picture of a dataset."""
         from studio.formats.dataset import read_captions
 
-        root = self.library.dataset_path(str(folder))
+        root = self.library.dataset_path(printable(folder))
         return [
-            {"file": path.relative_to(root).as_posix(), "caption": caption}
+            {"file": printable(path.relative_to(root).as_posix()), "caption": caption}
             for path, caption in read_captions(root).items()
         ]
 
@@ -282,9 +288,10 @@ class Studio:
         """Writes one caption beside its picture."""
         from studio.formats.dataset import picture_files, write_caption
 
-        root = self.library.dataset_path(str(folder))
+        root = self.library.dataset_path(printable(folder))
         picture = next(
-            (p for p in picture_files(root) if p.relative_to(root).as_posix() == file), None
+            (p for p in picture_files(root) if p.relative_to(root).as_posix() == original(file)),
+            None,
         )
         if picture is None:
             raise InputError("There is no such picture in this dataset", where=file[:200])
@@ -304,7 +311,7 @@ class Studio:
         """Writes captions for a dataset's pictures; what stood there before is kept."""
         from studio.caption.run import caption_folder
 
-        root = self.library.dataset_path(str(folder))
+        root = self.library.dataset_path(printable(folder))
         with self.resources.slot.hold("captioning"):
             return caption_folder(
                 root,

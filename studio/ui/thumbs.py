@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import threading
 from pathlib import Path
 
@@ -29,7 +30,7 @@ class Thumbnails:
         from studio.formats.images import READING, open_image
 
         key = f"{picture}|{facts.st_size}|{facts.st_mtime_ns}|{side}|{READING}"
-        name = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+        name = hashlib.sha256(os.fsencode(key)).hexdigest()[:32]
         target = self.folder / f"{name}.webp"
         if target.exists():
             return target

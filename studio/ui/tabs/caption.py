@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from studio.errors import InputError
 from studio.formats.dataset import is_picture
 from studio.jobs.arrivals import ENDINGS_BESIDE, LeftOut, usable
+from studio.names import original, printable
 from studio.paths import ASSETS
-from studio.text import printable
 from studio.ui.library import contents
 from studio.ui.live import Json, Page, Task, component, read
 
@@ -35,13 +35,13 @@ def build(studio: Studio, page: Page) -> None:
         """The library, with a cover picture each."""
         return [
             {
-                "id": str(info.path),
+                "id": printable(info.path),
                 "name": info.name,
                 "pictures": info.pictures,
                 "captioned": info.captioned,
                 "kind": info.kind,
                 "sample": info.path.is_relative_to(ASSETS),
-                "cover": info.items[0].path.relative_to(info.path).as_posix()
+                "cover": printable(info.items[0].path.relative_to(info.path).as_posix())
                 if info.items
                 else None,
                 "problem": info.problems[0] if info.problems and not info.pictures else None,
@@ -81,7 +81,7 @@ def build(studio: Studio, page: Page) -> None:
         folder = library.own(into) if isinstance(into, str) and into else None
         info = studio.import_dataset([arrival(page, file) for file in files], name, folder)
         return {
-            "id": str(into or info.path),
+            "id": into or printable(info.path),
             "copied": len(info.copied),
             "images": sum(is_picture(copied) for copied in info.copied),
             "renamed": [[printable(a), printable(b)] for a, b in info.renamed.items()],
@@ -158,9 +158,16 @@ def build(studio: Studio, page: Page) -> None:
 
         identity, action = read(argument, dataset=str, action=str)
         folder = library.own(identity)
+<<<<<<< HEAD
+=======
+        record = studio.workspace.cache / "last-bulk-edit.json"
+        if action == "undo":
+            done = edits.undo(record, studio.workspace.inside)
+            return {"changed": len(done.changed), "kept": len(done.kept)}
+>>>>>>> main
         values, names = read(argument, edit=dict, files=list)
         edit = edits.BulkEdit.parse(values)
-        wanted = {str(name) for name in names}
+        wanted = {original(str(name)) for name in names}
         captions = {
             path: text
             for path, text in read_captions(folder).items()
@@ -171,7 +178,12 @@ def build(studio: Studio, page: Page) -> None:
             done = edits.apply(found, studio.caption_history().begin(folder, edits.WHAT))
             return {"changed": len(done.changed), "kept": len(done.kept)}
         examples = [
+<<<<<<< HEAD
             {"file": c.picture.name, "before": c.before or "", "after": c.after} for c in found[:3]
+=======
+            {"file": printable(c.picture.name), "before": c.before or "", "after": c.after}
+            for c in changes[:3]
+>>>>>>> main
         ]
         return {"changes": len(found), "examples": examples}
 
