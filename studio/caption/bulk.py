@@ -9,17 +9,11 @@ A caption is a sentence or a list of tags with commas; every function here takes
 from __future__ import annotations
 
 import re
-<<<<<<< HEAD
 from collections.abc import Iterable, Mapping, Sequence
-=======
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
->>>>>>> main
 from pathlib import Path
 
 from studio.caption.history import Applied, Change, Record, undo
 from studio.config import Settings, setting
-<<<<<<< HEAD
 from studio.formats.dataset import read_captions
 
 __all__ = [
@@ -27,11 +21,6 @@ __all__ = [
     "insert_trigger", "preview", "preview_folder", "remove_tags", "replace", "undo",
 ]  # fmt: skip
 WHAT = "edited"
-=======
-from studio.errors import FileError, InputError
-from studio.formats.dataset import read_caption, read_captions, write_caption
-from studio.text import path_of, read_json
->>>>>>> main
 
 
 class BulkEdit(Settings):
@@ -130,76 +119,8 @@ def apply(changes: Sequence[Change], record: str | Path | Record) -> Applied:
     A caption that is no longer what the preview showed is left alone. Raises StorageError when
     the disk refuses; what was written until then can be undone with the record.
     """
-<<<<<<< HEAD
     own = record if isinstance(record, Record) else Record(record, WHAT)
     return own.write(changes)
-=======
-    rows = [
-        {
-            "picture": str(change.picture),
-            "before": change.before,
-            "after": change.after,
-            "had_file": change.picture.with_suffix(".txt").exists(),
-        }
-        for change in changes
-    ]
-    atomic.write_json(record, {"changes": rows})
-    return _write(changes)
-
-
-def undo(record: str | Path, may: Callable[[Path], object] = Path) -> Applied:
-    """Puts back the captions from before `apply`, except those edited since.
-
-    Where there was no text file, an older `.caption` or `metadata.jsonl` speaks again: the file
-    that was written moves into a folder `undone` beside the record. Raises FileError when the
-    record is missing or damaged.
-    """
-    record = Path(record)
-    try:
-        rows: list[dict[str, Any]] = read_json(record)["changes"]
-        changes = [
-            (path_of(r["picture"]), r["before"], r["after"], bool(r["had_file"])) for r in rows
-        ]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise FileError(
-            "This edit cannot be undone: its record is missing or damaged", where=record
-        ) from error
-    for picture, *_ in changes:  # raises for a picture that whoever asks may not name
-        may(picture)
-    done = Applied([], [])
-    for picture, before, after, had_file in changes:
-        if had_file:
-            part = _write([Change(picture, after, before or "")])
-            done.changed.extend(part.changed)
-            done.kept.extend(part.kept)
-        elif _reads(picture) == after:
-            atomic.move_to_trash(picture.with_suffix(".txt"), record.parent / "undone")
-            done.changed.append(picture)
-        else:
-            done.kept.append(picture)
-    return done
-
-
-def _write(changes: Sequence[Change]) -> Applied:
-    done = Applied([], [])
-    for change in changes:
-        try:
-            if read_caption(change.picture) == change.before:
-                write_caption(change.picture, change.after)
-                done.changed.append(change.picture)
-                continue
-        except InputError:  # the picture went away, or its text file is no caption any more
-            pass
-        done.kept.append(change.picture)
-    return done
-
-
-def _reads(picture: Path) -> str | None:
-    try:
-        return read_caption(picture)
-    except InputError:
-        return None
->>>>>>> main
 
 
 def _word(text: str) -> re.Pattern[str]:

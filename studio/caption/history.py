@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,7 +126,7 @@ class History:
                                replaced, len(changes) - replaced))  # fmt: skip
         return found
 
-    def undo(self, folder: str | Path) -> Applied:
+    def undo(self, folder: str | Path, may: Callable[[Path], object] = Path) -> Applied:
         """Brings back the captions from before the newest change that still stands.
 
         Raises MissingError when there is none.
@@ -138,7 +138,7 @@ class History:
                 where=folder,
                 safe="Captions typed by hand are never part of it.",
             )
-        return undo(entries[0].file)
+        return undo(entries[0].file, may)
 
     def looks(self, folder: str | Path, captions: dict[Path, str | None]) -> dict[Path, str]:
         """Images that a person should look at: their captions are as they were when it was noted."""
@@ -166,12 +166,12 @@ class History:
         return sorted(self._of(folder).glob("*.jsonl"), reverse=True)
 
 
-def undo(record: str | Path) -> Applied:
+def undo(record: str | Path, may: Callable[[Path], object] = Path) -> Applied:
     """Puts back the captions from before a change, except those edited since.
 
     Where there was no text file, an older file or table speaks again: the file that was written
     moves into a folder `undone` beside the record. Raises FileError when the record is missing
-    or damaged.
+    or damaged, and what `may` raises for a picture that whoever asks may not name.
     """
     record = Path(record)
     done = Applied([], [])
@@ -182,6 +182,8 @@ def undo(record: str | Path) -> Applied:
         raise FileError(
             "This edit cannot be undone: its record is missing or damaged", where=record
         ) from error
+    for picture, *_ in changes:
+        may(picture)
     for picture, before, after, had_file in changes:
         now = _reads(picture)
         if now == (before or "") or (now is None and before is None):

@@ -17,6 +17,7 @@ from studio.caption.doubt import doubt
 from studio.caption.history import Change, Record, write_changes
 from studio.errors import DatasetError, StudioError
 from studio.formats.dataset import read_caption, read_captions
+from studio.names import printable
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -183,4 +184,4 @@ def _write(
 
 
 def _name(path: Path, folder: Path) -> str:
-    return path.relative_to(folder).as_posix()
+    return printable(path.relative_to(folder).as_posix())

@@ -332,7 +332,8 @@ class Studio:
 
     def undo_captions(self, folder: str | Path) -> dict[str, Any]:
         """Brings back the captions from before the newest change of many; MissingError: none."""
-        done = self.caption_history().undo(self.library.dataset_path(str(folder)))
+        root = self.library.dataset_path(printable(folder))
+        done = self.caption_history().undo(root, self.workspace.inside)
         return {"changed": len(done.changed), "kept": len(done.kept)}
 
     def compare(

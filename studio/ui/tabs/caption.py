@@ -113,8 +113,7 @@ def build(studio: Studio, page: Page) -> None:
         folder = library.path(identity)
         rows = studio.captions(folder)
         captions = {str(row["file"]): row["caption"] or "" for row in rows}
-        known: dict[Path, str | None] = {folder / name: text for name, text in captions.items()}
-        return {"captions": captions} | changes(studio, folder, known)
+        return {"captions": captions} | changes(studio, folder)
 
     def save_caption(argument: Any) -> bool:
         """Writes one caption beside its picture."""
@@ -158,13 +157,6 @@ def build(studio: Studio, page: Page) -> None:
 
         identity, action = read(argument, dataset=str, action=str)
         folder = library.own(identity)
-<<<<<<< HEAD
-=======
-        record = studio.workspace.cache / "last-bulk-edit.json"
-        if action == "undo":
-            done = edits.undo(record, studio.workspace.inside)
-            return {"changed": len(done.changed), "kept": len(done.kept)}
->>>>>>> main
         values, names = read(argument, edit=dict, files=list)
         edit = edits.BulkEdit.parse(values)
         wanted = {original(str(name)) for name in names}
@@ -178,12 +170,8 @@ def build(studio: Studio, page: Page) -> None:
             done = edits.apply(found, studio.caption_history().begin(folder, edits.WHAT))
             return {"changed": len(done.changed), "kept": len(done.kept)}
         examples = [
-<<<<<<< HEAD
-            {"file": c.picture.name, "before": c.before or "", "after": c.after} for c in found[:3]
-=======
             {"file": printable(c.picture.name), "before": c.before or "", "after": c.after}
-            for c in changes[:3]
->>>>>>> main
+            for c in found[:3]
         ]
         return {"changes": len(found), "examples": examples}
 
@@ -217,19 +205,21 @@ def build(studio: Studio, page: Page) -> None:
     )  # fmt: skip
 
 
-def changes(studio: Studio, folder: Path, captions: dict[Path, str | None] | None = None) -> Json:
+def changes(studio: Studio, folder: Path) -> Json:
     """What can be undone in a dataset, and which of its pictures a person should look at."""
     from studio.formats.dataset import read_captions
 
     history = studio.caption_history()
-    looks = history.looks(folder, read_captions(folder) if captions is None else captions)
+    looks = history.looks(folder, read_captions(folder))
     entries = [
         {"what": entry.what, "time": entry.time, "replaced": entry.replaced, "added": entry.added}
         for entry in history.entries(folder)[:1]
     ]
     return {
         "undo": entries[0] if entries else None,
-        "looks": {path.relative_to(folder).as_posix(): why for path, why in looks.items()},
+        "looks": {
+            printable(path.relative_to(folder).as_posix()): why for path, why in looks.items()
+        },
     }
 
 
