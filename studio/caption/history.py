@@ -22,7 +22,7 @@ from typing import Any
 
 from studio import atomic
 from studio.errors import FileError, InputError, MissingError
-from studio.formats.dataset import read_caption, write_caption
+from studio.formats.captions import Looked, caption_file, read_caption, write_caption
 from studio.paths import slug
 
 
@@ -71,12 +71,13 @@ class Record:
         A caption that is no longer what `before` says is left alone. Raises StorageError when the
         disk refuses; what was written until then can be undone.
         """
+        looked = Looked()
         rows = [
             {
                 "picture": str(change.picture),
                 "before": change.before,
                 "after": change.after,
-                "had_file": _own_file(change.picture) is not None,
+                "had_file": caption_file(change.picture, looked) is not None,
             }
             for change in changes
         ]
@@ -184,13 +185,14 @@ def undo(record: str | Path, may: Callable[[Path], object] = Path) -> Applied:
         ) from error
     for picture, *_ in changes:
         may(picture)
+    looked = Looked()
     for picture, before, after, had_file in changes:
-        now = _reads(picture)
+        now = _reads(picture, looked)
         if now == (before or "") or (now is None and before is None):
             continue  # it was recorded, and then never written
-        file = _own_file(picture)
+        file = caption_file(picture, looked)
         if had_file:
-            part = write_changes([Change(picture, after, before or "")])
+            part = write_changes([Change(picture, after, before or "")], looked)
             done.changed.extend(part.changed)
             done.kept.extend(part.kept)
         elif now == after and file is not None:
@@ -223,13 +225,13 @@ def _rows(file: Path, *, strict: bool = False) -> list[dict[str, Any]]:
     return rows
 
 
-def write_changes(changes: Sequence[Change]) -> Applied:
+def write_changes(changes: Sequence[Change], looked: Looked | None = None) -> Applied:
     """Writes captions that are still what `before` says; leaves the others alone."""
-    done = Applied([], [])
+    done, looked = Applied([], []), looked or Looked()
     for change in changes:
         try:
-            if read_caption(change.picture) == change.before:
-                write_caption(change.picture, change.after)
+            if read_caption(change.picture, looked) == change.before:
+                write_caption(change.picture, change.after, looked)
                 done.changed.append(change.picture)
                 continue
         except InputError:  # the picture went away, or its text file is no caption any more
@@ -238,14 +240,8 @@ def write_changes(changes: Sequence[Change]) -> Applied:
     return done
 
 
-def _own_file(picture: Path) -> Path | None:
-    """The text file that a caption is written to, if it is there."""
-    file = picture.with_suffix(".txt")
-    return file if file.is_file() else None
-
-
-def _reads(picture: Path) -> str | None:
+def _reads(picture: Path, looked: Looked) -> str | None:
     try:
-        return read_caption(picture)
+        return read_caption(picture, looked)
     except InputError:
         return None

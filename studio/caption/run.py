@@ -16,7 +16,8 @@ from studio.caption.bulk import add_prefix
 from studio.caption.doubt import doubt
 from studio.caption.history import Change, Record, write_changes
 from studio.errors import DatasetError, StudioError
-from studio.formats.dataset import read_caption, read_captions
+from studio.formats.captions import Looked, read_caption
+from studio.formats.dataset import read_captions
 from studio.names import printable
 
 if TYPE_CHECKING:
@@ -162,10 +163,11 @@ def _write(
 ) -> None:  # fmt: skip
     """Writes captions, except where a person typed one while the model was thinking."""
     current: list[Change] = []
+    looked = Looked()
     for change in changes:
         name = _name(change.picture, folder)
         try:
-            now = read_caption(change.picture)
+            now = read_caption(change.picture, looked)
         except StudioError as error:
             report.broken[name] = error.what
             continue

@@ -17,7 +17,7 @@ from studio.config import CompareSettings, GenerateSettings, RunConfig, StackIte
 from studio.errors import InputError, StudioError
 from studio.events import ENDED
 from studio.families.detect import BaseInfo
-from studio.formats.dataset import DatasetInfo
+from studio.formats.dataset_list import DatasetSummary
 from studio.jobs.comparing import Comparing
 from studio.jobs.grids import Grids
 from studio.jobs.importing import Given, Imported
@@ -111,8 +111,8 @@ class Studio:
         """Names of the VAEs in `vae/`, for `GenerateSettings.vae`."""
         return self.library.vaes()
 
-    def datasets(self) -> list[DatasetInfo]:
-        """The person's datasets, then the samples that ship."""
+    def datasets(self) -> list[DatasetSummary]:
+        """The person's datasets, then the samples that ship; counted by names."""
         return self.library.datasets()
 
     def adapters(self, base: str | None = None) -> list[AdapterInfo]:

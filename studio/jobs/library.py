@@ -19,7 +19,9 @@ from studio.families import hub
 from studio.families.clip_folder import is_clip
 from studio.families.detect import FILE_ENDINGS, BaseInfo, base_hash, describe, unet_layout
 from studio.families.vocabulary import is_folder
-from studio.formats.dataset import DatasetInfo, find_datasets, is_picture
+from studio.formats.dataset import DatasetInfo, is_picture, read_dataset
+from studio.formats.dataset_list import DatasetList, DatasetSummary
+from studio.formats.image_memory import ImageMemory
 from studio.formats.inspect import inspect
 from studio.formats.ldm_names import unet_blocks
 from studio.jobs.headers import HeaderFacts, Headers
@@ -62,6 +64,8 @@ class Library:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self.headers = Headers(workspace.cache / "headers.json")
+        self.images = ImageMemory(workspace.cache / "images")
+        self._datasets = DatasetList(workspace.cache / "datasets.json")
 
     def bases(self) -> list[BaseInfo]:
         """The starter first, then the folders and model files in `bases/`; no vocabulary, no CLIP.
@@ -155,20 +159,26 @@ class Library:
             )
         return path
 
-    def datasets(self) -> list[DatasetInfo]:
-        """The person's datasets, then the samples that ship."""
-        found = find_datasets([self.workspace.datasets, ASSETS / "datasets"])
+    def datasets(self) -> list[DatasetSummary]:
+        """The person's datasets, then the samples that ship; counted by names, not looked into."""
+        found = self._datasets.below([self.workspace.datasets, ASSETS / "datasets"])
         return [self._open_to_all(info) for info in found]
 
-    def _open_to_all(self, info: DatasetInfo) -> DatasetInfo:
+    def _open_to_all(self, info: DatasetSummary) -> DatasetSummary:
         """The dataset, or no more than its name and why it is not opened over a link."""
         try:
             self.workspace.pictures_folder(info.path)
         except InputError as error:
-            return DatasetInfo(
-                info.path.name, info.path, 0, 0, "", "subject", "", 1, None, [error.sentence()]
-            )
+            return DatasetSummary(info.name, info.path, problems=[error.sentence()])
         return info
+
+    def summary(self, folder: Path) -> DatasetSummary:
+        """One dataset as the list shows it."""
+        return self._open_to_all(self._datasets.of(folder))
+
+    def read_dataset(self, folder: str | Path) -> DatasetInfo:
+        """A dataset, with what is remembered of its images."""
+        return read_dataset(folder, self.images)
 
     def dataset_path(self, name: str) -> Path:
         """The folder of a dataset given by name or path."""

@@ -41,8 +41,8 @@ def build(studio: Studio, page: Page) -> None:
                 "captioned": info.captioned,
                 "kind": info.kind,
                 "sample": info.path.is_relative_to(ASSETS),
-                "cover": printable(info.items[0].path.relative_to(info.path).as_posix())
-                if info.items
+                "cover": printable(info.cover.relative_to(info.path).as_posix())
+                if info.cover
                 else None,
                 "problem": info.problems[0] if info.problems and not info.pictures else None,
             }
@@ -55,7 +55,7 @@ def build(studio: Studio, page: Page) -> None:
         folder = library.path(identity)
         sample = folder.is_relative_to(ASSETS)
         facts = {"undo": None, "looks": {}} if sample else changes(studio, folder)
-        return contents(folder) | {"id": identity, "sample": sample} | facts
+        return contents(folder, studio.library.images) | {"id": identity, "sample": sample} | facts
 
     def open_folder(argument: Any) -> str:
         """A folder named by path; answers the dataset's id."""
