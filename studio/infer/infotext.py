@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from studio.config import GenerateSettings, Sampler, StackItem, SteeringSettings
+from studio.text import parse_json
 
 VERSION = "Concept Studio"
 _NEGATIVE = "Negative prompt:"
@@ -202,7 +203,7 @@ def _aesthetic_stack(pairs: dict[str, str]) -> list[dict[str, Any]] | None:
 
 def _stack(text: str) -> list[dict[str, Any]] | None:
     try:
-        entries = json.loads(text)
+        entries = parse_json(text)
         return [
             {
                 "path": Path(str(entry["file"])).name,
@@ -212,7 +213,7 @@ def _stack(text: str) -> list[dict[str, Any]] | None:
             }
             for entry in entries
         ]
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
@@ -234,7 +235,7 @@ def _unquoted(value: str) -> str:
     if len(value) < 2 or value[0] != '"' or value[-1] != '"':
         return value.strip()
     try:
-        return str(json.loads(value, strict=False))
+        return str(parse_json(value, strict=False))
     except ValueError:
         return value[1:-1]
 
