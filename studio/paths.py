@@ -167,6 +167,11 @@ class Workspace:
         return self._folder("stacks")
 
     @property
+    def captions(self) -> Path:
+        """Earlier captions of every dataset, see `caption.history`."""
+        return self._folder("captions")
+
+    @property
     def cache(self) -> Path:
         return self._folder("cache")
 

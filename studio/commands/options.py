@@ -119,7 +119,18 @@ def _add_caption_options(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         help="captioning model (default: starter)",
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace captions already there")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace captions already there; the earlier ones are kept",
+    )
+    what.add_argument(
+        "--undo",
+        action="store_true",
+        help="bring back the captions from before the last captioning or edit of many; again for "
+        "the one before",
+    )
     parser.add_argument(
         "--prefix", default="", metavar="TEXT", help="put this before every caption"
     )

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from studio import presets
 from studio.config import CompareSettings, GenerateSettings, RunConfig, StackItem
@@ -33,6 +33,9 @@ from studio.lanes import LanesSettings
 from studio.names import original, printable
 from studio.paths import Workspace
 from studio.presets import Like
+
+if TYPE_CHECKING:
+    from studio.caption.history import History as CaptionHistory
 
 Progress = Callable[[int, int, str], None]
 Cancelled = Callable[[], bool]
@@ -308,7 +311,7 @@ class Studio:
         on_progress: Progress | None = None,
         cancelled: Cancelled | None = None,
     ) -> dict[str, Any]:
-        """Writes captions for a dataset's pictures."""
+        """Writes captions for a dataset's pictures; what stood there before is kept."""
         from studio.caption.run import caption_folder
 
         root = self.library.dataset_path(printable(folder))
@@ -321,7 +324,20 @@ class Studio:
                 files=files,
                 on_progress=on_progress,
                 cancelled=cancelled,
+                record=self.caption_history().begin(root, "described"),
             )
+
+    def caption_history(self) -> CaptionHistory:
+        """The earlier captions of every dataset."""
+        from studio.caption.history import History
+
+        return History(self.workspace.captions)
+
+    def undo_captions(self, folder: str | Path) -> dict[str, Any]:
+        """Brings back the captions from before the newest change of many; MissingError: none."""
+        root = self.library.dataset_path(printable(folder))
+        done = self.caption_history().undo(root, self.workspace.inside)
+        return {"changed": len(done.changed), "kept": len(done.kept)}
 
     def compare(
         self,
