@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio import atomic
+from studio import atomic, paths
 from studio.config import StackItem, nearest
-from studio.errors import FileError, InputError, MissingError
+from studio.errors import InputError, MissingError, StudioError
 from studio.families.detect import base_hash
 from studio.formats import stack_file
 from studio.formats.stack_file import ENDING, Entry, StackFile
 from studio.jobs.library import Library
-from studio.paths import Workspace, slug
+from studio.paths import Workspace, modified, slug
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Stacks:
         entries = []
         for item in items:
             path = self.workspace.resolve(item.path)
-            if not path.is_file():
+            if not paths.is_file(path):
                 raise MissingError("An adapter of the stack is not there", where=path.name)
             entries.append(Entry(item, path.stat().st_size, atomic.sha256(path)))
         home = self.library.base_path(base)
@@ -61,14 +61,14 @@ class Stacks:
 
     def all(self) -> list[dict[str, Any]]:
         """Every saved stack, newest first; a broken file says so under `problem`."""
-        files = sorted(
-            self.workspace.stacks.glob(f"*{ENDING}"), key=lambda p: p.stat().st_mtime, reverse=True
-        )
+        files = sorted(self.workspace.stacks.glob(f"*{ENDING}"), key=modified, reverse=True)
         return [_summary(path) for path in files]
 
     def path(self, name: str) -> Path:
         """The file of a saved stack by its name; MissingError names the nearest."""
-        files = {path.name.removesuffix(ENDING): path for path in self.workspace.stacks.iterdir()}
+        files = {
+            path.name.removesuffix(ENDING): path for path in paths.entries(self.workspace.stacks)
+        }
         found = files.get(name) or files.get(name.removesuffix(ENDING)) or files.get(slug(name))
         if found is None:
             close = nearest(name, list(files))
@@ -115,7 +115,7 @@ def _summary(path: Path) -> dict[str, Any]:
     facts: dict[str, Any] = {"id": path.name.removesuffix(ENDING), "path": str(path)}
     try:
         saved = stack_file.read(path)
-    except FileError as error:
+    except (OSError, StudioError) as error:  # one bad file keeps no other from view
         return {**facts, "name": facts["id"], "problem": str(error), "files": [], "base": ""}
     files = [Path(entry.item.path).stem for entry in saved.entries]
     return {**facts, "name": saved.name, "problem": None, "files": files, "base": saved.base}

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from studio.errors import MissingError
+from studio.names import printable
+from studio.paths import entries, is_file, modified
 from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:
@@ -67,8 +69,8 @@ def picture_grid(studio: Studio, page: Page) -> gr.HTML:
         root = studio.workspace.outputs
         pictures = [
             {
-                "id": (name := path.relative_to(root).as_posix()),
-                "path": str(path),
+                "id": (name := printable(path.relative_to(root).as_posix())),
+                "path": printable(path),
                 "day": name.split("/")[0],
             }
             for path in chosen
@@ -112,19 +114,18 @@ def saved_files(studio: Studio) -> list[Path]:
     """Every picture in `outputs/`, newest first."""
     files = [
         path
-        for folder in studio.workspace.outputs.iterdir()
-        if folder.is_dir()
-        for path in folder.iterdir()
+        for folder in entries(studio.workspace.outputs)
+        for path in entries(folder)
         if path.suffix.lower() in ENDINGS and not path.name.startswith(".")
     ]
-    return sorted(files, key=lambda path: (path.stat().st_mtime, path.name), reverse=True)
+    return sorted(files, key=lambda path: (modified(path), path.name), reverse=True)
 
 
 def picture_file(studio: Studio, identity: str) -> Path:
     """The picture named by its place below `outputs/`; anything else is refused."""
     root = studio.workspace.outputs
     path = studio.workspace.resolve(root / identity, [root])
-    if path.suffix.lower() not in ENDINGS or not path.is_file():
+    if path.suffix.lower() not in ENDINGS or not is_file(path):
         raise MissingError("This picture is not there any more", where=Path(identity).name[:120])
     return path
 
