@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from studio import memory
 from studio.errors import MismatchError
 from studio.formats import lora_math, lora_shapes
 from studio.formats.lora_keys import Component, Kind, Spelling
@@ -76,6 +77,8 @@ class LoraModule:
         try:
             return self._delta(tensors, base_weight)
         except (RuntimeError, IndexError, ValueError) as error:
+            if memory.is_full(error):
+                raise
             shapes = {part: tuple(tensor.shape) for part, tensor in self.tensors.items()}
             base = "nothing" if base_weight is None else tuple(base_weight.shape)
             raise MismatchError(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from studio import atomic, presets, text
+from studio import atomic, memory, presets, text
 from studio.config import RunConfig
 from studio.errors import InputError, Interrupted, MissingError, StudioError
 from studio.events import ACTIVE, RunLog, hold, honest_state, read_events, read_state
@@ -306,6 +306,8 @@ class Training:
         from studio.jobs.failures import explain
 
         log.error("run %s failed", run.folder.name, exc_info=error)
+        if memory.is_full(error):
+            self.resources.give_back(error)
         known = explain(error, run.state.get("last_checkpoint"))
         facts = {"reason": known.sentence(), "remedy": known.remedy, "error": known.as_dict()}
         try:

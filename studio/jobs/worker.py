@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from studio import atomic, methods
+from studio import atomic, memory, methods
 from studio.config import RunConfig
 from studio.device import peak_memory
 from studio.errors import Interrupted, MissingError, NonFiniteError, StorageError
@@ -95,9 +95,10 @@ class Worker:
         items = read_items(self.info, config.data, resolution, multiple)
         held_out = held_out_items(self.info, config.data, resolution, multiple)
         cache = self.resources.library.workspace.cache
-        prior = class_items(
-            self.base, config, cache, self._drawing, lambda: bool(self.control.stop)
-        )
+        with memory.explained("class images"):
+            prior = class_items(
+                self.base, config, cache, self._drawing, lambda: bool(self.control.stop)
+            )
         latents = LatentCache(self.base, cache)
         latents.fill([*items, *held_out, *prior], self._reading)
         trigger = config.data.trigger or self.info.trigger
