@@ -18,6 +18,7 @@ import torch
 from safetensors import SafetensorError
 
 from studio import memory
+from studio.caption.doubt import stopping
 from studio.device import pick_device
 from studio.errors import FileError, MissingError, UnavailableError
 from studio.names import path_of
@@ -56,6 +57,7 @@ class Captioner:
             max_new_tokens=min(max_tokens, self._room(inputs)),
             do_sample=False,
             num_beams=1,
+            stopping_criteria=stopping(cut),
         )
         texts = self.processor.batch_decode(tokens[:, cut:], skip_special_tokens=True)
         return [" ".join(text.split()) for text in texts]

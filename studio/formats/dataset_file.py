@@ -5,8 +5,9 @@ Owns: its keys, and the error that names the nearest right one. Refuses to know:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -33,13 +34,24 @@ class DatasetFile(Settings):
     )  # fmt: skip
 
 
+def is_kohyas(values: Mapping[str, Any]) -> bool:
+    """True for a dataset config of kohya's sd-scripts, which people keep under the same name."""
+    datasets = values.get("datasets")
+    return isinstance(datasets, list) or isinstance(values.get("general"), dict)
+
+
 def read_dataset_file(folder: Path) -> DatasetFile:
-    """What the file in `folder` says, or the defaults without one. Raises DatasetError."""
+    """What the file in `folder` says, or the defaults without one. Raises DatasetError.
+
+    A file of this name may be another program's: `layouts` reads it then.
+    """
     file = folder / DATASET_FILE
     if not file.is_file():
         return DatasetFile()
     try:
         values = read_toml(file)
+        if is_kohyas(values):
+            return DatasetFile()
         return DatasetFile.parse(values, where=str(file))
     except (OSError, TextError) as error:
         raise DatasetError(
