@@ -6,7 +6,7 @@ Refuses to know: torch, training, the page.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -297,14 +297,25 @@ class Library:
         raise adapter_names.missing(name, [printable(path.stem) for path in self.adapter_files()])
 
     def named_adapter(self, name: str, files: Iterable[Path] | None = None) -> Path | None:
-        """The one among the library's files (or `files`) that a name means; None for no name."""
-        roots = {
-            "adapters": self.workspace.adapters,
-            "samples": SAMPLE_ADAPTERS,
-            "bases": self.workspace.bases,
-        }
+        """The one among the library's files (or `files`) that a name means; None for no name.
+        InputError when there are several."""
         known = self.adapter_files() if files is None else files
-        return adapter_names.find(name, known, roots, self._kind, ADAPTER_ENDINGS)
+        return adapter_names.find(name, known, self._roots, self._kind, ADAPTER_ENDINGS)
+
+    def alike(self, files: Sequence[Path]) -> list[Path]:
+        """Those of `files` that really differ: no copies, not the same work in two formats."""
+        return adapter_names.one_of(files, self._kind, ADAPTER_ENDINGS)
+
+    def adapter_names(self, files: Iterable[Path]) -> list[str]:
+        """The names by which these files cannot be mistaken."""
+        return [adapter_names.name_of(path, self._roots) for path in files]
+
+    @property
+    def _roots(self) -> dict[str, Path]:
+        workspace = self.workspace
+        return {
+            "adapters": workspace.adapters, "samples": SAMPLE_ADAPTERS, "bases": workspace.bases
+        }  # fmt: skip
 
     def _kind(self, path: Path) -> str | None:
         try:

@@ -212,16 +212,22 @@ def report_facts(reports: Sequence[Json]) -> Json:
 
 
 def named_stack(studio: Studio, entries: Any) -> tuple[list[Json], list[str]]:
-    """A stack written in a picture names files: → stack value, and names that nobody has here."""
-    by_file = {printable(info.path.name): printable(info.path) for info in studio.adapters()}
+    """A stack written in a picture names files: → stack value, and names that nobody has here, or
+    that several files have."""
+    files = [info.path for info in studio.adapters()]
     found, missing = [], []
     for entry in entries if isinstance(entries, list) else []:
         name = Path(str(entry.get("path", ""))).name if isinstance(entry, dict) else "?"
-        if name in by_file:
-            item = StackItem.parse({**entry, "path": by_file[name]})
-            found.append(item.model_dump())
-        else:
+        try:
+            path = studio.library.named_adapter(name, files) if name else None
+        except InputError as error:
+            missing.append(error.what)
+            continue
+        if path is None:
             missing.append(name)
+            continue
+        item = StackItem.parse({**entry, "path": printable(path)})
+        found.append(item.model_dump())
     return found, missing
 
 
