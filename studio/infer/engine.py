@@ -253,7 +253,8 @@ def used(item: StackItem, cache: AdapterCache) -> infotext.Used:
     """What a picture's text block says of an adapter that takes part."""
     adapter = cache.load(item.path)
     steering = adapter.adjusted(item).steering
-    return infotext.Used(item, adapter.kind, adapter.name, adapter.short_hash, steering)
+    words = tuple(adapter.info.get("words", ())) if adapter.kind == "embedding" else ()
+    return infotext.Used(item, adapter.kind, adapter.name, adapter.short_hash, steering, words)
 
 
 def _noise(base: Base, job: Job, settings: GenerateSettings, height: int, width: int) -> Tensor:
