@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 import time
@@ -24,6 +25,9 @@ EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 
 def main(argv: Sequence[str] | None = None, *, bootstrap: bool = False) -> int:
     """Runs one command; returns its exit code. `bootstrap` first gets into the right Python."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # one in ASCII or Latin-1 must take every name
+            stream.reconfigure(errors="backslashreplace")
     try:
         try:
             return _run(parse(sys.argv[1:] if argv is None else argv), bootstrap)

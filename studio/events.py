@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from studio.atomic import append_line, write_json
 from studio.errors import BusyError, MissingError
+from studio.text import parse_json, read_json
 
 ACTIVE = ("queued", "preparing", "running", "paused", "stopping")
 ENDED = ("finished", "stopped", "failed", "interrupted")
@@ -45,7 +46,7 @@ class RunLog:
 def read_state(folder: Path) -> dict[str, Any]:
     """`state.json` of a run; empty when there is none yet."""
     try:
-        state = json.loads((folder / "state.json").read_text("utf-8"))
+        state = read_json(folder / "state.json")
     except (OSError, ValueError):
         return {}
     return state if isinstance(state, dict) else {}
@@ -61,9 +62,9 @@ def read_events(folder: Path, since: int = 0) -> tuple[list[dict[str, Any]], int
         data = file.read()
     whole = data[: data.rfind(b"\n") + 1]
     events = []
-    for line in whole.splitlines():
+    for line in whole.split(b"\n"):
         try:
-            event = json.loads(line)
+            event = parse_json(line)
         except ValueError:
             continue  # a line torn by a killed process; the next one starts clean
         if isinstance(event, dict):

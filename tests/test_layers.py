@@ -22,7 +22,18 @@ FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 LAYERS = [
     {"config", "settings", "pictures", "lanes", "intervals", "rates"}
     | {"axes", "blocks"}
-    | {"events", "paths", "atomic", "errors", "device", "doctor", "text", "charset"},
+    | {
+        "events",
+        "paths",
+        "atomic",
+        "errors",
+        "device",
+        "doctor",
+        "text",
+        "charset",
+        "names",
+        "budget",
+    },
     {"formats"},
     {"adapters"},
     {"families", "starter"},

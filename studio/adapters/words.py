@@ -77,7 +77,9 @@ class WordAdapter(Adapter):
         if twins:
             other = ", ".join(f"“{word}”" for word in twins)
             message += f" The case matters here: {other} is another file's word."
-        return Report(self.path, self.kind, len(self.words), [], message)
+        if outputs := self.file.outputs:
+            message += f" {embedding.output_problem(outputs)}"
+        return Report(self.path, self.kind, len(self.words), list(outputs), message)
 
 
 def widths_fit(vectors: Sequence[Tensor | None], base: Base) -> list[Tensor] | None:

@@ -8,9 +8,8 @@ A caption is a sentence or a list of tags with commas; every function here takes
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,9 @@ from typing import Any
 from studio import atomic
 from studio.config import Settings, setting
 from studio.errors import FileError, InputError
+from studio.formats.captions import Looked, caption_file
 from studio.formats.dataset import read_caption, read_captions, write_caption
+from studio.text import path_of, read_json
 
 
 class BulkEdit(Settings):
@@ -134,12 +135,13 @@ def apply(changes: Sequence[Change], record: str | Path) -> Applied:
     A caption that is no longer what the preview showed is left alone. Raises StorageError when
     the disk refuses; what was written until then can be undone with the record.
     """
+    looked = Looked()
     rows = [
         {
             "picture": str(change.picture),
             "before": change.before,
             "after": change.after,
-            "had_file": change.picture.with_suffix(".txt").exists(),
+            "had_file": caption_file(change.picture, looked) is not None,
         }
         for change in changes
     ]
@@ -147,7 +149,7 @@ def apply(changes: Sequence[Change], record: str | Path) -> Applied:
     return _write(changes)
 
 
-def undo(record: str | Path) -> Applied:
+def undo(record: str | Path, may: Callable[[Path], object] = Path) -> Applied:
     """Puts back the captions from before `apply`, except those edited since.
 
     Where there was no text file, an older `.caption` or `metadata.jsonl` speaks again: the file
@@ -156,12 +158,16 @@ def undo(record: str | Path) -> Applied:
     """
     record = Path(record)
     try:
-        rows: list[dict[str, Any]] = json.loads(record.read_text("utf-8"))["changes"]
-        changes = [(Path(r["picture"]), r["before"], r["after"], bool(r["had_file"])) for r in rows]
+        rows: list[dict[str, Any]] = read_json(record)["changes"]
+        changes = [
+            (path_of(r["picture"]), r["before"], r["after"], bool(r["had_file"])) for r in rows
+        ]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise FileError(
             "This edit cannot be undone: its record is missing or damaged", where=record
         ) from error
+    for picture, *_ in changes:  # raises for a picture that whoever asks may not name
+        may(picture)
     done = Applied([], [])
     for picture, before, after, had_file in changes:
         if had_file:
@@ -169,7 +175,8 @@ def undo(record: str | Path) -> Applied:
             done.changed.extend(part.changed)
             done.kept.extend(part.kept)
         elif _reads(picture) == after:
-            atomic.move_to_trash(picture.with_suffix(".txt"), record.parent / "undone")
+            written = caption_file(picture) or picture.with_suffix(".txt")
+            atomic.move_to_trash(written, record.parent / "undone")
             done.changed.append(picture)
         else:
             done.kept.append(picture)
@@ -177,11 +184,11 @@ def undo(record: str | Path) -> Applied:
 
 
 def _write(changes: Sequence[Change]) -> Applied:
-    done = Applied([], [])
+    done, looked = Applied([], []), Looked()
     for change in changes:
         try:
-            if read_caption(change.picture) == change.before:
-                write_caption(change.picture, change.after)
+            if read_caption(change.picture, looked) == change.before:
+                write_caption(change.picture, change.after, looked)
                 done.changed.append(change.picture)
                 continue
         except InputError:  # the picture went away, or its text file is no caption any more

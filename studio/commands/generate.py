@@ -16,6 +16,7 @@ from studio.commands.terminal import Progress, Stopping, say
 from studio.errors import Interrupted, SettingsError
 from studio.jobs import DrawnLane
 from studio.lanes import LanesSettings
+from studio.names import printable
 
 if TYPE_CHECKING:
     from studio.jobs import Generated, Studio
@@ -88,4 +89,4 @@ def _tell(made: list[DrawnLane]) -> None:
         for report in lane.batch.reports:
             say(str(report.get("message", report)))
         for picture in lane.batch.pictures:
-            print(picture.path)
+            print(printable(picture.path))

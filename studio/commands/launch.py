@@ -10,9 +10,11 @@ import argparse
 import gc
 import secrets
 import socket
+from pathlib import Path
 
 from studio.commands import terminal
 from studio.errors import BusyError
+from studio.paths import Access
 
 FIRST_PORT, PORTS = 7860, 100
 
@@ -21,6 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Serves the page until Ctrl-C."""
     host = "0.0.0.0" if arguments.listen else "127.0.0.1"
     port = pick_port(host, arguments.port)
+    allowed(arguments.allow)
     auth = password(arguments.auth, arguments.share or arguments.listen)
     # Importing makes half a million objects and hardly any garbage; `launch` switches it on again.
     gc.disable()
@@ -33,9 +36,15 @@ def run(arguments: argparse.Namespace) -> int:
             port=port,
             share=arguments.share,
             auth=auth,
+            allow=allowed(arguments.allow),
             open_browser=not arguments.no_browser,
         )
     return 0
+
+
+def allowed(folders: list[str]) -> list[Path]:
+    """The folders of `--allow`, looked for before anything is opened; raises InputError."""
+    return list(Access.over_a_link(folders).allowed)
 
 
 def password(given: tuple[str, str] | None, exposed: bool) -> tuple[str, str] | None:

@@ -74,6 +74,14 @@ def _add_launch_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--listen", action="store_true", help="let other machines in (password set)")
     group.add_argument("--share", action="store_true", help="public link for 72 h (password set)")
     group.add_argument("--auth", type=_auth, metavar="USER:PASS", help="ask for this password")
+    group.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="with --listen, --share or --auth: a folder that may be named besides the workspace; "
+        "repeat for more",
+    )
     group.add_argument("--no-browser", action="store_true", help="do not open a browser window")
 
 

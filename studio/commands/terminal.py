@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.config import nearest
 from studio.errors import MissingError
+from studio.names import encodable, encodable_all, path_of, printable
 from studio.paths import Workspace, default_workspace
 
 if TYPE_CHECKING:
@@ -97,12 +98,13 @@ class Stopping:
 
 def say(text: str) -> None:
     """One line to the person, not part of the result."""
-    print(text, file=sys.stderr, flush=True)
+    print(encodable(text), file=sys.stderr, flush=True)
 
 
 def print_json(value: Any) -> None:
     """The result, for a script."""
-    print(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+    narrow = not (sys.stdout.encoding or "").lower().startswith("utf")
+    print(json.dumps(encodable_all(value), indent=2, ensure_ascii=narrow, default=_plain))
 
 
 def adapter_reference(studio: Studio, text: str) -> dict[str, Any]:
@@ -113,11 +115,11 @@ def adapter_reference(studio: Studio, text: str) -> dict[str, Any]:
     except ValueError:  # a colon that belongs to the path
         name, colon, value = "", "", 1.0
     name = name if colon else text
-    if not Path(name).exists():
+    if not path_of(name).exists():
         known = {info.name: info.path for info in studio.adapters()}
-        found = known.get(name) or known.get(Path(name).stem)
+        found = known.get(printable(name)) or known.get(printable(Path(name).stem))
         if found is None:
-            close = nearest(name, list(known))
+            close = nearest(printable(name), list(known))
             raise MissingError(
                 "There is no such adapter",
                 where=name,
@@ -129,7 +131,7 @@ def adapter_reference(studio: Studio, text: str) -> dict[str, Any]:
 
 def named_file(studio: Studio, name: str) -> Path:
     """The absolute path of a file named at this terminal, which makes it allowed to be read."""
-    path = Path(name).expanduser().resolve()
+    path = path_of(name).expanduser().resolve()
     studio.workspace.open_folder(path.parent)
     return path
 
@@ -141,7 +143,7 @@ def stack_values(studio: Studio, saved: str | None, adapters: list[str]) -> list
     """
     items: list[dict[str, Any]] = []
     if saved:
-        path = Path(saved).expanduser()
+        path = path_of(saved).expanduser()
         loaded = studio.stacks.load(path if path.is_file() else studio.stacks.path(saved))
         if loaded.missing:
             raise MissingError(
@@ -161,12 +163,12 @@ def stack_reference(studio: Studio, text: str) -> tuple[str, list[dict[str, Any]
     if not equals:
         name, files = "", text
     stack = [adapter_reference(studio, part) for part in files.split("+") if part]
-    return name or " + ".join(Path(item["path"]).stem for item in stack), stack
+    return name or " + ".join(printable(Path(item["path"]).stem) for item in stack), stack
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Path):
-        return str(value)
+        return printable(value)
     if hasattr(value, "model_dump"):
         return value.model_dump()
     if hasattr(value, "__dataclass_fields__"):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio import presets
@@ -17,6 +16,7 @@ from studio.commands import terminal
 from studio.commands.terminal import Progress, Stopping, say
 from studio.errors import InputError, Interrupted, SettingsError, TrainingError
 from studio.events import ENDED
+from studio.names import path_of, printable
 
 if TYPE_CHECKING:
     from studio.config import RunConfig
@@ -80,9 +80,9 @@ def _config(studio: Studio, arguments: argparse.Namespace) -> RunConfig:
     given = {"base": arguments.base, "method": arguments.method, "name": arguments.name}
     values: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     if arguments.data is not None:
-        folder = Path(arguments.data).expanduser()
+        folder = path_of(arguments.data).expanduser()
         is_path = folder.is_dir()  # anything else is the name of a dataset, or a clear error
-        values["data"] = {"folder": str(folder.resolve()) if is_path else arguments.data}
+        values["data"] = {"folder": printable(folder.resolve()) if is_path else arguments.data}
     if not (arguments.preset or arguments.like or arguments.method or arguments.assignments):
         names = ", ".join(info.name for info in studio.presets())
         raise SettingsError(
@@ -91,10 +91,10 @@ def _config(studio: Studio, arguments: argparse.Namespace) -> RunConfig:
     if arguments.like:
         values = _like(studio, arguments, values)
     config = studio.config(arguments.preset, values, arguments.assignments)
-    file = Path(config.options.get("continue_from") or "").expanduser()
+    file = path_of(config.options.get("continue_from") or "").expanduser()
     if file.is_file():  # the person at this terminal may name any file
         studio.workspace.open_folder(file.absolute().parent)
-        options = {**config.options, "continue_from": str(file.absolute())}
+        options = {**config.options, "continue_from": printable(file.absolute())}
         config = config.model_copy(update={"options": options})
     return config
 
@@ -105,7 +105,7 @@ def _like(studio: Studio, arguments: argparse.Namespace, given: dict[str, Any]) 
         raise SettingsError(
             "--preset and --like both say what to start from", remedy="Leave one of them out."
         )
-    file = Path(arguments.like).expanduser()
+    file = path_of(arguments.like).expanduser()
     if file.is_file():
         studio.workspace.open_folder(file.absolute().parent)
         file = file.absolute()

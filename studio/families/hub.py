@@ -37,7 +37,12 @@ Said = Callable[[str], None]
 
 def is_id(text: str) -> bool:
     """Whether `text` has the form of a hub id and is no path below this folder."""
-    return bool(_ID.fullmatch(text)) and not Path(text).parent.exists()
+    return has_form(text) and not Path(text).parent.exists()
+
+
+def has_form(text: str) -> bool:
+    """Whether `text` has the form of a hub id; nothing on this machine is looked at."""
+    return bool(_ID.fullmatch(text))
 
 
 def fetch(name: str, half: bool = False, said: Said | None = None) -> Path:

@@ -72,7 +72,7 @@ def _comment(comment: bytes) -> str:
         little = body[1::2].count(0) > body[0::2].count(0)
         text = body.decode("utf-16-le" if little else "utf-16-be", "replace")
     elif marker in (b"ASCII\0\0\0", bytes(8)):
-        text = decode(body).text
+        text = decode(body.strip(b"\0")).text
     else:
-        text = decode(comment).text
-    return text.strip("\0 ")
+        text = decode(comment.strip(b"\0")).text
+    return text.strip("\0\ufeff ")

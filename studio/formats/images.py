@@ -26,13 +26,8 @@ from studio.formats.image_write import encoded, without_alpha
 from studio.formats.sniff import open_file, sniff_bytes, wrong_content
 
 MAX_PIXELS = 64_000_000
-READING = 2
-"""Goes up when the same file gives other pixels than before; what is made of pixels and kept on
-disk has it in its name."""
-
 # Pillow only warns about huge pictures; here they are refused, so the warning says nothing new.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
-
 
 
 @dataclass(frozen=True)
@@ -52,7 +47,10 @@ def open_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
     anything else, for broken files, and for more than `max_pixels` pixels; StorageError when the
     disk does not give it.
     """
-    return _open(path, max_pixels)[0]
+    with _opened(path, max_pixels) as (image, file):
+        turn = orientation(image, file)
+        image.load()
+        return plain(upright(image, turn))[0]
 
 
 def check_image(path: str | Path) -> str | None:
@@ -60,7 +58,10 @@ def check_image(path: str | Path) -> str | None:
 
     Returns what had to be passed over although it can be used, as a sentence's end, or None.
     """
-    return _open(path, MAX_PIXELS)[1]
+    with _opened(path, MAX_PIXELS) as (image, _):
+        image.draft(None, (image.width // 8, image.height // 8))  # JPEG: all bytes, fewer pixels
+        image.load()
+        return plain(image)[1]
 
 
 def image_header(path: str | Path, max_pixels: int = MAX_PIXELS) -> Header:
@@ -76,11 +77,6 @@ def image_size(path: str | Path, max_pixels: int = MAX_PIXELS) -> tuple[int, int
     """Width and height in pixels as shown (after orientation), from the header alone."""
     header = image_header(path, max_pixels)
     return header.width, header.height
-
-
-def has_transparency(path: str | Path) -> bool:
-    """True when the picture stores transparency, from the header alone."""
-    return image_header(path).transparent
 
 
 def thumbnail(path: str | Path, side: int = 256, encoding: Literal["png", "jpeg"] = "png") -> bytes:
@@ -118,13 +114,6 @@ def read_text_chunk(path: str | Path, name: str) -> str | None:
         image.load()  # chunks may stand behind the pixels
         value = image.info.get(name)
         return str(value) if isinstance(value, str) else None
-
-
-def _open(path: str | Path, max_pixels: int) -> tuple[Image.Image, str | None]:
-    with _opened(path, max_pixels) as (image, file):
-        turn = orientation(image, file)
-        image.load()
-        return plain(upright(image, turn))
 
 
 @contextmanager

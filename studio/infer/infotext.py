@@ -32,6 +32,7 @@ from studio.infer.infotext_block import NEGATIVE, Block, composed, parse
 from studio.infer.prompt import escaped
 from studio.infer.samplers_by_name import sampler_of
 from studio.infer.tags import written
+from studio.text import parse_json
 
 __all__ = ["VERSION", "Block", "Facts", "Used", "parse", "read", "write"]
 
@@ -216,7 +217,7 @@ def _aesthetic_stack(pairs: dict[str, str]) -> list[dict[str, Any]] | None:
 
 def _stack(text: str) -> list[dict[str, Any]] | None:
     try:
-        entries = json.loads(text)
+        entries = parse_json(text)
         return [
             {
                 "path": Path(str(entry["file"])).name,
@@ -226,7 +227,7 @@ def _stack(text: str) -> list[dict[str, Any]] | None:
             }
             for entry in entries
         ]
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError):
         return None
 
 

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from studio.text import parse_json
+
 NEGATIVE = "Negative prompt:"
 _KEY = re.compile(r"[A-Za-z][\w \-/+.()]*")
 _QUOTED = re.compile(r'"(?:\\.|[^\\"])*"(?=\s*(?:,|\Z))')
@@ -112,6 +114,6 @@ def _unquoted(value: str) -> str:
     if len(value) < 2 or value[0] != '"' or value[-1] != '"':
         return value.strip()
     try:
-        return str(json.loads(value, strict=False))
+        return str(parse_json(value, strict=False))
     except ValueError:
         return value[1:-1]

@@ -17,7 +17,7 @@ from studio.config import CompareSettings, GenerateSettings, RunConfig, StackIte
 from studio.errors import InputError, StudioError
 from studio.events import ENDED
 from studio.families.detect import BaseInfo
-from studio.formats.dataset import DatasetInfo
+from studio.formats.dataset_list import DatasetSummary
 from studio.jobs.comparing import Comparing
 from studio.jobs.grids import Grids
 from studio.jobs.importing import Given, Imported
@@ -29,6 +29,7 @@ from studio.jobs.shelf import Shelf
 from studio.jobs.stacks import Stacks
 from studio.jobs.training import Training
 from studio.lanes import LanesSettings
+from studio.names import original, printable
 from studio.paths import Workspace
 from studio.presets import Like
 
@@ -107,8 +108,8 @@ class Studio:
         """Names of the VAEs in `vae/`, for `GenerateSettings.vae`."""
         return self.library.vaes()
 
-    def datasets(self) -> list[DatasetInfo]:
-        """The person's datasets, then the samples that ship."""
+    def datasets(self) -> list[DatasetSummary]:
+        """The person's datasets, then the samples that ship; counted by names."""
         return self.library.datasets()
 
     def adapters(self, base: str | None = None) -> list[AdapterInfo]:
@@ -150,7 +151,7 @@ class Studio:
 
     def config_like(self, path: str | Path) -> Like:
         """The settings a finished adapter file was trained with, and what could not be taken over."""
-        return presets.like_file(self.library.adapter_path(str(path)))
+        return presets.like_file(self.library.adapter_path(printable(path)))
 
     def preflight(self, config: RunConfig) -> Preflight:
         """What is wrong, what is odd, and the facts; loads no model."""
@@ -274,9 +275,9 @@ class Studio:
         """File name and caption of every picture of a dataset."""
         from studio.formats.dataset import read_captions
 
-        root = self.library.dataset_path(str(folder))
+        root = self.library.dataset_path(printable(folder))
         return [
-            {"file": path.relative_to(root).as_posix(), "caption": caption}
+            {"file": printable(path.relative_to(root).as_posix()), "caption": caption}
             for path, caption in read_captions(root).items()
         ]
 
@@ -284,9 +285,10 @@ class Studio:
         """Writes one caption beside its picture."""
         from studio.formats.dataset import picture_files, write_caption
 
-        root = self.library.dataset_path(str(folder))
+        root = self.library.dataset_path(printable(folder))
         picture = next(
-            (p for p in picture_files(root) if p.relative_to(root).as_posix() == file), None
+            (p for p in picture_files(root) if p.relative_to(root).as_posix() == original(file)),
+            None,
         )
         if picture is None:
             raise InputError("There is no such picture in this dataset", where=file[:200])
@@ -306,7 +308,7 @@ class Studio:
         """Writes captions for a dataset's pictures."""
         from studio.caption.run import caption_folder
 
-        root = self.library.dataset_path(str(folder))
+        root = self.library.dataset_path(printable(folder))
         with self.resources.slot.hold("captioning"):
             return caption_folder(
                 root,

@@ -20,6 +20,7 @@ from studio.families.base import Base
 from studio.formats.dataset import picture_files, read_captions
 from studio.formats.image_write import save_png
 from studio.infer.engine import to_image
+from studio.names import path_of
 from studio.train.data import Item
 
 HOW = How(steps=20, guidance=4.0, sampler="DDIM", batch_size=8)
@@ -50,7 +51,7 @@ def class_items(
 
 
 def _own(folder: str, prompt: str) -> list[tuple[Path, str]]:
-    root = Path(folder).expanduser()
+    root = path_of(folder).expanduser()
     found = picture_files(root) if root.is_dir() else []
     if not found:
         raise DatasetError(

@@ -17,6 +17,7 @@ from typing import Any
 from studio import __version__, atomic
 from studio.formats import metadata
 from studio.formats.inspect import inspect
+from studio.text import read_json
 
 LAYOUT = f"2 {__version__}"
 """Another version of the studio may recognise more: it reads every header again."""
@@ -81,7 +82,7 @@ class Headers:
     def _read(self) -> dict[str, tuple[int, int, HeaderFacts]]:
         """A memory that cannot be read is as good as none: everything in it can be found again."""
         try:
-            found: Any = json.loads(self._file.read_text(encoding="utf-8"))
+            found: Any = read_json(self._file)
             if found["layout"] != LAYOUT:
                 return {}
             return {

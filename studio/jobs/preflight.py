@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import shutil
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 from studio import methods
@@ -24,6 +23,7 @@ from studio.infer.prompt import escaped
 from studio.infer.tags import has_tags
 from studio.jobs.advice import advice
 from studio.jobs.library import Library
+from studio.names import path_of, printable
 
 LOW_DISK = 500 << 20
 GENTLE_PRIOR = 0.1  # more holds a style back (docs/results.md)
@@ -62,7 +62,7 @@ def complete(config: RunConfig, library: Library) -> tuple[RunConfig, DatasetInf
     trigger = config.data.trigger or info.trigger
     data = config.data.model_copy(
         update={
-            "folder": str(info.path),
+            "folder": printable(info.path),
             "trigger": trigger,
             "resolution": config.data.resolution or base.native_size,
             "repeats": config.data.repeats,
@@ -70,11 +70,14 @@ def complete(config: RunConfig, library: Library) -> tuple[RunConfig, DatasetInf
     )
     given = dict(config.options)
     if given.get("continue_from"):
-        given["continue_from"] = str(library.adapter_path(given["continue_from"]))
+        given["continue_from"] = printable(library.adapter_path(given["continue_from"]))
     options = method.Options.parse(method.complete(given, info.class_word))
     own = list(config.sample.prompts)
     prompts = own or sample_prompts(info, data)
     prior = config.prior
+    if prior.folder.strip():
+        root = library.workspace.pictures_folder(library.workspace.named(prior.folder))
+        prior = prior.model_copy(update={"folder": str(root)})
     if prior.weight and not prior.prompts:
         found = class_prompts(info, trigger)
         prior = prior.model_copy(update={"prompts": found})
@@ -185,7 +188,7 @@ def _check_prior(result: Preflight, config: RunConfig, info: DatasetInfo) -> Non
             f"for a style, set the prior weight to {GENTLE_PRIOR} or 0."
         )
     if prior.folder:
-        root = Path(prior.folder).expanduser()
+        root = path_of(prior.folder).expanduser()
         if not root.is_dir() or not picture_files(root):
             result.errors.append(
                 f"There are no class pictures in “{prior.folder}”. Choose a folder of pictures, "

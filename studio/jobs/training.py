@@ -6,18 +6,16 @@ here and on disk; a page only looks. Refuses to know: torch (the worker is impor
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from studio import atomic, presets
+from studio import atomic, presets, text
 from studio.config import RunConfig
 from studio.errors import InputError, Interrupted, MissingError, StudioError
 from studio.events import ACTIVE, RunLog, hold, honest_state, read_events, read_state
@@ -75,6 +73,7 @@ class Training:
         """Queues a run that ended before its last step; it goes on from its newest checkpoint."""
         folder = self.folder(run_id)
         state = honest_state(folder, run_id in self._locks)
+        self.resources.library.check_paths(self.config(run_id))
         if state.get("state") in ACTIVE:
             raise InputError("This run is still going on", where=run_id)
         if state.get("state") == "finished":
@@ -141,7 +140,7 @@ class Training:
     def continue_on_error(self) -> bool:
         """Whether the next run begins after one has failed; kept for this workspace."""
         try:
-            kept = json.loads(self._settings.read_text("utf-8"))
+            kept = text.read_json(self._settings)
         except (OSError, ValueError):
             return True
         return not isinstance(kept, dict) or kept.get("continue_on_error") is not False
@@ -194,7 +193,7 @@ class Training:
         """The complete configuration of a run."""
         path = self.folder(run_id) / "config.toml"
         try:
-            values = tomllib.loads(path.read_text("utf-8"))
+            values = text.read_toml(path)
         except (OSError, ValueError) as error:
             raise MissingError("The settings of this run cannot be read", where=path) from error
         return presets.make_config(values, where=run_id)

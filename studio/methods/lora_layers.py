@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.errors import FileError, SettingsError
+from studio.names import path_of
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -203,7 +203,7 @@ def _from_file(base: Base, options: LoraOptions) -> Plan:
     from studio.adapters.names import ModuleNames
     from studio.formats import lora
 
-    file = lora.read(Path(options.continue_from).expanduser())
+    file = lora.read(path_of(options.continue_from).expanduser())
     _only_low_rank(file)
     names = ModuleNames(base)
     places = {

@@ -21,7 +21,8 @@ from studio.config import DataSettings
 from studio.errors import DatasetError
 from studio.formats.captions import fill_template
 from studio.formats.dataset import DatasetInfo, picture_files, read_captions
-from studio.formats.images import READING, image_size, open_image
+from studio.formats.image_names import READING
+from studio.formats.images import image_size, open_image
 from studio.formats.masks import mask_file
 from studio.train.noise import permutation, uniform
 
@@ -82,7 +83,7 @@ def read_items(
     several = len({picture.trigger for picture in info.items}) > 1
     items = []
     for picture in info.items:
-        size = image_size(picture.path)
+        size = picture.size or image_size(picture.path)
         bucket = _bucket(size, settings, resolution, multiple)
         plain = Item(
             picture.path,

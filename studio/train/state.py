@@ -6,7 +6,6 @@ was never announced. Refuses to know: the loop.
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from torch.optim import Optimizer
 from studio import atomic
 from studio.errors import FileError, MissingError
 from studio.formats import safetensors_file
+from studio.text import read_json
 from studio.train.optim import load_optimizer_state, optimizer_state
 
 
@@ -73,7 +73,7 @@ def latest_checkpoint(run: Path) -> Path:
 
 def load_checkpoint(folder: Path, optimizer: Optimizer) -> tuple[Progress, dict[str, Tensor]]:
     """Reads a checkpoint, puts the optimizer's state back; returns progress and trainable state."""
-    record = json.loads((folder / "progress.json").read_text("utf-8"))
+    record = read_json(folder / "progress.json")
     numbers = record.pop("optimizer")
     tensors, _ = safetensors_file.read_tensors(folder / "optimizer.safetensors")
     load_optimizer_state(optimizer, tensors, numbers)

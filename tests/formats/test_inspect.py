@@ -37,7 +37,7 @@ def test_a_lora_with_metadata(tmp_path):
     assert report.problems == []
     assert set(report.as_dict()) == {
         "path", "kind", "dialect", "family", "parameters", "rank", "alpha", "trigger", "hashes",
-        "metadata", "problems",
+        "metadata", "problems", "notes",
     }  # fmt: skip
     json.dumps(report.as_dict())
 

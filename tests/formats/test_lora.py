@@ -10,6 +10,7 @@ import torch
 from studio.errors import FileError
 from studio.formats import lora, positional, safetensors_file
 from tests.formats.builders import TEXT_PATH, UNET_PATH, pair
+from tests.near import assert_near
 
 UP, DOWN = pair()
 DELTA = UP @ DOWN
@@ -36,6 +37,10 @@ def one(file, key):
         ("lycoris_unet_", "unet", UNET_PATH.replace(".", "_")),
         ("lycoris_", "unet", UNET_PATH.replace(".", "_")),
         ("lycoris_", "text_encoder", TEXT_PATH.replace(".", "_")),
+        ("oft_unet_", "unet", UNET_PATH.replace(".", "_")),
+        ("oft_te_", "text_encoder", TEXT_PATH.replace(".", "_")),
+        ("oft_te1_", "text_encoder", TEXT_PATH.replace(".", "_")),
+        ("oft_te2_", "text_encoder_2", TEXT_PATH.replace(".", "_")),
     ],
 )
 def test_kohya_spellings(tmp_path, prefix, component, name):
@@ -54,7 +59,7 @@ def test_kohya_spellings(tmp_path, prefix, component, name):
     assert (file.dialect, module.spelling, module.component) == ("kohya", "kohya", component)
     assert (file.rank, file.alpha, module.scale) == (2, 1.0, 0.5)
     assert file.metadata == {"ss_network_dim": "2"}
-    torch.testing.assert_close(module.delta(), DELTA * 0.5)
+    assert_near(module.delta(), DELTA * 0.5)
 
 
 def test_kohya_convolutions_with_and_without_a_middle(tmp_path):
@@ -75,10 +80,10 @@ def test_kohya_convolutions_with_and_without_a_middle(tmp_path):
     conv = torch.nn.functional.conv2d
     expected = conv(conv(x, down, padding=1), up)
     got = conv(x, file.modules["unet.a_conv"].delta(torch.zeros(8, 6, 3, 3)), padding=1)
-    torch.testing.assert_close(got, expected, atol=1e-4, rtol=1e-4)
+    assert_near(got, expected, 0.0001)
     expected = conv(conv(conv(x, point), mid, padding=1), up)
     got = conv(x, file.modules["unet.b_conv"].delta(torch.zeros(8, 6, 3, 3)), padding=1)
-    torch.testing.assert_close(got, expected, atol=1e-4, rtol=1e-4)
+    assert_near(got, expected, 0.0001)
 
 
 TEXT_OLD = "text_model.encoder.layers.0.self_attn"
@@ -148,7 +153,7 @@ def test_peft_and_diffusers_spellings(tmp_path, up, down, component, name):
     module = one(lora.read(saved(tmp_path, {up: UP, down: DOWN})), f"{component}.{name}")
     assert module.spelling == "dotted"
     assert module.alpha is None
-    torch.testing.assert_close(module.delta(), DELTA)
+    assert_near(module.delta(), DELTA)
 
 
 @pytest.mark.parametrize(
@@ -166,7 +171,7 @@ def test_peft_and_diffusers_spellings(tmp_path, up, down, component, name):
 def test_the_adapter_config_in_the_header_gives_alpha(tmp_path, config, factor):
     tensors = {f"unet.{UNET_PATH}.lora_B.weight": UP, f"unet.{UNET_PATH}.lora_A.weight": DOWN}
     path = saved(tmp_path, tensors, {"lora_adapter_metadata": json.dumps(config)})
-    torch.testing.assert_close(lora.read(path).modules[f"unet.{UNET_PATH}"].delta(), DELTA * factor)
+    assert_near(lora.read(path).modules[f"unet.{UNET_PATH}"].delta(), DELTA * factor)
 
 
 def test_a_peft_folder_has_its_config_beside_it(tmp_path):
@@ -177,7 +182,7 @@ def test_a_peft_folder_has_its_config_beside_it(tmp_path):
     path = saved(folder, tensors, name="adapter_model.safetensors")
     (folder / "adapter_config.json").write_text('{"lora_alpha": 1, "r": 2}')
     module = one(lora.read(path), f"text_encoder_2.{TEXT_PATH}")
-    torch.testing.assert_close(module.delta(), DELTA * 0.5)
+    assert_near(module.delta(), DELTA * 0.5)
 
 
 def test_numbers_agree_with_peft(tmp_path):
@@ -203,7 +208,7 @@ def test_numbers_agree_with_peft(tmp_path):
         module = one(lora.read(path), "unet.mid_block.x")
         assert module.dora == dora
         merged = model.merge_and_unload()[0].weight.detach()
-        torch.testing.assert_close(module.delta(plain), merged - plain, atol=1e-6, rtol=1e-5)
+        assert_near(plain + module.delta(plain), merged)
 
 
 def test_lycoris_parts_are_sorted_by_kind(tmp_path):
@@ -289,7 +294,7 @@ def test_positional_safetensors(tmp_path):
     assert set(file.modules) == {"unet.0", "text_encoder.3"}
     module = file.modules["text_encoder.3"]
     assert (module.spelling, module.scale) == ("index", 1.0)
-    torch.testing.assert_close(module.delta(), DELTA)
+    assert_near(module.delta(), DELTA)
     assert file.embeddings["<s1>"]["text_encoder"].shape == (1, 16)
 
 
@@ -300,7 +305,7 @@ def test_positional_trio(tmp_path):
     torch.save({"<s1>": torch.ones(16)}, tmp_path / "x.ti.pt")
     file = lora.read(tmp_path / "x.pt")
     assert set(file.modules) == {"unet.0", "unet.1", "text_encoder.0"}
-    torch.testing.assert_close(file.modules["unet.1"].delta(), second[0] @ second[1])
+    assert_near(file.modules["unet.1"].delta(), second[0] @ second[1])
     assert list(file.embeddings) == ["<s1>"]
     alone = lora.read(tmp_path / "x.text_encoder.pt")
     assert set(alone.modules) == {"text_encoder.0"}
@@ -363,7 +368,7 @@ def test_kohya_files_are_written_for_everybody(tmp_path):
         name = lora.kohya_name(module).removeprefix("lora_unet_").removeprefix("lora_te_")
         again = back.modules[f"{module.component}.{name}"]
         assert again.scale == module.scale
-        torch.testing.assert_close(again.delta(), module.delta(), atol=2e-2, rtol=2e-3)
+        assert_near(again.delta(), module.delta(), 2e-3)
 
 
 def test_two_text_encoders_get_numbers(tmp_path):

@@ -9,6 +9,7 @@ add an adapter. A browser remembers its lanes under a name that tells workspaces
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ import gradio as gr
 from studio.config import StackItem
 from studio.errors import InputError, MissingError, StudioError
 from studio.lanes import MOST_LANES, Lane
+from studio.names import printable
 from studio.ui.components.picture_grid import settings_in
 from studio.ui.components.stack_files import check_blocks, loaded_stack, stack_files
 from studio.ui.live import Json, Page, component, read
@@ -101,7 +103,7 @@ def adapter_stack(studio: Studio, page: Page, target: str, base: str, prompt: st
         target=target,
         base=base,
         prompt=prompt,
-        place=hashlib.sha256(str(studio.workspace.root).encode()).hexdigest()[:12],
+        place=hashlib.sha256(os.fsencode(studio.workspace.root)).hexdigest()[:12],
         reports={},
     )
 
@@ -147,7 +149,7 @@ def card(
     if not info.problem and fit and fit[0] and info.family and info.family != fit[0]:
         problem = f"Made for {family}; this base is {FAMILIES.get(fit[0], fit[0])}."
     return {
-        "path": path or str(info.path),
+        "path": path or printable(info.path),
         "name": info.name,
         "kind": info.kind,
         "family_title": family,
@@ -162,7 +164,7 @@ def card(
 def base_facts(studio: Studio, base: str) -> tuple[str, str] | None:
     """(family, title) of a base by name or path; None when it is unknown."""
     for info in studio.bases():
-        if base in (info.name, str(info.path)):
+        if base in (info.name, printable(info.path)):
             return info.family or "", info.title
     return None
 
@@ -193,7 +195,7 @@ def stack_items(studio: Studio, value: Any) -> list[StackItem]:
                 where=path.name,
                 remedy="Remove its card, or put the file back.",
             )
-        items.append(item.model_copy(update={"path": str(path)}))
+        items.append(item.model_copy(update={"path": printable(path)}))
     return items
 
 
@@ -211,7 +213,7 @@ def report_facts(reports: Sequence[Json]) -> Json:
 
 def named_stack(studio: Studio, entries: Any) -> tuple[list[Json], list[str]]:
     """A stack written in a picture names files: → stack value, and names that nobody has here."""
-    by_file = {info.path.name: str(info.path) for info in studio.adapters()}
+    by_file = {printable(info.path.name): printable(info.path) for info in studio.adapters()}
     found, missing = [], []
     for entry in entries if isinstance(entries, list) else []:
         name = Path(str(entry.get("path", ""))).name if isinstance(entry, dict) else "?"
@@ -231,6 +233,7 @@ def trigger_of(info: Any) -> str:
 def preview_of(page: Page, picture: Path | None) -> str | None:
     """Where the page finds a small copy of an adapter's picture."""
     try:
-        return str(page.thumbnails.of(picture, 96)) if picture else None
+        inside = page.studio.workspace.inside
+        return str(page.thumbnails.of(inside(picture), 96)) if picture else None
     except (StudioError, OSError):
         return None

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from studio.errors import InputError
 from studio.formats.dataset import is_picture
 from studio.jobs.arrivals import ENDINGS_BESIDE, LeftOut, usable
+from studio.names import original, printable
 from studio.paths import ASSETS
-from studio.text import printable
 from studio.ui.library import contents
 from studio.ui.live import Json, Page, Task, component, read
 
@@ -35,14 +35,14 @@ def build(studio: Studio, page: Page) -> None:
         """The library, with a cover picture each."""
         return [
             {
-                "id": str(info.path),
+                "id": printable(info.path),
                 "name": info.name,
                 "pictures": info.pictures,
                 "captioned": info.captioned,
                 "kind": info.kind,
                 "sample": info.path.is_relative_to(ASSETS),
-                "cover": info.items[0].path.relative_to(info.path).as_posix()
-                if info.items
+                "cover": printable(info.cover.relative_to(info.path).as_posix())
+                if info.cover
                 else None,
                 "problem": info.problems[0] if info.problems and not info.pictures else None,
             }
@@ -54,7 +54,7 @@ def build(studio: Studio, page: Page) -> None:
         (identity,) = read(argument, dataset=str)
         folder = library.path(identity)
         sample = folder.is_relative_to(ASSETS)
-        return contents(folder) | {"id": identity, "sample": sample}
+        return contents(folder, studio.library.images) | {"id": identity, "sample": sample}
 
     def open_folder(argument: Any) -> str:
         """A folder named by path; answers the dataset's id."""
@@ -80,7 +80,7 @@ def build(studio: Studio, page: Page) -> None:
         folder = library.own(into) if isinstance(into, str) and into else None
         info = studio.import_dataset([arrival(page, file) for file in files], name, folder)
         return {
-            "id": str(into or info.path),
+            "id": into or printable(info.path),
             "copied": len(info.copied),
             "images": sum(is_picture(copied) for copied in info.copied),
             "renamed": [[printable(a), printable(b)] for a, b in info.renamed.items()],
@@ -156,11 +156,11 @@ def build(studio: Studio, page: Page) -> None:
         folder = library.own(identity)
         record = studio.workspace.cache / "last-bulk-edit.json"
         if action == "undo":
-            done = edits.undo(record)
+            done = edits.undo(record, studio.workspace.inside)
             return {"changed": len(done.changed), "kept": len(done.kept)}
         values, names = read(argument, edit=dict, files=list)
         edit = edits.BulkEdit.parse(values)
-        wanted = {str(name) for name in names}
+        wanted = {original(str(name)) for name in names}
         captions = {
             path: text
             for path, text in read_captions(folder).items()
@@ -171,7 +171,7 @@ def build(studio: Studio, page: Page) -> None:
             done = edits.apply(changes, record)
             return {"changed": len(done.changed), "kept": len(done.kept)}
         examples = [
-            {"file": c.picture.name, "before": c.before or "", "after": c.after}
+            {"file": printable(c.picture.name), "before": c.before or "", "after": c.after}
             for c in changes[:3]
         ]
         return {"changes": len(changes), "examples": examples}

@@ -7,7 +7,6 @@ Refuses to know: how pictures are drawn and saved (`studio.jobs`), how cards loo
 from __future__ import annotations
 
 import html
-import json
 import secrets
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ import gradio as gr
 from studio.config import GenerateSettings
 from studio.errors import InputError, MissingError, SettingsError
 from studio.lanes import LanesSettings
+from studio.text import parse_json
 from studio.ui.components.axes_grid import axes_grid
 from studio.ui.components.picture_grid import KIND, picture_facts, picture_file, picture_grid
 from studio.ui.components.prompt_tags import tags_moved
@@ -160,7 +160,7 @@ def build(studio: Studio, page: Page) -> None:
     @handler
     def restore(lanes: Any, base: str, event: gr.EventData) -> list[Any]:
         text, lane = read(event._data, json=str, lane=int)
-        found = json.loads(text)
+        found = parse_json(text)
         return fill(found if isinstance(found, dict) else {}, lanes, base, lane)
 
     @handler
