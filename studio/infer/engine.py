@@ -22,6 +22,7 @@ from studio.adapters.stack import applied
 from studio.config import GenerateSettings, Sampler, StackItem, Tiles
 from studio.errors import InputError, Interrupted, SettingsError
 from studio.families.base import Base, Conditioning
+from studio.formats.ldm_names import UNetLayout, unet_blocks
 from studio.infer import infotext, preview, samplers
 from studio.infer.script import Pair, alike, scripts, together
 from studio.infer.start import initial_noise, picture_latents, varied_noise
@@ -85,6 +86,7 @@ def generate(
             vae=base.vae_name,
             size=(width, height),
             used=[used(item, cache) for item in settings.stack if item.enabled],
+            blocks=unet_blocks(UNetLayout.from_config(base.unet.config)),
         )
         start = picture_latents(base, settings.image, height, width) if settings.image else None
         course = samplers.course(

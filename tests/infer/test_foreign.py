@@ -13,26 +13,8 @@ import pytest
 
 from studio.config import GenerateSettings
 from studio.infer.foreign import READERS, restored
-from studio.infer.foreign.record import Record
 from studio.infer.samplers_by_name import sampler_of
-
-
-def record(**texts: Any) -> Record:
-    """The record of a picture with these texts; tables are written as JSON."""
-    plain = {
-        key.replace("_metadata", "-metadata") if key == "sd_metadata" else key: value
-        if isinstance(value, str)
-        else json.dumps(value)
-        for key, value in texts.items()
-    }
-    found = restored(plain)
-    assert found is not None
-    GenerateSettings.parse({k: v for k, v in found.settings.items() if k not in ("base", "stack")})
-    return found
-
-
-def item(name: str, strength: float = 1.0, text: float | None = None) -> dict[str, Any]:
-    return {"path": name, "strength": strength, "text_strength": text}
+from tests.infer.foreign_texts import GRAPH, WORKFLOW, item, record
 
 
 @pytest.mark.parametrize(
@@ -400,7 +382,7 @@ def test_any_text_is_read_without_error() -> None:
             return [mutated(v) for v in value if chosen.random() > 0.05]
         return value
 
-    seeds = [
+    seeds: list[dict[str, Any]] = [
         {"parameters": {"sui_image_params": {"prompt": "a", "loras": ["b"], "loraweights": [1]}}},
         {"parameters": {"Prompt": "a", "loras": [["b", 1]], "software": "RuinedFooocus"}},
         {"Software": "NovelAI", "Comment": {**NOVEL, "v4_prompt": {"caption": {"char_captions": [{}]}}}},
@@ -420,172 +402,3 @@ def test_any_text_is_read_without_error() -> None:
                 GenerateSettings.parse(known)
                 assert all(isinstance(note, str) and note for note in found.notes)
     assert len({title for title, _ in READERS}) == len(READERS)
-
-
-def node(kind: str, **inputs: Any) -> dict[str, Any]:
-    return {"class_type": kind, "inputs": inputs}
-
-
-GRAPH: dict[str, Any] = {
-    "3": node(
-        "KSampler", seed=2**40 + 9, steps=20, cfg=8, sampler_name="dpmpp_2m", scheduler="karras",
-        denoise=1, model=["11", 0], positive=["6", 0], negative=["7", 0], latent_image=["5", 0],
-    ),
-    "4": node("CheckpointLoaderSimple", ckpt_name="v1-5-pruned-emaonly.ckpt"),
-    "5": node("EmptyLatentImage", width=512, height=768, batch_size=1),
-    "6": node("CLIPTextEncode", text="a [red] (cat:1.2), embedding:EasyNeg.pt", clip=["12", 0]),
-    "7": node("CLIPTextEncode", text="ugly, embedding:bad-hands", clip=["12", 0]),
-    "8": node("VAEDecode", samples=["3", 0], vae=["13", 0]),
-    "9": node("SaveImage", filename_prefix="x", images=["8", 0]),
-    "10": node("LoraLoader", lora_name="style\\neon.safetensors", strength_model=0.8,
-               strength_clip=0.5, model=["4", 0], clip=["4", 1]),
-    "11": node("LoraLoaderModelOnly", lora_name="detail.safetensors", strength_model=0.25,
-               model=["10", 0]),
-    "12": node("CLIPSetLastLayer", stop_at_clip_layer=-2, clip=["10", 1]),
-    "13": node("VAELoader", vae_name="ft-mse.safetensors"),
-}  # fmt: skip
-DRAWN = {
-    "seed": 9, "steps": 20, "guidance": 8.0, "sampler": "DPM++ 2M Karras",
-    "prompt": r"a \[red\] (cat:1.2), EasyNeg", "negative_prompt": "ugly, bad-hands", "clip_skip": 1,
-    "base": "v1-5-pruned-emaonly", "vae": "ft-mse.safetensors", "width": 512, "height": 768,
-    "stack": [item("neon", 0.8, 0.5), item("detail", 0.25)],
-}  # fmt: skip
-
-WORKFLOW: dict[str, Any] = {
-    "version": 0.4,
-    "nodes": [
-        {"id": 3, "type": "KSampler", "inputs": [
-            {"name": "model", "type": "MODEL", "link": 1}, {"name": "positive", "link": 2},
-            {"name": "negative", "link": 3}, {"name": "latent_image", "link": 4}],
-         "widgets_values": [2**40 + 9, "randomize", 20, 8, "dpmpp_2m", "karras", 1]},
-        {"id": 4, "type": "CheckpointLoaderSimple", "widgets_values": ["v1-5-pruned-emaonly.ckpt"]},
-        {"id": 5, "type": "EmptyLatentImage", "widgets_values": [512, 768, 1]},
-        {"id": 6, "type": "CLIPTextEncode", "inputs": [{"name": "clip", "link": 5}],
-         "widgets_values": ["a [red] (cat:1.2), embedding:EasyNeg.pt"]},
-        {"id": 7, "type": "CLIPTextEncode", "inputs": [{"name": "clip", "link": 5}],
-         "widgets_values": ["ugly, embedding:bad-hands"]},
-        {"id": 10, "type": "LoraLoader", "inputs": [
-            {"name": "model", "link": 6}, {"name": "clip", "link": 7}],
-         "widgets_values": ["style\\neon.safetensors", 0.8, 0.5]},
-        {"id": 11, "type": "LoraLoaderModelOnly", "inputs": [{"name": "model", "link": 8}],
-         "widgets_values": ["detail.safetensors", 0.25]},
-        {"id": 12, "type": "CLIPSetLastLayer", "inputs": [{"name": "clip", "link": 9}],
-         "widgets_values": [-2]},
-        {"id": 13, "type": "VAELoader", "widgets_values": ["ft-mse.safetensors"]},
-        {"id": 14, "type": "LoraLoader", "mode": 4, "inputs": [
-            {"name": "model", "link": 10}, {"name": "clip", "link": 7}],
-         "widgets_values": ["off.safetensors", 1, 1]},
-        {"id": 15, "type": "Reroute", "inputs": [{"name": "", "link": 11}]},
-        {"id": 16, "type": "Note", "mode": 2, "widgets_values": ["hello"]},
-    ],
-    "links": [
-        [1, 15, 0, 3, 0, "MODEL"], [2, 6, 0, 3, 1, "CONDITIONING"], [3, 7, 0, 3, 2, "CONDITIONING"],
-        [4, 5, 0, 3, 3, "LATENT"], [5, 12, 0, 6, 0, "CLIP"], [6, 4, 0, 10, 0, "MODEL"],
-        [7, 4, 1, 10, 1, "CLIP"], [8, 14, 0, 11, 0, "MODEL"], [9, 10, 1, 12, 0, "CLIP"],
-        [10, 10, 0, 14, 0, "MODEL"], [11, 11, 0, 15, 0, "MODEL"],
-    ],
-}  # fmt: skip
-
-
-def test_comfy_ui_graph_that_ran() -> None:
-    found = record(prompt=GRAPH, workflow={"nodes": [], "links": []})
-    assert found.program == "ComfyUI"
-    assert found.settings == DRAWN
-    assert found.notes == [
-        f"The seed {2**40 + 9} is longer than 32 bits; its lower ones, 9, make the same noise where "
-        "it was made on the CPU."
-    ]
-    # WebP and JPEG: a word before the JSON, in EXIF
-    for key in ("Make", "Model", "ImageDescription"):
-        assert record(**{key: "prompt:" + json.dumps(GRAPH)}).settings == DRAWN
-
-
-def test_comfy_ui_graph_that_was_shown() -> None:
-    assert record(workflow=WORKFLOW).settings == DRAWN
-    assert record(Make="Workflow: " + json.dumps(WORKFLOW)).settings == DRAWN
-
-
-def changed(**nodes: Any) -> dict[str, Any]:
-    return {**GRAPH, **{key.removeprefix("n"): value for key, value in nodes.items()}}
-
-
-def test_comfy_ui_other_samplers() -> None:
-    advanced = node(
-        "KSamplerAdvanced", add_noise="enable", noise_seed=4, steps=12, cfg=5.5, sampler_name="euler",
-        scheduler="normal", start_at_step=0, end_at_step=10000, return_with_leftover_noise="disable",
-        model=["4", 0], positive=["6", 0], negative=["7", 0], latent_image=["5", 0],
-    )  # fmt: skip
-    found = record(prompt=changed(n3=advanced)).settings
-    assert [found[key] for key in ("seed", "steps", "guidance", "sampler")] == [4, 12, 5.5, "Euler"]
-    custom = changed(
-        n3=node("SamplerCustomAdvanced", noise=["20", 0], guider=["21", 0], sampler=["22", 0],
-                sigmas=["23", 0], latent_image=["5", 0]),
-        n20=node("RandomNoise", noise_seed=["24", 0]),
-        n21=node("CFGGuider", cfg=3.5, model=["11", 0], positive=["6", 0], negative=["7", 0]),
-        n22=node("KSamplerSelect", sampler_name="euler_ancestral"),
-        n23=node("BasicScheduler", scheduler="normal", steps=14, denoise=1, model=["11", 0]),
-        n24=node("PrimitiveInt", value=6),
-    )  # fmt: skip
-    found = record(prompt=custom).settings
-    assert [found[key] for key in ("seed", "steps", "guidance", "sampler")] == [
-        6,
-        14,
-        3.5,
-        "Euler a",
-    ]
-    assert found["prompt"] == DRAWN["prompt"] and found["stack"] == DRAWN["stack"]
-    karras = changed(
-        n3=node("SamplerCustom", add_noise=True, noise_seed=8, cfg=4, model=["4", 0], positive=["6", 0],
-                negative=["7", 0], sampler=["22", 0], sigmas=["23", 0], latent_image=["5", 0]),
-        n22=node("KSamplerSelect", sampler_name="dpmpp_2m"), n23=node("KarrasScheduler", steps=9),
-    )  # fmt: skip
-    found = record(prompt=karras).settings
-    assert [found[key] for key in ("seed", "steps", "sampler")] == [8, 9, "DPM++ 2M Karras"]
-
-
-def test_comfy_ui_second_passes_links_and_foreign_nodes() -> None:
-    graph = changed(
-        n3={**GRAPH["3"], "inputs": {**GRAPH["3"]["inputs"], "seed": ["30", 0], "positive": ["33", 0]}},
-        n30=node("Seed (rgthree)", seed=5),
-        n31=node("LatentUpscale", samples=["3", 0], width=1024, height=1536),
-        n32=node("KSampler", seed=1, steps=9, cfg=1, sampler_name="euler", scheduler="normal",
-                 denoise=0.5, model=["4", 0], positive=["6", 0], negative=["7", 0],
-                 latent_image=["31", 0]),
-        n33=node("ControlNetApplyAdvanced", strength=1, positive=["34", 0], negative=["7", 0]),
-        n34=node("ConditioningConcat", conditioning_to=["6", 0], conditioning_from=["35", 0]),
-        n35=node("CLIPTextEncode", text=["36", 0], clip=["4", 1]),
-        n36=node("PrimitiveStringMultiline", value="a hat"),
-    )  # fmt: skip
-    found = record(prompt=graph)
-    assert (found.settings["seed"], found.settings["steps"], found.settings["width"]) == (
-        5,
-        20,
-        512,
-    )
-    assert found.settings["prompt"] == DRAWN["prompt"] + " BREAK a hat"
-    said = " ".join(found.notes)
-    assert "2 samplers" in said and "ControlNetApplyAdvanced" in said
-
-
-def test_comfy_ui_from_a_picture_and_stacks_of_loras() -> None:
-    graph = changed(
-        n5=node("VAEEncode", pixels=["40", 0], vae=["4", 2]), n40=node("LoadImage", image="cat.png"),
-        n11=node("Power Lora Loader (rgthree)", model=["4", 0], clip=["4", 1],
-                 lora_1={"on": True, "lora": "one.safetensors", "strength": 0.5},
-                 lora_2={"on": False, "lora": "two.safetensors", "strength": 1}),
-    )  # fmt: skip
-    graph["3"]["inputs"]["denoise"] = 0.55
-    try:
-        found = record(prompt=graph)
-    finally:
-        graph["3"]["inputs"]["denoise"] = 1
-    assert found.settings["denoising"] == 0.55 and "width" not in found.settings
-    assert found.settings["stack"] == [item("one", 0.5)]
-    assert any("another picture" in note for note in found.notes)
-
-
-def test_comfy_ui_graphs_that_cannot_be_followed() -> None:
-    ring = changed(n6=node("ConditioningCombine", conditioning_1=["6", 0], conditioning_2=["6", 0]))
-    assert "prompt" not in record(prompt=ring).settings
-    nothing = record(prompt={"1": node("SomebodysSampler", text="a")})
-    assert nothing.program == "ComfyUI" and "No sampler" in nothing.notes[0]
