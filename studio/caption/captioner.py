@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors import SafetensorError
 
+from studio.caption.doubt import stopping
 from studio.device import pick_device
 from studio.errors import FileError, MemoryFullError, MissingError, UnavailableError
 from studio.names import path_of
@@ -59,6 +60,7 @@ class Captioner:
                 max_new_tokens=min(max_tokens, self._room(inputs)),
                 do_sample=False,
                 num_beams=1,
+                stopping_criteria=stopping(cut),
             )
         except torch.OutOfMemoryError as error:
             raise MemoryFullError(

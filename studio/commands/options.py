@@ -100,6 +100,11 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", metavar="TEXT", help="name of the run and of its file")
     parser.add_argument("--resume", metavar="RUN", help="go on with an interrupted or stopped run")
     parser.add_argument(
+        "--accept-dataset-changes",
+        action="store_true",
+        help="with --resume: go on although images or captions are not what they were",
+    )
+    parser.add_argument(
         "--check", action="store_true", help="only check and estimate; start nothing"
     )
     _add_set(parser)
@@ -114,7 +119,18 @@ def _add_caption_options(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         help="captioning model (default: starter)",
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace captions already there")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace captions already there; the earlier ones are kept",
+    )
+    what.add_argument(
+        "--undo",
+        action="store_true",
+        help="bring back the captions from before the last captioning or edit of many; again for "
+        "the one before",
+    )
     parser.add_argument(
         "--prefix", default="", metavar="TEXT", help="put this before every caption"
     )

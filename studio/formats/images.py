@@ -26,6 +26,8 @@ from studio.formats.image_write import encoded, without_alpha
 from studio.formats.sniff import open_file, sniff_bytes, wrong_content
 
 MAX_PIXELS = 64_000_000
+BLACK = 2  # of 255: what JPEG makes of black
+
 # Pillow only warns about huge pictures; here they are refused, so the warning says nothing new.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
@@ -38,6 +40,16 @@ class Header:
     """Pixels, as shown: after it is turned upright."""
     height: int
     transparent: bool
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What decoding an image has shown."""
+
+    note: str | None
+    """What had to be passed over although it can be used, as a sentence's end."""
+    black: bool
+    """Whether every pixel is."""
 
 
 def open_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
@@ -53,15 +65,14 @@ def open_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
         return plain(upright(image, turn))[0]
 
 
-def check_image(path: str | Path) -> str | None:
-    """Decodes an image to see whether it is whole: errors of `open_image`.
-
-    Returns what had to be passed over although it can be used, as a sentence's end, or None.
-    """
+def check_image(path: str | Path) -> Checked:
+    """Decodes an image to see whether it is whole. Errors of `open_image`."""
     with _opened(path, MAX_PIXELS) as (image, _):
         image.draft(None, (image.width // 8, image.height // 8))  # JPEG: all bytes, fewer pixels
         image.load()
-        return plain(image)[1]
+        decoded, note = plain(image)
+        bright = decoded.convert("L").point(lambda value: 255 * (value > BLACK))
+        return Checked(note, bright.getbbox() is None)
 
 
 def image_header(path: str | Path, max_pixels: int = MAX_PIXELS) -> Header:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from studio import presets
 from studio.config import CompareSettings, GenerateSettings, RunConfig, StackItem
@@ -28,11 +28,15 @@ from studio.jobs.prompt_tags import lanes_with_tags, notes
 from studio.jobs.resources import Resources
 from studio.jobs.shelf import Shelf
 from studio.jobs.stacks import Stacks
+from studio.jobs.tidying import Tidying
 from studio.jobs.training import Training
 from studio.lanes import LanesSettings
 from studio.names import original, printable
 from studio.paths import Workspace
 from studio.presets import Like
+
+if TYPE_CHECKING:
+    from studio.caption.history import History as CaptionHistory
 
 Progress = Callable[[int, int, str], None]
 Cancelled = Callable[[], bool]
@@ -80,6 +84,8 @@ class Studio:
         self.comparing = Comparing(workspace, self.resources)
         self.grids = Grids(workspace, self.resources, self.training)
         self.stacks = Stacks(workspace, self.library)
+        self.tidying = Tidying(workspace)
+        self.tidying.start()
         self.ready = threading.Event()
         """Set once the heavy libraries are loaded."""
 
@@ -181,9 +187,9 @@ class Studio:
             raise InputError(found.errors[0], safe="Nothing was started.")
         return self.training.start(completed)
 
-    def resume(self, run_id: str) -> str:
-        """Goes on with an ended, unfinished run."""
-        return self.training.resume(run_id)
+    def resume(self, run_id: str, *, accept_changes: bool = False) -> str:
+        """Goes on with an ended, unfinished run; see `Training.resume`."""
+        return self.training.resume(run_id, accept_changes=accept_changes)
 
     def command(self, run_id: str, command: str) -> None:
         """pause, continue, stop, save or sample."""
@@ -309,7 +315,7 @@ class Studio:
         on_progress: Progress | None = None,
         cancelled: Cancelled | None = None,
     ) -> dict[str, Any]:
-        """Writes captions for a dataset's pictures."""
+        """Writes captions for a dataset's pictures; what stood there before is kept."""
         from studio.caption.run import caption_folder
 
         root = self.library.dataset_path(printable(folder))
@@ -322,7 +328,20 @@ class Studio:
                 files=files,
                 on_progress=on_progress,
                 cancelled=cancelled,
+                record=self.caption_history().begin(root, "described"),
             )
+
+    def caption_history(self) -> CaptionHistory:
+        """The earlier captions of every dataset."""
+        from studio.caption.history import History
+
+        return History(self.workspace.captions)
+
+    def undo_captions(self, folder: str | Path) -> dict[str, Any]:
+        """Brings back the captions from before the newest change of many; MissingError: none."""
+        root = self.library.dataset_path(printable(folder))
+        done = self.caption_history().undo(root, self.workspace.inside)
+        return {"changed": len(done.changed), "kept": len(done.kept)}
 
     def compare(
         self,
@@ -345,6 +364,7 @@ class Studio:
         """Moves a comparison to the trash."""
         return self.comparing.delete(comparison_id)
 
-    def close(self) -> None:
-        """Stops and saves what is going on."""
-        self.training.close()
+    def close(self, timeout: float = 120.0) -> None:
+        """Stops and saves what is going on, for at most `timeout` seconds."""
+        self.training.close(timeout)
+        self.tidying.close()

@@ -301,8 +301,10 @@ def test_an_edit_of_the_owner_is_not_undone_over_a_link(studio: Studio, elsewher
     later.workspace.access = Access.over_a_link()
     mine = str(studio.workspace.datasets / "mine")
     fresh = Asked(later)
-    with pytest.raises(InputError, match="outside"):
-        fresh("caption", "bulk", dataset=mine, action="undo")
+    with pytest.raises(InputError, match="left to undo"):
+        fresh("caption", "undo", dataset=mine)
+    with pytest.raises(InputError):
+        fresh("caption", "undo", dataset=identity)
     assert (elsewhere / "0.txt").read_text() == written
 
 
