@@ -42,6 +42,8 @@ KINDS: dict[str, tuple[str, str, str]] = {
     "second": ("second caption of an image", "second captions of images", ""),
     "settings": ("settings file of another program", "settings files of other programs",
                  "set in the form what you need"),
+    "absent": ("image that is not there", "images that are not there",
+               "only a table of captions names them"),
     "others": ("other file", "other files", ""),
 }  # fmt: skip
 
@@ -69,6 +71,8 @@ def find_unused(
     belongs = {root, *known, *folders, *([held_out] if held_out else [])}
     belongs |= {above for place in list(belongs) for above in place.parents if above != root}
     groups: dict[str, list[str]] = {}
+    if absent := _absent(root, folders, looked):
+        groups["absent"] = absent
     for place in folders:
         folder = looked.folder(place)
         trained = place != root or place in parts
@@ -76,6 +80,15 @@ def find_unused(
             if place / name not in belongs:
                 groups.setdefault(kind, []).append(printable((place / name).relative_to(root)))
     return Unused({kind: sorted(names) for kind, names in groups.items()})
+
+
+def _absent(root: Path, folders: list[Path], looked: Looked) -> list[str]:
+    """What tables of captions name and nobody finds, relative to the dataset."""
+    images = {place / name for place in folders for name in looked.folder(place).images}
+    stems = {path.with_suffix("") for path in images}
+    named = {place / name for place in folders for name in looked.tables(place).places()}
+    gone = [p for p in named if p not in images and p not in stems and not p.is_file()]
+    return [printable(path.relative_to(root)) for path in gone]
 
 
 def _in(folder: Folder, looked: Looked, trained: bool) -> list[tuple[str, str]]:
