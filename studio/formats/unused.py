@@ -6,6 +6,7 @@ Refuses to know: why a folder belongs to a dataset (`layouts`), pixels.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,7 +88,7 @@ def _absent(root: Path, folders: list[Path], looked: Looked) -> list[str]:
     images = {place / name for place in folders for name in looked.folder(place).images}
     stems = {path.with_suffix("") for path in images}
     named = {place / name for place in folders for name in looked.tables(place).places()}
-    gone = [p for p in named if p not in images and p not in stems and not p.is_file()]
+    gone = [p for p in named if p not in images and p not in stems and not os.path.isfile(p)]
     return [printable(path.relative_to(root)) for path in gone]
 
 
@@ -95,7 +96,12 @@ def _in(folder: Folder, looked: Looked, trained: bool) -> list[tuple[str, str]]:
     """(kind, name) of what in one folder belongs to no image."""
     found = [("masks", name) for name in folder.masks]
     found += [("conditions", name) for name in folder.conditions]
-    found += [("masks" if n in MASK_FOLDERS else "folders", n) for n in folder.folders]
+    for name in folder.folders:
+        if name in MASK_FOLDERS:
+            inner = looked.folder(folder.path / name).files
+            found += [("masks", f"{name}/{file}") for file in inner if is_picture(file)]
+        else:
+            found.append(("folders", name))
     tables = set(looked.tables(folder.path).files)
     own: set[str] = set()
     stems: set[str] = set()

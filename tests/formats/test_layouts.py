@@ -228,6 +228,14 @@ def test_the_names_that_a_table_tells_belong_to_the_dataset(tmp_path):
     assert read_caption(tmp_path / "deep" / "er" / "1.png") == "one"
 
 
+@pytest.mark.parametrize("name", ["", ".", "/", "x" * 5000 + "/1.png", "a\0b/1.png", "../1.png", 7])
+def test_odd_names_in_a_table_do_no_harm(tmp_path, name):
+    draw(tmp_path, "1.png")
+    rows = [{"file_name": name, "text": "odd"}, {"file_name": "1.png", "text": "one"}]
+    (tmp_path / "metadata.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    assert counts(read_dataset(tmp_path))["1.png"][1] in ("one", "odd")
+
+
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_a_csv_of_hugging_faces(tmp_path, delimiter):
     draw(tmp_path, "1.png", "2.png", "3.png")
@@ -301,6 +309,14 @@ def test_people_who_wear_masks_are_told_what_their_images_were_taken_for(tmp_pat
     info = read_dataset(tmp_path)
     assert list(counts(info)) == ["other.png", "woman.png"]
     assert "2 files taken for masks of images (woman-mask.png, woman_mask.png)" in said(info)
+
+
+def test_a_folder_of_masks_is_counted_by_its_masks(tmp_path):
+    draw(tmp_path, "a.png", "b.png")
+    draw(tmp_path / "masks", "a.png", "b.png")
+    unused = read_dataset(tmp_path).unused
+    assert "2 files taken for masks of images (masks/a.png, masks/b.png)" in str(unused.sentence())
+    assert unused.sentence(masks_used=True) is None
 
 
 def test_endings_that_cannot_be_read_and_images_without_an_ending(tmp_path):
