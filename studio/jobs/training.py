@@ -94,7 +94,8 @@ class Training:
                 "This run is finished", where=run_id, remedy="Start a new one with its settings."
             )
         if not accept_changes:
-            dataset_record.check(folder, self.config(run_id))
+            images = self.resources.library.images
+            dataset_record.check(folder, self.config(run_id), images)
         facts = {"reason": None, "remedy": None, "finished_at": None}
         self._enqueue(folder, {**state, **facts, "accept_changes": accept_changes})
         return run_id
