@@ -153,6 +153,10 @@ def _add_generate_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count", type=int, metavar="N", help="how many pictures")
     parser.add_argument("--image", metavar="FILE", help="start from this picture")
     parser.add_argument(
+        "--like", metavar="PICTURE",
+        help="take the settings written in a picture, of this or another program; other options win",
+    )  # fmt: skip
+    parser.add_argument(
         "--denoising", type=float, metavar="X", help="how much of it is drawn anew, 0 to 1"
     )
     _add_set(parser)

@@ -136,8 +136,8 @@ def _like(studio: Studio, arguments: argparse.Namespace, given: dict[str, Any]) 
 
 def _check(studio: Studio, config: RunConfig, only: bool) -> dict[str, Any]:
     preflight = studio.preflight(config)
-    for warning in preflight.warnings:
-        say(f"Note: {warning}")
+    for note in [*preflight.notes, *preflight.warnings]:
+        say(f"Note: {note}")
     if not preflight.ok:
         raise SettingsError(" ".join(preflight.errors), remedy="Nothing was started.")
     if not only:

@@ -22,6 +22,7 @@ from studio.jobs.comparing import Comparing
 from studio.jobs.grids import Grids
 from studio.jobs.importing import Given, Imported
 from studio.jobs.library import AdapterInfo, Library
+from studio.jobs.picture_settings import described
 from studio.jobs.preflight import Preflight, complete, preflight
 from studio.jobs.prompt_tags import lanes_with_tags, notes
 from studio.jobs.resources import Resources
@@ -141,8 +142,11 @@ class Studio:
         return self.library.import_dataset(files, name, into)
 
     def inspect(self, path: str | Path) -> dict[str, Any]:
-        """What a file is."""
-        return self.library.inspect(Path(path))
+        """What a file is; of a picture, whose it is and its settings."""
+        facts = self.library.inspect(Path(path))
+        if facts["kind"] == "unknown" and (found := described(Path(path))):
+            return found
+        return facts
 
     # Training.
 
@@ -168,7 +172,7 @@ class Studio:
         from studio.jobs.estimate import estimate
 
         completed, _, _ = complete(config, self.library)
-        with self.resources.slot.hold("measuring a few steps"):
+        with self.resources.turn("measuring a few steps", "measuring"):
             return estimate(completed, self.resources)
 
     def start(self, config: RunConfig) -> str:
@@ -315,7 +319,7 @@ class Studio:
         from studio.caption.run import caption_folder
 
         root = self.library.dataset_path(printable(folder))
-        with self.resources.slot.hold("captioning"):
+        with self.resources.turn("captioning", "captions", "Captions written so far are kept."):
             return caption_folder(
                 root,
                 captioner=captioner,

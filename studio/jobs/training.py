@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio import atomic, presets
+from studio import atomic, memory, presets
 from studio.config import RunConfig
 from studio.errors import InputError, Interrupted, MissingError, StorageError, StudioError
 from studio.events import ACTIVE, RunLog, hold, honest_state, read_events
@@ -94,7 +94,8 @@ class Training:
                 "This run is finished", where=run_id, remedy="Start a new one with its settings."
             )
         if not accept_changes:
-            dataset_record.check(folder, self.config(run_id))
+            images = self.resources.library.images
+            dataset_record.check(folder, self.config(run_id), images)
         facts = {"reason": None, "remedy": None, "finished_at": None}
         self._enqueue(folder, {**state, **facts, "accept_changes": accept_changes})
         return run_id
@@ -347,6 +348,8 @@ class Training:
         from studio.jobs.failures import explain
 
         log.error("run %s failed", run.folder.name, exc_info=error)
+        if memory.is_full(error):
+            self.resources.give_back(error)
         known = explain(error, run.state.get("last_checkpoint"))
         facts = {"reason": known.sentence(), "remedy": known.remedy, "error": known.as_dict()}
         if not run.tell(state="failed", finished_at=round(time.time(), 3), **facts):

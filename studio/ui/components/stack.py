@@ -18,9 +18,9 @@ import gradio as gr
 
 from studio.config import StackItem
 from studio.errors import InputError, MissingError, StudioError
+from studio.jobs.picture_settings import stack_named
 from studio.lanes import MOST_LANES, Lane
 from studio.names import printable
-from studio.ui.components.picture_grid import settings_in
 from studio.ui.components.stack_files import check_blocks, loaded_stack, stack_files
 from studio.ui.live import Json, Page, component, read
 
@@ -110,12 +110,12 @@ def adapter_stack(studio: Studio, page: Page, target: str, base: str, prompt: st
 
 def take(studio: Studio, page: Page, path: Path, name: str, base: str) -> Json:
     """A dropped file: a picture with settings in it, or an adapter that enters the library."""
-    from studio.formats.images import read_parameters
+    from studio.jobs.picture_settings import usable_settings
 
     if name.lower().endswith(".json"):
         return {"stack": loaded_stack(studio.stacks.load(path))}
-    if is_picture(path) and (text := read_parameters(path)):
-        return {"settings": settings_in(text)}
+    if is_picture(path) and (found := usable_settings(path, name)):
+        return {"settings": {**found.settings, "program": found.program, "notes": found.notes}}
     return {"card": card(page, studio.import_adapter(path, name), fit=base_facts(studio, base))}
 
 
@@ -212,17 +212,9 @@ def report_facts(reports: Sequence[Json]) -> Json:
 
 
 def named_stack(studio: Studio, entries: Any) -> tuple[list[Json], list[str]]:
-    """A stack written in a picture names files: → stack value, and names that nobody has here."""
-    by_file = {printable(info.path.name): printable(info.path) for info in studio.adapters()}
-    found, missing = [], []
-    for entry in entries if isinstance(entries, list) else []:
-        name = Path(str(entry.get("path", ""))).name if isinstance(entry, dict) else "?"
-        if name in by_file:
-            item = StackItem.parse({**entry, "path": by_file[name]})
-            found.append(item.model_dump())
-        else:
-            missing.append(name)
-    return found, missing
+    """A stack written in a picture names files: → stack value, and names that nobody has here, or
+    that several files have."""
+    return stack_named(entries, studio.library)
 
 
 def trigger_of(info: Any) -> str:
