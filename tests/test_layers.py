@@ -33,6 +33,7 @@ LAYERS = [
         "charset",
         "names",
         "budget",
+        "memory",
     }
     | {"disk", "locks", "temporaries"},
     {"formats"},

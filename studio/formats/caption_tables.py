@@ -60,6 +60,8 @@ class Tables:
 
     def _add(self, key: str, text: str) -> None:
         path = PurePosixPath(key.replace("\\", "/"))
+        if not path.parts:
+            return  # no name at all
         if path.is_absolute() or ":" in path.parts[0][1:2] or ".." in path.parts:
             # written on another machine, or for another folder: the name is what is left
             self._by_name.setdefault(path.name, text)

@@ -86,7 +86,7 @@ def read_caption(picture: str | Path, looked: Looked | None = None) -> str | Non
     own = side_car(picture, looked)
     if own is not None:
         return own
-    for folder in (picture.parent, picture.parent.parent):
+    for folder in picture.parents[:3]:
         found = looked.tables(folder).of(picture)
         if found is not None:
             return found

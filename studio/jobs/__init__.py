@@ -172,7 +172,7 @@ class Studio:
         from studio.jobs.estimate import estimate
 
         completed, _, _ = complete(config, self.library)
-        with self.resources.slot.hold("measuring a few steps"):
+        with self.resources.turn("measuring a few steps", "measuring"):
             return estimate(completed, self.resources)
 
     def start(self, config: RunConfig) -> str:
@@ -319,7 +319,7 @@ class Studio:
         from studio.caption.run import caption_folder
 
         root = self.library.dataset_path(printable(folder))
-        with self.resources.slot.hold("captioning"):
+        with self.resources.turn("captioning", "captions", "Captions written so far are kept."):
             return caption_folder(
                 root,
                 captioner=captioner,

@@ -6,13 +6,13 @@ Refuses to know: torch, training, the page.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from studio.config import RunConfig, nearest
+from studio.config import RunConfig
 from studio.errors import DatasetError, FileError, InputError, MissingError
 from studio.families import hub
 from studio.families.clip_folder import is_clip
@@ -23,7 +23,7 @@ from studio.formats.dataset_list import DatasetList, DatasetSummary
 from studio.formats.image_memory import ImageMemory
 from studio.formats.inspect import inspect
 from studio.formats.ldm_names import unet_blocks
-from studio.jobs import keeping
+from studio.jobs import adapter_names, keeping
 from studio.jobs.headers import HeaderFacts, Headers
 from studio.jobs.importing import Given, Imported, import_files
 from studio.names import path_of, printable
@@ -285,21 +285,46 @@ class Library:
         return base_hash(STARTER)
 
     def adapter_path(self, name: str) -> Path:
-        """An adapter file given by name (with or without its ending) or by a path we may read."""
-        for root in (self.workspace.adapters, SAMPLE_ADAPTERS):
-            if Path(name).name == name and root.is_dir():
-                endings = ("", *ADAPTER_ENDINGS)
-                files = (path_of(root / f"{name}{ending}") for ending in endings)
-                if found := next((file for file in files if is_file(file)), None):
-                    return self.workspace.inside(found)
+        """An adapter file given by name or by a path we may read; see `adapter_names`.
+
+        Raises MissingError, and InputError where a name fits several files.
+        """
+        if not path_of(name).is_absolute() and (found := self.named_adapter(name)):
+            return self.workspace.inside(found)
         path = self.workspace.resolve(name)
         if is_file(path):
             return path
-        close = nearest(Path(name).stem, [info.name for info in self.adapters()])
-        raise MissingError(
-            f"There is no adapter file “{name}”",
-            remedy=f"Did you mean “{close}”?" if close else "Choose one of the adapters.",
-        )
+        raise adapter_names.missing(name, [printable(path.stem) for path in self.adapter_files()])
+
+    def named_adapter(self, name: str, files: Iterable[Path] | None = None) -> Path | None:
+        """The one among the library's files (or `files`) that a name means; None for no name.
+        InputError when there are several."""
+        known = self.adapter_files() if files is None else files
+        return adapter_names.find(name, known, self._roots, self._kind, ADAPTER_ENDINGS)
+
+    def alike(self, files: Sequence[Path]) -> list[Path]:
+        """Those of `files` that really differ: no copies, not the same work in two formats."""
+        return adapter_names.one_of(files, self._kind, ADAPTER_ENDINGS)
+
+    def adapter_names(self, files: Iterable[Path]) -> list[str]:
+        """The names by which these files cannot be mistaken."""
+        return [adapter_names.name_of(path, self._roots) for path in files]
+
+    @property
+    def _roots(self) -> dict[str, Path]:
+        workspace = self.workspace
+        return {
+            "adapters": workspace.adapters, "samples": SAMPLE_ADAPTERS, "bases": workspace.bases
+        }  # fmt: skip
+
+    def _kind(self, path: Path) -> str | None:
+        try:
+            info = self.adapter(path)
+        except MissingError:
+            return None
+        if info.is_plain_picture:
+            return None
+        return adapter_names.BROKEN if info.problem else info.kind
 
     def inspect(self, path: Path) -> dict[str, Any]:
         """The report of `formats.inspect`, hashes included; of a LoRA its `blocks` too."""

@@ -87,9 +87,9 @@ class Stacks:
         adapters = [info.path for info in self.library.adapters()]
         items, missing, notes = [], [], []
         for entry in saved.entries:
-            found, note = _find(entry, adapters)
+            found, note = self._find(entry, adapters)
             if found is None:
-                missing.append(entry.item.path)
+                missing.append(note or entry.item.path)
                 continue
             items.append(entry.item.model_copy(update={"path": str(found)}))
             notes += [note] if note else []
@@ -99,18 +99,21 @@ class Stacks:
         """Moves a saved stack to the trash."""
         return atomic.move_to_trash(self.path(name), self.workspace.trash)
 
-
-def _find(entry: Entry, adapters: Sequence[Path]) -> tuple[Path | None, str]:
-    """The file an entry means, and what is to be said about it."""
-    name = entry.item.path
-    named = [path for path in adapters if path.name == name]
-    others = [path for path in adapters if path.name != name]
-    for path in [*named, *others]:  # contents are read only where the size is the same
-        if path.stat().st_size == entry.size and atomic.sha256(path) == entry.sha256:
-            return path, "" if path.name == name else f"“{name}” is called “{path.name}” here."
-    if named:
-        return named[0], f"“{name}” is not the same file as when the stack was saved."
-    return None, ""
+    def _find(self, entry: Entry, adapters: Sequence[Path]) -> tuple[Path | None, str]:
+        """The file an entry means, and what is to be said about it."""
+        name = entry.item.path
+        named = [path for path in adapters if path.name == name]
+        others = [path for path in adapters if path.name != name]
+        for path in [*named, *others]:  # contents are read only where the size is the same
+            if path.stat().st_size == entry.size and atomic.sha256(path) == entry.sha256:
+                own = path.name
+                return path, "" if own == name else f"“{name}” is called “{own}” here."
+        different = self.library.alike(named)
+        if len(different) > 1:  # none of them is the one that was saved
+            return None, f"{name} ({' or '.join(self.library.adapter_names(different))}?)"
+        if different:
+            return different[0], f"“{name}” is not the same file as when the stack was saved."
+        return None, ""
 
 
 def _summary(path: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio import atomic, presets
+from studio import atomic, memory, presets
 from studio.config import RunConfig
 from studio.errors import InputError, Interrupted, MissingError, StorageError, StudioError
 from studio.events import ACTIVE, RunLog, hold, honest_state, read_events
@@ -348,6 +348,8 @@ class Training:
         from studio.jobs.failures import explain
 
         log.error("run %s failed", run.folder.name, exc_info=error)
+        if memory.is_full(error):
+            self.resources.give_back(error)
         known = explain(error, run.state.get("last_checkpoint"))
         facts = {"reason": known.sentence(), "remedy": known.remedy, "error": known.as_dict()}
         if not run.tell(state="failed", finished_at=round(time.time(), 3), **facts):
