@@ -58,7 +58,9 @@ class Recorder:
         return self.comparison
 
     def _append(self, line: dict[str, Any]) -> None:
-        atomic.append_line(self.folder / PROGRESS_FILE, json.dumps(line, ensure_ascii=False))
+        atomic.append_line(
+            self.folder / PROGRESS_FILE, json.dumps(line, ensure_ascii=False), durable=True
+        )
 
 
 def read_comparison(folder: str | Path) -> dict[str, Any]:
