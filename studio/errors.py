@@ -6,6 +6,7 @@ Owns: the error tree and how an error reads. Refuses to know: who shows it (page
     ├── InputError            what you gave us cannot be used            exit code 2
     │   ├── SettingsError     a preset, --set or form value is wrong
     │   ├── DatasetError      pictures or captions
+    │   │   └── DatasetChanged    not what a run went on with before
     │   ├── FileError         a file is broken, hostile, or not what it says
     │   ├── MismatchError     a good file, made for another base
     │   └── MissingError      a base, dataset, run or adapter is not there
@@ -81,6 +82,10 @@ class SettingsError(InputError):
 
 class DatasetError(InputError):
     """Pictures or captions cannot be used."""
+
+
+class DatasetChanged(DatasetError):
+    """The dataset of a run is not what it was; going on needs somebody's word."""
 
 
 class FileError(InputError):

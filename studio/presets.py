@@ -30,7 +30,7 @@ import tomli_w
 from studio import methods
 from studio.config import RunConfig, Settings, nearest, override, setting
 from studio.errors import FileError, MissingError, SettingsError
-from studio.paths import PRESETS
+from studio.paths import PRESETS, is_file
 
 if TYPE_CHECKING:
     from studio.formats.recipe import Recipe
@@ -66,9 +66,9 @@ def all_presets(folder: Path = PRESETS) -> list[PresetInfo]:
 def find_preset(name: str, folder: Path = PRESETS) -> PresetInfo:
     """A preset by name, or by the path of a TOML file."""
     path = Path(name)
-    if path.suffix == ".toml" and path.is_file():
+    if path.suffix == ".toml" and is_file(path):
         return read_preset(path)
-    if (folder / f"{name}.toml").is_file() and path.name == name:
+    if is_file(folder / f"{name}.toml") and path.name == name:
         return read_preset(folder / f"{name}.toml")
     known = sorted(path.stem for path in folder.glob("*.toml"))
     close = nearest(name, known)

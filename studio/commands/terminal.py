@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.config import nearest
 from studio.errors import MissingError
-from studio.paths import Workspace, default_workspace
+from studio.paths import Workspace, default_workspace, exists, is_file
 
 if TYPE_CHECKING:
     from studio.jobs import Studio
@@ -113,7 +113,7 @@ def adapter_reference(studio: Studio, text: str) -> dict[str, Any]:
     except ValueError:  # a colon that belongs to the path
         name, colon, value = "", "", 1.0
     name = name if colon else text
-    if not Path(name).exists():
+    if not exists(name):
         known = {info.name: info.path for info in studio.adapters()}
         found = known.get(name) or known.get(Path(name).stem)
         if found is None:
@@ -142,7 +142,7 @@ def stack_values(studio: Studio, saved: str | None, adapters: list[str]) -> list
     items: list[dict[str, Any]] = []
     if saved:
         path = Path(saved).expanduser()
-        loaded = studio.stacks.load(path if path.is_file() else studio.stacks.path(saved))
+        loaded = studio.stacks.load(path if is_file(path) else studio.stacks.path(saved))
         if loaded.missing:
             raise MissingError(
                 "Files of this stack are not here",

@@ -17,6 +17,7 @@ from studio.commands import terminal
 from studio.commands.terminal import Progress, Stopping, say
 from studio.errors import InputError, Interrupted, SettingsError, TrainingError
 from studio.events import ENDED
+from studio.paths import is_file, is_folder
 
 if TYPE_CHECKING:
     from studio.config import RunConfig
@@ -81,7 +82,7 @@ def _config(studio: Studio, arguments: argparse.Namespace) -> RunConfig:
     values: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     if arguments.data is not None:
         folder = Path(arguments.data).expanduser()
-        is_path = folder.is_dir()  # anything else is the name of a dataset, or a clear error
+        is_path = is_folder(folder)  # anything else is the name of a dataset, or a clear error
         values["data"] = {"folder": str(folder.resolve()) if is_path else arguments.data}
     if not (arguments.preset or arguments.like or arguments.method or arguments.assignments):
         names = ", ".join(info.name for info in studio.presets())
@@ -92,7 +93,7 @@ def _config(studio: Studio, arguments: argparse.Namespace) -> RunConfig:
         values = _like(studio, arguments, values)
     config = studio.config(arguments.preset, values, arguments.assignments)
     file = Path(config.options.get("continue_from") or "").expanduser()
-    if file.is_file():  # the person at this terminal may name any file
+    if is_file(file):  # the person at this terminal may name any file
         studio.workspace.open_folder(file.absolute().parent)
         options = {**config.options, "continue_from": str(file.absolute())}
         config = config.model_copy(update={"options": options})
@@ -106,7 +107,7 @@ def _like(studio: Studio, arguments: argparse.Namespace, given: dict[str, Any]) 
             "--preset and --like both say what to start from", remedy="Leave one of them out."
         )
     file = Path(arguments.like).expanduser()
-    if file.is_file():
+    if is_file(file):
         studio.workspace.open_folder(file.absolute().parent)
         file = file.absolute()
     like = studio.config_like(file)

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from studio import atomic
+from studio import atomic, paths
 from studio.config import nearest
 from studio.errors import DatasetError, FileError, MissingError
 from studio.families import hub
@@ -21,8 +21,9 @@ from studio.families.vocabulary import is_folder
 from studio.formats.dataset import DatasetInfo, find_datasets, is_picture, read_dataset
 from studio.formats.inspect import inspect
 from studio.formats.ldm_names import unet_blocks
+from studio.jobs import keeping
 from studio.jobs.headers import HeaderFacts, Headers
-from studio.paths import ASSETS, SAMPLE_ADAPTERS, STARTER, Workspace, slug
+from studio.paths import ASSETS, SAMPLE_ADAPTERS, STARTER, Workspace, entries, exists, is_file, slug
 
 ADAPTER_ENDINGS = (".safetensors", ".pt", ".bin", ".ckpt", ".png", ".webp")
 ADAPTER_KINDS = ("lora", "embedding", "hypernetwork", "aesthetic")
@@ -66,7 +67,7 @@ class Library:
         Names are all different.
         """
         found = [describe(STARTER)]
-        for path in sorted(self.workspace.bases.iterdir(), key=lambda path: (path.is_file(), path)):
+        for path in sorted(entries(self.workspace.bases), key=lambda path: (path.is_file(), path)):
             model = path.suffix.lower() in FILE_ENDINGS if path.is_file() else not is_folder(path)
             if not model or is_clip(path) or path.name.startswith("."):
                 continue
@@ -91,9 +92,9 @@ class Library:
             return STARTER
         if name and Path(name).name == name:
             for ending in ("", *FILE_ENDINGS):
-                if (named := self.workspace.bases / f"{name}{ending}").exists():
+                if exists(named := self.workspace.bases / f"{name}{ending}"):
                     return named
-        if Path(name).expanduser().exists():
+        if exists(Path(name).expanduser()):
             return Path(name).expanduser().resolve()
         if hub.is_id(name):
             return hub.cached(name) or name
@@ -117,17 +118,17 @@ class Library:
         """Names of what lies in `vae/`: files, and folders with a configuration."""
         return sorted(
             path.name
-            for path in self.workspace.vae.iterdir()
+            for path in entries(self.workspace.vae)
             if (path / "config.json").is_file()
             or (path.is_file() and path.suffix.lower() in (*FILE_ENDINGS, ".pt"))
         )
 
     def vae_path(self, name: str) -> Path:
         """The VAE given by its name in `vae/`, or by a path the studio may read."""
-        if Path(name).name == name and (self.workspace.vae / name).exists():
+        if Path(name).name == name and exists(self.workspace.vae / name):
             return self.workspace.vae / name
         path = self.workspace.resolve(name)
-        if not path.exists():
+        if not exists(path):
             raise MissingError(
                 f"There is no VAE “{name}”",
                 why=f"It is not in {self.workspace.vae}.",
@@ -142,10 +143,10 @@ class Library:
     def dataset_path(self, name: str) -> Path:
         """The folder of a dataset given by name or path."""
         for root in (self.workspace.datasets, ASSETS / "datasets"):
-            if name and Path(name).name == name and (root / name).is_dir():
+            if name and Path(name).name == name and paths.is_folder(root / name):
                 return root / name
         path = Path(name).expanduser()
-        if not name.strip() or not path.is_dir():
+        if not name.strip() or not paths.is_folder(path):
             raise DatasetError(
                 f"There is no dataset “{name}”" if name.strip() else "No dataset is chosen",
                 remedy="Choose one from the list, or give the path of a folder of pictures.",
@@ -192,7 +193,7 @@ class Library:
         # a model that was trained here lies in one file inside its own folder
         files += [
             path
-            for folder in sorted(self.workspace.bases.iterdir())
+            for folder in sorted(entries(self.workspace.bases))
             if (path := folder / f"{folder.name}.safetensors").is_file()
         ]
         return files
@@ -240,10 +241,10 @@ class Library:
             if Path(name).name == name and root.is_dir():
                 endings = ("", *ADAPTER_ENDINGS)
                 files = (root / f"{name}{ending}" for ending in endings)
-                if found := next((file for file in files if file.is_file()), None):
+                if found := next((file for file in files if is_file(file)), None):
                     return found
         path = self.workspace.resolve(name)
-        if path.is_file():
+        if is_file(path):
             return path
         close = nearest(Path(name).stem, [info.name for info in self.adapters()])
         raise MissingError(
@@ -253,7 +254,7 @@ class Library:
 
     def inspect(self, path: Path) -> dict[str, Any]:
         """The report of `formats.inspect`, hashes included; of a LoRA its `blocks` too."""
-        if not path.is_file():
+        if not is_file(path):
             raise MissingError("This file is not there", where=path)
         report = inspect(path).as_dict()
         if stale := self.adapter(path).stale:
@@ -275,45 +276,5 @@ class Library:
                 remedy="Drop a LoRA, embedding, hypernetwork or aesthetic file.",
                 safe="Nothing was changed.",
             )
-        target = self.place_for(Path(filename), path)
-        return self.adapter(atomic.copy_file(path, target))
-
-    def place_for_base(self, name: str) -> Path:
-        """A free folder in `bases/` for a model; one that was never finished is used again."""
-        stem = slug(name, "model")
-        for count in range(1, 10_000):
-            folder = self.workspace.bases / f"{stem}{'' if count == 1 else f'-{count}'}"
-            if not (folder / "model_index.json").exists():
-                return folder
-        raise FileError(f"There are too many models called “{stem}”", where=self.workspace.bases)
-
-    def keep(self, written: list[Path]) -> list[Path]:
-        """Copies a run's finished files into `adapters/`, all under one free name.
-
-        What belongs together stays together: `x.safetensors`, `x.pt`, `x.pt.optim`.
-        """
-        stem = written[0].stem
-        endings = [path.name.removeprefix(stem) for path in written]
-        places = self._places(stem, dict(zip(endings, written, strict=True)))
-        for path, place in zip(written, places, strict=True):
-            atomic.copy_file(path, place)
-        return places
-
-    def place_for(self, name: Path, content: Path) -> Path:
-        """A free path in `adapters/` for `name`; the very same content keeps its place."""
-        return self._places(name.stem, {name.suffix.lower(): content})[0]
-
-    def _places(self, stem: str, contents: dict[str, Path]) -> list[Path]:
-        """A path for each ending → content, with one number that is free for all of them."""
-        stem = slug(stem, "adapter")
-        for count in range(1, 10_000):
-            name = f"{stem}{'' if count == 1 else f'-{count}'}"
-            targets = {self.workspace.adapters / (name + e): c for e, c in contents.items()}
-            if all(_free(target, content) for target, content in targets.items()):
-                return list(targets)
-        raise FileError(f"There are too many files called “{stem}”", where=self.workspace.adapters)
-
-
-def _free(target: Path, content: Path) -> bool:
-    """Whether `content` may be written to `target`: nothing else is there."""
-    return not target.exists() or atomic.sha256(target) == atomic.sha256(content)
+        (target,) = keeping.keep(self.workspace.adapters, [path], name=Path(filename))
+        return self.adapter(target)

@@ -72,7 +72,7 @@ class Training:
         }
         try:
             atomic.write_text(folder / "config.toml", presets.to_toml(config))
-            self._enqueue(folder, state)
+            self._enqueue(folder, state, durably=True)
         except StudioError as error:
             error.safe = "Nothing was started."
             atomic.remove_folder(folder)
@@ -95,7 +95,7 @@ class Training:
         if not accept_changes:
             dataset_record.check(folder, self.config(run_id))
         facts = {"reason": None, "remedy": None, "finished_at": None}
-        self._enqueue(folder, {**facts, "accept_changes": accept_changes})
+        self._enqueue(folder, {**state, **facts, "accept_changes": accept_changes})
         return run_id
 
     def command(self, run_id: str, command: str) -> None:
@@ -250,12 +250,13 @@ class Training:
         run = self._logs.get(folder.name)
         if run is None:
             return honest_state(folder, False, rebuilding.repair) or rebuilding.state(folder)
-        if folder.name not in self._locks:
-            try:  # it has ended; perhaps there is room by now
-                run.flush()
-                self._logs.pop(folder.name, None)
-            except StorageError:
-                pass
+        with self._condition:
+            if folder.name not in self._locks:
+                try:  # it has ended; perhaps there is room by now
+                    run.flush()
+                    self._logs.pop(folder.name, None)
+                except StorageError:
+                    pass
         return run.state
 
     def active(self) -> list[str]:
@@ -276,17 +277,21 @@ class Training:
         if self._thread is not None:
             self._thread.join(timeout)
 
-    def _enqueue(self, folder: Path, facts: dict[str, Any]) -> None:
-        lock = hold(folder)
+    def _enqueue(self, folder: Path, facts: dict[str, Any], durably: bool = False) -> None:
+        """Puts a run at the queue's end; with `durably` only if the disk has heard of it."""
         with self._condition:
-            self._locks[folder.name] = lock
+            lock = self._locks[folder.name] = hold(folder)
             run = self._logs[folder.name] = self._logs.get(folder.name) or RunLog(folder)
             last = self._logs[self._queue[-1]].state if self._queue else {}
+            facts = {**facts, "state": "queued", "place": 1 + (last.get("place") or 0)}
             try:
-                run.update(**facts, state="queued", place=1 + (last.get("place") or 0))
+                run.update(**facts)
             except StorageError:
-                self._forget(folder.name)
-                raise
+                if durably:
+                    self._logs.pop(folder.name)
+                    self._locks.pop(folder.name)
+                    lock.release()
+                    raise
             self._controls[folder.name] = Control()
             self._queue.append(folder.name)
             if self._thread is None:

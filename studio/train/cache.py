@@ -7,6 +7,7 @@ Refuses to know: steps and losses.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from studio.errors import StudioError
+from studio.errors import StorageError, StudioError
 from studio.families.base import Base, Conditioning
 from studio.formats import safetensors_file
 from studio.train.data import Item, load_mask, load_pixels
@@ -87,7 +88,8 @@ class _Tensors:
         tensor = _read(path, self.name)
         if tensor is None:
             tensor = make(item)
-            safetensors_file.write(path, {self.name: tensor}, {})
+            with contextlib.suppress(StorageError):  # without it, it is made again another time
+                safetensors_file.write(path, {self.name: tensor}, {})
         if self._bytes < ON_DEVICE_BYTES:
             tensor = tensor.to(self.device)
         self._kept[key] = tensor

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio import atomic
 from studio.errors import DatasetError, InputError, MissingError, StudioError
-from studio.paths import ASSETS
+from studio.paths import ASSETS, is_folder
 
 if TYPE_CHECKING:
     from studio.formats.dataset import DatasetInfo
@@ -93,7 +93,7 @@ class Library:
         path = Path(folder.strip().strip("\"'")).expanduser()
         if not path.is_absolute():
             inside = self._studio.workspace.datasets / path
-            path = inside if inside.is_dir() else path.absolute()
+            path = inside if is_folder(inside) else path.absolute()
         info = read_dataset(path)
         resolved = self._studio.workspace.open_folder(info.path)
         with self._lock:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from studio.errors import MissingError
+from studio.paths import entries, is_file
 from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:
@@ -112,9 +113,8 @@ def saved_files(studio: Studio) -> list[Path]:
     """Every picture in `outputs/`, newest first."""
     files = [
         path
-        for folder in studio.workspace.outputs.iterdir()
-        if folder.is_dir()
-        for path in folder.iterdir()
+        for folder in entries(studio.workspace.outputs)
+        for path in entries(folder)
         if path.suffix.lower() in ENDINGS and not path.name.startswith(".")
     ]
     return sorted(files, key=lambda path: (path.stat().st_mtime, path.name), reverse=True)
@@ -124,7 +124,7 @@ def picture_file(studio: Studio, identity: str) -> Path:
     """The picture named by its place below `outputs/`; anything else is refused."""
     root = studio.workspace.outputs
     path = studio.workspace.resolve(root / identity, [root])
-    if path.suffix.lower() not in ENDINGS or not path.is_file():
+    if path.suffix.lower() not in ENDINGS or not is_file(path):
         raise MissingError("This picture is not there any more", where=Path(identity).name[:120])
     return path
 

@@ -10,7 +10,6 @@ import html
 import json
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -19,6 +18,7 @@ from studio import atomic
 from studio.config import RunConfig
 from studio.errors import InputError, SettingsError, StorageError, StudioError
 from studio.methods import METHODS
+from studio.paths import is_folder
 from studio.ui.components.form_tools import as_text, form_tools, group
 from studio.ui.components.run_view import run_view
 from studio.ui.components.train_pick import EMPTY, checked, train_pick
@@ -189,7 +189,7 @@ def build(studio: Studio, page: Page) -> None:
         """The settings of a finished piece of work into the form."""
         chosen = {**EMPTY, **(value or {}), "method": config["method"], "base": config["base"]}
         folder = config["data"]["folder"]
-        known = bool(folder) and Path(folder).is_dir()
+        known = bool(folder) and is_folder(folder)
         chosen |= {"preset": "", "dataset": page.library.open(folder) if known else ""}
         return [chosen, *shown(config["method"]), *contents(config, chosen)]
 
