@@ -25,6 +25,8 @@ from typing import Any
 
 from studio import disk, temporaries
 from studio.errors import FileError, storage_error
+from studio.names import encodable
+from studio.text import read_json
 
 TEMPORARY_PREFIX = temporaries.PREFIX
 MANIFEST = "manifest.json"
@@ -80,7 +82,7 @@ def write_bytes(path: str | Path, data: bytes) -> Path:
 
 def write_text(path: str | Path, text: str) -> Path:
     """Puts `text` durably at `path`, UTF-8, newlines as given."""
-    return write_bytes(path, text.encode("utf-8"))
+    return write_bytes(path, encodable(text).encode("utf-8"))
 
 
 def write_json(path: str | Path, value: Any) -> Path:
@@ -96,7 +98,7 @@ def append_line(path: str | Path, line: str, *, durable: bool = False) -> None:
     """
     assert "\n" not in line, "one line at a time"
     path = Path(path)
-    data = (line + "\n").encode("utf-8")
+    data = (encodable(line) + "\n").encode("utf-8")
     try:
         make_folder(path.parent)
         _reached("append", path)
@@ -205,7 +207,7 @@ def verify_manifest(folder: str | Path) -> dict[str, Any]:
     """Reads the manifest and checks every file by hash; raises FileError on the first difference."""
     folder = Path(folder)
     try:
-        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text("utf-8"))
+        manifest: dict[str, Any] = read_json(folder / MANIFEST)
         files = manifest["files"]
         items = [(name, facts["sha256"]) for name, facts in files.items()]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

@@ -17,6 +17,20 @@ from studio.settings import nearest
 
 BASE, MIDDLE, INPUT, OUTPUT = "BASE", "M00", "IN", "OUT"
 MOST = 10.0
+# What A1111's extension for block weights calls the numbers of a list, by how many there are.
+_BOTH_SIDES = [*(f"IN{k:02}" for k in range(12)), MIDDLE, *(f"OUT{k:02}" for k in range(12))]
+_ORDERS = {
+    12: ["BASE", "IN04", "IN05", "IN07", "IN08", "M00", "OUT00", "OUT01", "OUT02", "OUT03", "OUT04", "OUT05"],
+    17: ["BASE", "IN01", "IN02", "IN04", "IN05", "IN07", "IN08", "M00", "OUT03", "OUT04", "OUT05", "OUT06", "OUT07", "OUT08", "OUT09", "OUT10", "OUT11"],
+    20: [BASE, *_BOTH_SIDES[:9], *_BOTH_SIDES[12:22]],
+    26: [BASE, *_BOTH_SIDES],
+}  # fmt: skip
+# Its presets, of 17 numbers each: which of them are 1 (or, for the last, all of them one half).
+PRESETS = {
+    "NONE": "0" * 17, "ALL": "1" * 17, "INS": "1" * 4 + "0" * 13, "IND": "10001110000000000",
+    "INALL": "1" * 7 + "0" * 10, "MIDD": "10001111111100000", "OUTD": "10000000111100000",
+    "OUTS": "10000000000011111", "OUTALL": "10000000111111111", "ALL0.5": "5" * 17,
+}  # fmt: skip
 _SHAPE = re.compile(r"(IN|OUT)(\d{1,2})?")
 _EXAMPLE = "Write names with factors (IN04=0.5, OUT=0.8), or one number per block in order."
 
@@ -68,6 +82,32 @@ def spread(numbers: Sequence[float], blocks: Mapping[str, bool]) -> dict[str, fl
         "(or BASE).",
         remedy=_EXAMPLE,
     )
+
+
+def listed(text: str) -> dict[str, float]:
+    """`lbw=` of a tag: a preset's name or 12, 17, 20 or 26 numbers → a factor for every block.
+
+    As in A1111's extension, what a list leaves out has 0: short lists count blocks with attention
+    only. Lists of 12 and 20 mean SDXL's blocks. Raises SettingsError.
+    """
+    digits = {"0": 0.0, "1": 1.0, "5": 0.5}
+    if preset := PRESETS.get(text.strip().upper()):
+        numbers = [digits[digit] for digit in preset]
+    elif "," not in text:
+        raise SettingsError(
+            f"“{text.strip()[:40]}” is no preset of block weights",
+            remedy=f"Known are {', '.join(PRESETS)}, and lists of numbers.",
+        )
+    else:
+        numbers = [_factor(part) for part in text.split(",")]
+    if len(numbers) not in _ORDERS:
+        raise SettingsError(
+            f"{len(numbers)} block weights are no list that is known",
+            remedy="Lists have 12, 17, 20 or 26 numbers.",
+        )
+    everything = _ORDERS[20 if len(numbers) in (12, 20) else 26]
+    given = dict(zip(_ORDERS[len(numbers)], numbers, strict=True))
+    return {name: given.get(name, 0.0) for name in everything}
 
 
 def factors(wanted: Mapping[str, float], blocks: Mapping[str, bool]) -> dict[str, float]:

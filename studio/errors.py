@@ -27,6 +27,8 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
+from studio.names import encodable, printable
+
 
 class StudioError(Exception):
     """The root. `str(error)` is one readable paragraph without addresses or library names."""
@@ -42,12 +44,14 @@ class StudioError(Exception):
         remedy: str | None = None,
         safe: str | None = None,
     ) -> None:
-        self.what = what
-        self.where = str(where) if where is not None else None
-        self.why = why
-        self.remedy = remedy
+        self.what = encodable(what)  # it may quote a name or a text that no encoder takes
+        self.where = (
+            printable(where) if isinstance(where, Path) else encodable(str(where or "")) or None
+        )
+        self.why = encodable(why) if why else why
+        self.remedy = encodable(remedy) if remedy else remedy
         self.safe = safe
-        super().__init__(what)
+        super().__init__(self.what)
 
     def __str__(self) -> str:
         return self.sentence()

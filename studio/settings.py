@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticUndefined
 
 from studio.errors import SettingsError
+from studio.text import TextError, parse_toml
 
 
 def setting(
@@ -67,7 +68,6 @@ class Settings(BaseModel):
 def override(values: dict[str, Any], assignments: list[str]) -> dict[str, Any]:
     """Applies `key=value` assignments (dotted keys, TOML values or bare text) to nested `values`."""
     import copy
-    import tomllib
 
     result = copy.deepcopy(values)
     for assignment in assignments:
@@ -77,8 +77,8 @@ def override(values: dict[str, Any], assignments: list[str]) -> dict[str, Any]:
                 f"“{assignment}” is not an assignment", remedy="Write --set key=value."
             )
         try:
-            value = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
+            value = parse_toml(f"value = {text}")["value"]
+        except TextError:
             value = text
         target = result
         *parents, last = key.strip().split(".")

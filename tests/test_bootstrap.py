@@ -11,15 +11,17 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from studio import paths
 from studio.commands import environment, installer, process, requirements
 from studio.errors import StorageError, UnavailableError
 
 ROOT = Path(__file__).resolve().parent.parent
-NEEDED = ("__init__.py", "cli.py", "errors.py", "atomic.py", "paths.py")
+NEEDED = ("__init__.py", "cli.py", "errors.py", "atomic.py", "paths.py", "names.py", "text.py")
 PROBE = """
 import json, os, sys
 import brick
@@ -63,14 +65,16 @@ def _make_wheel(folder: Path) -> None:
         wheel.writestr(f"{about}/RECORD", f"brick.py,,\n{about}/METADATA,,\n{about}/RECORD,,\n")
 
 
-def start(root: Path, *, wheels: bool = True, **more: str) -> subprocess.CompletedProcess[str]:
+def start(
+    root: Path, *, wheels: bool = True, within: Sequence[str] = (), **more: str
+) -> subprocess.CompletedProcess[str]:
     """Runs `python studio.py doctor` there; without `wheels` there is nothing to install from."""
     hidden = ("PIP_", process.MARKER, "GLIBC_TUNABLES", *process.QUIET)
     clean = {key: value for key, value in os.environ.items() if not key.startswith(hidden)}
     clean |= {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull, **more}
     if wheels:
         clean["PIP_FIND_LINKS"] = str(root / "wheels")
-    command = [sys.executable, "studio.py", "doctor"]
+    command = [*within, sys.executable, "studio.py", "doctor"]
     return subprocess.run(command, cwd=root, env=clean, capture_output=True, text=True)
 
 
@@ -228,6 +232,117 @@ def test_an_old_python_is_told_so_in_words_it_understands(monkeypatch, capsys) -
 )
 def test_version_bounds(need: str, version: str | None, accepted: bool) -> None:
     assert requirements.parse(need).accepts(version) is accepted
+
+
+def test_a_read_only_checkout_has_its_environment_beside_the_workspace(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paths, "writable", lambda folder: folder != tmp_path)
+    named = tmp_path / "data" / "mine"
+    assert environment._place(tmp_path, named) == tmp_path / "data" / "mine-venv"
+    monkeypatch.setattr(paths, "REPOSITORY", tmp_path)
+    monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
+    assert paths.default_workspace() == tmp_path / "home" / "concept-studio" / "workspace"
+    expected = tmp_path / "home" / "concept-studio" / "workspace-venv"
+    assert environment._place(tmp_path, None) == expected
+    (tmp_path / "workspace").mkdir()  # a workspace that is there stays the workspace
+    assert paths.default_workspace() == tmp_path / "workspace"
+
+
+def test_a_checkout_on_a_read_only_disk_starts(checkout: Path, tmp_path: Path) -> None:
+    """The real thing: a mount of one's own, where the system lets one be made."""
+    frozen, home = tmp_path / "frozen", tmp_path / "home"
+    frozen.mkdir()
+    home.mkdir()
+    shutil.rmtree(checkout / ".venv", ignore_errors=True)
+    mount = f"mount --bind -o ro {checkout} {frozen} && mount -o remount,bind,ro {frozen}"
+    into = ["unshare", "--mount", "--map-root-user", "sh", "-c"]
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run([*into, mount], capture_output=True).returncode
+    ):
+        pytest.skip("the system lets nobody mount here")
+    first = start(
+        frozen, within=[*into, f'{mount} && cd {frozen} && exec "$@"', "sh"], HOME=str(home)
+    )
+    assert first.returncode == 0, first.stderr
+    made = home / "concept-studio" / "workspace-venv"
+    assert json.loads(first.stdout)["prefix"] == str(made)
+    assert "read-only" in first.stderr and str(made) in first.stderr
+    assert not (checkout / ".venv").exists()
+
+
+def test_an_old_pip_is_updated_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho 'pip 20.0.2 from /usr/lib (python 3.8)'\n")
+    python.chmod(0o755)
+    ran: list[list[str]] = []
+
+    def note(command: list[str], _: Path) -> tuple[int, str]:
+        ran.append(command)
+        return 0, ""
+
+    monkeypatch.setattr(installer, "_run", note)
+    installer.install(python, [requirements.parse("brick>=1.0")])
+    assert [command[3:] for command in ran] == [
+        ["install", "--upgrade", "pip"],
+        ["install", "brick>=1.0"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "variable", "words"),
+    [
+        ("ProxyError('Cannot connect to proxy.')", "HTTPS_PROXY", "that HTTPS_PROXY names"),
+        ("OSError('Tunnel connection failed: 407 Proxy Authentication Required') ProxyError", "", "password"),
+        ("NewConnectionError: Network is unreachable", "", "set HTTPS_PROXY"),
+    ],
+)  # fmt: skip
+def test_a_proxy_is_named(
+    said: str, variable: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in installer.PROXIES:
+        monkeypatch.delenv(name, raising=False)
+    if variable:
+        monkeypatch.setenv(variable, "http://nowhere.invalid:3128")
+    error = str(installer.explain(said))
+    assert words in error and "nowhere.invalid" not in error
+
+
+def test_a_proxy_is_not_asked_for_the_page_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page calls itself while it starts: through a proxy that call would end the start."""
+    settings = process.settings({"HTTP_PROXY": "http://proxy:3128", "NO_PROXY": "intern.example"})
+    for name in ("no_proxy", "NO_PROXY"):
+        hosts = settings[name].split(",")
+        assert hosts[0] == "intern.example" and {"localhost", "127.0.0.1"} <= set(hosts)
+    assert process.settings({"http_proxy": "x", "no_proxy": "*"})["no_proxy"] == "*"
+    assert "no_proxy" not in process.settings({})
+
+
+@pytest.mark.parametrize("names", [("python3",), ("python",), ("python", "python3.11")])
+def test_ci_takes_the_first_python_that_is_new_enough(
+    tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    """Machines have `python3` alone, `python` alone, or a `python` that is too old."""
+    root = tmp_path / "checkout"
+    (root / ".ci").mkdir(parents=True)
+    shutil.copy(ROOT / ".ci" / "run", root / ".ci")
+    (root / "studio.py").write_text("import sys; print('ran', sys.argv[1:])")
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for tool in ("bash", "dirname", "id", "env"):
+        (tools / tool).symlink_to(shutil.which(tool) or f"/bin/{tool}")
+    for name in names:
+        file = tools / name
+        too_old = name != names[-1]
+        file.write_text(
+            "#!/bin/sh\nexit 1\n" if too_old else f'#!/bin/sh\nexec {sys.executable} "$@"\n'
+        )
+        file.chmod(0o755)
+    clean = {"PATH": str(tools), "STUDIO_CHROMIUM": "/somewhere/chromium"}
+    found = subprocess.run(["bash", ".ci/run"], cwd=root, env=clean, capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.strip() == "ran ['test']"
 
 
 def test_every_requirement_of_the_project_can_be_read() -> None:

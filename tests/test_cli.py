@@ -204,20 +204,43 @@ def test_first_interrupt_asks_second_leaves(capsys: pytest.CaptureFixture[str]) 
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_failed_checks_fail_the_test_command_even_when_tests_pass(monkeypatch) -> None:
-    ran: list[list[str]] = []
+class Ran:
+    """What the test command would have started: Python's arguments and the settings for each."""
 
-    def call(command: list[str]) -> int:
-        ran.append(command)
-        return 1 if "check" in command else 0
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, bad: str) -> None:
+        self.bad = bad
+        self.commands: list[list[str]] = []
+        self.settings: list[dict[str, str]] = []
+        monkeypatch.setattr(test_command, "_call", self._call)
+        monkeypatch.setattr(test_command, "_find_browser", lambda: None)
 
-    monkeypatch.setattr(test_command, "_call", call)
+    def _call(self, command, settings=None, *, quiet=False) -> int:
+        self.commands.append(command)
+        self.settings.append(settings or {})
+        return 1 if self.bad in (*command, *(settings or {}).values()) else 0
+
+
+@pytest.mark.parametrize("bad", ["check", "mypy", "AVX2"])
+def test_failed_checks_fail_the_test_command_even_when_tests_pass(monkeypatch, bad: str) -> None:
+    ran = Ran(monkeypatch, bad)
     assert test_command.run(cli.parse(["test"])) == 1
-    dealt = ["-n", str(test_command._processes()), "--dist", "loadfile"]
-    assert ran[-1] == ["-m", "pytest", *dealt], "its summary must be the last thing on stdout"
-    ran.clear()
+    assert ran.commands[-1] == ["-m", "pytest", *test_command._dealt()], "its summary comes last"
+    assert [s["ONEDNN_MAX_CPU_ISA"] for s in ran.settings if s] == ["AVX2"], "numbers, once"
+    ran.commands.clear()
     assert test_command.run(cli.parse(["test", "tests/test_cli.py", "-k", "port"])) == 0
-    assert ran == [["-m", "pytest", "tests/test_cli.py", "-k", "port"]]
+    assert ran.commands == [["-m", "pytest", "tests/test_cli.py", "-k", "port"]]
+
+
+def test_all_tries_every_processor_and_a_slow_browser_three_times(monkeypatch) -> None:
+    monkeypatch.setenv("STUDIO_TEST_ALL", "")  # put back afterwards
+    ran = Ran(monkeypatch, "nothing")
+    assert test_command.run(cli.parse(["test", "--all"])) == 0
+    tried = {(s["ONEDNN_MAX_CPU_ISA"], s["OMP_NUM_THREADS"]) for s in ran.settings if len(s) > 1}
+    assert tried == {(i, n) for i in ("SSE41", "AVX2", "AVX512_CORE") for n in ("1", "2")}
+    assert [s for s in ran.settings if "STUDIO_TEST_THROTTLE" in s] == [
+        {"STUDIO_TEST_THROTTLE": "6"}
+    ] * 3
+    assert "slow or not slow" in ran.commands[-1]
 
 
 def test_inspect_says_what_a_file_is_not(workspace: Path, tmp_path: Path) -> None:

@@ -163,6 +163,11 @@ class Attachment:
         self._scope.reads_text = True
         self._words[name] = vectors
 
+    @property
+    def words(self) -> list[str]:
+        """The words of the files so far, in order."""
+        return list(self._words)
+
     def steer(self, steering: Steering) -> None:
         """Something that bends the text of whole prompts."""
         self._steering.append(steering)

@@ -23,6 +23,7 @@ from studio.adapters.base import Adapter, Attachment, Report
 from studio.errors import FileError, MismatchError
 from studio.formats import hypernetwork
 from studio.formats.hypernetwork import HypernetworkFile, Layer
+from studio.formats.hypernetwork_layers import ACTIVATIONS, batch_warning, refusal
 
 if TYPE_CHECKING:
     from studio.families.base import Base
@@ -47,6 +48,7 @@ class HypernetworkAdapter(Adapter):
             "structure": file.layer_structure,
             "activation": file.activation,
             "step": file.step,
+            "mixes_the_batch": file.mixes_the_batch,
         }
 
     @staticmethod
@@ -88,6 +90,8 @@ class HypernetworkAdapter(Adapter):
                     work.hook(module, partial(_stand, module, networks[width][part], strength))
         unmatched = [f"width {width}" for width in strange]
         message = f"It stands in front of {matched} attentions."
+        if self.file.mixes_the_batch:
+            message += f" {batch_warning(self.file.activation)}"
         return Report(self.path, self.kind, matched, unmatched, message)
 
 
@@ -118,19 +122,17 @@ def _module(layer: Layer, width: int, file: HypernetworkFile) -> nn.Module:
 
 
 def _activation(file: HypernetworkFile) -> nn.Module:
-    # the names are lower-cased classes of torch; what web UIs call swish is Hardswish
-    known: dict[str, Any] = {
-        name.lower(): getattr(nn.modules.activation, name) for name in nn.modules.activation.__all__
-    }
-    known["swish"] = nn.Hardswish
-    try:
-        made: nn.Module = known[file.activation.lower()]()
-    except (KeyError, TypeError) as error:
+    if why := refusal(file.activation):
         raise FileError(
-            "This hypernetwork asks for an activation the studio does not have",
-            where=file.path,
-            why=f"It is called {file.activation[:40]!r}.",
-        ) from error
+            "This hypernetwork asks for an activation it cannot have", where=file.path, why=why
+        )
+    name = file.activation.lower()
+    if name in ("softmax", "softmin", "logsoftmax"):
+        # What torch takes where a file of A1111's names no dimension: of three the first, which is
+        # the images of a batch, conditioned and unconditioned ones alike.
+        made: nn.Module = getattr(nn, ACTIVATIONS[name])(dim=0)
+    else:
+        made = getattr(nn, ACTIVATIONS[name])()
     return made
 
 

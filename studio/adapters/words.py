@@ -69,9 +69,17 @@ class WordAdapter(Adapter):
             if text_strength != 0:
                 scaled = [(vector * text_strength).to(work.base.device) for vector in vectors]
                 work.word(word, scaled)
+        own = {word.casefold() for word in self.words}
+        twins = [word for word in work.words if word not in self.words and word.casefold() in own]
         called = " or ".join(f"“{word}”" for word in self.words)
         where = "negative prompt" if self.info["negative"] else "prompt"
-        return Report(self.path, self.kind, len(self.words), [], f"Write {called} in the {where}.")
+        message = f"Write {called} in the {where}."
+        if twins:
+            other = ", ".join(f"“{word}”" for word in twins)
+            message += f" The case matters here: {other} is another file's word."
+        if outputs := self.file.outputs:
+            message += f" {embedding.output_problem(outputs)}"
+        return Report(self.path, self.kind, len(self.words), list(outputs), message)
 
 
 def widths_fit(vectors: Sequence[Tensor | None], base: Base) -> list[Tensor] | None:

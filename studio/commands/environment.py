@@ -1,6 +1,7 @@
 """The Python environment of a fresh checkout: made on first use, checked on every start, repaired.
 
-Owns: `.venv` beside `studio.py`, its marker, and the decision which Python to continue in.
+Owns: `.venv` beside `studio.py` (beside the workspace where the checkout is read-only), its marker,
+and the decision which Python to continue in.
 Refuses to know: what the commands do. Needs nothing but Python itself.
 
 The marker says `installing` until everything is in place and `ready` afterwards: an interrupted
@@ -12,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import json
 import os
 import re
 import shutil
@@ -22,10 +22,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio import atomic
+from studio import atomic, paths
 from studio.commands import installer, requirements
 from studio.commands.requirements import ROOT, Requirement
 from studio.errors import StorageError, UnavailableError, storage_error
+from studio.text import read_json
 
 SPACE_NEEDED = 2_500_000_000  # bytes; the smallest environment measured takes 1.6 GB
 
@@ -63,7 +64,7 @@ class Environment:
     def state(self) -> str:
         """`ready`, `installing`, `updating`, `damaged`, or nothing for a stranger's."""
         try:
-            return str(json.loads(self.marker.read_text("utf-8"))["state"])
+            return str(read_json(self.marker)["state"])
         except FileNotFoundError:
             return ""
         except (OSError, ValueError, KeyError, TypeError):
@@ -74,8 +75,12 @@ class Environment:
         atomic.write_json(self.marker, {"state": state})
 
 
-def choose(extras: tuple[str, ...] = (), root: Path = ROOT) -> tuple[Path, Path]:
+def choose(
+    extras: tuple[str, ...] = (), root: Path = ROOT, workspace: str | Path | None = None
+) -> tuple[Path, Path]:
     """The Python to continue in (interpreter, prefix), with everything needed in it.
+
+    `workspace` is the folder that was named on the command line, if any.
 
     Raises StudioError (no network, full disk, no venv module …) with what to do about it.
     """
@@ -87,12 +92,24 @@ def choose(extras: tuple[str, ...] = (), root: Path = ROOT) -> tuple[Path, Path]
         installer.say(f"Adding what the tests need to {sys.prefix}.")
         installer.install(Path(sys.executable), lacking)
         return Path(sys.executable), Path(sys.prefix)
-    environment = Environment(root / ".venv")
+    environment = Environment(_place(root, workspace))
     if not _ready(environment, needs):
-        with _alone(root):
+        with _alone(atomic.make_folder(environment.folder.parent)):
             if not _ready(environment, needs):  # another start may just have finished it
                 _make(environment, needs)
     return environment.python, environment.folder
+
+
+def _place(root: Path, workspace: str | Path | None) -> Path:
+    """`.venv` in the checkout; where that is read-only, `<workspace>-venv` beside the workspace."""
+    inside = root / ".venv"
+    if inside.exists() or paths.writable(root):
+        return inside
+    home = Path(workspace or paths.default_workspace()).expanduser().resolve()
+    beside = home.parent / f"{home.name}-venv"
+    if not beside.exists():
+        installer.say(f"{root} is read-only, so the Python environment goes to {beside}.")
+    return beside
 
 
 def _ready(environment: Environment, needs: list[Requirement]) -> bool:
@@ -108,7 +125,8 @@ def _make(environment: Environment, needs: list[Requirement]) -> None:
         _make_anew(environment, needs)
     else:
         lacking = requirements.missing(needs, packages) or needs  # `needs`: an update was cut short
-        installer.say("Adding to .venv: " + ", ".join(need.name for need in lacking) + ".")
+        names = ", ".join(need.name for need in lacking)
+        installer.say(f"Adding to {environment.folder.name}: {names}.")
         environment.note("updating")
         installer.install(environment.python, lacking)
     environment.note("ready")
@@ -118,10 +136,11 @@ def _make(environment: Environment, needs: list[Requirement]) -> None:
 def _make_anew(environment: Environment, needs: list[Requirement]) -> None:
     _check_room(environment.folder.parent)
     if environment.folder.exists():
-        installer.say("The environment in .venv is unfinished or broken; making it again.")
+        name = environment.folder.name
+        installer.say(f"The environment in {name} is unfinished or broken; making it again.")
         atomic.remove_folder(environment.folder)
     else:
-        installer.say("First start: making a Python environment in .venv, beside studio.py.")
+        installer.say(f"First start: making a Python environment in {environment.folder}.")
     installer.say(installer.estimate())
     environment.note("installing")
     _create(environment)

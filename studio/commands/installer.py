@@ -22,6 +22,7 @@ from pathlib import Path
 from studio.commands import requirements
 from studio.commands.requirements import Requirement
 from studio.errors import StorageError, StudioError, UnavailableError
+from studio.text import lines
 
 NO_NETWORK = re.compile(
     r"name resolution|getaddrinfo failed|nodename nor servname|NewConnectionError|NameResolution"
@@ -32,6 +33,8 @@ NO_NETWORK = re.compile(
 CERTIFICATE = re.compile(r"CERTIFICATE_VERIFY_FAILED|SSLError|SSLCertVerification")
 DISK_FULL = re.compile(r"No space left on device|Errno 28|not enough space on the disk|Errno 122")
 NO_BUILD = re.compile(r"No matching distribution found for (\S+)")
+OLDEST_PIP = (22, 3)  # Python 3.11's own; an older one overlooks today's builds for Linux
+PROXIES = ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
 HEARTBEAT = 20  # seconds between "still installing" lines
 
 
@@ -53,11 +56,23 @@ def estimate() -> str:
 def install(python: Path, needs: Iterable[Requirement], *options: str) -> None:
     """Installs into `python`; raises StudioError when it cannot."""
     names = [need.text for need in needs]
-    if subprocess.run([str(python), "-m", "pip", "--version"], capture_output=True).returncode:
+    version = pip_version(python)
+    if version is None:
         _run([str(python), "-m", "ensurepip"], python)  # environments of some tools come without
+    elif version < OLDEST_PIP:
+        say(f"pip {'.'.join(map(str, version))} is too old for today's packages; updating it.")
+        _run([str(python), "-m", "pip", "install", "--upgrade", "pip"], python)
     code, said = _run([str(python), "-m", "pip", "install", *options, *names], python)
     if code != 0:
         raise explain(said)
+
+
+def pip_version(python: Path) -> tuple[int, ...] | None:
+    """The version of that Python's pip; None without one."""
+    command = [str(python), "-m", "pip", "--version"]
+    found = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    match = re.match(r"pip (\S+)", found.stdout)
+    return requirements.release(match[1]) if found.returncode == 0 and match else None
 
 
 def install_optional(python: Path) -> None:
@@ -96,22 +111,37 @@ def explain(said: str) -> StudioError:
             remedy="Give Python your organisation's certificate (SSL_CERT_FILE), then start again.",
         )
     if NO_NETWORK.search(said):
-        return UnavailableError(
-            "The libraries could not be downloaded",
-            why="There is no network connection, or a proxy stands in the way.",
-            remedy=f"The first start needs the internet once. Check the connection. {again}",
-        )
+        return _no_network(said, again)
     if match := NO_BUILD.search(said):
         here = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
         return UnavailableError(
             f"There is no build of {match[1]} for {here}",
             remedy="Start the studio with another Python (3.11 and 3.12 have the most builds).",
         )
-    last = [line.strip() for line in said.splitlines() if line.strip()][-3:]
+    last = [line.strip() for line in lines(said) if line.strip()][-3:]
     return UnavailableError(
         "The libraries could not be installed",
         why="The installer said: " + " / ".join(last) if last else None,
         remedy=again,
+    )
+
+
+def _no_network(said: str, again: str) -> StudioError:
+    """Which of the two it is: nothing in between and no network, or a proxy that does not let through."""
+    proxy = next((name for name in PROXIES if os.environ.get(name)), None)
+    if "407" in said or "Proxy Authentication" in said:
+        why = "The proxy asks for a name and a password."
+        remedy = "Put them into HTTPS_PROXY (http://name:password@host:port)."
+    elif proxy is not None:
+        why = f"The proxy that {proxy} names does not answer or refuses the connection."
+        remedy = f"Correct or unset {proxy}."
+    else:
+        why = "There is no network connection, or a proxy stands in the way."
+        remedy = "Check the connection; behind a proxy, set HTTPS_PROXY (http://host:port)."
+    return UnavailableError(
+        "The libraries could not be downloaded",
+        why=why,
+        remedy=f"The first start needs the internet once. {remedy} {again}",
     )
 
 

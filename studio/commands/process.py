@@ -23,6 +23,8 @@ ALLOCATOR = {
     "glibc.malloc.mmap_threshold": "4294967296",
     "glibc.malloc.trim_threshold": "4294967296",
 }
+# The page calls itself while it starts; a proxy that is set for the internet must not answer that.
+LOCAL = ("localhost", "127.0.0.1", "::1", "0.0.0.0")
 QUIET = {
     "GRADIO_ANALYTICS_ENABLED": "False",
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -32,13 +34,23 @@ QUIET = {
 
 def settings(environment: Mapping[str, str]) -> dict[str, str]:
     """`environment` plus the studio's settings; allocator choices the user made are kept."""
-    result = {**environment, **QUIET}
+    result = {**environment, **QUIET, **_no_proxy(environment)}
     if _glibc():
         chosen = [part for part in environment.get("GLIBC_TUNABLES", "").split(":") if "=" in part]
         names = {part.split("=", 1)[0] for part in chosen}
         chosen += [f"{name}={value}" for name, value in ALLOCATOR.items() if name not in names]
         result["GLIBC_TUNABLES"] = ":".join(chosen)
     return result
+
+
+def _no_proxy(environment: Mapping[str, str]) -> dict[str, str]:
+    """This machine's own names added to the list of hosts reached without the proxy."""
+    found = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
+    hosts = [host.strip() for host in found.split(",") if host.strip()]
+    if "*" in hosts or not any(name.lower().endswith("_proxy") for name in environment):
+        return {}
+    value = ",".join([*hosts, *(name for name in LOCAL if name not in hosts)])
+    return {"no_proxy": value, "NO_PROXY": value}
 
 
 def inside() -> bool:

@@ -1,14 +1,15 @@
 """`test`: lint, format, types, then every test, with an honest exit code.
 
-Owns: what is run and in which order. Refuses to know: what the tests test.
-pytest runs last and alone on stdout, so its summary is the last line there. The whole suite is
-dealt out to as many processes as there are cores, file by file; what is named runs in one.
+Owns: what is run, in which order and on which simulated processors. Refuses to know: what the
+tests test. pytest's last run is alone on stdout, so its summary is the last line there. The whole
+suite is dealt out to as many processes as there are cores, file by file; what is named runs in one.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 
@@ -24,6 +25,23 @@ CHECKS = {
     "types": ["-m", "mypy"],
 }
 
+# Tests whose numbers come out of kernels that differ from processor to processor.
+NUMERIC = ("adapters", "families", "formats", "infer", "matrix", "methods", "train")
+# Instruction sets that torch, oneDNN and MKL are held to, whatever the machine has.
+PROCESSORS = {
+    "none": {
+        "ATEN_CPU_CAPABILITY": "default",
+        "ONEDNN_MAX_CPU_ISA": "SSE41",
+        "MKL_CBWR": "COMPATIBLE",
+    },
+    "avx2": {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "AVX2"},
+    "avx512": {"ATEN_CPU_CAPABILITY": "avx512", "ONEDNN_MAX_CPU_ISA": "AVX512_CORE"},
+}
+USUAL = "avx2"  # what most people's machines have: the one tried on every run
+SLOWDOWN, REPEATS = "6", 3  # the browser tests under `--all`: how much slower, how often
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+
 
 def run(arguments: argparse.Namespace) -> int:
     """0 only when every check and every test passed."""
@@ -34,25 +52,88 @@ def run(arguments: argparse.Namespace) -> int:
             f"The test tools are not all installed: {names}",
             remedy="Start the tests with `python studio.py test`, which installs them.",
         )
+    _find_browser()
     chosen: list[str] = arguments.rest
-    failed = [] if chosen else [name for name, command in CHECKS.items() if _call(command) != 0]
-    dealt = [] if chosen else ["-n", str(_processes()), "--dist", "loadfile"]
-    command = ["-m", "pytest", *dealt, *chosen]
+    if arguments.processor:
+        os.environ.update(PROCESSORS[arguments.processor])
+    if chosen:
+        return _call(["-m", "pytest", *_marks(arguments), *chosen])
+    failed = [name for name, command in CHECKS.items() if _call(command) != 0]
+    failed += _simulated(arguments)
     if arguments.all:
-        os.environ["STUDIO_TEST_ALL"] = "1"
-        command += ["-m", "slow or not slow"]
-    code = _call(command)
+        failed += _slowed()
+    code = _call(["-m", "pytest", *_dealt(), *_marks(arguments)])
     if failed:
-        say(f"Failed before the tests: {', '.join(failed)}.")
+        say(f"Failed before the last run: {', '.join(failed)}.")
     return code or (1 if failed else 0)
 
 
-def _processes() -> int:
-    """One per core that may be used, but few enough for their memory: each loads torch."""
+def _simulated(arguments: argparse.Namespace) -> list[str]:
+    """The numeric tests as other processors would compute them; what failed, by name."""
+    failed = []
+    tests = [f"tests/{name}" for name in NUMERIC]
+    for processor, settings in (
+        PROCESSORS.items() if arguments.all else [(USUAL, PROCESSORS[USUAL])]
+    ):
+        for threads in ("1", "2") if arguments.all else ("1",):
+            name = f"numbers ({processor}, {threads} thread{'s' * (threads != '1')})"
+            say(name)
+            settings = {**settings, "OMP_NUM_THREADS": threads}
+            if _call(["-m", "pytest", "-q", *_dealt(), *tests], settings, quiet=True) != 0:
+                failed.append(name)
+    return failed
+
+
+def _slowed() -> list[str]:
+    """The browser tests in a browser that is several times slower, several times."""
+    failed = []
+    for turn in range(1, REPEATS + 1):
+        name = f"browser at 1/{SLOWDOWN} of its speed, turn {turn}"
+        say(name)
+        settings = {"STUDIO_TEST_THROTTLE": SLOWDOWN}
+        if _call(["-m", "pytest", "-q", *_dealt(), "tests/web"], settings, quiet=True) != 0:
+            failed.append(name)
+    return failed
+
+
+def _find_browser() -> None:
+    """Without a Chromium: tries Playwright's own, and says what stays untested when that fails."""
+    if os.environ.get("STUDIO_CHROMIUM") or any(shutil.which(name) for name in BROWSERS):
+        return
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        own = playwright.chromium.executable_path
+    if not os.path.exists(own):
+        say("There is no Chromium here; asking Playwright to bring one.")
+        _call(["-m", "playwright", "install", "chromium"], quiet=True)
+    if os.path.exists(own):
+        os.environ["STUDIO_CHROMIUM"] = own
+        return
+    say(
+        "Without Chromium the browser tests are skipped. Install it (on Debian and Ubuntu: "
+        "sudo apt install chromium), or name one in STUDIO_CHROMIUM."
+    )
+
+
+def _marks(arguments: argparse.Namespace) -> list[str]:
+    if not arguments.all:
+        return []
+    os.environ["STUDIO_TEST_ALL"] = "1"
+    return ["-m", "slow or not slow"]
+
+
+def _dealt() -> list[str]:
+    """One process per core that may be used, but few enough for their memory: each loads torch."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(cores or 1, MOST_PROCESSES))
+    return ["-n", str(max(1, min(cores or 1, MOST_PROCESSES))), "--dist", "loadfile"]
 
 
-def _call(command: list[str]) -> int:
+def _call(
+    command: list[str], settings: dict[str, str] | None = None, *, quiet: bool = False
+) -> int:
+    """Runs Python with `command`; `quiet` keeps stdout for the last run by writing to stderr."""
     say(f"$ python {' '.join(command)}")
-    return subprocess.call([sys.executable, *command], cwd=ROOT)
+    environment = {**os.environ, **(settings or {})}
+    output = sys.stderr if quiet else None
+    return subprocess.call([sys.executable, *command], cwd=ROOT, env=environment, stdout=output)

@@ -34,7 +34,9 @@ from studio.formats.dataset import picture_files
 from studio.formats.image_write import save_png
 from studio.infer import infotext
 from studio.infer.engine import picture_size, to_image, used
-from studio.infer.prompt import plain, split_tags
+from studio.infer.prompt import plain
+from studio.infer.tags import has_tags
+from studio.names import path_of
 
 Progress = Callable[[int, int, str], None]
 
@@ -151,7 +153,7 @@ def _checked(base: Base, settings: CompareSettings) -> tuple[list[str], list[int
             raise SettingsError(
                 f"A comparison needs at least one {what}", remedy=f"Add a {what} and start again."
             )
-    if tagged := [prompt for prompt in prompts if split_tags(prompt)[1]]:
+    if tagged := [prompt for prompt in prompts if has_tags(prompt)]:
         raise SettingsError(
             "A prompt of a comparison names a file",
             where=tagged[0][:100],
@@ -229,7 +231,7 @@ def _infotext_facts(work: _Work, column: Column) -> infotext.Facts:
 
 def _size(path: str) -> int:
     """Bytes of an adapter file, or of a folder that holds one; 0 when it is not there."""
-    home = Path(path)
+    home = path_of(path)
     if home.is_dir():
         return sum(file.stat().st_size for file in home.rglob("*") if file.is_file())
     return home.stat().st_size if home.is_file() else 0

@@ -4,9 +4,10 @@ Owns: finding attached words in a prompt, chunks of 75 tokens, weights of tokens
 vectors over token embeddings while an encoder runs. Refuses to know: which layer a family reads,
 where words come from, how weights are written in a prompt (`studio.infer.prompt`).
 
-Rules: an attached word is matched as typed, as a whole word, the longest first. `-` joins words,
-so `mug` is not found in `mug-2`. Its n vectors take n places and never straddle two chunks. A
-prompt of more than 75 tokens becomes several chunks of 77 (begin, 75, end), concatenated along T.
+Rules: an attached word is matched as a whole word, the longest first (`words` says how). Its n
+vectors take n places and never straddle two chunks. A prompt of more than 75 tokens becomes several
+chunks of 77 (begin, 75, end), concatenated along T; as in A1111's web UI a full chunk ends after its
+last comma, if at most 20 tokens follow that, and these begin the next.
 A new token id is never made: the pooled output of CLIP looks for the largest id. Of a weighted
 text each part begins a new chunk; a word's vectors all get the weight of the span it stands in.
 """
@@ -25,7 +26,11 @@ from torch import Tensor, nn
 from studio.errors import InputError
 from studio.families.base import Base
 from studio.families.weighted import Text, parts_of
-from studio.families.words import bounded
+from studio.families.words import bounded, named
+
+_BACKTRACK = 20
+"""Tokens behind a comma that move on together, A1111's default."""
+LEAST_MEAN = 1e-4  # of the mean size: a mean below that has hardly a digit that is not rounding
 
 Forward = Callable[[Any, Tensor], tuple[Tensor, Tensor | None]]
 
@@ -74,6 +79,8 @@ def emphasised(hidden: Tensor, weights: Sequence[Sequence[float]]) -> Tensor:
     z' = w·z, then z'·mean(z)/mean(z'), the mean over all tokens and numbers of a chunk, begin and
     end included with weight 1: “Original” emphasis of A1111's web UI. `weights`: per chunk one for
     each of its tokens. Chunks without weights are untouched; pooled outputs are never weighted.
+    A mean that is nothing but rounding (an encoder whose last norm has no bias) is not kept: the
+    quotient of two of them is any number, also infinity.
     """
     rows = [row for row, found in enumerate(weights) if any(weight != 1 for weight in found)]
     if not rows:
@@ -84,7 +91,10 @@ def emphasised(hidden: Tensor, weights: Sequence[Sequence[float]]) -> Tensor:
         factors[place, 1 : len(weights[row]) + 1, 0] = torch.tensor(weights[row]).to(factors)
     plain = hidden[rows].float()
     scaled = plain * factors
-    scaled = scaled * (plain.mean((1, 2), keepdim=True) / scaled.mean((1, 2), keepdim=True))
+    before, after = plain.mean((1, 2), keepdim=True), scaled.mean((1, 2), keepdim=True)
+    least = LEAST_MEAN * plain.abs().mean((1, 2), keepdim=True)
+    meant = torch.minimum(before.abs(), after.abs()) > least
+    scaled = torch.where(meant, scaled * (before / after), scaled)
     hidden = hidden.clone()
     hidden[rows] = scaled.to(hidden.dtype)
     return hidden
@@ -116,22 +126,40 @@ def chunks_of(tokenizer: Any, prompt: Text, words: Mapping[str, int], room: int)
 
     An empty prompt is one empty chunk. Raises InputError for a word that no chunk can hold.
     """
-    filler = _ordinary_id(tokenizer)
+    filler, comma = _ordinary_id(tokenizer), _comma_id(tokenizer)
     chunks: list[Chunk] = []
     for part in parts_of(prompt):
         chunks.append(Chunk())
         for span in part:
             for piece, is_word in split(span.text, words):
                 if is_word:
-                    _add_word(chunks, piece, words[piece], span.weight, filler, room)
+                    word = named(piece, words)
+                    _make_room(chunks, comma, room)
+                    _add_word(chunks, word, words[word], span.weight, filler, room)
                     continue
                 ids = tokenizer(piece, add_special_tokens=False, verbose=False)["input_ids"]
                 for token in ids:
-                    if len(chunks[-1].ids) == room:
-                        chunks.append(Chunk())
+                    _make_room(chunks, None if token == comma else comma, room)
                     chunks[-1].ids.append(int(token))
                     chunks[-1].weights.append(span.weight)
     return chunks
+
+
+def _make_room(chunks: list[Chunk], comma: int | None, room: int) -> None:
+    """A new chunk where the last is full, with what follows a late comma there."""
+    full = chunks[-1]
+    if len(full.ids) < room:
+        return
+    chunks.append(Chunk())
+    words = {place for place, _, _ in full.overlays}
+    late = range(room - 1, max(room - _BACKTRACK, 0) - 1, -1)
+    commas = (place for place in late if full.ids[place] == comma and place not in words)
+    cut = next(commas, room - 1) + 1
+    moved = [(place - cut, word, row) for place, word, row in full.overlays if place >= cut]
+    full.overlays = [entry for entry in full.overlays if entry[0] < cut]
+    chunks[-1].ids, full.ids = full.ids[cut:], full.ids[:cut]
+    chunks[-1].weights, full.weights = full.weights[cut:], full.weights[:cut]
+    chunks[-1].overlays = moved
 
 
 def _add_word(
@@ -151,14 +179,14 @@ def _add_word(
 
 
 def split(prompt: str, words: Mapping[str, Any]) -> list[tuple[str, bool]]:
-    """Cuts `prompt` into (text, False) and (attached word, True), in order."""
+    """Cuts `prompt` into (text, False) and (attached word as written there, True), in order."""
     if not words:
         return [(prompt, False)]
     names = sorted(filter(None, words), key=len, reverse=True)
     pattern = "|".join(bounded(name) for name in names)
     pieces: list[tuple[str, bool]] = []
     reached = 0
-    for match in re.finditer(pattern, prompt):
+    for match in re.finditer(pattern, prompt, re.IGNORECASE):
         pieces += [(prompt[reached : match.start()], False), (match.group(), True)]
         reached = match.end()
     return [piece for piece in (*pieces, (prompt[reached:], False)) if piece[0]]
@@ -218,6 +246,12 @@ def _lengths(base: Base) -> dict[str, int]:
 
 def _count_chunks(base: Base, index: int, prompt: Text) -> int:
     return len(chunks_of(base.tokenizers[index], prompt, _lengths(base), _room(base, index)))
+
+
+def _comma_id(tokenizer: Any) -> int | None:
+    """The token that a comma is; None for a vocabulary that has none of its own."""
+    ids = tokenizer(",", add_special_tokens=False, verbose=False)["input_ids"]
+    return int(ids[0]) if len(ids) == 1 else None
 
 
 def _ordinary_id(tokenizer: Any) -> int:

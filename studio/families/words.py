@@ -2,12 +2,14 @@
 
 Owns: the rule. Refuses to know: tokens, tensors. Imports no torch.
 
-A word is matched as typed and as a whole. `-` joins words, so `mug` is not found in `mug-2`.
+A word is matched as a whole and whatever its case, as in A1111's web UI: CLIP knows no capitals. `-`
+joins words, so `mug` is not found in `mug-2`.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 
 def bounded(word: str) -> str:
@@ -18,13 +20,19 @@ def bounded(word: str) -> str:
     return f"{before}{re.escape(word)}{after}"
 
 
+def named(text: str, words: Iterable[str]) -> str:
+    """Which of `words` a match of theirs means: the one written so, or else the first but for case."""
+    found = [word for word in words if re.fullmatch(re.escape(word), text, re.IGNORECASE)]
+    return text if text in found else found[0]
+
+
 def contains(text: str, word: str) -> bool:
     """Whether `word` stands in `text` as a whole word."""
-    return re.search(bounded(word), text) is not None
+    return re.search(bounded(word), text, re.IGNORECASE) is not None
 
 
 def without(text: str, word: str) -> str:
     """`text` with the extra word taken out and the gap closed: “a zibbo cat” → “a cat”."""
-    left = re.sub(bounded(word), " ", text) if word else text
+    left = re.sub(bounded(word), " ", text, flags=re.IGNORECASE) if word else text
     parts = [" ".join(part.split()) for part in left.split(",")]
     return ", ".join(part for part in parts if part)

@@ -10,22 +10,24 @@ holds the same tensor and says in its metadata which settings it was meant for.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studio.budget import check_text
 from studio.config import SteeringSettings
 from studio.errors import FileError, SettingsError
 from studio.formats import pickles, safetensors_file
 from studio.formats.sniff import sniff
+from studio.text import parse_json
 
 if TYPE_CHECKING:
     import torch
 
 TWIN_FORMAT = "aesthetic"
 MAX_WIDTH = 16_384
+MAX_BYTES = 512 << 20
 
 
 @dataclass
@@ -55,7 +57,7 @@ def read(path: str | Path) -> AestheticFile:
         file = from_object(path, tensors)
         file.metadata, file.recommended = metadata, _recommended(path, metadata)
         return file
-    return from_object(path, pickles.read_pt(path))
+    return from_object(path, pickles.read_pt(path, max_bytes=MAX_BYTES))
 
 
 def from_object(path: Path, value: Any) -> AestheticFile:
@@ -98,11 +100,13 @@ def write_safetensors(
 
 def _recommended(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
     try:
-        values = json.loads(metadata.get("aesthetic", "{}"))
+        stated = metadata.get("aesthetic", "{}")
+        check_text(stated, values=10_000)
+        values = parse_json(stated)
         if not isinstance(values, dict):
             raise ValueError
         return SteeringSettings.parse(values).model_dump(include=set(values))
-    except (ValueError, RecursionError, SettingsError) as error:
+    except (ValueError, SettingsError) as error:
         why = error.what if isinstance(error, SettingsError) else "They are not readable JSON."
         raise FileError(
             "This aesthetic embedding states settings that cannot be used", where=path, why=why

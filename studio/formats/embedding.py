@@ -10,7 +10,7 @@ Vectors are [n, width] fp32: n rows that replace n token embeddings. Encoder slo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,17 +18,23 @@ from typing import TYPE_CHECKING, Any, Literal
 from studio.errors import FileError
 from studio.formats import embedding_image, pickles, safetensors_file
 from studio.formats.lora_keys import sort_keys
+from studio.formats.pickle_values import TensorSpec
 from studio.formats.sniff import sniff
 
 if TYPE_CHECKING:
     import torch
 
-EmbeddingDialect = Literal["a1111", "diffusers", "kohya", "sdxl", "cloneofsimo", "image"]
+EmbeddingDialect = Literal[
+    "a1111", "diffusers", "kohya", "sdxl", "clip_l", "clip_g", "cloneofsimo", "image"
+]
 MAX_VECTORS = 1_024
 MAX_WIDTH = 16_384
 MAX_TOKENS = 256
+MAX_BYTES = 512 << 20
 
 _SLOTS = {"clip_l": "text_encoder", "clip_g": "text_encoder_2"}
+_TOKEN_FAMILIES = {768: "sd1", 1024: "sd2", 1280: "sdxl"}
+_OUTPUT = "_out"  # ends the names of vectors that are added behind the text encoder
 
 
 @dataclass
@@ -44,6 +50,8 @@ class EmbeddingFile:
     embeddings: dict[str, dict[str, torch.Tensor]]
     step: int | None = None
     metadata: dict[str, str] = field(default_factory=dict)
+    outputs: list[str] = field(default_factory=list)
+    """Names of output vectors, which belong behind the text encoder and are not used."""
 
 
 def read(path: str | Path) -> EmbeddingFile:
@@ -55,7 +63,7 @@ def read(path: str | Path) -> EmbeddingFile:
         return _from_tensors(path, tensors, metadata)
     if content in ("png", "webp"):
         return _from_image(path)
-    return from_object(path, pickles.read_pt(path))
+    return from_object(path, pickles.read_pt(path, max_bytes=MAX_BYTES))
 
 
 def from_object(path: Path, value: Any) -> EmbeddingFile:
@@ -63,10 +71,51 @@ def from_object(path: Path, value: Any) -> EmbeddingFile:
     if isinstance(value, dict) and isinstance(value.get("string_to_param"), dict):
         return _from_a1111(path, value, "a1111")
     if isinstance(value, dict):
-        return _from_tensors(path, value, {})
-    if _is_tensor(value):
-        return _from_tensors(path, {path.stem: value}, {})
+        return _from_tensors(path, {name: _rows(entry) for name, entry in value.items()}, {})
+    if _is_tensor(rows := _rows(value)):
+        return _from_tensors(path, {path.stem: rows}, {})
     raise _nothing(path)
+
+
+def output_vectors(names: Iterable[str]) -> list[str]:
+    """Those of the tensors that OneTrainer adds to what the text encoder gives, not to its words."""
+    return sorted(name for name in names if name.endswith(_OUTPUT))
+
+
+def output_problem(names: Sequence[str]) -> str:
+    """What to say about output vectors in a file."""
+    listed = ", ".join(name[:60] for name in names)
+    return f"Its output vectors ({listed}) are not used: only its words act here."
+
+
+def encoder_dialect(names: Container[str]) -> Literal["sdxl", "clip_l", "clip_g"]:
+    """How a file is laid out that names its text encoders: SDXL's two, or just one of them."""
+    if "clip_l" in names and "clip_g" in names:
+        return "sdxl"
+    return "clip_l" if "clip_l" in names else "clip_g"
+
+
+def listed_shape(entry: Any) -> tuple[int, ...] | None:
+    """The shape that `read` gives a tensor's outline or a list of vectors; None for what is neither."""
+    if isinstance(entry, TensorSpec):
+        return entry.shape
+    if not isinstance(entry, (list, tuple)) or not 0 < len(entry) <= MAX_VECTORS:
+        return None
+    if all(isinstance(part, TensorSpec) and _fits(part.shape) for part in entry):
+        widths = {part.shape[-1] for part in entry}
+        rows = sum(part.shape[-2] if len(part.shape) > 1 else 1 for part in entry)
+        return (rows, widths.pop()) if len(widths) == 1 else None
+    if not _is_table(entry):
+        return None
+    return (len(entry), len(entry[0])) if isinstance(entry[0], (list, tuple)) else (len(entry),)
+
+
+def family(shapes: Mapping[str, tuple[int, ...]]) -> str | None:
+    """Whose token embeddings these are, by their widths and the encoders that are there."""
+    if "clip_g" in shapes:
+        return "sdxl"
+    widths = {shape[-1] for name, shape in shapes.items() if shape and not name.endswith(_OUTPUT)}
+    return _TOKEN_FAMILIES.get(widths.pop()) if len(widths) == 1 else None
 
 
 def write_a1111(
@@ -123,6 +172,7 @@ def write_sdxl(
 
 def is_embedding_layout(shapes: Mapping[str, tuple[int, ...]], metadata: Mapping[str, str]) -> bool:
     """Whether tensor names and shapes look like an embedding and nothing else; torch-free."""
+    shapes = {name: shape for name, shape in shapes.items() if not name.endswith(_OUTPUT)}
     if not 0 < len(shapes) <= MAX_TOKENS or sort_keys(shapes, metadata).modules:
         return False
     if any(".weight" in name or ".bias" in name for name in shapes):
@@ -135,30 +185,38 @@ def _from_tensors(
 ) -> EmbeddingFile:
     tensors = {name: t for name, t in tensors.items() if isinstance(name, str) and _is_tensor(t)}
     facts = dict(metadata)
+    outputs = output_vectors(tensors)
+    tensors = {name: tensor for name, tensor in tensors.items() if name not in outputs}
+    if outputs and not tensors:
+        raise _nothing(path, f"It has output vectors only ({', '.join(outputs)[:200]}).")
     step = int(facts["step"]) if facts.get("step", "").isdecimal() else None
     if found := {slot: tensors[key] for key, slot in _SLOTS.items() if key in tensors}:
         vectors = {slot: _checked(t, path) for slot, t in found.items()}
         if len({t.shape[0] for t in vectors.values()}) > 1:
             raise _nothing(path, "Its two encoders have different numbers of vectors.")
-        return EmbeddingFile(path, "sdxl", {path.stem: vectors}, step, facts)
+        return EmbeddingFile(
+            path, encoder_dialect(tensors), {path.stem: vectors}, step, facts, outputs
+        )
     for key in ("emb_params", "emp_params"):
         if key in tensors:
             vectors = {"text_encoder": _checked(tensors[key], path)}
-            return EmbeddingFile(path, "kohya", {path.stem: vectors}, step, facts)
+            return EmbeddingFile(path, "kohya", {path.stem: vectors}, step, facts, outputs)
     if not is_embedding_layout({n: tuple(t.shape) for n, t in tensors.items()}, metadata):
         raise _nothing(path)
     tokens = {name: {"text_encoder": _checked(t, path)} for name, t in tensors.items()}
     if len(tokens) == 1:
         facts["token"] = next(iter(tokens))
-        return EmbeddingFile(path, "diffusers", {path.stem: tokens[facts["token"]]}, step, facts)
-    return EmbeddingFile(path, "cloneofsimo", tokens, step, facts)
+        only = {path.stem: tokens[facts["token"]]}
+        return EmbeddingFile(path, "diffusers", only, step, facts, outputs)
+    return EmbeddingFile(path, "cloneofsimo", tokens, step, facts, outputs)
 
 
 def _from_a1111(path: Path, value: Mapping[Any, Any], dialect: EmbeddingDialect) -> EmbeddingFile:
+    found = {str(key): _rows(entry) for key, entry in value["string_to_param"].items()}
     parameters = {
-        str(key): {"text_encoder": _checked(tensor, path)}
-        for key, tensor in value["string_to_param"].items()
-        if _is_tensor(tensor)
+        key: {"text_encoder": _checked(rows, path)}
+        for key, rows in found.items()
+        if _is_tensor(rows)
     }
     if not 0 < len(parameters) <= MAX_TOKENS:
         raise _nothing(path)
@@ -169,8 +227,39 @@ def _from_a1111(path: Path, value: Mapping[Any, Any], dialect: EmbeddingDialect)
         for key in ("name", "sd_checkpoint", "sd_checkpoint_name")
         if isinstance(value.get(key), str)
     }
-    step = value.get("step")
-    return EmbeddingFile(path, dialect, parameters, step if type(step) is int else None, facts)
+    return EmbeddingFile(path, dialect, parameters, _step(value.get("step")), facts)
+
+
+def _step(value: Any) -> int | None:
+    """A whole number; some programs kept it as a tensor or a number of numpy's."""
+    if _is_tensor(value) and value.numel() == 1:
+        value = value.item()
+    whole = type(value) in (int, float) and value == value and abs(value) < 1 << 53
+    return int(value) if whole and int(value) == value else None
+
+
+def _rows(entry: Any) -> Any:
+    """Vectors that lie in a list (tensors or plain numbers) as one tensor; all else as it is."""
+    import torch
+
+    if not isinstance(entry, (list, tuple)) or not 0 < len(entry) <= MAX_VECTORS:
+        return entry
+    if all(_is_tensor(part) and _fits(tuple(part.shape)) for part in entry):
+        if len({part.shape[-1] for part in entry}) == 1:
+            return torch.cat([part.detach().float().reshape(-1, part.shape[-1]) for part in entry])
+        return entry
+    return torch.tensor(entry, dtype=torch.float32) if _is_table(entry) else entry
+
+
+def _is_table(entry: Any) -> bool:
+    """Whether it is a row of numbers, or rows of the same length."""
+    rows = entry if isinstance(entry[0], (list, tuple)) else [entry]
+    return len({len(row) if isinstance(row, (list, tuple)) else -1 for row in rows}) == 1 and all(
+        isinstance(row, (list, tuple))
+        and 0 < len(row) <= MAX_WIDTH
+        and all(type(n) is float or (type(n) is int and abs(n) < 1 << 62) for n in row)
+        for row in rows
+    )
 
 
 def _from_image(path: Path) -> EmbeddingFile:
@@ -191,12 +280,7 @@ def _nested(entry: Any, path: Path) -> torch.Tensor:
 
     rows = entry["TORCHTENSOR"]
     rows = rows if rows and isinstance(rows[0], list) else [rows]
-    if len(rows) > MAX_VECTORS or not all(
-        isinstance(row, list)
-        and len(row) <= MAX_WIDTH
-        and all(type(n) in (int, float) for n in row)
-        for row in rows
-    ):
+    if len(rows) > MAX_VECTORS or not _is_table(rows):
         raise _nothing(path, "The embedding in the picture is no table of numbers.")
     return torch.tensor(rows, dtype=torch.float32)
 

@@ -18,10 +18,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio import atomic
+from studio.budget import check_text
 from studio.errors import FileError
 from studio.formats import pickles, safetensors_file
-from studio.formats.hypernetwork_layers import Layer, expected_shapes, sequence
+from studio.formats.hypernetwork_layers import (
+    OVER_THE_BATCH,
+    Layer,
+    expected_shapes,
+    refusal,
+    sequence,
+)
 from studio.formats.sniff import sniff
+from studio.text import parse_json
 
 if TYPE_CHECKING:
     import torch
@@ -33,6 +41,7 @@ __all__ = [
 
 TWIN_FORMAT = "hypernetwork"
 MAX_WIDTH = 16_384
+MAX_WIDTHS = 64
 
 State = dict[str, "torch.Tensor"]
 
@@ -60,6 +69,13 @@ class HypernetworkFile:
     sd_checkpoint: str | None = None
     sd_checkpoint_name: str | None = None
     optional_info: str | None = None
+
+    @property
+    def mixes_the_batch(self) -> bool:
+        """Whether an image depends on those generated together with it."""
+        return self.activation.lower() in OVER_THE_BATCH and any(
+            layer.kind == "activation" for layer in self.sequence()
+        )
 
     def sequence(self) -> list[Layer]:
         """The layers of each network in order; the same for every width."""
@@ -146,15 +162,17 @@ def from_object(path: Path, value: Any) -> HypernetworkFile:
 def _from_twin(path: Path) -> HypernetworkFile:
     tensors, metadata = safetensors_file.read_tensors(path)
     try:
-        settings = json.loads(metadata.get("hypernetwork", "null"))
-    except (ValueError, RecursionError):
+        stated = metadata.get("hypernetwork", "null")
+        check_text(stated, values=10_000)
+        settings = parse_json(stated)
+    except ValueError:
         settings = None
     if not isinstance(settings, dict):
         raise _broken(path, "Its header does not describe a hypernetwork.")
     networks: dict[int, tuple[State, State]] = {}
     for name, tensor in tensors.items():
         width, part, key = (*name.split(".", 2), "", "")[:3]
-        if not width.isdecimal() or part not in ("k", "v"):
+        if not (width.isdecimal() and width.isascii() and len(width) < 9) or part not in ("k", "v"):
             raise _broken(path, f"It has a tensor called {name[:60]!a}.")
         networks.setdefault(int(width), ({}, {}))["kv".index(part)][key] = tensor
     return _with_settings(path, networks, settings)
@@ -202,6 +220,10 @@ def _state(path: Path, value: Any) -> State:
 def _checked(file: HypernetworkFile) -> HypernetworkFile:
     if not file.networks:
         raise _broken(file.path, "It holds no networks.")
+    if len(file.networks) > MAX_WIDTHS:
+        raise _broken(file.path, f"It holds networks for {len(file.networks):,} widths.")
+    if why := refusal(file.activation):
+        raise _broken(file.path, why)
     layers = file.sequence()
     for width, states in file.networks.items():
         if not 1 <= width <= MAX_WIDTH:

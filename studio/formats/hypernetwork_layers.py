@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+from studio.budget import shown
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -28,6 +30,47 @@ class Layer:
     outputs: float = 0.0
     p: float = 0.0
     activation: str = ""
+
+
+# The lower-cased classes of torch.nn.modules.activation, which are the names that A1111's web UI
+# knows, besides "linear" and its own "swish".
+ACTIVATIONS: dict[str, str] = {
+    name.lower(): name
+    for name in (
+        "CELU", "ELU", "GELU", "GLU", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh",
+        "LeakyReLU", "LogSigmoid", "LogSoftmax", "Mish", "MultiheadAttention", "PReLU", "ReLU",
+        "ReLU6", "RReLU", "SELU", "SiLU", "Sigmoid", "Softmax", "Softmax2d", "Softmin", "Softplus",
+        "Softshrink", "Softsign", "Tanh", "Tanhshrink", "Threshold",
+    )
+} | {"swish": "Hardswish"}  # fmt: skip
+# Those that compare what they are given with the rest of the batch: without a dimension of their
+# own they take the first one, and [images, tokens, numbers] begins with the images.
+OVER_THE_BATCH = ("softmax", "softmin", "logsoftmax", "softmax2d")
+COMFYUI_KNOWS = (
+    "linear", "relu", "leakyrelu", "elu", "swish", "tanh", "sigmoid", "softsign", "mish",
+)  # fmt: skip
+
+
+def refusal(activation: str) -> str | None:
+    """Why no network can have this activation, or None. A name may be written in any case."""
+    name = activation.lower()
+    if name in ("", "linear"):
+        return None
+    if name not in ACTIVATIONS:
+        return f"Its activation is called {shown(activation, 40)}, which is none of torch's."
+    if name == "glu":
+        return "Its activation glu halves the width, so that no layer fits behind it."
+    if name in ("threshold", "multiheadattention"):
+        return f"Its activation {name} needs numbers of its own, which such a file does not hold."
+    return None
+
+
+def batch_warning(activation: str) -> str:
+    """What to say about an activation of `OVER_THE_BATCH`."""
+    return (
+        f"Its activation {activation.lower()} compares the images of a batch, those of the negative "
+        "prompt among them: an image depends on what is generated together with it."
+    )
 
 
 def sequence(
@@ -46,7 +89,7 @@ def sequence(
     last = len(layer_structure) - 2
     for i, (inputs, outputs) in enumerate(pairwise(layer_structure)):
         layers.append(Layer("linear", len(layers), inputs, outputs))
-        if activation not in (None, "linear") and (i < last or activate_output):
+        if activation not in (None, "", "linear") and (i < last or activate_output):
             layers.append(Layer("activation", len(layers), activation=activation or ""))
         if is_layer_norm:
             layers.append(Layer("layer_norm", len(layers), outputs, outputs))

@@ -6,32 +6,36 @@ Refuses to know: whether a file fits the loaded base (shapes decide that, in `st
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from studio import atomic
+from studio.budget import check_text, cut_all
 from studio.errors import FileError, StudioError
 from studio.formats import (
     embedding,
     embedding_image,
     hypernetwork,
-    lora_shapes,
+    lora_algebra,
     metadata,
+    peft_config,
     pickles,
     safetensors_file,
 )
-from studio.formats.lora_keys import ModuleKeys, Sorted, sort_keys
+from studio.formats.hypernetwork_layers import OVER_THE_BATCH, batch_warning, refusal
+from studio.formats.lora_keys import ModuleKeys, Sorted, refuse_unread, sort_keys
 from studio.formats.pickle_values import TensorSpec
 from studio.formats.sniff import WORDS, sniff, wrong_content
+from studio.text import parse_json
 
 FileKind = Literal["lora", "embedding", "hypernetwork", "aesthetic", "checkpoint", "unknown"]
 
-MAX_CHECKPOINT_HEADER = 64 << 20
-MAX_CHECKPOINT_TENSORS = 100_000
 MAX_CHECKPOINT_BYTES = 32 << 30
+MOST_TEXTS, LONGEST_TEXT = 500, 20_000  # of the metadata that a report shows
 
 _CONTEXT_FAMILIES = {768: "sd1", 1024: "sd2", 2048: "sdxl"}
 _TOKEN_FAMILIES = {768: "sd1", 1024: "sd2", 1280: "sdxl"}
@@ -40,6 +44,10 @@ _TOKEN_FAMILIES = {768: "sd1", 1024: "sd2", 1280: "sdxl"}
 class _Shaped(Protocol):
     @property
     def shape(self) -> tuple[int, ...]: ...
+
+
+class _Shape(NamedTuple):
+    shape: tuple[int, ...]
 
 
 @dataclass
@@ -57,6 +65,8 @@ class FileReport:
     hashes: dict[str, str] = field(default_factory=dict)
     metadata: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What is worth knowing of a file that can be used."""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -106,38 +116,43 @@ def _carries_embedding(path: Path) -> bool:
 
 
 def _safetensors(path: Path, report: FileReport) -> None:
-    header = safetensors_file.read_header(
-        path, max_header_bytes=MAX_CHECKPOINT_HEADER, max_tensors=MAX_CHECKPOINT_TENSORS
-    )
+    header = safetensors_file.read_header(path)
     facts = header.metadata
-    report.metadata, report.parameters = facts, header.parameters
+    report.metadata = cut_all(facts, LONGEST_TEXT, MOST_TEXTS)
+    report.parameters = header.parameters
     report.trigger = metadata.trigger(facts)
     if facts.get("format") == hypernetwork.TWIN_FORMAT and "hypernetwork" in facts:
         report.kind, report.dialect = "hypernetwork", "safetensors"
+        _activation(_stated_activation(facts["hypernetwork"]), report)
     elif list(header.tensors) == ["aesthetic"]:
         report.kind, report.dialect = "aesthetic", "safetensors"
     else:
         found = _tensors(header.tensors, report)
         if found is not None:
-            alphas = _alphas(path, header, found)
-            stated = metadata.number(facts, "ss_network_alpha")
-            report.alpha = alphas.most_common(1)[0][0] if alphas else stated
+            _alphas(path, header, found, report)
     report.family = metadata.family(facts) or report.family
-    if report.kind == "lora" and len(header.tensors) > safetensors_file.MAX_TENSORS:
-        report.problems.append("It names more tensors than an adapter may.")
+
+
+def _stated_activation(settings: str) -> Any:
+    try:
+        check_text(settings, values=10_000)
+        stated = parse_json(settings)
+    except ValueError:
+        return None
+    return stated.get("activation") if isinstance(stated, dict) else None
 
 
 def _tensors(tensors: Mapping[str, _Shaped], report: FileReport) -> Sorted | None:
     """Kind, dialect, family and rank from names and shapes; the sorted keys of a LoRA."""
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     found = sort_keys(shapes, report.metadata)
-    misunderstood = len(found.leftovers)
-    report.problems += lora_shapes.broken_modules(found, shapes)
+    refuse_unread(found, report.path)
+    misunderstood = found.not_understood()
+    report.problems += found.drop_broken(shapes)
     if found.modules:
         report.kind, report.dialect = "lora", found.dialect
         report.rank, report.family = _rank(found, shapes), _lora_family(found, shapes)
-        if misunderstood:
-            report.problems.append(f"{misunderstood} tensors were not understood.")
+        report.problems += misunderstood
         return found
     if _is_checkpoint(shapes):
         report.kind = "checkpoint"
@@ -145,49 +160,78 @@ def _tensors(tensors: Mapping[str, _Shaped], report: FileReport) -> Sorted | Non
         report.dialect = "single-file" if ldm else "diffusers"
         report.family = _context_family(shapes)
     elif {"clip_l", "clip_g"} & shapes.keys():
-        report.kind, report.dialect, report.family = "embedding", "sdxl", "sdxl"
+        report.kind, report.dialect = "embedding", embedding.encoder_dialect(shapes)
+        report.family = embedding.family(shapes)
+        if report.dialect == "clip_g":
+            report.problems.append("It has vectors for one of SDXL's two text encoders only.")
+        _outputs(shapes, report)
     elif embedding.is_embedding_layout(shapes, report.metadata):
         report.kind = "embedding"
+        outputs = _outputs(shapes, report)
+        shapes = {name: shape for name, shape in shapes.items() if name not in outputs}
         kohya = {"emb_params", "emp_params"} & shapes.keys()
         single = "kohya" if kohya else "diffusers"
         report.dialect = single if len(shapes) == 1 or kohya else "cloneofsimo"
-        report.family = _TOKEN_FAMILIES.get(next(iter(shapes.values()))[-1])
+        report.family = embedding.family(shapes)
+    elif outputs := embedding.output_vectors(shapes):
+        report.problems.append(f"It has output vectors only ({', '.join(outputs)[:200]}).")
     return None
+
+
+def _outputs(shapes: Mapping[str, tuple[int, ...]], report: FileReport) -> list[str]:
+    if names := embedding.output_vectors(shapes):
+        report.notes.append(embedding.output_problem(names))
+    return names
 
 
 def _pickled(path: Path, value: Any, report: FileReport) -> None:
     report.parameters = _count(value)
     if isinstance(value, TensorSpec):
         report.kind, report.dialect = "aesthetic", "pt"
+    elif isinstance(value, list) and (rows := embedding.listed_shape(value)) and len(value) == 1:
+        report.kind, report.dialect = "embedding", "diffusers"
+        report.family = _TOKEN_FAMILIES.get(rows[-1])
     elif isinstance(value, list) and value and all(isinstance(t, TensorSpec) for t in value):
         report.kind, report.dialect, report.family = "lora", "cloneofsimo", "sd1"
         report.rank = value[0].shape[1] if len(value[0].shape) > 1 else None
     elif isinstance(value, dict) and isinstance(value.get("string_to_param"), dict):
         report.kind, report.dialect = "embedding", "a1111"
-        widths = [t.shape[-1] for t in value["string_to_param"].values() if _is_rows(t)]
+        shapes = [embedding.listed_shape(entry) for entry in value["string_to_param"].values()]
+        widths = [shape[-1] for shape in shapes if shape]
         report.family = _TOKEN_FAMILIES.get(widths[0]) if widths else None
         report.metadata = _texts(value)
     elif isinstance(value, dict) and any(type(key) is int for key in value):
         report.kind, report.dialect = "hypernetwork", "a1111"
         report.family = {True: "sd1"}.get(768 in value) or {True: "sd2"}.get(1024 in value)
         report.metadata = _texts(value)
+        _activation(value.get("activation_func"), report)
     elif isinstance(value, dict):
         inner = value["state_dict"] if isinstance(value.get("state_dict"), dict) else value
-        _tensors({n: t for n, t in inner.items() if isinstance(t, TensorSpec)}, report)
+        found = {name: embedding.listed_shape(entry) for name, entry in inner.items()}
+        _tensors({n: _Shape(s) for n, s in found.items() if isinstance(n, str) and s}, report)
+
+
+def _activation(name: Any, report: FileReport) -> None:
+    if not isinstance(name, str):
+        return
+    if why := refusal(name):
+        report.problems.append(why)
+    elif name.lower() in OVER_THE_BATCH:
+        report.notes.append(batch_warning(name))
 
 
 def _count(value: Any) -> int:
-    """Numbers in the tensors of an outline, three levels deep (a dict of pairs of dicts)."""
+    """Numbers in the tensors of an outline, three levels deep (a dict of pairs of dicts).
+
+    The reader has proved that it is not large, however much of it is shared.
+    """
     level = [value]
     total = 0
     for _ in range(4):
         below: list[Any] = []
-        for item in level[:200_000]:
+        for item in level:
             if isinstance(item, TensorSpec):
-                count = 1
-                for size in item.shape:
-                    count *= size
-                total += count
+                total += item.elements
             elif isinstance(item, dict):
                 below += item.values()
             elif isinstance(item, (list, tuple)):
@@ -197,29 +241,44 @@ def _count(value: Any) -> int:
 
 
 def _texts(value: Mapping[Any, Any]) -> dict[str, str]:
-    return {
+    texts = {
         key: str(entry)
         for key, entry in value.items()
         if isinstance(key, str) and type(entry) in (str, int, float, bool)
     }
-
-
-def _is_rows(value: Any) -> bool:
-    return isinstance(value, TensorSpec) and len(value.shape) > 0
+    return cut_all(texts, LONGEST_TEXT, MOST_TEXTS)
 
 
 def _rank(found: Sorted, shapes: Mapping[str, tuple[int, ...]]) -> int | None:
     ranks: Counter[int] = Counter()
     for entry in found.modules.values():
         parts = {part: shapes[name] for part, name in entry.parts.items()}
-        if entry.kind and (rank := lora_shapes.rank(entry.kind, parts)):
+        if entry.kind and (rank := lora_algebra.algebra(entry.kind).rank(parts)):
             ranks[rank] += 1
     return max(ranks, key=lambda rank: (ranks[rank], rank)) if ranks else None
 
 
-def _alphas(path: Path, header: safetensors_file.Header, found: Sorted) -> Counter[float]:
-    names = [entry.parts["alpha"] for entry in found.modules.values() if "alpha" in entry.parts]
-    return Counter(safetensors_file.read_scalars(path, header, names).values())
+def _alphas(path: Path, header: safetensors_file.Header, found: Sorted, report: FileReport) -> None:
+    """The alpha most modules have: their own, PEFT's settings, or kohya's metadata."""
+    names = {key: e.parts["alpha"] for key, e in found.modules.items() if "alpha" in e.parts}
+    values = safetensors_file.read_scalars(path, header, names.values())
+    alphas = {key: values[name] for key, name in names.items() if name in values}
+    if any(entry.spelling == "dotted" for entry in found.modules.values()):
+        config = peft_config.read(path, report.metadata)
+        report.problems += config.problems
+        for key, entry in found.modules.items():
+            scaled = entry.kind is not None and lora_algebra.algebra(entry.kind).scaled
+            stated = config.alpha(entry.component, entry.name) if scaled else None
+            if key not in names and stated is not None:
+                alphas[key] = stated
+    odd = {key: value for key, value in alphas.items() if not math.isfinite(value)}
+    report.problems += found.drop_not_finite(odd)
+    if not found.modules:
+        report.kind, report.dialect = "unknown", None
+        raise FileError("This file has no usable adapter in it", where=path)
+    counts = Counter(value for key, value in alphas.items() if key not in odd)
+    stated = metadata.number(report.metadata, "ss_network_alpha")
+    report.alpha = counts.most_common(1)[0][0] if counts else stated
 
 
 def _lora_family(found: Sorted, shapes: Mapping[str, tuple[int, ...]]) -> str | None:

@@ -5,19 +5,22 @@ selects one of our own functions, and every instruction that could call anything
 Refuses to know: torch (tensors are made by a callback), zip files, what the values are for.
 
 Instruction meanings: Python's `pickletools` documentation. The subset is what `torch.save` writes
-with protocol 2, in all its versions since 2018.
+with protocols 2 to 5, in all its versions since 2018.
 """
 
 from __future__ import annotations
 
-import math
 import struct
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
+from studio.budget import Budget, TooMuch, cut
+from studio.formats import pickle_numpy
+from studio.formats.pickle_calls import ALLOWED, CALLS, INERT
+from studio.formats.pickle_reading import MAX_BYTES, Reading, memory
 from studio.formats.pickle_values import (
-    ALLOWED,
-    INERT,
+    TORCH_DTYPES,
+    Bag,
     Global,
     Inert,
     OrderedTable,
@@ -25,82 +28,79 @@ from studio.formats.pickle_values import (
     Refused,
     StorageRef,
     TensorSpec,
-    ordered_table,
     storage_reference,
-    tensor_spec,
 )
+from studio.text import encodable
 
 MAX_INSTRUCTIONS = 400_000
-MAX_BYTES = 32 << 20
 MAX_TENSORS = 100_000
-
+_LONGEST_KEY = 1 << 63
+_PLAIN = (str, int, float, bool, bytes, type(None))
 _MARK = object()
 
 
-class Machine:
+class Machine(Reading):
     """Runs one pickle from `file`; tensors become whatever `make_tensor` returns for their spec.
 
     With `training_leftovers`, what training programs leave in whole checkpoints (`INERT`) stands as
     a placeholder without content; otherwise it is refused like anything unknown.
-    `storages` collects every storage mentioned, by key. Every failure is `Refused`.
+    `storages` collects every storage mentioned, by key; `inline` the bytes of arrays that lie in
+    the pickle itself. Every failure is `Refused`; what is spent comes off `budget`. `size` is how
+    many bytes there are to read.
     """
 
     def __init__(
         self,
         file: BinaryIO,
-        make_tensor: Callable[[TensorSpec], Any] | None = None,
+        make_tensor: Callable[[TensorSpec, bytes | None], Any] | None = None,
         training_leftovers: bool = False,
+        budget: Budget | None = None,
+        size: int = MAX_BYTES,
     ):
-        self.file = file
+        super().__init__(file, budget or Budget(), size)
         self.training_leftovers = training_leftovers
-        self.make_tensor = make_tensor or (lambda spec: spec)
+        self.make_tensor = make_tensor or (lambda spec, data: spec)
         self.storages: dict[str, StorageRef] = {}
+        self.inline: dict[str, bytes] = {}
+        self.arrays = 0
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
         self.tensors: list[Any] = []
         self.tensor_ids: set[int] = set()
         self.tensor_bytes = 0
-        self.left = MAX_BYTES
+        self.number_keys: dict[int, int] = {}  # of every table, by its id
 
     def run(self) -> Any:
         """The pickled value; the file is left right behind the pickle."""
         try:
             for _ in range(MAX_INSTRUCTIONS):
-                code = self._read(1)
+                code = self.read(1)
                 if code == b".":
                     value = self._pop()
                     if self.stack:
                         raise Refused("values left over at its end")
+                    self.budget.check(value, self._leaf)
                     return value
                 if (instruction := _INSTRUCTIONS.get(code)) is None:
                     raise Refused(f"the instruction 0x{code.hex()}, which weight files do not need")
+                self.budget.step()
                 instruction(self)
+        except TooMuch as error:
+            raise Refused(str(error)) from error
         except (TypeError, ValueError, IndexError, KeyError, AttributeError, struct.error) as error:
             raise Refused("instructions that do not fit together") from error
         except (RecursionError, OverflowError) as error:
             raise Refused("values out of all proportion") from error
         raise Refused("too many instructions")
 
-    # Reading
-
-    def _read(self, size: int) -> bytes:
-        self.left -= size
-        if self.left < 0:
-            raise Refused("too many bytes of instructions")
-        data = self.file.read(size)
-        if len(data) != size:
-            raise Refused("an end in the middle")
-        return data
-
-    def _number(self, layout: str) -> Any:
-        return struct.unpack(layout, self._read(struct.calcsize(layout)))[0]
-
-    def _line(self) -> str:
-        line = self.file.readline(256)
-        self.left -= len(line)
-        if not line.endswith(b"\n"):
-            raise Refused("a name without an end")
-        return line[:-1].decode("ascii")
+    def _leaf(self, value: Any) -> int:
+        """Bytes of a value that has no parts; Refused for what is no value but a tool of the pickle."""
+        if type(value) in _PLAIN:
+            return memory(value)
+        tool = isinstance(value, (Global, StorageRef, pickle_numpy.ArrayShell))
+        if tool and not (isinstance(value, Global) and value.name in TORCH_DTYPES):
+            raise Refused("a value of a kind weight files do not have")
+        return 100
 
     # Stack
 
@@ -128,24 +128,40 @@ class Machine:
     # What values can be made of
 
     def _global(self) -> None:
-        module, name = self._line(), self._line()
+        self._use(self.line(), self.line())
+
+    def _use(self, module: str, name: str) -> None:
         if self.training_leftovers and (module, name) in INERT:
             self._push(Inert())
             return
         if (module, name) not in ALLOWED:
-            raise Refused(f"the program part “{module}.{name}”, which weight files do not need")
+            part = cut(encodable(f"{module}.{name}"), 120)
+            raise Refused(f"the program part “{part}”, which weight files do not need")
         self._push(Global(module, name))
 
     def _set(self, pairs: list[Any]) -> None:
-        table = self._top(dict)
+        self.fill(self._top(dict), pairs)
+
+    def fill(self, table: dict[Any, Any], pairs: list[Any]) -> None:
+        """Puts keys and values, which come in turn, into a table."""
         if len(pairs) % 2:
             raise Refused("a key without a value")
         for key, value in zip(pairs[::2], pairs[1::2], strict=True):
             if isinstance(key, Inert):
                 continue
-            if type(key) not in (str, int, float, bool, bytes, type(None)):
+            if type(key) not in _PLAIN:
                 raise Refused("a key that is no text and no number")
+            if type(key) is not str:
+                self._count_key(table, key)
             table[key] = value
+
+    def _count_key(self, table: dict[Any, Any], key: Any) -> None:
+        """Numbers can be chosen so that each is looked for in the place of all before it."""
+        if type(key) is int and not -_LONGEST_KEY < key < _LONGEST_KEY:
+            raise Refused("a number out of all proportion as a key")
+        known = self.number_keys.get(id(table), 0)
+        self.budget.step(known)
+        self.number_keys[id(table)] = known + 1
 
     def _set_one(self) -> None:
         value, key = self._pop(), self._pop()
@@ -153,6 +169,9 @@ class Machine:
 
     def _append(self, items: list[Any]) -> None:
         self._top(list).extend(items)
+
+    def _add(self, items: list[Any]) -> None:
+        self._top(Bag).extend(items)
 
     def _tuple(self, size: int) -> None:
         items = [self._pop() for _ in range(size)]
@@ -163,9 +182,26 @@ class Machine:
         target = self.stack[-1] if self.stack else None
         if isinstance(target, Inert):
             return
-        if not isinstance(target, (OrderedTable, ParameterTable)):
+        if isinstance(target, pickle_numpy.ArrayShell):
+            self._fill_array(target, state)
+        elif isinstance(target, (OrderedTable, ParameterTable, pickle_numpy.NumpyType)):
+            self.budget.step(len(state) if isinstance(state, (dict, tuple)) else 1)
+            target.fill(state)
+        else:
             raise Refused("state for a value that has none")
-        target.fill(state)
+
+    def _fill_array(self, shell: pickle_numpy.ArrayShell, state: Any) -> None:
+        """The finished array stands wherever the shell stood: on the stack and in the memory."""
+        try:
+            made = self.array(*pickle_numpy.from_state(state, self.arrays))
+        except Refused:
+            if not self.training_leftovers:
+                raise
+            made = Inert()
+        self.stack[-1] = made
+        self.budget.step(len(shell.places))
+        for place in shell.places:
+            self.memo[place] = made
 
     def _new(self) -> None:
         arguments, kind = self._pop(), self._pop()
@@ -184,17 +220,15 @@ class Machine:
             return
         if not isinstance(function, Global) or type(arguments) is not tuple:
             raise Refused("a call of something that cannot be called")
-        if function.name == "OrderedDict":
-            self._push(ordered_table(arguments))
-        elif function.name == "_rebuild_tensor_v2":
-            self._push(self._rebuild_tensor(arguments))
-        elif function.name == "_rebuild_parameter":
-            self._push(self._rebuild_parameter(arguments))
-        elif function.name == "set":
-            # Modules carry an empty set among their bookkeeping; its content is never needed.
-            self._push(())
-        else:
+        if (call := CALLS.get(function)) is None:
             raise Refused(f"a call of “{function.name}”")
+        try:
+            self._push(call(self, arguments))
+        except Refused:
+            # A progress bar's odd number is no reason to refuse the model beside it.
+            if not (self.training_leftovers and function.module.startswith("numpy")):
+                raise
+            self._push(Inert())
 
     def _storage(self) -> None:
         pid = self._pop()
@@ -214,36 +248,43 @@ class Machine:
             raise Refused("a module of a kind weight files do not need")
         self._push(kind)
 
-    def _rebuild_tensor(self, arguments: tuple[Any, ...]) -> Any:
-        spec = tensor_spec(arguments)
+    # Tensors
+
+    def tensor(self, spec: TensorSpec, data: bytes | None = None) -> Any:
+        """What stands for a tensor; `data` when its bytes are in the pickle."""
         if len(self.tensors) >= MAX_TENSORS:
             raise Refused("too many tensors")
-        tensor = self.make_tensor(spec)
+        tensor = self.make_tensor(spec, data)
         self.tensors.append(tensor)  # keeps it alive, so its id stays its own
         self.tensor_ids.add(id(tensor))
-        self.tensor_bytes += math.prod(spec.shape) * spec.storage.itemsize
+        self.tensor_bytes += spec.elements * spec.storage.itemsize
         return tensor
 
-    def _rebuild_parameter(self, arguments: tuple[Any, ...]) -> Any:
-        if len(arguments) != 3 or id(arguments[0]) not in self.tensor_ids:
-            raise Refused("a parameter that is no tensor")
-        return arguments[0]
+    def array(self, spec: TensorSpec, data: bytes) -> Any:
+        """What stands for a numpy array with these bytes."""
+        self.budget.take(len(data))
+        self.arrays += 1
+        self.inline[spec.storage.key] = data
+        return self.tensor(spec, data)
 
-    def _long(self) -> None:
-        size = self._read(1)[0]
-        self._push(int.from_bytes(self._read(size), "little", signed=True))
+    def is_tensor(self, value: Any) -> bool:
+        """Whether a value is one of the tensors of this pickle."""
+        return id(value) in self.tensor_ids
 
-    def _text(self, size: int, encoding: str = "utf-8") -> None:
-        self._push(self._read(size).decode(encoding))
+    # Names and memory
 
-    def _protocol(self) -> None:
-        if self._read(1)[0] not in (2, 3, 4, 5):
-            raise Refused("an unknown protocol")
+    def _named(self) -> None:
+        name, module = self._pop(), self._pop()
+        if type(name) is not str or type(module) is not str:
+            raise Refused("a program part without a name")
+        self._use(module, name)
 
     def _remember(self, index: int) -> None:
         if index > MAX_INSTRUCTIONS or not self.stack or self.stack[-1] is _MARK:
             raise Refused("a strange place in its memory")
         self.memo[index] = self.stack[-1]
+        if isinstance(self.stack[-1], pickle_numpy.ArrayShell):
+            self.stack[-1].places.append(index)
 
 
 def _subtypes(kind: type) -> tuple[type, ...]:
@@ -251,21 +292,31 @@ def _subtypes(kind: type) -> tuple[type, ...]:
 
 
 _INSTRUCTIONS: dict[bytes, Callable[[Machine], Any]] = {
-    b"\x80": lambda m: m._protocol(),
+    b"\x80": lambda m: m.protocol(),
     b"(": lambda m: m._push(_MARK),
     b"N": lambda m: m._push(None),
     b"\x88": lambda m: m._push(True),
     b"\x89": lambda m: m._push(False),
-    b"J": lambda m: m._push(m._number("<i")),
-    b"K": lambda m: m._push(m._number("<B")),
-    b"M": lambda m: m._push(m._number("<H")),
-    b"G": lambda m: m._push(m._number(">d")),
-    b"\x8a": lambda m: m._long(),
-    b"X": lambda m: m._text(m._number("<I")),
-    b"U": lambda m: m._text(m._number("<B"), "latin-1"),
-    b"T": lambda m: m._text(m._number("<I"), "latin-1"),
+    b"J": lambda m: m._push(m.number("<i")),
+    b"K": lambda m: m._push(m.number("<B")),
+    b"M": lambda m: m._push(m.number("<H")),
+    b"G": lambda m: m._push(m.number(">d")),
+    b"\x8a": lambda m: m._push(m.long()),
+    b"X": lambda m: m._push(m.text(m.number("<I"))),
+    b"\x8c": lambda m: m._push(m.text(m.number("<B"))),
+    b"\x8d": lambda m: m._push(m.text(m.number("<Q"))),
+    b"C": lambda m: m._push(m.content(m.number("<B"))),
+    b"B": lambda m: m._push(m.content(m.number("<I"))),
+    b"\x8e": lambda m: m._push(m.content(m.number("<Q"))),
+    b"\x96": lambda m: m._push(m.content(m.number("<Q"))),
+    b"\x95": lambda m: m.frame(),
+    b"U": lambda m: m._push(m.text(m.number("<B"), "latin-1")),
+    b"T": lambda m: m._push(m.text(m.number("<I"), "latin-1")),
     b"}": lambda m: m._push({}),
     b"]": lambda m: m._push([]),
+    b"\x8f": lambda m: m._push(Bag()),
+    b"\x90": lambda m: m._add(m._pop_to_mark()),
+    b"\x91": lambda m: m._push(Bag(m._pop_to_mark())),
     b")": lambda m: m._push(()),
     b"\x85": lambda m: m._tuple(1),
     b"\x86": lambda m: m._tuple(2),
@@ -275,11 +326,13 @@ _INSTRUCTIONS: dict[bytes, Callable[[Machine], Any]] = {
     b"e": lambda m: m._append(m._pop_to_mark()),
     b"s": lambda m: m._set_one(),
     b"u": lambda m: m._set(m._pop_to_mark()),
-    b"q": lambda m: m._remember(m._number("<B")),
-    b"r": lambda m: m._remember(m._number("<I")),
-    b"h": lambda m: m._push(m.memo[m._number("<B")]),
-    b"j": lambda m: m._push(m.memo[m._number("<I")]),
+    b"q": lambda m: m._remember(m.number("<B")),
+    b"r": lambda m: m._remember(m.number("<I")),
+    b"\x94": lambda m: m._remember(len(m.memo)),
+    b"h": lambda m: m._push(m.memo[m.number("<B")]),
+    b"j": lambda m: m._push(m.memo[m.number("<I")]),
     b"c": lambda m: m._global(),
+    b"\x93": lambda m: m._named(),
     b"Q": lambda m: m._storage(),
     b"R": lambda m: m._call(),
     b"\x81": lambda m: m._new(),

@@ -27,6 +27,7 @@ from studio.formats.safetensors_header import (
     read_header,
 )
 from studio.formats.sniff import open_file
+from studio.names import encodable
 
 if TYPE_CHECKING:
     import torch
@@ -125,7 +126,7 @@ def tensors_hash(tensors: Mapping[str, torch.Tensor]) -> str:
 def model_hash(path: str | Path) -> str:
     """SHA-256 of the bytes after the header: kohya's `sshs_model_hash`, blind to metadata edits."""
     with open_file(path) as file:
-        header = header_of(file, path, MAX_HEADER_BYTES * 16, MAX_TENSORS * 50)
+        header = header_of(file, path, MAX_HEADER_BYTES, MAX_TENSORS)
         file.seek(header.data_start)
         digest = hashlib.sha256()
         while block := file.read(1 << 20):
@@ -166,7 +167,8 @@ def _layout(
         end = reached + math.prod(shape) * DTYPES[names[name]][0]
         fields[name] = {"dtype": names[name], "shape": shape, "data_offsets": [reached, end]}
         reached = end
-    body = json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+    header = json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
+    body = encodable(header).encode("utf-8")
     body += b" " * (-len(body) % 8)
     return len(body).to_bytes(8, "little") + body, order
 

@@ -7,18 +7,23 @@ Refuses to know: tensors' values, writing (`safetensors_file`).
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from studio import text
+from studio.budget import TooMuch, check_text
 from studio.errors import FileError
 from studio.formats.sniff import open_file, sniff_bytes, wrong_content
 
-MAX_HEADER_BYTES = 8 << 20
-MAX_TENSORS = 20_000
+# One limit for every reader: the format's own (safetensors/src/tensor.rs), and as many tensors as
+# no adapter and no model has. A long header is mostly one long text, which costs next to nothing;
+# what costs is the number of values, and these are counted before anything is parsed.
+MAX_HEADER_BYTES = 100_000_000
+MAX_TENSORS = 100_000
+_VALUES_PER_TENSOR = 30  # marks between values; entries of up to 16 dimensions
 
 # Bytes per element, and the name of the same type in torch.
 DTYPES: dict[str, tuple[int, str]] = {
@@ -61,8 +66,7 @@ def read_header(
 ) -> Header:
     """Reads and checks the header without torch.
 
-    The default limits suit adapters (a header naming 100,000 empty tensors would take seconds);
-    pass higher ones for checkpoints. Raises FileError when the file is not safetensors, is
+    Raises FileError when the file is not safetensors, is
     truncated, or its offsets leave gaps, overlap or run past the end.
     """
     with open_file(path) as file:
@@ -84,53 +88,49 @@ def header_of(file: BinaryIO, path: str | Path, max_header_bytes: int, max_tenso
         raise FileError(
             "This file's header is too large to be read safely",
             where=path,
-            why=f"It claims {length:,} bytes; an adapter needs at most {max_header_bytes:,}.",
+            why=f"It claims {length:,} bytes; the limit is {max_header_bytes:,}.",
             remedy="Get the file from its author again.",
         )
     file.seek(8)
-    fields = _parse(file.read(length), path)
+    fields = _parse(file.read(length), path, max_tensors)
     metadata = fields.pop("__metadata__", None) or {}
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         raise broken(path, "Its metadata is not a list of texts.")
-    metadata = {_printable(key): _printable(value) for key, value in metadata.items()}
     if len(fields) > max_tensors:
-        raise FileError(
-            "This file names too many tensors",
-            where=path,
-            why=f"It lists {len(fields):,}; the limit here is {max_tensors:,}.",
-            remedy="Choose an adapter file, not a dump of a whole program.",
-        )
+        raise _too_many(path, max_tensors)
     tensors = {name: _entry(name, value, path) for name, value in fields.items()}
     _check_offsets(tensors, size - 8 - length, path)
     return Header(metadata, tensors, 8 + length)
 
 
-def _parse(raw: bytes, path: str | Path) -> dict[str, Any]:
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        fields = dict(pairs)
-        if len(fields) != len(pairs):
-            raise ValueError("a name appears twice")
-        return fields
-
+def _parse(raw: bytes, path: str | Path, max_tensors: int) -> dict[str, Any]:
     try:
-        fields = json.loads(raw.decode("utf-8"), object_pairs_hook=unique)
-    except (ValueError, RecursionError) as error:
+        check_text(raw, values=_VALUES_PER_TENSOR * max_tensors)
+    except TooMuch as error:
+        raise _too_many(path, max_tensors) from error
+    try:
+        fields = text.parse_json(raw.decode("utf-8"), unique=True)
+    except ValueError as error:
         raise broken(path, "Its header is not readable JSON.") from error
     if not isinstance(fields, dict):
         raise broken(path, "Its header is not a table of tensors.")
     return fields
 
 
-def _printable(text: str) -> str:
-    """JSON can smuggle in half of a surrogate pair, which no file or page can show."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+def _too_many(path: str | Path, max_tensors: int) -> FileError:
+    return FileError(
+        "This file's header names too many tensors or values",
+        where=path,
+        why=f"The limit is {max_tensors:,} tensors.",
+        remedy="Choose an adapter or a model, not a dump of a whole program.",
+    )
 
 
 def _entry(name: str, value: Any, path: str | Path) -> TensorEntry:
     try:
         dtype, shape, (begin, end) = value["dtype"], value["shape"], value["data_offsets"]
         name.encode("utf-8")
-        whole = all(type(n) is int and n >= 0 for n in (*shape, begin, end))
+        whole = all(type(n) is int and 0 <= n < 1 << 63 for n in (*shape, begin, end))
         if not whole or len(shape) > 16 or len(value) != 3:
             raise ValueError
         expected = math.prod(shape) * DTYPES[dtype][0]

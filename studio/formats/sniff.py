@@ -13,7 +13,8 @@ from studio.errors import FileError, MissingError, StorageError
 
 Content = Literal[
     "safetensors", "zip", "torch-legacy", "pickle",
-    "png", "jpeg", "webp", "gif", "bmp", "tiff",
+    "png", "jpeg", "webp", "gif", "bmp", "tiff", "avif",
+    "heic", "jxl", "jpeg2000", "photoshop", "raw",
     "gguf", "html", "lfs-pointer", "text", "empty", "unknown",
 ]  # fmt: skip
 
@@ -28,6 +29,12 @@ WORDS: dict[Content, str] = {
     "gif": "a GIF picture",
     "bmp": "a BMP picture",
     "tiff": "a TIFF picture",
+    "avif": "an AVIF image",
+    "heic": "a HEIC image, as phones write them",
+    "jxl": "a JPEG XL image",
+    "jpeg2000": "a JPEG 2000 image",
+    "photoshop": "a Photoshop document",
+    "raw": "a camera's raw file",
     "gguf": "a GGUF model",
     "html": "a web page, probably an error page saved in place of the download",
     "lfs-pointer": "a Git LFS pointer, a note that stands for the real file",
@@ -49,6 +56,15 @@ _SIGNATURES: tuple[tuple[bytes, Content], ...] = (
     (b"BM", "bmp"),
     (b"II*\0", "tiff"),
     (b"MM\0*", "tiff"),
+    (b"II+\0", "tiff"),  # more than 4 GB are possible
+    (b"MM\0+", "tiff"),
+    (b"\xff\x0a", "jxl"),
+    (b"\0\0\0\x0cJXL \r\n\x87\n", "jxl"),
+    (b"\0\0\0\x0cjP  \r\n\x87\n", "jpeg2000"),
+    (b"8BPS", "photoshop"),
+    (b"FUJIFILMCCD-RAW", "raw"),
+    (b"IIRO", "raw"),
+    (b"IIU\0", "raw"),
     (b"GGUF", "gguf"),
     (b"version https://git-lfs", "lfs-pointer"),
 )
@@ -93,6 +109,8 @@ def sniff_bytes(start: bytes) -> Content:
             return content
     if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
         return "webp"
+    if start[4:8] == b"ftyp":
+        return _in_boxes(start)
     if len(start) > 8 and start[8:9] in b"{ " and _plausible_header_size(start[:8]):
         return "safetensors"
     if start[:1] == b"\x80" and len(start) > 1 and start[1] <= 5:
@@ -114,6 +132,11 @@ def wrong_content(path: str | Path, content: Content, wanted: str) -> FileError:
         "lfs-pointer": "Run `git lfs pull` in the repository it came from, or download it again.",
         "html": "Download it again; the site may want you to log in first.",
         "empty": "Download or copy it again.",
+        "heic": "Save it as JPEG or PNG first; phones do that when they send it as “most compatible”.",
+        "jxl": "Save it as PNG or JPEG first, for instance with djxl.",
+        "jpeg2000": "Save it as PNG or JPEG first.",
+        "photoshop": "Export it as PNG or JPEG first.",
+        "raw": "Develop it and save it as JPEG or TIFF first.",
     }
     return FileError(
         f"This is not {wanted}",
@@ -121,6 +144,17 @@ def wrong_content(path: str | Path, content: Content, wanted: str) -> FileError:
         why=f"By its content it is {WORDS[content]}.",
         remedy=remedies.get(content, "Choose another file."),
     )
+
+
+def _in_boxes(start: bytes) -> Content:
+    """What a file in MP4's container holds: the brands at its front say it, the first one loudest."""
+    brands = start[8 : min(int.from_bytes(start[:4], "big"), len(start))]
+    names = {brands[place : place + 4] for place in (0, *range(8, len(brands), 4))}
+    if names & {b"avif", b"avis"}:
+        return "avif"
+    if names & {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}:
+        return "heic"
+    return "raw" if b"crx " in names else "unknown"
 
 
 def _plausible_header_size(eight: bytes) -> bool:

@@ -18,14 +18,19 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from studio.errors import FileError
 from studio.formats import pickles
 from studio.formats.pickle_values import TensorSpec
-from studio.formats.safetensors_header import DTYPES, Header, broken, header_of
+from studio.formats.safetensors_header import (
+    DTYPES,
+    MAX_HEADER_BYTES,
+    MAX_TENSORS,
+    Header,
+    broken,
+    header_of,
+)
 from studio.formats.sniff import open_file, sniff
 
 if TYPE_CHECKING:
     import torch
 
-MAX_HEADER_BYTES = 64 << 20
-MAX_TENSORS = 100_000
 MAX_PICKLED_BYTES = 32 << 30
 
 Shapes = Mapping[str, tuple[int, ...]]

@@ -4,7 +4,7 @@ Owns: the syntax. Refuses to know: tokens, adapters, torch.
 
 `(a)` ×1.1 · `[a]` ÷1.1 · `(a:1.3)` ×1.3 · nesting multiplies · `\\(` is a bracket · `BREAK` begins a
 new chunk · `[a:b:0.5]` a, from half of the steps b (`[a:b:12]`: from step 12; `[b:0.5]`, `[a::0.5]`)
-· `[a|b]` in turn, step by step · `<lora:name:text:unet>`, `<lyco:…>`, `<hypernet:name:strength>`.
+· `[a|b]` in turn, step by step. Tags that name files: `studio.infer.tags`.
 
 What does not come out even is text: an unclosed bracket, a third colon, a weight that is no number.
 (A1111 lets an unclosed bracket count to the end; here it is a bracket.) Everything takes time in
@@ -14,31 +14,38 @@ proportion to the length of the prompt, however it is nested.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
 
 from studio.families.weighted import Span, Text, Weighted, parts_of
+from studio.families.words import bounded
 
 _MORE = 1.1
 _CLOSERS = {")": "(", "]": "["}
 _ESCAPED = frozenset("()[]\\")
 _NUMBER = re.compile(r"\d+\.?\d*|\.\d+")
 _WEIGHT = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)")
+_SYNTAX = re.compile(r"[()\[\]:|\\]|\bBREAK\b")
 _BREAK = re.compile(r"\s*\bBREAK\b\s*")
-_TAG = re.compile(r"<(lora|lyco|hypernet):([^<>:]+)((?::[^<>:]*)*)>", re.IGNORECASE)
 
 
-def weighted(prompt: str) -> Text:
-    """`prompt` with its emphasis and BREAKs read; a plain `str` where nothing of it has a weight."""
-    spans = _spans(prompt)
+def weighted(prompt: str, words: Iterable[str] = ()) -> Text:
+    """`prompt` with its emphasis and BREAKs read; a plain `str` where nothing of it has a weight.
+
+    Brackets in `words`, which are names of embeddings, are letters like any other. A BREAK at the
+    end begins nothing.
+    """
+    prompt, hidden = _hidden(prompt, words)
     parts: list[list[Span]] = [[]]
-    for span in spans:
+    for span in _spans(prompt):
         for place, piece in enumerate(_BREAK.split(span.text)):
             if place:
                 parts.append([])
             if piece:
-                parts[-1].append(Span(piece, span.weight))
+                parts[-1].append(Span(piece.translate(hidden), span.weight))
+    if len(parts) > 1 and not parts[-1]:
+        parts.pop()
     if len(parts) == 1 and all(span.weight == 1 for span in parts[0]):
         return "".join(span.text for span in parts[0])
     return Weighted(tuple(tuple(part) for part in parts))
@@ -50,66 +57,42 @@ def plain(prompt: str) -> str:
     return " ".join("".join(span.text for span in part) for part in parts_of(text))
 
 
-def steps_of(prompt: str, steps: int) -> list[str]:
+def steps_of(prompt: str, steps: int, words: Iterable[str] = ()) -> list[str]:
     """The prompt at each of `steps` sampling steps, its `[a:b:n]` and `[a|b]` resolved.
 
     A number with a point is a share of the steps, one without is a step; the change comes after it.
+    `words` as in `weighted`.
     """
-    groups = _changing(prompt, steps)
+    safe, hidden = _hidden(prompt, words)
+    groups = _changing(safe, steps)
     if not groups:
         return [prompt] * steps
-    return [_at(prompt, groups, step) for step in range(steps)]
+    return [_at(safe, groups, step).translate(hidden) for step in range(steps)]
 
 
-@dataclass(frozen=True)
-class Tag:
-    """A file that a prompt names, with its strengths."""
-
-    kind: Literal["lora", "hypernetwork"]
-    name: str
-    text_strength: float
-    strength: float
-    """On the UNet."""
-    written: str
+def escaped(text: str) -> str:
+    """`text` written so that it is read as it stands: a caption as a prompt."""
+    # CLIP knows no capitals: in small letters it is the same word, and no longer a command
+    quiet = re.sub(r"\bBREAK\b", "break", text)
+    return re.sub(r"([()\[\]\\])", r"\\\1", quiet)
 
 
-def split_tags(prompt: str) -> tuple[str, list[Tag]]:
-    """(`prompt` without tags, the tags in order). A tag whose strength is no number stays text."""
-    tags: list[Tag] = []
+def _hidden(prompt: str, words: Iterable[str]) -> tuple[str, dict[int, str]]:
+    """(`prompt` with a letter of nobody's for each word that holds syntax, the way back)."""
+    names = sorted(filter(_SYNTAX.search, words), key=len, reverse=True)
+    if not names:
+        return prompt, {}
+    free = (code for code in range(0xE000, 0xF900) if chr(code) not in prompt)
+    letters: dict[str, str] = {}
 
-    def read(match: re.Match[str]) -> str:
-        tag = _tag(match)
-        if tag is None:
-            return match.group()
-        tags.append(tag)
-        return "\0"
+    def hide(match: re.Match[str]) -> str:
+        if match[0] not in letters:
+            letters[match[0]] = chr(next(free))
+        return letters[match[0]]
 
-    clean = _TAG.sub(read, prompt.replace("\0", ""))
-    if not tags:
-        return prompt, []
-    clean = re.sub(r",?[ \t]*\0(?=[ \t\0]*(?:,|\n|$))", "", clean)
-    clean = re.sub(r"[ \t]*\0", "", clean)
-    return clean.strip().removeprefix(",").lstrip(), tags
-
-
-def _tag(match: re.Match[str]) -> Tag | None:
-    kind, name = match[1].lower(), match[2].strip()
-    given: dict[str, float] = {}
-    for place, text in enumerate(match[3].split(":")[1:]):
-        key, equals, value = text.rpartition("=")
-        key = key.strip().lower() if equals else ("te", "unet", "dyn")[min(place, 2)]
-        if key not in ("te", "unet", "dyn") or not _WEIGHT.fullmatch(value.strip()):
-            return None
-        given[key] = float(value)
-    text_strength = given.get("te", 1.0)
-    hypernetwork = kind == "hypernet"
-    return Tag(
-        "hypernetwork" if hypernetwork else "lora",
-        name,
-        text_strength,
-        text_strength if hypernetwork else given.get("unet", text_strength),
-        match.group(),
-    )
+    pattern = "|".join(bounded(name) for name in names)
+    safe = re.sub(pattern, hide, prompt, flags=re.IGNORECASE)
+    return safe, {ord(letter): word for word, letter in letters.items()}
 
 
 def _pairs(text: str) -> dict[int, int]:

@@ -50,11 +50,19 @@ def scripts(
             found[text] = Script([pair], (0,) * steps)
             continue
         texts = list(
-            zip(prompt.steps_of(negative, steps), prompt.steps_of(text, steps), strict=True)
+            zip(
+                prompt.steps_of(negative, steps, base.words),
+                prompt.steps_of(text, steps, base.words),
+                strict=True,
+            )
         )
         places = {pair: place for place, pair in enumerate(dict.fromkeys(texts))}
         pairs = [
-            base.encode_pair(prompt.weighted(without), prompt.weighted(with_text), clip_skip)
+            base.encode_pair(
+                prompt.weighted(without, base.words),
+                prompt.weighted(with_text, base.words),
+                clip_skip,
+            )
             for without, with_text in places
         ]
         found[text] = Script(pairs, tuple(places[pair] for pair in texts))

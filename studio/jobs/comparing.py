@@ -45,7 +45,11 @@ class Comparing:
             )
             for column in settings.columns
         ]
-        settings = settings.model_copy(update={"columns": columns})
+        reference = settings.reference
+        if reference.strip():
+            folder = self.workspace.named(reference)
+            reference = str(self.workspace.pictures_folder(folder))
+        settings = settings.model_copy(update={"columns": columns, "reference": reference})
         from studio.compare.shootout import compare
 
         with self.resources.slot.hold("comparing"):

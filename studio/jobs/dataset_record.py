@@ -6,6 +6,7 @@ reads. Refuses to know: pixels, training, who asks.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -15,8 +16,11 @@ from typing import Any
 from studio import atomic
 from studio.config import RunConfig
 from studio.errors import DatasetChanged
-from studio.formats.dataset import DatasetInfo, read_captions, read_dataset
+from studio.formats.dataset import DatasetInfo, read_captions
+from studio.formats.image_memory import ImageMemory
 from studio.formats.masks import mask_file
+from studio.jobs.image_checks import checked_dataset
+from studio.names import path_of
 from studio.text import encodable, printable, read_json
 
 FILE = "dataset.json"
@@ -34,12 +38,13 @@ def of(
     images = {}
     for number, (path, caption, repeats) in enumerate(rows, 1):
         mask = mask_file(path)
-        images[printable(path.relative_to(info.path))] = {
-            "sha256": atomic.sha256(path),
-            "caption": encodable(caption) if caption is not None else None,
-            "repeats": repeats,
-            **({"mask": atomic.sha256(mask)} if mask is not None else {}),
-        }
+        with contextlib.suppress(OSError):  # gone since the folder was read: not trained on either
+            images[printable(path.relative_to(info.path))] = {
+                "sha256": atomic.sha256(path),
+                "caption": encodable(caption) if caption is not None else None,
+                "repeats": repeats,
+                **({"mask": atomic.sha256(mask)} if mask is not None else {}),
+            }
         on_progress(number, len(rows))
     words = {"trigger": encodable(info.trigger), "class_word": encodable(info.class_word)}
     return {"folder": printable(info.path), **words, "images": images}
@@ -67,11 +72,11 @@ def read(run: Path) -> Json | None:
     return record if whole else None
 
 
-def check(run: Path, config: RunConfig) -> None:
+def check(run: Path, config: RunConfig, images: ImageMemory) -> None:
     """Raises DatasetChanged when a run's dataset is not what it was, DatasetError when it is gone."""
     before = read(run)
     if before is not None:
-        compare(before, of(read_dataset(config.data.folder)))
+        compare(before, of(checked_dataset(path_of(config.data.folder), images)))
 
 
 def compare(before: Json, now: Json) -> None:

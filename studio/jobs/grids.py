@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from studio import atomic, methods
 from studio.axes import NONE, Axis, GridSettings, lay_out, reference
 from studio.errors import MissingError
-from studio.infer.prompt import split_tags
+from studio.infer.tags import split_tags
 from studio.jobs import rebuilding
 from studio.jobs.resources import Resources
 from studio.jobs.training import Training

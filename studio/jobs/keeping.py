@@ -13,7 +13,7 @@ from pathlib import Path
 
 from studio import atomic
 from studio.errors import FileError
-from studio.paths import exists, is_file, slug
+from studio.paths import is_file, slug, there
 from studio.text import read_json
 
 OWNER = "studio-run.json"
@@ -63,7 +63,7 @@ def keep_model(bases: Path, name: str, run: str, write: Callable[[Path], list[Pa
     for count in range(1, 10_000):
         target = bases / _numbered(stem, count)
         mine = _owner(target) == run
-        if exists(target) and not mine:
+        if there(target) and not mine:
             continue
         try:
             with atomic.replacing(target, exclusive=not mine) as beside:
@@ -93,14 +93,14 @@ def _numbered(stem: str, count: int) -> str:
 
 def _free(target: Path, hashes: Sequence[str]) -> bool:
     """Whether `target` may be written: nothing is there, or what is there is one of `hashes`."""
-    return not exists(target) or (is_file(target) and atomic.sha256(target) in hashes)
+    return not there(target) or (is_file(target) and atomic.sha256(target) in hashes)
 
 
 def _copied(contents: Mapping[str, Path], targets: Mapping[str, Path]) -> bool:
     """False, with nothing new left behind, when another was quicker with one of the names."""
     new: list[Path] = []
     for ending, target in targets.items():
-        fresh = not exists(target)
+        fresh = not there(target)
         try:
             atomic.copy_file(contents[ending], target, exclusive=fresh)
         except FileExistsError:
@@ -121,5 +121,5 @@ def _owner(folder: Path) -> str | None:
 def _carry_over(old: Path, new: Path) -> None:
     """What somebody has put beside a run's own files stays there."""
     for path in sorted(old.rglob("*")):
-        if path.is_file() and not exists(new / path.relative_to(old)):
+        if path.is_file() and not there(new / path.relative_to(old)):
             atomic.copy_file(path, new / path.relative_to(old))

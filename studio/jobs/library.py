@@ -6,24 +6,37 @@ Refuses to know: torch, training, the page.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from studio import atomic, paths
-from studio.config import nearest
-from studio.errors import DatasetError, FileError, MissingError
+from studio.config import RunConfig, nearest
+from studio.errors import DatasetError, FileError, InputError, MissingError
 from studio.families import hub
 from studio.families.clip_folder import is_clip
 from studio.families.detect import FILE_ENDINGS, BaseInfo, base_hash, describe, unet_layout
 from studio.families.vocabulary import is_folder
-from studio.formats.dataset import DatasetInfo, find_datasets, is_picture, read_dataset
+from studio.formats.dataset import DatasetInfo, is_picture, read_dataset
+from studio.formats.dataset_list import DatasetList, DatasetSummary
+from studio.formats.image_memory import ImageMemory
 from studio.formats.inspect import inspect
 from studio.formats.ldm_names import unet_blocks
 from studio.jobs import keeping
 from studio.jobs.headers import HeaderFacts, Headers
-from studio.paths import ASSETS, SAMPLE_ADAPTERS, STARTER, Workspace, entries, exists, is_file, slug
+from studio.jobs.importing import Given, Imported, import_files
+from studio.names import path_of, printable
+from studio.paths import (
+    ASSETS,
+    SAMPLE_ADAPTERS,
+    STARTER,
+    Workspace,
+    entries,
+    is_file,
+    is_name,
+    there,
+)
 
 ADAPTER_ENDINGS = (".safetensors", ".pt", ".bin", ".ckpt", ".png", ".webp")
 ADAPTER_KINDS = ("lora", "embedding", "hypernetwork", "aesthetic")
@@ -60,6 +73,8 @@ class Library:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self.headers = Headers(workspace.cache / "headers.json")
+        self.images = ImageMemory(workspace.cache / "images")
+        self._datasets = DatasetList(workspace.cache / "datasets.json")
 
     def bases(self) -> list[BaseInfo]:
         """The starter first, then the folders and model files in `bases/`; no vocabulary, no CLIP.
@@ -90,13 +105,18 @@ class Library:
         """The folder or file of a base given by name or path; another text is taken as a hub id."""
         if name == "starter":
             return STARTER
-        if name and Path(name).name == name:
+        if is_name(name):
             for ending in ("", *FILE_ENDINGS):
-                if exists(named := self.workspace.bases / f"{name}{ending}"):
-                    return named
-        if exists(Path(name).expanduser()):
-            return Path(name).expanduser().resolve()
-        if hub.is_id(name):
+                if there(named := path_of(self.workspace.bases / f"{name}{ending}")):
+                    return self.workspace.inside(named)
+        remote = self.workspace.access.remote
+        try:
+            if there(path := self.workspace.named(name)):
+                return path
+        except InputError:
+            if not remote:
+                raise
+        if hub.has_form(name) if remote else hub.is_id(name):
             return hub.cached(name) or name
         known = ", ".join(base.name for base in self.bases())
         raise MissingError(
@@ -104,6 +124,18 @@ class Library:
             why=f"It is neither a folder nor a file, and not in {self.workspace.bases}",
             remedy=f"Known are: {known}.",
         )
+
+    def check_paths(self, config: RunConfig) -> None:
+        """Raises what makes a saved configuration unusable for whoever asks now: it may name
+        folders that only somebody at this machine may."""
+        if not self.workspace.access.remote:
+            return
+        self.dataset_path(config.data.folder)
+        self.base_path(config.base)
+        if config.prior.folder.strip():
+            self.workspace.pictures_folder(self.workspace.named(config.prior.folder))
+        if config.options.get("continue_from"):
+            self.adapter_path(str(config.options["continue_from"]))
 
     def blocks(self, base: str) -> dict[str, bool]:
         """The blocks of a base's UNet and whether each has attention; MissingError, FileError."""
@@ -117,7 +149,7 @@ class Library:
     def vaes(self) -> list[str]:
         """Names of what lies in `vae/`: files, and folders with a configuration."""
         return sorted(
-            path.name
+            printable(path.name)
             for path in entries(self.workspace.vae)
             if (path / "config.json").is_file()
             or (path.is_file() and path.suffix.lower() in (*FILE_ENDINGS, ".pt"))
@@ -125,10 +157,10 @@ class Library:
 
     def vae_path(self, name: str) -> Path:
         """The VAE given by its name in `vae/`, or by a path the studio may read."""
-        if Path(name).name == name and exists(self.workspace.vae / name):
-            return self.workspace.vae / name
+        if is_name(name) and there(path := path_of(self.workspace.vae / name)):
+            return self.workspace.inside(path)
         path = self.workspace.resolve(name)
-        if not exists(path):
+        if not there(path):
             raise MissingError(
                 f"There is no VAE “{name}”",
                 why=f"It is not in {self.workspace.vae}.",
@@ -136,38 +168,55 @@ class Library:
             )
         return path
 
-    def datasets(self) -> list[DatasetInfo]:
-        """The person's datasets, then the samples that ship."""
-        return find_datasets([self.workspace.datasets, ASSETS / "datasets"])
+    def datasets(self) -> list[DatasetSummary]:
+        """The person's datasets, then the samples that ship; counted by names, not looked into."""
+        found = self._datasets.below([self.workspace.datasets, ASSETS / "datasets"])
+        return [self._open_to_all(info) for info in found]
+
+    def _open_to_all(self, info: DatasetSummary) -> DatasetSummary:
+        """The dataset, or no more than its name and why it is not opened over a link."""
+        try:
+            self.workspace.pictures_folder(info.path)
+        except InputError as error:
+            return DatasetSummary(info.name, info.path, problems=[error.sentence()])
+        return info
+
+    def summary(self, folder: Path) -> DatasetSummary:
+        """One dataset as the list shows it."""
+        return self._open_to_all(self._datasets.of(folder))
+
+    def read_dataset(self, folder: str | Path) -> DatasetInfo:
+        """A dataset, with what is remembered of its images."""
+        return read_dataset(folder, self.images)
 
     def dataset_path(self, name: str) -> Path:
         """The folder of a dataset given by name or path."""
         for root in (self.workspace.datasets, ASSETS / "datasets"):
-            if name and Path(name).name == name and paths.is_folder(root / name):
-                return root / name
-        path = Path(name).expanduser()
-        if not name.strip() or not paths.is_folder(path):
+            if is_name(name) and there(folder := path_of(root / name)) and folder.is_dir():
+                return self.workspace.pictures_folder(folder)
+        path = self.workspace.named(name) if name.strip() else None
+        if path is None or not there(path) or not path.is_dir():
             raise DatasetError(
                 f"There is no dataset “{name}”" if name.strip() else "No dataset is chosen",
                 remedy="Choose one from the list, or give the path of a folder of pictures.",
             )
-        return path.resolve()
+        return self.workspace.pictures_folder(path)
 
-    def import_dataset(self, files: list[Path], name: str) -> DatasetInfo:
-        """Copies dropped pictures and captions into a new dataset; the originals stay as they are."""
-        usable = [f for f in files if is_picture(f) or f.suffix in (".txt", ".caption", ".toml")]
-        if not any(is_picture(file) for file in usable):
-            raise DatasetError(
-                "There is no picture among these files", remedy="Drop PNG, JPEG or WebP pictures."
+    def import_dataset(
+        self, files: Iterable[Given], name: str, into: str | Path | None = None
+    ) -> Imported:
+        """Copies files or whole folders into a new dataset, or into the one that `into` names.
+
+        Sub-folders stay, nothing is overwritten; the answer lists what was renamed and left out.
+        """
+        folder = None if into is None else self.dataset_path(str(into))
+        if folder is not None and folder.resolve().is_relative_to(ASSETS):
+            raise InputError(
+                "This is a sample that ships with the studio",
+                where=folder,
+                remedy="Make a copy of it first; the copy is yours.",
             )
-        folder = self.workspace.datasets / slug(name, "my-dataset")
-        count = 2
-        while folder.exists():
-            folder = self.workspace.datasets / f"{slug(name, 'my-dataset')}-{count}"
-            count += 1
-        for file in usable:
-            atomic.copy_file(file, folder / file.name)
-        return read_dataset(folder)
+        return import_files(files, self.workspace.datasets, name, folder)
 
     def adapters(self) -> list[AdapterInfo]:
         """What can stand on a stack, in the workspace and shipped, by name; headers only, cached."""
@@ -210,7 +259,7 @@ class Library:
             problem = f"This is a {facts.kind}, not an adapter."
         sides = (path.with_suffix(".preview.png"), path.with_suffix(".png"))
         return AdapterInfo(
-            path.stem,
+            printable(path.stem),
             path,
             facts.kind,
             facts.dialect,
@@ -240,9 +289,9 @@ class Library:
         for root in (self.workspace.adapters, SAMPLE_ADAPTERS):
             if Path(name).name == name and root.is_dir():
                 endings = ("", *ADAPTER_ENDINGS)
-                files = (root / f"{name}{ending}" for ending in endings)
+                files = (path_of(root / f"{name}{ending}") for ending in endings)
                 if found := next((file for file in files if is_file(file)), None):
-                    return found
+                    return self.workspace.inside(found)
         path = self.workspace.resolve(name)
         if is_file(path):
             return path

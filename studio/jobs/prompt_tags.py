@@ -1,6 +1,6 @@
 """`<lora:name:0.8>` in a prompt is a file on the stack.
 
-Owns: which file a tag means. Refuses to know: how tags are written (`studio.infer.prompt`), the
+Owns: which file a tag means. Refuses to know: how tags are written (`studio.infer.tags`), the
 page. Imports no torch.
 
 As in A1111's web UI only the prompt's tags count, not the negative prompt's.
@@ -9,11 +9,13 @@ As in A1111's web UI only the prompt's tags count, not the negative prompt's.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+from studio.blocks import BASE
 from studio.config import GenerateSettings, StackItem, nearest
-from studio.errors import MissingError
+from studio.errors import InputError, MissingError, StudioError
 from studio.formats.inspect import inspect
-from studio.infer.prompt import Tag, split_tags
+from studio.infer.tags import Tag, split_tags, unread
 from studio.jobs.library import AdapterInfo, Library
 from studio.lanes import Lane, LanesSettings
 
@@ -26,9 +28,12 @@ def with_tags(
     """(settings whose prompt has no tags and whose stack has their files, these files).
 
     A file that is on the stack already gets the tag's strengths; others follow in the order of the
-    tags. Raises MissingError for a name that no file here has, SettingsError for a strength that
-    the stack does not take. Without `settings.syntax` tags are text.
+    tags. Raises MissingError for a name that no file here has, InputError for a tag that cannot be
+    read, SettingsError for a strength that the stack does not take. Without `settings.syntax` tags
+    are text.
     """
+    if settings.syntax and (odd := unread(settings.prompt)):
+        raise _unread(*odd[0])
     prompt, tags = split_tags(settings.prompt) if settings.syntax else (settings.prompt, [])
     if not tags:
         return settings, []
@@ -40,7 +45,10 @@ def with_tags(
         values = stack[path].model_dump() if path in stack else {"path": path}
         same = tag.text_strength == tag.strength
         text = None if same else tag.text_strength
-        changes = {"strength": tag.strength, "text_strength": text, "enabled": True}
+        changes: dict[str, Any] = {"strength": tag.strength, "text_strength": text, "enabled": True}
+        changes |= _part_of_the_steps(tag, settings.steps)
+        if tag.blocks:
+            changes["blocks"] = _blocks_of(settings.base, tag, library)
         stack[path] = moved[path] = StackItem.parse({**values, **changes}, where=tag.written)
     changed = {"prompt": prompt, "stack": list(stack.values())}
     return settings.model_copy(update=changed), list(moved.values())
@@ -65,6 +73,45 @@ def lanes_with_tags(
     if common.syntax:
         common = common.model_copy(update={"prompt": split_tags(common.prompt)[0]})
     return settings.model_copy(update={"common": common, "lanes": lanes}), list(moved.values())
+
+
+def notes(settings: LanesSettings) -> list[str]:
+    """What stands in the prompts' tags and has no effect here."""
+    if not settings.common.syntax:
+        return []
+    prompts = dict.fromkeys(own.prompt for _, own in settings.batches())
+    tags = [tag for prompt in prompts for tag in split_tags(prompt)[1]]
+    return list(dict.fromkeys(f"{tag.written}: {tag.note}" for tag in tags if tag.note))
+
+
+def _part_of_the_steps(tag: Tag, steps: int) -> dict[str, Any]:
+    """`start=` and `stop=`, which count sampling steps, as parts of all of them."""
+    found = {}
+    if tag.start is not None:
+        found["start"] = tag.start / steps
+    if tag.stop is not None:
+        found["end"] = min(tag.stop / steps, 1.0)
+    return found
+
+
+def _blocks_of(base: str, tag: Tag, library: Library) -> dict[str, float]:
+    """The tag's factors for the blocks that this base has, as far as they are known before it is
+    loaded; a list made for a network with more of them is cut, as A1111's extension does."""
+    try:
+        known = {BASE, *library.blocks(base)}
+    except StudioError:  # one from the hub may not be here yet
+        return tag.blocks
+    return {name: tag.blocks.get(name, 0.0) for name in (BASE, *sorted(known - {BASE}))}
+
+
+def _unread(written: str, why: str) -> InputError:
+    return InputError(
+        "A tag in the prompt cannot be read",
+        where=written[:200],
+        why=why,
+        remedy="Write it like <lora:name:0.8>, or switch off “Brackets and tags have a meaning”.",
+        safe="Nothing was drawn.",
+    )
 
 
 def find(tag: Tag, infos: list[AdapterInfo]) -> AdapterInfo:

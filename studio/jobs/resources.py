@@ -43,7 +43,10 @@ class Resources:
 
         `said` hears how far a download is.
         """
+        import torch
+
         from studio.device import pick_device, pick_dtype
+        from studio.families import hub
         from studio.families.loading import load_base, replaced_vae
 
         place = pick_device(device)
@@ -54,6 +57,9 @@ class Resources:
             if self._base is None or self._key != key:
                 # give the memory back before loading
                 self._base, self._key, self._other_vae = None, None, None
+                if isinstance(path, str):  # a hub id: no folder of that name is looked for again
+                    half = pick_dtype(place, precision) != torch.float32
+                    path = hub.fetch(path, half, said)
                 words = self.library.workspace.bases / "tokenizer"
                 self._base = load_base(path, device, precision, vocabulary=words, said=said)
                 self._key = key

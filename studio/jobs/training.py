@@ -86,6 +86,7 @@ class Training:
         """
         folder = self.folder(run_id)
         state = self._state(folder)
+        self.resources.library.check_paths(self.config(run_id))
         if state.get("state") in ACTIVE:
             raise InputError("This run is still going on", where=run_id)
         if state.get("state") == "finished":
@@ -93,7 +94,8 @@ class Training:
                 "This run is finished", where=run_id, remedy="Start a new one with its settings."
             )
         if not accept_changes:
-            dataset_record.check(folder, self.config(run_id))
+            images = self.resources.library.images
+            dataset_record.check(folder, self.config(run_id), images)
         facts = {"reason": None, "remedy": None, "finished_at": None}
         self._enqueue(folder, {**state, **facts, "accept_changes": accept_changes})
         return run_id
@@ -265,8 +267,10 @@ class Training:
             return list(self._controls)
 
     def close(self, timeout: float = 120.0) -> None:
-        """Stops and saves what is going on; queued runs stay resumable."""
+        """Stops and saves what is going on; queued runs stay resumable. Once only."""
         with self._condition:
+            if self._closing:
+                return
             self._closing = True
             for run_id in list(self._queue):
                 self._queue.remove(run_id)

@@ -14,17 +14,19 @@ from typing import Any, TypeVar
 from studio import atomic, methods
 from studio.config import RunConfig
 from studio.device import peak_memory
-from studio.errors import Interrupted, NonFiniteError, StorageError
+from studio.errors import DatasetError, Interrupted, NonFiniteError, StorageError
 from studio.events import RunLog, read_events
-from studio.formats.dataset import DatasetInfo, read_dataset
+from studio.formats.dataset import DatasetInfo, picture_files
 from studio.jobs import dataset_record, keeping
 from studio.jobs.class_pictures import class_items
 from studio.jobs.control import Control
+from studio.jobs.image_checks import checked_dataset, left_out
 from studio.jobs.preview import Preview, verify
 from studio.jobs.resources import Resources
 from studio.methods.base import ExportFacts
+from studio.names import path_of
 from studio.train.cache import LatentCache
-from studio.train.data import bucket_table, held_out_items, read_items
+from studio.train.data import Item, bucket_table, held_out_items, read_items
 from studio.train.loop import Hooks, Trainer
 from studio.train.patience import Patience
 from studio.train.state import (
@@ -91,22 +93,28 @@ class Worker:
             config.precision,
             said=self._preparing,
         )
-        self.info = read_dataset(config.data.folder)
+        images = self.resources.library.images
+        self.info = checked_dataset(path_of(config.data.folder), images, on_progress=self._looking)
         self._note_dataset()
         resolution, multiple = (
             config.data.resolution or self.base.native_size,
             self.base.size_multiple,
         )
         items = read_items(self.info, config.data, resolution, multiple)
-        held_out = held_out_items(self.info, config.data, resolution, multiple)
+        held_out = held_out_items(self.info, config.data, resolution, multiple, images)
         cache = self.resources.library.workspace.cache
         prior = self.durably(
             lambda: class_items(
-                self.base, config, cache, self._drawing, lambda: bool(self.control.stop)
+                self.base, config, cache, self._drawing, lambda: bool(self.control.stop), images
             )
         )
         latents = LatentCache(self.base, cache)
-        latents.fill([*items, *held_out, *prior], self._reading)
+        broken = latents.fill([*items, *held_out, *prior], self._reading)
+        items, held_out, prior = (
+            [item for item in found if item.path not in broken]
+            for found in (items, held_out, prior)
+        )
+        self._name_left_out(items, broken)
         trigger = config.data.trigger or self.info.trigger
         self.trainable = methods.find(config.method).prepare(self.base, config, trigger)
         hooks = Hooks(
@@ -280,6 +288,26 @@ class Worker:
             raise Interrupted("Stopped while reading the pictures")
         if done == total or done % 25 == 0:
             self._preparing(f"Read {done} of {total} pictures")
+
+    def _looking(self, done: int, total: int) -> None:
+        if self.control.stop:
+            raise Interrupted("Stopped while looking at the images")
+        self._preparing(f"Looked at {done} of {total} images")
+
+    def _name_left_out(self, items: list[Item], broken: dict[Path, str]) -> None:
+        """Says which images the run goes on without; DatasetError when it has none left."""
+        held_out = picture_files(self.info.held_out) if self.info.held_out else []
+        broken = {**self.info.broken, **self.resources.library.images.broken(held_out), **broken}
+        if broken:
+            text = left_out(broken, self.info.path)
+            self.durably(lambda: self.run.event("message", level="warning", text=text))
+        if not items:
+            raise DatasetError(
+                "None of the pictures can be read",
+                where=self.info.path,
+                why=next(iter(broken.values()), None),
+                remedy="Export them again as PNG or JPEG.",
+            )
 
     def _drawing(self, done: int, total: int) -> None:
         self._preparing(f"Drew {done} of {total} class pictures")

@@ -7,6 +7,7 @@ Refuses to know: what the tabs do, and torch: the engine loads in a thread after
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import logging.handlers
@@ -15,19 +16,23 @@ import socket
 import threading
 import time
 import webbrowser
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
 
 import gradio as gr
-from starlette.middleware import Middleware
 
 from studio.errors import BusyError, InputError
+from studio.paths import Access
 from studio.ui import header, theme
+from studio.ui.door import Door
 from studio.ui.guard import EVERYWHERE, Guard
 from studio.ui.live import Page
+from studio.ui.logins import checker
 from studio.ui.tabs import caption, compare, generate, train
 
 if TYPE_CHECKING:
@@ -86,32 +91,51 @@ def serve(
     port: int = 7860,
     share: bool = False,
     auth: tuple[str, str] | None = None,
+    allow: Sequence[str | Path] = (),
 ) -> Server:
-    """Serves the page and returns. Raises InputError or BusyError when the address is no good."""
+    """Serves the page and returns. Raises InputError or BusyError when the address is no good.
+
+    As soon as others may be there, its paths are limited to the workspace and `allow`.
+    """
     _check_address(host, port)
+    if share or auth is not None or host not in ("127.0.0.1", "::1", "localhost"):
+        studio.workspace.access = Access.over_a_link(allow)
     _log_to(studio)
     workspace = studio.workspace
-    page = Page(studio)
+    page = Page(studio, login=auth is not None)
+    served = [
+        workspace.runs,
+        workspace.outputs,
+        workspace.comparisons,
+        workspace.grids,
+        workspace.stacks,
+        workspace.cache / "thumbnails",
+    ]
+    guard = Guard(host=host, share=share)
+
+    @contextlib.asynccontextmanager
+    async def stand_outside(gradio: Any) -> AsyncIterator[None]:
+        """Gradio puts its own middleware outside of any that is handed to it; the door goes first."""
+        gradio.middleware_stack = Door(
+            gradio.middleware_stack,
+            guard,
+            served=served,
+            login_page=theme.login_page if auth else None,
+        )
+        yield
+
     options: dict[str, Any] = {
         "server_name": host,
         "server_port": port,
         "share": share,
-        "auth": auth,
-        "auth_message": "Sign in with the name and password printed where the studio was started.",
+        "auth": checker(*auth) if auth else None,
         "inbrowser": False,
         "prevent_thread_lock": True,
         "quiet": True,
         "debug": False,
         "show_error": False,
         "max_file_size": MAX_UPLOAD,
-        "allowed_paths": [
-            str(workspace.runs),
-            str(workspace.outputs),
-            str(workspace.comparisons),
-            str(workspace.grids),
-            str(workspace.stacks),
-            str(workspace.cache / "thumbnails"),
-        ],
+        "allowed_paths": [str(folder) for folder in served],
         "blocked_paths": [],
         "strict_cors": True,
         "state_session_capacity": 200,
@@ -125,7 +149,7 @@ def serve(
         "css": theme.stylesheet(),
         "head": f"<script>{theme.script()}</script>",
         "app_kwargs": {
-            "middleware": [Middleware(Guard, host=host, share=share)],
+            "lifespan": stand_outside,
             "docs_url": None,
             "redoc_url": None,
             "openapi_url": None,
@@ -136,6 +160,11 @@ def serve(
         demo = _build(page)
         demo.queue(default_concurrency_limit=1, max_size=MAX_QUEUE, api_open=False)
         _, local, shared = demo.launch(**options)
+        if not isinstance(demo.app.middleware_stack, Door):  # then it would be open to all
+            demo.close(verbose=False)
+            raise RuntimeError("the server's door is not in its place")
+        # A shared page of Gradio's loads its program from somebody else's server; ours is right here.
+        demo.share = False
         return demo, local, shared
 
     try:
@@ -155,9 +184,12 @@ def launch(
     port: int = 7860,
     share: bool = False,
     auth: tuple[str, str] | None = None,
+    allow: Sequence[str | Path] = (),
     open_browser: bool = True,
+    grace: float = 80.0,
 ) -> None:
-    """Serves the page until Ctrl-C; the engine loads in the background meanwhile."""
+    """Serves the page until Ctrl-C, or a polite kill, after which saving may take `grace` seconds;
+    the engine loads in the background meanwhile."""
     server = serve(studio, host=host, port=port, share=share, auth=auth)
     gc.freeze()  # what start-up made stays: later collections need not look at it again
     gc.enable()
@@ -174,11 +206,14 @@ def launch(
         threading.Thread(target=webbrowser.open, args=(server.url,), daemon=True).start()
     try:
         threading.Event().wait()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as ended:
         print("\nClosing; a running training saves first.", flush=True)  # noqa: T201
+        if hasattr(ended, "exit_code"):  # a polite kill: whoever sent it will not wait for ever
+            studio.close(grace)
+            raise
     finally:
-        server.close()
         studio.close()
+        server.close()
 
 
 def warm_up(page: Page) -> None:
@@ -232,7 +267,12 @@ def _log_to(studio: Studio) -> None:
     if any(getattr(h, "baseFilename", None) == str(path) for h in root.handlers):
         return
     target = logging.handlers.RotatingFileHandler(
-        path, maxBytes=2_000_000, backupCount=2, encoding="utf-8", delay=True
+        path,
+        maxBytes=2_000_000,
+        backupCount=2,
+        encoding="utf-8",
+        errors="backslashreplace",
+        delay=True,
     )
     target.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root.addHandler(target)

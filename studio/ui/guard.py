@@ -1,8 +1,8 @@
 """Who may talk to the page: only the page itself, under its own name.
 
-Owns: the middleware that refuses foreign `Host` names (a rebinding attack: another site's name
-pointing at this machine) and foreign `Origin`s (another site's page sending commands here).
-Refuses to know: Gradio, what the requests mean, passwords.
+Owns: refusing foreign `Host` names (a rebinding attack: another site's name pointing at this
+machine) and foreign `Origin`s (another site's page sending commands here), and short answers.
+Refuses to know: Gradio, what the requests mean, passwords (`door.py`).
 """
 
 from __future__ import annotations
@@ -31,13 +31,12 @@ def host_name(value: str) -> str:
 
 
 class Guard:
-    """Pure ASGI middleware: foreign Host → 400, foreign origin with a side effect → 403."""
+    """Foreign Host → 400, foreign origin with a side effect → 403; `door.py` asks it first."""
 
     def __init__(
-        self, app: App, *, host: str = "127.0.0.1", share: bool = False, names: Iterable[str] = ()
+        self, *, host: str = "127.0.0.1", share: bool = False, names: Iterable[str] = ()
     ) -> None:
         """`host` is the bound address; `names` are further host names that point here on purpose."""
-        self.app = app
         self.share = share
         self.any_address = host in EVERYWHERE
         self.names = {"localhost", "127.0.0.1", "::1", host_name(host), *map(str.lower, names)}
@@ -45,21 +44,6 @@ class Guard:
             own = socket.gethostname().lower()
             self.names |= {own, f"{own}.local"}
         self.names.discard("")
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket"):
-            await self.app(scope, receive, send)
-            return
-        headers: dict[str, list[str]] = {}
-        for name, value in scope["headers"]:
-            headers.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
-        refusal = self.refusal(scope["type"], str(scope.get("method", "GET")), headers)
-        if refusal is None:
-            await self.app(scope, receive, send)
-        elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008, "reason": refusal[1][:100]})
-        else:
-            await _answer(send, *refusal)
 
     def refusal(
         self, kind: str, method: str, headers: dict[str, list[str]]
@@ -110,17 +94,22 @@ def _is_address(name: str) -> bool:
     return True
 
 
-async def _answer(send: Send, status: int, sentence: str) -> None:
-    body = sentence.encode()
-    await send(
-        {
-            "type": "http.response.start",
-            "status": status,
-            "headers": [
-                (b"content-type", b"text/plain; charset=utf-8"),
-                (b"content-length", str(len(body)).encode()),
-                (b"cache-control", b"no-store"),
-            ],
-        }
-    )
+async def answer(
+    send: Send,
+    status: int,
+    text: str | bytes,
+    kind: bytes = b"text/plain; charset=utf-8",
+    *,
+    retry_after: int | None = None,
+) -> None:
+    """One short answer of our own."""
+    body = text.encode() if isinstance(text, str) else text
+    headers = [
+        (b"content-type", kind),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+    ]
+    if retry_after is not None:
+        headers.append((b"retry-after", str(retry_after).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -25,11 +25,14 @@ TEMPLATE = """<header class="cs-header">
   <span class="cs-ready" role="status"><span class="cs-dot" data-ready="loading"></span><span
     class="cs-ready-text">connecting…</span></span>
   <span class="cs-spacer"></span>
+  %s
   <button type="button" class="cs-button cs-quiet cs-icon cs-theme" aria-label="Light or dark"
     title="Light or dark"><svg width="17" height="17" viewBox="0 0 24 24" fill="none"
     stroke="currentColor" stroke-width="2" aria-hidden="true"><circle cx="12" cy="12" r="8.5"/>
     <path d="M12 3.5a8.5 8.5 0 0 1 0 17z" fill="currentColor"/></svg></button>
 </header>"""
+SIGN_OUT = """<form class="cs-sign-out" method="post" action="logout"
+  ><button class="cs-button cs-quiet">Sign out</button></form>"""
 
 
 def build(page: Page) -> gr.HTML:
@@ -45,7 +48,8 @@ def build(page: Page) -> gr.HTML:
             return {"state": "loading", "text": f"{_machine()} · {line}"}
         return {"state": "yes" if line.endswith("idle") else "busy", "text": line}
 
-    return component("header", TEMPLATE, [readiness], elem_id="cs-header")
+    template = TEMPLATE % (SIGN_OUT if page.login else "")
+    return component("header", template, [readiness], elem_id="cs-header")
 
 
 def _machine() -> str:

@@ -25,6 +25,7 @@ from studio.families.loading import load_base
 from studio.formats import aesthetic
 from studio.infer.engine import generate
 from tests.compare.tiny_clip import make_clip
+from tests.near import assert_near
 from tests.tiny import (
     make_tiny_sd1,
     make_tiny_sd2,
@@ -132,7 +133,7 @@ def test_tuning_equals_a_loop_written_out(base: Base, tmp_path: Path) -> None:
     by_hand.text_encoders = [encoder, *base.text_encoders[1:]]
     with torch.no_grad():
         expected = by_hand.encode(["", PROMPT]).select([1])
-    torch.testing.assert_close(ours.embeds, expected.embeds, atol=1e-5, rtol=1e-4)
+    assert_near(ours.embeds, expected.embeds)
 
 
 def test_one_prompt_is_tuned_once_and_remembered(
@@ -191,9 +192,9 @@ def test_strength_blends_and_files_add_up(base: Base, tmp_path: Path) -> None:
         for path in (one, two)
         for strength in (0.5, 1.0)
     }
-    torch.testing.assert_close(changes[one, 0.5], changes[one, 1.0] / 2, atol=1e-5, rtol=1e-4)
+    assert_near(changes[one, 0.5], changes[one, 1.0] / 2)
     both = pair(base, [item(one), item(two, 0.5)])[1].embeds - plain
-    torch.testing.assert_close(both, changes[one, 1.0] + changes[two, 0.5], atol=1e-5, rtol=1e-4)
+    assert_near(both, changes[one, 1.0] + changes[two, 0.5])
     text_only = StackItem.parse({**item(one).model_dump(), "text_strength": 0.5})
     assert torch.equal(pair(base, [text_only])[1].embeds - plain, changes[one, 0.5])
 
@@ -239,7 +240,7 @@ def test_paper_mode_tunes_the_clips_own_text_encoder(
     )["input_ids"]  # fmt: skip
     with torch.no_grad():
         expected = load_clip(base.path).model.text_model(ids).last_hidden_state
-    torch.testing.assert_close(ours.embeds, expected, atol=1e-5, rtol=1e-4)
+    assert_near(ours.embeds, expected)
 
 
 def test_the_width_decides_which_encoder_is_bent(bases: dict[str, Base], tmp_path: Path) -> None:
@@ -332,7 +333,7 @@ def test_slerp_keeps_to_the_arc(amount: float) -> None:
     expected = torch.stack(
         [torch.stack([angle.cos(), angle.sin()]), torch.tensor([2 + 2 * amount, 0])]
     )
-    torch.testing.assert_close(slerp(start, end, amount), expected, atol=1e-6, rtol=1e-5)
+    assert_near(slerp(start, end, amount), expected)
 
 
 def test_changes_on_a_stack_are_strict(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from studio.families.base import Base
 from studio.families.loading import load_base
 from studio.families.saving import save_single
 from studio.formats import safetensors_file
+from tests.near import assert_near
 from tests.tiny import make_tiny_sd1, make_tiny_sdxl
 
 
@@ -46,8 +47,8 @@ def bias(base: Base) -> torch.Tensor:
 def test_strengths_go_part_of_the_way_and_separately(own: Base, trained: Path) -> None:
     unet, text = own.unet.conv_in.weight.clone(), bias(own)
     with applied(own, [StackItem(path=str(trained), strength=0.5, text_strength=2)]) as (report,):
-        torch.testing.assert_close(own.unet.conv_in.weight, unet + 0.25)
-        torch.testing.assert_close(bias(own), text + 0.5)
+        assert_near(own.unet.conv_in.weight, unet + 0.25)
+        assert_near(bias(own), text + 0.5)
         assert report.message.startswith("2 of ")
         assert not report.unmatched
     assert torch.equal(own.unet.conv_in.weight, unet) and torch.equal(bias(own), text)

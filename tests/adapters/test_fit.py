@@ -15,6 +15,7 @@ from studio.config import StackItem
 from studio.errors import FileError, MismatchError
 from studio.families.base import Base
 from studio.formats import embedding
+from tests.near import assert_near
 from tests.tiny import write_tiny_embedding, write_tiny_lora
 
 TEXT = ("q_proj", "k_proj", "v_proj", "out_proj")
@@ -40,7 +41,7 @@ def weights(base: Base, path: Path, **more: object) -> tuple[dict[str, Tensor], 
 def same(found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
     assert found.keys() == expected.keys()
     for name in found:
-        torch.testing.assert_close(found[name], expected[name], rtol=1e-5, atol=1e-6)
+        assert_near(found[name], expected[name])
 
 
 def respelled(base: Base, kohya: Path, path: Path, spelling: str) -> Path:
@@ -98,7 +99,7 @@ def test_changes_equal_the_formula(sd1: Base, tmp_path: Path) -> None:
         scale = float(tensors[f"{key}.alpha"]) / down.shape[0] * 0.6
         plain = sd1.unet.get_parameter(name.removeprefix("unet."))
         delta = (up.flatten(1) @ down.flatten(1)).reshape(weight.shape) * scale
-        torch.testing.assert_close(weight, plain + delta, rtol=1e-5, atol=1e-6)
+        assert_near(weight, plain + delta)
 
 
 def test_a_linear_file_fits_a_one_by_one_convolution(sd1: Base, sd2: Base, tmp_path: Path) -> None:
@@ -235,8 +236,8 @@ def test_changes_of_biases_and_norms(sd1: Base, tmp_path: Path) -> None:
     assert layer.bias is None
     plain = attention.norm.bias.clone()
     with applied(sd1, [StackItem(path=str(tmp_path / "full.safetensors"), strength=0.5)]):
-        torch.testing.assert_close(layer.bias, torch.full((64,), 0.2))
-        torch.testing.assert_close(attention.norm.bias, plain + 0.1)
+        assert_near(layer.bias, torch.full((64,), 0.2))
+        assert_near(attention.norm.bias, plain + 0.1)
     assert layer.bias is None
     tensors[f"{block}_norm.b_norm"] = torch.zeros(5)
     save_file(tensors, tmp_path / "odd.safetensors")

@@ -15,6 +15,7 @@ from studio.errors import MismatchError
 from studio.families.base import Base
 from studio.formats import hypernetwork
 from studio.formats.hypernetwork import HypernetworkFile, expected_shapes
+from tests.near import assert_near
 
 VARIANTS: list[dict[str, Any]] = [
     {},
@@ -92,8 +93,8 @@ def test_keys_and_values_equal_the_reference(
             for part, layer in enumerate((module.to_k, module.to_v))
         ]
         with applied(sd1, [item(path, strength)]):
-            torch.testing.assert_close(module.to_k(x), expected[0], rtol=1e-5, atol=1e-5)
-            torch.testing.assert_close(module.to_v(x), expected[1], rtol=1e-5, atol=1e-5)
+            assert_near(module.to_k(x), expected[0])
+            assert_near(module.to_v(x), expected[1])
             assert torch.equal(module.to_q(torch.ones(1, 1, module.to_q.in_features)), queries)
             assert torch.equal(module.to_k(x), module.to_k(x))  # eval mode: nothing is dropped
         checked += 1
@@ -111,7 +112,7 @@ def test_several_feed_one_into_the_next_and_come_off(sd1: Base, tmp_path: Path) 
     expected = layer(step - 1.0 * reference({"activation": "relu"}, b, step))
     stack = [item(first, 0.5), item(second, -1.0)]
     with applied(sd1, stack) as reports:
-        torch.testing.assert_close(layer(x), expected, rtol=1e-5, atol=1e-5)
+        assert_near(layer(x), expected)
         assert [report.matched for report in reports] == [4, 4]
     with applied(sd1, stack[::-1]):
         assert not torch.allclose(layer(x), expected, atol=1e-3)  # the order matters

@@ -23,6 +23,7 @@ from studio.formats import aesthetic, ldm_names
 from studio.infer.engine import generate
 from tests.adapters.test_hypernetwork import make as make_hypernetwork
 from tests.compare.tiny_clip import make_clip
+from tests.near import assert_near
 from tests.tiny import make_tiny_sd1, write_tiny_embedding, write_tiny_lora
 
 LAYERS = ("to_q", "to_v", "conv1", "proj_in", "q_proj", "fc1")
@@ -171,7 +172,7 @@ def test_factors_hold_for_the_blocks_they_name(base: Base, files: dict[str, Path
     assert set(changed) == {n for n in plain if not block(n).startswith(("OUT", "BASE"))}
     for name, delta in changed.items():
         expected = plain[name] * (-0.5 if block(name) == some else 1.0)
-        torch.testing.assert_close(delta, expected, rtol=1e-4, atol=1e-6)
+        assert_near(delta, expected)
     no_text = touched(base, item(files["lora"], text_strength=0.0))
     assert set(no_text) == set(touched(base, item(files["lora"], blocks={"BASE": 0.0})))
 

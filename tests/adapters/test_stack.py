@@ -15,6 +15,7 @@ from studio.adapters.stack import applied
 from studio.config import StackItem
 from studio.errors import FileError, MissingError, NonFiniteError
 from studio.families.base import Base
+from tests.near import assert_near
 from tests.tiny import write_tiny_embedding, write_tiny_lora
 
 EVERYWHERE = ("to_q", "to_v", "conv1", "proj_in", "q_proj", "fc1")
@@ -136,7 +137,7 @@ def test_strength_is_linear_in_the_weights(base: Base, tmp_path: Path, strength:
     touched = [name for name in full if bool(full[name].any())]
     assert len(touched) > 10
     for name in full:
-        torch.testing.assert_close(scaled[name], full[name] * strength * 2, rtol=1e-5, atol=1e-6)
+        assert_near(scaled[name], full[name] * strength * 2)
 
 
 def test_no_strength_and_switched_off_are_exactly_the_base(base: Base, tmp_path: Path) -> None:
@@ -184,11 +185,11 @@ def test_files_add_up_in_any_order(base: Base, tmp_path: Path) -> None:
     turned = weights(item(second, -0.7), item(first, 0.5))
     for name, before in plain.items():
         expected = a[name] + b[name] - before
-        torch.testing.assert_close(both[name], expected, rtol=1e-5, atol=1e-6)
-        torch.testing.assert_close(turned[name], both[name], rtol=1e-6, atol=1e-6)
+        assert_near(both[name], expected)
+        assert_near(turned[name], both[name])
     twice, double = weights(item(first), item(first)), weights(item(first, 2.0))
     for name in plain:
-        torch.testing.assert_close(twice[name], double[name], rtol=1e-6, atol=1e-6)
+        assert_near(twice[name], double[name])
 
 
 def test_of_two_words_with_one_name_the_later_wins(base: Base, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +13,8 @@ import torch
 from studio.errors import InputError
 from studio.families import text
 from studio.families.base import Base
+from studio.families.words import contains, without
+from tests.near import assert_near
 
 PROMPTS = ["a cat, in a House", ""]
 
@@ -92,14 +95,81 @@ def test_overlay_equals_really_added_tokens(base: Base, vectors: int) -> None:
         assert torch.equal(found.pooled, expected.pooled)
 
 
-def test_words_are_whole_as_typed_and_longest_first() -> None:
+def test_words_are_whole_whatever_their_case_and_longest_first() -> None:
     words = {"mug": 1, "mug-blue": 1, "<s1>": 1, "my.style": 1}
     found = [
         piece for piece, is_word in text.split(
             "mug, (mug) mugs mug-blue mug-2 Mug smug my.style! myxstyle <s1><s1>", words
         ) if is_word
     ]  # fmt: skip
-    assert found == ["mug", "mug", "mug-blue", "my.style", "<s1>", "<s1>"]
+    assert found == ["mug", "mug", "mug-blue", "Mug", "my.style", "<s1>", "<s1>"]
+
+
+def test_case_does_not_count_unless_two_words_differ_by_nothing_else(sd1: Base) -> None:
+    def found(prompt: str, *words: str) -> list[str]:
+        chunks = text.chunks_of(sd1.tokenizers[0], prompt, dict.fromkeys(words, 1), 75)
+        return [word for chunk in chunks for _, word, _ in chunk.overlays]
+
+    assert found("easynegative, EASYNEGATIVE", "EasyNegative") == ["EasyNegative"] * 2
+    assert found("Zeb zeb ZEB", "zeb", "Zeb") == ["Zeb", "zeb", "zeb"]
+    assert contains("a ZIBBO cat", "zibbo") and without("a Zibbo cat", "zibbo") == "a cat"
+
+
+def test_a_word_in_another_case_draws_what_it_draws(base: Base) -> None:
+    add_word(base, "EasyNegative", 2)
+    expected, plain = base.encode(["a EasyNegative"]), base.encode(["a thing"])
+    found = base.encode(["a easynegative"])
+    assert torch.equal(found.embeds, expected.embeds)
+    assert not torch.equal(found.embeds, plain.embeds)
+
+
+class Letters:
+    """A tokenizer of one token per word; a comma is 1."""
+
+    all_special_ids = (0,)
+
+    def __len__(self) -> int:
+        return 1000
+
+    def __call__(self, prompt: str, **_: Any) -> dict[str, list[int]]:
+        return {"input_ids": [1 if word == "," else int(word) for word in prompt.split()]}
+
+
+# What A1111's `tokenize_line` gives, comma_padding_backtrack being 20: (prompt, words → tokens per
+# chunk, with the first token of each).
+def line(*parts: object) -> str:
+    return " ".join(str(part) for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        (line(*range(10, 86)), [75, 1]),  # no comma
+        (line(*range(10, 80), ",", *range(80, 90)), [71, 10]),
+        (line(*range(10, 65), ",", *range(100, 125)), [56, 25]),  # 20 tokens from the comma on
+        (line(*range(10, 64), ",", *range(100, 125)), [75, 5]),  # 21: it stays
+        (line(*range(10, 84), ",", 90), [75, 1]),  # the comma is the last that fits
+        (line(*range(10, 80), ",", *range(80, 84), ",", 90), [75, 2]),  # itself a comma
+        (line(*range(10, 80), ",", 80, ",", *range(81, 90)), [73, 9]),  # the last one
+    ],
+)
+def test_a_full_chunk_ends_after_its_last_comma(prompt: str, expected: list[int]) -> None:
+    chunks = text.chunks_of(Letters(), prompt, {}, 75)
+    assert [len(chunk.ids) for chunk in chunks] == expected
+    assert [token for chunk in chunks for token in chunk.ids] == Letters()(prompt)["input_ids"]
+    assert all(len(chunk.weights) == len(chunk.ids) for chunk in chunks)
+
+
+def test_words_behind_a_late_comma_move_on_with_it() -> None:
+    prompt = line(*range(10, 70), ",", 71, "<w>", *range(100, 120))
+    first, second = text.chunks_of(Letters(), prompt, {"<w>": 3}, 75)
+    assert len(first.ids) == 61 and first.overlays == []
+    assert second.overlays == [(1 + row, "<w>", row) for row in range(3)]
+    # a word that begins at the edge moves what is before it, too
+    prompt = line(*range(10, 80), ",", *range(80, 84), "<w>")
+    first, second = text.chunks_of(Letters(), prompt, {"<w>": 3}, 75)
+    assert (len(first.ids), len(second.ids)) == (71, 7)
+    assert second.overlays == [(4 + row, "<w>", row) for row in range(3)]
 
 
 def test_pieces_add_up_to_the_prompt() -> None:
@@ -121,15 +191,15 @@ def test_long_prompts_become_chunks_of_their_own(base: Base) -> None:
     long = base.encode(["a " * 75 + "red dog"])
     assert long.embeds.shape[1] == 154
     first, second = base.encode(["a " * 75]), base.encode(["red dog"])
-    torch.testing.assert_close(long.embeds, torch.cat([first.embeds, second.embeds], dim=1))
+    assert_near(long.embeds, torch.cat([first.embeds, second.embeds], dim=1))
     if long.pooled is not None and first.pooled is not None:
-        torch.testing.assert_close(long.pooled, first.pooled)
+        assert_near(long.pooled, first.pooled)
 
 
 def test_shorter_prompts_of_a_batch_get_empty_chunks(base: Base) -> None:
     both = base.encode(["a " * 80, "cat"])
     expected = torch.cat([base.encode(["cat"]).embeds, base.encode([""]).embeds], dim=1)
-    torch.testing.assert_close(both.embeds[1:], expected)
+    assert_near(both.embeds[1:], expected)
 
 
 def test_count_tokens_counts_vectors(sd1: Base) -> None:

@@ -120,6 +120,35 @@ def test_a_name_that_nobody_has(studio: Studio, lora: Path, base: Base) -> None:
     assert not list(studio.workspace.outputs.rglob("*.png"))
 
 
+def test_block_weights_and_steps_of_a_tag_reach_the_stack(studio: Studio, lora: Path) -> None:
+    chosen = settings("a <lora:My Korvu:0,7:lbw=OUTALL:start=1>", steps=4)
+    (item,) = with_tags(chosen, studio.library)[1]
+    names = ["BASE", *studio.library.blocks("tiny")]
+    assert set(item.blocks) == set(names) and item.blocks["BASE"] == 1 and item.blocks["M00"] == 0
+    assert (item.strength, item.start, item.end) == (0.7, 0.25, 1.0)
+    unknown = chosen.model_copy(update={"base": "somebody/elsewhere"})
+    assert len(with_tags(unknown, studio.library)[1][0].blocks) == 26
+    assert not np.array_equal(
+        drawn(studio, "a <lora:My Korvu:1:lbw=NONE>"), drawn(studio, "a <lora:My Korvu:1>")
+    )
+
+
+@pytest.mark.parametrize("tag", ["<lora:My Korvu:>", "<lora:My Korvu:1:lbw=x>", "<lora:My Korvu:1"])
+def test_a_tag_that_cannot_be_read_is_no_text(studio: Studio, lora: Path, tag: str) -> None:
+    with pytest.raises(InputError, match="cannot be read") as caught:
+        studio.generate(settings(f"a cat {tag}"))
+    assert caught.value.where == tag and caught.value.why and caught.value.remedy
+    assert not list(studio.workspace.outputs.rglob("*.png"))
+
+
+def test_what_of_a_tag_has_no_effect_is_noted(studio: Studio) -> None:
+    lanes = LanesSettings(common=settings("a <lora:x:1:1:4>"), lanes=[Lane(), Lane(prompt="b")])
+    (note,) = studio.tag_notes(lanes)
+    assert "<lora:x:1:1:4>" in note and "dyn=4" in note
+    off = lanes.common.model_copy(update={"syntax": False})
+    assert studio.tag_notes(lanes.model_copy(update={"common": off})) == []
+
+
 def test_starting_from_a_picture_of_the_workspace_only(studio: Studio, tmp_path: Path) -> None:
     inside = studio.workspace.cache / "start.png"
     Image.new("RGB", (32, 32), "red").save(inside)

@@ -17,6 +17,7 @@ from studio.families.loading import load_base
 from studio.methods.base import ExportFacts
 from studio.train.loop import Trainer
 from tests.matrix.conftest import TRIGGER, fingerprint
+from tests.near import assert_near
 
 Make = Callable[..., Trainer]
 
@@ -79,7 +80,7 @@ def test_a_whole_model_is_a_base_of_its_own(
     assert torch.equal(predicted(made), trained)
     assert made.hash != base.hash
     with applied(base, [StackItem(path=str(single))]):
-        torch.testing.assert_close(predicted(base), trained, atol=1e-4, rtol=1e-3)
+        assert_near(predicted(base), trained)
 
 
 @pytest.mark.parametrize("decay", [0.5])
@@ -97,5 +98,5 @@ def test_the_average_is_what_is_shown(trainer: Make, base: Base, decay: float) -
     newest = [parameter.detach().clone() for parameter in run.parameters]
     with run.averaged():
         for average, parameter in zip(by_hand, run.parameters, strict=True):
-            torch.testing.assert_close(parameter.detach(), average, atol=1e-6, rtol=1e-5)
+            assert_near(parameter.detach(), average)
     assert all(torch.equal(a, b) for a, b in zip(newest, run.parameters, strict=True))

@@ -24,6 +24,7 @@ from tests.methods.conftest import (
     stir,
     warnings,
 )
+from tests.near import assert_near
 
 ACTIVATIONS = [name for name in get_args(Activation) if name != "glu"]
 INITS = ["Normal", "XavierUniform", "XavierNormal", "KaimingUniform", "KaimingNormal"]
@@ -166,7 +167,7 @@ def test_the_optimizer_lies_beside_the_file_as_a1111_loads_it(sd1: Base, tmp_pat
     optimizer.step()
     ours = [p for group in optimizer.param_groups for p in group["params"]]
     for one, other in zip(ours, weights, strict=True):
-        torch.testing.assert_close(one, other, atol=1e-7, rtol=1e-6)
+        assert_near(one, other)
 
 
 def test_without_the_option_or_with_a_foreign_optimizer_there_is_no_side_car(

@@ -22,6 +22,7 @@ from tests.methods.conftest import (
     stir,
     warnings,
 )
+from tests.near import HALF, assert_near
 from tests.tiny import write_tiny_lora
 
 CONV = "attention + MLP + conv"
@@ -79,7 +80,7 @@ def test_attached_equals_pefts_own_model(sd1: Base, kind: str) -> None:
     latents = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(5))
     with torch.no_grad():
         expected = theirs.eval()(latents, torch.tensor([400]), text.embeds).sample
-    torch.testing.assert_close(ours, expected, atol=1e-5, rtol=1e-4)
+    assert_near(ours, expected)
 
 
 @pytest.mark.parametrize("kind", ["conv", "dora-conv", "rslora"])
@@ -96,7 +97,7 @@ def test_every_layer_of_the_file_changes_the_weight_as_peft_merges_it(
         merged = original.weight.detach().clone()
         wrapper.unmerge()
         original.weight.data.copy_(weight)
-        torch.testing.assert_close(weight + module.delta(weight), merged, atol=2e-3, rtol=2e-3)
+        assert_near(weight + module.delta(weight), merged, HALF)
 
 
 def test_shapes_and_names_are_kohyas(sd1: Base, tmp_path: Path) -> None:
@@ -121,6 +122,79 @@ def test_shapes_and_names_are_kohyas(sd1: Base, tmp_path: Path) -> None:
         and '"dora_wd": true' in (facts["ss_network_args"])
     )
     assert (facts["ss_network_dim"], facts["ss_network_alpha"]) == ("4", "4.0")
+
+
+def test_sdxl_layers_have_the_original_codes_names(sdxl: Base, tmp_path: Path) -> None:
+    """Those that kohya's merging script and A1111 look for, samplers of the up blocks included."""
+    from studio.formats import ldm_names
+
+    trained = prepare(sdxl, "lora", rank=4, target=CONV)
+    names = {key.partition(".")[0] for key in safetensors_file.read_tensors(
+        trained.export(tmp_path, FACTS)[0])[0]}  # fmt: skip
+    layout = ldm_names.UNetLayout.from_config(sdxl.unet.config)
+    expected = {
+        "lora_unet_" + str(ldm_names.diffusers_to_ldm_unet(name, layout)).replace(".", "_")
+        for name in layers(trained)
+    }
+    assert names == expected and not any("_blocks_0_resnets" in name for name in names)
+    assert any(name.startswith("lora_unet_output_blocks_1_2_conv") for name in names)
+
+
+@pytest.mark.parametrize("dora", [False, True])
+@pytest.mark.parametrize("continued", [False, True])
+def test_an_sdxl_file_has_the_unread_last_layer_of_its_first_encoder(
+    sdxl: Base, dora: bool, continued: bool, tmp_path: Path
+) -> None:
+    """OneTrainer loads strictly; the layer changes nothing, and is not trained when going on."""
+    options: dict[str, Any] = {"rank": 4, "target": "attention", "text_encoder": True}
+    trained: Any = stir(prepare(sdxl, "lora", dora=dora, **options))
+    if continued:
+        file = trained.export(tmp_path, FACTS)[0]
+        trained = prepare(sdxl, "lora", continue_from=str(file), **options)
+    tensors = safetensors_file.read_tensors(trained.export(tmp_path / "x", FACTS)[0])[0]
+    encoder = sdxl.components()["text_encoder"]
+    last: Any = encoder.config.num_hidden_layers - 1
+    for projection in ("q_proj", "k_proj", "v_proj", "out_proj"):
+        key = f"lora_te1_text_model_encoder_layers_{last}_self_attn_{projection}"
+        assert not tensors[f"{key}.lora_down.weight"].any()
+        assert not tensors[f"{key}.lora_up.weight"].any()
+        assert tensors[f"{key}.lora_down.weight"].shape[0] == 4
+        assert float(tensors[f"{key}.alpha"]) == 4.0
+        assert (f"{key}.dora_scale" in tensors) == dora
+    first = "lora_te1_text_model_encoder_layers_0_self_attn_q_proj"
+    parts = {name.partition(".")[2] for name in tensors if name.startswith(first)}
+    assert parts == {name.partition(".")[2] for name in tensors if name.startswith(key)}
+    assert not any(f"layers.{last}." in name for name in trained.layers["text_encoder"])
+    for module in lora.read(tmp_path / "x" / "mine.safetensors").modules.values():
+        if f"layers_{last}_" in module.name and module.component == "text_encoder":
+            name = module.name.removeprefix("text_model_").replace(
+                f"layers_{last}_", f"layers.{last}."
+            )
+            name = name.replace("encoder_", "encoder.").replace("self_attn_", "self_attn.")
+            layer: Any = next(m for n, m in encoder.named_modules() if n.endswith(name))
+            assert_near(layer.weight + module.delta(layer.weight), layer.weight)
+
+
+def test_going_on_from_an_sdxl_file_with_the_names_of_before(sdxl: Base, tmp_path: Path) -> None:
+    """Files written earlier have diffusers' names and lack the unread layer."""
+    options: dict[str, Any] = {"target": "attention", "text_encoder": True}
+    trained: Any = stir(prepare(sdxl, "lora", rank=4, **options))
+    new = trained.export(tmp_path, FACTS)[0]
+    from studio.formats import lora_write
+
+    last = sdxl.components()["text_encoder"].config.num_hidden_layers - 1
+    earlier = [
+        module for module in trained.modules()
+        if module.component != "text_encoder" or f"layers.{last}." not in module.name
+    ]  # fmt: skip
+    tensors = lora_write.kohya_tensors(earlier, sdxl.family.kohya_prefixes)
+    assert any(key.startswith("lora_unet_down_blocks_1_attentions_0") for key in tensors)
+    old = safetensors_file.write(tmp_path / "old.safetensors", tensors)
+    first, second = (
+        prepare(sdxl, "lora", continue_from=str(file), **options).state() for file in (new, old)
+    )
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 def test_conv_alpha_and_rank_stabilised_scale(sd1: Base) -> None:
@@ -151,7 +225,7 @@ def test_dora_trains_magnitudes_without_decay(sd1: Base) -> None:
     assert groups["unet magnitudes"].weight_decay == 0 < groups["unet"].weight_decay
     assert "text_encoder magnitudes" in groups
     before = predict(sd1)
-    torch.testing.assert_close(predicted_with(sd1, trained), before, atol=1e-5, rtol=1e-5)
+    assert_near(predicted_with(sd1, trained), before)
 
 
 def test_a_rank_above_the_smallest_layer_is_refused(sd1: Base) -> None:
@@ -178,9 +252,7 @@ def test_going_on_begins_where_the_file_ended(base: Base, kind: str, tmp_path: P
     again = second.export(tmp_path / "again", FACTS)[0]
     one, other = safetensors_file.read_tensors(file)[0], safetensors_file.read_tensors(again)[0]
     assert one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
-    torch.testing.assert_close(
-        predicted_with(base, second), predicted_from(base, file), atol=2e-5, rtol=1e-4
-    )
+    assert_near(predicted_with(base, second), predicted_from(base, file))
 
 
 @pytest.mark.parametrize("dialect", ["peft", "diffusers", "ldm", "no-alpha"])
@@ -209,11 +281,9 @@ def test_going_on_from_other_programs_files(sd1: Base, dialect: str, tmp_path: P
         ] = tensor
     file = safetensors_file.write(tmp_path / "theirs.safetensors", renamed)
     went_on = prepare(sd1, "lora", continue_from=str(file), target="attention")
-    torch.testing.assert_close(
-        predicted_with(sd1, went_on), predicted_from(sd1, file), atol=2e-5, rtol=1e-4
-    )
+    assert_near(predicted_with(sd1, went_on), predicted_from(sd1, file))
     with pytest.raises(AssertionError):
-        torch.testing.assert_close(predicted_with(sd1, went_on), predict(sd1))
+        assert_near(predicted_with(sd1, went_on), predict(sd1))
 
 
 def _ldm(name: str, base: Base) -> str:

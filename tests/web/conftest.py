@@ -7,11 +7,12 @@ error and every request to elsewhere) and the pictures. Refuses to know: what th
 from __future__ import annotations
 
 import gc
+import os
 import random
 import socket
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,22 @@ from studio.paths import Workspace
 from studio.ui import app
 from tests.tiny import make_tiny_sd1
 
-TIMEOUT = 60_000  # milliseconds: a shared core can be slow
+# How many times slower the page computes than this machine could: STUDIO_TEST_THROTTLE=6. What
+# holds only while the page is quick, breaks then.
+THROTTLE = float(os.environ.get("STUDIO_TEST_THROTTLE", "1"))
+SLOW_NETWORK = {
+    "offline": False, "latency": 150, "downloadThroughput": 400_000, "uploadThroughput": 400_000,
+}  # fmt: skip
+TIMEOUT = int(60_000 * THROTTLE)  # milliseconds: a shared core can be slow
+
+
+def throttle(page: Any, rate: float, *, network: bool = False) -> None:
+    """Makes a page compute `rate` times slower, and wait for a slow network too."""
+    session = page.context.new_cdp_session(page)
+    session.send("Emulation.setCPUThrottlingRate", {"rate": rate})
+    if network:
+        session.send("Network.enable")
+        session.send("Network.emulateNetworkConditions", SLOW_NETWORK)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -97,14 +113,27 @@ def open_page(browser: Any, served: Served) -> Iterator[Any]:
     contexts: list[Any] = []
     problems: list[str] = []
 
-    def open_tab(tab: str = "caption", path: str = "/?__theme=light") -> Any:
+    def open_tab(
+        tab: str = "caption", path: str = "/?__theme=light", answers: Sequence[bool] = ()
+    ) -> Any:
+        """`answers` are given to the page's questions in turn; then, as without any, yes."""
+        waiting = list(answers)
+
+        def answer(dialog: Any) -> None:
+            if waiting and not waiting.pop(0):
+                dialog.dismiss()
+            else:
+                dialog.accept()
+
         context = browser.new_context(viewport={"width": 1440, "height": 900})
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(TIMEOUT)
         page.on("pageerror", lambda error: problems.append(f"error in the page: {error}"))
-        page.on("dialog", lambda dialog: dialog.accept())
+        page.on("dialog", answer)
         page.on("request", lambda request: problems.extend(_elsewhere(request.url, served.url)))
+        if THROTTLE > 1:
+            throttle(page, THROTTLE)
         page.goto(served.url + path)
         page.wait_for_selector(".cs-header")
         if tab != "caption":

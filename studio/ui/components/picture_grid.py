@@ -131,10 +131,10 @@ def picture_file(studio: Studio, identity: str) -> Path:
 
 def picture_facts(path: Path) -> Json:
     """What is written in a picture: its text, the settings in it, and those worth showing."""
-    from studio.formats.images import read_parameters
+    from studio.jobs.picture_settings import picture_settings
 
-    text = read_parameters(path) or ""
-    settings = settings_in(text)
+    found = picture_settings(path)
+    settings, text = (found.settings, found.text) if found else ({}, "")
     titles = {"seed": "Seed", "steps": "Steps", "guidance": "Guidance", "sampler": "Sampler"}
     facts = [(titles[name], _plain(settings[name])) for name in titles if name in settings]
     if settings.get("width"):
@@ -148,15 +148,3 @@ def picture_facts(path: Path) -> Json:
 
 def _plain(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def settings_in(text: str) -> Json:
-    """The settings in a picture's text; one of ours that names no stack was drawn without one."""
-    from studio.infer import infotext
-
-    if not text:
-        return {}
-    settings = infotext.read(text)
-    if infotext.parse(text).pairs.get("Version") == infotext.VERSION:
-        settings.setdefault("stack", [])
-    return settings

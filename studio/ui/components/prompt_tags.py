@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 def tags_moved(studio: Studio, settings: LanesSettings) -> tuple[LanesSettings, Any, Any]:
     """(settings without tags, what the prompt's box becomes, what the lanes become)."""
+    notes = studio.tag_notes(settings)
     settings, moved = studio.tagged(settings)
+    if notes:
+        gr.Warning(html.escape(" ".join(notes)[:500]))
     if not moved:
         return settings, gr.skip(), gr.skip()
     names = ", ".join(f"{Path(item.path).stem} × {item.strength:g}" for item in moved)

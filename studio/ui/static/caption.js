@@ -1,11 +1,12 @@
 // The Caption tab: datasets on the left, pictures on the right.
-// Owns: the list of datasets, opening and importing. Grid and side cards are in their own files.
+// Owns: the list of datasets and opening one. Grid, import and side cards are in their own files.
 const root = element.querySelector('.cs-caption');
 let dataset = null, facts = null;
 
 const list = cs.el('div.cs-datasets', {role: 'listbox', 'aria-label': 'Datasets'});
 const pathInput = cs.el('input.cs-input', {placeholder: '/path/to/a/folder', 'aria-label': 'Folder on this machine', spellcheck: 'false'});
-const filesInput = cs.el('input', {type: 'file', multiple: true, accept: 'image/*,.txt,.caption,.toml,.jsonl', hidden: true, 'aria-label': 'Pictures to add'});
+const filesInput = cs.el('input', {type: 'file', multiple: true, accept: props.accept, hidden: true, 'aria-label': 'Pictures to add'});
+const moreInput = cs.el('input', {type: 'file', multiple: true, accept: props.accept, hidden: true, 'aria-label': 'Pictures to add to this dataset'});
 const folderInput = cs.el('input', {type: 'file', webkitdirectory: true, hidden: true, 'aria-label': 'Folder to add'});
 const title = cs.el('h2.cs-caption-title');
 const chips = cs.el('div.cs-toolbar', {style: {gap: '6px'}});
@@ -18,22 +19,24 @@ const grid = captionGrid({
 const auto = autoCaptionCard({
   start: (argument) => cs.call(server.auto_caption(argument)), latest: () => cs.call(server.caption_task(null)),
   cancel: () => cs.call(server.cancel_caption(null)), current: () => dataset, selection: () => grid.selected,
-  progressed: refresh, selectable: props.selectable,
+  progressed: refresh, selectable: props.selectable, replaces: (files) => cs.call(server.replaces({dataset, files})),
+  undo: () => cs.call(server.undo({dataset})), before: async () => { grid.flush(); },
 });
 const many = bulkCard({
-  bulk: (argument) => cs.call(server.bulk(argument)), current: () => dataset, selection: () => grid.selected,
+  bulk: (argument) => cs.call(server.bulk(argument)), takeBack: () => cs.call(server.undo({dataset})), current: () => dataset, selection: () => grid.selected,
   done: refresh, before: async () => { grid.flush(); },
 });
 
 // Toolbar above the pictures
 const search = cs.el('input.cs-input', {type: 'search', placeholder: 'Search captions', 'aria-label': 'Search captions and file names', oninput: () => { grid.filter({text: search.value}); count(); }});
-const states = [['all', 'All'], ['missing', 'Without caption'], ['selected', 'Selected'], ['broken', 'Left out']];
+const states = [['all', 'All'], ['missing', 'Without caption'], ['selected', 'Selected'], ['look', 'Needs a look'], ['broken', 'Left out']];
 const stateButtons = states.map(([name, label]) => cs.el('button.cs-segment', {type: 'button', 'data-name': name, 'aria-pressed': name === 'all', onclick: () => {
   stateButtons.forEach((button) => button.setAttribute('aria-pressed', button.dataset.name === name));
   grid.filter({state: name}); count();
 }}, label));
 const size = cs.el('input', {type: 'range', min: 150, max: 360, value: 220, 'aria-label': 'Size of the pictures', oninput: () => grid.size(Number(size.value))});
 const pickAll = cs.el('button.cs-button.cs-quiet', {type: 'button', onclick: () => (grid.counts().selected ? grid.clearSelection() : grid.selectShown())}, 'Select all');
+const more = cs.el('button.cs-button', {type: 'button', title: 'Add pictures to this dataset', onclick: () => moreInput.click()}, icon('plus', 14), 'Add pictures');
 const train = cs.el('button.cs-button', {type: 'button', onclick: () => cs.go('train', {dataset})}, 'Train with these', icon('right', 14));
 
 const offer = cs.el('div.cs-empty', {},
@@ -49,13 +52,16 @@ const sample = cs.el('div.cs-notice.cs-hidden', {'data-kind': 'info'}, cs.el('di
     await open(id);
   }, event.currentTarget)}, icon('copy', 14), 'Make my own copy'));
 const work = cs.el('div.cs-stack.cs-hidden', {},
-  cs.el('div.cs-caption-head', {}, cs.el('div', {}, title, chips), cs.el('span.cs-spacer'), train),
+  cs.el('div.cs-caption-head', {}, cs.el('div', {}, title, chips), cs.el('span.cs-spacer'), more, moreInput, train),
   sample, problems,
   cs.el('div.cs-toolbar', {}, cs.el('div.cs-segments', {role: 'group', 'aria-label': 'Which pictures'}, stateButtons), search, cs.el('span.cs-spacer'), pickAll, size),
   grid.node,
   cs.el('p.cs-small.cs-muted', {style: {margin: '0'}}, 'Captions are saved as you type, in a text file beside each picture. Ctrl+Enter goes to the next one.'));
-const opening = cs.el('div.cs-upload.cs-hidden', {role: 'status'});
-const main = cs.el('div.cs-caption-main.cs-stack', {}, opening, offer, work);
+const arriving = captionImport({
+  plan: (argument) => cs.call(server.plan_import(argument)), send: (file) => upload(file), add: (argument) => cs.call(server.add_files(argument)),
+  done: async (id) => { await showList(); await open(id); },
+});
+const main = cs.el('div.cs-caption-main.cs-stack', {}, arriving.progress, arriving.account, offer, work);
 const sideWork = cs.el('div.cs-stack.cs-hidden', {}, auto.node, many.node);
 const side = cs.el('div.cs-stack', {},
   cs.el('section.cs-card.cs-stack', {style: {gap: '10px'}},
@@ -94,8 +100,9 @@ async function open(id) {
     title.textContent = data.name; title.title = data.path;
     problems.replaceChildren(...(data.problems.length ? [cs.message({what: `${data.problems.length} ${data.problems.length === 1 ? 'thing' : 'things'} to know`, why: data.problems.slice(0, 4).join(' ')}, 'warning')] : []));
     offer.classList.add('cs-hidden'); work.classList.remove('cs-hidden'); sideWork.classList.remove('cs-hidden');
-    grid.open(data.items, data.sample);
+    grid.open(data.items.map((item) => ({...item, look: data.looks[item.file] || ''})), data.sample);
     sideWork.classList.toggle('cs-hidden', data.sample); sample.classList.toggle('cs-hidden', !data.sample);
+    more.classList.toggle('cs-hidden', data.sample);
     auto.opened(data); many.opened(data);
     count();
     list.querySelectorAll('.cs-dataset').forEach((node) => node.setAttribute('aria-selected', node.dataset.id === dataset));
@@ -110,10 +117,11 @@ function count() {
     facts.trigger ? cs.el('span.cs-chip', {}, 'trigger ', cs.el('b', {}, facts.trigger)) : cs.el('span.cs-chip', {title: 'A dataset.toml in the folder can name one'}, 'no trigger word'),
     facts.class_word && cs.el('span.cs-chip', {}, 'class ', cs.el('b', {}, facts.class_word)),
     cs.el('span.cs-chip', {}, facts.kind),
+    n.looks ? cs.el('span.cs-chip.is-warn', {}, `${n.looks} to look at`) : '',
     n.broken ? cs.el('span.cs-chip.is-warn', {}, `${n.broken} left out`) : '',
     n.selected ? cs.el('span.cs-chip', {}, `${n.selected} selected`) : '');
   pickAll.textContent = n.selected ? 'Clear selection' : 'Select all';
-  stateButtons.at(-1).classList.toggle('cs-hidden', !n.broken);
+  for (const [name, some] of [['look', n.looks], ['broken', n.broken]]) stateButtons.find((button) => button.dataset.name === name).classList.toggle('cs-hidden', !some);
   const own = list.querySelector(`[data-id="${CSS.escape(dataset)}"]`);
   if (own) {
     own.querySelector('.cs-small').textContent = `${good} pictures · ${n.captioned === good ? 'all captioned' : `${n.captioned} captioned`}`;
@@ -124,7 +132,13 @@ function count() {
 }
 async function refresh() {
   if (!dataset) return;
-  try { grid.update(await cs.call(server.captions({dataset}))); } catch (error) { /* shown by the next action */ }
+  const mine = dataset;
+  try {
+    const answer = await cs.call(server.captions({dataset}));
+    if (mine !== dataset) return; // another dataset was opened meanwhile
+    grid.update(answer.captions, answer.looks);
+    auto.changes(answer.undo);
+  } catch (error) { /* shown by the next action */ }
 }
 async function openFolder() {
   await cs.attempt(async () => {
@@ -135,60 +149,20 @@ async function openFolder() {
   });
 }
 
-// Bringing pictures in: chosen or dropped files, dropped folders
-const usable = (file) => /\.(png|jpe?g|webp|bmp|txt|caption|toml|jsonl)$/i.test(file.name) && !file.name.startsWith('.');
-async function bring(files, name) {
-  const good = files.filter(usable);
-  if (!good.some((file) => /\.(png|jpe?g|webp|bmp)$/i.test(file.name))) {
-    cs.notice({what: 'There are no pictures among these files', remedy: 'PNG, JPEG, WebP and BMP are understood.'});
-    return;
-  }
-  await cs.attempt(async () => {
-    const paths = [], bar = cs.el('i');
-    const words = cs.el('span.cs-small.cs-muted.cs-number');
-    opening.replaceChildren(cs.el('div.cs-progress', {}, bar), words);
-    opening.classList.remove('cs-hidden');
-    try {
-      for (const [index, file] of good.entries()) {
-        words.textContent = `Adding ${index + 1} of ${good.length} files`;
-        bar.style.width = `${100 * index / good.length}%`;
-        paths.push((await upload(file)).path);
-      }
-      const id = await cs.call(server.add_files({name, files: paths}));
-      await showList();
-      await open(id);
-    } finally { opening.classList.add('cs-hidden'); }
-  });
-}
-filesInput.addEventListener('change', () => { bring([...filesInput.files], 'my pictures'); filesInput.value = ''; });
-folderInput.addEventListener('change', () => {
-  const files = [...folderInput.files];
-  bring(files, files[0]?.webkitRelativePath.split('/')[0] || 'my pictures');
-  folderInput.value = '';
-});
-async function walk(entry) {
-  if (entry.isFile) return [await new Promise((resolve, reject) => entry.file(resolve, reject))];
-  const reader = entry.createReader(), found = [];
-  for (;;) {
-    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
-    if (!some.length) return found;
-    for (const inner of some) if (inner.isFile) found.push(...await walk(inner));
-  }
-}
+const bring = (read, into = null) => cs.attempt(async () => arriving.bring(await read, into));
+filesInput.addEventListener('change', () => { bring(arriving.chosen(filesInput)); filesInput.value = ''; });
+folderInput.addEventListener('change', () => { bring(arriving.chosen(folderInput)); folderInput.value = ''; });
+moreInput.addEventListener('change', () => { bring(arriving.chosen(moreInput), dataset); moreInput.value = ''; });
 let over = 0;
 const hasFiles = (event) => [...(event.dataTransfer?.types || [])].includes('Files');
 root.addEventListener('dragenter', (event) => { if (hasFiles(event)) { over += 1; root.classList.add('is-over'); } });
 root.addEventListener('dragleave', (event) => { if (hasFiles(event) && --over <= 0) { over = 0; root.classList.remove('is-over'); } });
 root.addEventListener('dragover', (event) => { if (hasFiles(event)) { event.preventDefault(); event.dataTransfer.dropEffect = 'copy'; } });
-root.addEventListener('drop', async (event) => {
+root.addEventListener('drop', (event) => {
   over = 0; root.classList.remove('is-over');
   if (!hasFiles(event)) return;
   event.preventDefault();
-  const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-  const loose = [...event.dataTransfer.files];
-  const folder = entries.find((entry) => entry.isDirectory);
-  const files = entries.length ? (await Promise.all(entries.map(walk))).flat() : loose;
-  bring(files, folder ? folder.name : 'my pictures');
+  bring(arriving.dropped(event.dataTransfer));
 });
 
 cs.attempt(async () => {

@@ -20,6 +20,7 @@ async function showInside(path) {
   dialog.replaceChildren(...[
     cs.el('div.si-head', {}, cs.el('h3.cs-card-title', {}, nameOf(path)), cs.el('span.cs-spacer'), iconButton('close', 'Close (Esc)', () => dialog.close())),
     ...(facts.problems || []).map((problem) => line('warn', problem)),
+    ...(facts.notes || []).map((note) => line('warn', note)),
     list([['Kind', facts.kind], ['Written as', facts.dialect], ['Family', facts.family], ['Numbers', facts.parameters?.toLocaleString('en')], ['Rank', facts.rank], ['Alpha', facts.alpha], ['Trigger', facts.trigger]]),
     blocks, folded('Training', training), folded('Other metadata', plain.filter(([name]) => !name.startsWith('ss_'))), folded('Hashes', Object.entries(facts.hashes || {}))].filter(Boolean));
 }

@@ -8,9 +8,14 @@ Refuses to know: models, how captions are stored (studio.formats), what bulk edi
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.errors import InputError
+from studio.formats.dataset import is_picture
+from studio.jobs.arrivals import ENDINGS_BESIDE, LeftOut, usable
+from studio.names import original, printable
 from studio.paths import ASSETS
 from studio.ui.library import contents
 from studio.ui.live import Json, Page, Task, component, read
@@ -30,14 +35,14 @@ def build(studio: Studio, page: Page) -> None:
         """The library, with a cover picture each."""
         return [
             {
-                "id": str(info.path),
+                "id": printable(info.path),
                 "name": info.name,
                 "pictures": info.pictures,
                 "captioned": info.captioned,
                 "kind": info.kind,
                 "sample": info.path.is_relative_to(ASSETS),
-                "cover": info.items[0].path.relative_to(info.path).as_posix()
-                if info.items
+                "cover": printable(info.cover.relative_to(info.path).as_posix())
+                if info.cover
                 else None,
                 "problem": info.problems[0] if info.problems and not info.pictures else None,
             }
@@ -49,20 +54,40 @@ def build(studio: Studio, page: Page) -> None:
         (identity,) = read(argument, dataset=str)
         folder = library.path(identity)
         sample = folder.is_relative_to(ASSETS)
-        return contents(folder) | {"id": identity, "sample": sample}
+        facts = {"undo": None, "looks": {}} if sample else changes(studio, folder)
+        return contents(folder, studio.library.images) | {"id": identity, "sample": sample} | facts
 
     def open_folder(argument: Any) -> str:
         """A folder named by path; answers the dataset's id."""
         (folder,) = read(argument, folder=str)
         return library.open(folder)
 
-    def add_files(argument: Any) -> str:
-        """Uploaded pictures (and caption files) become a new dataset; answers its id."""
-        name, paths = read(argument, name=str, files=list)
-        if not paths or not all(isinstance(path, str) for path in paths):
+    def plan_import(argument: Any) -> Json:
+        """Which of these paths can be imported (their places), and what speaks against the rest."""
+        (names,) = read(argument, names=list)
+        taken, left_out = usable([str(name) for name in names])
+        images = sum(is_picture(str(names[place])) for place in taken)
+        return {"take": taken, "images": images, "left_out": listed(left_out)}
+
+    def add_files(argument: Any) -> Json:
+        """Uploaded files become a new dataset, or join the one that is named.
+
+        `files` are {name, path}: the path inside the dataset, and where the upload lies.
+        """
+        name, files = read(argument, name=str, files=list)
+        if not files:
             raise InputError("No files arrived", remedy="Drop them again.")
-        info = studio.import_dataset([page.uploaded(path) for path in paths], name)
-        return str(info.path)
+        into = argument.get("into")
+        folder = library.own(into) if isinstance(into, str) and into else None
+        info = studio.import_dataset([arrival(page, file) for file in files], name, folder)
+        return {
+            "id": into or printable(info.path),
+            "copied": len(info.copied),
+            "images": sum(is_picture(copied) for copied in info.copied),
+            "renamed": [[printable(a), printable(b)] for a, b in info.renamed.items()],
+            "same": len(info.same),
+            "left_out": listed(info.left_out),
+        }
 
     def copy_sample(argument: Any) -> str:
         """A copy that may be edited; answers its id."""
@@ -83,10 +108,12 @@ def build(studio: Studio, page: Page) -> None:
         return answers
 
     def captions(argument: Any) -> Json:
-        """File name → caption, nothing else: cheap enough to ask while a captioner works."""
+        """File name → caption, and what can be undone: cheap enough to ask while a captioner works."""
         (identity,) = read(argument, dataset=str)
-        rows = studio.captions(library.path(identity))
-        return {str(row["file"]): row["caption"] or "" for row in rows}
+        folder = library.path(identity)
+        rows = studio.captions(folder)
+        captions = {str(row["file"]): row["caption"] or "" for row in rows}
+        return {"captions": captions} | changes(studio, folder)
 
     def save_caption(argument: Any) -> bool:
         """Writes one caption beside its picture."""
@@ -124,43 +151,87 @@ def build(studio: Studio, page: Page) -> None:
         return task is not None
 
     def bulk(argument: Any) -> Json:
-        """Shows what an edit would change, applies it, or takes the last one back."""
+        """Shows what an edit would change, or applies it."""
         from studio.caption import bulk as edits
         from studio.formats.dataset import read_captions
 
         identity, action = read(argument, dataset=str, action=str)
         folder = library.own(identity)
-        record = studio.workspace.cache / "last-bulk-edit.json"
-        if action == "undo":
-            done = edits.undo(record)
-            return {"changed": len(done.changed), "kept": len(done.kept)}
         values, names = read(argument, edit=dict, files=list)
         edit = edits.BulkEdit.parse(values)
-        wanted = {str(name) for name in names}
+        wanted = {original(str(name)) for name in names}
         captions = {
             path: text
             for path, text in read_captions(folder).items()
             if not wanted or path.relative_to(folder).as_posix() in wanted
         }
-        changes = edits.preview(captions, edit)
+        found = edits.preview(captions, edit)
         if action == "apply":
-            done = edits.apply(changes, record)
+            done = edits.apply(found, studio.caption_history().begin(folder, edits.WHAT))
             return {"changed": len(done.changed), "kept": len(done.kept)}
         examples = [
-            {"file": c.picture.name, "before": c.before or "", "after": c.after}
-            for c in changes[:3]
+            {"file": printable(c.picture.name), "before": c.before or "", "after": c.after}
+            for c in found[:3]
         ]
-        return {"changes": len(changes), "examples": examples}
+        return {"changes": len(found), "examples": examples}
+
+    def undo(argument: Any) -> Json:
+        """Brings back the captions from before the newest captioning or edit of many."""
+        (identity,) = read(argument, dataset=str)
+        return studio.undo_captions(library.own(identity))
+
+    def replaces(argument: Any) -> int:
+        """How many captions a captioning of all, or of the named pictures, would replace."""
+        identity, names = read(argument, dataset=str, files=list)
+        rows = studio.captions(library.own(identity))
+        wanted = {str(name) for name in names}
+        return sum(
+            bool((row["caption"] or "").strip()) and (not wanted or row["file"] in wanted)
+            for row in rows
+        )
 
     component(
         "caption",
         TEMPLATE,
         [
-            datasets, open_dataset, open_folder, add_files, copy_sample, thumbnails,
+            datasets, open_dataset, open_folder, plan_import, add_files, copy_sample, thumbnails,
             captions, save_caption,
-            auto_caption, caption_task, cancel_caption, bulk,
+            auto_caption, caption_task, cancel_caption, bulk, undo, replaces,
         ],
-        scripts=["icons", "caption_grid", "caption_side"],
+        scripts=["icons", "caption_grid", "caption_import", "caption_side"],
+        accept=",".join(("image/*", *ENDINGS_BESIDE)),
         selectable="files" in inspect.signature(studio.caption).parameters,
         elem_id="cs-caption",
     )  # fmt: skip
+
+
+def changes(studio: Studio, folder: Path) -> Json:
+    """What can be undone in a dataset, and which of its pictures a person should look at."""
+    from studio.formats.dataset import read_captions
+
+    history = studio.caption_history()
+    looks = history.looks(folder, read_captions(folder))
+    entries = [
+        {"what": entry.what, "time": entry.time, "replaced": entry.replaced, "added": entry.added}
+        for entry in history.entries(folder)[:1]
+    ]
+    return {
+        "undo": entries[0] if entries else None,
+        "looks": {
+            printable(path.relative_to(folder).as_posix()): why for path, why in looks.items()
+        },
+    }
+
+
+def arrival(page: Page, file: Any) -> tuple[str, Path]:
+    """One uploaded file with its path in the dataset; a bare upload goes by its own name."""
+    if isinstance(file, str):
+        path = page.uploaded(file)
+        return path.name, path
+    name, path = read(file, name=str, path=str)
+    return name, page.uploaded(path)
+
+
+def listed(left_out: Sequence[LeftOut]) -> list[list[str]]:
+    """Names and reasons, as the page shows them."""
+    return [[printable(one.name), one.why] for one in left_out]

@@ -1,0 +1,169 @@
+"""Where files that arrive together go in a dataset: a plan made from names alone.
+
+Owns: which arriving files a dataset uses, which names are refused, and which files belong to one
+image and so keep one name (captions and masks go where their image goes).
+Refuses to know: copying (`jobs.importing`), what a dataset's captions and tables say.
+
+Paths inside the dataset are kept as they arrived: `masks/`, `held_out/` and `10_sks dog/` mean
+something to every reader of datasets.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from studio.formats.captions import CAPTION_ENDINGS
+from studio.formats.image_names import NOT_READ, is_hidden, is_picture
+from studio.formats.masks import MASK_FOLDERS
+
+# What readers of datasets look for beside images and captions: metadata.jsonl, dataset.toml and
+# the tables of other programs.
+TABLE_ENDINGS = (".jsonl", ".json", ".csv", ".toml", ".yaml", ".yml")
+ENDINGS_BESIDE = (*CAPTION_ENDINGS, *TABLE_ENDINGS)
+_ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz")
+_FILMS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v")
+_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_FORBIDDEN_ON_WINDOWS = re.compile(r'[<>:"|?*]')
+_LONGEST_PART = 255 - len("-9999")  # bytes; a name that gets a number must still fit
+_LONGEST_PATH = 1000
+_BESIDE_AN_IMAGE = (".mask", "-masklabel", "-mask", "_mask", "-condlabel")
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One file on its way into a dataset: the path it has there, and where its content lies."""
+
+    name: str
+    """Relative, with “/”, as the person's folder has it."""
+    file: Path
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A file that is not in the dataset now, and why."""
+
+    name: str
+    why: str
+
+
+@dataclass
+class Group:
+    """Files that share one name because they belong to one image: it, its captions, its masks."""
+
+    folder: str
+    stem: str
+    arrivals: list[Arrival] = field(default_factory=list)
+
+    @property
+    def images(self) -> list[Arrival]:
+        """The images themselves, no masks."""
+        return [a for a in self.arrivals if is_picture(a.name) and _stem(a.name) == self.stem
+                and _folder(a.name) == self.folder]  # fmt: skip
+
+    def renamed(self, arrival: Arrival, stem: str) -> str:
+        """The path that `arrival` gets when the whole group is called `stem`."""
+        path = PurePosixPath(arrival.name)
+        return str(path.with_name(stem + path.name[len(self.stem) :]))
+
+
+def why_refused(name: str) -> str | None:
+    """Why no file may be written under this relative path, or None when it may."""
+    if not name or name.startswith("/") or "\\" in name or re.match(r"^[A-Za-z]:", name):
+        return "its path is not one inside a folder"
+    parts = name.split("/")
+    if any(part in ("", ".", "..") for part in parts):
+        return "its path leads out of the folder"
+    if _CONTROL.search(name):
+        return "its name holds characters that cannot be seen"
+    if any(_RESERVED.fullmatch(part) for part in parts):
+        return "its name means a device on Windows; give it another one"
+    if any(part != part.rstrip(". ") for part in parts):
+        return "its name ends in a full stop or a blank; give it another one"
+    if os.name == "nt" and any(_FORBIDDEN_ON_WINDOWS.search(part) for part in parts):
+        return "its name holds characters that Windows does not allow"
+    if any(len(os.fsencode(part)) > _LONGEST_PART for part in parts) or len(name) > _LONGEST_PATH:
+        return "its name is too long"
+    return None
+
+
+def why_unused(name: str) -> str | None:
+    """Why a dataset would not use a file of this name, or None when it would."""
+    path = PurePosixPath(name)
+    ending = path.suffix.lower()
+    if any(is_hidden(part) for part in path.parts):
+        return "a hidden file of the system"
+    if is_picture(path.name) or ending in ENDINGS_BESIDE:
+        return None
+    if ending in _ARCHIVES:
+        return "an archive: unpack it first"
+    if ending in _FILMS:
+        return "a video, not an image"
+    if ending in NOT_READ:
+        return "a kind of file that is not read here: export it as PNG or JPEG"
+    return "neither an image nor a caption"
+
+
+def usable(names: Iterable[str]) -> tuple[list[int], list[LeftOut]]:
+    """The places of the names that can be imported, and all others with the reason."""
+    taken, left_out = [], []
+    for place, name in enumerate(names):
+        why = why_refused(name) or why_unused(name)
+        if why is None:
+            taken.append(place)
+        else:
+            left_out.append(LeftOut(name, why))
+    return taken, left_out
+
+
+def same_name(name: str) -> str:
+    """What two names share that a system without upper case, or with another Unicode, mixes up."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def grouped(arrivals: list[Arrival]) -> tuple[list[Group], list[Arrival]]:
+    """Arrivals by the image they belong to, in order, and those that speak of a whole folder."""
+    images = {(_folder(a.name), _stem(a.name)) for a in arrivals if is_picture(a.name)}
+    groups: dict[tuple[str, str], Group] = {}
+    tables = []
+    for arrival in arrivals:
+        if (key := _group_of(arrival.name, images)) is None:
+            tables.append(arrival)
+        else:
+            groups.setdefault(key, Group(*key)).arrivals.append(arrival)
+    return list(groups.values()), tables
+
+
+def _group_of(name: str, images: set[tuple[str, str]]) -> tuple[str, str] | None:
+    """(folder, stem) of the image that a file belongs to; None for a table of a whole folder."""
+    folder, stem = _folder(name), _stem(name)
+    if not is_picture(name):
+        if is_picture(stem) and (folder, _stem(stem)) in images:  # the caption 1.png.txt
+            stem = _stem(stem)
+        elif PurePosixPath(name).suffix.lower() in TABLE_ENDINGS and (folder, stem) not in images:
+            return None
+    inside = PurePosixPath(folder)
+    if inside.name in MASK_FOLDERS:
+        outside = str(inside.parent)
+        folder = "" if outside == "." else f"{outside}/"
+        if (folder, stem) in images:
+            return folder, stem
+    for ending in _BESIDE_AN_IMAGE:
+        base = stem.removesuffix(ending)
+        if base != stem and (folder, base) in images:
+            return folder, base
+    return folder, stem
+
+
+def _folder(name: str) -> str:
+    parent = str(PurePosixPath(name).parent)
+    return "" if parent == "." else f"{parent}/"
+
+
+def _stem(name: str) -> str:
+    return PurePosixPath(name).stem
