@@ -7,9 +7,6 @@ cut short and leaves half of itself (`short`).
 from __future__ import annotations
 
 import errno
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -19,30 +16,9 @@ from studio import atomic
 from studio.errors import StorageError
 from studio.jobs import Studio
 from studio.paths import Workspace
+from tests.faults import children
 from tests.faults.conftest import VALUES, Disk, assert_kept, assert_learnt, until
 
-ROOT = str(Path(__file__).resolve().parent.parent.parent)
-CHILD = """
-import os, sys
-sys.path.insert(0, {root!r})
-from studio import atomic
-from studio.jobs import Studio
-from studio.paths import Workspace
-
-seen = 0
-def reached(operation, path):
-    global seen
-    seen += 1
-    if seen == {nth}:
-        os._exit(9)
-
-studio = Studio(Workspace({workspace!r}))
-config = studio.config(None, {values!r})
-atomic.failpoint = reached
-studio.wait(studio.start(config))
-atomic.failpoint = None
-studio.close()
-"""
 ENOUGH = 260  # more than a run of six steps has
 
 
@@ -77,10 +53,8 @@ def refuse_once(
 
 def die_and_resume(root: Path, expected: dict[str, torch.Tensor], nth: int) -> bool:
     """One run that ends at its nth operation; False when it has fewer."""
-    code = CHILD.format(root=ROOT, workspace=str(root), values=VALUES, nth=nth)
-    environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
-    child = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment)
-    assert child.returncode in (0, 9), child.stderr.decode()[-2000:]
+    code = children.in_a_process(children.ends_at_an_operation, root, VALUES, nth)
+    assert code in (0, 9)
     studio = Studio(Workspace(root))
     runs = studio.runs()
     if not runs:  # it died before there was a run
@@ -95,7 +69,7 @@ def die_and_resume(root: Path, expected: dict[str, torch.Tensor], nth: int) -> b
     assert len(studio.adapters()) == 1, "one run, one file"
     studio.close()
     assert not list(root.rglob(f"{atomic.TEMPORARY_PREFIX}*"))
-    return child.returncode == 9
+    return code == 9
 
 
 WAYS = {"ENOSPC": (errno.ENOSPC, False), "EIO": (errno.EIO, False), "short": (errno.ENOSPC, True)}

@@ -46,7 +46,15 @@ OURSELVES = {"127.0.0.1", "localhost", "::1", "0.0.0.0"}
 
 @pytest.mark.slow
 def test_a_page_and_a_run_without_any_network(fresh: Path) -> None:
-    into = ["unshare", "--net", "--map-root-user", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+    into = [
+        "unshare",
+        "--net",
+        "--map-root-user",
+        "sh",
+        "-c",
+        'ip link set lo up && exec "$@"',
+        "sh",
+    ]
     usable = shutil.which("unshare") and shutil.which("ip")
     if not usable or subprocess.run([*into, "true"], capture_output=True).returncode:
         pytest.skip("the system makes no network namespaces here")
