@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from studio import atomic, methods
+from studio import atomic, memory, methods
 from studio.config import RunConfig
 from studio.device import peak_memory
 from studio.errors import DatasetError, Interrupted, NonFiniteError, StorageError
@@ -103,11 +103,12 @@ class Worker:
         items = read_items(self.info, config.data, resolution, multiple)
         held_out = held_out_items(self.info, config.data, resolution, multiple, images)
         cache = self.resources.library.workspace.cache
-        prior = self.durably(
-            lambda: class_items(
-                self.base, config, cache, self._drawing, lambda: bool(self.control.stop), images
+        with memory.explained("class images"):
+            prior = self.durably(
+                lambda: class_items(
+                    self.base, config, cache, self._drawing, lambda: bool(self.control.stop), images
+                )
             )
-        )
         latents = LatentCache(self.base, cache)
         broken = latents.fill([*items, *held_out, *prior], self._reading)
         items, held_out, prior = (
