@@ -31,7 +31,7 @@ from studio.formats.image_names import PICTURE_ENDINGS, is_picture, natural_key
 from studio.formats.layout_parts import Layout, Part
 from studio.formats.layouts import find_parts
 from studio.formats.unused import Unused, find_unused
-from studio.names import printable
+from studio.names import path_of, printable
 
 __all__ = [
     "DatasetFile", "DatasetInfo", "DatasetPicture", "is_picture", "natural_key",
@@ -201,7 +201,7 @@ def _passed_over(folder: Path, facts: dict[Path, ImageFacts]) -> list[str]:
 
 
 def _folder(folder: str | Path) -> Path:
-    folder = Path(folder)
+    folder = path_of(folder)
     if not str(folder).strip() or not folder.is_dir():
         raise DatasetError(
             "This is a file, not a folder" if folder.is_file() else "This folder is not there",
