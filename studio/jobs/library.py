@@ -6,6 +6,7 @@ Refuses to know: torch, training, the page.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -172,7 +173,10 @@ class Library:
 
     def adapters(self) -> list[AdapterInfo]:
         """What can stand on a stack, in the workspace and shipped, by name; headers only, cached."""
-        infos = [self.adapter(path) for path in self.adapter_files()]
+        infos = []
+        for path in self.adapter_files():
+            with contextlib.suppress(MissingError):  # it went away meanwhile
+                infos.append(self.adapter(path))
         self.headers.save()
         return sorted(
             (info for info in infos if not info.is_plain_picture),
