@@ -22,6 +22,7 @@ from pydantic import field_validator
 from studio.errors import SettingsError
 from studio.pictures import GenerateSettings, StackItem
 from studio.settings import Settings, nearest, setting
+from studio.text import lines as text_lines
 
 AxisKind = Literal[
     "adapter", "checkpoint", "strength", "prompt", "replace", "seed", "sampler", "guidance", "steps"
@@ -217,7 +218,7 @@ def read(kind: str, text: str, of: str = "") -> Axis:
             f"Nothing called “{kind[:40]}” can vary",
             remedy=f"Did you mean “{close}”?" if close else f"Known are: {', '.join(TITLES)}.",
         )
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in text_lines(text) if line.strip()]
     if kind != "prompt":
         rows = csv.reader(lines, skipinitialspace=True)
         lines = [value.strip() for row in rows for value in row]

@@ -1,6 +1,7 @@
 """The commands: headless twins of the tabs.
 
-Owns: what can be typed, exit codes (0 done, 1 failed, 2 bad input, 130 interrupted), and how an
+Owns: what can be typed, exit codes (0 done, 1 failed, 2 bad input, 130 interrupted,
+143 and 129 after SIGTERM and SIGHUP), and how an
 error reads in a terminal. Refuses to know: how a command does its work (`studio/commands/`).
 Imports nothing that has to be installed, so `--help` answers at once on a bare machine too.
 """
@@ -9,8 +10,10 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Sequence
@@ -24,14 +27,20 @@ EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 
 def main(argv: Sequence[str] | None = None, *, bootstrap: bool = False) -> int:
     """Runs one command; returns its exit code. `bootstrap` first gets into the right Python."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # one in ASCII or Latin-1 must take every name
+            stream.reconfigure(errors="backslashreplace")
     try:
         try:
-            return _run(parse(sys.argv[1:] if argv is None else argv), bootstrap)
+            code = _run(parse(sys.argv[1:] if argv is None else argv), bootstrap)
         finally:
             sys.stdout.flush()
     except BrokenPipeError:  # the reader of our output left, as in `… | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return EXIT_FAILED
+    if bootstrap and any(thread.name == "trainer" for thread in threading.enumerate()):
+        os._exit(code)  # the time to save in is over: what still computes must not hold us
+    return code
 
 
 def _run(arguments: argparse.Namespace, bootstrap: bool) -> int:
@@ -43,9 +52,9 @@ def _run(arguments: argparse.Namespace, bootstrap: bool) -> int:
     except StudioError as error:
         print(f"\n{error}", file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         print("\nInterrupted.", file=sys.stderr)
-        return EXIT_INTERRUPTED
+        return int(getattr(error, "exit_code", EXIT_INTERRUPTED))
     except BrokenPipeError:
         raise
     except Exception as error:  # a mistake of ours: short on screen, complete in a file

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studio import text
 from studio.errors import SettingsError, UnavailableError
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def peak_memory(device: torch.device | str = "cpu") -> int:
         return int(torch.cuda.max_memory_allocated(device))
     status = Path("/proc/self/status")
     if status.exists():
-        for line in status.read_text().splitlines():
+        for line in text.lines(text.read_text(status)):
             if line.startswith("VmHWM:"):  # kB, resettable, unlike getrusage
                 return int(line.split()[1]) * 1024
     if sys.platform == "win32":
@@ -200,7 +201,7 @@ def _probe(
             warnings.simplefilter("ignore")  # a build for another torch announces itself loudly
             result = attend(query, key, value)
     except Exception as error:  # a missing kernel shows itself as nearly any type
-        first = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        first = next(iter(text.lines(str(error).strip())), type(error).__name__)
         return Probe(name, False, version, f"its kernels do not run on {device}: {first[:160]}")
     if not torch.allclose(result.float(), plain.float(), atol=2e-2):
         return Probe(name, False, version, f"its kernels give wrong numbers on {device}")
@@ -253,7 +254,7 @@ def _why_no_gpu(count: int) -> str:
 def processor_name() -> str:
     """What the processor calls itself."""
     try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
+        for line in text.lines(text.read_text("/proc/cpuinfo")):
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     except OSError:

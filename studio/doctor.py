@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import io
-import json
 import os
 import platform
 import shutil
@@ -23,6 +22,7 @@ from typing import Any, Literal
 
 from studio import __version__, device
 from studio.errors import StudioError
+from studio.text import lines, read_json
 
 Status = Literal["ok", "note", "problem"]
 TORCH_BUILDS = (
@@ -220,7 +220,7 @@ def _xformers_pair() -> str | None:
     try:
         package = importlib.metadata.distribution("xformers")
         note = Path(str(package.locate_file("xformers/cpp_lib.json")))
-        built = json.loads(note.read_text("utf-8"))["version"]
+        built = read_json(note)["version"]
         cuda = f"{built['cuda'] // 100}.{built['cuda'] % 100}"  # 1208 → 12.8
         return f"{package.version} is built for torch {built['torch']} with CUDA {cuda}"
     except (importlib.metadata.PackageNotFoundError, OSError, ValueError, KeyError, TypeError):
@@ -272,7 +272,7 @@ def _safely(name: str, check: Callable[[], Check]) -> Check:
     except StudioError as error:
         return Check(name, "problem", str(error))
     except Exception as error:  # anything may be broken here: that is the point of looking
-        first = next(iter(str(error).strip().splitlines()), "")
+        first = next(iter(lines(str(error).strip())), "")
         status: Status = "note" if name in ("8-bit", "attention", "gpu") else "problem"
         return Check(name, status, f"failed: {type(error).__name__}: {first[:200]}")
 

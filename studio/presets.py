@@ -19,7 +19,6 @@ Refuses to know: how anything is trained.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,10 +26,11 @@ from typing import TYPE_CHECKING, Any
 
 import tomli_w
 
-from studio import methods
+from studio import methods, text
 from studio.config import RunConfig, Settings, nearest, override, setting
 from studio.errors import FileError, MissingError, SettingsError
-from studio.paths import PRESETS
+from studio.paths import PRESETS, is_file
+from studio.text import path_of, printable
 
 if TYPE_CHECKING:
     from studio.formats.recipe import Recipe
@@ -65,10 +65,10 @@ def all_presets(folder: Path = PRESETS) -> list[PresetInfo]:
 
 def find_preset(name: str, folder: Path = PRESETS) -> PresetInfo:
     """A preset by name, or by the path of a TOML file."""
-    path = Path(name)
-    if path.suffix == ".toml" and path.is_file():
+    path = path_of(name)
+    if path.suffix == ".toml" and is_file(path):
         return read_preset(path)
-    if (folder / f"{name}.toml").is_file() and path.name == name:
+    if is_file(folder / f"{name}.toml") and path.name == name:
         return read_preset(folder / f"{name}.toml")
     known = sorted(path.stem for path in folder.glob("*.toml"))
     close = nearest(name, known)
@@ -194,13 +194,13 @@ def to_toml(config: RunConfig) -> str:
 def read_toml(path: Path) -> dict[str, Any]:
     """Reads a TOML file; raises FileError naming line and column."""
     try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return text.read_toml(path)
+    except text.TextError as error:
         raise FileError(
             "This file is not valid TOML",
-            where=path.name,
-            why=str(error),
-            remedy="Correct the line.",
+            where=printable(path.name),
+            why=error.why,
+            remedy=error.remedy or "Correct the line.",
         ) from None
     except OSError as error:
         raise MissingError("This file cannot be read", where=path, why=error.strerror) from None

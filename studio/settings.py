@@ -19,6 +19,7 @@ from pydantic_core import PydanticUndefined
 
 from studio.budget import shown
 from studio.errors import SettingsError
+from studio.text import TextError, parse_toml
 
 
 def setting(
@@ -81,7 +82,6 @@ class Settings(BaseModel):
 def override(values: dict[str, Any], assignments: list[str]) -> dict[str, Any]:
     """Applies `key=value` assignments (dotted keys, TOML values or bare text) to nested `values`."""
     import copy
-    import tomllib
 
     result = copy.deepcopy(values)
     for assignment in assignments:
@@ -91,8 +91,8 @@ def override(values: dict[str, Any], assignments: list[str]) -> dict[str, Any]:
                 f"“{assignment}” is not an assignment", remedy="Write --set key=value."
             )
         try:
-            value = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
+            value = parse_toml(f"value = {text}")["value"]
+        except TextError:
             value = text
         target = result
         *parents, last = key.strip().split(".")

@@ -1,18 +1,11 @@
 """The one door for text: what enters becomes text that every encoder takes, and says where from.
 
-Owns: names and texts that are not valid Unicode (made printable, and back again), byte-order
-marks and encodings, JSON and TOML as other programs write them, and what a line is.
+Owns: byte-order marks and encodings, JSON and TOML as other programs write them, and what a line is.
 Refuses to know: what any of the texts mean, and how an old encoding is told from another
 (`studio.charset`).
 
-Python keeps a file name's undecodable byte 0xE9 as the lone surrogate U+DCE9, and half an emoji in
-JSON as U+D83D. No encoder takes these: one of them, printed, logged or sent to the page, ends the
-program that meant well. Two rules keep them out:
-
-- A **name** that leaves goes through `printable` once, and what comes back through `original`
-  (or `path_of`, for a path). The pair is exact: no two names print alike.
-- **Any other text** goes through `encodable`, which changes nothing but lone surrogates, as often
-  as one likes. `decode`, `read_text`, `parse_json` and `parse_toml` have done it already.
+Whatever it returns has been through `names.encodable`; names of files go through `printable` and
+`path_of`, which can be had from here too.
 """
 
 from __future__ import annotations
@@ -25,23 +18,21 @@ import stat
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from studio.errors import FileError
+from studio.names import SURROGATE, encodable, encodable_all, original, path_of, printable
+
+__all__ = [
+    "Decoded", "TextError", "decode", "encodable", "encodable_all", "expect", "lines", "original",
+    "parse_json", "parse_toml", "path_of", "printable", "read_bytes", "read_json", "read_text",
+    "read_toml",
+]  # fmt: skip
 
 MOST_TEXT = 1 << 26  # bytes of a file that is read as text
 MOST_DEPTH = 100  # lists and tables inside each other; Python's own limit is ten times that
 UNKNOWN = "unknown"  # the encoding of bytes that fit none
 
-_MARK = "\ufffd"  # what Unicode shows for “a character was here that I cannot show”
-_ESCAPE = re.compile(f"{_MARK}(?:([89A-F][0-9A-F])|u([0-9A-F]{{4}}))")
-# Surrogates, control characters, and what turns the direction of writing or breaks a line: a name
-# with one of these looks like another name, or like two.
-_HIDDEN = "\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
-_UNPRINTABLE = re.compile(f"[\ud800-\udfff{_HIDDEN}]|{_MARK}(?=[89A-F][0-9A-F]|u[0-9A-F]{{4}})")
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_PAIR = re.compile("([\ud800-\udbff])([\udc00-\udfff])")
 _LINE_END = re.compile("\r\n|\n|\r")
 _MARKS = [  # UTF-32 first: its little-endian mark begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -63,59 +54,6 @@ class Decoded:
     text: str
     encoding: str
     certain: bool
-
-
-def printable(name: str | os.PathLike[str]) -> str:
-    """A name or path as text that can be shown, sent and stored anywhere.
-
-    The byte 0xE9 becomes “\ufffdE9”, half an emoji “\ufffduD83D”, a line break “\ufffdu000A”; so do
-    the other control characters and those that turn the direction of writing. A name that holds
-    such a sequence of its own has its “\ufffd” written “\ufffduFFFD”: `original` gives back exactly
-    what came in, so this is done once, at the border.
-    """
-    return _UNPRINTABLE.sub(_escaped, os.fspath(name))
-
-
-def original(text: str) -> str:
-    """The name that `printable` made `text` from."""
-    return _ESCAPE.sub(_unescaped, text)
-
-
-def path_of(text: str | os.PathLike[str]) -> Path:
-    """The path that a printable text names.
-
-    A text that was never made by `printable` (typed by hand, from another program) and names an
-    existing file as it stands, is taken as it stands.
-    """
-    literal = os.fspath(text)
-    meant = original(literal)
-    if meant != literal and not os.path.lexists(meant) and os.path.lexists(literal):
-        return Path(literal)
-    return Path(meant)
-
-
-def encodable(text: str) -> str:
-    """`text` with its lone surrogates written as `printable` writes them; all else unchanged.
-
-    Two halves of one character that stand together become the character. Doing it again changes
-    nothing.
-    """
-    if not _SURROGATE.search(text):
-        return text
-    return _SURROGATE.sub(_escaped, _PAIR.sub(_joined, text))
-
-
-def encodable_all(value: Any) -> Any:
-    """`encodable` for every text in lists, tuples and tables, keys included; the rest as it is."""
-    if isinstance(value, str):
-        return encodable(value)
-    if isinstance(value, dict):
-        return {encodable_all(key): encodable_all(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [encodable_all(inner) for inner in value]
-    if type(value) is tuple:
-        return tuple(encodable_all(inner) for inner in value)
-    return value
 
 
 def decode(data: bytes, expected: str | None = None) -> Decoded:
@@ -182,19 +120,24 @@ def lines(text: str) -> list[str]:
 
 
 def parse_json(
-    source: str | bytes, where: str | os.PathLike[str] | None = None, *, unique: bool = False
+    source: str | bytes,
+    where: str | os.PathLike[str] | None = None,
+    *,
+    unique: bool = False,
+    strict: bool = True,
 ) -> Any:
     """JSON as programs write it: with a byte-order mark, in UTF-8, -16 or -32, with halves of emoji.
 
     Whole numbers beyond 64 bits become floats; NaN and infinities are taken as such. Raises
     TextError (which is a ValueError too) for anything else, for what is nested more than
-    `MOST_DEPTH` deep, and with `unique` for a key that stands twice in one table.
+    `MOST_DEPTH` deep, and with `unique` for a key that stands twice in one table. Without `strict`,
+    texts may hold line ends and other control characters.
     """
     place = printable(where) if where is not None else None
     text = _strict(source, "JSON", place)
     try:
         hook = _unique if unique else None
-        value = json.loads(text, parse_int=_whole, object_pairs_hook=hook)
+        value = json.loads(text, strict=strict, parse_int=_whole, object_pairs_hook=hook)
     except RecursionError:
         raise _too_deep("JSON", place) from None
     except ValueError as error:
@@ -224,19 +167,6 @@ def parse_toml(source: str | bytes, where: str | os.PathLike[str] | None = None)
 def read_toml(path: str | os.PathLike[str], most: int = MOST_TEXT) -> dict[str, Any]:
     """The TOML in a file. Raises OSError, TextError."""
     return parse_toml(read_bytes(path, most), path)
-
-
-def _escaped(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    return f"{_MARK}{code - 0xDC00:02X}" if 0xDC80 <= code <= 0xDCFF else f"{_MARK}u{code:04X}"
-
-
-def _unescaped(found: re.Match[str]) -> str:
-    return chr(0xDC00 + int(found[1], 16)) if found[1] else chr(int(found[2], 16))
-
-
-def _joined(found: re.Match[str]) -> str:
-    return found[0].encode("utf-16-le", "surrogatepass").decode("utf-16-le")
 
 
 def _unicode(data: bytes) -> Decoded | None:
@@ -300,7 +230,7 @@ def _strict(source: str | bytes, form: str, place: str | None) -> str:
     """Source text for a parser: a mark dropped; bytes that are no Unicode are an error."""
     if isinstance(source, str):
         return source.removeprefix("\ufeff")
-    if (found := _unicode(source)) is not None:
+    if (found := _unicode(source)) is not None and found.certain:
         return found.text
     raise TextError(
         f"This is not {form}",
@@ -332,11 +262,11 @@ def _checked(value: Any, form: str, place: str | None) -> Any:
         for part in level:
             if isinstance(part, dict):
                 inner += part.values()
-                odd = odd or any(_SURROGATE.search(key) for key in part)
+                odd = odd or any(SURROGATE.search(key) for key in part)
             elif isinstance(part, list):
                 inner += part
             elif isinstance(part, str):
-                odd = odd or _SURROGATE.search(part) is not None
+                odd = odd or SURROGATE.search(part) is not None
         if not inner:
             return encodable_all(value) if odd else value
         level = inner

@@ -21,7 +21,7 @@ from studio.commands import environment, installer, process, requirements
 from studio.errors import StorageError, UnavailableError
 
 ROOT = Path(__file__).resolve().parent.parent
-NEEDED = ("__init__.py", "cli.py", "errors.py", "atomic.py", "paths.py")
+NEEDED = ("__init__.py", "cli.py", "errors.py", "atomic.py", "paths.py", "names.py", "text.py")
 PROBE = """
 import json, os, sys
 import brick

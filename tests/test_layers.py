@@ -22,7 +22,19 @@ FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 LAYERS = [
     {"config", "settings", "pictures", "lanes", "intervals", "rates"}
     | {"axes", "blocks"}
-    | {"events", "paths", "atomic", "errors", "device", "doctor", "text", "charset", "budget"},
+    | {
+        "events",
+        "paths",
+        "atomic",
+        "errors",
+        "device",
+        "doctor",
+        "text",
+        "charset",
+        "names",
+        "budget",
+    }
+    | {"disk", "locks", "temporaries"},
     {"formats"},
     {"adapters"},
     {"families", "starter"},
@@ -41,6 +53,10 @@ HEAVY = ("torch", "diffusers", "transformers", "peft")
 # (file, call) → why this one may write without the atomic writer.
 MAY_WRITE = {
     ("studio/device.py", "os.open"): "a switch of the kernel under /proc, not a file",
+    ("studio/locks.py", "os.open"): "a lock file, which stays empty",
+    ("studio/temporaries.py", "os.open"): "the empty files that the atomic writer fills",
+    ("studio/disk.py", "open"): "to sync what is there; writes nothing",
+    ("studio/commands/terminal.py", "os.open"): "the null device, when the terminal has gone",
     ("studio/cli.py", "os.open"): "the null device, when the reader of our output has left",
 }
 # Scripts that make the shipped model: they run on a developer's machine and may start over.

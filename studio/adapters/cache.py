@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from studio.errors import MissingError
+from studio.names import path_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -62,7 +63,7 @@ class AdapterCache:
     @staticmethod
     def identity(path: str | Path) -> tuple[str, int, int]:
         """What makes a file the same file: resolved path, size, time of change. MissingError."""
-        file = Path(path)
+        file = path_of(path)
         try:
             stat = file.stat()
         except (OSError, ValueError) as error:

@@ -7,10 +7,13 @@ sentence that sets both sides against each other. Refuses to know: how anything 
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from studio.errors import MismatchError
+from studio.formats.lora_dialects import Component, component_hint
 
 if TYPE_CHECKING:
     from studio.families.base import Base
@@ -28,6 +31,12 @@ _ARCHITECTURES = {
 }
 _VERSIONS = {"sd_v1": "SD 1.x", "sd_v2": "SD 2.x", "sdxl": "SDXL", "sd3": "SD 3", "flux": "Flux"}
 
+_PARTS: dict[Component, str] = {
+    "unet": "UNet",
+    "text_encoder": "text encoder",
+    "text_encoder_2": "second text encoder",
+}
+
 
 def mismatch(file: LoraFile, base: Base, detail: str) -> MismatchError:
     """The error for a file that cannot be used on `base`; `detail` says what was found."""
@@ -42,6 +51,38 @@ def mismatch(file: LoraFile, base: Base, detail: str) -> MismatchError:
         f"(text {base_text_width(base)} wide). {detail}",
         remedy="Use it with a base of its own kind, or take it off the stack.",
     )
+
+
+def what_matched(file: LoraFile, found: Mapping[str, int], unmatched: Sequence[str]) -> str:
+    """How many modules of a file act on a base, part by part, and why the others do not.
+
+    `found` counts modules by component; `unmatched` names those that the base does not have.
+    """
+    totals = Counter(module.component for module in file.modules.values())
+    lost = Counter(component_hint(name) for name in file.leftovers)
+    message = f"{sum(found.values())} of {totals.total()} modules found their place"
+    parts = [part for part in _PARTS if totals[part] or lost[part]]
+    if parts != ["unet"]:
+        counts = (f"{_PARTS[part]} {found.get(part, 0)} of {totals[part]}" for part in parts)
+        message += f" ({', '.join(counts)})"
+    if not unmatched and not file.leftovers:
+        return message + "."
+    message = f"Only a part of this file acts: {message}."
+    for part in parts:
+        if lost[part]:
+            first = next(name for name in file.leftovers if component_hint(name) == part)
+            message += (
+                f" {lost[part]} tensors of the {_PARTS[part]} could not be used, "
+                f"first “{first[:80]}”."
+            )
+    if unmatched:
+        message += f" Not in this base: {_some(unmatched)}."
+    return message
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
 
 
 def embedding_mismatch(path: Path, given: dict[str, int], base: Base) -> MismatchError:

@@ -6,6 +6,7 @@ Refuses to know: how ΔW is computed (`studio.formats`), how weights are replace
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,14 +73,14 @@ class LoraAdapter(Adapter):
         names = self.names(base)
         identity = work.cache.identity(self.path)
         changes: list[tuple[nn.Module, str, Tensor, float]] = []
-        unmatched = list(file.leftovers)
-        matched = 0
+        unmatched: list[str] = []
+        found: Counter[str] = Counter()
         for module in file.modules.values():
             target = names.find(module.component, module.name, module.spelling)
             if target is None:
                 unmatched.append(module.key)
                 continue
-            matched += 1
+            found[module.component] += 1
             factor = strength if module.component == "unet" else text_strength
             if factor == 0:
                 self._check(module, target, work)
@@ -90,15 +91,15 @@ class LoraAdapter(Adapter):
                 for parameter, delta in self._deltas(module, target, work, key)
             ]
         words = self._words(work, unmatched)
-        if not matched and not words:
+        if not found and not words:
             detail = f"None of its {len(file.modules)} modules is in this base."
             raise diagnosis.mismatch(file, base, detail)
         for target, parameter, delta, factor in changes:
             work.change(target, parameter, delta, factor, self.path.name)
-        message = f"{matched} of {len(file.modules)} modules found their place."
-        if unmatched:
-            message += f" Not in this base: {_some(unmatched)}."
-        return Report(self.path, self.kind, matched + len(words), unmatched, message)
+        message = diagnosis.what_matched(file, found, unmatched)
+        return Report(
+            self.path, self.kind, found.total() + len(words), file.leftovers + unmatched, message
+        )
 
     def _deltas(
         self, module: LoraModule, target: nn.Module, work: Attachment, key: tuple[object, ...]
@@ -120,7 +121,8 @@ class LoraAdapter(Adapter):
             except MismatchError as error:
                 raise diagnosis.mismatch(self.file, work.base, error.why or error.what) from error
             deltas.append(("weight", delta))
-        bias, own = module.bias_delta(), target._parameters.get("bias")
+        own = target._parameters.get("bias")
+        bias = module.bias_delta(None if own is None else own.detach(), weight)
         if bias is not None:
             if bias.shape != (weight.shape[0],) or (own is not None and own.shape != bias.shape):
                 detail = f"Its change of the bias of “{module.name}” has {bias.numel()} numbers."
@@ -160,8 +162,3 @@ class LoraAdapter(Adapter):
 def _without_geglu(file: LoraFile) -> bool:
     stated = file.metadata.get("unet", "")
     return bool(stated) and "GEGLU" not in stated
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more

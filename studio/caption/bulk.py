@@ -1,24 +1,26 @@
-"""Edits over many captions at once: pure functions, a preview, and a way back.
+"""Edits over many captions at once: pure functions, and a preview.
 
-Owns: what each edit does to one caption, the order in which edits combine, and the undo record.
-Refuses to know: models, the page. Imports no torch.
+Owns: what each edit does to one caption, and the order in which edits combine. Refuses to know:
+the record that undoes them (`history`), models, the page. Imports no torch.
 
 A caption is a sentence or a list of tags with commas; every function here takes both.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from studio import atomic
+from studio.caption.history import Applied, Change, Record, undo
 from studio.config import Settings, setting
-from studio.errors import FileError, InputError
-from studio.formats.dataset import read_caption, read_captions, write_caption
+from studio.formats.dataset import read_captions
+
+__all__ = [
+    "Applied", "BulkEdit", "Change", "add_prefix", "add_suffix", "apply", "dedupe_tags", "edited",
+    "insert_trigger", "preview", "preview_folder", "remove_tags", "replace", "undo",
+]  # fmt: skip
+WHAT = "edited"
 
 
 class BulkEdit(Settings):
@@ -35,23 +37,6 @@ class BulkEdit(Settings):
     prefix: str = setting("", "Put in front where it is not there yet.")
     suffix: str = setting("", "Put at the end where it is not there yet.")
     dedupe: bool = setting(False, "Keep only the first of equal tags.", label="Remove repeats")
-
-
-@dataclass(frozen=True)
-class Change:
-    """One caption before and after; `before` is None where there was none."""
-
-    picture: Path
-    before: str | None
-    after: str
-
-
-@dataclass(frozen=True)
-class Applied:
-    """What really happened. `kept` are pictures whose caption had changed in the meantime."""
-
-    changed: list[Path]
-    kept: list[Path]
 
 
 def add_prefix(caption: str, prefix: str) -> str:
@@ -128,73 +113,14 @@ def preview_folder(folder: str | Path, edit: BulkEdit) -> list[Change]:
     return preview(read_captions(folder), edit)
 
 
-def apply(changes: Sequence[Change], record: str | Path) -> Applied:
-    """Writes the captions. `record` (a JSON file, written first) is what `undo` needs.
+def apply(changes: Sequence[Change], record: str | Path | Record) -> Applied:
+    """Writes the captions. `record` (a file, or a record begun) is what `undo` needs.
 
     A caption that is no longer what the preview showed is left alone. Raises StorageError when
     the disk refuses; what was written until then can be undone with the record.
     """
-    rows = [
-        {
-            "picture": str(change.picture),
-            "before": change.before,
-            "after": change.after,
-            "had_file": change.picture.with_suffix(".txt").exists(),
-        }
-        for change in changes
-    ]
-    atomic.write_json(record, {"changes": rows})
-    return _write(changes)
-
-
-def undo(record: str | Path) -> Applied:
-    """Puts back the captions from before `apply`, except those edited since.
-
-    Where there was no text file, an older `.caption` or `metadata.jsonl` speaks again: the file
-    that was written moves into a folder `undone` beside the record. Raises FileError when the
-    record is missing or damaged.
-    """
-    record = Path(record)
-    try:
-        rows: list[dict[str, Any]] = json.loads(record.read_text("utf-8"))["changes"]
-        changes = [(Path(r["picture"]), r["before"], r["after"], bool(r["had_file"])) for r in rows]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise FileError(
-            "This edit cannot be undone: its record is missing or damaged", where=record
-        ) from error
-    done = Applied([], [])
-    for picture, before, after, had_file in changes:
-        if had_file:
-            part = _write([Change(picture, after, before or "")])
-            done.changed.extend(part.changed)
-            done.kept.extend(part.kept)
-        elif _reads(picture) == after:
-            atomic.move_to_trash(picture.with_suffix(".txt"), record.parent / "undone")
-            done.changed.append(picture)
-        else:
-            done.kept.append(picture)
-    return done
-
-
-def _write(changes: Sequence[Change]) -> Applied:
-    done = Applied([], [])
-    for change in changes:
-        try:
-            if read_caption(change.picture) == change.before:
-                write_caption(change.picture, change.after)
-                done.changed.append(change.picture)
-                continue
-        except InputError:  # the picture went away, or its text file is no caption any more
-            pass
-        done.kept.append(change.picture)
-    return done
-
-
-def _reads(picture: Path) -> str | None:
-    try:
-        return read_caption(picture)
-    except InputError:
-        return None
+    own = record if isinstance(record, Record) else Record(record, WHAT)
+    return own.write(changes)
 
 
 def _word(text: str) -> re.Pattern[str]:

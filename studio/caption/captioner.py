@@ -17,9 +17,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors import SafetensorError
 
+from studio.caption.doubt import stopping
 from studio.device import pick_device
 from studio.errors import FileError, MemoryFullError, MissingError, UnavailableError
+from studio.names import path_of
 from studio.paths import STARTER
+from studio.text import lines as text_lines
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -57,6 +60,7 @@ class Captioner:
                 max_new_tokens=min(max_tokens, self._room(inputs)),
                 do_sample=False,
                 num_beams=1,
+                stopping_criteria=stopping(cut),
             )
         except torch.OutOfMemoryError as error:
             raise MemoryFullError(
@@ -104,7 +108,7 @@ def load_captioner(path_or_name: str | Path = STARTER_NAME, device: str = "auto"
     captioning model), UnavailableError (something must be installed, or no connection).
     """
     name = str(path_or_name)
-    source = STARTER / "captioner" if name == STARTER_NAME else Path(name).expanduser()
+    source = STARTER / "captioner" if name == STARTER_NAME else path_of(name).expanduser()
     local = source.is_dir()
     if not local and not _like_hub_id(name):
         raise MissingError(
@@ -216,5 +220,5 @@ def _install(error: BaseException) -> str:
 
 
 def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line.strip() for line in text_lines(str(error)) if line.strip()]
     return lines[0][:200] if lines else type(error).__name__

@@ -6,14 +6,19 @@ Refuses to know: how a model is loaded or asked, the page. Imports no torch unti
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from studio.caption.bulk import add_prefix
+from studio.caption.doubt import doubt
+from studio.caption.history import Change, Record, write_changes
 from studio.errors import DatasetError, StudioError
-from studio.formats.dataset import read_caption, read_captions, write_caption
+from studio.formats.captions import Looked, read_caption
+from studio.formats.dataset import read_captions
+from studio.names import printable
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -40,6 +45,10 @@ class CaptionReport:
     """Pictures that had a caption and kept it."""
     broken: dict[str, str] = field(default_factory=dict)
     """File → why it could not be captioned."""
+    marked: dict[str, dict[str, str]] = field(default_factory=dict)
+    """File → what the model said (`text`) and why it was not written (`why`): it needs a look."""
+    replaced: int = 0
+    """How many of the written captions stand where another one stood."""
     cancelled: bool = False
 
 
@@ -54,8 +63,12 @@ def caption_folder(
     device: str = "auto",
     on_progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
+    record: Record | None = None,
 ) -> dict[str, Any]:
     """Writes a caption beside every picture (or `files`), or only where one is missing or blank.
+
+    `record` keeps what stood there before (see `caption.history`). What reads like no caption at
+    all (`caption.doubt`) is not written: the earlier caption stays and the picture is marked.
 
     `captioner` is a loaded one, or what `load_captioner` takes. `on_progress(done, total, file)`
     is called after each picture. Cancelling takes effect before the next batch and keeps what was
@@ -82,8 +95,11 @@ def caption_folder(
             break
         batch = wanted[start : start + batch_size]
         assert not isinstance(captioner, str | Path)
-        for path, text in _described(captioner, batch, folder, report):
-            _write(path, add_prefix(text, prefix), overwrite, folder, report)
+        described = _described(captioner, batch, folder, report)
+        sure = [(path, text) for path, text in described
+                if not _marked(path, text, captions[path], folder, report, record)]  # fmt: skip
+        changes = [Change(path, captions[path], add_prefix(text, prefix)) for path, text in sure]
+        _write(changes, overwrite, folder, report, record)
         for path in batch:
             done += 1
             if on_progress is not None:
@@ -127,20 +143,47 @@ def _described(
     return [(path, text) for path, text in found if text.strip()]
 
 
-def _write(path: Path, text: str, overwrite: bool, folder: Path, report: CaptionReport) -> None:
-    name = _name(path, folder)
-    try:
-        if not overwrite and (read_caption(path) or "").strip():
-            report.kept.append(name)  # typed by a person while the model was thinking
-            return
-        write_caption(path, text)
-    except StudioError as error:
-        if error.exit_code != 2:  # the disk, not the picture
-            raise
-        report.broken[name] = error.what
-        return
-    report.written[name] = text
+def _marked(
+    path: Path, text: str, before: str | None, folder: Path, report: CaptionReport,
+    record: Record | None,
+) -> bool:  # fmt: skip
+    """Whether a text was set aside because it reads like no caption."""
+    why = doubt(text)
+    if why is None:
+        return False
+    report.marked[_name(path, folder)] = {"text": text[:500], "why": why}
+    if record is not None:
+        record.look(path, why, text, before)
+    return True
+
+
+def _write(
+    changes: list[Change], overwrite: bool, folder: Path, report: CaptionReport,
+    record: Record | None,
+) -> None:  # fmt: skip
+    """Writes captions, except where a person typed one while the model was thinking."""
+    current: list[Change] = []
+    looked = Looked()
+    for change in changes:
+        name = _name(change.picture, folder)
+        try:
+            now = read_caption(change.picture, looked)
+        except StudioError as error:
+            report.broken[name] = error.what
+            continue
+        if now != change.before and (now or "").strip():
+            report.kept.append(name)
+        else:
+            current.append(dataclasses.replace(change, before=now))
+    done = record.write(current) if record is not None else write_changes(current)
+    for change in current:
+        name = _name(change.picture, folder)
+        if change.picture in done.changed:
+            report.written[name] = change.after
+            report.replaced += bool((change.before or "").strip())
+        else:
+            report.broken[name] = "The caption could not be written"
 
 
 def _name(path: Path, folder: Path) -> str:
-    return path.relative_to(folder).as_posix()
+    return printable(path.relative_to(folder).as_posix())

@@ -12,6 +12,7 @@ import sys
 from studio.commands.requirements import ROOT
 from studio.config import nearest
 from studio.errors import MissingError
+from studio.text import read_text
 
 FOLDER = ROOT / "benchmarks"
 
@@ -22,7 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.what is None:
         print("starter: measures the starter model, for its card")
         for name, path in scripts.items():
-            print(f"{name}: {_first_line(path.read_text('utf-8'))}")
+            print(f"{name}: {_first_line(read_text(path))}")
         return 0
     if arguments.what == "starter":
         command = ["-m", "studio.starter.measure"]

@@ -6,15 +6,21 @@ Owns: the command's output. Refuses to know: captioning models and side-car file
 from __future__ import annotations
 
 import argparse
+import shlex
+from typing import Any
 
 from studio.commands import terminal
 from studio.commands.terminal import Progress, Stopping
 from studio.errors import Interrupted
+from studio.text import printable
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Captions what has no caption yet, or everything with --overwrite."""
+    """Captions what has no caption yet, or everything with --overwrite; or takes that back."""
     with terminal.opened(arguments) as studio, Stopping("Stopping after this picture.") as stopping:
+        if arguments.undo:
+            _show(studio.undo_captions(arguments.folder), arguments.json)
+            return 0
         progress = Progress()
         result = studio.caption(
             arguments.folder,
@@ -25,11 +31,23 @@ def run(arguments: argparse.Namespace) -> int:
             cancelled=stopping,
         )
         progress.end()
-        if arguments.json:
-            terminal.print_json(result)
-        else:
-            for key, value in result.items():
-                print(f"{key}: {len(value) if isinstance(value, list | dict) else value}")
+        _show(result, arguments.json)
+        for name, found in result["marked"].items():
+            terminal.say(
+                f"Needs a look, so nothing was written: {printable(name)}. {found['why']}."
+            )
+        if result["written"]:
+            kept = f"{result['replaced']} earlier captions are kept; " if result["replaced"] else ""
+            again = shlex.join(["caption", str(arguments.folder), "--undo"])
+            terminal.say(f"{kept}`studio.py {again}` takes this back.")
         if stopping.asked:
             raise Interrupted("Stopped as you asked", safe="Captions written so far are kept.")
     return 0
+
+
+def _show(result: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        terminal.print_json(result)
+        return
+    for key, value in result.items():
+        print(f"{key}: {len(value) if isinstance(value, list | dict) else value}")

@@ -7,13 +7,13 @@ Refuses to know: how anything is measured.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio import config
 from studio.commands import terminal
 from studio.commands.terminal import Progress, Stopping
 from studio.errors import Interrupted, SettingsError
+from studio.names import path_of, printable
 
 if TYPE_CHECKING:
     from studio.jobs import Studio
@@ -49,7 +49,7 @@ def _settings(studio: Studio, arguments: argparse.Namespace) -> config.CompareSe
     if arguments.seeds:
         values["seeds"] = _seeds(arguments.seeds)
     if arguments.reference:
-        values["reference"] = str(Path(arguments.reference).resolve())
+        values["reference"] = printable(path_of(arguments.reference).resolve())
     if arguments.name:
         values["name"] = arguments.name
     settings = config.CompareSettings.parse(config.override(values, arguments.assignments))

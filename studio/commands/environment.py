@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import json
 import os
 import re
 import shutil
@@ -27,6 +26,7 @@ from studio import atomic, paths
 from studio.commands import installer, requirements
 from studio.commands.requirements import ROOT, Requirement
 from studio.errors import StorageError, UnavailableError, storage_error
+from studio.text import read_json
 
 SPACE_NEEDED = 2_500_000_000  # bytes; the smallest environment measured takes 1.6 GB
 
@@ -64,7 +64,7 @@ class Environment:
     def state(self) -> str:
         """`ready`, `installing`, `updating`, `damaged`, or nothing for a stranger's."""
         try:
-            return str(json.loads(self.marker.read_text("utf-8"))["state"])
+            return str(read_json(self.marker)["state"])
         except FileNotFoundError:
             return ""
         except (OSError, ValueError, KeyError, TypeError):

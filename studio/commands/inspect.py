@@ -6,33 +6,33 @@ Owns: the command's output. Refuses to know: file formats.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from studio.commands import terminal
+from studio.names import path_of, printable
 
-FIRST = ("path", "kind", "dialect", "family", "parameters", "rank", "alpha", "trigger")
+FIRST = ("path", "kind", "program", "dialect", "family", "parameters", "rank", "alpha", "trigger")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the facts; exit code 2 when the file is nothing the studio can use."""
     with terminal.opened(arguments) as studio:
-        facts = studio.inspect(Path(arguments.file).expanduser().resolve())
+        facts = studio.inspect(path_of(arguments.file).expanduser().resolve())
     if arguments.json:
         terminal.print_json(facts)
     else:
         for key in FIRST:
             if facts.get(key) not in (None, ""):
                 print(f"{key:<12}{_short(facts[key])}")
-        for section in ("hashes", "metadata"):
+        labels = {"hashes": "hash", "metadata": "metadata", "settings": "setting"}
+        for section, label in labels.items():
             for name, value in (facts.get(section) or {}).items():
-                label = "hash" if section == "hashes" else section
                 print(f"{label:<12}{name} = {_short(value)}")
         for block in facts.get("blocks", []):
             print(f"block       {_block(block)}")
         for label, key in (("problem", "problems"), ("note", "notes")):
             for sentence in facts.get(key, []):
-                print(f"{label:<12}{sentence}")
+                print(f"{label:<12}{printable(sentence)}")
     return 2 if facts.get("kind") == "unknown" else 0
 
 
@@ -44,5 +44,5 @@ def _block(facts: dict[str, Any]) -> str:
 
 
 def _short(value: Any) -> str:
-    text = str(value)
+    text = printable(str(value))  # a file's texts may hold what moves a terminal's cursor
     return text if len(text) <= 120 else text[:117] + "…"

@@ -22,6 +22,7 @@ from pathlib import Path
 from studio.commands import requirements
 from studio.commands.requirements import Requirement
 from studio.errors import StorageError, StudioError, UnavailableError
+from studio.text import lines
 
 NO_NETWORK = re.compile(
     r"name resolution|getaddrinfo failed|nodename nor servname|NewConnectionError|NameResolution"
@@ -117,7 +118,7 @@ def explain(said: str) -> StudioError:
             f"There is no build of {match[1]} for {here}",
             remedy="Start the studio with another Python (3.11 and 3.12 have the most builds).",
         )
-    last = [line.strip() for line in said.splitlines() if line.strip()][-3:]
+    last = [line.strip() for line in lines(said) if line.strip()][-3:]
     return UnavailableError(
         "The libraries could not be installed",
         why="The installer said: " + " / ".join(last) if last else None,

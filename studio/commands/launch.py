@@ -10,21 +10,24 @@ import argparse
 import gc
 import secrets
 import socket
+from pathlib import Path
 
 from studio.commands import terminal
 from studio.errors import BusyError
+from studio.paths import Access
 
 FIRST_PORT, PORTS = 7860, 100
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serves the page until Ctrl-C."""
+    """Serves the page until Ctrl-C or a polite kill; a running training saves first."""
     host = "0.0.0.0" if arguments.listen else "127.0.0.1"
     port = pick_port(host, arguments.port)
+    allowed(arguments.allow)
     auth = password(arguments.auth, arguments.share or arguments.listen)
     # Importing makes half a million objects and hardly any garbage; `launch` switches it on again.
     gc.disable()
-    with terminal.opened(arguments) as studio:
+    with terminal.Ending(), terminal.opened(arguments) as studio:
         from studio.ui.app import launch
 
         launch(
@@ -33,9 +36,16 @@ def run(arguments: argparse.Namespace) -> int:
             port=port,
             share=arguments.share,
             auth=auth,
+            allow=allowed(arguments.allow),
             open_browser=not arguments.no_browser,
+            grace=terminal.GRACE,
         )
     return 0
+
+
+def allowed(folders: list[str]) -> list[Path]:
+    """The folders of `--allow`, looked for before anything is opened; raises InputError."""
+    return list(Access.over_a_link(folders).allowed)
 
 
 def password(given: tuple[str, str] | None, exposed: bool) -> tuple[str, str] | None:

@@ -74,6 +74,14 @@ def _add_launch_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--listen", action="store_true", help="let other machines in (password set)")
     group.add_argument("--share", action="store_true", help="public link for 72 h (password set)")
     group.add_argument("--auth", type=_auth, metavar="USER:PASS", help="ask for this password")
+    group.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="with --listen, --share or --auth: a folder that may be named besides the workspace; "
+        "repeat for more",
+    )
     group.add_argument("--no-browser", action="store_true", help="do not open a browser window")
 
 
@@ -92,6 +100,11 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", metavar="TEXT", help="name of the run and of its file")
     parser.add_argument("--resume", metavar="RUN", help="go on with an interrupted or stopped run")
     parser.add_argument(
+        "--accept-dataset-changes",
+        action="store_true",
+        help="with --resume: go on although images or captions are not what they were",
+    )
+    parser.add_argument(
         "--check", action="store_true", help="only check and estimate; start nothing"
     )
     _add_set(parser)
@@ -106,7 +119,18 @@ def _add_caption_options(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         help="captioning model (default: starter)",
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace captions already there")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace captions already there; the earlier ones are kept",
+    )
+    what.add_argument(
+        "--undo",
+        action="store_true",
+        help="bring back the captions from before the last captioning or edit of many; again for "
+        "the one before",
+    )
     parser.add_argument(
         "--prefix", default="", metavar="TEXT", help="put this before every caption"
     )
@@ -128,6 +152,10 @@ def _add_generate_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, metavar="N", help="seed of the first picture")
     parser.add_argument("--count", type=int, metavar="N", help="how many pictures")
     parser.add_argument("--image", metavar="FILE", help="start from this picture")
+    parser.add_argument(
+        "--like", metavar="PICTURE",
+        help="take the settings written in a picture, of this or another program; other options win",
+    )  # fmt: skip
     parser.add_argument(
         "--denoising", type=float, metavar="X", help="how much of it is drawn anew, 0 to 1"
     )

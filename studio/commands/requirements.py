@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+from studio.text import read_toml
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -42,7 +43,7 @@ def parse(text: str) -> Requirement:
 
 def needed(extras: Iterable[str] = (), *, only_extras: bool = False) -> list[Requirement]:
     """What the studio cannot run without, and what the named extras add."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    project = read_toml(ROOT / "pyproject.toml")["project"]
     lines: list[str] = [] if only_extras else list(project["dependencies"])
     for extra in extras:
         lines += project["optional-dependencies"][extra]

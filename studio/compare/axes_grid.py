@@ -11,7 +11,6 @@ axes mean (`studio.axes`), how a picture is drawn (`infer.engine`).
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +22,7 @@ from studio.compare.sheet import sheet
 from studio.errors import InputError, Interrupted, MissingError, NonFiniteError, StudioError
 from studio.formats import image_write
 from studio.pictures import GenerateSettings
+from studio.text import read_json
 
 if TYPE_CHECKING:
     from studio.adapters.cache import AdapterCache
@@ -105,7 +105,7 @@ def read(folder: str | Path) -> Json:
     folder = Path(folder)
     there = {path.name for path in (folder / "cells").glob("p*")}
     try:
-        head = json.loads((folder / GRID_FILE).read_text("utf-8"))
+        head = read_json(folder / GRID_FILE)
         for cell in head["cells"]:
             cell["error"] = head["errors"].get(f"p{cell['page']}-y{cell['y']}-x{cell['x']}")
             cell["file"] = cell["file"] if Path(cell["file"]).name in there else None

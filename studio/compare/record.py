@@ -14,7 +14,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from studio import atomic
+from studio import atomic, text
 from studio.errors import MissingError
 
 COMPARISON_FILE = "comparison.json"
@@ -91,7 +91,7 @@ def list_comparisons(root: str | Path) -> list[dict[str, Any]]:
 
 def _whole(folder: Path) -> dict[str, Any] | None:
     try:
-        value = json.loads((folder / COMPARISON_FILE).read_text("utf-8"))
+        value = text.read_json(folder / COMPARISON_FILE)
     except (OSError, ValueError):
         return None
     return value if isinstance(value, dict) and "columns" in value else None
@@ -100,12 +100,12 @@ def _whole(folder: Path) -> dict[str, Any] | None:
 def _so_far(folder: Path) -> dict[str, Any] | None:
     found: dict[str, Any] | None = None
     try:
-        lines = (folder / PROGRESS_FILE).read_text("utf-8", "replace").splitlines()
-    except OSError:
+        lines = text.read_bytes(folder / PROGRESS_FILE).split(b"\n")
+    except (OSError, text.TextError):
         return None
     for line in lines:
         try:
-            row = json.loads(line)
+            row = text.parse_json(line)
             if row["kind"] == "started":
                 found = dict(row["comparison"])
             elif found is None:

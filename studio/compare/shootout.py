@@ -36,6 +36,7 @@ from studio.infer import infotext
 from studio.infer.engine import picture_size, to_image, used
 from studio.infer.prompt import plain
 from studio.infer.tags import has_tags
+from studio.names import path_of
 
 Progress = Callable[[int, int, str], None]
 
@@ -230,7 +231,7 @@ def _infotext_facts(work: _Work, column: Column) -> infotext.Facts:
 
 def _size(path: str) -> int:
     """Bytes of an adapter file, or of a folder that holds one; 0 when it is not there."""
-    home = Path(path)
+    home = path_of(path)
     if home.is_dir():
         return sum(file.stat().st_size for file in home.rglob("*") if file.is_file())
     return home.stat().st_size if home.is_file() else 0

@@ -22,6 +22,7 @@ from studio.device import pick_device
 from studio.errors import FileError
 from studio.families.clip_folder import ClipFolder, find_clip, home_of, read_json
 from studio.families.loading import quietly
+from studio.text import lines
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -172,7 +173,7 @@ def _loaded(load: Callable[[], T], found: ClipFolder) -> T:
         raise FileError(
             "The CLIP beside this base cannot be loaded",
             where=found.path,
-            why=(str(error).strip().splitlines() or [type(error).__name__])[0][:200],
+            why=(lines(str(error).strip()) or [type(error).__name__])[0][:200],
             remedy="It must be a full CLIP model with safetensors weights and its tokenizer.",
         ) from error
 

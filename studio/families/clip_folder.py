@@ -9,12 +9,12 @@ the base that is called like the published model; the hub's cache. Nothing is do
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from studio import text
 from studio.errors import UnavailableError
 from studio.families import detect
 
@@ -90,8 +90,8 @@ def is_clip(folder: Path) -> bool:
 def read_json(file: Path) -> dict[str, Any]:
     """An object from a JSON file; empty when there is none."""
     try:
-        value = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
+        value = text.read_json(file)
+    except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}
 

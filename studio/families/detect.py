@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
-import tomllib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,8 @@ from studio.families import FAMILIES, from_shapes
 from studio.formats import tensor_source
 from studio.formats.inspect import inspect
 from studio.formats.ldm_names import UNetLayout
+from studio.names import printable
+from studio.text import read_json, read_toml
 
 FACTS = "studio.toml"
 FILE_ENDINGS = (".safetensors", ".ckpt")
@@ -84,7 +85,7 @@ def describe(path: str | Path) -> BaseInfo:
         elif part in ("unet", "vae") or part.startswith("text_encoder"):
             problems += _weight_problems(path / part)
     return BaseInfo(
-        name=path.name,
+        name=printable(path.name),
         path=path,
         family=name,
         title=FAMILIES[name].title if name else "Unknown base",
@@ -142,7 +143,7 @@ def facts(path: str | Path) -> dict[str, Any]:
     if not file.is_file():
         return {}
     try:
-        return tomllib.loads(file.read_text("utf-8"))
+        return read_toml(file)
     except (OSError, ValueError) as error:
         raise FileError("The facts beside this base cannot be read", where=file) from error
 
@@ -215,7 +216,7 @@ def base_hash(path: str | Path) -> str:
             stat = file.stat()
         except OSError as error:
             raise MissingError("A weight file of this base is missing", where=file) from error
-        digest.update(f"{file.parent.name}/{file.name}\0".encode())
+        digest.update(os.fsencode(f"{file.parent.name}/{file.name}\0"))
         digest.update(_file_hash(file, stat.st_size, stat.st_mtime_ns).encode())
     return digest.hexdigest()
 
@@ -227,7 +228,7 @@ def _file_hash(file: Path, size: int, modified: int) -> str:
 
 def _no_base(path: Path, problem: str) -> BaseInfo:
     size = path.stat().st_size if path.is_file() else 0
-    name = path.stem if path.is_file() else path.name
+    name = printable(path.stem if path.is_file() else path.name)
     return BaseInfo(name, path, None, "Not a base model", 0, "epsilon", None, size, [problem])
 
 
@@ -242,7 +243,7 @@ def _describe_file(path: Path) -> BaseInfo:
     except from_shapes.NotABase as reason:
         return _no_base(path, str(reason))
     return BaseInfo(
-        name=path.stem,
+        name=printable(path.stem),
         path=path,
         family=found.family,
         title=FAMILIES[found.family].title,
@@ -339,8 +340,8 @@ def _config(path: Path, part: str, problems: list[str]) -> dict[str, Any]:
 
 def _read(file: Path, problems: list[str]) -> dict[str, Any]:
     try:
-        content = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
+        content = read_json(file)
+    except (OSError, ValueError):
         content = None
     if not isinstance(content, dict):
         problems.append(f"Its “{file.parent.name}/{file.name}” is not readable JSON.")

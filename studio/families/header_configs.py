@@ -7,11 +7,11 @@ Refuses to know: torch, shapes, what files of other programs look like (`from_sh
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from studio.formats import single_file
+from studio.text import parse_json
 
 _UNET = """
     sample_size in_channels out_channels flip_sin_to_cos freq_shift down_block_types mid_block_type
@@ -54,7 +54,7 @@ def read(metadata: Mapping[str, str], family: str, texts: Sequence[str]) -> dict
     if text is None:
         return {}
     try:
-        stated = json.loads(text)
+        stated = parse_json(text)
         parts = {
             part: {key: value for key, value in stated[part].items() if key in _KEYS[part]}
             for part in ("unet", "vae", *texts)
@@ -65,7 +65,7 @@ def read(metadata: Mapping[str, str], family: str, texts: Sequence[str]) -> dict
         sane = all(map(_is_sane, parts.values())) and len(pads) == len(texts)
         if stated["family"] != family or not sane:
             raise ValueError
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise NotABase("The configuration in its header makes no sense.") from error
     return {
         "parts": parts,

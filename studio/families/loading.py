@@ -31,7 +31,9 @@ from studio.families import (
 )
 from studio.families.base import Base, Family
 from studio.formats import ldm_names, single_file
+from studio.names import path_of
 from studio.paths import STARTER
+from studio.text import lines as text_lines
 
 
 def load_base(
@@ -80,7 +82,7 @@ def locate(path: str | Path, half: bool = False, said: hub.Said | None = None) -
                 remedy="Clone the studio again, or build it: python -m studio.starter.build",
             )
         return STARTER
-    folder = Path(text).expanduser()
+    folder = path_of(text).expanduser()
     if folder.exists():
         return folder.resolve()
     # “bases/mine” names a local folder that is gone; “somebody/model” a place on the hub.
@@ -200,7 +202,7 @@ def _from_file(
 def replaced_vae(base: Base, path: str | Path) -> Base:
     """The same base with the VAE of `path` in place of its own; all else is shared."""
     with quietly():
-        other = vae.load(Path(path), base.vae.config)
+        other = vae.load(path_of(path), base.vae.config)
     other.to(base.device).eval().requires_grad_(False)
     return replace(base, vae=other, vae_name=Path(path).name)
 
@@ -251,7 +253,7 @@ def _check_widths(path: Path, unet: Any, encoders: list[Any]) -> None:
 
 
 def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
+    lines = text_lines(str(error).strip())
     return f"Reading it said: {lines[0][:200]}" if lines else "Reading it failed."
 
 

@@ -21,6 +21,7 @@ from studio.errors import MismatchError
 from studio.families import detect, vocabulary, weights
 from studio.families.base import Base
 from studio.formats import ldm_names, safetensors_file, single_file
+from studio.text import parse_json
 
 States = Mapping[str, Mapping[str, Tensor]]
 """Component (`unet`, `vae`, `text_encoder`, `text_encoder_2`) → parameter name → tensor."""
@@ -129,7 +130,7 @@ def _configs(base: Base, dtype: torch.dtype) -> dict[str, dict[str, Any]]:
     for name, module in {**base.components(), "vae": base.vae}.items():
         config: Any = module.config
         text = config.to_json_string() if name.startswith("text") else module.to_json_string()
-        values = {k: v for k, v in json.loads(text).items() if k != "_name_or_path"}
+        values = {k: v for k, v in parse_json(text).items() if k != "_name_or_path"}
         if name.startswith("text"):
             values |= {"architectures": [type(module).__name__]}
             values["dtype"] = str(dtype).removeprefix("torch.")

@@ -30,6 +30,7 @@ from studio.families.words import bounded, named
 
 _BACKTRACK = 20
 """Tokens behind a comma that move on together, A1111's default."""
+LEAST_MEAN = 1e-4  # of the mean size: a mean below that has hardly a digit that is not rounding
 
 Forward = Callable[[Any, Tensor], tuple[Tensor, Tensor | None]]
 
@@ -78,6 +79,8 @@ def emphasised(hidden: Tensor, weights: Sequence[Sequence[float]]) -> Tensor:
     z' = w·z, then z'·mean(z)/mean(z'), the mean over all tokens and numbers of a chunk, begin and
     end included with weight 1: “Original” emphasis of A1111's web UI. `weights`: per chunk one for
     each of its tokens. Chunks without weights are untouched; pooled outputs are never weighted.
+    A mean that is nothing but rounding (an encoder whose last norm has no bias) is not kept: the
+    quotient of two of them is any number, also infinity.
     """
     rows = [row for row, found in enumerate(weights) if any(weight != 1 for weight in found)]
     if not rows:
@@ -88,7 +91,10 @@ def emphasised(hidden: Tensor, weights: Sequence[Sequence[float]]) -> Tensor:
         factors[place, 1 : len(weights[row]) + 1, 0] = torch.tensor(weights[row]).to(factors)
     plain = hidden[rows].float()
     scaled = plain * factors
-    scaled = scaled * (plain.mean((1, 2), keepdim=True) / scaled.mean((1, 2), keepdim=True))
+    before, after = plain.mean((1, 2), keepdim=True), scaled.mean((1, 2), keepdim=True)
+    least = LEAST_MEAN * plain.abs().mean((1, 2), keepdim=True)
+    meant = torch.minimum(before.abs(), after.abs()) > least
+    scaled = torch.where(meant, scaled * (before / after), scaled)
     hidden = hidden.clone()
     hidden[rows] = scaled.to(hidden.dtype)
     return hidden

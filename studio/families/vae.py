@@ -8,7 +8,6 @@ The scale of latents belongs to the UNet that was trained on them, so it stays t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from torch import nn
 from studio.errors import FileError, MismatchError, MissingError
 from studio.families import detect, from_shapes, single
 from studio.formats import ldm_names, single_file, tensor_source
+from studio.text import read_json
 
 
 def load(path: Path, own: Mapping[str, Any]) -> nn.Module:
@@ -86,8 +86,8 @@ def _layout(path: Path, shapes: from_shapes.Shapes) -> tuple[dict[str, str], dic
 
 def _stated(folder: Path) -> dict[str, Any]:
     try:
-        read = json.loads((folder / "config.json").read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
+        read = read_json(folder / "config.json")
+    except (OSError, ValueError):
         return {}
     return read if isinstance(read, dict) else {}
 

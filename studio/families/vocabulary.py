@@ -13,6 +13,7 @@ from typing import Any
 from studio import atomic
 from studio.errors import FileError, MissingError
 from studio.families import hub
+from studio.text import parse_json, read_json
 
 USUAL_SIZE = 49408
 """Tokens of CLIP's published vocabulary (Radford et al. 2021); OpenCLIP uses the same one."""
@@ -79,17 +80,17 @@ def _count(folder: Path) -> int:
     """Tokens of the vocabulary, special ones counted; 0 when it cannot be read."""
     try:
         if (folder / "tokenizer.json").is_file():
-            whole = json.loads((folder / "tokenizer.json").read_text("utf-8"))
+            whole = read_json(folder / "tokenizer.json")
             added = {entry["content"] for entry in whole.get("added_tokens", [])}
             return len(added | whole["model"]["vocab"].keys())
-        return len(json.loads((folder / "vocab.json").read_text("utf-8")))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return len(read_json(folder / "vocab.json"))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return 0
 
 
 def write(tokenizer: Any, folder: Path) -> Path:
     """Writes `tokenizer.json` (today's readers), `vocab.json` and `merges.txt` (older ones)."""
-    whole = json.loads(tokenizer.backend_tokenizer.to_str())
+    whole = parse_json(tokenizer.backend_tokenizer.to_str())
     whole |= {"truncation": None, "padding": None}
     merges = [
         pair if isinstance(pair, str) else " ".join(pair) for pair in whole["model"]["merges"]

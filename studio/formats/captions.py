@@ -1,7 +1,8 @@
 """Captions: the text beside a picture, read as people left it and written so that it stays.
 
-Owns: which file holds a picture's caption (`.txt`, else `.caption`, else a line of
-`metadata.jsonl`), encodings, and writing. Refuses to know: what a dataset is, pixels, tokens.
+Owns: reading a picture's caption (its own text file, else a `.json` beside it, else a line of a
+table such as `metadata.jsonl`), encodings, and writing it back to where it came from.
+Refuses to know: which name is whose (`folder`), what a dataset is, pixels, tokens.
 """
 
 from __future__ import annotations
@@ -9,12 +10,35 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
 
 from studio import atomic
 from studio.errors import DatasetError
+from studio.formats.folder import CAPTION_ENDINGS, Folder
+from studio.formats.image_names import PICTURE_ENDINGS, is_picture, natural_key
+from studio.text import TextError, parse_json
 
-PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
-CAPTION_ENDINGS = (".txt", ".caption")  # the first is also written
+if TYPE_CHECKING:
+    from studio.formats.caption_tables import Tables
+
+__all__ = [
+    "CAPTION_ENDINGS",
+    "METADATA_FILE",
+    "PICTURE_ENDINGS",
+    "Looked",
+    "caption_file",
+    "caption_of",
+    "fill_template",
+    "is_picture",
+    "metadata_captions",
+    "natural_key",
+    "read_caption",
+    "side_car",
+    "table_text",
+    "unknown_places",
+    "write_caption",
+]  # fmt: skip
+
 METADATA_FILE = "metadata.jsonl"
 _CAPTION_KEYS = ("text", "caption", "prompt")
 _LONGEST_CAPTION = 1 << 16  # bytes; a text beside a picture that is longer is no caption
@@ -22,40 +46,69 @@ _LONGEST_METADATA = 1 << 26
 _PLACE = re.compile(r"\[\w+\]")
 
 
-def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
-    """Sort key under which “2” comes before “10”, whatever the case of letters."""
-    parts = re.split(r"([0-9]+)", name.casefold())
-    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part)
+class Looked:
+    """Folders and tables that were looked at, for many pictures in one go."""
+
+    def __init__(self) -> None:
+        self._folders: dict[Path, Folder] = {}
+        self._tables: dict[Path, Tables] = {}
+
+    def folder(self, path: Path) -> Folder:
+        """The names in a folder, as they were at the first look."""
+        if path not in self._folders:
+            self._folders[path] = Folder(path)
+        return self._folders[path]
+
+    def seen(self) -> list[Path]:
+        """The folders that were looked at."""
+        return list(self._folders)
+
+    def tables(self, path: Path) -> Tables:
+        """The tables of captions in a folder."""
+        from studio.formats.caption_tables import Tables
+
+        if path not in self._tables:
+            self._tables[path] = Tables(path)
+        return self._tables[path]
+
+    def problems(self) -> list[str]:
+        """What is wrong with the tables that were read."""
+        return [text for tables in self._tables.values() for text in tables.problems]
 
 
-def is_picture(path: str | Path) -> bool:
-    """True when the name ends like a picture's and is not hidden; the content is not looked at."""
-    path = Path(path)
-    return path.suffix.lower() in PICTURE_ENDINGS and not path.name.startswith(".")
-
-
-def read_caption(picture: str | Path) -> str | None:
-    """The caption of one picture, or None: from `.txt`, else `.caption`, else `metadata.jsonl`.
+def read_caption(picture: str | Path, looked: Looked | None = None) -> str | None:
+    """The caption of one picture, or None: from its own file, else from a table's line.
 
     Raises DatasetError for a caption file that cannot be read as text. For many pictures
-    `read_captions` is faster.
+    `read_captions` is faster, or one `looked` for all of them.
     """
-    picture = Path(picture)
-    own = side_car(picture)
+    picture, looked = Path(picture), looked or Looked()
+    own = side_car(picture, looked)
     if own is not None:
         return own
     for folder in (picture.parent, picture.parent.parent):
-        found = metadata_captions(folder).get(picture.relative_to(folder).as_posix())
+        found = looked.tables(folder).of(picture)
         if found is not None:
             return found
     return None
 
 
-def write_caption(picture: str | Path, text: str) -> Path:
-    """Puts the caption durably into the `.txt` beside the picture, which itself is not touched.
+def caption_file(picture: Path, looked: Looked | None = None) -> Path | None:
+    """The text file that holds a picture's caption, whatever its ending and case, or None."""
+    plain = picture.with_suffix(CAPTION_ENDINGS[0])
+    if plain.is_file():
+        return plain
+    if not picture.parent.is_dir():
+        return None
+    name = (looked or Looked()).folder(picture.parent).caption_file(picture.name)
+    return picture.with_name(name) if name is not None else None
 
-    Returns the text file. Raises DatasetError when there is no such picture, StorageError when
-    the disk refuses; the earlier caption is then intact.
+
+def write_caption(picture: str | Path, text: str, looked: Looked | None = None) -> Path:
+    """Puts the caption durably into the text file that holds it, else into a new `.txt`.
+
+    The picture itself is not touched. Returns the text file. Raises DatasetError when there is no
+    such picture, StorageError when the disk refuses; the earlier caption is then intact.
     """
     picture = Path(picture)
     if not is_picture(picture) or not picture.is_file():
@@ -65,7 +118,23 @@ def write_caption(picture: str | Path, text: str) -> Path:
             remedy="Open the folder again; the picture may have been renamed or removed.",
         )
     text = text.strip()
-    return atomic.write_text(picture.with_suffix(CAPTION_ENDINGS[0]), text + "\n" if text else "")
+    file = caption_file(picture, looked) or picture.with_suffix(CAPTION_ENDINGS[0])
+    if leads_away(file):
+        raise DatasetError(
+            "This caption is a link to another place, so it is not written",
+            where=file,
+            why="What lies there belongs to something else.",
+            remedy="Put a text file of its own in its place.",
+        )
+    return atomic.write_text(file, text + "\n" if text else "")
+
+
+def leads_away(file: Path) -> bool:
+    """Whether a file beside a picture is a link to another folder, also one where nothing is."""
+    try:
+        return file.is_symlink() and file.resolve().parent != file.parent.resolve()
+    except (OSError, RuntimeError):  # links in a circle
+        return True
 
 
 def fill_template(line: str, name: str, words: str) -> str:
@@ -84,13 +153,43 @@ def unknown_places(line: str) -> list[str]:
     return [place for place in _PLACE.findall(line) if place not in ("[name]", "[filewords]")]
 
 
-def side_car(picture: Path) -> str | None:
+def side_car(picture: Path, looked: Looked | None = None) -> str | None:
     """The text in the picture's own caption file, stripped, or None without one."""
-    for ending in CAPTION_ENDINGS:
-        file = picture.with_suffix(ending)
-        if file.is_file():
-            return _text(file, _LONGEST_CAPTION).strip()
-    return None
+    looked = looked or Looked()
+    file = caption_file(picture, looked)
+    if file is not None:
+        return _text(file, _LONGEST_CAPTION).strip()
+    if not picture.parent.is_dir():
+        return None
+    name = looked.folder(picture.parent).caption_file(picture.name, (".json",))
+    return _from_json(picture.with_name(name)) if name is not None else None
+
+
+def table_text(file: Path) -> str:
+    """The text of a table of captions. Raises DatasetError."""
+    return _text(file, _LONGEST_METADATA)
+
+
+def _from_json(file: Path) -> str | None:
+    """A caption in a `.json` beside a picture, as ai-toolkit and downloaders write it, or None."""
+    try:
+        found = parse_json(_text(file, _LONGEST_CAPTION), file)
+    except (TextError, DatasetError):
+        return None
+    return caption_of(found)
+
+
+def caption_of(row: Any) -> str | None:
+    """The caption in a table's row: under one of the usual keys, else its tags."""
+    if not isinstance(row, dict):
+        return None
+    for key in _CAPTION_KEYS:
+        if isinstance(row.get(key), str):
+            return str(row[key]).strip()
+    tags = row.get("tags")
+    if isinstance(tags, list):
+        return ", ".join(tag.strip() for tag in tags if isinstance(tag, str))
+    return tags.strip() if isinstance(tags, str) else None
 
 
 def _text(file: Path, limit: int) -> str:

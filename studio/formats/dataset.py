@@ -2,47 +2,44 @@
 
     my cat/                 what people drop: pictures and captions of the same name
       1.png  1.txt
-      2.jpg  2.caption      the older ending is read, never written
+      2.jpg  2.caption      an older ending; “2.TXT” and “2.jpg.txt” are found as well
       dataset.toml          optional: name, trigger, class_word, kind, repeats, held_out, folders
-      metadata.jsonl        optional captions by file name (Hugging Face's image folders)
+      metadata.jsonl        optional captions by file name, see formats/caption_tables.py
       10_sks dog/           kohya's sub-folders: repeats, then trigger and class word
       close-ups/            any other sub-folder counts when `[folders]` of dataset.toml names it
       masks/                masks of the pictures, see formats/masks.py
       held_out/             pictures that are never trained on
 
-Owns: which files count, their order, reading and writing captions, `DatasetInfo`.
+How other programs lay out their datasets is in formats/layouts.py.
+
+Owns: what a dataset holds in which order, and `DatasetInfo`.
 Refuses to know: pixels (only headers are looked at), tokens, training. Imports no torch.
 """
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from studio.errors import DatasetError, StudioError
-from studio.formats.captions import (
-    PICTURE_ENDINGS,
-    is_picture,
-    metadata_captions,
-    natural_key,
-    read_caption,
-    side_car,
-    write_caption,
-)
+from studio.errors import DatasetError
+from studio.formats.captions import Looked, read_caption, side_car, write_caption
 from studio.formats.dataset_file import DATASET_FILE, DatasetFile, read_dataset_file
-from studio.formats.masks import is_mask
+from studio.formats.image_memory import ImageFacts, ImageMemory
+from studio.formats.image_names import PICTURE_ENDINGS, is_picture, natural_key
+from studio.formats.layout_parts import Layout, Part
+from studio.formats.layouts import find_parts
+from studio.formats.unused import Unused, find_unused
+from studio.names import printable
 
 __all__ = [
-    "DatasetFile", "DatasetInfo", "DatasetPicture", "find_datasets", "is_picture", "natural_key",
+    "DatasetFile", "DatasetInfo", "DatasetPicture", "is_picture", "natural_key",
     "picture_files", "read_caption", "read_captions", "read_dataset", "write_caption",
 ]  # fmt: skip
 
 HELD_OUT = "held_out"
-_KOHYA_FOLDER = re.compile(r"^([1-9][0-9]{0,3})_(.+)$")
+NAMED = 3  # images that cannot be read, named one by one
 
 
 @dataclass(frozen=True)
@@ -54,6 +51,9 @@ class DatasetPicture:
     repeats: int
     trigger: str = ""
     """First word of the kohya folder it lies in: datasets of several concepts have several."""
+    size: tuple[int, int] | None = None
+    """Width and height in pixels, as shown."""
+    transparent: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,12 @@ class DatasetInfo:
     problems: list[str] = field(default_factory=list)
     items: list[DatasetPicture] = field(default_factory=list)
     """The usable pictures in order."""
+    notes: list[str] = field(default_factory=list)
+    """How its folders and files were understood, where that could be otherwise."""
+    unused: Unused = field(default_factory=Unused)
+    """What lies there and is not trained on."""
+    broken: dict[Path, str] = field(default_factory=dict)
+    """Images that cannot be read, with the reason."""
 
     def phrase(self, trigger: str) -> str:
         """What calls the subject: the trigger, with the class word where most captions have both."""
@@ -88,72 +94,58 @@ def picture_files(folder: str | Path) -> list[Path]:
     Hidden files, masks and held-out pictures are left out. Raises DatasetError when `folder` is
     not a folder; an empty list is no error here.
     """
-    folder = _folder(folder)
-    return [path for inner in _parts(folder) for path in _pictures_in(inner)]
-
-
-def _parts(folder: Path) -> dict[Path, tuple[int, str | None] | None]:
-    """The folder itself and the sub-folders that belong to it, in order: for each of these how often
-    its pictures count, and the words of a kohya folder's name."""
-    found: dict[Path, tuple[int, str | None] | None] = {folder: None}
-    weights = read_dataset_file(folder).folders
-    inside = [inner for inner in sorted(_entries(folder), key=_natural) if inner.is_dir()]
-    missing = weights.keys() - {inner.name for inner in inside}
-    if missing:
-        raise DatasetError(
-            f"The folder “{min(missing)}” is not there",
-            where=folder / DATASET_FILE,
-            why="Its table [folders] names it.",
-            remedy="Correct the name, or remove the line.",
-        )
-    for inner in inside:
-        match = _KOHYA_FOLDER.match(inner.name)
-        if match or inner.name in weights:
-            words = match[2].strip() if match else None
-            found[inner] = (weights.get(inner.name) or int(match[1] if match else 1), words)
-    return found
+    folder, looked = _folder(folder), Looked()
+    layout = find_parts(folder, read_dataset_file(folder), looked)
+    return [path for _, path in _images(layout, looked)]
 
 
 def read_captions(folder: str | Path) -> dict[Path, str | None]:
     """Every picture of a dataset with its caption or None, in natural order."""
-    return {path: text for path, text, _ in _captioned(_folder(folder), [])}
+    folder, looked = _folder(folder), Looked()
+    layout = find_parts(folder, read_dataset_file(folder), looked)
+    return {path: text for _, path, text in _captioned(folder, layout, looked, [])}
 
 
-def read_dataset(folder: str | Path) -> DatasetInfo:
+def read_dataset(folder: str | Path, images: ImageMemory | None = None) -> DatasetInfo:
     """Looks at a dataset: its pictures' headers, captions and `dataset.toml`.
 
-    Raises DatasetError when it is not a folder, holds no usable picture, or when `dataset.toml`
-    is wrong. A broken picture among good ones is left out and named in `problems`.
+    `images` remembers what is known of images; what it knows to be damaged is left out. Raises
+    DatasetError when it is not a folder, holds no usable picture, or when `dataset.toml` is wrong.
+    A broken picture among good ones is left out and named in `problems`.
     """
-    from studio.formats.images import image_size  # Pillow, only when pictures are looked at
-
-    folder = _folder(folder)
+    images = images or ImageMemory()
+    folder, looked = _folder(folder), Looked()
     says = read_dataset_file(folder)
     problems: list[str] = []
-    held_out = _held_out(folder, says.held_out, problems)
-    rows = [row for row in _captioned(folder, problems) if row[0].parent != held_out]
+    held_out = held_out_folder(folder, says.held_out, problems)
+    layout = find_parts(folder, says, looked)
+    rows = [
+        row for row in _captioned(folder, layout, looked, problems) if row[1].parent != held_out
+    ]
+    parts = [part.folder for part in layout.parts]
+    unused = find_unused(folder, parts, layout.known, held_out, looked)
     if not rows:
         raise DatasetError(
             "There are no pictures in this folder",
             where=folder,
-            why=f"Looked for files ending in {', '.join(PICTURE_ENDINGS)}, here and in "
-            "sub-folders named like “10_sks dog”",
+            why=" ".join(filter(None, [_LOOKED_FOR, *layout.notes, unused.sentence()])),
             remedy="Put the pictures directly into the folder.",
         )
-    problems += _same_names([path for path, _, _ in rows])
+    problems += _same_names([path for _, path, _ in rows])
+    facts = images.all_facts([path for _, path, _ in rows])
+    broken = {path: known.problem for path, known in facts.items() if known.problem}
+    problems += _broken(folder, broken)
+    problems += _passed_over(folder, facts)
     items, captioned = [], 0
-    for path, text, kohya in rows:
-        try:
-            image_size(path)
-        except StudioError as error:
-            problems.append(
-                f"{path.relative_to(folder)} is left out: {error.what}. {error.why or ''}"
-            )
+    for part, path, text in rows:
+        if path in broken:
             continue
         captioned += bool(text and text.strip())
-        repeats, words = kohya or (says.repeats, None)
-        trigger = (words or "").partition(" ")[0]
-        items.append(DatasetPicture(path, text if text is not None else words, repeats, trigger))
+        trigger = (part.words or "").partition(" ")[0]
+        repeats = part.repeats or says.repeats
+        caption = text if text is not None else part.words
+        size = facts[path].width, facts[path].height
+        items.append(DatasetPicture(path, caption, repeats, trigger, size, facts[path].transparent))
     if not items:
         raise DatasetError(
             f"None of the {len(rows)} pictures in this folder can be read",
@@ -161,9 +153,9 @@ def read_dataset(folder: str | Path) -> DatasetInfo:
             why=problems[-1],
             remedy="Export the pictures again as PNG or JPEG.",
         )
-    trigger, class_word, repeats = _kohya_words(rows, says)
+    trigger, class_word, repeats = kohya_words([part for part, _, _ in rows], says)
     return DatasetInfo(
-        name=says.name or folder.resolve().name,
+        name=says.name or printable(folder.resolve().name),
         path=folder,
         pictures=len(items),
         captioned=captioned,
@@ -174,45 +166,38 @@ def read_dataset(folder: str | Path) -> DatasetInfo:
         held_out=held_out,
         problems=[" ".join(problem.split()) for problem in problems],
         items=items,
+        notes=layout.notes,
+        unused=unused,
+        broken=broken,
     )
 
 
-def find_datasets(roots: Iterable[str | Path]) -> list[DatasetInfo]:
-    """The datasets that are direct sub-folders of `roots`, by root, in natural order.
-
-    Folders without pictures are passed over. One whose `dataset.toml` is wrong stays visible:
-    without pictures, the reason in `problems`.
-    """
-    found: list[DatasetInfo] = []
-    seen: set[Path] = set()
-    for root in map(Path, roots):
-        if not (root.is_dir() and os.access(root, os.R_OK | os.X_OK)):
-            continue
-        for folder in sorted(_entries(root), key=_natural):
-            if not folder.is_dir() or folder.name == HELD_OUT or folder.resolve() in seen:
-                continue
-            seen.add(folder.resolve())
-            try:
-                found.append(read_dataset(folder))
-            except DatasetError as error:
-                if _meant_as_dataset(folder):
-                    found.append(
-                        DatasetInfo(
-                            folder.name, folder, 0, 0, "", "subject", "", 1, None, [str(error)]
-                        )
-                    )
-    return found
+_LOOKED_FOR = f"Looked for files ending in {', '.join(PICTURE_ENDINGS)}, here and in sub-folders. "
 
 
-def _meant_as_dataset(folder: Path) -> bool:
-    try:
-        return bool((folder / DATASET_FILE).is_file() or picture_files(folder))
-    except (DatasetError, OSError):  # not ours to open: nobody meant it for the studio
-        return False
+def _broken(folder: Path, broken: dict[Path, str]) -> list[str]:
+    """Sentences about images that are left out: some named, the others counted."""
+    named = [
+        f"{printable(path.relative_to(folder))} is left out: {why}"
+        for path, why in [*broken.items()][:NAMED]
+    ]
+    if len(broken) > NAMED:
+        named.append(f"{len(broken) - NAMED} more images cannot be read and are left out.")
+    return named
 
 
-def _natural(path: Path) -> tuple:
-    return natural_key(path.name), path.name
+def _passed_over(folder: Path, facts: dict[Path, ImageFacts]) -> list[str]:
+    """Sentences about what is wrong with images that can be used nevertheless."""
+    names: dict[str, list[str]] = {}
+    for path, known in facts.items():
+        if known.note:
+            names.setdefault(known.note, []).append(printable(path.relative_to(folder)))
+    return [
+        f"{found[0]}: {note}."
+        if len(found) == 1
+        else f"{found[0]} and {len(found) - 1} more: {note}."
+        for note, found in names.items()
+    ]
 
 
 def _folder(folder: str | Path) -> Path:
@@ -230,43 +215,46 @@ def _folder(folder: str | Path) -> Path:
     return folder
 
 
-def _entries(folder: Path) -> list[Path]:
-    try:
-        return [path for path in folder.iterdir() if not path.name.startswith(".")]
-    except OSError as error:
-        why = f"The system said: {error.strerror}"
-        raise DatasetError("This folder cannot be read", where=folder, why=why) from error
-
-
-def _pictures_in(folder: Path) -> list[Path]:
-    files = [path for path in _entries(folder) if is_picture(path) and path.is_file()]
-    stems = {path.stem for path in files}
-    return sorted((path for path in files if not is_mask(path, stems)), key=_natural)
+def _images(layout: Layout, looked: Looked) -> list[tuple[Part, Path]]:
+    return [
+        (part, part.folder / name)
+        for part in layout.parts
+        for name in looked.folder(part.folder).images
+    ]
 
 
 def _captioned(
-    folder: Path, problems: list[str]
-) -> list[tuple[Path, str | None, tuple[int, str | None] | None]]:
-    """Pictures with their captions and, in sub-folders, (repeats, words of a kohya folder)."""
-    tables: dict[Path, dict[str, str]] = {}
+    folder: Path, layout: Layout, looked: Looked, problems: list[str]
+) -> list[tuple[Part, Path, str | None]]:
+    """Pictures with their part and their own caption, where they have one."""
     rows = []
-    parts = _parts(folder)
-    for path in (path for inner in parts for path in _pictures_in(inner)):
+    for part, path in _images(layout, looked):
         text: str | None = None
         try:
-            text = side_car(path)
+            text = side_car(path, looked)
         except DatasetError as error:
             problems.append(str(error))
-        for place in (path.parent, folder):
+        for place in _up_to(folder, path.parent):
             if text is None:
-                if place not in tables:
-                    tables[place] = metadata_captions(place, problems)
-                text = tables[place].get(path.relative_to(place).as_posix())
-        rows.append((path, text, parts[path.parent]))
+                text = looked.tables(place).of(path)
+        if text is None and part.named:
+            text = path.stem
+        rows.append((part, path, text))
+    problems += looked.problems()
     return rows
 
 
-def _held_out(folder: Path, named: str, problems: list[str]) -> Path | None:
+def _up_to(root: Path, place: Path) -> list[Path]:
+    """`place` and what is above it, up to the root."""
+    return (
+        [place, *(above for above in place.parents if above.is_relative_to(root))]
+        if (place != root)
+        else [root]
+    )
+
+
+def held_out_folder(folder: Path, named: str, problems: list[str]) -> Path | None:
+    """The folder of a dataset that is never trained on. DatasetError for one outside of it."""
     held_out = folder / (named or HELD_OUT)
     if named and not held_out.resolve().is_relative_to(folder.resolve()):
         raise DatasetError(
@@ -292,12 +280,11 @@ def _same_names(paths: list[Path]) -> list[str]:
     ]
 
 
-def _kohya_words(rows: list, says: DatasetFile) -> tuple[str, str, int]:
+def kohya_words(parts: list[Part], says: DatasetFile) -> tuple[str, str, int]:
     """Trigger, class word and repeats: `dataset.toml` first, else a single kohya folder's name."""
-    folders = {row[2] for row in rows}
-    only = next(iter(folders)) if len(folders) == 1 else None
-    if only is None or only[1] is None:
+    folders = {(part.repeats, part.words) for part in parts}
+    repeats, words = next(iter(folders)) if len(folders) == 1 else (None, None)
+    if words is None:
         return says.trigger, says.class_word, says.repeats
-    repeats, words = only
     trigger, _, class_word = words.partition(" ")
-    return says.trigger or trigger, says.class_word or class_word.strip(), repeats
+    return says.trigger or trigger, says.class_word or class_word.strip(), repeats or says.repeats

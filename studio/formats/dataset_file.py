@@ -5,14 +5,15 @@ Owns: its keys, and the error that names the nearest right one. Refuses to know:
 
 from __future__ import annotations
 
-import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from studio.config import Settings, setting
 from studio.errors import DatasetError, SettingsError
+from studio.text import TextError, read_toml
 
 DATASET_FILE = "dataset.toml"
 Weight = Annotated[int, Field(ge=1, le=1000)]
@@ -33,19 +34,30 @@ class DatasetFile(Settings):
     )  # fmt: skip
 
 
+def is_kohyas(values: Mapping[str, Any]) -> bool:
+    """True for a dataset config of kohya's sd-scripts, which people keep under the same name."""
+    datasets = values.get("datasets")
+    return isinstance(datasets, list) or isinstance(values.get("general"), dict)
+
+
 def read_dataset_file(folder: Path) -> DatasetFile:
-    """What the file in `folder` says, or the defaults without one. Raises DatasetError."""
+    """What the file in `folder` says, or the defaults without one. Raises DatasetError.
+
+    A file of this name may be another program's: `layouts` reads it then.
+    """
     file = folder / DATASET_FILE
     if not file.is_file():
         return DatasetFile()
     try:
-        values = tomllib.loads(file.read_text("utf-8"))
+        values = read_toml(file)
+        if is_kohyas(values):
+            return DatasetFile()
         return DatasetFile.parse(values, where=str(file))
-    except (OSError, ValueError, RecursionError) as error:  # ValueError: not TOML, or not UTF-8
+    except (OSError, TextError) as error:
         raise DatasetError(
             f"{DATASET_FILE} cannot be read",
             where=file,
-            why=f"{error}",
+            why=error.why if isinstance(error, TextError) else f"The system said: {error.strerror}",
             remedy="Correct the file, or remove it: it is optional.",
         ) from error
     except SettingsError as error:

@@ -20,6 +20,7 @@ from PIL.PngImagePlugin import PngInfo
 from studio import atomic
 from studio.config import FileFormat
 from studio.errors import FileError
+from studio.names import encodable
 
 ENDINGS: dict[FileFormat, str] = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
 _MOST_EXIF = 65_000  # bytes; a JPEG segment ends at 65,535
@@ -32,8 +33,7 @@ def save_png(path: str | Path, image: Image.Image, parameters: str | None = None
     """Writes a PNG durably, with the settings text in the `parameters` chunk."""
     info = PngInfo()
     if parameters:
-        # half of a surrogate pair cannot be written and means nothing
-        info.add_text("parameters", parameters.encode("utf-8", "replace").decode("utf-8"))
+        info.add_text("parameters", encodable(parameters))
     return atomic.write_bytes(path, encoded(image, "PNG", pnginfo=info))
 
 
@@ -104,7 +104,7 @@ def _comment(text: str | None) -> bytes:
             f"these are {len(text):,}.",
             remedy="Save as PNG, or shorten the prompt.",
         )
-    comment = b"UNICODE\0" + text.encode("utf-16-be", "replace")
+    comment = b"UNICODE\0" + encodable(text).encode("utf-16-be")
     header = b"Exif\0\0" + struct.pack(">2sHL", b"MM", 42, 8)
     # each directory: one entry of twelve bytes (tag, type, count, value or its place), none after
     first = struct.pack(">HHHLLL", 1, _EXIF_IFD, _LONG, 1, 26, 0)
@@ -113,4 +113,4 @@ def _comment(text: str | None) -> bytes:
 
 
 def _fits(text: str | None) -> bool:
-    return len((text or "").encode("utf-16-be", "replace")) + _EXIF_FRAME <= _MOST_EXIF
+    return len(encodable(text or "").encode("utf-16-be")) + _EXIF_FRAME <= _MOST_EXIF

@@ -21,18 +21,15 @@ from PIL.ImageFile import ImageFile
 from studio.errors import FileError, StorageError
 from studio.formats.image_colour import plain, transparent
 from studio.formats.image_kinds import KINDS, TOLERANT, orientation, upright
+from studio.formats.image_texts import USER_COMMENT, texts_of
 from studio.formats.image_write import encoded, without_alpha
 from studio.formats.sniff import open_file, sniff_bytes, wrong_content
 
 MAX_PIXELS = 64_000_000
-READING = 2
-"""Goes up when the same file gives other pixels than before; what is made of pixels and kept on
-disk has it in its name."""
+BLACK = 2  # of 255: what JPEG makes of black
 
 # Pillow only warns about huge pictures; here they are refused, so the warning says nothing new.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
-
-_EXIF_IFD, _USER_COMMENT = 0x8769, 0x9286
 
 
 @dataclass(frozen=True)
@@ -45,6 +42,16 @@ class Header:
     transparent: bool
 
 
+@dataclass(frozen=True)
+class Checked:
+    """What decoding an image has shown."""
+
+    note: str | None
+    """What had to be passed over although it can be used, as a sentence's end."""
+    black: bool
+    """Whether every pixel is."""
+
+
 def open_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """The image in sRGB: RGB, or RGBA when it has transparency; turned upright by its EXIF tag.
 
@@ -52,15 +59,20 @@ def open_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
     anything else, for broken files, and for more than `max_pixels` pixels; StorageError when the
     disk does not give it.
     """
-    return _open(path, max_pixels)[0]
+    with _opened(path, max_pixels) as (image, file):
+        turn = orientation(image, file)
+        image.load()
+        return plain(upright(image, turn))[0]
 
 
-def check_image(path: str | Path) -> str | None:
-    """Decodes an image to see whether it is whole: errors of `open_image`.
-
-    Returns what had to be passed over although it can be used, as a sentence's end, or None.
-    """
-    return _open(path, MAX_PIXELS)[1]
+def check_image(path: str | Path) -> Checked:
+    """Decodes an image to see whether it is whole. Errors of `open_image`."""
+    with _opened(path, MAX_PIXELS) as (image, _):
+        image.draft(None, (image.width // 8, image.height // 8))  # JPEG: all bytes, fewer pixels
+        image.load()
+        decoded, note = plain(image)
+        bright = decoded.convert("L").point(lambda value: 255 * (value > BLACK))
+        return Checked(note, bright.getbbox() is None)
 
 
 def image_header(path: str | Path, max_pixels: int = MAX_PIXELS) -> Header:
@@ -78,11 +90,6 @@ def image_size(path: str | Path, max_pixels: int = MAX_PIXELS) -> tuple[int, int
     return header.width, header.height
 
 
-def has_transparency(path: str | Path) -> bool:
-    """True when the picture stores transparency, from the header alone."""
-    return image_header(path).transparent
-
-
 def thumbnail(path: str | Path, side: int = 256, encoding: Literal["png", "jpeg"] = "png") -> bytes:
     """A small copy that fits in `side` × `side` pixels, encoded; never larger than the original."""
     with _opened(path, MAX_PIXELS) as (image, file):
@@ -96,18 +103,18 @@ def thumbnail(path: str | Path, side: int = 256, encoding: Literal["png", "jpeg"
     return encoded(small, "PNG")
 
 
+def read_texts(path: str | Path) -> dict[str, str]:
+    """Every text a picture carries, by where it stands. Errors as in `open_image`."""
+    with _opened(path, MAX_PIXELS) as (image, _):
+        if image.format == "PNG":
+            image.load()  # chunks may stand behind the pixels
+        return texts_of(image)
+
+
 def read_parameters(path: str | Path) -> str | None:
     """The settings text a picture carries, or None. Errors as in `open_image`."""
-    if (text := read_text_chunk(path, "parameters")) is not None:
-        return text
-    with _opened(path, MAX_PIXELS) as (image, _):
-        try:
-            comment = image.getexif().get_ifd(_EXIF_IFD).get(_USER_COMMENT)
-        except Exception:
-            return None
-    if isinstance(comment, str):
-        return comment or None
-    return _decode_comment(comment) if isinstance(comment, bytes) else None
+    texts = read_texts(path)
+    return texts.get("parameters") or texts.get(USER_COMMENT)
 
 
 def read_text_chunk(path: str | Path, name: str) -> str | None:
@@ -118,13 +125,6 @@ def read_text_chunk(path: str | Path, name: str) -> str | None:
         image.load()  # chunks may stand behind the pixels
         value = image.info.get(name)
         return str(value) if isinstance(value, str) else None
-
-
-def _open(path: str | Path, max_pixels: int) -> tuple[Image.Image, str | None]:
-    with _opened(path, max_pixels) as (image, file):
-        turn = orientation(image, file)
-        image.load()
-        return plain(upright(image, turn))
 
 
 @contextmanager
@@ -168,16 +168,3 @@ def _too_large(path: str | Path, width: int, height: int, max_pixels: int) -> Fi
         why=f"{size}; the limit is {max_pixels:,} in total.",
         remedy="Make a smaller copy of it.",
     )
-
-
-def _decode_comment(comment: bytes) -> str | None:
-    marker, body = comment[:8], comment[8:]
-    if marker == b"UNICODE\0":
-        # Writers disagree on the byte order; in Latin text the zero bytes tell it.
-        little = body[1::2].count(0) > body[0::2].count(0)
-        text = body.decode("utf-16-le" if little else "utf-16-be", "replace")
-    elif marker == b"ASCII\0\0\0":
-        text = body.decode("utf-8", "replace")
-    else:
-        text = comment.decode("utf-8", "replace")
-    return text.strip("\0 ") or None

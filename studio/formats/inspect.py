@@ -6,6 +6,7 @@ Refuses to know: whether a file fits the loaded base (shapes decide that, in `st
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -19,13 +20,14 @@ from studio.formats import (
     embedding,
     embedding_image,
     hypernetwork,
-    lora_shapes,
+    lora_algebra,
     metadata,
+    peft_config,
     pickles,
     safetensors_file,
 )
 from studio.formats.hypernetwork_layers import OVER_THE_BATCH, batch_warning, refusal
-from studio.formats.lora_keys import ModuleKeys, Sorted, sort_keys
+from studio.formats.lora_keys import ModuleKeys, Sorted, refuse_unread, sort_keys
 from studio.formats.pickle_values import TensorSpec
 from studio.formats.sniff import WORDS, sniff, wrong_content
 from studio.text import parse_json
@@ -127,9 +129,7 @@ def _safetensors(path: Path, report: FileReport) -> None:
     else:
         found = _tensors(header.tensors, report)
         if found is not None:
-            alphas = _alphas(path, header, found)
-            stated = metadata.number(facts, "ss_network_alpha")
-            report.alpha = alphas.most_common(1)[0][0] if alphas else stated
+            _alphas(path, header, found, report)
     report.family = metadata.family(facts) or report.family
 
 
@@ -146,13 +146,13 @@ def _tensors(tensors: Mapping[str, _Shaped], report: FileReport) -> Sorted | Non
     """Kind, dialect, family and rank from names and shapes; the sorted keys of a LoRA."""
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     found = sort_keys(shapes, report.metadata)
-    misunderstood = len(found.leftovers)
-    report.problems += lora_shapes.broken_modules(found, shapes)
+    refuse_unread(found, report.path)
+    misunderstood = found.not_understood()
+    report.problems += found.drop_broken(shapes)
     if found.modules:
         report.kind, report.dialect = "lora", found.dialect
         report.rank, report.family = _rank(found, shapes), _lora_family(found, shapes)
-        if misunderstood:
-            report.problems.append(f"{misunderstood} tensors were not understood.")
+        report.problems += misunderstood
         return found
     if _is_checkpoint(shapes):
         report.kind = "checkpoint"
@@ -253,14 +253,32 @@ def _rank(found: Sorted, shapes: Mapping[str, tuple[int, ...]]) -> int | None:
     ranks: Counter[int] = Counter()
     for entry in found.modules.values():
         parts = {part: shapes[name] for part, name in entry.parts.items()}
-        if entry.kind and (rank := lora_shapes.rank(entry.kind, parts)):
+        if entry.kind and (rank := lora_algebra.algebra(entry.kind).rank(parts)):
             ranks[rank] += 1
     return max(ranks, key=lambda rank: (ranks[rank], rank)) if ranks else None
 
 
-def _alphas(path: Path, header: safetensors_file.Header, found: Sorted) -> Counter[float]:
-    names = [entry.parts["alpha"] for entry in found.modules.values() if "alpha" in entry.parts]
-    return Counter(safetensors_file.read_scalars(path, header, names).values())
+def _alphas(path: Path, header: safetensors_file.Header, found: Sorted, report: FileReport) -> None:
+    """The alpha most modules have: their own, PEFT's settings, or kohya's metadata."""
+    names = {key: e.parts["alpha"] for key, e in found.modules.items() if "alpha" in e.parts}
+    values = safetensors_file.read_scalars(path, header, names.values())
+    alphas = {key: values[name] for key, name in names.items() if name in values}
+    if any(entry.spelling == "dotted" for entry in found.modules.values()):
+        config = peft_config.read(path, report.metadata)
+        report.problems += config.problems
+        for key, entry in found.modules.items():
+            scaled = entry.kind is not None and lora_algebra.algebra(entry.kind).scaled
+            stated = config.alpha(entry.component, entry.name) if scaled else None
+            if key not in names and stated is not None:
+                alphas[key] = stated
+    odd = {key: value for key, value in alphas.items() if not math.isfinite(value)}
+    report.problems += found.drop_not_finite(odd)
+    if not found.modules:
+        report.kind, report.dialect = "unknown", None
+        raise FileError("This file has no usable adapter in it", where=path)
+    counts = Counter(value for key, value in alphas.items() if key not in odd)
+    stated = metadata.number(report.metadata, "ss_network_alpha")
+    report.alpha = counts.most_common(1)[0][0] if counts else stated
 
 
 def _lora_family(found: Sorted, shapes: Mapping[str, tuple[int, ...]]) -> str | None:

@@ -2,7 +2,7 @@
 
 Owns: which file holds what (safetensors, `.bin`, cloneofsimo's `.pt` trio), alphas and ranks.
 Refuses to know: which module of a base a name means (that is `studio.adapters`), strengths,
-writing (`lora_write`, offered here as well).
+writing (`lora_write`).
 
 A file never fails as a whole because one tensor is strange: what cannot be used is listed in
 `leftovers` and `problems`, so that the page can say it.
@@ -10,7 +10,6 @@ A file never fails as a whole because one tensor is strange: what cannot be used
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -19,17 +18,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.errors import FileError
-from studio.formats import pickles, safetensors_file
-from studio.formats.lora_keys import Component, Dialect, ModuleKeys, sort_keys
+from studio.formats import lora_algebra, peft_config, pickles, safetensors_file
+from studio.formats.lora_dialects import Component, Dialect
+from studio.formats.lora_keys import ModuleKeys, refuse_unread, sort_keys
 from studio.formats.lora_module import LoraModule
-from studio.formats.lora_shapes import broken_modules
-from studio.formats.lora_write import kohya_name, write_kohya
+from studio.formats.peft_config import PeftConfig
 from studio.formats.sniff import sniff
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["LoraFile", "LoraModule", "from_tensors", "kohya_name", "read", "write_kohya"]
+__all__ = ["LoraFile", "LoraModule", "from_tensors", "read"]
 
 
 @dataclass
@@ -76,20 +75,26 @@ def from_tensors(
 ) -> LoraFile:
     """Builds the record from named tensors; `path` is for messages and PEFT's config beside it."""
     found = sort_keys(tensors, metadata)
+    refuse_unread(found, path)
     file = LoraFile(path, found.dialect or "kohya", {}, metadata=dict(metadata))
-    if found.leftovers:
-        file.problems.append(f"{len(found.leftovers)} tensors were not understood.")
-    file.problems += broken_modules(found, {name: tuple(t.shape) for name, t in tensors.items()})
-    file.leftovers = sorted(found.leftovers)
-    config = _peft_config(path, metadata) if found.dialect in ("peft", "diffusers") else {}
+    config = PeftConfig()
+    if any(entry.spelling == "dotted" for entry in found.modules.values()):
+        config = peft_config.read(path, metadata)
+    file.problems += found.not_understood() + list(config.problems)
+    file.problems += found.drop_broken({name: tuple(t.shape) for name, t in tensors.items()})
     default = _folder_component(path)
-    for entry in found.modules.values():
+    for key, entry in found.modules.items():
         if default and entry.component == "text_encoder":
             entry.component = default
-        module = _module(entry, tensors)
-        if module.alpha is None and config:
-            module.alpha = _configured_alpha(config, module)
-        file.modules[module.key] = module
+        file.modules[key] = _module(entry, tensors, config)
+    odd = {
+        key: module.alpha
+        for key, module in file.modules.items()
+        if module.alpha is not None and not math.isfinite(module.alpha)
+    }
+    file.problems += found.drop_not_finite(odd)
+    file.modules = {m.key: m for key, m in file.modules.items() if key not in odd}
+    file.leftovers = sorted(set(found.leftovers))
     for token, encoders in found.embeddings.items():
         file.embeddings[token] = {
             encoder: _rows(tensors[name]) for encoder, name in encoders.items()
@@ -98,24 +103,39 @@ def from_tensors(
         raise FileError(
             "This file has no adapter in it that the studio knows",
             where=path,
-            why=_sample(found.leftovers),
+            why=" ".join(file.problems[-1:] if odd else []) or _sample(file.leftovers),
             remedy="Check that it is a LoRA or LyCORIS file for Stable Diffusion.",
         )
     file.problems += _nonfinite(tensors)
     return file
 
 
-def _module(entry: ModuleKeys, tensors: Mapping[str, torch.Tensor]) -> LoraModule:
+def _module(
+    entry: ModuleKeys, tensors: Mapping[str, torch.Tensor], config: PeftConfig
+) -> LoraModule:
     kind = entry.kind
     assert kind is not None, "sort_keys lists incomplete modules as leftovers"
     parts = {part: tensors[name] for part, name in entry.parts.items()}
-    if kind == "oft" and "oft_blocks" in parts and parts["oft_blocks"].dim() == 4:
-        kind = "boft"
+    kind = lora_algebra.kind_by_shape(kind, {part: tuple(t.shape) for part, t in parts.items()})
     alpha = parts.pop("alpha", None)
     value = float(alpha.flatten()[0]) if alpha is not None and alpha.numel() else None
-    if value is not None and not math.isfinite(value):
-        value = None
-    return LoraModule(entry.component, entry.name, entry.spelling, kind, parts, value)
+    module = LoraModule(entry.component, entry.name, entry.spelling, kind, parts, value)
+    if entry.spelling == "dotted" and config.values:
+        _configure(module, config)
+    return module
+
+
+def _configure(module: LoraModule, config: PeftConfig) -> None:
+    """Takes over what PEFT's settings state about a module, as far as the file itself does not."""
+    place = module.component, module.name
+    module.settings = config.switches(*place)
+    scaled = lora_algebra.algebra(module.kind).scaled
+    if scaled and module.alpha is None:
+        if (rank := config.rank(*place)) is not None and module.rank is None:
+            module.settings["r"] = rank
+        module.alpha = config.alpha(*place)
+        if module.alpha is not None and config.rank_stabilized(module.component):
+            module.alpha *= math.sqrt(module.rank or 1)
 
 
 def _read_trio(path: Path, value: list[Any]) -> LoraFile:
@@ -168,39 +188,6 @@ def _only_tensors(value: Any) -> dict[str, torch.Tensor]:
 
 def _rows(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.reshape(1, -1) if tensor.dim() < 2 else tensor.flatten(0, -2)
-
-
-def _peft_config(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
-    """The adapter's settings: in the header (diffusers) or in adapter_config.json beside it."""
-    try:
-        if text := metadata.get("lora_adapter_metadata"):
-            config = json.loads(text)
-        else:
-            beside = path.with_name("adapter_config.json")
-            if not beside.is_file() or beside.stat().st_size > 1 << 20:
-                return {}
-            config = json.loads(beside.read_text("utf-8"))
-    except (ValueError, RecursionError, OSError):
-        return {}
-    return config if isinstance(config, dict) else {}
-
-
-def _configured_alpha(config: Mapping[str, Any], module: LoraModule) -> float | None:
-    """PEFT's alpha of one module, as the alpha that gives PEFT's factor when divided by rank."""
-
-    def setting(name: str) -> Any:
-        own = f"{module.component}.{name}"
-        return config[own] if own in config else config.get(name)
-
-    alpha, patterns = setting("lora_alpha"), setting("alpha_pattern")
-    if isinstance(patterns, dict):
-        for pattern, value in patterns.items():
-            plain = str(pattern).strip("^$").replace("\\.", ".")
-            if module.name == plain or module.name.endswith("." + plain):
-                alpha = value
-    if type(alpha) not in (int, float) or not math.isfinite(alpha):
-        return None
-    return alpha * math.sqrt(module.rank or 1) if setting("use_rslora") is True else float(alpha)
 
 
 def _folder_component(path: Path) -> Component | None:

@@ -1,7 +1,7 @@
 """ΔW of every adapter kind, as pure functions of the file's tensors and the base weight.
 
 Owns: the arithmetic of LoRA, LoCon, LoHa, LoKr, DoRA, IA3, GLoRA, OFT, BOFT, full and norm files.
-Refuses to know: files, names, strengths, models.
+Refuses to know: files, names, strengths, models, what only PEFT has (`lora_math_peft`).
 
 Letters: W base weight [out, in, k…], r rank, b block size. All results are fp32 on W's device.
 Sources: LoRA arXiv:2106.09685 · LoHa arXiv:2108.06098 · LyCORIS arXiv:2309.14859 · DoRA

@@ -1,23 +1,22 @@
 """One adapted module of a LoRA-like file, and what it does to a weight.
 
-Owns: alpha, rank, scale, and choosing the arithmetic of `lora_math` by kind.
+Owns: alpha, rank, scale, and ΔW in the shape of a layer; `lora_algebra` has the rows of the kinds.
 Refuses to know: files and strengths; which layer of a base the name means.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from studio.errors import MismatchError
-from studio.formats import lora_math, lora_shapes
-from studio.formats.lora_keys import Component, Kind, Spelling
+from studio.formats import lora_algebra, lora_math, lora_math_peft
+from studio.formats.lora_algebra import Kind, Stated
+from studio.formats.lora_dialects import Component, Spelling
 
 if TYPE_CHECKING:
     import torch
-
-_MULTIPLIES_BASE: tuple[Kind, ...] = ("ia3", "glora", "oft", "boft")
 
 
 @dataclass
@@ -35,6 +34,8 @@ class LoraModule:
     kind: Kind
     tensors: dict[str, torch.Tensor]
     alpha: float | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    """PEFT's settings of this module; `r` is the rank where the tensors do not show it."""
 
     @property
     def key(self) -> str:
@@ -42,10 +43,14 @@ class LoraModule:
         return f"{self.component}.{self.name}"
 
     @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Part → shape."""
+        return {part: tuple(tensor.shape) for part, tensor in self.tensors.items()}
+
+    @property
     def rank(self) -> int | None:
         """The low rank, or None for kinds that have none."""
-        shapes = {part: tuple(tensor.shape) for part, tensor in self.tensors.items()}
-        return lora_shapes.rank(self.kind, shapes)
+        return lora_algebra.algebra(self.kind).rank(self.shapes) or self.settings.get("r")
 
     @property
     def scale(self) -> float:
@@ -60,7 +65,7 @@ class LoraModule:
     @property
     def needs_base(self) -> bool:
         """Whether ΔW depends on the base weight's values."""
-        return self.dora or self.kind in _MULTIPLIES_BASE
+        return self.dora or lora_algebra.algebra(self.kind).multiplies
 
     def delta(self, base_weight: torch.Tensor | None = None) -> torch.Tensor:
         """ΔW at strength 1, fp32, in the shape of `base_weight` [out, in, k…].
@@ -76,12 +81,11 @@ class LoraModule:
         try:
             return self._delta(tensors, base_weight)
         except (RuntimeError, IndexError, ValueError) as error:
-            shapes = {part: tuple(tensor.shape) for part, tensor in self.tensors.items()}
             base = "nothing" if base_weight is None else tuple(base_weight.shape)
             raise MismatchError(
                 "An adapter module does not fit its layer",
                 where=self.key,
-                why=f"Its parts have the shapes {shapes}, the layer's weight has {base}.",
+                why=f"Its parts have the shapes {self.shapes}, the layer's weight has {base}.",
                 remedy="Use the base model the adapter was made for.",
             ) from error
 
@@ -90,10 +94,13 @@ class LoraModule:
     ) -> torch.Tensor:
         import torch
 
-        change = self._raw(tensors, base)
+        row = lora_algebra.algebra(self.kind)
+        change = row.delta(tensors, base, Stated(self.alpha, self.settings))
         if change is None:
             assert base is not None
             return torch.zeros(base.shape, dtype=torch.float32, device=base.device)
+        if row.scaled:
+            change = change * self.scale
         if base is None:
             return change
         change = lora_math.to_shape(change, base)
@@ -103,30 +110,24 @@ class LoraModule:
             return lora_math.weight_decomposed(change, base, tensors["dora_scale"], None)
         return change
 
-    def _raw(self, t: Mapping[str, torch.Tensor], base: torch.Tensor | None) -> torch.Tensor | None:
-        if self.kind == "lora":
-            return lora_math.low_rank(t) * self.scale
-        if self.kind == "loha":
-            return lora_math.hadamard(t) * self.scale
-        if self.kind == "lokr":
-            return lora_math.kronecker(t) * self.scale
-        if self.kind == "norm":
-            return t["w_norm"]
-        if self.kind == "diff":
-            return t.get("diff")
-        assert base is not None
-        if self.kind == "glora":
-            return lora_math.generalized(t, base) * self.scale
-        if self.kind == "ia3":
-            return lora_math.scaled_channels(t, base)
-        rotate = lora_math.butterfly if self.kind == "boft" else lora_math.rotation
-        return rotate(t, base, self.alpha)
+    def bias_delta(
+        self, bias: torch.Tensor | None = None, weight: torch.Tensor | None = None
+    ) -> torch.Tensor | None:
+        """Change of the bias at strength 1, fp32 [out], or None when the bias stays.
 
-    def bias_delta(self) -> torch.Tensor | None:
-        """Change of the bias at strength 1, fp32 [out], or None when the bias stays."""
+        `bias` and `weight` are the layer's own, for kinds that multiply them.
+        """
+        parts = {part: tensor.float() for part, tensor in self.tensors.items()}
         for part in ("diff_b", "b_norm"):
-            if part in self.tensors:
-                return self.tensors[part].float()
-        if "up_bias" in self.tensors:
-            return self.tensors["up_bias"].float() * self.scale
-        return None
+            if part in parts:
+                return parts[part]
+        if "ia3_l" in parts:
+            if bias is None or weight is None:
+                return None
+            return lora_math_peft.rescaled_bias(parts["ia3_l"], bias, weight.shape, self.settings)
+        change = None
+        if "down_bias" in parts:  # what the first factor adds goes through the second
+            change = parts["up"].flatten(1) @ parts["down_bias"].flatten()
+        if "up_bias" in parts:
+            change = parts["up_bias"] + (0 if change is None else change)
+        return None if change is None else change * self.scale

@@ -3,6 +3,8 @@
     cat.jpg  cat.mask.png    beside the picture (also cat-masklabel.png, cat-mask.png, cat_mask.png)
     cat.jpg  masks/cat.png   or in a folder `masks` or `mask` beside it, under the same name
 
+    cat.jpg  cat-condlabel.png   what another trainer conditions on: neither an image nor a mask
+
 Owns: which file is whose mask. Refuses to know: pixels, training.
 """
 
@@ -13,7 +15,8 @@ from pathlib import Path
 
 MASK_FOLDERS = ("masks", "mask")
 _ENDINGS = (".mask", "-masklabel", "-mask", "_mask")
-_PICTURES = (".png", ".webp", ".bmp", ".jpg", ".jpeg")
+_CONDITIONS = ("-condlabel",)
+_PICTURES = (".png", ".webp", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff", ".gif", ".avif")
 
 
 def is_mask(path: Path, stems: Collection[str]) -> bool:
@@ -21,6 +24,14 @@ def is_mask(path: Path, stems: Collection[str]) -> bool:
     return any(
         path.stem.endswith(ending) and path.stem.removesuffix(ending) in stems
         for ending in _ENDINGS
+    )
+
+
+def is_condition(path: Path, stems: Collection[str]) -> bool:
+    """True for what another trainer shows the model beside an image, such as its outlines."""
+    return any(
+        path.stem.endswith(ending) and path.stem.removesuffix(ending) in stems
+        for ending in _CONDITIONS
     )
 
 

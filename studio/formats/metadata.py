@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from studio.formats import safetensors_file
 from studio.formats.sniff import sniff_bytes
+from studio.text import parse_json
 
 if TYPE_CHECKING:
     import torch
@@ -263,10 +264,10 @@ def top_tags(metadata: Mapping[str, str], count: int = 20) -> list[tuple[str, in
     """The most frequent caption tags over all folders, for files that publish them."""
     totals: dict[str, int] = {}
     try:
-        for tags in json.loads(metadata.get("ss_tag_frequency", "{}")).values():
+        for tags in parse_json(metadata.get("ss_tag_frequency", "{}")).values():
             for tag, times in tags.items():
                 totals[tag.strip()] = totals.get(tag.strip(), 0) + int(times)
-    except (ValueError, TypeError, AttributeError, RecursionError):
+    except (ValueError, TypeError, AttributeError):
         return []
     return sorted(totals.items(), key=lambda pair: (-pair[1], pair[0]))[:count]
 

@@ -9,7 +9,6 @@ Key names: kohya-ss/sd-scripts, train_network.py.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from studio.formats.lora_keys import sort_keys
+from studio.text import parse_json
 
 OPTIMIZERS = {
     "adamw8bit": "adamw-8bit",
@@ -47,8 +47,8 @@ class Recipe:
 def own(metadata: Mapping[str, str]) -> dict[str, Any] | None:
     """The nested settings that the studio wrote, or None when it wrote none that can be read."""
     try:
-        values = json.loads(metadata.get("studio.config", "null"))
-    except (ValueError, RecursionError):
+        values = parse_json(metadata.get("studio.config", "null"))
+    except ValueError:
         return None
     return values if isinstance(values, dict) else None
 
@@ -88,8 +88,8 @@ def of_kohya(metadata: Mapping[str, str], names: list[str]) -> Recipe | None:
 def _network(metadata: Mapping[str, str], recipe: Recipe) -> None:
     """The network's kind and its arguments."""
     try:
-        arguments = json.loads(metadata.get("ss_network_args") or "{}")
-    except (ValueError, RecursionError):
+        arguments = parse_json(metadata.get("ss_network_args") or "{}")
+    except ValueError:
         arguments = {}
     if not isinstance(arguments, dict):
         return

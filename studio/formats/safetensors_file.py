@@ -27,6 +27,7 @@ from studio.formats.safetensors_header import (
     read_header,
 )
 from studio.formats.sniff import open_file
+from studio.names import encodable
 
 if TYPE_CHECKING:
     import torch
@@ -166,7 +167,8 @@ def _layout(
         end = reached + math.prod(shape) * DTYPES[names[name]][0]
         fields[name] = {"dtype": names[name], "shape": shape, "data_offsets": [reached, end]}
         reached = end
-    body = json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+    header = json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
+    body = encodable(header).encode("utf-8")
     body += b" " * (-len(body) % 8)
     return len(body).to_bytes(8, "little") + body, order
 

@@ -109,7 +109,7 @@ def _parse(raw: bytes, path: str | Path, max_tensors: int) -> dict[str, Any]:
     except TooMuch as error:
         raise _too_many(path, max_tensors) from error
     try:
-        fields = text.parse_json(raw, unique=True)
+        fields = text.parse_json(raw.decode("utf-8"), unique=True)
     except ValueError as error:
         raise broken(path, "Its header is not readable JSON.") from error
     if not isinstance(fields, dict):

@@ -6,13 +6,13 @@ Refuses to know: the adapter itself.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from studio import atomic
 from studio.errors import FileError
+from studio.text import parse_json, read_text
 
 MAX_BYTES = 1 << 20
 PREVIEWS = (
@@ -41,10 +41,10 @@ def read(path: str | Path) -> Notes | None:
             return None
         if beside.stat().st_size > MAX_BYTES:
             raise ValueError("too large")
-        value = json.loads(beside.read_text("utf-8"))
+        value = parse_json(read_text(beside))
         if not isinstance(value, dict):
             raise ValueError("no table")
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise FileError(
             "The notes beside this adapter cannot be read",
             where=beside,

@@ -11,7 +11,6 @@ Owns: this layout. Refuses to know: where the files are (`jobs.stacks` finds the
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from studio import atomic
 from studio.config import StackItem
 from studio.errors import FileError, SettingsError
 from studio.formats.sniff import open_file
+from studio.text import parse_json
 
 ENDING = ".stack.json"
 FORMAT, VERSION = "concept-studio-stack", 1
@@ -73,8 +73,8 @@ def read(path: str | Path) -> StackFile:
     with open_file(path) as file:
         data = file.read(MOST_BYTES + 1)
     try:
-        value = json.loads(data.decode("utf-8")) if len(data) <= MOST_BYTES else None
-    except (ValueError, RecursionError):
+        value = parse_json(data) if len(data) <= MOST_BYTES else None
+    except ValueError:
         value = None
     if not isinstance(value, dict) or value.get("format") != FORMAT:
         raise _broken(path, "It is not the JSON of a saved stack.")

@@ -10,27 +10,33 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from studio import presets
 from studio.config import CompareSettings, GenerateSettings, RunConfig, StackItem
 from studio.errors import InputError, StudioError
 from studio.events import ENDED
 from studio.families.detect import BaseInfo
-from studio.formats.dataset import DatasetInfo
+from studio.formats.dataset_list import DatasetSummary
 from studio.jobs.comparing import Comparing
 from studio.jobs.grids import Grids
 from studio.jobs.importing import Given, Imported
 from studio.jobs.library import AdapterInfo, Library
+from studio.jobs.picture_settings import described
 from studio.jobs.preflight import Preflight, complete, preflight
 from studio.jobs.prompt_tags import lanes_with_tags, notes
 from studio.jobs.resources import Resources
 from studio.jobs.shelf import Shelf
 from studio.jobs.stacks import Stacks
+from studio.jobs.tidying import Tidying
 from studio.jobs.training import Training
 from studio.lanes import LanesSettings
+from studio.names import original, printable
 from studio.paths import Workspace
 from studio.presets import Like
+
+if TYPE_CHECKING:
+    from studio.caption.history import History as CaptionHistory
 
 Progress = Callable[[int, int, str], None]
 Cancelled = Callable[[], bool]
@@ -78,6 +84,8 @@ class Studio:
         self.comparing = Comparing(workspace, self.resources)
         self.grids = Grids(workspace, self.resources, self.training)
         self.stacks = Stacks(workspace, self.library)
+        self.tidying = Tidying(workspace)
+        self.tidying.start()
         self.ready = threading.Event()
         """Set once the heavy libraries are loaded."""
 
@@ -107,8 +115,8 @@ class Studio:
         """Names of the VAEs in `vae/`, for `GenerateSettings.vae`."""
         return self.library.vaes()
 
-    def datasets(self) -> list[DatasetInfo]:
-        """The person's datasets, then the samples that ship."""
+    def datasets(self) -> list[DatasetSummary]:
+        """The person's datasets, then the samples that ship; counted by names."""
         return self.library.datasets()
 
     def adapters(self, base: str | None = None) -> list[AdapterInfo]:
@@ -134,8 +142,11 @@ class Studio:
         return self.library.import_dataset(files, name, into)
 
     def inspect(self, path: str | Path) -> dict[str, Any]:
-        """What a file is."""
-        return self.library.inspect(Path(path))
+        """What a file is; of a picture, whose it is and its settings."""
+        facts = self.library.inspect(Path(path))
+        if facts["kind"] == "unknown" and (found := described(Path(path))):
+            return found
+        return facts
 
     # Training.
 
@@ -150,7 +161,7 @@ class Studio:
 
     def config_like(self, path: str | Path) -> Like:
         """The settings a finished adapter file was trained with, and what could not be taken over."""
-        return presets.like_file(self.library.adapter_path(str(path)))
+        return presets.like_file(self.library.adapter_path(printable(path)))
 
     def preflight(self, config: RunConfig) -> Preflight:
         """What is wrong, what is odd, and the facts; loads no model."""
@@ -176,9 +187,9 @@ class Studio:
             raise InputError(found.errors[0], safe="Nothing was started.")
         return self.training.start(completed)
 
-    def resume(self, run_id: str) -> str:
-        """Goes on with an ended, unfinished run."""
-        return self.training.resume(run_id)
+    def resume(self, run_id: str, *, accept_changes: bool = False) -> str:
+        """Goes on with an ended, unfinished run; see `Training.resume`."""
+        return self.training.resume(run_id, accept_changes=accept_changes)
 
     def command(self, run_id: str, command: str) -> None:
         """pause, continue, stop, save or sample."""
@@ -274,9 +285,9 @@ class Studio:
         """File name and caption of every picture of a dataset."""
         from studio.formats.dataset import read_captions
 
-        root = self.library.dataset_path(str(folder))
+        root = self.library.dataset_path(printable(folder))
         return [
-            {"file": path.relative_to(root).as_posix(), "caption": caption}
+            {"file": printable(path.relative_to(root).as_posix()), "caption": caption}
             for path, caption in read_captions(root).items()
         ]
 
@@ -284,9 +295,10 @@ class Studio:
         """Writes one caption beside its picture."""
         from studio.formats.dataset import picture_files, write_caption
 
-        root = self.library.dataset_path(str(folder))
+        root = self.library.dataset_path(printable(folder))
         picture = next(
-            (p for p in picture_files(root) if p.relative_to(root).as_posix() == file), None
+            (p for p in picture_files(root) if p.relative_to(root).as_posix() == original(file)),
+            None,
         )
         if picture is None:
             raise InputError("There is no such picture in this dataset", where=file[:200])
@@ -303,10 +315,10 @@ class Studio:
         on_progress: Progress | None = None,
         cancelled: Cancelled | None = None,
     ) -> dict[str, Any]:
-        """Writes captions for a dataset's pictures."""
+        """Writes captions for a dataset's pictures; what stood there before is kept."""
         from studio.caption.run import caption_folder
 
-        root = self.library.dataset_path(str(folder))
+        root = self.library.dataset_path(printable(folder))
         with self.resources.slot.hold("captioning"):
             return caption_folder(
                 root,
@@ -316,7 +328,20 @@ class Studio:
                 files=files,
                 on_progress=on_progress,
                 cancelled=cancelled,
+                record=self.caption_history().begin(root, "described"),
             )
+
+    def caption_history(self) -> CaptionHistory:
+        """The earlier captions of every dataset."""
+        from studio.caption.history import History
+
+        return History(self.workspace.captions)
+
+    def undo_captions(self, folder: str | Path) -> dict[str, Any]:
+        """Brings back the captions from before the newest change of many; MissingError: none."""
+        root = self.library.dataset_path(printable(folder))
+        done = self.caption_history().undo(root, self.workspace.inside)
+        return {"changed": len(done.changed), "kept": len(done.kept)}
 
     def compare(
         self,
@@ -339,6 +364,7 @@ class Studio:
         """Moves a comparison to the trash."""
         return self.comparing.delete(comparison_id)
 
-    def close(self) -> None:
-        """Stops and saves what is going on."""
-        self.training.close()
+    def close(self, timeout: float = 120.0) -> None:
+        """Stops and saves what is going on, for at most `timeout` seconds."""
+        self.training.close(timeout)
+        self.tidying.close()

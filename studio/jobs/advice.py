@@ -12,7 +12,6 @@ from studio.errors import StudioError
 from studio.families.detect import BaseInfo, learning_rates
 from studio.formats.captions import unknown_places
 from studio.formats.dataset import DatasetInfo
-from studio.formats.images import has_transparency
 from studio.formats.masks import mask_file
 from studio.rates import parse_rates
 
@@ -88,11 +87,11 @@ def _template_advice(config: RunConfig, info: DatasetInfo) -> list[str]:
 def _mask_advice(config: RunConfig, info: DatasetInfo) -> list[str]:
     if config.data.mask == "none":
         return []
-    found = mask_file if config.data.mask == "files" else has_transparency
-    without = sum(not found(item.path) for item in info.items)
+    files = config.data.mask == "files"
+    without = sum(not (mask_file(i.path) if files else i.transparent) for i in info.items)
     if not without:
         return []
-    what = "a mask beside them" if config.data.mask == "files" else "transparency"
+    what = "a mask beside them" if files else "transparency"
     if without == info.pictures:
         return [f"No picture has {what}: masks have no effect."]
     return [f"{without} of {info.pictures} pictures do not have {what}: all of them is learnt."]

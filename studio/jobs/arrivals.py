@@ -17,23 +17,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from studio.formats.captions import CAPTION_ENDINGS, is_picture
+from studio.formats.captions import CAPTION_ENDINGS
+from studio.formats.image_names import NOT_READ, is_hidden, is_picture
 from studio.formats.masks import MASK_FOLDERS
 
 # What readers of datasets look for beside images and captions: metadata.jsonl, dataset.toml and
 # the tables of other programs.
 TABLE_ENDINGS = (".jsonl", ".json", ".csv", ".toml", ".yaml", ".yml")
 ENDINGS_BESIDE = (*CAPTION_ENDINGS, *TABLE_ENDINGS)
-_WHY_NOT = {
-    **dict.fromkeys((".zip", ".7z", ".rar", ".tar", ".gz", ".tgz"), "an archive: unpack it first"),
-    **dict.fromkeys((".mp4", ".mov", ".avi", ".mkv", ".webm"), "a video, not an image"),
-    **dict.fromkeys(
-        (".gif", ".tif", ".tiff", ".avif", ".heic", ".heif", ".jxl", ".jpe", ".jfif", ".raw",
-         ".cr2", ".nef", ".dng", ".psd", ".svg", ".ico", ".tga"),
-        "a kind of image that is not read here: export it as PNG or JPEG",
-    ),
-}  # fmt: skip
-_LITTER = ("thumbs.db", "desktop.ini")
+_ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz")
+_FILMS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v")
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _FORBIDDEN_ON_WINDOWS = re.compile(r'[<>:"|?*]')
@@ -102,11 +95,18 @@ def why_refused(name: str) -> str | None:
 def why_unused(name: str) -> str | None:
     """Why a dataset would not use a file of this name, or None when it would."""
     path = PurePosixPath(name)
-    if path.name.lower() in _LITTER or any(part.startswith(".") for part in path.parts):
+    ending = path.suffix.lower()
+    if any(is_hidden(part) for part in path.parts):
         return "a hidden file of the system"
-    if is_picture(path.name) or path.suffix.lower() in ENDINGS_BESIDE:
+    if is_picture(path.name) or ending in ENDINGS_BESIDE:
         return None
-    return _WHY_NOT.get(path.suffix.lower(), "neither an image nor a caption")
+    if ending in _ARCHIVES:
+        return "an archive: unpack it first"
+    if ending in _FILMS:
+        return "a video, not an image"
+    if ending in NOT_READ:
+        return "a kind of file that is not read here: export it as PNG or JPEG"
+    return "neither an image nor a caption"
 
 
 def usable(names: Iterable[str]) -> tuple[list[int], list[LeftOut]]:

@@ -13,7 +13,7 @@ from studio.compare.record import list_comparisons, read_comparison
 from studio.config import CompareSettings
 from studio.errors import InputError, MissingError
 from studio.jobs.resources import Resources
-from studio.paths import Workspace
+from studio.paths import Workspace, is_folder
 
 if TYPE_CHECKING:
     from studio.jobs import Cancelled, Progress
@@ -45,7 +45,11 @@ class Comparing:
             )
             for column in settings.columns
         ]
-        settings = settings.model_copy(update={"columns": columns})
+        reference = settings.reference
+        if reference.strip():
+            folder = self.workspace.named(reference)
+            reference = str(self.workspace.pictures_folder(folder))
+        settings = settings.model_copy(update={"columns": columns, "reference": reference})
         from studio.compare.shootout import compare
 
         with self.resources.slot.hold("comparing"):
@@ -77,7 +81,7 @@ class Comparing:
         """The folder of a comparison."""
         folder = self.workspace.comparisons / comparison_id
         plain = Path(comparison_id).name == comparison_id and comparison_id not in ("", ".", "..")
-        if not plain or not folder.is_dir():
+        if not plain or not is_folder(folder):
             raise MissingError("There is no such comparison", where=comparison_id[:100])
         return folder
 

@@ -14,9 +14,10 @@ from studio import atomic, methods
 from studio.axes import NONE, Axis, GridSettings, lay_out, reference
 from studio.errors import MissingError
 from studio.infer.tags import split_tags
+from studio.jobs import rebuilding
 from studio.jobs.resources import Resources
 from studio.jobs.training import Training
-from studio.paths import Workspace
+from studio.paths import Workspace, entries, is_folder
 from studio.pictures import GenerateSettings
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class Grids:
         from studio.compare.axes_grid import read
 
         found = []
-        for folder in self.workspace.grids.iterdir():
+        for folder in entries(self.workspace.grids):
             try:
                 found.append(read(folder))
             except MissingError:
@@ -109,17 +110,16 @@ class Grids:
         """The folder of a grid."""
         folder = self.workspace.grids / grid_id
         plain = Path(grid_id).name == grid_id and grid_id not in ("", ".", "..")
-        if not plain or not folder.is_dir():
+        if not plain or not is_folder(folder):
             raise MissingError("There is no such grid", where=grid_id[:100])
         return folder
 
     def steps(self, run_id: str) -> list[int]:
         """Steps of a run whose checkpoints an axis can vary; none of a run that trains a model."""
         folder = self.training.folder(run_id)
-        found = (folder / "checkpoints").glob(f"step-*/{atomic.MANIFEST}")
         if methods.find(self.training.config(run_id).method).product == "model":
             return []
-        return sorted(int(path.parent.name.removeprefix("step-")) for path in found)
+        return list(rebuilding.saved(folder))
 
     def delete(self, grid_id: str) -> Path:
         """Moves a grid to the trash."""

@@ -17,11 +17,12 @@ from typing import Any
 
 from studio import __version__, atomic
 from studio.budget import cut
-from studio.errors import MissingError, StudioError
+from studio.errors import MissingError, StorageError, StudioError
 from studio.formats import metadata
 from studio.formats.apart import inspect_apart
 from studio.formats.inspect import FileReport, inspect
 from studio.jobs.suspects import Suspects
+from studio.text import read_json
 
 log = logging.getLogger("studio.headers")
 LONGEST_PROBLEM = 2_000
@@ -106,17 +107,22 @@ class Headers:
                 known = {key: entry for key, entry in known.items() if key in only}
                 self._known, self._changed = known, True
             if not self._changed:
-                return self._suspects.settle()
+                self._suspects.settle()
+                return
             self._changed = False
         files = {key: [*stamp, asdict(facts)] for key, (*stamp, facts) in known.items()}
-        text = json.dumps({"layout": LAYOUT, "files": files}, ensure_ascii=True)
-        atomic.write_text(self._file, text)
-        return self._suspects.settle()
+        text = json.dumps({"layout": LAYOUT, "files": files})
+        try:
+            atomic.write_text(self._file, text)
+        except StorageError:  # every header can be read again
+            self._changed = True
+        else:
+            self._suspects.settle()
 
     def _read(self) -> dict[str, tuple[int, int, HeaderFacts]]:
         """A memory that cannot be read is as good as none: everything in it can be found again."""
         try:
-            found: Any = json.loads(self._file.read_text(encoding="utf-8"))
+            found: Any = read_json(self._file)
             if found["layout"] != LAYOUT:
                 return {}
             return {

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from studio.names import path_of
+
 Json = dict[str, Any]
 # The fixed-noise loss is of one scale only where these are equal: the same pictures, noise and
 # model. (What is trained, and how, is what one wants to compare.)
@@ -43,7 +45,7 @@ def experience(states: Sequence[Mapping[str, Any]]) -> list[Json]:
 def main_file_size(state: Mapping[str, Any]) -> int | None:
     """Bytes of a run's first file (or folder of files); None when it is not there any more."""
     files = state.get("files") or []
-    return size_of(Path(str(files[0]))) if files else None
+    return size_of(path_of(str(files[0]))) if files else None
 
 
 def size_of(path: Path) -> int | None:

@@ -11,13 +11,15 @@ import contextlib
 import dataclasses
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from studio import atomic
 from studio.errors import DatasetError, StudioError
-from studio.formats.captions import METADATA_FILE, is_picture, metadata_captions, write_caption
+from studio.formats.caption_tables import TABLES, Tables
+from studio.formats.captions import is_picture, write_caption
 from studio.formats.dataset import HELD_OUT, DatasetInfo, read_dataset
 from studio.formats.dataset_file import DATASET_FILE
 from studio.formats.masks import MASK_FOLDERS
@@ -93,6 +95,7 @@ class _Import:
         self.copied: list[str] = []
         self.renamed: dict[str, str] = {}
         self.same: list[str] = []
+        self.placed: list[tuple[Group, str]] = []
         here = [
             Arrival(path.relative_to(folder).as_posix(), path)
             for path in _files(folder, [])
@@ -105,12 +108,14 @@ class _Import:
     def run(self, arrivals: list[Arrival]) -> None:
         """Copies one group of files after another, then the tables."""
         groups, tables = grouped(self._without_twins_by_case(arrivals))
-        captions = self._captions_of(tables)
+        self.told = _Told(tables, arrivals)
         for group in groups:
             for one in self._apart(group):
-                self._place(one, captions)
-        for table in tables:
-            self._place_table(table)
+                self._place(one)
+        staying = [table for table in tables if not self._place_table(table)]
+        if staying:
+            for group, stem in self.placed:
+                self._tell(group, stem)
 
     def _leave(self, arrival: Arrival, why: str) -> None:
         self.left_out.append(LeftOut(arrival.name, why))
@@ -160,21 +165,19 @@ class _Import:
                 one.arrivals.append(arrival)
         return [one for one in apart if one.arrivals]
 
-    def _captions_of(self, tables: list[Arrival]) -> dict[str, str]:
-        """Captions that arriving tables give, by the arriving image's path."""
-        found: dict[str, str] = {}
-        for table in tables:
-            path = PurePosixPath(table.name)
-            if path.name != METADATA_FILE or table.file.name != METADATA_FILE:
+    def _tell(self, group: Group, stem: str) -> None:
+        """Writes beside images what an arriving table says of them, where it cannot say it itself:
+        it knows them under other names, or stays away."""
+        for image in group.images:
+            target = group.renamed(image, stem)
+            text = self.told.of(image)
+            if text is None or target not in self.copied or _has_caption(group):
                 continue
-            try:
-                rows = metadata_captions(table.file.parent)
-            except DatasetError:
-                continue  # copied as it is; reading the dataset says what is wrong with it
-            found |= {(path.parent / name).as_posix(): text for name, text in rows.items()}
-        return found
+            file = write_caption(self.folder / target, text)
+            if (name := file.relative_to(self.folder).as_posix()) not in self.copied:
+                self.copied.append(name)
 
-    def _place(self, group: Group, captions: dict[str, str]) -> None:
+    def _place(self, group: Group) -> None:
         """Copies one image with all that belongs to it, under a name that is free for all."""
         for stem in _stems(group.stem):
             key = same_name(group.folder), same_name(stem)
@@ -187,12 +190,9 @@ class _Import:
         self.groups[key] = Group(group.folder, stem)
         for arrival in group.arrivals:
             self._copy(arrival, group.renamed(arrival, stem))
-        if stem == group.stem:
-            return
-        for image in group.images:  # a table knows it under its old name only
-            if image.name in captions and not _has_caption(group):
-                file = write_caption(self.folder / group.renamed(image, stem), captions[image.name])
-                self.copied.append(file.relative_to(self.folder).as_posix())
+        self.placed.append((group, stem))
+        if stem != group.stem:
+            self._tell(group, stem)
 
     def _same_image(self, group: Group, stem: str) -> bool:
         """Whether every image of the group is here under this name; without images: any is."""
@@ -211,25 +211,16 @@ class _Import:
             else:
                 self._copy(arrival, target)
 
-    def _place_table(self, table: Arrival) -> None:
+    def _place_table(self, table: Arrival) -> bool:
+        """Copies a table of a whole folder; False when another one stays in its place."""
         if self._same(table, table.name):
             self.same.append(table.name)
         elif same_name(table.name) not in self.files:
             self._copy(table, table.name)
         else:
             self._leave(table, f"the dataset has another {table.name}, which stays")
-            if PurePosixPath(table.name).name == METADATA_FILE:
-                self._captions_beside(table)
-
-    def _captions_beside(self, table: Arrival) -> None:
-        """The captions of a table that cannot come along, written beside the images that did."""
-        for name, text in self._captions_of([table]).items():
-            now = self.renamed.get(name, name)
-            image = self.folder / now
-            if now not in self.copied or image.with_suffix(".txt").exists():
-                continue
-            file = write_caption(image, text)
-            self.copied.append(file.relative_to(self.folder).as_posix())
+            return False
+        return True
 
     def _same(self, arrival: Arrival, target: str) -> bool:
         here = self.files.get(same_name(target))
@@ -246,6 +237,30 @@ class _Import:
         self.copied.append(target)
         if target != arrival.name:
             self.renamed[arrival.name] = target
+
+
+class _Told:
+    """What arriving tables say of arriving images."""
+
+    def __init__(self, tables: list[Arrival], arrivals: list[Arrival]) -> None:
+        self._names = Counter(arrival.name for arrival in arrivals)
+        self._tables = [
+            (str(PurePosixPath(table.name).parent), Tables(table.file.parent))
+            for table in tables
+            if table.file.name in TABLES and PurePosixPath(table.name).name in TABLES
+        ]
+
+    def of(self, image: Arrival) -> str | None:
+        """The caption of an image; None also where two came under its name."""
+        if self._names[image.name] > 1:
+            return None
+        for place, table in self._tables:
+            path = PurePosixPath(image.name)
+            if path.is_relative_to(place):
+                text = table.of(table.folder / path.relative_to(place))
+                if text is not None:
+                    return text
+        return None
 
 
 def _stems(stem: str) -> Iterable[str]:

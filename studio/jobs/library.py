@@ -13,19 +13,31 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from studio import atomic
-from studio.config import nearest
+from studio.config import RunConfig, nearest
 from studio.errors import DatasetError, FileError, InputError, MissingError
 from studio.families import hub
 from studio.families.clip_folder import is_clip
 from studio.families.detect import FILE_ENDINGS, BaseInfo, base_hash, describe, unet_layout
 from studio.families.vocabulary import is_folder
-from studio.formats.dataset import DatasetInfo, find_datasets, is_picture
+from studio.formats.dataset import DatasetInfo, is_picture, read_dataset
+from studio.formats.dataset_list import DatasetList, DatasetSummary
+from studio.formats.image_memory import ImageMemory
 from studio.formats.inspect import inspect
 from studio.formats.ldm_names import unet_blocks
+from studio.jobs import keeping
 from studio.jobs.headers import HeaderFacts, Headers
 from studio.jobs.importing import Given, Imported, import_files
-from studio.paths import ASSETS, SAMPLE_ADAPTERS, STARTER, Workspace, slug
+from studio.names import path_of, printable
+from studio.paths import (
+    ASSETS,
+    SAMPLE_ADAPTERS,
+    STARTER,
+    Workspace,
+    entries,
+    is_file,
+    is_name,
+    there,
+)
 
 ADAPTER_ENDINGS = (".safetensors", ".pt", ".bin", ".ckpt", ".png", ".webp")
 ADAPTER_KINDS = ("lora", "embedding", "hypernetwork", "aesthetic")
@@ -62,6 +74,8 @@ class Library:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self.headers = Headers(workspace.cache / "headers.json")
+        self.images = ImageMemory(workspace.cache / "images")
+        self._datasets = DatasetList(workspace.cache / "datasets.json")
 
     def bases(self) -> list[BaseInfo]:
         """The starter first, then the folders and model files in `bases/`; no vocabulary, no CLIP.
@@ -69,7 +83,7 @@ class Library:
         Names are all different.
         """
         found = [describe(STARTER)]
-        for path in sorted(self.workspace.bases.iterdir(), key=lambda path: (path.is_file(), path)):
+        for path in sorted(entries(self.workspace.bases), key=lambda path: (path.is_file(), path)):
             model = path.suffix.lower() in FILE_ENDINGS if path.is_file() else not is_folder(path)
             if not model or is_clip(path) or path.name.startswith("."):
                 continue
@@ -92,13 +106,18 @@ class Library:
         """The folder or file of a base given by name or path; another text is taken as a hub id."""
         if name == "starter":
             return STARTER
-        if name and Path(name).name == name:
+        if is_name(name):
             for ending in ("", *FILE_ENDINGS):
-                if (named := self.workspace.bases / f"{name}{ending}").exists():
-                    return named
-        if Path(name).expanduser().exists():
-            return Path(name).expanduser().resolve()
-        if hub.is_id(name):
+                if there(named := path_of(self.workspace.bases / f"{name}{ending}")):
+                    return self.workspace.inside(named)
+        remote = self.workspace.access.remote
+        try:
+            if there(path := self.workspace.named(name)):
+                return path
+        except InputError:
+            if not remote:
+                raise
+        if hub.has_form(name) if remote else hub.is_id(name):
             return hub.cached(name) or name
         known = ", ".join(base.name for base in self.bases())
         raise MissingError(
@@ -106,6 +125,18 @@ class Library:
             why=f"It is neither a folder nor a file, and not in {self.workspace.bases}",
             remedy=f"Known are: {known}.",
         )
+
+    def check_paths(self, config: RunConfig) -> None:
+        """Raises what makes a saved configuration unusable for whoever asks now: it may name
+        folders that only somebody at this machine may."""
+        if not self.workspace.access.remote:
+            return
+        self.dataset_path(config.data.folder)
+        self.base_path(config.base)
+        if config.prior.folder.strip():
+            self.workspace.pictures_folder(self.workspace.named(config.prior.folder))
+        if config.options.get("continue_from"):
+            self.adapter_path(str(config.options["continue_from"]))
 
     def blocks(self, base: str) -> dict[str, bool]:
         """The blocks of a base's UNet and whether each has attention; MissingError, FileError."""
@@ -119,18 +150,18 @@ class Library:
     def vaes(self) -> list[str]:
         """Names of what lies in `vae/`: files, and folders with a configuration."""
         return sorted(
-            path.name
-            for path in self.workspace.vae.iterdir()
+            printable(path.name)
+            for path in entries(self.workspace.vae)
             if (path / "config.json").is_file()
             or (path.is_file() and path.suffix.lower() in (*FILE_ENDINGS, ".pt"))
         )
 
     def vae_path(self, name: str) -> Path:
         """The VAE given by its name in `vae/`, or by a path the studio may read."""
-        if Path(name).name == name and (self.workspace.vae / name).exists():
-            return self.workspace.vae / name
+        if is_name(name) and there(path := path_of(self.workspace.vae / name)):
+            return self.workspace.inside(path)
         path = self.workspace.resolve(name)
-        if not path.exists():
+        if not there(path):
             raise MissingError(
                 f"There is no VAE “{name}”",
                 why=f"It is not in {self.workspace.vae}.",
@@ -138,22 +169,39 @@ class Library:
             )
         return path
 
-    def datasets(self) -> list[DatasetInfo]:
-        """The person's datasets, then the samples that ship."""
-        return find_datasets([self.workspace.datasets, ASSETS / "datasets"])
+    def datasets(self) -> list[DatasetSummary]:
+        """The person's datasets, then the samples that ship; counted by names, not looked into."""
+        found = self._datasets.below([self.workspace.datasets, ASSETS / "datasets"])
+        return [self._open_to_all(info) for info in found]
+
+    def _open_to_all(self, info: DatasetSummary) -> DatasetSummary:
+        """The dataset, or no more than its name and why it is not opened over a link."""
+        try:
+            self.workspace.pictures_folder(info.path)
+        except InputError as error:
+            return DatasetSummary(info.name, info.path, problems=[error.sentence()])
+        return info
+
+    def summary(self, folder: Path) -> DatasetSummary:
+        """One dataset as the list shows it."""
+        return self._open_to_all(self._datasets.of(folder))
+
+    def read_dataset(self, folder: str | Path) -> DatasetInfo:
+        """A dataset, with what is remembered of its images."""
+        return read_dataset(folder, self.images)
 
     def dataset_path(self, name: str) -> Path:
         """The folder of a dataset given by name or path."""
         for root in (self.workspace.datasets, ASSETS / "datasets"):
-            if name and Path(name).name == name and (root / name).is_dir():
-                return root / name
-        path = Path(name).expanduser()
-        if not name.strip() or not path.is_dir():
+            if is_name(name) and there(folder := path_of(root / name)) and folder.is_dir():
+                return self.workspace.pictures_folder(folder)
+        path = self.workspace.named(name) if name.strip() else None
+        if path is None or not there(path) or not path.is_dir():
             raise DatasetError(
                 f"There is no dataset “{name}”" if name.strip() else "No dataset is chosen",
                 remedy="Choose one from the list, or give the path of a folder of pictures.",
             )
-        return path.resolve()
+        return self.workspace.pictures_folder(path)
 
     def import_dataset(
         self, files: Iterable[Given], name: str, into: str | Path | None = None
@@ -198,7 +246,7 @@ class Library:
         # a model that was trained here lies in one file inside its own folder
         files += [
             path
-            for folder in sorted(self.workspace.bases.iterdir())
+            for folder in sorted(entries(self.workspace.bases))
             if (path := folder / f"{folder.name}.safetensors").is_file()
         ]
         return files
@@ -215,7 +263,7 @@ class Library:
             problem = f"This is a {facts.kind}, not an adapter."
         sides = (path.with_suffix(".preview.png"), path.with_suffix(".png"))
         return AdapterInfo(
-            path.stem,
+            printable(path.stem),
             path,
             facts.kind,
             facts.dialect,
@@ -245,11 +293,11 @@ class Library:
         for root in (self.workspace.adapters, SAMPLE_ADAPTERS):
             if Path(name).name == name and root.is_dir():
                 endings = ("", *ADAPTER_ENDINGS)
-                files = (root / f"{name}{ending}" for ending in endings)
-                if found := next((file for file in files if file.is_file()), None):
-                    return found
+                files = (path_of(root / f"{name}{ending}") for ending in endings)
+                if found := next((file for file in files if is_file(file)), None):
+                    return self.workspace.inside(found)
         path = self.workspace.resolve(name)
-        if path.is_file():
+        if is_file(path):
             return path
         close = nearest(Path(name).stem, [info.name for info in self.adapters()])
         raise MissingError(
@@ -259,7 +307,7 @@ class Library:
 
     def inspect(self, path: Path) -> dict[str, Any]:
         """The report of `formats.inspect`, hashes included; of a LoRA its `blocks` too."""
-        if not path.is_file():
+        if not is_file(path):
             raise MissingError("This file is not there", where=path)
         report = inspect(path).as_dict()
         if stale := self.adapter(path).stale:
@@ -281,45 +329,5 @@ class Library:
                 remedy="Drop a LoRA, embedding, hypernetwork or aesthetic file.",
                 safe="Nothing was changed.",
             )
-        target = self.place_for(Path(filename), path)
-        return self.adapter(atomic.copy_file(path, target))
-
-    def place_for_base(self, name: str) -> Path:
-        """A free folder in `bases/` for a model; one that was never finished is used again."""
-        stem = slug(name, "model")
-        for count in range(1, 10_000):
-            folder = self.workspace.bases / f"{stem}{'' if count == 1 else f'-{count}'}"
-            if not (folder / "model_index.json").exists():
-                return folder
-        raise FileError(f"There are too many models called “{stem}”", where=self.workspace.bases)
-
-    def keep(self, written: list[Path]) -> list[Path]:
-        """Copies a run's finished files into `adapters/`, all under one free name.
-
-        What belongs together stays together: `x.safetensors`, `x.pt`, `x.pt.optim`.
-        """
-        stem = written[0].stem
-        endings = [path.name.removeprefix(stem) for path in written]
-        places = self._places(stem, dict(zip(endings, written, strict=True)))
-        for path, place in zip(written, places, strict=True):
-            atomic.copy_file(path, place)
-        return places
-
-    def place_for(self, name: Path, content: Path) -> Path:
-        """A free path in `adapters/` for `name`; the very same content keeps its place."""
-        return self._places(name.stem, {name.suffix.lower(): content})[0]
-
-    def _places(self, stem: str, contents: dict[str, Path]) -> list[Path]:
-        """A path for each ending → content, with one number that is free for all of them."""
-        stem = slug(stem, "adapter")
-        for count in range(1, 10_000):
-            name = f"{stem}{'' if count == 1 else f'-{count}'}"
-            targets = {self.workspace.adapters / (name + e): c for e, c in contents.items()}
-            if all(_free(target, content) for target, content in targets.items()):
-                return list(targets)
-        raise FileError(f"There are too many files called “{stem}”", where=self.workspace.adapters)
-
-
-def _free(target: Path, content: Path) -> bool:
-    """Whether `content` may be written to `target`: nothing else is there."""
-    return not target.exists() or atomic.sha256(target) == atomic.sha256(content)
+        (target,) = keeping.keep(self.workspace.adapters, [path], name=Path(filename))
+        return self.adapter(target)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import shutil
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 from studio import methods
@@ -19,11 +18,14 @@ from studio.families.clip_folder import find_clip
 from studio.families.detect import BaseInfo
 from studio.families.words import contains, without
 from studio.formats.captions import fill_template
-from studio.formats.dataset import DatasetInfo, picture_files, read_dataset
+from studio.formats.dataset import DatasetInfo, picture_files
 from studio.infer.prompt import escaped
 from studio.infer.tags import has_tags
+from studio.jobs import image_checks
 from studio.jobs.advice import advice
+from studio.jobs.image_checks import checked_dataset, image_lines
 from studio.jobs.library import Library
+from studio.names import path_of, printable
 
 LOW_DISK = 500 << 20
 GENTLE_PRIOR = 0.1  # more holds a style back (docs/results.md)
@@ -36,6 +38,8 @@ class Preflight:
 
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """How files and folders were understood: nothing odd, but worth a look."""
     facts: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -50,7 +54,8 @@ class Preflight:
 
 def complete(config: RunConfig, library: Library) -> tuple[RunConfig, DatasetInfo, BaseInfo]:
     """Fills in what the dataset and the base know; raises what makes the run impossible."""
-    info = read_dataset(library.dataset_path(config.data.folder))
+    folder = library.dataset_path(config.data.folder)
+    info = checked_dataset(folder, library.images, image_checks.PATIENCE)
     base = library.base(config.base)
     if base.problems:
         raise SettingsError(
@@ -62,7 +67,7 @@ def complete(config: RunConfig, library: Library) -> tuple[RunConfig, DatasetInf
     trigger = config.data.trigger or info.trigger
     data = config.data.model_copy(
         update={
-            "folder": str(info.path),
+            "folder": printable(info.path),
             "trigger": trigger,
             "resolution": config.data.resolution or base.native_size,
             "repeats": config.data.repeats,
@@ -70,11 +75,14 @@ def complete(config: RunConfig, library: Library) -> tuple[RunConfig, DatasetInf
     )
     given = dict(config.options)
     if given.get("continue_from"):
-        given["continue_from"] = str(library.adapter_path(given["continue_from"]))
+        given["continue_from"] = printable(library.adapter_path(given["continue_from"]))
     options = method.Options.parse(method.complete(given, info.class_word))
     own = list(config.sample.prompts)
     prompts = own or sample_prompts(info, data)
     prior = config.prior
+    if prior.folder.strip():
+        root = library.workspace.pictures_folder(library.workspace.named(prior.folder))
+        prior = prior.model_copy(update={"folder": str(root)})
     if prior.weight and not prior.prompts:
         found = class_prompts(info, trigger)
         prior = prior.model_copy(update={"prompts": found})
@@ -111,7 +119,8 @@ def preflight(config: RunConfig, library: Library) -> Preflight:
         result.warnings += method.check(config, captions)
     except StudioError as error:
         result.errors.append(error.sentence())
-    result.warnings += [*info.problems, *base.assumed]
+    warnings, result.notes = image_lines(config, info, library.images)
+    result.warnings += [*info.problems, *warnings, *base.assumed]
     if any(has_tags(prompt) for prompt in config.sample.prompts):
         result.warnings.append(
             "A sample prompt names a file (<lora:…>). Samples show this run alone: the tag is read "
@@ -185,7 +194,7 @@ def _check_prior(result: Preflight, config: RunConfig, info: DatasetInfo) -> Non
             f"for a style, set the prior weight to {GENTLE_PRIOR} or 0."
         )
     if prior.folder:
-        root = Path(prior.folder).expanduser()
+        root = path_of(prior.folder).expanduser()
         if not root.is_dir() or not picture_files(root):
             result.errors.append(
                 f"There are no class pictures in “{prior.folder}”. Choose a folder of pictures, "

@@ -25,7 +25,7 @@ class Resources:
         self.library = library
         self.slot = DeviceSlot()
         self._base: Base | None = None
-        self._key: tuple[str, str, str] | None = None
+        self._key: tuple[object, ...] | None = None
         self._other_vae: tuple[Path, Base] | None = None
         self._cache: AdapterCache | None = None
         self._lock = threading.Lock()
@@ -43,17 +43,23 @@ class Resources:
 
         `said` hears how far a download is.
         """
+        import torch
+
         from studio.device import pick_device, pick_dtype
+        from studio.families import hub
         from studio.families.loading import load_base, replaced_vae
 
         place = pick_device(device)
         path = self.library.base_path(name)
         other = self.library.vae_path(vae) if vae.strip() else None
-        key = (str(path), str(place), str(pick_dtype(place, precision)))
+        key = (str(path), _stamp(path), str(place), str(pick_dtype(place, precision)))
         with self._lock:
             if self._base is None or self._key != key:
                 # give the memory back before loading
                 self._base, self._key, self._other_vae = None, None, None
+                if isinstance(path, str):  # a hub id: no folder of that name is looked for again
+                    half = pick_dtype(place, precision) != torch.float32
+                    path = hub.fetch(path, half, said)
                 words = self.library.workspace.bases / "tokenizer"
                 self._base = load_base(path, device, precision, vocabulary=words, said=said)
                 self._key = key
@@ -72,3 +78,13 @@ class Resources:
             if self._cache is None:
                 self._cache = AdapterCache()
             return self._cache
+
+
+def _stamp(path: Path | str) -> tuple[int, int] | None:
+    """What changes when a model is replaced by another of its name."""
+    index = Path(path) / "model_index.json"
+    try:
+        status = (index if index.is_file() else Path(path)).stat()
+    except OSError:  # from the hub
+        return None
+    return status.st_ino, status.st_mtime_ns

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio import atomic
+from studio import atomic, paths
 from studio.config import StackItem, nearest
 from studio.errors import FileError, InputError, MissingError
 from studio.families.detect import base_hash
@@ -50,7 +50,7 @@ class Stacks:
         entries = []
         for item in items:
             path = self.workspace.resolve(item.path)
-            if not path.is_file():
+            if not paths.is_file(path):
                 raise MissingError("An adapter of the stack is not there", where=path.name)
             entries.append(Entry(item, path.stat().st_size, atomic.sha256(path)))
         home = self.library.base_path(base)
@@ -68,7 +68,9 @@ class Stacks:
 
     def path(self, name: str) -> Path:
         """The file of a saved stack by its name; MissingError names the nearest."""
-        files = {path.name.removesuffix(ENDING): path for path in self.workspace.stacks.iterdir()}
+        files = {
+            path.name.removesuffix(ENDING): path for path in paths.entries(self.workspace.stacks)
+        }
         found = files.get(name) or files.get(name.removesuffix(ENDING)) or files.get(slug(name))
         if found is None:
             close = nearest(name, list(files))

@@ -7,11 +7,11 @@ Owns: which settings and facts of a run go into a file's metadata, and that no p
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.config import RunConfig
 from studio.methods.base import ExportFacts
+from studio.names import path_of, printable
 
 if TYPE_CHECKING:
     from studio.families.base import Base
@@ -81,8 +81,8 @@ def shareable(config: RunConfig) -> dict[str, Any]:
 
 def _last_name(text: str) -> str:
     """The last part of a path; a name or a hub id stays as it is."""
-    path = Path(text).expanduser()
-    return path.name if path.is_absolute() or path.exists() else text
+    path = path_of(text).expanduser()
+    return printable(path.name) if path.is_absolute() or path.exists() else text
 
 
 def _folders(dataset: dict[str, Any]) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ from studio.config import RunConfig, Settings, setting
 from studio.errors import SettingsError
 from studio.methods.base import ContinuedOptions, ExportFacts, Group, Method, Trainable
 from studio.methods.description import describe
+from studio.names import path_of
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -317,7 +318,7 @@ def _from_file(text: str) -> HypernetworkFile | None:
     """The hypernetwork to go on from, if there is one."""
     from studio.formats import hypernetwork
 
-    return hypernetwork.read(Path(text).expanduser()) if text else None
+    return hypernetwork.read(path_of(text).expanduser()) if text else None
 
 
 def _one_group(optimizer: Any) -> dict[str, Any]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from studio.families.base import Base
+    from studio.formats.lora_module import LoraModule
 
 
 class LoraOptions(ContinuedOptions):
@@ -165,10 +166,13 @@ class LoraTrainable(Trainable):
             tensor.data.copy_(state[name])
 
     def export(self, folder: Path, facts: ExportFacts) -> list[Path]:
-        from studio.formats import metadata, safetensors_file
+        from studio.formats import lora_write, metadata, safetensors_file
+        from studio.formats.ldm_names import UNetLayout
         from studio.paths import slug
 
-        tensors = self._kohya_tensors()
+        family = self.base.family
+        original = UNetLayout.from_config(self.base.unet.config) if family.original_names else None
+        tensors = lora_write.kohya_tensors(self.modules(), family.kohya_prefixes, original)
         usual = self.plan.usual
         described = describe(
             self.base, self.config, facts, rank=usual.rank, alpha=usual.alpha, **self._network()
@@ -192,23 +196,30 @@ class LoraTrainable(Trainable):
         arguments |= {"algo": "locon", "dora_wd": True, "wd_on_output": True}
         return {"network_module": "lycoris.kohya", "network_args": arguments}
 
-    def _kohya_tensors(self) -> dict[str, Tensor]:
-        import torch
+    def modules(self) -> list[LoraModule]:
+        """What was trained, layer by layer, and zeros for layers of which nothing is read.
 
-        tensors = {}
-        for component, layers in self.layers.items():
-            prefix = self.base.family.kohya_prefixes[component]
-            for name, (_, wrapper) in layers.items():
-                size = self.plan.layers[component][name]
-                if component != "unet" and not name.startswith("text_model."):
-                    name = f"text_model.{name}"  # other programs expect the name of older releases
-                key = f"{prefix}_{name.replace('.', '_')}"
-                parts = lora_layers.updates(wrapper)
-                tensors[f"{key}.lora_down.weight"] = parts["lora_A"].detach().cpu().half()
-                up = tensors[f"{key}.lora_up.weight"] = parts["lora_B"].detach().cpu().half()
-                tensors[f"{key}.alpha"] = torch.tensor(size.alpha)
-                if "magnitude" in parts:
-                    # one number per output, [out, 1…]; fp32, for it scales the base's own weight
-                    scale = parts["magnitude"].detach().cpu()
-                    tensors[f"{key}.dora_scale"] = scale.reshape(-1, *[1] * (up.dim() - 1))
-        return {name: tensor.contiguous() for name, tensor in sorted(tensors.items())}
+        Those have no effect, yet programs that load a file strictly want them to be there.
+        """
+        found = [
+            self._module(component, name, wrapper)
+            for component, layers in self.layers.items()
+            for name, (_, wrapper) in layers.items()
+        ]
+        for component, sizes in self.plan.unread.items():
+            model, dora = self.base.components()[component], self.plan.dora[component]
+            for name, size in sizes.items():
+                found.append(lora_layers.without_effect(component, name, model, size, dora))
+        return found
+
+    def _module(self, component: str, name: str, wrapper: Any) -> LoraModule:
+        from studio.formats.lora_module import LoraModule
+
+        parts = lora_layers.updates(wrapper)
+        tensors = {"down": parts["lora_A"], "up": parts["lora_B"]}
+        if "magnitude" in parts:  # one number per output, [out, 1…]
+            ones = [1] * (parts["lora_B"].dim() - 1)
+            tensors["dora_scale"] = parts["magnitude"].reshape(-1, *ones)
+        where: Any = component
+        alpha = self.plan.layers[component][name].alpha
+        return LoraModule(where, name, "dotted", "lora", tensors, alpha)

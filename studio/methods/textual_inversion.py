@@ -24,6 +24,7 @@ from studio.errors import SettingsError
 from studio.families.words import contains, without
 from studio.methods.base import ContinuedOptions, ExportFacts, Group, Method, Trainable
 from studio.methods.description import describe
+from studio.names import path_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -214,7 +215,7 @@ class TextualInversionTrainable(Trainable):
 def _initial(base: Base, options: TextualInversionOptions, seed: int) -> list[Tensor]:
     """Start vectors, fp32 [n, d] per text encoder."""
     if options.continue_from:
-        return _from_file(base, Path(options.continue_from).expanduser())
+        return _from_file(base, path_of(options.continue_from).expanduser())
     return [_fresh(base, index, options, seed) for index in range(len(base.text_encoders))]
 
 

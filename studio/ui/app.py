@@ -16,9 +16,10 @@ import socket
 import threading
 import time
 import webbrowser
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
@@ -26,6 +27,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio i
 import gradio as gr
 
 from studio.errors import BusyError, InputError
+from studio.paths import Access
 from studio.ui import header, theme
 from studio.ui.door import Door
 from studio.ui.guard import EVERYWHERE, Guard
@@ -89,9 +91,15 @@ def serve(
     port: int = 7860,
     share: bool = False,
     auth: tuple[str, str] | None = None,
+    allow: Sequence[str | Path] = (),
 ) -> Server:
-    """Serves the page and returns. Raises InputError or BusyError when the address is no good."""
+    """Serves the page and returns. Raises InputError or BusyError when the address is no good.
+
+    As soon as others may be there, its paths are limited to the workspace and `allow`.
+    """
     _check_address(host, port)
+    if share or auth is not None or host not in ("127.0.0.1", "::1", "localhost"):
+        studio.workspace.access = Access.over_a_link(allow)
     _log_to(studio)
     workspace = studio.workspace
     page = Page(studio, login=auth is not None)
@@ -176,9 +184,12 @@ def launch(
     port: int = 7860,
     share: bool = False,
     auth: tuple[str, str] | None = None,
+    allow: Sequence[str | Path] = (),
     open_browser: bool = True,
+    grace: float = 80.0,
 ) -> None:
-    """Serves the page until Ctrl-C; the engine loads in the background meanwhile."""
+    """Serves the page until Ctrl-C, or a polite kill, after which saving may take `grace` seconds;
+    the engine loads in the background meanwhile."""
     server = serve(studio, host=host, port=port, share=share, auth=auth)
     gc.freeze()  # what start-up made stays: later collections need not look at it again
     gc.enable()
@@ -195,11 +206,14 @@ def launch(
         threading.Thread(target=webbrowser.open, args=(server.url,), daemon=True).start()
     try:
         threading.Event().wait()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as ended:
         print("\nClosing; a running training saves first.", flush=True)  # noqa: T201
+        if hasattr(ended, "exit_code"):  # a polite kill: whoever sent it will not wait for ever
+            studio.close(grace)
+            raise
     finally:
-        server.close()
         studio.close()
+        server.close()
 
 
 def warm_up(page: Page) -> None:
@@ -253,7 +267,12 @@ def _log_to(studio: Studio) -> None:
     if any(getattr(h, "baseFilename", None) == str(path) for h in root.handlers):
         return
     target = logging.handlers.RotatingFileHandler(
-        path, maxBytes=2_000_000, backupCount=2, encoding="utf-8", delay=True
+        path,
+        maxBytes=2_000_000,
+        backupCount=2,
+        encoding="utf-8",
+        errors="backslashreplace",
+        delay=True,
     )
     target.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root.addHandler(target)

@@ -19,6 +19,7 @@ import gradio as gr
 from studio.config import Settings
 from studio.errors import SettingsError
 from studio.intervals import Interval
+from studio.text import lines
 
 UNLIMITED = 10_000  # an upper bound from here on is a guard, not something to tell people
 
@@ -260,7 +261,7 @@ def _input(item: Field) -> gr.components.Component:
 
 def _plain(item: Field, value: Any) -> Any:
     if item.kind == "lines":
-        return [line.strip() for line in str(value or "").splitlines() if line.strip()]
+        return [line.strip() for line in lines(str(value or "")) if line.strip()]
     if item.kind == "text":
         return str(value or "") if not item.optional else (value or None)
     if item.kind == "whole" and isinstance(value, float) and value.is_integer():

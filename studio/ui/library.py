@@ -10,11 +10,14 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio.errors import DatasetError, InputError, MissingError, StudioError
-from studio.paths import ASSETS
+from studio.errors import DatasetError, InputError, MissingError
+from studio.names import original, path_of, printable
+from studio.paths import ASSETS, there
 
 if TYPE_CHECKING:
     from studio.formats.dataset import DatasetInfo
+    from studio.formats.dataset_list import DatasetSummary
+    from studio.formats.image_memory import ImageMemory
     from studio.jobs import Studio
 
 Json = dict[str, Any]
@@ -29,21 +32,15 @@ class Library:
         self._known: dict[str, Path] = {}
         self._lock = threading.Lock()
 
-    def all(self) -> list[DatasetInfo]:
+    def all(self) -> list[DatasetSummary]:
         """The library, then the folders that were opened by hand."""
-        from studio.formats.dataset import read_dataset
-
         found = list(self._studio.datasets())
-        listed = {str(info.path) for info in found}
+        listed = {printable(info.path) for info in found}
         with self._lock:
             extra = [path for key, path in self._opened.items() if key not in listed]
-        for path in extra:
-            try:
-                found.append(read_dataset(path))
-            except DatasetError:
-                continue
+        found += [info for path in extra if (info := self._studio.library.summary(path)).pictures]
         with self._lock:
-            self._known = {str(info.path): info.path for info in found}
+            self._known = {printable(info.path): info.path for info in found}
         return found
 
     def path(self, identity: str) -> Path:
@@ -57,7 +54,7 @@ class Library:
             raise MissingError(
                 "This dataset is not in the list any more", remedy="Open its folder again."
             )
-        return path
+        return self._studio.workspace.pictures_folder(path)
 
     def own(self, identity: str) -> Path:
         """`path`, but refused for the samples that ship: they stay as they are."""
@@ -72,55 +69,49 @@ class Library:
     def copy(self, identity: str) -> str:
         """A copy of a dataset in the workspace, sub-folders included; returns its id."""
         source = self.path(identity)
-        return str(self._studio.import_dataset([source], source.name).path)
+        return printable(self._studio.import_dataset([source], source.name).path)
 
     def open(self, folder: str) -> str:
         """Adds a folder on this machine; returns its id. Raises DatasetError when it is unusable."""
-        from studio.formats.dataset import read_dataset
-
         if not folder.strip() or "\x00" in folder:
             raise DatasetError("No folder is named", remedy="Type or paste the path of a folder.")
-        path = Path(folder.strip().strip("\"'")).expanduser()
-        if not path.is_absolute():
-            inside = self._studio.workspace.datasets / path
-            path = inside if inside.is_dir() else path.absolute()
-        info = read_dataset(path)
-        resolved = self._studio.workspace.open_folder(info.path)
+        workspace = self._studio.workspace
+        text = folder.strip().strip("\"'")
+        inside = path_of(workspace.datasets / text)
+        path = workspace.named(inside if there(inside) else text)
+        info = self._studio.library.read_dataset(workspace.pictures_folder(path))
+        resolved = workspace.open_folder(info.path)
         with self._lock:
-            self._opened[str(resolved)] = resolved
-        return str(resolved)
+            self._opened[printable(resolved)] = resolved
+        return printable(resolved)
 
     def file(self, identity: str, name: str) -> Path:
         """A picture of a dataset by its relative name; raises InputError outside the folder."""
         folder = self.path(identity).resolve()
-        return self._studio.workspace.resolve(folder / name, [folder])
+        return self._studio.workspace.resolve(folder / original(name), [folder])
 
 
-def contents(folder: Path) -> Json:
+def contents(folder: Path, images: ImageMemory) -> Json:
     """A dataset picture by picture, broken ones with their reason. Captions keyed by file name."""
     from studio.formats.dataset import read_captions, read_dataset
-    from studio.formats.images import image_size
 
     captions = read_captions(folder)
+    info: DatasetInfo | None = None
     try:
-        info = read_dataset(folder)
+        info = read_dataset(folder, images)
     except DatasetError:
         if not captions:
             raise
-        info = None
-    good = {item.path for item in info.items} if info else set()
+    broken = info.broken if info else images.broken(captions)
     items = []
     for path, text in captions.items():
-        item: Json = {"file": path.relative_to(folder).as_posix(), "caption": text or ""}
-        if path not in good:
-            try:
-                image_size(path)
-            except StudioError as error:
-                item["problem"] = " ".join(filter(None, (error.what + ".", error.why)))
+        item: Json = {"file": printable(path.relative_to(folder).as_posix()), "caption": text or ""}
+        if path in broken:
+            item["problem"] = broken[path]
         items.append(item)
     return {
-        "name": info.name if info else folder.name,
-        "path": str(folder),
+        "name": info.name if info else printable(folder.name),
+        "path": printable(folder),
         "trigger": info.trigger if info else "",
         "class_word": info.class_word if info else "",
         "kind": info.kind if info else "subject",

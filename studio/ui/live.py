@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from studio.errors import InputError
+from studio.names import encodable, encodable_all
 from studio.ui import theme
 from studio.ui.library import Library
 from studio.ui.tasks import Task as Task  # the tabs find it here
@@ -45,7 +46,7 @@ def endpoint(function: Callable[..., Any]) -> Callable[..., Json]:
 
     def call(argument: Any = None) -> Json:
         try:
-            return {"ok": True, "data": finite(function(argument))}
+            return {"ok": True, "data": sendable(function(encodable_all(argument)))}
         except Exception as error:
             return {"ok": False, "error": parts_of(error)}
 
@@ -54,15 +55,27 @@ def endpoint(function: Callable[..., Any]) -> Callable[..., Json]:
     return call
 
 
-def finite(value: Any) -> Any:
-    """The same with None for NaN and infinity, which JSON does not have."""
+def sendable(value: Any) -> Any:
+    """The same as JSON can carry it: None for NaN and infinity, every text encodable."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if isinstance(value, str):
+        return encodable(value)
     if isinstance(value, dict):
-        return {key: finite(inner) for key, inner in value.items()}
+        return {encodable_all(key): sendable(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [finite(inner) for inner in value]
+        return [sendable(inner) for inner in value]
     return value
+
+
+def _shown(value: Any) -> Any:
+    """What an event handler answers, with every text encodable, also inside of updates."""
+    if isinstance(value, gr.blocks.Block):
+        value._constructor_args = [encodable_all(part) for part in value._constructor_args]
+        return value
+    if isinstance(value, list | tuple):
+        return type(value)(_shown(part) for part in value)
+    return encodable_all(value)
 
 
 def component(
@@ -80,14 +93,14 @@ def component(
     `scripts` are further files of `static/`, put before it; they share its scope. `functions` become `server.<name>` in the script, each wrapped in `endpoint`.
     """
     return gr.HTML(
-        value,
+        encodable_all(value),
         html_template=template,
         js_on_load="\n".join(theme.part(file) for file in (*scripts, name)),
         server_functions=[endpoint(function) for function in functions] or None,
         apply_default_css=False,
         elem_id=elem_id,
         elem_classes=["cs-part"],
-        **props,
+        **encodable_all(props),
     )
 
 
@@ -97,7 +110,7 @@ def handler(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(*arguments: Any, **named: Any) -> Any:
         try:
-            return function(*arguments, **named)
+            return _shown(function(*map(encodable_all, arguments), **named))
         except gr.Error:
             raise
         except Exception as error:
@@ -106,7 +119,8 @@ def handler(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def generate(*arguments: Any, **named: Any) -> Iterator[Any]:
         try:
-            yield from function(*arguments, **named)
+            for answer in function(*map(encodable_all, arguments), **named):
+                yield _shown(answer)
         except gr.Error:
             raise
         except Exception as error:
@@ -137,7 +151,7 @@ def read(argument: Any, **wanted: type) -> list[Any]:
             raise InputError(f"The page sent no usable “{name}”", remedy="Reload the page.")
         if isinstance(value, str) and len(value) > 20_000:
             raise InputError(f"“{name}” is too long", remedy="Use at most 20,000 characters.")
-        values.append(value)
+        values.append(encodable_all(value))
     return values
 
 
@@ -172,5 +186,6 @@ class Page:
 
     def uploaded(self, path: str) -> Path:
         """A file this page has just uploaded; raises InputError for any other path."""
+        self.studio.tidying.again()
         folder = Path(gr.utils.get_upload_folder()).resolve()
         return self.studio.workspace.resolve(path, [folder])

@@ -31,6 +31,8 @@ from pathlib import Path
 
 import gradio as gr
 
+from studio.text import read_text
+
 STATIC = Path(__file__).parent / "static"
 
 PINE = gr.themes.Color(
@@ -133,23 +135,23 @@ def theme() -> gr.themes.Base:
 def stylesheet() -> str:
     """Every style sheet of the page, the shared one first."""
     sheets = sorted(STATIC.glob("*.css"), key=lambda path: (path.name != "studio.css", path.name))
-    return "\n".join(path.read_text(encoding="utf-8") for path in sheets)
+    return "\n".join(read_text(path) for path in sheets)
 
 
 def script() -> str:
     """The page's script library (`static/studio.js`), for the head of the document."""
-    return (STATIC / "studio.js").read_text(encoding="utf-8")
+    return read_text(STATIC / "studio.js")
 
 
 def part(name: str) -> str:
     """The script of one component, for `gr.HTML(js_on_load=…)`: `static/<name>.js`."""
-    return (STATIC / f"{name}.js").read_text(encoding="utf-8")
+    return read_text(STATIC / f"{name}.js")
 
 
 def drawing(name: str, otherwise: str) -> str:
     """A drawing of ours, `static/<name>.svg`, or another one where there is none of that name."""
     path = STATIC / f"{name}.svg"
-    return (path if path.is_file() else STATIC / f"{otherwise}.svg").read_text(encoding="utf-8")
+    return read_text(path if path.is_file() else STATIC / f"{otherwise}.svg")
 
 
 def login_page() -> bytes:

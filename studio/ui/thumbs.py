@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import threading
 from pathlib import Path
 
 from studio import atomic
+from studio.formats.image_names import READING
 
 SIDE = 320  # pixels of the longer side: sharp on a dense screen at the largest grid size
 _MAKING = threading.BoundedSemaphore(2)  # leaves the cores to whatever trains
@@ -26,10 +28,10 @@ class Thumbnails:
     def of(self, picture: Path, side: int = SIDE) -> Path:
         """The thumbnail of a picture. Raises FileError when it is none, or broken."""
         facts = picture.stat()
-        from studio.formats.images import READING, open_image
+        from studio.formats.images import open_image
 
         key = f"{picture}|{facts.st_size}|{facts.st_mtime_ns}|{side}|{READING}"
-        name = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+        name = hashlib.sha256(os.fsencode(key)).hexdigest()[:32]
         target = self.folder / f"{name}.webp"
         if target.exists():
             return target

@@ -94,6 +94,12 @@ def blip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_blip(tmp_path_factory.mktemp("blip"))
 
 
+@pytest.fixture(scope="session")
+def git_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A saved tiny GIT; random as it is, it does not repeat itself."""
+    return make_git(tmp_path_factory.mktemp("git"))
+
+
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
     """A folder of five plain pictures of different colours, named 1 to 10 with gaps."""

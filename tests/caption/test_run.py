@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from PIL.Image import Image
 
+from studio import atomic
 from studio.caption.captioner import load_captioner
+from studio.caption.history import History
 from studio.caption.run import caption_folder
-from studio.errors import DatasetError
+from studio.errors import DatasetError, MissingError
 from studio.formats.dataset import read_caption, read_captions, write_caption
 
 
@@ -87,12 +90,12 @@ def test_a_model_without_words_does_not_empty_a_caption(pictures):
     assert read_caption(pictures / "1.png") == "mine"
 
 
-def test_a_real_model_captions_a_folder(pictures, blip_folder):
-    report = caption_folder(pictures, captioner=load_captioner(blip_folder, "cpu"), batch_size=3)
+def test_a_real_model_captions_a_folder(pictures, git_folder):
+    report = caption_folder(pictures, captioner=load_captioner(git_folder, "cpu"), batch_size=3)
     assert len(report["written"]) == 5
     assert all(read_captions(pictures).values())
     assert report["cancelled"] is False
-    again = caption_folder(pictures, captioner=blip_folder, device="cpu", overwrite=True)
+    again = caption_folder(pictures, captioner=git_folder, device="cpu", overwrite=True)
     assert again["written"] == report["written"]
 
 
@@ -115,3 +118,106 @@ def test_no_model_is_loaded_when_there_is_nothing_to_do(pictures):
 def test_a_folder_that_is_not_there_is_an_error(tmp_path):
     with pytest.raises(DatasetError):
         caption_folder(tmp_path / "nowhere", captioner=Names())
+
+
+class Says(Names):
+    """Says what it is told to, in order."""
+
+    def __init__(self, *texts: str) -> None:
+        super().__init__()
+        self.texts = list(texts)
+
+    def caption(self, images: Sequence[Image]) -> list[str]:
+        """One caption per picture."""
+        return [self.texts.pop(0) for _ in images]
+
+
+def test_replaced_captions_are_kept_and_come_back(pictures, tmp_path):
+    for name in ("1", "2", "3"):
+        write_caption(pictures / f"{name}.png", f"right {name}")
+    before = read_captions(pictures)
+    history = History(tmp_path / "history")
+    report = caption_folder(
+        pictures, captioner=Names(), overwrite=True, record=history.begin(pictures, "described")
+    )
+    assert (len(report["written"]), report["replaced"]) == (5, 3)
+    again = History(tmp_path / "history")  # as after a restart
+    (entry,) = again.entries(pictures)
+    assert (entry.what, entry.replaced, entry.added) == ("described", 3, 2)
+    write_caption(pictures / "3.png", "typed since")
+    undone = again.undo(pictures)
+    assert undone.kept == [pictures / "3.png"] and len(undone.changed) == 4
+    assert read_captions(pictures) == {**before, pictures / "3.png": "typed since"}
+    assert again.entries(pictures) == []
+
+
+def test_changes_are_undone_one_by_one_newest_first(pictures, tmp_path):
+    history = History(tmp_path / "history")
+    for said in ("first one", "second one", "third one"):
+        caption_folder(pictures, captioner=Says(*[said] * 5), overwrite=True,
+                       record=history.begin(pictures, said))  # fmt: skip
+    left: list[str | None] = ["second one", "first one", None]
+    for word in left:
+        history.undo(pictures)
+        assert set(read_captions(pictures).values()) == {word}
+    with pytest.raises(MissingError, match="left to undo"):
+        history.undo(pictures)
+
+
+def test_a_run_that_dies_between_record_and_caption_loses_nothing(pictures, tmp_path, monkeypatch):
+    write_caption(pictures / "1.png", "right one")
+    write_caption(pictures / "2.png", "right two")
+    before = read_captions(pictures)
+    history = History(tmp_path / "history")
+
+    def die(operation: str, path: Path) -> None:
+        if operation == "write" and path.name == "2.txt":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(atomic, "failpoint", die)
+    with pytest.raises(KeyboardInterrupt):
+        caption_folder(pictures, captioner=Names(), overwrite=True,
+                       record=history.begin(pictures, "described"))  # fmt: skip
+    monkeypatch.setattr(atomic, "failpoint", None)
+    assert read_caption(pictures / "1.png") != "right one"
+    with open(next((tmp_path / "history").rglob("*.jsonl")), "a") as file:
+        file.write('{"picture": "torn')
+    history.undo(pictures)
+    assert read_captions(pictures) == before
+
+
+def test_what_reads_like_no_caption_is_marked_and_the_earlier_one_stays(pictures, tmp_path):
+    write_caption(pictures / "1.png", "right one")
+    history = History(tmp_path / "history")
+    texts = ["a " + "big " * 30, "a red cat", "in the in the in the", "dog", "a fish"]
+    report = caption_folder(
+        pictures, captioner=Says(*texts), overwrite=True, prefix="sks",
+        record=history.begin(pictures, "described"),
+    )  # fmt: skip
+    assert list(report["written"]) == ["2.png", "10.png"]
+    assert {name: found["why"] for name, found in report["marked"].items()} == {
+        "1.png": "It repeats “big”", "3.png": "It repeats “in the”", "9.png": "It is a single word",
+    }  # fmt: skip
+    assert read_caption(pictures / "1.png") == "right one"
+    assert read_caption(pictures / "3.png") is None
+    looks = History(tmp_path / "history").looks(pictures, read_captions(pictures))
+    assert sorted(path.name for path in looks) == ["1.png", "3.png", "9.png"]
+    write_caption(pictures / "3.png", "somebody looked")
+    looks = history.looks(pictures, read_captions(pictures))
+    assert sorted(path.name for path in looks) == ["1.png", "9.png"]
+    caption_folder(pictures, captioner=Says("a good one"), files=["9.png"],
+                   record=history.begin(pictures, "described"))  # fmt: skip
+    looks = history.looks(pictures, read_captions(pictures))
+    assert [path.name for path in looks] == ["1.png"]
+
+
+def test_a_caption_typed_while_captions_are_replaced_is_kept(pictures, tmp_path):
+    write_caption(pictures / "1.png", "before")
+
+    class Slow(Names):
+        def caption(self, images: Sequence[Image]) -> list[str]:
+            write_caption(pictures / "1.png", "typed by hand")
+            return super().caption(images)
+
+    report = caption_folder(pictures, captioner=Slow(), overwrite=True)
+    assert read_caption(pictures / "1.png") == "typed by hand" and report["kept"] == ["1.png"]

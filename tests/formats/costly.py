@@ -64,7 +64,7 @@ def doubled(levels: int, make: Callable[[bytes], bytes], first: bytes = b"]") ->
     body = first + put(0)
     for level in range(levels):
         body += make(get(level)) + put(level + 1)
-    return P + b"]" + body[0:0] + b"(" + body + b"e."
+    return P + b"](" + body + b"e."
 
 
 def wide(count: int, levels: int) -> bytes:

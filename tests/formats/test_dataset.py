@@ -11,13 +11,13 @@ from PIL import Image
 
 from studio.errors import DatasetError
 from studio.formats.dataset import (
-    find_datasets,
     picture_files,
     read_caption,
     read_captions,
     read_dataset,
     write_caption,
 )
+from studio.formats.dataset_list import DatasetList
 from studio.formats.masks import mask_file
 
 
@@ -80,7 +80,10 @@ def test_a_text_file_wins_even_when_it_was_emptied(tmp_path):
     assert read_caption(picture) == "the old one"
     write_caption(picture, "")
     assert read_caption(picture) == ""
-    assert (tmp_path / "a.caption").read_text() == "the old one"
+    assert not (tmp_path / "a.txt").exists(), "the file that was there is the one that is written"
+    (tmp_path / "a.txt").write_text("")
+    (tmp_path / "a.caption").write_text("again the old one")
+    assert read_caption(picture) == ""
     assert read_dataset(tmp_path).captioned == 0
 
 
@@ -189,7 +192,7 @@ def test_the_list_shows_good_datasets_and_those_that_need_repair(tmp_path):
     draw(tmp_path / "wrong", "a.png")
     (tmp_path / "wrong" / "dataset.toml").write_text("nonsense = 1\n")
     (tmp_path / "empty").mkdir()
-    found = find_datasets([tmp_path, tmp_path, tmp_path / "nowhere"])
+    found = DatasetList().below([tmp_path, tmp_path, tmp_path / "nowhere"])
     assert [info.name for info in found] == ["set 2", "set 10", "wrong"]
     assert found[2].pictures == 0 and "nonsense" in found[2].problems[0]
 

@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from studio.errors import FileError
-from studio.formats import lora, positional, safetensors_file
+from studio.formats import ldm_names, lora, lora_write, positional, safetensors_file
 from tests.formats.builders import TEXT_PATH, UNET_PATH, pair
+from tests.loras import ONE, TWO
+from tests.near import HALF, assert_near
 
 UP, DOWN = pair()
 DELTA = UP @ DOWN
@@ -36,6 +38,10 @@ def one(file, key):
         ("lycoris_unet_", "unet", UNET_PATH.replace(".", "_")),
         ("lycoris_", "unet", UNET_PATH.replace(".", "_")),
         ("lycoris_", "text_encoder", TEXT_PATH.replace(".", "_")),
+        ("oft_unet_", "unet", UNET_PATH.replace(".", "_")),
+        ("oft_te_", "text_encoder", TEXT_PATH.replace(".", "_")),
+        ("oft_te1_", "text_encoder", TEXT_PATH.replace(".", "_")),
+        ("oft_te2_", "text_encoder_2", TEXT_PATH.replace(".", "_")),
     ],
 )
 def test_kohya_spellings(tmp_path, prefix, component, name):
@@ -54,7 +60,7 @@ def test_kohya_spellings(tmp_path, prefix, component, name):
     assert (file.dialect, module.spelling, module.component) == ("kohya", "kohya", component)
     assert (file.rank, file.alpha, module.scale) == (2, 1.0, 0.5)
     assert file.metadata == {"ss_network_dim": "2"}
-    torch.testing.assert_close(module.delta(), DELTA * 0.5)
+    assert_near(module.delta(), DELTA * 0.5)
 
 
 def test_kohya_convolutions_with_and_without_a_middle(tmp_path):
@@ -75,10 +81,10 @@ def test_kohya_convolutions_with_and_without_a_middle(tmp_path):
     conv = torch.nn.functional.conv2d
     expected = conv(conv(x, down, padding=1), up)
     got = conv(x, file.modules["unet.a_conv"].delta(torch.zeros(8, 6, 3, 3)), padding=1)
-    torch.testing.assert_close(got, expected, atol=1e-4, rtol=1e-4)
+    assert_near(got, expected, 0.0001)
     expected = conv(conv(conv(x, point), mid, padding=1), up)
     got = conv(x, file.modules["unet.b_conv"].delta(torch.zeros(8, 6, 3, 3)), padding=1)
-    torch.testing.assert_close(got, expected, atol=1e-4, rtol=1e-4)
+    assert_near(got, expected, 0.0001)
 
 
 TEXT_OLD = "text_model.encoder.layers.0.self_attn"
@@ -148,7 +154,7 @@ def test_peft_and_diffusers_spellings(tmp_path, up, down, component, name):
     module = one(lora.read(saved(tmp_path, {up: UP, down: DOWN})), f"{component}.{name}")
     assert module.spelling == "dotted"
     assert module.alpha is None
-    torch.testing.assert_close(module.delta(), DELTA)
+    assert_near(module.delta(), DELTA)
 
 
 @pytest.mark.parametrize(
@@ -166,7 +172,7 @@ def test_peft_and_diffusers_spellings(tmp_path, up, down, component, name):
 def test_the_adapter_config_in_the_header_gives_alpha(tmp_path, config, factor):
     tensors = {f"unet.{UNET_PATH}.lora_B.weight": UP, f"unet.{UNET_PATH}.lora_A.weight": DOWN}
     path = saved(tmp_path, tensors, {"lora_adapter_metadata": json.dumps(config)})
-    torch.testing.assert_close(lora.read(path).modules[f"unet.{UNET_PATH}"].delta(), DELTA * factor)
+    assert_near(lora.read(path).modules[f"unet.{UNET_PATH}"].delta(), DELTA * factor)
 
 
 def test_a_peft_folder_has_its_config_beside_it(tmp_path):
@@ -177,7 +183,7 @@ def test_a_peft_folder_has_its_config_beside_it(tmp_path):
     path = saved(folder, tensors, name="adapter_model.safetensors")
     (folder / "adapter_config.json").write_text('{"lora_alpha": 1, "r": 2}')
     module = one(lora.read(path), f"text_encoder_2.{TEXT_PATH}")
-    torch.testing.assert_close(module.delta(), DELTA * 0.5)
+    assert_near(module.delta(), DELTA * 0.5)
 
 
 def test_numbers_agree_with_peft(tmp_path):
@@ -203,7 +209,7 @@ def test_numbers_agree_with_peft(tmp_path):
         module = one(lora.read(path), "unet.mid_block.x")
         assert module.dora == dora
         merged = model.merge_and_unload()[0].weight.detach()
-        torch.testing.assert_close(module.delta(plain), merged - plain, atol=1e-6, rtol=1e-5)
+        assert_near(plain + module.delta(plain), merged)
 
 
 def test_lycoris_parts_are_sorted_by_kind(tmp_path):
@@ -289,7 +295,7 @@ def test_positional_safetensors(tmp_path):
     assert set(file.modules) == {"unet.0", "text_encoder.3"}
     module = file.modules["text_encoder.3"]
     assert (module.spelling, module.scale) == ("index", 1.0)
-    torch.testing.assert_close(module.delta(), DELTA)
+    assert_near(module.delta(), DELTA)
     assert file.embeddings["<s1>"]["text_encoder"].shape == (1, 16)
 
 
@@ -300,7 +306,7 @@ def test_positional_trio(tmp_path):
     torch.save({"<s1>": torch.ones(16)}, tmp_path / "x.ti.pt")
     file = lora.read(tmp_path / "x.pt")
     assert set(file.modules) == {"unet.0", "unet.1", "text_encoder.0"}
-    torch.testing.assert_close(file.modules["unet.1"].delta(), second[0] @ second[1])
+    assert_near(file.modules["unet.1"].delta(), second[0] @ second[1])
     assert list(file.embeddings) == ["<s1>"]
     alone = lora.read(tmp_path / "x.text_encoder.pt")
     assert set(alone.modules) == {"text_encoder.0"}
@@ -334,48 +340,60 @@ def test_old_bin_files(tmp_path):
     one(lora.read(tmp_path / "pytorch_lora_weights.bin"), f"unet.{UNET_PATH}")
 
 
-def test_kohya_files_are_written_for_everybody(tmp_path):
+def test_a_written_file_reads_back_as_the_same_modules(tmp_path):
     modules = [
         lora.LoraModule("unet", UNET_PATH, "dotted", "lora", {"up": UP, "down": DOWN}, 1.0),
         lora.LoraModule("text_encoder", TEXT_PATH, "dotted", "lora", {"up": UP, "down": DOWN}),
         # The text encoder of newer libraries has no `text_model` level.
         lora.LoraModule(
-            "text_encoder",
-            "encoder.layers.1.mlp.fc1",
-            "dotted",
-            "lora",
-            {"up": UP, "down": DOWN},
-            8.0,
+            "text_encoder", "encoder.layers.1.mlp.fc1", "dotted", "lora", {"up": UP, "down": DOWN}, 8.0
         ),
-    ]
-    path = lora.write_kohya(
-        tmp_path / "a.safetensors", modules, {"ss_v2": "False"}, dtype="float16"
-    )
-    header = safetensors_file.read_header(path)
-    assert header.metadata == {"ss_v2": "False"}
+        lora.LoraModule("unet", "mid_block.x", "dotted", "diff", {"diff": UP}),
+    ]  # fmt: skip
+    tensors = lora_write.kohya_tensors(modules, ONE)
     unet = "lora_unet_" + UNET_PATH.replace(".", "_")
-    assert header.tensors[f"{unet}.lora_down.weight"][:2] == ("F16", (2, 12))
-    assert header.tensors[f"{unet}.alpha"].shape == ()
-    assert "lora_te_text_model_encoder_layers_1_mlp_fc1.lora_up.weight" in header.tensors
-    back = lora.read(path)
-    assert back.leftovers == []
+    assert tensors[f"{unet}.lora_down.weight"].dtype == torch.float16
+    assert tensors[f"{unet}.alpha"].shape == ()
+    assert "lora_te_text_model_encoder_layers_1_mlp_fc1.lora_up.weight" in tensors
+    assert list(tensors) == sorted(tensors), "the same modules make the same file"
+    back = lora.read(saved(tmp_path, tensors))
+    assert back.leftovers == [] and len(back.modules) == len(modules)
     for module in modules:
-        name = lora.kohya_name(module).removeprefix("lora_unet_").removeprefix("lora_te_")
-        again = back.modules[f"{module.component}.{name}"]
-        assert again.scale == module.scale
-        torch.testing.assert_close(again.delta(), module.delta(), atol=2e-2, rtol=2e-3)
-
-
-def test_two_text_encoders_get_numbers(tmp_path):
-    modules = [
-        lora.LoraModule("text_encoder", TEXT_PATH, "dotted", "lora", {"up": UP, "down": DOWN}),
-        lora.LoraModule("text_encoder_2", TEXT_PATH, "dotted", "lora", {"up": UP, "down": DOWN}),
-    ]
-    header = safetensors_file.read_header(lora.write_kohya(tmp_path / "a.safetensors", modules))
-    starts = {name.partition("_text_model")[0] for name in header.tensors}
-    assert starts == {"lora_te1", "lora_te2"}
-    with pytest.raises(ValueError, match="positional"):
-        lora.write_kohya(
-            tmp_path / "b.safetensors",
-            [lora.LoraModule("unet", "3", "index", "lora", {"up": UP, "down": DOWN})],
+        long = (
+            module.name
+            if module.name.startswith(("text_", "down", "mid"))
+            else f"text_model.{module.name}"
         )
+        again = back.modules[f"{module.component}.{long.replace('.', '_')}"]
+        assert again.scale == module.scale
+        assert_near(again.delta(), module.delta(), HALF)
+
+
+def test_the_original_names_of_a_layout(tmp_path):
+    """What kohya's scripts and A1111 call the layers of SDXL, resnets and samplers included."""
+    names = {
+        "down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q":
+            "input_blocks_4_1_transformer_blocks_0_attn1_to_q",
+        "down_blocks.0.downsamplers.0.conv": "input_blocks_3_0_op",
+        "down_blocks.1.resnets.0.conv1": "input_blocks_4_0_in_layers_2",
+        "down_blocks.1.resnets.0.time_emb_proj": "input_blocks_4_0_emb_layers_1",
+        "down_blocks.1.resnets.0.conv_shortcut": "input_blocks_4_0_skip_connection",
+        "mid_block.attentions.0.proj_in": "middle_block_1_proj_in",
+        "mid_block.resnets.1.conv2": "middle_block_2_out_layers_3",
+        "up_blocks.0.upsamplers.0.conv": "output_blocks_2_2_conv",
+        "up_blocks.2.resnets.2.conv2": "output_blocks_8_0_out_layers_3",
+    }  # fmt: skip
+    modules = [
+        lora.LoraModule("unet", name, "dotted", "lora", {"up": UP, "down": DOWN}) for name in names
+    ]
+    tensors = lora_write.kohya_tensors(modules, TWO, ldm_names.SDXL)
+    assert {key.partition(".")[0] for key in tensors} == {f"lora_unet_{n}" for n in names.values()}
+
+
+def test_what_has_no_name_in_kohyas_files_is_an_error():
+    parts = {"up": UP, "down": DOWN}
+    with pytest.raises(ValueError, match="positional"):
+        lora_write.kohya_tensors([lora.LoraModule("unet", "3", "index", "lora", parts)], ONE)
+    with pytest.raises(ValueError, match="no name for the part hada_w1_a"):
+        module = lora.LoraModule("unet", "x", "dotted", "loha", {"hada_w1_a": UP})
+        lora_write.kohya_tensors([module], ONE)

@@ -13,6 +13,7 @@ import torch
 
 from studio.errors import MismatchError
 from studio.formats.lora import LoraModule
+from tests.near import assert_near
 
 LINEAR = torch.nn.Linear(12, 8)
 CONV = torch.nn.Conv2d(6, 8, 3, padding=1)
@@ -111,7 +112,7 @@ def test_low_rank_kinds_change_the_weight_as_the_reference_does(
         reference.restore()
     module = ours(reference, kind)
     assert module.dora == (dora is not None)
-    torch.testing.assert_close(module.delta(base.weight), expected, atol=1e-6, rtol=1e-6)
+    assert_near(base.weight + module.delta(base.weight), base.weight + expected)
     assert expected.abs().max() > 1e-3, "a comparison of zeros proves nothing"
 
 
@@ -127,7 +128,7 @@ def test_glora_as_the_reference(lycoris, base):
     reference = randomised(lycoris.GLoRAModule("x", base, 1.0, lora_dim=2, alpha=1.0)).eval()
     expected = reference.get_diff_weight()[0].detach()
     module = ours(reference, "glora")
-    torch.testing.assert_close(module.delta(base.weight), expected, atol=1e-6, rtol=1e-6)
+    assert_near(base.weight + module.delta(base.weight), base.weight + expected)
 
 
 def test_glora_files_from_before_the_names_were_swapped():
@@ -136,7 +137,7 @@ def test_glora_files_from_before_the_names_were_swapped():
     module = LoraModule(
         "unet", "x", "dotted", "glora", {"a1": a1, "a2": a2, "b1": b1, "b2": b2}, 2.0
     )
-    torch.testing.assert_close(module.delta(w), b2 @ b1 + w @ a2 @ a1, atol=1e-6, rtol=1e-6)
+    assert_near(module.delta(w), b2 @ b1 + w @ a2 @ a1)
 
 
 @pytest.mark.parametrize("on_input", [False, True])
@@ -146,7 +147,7 @@ def test_ia3_as_the_reference(lycoris, base, on_input):
     expected = reference.get_diff_weight()[0].detach()
     parts = {k: v for k, v in saved(reference).items() if k in ("weight", "on_input")}
     module = LoraModule("unet", "x", "dotted", "ia3", parts)
-    torch.testing.assert_close(module.delta(base.weight), expected, atol=1e-6, rtol=1e-6)
+    assert_near(base.weight + module.delta(base.weight), base.weight + expected)
 
 
 @pytest.mark.parametrize("constraint", [0.0, 1e-3])
@@ -161,13 +162,11 @@ def test_rotations_as_the_reference(lycoris, name, base, rescaled, constraint):
     parts = {k: v for k, v in saved(reference).items() if k in ("oft_blocks", "rescale")}
     kind: Any = "boft" if parts["oft_blocks"].dim() == 4 else "oft"
     module = LoraModule("unet", "x", "dotted", kind, parts, float(reference.alpha))
-    torch.testing.assert_close(module.delta(base.weight), expected, atol=1e-6, rtol=1e-6)
+    assert_near(base.weight + module.delta(base.weight), base.weight + expected)
     if not rescaled and kind == "oft":
         merged = base.weight.detach() + module.delta(base.weight)
         # A rotation keeps every column's length.
-        torch.testing.assert_close(
-            merged.flatten(1).norm(dim=0), base.weight.detach().flatten(1).norm(dim=0)
-        )
+        assert_near(merged.flatten(1).norm(dim=0), base.weight.detach().flatten(1).norm(dim=0))
 
 
 def test_oldest_oft_stores_the_rotation_itself():
@@ -175,7 +174,7 @@ def test_oldest_oft_stores_the_rotation_itself():
     module = LoraModule("unet", "x", "dotted", "oft", {"oft_diag": rotation}, 1.0)
     weight = torch.randn(8, 5)
     blocks = [r.T @ w for r, w in zip(rotation, weight.split(4), strict=True)]
-    torch.testing.assert_close(module.delta(weight), torch.cat(blocks) - weight)
+    assert_near(weight + module.delta(weight), torch.cat(blocks))
 
 
 def test_full_and_norm_changes_are_taken_as_they_are():
@@ -196,22 +195,20 @@ def test_a_linear_lora_fits_a_one_by_one_convolution():
     )
     delta = module.delta(torch.zeros(8, 12, 1, 1))
     assert delta.shape == (8, 12, 1, 1)
-    torch.testing.assert_close(
-        delta[..., 0, 0], module.tensors["up"] @ module.tensors["down"] * 0.5
-    )
+    assert_near(delta[..., 0, 0], module.tensors["up"] @ module.tensors["down"] * 0.5)
 
 
 @pytest.mark.parametrize("alpha, factor", [(None, 1.0), (0.0, 1.0), (2.0, 0.5), (8.0, 2.0)])
 def test_alpha_over_rank(alpha, factor):
     up, down = torch.randn(8, 4), torch.randn(4, 12)
     module = LoraModule("unet", "x", "kohya", "lora", {"up": up, "down": down}, alpha)
-    torch.testing.assert_close(module.delta(), up @ down * factor)
+    assert_near(module.delta(), up @ down * factor)
 
 
 def test_half_precision_files_are_computed_in_single_precision():
     up, down = torch.randn(8, 4).half(), torch.randn(4, 12).half()
     module = LoraModule("unet", "x", "kohya", "lora", {"up": up, "down": down})
-    assert torch.equal(module.delta(), up.float() @ down.float())
+    assert_near(module.delta(), up.float() @ down.float())
 
 
 def test_another_layer_size_is_said_with_both_sizes():
@@ -229,4 +226,4 @@ def test_dora_axis_follows_the_shape(per_output_shape):
     module = LoraModule("unet", "x", "kohya", "lora", {"up": up, "down": down, "dora_scale": scale})
     merged = weight + module.delta(weight)
     axis = 1 if per_output_shape[0] == 8 else 0
-    torch.testing.assert_close(merged.norm(dim=axis), scale.flatten(), atol=1e-5, rtol=1e-5)
+    assert_near(merged.norm(dim=axis), scale.flatten())

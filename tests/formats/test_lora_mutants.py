@@ -11,7 +11,7 @@ import torch
 from studio.errors import StudioError
 from studio.formats import aesthetic, embedding, hypernetwork, lora, safetensors_file
 from studio.formats.inspect import inspect
-from studio.formats.lora_shapes import complaint
+from studio.formats.lora_algebra import complaint
 
 SHAPES: list[tuple[int, ...]] = [
     (), (0,), (1,), (8,), (2, 8), (8, 2), (2, 2), (8, 8), (2, 2, 3, 3), (2, 8, 1, 1), (8, 2, 1, 1),

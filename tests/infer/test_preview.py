@@ -16,7 +16,7 @@ from studio.config import GenerateSettings, Sampler
 from studio.families.base import Base
 from studio.families.loading import load_base
 from studio.infer import engine, preview, samplers
-from tests.infer.close import assert_close
+from tests.near import assert_near
 
 
 def settings(**different: object) -> GenerateSettings:
@@ -77,7 +77,7 @@ def test_what_the_network_takes_for_the_picture_is_the_samplers_own(sd2: Base) -
     inputs, prediction = (torch.randn(1, 4, 4, 4, generator=generator) for _ in "ab")
     timestep = made.timesteps[1]
     theirs = made.step(prediction, timestep, inputs).pred_original_sample
-    assert_close(samplers.clean(made, prediction, timestep, inputs), theirs)
+    assert_near(samplers.clean(made, prediction, timestep, inputs), theirs)
 
 
 def test_another_vae_gets_its_own_factors(sd1: Base) -> None:

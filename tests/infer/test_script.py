@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from studio.adapters.aesthetic import PromptSteering
 from studio.config import GenerateSettings, SteeringSettings
@@ -16,16 +16,28 @@ from studio.families.weighted import Span, Weighted
 from studio.infer import engine
 from studio.infer.prompt import weighted
 from studio.infer.script import scripts, together
-from tests.infer.close import assert_close
+from tests.near import assert_near
 
 
 @pytest.fixture(params=["sd1", "sd2", "sdxl"])
 def base(request: pytest.FixtureRequest) -> Iterator[Base]:
     found: Base = request.getfixturevalue(request.param)
     found.words.clear()
+    norms = [norm for encoder in found.text_encoders for norm in last_norms(encoder)]
+    with torch.no_grad():  # as a trained encoder's: the mean of what comes out is not zero
+        for norm in norms:
+            norm.bias += 0.25
     yield found
+    with torch.no_grad():
+        for norm in norms:
+            norm.bias.zero_()
     found.words.clear()
     found.steering.clear()
+
+
+def last_norms(encoder: nn.Module) -> list[nn.Module]:
+    """The norms after the last layers: a family reads behind one of them."""
+    return [m for name, m in encoder.named_modules() if name.endswith("final_layer_norm")]
 
 
 def one_script(base: Base, prompt: str, steps: int = 4, negative: str = "", **more: bool):
@@ -72,7 +84,7 @@ def test_without_syntax_brackets_are_text(base: Base) -> None:
 def test_weights_scale_tokens_and_the_mean_stays(base: Base) -> None:
     plain = base.encode(["a red cat"])
     found = base.encode([weighted("a (red:1.5) [cat]")])
-    assert_close(found.embeds, reference(base, plain, [1.0, 1.5, 1 / 1.1]))
+    assert_near(found.embeds, reference(base, plain, [1.0, 1.5, 1 / 1.1]))
     assert not torch.equal(found.embeds, plain.embeds)
     if plain.pooled is not None:
         assert found.pooled is not None and torch.equal(found.pooled, plain.pooled)
@@ -83,15 +95,25 @@ def test_a_weighted_chunk_leaves_the_other_as_it_is(base: Base) -> None:
     plain = base.encode(["a " * 75 + "red dog"])
     assert torch.equal(found[:, :77], plain.embeds[:, :77])
     second = Conditioning(plain.embeds[:, 77:])
-    assert_close(found[:, 77:], reference(base, second, [1.4, 1.0]))
+    assert_near(found[:, 77:], reference(base, second, [1.4, 1.0]))
+
+
+def test_a_mean_that_is_only_rounding_is_not_kept(sd1: Base) -> None:
+    """Behind a norm without bias the mean is zero but for rounding: a quotient of two of these
+    depends on the processor, and can be infinite."""
+    plain = sd1.encode(["a red cat"]).embeds
+    assert plain.mean().abs() < 1e-5 * plain.abs().mean()
+    found = sd1.encode([weighted("a (red:1.5) cat")]).embeds
+    assert_near(found[0, 2], 1.5 * plain[0, 2])
+    assert_near(found[0, 3:], plain[0, 3:])
 
 
 def test_break_begins_a_chunk(base: Base) -> None:
     found = base.encode([weighted("red cat BREAK (blue:1.2) dog")])
     first, second = base.encode(["red cat"]), base.encode([weighted("(blue:1.2) dog")])
-    assert_close(found.embeds, torch.cat([first.embeds, second.embeds], dim=1))
+    assert_near(found.embeds, torch.cat([first.embeds, second.embeds], dim=1))
     if found.pooled is not None and first.pooled is not None:
-        assert_close(found.pooled, first.pooled)
+        assert_near(found.pooled, first.pooled)
 
 
 def test_a_word_keeps_its_vectors_together_and_gets_one_weight(base: Base) -> None:
@@ -103,10 +125,10 @@ def test_a_word_keeps_its_vectors_together_and_gets_one_weight(base: Base) -> No
     plain = base.encode(["a zorp cat"])
     found = base.encode([weighted("a (zorp:1.3) cat")])
     expected = reference(base, plain, [1.0, 1.3, 1.3, 1.3, 1.0])
-    assert_close(found.embeds, expected)
+    assert_near(found.embeds, expected)
     # at the end of a chunk the whole word moves on
     long = base.encode([weighted("a " * 73 + "(zorp:1.3) cat")])
-    assert_close(long.embeds[:, 77:], base.encode([weighted("(zorp:1.3) cat")]).embeds)
+    assert_near(long.embeds[:, 77:], base.encode([weighted("(zorp:1.3) cat")]).embeds)
 
 
 def test_a_steered_prompt_may_have_weights(sdxl: Base) -> None:

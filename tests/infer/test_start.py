@@ -15,7 +15,7 @@ from studio.errors import FileError
 from studio.families.base import Base
 from studio.infer import engine, infotext
 from studio.infer.start import initial_noise, picture_latents, varied_noise
-from tests.infer.close import assert_close
+from tests.near import assert_near
 
 
 def settings(**different: object) -> GenerateSettings:
@@ -46,9 +46,9 @@ def test_variation_is_the_web_uis_slerp(sd1: Base) -> None:
     omega = torch.acos(dot)
     first = (torch.sin(0.7 * omega) / torch.sin(omega)).unsqueeze(1) * a
     second = (torch.sin(0.3 * omega) / torch.sin(omega)).unsqueeze(1) * b
-    assert_close(found[0], first + second)
+    assert_near(found[0], first + second)
     assert varied_noise(low, high, 0.0) is low
-    assert_close(varied_noise(low, high, 1.0), high)
+    assert_near(varied_noise(low, high, 1.0), high)
 
 
 def test_variations_share_the_seed_and_count_up_their_own(sd1: Base) -> None:

@@ -174,6 +174,23 @@ def test_a_caption_of_a_renamed_image_comes_out_of_its_table(tmp_path: Path, dat
     assert read_caption(folder / "1-2.png") == "the blue one"
 
 
+@pytest.mark.parametrize(("table", "says"), [
+    ("metadata.csv", "file_name,text\n1.png,the blue one\n2.png,the lime one\n"),
+    ("meta_cap.json", '{"1": {"caption": "the blue one"}, "2": {"caption": "the lime one"}}'),
+])  # fmt: skip
+def test_tables_of_other_programs_speak_too(tmp_path: Path, datasets: Path, table: str, says: str):
+    first = picture(tmp_path / "a" / "1.png", "red").parent
+    text(first / table, says.replace("blue", "red"))
+    folder = import_files([first], datasets, "x").path
+    second = picture(tmp_path / "b" / "1.png", "blue").parent
+    picture(second / "2.png", "lime")
+    text(second / table, says)
+    import_files([second], datasets, "", folder)
+    assert {path.name: caption for path, caption in read_captions(folder).items()} == {
+        "1.png": "the red one", "1-2.png": "the blue one", "2.png": "the lime one",
+    }  # fmt: skip
+
+
 def test_another_caption_of_an_image_that_is_here_is_named(tmp_path: Path, datasets: Path):
     given = [picture(tmp_path / "a" / "1.png"), text(tmp_path / "a" / "1.txt", "first")]
     folder = import_files(given, datasets, "x").path

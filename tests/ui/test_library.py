@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from studio.errors import DatasetError, FileError, InputError, MissingError
+from studio.formats.image_memory import ImageMemory
 from studio.jobs import Studio
 from studio.paths import Workspace
 from studio.ui import library as module
@@ -85,7 +86,7 @@ def test_samples_are_copied_with_their_held_out_pictures(
 def test_broken_pictures_keep_their_place_and_say_why(studio: Studio) -> None:
     folder = pictures(studio.workspace.datasets / "mine")
     (folder / "2.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
-    items = contents(folder)["items"]
+    items = contents(folder, ImageMemory())["items"]
     assert [item["file"] for item in items] == ["1.png", "2.png", "3.png"]
     assert [bool(item.get("problem")) for item in items] == [False, True, False]
 

@@ -12,7 +12,7 @@ import random
 import socket
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,13 +113,24 @@ def open_page(browser: Any, served: Served) -> Iterator[Any]:
     contexts: list[Any] = []
     problems: list[str] = []
 
-    def open_tab(tab: str = "caption", path: str = "/?__theme=light") -> Any:
+    def open_tab(
+        tab: str = "caption", path: str = "/?__theme=light", answers: Sequence[bool] = ()
+    ) -> Any:
+        """`answers` are given to the page's questions in turn; then, as without any, yes."""
+        waiting = list(answers)
+
+        def answer(dialog: Any) -> None:
+            if waiting and not waiting.pop(0):
+                dialog.dismiss()
+            else:
+                dialog.accept()
+
         context = browser.new_context(viewport={"width": 1440, "height": 900})
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(TIMEOUT)
         page.on("pageerror", lambda error: problems.append(f"error in the page: {error}"))
-        page.on("dialog", lambda dialog: dialog.accept())
+        page.on("dialog", answer)
         page.on("request", lambda request: problems.extend(_elsewhere(request.url, served.url)))
         if THROTTLE > 1:
             throttle(page, THROTTLE)

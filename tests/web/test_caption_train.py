@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.web.conftest import THROTTLE, TIMEOUT
 
@@ -109,6 +110,42 @@ def test_the_captioner_describes_what_has_no_caption(page: Any, served: Any, sta
     assert (folder / "0001.txt").read_text() == "my own words"
     assert (folder / "0002.txt").read_text().startswith("seen:, a")
     page.wait_for_selector(".cs-caption-head >> text=3 of 3 captioned")
+
+
+def test_replacing_captions_asks_and_one_click_brings_them_back(
+    open_page: Any, served: Any, starter: Path
+) -> None:
+    samples = sorted(next((starter.parent / "datasets").iterdir()).glob("*.png"))[:3]
+    folder = served.dataset("replaced", [f"right {k}" for k in range(4)])
+    for number, sample in enumerate(samples, 1):
+        shutil.copy(sample, folder / f"{number}.png")
+    Image.new("RGB", (64, 64), (216, 44, 22)).save(folder / "4.png")  # words fail the starter here
+
+    def captions() -> list[str]:
+        return [(folder / f"{k}.txt").read_text().strip() for k in range(1, 5)]
+
+    page, asked = open_page(answers=[False, True]), []
+    page.on("dialog", lambda dialog: asked.append(dialog.message))
+    open_dataset(page, "replaced")
+    page.select_option("select[aria-label='Which pictures']", "all")
+    page.click("button:has-text('Describe pictures')")
+    until(lambda: asked)
+    assert "Replace 4 captions?" in asked[0] and captions() == [f"right {k}" for k in range(4)]
+    page.click("button:has-text('Describe pictures')")
+    outcome = page.wait_for_selector(".cs-notice >> text=3 captions written, 1 needs a look")
+    assert outcome and captions()[3] == "right 3" and "right" not in "".join(captions()[:3])
+    page.wait_for_selector(".cs-caption-cell.is-look >> text=Needs a look")
+    page.click(".cs-segment:has-text('Needs a look')")
+    assert page.locator(".cs-caption-name").all_inner_texts() == ["4.png"]
+    page.close()
+
+    page = open_page()  # as after a restart: nothing is known but what lies in the workspace
+    open_dataset(page, "replaced")
+    page.wait_for_selector(".cs-caption-head >> text=1 to look at")
+    page.click("button:has-text('Bring the earlier captions back')")
+    page.wait_for_selector("#cs-notices >> text=3 captions are back as they were")
+    assert captions() == [f"right {k}" for k in range(4)]
+    page.wait_for_selector("button:has-text('Bring the earlier captions back')", state="hidden")
 
 
 def test_a_sample_is_copied_before_it_is_changed(page: Any, served: Any, starter: Path) -> None:

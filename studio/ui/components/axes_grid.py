@@ -7,7 +7,6 @@ A grid is named by its folder's name; nothing else can be asked for.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -17,6 +16,7 @@ from studio import axes
 from studio.axes import GridSettings
 from studio.config import GenerateSettings, Sampler
 from studio.errors import InputError, MissingError, SettingsError
+from studio.text import parse_json
 from studio.ui.components.picture_grid import TrainingGlance
 from studio.ui.components.stack import lanes_of
 from studio.ui.form import Form
@@ -128,7 +128,7 @@ def axes_grid(studio: Studio, page: Page, form: Form, texts: Sequence[Any]) -> g
 def grid_settings(drawing: GenerateSettings, text: str) -> GridSettings:
     """The tab's settings and what the component's form says, as JSON text. SettingsError."""
     try:
-        form = json.loads(text)
+        form = parse_json(text)
         written = {side: form.get(side) for side in axes.SIDES}
         sides = {
             side: axes.read(str(axis["kind"]), str(axis["values"]), str(axis.get("of") or ""))

@@ -14,6 +14,7 @@ import gradio as gr
 
 from studio.config import Column
 from studio.errors import InputError, StudioError
+from studio.names import printable
 from studio.ui.components.stack import base_facts, card, cards, stack_items, take
 from studio.ui.live import Json, Page, component, read
 
@@ -79,7 +80,7 @@ def finished_runs(studio: Studio) -> list[Json]:
                 {
                     "group": "Runs",
                     "run": run["run"],
-                    "path": str(path),
+                    "path": printable(path),
                     "name": run["name"] or run["run"],
                     "kind": run.get("method", ""),
                     "seconds": run.get("seconds"),

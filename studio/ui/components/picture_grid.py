@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from studio.errors import MissingError
+from studio.paths import entries, is_file
 from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:
@@ -112,9 +113,8 @@ def saved_files(studio: Studio) -> list[Path]:
     """Every picture in `outputs/`, newest first."""
     files = [
         path
-        for folder in studio.workspace.outputs.iterdir()
-        if folder.is_dir()
-        for path in folder.iterdir()
+        for folder in entries(studio.workspace.outputs)
+        for path in entries(folder)
         if path.suffix.lower() in ENDINGS and not path.name.startswith(".")
     ]
     return sorted(files, key=lambda path: (path.stat().st_mtime, path.name), reverse=True)
@@ -124,17 +124,17 @@ def picture_file(studio: Studio, identity: str) -> Path:
     """The picture named by its place below `outputs/`; anything else is refused."""
     root = studio.workspace.outputs
     path = studio.workspace.resolve(root / identity, [root])
-    if path.suffix.lower() not in ENDINGS or not path.is_file():
+    if path.suffix.lower() not in ENDINGS or not is_file(path):
         raise MissingError("This picture is not there any more", where=Path(identity).name[:120])
     return path
 
 
 def picture_facts(path: Path) -> Json:
     """What is written in a picture: its text, the settings in it, and those worth showing."""
-    from studio.formats.images import read_parameters
+    from studio.jobs.picture_settings import picture_settings
 
-    text = read_parameters(path) or ""
-    settings = settings_in(text)
+    found = picture_settings(path)
+    settings, text = (found.settings, found.text) if found else ({}, "")
     titles = {"seed": "Seed", "steps": "Steps", "guidance": "Guidance", "sampler": "Sampler"}
     facts = [(titles[name], _plain(settings[name])) for name in titles if name in settings]
     if settings.get("width"):
@@ -148,15 +148,3 @@ def picture_facts(path: Path) -> Json:
 
 def _plain(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def settings_in(text: str) -> Json:
-    """The settings in a picture's text; one of ours that names no stack was drawn without one."""
-    from studio.infer import infotext
-
-    if not text:
-        return {}
-    settings = infotext.read(text)
-    if infotext.parse(text).pairs.get("Version") == infotext.VERSION:
-        settings.setdefault("stack", [])
-    return settings

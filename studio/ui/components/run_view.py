@@ -15,6 +15,7 @@ from studio.config import RunConfig
 from studio.errors import InputError, StudioError
 from studio.jobs import history
 from studio.methods import METHODS
+from studio.names import path_of, printable
 from studio.ui.form import Form, fields_of
 from studio.ui.live import Json, Page, component, read
 
@@ -63,9 +64,9 @@ def run_view(studio: Studio, page: Page) -> gr.HTML:
         return True
 
     def resume(argument: Any) -> str:
-        """Goes on with a run that ended before its last step."""
-        (run,) = read(argument, run=str)
-        return studio.resume(run)
+        """Goes on with a run that ended before its last step; `accept` what changed meanwhile."""
+        run, accept = read(argument, run=str, accept=bool)
+        return studio.resume(run, accept_changes=accept)
 
     def delete(argument: Any) -> str:
         """Moves a run to the workspace's trash; says where."""
@@ -139,8 +140,10 @@ def _shown(state: Json) -> Json:
     """The state with finished files as the page's other tabs name them, and their sizes."""
     files = []
     for name in state.get("files") or []:
-        path = Path(str(name))
-        files.append({"path": str(path), "name": path.name, "size": history.size_of(path)})
+        path = path_of(str(name))
+        files.append(
+            {"path": printable(path), "name": printable(path.name), "size": history.size_of(path)}
+        )
     return {**state, "files": files}
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from studio.names import original, printable
 from studio.ui.components.stack import FAMILIES, base_facts, preview_of, trigger_of
 from studio.ui.live import Json, Page, component, read
 
@@ -54,7 +55,7 @@ def adapter_shelf(studio: Studio, page: Page, target: str, base: str) -> gr.HTML
             "epoch": news.epoch,
             "version": news.version,
             "rows": [row(info) for info in news.changed],
-            "gone": news.gone,
+            "gone": [printable(path) for path in news.gone],
             "more": news.more,
             "looking": news.looking,
             "done": news.done,
@@ -64,8 +65,10 @@ def adapter_shelf(studio: Studio, page: Page, target: str, base: str) -> gr.HTML
 
     def previews(argument: Any) -> Json:
         (paths,) = read(argument, paths=list)
-        asked = (studio.shelf.info(path) for path in paths[:IN_VIEW] if isinstance(path, str))
-        return {str(info.path): preview_of(page, info.preview) for info in asked if info}
+        asked = (
+            studio.shelf.info(original(path)) for path in paths[:IN_VIEW] if isinstance(path, str)
+        )
+        return {printable(info.path): preview_of(page, info.preview) for info in asked if info}
 
     return component(
         "shelf",
@@ -81,7 +84,7 @@ def adapter_shelf(studio: Studio, page: Page, target: str, base: str) -> gr.HTML
 def row(info: AdapterInfo) -> list[Any]:
     """One adapter, short: its script names the places, so that thousands are sent in one go."""
     return [
-        str(info.path), info.name, info.path.suffix.lower(), info.kind,
+        printable(info.path), info.name, info.path.suffix.lower(), info.kind,
         FAMILIES.get(info.family or "", info.family or ""), info.size, trigger_of(info),
         info.modified, info.preview is not None, info.problem,
     ]  # fmt: skip

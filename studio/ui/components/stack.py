@@ -9,6 +9,7 @@ add an adapter. A browser remembers its lanes under a name that tells workspaces
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +18,9 @@ import gradio as gr
 
 from studio.config import StackItem
 from studio.errors import InputError, MissingError, StudioError
+from studio.jobs.picture_settings import stack_named
 from studio.lanes import MOST_LANES, Lane
-from studio.ui.components.picture_grid import settings_in
+from studio.names import printable
 from studio.ui.components.stack_files import check_blocks, loaded_stack, stack_files
 from studio.ui.live import Json, Page, component, read
 
@@ -101,19 +103,19 @@ def adapter_stack(studio: Studio, page: Page, target: str, base: str, prompt: st
         target=target,
         base=base,
         prompt=prompt,
-        place=hashlib.sha256(str(studio.workspace.root).encode()).hexdigest()[:12],
+        place=hashlib.sha256(os.fsencode(studio.workspace.root)).hexdigest()[:12],
         reports={},
     )
 
 
 def take(studio: Studio, page: Page, path: Path, name: str, base: str) -> Json:
     """A dropped file: a picture with settings in it, or an adapter that enters the library."""
-    from studio.formats.images import read_parameters
+    from studio.jobs.picture_settings import usable_settings
 
     if name.lower().endswith(".json"):
         return {"stack": loaded_stack(studio.stacks.load(path))}
-    if is_picture(path) and (text := read_parameters(path)):
-        return {"settings": settings_in(text)}
+    if is_picture(path) and (found := usable_settings(path, name)):
+        return {"settings": {**found.settings, "program": found.program, "notes": found.notes}}
     return {"card": card(page, studio.import_adapter(path, name), fit=base_facts(studio, base))}
 
 
@@ -147,7 +149,7 @@ def card(
     if not info.problem and fit and fit[0] and info.family and info.family != fit[0]:
         problem = f"Made for {family}; this base is {FAMILIES.get(fit[0], fit[0])}."
     return {
-        "path": path or str(info.path),
+        "path": path or printable(info.path),
         "name": info.name,
         "kind": info.kind,
         "family_title": family,
@@ -162,7 +164,7 @@ def card(
 def base_facts(studio: Studio, base: str) -> tuple[str, str] | None:
     """(family, title) of a base by name or path; None when it is unknown."""
     for info in studio.bases():
-        if base in (info.name, str(info.path)):
+        if base in (info.name, printable(info.path)):
             return info.family or "", info.title
     return None
 
@@ -193,7 +195,7 @@ def stack_items(studio: Studio, value: Any) -> list[StackItem]:
                 where=path.name,
                 remedy="Remove its card, or put the file back.",
             )
-        items.append(item.model_copy(update={"path": str(path)}))
+        items.append(item.model_copy(update={"path": printable(path)}))
     return items
 
 
@@ -211,16 +213,7 @@ def report_facts(reports: Sequence[Json]) -> Json:
 
 def named_stack(studio: Studio, entries: Any) -> tuple[list[Json], list[str]]:
     """A stack written in a picture names files: → stack value, and names that nobody has here."""
-    by_file = {info.path.name: str(info.path) for info in studio.adapters()}
-    found, missing = [], []
-    for entry in entries if isinstance(entries, list) else []:
-        name = Path(str(entry.get("path", ""))).name if isinstance(entry, dict) else "?"
-        if name in by_file:
-            item = StackItem.parse({**entry, "path": by_file[name]})
-            found.append(item.model_dump())
-        else:
-            missing.append(name)
-    return found, missing
+    return stack_named(entries, studio.adapters())
 
 
 def trigger_of(info: Any) -> str:
@@ -231,6 +224,7 @@ def trigger_of(info: Any) -> str:
 def preview_of(page: Page, picture: Path | None) -> str | None:
     """Where the page finds a small copy of an adapter's picture."""
     try:
-        return str(page.thumbnails.of(picture, 96)) if picture else None
+        inside = page.studio.workspace.inside
+        return str(page.thumbnails.of(inside(picture), 96)) if picture else None
     except (StudioError, OSError):
         return None

@@ -15,6 +15,7 @@ import gradio as gr
 from studio.errors import InputError, StudioError
 from studio.jobs.history import experience
 from studio.methods import METHODS
+from studio.names import printable
 from studio.paths import ASSETS
 from studio.ui import theme
 from studio.ui.components.stack import card
@@ -49,7 +50,7 @@ def train_pick(studio: Studio, page: Page) -> gr.HTML:
             "problem": problem,
             "datasets": [
                 {
-                    "id": str(info.path),
+                    "id": printable(info.path),
                     "name": info.name,
                     "pictures": info.pictures,
                     "captioned": info.captioned,

@@ -19,16 +19,17 @@ const grid = captionGrid({
 const auto = autoCaptionCard({
   start: (argument) => cs.call(server.auto_caption(argument)), latest: () => cs.call(server.caption_task(null)),
   cancel: () => cs.call(server.cancel_caption(null)), current: () => dataset, selection: () => grid.selected,
-  progressed: refresh, selectable: props.selectable,
+  progressed: refresh, selectable: props.selectable, replaces: (files) => cs.call(server.replaces({dataset, files})),
+  undo: () => cs.call(server.undo({dataset})), before: async () => { grid.flush(); },
 });
 const many = bulkCard({
-  bulk: (argument) => cs.call(server.bulk(argument)), current: () => dataset, selection: () => grid.selected,
+  bulk: (argument) => cs.call(server.bulk(argument)), takeBack: () => cs.call(server.undo({dataset})), current: () => dataset, selection: () => grid.selected,
   done: refresh, before: async () => { grid.flush(); },
 });
 
 // Toolbar above the pictures
 const search = cs.el('input.cs-input', {type: 'search', placeholder: 'Search captions', 'aria-label': 'Search captions and file names', oninput: () => { grid.filter({text: search.value}); count(); }});
-const states = [['all', 'All'], ['missing', 'Without caption'], ['selected', 'Selected'], ['broken', 'Left out']];
+const states = [['all', 'All'], ['missing', 'Without caption'], ['selected', 'Selected'], ['look', 'Needs a look'], ['broken', 'Left out']];
 const stateButtons = states.map(([name, label]) => cs.el('button.cs-segment', {type: 'button', 'data-name': name, 'aria-pressed': name === 'all', onclick: () => {
   stateButtons.forEach((button) => button.setAttribute('aria-pressed', button.dataset.name === name));
   grid.filter({state: name}); count();
@@ -99,7 +100,7 @@ async function open(id) {
     title.textContent = data.name; title.title = data.path;
     problems.replaceChildren(...(data.problems.length ? [cs.message({what: `${data.problems.length} ${data.problems.length === 1 ? 'thing' : 'things'} to know`, why: data.problems.slice(0, 4).join(' ')}, 'warning')] : []));
     offer.classList.add('cs-hidden'); work.classList.remove('cs-hidden'); sideWork.classList.remove('cs-hidden');
-    grid.open(data.items, data.sample);
+    grid.open(data.items.map((item) => ({...item, look: data.looks[item.file] || ''})), data.sample);
     sideWork.classList.toggle('cs-hidden', data.sample); sample.classList.toggle('cs-hidden', !data.sample);
     more.classList.toggle('cs-hidden', data.sample);
     auto.opened(data); many.opened(data);
@@ -116,10 +117,11 @@ function count() {
     facts.trigger ? cs.el('span.cs-chip', {}, 'trigger ', cs.el('b', {}, facts.trigger)) : cs.el('span.cs-chip', {title: 'A dataset.toml in the folder can name one'}, 'no trigger word'),
     facts.class_word && cs.el('span.cs-chip', {}, 'class ', cs.el('b', {}, facts.class_word)),
     cs.el('span.cs-chip', {}, facts.kind),
+    n.looks ? cs.el('span.cs-chip.is-warn', {}, `${n.looks} to look at`) : '',
     n.broken ? cs.el('span.cs-chip.is-warn', {}, `${n.broken} left out`) : '',
     n.selected ? cs.el('span.cs-chip', {}, `${n.selected} selected`) : '');
   pickAll.textContent = n.selected ? 'Clear selection' : 'Select all';
-  stateButtons.at(-1).classList.toggle('cs-hidden', !n.broken);
+  for (const [name, some] of [['look', n.looks], ['broken', n.broken]]) stateButtons.find((button) => button.dataset.name === name).classList.toggle('cs-hidden', !some);
   const own = list.querySelector(`[data-id="${CSS.escape(dataset)}"]`);
   if (own) {
     own.querySelector('.cs-small').textContent = `${good} pictures · ${n.captioned === good ? 'all captioned' : `${n.captioned} captioned`}`;
@@ -130,7 +132,13 @@ function count() {
 }
 async function refresh() {
   if (!dataset) return;
-  try { grid.update(await cs.call(server.captions({dataset}))); } catch (error) { /* shown by the next action */ }
+  const mine = dataset;
+  try {
+    const answer = await cs.call(server.captions({dataset}));
+    if (mine !== dataset) return; // another dataset was opened meanwhile
+    grid.update(answer.captions, answer.looks);
+    auto.changes(answer.undo);
+  } catch (error) { /* shown by the next action */ }
 }
 async function openFolder() {
   await cs.attempt(async () => {

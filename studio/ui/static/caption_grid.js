@@ -13,6 +13,7 @@ function captionGrid({save, thumbnails, changed}) {
     if (filter.state === 'missing' && !empty) return false;
     if (filter.state === 'selected' && !selected.has(item.file)) return false;
     if (filter.state === 'broken' && !item.problem) return false;
+    if (filter.state === 'look' && !item.look) return false;
     const words = filter.text.trim().toLowerCase();
     return !words || (item.caption + ' ' + item.file).toLowerCase().includes(words);
   };
@@ -38,6 +39,8 @@ function captionGrid({save, thumbnails, changed}) {
 
   function typed(item, text) {
     item.caption = text;
+    item.look = '';
+    cells.get(item.file).node.classList.remove('is-look');
     const entry = waiting.get(item.file) || {};
     clearTimeout(entry.timer);
     waiting.set(item.file, {text, timer: setTimeout(() => flush(item.file), 600)});
@@ -56,6 +59,15 @@ function captionGrid({save, thumbnails, changed}) {
     anchor = file;
     for (const [name, cell] of cells) mark(name, cell);
     changed();
+  }
+  /** A picture for which the captioner found no usable words, until somebody writes some. */
+  function looked(item, cell) {
+    cell.node.classList.toggle('is-look', Boolean(item.look));
+    if (!item.look && cell.status.dataset.kind === 'look') { cell.status.textContent = ''; cell.status.dataset.kind = ''; }
+    if (!item.look || cell.status.textContent && cell.status.dataset.kind !== 'look') return;
+    cell.status.textContent = 'Needs a look';
+    cell.status.title = item.look;
+    cell.status.dataset.kind = 'look';
   }
   function mark(file, cell) {
     cell.node.classList.toggle('is-selected', selected.has(file));
@@ -83,6 +95,7 @@ function captionGrid({save, thumbnails, changed}) {
     cells.set(item.file, cell);
     canvas.append(node);
     mark(item.file, cell);
+    looked(item, cell);
     if (item.problem) broken(cell, item.problem); else show(item.file);
     return cell;
   }
@@ -158,12 +171,14 @@ function captionGrid({save, thumbnails, changed}) {
       items = next; locked = readOnly; anchor = null; view.scrollTop = 0;
       refilter();
     },
-    /** New captions from the server, except for what is being typed. */
-    update(captions) {
+    /** New captions from the server, except for what is being typed, and which need a look. */
+    update(captions, looks) {
       for (const item of items) {
         if (!(item.file in captions) || waiting.has(item.file)) continue;
         item.caption = captions[item.file];
+        item.look = looks[item.file] || '';
         const cell = cells.get(item.file);
+        if (cell) looked(item, cell);
         if (!cell || cell.text === document.activeElement || cell.text.value === item.caption) continue;
         cell.text.value = item.caption;
         cell.status.textContent = '';
@@ -171,6 +186,7 @@ function captionGrid({save, thumbnails, changed}) {
         cell.node.classList.add('is-new');
         setTimeout(() => cell.node.classList.remove('is-new'), 1200);
       }
+      if (filter.state !== 'all') refilter();
       changed();
     },
     filter(next) { filter = {...filter, ...next}; refilter(); return shown.length; },
@@ -180,6 +196,6 @@ function captionGrid({save, thumbnails, changed}) {
     flush() { [...waiting.keys()].forEach(flush); },
     counts: () => ({all: items.length, shown: shown.length, selected: selected.size,
       captioned: items.filter((item) => item.caption.trim() && !item.problem).length,
-      broken: items.filter((item) => item.problem).length}),
+      looks: items.filter((item) => item.look).length, broken: items.filter((item) => item.problem).length}),
   };
 }

@@ -1,6 +1,6 @@
 // The side column of the Caption tab: automatic captions and edits over many captions.
 // Owns: these two cards. Refuses to know: how pictures are shown.
-function autoCaptionCard({start, latest, cancel, current, selection, progressed, selectable}) {
+function autoCaptionCard({start, latest, cancel, current, selection, progressed, selectable, replaces, undo, before}) {
   const which = cs.el('select.cs-input', {'aria-label': 'Which pictures'},
     cs.el('option', {value: 'missing'}, 'Pictures without a caption'),
     cs.el('option', {value: 'all'}, 'All pictures (replaces captions)'),
@@ -17,6 +17,9 @@ function autoCaptionCard({start, latest, cancel, current, selection, progressed,
   run.addEventListener('click', () => cs.attempt(async () => {
     const names = [...selection()];
     if (which.value === 'selected' && !names.length) throw {parts: {what: 'No picture is selected', remedy: 'Click the pictures you mean, or choose another group.'}};
+    await before();
+    const count = which.value === 'missing' ? 0 : await replaces(which.value === 'selected' ? names : []);
+    if (count && !window.confirm(`Replace ${count} caption${count === 1 ? '' : 's'}? The ${count === 1 ? 'one' : 'ones'} there now can be brought back.`)) return;
     outcome.replaceChildren();
     last = null;
     show(await start({dataset: current(), which: which.value, prefix: prefix.value, files: names}));
@@ -39,24 +42,46 @@ function autoCaptionCard({start, latest, cancel, current, selection, progressed,
   }
   function end(task) {
     progressed();
-    const report = task.result || {}, count = Object.keys(report.written || {}).length;
-    const broken = Object.keys(report.broken || {}).length;
     if (task.state === 'failed') { outcome.replaceChildren(cs.message(task.error, 'error')); return; }
+    const report = task.result || {}, count = (part) => Object.keys(report[part] || {}).length;
+    const written = count('written'), marked = count('marked'), broken = count('broken');
+    const counts = [`${written} captions written`, count('kept') && `${count('kept')} kept`, marked && `${marked} need${marked === 1 ? 's' : ''} a look`].filter(Boolean).join(', ');
+    const why = [
+      report.replaced && `${report.replaced} earlier captions are kept and can be brought back.`,
+      marked && 'What the model said of them was no caption, so nothing was written: the filter “Needs a look” shows them.',
+      broken && `${broken} pictures could not be read and were left out.`,
+      !written && !marked && !broken && 'Every picture has a caption already.',
+    ].filter(Boolean).join(' ');
     outcome.replaceChildren(cs.message({
-      what: task.state === 'cancelled' ? `Stopped: ${count} captions were written` : count ? `${count} captions written` : 'Nothing to do',
-      why: broken ? `${broken} pictures could not be read and were left out.` : count ? '' : 'Every picture has a caption already.',
-    }, task.state === 'cancelled' || broken ? 'warning' : 'good', () => outcome.replaceChildren()));
+      what: task.state === 'cancelled' ? `Stopped: ${counts}` : written || marked ? counts : 'Nothing to do', why,
+    }, task.state === 'cancelled' || broken || marked ? 'warning' : 'good', () => outcome.replaceChildren()));
+  }
+  // What can be taken back, also after a restart: the record lies in the workspace.
+  const backWords = cs.el('span.cs-small.cs-muted');
+  const backButton = labelled('undo', 'Bring the earlier captions back', () => cs.attempt(async () => {
+    await before();
+    const answer = await undo();
+    cs.notice({what: `${answer.changed} captions are back as they were`, why: answer.kept ? `${answer.kept} were changed since and stay.` : ''}, 'good');
+    outcome.replaceChildren();
+    await progressed();
+  }, backButton), '.cs-quiet.cs-undo');
+  const back = cs.el('div.cs-stack.cs-hidden', {style: {gap: '4px'}}, backWords, backButton);
+  function changes(entry) {
+    back.classList.toggle('cs-hidden', !entry);
+    if (!entry) return;
+    const all = entry.replaced + entry.added;
+    backWords.textContent = `${cs.when(entry.time)}: ${all} caption${all === 1 ? '' : 's'} ${entry.what}${entry.replaced ? `, ${entry.replaced} of them replaced` : ''}`;
   }
   const node = cs.el('section.cs-card.cs-stack', {style: {gap: '10px'}, 'aria-label': 'Describe automatically'},
     cs.el('h3.cs-card-title', {style: {margin: '0'}}, 'Describe automatically'),
     which, cs.el('label.cs-label', {}, 'Put in front of each caption', prefix),
-    cs.el('div.cs-toolbar', {}, run, stop), progress, outcome);
+    cs.el('div.cs-toolbar', {}, run, stop), progress, outcome, back);
   stop.classList.add('cs-hidden');
   cs.poll(node, async () => show(await latest()), 700);
-  return {node, opened(data) { outcome.replaceChildren(); prefix.value = data.trigger; }};
+  return {node, changes, opened(data) { outcome.replaceChildren(); prefix.value = data.trigger; changes(data.undo); }};
 }
 
-function bulkCard({bulk, current, selection, done, before}) {
+function bulkCard({bulk, takeBack, current, selection, done, before}) {
   const input = (placeholder) => cs.el('input.cs-input', {placeholder});
   const field = (label, node) => cs.el('label.cs-label', {}, label, node);
   const f = {prefix: input('photo of …'), find: input('text'), replace: input('nothing'), remove: input('tag, another tag')};
@@ -94,8 +119,8 @@ function bulkCard({bulk, current, selection, done, before}) {
     look(); done();
   }, null));
   undo.addEventListener('click', () => cs.attempt(async () => {
-    const answer = await ask('undo');
-    cs.notice({what: `${answer.changed} captions are back as they were`}, 'good');
+    const answer = await takeBack();
+    cs.notice({what: `${answer.changed} captions are back as they were`, why: answer.kept ? `${answer.kept} were changed since and stay.` : ''}, 'good');
     undo.classList.add('cs-hidden');
     done();
   }, undo));

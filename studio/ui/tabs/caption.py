@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from studio.errors import InputError
 from studio.formats.dataset import is_picture
 from studio.jobs.arrivals import ENDINGS_BESIDE, LeftOut, usable
+from studio.names import original, printable
 from studio.paths import ASSETS
-from studio.text import printable
 from studio.ui.library import contents
 from studio.ui.live import Json, Page, Task, component, read
 
@@ -35,14 +35,14 @@ def build(studio: Studio, page: Page) -> None:
         """The library, with a cover picture each."""
         return [
             {
-                "id": str(info.path),
+                "id": printable(info.path),
                 "name": info.name,
                 "pictures": info.pictures,
                 "captioned": info.captioned,
                 "kind": info.kind,
                 "sample": info.path.is_relative_to(ASSETS),
-                "cover": info.items[0].path.relative_to(info.path).as_posix()
-                if info.items
+                "cover": printable(info.cover.relative_to(info.path).as_posix())
+                if info.cover
                 else None,
                 "problem": info.problems[0] if info.problems and not info.pictures else None,
             }
@@ -54,7 +54,8 @@ def build(studio: Studio, page: Page) -> None:
         (identity,) = read(argument, dataset=str)
         folder = library.path(identity)
         sample = folder.is_relative_to(ASSETS)
-        return contents(folder) | {"id": identity, "sample": sample}
+        facts = {"undo": None, "looks": {}} if sample else changes(studio, folder)
+        return contents(folder, studio.library.images) | {"id": identity, "sample": sample} | facts
 
     def open_folder(argument: Any) -> str:
         """A folder named by path; answers the dataset's id."""
@@ -80,7 +81,7 @@ def build(studio: Studio, page: Page) -> None:
         folder = library.own(into) if isinstance(into, str) and into else None
         info = studio.import_dataset([arrival(page, file) for file in files], name, folder)
         return {
-            "id": str(into or info.path),
+            "id": into or printable(info.path),
             "copied": len(info.copied),
             "images": sum(is_picture(copied) for copied in info.copied),
             "renamed": [[printable(a), printable(b)] for a, b in info.renamed.items()],
@@ -107,10 +108,12 @@ def build(studio: Studio, page: Page) -> None:
         return answers
 
     def captions(argument: Any) -> Json:
-        """File name → caption, nothing else: cheap enough to ask while a captioner works."""
+        """File name → caption, and what can be undone: cheap enough to ask while a captioner works."""
         (identity,) = read(argument, dataset=str)
-        rows = studio.captions(library.path(identity))
-        return {str(row["file"]): row["caption"] or "" for row in rows}
+        folder = library.path(identity)
+        rows = studio.captions(folder)
+        captions = {str(row["file"]): row["caption"] or "" for row in rows}
+        return {"captions": captions} | changes(studio, folder)
 
     def save_caption(argument: Any) -> bool:
         """Writes one caption beside its picture."""
@@ -148,33 +151,44 @@ def build(studio: Studio, page: Page) -> None:
         return task is not None
 
     def bulk(argument: Any) -> Json:
-        """Shows what an edit would change, applies it, or takes the last one back."""
+        """Shows what an edit would change, or applies it."""
         from studio.caption import bulk as edits
         from studio.formats.dataset import read_captions
 
         identity, action = read(argument, dataset=str, action=str)
         folder = library.own(identity)
-        record = studio.workspace.cache / "last-bulk-edit.json"
-        if action == "undo":
-            done = edits.undo(record)
-            return {"changed": len(done.changed), "kept": len(done.kept)}
         values, names = read(argument, edit=dict, files=list)
         edit = edits.BulkEdit.parse(values)
-        wanted = {str(name) for name in names}
+        wanted = {original(str(name)) for name in names}
         captions = {
             path: text
             for path, text in read_captions(folder).items()
             if not wanted or path.relative_to(folder).as_posix() in wanted
         }
-        changes = edits.preview(captions, edit)
+        found = edits.preview(captions, edit)
         if action == "apply":
-            done = edits.apply(changes, record)
+            done = edits.apply(found, studio.caption_history().begin(folder, edits.WHAT))
             return {"changed": len(done.changed), "kept": len(done.kept)}
         examples = [
-            {"file": c.picture.name, "before": c.before or "", "after": c.after}
-            for c in changes[:3]
+            {"file": printable(c.picture.name), "before": c.before or "", "after": c.after}
+            for c in found[:3]
         ]
-        return {"changes": len(changes), "examples": examples}
+        return {"changes": len(found), "examples": examples}
+
+    def undo(argument: Any) -> Json:
+        """Brings back the captions from before the newest captioning or edit of many."""
+        (identity,) = read(argument, dataset=str)
+        return studio.undo_captions(library.own(identity))
+
+    def replaces(argument: Any) -> int:
+        """How many captions a captioning of all, or of the named pictures, would replace."""
+        identity, names = read(argument, dataset=str, files=list)
+        rows = studio.captions(library.own(identity))
+        wanted = {str(name) for name in names}
+        return sum(
+            bool((row["caption"] or "").strip()) and (not wanted or row["file"] in wanted)
+            for row in rows
+        )
 
     component(
         "caption",
@@ -182,13 +196,31 @@ def build(studio: Studio, page: Page) -> None:
         [
             datasets, open_dataset, open_folder, plan_import, add_files, copy_sample, thumbnails,
             captions, save_caption,
-            auto_caption, caption_task, cancel_caption, bulk,
+            auto_caption, caption_task, cancel_caption, bulk, undo, replaces,
         ],
         scripts=["icons", "caption_grid", "caption_import", "caption_side"],
         accept=",".join(("image/*", *ENDINGS_BESIDE)),
         selectable="files" in inspect.signature(studio.caption).parameters,
         elem_id="cs-caption",
     )  # fmt: skip
+
+
+def changes(studio: Studio, folder: Path) -> Json:
+    """What can be undone in a dataset, and which of its pictures a person should look at."""
+    from studio.formats.dataset import read_captions
+
+    history = studio.caption_history()
+    looks = history.looks(folder, read_captions(folder))
+    entries = [
+        {"what": entry.what, "time": entry.time, "replaced": entry.replaced, "added": entry.added}
+        for entry in history.entries(folder)[:1]
+    ]
+    return {
+        "undo": entries[0] if entries else None,
+        "looks": {
+            printable(path.relative_to(folder).as_posix()): why for path, why in looks.items()
+        },
+    }
 
 
 def arrival(page: Page, file: Any) -> tuple[str, Path]:

@@ -7,12 +7,15 @@ Refuses to know: how a comparison is drawn and measured, and how it looks (compo
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from studio.config import CompareSettings
 from studio.errors import InputError, MissingError, SettingsError, StudioError
+from studio.names import printable
+from studio.text import lines
 from studio.ui.components.columns import (
     BASE_COLUMN,
     column_builder,
@@ -83,9 +86,9 @@ def build(studio: Studio, page: Page) -> None:
         values = form.values(rest) | {
             "base": base,
             "columns": [column.model_dump() for column in columns_of(studio, columns)],
-            "prompts": [line.strip() for line in (prompts or "").splitlines() if line.strip()],
+            "prompts": [line.strip() for line in lines(prompts or "") if line.strip()],
             "seeds": seed_list(seeds or ""),
-            "reference": str(studio.workspace.resolve(reference)) if reference else "",
+            "reference": str(named_reference(studio, reference)) if reference else "",
             "name": (name or "").strip(),
         }
         return gr.HTML(started=begin(parse(values)))
@@ -166,8 +169,13 @@ def references(studio: Studio) -> list[tuple[str, str]]:
     datasets = studio.datasets()
     for info in datasets:
         if info.held_out:
-            found.append((f"{info.name}: held-out pictures", str(info.held_out)))
-    return found + [(f"{info.name}: training pictures", str(info.path)) for info in datasets]
+            found.append((f"{info.name}: held-out pictures", printable(info.held_out)))
+    return found + [(f"{info.name}: training pictures", printable(info.path)) for info in datasets]
+
+
+def named_reference(studio: Studio, text: str) -> Path:
+    """The folder of reference images that a page names; InputError outside what it may name."""
+    return studio.workspace.pictures_folder(studio.workspace.resolve(text))
 
 
 def captions_of(studio: Studio, reference: str, most: int = 4) -> list[str]:
@@ -176,7 +184,7 @@ def captions_of(studio: Studio, reference: str, most: int = 4) -> list[str]:
 
     if not reference:
         raise InputError("No folder is chosen", remedy="Choose the pictures that show the truth.")
-    captions = read_captions(studio.workspace.resolve(reference))
+    captions = read_captions(named_reference(studio, reference))
     found = list(dict.fromkeys(text.strip() for text in captions.values() if text and text.strip()))
     if not found:
         raise InputError(
@@ -248,6 +256,6 @@ def run_facts(studio: Studio, identity: str) -> tuple[Json, list[str]]:
 def held_out(studio: Studio, dataset: str) -> str:
     """The held-out folder of a dataset given by name or path; empty when it has none."""
     for info in studio.datasets():
-        if dataset and dataset in (info.name, str(info.path)) and info.held_out:
-            return str(info.held_out)
+        if dataset and dataset in (info.name, printable(info.path)) and info.held_out:
+            return printable(info.held_out)
     return ""

@@ -7,10 +7,8 @@ Refuses to know: how training works (studio.jobs), how parts draw themselves (co
 from __future__ import annotations
 
 import html
-import json
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -19,6 +17,8 @@ from studio import atomic
 from studio.config import RunConfig
 from studio.errors import InputError, SettingsError, StorageError, StudioError
 from studio.methods import METHODS
+from studio.names import printable
+from studio.text import read_json
 from studio.ui.components.form_tools import as_text, form_tools, group
 from studio.ui.components.run_view import run_view
 from studio.ui.components.train_pick import EMPTY, checked, train_pick
@@ -100,7 +100,7 @@ def build(studio: Studio, page: Page) -> None:
         """The complete configuration that the page shows."""
         chosen, folder = checked(page, value)
         values, found = split(arguments)
-        values.setdefault("data", {})["folder"] = str(folder)
+        values.setdefault("data", {})["folder"] = printable(folder)
         method = chosen["method"]
         if method not in METHODS:
             raise InputError("This method is not known", remedy="Reload the page.")
@@ -188,9 +188,11 @@ def build(studio: Studio, page: Page) -> None:
     def taken(config: Json, value: Any) -> list[Any]:
         """The settings of a finished piece of work into the form."""
         chosen = {**EMPTY, **(value or {}), "method": config["method"], "base": config["base"]}
-        folder = config["data"]["folder"]
-        known = bool(folder) and Path(folder).is_dir()
-        chosen |= {"preset": "", "dataset": page.library.open(folder) if known else ""}
+        try:
+            dataset = page.library.open(config["data"]["folder"])
+        except InputError:  # it is gone, or not one that may be named from here
+            dataset = ""
+        chosen |= {"preset": "", "dataset": dataset}
         return [chosen, *shown(config["method"]), *contents(config, chosen)]
 
     @handler
@@ -213,7 +215,7 @@ def build(studio: Studio, page: Page) -> None:
         """The form as it was left, also after a restart."""
         chosen, values = dict(EMPTY), {}
         try:
-            draft = json.loads(draft_file.read_text("utf-8"))
+            draft = read_json(draft_file)
             chosen |= {key: str(draft["pick"].get(key, chosen[key])) for key in EMPTY}
             values = draft["values"] | {"options": draft["options"].get(chosen["method"], {})}
             studio.config(None, values | {"method": chosen["method"]})

@@ -1,0 +1,247 @@
+"""The captions there were before: kept for every change of many, and brought back.
+
+Owns: the record of each change (written before the captions are), undoing it, and which images
+were left for a person to look at. Refuses to know: models, edits, the page.
+
+    <dataset>/<time>.jsonl    one file for each change, never deleted
+      {"what": …, "folder": …, "time": …}
+      {"picture": …, "before": …, "after": …, "had_file": …}    durable before it is done
+      {"look": picture, "why": …, "text": …, "before": …}       left for a person
+      {"undone": …}
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from studio import atomic
+from studio.errors import FileError, InputError, MissingError
+from studio.formats.captions import Looked, caption_file, read_caption, write_caption
+from studio.paths import slug
+
+
+@dataclass(frozen=True)
+class Change:
+    """One caption before and after; `before` is None where there was none."""
+
+    picture: Path
+    before: str | None
+    after: str
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What really happened. `kept` are pictures whose caption had changed in the meantime."""
+
+    changed: list[Path]
+    kept: list[Path]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One change of many captions that can be undone."""
+
+    file: Path
+    what: str
+    time: float
+    replaced: int
+    """Captions that stood there before and were replaced."""
+    added: int
+    """Captions where there was none."""
+
+
+class Record:
+    """The record of one change while it is made."""
+
+    def __init__(self, file: str | Path, what: str, folder: str | Path = "") -> None:
+        self.file = Path(file)
+        self._head: dict[str, Any] | None = {
+            "what": what, "folder": str(folder), "time": time.time(),
+        }  # fmt: skip
+
+    def write(self, changes: Sequence[Change]) -> Applied:
+        """Records the changes durably, then makes them.
+
+        A caption that is no longer what `before` says is left alone. Raises StorageError when the
+        disk refuses; what was written until then can be undone.
+        """
+        looked = Looked()
+        rows = [
+            {
+                "picture": str(change.picture),
+                "before": change.before,
+                "after": change.after,
+                "had_file": caption_file(change.picture, looked) is not None,
+            }
+            for change in changes
+        ]
+        self._append(rows)
+        return write_changes(changes)
+
+    def look(self, picture: Path, why: str, text: str, before: str | None) -> None:
+        """Notes that a person should look at an image; `text` was not written."""
+        self._append([{"look": str(picture), "why": why, "text": text[:500], "before": before}])
+
+    def _append(self, rows: list[dict[str, Any]]) -> None:
+        if not rows:
+            return
+        if self._head is not None:
+            rows, self._head = [self._head, *rows], None
+        for place, row in enumerate(rows):
+            atomic.append_line(self.file, json.dumps(row), durable=place == len(rows) - 1)
+
+
+class History:
+    """The changes of every dataset, below one folder."""
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+
+    def begin(self, folder: str | Path, what: str) -> Record:
+        """A record for a change of the dataset in `folder`; its file appears with its first row."""
+        place = self._of(folder)
+        stamp = time.strftime("%Y%m%d-%H%M%S")
+        for count in range(1, 10_000):
+            file = place / f"{stamp}-{count:04d}.jsonl"
+            if not file.exists():
+                return Record(file, what, Path(folder).resolve())
+        raise FileError("There are too many changes in one second", where=place)
+
+    def entries(self, folder: str | Path) -> list[Entry]:
+        """What can be undone in a dataset, newest first."""
+        found = []
+        for file in self._files(folder):
+            rows = _rows(file)
+            changes = [row for row in rows if "picture" in row]
+            if not changes or any("undone" in row for row in rows):
+                continue
+            head = rows[0] if "what" in rows[0] else {}
+            replaced = sum(bool((row.get("before") or "").strip()) for row in changes)
+            found.append(Entry(file, str(head.get("what", "")), float(head.get("time", 0.0)),
+                               replaced, len(changes) - replaced))  # fmt: skip
+        return found
+
+    def undo(self, folder: str | Path, may: Callable[[Path], object] = Path) -> Applied:
+        """Brings back the captions from before the newest change that still stands.
+
+        Raises MissingError when there is none.
+        """
+        entries = self.entries(folder)
+        if not entries:
+            raise MissingError(
+                "No change of this dataset's captions is left to undo",
+                where=folder,
+                safe="Captions typed by hand are never part of it.",
+            )
+        return undo(entries[0].file, may)
+
+    def looks(self, folder: str | Path, captions: dict[Path, str | None]) -> dict[Path, str]:
+        """Images that a person should look at: their captions are as they were when it was noted."""
+        wanted: dict[Path, tuple[str, str | None] | None] = {}
+        for file in reversed(self._files(folder)):
+            for row in _rows(file):
+                if "look" in row:
+                    wanted[Path(row["look"])] = str(row.get("why", "")), row.get("before")
+                elif "picture" in row:
+                    wanted[Path(row["picture"])] = None
+        found = {}
+        for picture, text in captions.items():
+            noted = wanted.get(picture.resolve())
+            if noted is not None and (noted[1] or "") == (text or ""):
+                found[picture] = noted[0]
+        return found
+
+    def _of(self, folder: str | Path) -> Path:
+        resolved = Path(folder).resolve()
+        digest = hashlib.sha256(str(resolved).encode("utf-8", "surrogatepass")).hexdigest()
+        return self.root / f"{slug(resolved.name, 'dataset')}-{digest[:10]}"
+
+    def _files(self, folder: str | Path) -> list[Path]:
+        """The dataset's records, newest first."""
+        return sorted(self._of(folder).glob("*.jsonl"), reverse=True)
+
+
+def undo(record: str | Path, may: Callable[[Path], object] = Path) -> Applied:
+    """Puts back the captions from before a change, except those edited since.
+
+    Where there was no text file, an older file or table speaks again: the file that was written
+    moves into a folder `undone` beside the record. Raises FileError when the record is missing
+    or damaged, and what `may` raises for a picture that whoever asks may not name.
+    """
+    record = Path(record)
+    done = Applied([], [])
+    try:
+        rows = [row for row in _rows(record, strict=True) if "picture" in row]
+        changes = [(Path(r["picture"]), r["before"], r["after"], bool(r["had_file"])) for r in rows]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise FileError(
+            "This edit cannot be undone: its record is missing or damaged", where=record
+        ) from error
+    for picture, *_ in changes:
+        may(picture)
+    looked = Looked()
+    for picture, before, after, had_file in changes:
+        now = _reads(picture, looked)
+        if now == (before or "") or (now is None and before is None):
+            continue  # it was recorded, and then never written
+        file = caption_file(picture, looked)
+        if had_file:
+            part = write_changes([Change(picture, after, before or "")], looked)
+            done.changed.extend(part.changed)
+            done.kept.extend(part.kept)
+        elif now == after and file is not None:
+            atomic.move_to_trash(file, record.parent / "undone")
+            done.changed.append(picture)
+        else:
+            done.kept.append(picture)
+    atomic.append_line(record, json.dumps({"undone": time.time()}), durable=True)
+    return done
+
+
+def _rows(file: Path, *, strict: bool = False) -> list[dict[str, Any]]:
+    """The lines of a record; one that a dying process left torn is passed over."""
+    rows: list[dict[str, Any]] = []
+    try:
+        lines = file.read_text("utf-8").split("\n")
+    except (OSError, ValueError):
+        if strict:
+            raise
+        return rows
+    for line in lines:
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(row, dict):
+            rows.append(row)
+    if strict and not any("before" in row for row in rows):
+        raise ValueError("it holds no change")
+    return rows
+
+
+def write_changes(changes: Sequence[Change], looked: Looked | None = None) -> Applied:
+    """Writes captions that are still what `before` says; leaves the others alone."""
+    done, looked = Applied([], []), looked or Looked()
+    for change in changes:
+        try:
+            if read_caption(change.picture, looked) == change.before:
+                write_caption(change.picture, change.after, looked)
+                done.changed.append(change.picture)
+                continue
+        except InputError:  # the picture went away, or its text file is no caption any more
+            pass
+        done.kept.append(change.picture)
+    return done
+
+
+def _reads(picture: Path, looked: Looked) -> str | None:
+    try:
+        return read_caption(picture, looked)
+    except InputError:
+        return None

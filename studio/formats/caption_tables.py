@@ -1,0 +1,123 @@
+"""Captions of many images in one file, as other programs keep them.
+
+    metadata.jsonl, metadata.csv          Hugging Face's image folders: file_name, text
+    meta_cap.json, meta_clean.json, …     kohya's fine-tuning: {"image": {"caption", "tags"}}
+
+Owns: these files, and which line is which image's. Refuses to know: what a dataset is.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+from studio.errors import DatasetError
+from studio.formats.captions import METADATA_FILE, caption_of, metadata_captions, table_text
+from studio.text import TextError, lines, parse_json
+
+Reader = Callable[[Path, list[str]], dict[str, str]]
+
+
+class Tables:
+    """The captions that the tables in one folder hold."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.files: list[str] = []
+        """The tables that are there."""
+        self._by_path: dict[str, str] = {}
+        self._by_name: dict[str, str] = {}
+        self.problems: list[str] = []
+        for name, read in TABLES.items():
+            if (folder / name).is_file():
+                self.files.append(name)
+                for key, text in self._read(read).items():
+                    self._add(key, text)
+
+    def of(self, picture: Path) -> str | None:
+        """The caption of an image below the folder, or None. The first table that has one wins."""
+        try:
+            place = PurePosixPath(picture.relative_to(self.folder).as_posix())
+        except ValueError:
+            return None
+        for key in (str(place), str(place.with_suffix(""))):
+            if key in self._by_path:
+                return self._by_path[key]
+        return self._by_name.get(place.name, self._by_name.get(place.stem))
+
+    def _read(self, read: Reader) -> dict[str, str]:
+        try:
+            return read(self.folder, self.problems)
+        except DatasetError as error:  # a table that is none: its images have no captions
+            self.problems.append(error.sentence())
+            return {}
+
+    def places(self) -> set[PurePosixPath]:
+        """The images that are named, by their paths below the folder."""
+        return {PurePosixPath(key) for key in self._by_path}
+
+    def _add(self, key: str, text: str) -> None:
+        path = PurePosixPath(key.replace("\\", "/"))
+        if path.is_absolute() or ":" in path.parts[0][1:2] or ".." in path.parts:
+            # written on another machine, or for another folder: the name is what is left
+            self._by_name.setdefault(path.name, text)
+        else:
+            self._by_path.setdefault(str(path), text)
+
+
+def _jsonl(folder: Path, problems: list[str]) -> dict[str, str]:
+    return metadata_captions(folder, problems)
+
+
+def _csv(folder: Path, problems: list[str]) -> dict[str, str]:
+    text = table_text(folder / "metadata.csv")
+    head = next(iter(lines(text)), "")
+    rows = csv.DictReader(
+        io.StringIO(text), delimiter=max(",;\t", key=head.count), skipinitialspace=True
+    )
+    found: dict[str, str] = {}
+    bad = 0
+    try:
+        for row in rows:
+            name, caption = row.get("file_name"), caption_of(row)
+            if name and caption is not None:
+                found[name.strip()] = caption
+            else:
+                bad += 1
+    except csv.Error as error:
+        raise DatasetError(
+            "This table cannot be read", where=folder / "metadata.csv", why=str(error)
+        ) from error
+    if bad:
+        problems.append(f"metadata.csv: {bad} lines hold no file_name and text")
+    return found
+
+
+def _kohya(name: str) -> Reader:
+    def read(folder: Path, problems: list[str]) -> dict[str, str]:
+        try:
+            table = parse_json(table_text(folder / name), folder / name)
+        except TextError as error:
+            problems.append(f"{name} cannot be read. {error.why or ''}")
+            return {}
+        if not isinstance(table, dict):
+            return {}
+        return {
+            str(key): text
+            for key, row in table.items()
+            if key and (text := caption_of(row)) is not None
+        }
+
+    return read
+
+
+TABLES: dict[str, Reader] = {
+    METADATA_FILE: _jsonl,
+    "metadata.csv": _csv,
+    **{
+        name: _kohya(name)
+        for name in ("meta_cap.json", "meta_clean.json", "meta_lat.json", "meta_cap_dd.json")
+    },
+}
