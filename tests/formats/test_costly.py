@@ -57,9 +57,13 @@ def test_what_is_shared_counts_as_often_as_it_is_mentioned() -> None:
 
 @pytest.mark.parametrize(
     "source, values",
-    [('{"a": "' + "[],:" * 1_000 + '"}', 1), ('{"a": "\\"[],' + "\\\\" + '"}', 1),
-     ("[" + "1," * 99 + "1]", 100), ('{"a": {"b": [1, "c"]}}', 6)],
-)  # fmt: skip
+    [
+        ('{"a": "' + "[],:" * 1_000 + '"}', 2),
+        (r'{"a": "\"[], and \\"}', 2),
+        ("[" + "1," * 99 + "1]", 100),
+        ('{"a": {"b": [1, "c"]}}', 6),
+    ],
+)
 def test_what_is_quoted_is_no_value(source: str, values: int) -> None:
     check_text(source, values)
     check_text(source.encode(), values)
