@@ -18,7 +18,7 @@ import time
 import traceback
 from collections.abc import Sequence
 
-from studio import __version__
+from studio import __version__, memory
 from studio.commands.options import build_parser
 from studio.errors import StudioError
 
@@ -57,7 +57,11 @@ def _run(arguments: argparse.Namespace, bootstrap: bool) -> int:
         return int(getattr(error, "exit_code", EXIT_INTERRUPTED))
     except BrokenPipeError:
         raise
-    except Exception as error:  # a mistake of ours: short on screen, complete in a file
+    except Exception as error:
+        if memory.is_full(error):
+            print(f"\n{memory.full('anything')}", file=sys.stderr)
+            return EXIT_FAILED
+        # a mistake of ours: short on screen, complete in a file
         print(f"\n{_unexpected(error, arguments)}", file=sys.stderr)
         return EXIT_FAILED
 

@@ -84,7 +84,7 @@ def _like(studio: Studio, file: str) -> dict[str, Any]:
             "This picture carries no settings", remedy="Leave --like out, or name another picture."
         )
     values, notes = dict(found.settings), list(found.notes)
-    values["stack"], missing = stack_named(values.get("stack"), studio.adapters())
+    values["stack"], missing = stack_named(values.get("stack"), studio.library)
     notes += [f"“{name}” is not in your library, so it is left out." for name in missing]
     if values.get("base") not in {None, *(info.name for info in studio.bases())}:
         notes.append(f"The base “{values.pop('base')}” is not here.")

@@ -19,10 +19,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio.config import nearest
 from studio.errors import Interrupted, MissingError
 from studio.names import encodable, encodable_all, path_of, printable
-from studio.paths import Workspace, default_workspace, is_file, there
+from studio.paths import Workspace, default_workspace, is_file
 
 if TYPE_CHECKING:
     from studio.jobs import Studio
@@ -189,17 +188,8 @@ def adapter_reference(studio: Studio, text: str) -> dict[str, Any]:
     except ValueError:  # a colon that belongs to the path
         name, colon, value = "", "", 1.0
     name = name if colon else text
-    if not there(path_of(name)):
-        known = {info.name: info.path for info in studio.adapters()}
-        found = known.get(printable(name)) or known.get(printable(Path(name).stem))
-        if found is None:
-            close = nearest(printable(name), list(known))
-            raise MissingError(
-                "There is no such adapter",
-                where=name,
-                remedy=f"Did you mean “{close}”?" if close else "Give the path of a file.",
-            )
-        name = str(found)
+    if not is_file(path_of(name).expanduser()):
+        name = str(studio.library.adapter_path(name))
     return {"path": str(named_file(studio, name)), "strength": value}
 
 

@@ -158,17 +158,24 @@ class ImageMemory:
 
     def _work(self) -> None:
         """One thread: decodes what is waiting, until nothing is."""
-        while True:
-            with self._lock:
-                if not self._waiting:
-                    self._threads -= 1
-                    break
-                path = self._waiting.popleft()
-            self._decode(path)
-            with self._progress:
-                self._pending.discard(path)
-                self._progress.notify_all()
-        self.save()
+        try:
+            while (path := self._next()) is not None:
+                try:
+                    self._decode(path)
+                finally:  # whoever waits must not wait for ever
+                    with self._progress:
+                        self._pending.discard(path)
+                        self._progress.notify_all()
+        finally:
+            self.save()
+
+    def _next(self) -> Path | None:
+        """What to decode now; None ends the thread that asks."""
+        with self._lock:
+            if self._waiting:
+                return self._waiting.popleft()
+            self._threads -= 1
+            return None
 
     def _decode(self, path: Path) -> None:
         from studio.formats.images import check_image

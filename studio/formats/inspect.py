@@ -121,6 +121,7 @@ def _safetensors(path: Path, report: FileReport) -> None:
     report.metadata = cut_all(facts, LONGEST_TEXT, MOST_TEXTS)
     report.parameters = header.parameters
     report.trigger = metadata.trigger(facts)
+    report.notes += [said] if (said := metadata.copied(facts)) else []
     if facts.get("format") == hypernetwork.TWIN_FORMAT and "hypernetwork" in facts:
         report.kind, report.dialect = "hypernetwork", "safetensors"
         _activation(_stated_activation(facts["hypernetwork"]), report)

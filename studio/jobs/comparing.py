@@ -18,6 +18,8 @@ from studio.paths import Workspace, is_folder
 if TYPE_CHECKING:
     from studio.jobs import Cancelled, Progress
 
+KEPT = "The images drawn so far are kept."
+
 
 class Comparing:
     """The comparisons of a workspace."""
@@ -52,7 +54,7 @@ class Comparing:
         settings = settings.model_copy(update={"columns": columns, "reference": reference})
         from studio.compare.shootout import compare
 
-        with self.resources.slot.hold("comparing"):
+        with self.resources.turn("comparing", "comparison", KEPT):
             base = self.resources.base(settings.base, settings.device)
             folder = self.workspace.new_folder(
                 self.workspace.comparisons, settings.name or "comparison"

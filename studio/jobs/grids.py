@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from studio.jobs import Cancelled, Progress
 
 
+KEPT = "The images drawn so far are kept."
+
+
 class Grids:
     """The grids of a workspace."""
 
@@ -70,7 +73,7 @@ class Grids:
         from studio.compare.axes_grid import draw
 
         drawing = settings.drawing
-        with self.resources.slot.hold("drawing a grid"):
+        with self.resources.turn("drawing a grid", "grid", KEPT):
             settings = self._with_checkpoints(settings, on_progress)
             base = self.resources.base(drawing.base, drawing.device, vae=drawing.vae)
             try:

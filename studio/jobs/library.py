@@ -6,15 +6,15 @@ Refuses to know: torch, training, the page.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from studio.config import RunConfig, nearest
-from studio.errors import DatasetError, FileError, InputError, MissingError
+from studio.config import RunConfig
+from studio.errors import DatasetError, FileError, InputError, MissingError, StudioError
 from studio.families import hub
 from studio.families.clip_folder import is_clip
 from studio.families.detect import FILE_ENDINGS, BaseInfo, base_hash, describe, unet_layout
@@ -24,7 +24,7 @@ from studio.formats.dataset_list import DatasetList, DatasetSummary
 from studio.formats.image_memory import ImageMemory
 from studio.formats.inspect import inspect
 from studio.formats.ldm_names import unet_blocks
-from studio.jobs import keeping
+from studio.jobs import adapter_names, keeping
 from studio.jobs.headers import HeaderFacts, Headers
 from studio.jobs.importing import Given, Imported, import_files
 from studio.names import path_of, printable
@@ -36,9 +36,11 @@ from studio.paths import (
     entries,
     is_file,
     is_name,
+    modified,
     there,
 )
 
+log = logging.getLogger(__name__)
 ADAPTER_ENDINGS = (".safetensors", ".pt", ".bin", ".ckpt", ".png", ".webp")
 ADAPTER_KINDS = ("lora", "embedding", "hypernetwork", "aesthetic")
 STACK_KINDS = (*ADAPTER_KINDS, "checkpoint")
@@ -83,13 +85,12 @@ class Library:
         Names are all different.
         """
         found = [describe(STARTER)]
-        for path in sorted(entries(self.workspace.bases), key=lambda path: (path.is_file(), path)):
-            model = path.suffix.lower() in FILE_ENDINGS if path.is_file() else not is_folder(path)
-            if not model or is_clip(path) or path.name.startswith("."):
+        for path in sorted(entries(self.workspace.bases), key=lambda path: (is_file(path), path)):
+            if path.name.startswith(".") or not _may_be_base(path):
                 continue
-            info = describe(path)
+            info = _described(path)
             taken = any(other.name == info.name for other in found)
-            found.append(replace(info, name=path.name) if taken else info)
+            found.append(replace(info, name=printable(path.name)) if taken else info)
         return found
 
     def base(self, name: str) -> BaseInfo:
@@ -221,10 +222,7 @@ class Library:
 
     def adapters(self) -> list[AdapterInfo]:
         """What can stand on a stack, in the workspace and shipped, by name; headers only, cached."""
-        infos = []
-        for path in self.adapter_files():
-            with contextlib.suppress(MissingError):  # it went away meanwhile
-                infos.append(self.adapter(path))
+        infos = [self.listed(path) for path in self.adapter_files()]
         self.headers.save()
         return sorted(
             (info for info in infos if not info.is_plain_picture),
@@ -276,6 +274,19 @@ class Library:
             self._stale(facts),
         )
 
+    def listed(self, path: Path) -> AdapterInfo:
+        """The same for lists: whatever a file does to its reader, it is a row with a problem."""
+        try:
+            return self.adapter(path)
+        except StudioError as error:
+            problem = error.sentence()
+        except Exception:  # one file that nobody foresaw keeps no other from view
+            log.exception("the header of %s could not be read", printable(path))
+            problem = "The studio cannot read this file; the details are in its log."
+        return AdapterInfo(
+            printable(path.stem), path, "unknown", None, None, 0, "", modified(path), None, problem
+        )
+
     def _stale(self, facts: HeaderFacts) -> str | None:
         """Other bases keep their weights under their name; the starter's change with the studio."""
         if facts.base_name != STARTER.name or not facts.base_hash:
@@ -289,21 +300,46 @@ class Library:
         return base_hash(STARTER)
 
     def adapter_path(self, name: str) -> Path:
-        """An adapter file given by name (with or without its ending) or by a path we may read."""
-        for root in (self.workspace.adapters, SAMPLE_ADAPTERS):
-            if Path(name).name == name and root.is_dir():
-                endings = ("", *ADAPTER_ENDINGS)
-                files = (path_of(root / f"{name}{ending}") for ending in endings)
-                if found := next((file for file in files if is_file(file)), None):
-                    return self.workspace.inside(found)
+        """An adapter file given by name or by a path we may read; see `adapter_names`.
+
+        Raises MissingError, and InputError where a name fits several files.
+        """
+        if not path_of(name).is_absolute() and (found := self.named_adapter(name)):
+            return self.workspace.inside(found)
         path = self.workspace.resolve(name)
         if is_file(path):
             return path
-        close = nearest(Path(name).stem, [info.name for info in self.adapters()])
-        raise MissingError(
-            f"There is no adapter file “{name}”",
-            remedy=f"Did you mean “{close}”?" if close else "Choose one of the adapters.",
-        )
+        raise adapter_names.missing(name, [printable(path.stem) for path in self.adapter_files()])
+
+    def named_adapter(self, name: str, files: Iterable[Path] | None = None) -> Path | None:
+        """The one among the library's files (or `files`) that a name means; None for no name.
+        InputError when there are several."""
+        known = self.adapter_files() if files is None else files
+        return adapter_names.find(name, known, self._roots, self._kind, ADAPTER_ENDINGS)
+
+    def alike(self, files: Sequence[Path]) -> list[Path]:
+        """Those of `files` that really differ: no copies, not the same work in two formats."""
+        return adapter_names.one_of(files, self._kind, ADAPTER_ENDINGS)
+
+    def adapter_names(self, files: Iterable[Path]) -> list[str]:
+        """The names by which these files cannot be mistaken."""
+        return [adapter_names.name_of(path, self._roots) for path in files]
+
+    @property
+    def _roots(self) -> dict[str, Path]:
+        workspace = self.workspace
+        return {
+            "adapters": workspace.adapters, "samples": SAMPLE_ADAPTERS, "bases": workspace.bases
+        }  # fmt: skip
+
+    def _kind(self, path: Path) -> str | None:
+        try:
+            info = self.adapter(path)
+        except MissingError:
+            return None
+        if info.is_plain_picture:
+            return None
+        return adapter_names.BROKEN if info.problem else info.kind
 
     def inspect(self, path: Path) -> dict[str, Any]:
         """The report of `formats.inspect`, hashes included; of a LoRA its `blocks` too."""
@@ -331,3 +367,26 @@ class Library:
             )
         (target,) = keeping.keep(self.workspace.adapters, [path], name=Path(filename))
         return self.adapter(target)
+
+
+def _may_be_base(path: Path) -> bool:
+    """A folder or model file, but no vocabulary and no CLIP."""
+    try:
+        model = path.suffix.lower() in FILE_ENDINGS if path.is_file() else not is_folder(path)
+        return model and not is_clip(path)
+    except (OSError, StudioError):
+        return True  # its row says what is wrong
+
+
+def _described(path: Path) -> BaseInfo:
+    """`describe` for lists: whatever is wrong with one base, the others are shown."""
+    try:
+        return describe(path)
+    except StudioError as error:
+        problem = error.sentence()
+    except Exception:
+        log.exception("the base %s could not be looked at", printable(path))
+        problem = "The studio cannot read this base; the details are in its log."
+    return BaseInfo(
+        printable(path.stem), path, None, "Not a base model", 0, "unknown", None, 0, [problem]
+    )

@@ -6,13 +6,12 @@ Owns: from a file to a record that can be shown. Refuses to know: who writes wha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from studio.config import StackItem
-from studio.errors import FileError
+from studio.errors import FileError, InputError
 from studio.formats.embedding_image import CHUNK
 from studio.formats.image_kinds import KINDS
 from studio.formats.image_texts import USER_COMMENT
@@ -20,7 +19,7 @@ from studio.formats.images import read_texts
 from studio.formats.sniff import sniff
 from studio.infer import infotext
 from studio.infer.foreign import restored
-from studio.jobs.library import AdapterInfo
+from studio.jobs.library import Library
 from studio.names import printable
 
 
@@ -74,20 +73,23 @@ def described(path: Path) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-def stack_named(
-    entries: Any, infos: Sequence[AdapterInfo]
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """A stack as a picture names it → values of `StackItem`s with paths, and names nobody has here.
+def stack_named(entries: Any, library: Library) -> tuple[list[dict[str, Any]], list[str]]:
+    """A stack as a picture names it → values of `StackItem`s with paths, and what cannot be taken:
+    names that nobody has here, or that several files have.
 
     Ours names whole files; other programs leave endings out.
     """
-    by_file = {printable(info.path.name): printable(info.path) for info in infos}
-    by_name = {info.name.lower(): printable(info.path) for info in infos}
+    files = [info.path for info in library.adapters()]
     found, missing = [], []
     for entry in entries if isinstance(entries, list) else []:
         name = Path(str(entry.get("path", ""))).name if isinstance(entry, dict) else "?"
-        if path := by_file.get(name) or by_name.get(name.lower()):
-            found.append(StackItem.parse({**entry, "path": path}).model_dump())
-        else:
+        try:
+            path = library.named_adapter(name, files) if name else None
+        except InputError:
+            missing.append(f"{name} (several files have this name)")
+            continue
+        if path is None:
             missing.append(name)
+        else:
+            found.append(StackItem.parse({**entry, "path": printable(path)}).model_dump())
     return found, missing

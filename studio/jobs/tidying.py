@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import shutil
 import stat
 import threading
@@ -98,12 +99,15 @@ class Tidying:
         return count
 
 
+_status = os.stat
+
+
 def _touched(path: Path) -> float:
     """When something at or below `path` was last written, or a file read (looking into a folder,
     as this does, counts as reading it)."""
     times = []
     for inner in [path, *path.rglob("*")] if path.is_dir() and not path.is_symlink() else [path]:
-        status = inner.stat(follow_symlinks=False)
+        status = _status(inner, follow_symlinks=False)
         read = 0.0 if stat.S_ISDIR(status.st_mode) else status.st_atime
         times.append(max(status.st_mtime, status.st_ctime, read))
     return max(times)

@@ -15,13 +15,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio import atomic, presets
+from studio import atomic, memory, presets
 from studio.config import RunConfig
 from studio.errors import InputError, Interrupted, MissingError, StorageError, StudioError
 from studio.events import ACTIVE, RunLog, hold, honest_state, read_events
 from studio.jobs import dataset_record, rebuilding
 from studio.jobs.control import Control
 from studio.locks import Lock
+from studio.names import printable
 from studio.paths import Workspace, entries, is_folder
 from studio.text import read_json, read_toml
 
@@ -189,7 +190,8 @@ class Training:
 
     def runs(self) -> list[dict[str, Any]]:
         """The state of every run, newest first."""
-        states = [self._state(path) for path in entries(self.workspace.runs) if is_folder(path)]
+        folders = [path for path in entries(self.workspace.runs) if is_folder(path)]
+        states = [self._listed(folder) for folder in folders]
         states = [state for state in states if state.get("run")]
         return sorted(states, key=lambda state: str(state["run"]), reverse=True)
 
@@ -246,6 +248,15 @@ class Training:
         ):
             raise MissingError("There is no such run", where=run_id[:100])
         return folder
+
+    def _listed(self, folder: Path) -> dict[str, Any]:
+        """`_state` for the list: one run that cannot be read keeps no other from view."""
+        try:
+            return self._state(folder)
+        except Exception as error:
+            log.error("the run %s cannot be read", printable(folder), exc_info=error)
+            known = error.sentence() if isinstance(error, StudioError) else "It cannot be read."
+            return {"run": folder.name, "name": folder.name, "state": "failed", "reason": known}
 
     def _state(self, folder: Path) -> dict[str, Any]:
         """What a run here says of itself, else what the disk says of it."""
@@ -348,6 +359,8 @@ class Training:
         from studio.jobs.failures import explain
 
         log.error("run %s failed", run.folder.name, exc_info=error)
+        if memory.is_full(error):
+            self.resources.give_back(error)
         known = explain(error, run.state.get("last_checkpoint"))
         facts = {"reason": known.sentence(), "remedy": known.remedy, "error": known.as_dict()}
         if not run.tell(state="failed", finished_at=round(time.time(), 3), **facts):

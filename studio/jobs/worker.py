@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from studio import atomic, methods
+from studio import atomic, memory, methods
 from studio.config import RunConfig
 from studio.device import peak_memory
 from studio.errors import DatasetError, Interrupted, NonFiniteError, StorageError
@@ -96,6 +96,8 @@ class Worker:
         images = self.resources.library.images
         self.info = checked_dataset(path_of(config.data.folder), images, on_progress=self._looking)
         self._note_dataset()
+        trigger = config.data.trigger or self.info.trigger
+        self.info = self.info.called(trigger)
         resolution, multiple = (
             config.data.resolution or self.base.native_size,
             self.base.size_multiple,
@@ -103,11 +105,12 @@ class Worker:
         items = read_items(self.info, config.data, resolution, multiple)
         held_out = held_out_items(self.info, config.data, resolution, multiple, images)
         cache = self.resources.library.workspace.cache
-        prior = self.durably(
-            lambda: class_items(
-                self.base, config, cache, self._drawing, lambda: bool(self.control.stop), images
+        with memory.explained("class images"):
+            prior = self.durably(
+                lambda: class_items(
+                    self.base, config, cache, self._drawing, lambda: bool(self.control.stop), images
+                )
             )
-        )
         latents = LatentCache(self.base, cache)
         broken = latents.fill([*items, *held_out, *prior], self._reading)
         items, held_out, prior = (
@@ -115,7 +118,6 @@ class Worker:
             for found in (items, held_out, prior)
         )
         self._name_left_out(items, broken)
-        trigger = config.data.trigger or self.info.trigger
         self.trainable = methods.find(config.method).prepare(self.base, config, trigger)
         hooks = Hooks(
             step=self.on_step,

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from studio.errors import MissingError
-from studio.paths import entries, is_file
+from studio.names import printable
+from studio.paths import entries, is_file, modified
 from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:
@@ -68,8 +69,8 @@ def picture_grid(studio: Studio, page: Page) -> gr.HTML:
         root = studio.workspace.outputs
         pictures = [
             {
-                "id": (name := path.relative_to(root).as_posix()),
-                "path": str(path),
+                "id": (name := printable(path.relative_to(root).as_posix())),
+                "path": printable(path),
                 "day": name.split("/")[0],
             }
             for path in chosen
@@ -117,7 +118,7 @@ def saved_files(studio: Studio) -> list[Path]:
         for path in entries(folder)
         if path.suffix.lower() in ENDINGS and not path.name.startswith(".")
     ]
-    return sorted(files, key=lambda path: (path.stat().st_mtime, path.name), reverse=True)
+    return sorted(files, key=lambda path: (modified(path), path.name), reverse=True)
 
 
 def picture_file(studio: Studio, identity: str) -> Path:

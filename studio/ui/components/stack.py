@@ -212,8 +212,9 @@ def report_facts(reports: Sequence[Json]) -> Json:
 
 
 def named_stack(studio: Studio, entries: Any) -> tuple[list[Json], list[str]]:
-    """A stack written in a picture names files: → stack value, and names that nobody has here."""
-    return stack_named(entries, studio.adapters())
+    """A stack written in a picture names files: → stack value, and names that nobody has here, or
+    that several files have."""
+    return stack_named(entries, studio.library)
 
 
 def trigger_of(info: Any) -> str:
