@@ -14,6 +14,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from studio.formats.inspect import FileReport, inspect
+from studio.text import parse_json
 
 MEMORY = 2 << 30  # bytes of addresses
 _ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +27,7 @@ def inspect_apart(path: Path) -> FileReport:
     try:
         done = subprocess.run(command, cwd=_ROOT, capture_output=True, timeout=HANG, check=True)
         known = {one.name for one in fields(FileReport)}
-        return FileReport(**{k: v for k, v in json.loads(done.stdout).items() if k in known})
+        return FileReport(**{k: v for k, v in parse_json(done.stdout).items() if k in known})
     except (OSError, subprocess.SubprocessError, ValueError, TypeError):
         return FileReport(str(path), problems=[ended()])
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from studio import atomic
 from studio.errors import StudioError
+from studio.text import parse_json, printable
 
 
 class Suspects:
@@ -33,12 +34,12 @@ class Suspects:
         with self._lock:
             if self._left is None:
                 self._left = self._find()
-            return str(path) in self._left
+            return printable(path) in self._left
 
     @contextmanager
     def reading(self, path: Path) -> Iterator[None]:
         """While inside, this process is known to read `path`. Without a disk, nothing is known."""
-        name = json.dumps(str(path))  # plain ASCII, whatever the name is made of
+        name = json.dumps(printable(path))  # one line, whatever the name is made of
         self._note(f"+{name}", 1)
         try:
             yield
@@ -75,7 +76,7 @@ def _unfinished(log: Path) -> set[str]:
     begun: set[str] = set()
     for line in log.read_bytes()[: 1 << 24].split(b"\n"):
         try:
-            name = json.loads(line[1:])
+            name = parse_json(line[1:])
         except ValueError:  # torn by the end of the process
             continue
         if isinstance(name, str):
