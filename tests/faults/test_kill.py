@@ -1,7 +1,8 @@
 """kill -9 in mid-run: the next start says `interrupted`, and resuming gives the very same file.
 
 Some kills hit at a random step, the others inside a save: the child kills itself at its n-th
-durable operation, so that every place between two system calls is reached sooner or later.
+durable operation, so that every place between two system calls is reached sooner or later. Half of
+those hit a step that is saved a second time (it was paused right after its save, then stopped).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import random
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -40,9 +42,25 @@ operations = 0
 def reached(operation, path):
     global operations
     inside = "checkpoints" in path.parts or path.suffix == ".safetensors"
-    operations += bool(inside and "latents" not in path.parts)
+    operations += bool(inside and "latents" not in path.parts and (announced or not {again}))
     if operations == {operation}:
         die()
+
+announced = False
+if {again}:
+    from studio.jobs.control import Control
+    from studio.jobs.worker import Worker
+    on_save = Worker.on_save
+    def saved(self, progress):
+        global announced
+        on_save(self, progress)
+        if progress.step == {again} and not announced:
+            announced = True
+            self.control.pause = True
+            self.trainer.progress.seconds += {more}  # not the same moment: it is written anew
+    def wait(self):
+        self.stop = True
+    Worker.on_save, Control.wait_while_paused = saved, wait
 
 if {operation}:
     atomic.failpoint = reached
@@ -61,6 +79,7 @@ studio.wait(studio.start(config))
 studio.close()
 """
 EVERY = 2
+SLICE = [1, 4, 7, 11]
 VALUES = {
     "name": "killed",
     "base": "tiny",
@@ -83,18 +102,24 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, torch.Tensor
     return safetensors_file.read_tensors(state["files"][0])[0]
 
 
-def kill_and_resume(root: Path, expected: dict[str, torch.Tensor], seed: int) -> None:
+def kill_and_resume(root: Path, expected: dict[str, torch.Tensor], seed: int) -> str:
+    """Kills and resumes once; returns where it was killed."""
     drawn = random.Random(seed)
     inside_a_save = drawn.random() < 0.4
+    again = drawn.choice((2, 4, 6)) if inside_a_save and drawn.random() < 0.5 else 0
+    more = drawn.choice((0, 1)) if again else 0
     step = 0 if inside_a_save else drawn.randint(1, STEPS)
-    operation = drawn.randint(1, 60) if inside_a_save else 0
+    # after the very same moment, which is kept, only the stopped run's file is written: twice
+    operations = 60 if not again else 22 if more else 8
+    operation = drawn.randint(1, operations) if inside_a_save else 0
     make_workspace(root)
     code = CHILD.format(
-        root=ROOT, workspace=str(root), values=VALUES, step=step, operation=operation
-    )
+        root=ROOT, workspace=str(root), values=VALUES, step=step, operation=operation, again=again,
+        more=more,
+    )  # fmt: skip
     environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment)
-    where = f"seed {seed}: step {step}, operation {operation}"
+    where = f"seed {seed}: step {step}, operation {operation}, step {again} again (+{more} s)"
     assert child.returncode == -signal.SIGKILL, (where, child.stderr.decode()[-2000:])
 
     studio = Studio(Workspace(root))
@@ -117,16 +142,22 @@ def kill_and_resume(root: Path, expected: dict[str, torch.Tensor], seed: int) ->
     assert not list(folder.rglob(f"{atomic.TEMPORARY_PREFIX}*")), where
     repeats = [e["step"] for e in studio.view(run["run"])["events"] if e["kind"] == "step"]
     assert len(repeats) - STEPS <= EVERY, f"{where}: at most one interval again"
+    files = [path.name for path in studio.workspace.adapters.iterdir()]
+    assert files == ["killed.safetensors"], (where, files)
+    place = "a save of the same step" if again else "a save" if inside_a_save else "a step"
+    return f"kills in {place}"
 
 
-@pytest.mark.parametrize("seed", [1, 2, 5, 11])
-def test_killed_and_resumed(tmp_path: Path, expected: dict[str, torch.Tensor], seed: int) -> None:
-    kill_and_resume(tmp_path / "w", expected, seed)
+@pytest.mark.parametrize("seed", SLICE)
+def test_killed_and_resumed(
+    tmp_path: Path, expected: dict[str, torch.Tensor], counted: Callable[..., None], seed: int
+) -> None:
+    counted(kill_and_resume(tmp_path / "w", expected, seed))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(100, 400))
 def test_killed_and_resumed_in_full(
-    tmp_path: Path, expected: dict[str, torch.Tensor], seed: int
+    tmp_path: Path, expected: dict[str, torch.Tensor], counted: Callable[..., None], seed: int
 ) -> None:
-    kill_and_resume(tmp_path / "w", expected, seed)
+    counted(kill_and_resume(tmp_path / "w", expected, seed))
