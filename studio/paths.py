@@ -81,6 +81,14 @@ def entries(folder: str | Path) -> list[Path]:
         return []
 
 
+def modified(path: str | Path) -> float:
+    """When `path` changed last, for sorting; 0 for what cannot be asked, such as a dead link."""
+    try:
+        return os.stat(path).st_mtime
+    except (OSError, ValueError):
+        return 0.0
+
+
 def is_name(text: str) -> bool:
     """Whether `text` is one plain name, no path: safe to look for inside a folder."""
     return Path(text).name == text and text not in ("", ".", "..") and "\0" not in text

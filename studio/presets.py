@@ -28,7 +28,7 @@ import tomli_w
 
 from studio import methods, text
 from studio.config import RunConfig, Settings, nearest, override, setting
-from studio.errors import FileError, MissingError, SettingsError
+from studio.errors import FileError, MissingError, SettingsError, StudioError
 from studio.paths import PRESETS, is_file
 from studio.text import path_of, printable
 
@@ -58,9 +58,20 @@ class PresetInfo:
     values: dict[str, Any]
 
 
-def all_presets(folder: Path = PRESETS) -> list[PresetInfo]:
-    """Every shipped preset, by name."""
-    return [read_preset(path) for path in sorted(folder.glob("*.toml"), key=lambda path: path.stem)]
+def all_presets(
+    folder: Path = PRESETS, broken: list[StudioError] | None = None
+) -> list[PresetInfo]:
+    """Every shipped preset, by name. With `broken`, what is wrong with one is added there and the
+    others are returned; without, it is raised."""
+    found = []
+    for path in sorted(folder.glob("*.toml"), key=lambda path: path.stem):
+        try:
+            found.append(read_preset(path))
+        except StudioError as error:
+            if broken is None:
+                raise
+            broken.append(error)
+    return found
 
 
 def find_preset(name: str, folder: Path = PRESETS) -> PresetInfo:

@@ -31,7 +31,7 @@ from studio.jobs.stacks import Stacks
 from studio.jobs.tidying import Tidying
 from studio.jobs.training import Training
 from studio.lanes import LanesSettings
-from studio.names import original, printable
+from studio.names import original, printable, text_of
 from studio.paths import Workspace
 from studio.presets import Like
 
@@ -127,9 +127,11 @@ class Studio:
         family = next((info.family for info in self.bases() if info.name == base), None)
         return [info for info in found if info.family in (family, None)]
 
-    def presets(self, method: str | None = None) -> list[presets.PresetInfo]:
-        """Every preset, or those of one method."""
-        return [p for p in presets.all_presets() if method in (None, p.method)]
+    def presets(
+        self, method: str | None = None, broken: list[StudioError] | None = None
+    ) -> list[presets.PresetInfo]:
+        """Every preset, or those of one method; `broken` as in `presets.all_presets`."""
+        return [p for p in presets.all_presets(broken=broken) if method in (None, p.method)]
 
     def import_adapter(self, path: str | Path, filename: str) -> AdapterInfo:
         """Copies an uploaded file into `adapters/`; raises FileError for what is no adapter."""
@@ -161,7 +163,7 @@ class Studio:
 
     def config_like(self, path: str | Path) -> Like:
         """The settings a finished adapter file was trained with, and what could not be taken over."""
-        return presets.like_file(self.library.adapter_path(printable(path)))
+        return presets.like_file(self.library.adapter_path(text_of(path)))
 
     def preflight(self, config: RunConfig) -> Preflight:
         """What is wrong, what is odd, and the facts; loads no model."""
@@ -285,7 +287,7 @@ class Studio:
         """File name and caption of every picture of a dataset."""
         from studio.formats.dataset import read_captions
 
-        root = self.library.dataset_path(printable(folder))
+        root = self.library.dataset_path(text_of(folder))
         return [
             {"file": printable(path.relative_to(root).as_posix()), "caption": caption}
             for path, caption in read_captions(root).items()
@@ -295,7 +297,7 @@ class Studio:
         """Writes one caption beside its picture."""
         from studio.formats.dataset import picture_files, write_caption
 
-        root = self.library.dataset_path(printable(folder))
+        root = self.library.dataset_path(text_of(folder))
         picture = next(
             (p for p in picture_files(root) if p.relative_to(root).as_posix() == original(file)),
             None,
@@ -318,7 +320,7 @@ class Studio:
         """Writes captions for a dataset's pictures; what stood there before is kept."""
         from studio.caption.run import caption_folder
 
-        root = self.library.dataset_path(printable(folder))
+        root = self.library.dataset_path(text_of(folder))
         with self.resources.turn("captioning", "captions", "Captions written so far are kept."):
             return caption_folder(
                 root,
@@ -339,7 +341,7 @@ class Studio:
 
     def undo_captions(self, folder: str | Path) -> dict[str, Any]:
         """Brings back the captions from before the newest change of many; MissingError: none."""
-        root = self.library.dataset_path(printable(folder))
+        root = self.library.dataset_path(text_of(folder))
         done = self.caption_history().undo(root, self.workspace.inside)
         return {"changed": len(done.changed), "kept": len(done.kept)}
 

@@ -6,6 +6,7 @@ Refuses to know: torch, training, the page.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.config import RunConfig
-from studio.errors import DatasetError, FileError, InputError, MissingError
+from studio.errors import DatasetError, FileError, InputError, MissingError, StudioError
 from studio.families import hub
 from studio.families.clip_folder import is_clip
 from studio.families.detect import FILE_ENDINGS, BaseInfo, base_hash, describe, unet_layout
@@ -35,9 +36,11 @@ from studio.paths import (
     entries,
     is_file,
     is_name,
+    modified,
     there,
 )
 
+log = logging.getLogger(__name__)
 ADAPTER_ENDINGS = (".safetensors", ".pt", ".bin", ".ckpt", ".png", ".webp")
 ADAPTER_KINDS = ("lora", "embedding", "hypernetwork", "aesthetic")
 STACK_KINDS = (*ADAPTER_KINDS, "checkpoint")
@@ -82,13 +85,12 @@ class Library:
         Names are all different.
         """
         found = [describe(STARTER)]
-        for path in sorted(entries(self.workspace.bases), key=lambda path: (path.is_file(), path)):
-            model = path.suffix.lower() in FILE_ENDINGS if path.is_file() else not is_folder(path)
-            if not model or is_clip(path) or path.name.startswith("."):
+        for path in sorted(entries(self.workspace.bases), key=lambda path: (is_file(path), path)):
+            if path.name.startswith(".") or not _may_be_base(path):
                 continue
-            info = describe(path)
+            info = _described(path)
             taken = any(other.name == info.name for other in found)
-            found.append(replace(info, name=path.name) if taken else info)
+            found.append(replace(info, name=printable(path.name)) if taken else info)
         return found
 
     def base(self, name: str) -> BaseInfo:
@@ -220,7 +222,7 @@ class Library:
 
     def adapters(self) -> list[AdapterInfo]:
         """What can stand on a stack, in the workspace and shipped, by name; headers only, cached."""
-        infos = [self.adapter(path) for path in self.adapter_files()]
+        infos = [self.listed(path) for path in self.adapter_files()]
         self.headers.save()
         return sorted(
             (info for info in infos if not info.is_plain_picture),
@@ -270,6 +272,19 @@ class Library:
             next((side for side in sides if side != path and side.is_file()), None),
             problem,
             self._stale(facts),
+        )
+
+    def listed(self, path: Path) -> AdapterInfo:
+        """The same for lists: whatever a file does to its reader, it is a row with a problem."""
+        try:
+            return self.adapter(path)
+        except StudioError as error:
+            problem = error.sentence()
+        except Exception:  # one file that nobody foresaw keeps no other from view
+            log.exception("the header of %s could not be read", printable(path))
+            problem = "The studio cannot read this file; the details are in its log."
+        return AdapterInfo(
+            printable(path.stem), path, "unknown", None, None, 0, "", modified(path), None, problem
         )
 
     def _stale(self, facts: HeaderFacts) -> str | None:
@@ -352,3 +367,26 @@ class Library:
             )
         (target,) = keeping.keep(self.workspace.adapters, [path], name=Path(filename))
         return self.adapter(target)
+
+
+def _may_be_base(path: Path) -> bool:
+    """A folder or model file, but no vocabulary and no CLIP."""
+    try:
+        model = path.suffix.lower() in FILE_ENDINGS if path.is_file() else not is_folder(path)
+        return model and not is_clip(path)
+    except (OSError, StudioError):
+        return True  # its row says what is wrong
+
+
+def _described(path: Path) -> BaseInfo:
+    """`describe` for lists: whatever is wrong with one base, the others are shown."""
+    try:
+        return describe(path)
+    except StudioError as error:
+        problem = error.sentence()
+    except Exception:
+        log.exception("the base %s could not be looked at", printable(path))
+        problem = "The studio cannot read this base; the details are in its log."
+    return BaseInfo(
+        printable(path.stem), path, None, "Not a base model", 0, "unknown", None, 0, [problem]
+    )

@@ -13,12 +13,12 @@ from typing import Any
 
 from studio import atomic, paths
 from studio.config import StackItem, nearest
-from studio.errors import FileError, InputError, MissingError
+from studio.errors import InputError, MissingError, StudioError
 from studio.families.detect import base_hash
 from studio.formats import stack_file
 from studio.formats.stack_file import ENDING, Entry, StackFile
 from studio.jobs.library import Library
-from studio.paths import Workspace, slug
+from studio.paths import Workspace, modified, slug
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,7 @@ class Stacks:
 
     def all(self) -> list[dict[str, Any]]:
         """Every saved stack, newest first; a broken file says so under `problem`."""
-        files = sorted(
-            self.workspace.stacks.glob(f"*{ENDING}"), key=lambda p: p.stat().st_mtime, reverse=True
-        )
+        files = sorted(self.workspace.stacks.glob(f"*{ENDING}"), key=modified, reverse=True)
         return [_summary(path) for path in files]
 
     def path(self, name: str) -> Path:
@@ -120,7 +118,7 @@ def _summary(path: Path) -> dict[str, Any]:
     facts: dict[str, Any] = {"id": path.name.removesuffix(ENDING), "path": str(path)}
     try:
         saved = stack_file.read(path)
-    except FileError as error:
+    except (OSError, StudioError) as error:  # one bad file keeps no other from view
         return {**facts, "name": facts["id"], "problem": str(error), "files": [], "base": ""}
     files = [Path(entry.item.path).stem for entry in saved.entries]
     return {**facts, "name": saved.name, "problem": None, "files": files, "base": saved.base}
