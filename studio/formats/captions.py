@@ -144,10 +144,11 @@ def leads_away(file: Path) -> bool:
 
 def fill_template(line: str, name: str, words: str) -> str:
     """A line of a caption template with [name] and [filewords] filled in, as A1111's web UI does.
+    [trigger] is [name], as ai-toolkit calls it.
 
     Commas and blanks that an empty part leaves at the ends are dropped.
     """
-    parts = {"[name]": name, "[filewords]": words}
+    parts = {"[name]": name, "[trigger]": name, "[filewords]": words}
     # one pass, so that a caption that speaks of [name] stays as it is
     filled = _PLACE.sub(lambda found: parts.get(found[0], found[0]), line)
     return filled.strip(" ,")
@@ -155,7 +156,11 @@ def fill_template(line: str, name: str, words: str) -> str:
 
 def unknown_places(line: str) -> list[str]:
     """What stands in [brackets] in a template line and is not filled in."""
-    return [place for place in _PLACE.findall(line) if place not in ("[name]", "[filewords]")]
+    return [
+        place
+        for place in _PLACE.findall(line)
+        if place not in ("[name]", "[trigger]", "[filewords]")
+    ]
 
 
 def side_car(picture: Path, looked: Looked | None = None) -> str | None:

@@ -65,6 +65,7 @@ def complete(config: RunConfig, library: Library) -> tuple[RunConfig, DatasetInf
         )
     method = methods.find(config.method)
     trigger = config.data.trigger or info.trigger
+    info = info.called(trigger)
     data = config.data.model_copy(
         update={
             "folder": printable(info.path),

@@ -96,6 +96,8 @@ class Worker:
         images = self.resources.library.images
         self.info = checked_dataset(path_of(config.data.folder), images, on_progress=self._looking)
         self._note_dataset()
+        trigger = config.data.trigger or self.info.trigger
+        self.info = self.info.called(trigger)
         resolution, multiple = (
             config.data.resolution or self.base.native_size,
             self.base.size_multiple,
@@ -116,7 +118,6 @@ class Worker:
             for found in (items, held_out, prior)
         )
         self._name_left_out(items, broken)
-        trigger = config.data.trigger or self.info.trigger
         self.trainable = methods.find(config.method).prepare(self.base, config, trigger)
         hooks = Hooks(
             step=self.on_step,

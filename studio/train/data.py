@@ -19,6 +19,7 @@ from torch import Tensor
 
 from studio.config import DataSettings
 from studio.errors import DatasetError
+from studio.formats.caption_marks import as_trained
 from studio.formats.captions import fill_template
 from studio.formats.dataset import DatasetInfo, read_captions
 from studio.formats.image_memory import ImageMemory
@@ -122,7 +123,7 @@ def held_out_items(
     return [
         Item(
             path,
-            captions[path] or "",
+            as_trained(captions[path] or "", settings.trigger or info.trigger),
             _bucket((known.width, known.height), settings, resolution, multiple),
             False,
             1,

@@ -161,8 +161,10 @@ def build(studio: Studio, page: Page) -> None:
     @handler
     def restore(lanes: Any, base: str, event: gr.EventData) -> list[Any]:
         text, lane = read(event._data, json=str, lane=int)
-        found = parse_json(text)
-        return fill(found if isinstance(found, dict) else {}, lanes, base, lane)
+        sent = parse_json(text)
+        found: Json = sent if isinstance(sent, dict) else {}
+        tell_origin(found)
+        return fill(found, lanes, base, lane)
 
     @handler
     def rebased(event: gr.EventData) -> Any:
