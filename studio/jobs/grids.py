@@ -120,6 +120,10 @@ class Grids:
     def steps(self, run_id: str) -> list[int]:
         """Steps of a run whose checkpoints an axis can vary; none of a run that trains a model."""
         folder = self.training.folder(run_id)
+        if not is_folder(
+            folder / "checkpoints"
+        ):  # most of many runs: asked before anything is read
+            return []
         if methods.find(self.training.config(run_id).method).product == "model":
             return []
         return list(rebuilding.saved(folder))

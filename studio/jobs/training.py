@@ -21,6 +21,7 @@ from studio.errors import InputError, Interrupted, MissingError, StorageError, S
 from studio.events import ACTIVE, RunLog, hold, honest_state, read_events
 from studio.jobs import dataset_record, rebuilding
 from studio.jobs.control import Control
+from studio.jobs.run_states import RunStates
 from studio.locks import Lock
 from studio.names import printable
 from studio.paths import Workspace, entries, is_folder
@@ -50,6 +51,7 @@ class Training:
         self._held: str | None = None
         """The failed run for whose sake the queue waits."""
         self._settings = workspace.runs / SETTINGS
+        self._states = RunStates(workspace.cache / "runs.json")
         for folder in entries(workspace.runs):
             if is_folder(folder):
                 self._state(folder)
@@ -192,6 +194,7 @@ class Training:
         """The state of every run, newest first."""
         folders = [path for path in entries(self.workspace.runs) if is_folder(path)]
         states = [self._listed(folder) for folder in folders]
+        self._states.save({folder.name for folder in folders})
         states = [state for state in states if state.get("run")]
         return sorted(states, key=lambda state: str(state["run"]), reverse=True)
 
@@ -262,7 +265,10 @@ class Training:
         """What a run here says of itself, else what the disk says of it."""
         run = self._logs.get(folder.name)
         if run is None:
-            return honest_state(folder, False, rebuilding.repair) or rebuilding.state(folder)
+            return self._states.of(
+                folder,
+                lambda: honest_state(folder, False, rebuilding.repair) or rebuilding.state(folder),
+            )
         with self._condition:
             if folder.name not in self._locks:
                 try:  # it has ended; perhaps there is room by now

@@ -27,19 +27,26 @@ class Thumbnails:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    def made(self, picture: Path, side: int = SIDE) -> Path | None:
+        """The thumbnail of a picture if there is one already; the picture is not opened."""
+        target = self._place(picture, side)
+        return target if target.exists() else None
+
+    def _place(self, picture: Path, side: int) -> Path:
+        facts = picture.stat()
+        key = f"{picture}|{facts.st_size}|{facts.st_mtime_ns}|{side}|{READING}"
+        name = hashlib.sha256(os.fsencode(key)).hexdigest()[:32]
+        return self.folder / f"{name}.webp"
+
     def of(self, picture: Path, side: int = SIDE) -> Path | str:
         """The thumbnail of a picture: its file, or where the disk takes none, itself as a data URL.
 
         Raises FileError when it is none, or broken.
         """
-        facts = picture.stat()
-        from studio.formats.images import open_image
-
-        key = f"{picture}|{facts.st_size}|{facts.st_mtime_ns}|{side}|{READING}"
-        name = hashlib.sha256(os.fsencode(key)).hexdigest()[:32]
-        target = self.folder / f"{name}.webp"
+        target = self._place(picture, side)
         if target.exists():
             return target
+        from studio.formats.images import open_image
 
         with _MAKING:
             image = open_image(picture)

@@ -7,6 +7,8 @@ A picture is named by its place below `outputs/`; nothing else can be asked for.
 
 from __future__ import annotations
 
+import os
+import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +17,7 @@ import gradio as gr
 
 from studio.errors import MissingError
 from studio.names import printable
-from studio.paths import entries, is_file, modified
+from studio.paths import entries, is_file, is_folder, modified
 from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:
@@ -64,8 +66,9 @@ def picture_grid(studio: Studio, page: Page) -> gr.HTML:
 
     def history(argument: Any) -> Json:
         (offset,) = read(argument, offset=int)
-        files = saved_files(studio)
-        chosen = files[max(0, offset) : max(0, offset) + BATCH]
+        start = max(0, offset)
+        files = saved_files(studio, start + BATCH + 1)
+        chosen = files[start : start + BATCH]
         root = studio.workspace.outputs
         pictures = [
             {
@@ -75,7 +78,7 @@ def picture_grid(studio: Studio, page: Page) -> gr.HTML:
             }
             for path in chosen
         ]
-        return {"pictures": pictures, "more": offset + BATCH < len(files)}
+        return {"pictures": pictures, "more": start + BATCH < len(files)}
 
     def picture(argument: Any) -> Json:
         (identity,) = read(argument, id=str)
@@ -110,15 +113,30 @@ class TrainingGlance:
         return self._seen[1]
 
 
-def saved_files(studio: Studio) -> list[Path]:
-    """Every picture in `outputs/`, newest first."""
-    files = [
-        path
-        for folder in entries(studio.workspace.outputs)
-        for path in entries(folder)
-        if path.suffix.lower() in ENDINGS and not path.name.startswith(".")
-    ]
-    return sorted(files, key=lambda path: (modified(path), path.name), reverse=True)
+def saved_files(studio: Studio, most: int | None = None) -> list[Path]:
+    """Pictures in `outputs/`, newest day first and newest first in each; of `most` of them no more
+    days are looked at than it takes."""
+    found: list[Path] = []
+    for folder in sorted(entries(studio.workspace.outputs), key=_day, reverse=True):
+        if most is not None and len(found) >= most:
+            break
+        if is_folder(folder):
+            files = [folder / name for name in _pictures(folder)]
+            found += sorted(files, key=lambda path: (modified(path), path.name), reverse=True)
+    return found[:most]
+
+
+def _day(folder: Path) -> tuple[bool, str]:
+    """Folders that somebody named otherwise come after all days."""
+    return bool(re.fullmatch(r"\d{4}-\d\d-\d\d", folder.name)), folder.name
+
+
+def _pictures(folder: Path) -> list[str]:
+    try:
+        names = os.listdir(folder)
+    except OSError:  # it went away, or is not ours to read
+        return []
+    return [name for name in names if name.lower().endswith(ENDINGS) and not name.startswith(".")]
 
 
 def picture_file(studio: Studio, identity: str) -> Path:

@@ -141,9 +141,15 @@ def cards(studio: Studio, page: Page, paths: Sequence[str], base: str) -> list[J
 
 
 def card(
-    page: Page, info: Any, path: str | None = None, fit: tuple[str, str] | None = None
+    page: Page,
+    info: Any,
+    path: str | None = None,
+    fit: tuple[str, str] | None = None,
+    *,
+    previews: bool = True,
 ) -> Json:
-    """An adapter as shelf and stack show it; `fit` is the base's (family, title)."""
+    """An adapter as shelf and stack show it; `fit` is the base's (family, title). Lists of all that
+    there is come without `previews` that would first have to be made."""
     family = FAMILIES.get(info.family or "", info.family or "")
     problem = info.problem or info.stale
     if not info.problem and fit and fit[0] and info.family and info.family != fit[0]:
@@ -155,7 +161,7 @@ def card(
         "family_title": family,
         "size": info.size,
         "trigger": trigger_of(info),
-        "preview": preview_of(page, info.preview),
+        "preview": preview_of(page, info.preview, previews),
         "problem": problem,
         "modified": info.modified,
     }
@@ -222,10 +228,13 @@ def trigger_of(info: Any) -> str:
     return info.trigger or (info.name if info.kind == "embedding" else "")
 
 
-def preview_of(page: Page, picture: Path | None) -> str | None:
-    """Where the page finds a small copy of an adapter's picture."""
+def preview_of(page: Page, picture: Path | None, make: bool = True) -> str | None:
+    """Where the page finds a small copy of an adapter's picture; None when it must not be made now."""
     try:
-        inside = page.studio.workspace.inside
-        return str(page.thumbnails.of(inside(picture), 96)) if picture else None
+        if picture is None:
+            return None
+        place = page.studio.workspace.inside(picture)
+        small = page.thumbnails.of(place, 96) if make else page.thumbnails.made(place, 96)
+        return str(small) if small else None
     except (StudioError, OSError):
         return None

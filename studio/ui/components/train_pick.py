@@ -116,7 +116,7 @@ def train_pick(studio: Studio, page: Page) -> gr.HTML:
     def files(argument: Any) -> list[Json]:
         """The library's files, newest first."""
         found = sorted(studio.adapters(), key=lambda info: -info.modified)
-        return [card(page, info) for info in found]
+        return [card(page, info, previews=False) for info in found]
 
     return component(
         "train_pick",
