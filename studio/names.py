@@ -51,6 +51,11 @@ def original(text: str) -> str:
     return _ESCAPE.sub(_unescaped, text)
 
 
+def once(name: str) -> str:
+    """`printable` for a name that somebody gave and that may be printable already."""
+    return printable(original(name))
+
+
 def path_of(text: str | os.PathLike[str]) -> Path:
     """The path that a printable text names.
 

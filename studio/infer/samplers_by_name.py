@@ -29,7 +29,7 @@ _SCHEDULES = {
     "karras": "karras", "k": "karras", "exponential": "exponential", "polyexponential":
     "polyexponential", "sgm uniform": "SGM uniform", "ddim uniform": "DDIM uniform", "simple": "simple",
     "beta": "beta", "ays": "align your steps", "align your steps": "align your steps",
-    "trailing": "trailing", "turbo": "turbo", "kl optimal": "KL optimal",
+    "trailing": "trailing", "substep": "substep", "turbo": "turbo", "kl optimal": "KL optimal",
 }  # fmt: skip
 _USUAL = ("", "automatic", "normal", "uniform", "native", "none", "default", "discrete")
 

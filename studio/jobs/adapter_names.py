@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from studio import atomic
 from studio.config import nearest
 from studio.errors import InputError, MissingError
-from studio.names import printable
+from studio.names import once, printable
 
 LISTED = 5
 BROKEN = ""
@@ -36,7 +36,7 @@ def find(
     `roots` are the folders of `files` by the words that stand for them; `kind_of` is None for what
     is no adapter at all, as a preview picture.
     """
-    wanted = printable(text).replace("\\", "/").strip("/")
+    wanted = once(text).replace("\\", "/").strip("/")
     known = [(name_of(path, roots), path) for path in files]
     for same in (str, str.casefold):
         for shortened in (str, _without(endings)):

@@ -13,6 +13,7 @@ from studio.compare.record import list_comparisons, read_comparison
 from studio.config import CompareSettings
 from studio.errors import InputError, MissingError
 from studio.jobs.resources import Resources
+from studio.names import path_of
 from studio.paths import Workspace, is_folder
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Comparing:
 
     def folder(self, comparison_id: str) -> Path:
         """The folder of a comparison."""
-        folder = self.workspace.comparisons / comparison_id
+        folder = path_of(self.workspace.comparisons / comparison_id)
         plain = Path(comparison_id).name == comparison_id and comparison_id not in ("", ".", "..")
         if not plain or not is_folder(folder):
             raise MissingError("There is no such comparison", where=comparison_id[:100])

@@ -17,6 +17,7 @@ from studio.infer.tags import split_tags
 from studio.jobs import rebuilding
 from studio.jobs.resources import Resources
 from studio.jobs.training import Training
+from studio.names import path_of
 from studio.paths import Workspace, entries, is_folder
 from studio.pictures import GenerateSettings
 
@@ -111,7 +112,7 @@ class Grids:
 
     def folder(self, grid_id: str) -> Path:
         """The folder of a grid."""
-        folder = self.workspace.grids / grid_id
+        folder = path_of(self.workspace.grids / grid_id)
         plain = Path(grid_id).name == grid_id and grid_id not in ("", ".", "..")
         if not plain or not is_folder(folder):
             raise MissingError("There is no such grid", where=grid_id[:100])

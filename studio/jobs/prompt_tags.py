@@ -15,7 +15,7 @@ from studio.blocks import BASE
 from studio.config import GenerateSettings, StackItem, nearest
 from studio.errors import InputError, MissingError, StudioError
 from studio.formats.inspect import inspect
-from studio.infer.tags import Tag, split_tags, unread
+from studio.infer.tags import Tag, has_tags, split_tags, unread
 from studio.jobs import adapter_names
 from studio.jobs.library import AdapterInfo, Library
 from studio.lanes import Lane, LanesSettings
@@ -77,12 +77,16 @@ def lanes_with_tags(
 
 
 def notes(settings: LanesSettings) -> list[str]:
-    """What stands in the prompts' tags and has no effect here."""
+    """What stands in tags and has no effect here; as in A1111's web UI none has in the negative
+    prompt."""
     if not settings.common.syntax:
         return []
     prompts = dict.fromkeys(own.prompt for _, own in settings.batches())
     tags = [tag for prompt in prompts for tag in split_tags(prompt)[1]]
-    return list(dict.fromkeys(f"{tag.written}: {tag.note}" for tag in tags if tag.note))
+    found = [f"{tag.written}: {tag.note}" for tag in tags if tag.note]
+    if has_tags(settings.common.negative_prompt):
+        found.append("A tag in the negative prompt is text: files are named in the prompt.")
+    return list(dict.fromkeys(found))
 
 
 def _part_of_the_steps(tag: Tag, steps: int) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from studio.families.detect import base_hash
 from studio.formats import stack_file
 from studio.formats.stack_file import ENDING, Entry, StackFile
 from studio.jobs.library import Library
+from studio.names import once, printable
 from studio.paths import Workspace, modified, slug
 
 
@@ -67,8 +68,10 @@ class Stacks:
     def path(self, name: str) -> Path:
         """The file of a saved stack by its name; MissingError names the nearest."""
         files = {
-            path.name.removesuffix(ENDING): path for path in paths.entries(self.workspace.stacks)
+            printable(path.name).removesuffix(ENDING): path
+            for path in paths.entries(self.workspace.stacks)
         }
+        name = once(name)
         found = files.get(name) or files.get(name.removesuffix(ENDING)) or files.get(slug(name))
         if found is None:
             close = nearest(name, list(files))
@@ -115,7 +118,10 @@ class Stacks:
 
 
 def _summary(path: Path) -> dict[str, Any]:
-    facts: dict[str, Any] = {"id": path.name.removesuffix(ENDING), "path": str(path)}
+    facts: dict[str, Any] = {
+        "id": printable(path.name).removesuffix(ENDING),
+        "path": printable(path),
+    }
     try:
         saved = stack_file.read(path)
     except (OSError, StudioError) as error:  # one bad file keeps no other from view

@@ -23,7 +23,7 @@ from studio.jobs import dataset_record, rebuilding
 from studio.jobs.control import Control
 from studio.jobs.run_states import RunStates
 from studio.locks import Lock
-from studio.names import printable
+from studio.names import path_of, printable
 from studio.paths import Workspace, entries, is_folder
 from studio.text import read_json, read_toml
 
@@ -242,7 +242,7 @@ class Training:
 
     def folder(self, run_id: str) -> Path:
         """The folder of a run; an id is a plain name, never a path."""
-        folder = self.workspace.runs / run_id
+        folder = path_of(self.workspace.runs / run_id)
         if (
             not run_id
             or Path(run_id).name != run_id

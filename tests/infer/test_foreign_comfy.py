@@ -105,6 +105,41 @@ def test_comfy_ui_from_a_picture_and_stacks_of_loras() -> None:
     assert any("another picture" in note for note in found.notes)
 
 
+def test_comfy_ui_texts_that_are_put_together() -> None:
+    graph = changed(
+        n6=node("CLIPTextEncode", text=["40", 0], clip=["12", 0]),
+        n40=node("StringConcatenate", string_a=["41", 0], string_b="in a hat", delimiter=", "),
+        n41=node("ShowText|pysssss", text=["42", 0]),
+        n42=node("ImpactWildcardProcessor", wildcard_text="{a|b}", populated_text="a cat", seed=1),
+        n7=node("CLIPTextEncodeSDXL", text_g="ugly", text_l="bad", width=64, height=64, clip=["4", 1]),
+    )  # fmt: skip
+    found = record(prompt=graph)
+    assert found.settings["prompt"] == "a cat, in a hat"
+    assert found.settings["negative_prompt"] == "ugly"
+    assert any("second text encoder" in note for note in found.notes)
+    ring = changed(n6=node("CLIPTextEncode", text=["6", 0]))
+    assert "prompt" not in record(prompt=ring).settings
+
+
+def test_comfy_ui_loaders_that_do_everything() -> None:
+    loader = node(
+        "Efficient Loader", ckpt_name="base.safetensors", vae_name="Baked VAE", clip_skip=-2,
+        lora_name="neon.safetensors", lora_model_strength=0.5, lora_clip_strength=0.25,
+        positive="a cat", negative="ugly", empty_latent_width=512, empty_latent_height=640,
+    )  # fmt: skip
+    sampler = node(
+        "KSampler (Efficient)", seed=7, steps=11, cfg=6, sampler_name="euler_ancestral", scheduler=
+        "normal", denoise=1, model=["1", 0], positive=["1", 1], negative=["1", 2],
+        latent_image=["1", 3],
+    )  # fmt: skip
+    found = record(prompt={"1": loader, "2": sampler}).settings
+    assert found == {
+        "seed": 7, "steps": 11, "guidance": 6.0, "sampler": "Euler a", "prompt": "a cat",
+        "negative_prompt": "ugly", "clip_skip": 1, "base": "base", "width": 512, "height": 640,
+        "stack": [item("neon", 0.5, 0.25)],
+    }  # fmt: skip
+
+
 def test_comfy_ui_graphs_that_cannot_be_followed() -> None:
     ring = changed(n6=node("ConditioningCombine", conditioning_1=["6", 0], conditioning_2=["6", 0]))
     assert "prompt" not in record(prompt=ring).settings

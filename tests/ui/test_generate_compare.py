@@ -16,6 +16,7 @@ from studio.config import GenerateSettings
 from studio.errors import FileError, InputError, MissingError, SettingsError
 from studio.formats.image_write import save_png
 from studio.infer import infotext
+from studio.infer.prompt import weighted
 from studio.jobs import Studio
 from studio.jobs.library import AdapterInfo
 from studio.paths import Workspace
@@ -26,7 +27,7 @@ from studio.ui.components.picture_grid import picture_facts, picture_file, saved
 from studio.ui.components.shelf import row
 from studio.ui.components.stack import cards, lanes_of, named_stack, report_facts, stack_items, take
 from studio.ui.live import Page
-from studio.ui.tabs.compare import last_run, references, seed_list
+from studio.ui.tabs.compare import captions_of, last_run, references, seed_list
 from studio.ui.tabs.generate import base_of, usable
 
 
@@ -313,3 +314,14 @@ def test_a_report_of_a_comparison_is_a_file_beside_it(studio: Studio) -> None:
     for identity, style in ((folder.name, "exe"), ("../adapters", "csv"), ("", "csv")):
         with pytest.raises(InputError):
             written_report(studio, identity, style)
+
+
+def test_captions_taken_as_prompts_are_text_as_it_stands(studio: Studio) -> None:
+    folder = studio.workspace.datasets / "d"
+    folder.mkdir()
+    for place, caption in enumerate(("a (toy),\n[red]", "plain")):
+        Image.new("RGB", (8, 8)).save(folder / f"{place}.png")
+        (folder / f"{place}.txt").write_text(caption)
+    found = captions_of(studio, str(folder))
+    assert found == [r"a \(toy\), \[red\]", "plain"]
+    assert weighted(found[0]) == "a (toy), [red]"

@@ -17,6 +17,9 @@ from studio.infer.foreign.tables import table_in
 _FARTHEST = 200
 """Links that are followed: a graph may go round."""
 _EMBEDDING = re.compile(r"\bembedding:([^\s,():]+(?:\.\w+)?)")
+_HELD = ("populated_text", "text", "value", "string", "prompt", "Value", "widget_0")
+_PART = re.compile(r"(?:text|string|prompt)_?[a-z0-9]{1,2}")
+_BETWEEN = ("delimiter", "separator")
 _MODEL_NAMES = ("ckpt_name", "unet_name", "model_name")
 _QUIET = {
     "CheckpointLoaderSimple", "CheckpointLoader", "UNETLoader", "CLIPSetLastLayer", "Reroute",
@@ -197,13 +200,32 @@ class _Reader:
         for name in ("text", f"text_{side}", side, "text_g", "prompt", "string", "t5xxl", "clip_l"):
             if name in ("positive", "negative") and name in node.links:
                 continue
-            found = self.value(node, name)
-            if isinstance(found, str):
-                other = self.value(node, "text_l") if name == "text_g" else None
+            found = self.text(node, name)
+            if found is not None:
+                other = self.text(node, "text_l") if name == "text_g" else None
                 if isinstance(other, str) and other.strip() and other != found:
                     self.record.note("Its second text encoder had a prompt of its own, left out.")
                 return found
         return None
+
+    def text(self, node: Node, name: str) -> str | None:
+        """A text of a node by name, followed through nodes that hold texts and join them."""
+        self.left -= 1
+        if isinstance(value := node.values.get(name), str):
+            return value
+        above = self.above(node, name)
+        if not above.kind or self.left < 0:
+            return None
+        for key in _HELD:
+            if key in above.values or (key == name and key in above.links):
+                if (found := self.text(above, key)) is not None:
+                    return found
+        names = [key for key in (*above.values, *above.links) if _PART.fullmatch(key)]
+        parts = [self.text(above, key) for key in sorted(names)]
+        if not parts and above.links:
+            return self.text(above, next(iter(above.links)))
+        between = next((above.values[key] for key in _BETWEEN if key in above.values), " ")
+        return str(between).join(part for part in parts if part) if any(parts) else None
 
     def files(self, node: Node) -> None:
         """The base, and what stands between it and the sampler, in the order of the loaders."""
@@ -217,7 +239,7 @@ class _Reader:
             if name := self.value(above, "hypernetwork_name"):
                 stack[:0] = [(name, self.value(above, "strength"), None)]
             base = next((n for n in _MODEL_NAMES if self.value(above, n)), None)
-            if base and not found:
+            if base and (not found or base != "model_name"):
                 record.model(self.value(above, base))
             if not base and not found and "hypernetwork_name" not in above.values:
                 self.left_out(above)
@@ -231,7 +253,8 @@ class _Reader:
         """The size, or that another picture was begun with."""
         names = ("latent_image", "latent", "samples", "optional_latent", "pixels", "image")
         for above in self.up(node, names):
-            width, height = self.value(above, "width"), self.value(above, "height")
+            width = self.value(above, "width", "empty_latent_width")
+            height = self.value(above, "height", "empty_latent_height")
             if width and height and not above.passes:
                 self.record.size(width, height)
                 return
