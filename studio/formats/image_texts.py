@@ -1,4 +1,5 @@
-"""The texts inside a picture, by where they stand: text chunks of a PNG, EXIF tags, XMP, comments.
+"""The texts inside a picture, by where they stand: text chunks of a PNG, EXIF tags, XMP, comments,
+and NovelAI's in the alpha channel.
 
 Owns: which places are looked at, and how their bytes become text. Refuses to know: what the texts
 mean (`studio.infer.foreign`), and opening pictures (`images`).
@@ -6,6 +7,7 @@ mean (`studio.infer.foreign`), and opening pictures (`images`).
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +16,10 @@ from PIL.PngImagePlugin import iTXt
 
 from studio.text import decode, encodable
 
-USER_COMMENT, XMP = "UserComment", "XMP"
+USER_COMMENT, XMP, HIDDEN = "UserComment", "XMP", "alpha channel"
+_PLAIN, _PACKED = b"stealth_pnginfo", b"stealth_pngcomp"
+_GZIP = 31  # zlib's number for a gzip header
+_MOST_HIDDEN = 1 << 22  # bytes, unpacked
 _EXIF_IFD = 0x8769
 _PLACES = {
     0x010E: "ImageDescription", 0x010F: "Make", 0x0110: "Model", 0x0131: "Software",
@@ -34,7 +39,32 @@ def texts_of(image: Image.Image) -> dict[str, str]:
     for tag, value in _exif(image):
         if tag in _PLACES and isinstance(value, str | bytes):
             found.setdefault(_PLACES[tag], _exif_text(tag, value))
+    if not {"parameters", "Comment", USER_COMMENT} & found.keys() and (hidden := _hidden(image)):
+        found[HIDDEN] = hidden
     return {key: encodable(text) for key, text in found.items() if text.strip()}
+
+
+def _hidden(image: Image.Image) -> str:
+    """The text that NovelAI, and an extension of A1111's web UI, keep in the lowest bits of the alpha
+    channel, column by column: fifteen letters that say so, its length in bits, and its bytes.
+    """
+    if image.mode != "RGBA":
+        return ""
+    import numpy as np
+
+    alpha = np.asarray(image.getchannel("A")).T.reshape(-1)
+    begin = 8 * len(_PLAIN)
+    mark = np.packbits(alpha[:begin] & 1).tobytes()
+    if mark not in (_PLAIN, _PACKED):
+        return ""
+    length = int.from_bytes(np.packbits(alpha[begin : begin + 32] & 1).tobytes(), "big")
+    data = np.packbits(alpha[begin + 32 : begin + 32 + length] & 1).tobytes()
+    if mark == _PACKED:
+        try:
+            data = zlib.decompressobj(_GZIP).decompress(data, _MOST_HIDDEN)
+        except zlib.error:
+            return ""
+    return decode(data).text
 
 
 def _exif(image: Image.Image) -> Iterator[tuple[int, Any]]:

@@ -80,7 +80,8 @@ def keep_model(bases: Path, name: str, run: str, write: Callable[[Path], list[Pa
 def _names(stem: str, mine: Hashes, hashes: Mapping[str, str]) -> Iterator[str]:
     """Names to try: those the files had before, then numbered ones."""
     for name in mine:
-        for ending in hashes:
+        # the longest first: `x-lora.safetensors` is the companion of `x`, not a file called `x-lora`
+        for ending in sorted(hashes, key=len, reverse=True):
             if name.endswith(ending) and name != ending:
                 yield name.removesuffix(ending)
                 break

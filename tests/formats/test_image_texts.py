@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import struct
 import zlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -80,6 +82,38 @@ def test_xmp(tmp_path: Path) -> None:
     for name in ("x.jpg", "x.webp"):
         PICTURE.save(tmp_path / name, xmp=packet.encode())
         assert read_texts(tmp_path / name)["XMP"] == packet
+
+
+def hidden(mark: bytes, body: bytes, length: int | None = None) -> Image.Image:
+    """Bytes in the lowest bits of the alpha channel, column by column."""
+    data = mark + (8 * len(body) if length is None else length).to_bytes(4, "big") + body
+    bits = np.unpackbits(np.frombuffer(data, np.uint8))
+    alpha = np.full(64 * 48, 254, np.uint8)
+    alpha[: len(bits)] |= bits
+    picture = Image.new("RGBA", (64, 48), "red")
+    picture.putalpha(Image.fromarray(alpha.reshape(64, 48).T.copy()))
+    return picture
+
+
+@pytest.mark.parametrize("name", ["x.png", "x.webp"])
+def test_texts_in_the_alpha_channel(tmp_path: Path, name: str) -> None:
+    def read(picture: Image.Image) -> dict[str, str]:
+        picture.save(tmp_path / name, lossless=True, exact=True)
+        return read_texts(tmp_path / name)
+
+    text = b'{"Software": "NovelAI"}'
+    assert read(hidden(b"stealth_pnginfo", text))["alpha channel"] == text.decode()
+    assert read(hidden(b"stealth_pngcomp", gzip.compress(text)))["alpha channel"] == text.decode()
+    for broken in (
+        hidden(b"stealth_pngcomp", b"no gzip"), hidden(b"stealth_xxxcomp", text),
+        Image.new("RGBA", (2, 2), "red"),
+    ):  # fmt: skip
+        assert "alpha channel" not in read(broken)
+    bomb = gzip.compress(bytes(1 << 26), 9)[: 64 * 48 // 8 - 19]
+    assert len(read(hidden(b"stealth_pngcomp", bomb)).get("alpha channel", "")) <= 1 << 22
+    assert read(hidden(b"stealth_pnginfo", b"a" * 9, 2**32 - 1))["alpha channel"].startswith(
+        "a" * 9
+    )
 
 
 def test_a_picture_that_says_nothing(tmp_path: Path) -> None:

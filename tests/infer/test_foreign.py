@@ -177,8 +177,9 @@ def test_novel_ai() -> None:
     assert any("C1E1DE52" in note for note in found.notes)
     # WebP: the same as one table in EXIF, its comment a text or a table
     for comment in (json.dumps(NOVEL), NOVEL):
-        again = record(UserComment={**chunks, "Comment": comment})
-        assert again.program == "NovelAI" and again.settings == found.settings
+        for place in ("UserComment", "alpha channel"):
+            again = record(**{place: {**chunks, "Comment": comment}})
+            assert again.program == "NovelAI" and again.settings == found.settings
 
 
 def test_novel_ai_of_version_four() -> None:

@@ -89,3 +89,22 @@ def test_going_on_from_a_dora_may_have_a_copy(sd1: Base, tmp_path: Path) -> None
     second = prepare(sd1, "lora", continue_from=str(first), dora_copy="LoRA")
     assert len(second.export(tmp_path / "again", FACTS)) == 2
     assert not warnings("lora", continue_from=str(first), dora_copy="LoRA")
+
+
+def test_both_files_of_a_run_are_kept_under_one_name_and_replaced_together(tmp_path: Path) -> None:
+    """A run that goes on writes again; what it noted may list the copy first."""
+    from studio.jobs import keeping
+
+    adapters, run = tmp_path / "adapters", tmp_path / "run"
+    adapters.mkdir()
+    run.mkdir()
+    written = [run / "mine.safetensors", run / "mine-lora.safetensors"]
+    noted: dict[str, list[str]] = {}
+    for turn in ("first", "second"):
+        for path in written:
+            path.write_text(f"{turn} {path.name}")
+        mine = dict(sorted(noted.items()))
+        kept = keeping.keep(adapters, written, mine, noted.update)
+        assert [path.name for path in kept] == [path.name for path in written]
+    assert sorted(path.name for path in adapters.iterdir()) == sorted(p.name for p in written)
+    assert all((adapters / p.name).read_text() == f"second {p.name}" for p in written)

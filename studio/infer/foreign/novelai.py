@@ -1,4 +1,5 @@
-"""NovelAI: PNG chunks `Software`, `Description`, `Comment` (JSON), or the same as one JSON in EXIF.
+"""NovelAI: PNG chunks `Software`, `Description`, `Comment` (JSON), or the same as one JSON in EXIF
+or in the alpha channel, where it survives programs that drop the rest.
 
 `{a}` counts ×1.05 and `[a]` ÷1.05 there, `1.5::a ::` ×1.5; here they become `(a:1.05)`.
 """
@@ -21,8 +22,10 @@ _NAMES = {
 
 def read(texts: Mapping[str, str]) -> Record | None:
     outer: Mapping[str, Any] = texts
-    if inner := table_in(texts.get("UserComment", "")):
-        outer = inner if inner.get("Software") == "NovelAI" or "Comment" in inner else texts
+    for place in ("UserComment", "alpha channel"):
+        inner = table_in(texts.get(place, ""))
+        if inner.get("Software") == "NovelAI" or "Comment" in inner:
+            outer = inner
     if outer.get("Software") != "NovelAI" and "NovelAI" not in str(outer.get("Source", "")):
         return None
     comment = outer.get("Comment")

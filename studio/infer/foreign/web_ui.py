@@ -24,7 +24,14 @@ _LEFT_OUT = {
 
 
 def read(texts: Mapping[str, str]) -> Record | None:
-    for place in ("parameters", "UserComment", "Description", "comment", "ImageDescription"):
+    for place in (
+        "parameters",
+        "UserComment",
+        "Description",
+        "comment",
+        "ImageDescription",
+        "alpha channel",
+    ):
         text = texts.get(place, "")
         block = infotext.parse(text)
         if block.pairs:
