@@ -89,9 +89,8 @@ const restored = new Promise((resolve) => {
 cs.receive('train', async (payload) => {
   if (!payload.dataset) return;
   await restored;
-  const here = () => choices?.datasets.some((d) => d.id === payload.dataset);
-  if (!here()) { read = ''; await load(); } // it is newer than the list
-  if (here()) set({dataset: payload.dataset});
+  await load(); // it may be newer than the list, or gone
+  if (choices?.datasets.some((d) => d.id === payload.dataset)) set({dataset: payload.dataset});
   else throw {parts: {what: 'This dataset is not in the list of datasets', where: payload.dataset, remedy: 'Open its folder in the Caption tab and try again.'}};
 });
 cs.poll(element, load, 4000);
