@@ -38,7 +38,7 @@ from studio.config import GenerateSettings, StackItem  # noqa: E402
 from studio.device import processor_name  # noqa: E402
 from studio.families.base import Base  # noqa: E402
 from studio.families.loading import load_base  # noqa: E402
-from studio.formats import hypernetwork, lora  # noqa: E402
+from studio.formats import hypernetwork, lora, lora_write, safetensors_file  # noqa: E402
 from studio.formats.hypernetwork import HypernetworkFile  # noqa: E402
 from studio.infer import engine  # noqa: E402
 from studio.paths import STARTER  # noqa: E402
@@ -227,7 +227,8 @@ def write_lora(path: Path, base: Base, seed: int) -> Path:
                 "up": torch.randn(out, RANK, generator=generator) * 0.01,
             }
             modules.append(lora.LoraModule("unet", name, "dotted", "lora", tensors, float(RANK)))
-    return lora.write_kohya(path, modules, {})
+    tensors = lora_write.kohya_tensors(modules, base.family.kohya_prefixes, half=False)
+    return safetensors_file.write(path, tensors)
 
 
 def write_hypernetwork(path: Path, base: Base, seed: int) -> Path:

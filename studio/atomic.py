@@ -5,25 +5,30 @@ the manifest that makes a folder of files provably whole, and the failpoints tha
 Refuses to know: what is inside the files.
 
 Order: temporary file in the same folder → write → fsync → rename → fsync the folder.
-A folder of files is complete when its `manifest.json` (written last) lists every file's SHA-256.
+A folder of files is complete when its `manifest.json` (written last) lists every file's SHA-256;
+it is filled beside its place and put there in one step, so what stood there is never missing.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from studio import disk, temporaries
 from studio.errors import FileError, storage_error
 from studio.names import encodable
 from studio.text import read_json
 
-TEMPORARY_PREFIX = ".studio-tmp-"
+TEMPORARY_PREFIX = temporaries.PREFIX
 MANIFEST = "manifest.json"
 
 # Tests set this to a callable `(operation, path) -> None` that may raise or exit.
@@ -35,29 +40,38 @@ def _reached(operation: str, path: Path) -> None:
         failpoint(operation, path)
 
 
-def write_with(path: str | Path, writer: Callable[[Path], None]) -> Path:
+def write_with(
+    path: str | Path, writer: Callable[[Path], None], *, exclusive: bool = False
+) -> Path:
     """Lets `writer` fill a temporary file, then puts it durably in place of `path`.
 
-    Raises StorageError when the system refuses; the old file is then untouched.
+    Raises StorageError when the system refuses; the old file is then untouched. With `exclusive`
+    nothing is replaced: FileExistsError when there is something already, also if another process
+    has just put it there.
     """
     path = Path(path)
-    temporary = path.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(6)}-{path.name[-40:]}"
     try:
         make_folder(path.parent)
+        _sweep_once(path.parent)
         _reached("write", path)
-        writer(temporary)
-        _reached("fsync", path)
-        _fsync_file(temporary)
-        os.chmod(temporary, 0o666 & ~_umask())
-        _reached("rename", path)
-        os.replace(temporary, path)
+        with temporaries.file(path) as temporary:
+            writer(temporary)
+            _reached("fsync", path)
+            disk.fsync_file(temporary)
+            os.chmod(temporary, 0o666 & ~_umask())
+            _reached("rename", path)
+            if exclusive:
+                disk.rename_new(temporary, path)
+            else:
+                os.replace(temporary, path)
         _reached("fsync-folder", path)
-        _fsync_folder(path.parent)
+        disk.fsync_folder(path.parent)
+    except FileExistsError:
+        if exclusive:
+            raise
+        raise storage_error(_in_the_way(path), path, "The previous version is intact.") from None
     except OSError as error:
         raise storage_error(error, path, "The previous version is intact.") from error
-    finally:
-        if temporary.exists():
-            temporary.unlink(missing_ok=True)
     return path
 
 
@@ -79,7 +93,8 @@ def write_json(path: str | Path, value: Any) -> Path:
 def append_line(path: str | Path, line: str, *, durable: bool = False) -> None:
     """Adds one line to an append-only log; a torn last line is the reader's to skip.
 
-    Flushed to the system (survives a killed process), and to the disk when `durable`.
+    It survives a killed process at once, and a pulled plug when `durable` (with every line before
+    it). When the disk refuses, the log is as long as it was.
     """
     assert "\n" not in line, "one line at a time"
     path = Path(path)
@@ -87,21 +102,44 @@ def append_line(path: str | Path, line: str, *, durable: bool = False) -> None:
     try:
         make_folder(path.parent)
         _reached("append", path)
-        with open(path, "ab") as file:
-            if file.tell() and _last_byte(path) != b"\n":
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        try:
+            size = os.fstat(descriptor).st_size
+            if size and not _ends_a_line(descriptor, size):
                 data = b"\n" + data
-            file.write(data)
-        if durable:
-            _fsync_file(path)
+            try:
+                _write_all_to(descriptor, data)
+                if durable:
+                    _reached("fsync-log", path)
+                    os.fsync(descriptor)
+            except OSError:
+                with contextlib.suppress(OSError):
+                    os.ftruncate(descriptor, size)
+                raise
+        finally:
+            os.close(descriptor)
+        if durable and not size:
+            disk.fsync_folder(path.parent)
+    except OSError as error:
+        raise storage_error(error, path, "Earlier lines are intact.") from error
+
+
+def sync(path: str | Path) -> None:
+    """Makes the lines durable that `append_line` wrote so far; nothing where there is no file."""
+    try:
+        disk.fsync_file(Path(path))
+    except FileNotFoundError:
+        pass
     except OSError as error:
         raise storage_error(error, path, "Earlier lines are intact.") from error
 
 
 def make_folder(path: str | Path) -> Path:
-    """Makes a folder and its parents."""
+    """Makes a folder and its parents, durably."""
     path = Path(path)
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        if not path.is_dir():
+            disk.make_folders(path)
     except OSError as error:
         raise storage_error(error, path) from error
     return path
@@ -114,11 +152,44 @@ def new_folder(path: str | Path) -> Path:
     make_folder(path.parent)
     try:
         path.mkdir()
+        disk.fsync_folder(path.parent)
     except FileExistsError:
         raise
     except OSError as error:
         raise storage_error(error, path) from error
     return path
+
+
+@contextlib.contextmanager
+def replacing(target: str | Path, *, exclusive: bool = False) -> Iterator[Path]:
+    """A folder to fill, of the same name, which stands at `target` after the block: whole, in one
+    step. What stood there stays until then, and for good when the block fails or the process dies.
+
+    With `exclusive` nothing is replaced: FileExistsError when something is there.
+    """
+    target = Path(target)
+    make_folder(target.parent)
+    try:
+        _sweep_once(target.parent)
+        holder = temporaries.folder(target)
+        with holder as outside:
+            inside = outside / target.name
+            inside.mkdir()
+            yield inside
+            disk.fsync_folders(inside)
+            _reached("exchange", target)
+            if exclusive:
+                disk.rename_new(inside, target)
+            else:
+                disk.exchange(inside, target, lambda: _reached("exchange", target))
+            _reached("fsync-folder", target)
+            disk.fsync_folder(target.parent)
+    except FileExistsError:
+        if exclusive:
+            raise
+        raise storage_error(_in_the_way(target), target, "What was there is intact.") from None
+    except OSError as error:
+        raise storage_error(error, target, "What was there is intact.") from error
 
 
 def write_manifest(folder: str | Path, extra: Mapping[str, Any] | None = None) -> Path:
@@ -138,16 +209,21 @@ def verify_manifest(folder: str | Path) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = read_json(folder / MANIFEST)
         files = manifest["files"]
-    except (OSError, ValueError, KeyError) as error:
+        items = [(name, facts["sha256"]) for name, facts in files.items()]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise FileError(
             "This checkpoint is incomplete",
             where=folder,
             why="Its manifest is missing or unreadable, so it was never announced as saved.",
             remedy="Use an earlier checkpoint of the same run.",
         ) from error
-    for name, facts in files.items():
+    for name, digest in items:
         file = folder / name
-        if not file.is_file() or sha256(file) != facts["sha256"]:
+        try:
+            intact = file.is_file() and sha256(file) == digest
+        except OSError:  # the disk cannot read it any more
+            intact = False
+        if not intact:
             raise FileError(
                 "This checkpoint is damaged",
                 where=file,
@@ -171,21 +247,28 @@ def move_to_trash(path: str | Path, trash: str | Path) -> Path:
 
 
 def remove_folder(path: str | Path) -> None:
-    """Deletes one of the studio's own folders (old checkpoints, half-written ones)."""
-    shutil.rmtree(path, ignore_errors=True)
+    """Deletes one of the studio's own folders (old checkpoints, half-written ones).
+
+    It leaves its place in one step: a process that dies meanwhile leaves no half of it there.
+    """
+    path = Path(path)
+    try:
+        with temporaries.folder(path) as outside:
+            path.rename(outside / path.name)
+    except OSError:  # no room even for that: from where it is, its promise first
+        with contextlib.suppress(OSError):
+            (path / MANIFEST).unlink(missing_ok=True)
+        shutil.rmtree(path, ignore_errors=True)
 
 
-def copy_file(source: str | Path, target: str | Path) -> Path:
-    """Copies `source` durably to `target`."""
-    return write_with(target, lambda temporary: _copy(Path(source), temporary))
+def copy_file(source: str | Path, target: str | Path, *, exclusive: bool = False) -> Path:
+    """Copies `source` durably to `target`; `exclusive` as in `write_with`."""
+    return write_with(target, lambda temporary: _copy(Path(source), temporary), exclusive=exclusive)
 
 
 def sweep_temporaries(folder: str | Path) -> int:
-    """Deletes temporaries that a killed process left below `folder`; returns how many."""
-    orphans = [path for path in Path(folder).rglob(f"{TEMPORARY_PREFIX}*") if path.is_file()]
-    for orphan in orphans:
-        orphan.unlink(missing_ok=True)
-    return len(orphans)
+    """Deletes what killed processes left below `folder`; returns how many."""
+    return temporaries.sweep(folder)
 
 
 def sha256(path: str | Path) -> str:
@@ -202,29 +285,38 @@ def _write_all(path: Path, data: bytes) -> None:
         file.write(data)
 
 
+def _write_all_to(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def _ends_a_line(descriptor: int, size: int) -> bool:
+    os.lseek(descriptor, size - 1, os.SEEK_SET)
+    return os.read(descriptor, 1) == b"\n"
+
+
 def _copy(source: Path, target: Path) -> None:
     shutil.copyfile(source, target)
 
 
-def _last_byte(path: Path) -> bytes:
-    with open(path, "rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read(1)
+_swept: set[Path] = set()
+_sweeping = threading.Lock()
 
 
-def _fsync_file(path: Path) -> None:
-    with open(path, "rb+") as file:
-        os.fsync(file.fileno())
+def _sweep_once(folder: Path) -> None:
+    """Clears away what dead processes left in a folder, when this one first writes there.
+
+    So it happens wherever the studio writes, also in folders that are nobody's workspace.
+    """
+    with _sweeping:
+        if folder in _swept:
+            return
+        _swept.add(folder)
+    temporaries.sweep(folder, deep=False)
 
 
-def _fsync_folder(path: Path) -> None:
-    if os.name == "nt":  # Windows has no folder handles to sync
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _in_the_way(path: Path) -> OSError:
+    return OSError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
 
 
 def _umask() -> int:

@@ -1,6 +1,7 @@
 """The commands: headless twins of the tabs.
 
-Owns: what can be typed, exit codes (0 done, 1 failed, 2 bad input, 130 interrupted), and how an
+Owns: what can be typed, exit codes (0 done, 1 failed, 2 bad input, 130 interrupted,
+143 and 129 after SIGTERM and SIGHUP), and how an
 error reads in a terminal. Refuses to know: how a command does its work (`studio/commands/`).
 Imports nothing that has to be installed, so `--help` answers at once on a bare machine too.
 """
@@ -12,11 +13,12 @@ import importlib
 import io
 import os
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Sequence
 
-from studio import __version__
+from studio import __version__, memory
 from studio.commands.options import build_parser
 from studio.errors import StudioError
 
@@ -30,12 +32,15 @@ def main(argv: Sequence[str] | None = None, *, bootstrap: bool = False) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         try:
-            return _run(parse(sys.argv[1:] if argv is None else argv), bootstrap)
+            code = _run(parse(sys.argv[1:] if argv is None else argv), bootstrap)
         finally:
             sys.stdout.flush()
     except BrokenPipeError:  # the reader of our output left, as in `… | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return EXIT_FAILED
+    if bootstrap and any(thread.name == "trainer" for thread in threading.enumerate()):
+        os._exit(code)  # the time to save in is over: what still computes must not hold us
+    return code
 
 
 def _run(arguments: argparse.Namespace, bootstrap: bool) -> int:
@@ -47,12 +52,16 @@ def _run(arguments: argparse.Namespace, bootstrap: bool) -> int:
     except StudioError as error:
         print(f"\n{error}", file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         print("\nInterrupted.", file=sys.stderr)
-        return EXIT_INTERRUPTED
+        return int(getattr(error, "exit_code", EXIT_INTERRUPTED))
     except BrokenPipeError:
         raise
-    except Exception as error:  # a mistake of ours: short on screen, complete in a file
+    except Exception as error:
+        if memory.is_full(error):
+            print(f"\n{memory.full('anything')}", file=sys.stderr)
+            return EXIT_FAILED
+        # a mistake of ours: short on screen, complete in a file
         print(f"\n{_unexpected(error, arguments)}", file=sys.stderr)
         return EXIT_FAILED
 

@@ -6,6 +6,7 @@ Owns: the error tree and how an error reads. Refuses to know: who shows it (page
     ├── InputError            what you gave us cannot be used            exit code 2
     │   ├── SettingsError     a preset, --set or form value is wrong
     │   ├── DatasetError      pictures or captions
+    │   │   └── DatasetChanged    not what a run went on with before
     │   ├── FileError         a file is broken, hostile, or not what it says
     │   ├── MismatchError     a good file, made for another base
     │   └── MissingError      a base, dataset, run or adapter is not there
@@ -87,6 +88,10 @@ class DatasetError(InputError):
     """Pictures or captions cannot be used."""
 
 
+class DatasetChanged(DatasetError):
+    """The dataset of a run is not what it was; going on needs somebody's word."""
+
+
 class FileError(InputError):
     """A file is broken, hostile, or not what its name says."""
 
@@ -101,6 +106,9 @@ class MissingError(InputError):
 
 class StorageError(StudioError):
     """The disk refused: full, read-only, no permission, I/O error."""
+
+    full = False
+    """Whether room is all that is missing."""
 
 
 class TrainingError(StudioError):
@@ -139,11 +147,19 @@ def storage_error(error: OSError, path: str | Path, safe: str | None = None) -> 
         errno.EROFS: ("the file system is read-only", "Choose another folder with --workspace."),
         errno.EIO: ("the disk reported an error", "Check the disk before you go on."),
         errno.ENAMETOOLONG: ("the name is too long", "Use a shorter name."),
+        errno.EEXIST: ("something else of this name is in the way", "Move it away."),
+        errno.ENOTDIR: ("a file lies where a folder should be", "Move it away."),
+        errno.EISDIR: ("a folder lies where a file should be", "Move it away."),
+        errno.ELOOP: ("there is a link where a file should be", "Move it away."),
+        errno.ENOTSUP: ("the file system cannot do that", "Keep the workspace on a local disk."),
+        errno.ENOLCK: ("the file system has no locks left", "Keep the workspace on a local disk."),
     }
     why, remedy = reasons.get(error.errno or 0, (f"the system said: {error.strerror}", None))
-    return StorageError(
+    found = StorageError(
         "A file could not be written", where=path, why=f"Because {why}", remedy=remedy, safe=safe
     )
+    found.full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return found
 
 
 def _without_stop(sentence: str) -> str:

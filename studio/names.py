@@ -41,9 +41,19 @@ def printable(name: str | os.PathLike[str]) -> str:
     return _UNPRINTABLE.sub(_escaped, os.fspath(name))
 
 
+def text_of(named: str | Path) -> str:
+    """What names a file as settings hold it: a path printable, a text as it is."""
+    return printable(named) if isinstance(named, Path) else named
+
+
 def original(text: str) -> str:
     """The name that `printable` made `text` from."""
     return _ESCAPE.sub(_unescaped, text)
+
+
+def once(name: str) -> str:
+    """`printable` for a name that somebody gave and that may be printable already."""
+    return printable(original(name))
 
 
 def path_of(text: str | os.PathLike[str]) -> Path:

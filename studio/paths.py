@@ -6,6 +6,7 @@ Refuses to know: what the files contain.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -16,8 +17,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio.atomic import make_folder
-from studio.errors import InputError
+from studio.atomic import make_folder, new_folder
+from studio.errors import InputError, StorageError
 from studio.names import path_of
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -46,22 +47,51 @@ def writable(folder: Path) -> bool:
 
 
 def slug(name: str, fallback: str = "untitled") -> str:
-    """A file name made from `name`: letters, digits, `-` and `_`, at most 60 characters."""
+    """A file name made from `name`: letters, digits, `-` and `_`, at most 60 characters.
+
+    And at most 120 bytes, because file systems count those: some take no more than 143, and a time,
+    a number and an ending come on top.
+    """
     cleaned = re.sub(r"[^\w\-]+", "-", name.strip(), flags=re.UNICODE).strip("-_")
-    return cleaned[:60] or fallback
+    short = cleaned[:60].encode("utf-8", "ignore")[:120].decode("utf-8", "ignore")
+    return short.strip("-_") or fallback
+
+
+def there(path: str | Path) -> bool:
+    """Whether something is at `path`; what the system would not even look up (too long, a zero
+    byte, a folder that is not ours to enter) is not."""
+    return os.path.exists(path)
+
+
+def is_file(path: str | Path) -> bool:
+    """The same for a file."""
+    return os.path.isfile(path)
+
+
+def is_folder(path: str | Path) -> bool:
+    """The same for a folder."""
+    return os.path.isdir(path)
+
+
+def entries(folder: str | Path) -> list[Path]:
+    """What lies in a folder; nothing, when it is not there or cannot be read."""
+    try:
+        return list(Path(folder).iterdir())
+    except OSError:
+        return []
+
+
+def modified(path: str | Path) -> float:
+    """When `path` changed last, for sorting; 0 for what cannot be asked, such as a dead link."""
+    try:
+        return os.stat(path).st_mtime
+    except (OSError, ValueError):
+        return 0.0
 
 
 def is_name(text: str) -> bool:
     """Whether `text` is one plain name, no path: safe to look for inside a folder."""
     return Path(text).name == text and text not in ("", ".", "..") and "\0" not in text
-
-
-def there(path: Path) -> bool:
-    """`path.exists()`, and no for what the system would not even look up."""
-    try:
-        return path.exists()
-    except (OSError, ValueError):
-        return False
 
 
 @dataclass(frozen=True)
@@ -89,7 +119,11 @@ class Access:
 
 
 class Workspace:
-    """The person's folder. Sub-folders are made when first asked for."""
+    """The person's folder. Sub-folders are made when first asked for.
+
+    On a disk that takes no writes they are not made: what only looks finds them empty, and what
+    writes is told why it cannot.
+    """
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root).expanduser().resolve()
@@ -99,7 +133,10 @@ class Workspace:
         self._lock = threading.Lock()
 
     def _folder(self, name: str) -> Path:
-        return make_folder(self.root / name)
+        folder = self.root / name
+        with contextlib.suppress(StorageError):
+            make_folder(folder)
+        return folder
 
     @property
     def datasets(self) -> Path:
@@ -155,12 +192,12 @@ class Workspace:
         return self._folder("logs")
 
     def new_folder(self, parent: Path, name: str) -> Path:
-        """Makes `<time>-<name>` below `parent`; two in one second get different names."""
+        """Makes `<time>-<name>` below `parent`; two in one second get different names, also when
+        two programs make them at once."""
         stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{slug(name)}"
         for count in range(1000):
-            folder = parent / (stem if count == 0 else f"{stem}-{count + 1}")
-            if not folder.exists():
-                return make_folder(folder)
+            with contextlib.suppress(FileExistsError):
+                return new_folder(parent / (stem if count == 0 else f"{stem}-{count + 1}"))
         raise InputError(f"There are too many folders called “{stem}”", where=parent)
 
     def new_run_folder(self, name: str) -> Path:

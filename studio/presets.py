@@ -28,8 +28,8 @@ import tomli_w
 
 from studio import methods, text
 from studio.config import RunConfig, Settings, nearest, override, setting
-from studio.errors import FileError, MissingError, SettingsError
-from studio.paths import PRESETS
+from studio.errors import FileError, MissingError, SettingsError, StudioError
+from studio.paths import PRESETS, is_file
 from studio.text import path_of, printable
 
 if TYPE_CHECKING:
@@ -58,17 +58,28 @@ class PresetInfo:
     values: dict[str, Any]
 
 
-def all_presets(folder: Path = PRESETS) -> list[PresetInfo]:
-    """Every shipped preset, by name."""
-    return [read_preset(path) for path in sorted(folder.glob("*.toml"), key=lambda path: path.stem)]
+def all_presets(
+    folder: Path = PRESETS, broken: list[StudioError] | None = None
+) -> list[PresetInfo]:
+    """Every shipped preset, by name. With `broken`, what is wrong with one is added there and the
+    others are returned; without, it is raised."""
+    found = []
+    for path in sorted(folder.glob("*.toml"), key=lambda path: path.stem):
+        try:
+            found.append(read_preset(path))
+        except StudioError as error:
+            if broken is None:
+                raise
+            broken.append(error)
+    return found
 
 
 def find_preset(name: str, folder: Path = PRESETS) -> PresetInfo:
     """A preset by name, or by the path of a TOML file."""
     path = path_of(name)
-    if path.suffix == ".toml" and path.is_file():
+    if path.suffix == ".toml" and is_file(path):
         return read_preset(path)
-    if (folder / f"{name}.toml").is_file() and path.name == name:
+    if is_file(folder / f"{name}.toml") and path.name == name:
         return read_preset(folder / f"{name}.toml")
     known = sorted(path.stem for path in folder.glob("*.toml"))
     close = nearest(name, known)

@@ -16,7 +16,7 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,7 @@ __all__ = [
 
 MOST_TEXT = 1 << 26  # bytes of a file that is read as text
 MOST_DEPTH = 100  # lists and tables inside each other; Python's own limit is ten times that
+_MARK = "\ufffd"
 UNKNOWN = "unknown"  # the encoding of bytes that fit none
 
 _LINE_END = re.compile("\r\n|\n|\r")
@@ -56,24 +57,33 @@ class Decoded:
     certain: bool
 
 
-def decode(data: bytes, expected: str | None = None) -> Decoded:
+def decode(data: bytes, expected: Callable[[], str | None] | str | None = None) -> Decoded:
     """Text from bytes in whatever encoding; never fails, and never loses a byte silently.
 
     In order: a byte-order mark, UTF-8, UTF-16 and UTF-32 without a mark, `expected` (the encoding
-    that `expect` found for texts of the same origin), the encoding that the characters speak for.
-    Bytes that fit none stay visible as “\ufffdE9”.
+    that `expect` found for texts of the same origin; a function is asked only where it matters),
+    the encoding that the characters speak for. Bytes that fit none stay visible as “\ufffdE9”.
     """
+    if b"\x1b$" in data and data.isascii():  # how ISO-2022-JP begins everything but ASCII
+        return Decoded(_shown(data, "iso2022_jp"), "iso2022_jp", False)
     if (unicode := _unicode(data)) is not None:
+        doubtful = 0 < sum(letter > "\x7f" for letter in unicode.text) <= 3 and unicode.certain
+        if doubtful and unicode.encoding == "utf-8" and expected is not None:
+            from studio import charset
+
+            old = expected() if callable(expected) else expected
+            if old is not None and charset.prefers(data, old):
+                return Decoded(_shown(data, old), old, False)
         return unicode
     if _damaged_utf8(data):
-        return Decoded(_shown(data), "utf-8", False)
-    for encoding in (expected, _guess([data])):
+        return Decoded(_shown(data, "utf-8"), "utf-8", False)
+    for ask in (expected, lambda: _guess([data])):
+        encoding = ask() if callable(ask) else ask
         if encoding is not None:
-            try:
-                return Decoded(data.decode(encoding), encoding, False)
-            except (UnicodeDecodeError, LookupError):
-                continue
-    return Decoded(_shown(data), UNKNOWN, False)
+            text = _shown(data, encoding)
+            if text.count(_MARK) * 20 <= len(text):  # a stray byte does not speak against it
+                return Decoded(text, encoding, False)
+    return Decoded(_shown(data, "utf-8"), UNKNOWN, False)
 
 
 def expect(samples: Iterable[bytes]) -> str | None:
@@ -216,8 +226,10 @@ def _damaged_utf8(data: bytes) -> bool:
     return good > 2 * stray
 
 
-def _shown(data: bytes) -> str:
-    return encodable(data.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape"))
+def _shown(data: bytes, encoding: str) -> str:
+    """The text, with bytes that are none in this encoding made visible."""
+    data = data.removeprefix(codecs.BOM_UTF8) if encoding == "utf-8" else data
+    return encodable(data.decode(encoding, "surrogateescape"))
 
 
 def _guess(samples: list[bytes]) -> str | None:

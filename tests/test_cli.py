@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -161,11 +160,14 @@ def test_a_busy_port_is_said_plainly_and_another_one_found() -> None:
     assert launch.pick_port("127.0.0.1", None) >= launch.FIRST_PORT
 
 
-def _library(workspace: Path, **adapters: Path) -> Any:
+def _library(workspace: Path, *adapters: str) -> Any:
+    from studio.jobs import Studio
     from studio.paths import Workspace
 
-    infos = [SimpleNamespace(name=name, path=path) for name, path in adapters.items()]
-    return SimpleNamespace(adapters=lambda: infos, workspace=Workspace(workspace))
+    studio = Studio(Workspace(workspace))
+    for name in adapters:
+        (studio.workspace.adapters / name).write_bytes(name.encode())
+    return studio
 
 
 @pytest.mark.parametrize(
@@ -173,9 +175,9 @@ def _library(workspace: Path, **adapters: Path) -> Any:
     [("fox", 1.0), ("fox:0.5", 0.5), ("fox:-1", -1.0), ("fox.safetensors", 1.0)],
 )
 def test_adapters_by_name_with_strength(workspace: Path, text: str, strength: float) -> None:
-    library = _library(workspace, fox=workspace / "fox.safetensors")
+    library = _library(workspace, "fox.safetensors")
     item = terminal.adapter_reference(library, text)
-    assert item == {"path": str(workspace / "fox.safetensors"), "strength": strength}
+    assert item == {"path": str(workspace / "adapters/fox.safetensors"), "strength": strength}
 
 
 def test_adapters_by_path_even_with_a_colon(workspace: Path) -> None:
@@ -186,7 +188,7 @@ def test_adapters_by_path_even_with_a_colon(workspace: Path) -> None:
 
 
 def test_a_misspelt_adapter_names_the_nearest(workspace: Path) -> None:
-    library = _library(workspace, nightowl=workspace / "nightowl.safetensors")
+    library = _library(workspace, "nightowl.safetensors")
     with pytest.raises(errors.MissingError, match="nightowl"):
         terminal.adapter_reference(library, "nihgtowl")
 

@@ -33,7 +33,9 @@ LAYERS = [
         "charset",
         "names",
         "budget",
-    },
+        "memory",
+    }
+    | {"disk", "locks", "temporaries"},
     {"formats"},
     {"adapters"},
     {"families", "starter"},
@@ -52,7 +54,28 @@ HEAVY = ("torch", "diffusers", "transformers", "peft")
 # (file, call) → why this one may write without the atomic writer.
 MAY_WRITE = {
     ("studio/device.py", "os.open"): "a switch of the kernel under /proc, not a file",
+    ("studio/locks.py", "os.open"): "a lock file, which stays empty",
+    ("studio/temporaries.py", "os.open"): "the empty files that the atomic writer fills",
+    ("studio/disk.py", "open"): "to sync what is there; writes nothing",
+    ("studio/commands/terminal.py", "os.open"): "the null device, when the terminal has gone",
     ("studio/cli.py", "os.open"): "the null device, when the reader of our output has left",
+}
+# (file, call) → why this one may read text past `studio.text`, which knows marks, encodings, depth.
+MAY_READ_TEXT = {
+    (
+        "studio/formats/image_memory.py",
+        "json.loads",
+    ): "the studio's own memory; its keys are raw names",
+    (
+        "studio/formats/dataset_list.py",
+        "json.loads",
+    ): "the studio's own memory; its keys are raw names",
+    ("studio/train/state.py", "json.loads"): "a value that was made a moment ago",
+    ("studio/ui/door.py", "json.loads"): "looks at a call's body and keeps nothing of it",
+    (
+        "studio/commands/requirements.py",
+        "distribution.read_text",
+    ): "whether an installer's note is there",
 }
 # Scripts that make the shipped model: they run on a developer's machine and may start over.
 SCRIPTS = "studio/starter/"
@@ -211,6 +234,23 @@ def wrong_pictures(tree: ast.AST, name: str) -> list[str]:
     return [f"{name}:{call.lineno} {called}" for call, called in _calls(tree) if called in openers]
 
 
+def wrong_text(tree: ast.AST, name: str) -> list[str]:
+    """Text, JSON or TOML read by any way but `studio.text`."""
+    if name == "studio/text.py" or name.startswith(SCRIPTS):
+        return []
+    parsers = ("json.load", "json.loads", "tomllib.load", "tomllib.loads")
+    doors = ("text.read_text", "read_text")
+    found = []
+    for call, called in _calls(tree):
+        last = called.rsplit(".", 1)[-1]
+        bad = called in parsers or last == "splitlines"
+        bad |= last == "read_text" and called not in doors
+        bad |= called in ("open", "io.open") and "encoding" in {k.arg for k in call.keywords}
+        if bad and (name, called) not in MAY_READ_TEXT:
+            found.append(f"{name}:{call.lineno} {called}")
+    return found
+
+
 Rule = Callable[[ast.AST, str], list[str]]
 RULES: list[tuple[Rule, str, str]] = [  # rule, an offender's name, its source
     (wrong_imports, "studio/formats/x.py", "from studio.families import sd1"),
@@ -228,6 +268,11 @@ RULES: list[tuple[Rule, str, str]] = [  # rule, an offender's name, its source
     (wrong_unpickling, "studio/formats/x.py", "import pickle\npickle.loads(data)"),
     (wrong_unpickling, "studio/families/x.py", "A.from_pretrained(p, trust_remote_code=True)"),
     (wrong_pictures, "studio/caption/x.py", "from PIL import Image\nImage.open(path)"),
+    (wrong_text, "studio/formats/x.py", "json.loads(data)"),
+    (wrong_text, "studio/jobs/x.py", "tomllib.loads(path.read_text('utf-8'))"),
+    (wrong_text, "studio/jobs/x.py", "path.read_text('utf-8')"),
+    (wrong_text, "studio/ui/x.py", "prompts.splitlines()"),
+    (wrong_text, "studio/ui/x.py", "open(path, encoding='utf-8')"),
 ]
 
 
@@ -256,7 +301,8 @@ def test_types_alone_may_be_imported_from_above() -> None:
 
 
 @pytest.mark.parametrize(
-    "rule", [wrong_imports, heavy_in_page, wrong_writes, wrong_unpickling, wrong_pictures]
+    "rule",
+    [wrong_imports, heavy_in_page, wrong_writes, wrong_unpickling, wrong_pictures, wrong_text],
 )
 def test_source_keeps_the_rule(rule: Rule) -> None:
     trees = {_name(path): ast.parse(path.read_text("utf-8"), _name(path)) for path in FILES}

@@ -203,6 +203,7 @@ def write_tiny_lora(
     `size` is the standard deviation of its factors: 0.3 changes a picture visibly.
     """
     from studio.formats import lora
+    from tests.loras import write_lora
 
     generator = torch.Generator().manual_seed(seed)
     modules = []
@@ -220,7 +221,7 @@ def write_tiny_lora(
                 modules.append(
                     lora.LoraModule(component, name, "dotted", "lora", tensors, rank / 2)
                 )
-    return lora.write_kohya(path, modules, {})
+    return write_lora(path, modules, {})
 
 
 def write_tiny_embedding(path: str | Path, base: Any, vectors: int = 2, seed: int = 0) -> Path:

@@ -85,7 +85,7 @@ def dedupe_tags(caption: str) -> str:
 def insert_trigger(caption: str, trigger: str, class_word: str = "") -> str:
     """The trigger, where it is missing: before the class word (“a sks dog”), else in front."""
     trigger = trigger.strip()
-    if not trigger or _word(trigger).search(caption):
+    if not trigger or _word(trigger).search(caption) or "[trigger]" in caption.casefold():
         return caption
     found = _word(class_word.strip()).search(caption) if class_word.strip() else None
     if found:

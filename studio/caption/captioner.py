@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors import SafetensorError
 
+from studio import memory
 from studio.caption.doubt import stopping
 from studio.device import pick_device
-from studio.errors import FileError, MemoryFullError, MissingError, UnavailableError
+from studio.errors import FileError, MissingError, UnavailableError
 from studio.names import path_of
 from studio.paths import STARTER
 from studio.text import lines as text_lines
@@ -42,10 +43,7 @@ class Captioner:
 
     @torch.inference_mode()
     def caption(self, images: Sequence[Image], max_tokens: int = 60) -> list[str]:
-        """One caption per picture (PIL, any size and mode), in order; greedy, so repeatable.
-
-        Raises MemoryFullError when the device has not enough memory for this many at once.
-        """
+        """One caption per picture (PIL, any size and mode), in order; greedy, so repeatable."""
         if not images:
             return []
         pictures = [_opaque(image) for image in images]
@@ -54,21 +52,13 @@ class Captioner:
         for key, value in inputs.items():
             if torch.is_floating_point(value):
                 inputs[key] = value.to(self.model.dtype)
-        try:
-            tokens = self.model.generate(
-                **inputs,
-                max_new_tokens=min(max_tokens, self._room(inputs)),
-                do_sample=False,
-                num_beams=1,
-                stopping_criteria=stopping(cut),
-            )
-        except torch.OutOfMemoryError as error:
-            raise MemoryFullError(
-                f"There is not enough memory to caption {len(pictures)} pictures at once",
-                where=self.name,
-                remedy="Caption fewer at once, or use a smaller captioning model.",
-                safe="Captions written so far are kept.",
-            ) from error
+        tokens = self.model.generate(
+            **inputs,
+            max_new_tokens=min(max_tokens, self._room(inputs)),
+            do_sample=False,
+            num_beams=1,
+            stopping_criteria=stopping(cut),
+        )
         texts = self.processor.batch_decode(tokens[:, cut:], skip_special_tokens=True)
         return [" ".join(text.split()) for text in texts]
 
@@ -136,6 +126,8 @@ def load_captioner(path_or_name: str | Path = STARTER_NAME, device: str = "auto"
             remedy=_install(error),
         ) from error
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
+        if memory.is_full(error):
+            raise
         raise _unusable(name, local, error) from error
     return Captioner(model.to(target).eval().requires_grad_(False), processor, name)
 

@@ -24,6 +24,7 @@ from studio import atomic
 from studio.errors import FileError, InputError, MissingError
 from studio.formats.captions import Looked, caption_file, read_caption, write_caption
 from studio.paths import slug
+from studio.text import lines, parse_json, read_text
 
 
 @dataclass(frozen=True)
@@ -208,15 +209,15 @@ def _rows(file: Path, *, strict: bool = False) -> list[dict[str, Any]]:
     """The lines of a record; one that a dying process left torn is passed over."""
     rows: list[dict[str, Any]] = []
     try:
-        lines = file.read_text("utf-8").split("\n")
+        rows_of = lines(read_text(file))
     except (OSError, ValueError):
         if strict:
             raise
         return rows
-    for line in lines:
+    for line in rows_of:
         try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
+            row = parse_json(line)
+        except ValueError:
             continue
         if isinstance(row, dict):
             rows.append(row)

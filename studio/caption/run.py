@@ -78,7 +78,7 @@ def caption_folder(
     then are on disk.
     """
     folder = Path(folder)
-    report = CaptionReport(str(folder))
+    report = CaptionReport(printable(folder))
     captions = _chosen(folder, files)
     wanted = [path for path, text in captions.items() if overwrite or not (text or "").strip()]
     chosen = set(wanted)

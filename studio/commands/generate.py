@@ -15,6 +15,7 @@ from studio.commands import terminal
 from studio.commands.terminal import Progress, Stopping, say
 from studio.errors import Interrupted, SettingsError
 from studio.jobs import DrawnLane
+from studio.jobs.picture_settings import stack_named, usable_settings
 from studio.lanes import LanesSettings
 from studio.names import printable
 
@@ -28,7 +29,9 @@ def run(arguments: argparse.Namespace) -> int:
         names = ("prompt", "base", "seed", "count", "denoising")
         given = {name: getattr(arguments, name) for name in names}
         values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-        values["stack"] = terminal.stack_values(studio, arguments.stack, arguments.adapter)
+        stack = terminal.stack_values(studio, arguments.stack, arguments.adapter)
+        values = (_like(studio, arguments.like) if arguments.like else {}) | values
+        values["stack"] = stack or values.get("stack", [])
         if arguments.image:
             values["image"] = str(terminal.named_file(studio, arguments.image))
         settings = config.GenerateSettings.parse(config.override(values, arguments.assignments))
@@ -70,6 +73,27 @@ def run(arguments: argparse.Namespace) -> int:
         if stopping.asked:
             raise Interrupted("Stopped as you asked", safe="Finished pictures are kept.")
     return 0
+
+
+def _like(studio: Studio, file: str) -> dict[str, Any]:
+    """The settings in a picture, with what cannot be taken over said."""
+    path = terminal.named_file(studio, file)
+    found = usable_settings(path, path.name)
+    if found is None:
+        raise SettingsError(
+            "This picture carries no settings", remedy="Leave --like out, or name another picture."
+        )
+    values, notes = dict(found.settings), list(found.notes)
+    values["stack"], missing = stack_named(values.get("stack"), studio.library)
+    notes += [f"“{name}” is not in your library, so it is left out." for name in missing]
+    if values.get("base") not in {None, *(info.name for info in studio.bases())}:
+        notes.append(f"The base “{values.pop('base')}” is not here.")
+    if values.get("vae") not in {None, *studio.vaes()}:
+        notes.append(f"The VAE “{values.pop('vae')}” is not here.")
+    say(f"Settings of {found.program}: {path.name}")
+    for note in notes:
+        say(note)
+    return values
 
 
 def _lane(studio: Studio, text: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 from studio.commands import terminal
 from studio.names import path_of, printable
 
-FIRST = ("path", "kind", "dialect", "family", "parameters", "rank", "alpha", "trigger")
+FIRST = ("path", "kind", "program", "dialect", "family", "parameters", "rank", "alpha", "trigger")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -24,9 +24,9 @@ def run(arguments: argparse.Namespace) -> int:
         for key in FIRST:
             if facts.get(key) not in (None, ""):
                 print(f"{key:<12}{_short(facts[key])}")
-        for section in ("hashes", "metadata"):
+        labels = {"hashes": "hash", "metadata": "metadata", "settings": "setting"}
+        for section, label in labels.items():
             for name, value in (facts.get(section) or {}).items():
-                label = "hash" if section == "hashes" else section
                 print(f"{label:<12}{name} = {_short(value)}")
         for block in facts.get("blocks", []):
             print(f"block       {_block(block)}")

@@ -20,14 +20,14 @@ FIRST_PORT, PORTS = 7860, 100
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serves the page until Ctrl-C."""
+    """Serves the page until Ctrl-C or a polite kill; a running training saves first."""
     host = "0.0.0.0" if arguments.listen else "127.0.0.1"
     port = pick_port(host, arguments.port)
     allowed(arguments.allow)
     auth = password(arguments.auth, arguments.share or arguments.listen)
     # Importing makes half a million objects and hardly any garbage; `launch` switches it on again.
     gc.disable()
-    with terminal.opened(arguments) as studio:
+    with terminal.Ending(), terminal.opened(arguments) as studio:
         from studio.ui.app import launch
 
         launch(
@@ -38,6 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
             auth=auth,
             allow=allowed(arguments.allow),
             open_browser=not arguments.no_browser,
+            grace=terminal.GRACE,
         )
     return 0
 

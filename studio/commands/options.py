@@ -100,6 +100,11 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", metavar="TEXT", help="name of the run and of its file")
     parser.add_argument("--resume", metavar="RUN", help="go on with an interrupted or stopped run")
     parser.add_argument(
+        "--accept-dataset-changes",
+        action="store_true",
+        help="with --resume: go on although images or captions are not what they were",
+    )
+    parser.add_argument(
         "--check", action="store_true", help="only check and estimate; start nothing"
     )
     _add_set(parser)
@@ -147,6 +152,10 @@ def _add_generate_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, metavar="N", help="seed of the first picture")
     parser.add_argument("--count", type=int, metavar="N", help="how many pictures")
     parser.add_argument("--image", metavar="FILE", help="start from this picture")
+    parser.add_argument(
+        "--like", metavar="PICTURE",
+        help="take the settings written in a picture, of this or another program; other options win",
+    )  # fmt: skip
     parser.add_argument(
         "--denoising", type=float, metavar="X", help="how much of it is drawn anew, 0 to 1"
     )

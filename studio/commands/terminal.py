@@ -9,17 +9,19 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
+import os
 import signal
+import stat
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio.config import nearest
-from studio.errors import MissingError
+from studio.errors import Interrupted, MissingError
 from studio.names import encodable, encodable_all, path_of, printable
-from studio.paths import Workspace, default_workspace
+from studio.paths import Workspace, default_workspace, is_file
 
 if TYPE_CHECKING:
     from studio.jobs import Studio
@@ -67,33 +69,104 @@ class Progress:
             self._width = 0
 
 
+GRACE = 80.0
+"""Seconds to save in after a polite kill; whoever sends one usually waits 90 for the process."""
+
+
+class Ended(KeyboardInterrupt):
+    """A polite kill (SIGTERM), or the terminal went away (SIGHUP)."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.exit_code = exit_code(number)
+
+
+def exit_code(number: int) -> int:
+    """What a process ends with after signal `number`: 130 for Ctrl-C, 143, 129."""
+    return 128 + number
+
+
+class Ending:
+    """Makes a polite kill what Ctrl-C is: KeyboardInterrupt in the main thread, here `Ended`."""
+
+    def __enter__(self) -> Ending:
+        self._before = _handle([signal.SIGTERM, *_HANGUP], self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _restore(self._before)
+
+    def _note(self, number: int, *_: object) -> None:
+        _without_terminal(number)
+        raise Ended(number)
+
+
 class Stopping:
     """Turns the first Ctrl-C (or a polite kill) into a wish to stop; the second one means now.
 
-    Call it to ask (`cancelled=stopping`); `asked` stays true afterwards.
+    Call it to ask (`cancelled=stopping`); `asked` stays true afterwards, and what is interrupted
+    inside ends with the exit code of the signal.
     """
 
     def __init__(self, message: str) -> None:
         self.asked = False
+        self.exit_code = exit_code(signal.SIGINT)
         self._message = message
+        self._until = math.inf
 
     def __call__(self) -> bool:
         return self.asked
 
+    @property
+    def late(self) -> bool:
+        """Whether the time to save in is over."""
+        return time.monotonic() > self._until
+
     def __enter__(self) -> Stopping:
-        wanted = [signal.SIGINT, signal.SIGTERM]
-        self._before = {number: signal.signal(number, self._note) for number in wanted}
+        self._before = _handle([signal.SIGINT, signal.SIGTERM, *_HANGUP], self._note)
         return self
 
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        _restore(self._before)
+        if self.asked and isinstance(error, Interrupted):
+            error.exit_code = self.exit_code
 
-    def _note(self, *_: object) -> None:
+    def _note(self, number: int, *_: object) -> None:
+        _without_terminal(number)
         if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
-        say(f"\n{self._message} Press Ctrl-C again to leave at once.")
+            raise Ended(number)
+        self.asked, self.exit_code = True, exit_code(number)
+        by_hand = number == signal.SIGINT
+        self._until = math.inf if by_hand else time.monotonic() + GRACE
+        say(f"\n{self._message}" + (" Press Ctrl-C again to leave at once." if by_hand else ""))
+
+
+_HANGUP = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []  # Windows has none
+
+
+def _handle(numbers: list[signal.Signals], handler: Any) -> dict[signal.Signals, Any]:
+    """Sets handlers where none of them is ignored on purpose (`nohup`); what was set before."""
+    before: dict[signal.Signals, Any] = {}
+    for number in numbers:
+        if number in _HANGUP and signal.getsignal(number) == signal.SIG_IGN:
+            continue
+        before[number] = signal.signal(number, handler)
+    return before
+
+
+def _restore(before: dict[signal.Signals, Any]) -> None:
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def _without_terminal(number: int) -> None:
+    """After a hang-up, what is printed must not fail for want of a terminal."""
+    if number not in _HANGUP:
+        return
+    for descriptor in (1, 2):
+        with contextlib.suppress(OSError):
+            if stat.S_ISCHR(os.fstat(descriptor).st_mode):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 
 
 def say(text: str) -> None:
@@ -115,17 +188,8 @@ def adapter_reference(studio: Studio, text: str) -> dict[str, Any]:
     except ValueError:  # a colon that belongs to the path
         name, colon, value = "", "", 1.0
     name = name if colon else text
-    if not path_of(name).exists():
-        known = {info.name: info.path for info in studio.adapters()}
-        found = known.get(printable(name)) or known.get(printable(Path(name).stem))
-        if found is None:
-            close = nearest(printable(name), list(known))
-            raise MissingError(
-                "There is no such adapter",
-                where=name,
-                remedy=f"Did you mean “{close}”?" if close else "Give the path of a file.",
-            )
-        name = str(found)
+    if not is_file(path_of(name).expanduser()):
+        name = str(studio.library.adapter_path(name))
     return {"path": str(named_file(studio, name)), "strength": value}
 
 
@@ -144,7 +208,7 @@ def stack_values(studio: Studio, saved: str | None, adapters: list[str]) -> list
     items: list[dict[str, Any]] = []
     if saved:
         path = path_of(saved).expanduser()
-        loaded = studio.stacks.load(path if path.is_file() else studio.stacks.path(saved))
+        loaded = studio.stacks.load(path if is_file(path) else studio.stacks.path(saved))
         if loaded.missing:
             raise MissingError(
                 "Files of this stack are not here",

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from studio import presets
 from studio.commands import terminal
 from studio.commands.terminal import Progress, Stopping, say
-from studio.errors import InputError, Interrupted, SettingsError, TrainingError
+from studio.errors import DatasetChanged, InputError, Interrupted, SettingsError, TrainingError
 from studio.events import ENDED
 from studio.names import path_of, printable
+from studio.paths import is_file, is_folder
 
 if TYPE_CHECKING:
     from studio.config import RunConfig
@@ -30,8 +31,12 @@ def run(arguments: argparse.Namespace) -> int:
     with terminal.opened(arguments) as studio:
         if arguments.resume:
             _nothing_else(arguments)
-            run_id = studio.resume(arguments.resume)
+            run_id = _resumed(studio, arguments)
         else:
+            if arguments.accept_dataset_changes:
+                raise SettingsError(
+                    "--accept-dataset-changes belongs to --resume", remedy="Leave it out."
+                )
             config = _config(studio, arguments)
             facts = _check(studio, config, arguments.check)
             if arguments.check:
@@ -40,8 +45,19 @@ def run(arguments: argparse.Namespace) -> int:
             run_id = studio.start(config)
         with Stopping("Stopping: the run is saved first.") as stopping:
             state = follow(studio, run_id, stopping)
-        _report(run_id, state, arguments.json)
-        return _exit_code(state, stopping.asked)
+            _report(run_id, state, arguments.json)
+            return _exit_code(state, stopping.asked)
+
+
+def _resumed(studio: Studio, arguments: argparse.Namespace) -> str:
+    try:
+        return studio.resume(arguments.resume, accept_changes=arguments.accept_dataset_changes)
+    except DatasetChanged as error:
+        error.remedy = (
+            "Put the files back as they were, or go on with what is there now: "
+            "add --accept-dataset-changes."
+        )
+        raise
 
 
 def follow(studio: Studio, run_id: str, stopping: Stopping) -> dict[str, Any]:
@@ -59,6 +75,9 @@ def follow(studio: Studio, run_id: str, stopping: Stopping) -> dict[str, Any]:
             told = True
             with contextlib.suppress(InputError):  # it ended in this very moment
                 studio.command(run_id, "stop")
+        if stopping.late:
+            studio.close(0)
+            raise Interrupted("The run could not be stopped in time", safe=_safe(view["state"]))
         time.sleep(POLL)
     progress.end()
     return studio.wait(run_id)
@@ -81,7 +100,7 @@ def _config(studio: Studio, arguments: argparse.Namespace) -> RunConfig:
     values: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     if arguments.data is not None:
         folder = path_of(arguments.data).expanduser()
-        is_path = folder.is_dir()  # anything else is the name of a dataset, or a clear error
+        is_path = is_folder(folder)  # anything else is the name of a dataset, or a clear error
         values["data"] = {"folder": printable(folder.resolve()) if is_path else arguments.data}
     if not (arguments.preset or arguments.like or arguments.method or arguments.assignments):
         names = ", ".join(info.name for info in studio.presets())
@@ -92,7 +111,7 @@ def _config(studio: Studio, arguments: argparse.Namespace) -> RunConfig:
         values = _like(studio, arguments, values)
     config = studio.config(arguments.preset, values, arguments.assignments)
     file = path_of(config.options.get("continue_from") or "").expanduser()
-    if file.is_file():  # the person at this terminal may name any file
+    if is_file(file):  # the person at this terminal may name any file
         studio.workspace.open_folder(file.absolute().parent)
         options = {**config.options, "continue_from": printable(file.absolute())}
         config = config.model_copy(update={"options": options})
@@ -106,7 +125,7 @@ def _like(studio: Studio, arguments: argparse.Namespace, given: dict[str, Any]) 
             "--preset and --like both say what to start from", remedy="Leave one of them out."
         )
     file = path_of(arguments.like).expanduser()
-    if file.is_file():
+    if is_file(file):
         studio.workspace.open_folder(file.absolute().parent)
         file = file.absolute()
     like = studio.config_like(file)
@@ -117,8 +136,8 @@ def _like(studio: Studio, arguments: argparse.Namespace, given: dict[str, Any]) 
 
 def _check(studio: Studio, config: RunConfig, only: bool) -> dict[str, Any]:
     preflight = studio.preflight(config)
-    for warning in preflight.warnings:
-        say(f"Note: {warning}")
+    for note in [*preflight.notes, *preflight.warnings]:
+        say(f"Note: {note}")
     if not preflight.ok:
         raise SettingsError(" ".join(preflight.errors), remedy="Nothing was started.")
     if not only:

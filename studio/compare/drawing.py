@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from studio.config import CompareSettings, Sampler
-from studio.errors import MemoryFullError
 from studio.families.base import Base
 from studio.infer.engine import draw, initial_noise, picture_size
 from studio.infer.script import alike, scripts, together
@@ -58,7 +57,7 @@ def draw_pairs(
     """Draws (prompt, seed) pairs; yields (indices into `pairs`, uint8 [B, H, W, 3]) per batch.
 
     Equal pairs lead to equal batches, so two columns differ by their stacks alone. `on_step(n)`
-    counts pictures × steps done. Raises Interrupted, MemoryFullError.
+    counts pictures × steps done. Raises Interrupted.
     """
     size = picture_size(base, 0, 0)
     texts = [prompt for prompt, _ in pairs]
@@ -73,27 +72,20 @@ def draw_pairs(
             if on_step is not None:
                 on_step(before + step * width)
 
-        try:
-            pixels = draw(
-                base,
-                conditioning,
-                unconditional,
-                torch.cat([initial_noise(base, seed, *size) for seed in seeds]),
-                sampler=how.sampler,
-                steps=how.steps,
-                guidance=how.guidance,
-                size=size,
-                seeds=seeds,
-                changes=changes,
-                on_step=report,
-                cancelled=cancelled,
-                between_steps=between_steps,
-            )
-        except torch.OutOfMemoryError as error:
-            raise MemoryFullError(
-                f"There is not enough memory to draw {len(batch)} pictures at once",
-                remedy="Draw fewer at once (batch size).",
-                safe="The pictures drawn so far are kept.",
-            ) from error
+        pixels = draw(
+            base,
+            conditioning,
+            unconditional,
+            torch.cat([initial_noise(base, seed, *size) for seed in seeds]),
+            sampler=how.sampler,
+            steps=how.steps,
+            guidance=how.guidance,
+            size=size,
+            seeds=seeds,
+            changes=changes,
+            on_step=report,
+            cancelled=cancelled,
+            between_steps=between_steps,
+        )
         done += how.steps * len(batch)
         yield batch, pixels

@@ -58,7 +58,9 @@ class Recorder:
         return self.comparison
 
     def _append(self, line: dict[str, Any]) -> None:
-        atomic.append_line(self.folder / PROGRESS_FILE, json.dumps(line, ensure_ascii=False))
+        atomic.append_line(
+            self.folder / PROGRESS_FILE, json.dumps(line, ensure_ascii=False), durable=True
+        )
 
 
 def read_comparison(folder: str | Path) -> dict[str, Any]:
@@ -84,9 +86,14 @@ def list_comparisons(root: str | Path) -> list[dict[str, Any]]:
         if folder.is_dir() and not folder.name.startswith("."):
             try:
                 found.append(read_comparison(folder))
-            except MissingError:
+            except (MissingError, OSError):
                 continue
-    return sorted(found, key=lambda c: (c.get("created", 0), c["id"]), reverse=True)
+    return sorted(found, key=_newest, reverse=True)
+
+
+def _newest(comparison: dict[str, Any]) -> tuple[float, str]:
+    created = comparison.get("created")
+    return float(created) if isinstance(created, int | float) else 0.0, str(comparison["id"])
 
 
 def _whole(folder: Path) -> dict[str, Any] | None:
@@ -94,7 +101,13 @@ def _whole(folder: Path) -> dict[str, Any] | None:
         value = text.read_json(folder / COMPARISON_FILE)
     except (OSError, ValueError):
         return None
-    return value if isinstance(value, dict) and "columns" in value else None
+    return value if _is_comparison(value) else None
+
+
+def _is_comparison(value: Any) -> bool:
+    """Whether it has what every page and report of a comparison relies on."""
+    lists = ("columns", "cells", "prompts", "seeds")
+    return isinstance(value, dict) and all(isinstance(value.get(name), list) for name in lists)
 
 
 def _so_far(folder: Path) -> dict[str, Any] | None:
@@ -107,7 +120,7 @@ def _so_far(folder: Path) -> dict[str, Any] | None:
         try:
             row = text.parse_json(line)
             if row["kind"] == "started":
-                found = dict(row["comparison"])
+                found = dict(row["comparison"]) if _is_comparison(row["comparison"]) else None
             elif found is None:
                 continue
             elif row["kind"] == "cell":

@@ -293,6 +293,8 @@ class Family(ABC):
     """The same for bases that predict v, where it has a name of its own."""
     kohya_prefixes: ClassVar[dict[str, str]]
     """Component → kohya key prefix, e.g. `{"unet": "lora_unet", "text_encoder": "lora_te"}`."""
+    original_names: ClassVar[bool] = False
+    """Whether programs know this family's UNet layers in a LoRA by the original code's names."""
     pipeline: ClassVar[str]
     """diffusers' class for a folder of this family."""
     optional_parts: ClassVar[tuple[str, ...]] = ()

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from studio import memory
 from studio.device import pick_device
 from studio.errors import FileError
 from studio.families.clip_folder import ClipFolder, find_clip, home_of, read_json
@@ -170,6 +171,8 @@ def _loaded(load: Callable[[], T], found: ClipFolder) -> T:
     try:
         return load()
     except Exception as error:  # the library fails in many ways on broken folders
+        if memory.is_full(error):
+            raise
         raise FileError(
             "The CLIP beside this base cannot be loaded",
             where=found.path,

@@ -17,6 +17,7 @@ from typing import Any
 
 from studio.errors import FileError, MissingError
 from studio.families import detect
+from studio.paths import there
 
 _ID = re.compile(r"[A-Za-z0-9][\w.\-]*/[A-Za-z0-9][\w.\-]*(@[\w.\-/]+)?")
 _PARTS = ("unet", "vae", "text_encoder", "text_encoder_2")
@@ -37,7 +38,7 @@ Said = Callable[[str], None]
 
 def is_id(text: str) -> bool:
     """Whether `text` has the form of a hub id and is no path below this folder."""
-    return has_form(text) and not Path(text).parent.exists()
+    return has_form(text) and not there(Path(text).parent)
 
 
 def has_form(text: str) -> bool:

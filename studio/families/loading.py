@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from studio import memory
 from studio.device import pick_device, pick_dtype
 from studio.errors import FileError, MissingError
 from studio.families import (
@@ -233,6 +234,8 @@ def _checked(load: Callable[[], Any], place: Path, what: str) -> Any:
     try:
         return load()
     except Exception as error:  # loaders raise nearly any type for a broken file
+        if memory.is_full(error):
+            raise
         raise FileError(
             f"{what} of this base cannot be read",
             where=place,

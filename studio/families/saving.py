@@ -30,8 +30,17 @@ _BESIDE = ("clip", "captioner", "classifier.safetensors", detect.FACTS, "MODEL_C
 """What a base may carry beside its parts, and what its descendants keep."""
 
 
-def save_folder(base: Base, folder: str | Path, states: States, dtype: torch.dtype) -> Path:
+def save_folder(
+    base: Base,
+    folder: str | Path,
+    states: States,
+    dtype: torch.dtype,
+    *,
+    zero_terminal: bool = False,
+) -> Path:
     """Writes a complete diffusers folder; what `states` does not name is the base's own.
+
+    `zero_terminal`: it learnt with noise that ends at zero signal, and is to be sampled so.
 
     A component may be given in part: only the tensors it names are replaced. Floating-point
     tensors are stored as `dtype`. Raises MismatchError for a name or shape the base does not have,
@@ -47,7 +56,8 @@ def save_folder(base: Base, folder: str | Path, states: States, dtype: torch.dty
         atomic.write_json(folder / component / "config.json", config)
     for number, tokenizer in enumerate(base.tokenizers):
         vocabulary.write(tokenizer, folder / ("tokenizer" if number == 0 else "tokenizer_2"))
-    atomic.write_json(folder / "scheduler" / "scheduler_config.json", _scheduler(base))
+    scheduler = _scheduler(base, zero_terminal)
+    atomic.write_json(folder / "scheduler" / "scheduler_config.json", scheduler)
     _copy_beside(base, folder)
     return atomic.write_json(folder / "model_index.json", _index(base)).parent
 
@@ -58,10 +68,12 @@ def save_single(
     states: States,
     dtype: torch.dtype,
     metadata: Mapping[str, str] | None = None,
+    *,
+    zero_terminal: bool = False,
 ) -> Path:
     """Writes the original one-file layout that every Stable Diffusion program loads.
 
-    `states` and `dtype` as in `save_folder`. The exact configuration goes into the header under
+    `states`, `dtype` and `zero_terminal` as in `save_folder`. The exact configuration goes into the header under
     `studio.configs`, so that the file loads here whatever its widths are. A vocabulary that is not
     CLIP's usual one is written beside the file, as `<name>.tokenizer/`.
     """
@@ -71,7 +83,7 @@ def save_single(
     stated = {
         "family": base.family.name,
         **configs,
-        "scheduler": _scheduler(base),
+        "scheduler": _scheduler(base, zero_terminal),
         "native_size": base.native_size,
         "pad_tokens": [str(tokenizer.pad_token) for tokenizer in base.tokenizers],
         "learning_rates": {name: list(pair) for name, pair in base.learning_rates.items()},
@@ -87,6 +99,7 @@ def save_single(
             **(metadata or {}),
             single_file.CONFIGS: json.dumps(stated, sort_keys=True),
         },
+        markers=_markers(base, zero_terminal),
     )
     if vocabulary.is_unusual(base.tokenizers[0]) and not (path.parent / "tokenizer").is_dir():
         vocabulary.write(base.tokenizers[0], path.with_suffix(vocabulary.BESIDE))
@@ -138,9 +151,20 @@ def _configs(base: Base, dtype: torch.dtype) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _scheduler(base: Base) -> dict[str, Any]:
+def _scheduler(base: Base, zero_terminal: bool = False) -> dict[str, Any]:
     defaults = {"_class_name": "DDIMScheduler"}
-    return {**defaults, **base.scheduler_config, "prediction_type": base.prediction_type}
+    stated = {**base.scheduler_config, "prediction_type": base.prediction_type}
+    if zero_terminal and base.prediction_type != "epsilon":  # noise cannot be told from noise alone
+        stated |= {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
+    return {**defaults, **stated}
+
+
+def _markers(base: Base, zero_terminal: bool) -> list[str]:
+    """What tells other programs that a model predicts v, where its family usually does not."""
+    if base.prediction_type == "epsilon" or base.family.v_architecture is not None:
+        return []
+    zero = zero_terminal or base.scheduler_config.get("rescale_betas_zero_snr")
+    return [single_file.V_PREDICTION, *([single_file.ZERO_TERMINAL] if zero else [])]
 
 
 def _index(base: Base) -> dict[str, Any]:

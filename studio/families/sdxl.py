@@ -30,6 +30,7 @@ class StableDiffusionXL(Family):
         "text_encoder": "lora_te1",
         "text_encoder_2": "lora_te2",
     }
+    original_names = True
     pipeline = "StableDiffusionXLPipeline"
     index_facts: ClassVar[dict[str, Any]] = {"force_zeros_for_empty_prompt": True}
 

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from studio import memory
 from studio.errors import FileError, MismatchError, MissingError
 from studio.families import detect, from_shapes, single
 from studio.formats import ldm_names, single_file, tensor_source
@@ -45,6 +46,8 @@ def load(path: Path, own: Mapping[str, Any]) -> nn.Module:
         with torch.device("meta"):
             made = AutoencoderKL(**config)
     except Exception as error:  # the library raises nearly any type for a strange configuration
+        if memory.is_full(error):
+            raise
         raise FileError("This VAE cannot be made from its file", where=path) from error
 
     def pieces(name: str) -> list[single_file.Piece]:

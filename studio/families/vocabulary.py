@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from studio import atomic
+from studio import atomic, memory
 from studio.errors import FileError, MissingError
 from studio.families import hub
 from studio.text import parse_json, read_json
@@ -69,6 +69,8 @@ def read(folder: Path, pad: str | None = None) -> Any:
     try:
         return CLIPTokenizer.from_pretrained(folder, local_files_only=True, **more)
     except Exception as error:  # loaders raise nearly any type for a broken file
+        if memory.is_full(error):
+            raise
         raise FileError(
             "This vocabulary cannot be read",
             where=folder,

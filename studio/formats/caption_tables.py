@@ -14,17 +14,19 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from studio.errors import DatasetError
+from studio.formats.caption_text import CaptionTexts
 from studio.formats.captions import METADATA_FILE, caption_of, metadata_captions, table_text
+from studio.names import original
 from studio.text import TextError, lines, parse_json
 
-Reader = Callable[[Path, list[str]], dict[str, str]]
+Reader = Callable[[Path, list[str], CaptionTexts | None], dict[str, str]]
 
 
 class Tables:
     """The captions that the tables in one folder hold."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, texts: CaptionTexts | None = None) -> None:
+        self.folder, self._texts = folder, texts
         self.files: list[str] = []
         """The tables that are there."""
         self._by_path: dict[str, str] = {}
@@ -49,7 +51,7 @@ class Tables:
 
     def _read(self, read: Reader) -> dict[str, str]:
         try:
-            return read(self.folder, self.problems)
+            return read(self.folder, self.problems, self._texts)
         except DatasetError as error:  # a table that is none: its images have no captions
             self.problems.append(error.sentence())
             return {}
@@ -59,7 +61,13 @@ class Tables:
         return {PurePosixPath(key) for key in self._by_path}
 
     def _add(self, key: str, text: str) -> None:
+        for form in dict.fromkeys((key, original(key))):  # a name as it is, or as it prints
+            self._add_as(form, text)
+
+    def _add_as(self, key: str, text: str) -> None:
         path = PurePosixPath(key.replace("\\", "/"))
+        if not path.name:
+            return
         if path.is_absolute() or ":" in path.parts[0][1:2] or ".." in path.parts:
             # written on another machine, or for another folder: the name is what is left
             self._by_name.setdefault(path.name, text)
@@ -67,12 +75,12 @@ class Tables:
             self._by_path.setdefault(str(path), text)
 
 
-def _jsonl(folder: Path, problems: list[str]) -> dict[str, str]:
-    return metadata_captions(folder, problems)
+def _jsonl(folder: Path, problems: list[str], texts: CaptionTexts | None) -> dict[str, str]:
+    return metadata_captions(folder, problems, texts)
 
 
-def _csv(folder: Path, problems: list[str]) -> dict[str, str]:
-    text = table_text(folder / "metadata.csv")
+def _csv(folder: Path, problems: list[str], texts: CaptionTexts | None) -> dict[str, str]:
+    text = table_text(folder / "metadata.csv", texts)
     head = next(iter(lines(text)), "")
     rows = csv.DictReader(
         io.StringIO(text), delimiter=max(",;\t", key=head.count), skipinitialspace=True
@@ -96,9 +104,9 @@ def _csv(folder: Path, problems: list[str]) -> dict[str, str]:
 
 
 def _kohya(name: str) -> Reader:
-    def read(folder: Path, problems: list[str]) -> dict[str, str]:
+    def read(folder: Path, problems: list[str], texts: CaptionTexts | None) -> dict[str, str]:
         try:
-            table = parse_json(table_text(folder / name), folder / name)
+            table = parse_json(table_text(folder / name, texts), folder / name)
         except TextError as error:
             problems.append(f"{name} cannot be read. {error.why or ''}")
             return {}

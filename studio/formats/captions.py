@@ -7,16 +7,16 @@ Refuses to know: which name is whose (`folder`), what a dataset is, pixels, toke
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from studio import atomic
 from studio.errors import DatasetError
+from studio.formats.caption_text import CaptionTexts
 from studio.formats.folder import CAPTION_ENDINGS, Folder
 from studio.formats.image_names import PICTURE_ENDINGS, is_picture, natural_key
-from studio.text import TextError, parse_json
+from studio.text import TextError, decode, lines, parse_json, read_bytes
 
 if TYPE_CHECKING:
     from studio.formats.caption_tables import Tables
@@ -40,6 +40,8 @@ __all__ = [
 ]  # fmt: skip
 
 METADATA_FILE = "metadata.jsonl"
+ORIGINALS = ".not-utf-8"
+"""Hidden folder beside captions: how those were that had another encoding before they were edited."""
 _CAPTION_KEYS = ("text", "caption", "prompt")
 _LONGEST_CAPTION = 1 << 16  # bytes; a text beside a picture that is longer is no caption
 _LONGEST_METADATA = 1 << 26
@@ -52,6 +54,7 @@ class Looked:
     def __init__(self) -> None:
         self._folders: dict[Path, Folder] = {}
         self._tables: dict[Path, Tables] = {}
+        self.texts = CaptionTexts()
 
     def folder(self, path: Path) -> Folder:
         """The names in a folder, as they were at the first look."""
@@ -68,12 +71,13 @@ class Looked:
         from studio.formats.caption_tables import Tables
 
         if path not in self._tables:
-            self._tables[path] = Tables(path)
+            self._tables[path] = Tables(path, self.texts)
         return self._tables[path]
 
     def problems(self) -> list[str]:
-        """What is wrong with the tables that were read."""
-        return [text for tables in self._tables.values() for text in tables.problems]
+        """What is wrong with the tables that were read, and how files in old encodings were taken."""
+        tables = [text for tables in self._tables.values() for text in tables.problems]
+        return tables + self.texts.notes()
 
 
 def read_caption(picture: str | Path, looked: Looked | None = None) -> str | None:
@@ -86,7 +90,7 @@ def read_caption(picture: str | Path, looked: Looked | None = None) -> str | Non
     own = side_car(picture, looked)
     if own is not None:
         return own
-    for folder in (picture.parent, picture.parent.parent):
+    for folder in picture.parents[:3]:
         found = looked.tables(folder).of(picture)
         if found is not None:
             return found
@@ -126,6 +130,7 @@ def write_caption(picture: str | Path, text: str, looked: Looked | None = None) 
             why="What lies there belongs to something else.",
             remedy="Put a text file of its own in its place.",
         )
+    _keep_original(file)
     return atomic.write_text(file, text + "\n" if text else "")
 
 
@@ -139,10 +144,11 @@ def leads_away(file: Path) -> bool:
 
 def fill_template(line: str, name: str, words: str) -> str:
     """A line of a caption template with [name] and [filewords] filled in, as A1111's web UI does.
+    [trigger] is [name], as ai-toolkit calls it.
 
     Commas and blanks that an empty part leaves at the ends are dropped.
     """
-    parts = {"[name]": name, "[filewords]": words}
+    parts = {"[name]": name, "[trigger]": name, "[filewords]": words}
     # one pass, so that a caption that speaks of [name] stays as it is
     filled = _PLACE.sub(lambda found: parts.get(found[0], found[0]), line)
     return filled.strip(" ,")
@@ -150,7 +156,11 @@ def fill_template(line: str, name: str, words: str) -> str:
 
 def unknown_places(line: str) -> list[str]:
     """What stands in [brackets] in a template line and is not filled in."""
-    return [place for place in _PLACE.findall(line) if place not in ("[name]", "[filewords]")]
+    return [
+        place
+        for place in _PLACE.findall(line)
+        if place not in ("[name]", "[trigger]", "[filewords]")
+    ]
 
 
 def side_car(picture: Path, looked: Looked | None = None) -> str | None:
@@ -158,22 +168,22 @@ def side_car(picture: Path, looked: Looked | None = None) -> str | None:
     looked = looked or Looked()
     file = caption_file(picture, looked)
     if file is not None:
-        return _text(file, _LONGEST_CAPTION).strip()
+        return looked.texts.read(file, _LONGEST_CAPTION).strip()
     if not picture.parent.is_dir():
         return None
     name = looked.folder(picture.parent).caption_file(picture.name, (".json",))
-    return _from_json(picture.with_name(name)) if name is not None else None
+    return _from_json(picture.with_name(name), looked.texts) if name is not None else None
 
 
-def table_text(file: Path) -> str:
+def table_text(file: Path, texts: CaptionTexts | None = None) -> str:
     """The text of a table of captions. Raises DatasetError."""
-    return _text(file, _LONGEST_METADATA)
+    return (texts or CaptionTexts()).read(file, _LONGEST_METADATA)
 
 
-def _from_json(file: Path) -> str | None:
+def _from_json(file: Path, texts: CaptionTexts) -> str | None:
     """A caption in a `.json` beside a picture, as ai-toolkit and downloaders write it, or None."""
     try:
-        found = parse_json(_text(file, _LONGEST_CAPTION), file)
+        found = parse_json(texts.read(file, _LONGEST_CAPTION), file)
     except (TextError, DatasetError):
         return None
     return caption_of(found)
@@ -192,48 +202,40 @@ def caption_of(row: Any) -> str | None:
     return tags.strip() if isinstance(tags, str) else None
 
 
-def _text(file: Path, limit: int) -> str:
-    """A text file by anybody's editor: UTF-8 with or without a mark, UTF-16, or Windows' own."""
-    try:
-        with open(file, "rb") as opened:
-            data = opened.read(limit + 1)
-    except OSError as error:
-        raise DatasetError(
-            "A caption cannot be read", where=file, why=f"The system said: {error.strerror}"
-        ) from error
-    if len(data) > limit or (b"\0" in data and not data.startswith((b"\xff\xfe", b"\xfe\xff"))):
-        raise DatasetError(
-            "A caption file is not text a person wrote",
-            where=file,
-            why=f"It is longer than {limit} bytes" if len(data) > limit else "It holds zero bytes",
-            remedy="Remove it, or write the caption anew.",
-        )
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16", "replace")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("cp1252", "replace")
-
-
-def metadata_captions(folder: Path, problems: list[str] | None = None) -> dict[str, str]:
+def metadata_captions(
+    folder: Path, problems: list[str] | None = None, texts: CaptionTexts | None = None
+) -> dict[str, str]:
     """Captions by file name from `metadata.jsonl`; lines that say nothing usable are reported."""
     file = folder / METADATA_FILE
     found: dict[str, str] = {}
     if not file.is_file():
         return found
     bad: list[int] = []
-    for number, line in enumerate(_text(file, _LONGEST_METADATA).splitlines(), start=1):
+    for number, line in enumerate(lines(table_text(file, texts)), start=1):
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = parse_json(line)
             text = next(row[key] for key in _CAPTION_KEYS if isinstance(row.get(key), str))
-            found[PurePosixPath(row["file_name"]).as_posix()] = text.strip()
-        except (ValueError, KeyError, TypeError, AttributeError, StopIteration, RecursionError):
+            name = row["file_name"]
+            if not name.strip():
+                raise ValueError("no name")
+            found[PurePosixPath(name).as_posix()] = text.strip()
+        except (ValueError, KeyError, TypeError, AttributeError, StopIteration):
             bad.append(number)
     if bad and problems is not None:
         problems.append(
             f"{METADATA_FILE}: {len(bad)} lines hold no file_name and text, the first is line {bad[0]}"
         )
     return found
+
+
+def _keep_original(file: Path) -> None:
+    """Before a caption is written in UTF-8 over one in another encoding, its bytes are put aside:
+    what was taken for its text may be wrong."""
+    kept = file.parent / ORIGINALS / file.name
+    if not file.is_file() or kept.exists():
+        return
+    data = read_bytes(file)
+    if not decode(data).certain:
+        atomic.write_bytes(kept, data)

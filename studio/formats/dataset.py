@@ -19,11 +19,12 @@ Refuses to know: pixels (only headers are looked at), tokens, training. Imports 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from studio.errors import DatasetError
+from studio.formats.caption_marks import as_trained, notes_on
 from studio.formats.captions import Looked, read_caption, side_car, write_caption
 from studio.formats.dataset_file import DATASET_FILE, DatasetFile, read_dataset_file
 from studio.formats.image_memory import ImageFacts, ImageMemory
@@ -31,7 +32,7 @@ from studio.formats.image_names import PICTURE_ENDINGS, is_picture, natural_key
 from studio.formats.layout_parts import Layout, Part
 from studio.formats.layouts import find_parts
 from studio.formats.unused import Unused, find_unused
-from studio.names import printable
+from studio.names import path_of, printable
 
 __all__ = [
     "DatasetFile", "DatasetInfo", "DatasetPicture", "is_picture", "natural_key",
@@ -86,6 +87,17 @@ class DatasetInfo:
         both = f"{trigger} {self.class_word}"
         found = sum(both in (item.caption or "") for item in self.items)
         return both if self.class_word and found > len(self.items) / 2 else trigger
+
+    def called(self, trigger: str) -> DatasetInfo:
+        """The dataset with its captions as training reads them, when `trigger` calls it."""
+        items = [
+            replace(item, caption=as_trained(item.caption, item.trigger or trigger))
+            if item.caption is not None
+            else item
+            for item in self.items
+        ]
+        notes = notes_on((item.caption for item in self.items), trigger)
+        return replace(self, items=items, notes=[*self.notes, *notes])
 
 
 def picture_files(folder: str | Path) -> list[Path]:
@@ -201,7 +213,7 @@ def _passed_over(folder: Path, facts: dict[Path, ImageFacts]) -> list[str]:
 
 
 def _folder(folder: str | Path) -> Path:
-    folder = Path(folder)
+    folder = path_of(folder)
     if not str(folder).strip() or not folder.is_dir():
         raise DatasetError(
             "This is a file, not a folder" if folder.is_file() else "This folder is not there",

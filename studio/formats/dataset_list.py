@@ -184,7 +184,7 @@ def _has_caption(path: Path, root: Path, looked: Looked) -> bool:
 def _sub_folders(root: Path) -> list[Path]:
     try:
         with os.scandir(root) as entries:
-            names = [e.name for e in entries if not is_hidden(e.name) and e.is_dir()]
+            names = [e.name for e in entries if not is_hidden(e.name) and os.path.isdir(e)]
     except OSError:
         return []
     names.sort(key=lambda name: (natural_key(name), name))

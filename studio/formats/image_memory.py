@@ -43,6 +43,8 @@ class ImageFacts:
     """What had to be passed over, although it can be used: the end of a sentence."""
     decoded: bool = False
     """Whether all of it was looked at, not just its header."""
+    black: bool = False
+    """Whether every pixel is black; known once it was decoded."""
 
 
 class ImageMemory:
@@ -53,6 +55,7 @@ class ImageMemory:
         self._known: dict[Path, dict[str, tuple[Stamp, ImageFacts]]] = {}
         self._changed: set[Path] = set()
         self._lock = threading.RLock()
+        self._saving = threading.Lock()
         self._waiting: deque[Path] = deque()
         self._pending: set[Path] = set()
         self._progress = threading.Condition(self._lock)
@@ -124,16 +127,17 @@ class ImageMemory:
         """Writes what is new. A disk that refuses costs nothing but time later."""
         if self._folder is None:
             return
-        with self._lock:
-            changed = {folder: dict(self._known[folder]) for folder in self._changed}
-            self._changed.clear()
-        for folder, files in changed.items():
-            rows = {name: [*stamp, *astuple(facts)] for name, (stamp, facts) in files.items()}
-            table = {"layout": LAYOUT, "folder": os.fspath(folder), "files": rows}
-            try:  # escaped, so that names of any bytes go in and come out
-                atomic.write_bytes(self._file(folder), json.dumps(table).encode("ascii"))
-            except StorageError:
-                return
+        with self._saving:  # whoever writes later writes what is newer
+            with self._lock:
+                changed = {folder: dict(self._known[folder]) for folder in self._changed}
+                self._changed.clear()
+            for folder, files in changed.items():
+                rows = {name: [*stamp, *astuple(facts)] for name, (stamp, facts) in files.items()}
+                table = {"layout": LAYOUT, "folder": os.fspath(folder), "files": rows}
+                try:  # escaped, so that names of any bytes go in and come out
+                    atomic.write_bytes(self._file(folder), json.dumps(table).encode("ascii"))
+                except StorageError:
+                    return
 
     def _left(self, wanted: set[Path], until: float | None) -> int:
         """How many are not done; waits a little for more to be."""
@@ -154,17 +158,24 @@ class ImageMemory:
 
     def _work(self) -> None:
         """One thread: decodes what is waiting, until nothing is."""
-        while True:
-            with self._lock:
-                if not self._waiting:
-                    self._threads -= 1
-                    break
-                path = self._waiting.popleft()
-            self._decode(path)
-            with self._progress:
-                self._pending.discard(path)
-                self._progress.notify_all()
-        self.save()
+        try:
+            while (path := self._next()) is not None:
+                try:
+                    self._decode(path)
+                finally:  # whoever waits must not wait for ever
+                    with self._progress:
+                        self._pending.discard(path)
+                        self._progress.notify_all()
+        finally:
+            self.save()
+
+    def _next(self) -> Path | None:
+        """What to decode now; None ends the thread that asks."""
+        with self._lock:
+            if self._waiting:
+                return self._waiting.popleft()
+            self._threads -= 1
+            return None
 
     def _decode(self, path: Path) -> None:
         from studio.formats.images import check_image
@@ -173,7 +184,8 @@ class ImageMemory:
         if facts.problem is None:
             try:
                 stamp = _stamp(path)
-                facts = replace(facts, note=check_image(path), decoded=True)
+                checked = check_image(path)
+                facts = replace(facts, note=checked.note, black=checked.black, decoded=True)
             except StorageError:  # the disk, not the image: asked again next time
                 return
             except StudioError as error:

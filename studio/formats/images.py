@@ -21,15 +21,15 @@ from PIL.ImageFile import ImageFile
 from studio.errors import FileError, StorageError
 from studio.formats.image_colour import plain, transparent
 from studio.formats.image_kinds import KINDS, TOLERANT, orientation, upright
+from studio.formats.image_texts import USER_COMMENT, texts_of
 from studio.formats.image_write import encoded, without_alpha
 from studio.formats.sniff import open_file, sniff_bytes, wrong_content
-from studio.text import decode, encodable
 
 MAX_PIXELS = 64_000_000
+BLACK = 2  # of 255: what JPEG makes of black
+
 # Pillow only warns about huge pictures; here they are refused, so the warning says nothing new.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
-
-_EXIF_IFD, _USER_COMMENT = 0x8769, 0x9286
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,16 @@ class Header:
     """Pixels, as shown: after it is turned upright."""
     height: int
     transparent: bool
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What decoding an image has shown."""
+
+    note: str | None
+    """What had to be passed over although it can be used, as a sentence's end."""
+    black: bool
+    """Whether every pixel is."""
 
 
 def open_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
@@ -55,15 +65,14 @@ def open_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
         return plain(upright(image, turn))[0]
 
 
-def check_image(path: str | Path) -> str | None:
-    """Decodes an image to see whether it is whole: errors of `open_image`.
-
-    Returns what had to be passed over although it can be used, as a sentence's end, or None.
-    """
+def check_image(path: str | Path) -> Checked:
+    """Decodes an image to see whether it is whole. Errors of `open_image`."""
     with _opened(path, MAX_PIXELS) as (image, _):
         image.draft(None, (image.width // 8, image.height // 8))  # JPEG: all bytes, fewer pixels
         image.load()
-        return plain(image)[1]
+        decoded, note = plain(image)
+        bright = decoded.convert("L").point(lambda value: 255 * (value > BLACK))
+        return Checked(note, bright.getbbox() is None)
 
 
 def image_header(path: str | Path, max_pixels: int = MAX_PIXELS) -> Header:
@@ -94,18 +103,18 @@ def thumbnail(path: str | Path, side: int = 256, encoding: Literal["png", "jpeg"
     return encoded(small, "PNG")
 
 
+def read_texts(path: str | Path) -> dict[str, str]:
+    """Every text a picture carries, by where it stands. Errors as in `open_image`."""
+    with _opened(path, MAX_PIXELS) as (image, _):
+        if image.format == "PNG":
+            image.load()  # chunks may stand behind the pixels
+        return texts_of(image)
+
+
 def read_parameters(path: str | Path) -> str | None:
     """The settings text a picture carries, or None. Errors as in `open_image`."""
-    if (text := read_text_chunk(path, "parameters")) is not None:
-        return text
-    with _opened(path, MAX_PIXELS) as (image, _):
-        try:
-            comment = image.getexif().get_ifd(_EXIF_IFD).get(_USER_COMMENT)
-        except Exception:
-            return None
-    if isinstance(comment, str):
-        return comment or None
-    return _decode_comment(comment) if isinstance(comment, bytes) else None
+    texts = read_texts(path)
+    return texts.get("parameters") or texts.get(USER_COMMENT)
 
 
 def read_text_chunk(path: str | Path, name: str) -> str | None:
@@ -159,16 +168,3 @@ def _too_large(path: str | Path, width: int, height: int, max_pixels: int) -> Fi
         why=f"{size}; the limit is {max_pixels:,} in total.",
         remedy="Make a smaller copy of it.",
     )
-
-
-def _decode_comment(comment: bytes) -> str | None:
-    marker, body = comment[:8], comment[8:]
-    if marker == b"UNICODE\0":
-        # Writers disagree on the byte order; in Latin text the zero bytes tell it.
-        little = body[1::2].count(0) > body[0::2].count(0)
-        text = body.decode("utf-16-le" if little else "utf-16-be", "replace")
-    elif marker == b"ASCII\0\0\0":
-        text = decode(body.strip(b"\0")).text
-    else:
-        text = decode(comment.strip(b"\0")).text
-    return encodable(text).strip("\0\ufeff ") or None

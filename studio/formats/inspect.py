@@ -30,6 +30,7 @@ from studio.formats.hypernetwork_layers import OVER_THE_BATCH, batch_warning, re
 from studio.formats.lora_keys import ModuleKeys, Sorted, refuse_unread, sort_keys
 from studio.formats.pickle_values import TensorSpec
 from studio.formats.sniff import WORDS, sniff, wrong_content
+from studio.names import printable
 from studio.text import parse_json
 
 FileKind = Literal["lora", "embedding", "hypernetwork", "aesthetic", "checkpoint", "unknown"]
@@ -81,7 +82,7 @@ def inspect(path: str | Path, *, strict: bool = False, hashes: bool = True) -> F
     that is not there raises MissingError either way.
     """
     path = Path(path)
-    report = FileReport(str(path))
+    report = FileReport(printable(path))
     content = sniff(path)
     try:
         if content == "safetensors":
@@ -121,6 +122,7 @@ def _safetensors(path: Path, report: FileReport) -> None:
     report.metadata = cut_all(facts, LONGEST_TEXT, MOST_TEXTS)
     report.parameters = header.parameters
     report.trigger = metadata.trigger(facts)
+    report.notes += [said] if (said := metadata.copied(facts)) else []
     if facts.get("format") == hypernetwork.TWIN_FORMAT and "hypernetwork" in facts:
         report.kind, report.dialect = "hypernetwork", "safetensors"
         _activation(_stated_activation(facts["hypernetwork"]), report)

@@ -14,6 +14,7 @@ file that came from somewhere must not choose what is read on this machine.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -104,7 +105,7 @@ def _folders(root: Folder, says: DatasetFile, looked: Looked) -> Layout:
     taken = {part.folder for part in layout.parts}
     for place in sorted({place.parent for place in looked.tables(root.path).places()}):
         inner = root.path / place
-        if inner not in taken and inner.is_dir():
+        if inner not in taken and os.path.isdir(inner):
             layout.parts.append(Part(inner, 1))
     if not any(looked.folder(part.folder).images for part in layout.parts):
         _add_plain(layout, root, says, looked)

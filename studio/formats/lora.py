@@ -2,7 +2,7 @@
 
 Owns: which file holds what (safetensors, `.bin`, cloneofsimo's `.pt` trio), alphas and ranks.
 Refuses to know: which module of a base a name means (that is `studio.adapters`), strengths,
-writing (`lora_write`, offered here as well).
+writing (`lora_write`).
 
 A file never fails as a whole because one tensor is strange: what cannot be used is listed in
 `leftovers` and `problems`, so that the page can say it.
@@ -22,14 +22,13 @@ from studio.formats import lora_algebra, peft_config, pickles, safetensors_file
 from studio.formats.lora_dialects import Component, Dialect
 from studio.formats.lora_keys import ModuleKeys, refuse_unread, sort_keys
 from studio.formats.lora_module import LoraModule
-from studio.formats.lora_write import kohya_name, write_kohya
 from studio.formats.peft_config import PeftConfig
 from studio.formats.sniff import sniff
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["LoraFile", "LoraModule", "from_tensors", "kohya_name", "read", "write_kohya"]
+__all__ = ["LoraFile", "LoraModule", "from_tensors", "read"]
 
 
 @dataclass

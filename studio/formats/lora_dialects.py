@@ -200,6 +200,12 @@ def unread_kind(name: str) -> str | None:
     return None
 
 
+def is_adapter_part(name: str) -> bool:
+    """Whether a tensor's name ends as an adapter's parts do, whatever model it begins with."""
+    found = _KEY.fullmatch(_ADAPTER_NAME.sub(r"\1", name))
+    return found is not None and _ENDINGS[found[2]][0] not in ("weight", "alpha", "diff")
+
+
 def component_hint(name: str) -> Component:
     """Which component a tensor lies in whose name could not be taken apart, as far as it shows."""
     plain = name.lower().replace(".", "_")

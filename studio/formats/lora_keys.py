@@ -14,14 +14,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from studio.errors import FileError
-from studio.formats import lora_algebra
+from studio.formats import lora_algebra, peft_config
 from studio.formats.lora_algebra import Kind
-from studio.formats.lora_dialects import Component, Dialect, Spelling, parse, unread_kind
+from studio.formats.lora_dialects import (
+    Component,
+    Dialect,
+    Spelling,
+    is_adapter_part,
+    parse,
+    unread_kind,
+)
 
 __all__ = ["Component", "Dialect", "Kind", "ModuleKeys", "Sorted", "Spelling", "sort_keys"]
 
 _BUNDLED = re.compile(r"bundle_emb\.(.+)\.(string_to_param\..+|emb_params|clip_l|clip_g)")
 _TOKEN = re.compile(r"<.+>")
+_MERGE = "Merge it into its base model with the program that made it, or save it there as a LoRA."
 
 
 @dataclass
@@ -124,9 +132,16 @@ def sort_keys(names: Iterable[str], metadata: Mapping[str, str] | None = None) -
 
 
 def refuse_unread(found: Sorted, where: str | Path) -> None:
-    """Raises FileError naming PEFT's kind when a file holds nothing but one that cannot be read."""
+    """Raises FileError when a file holds nothing but an adapter that cannot be read, naming it.
+
+    That is one of PEFT's kinds, or any kind for a model whose layers have other names.
+    """
     if found.modules:
         return
+    if any("base_model." in name for name in found.leftovers):
+        stated = peft_config.read(Path(where), {}).values.get("peft_type")
+    else:
+        stated = None
     kinds = Counter(kind for name in found.leftovers if (kind := unread_kind(name)))
     if kinds:
         kind = kinds.most_common(1)[0][0]
@@ -134,8 +149,23 @@ def refuse_unread(found: Sorted, where: str | Path) -> None:
             f"This is an adapter of a kind that the studio does not read: {kind}",
             where=where,
             why=f"{kinds[kind]} of its tensors are called like “{_first(found.leftovers, kind)}”.",
-            remedy="Merge it into its base model with the program that made it, or save it there "
-            "as a LoRA.",
+            remedy=_MERGE,
+        )
+    if isinstance(stated, str):
+        raise FileError(
+            f"This is an adapter of a kind that the studio does not read: {stated[:40]}",
+            where=where,
+            why=f"That is what {peft_config.BESIDE} beside it states.",
+            remedy=_MERGE,
+        )
+    foreign = [name for name in found.leftovers if is_adapter_part(name)]
+    if len(foreign) * 2 > len(found.leftovers):
+        raise FileError(
+            "This is an adapter for another kind of model, or a broken one",
+            where=where,
+            why=f"{len(foreign)} of its tensors are called like “{foreign[0][:120]}”, and none of "
+            "them makes a layer of Stable Diffusion's UNet or text encoders.",
+            remedy="Use it with the model it was made for.",
         )
 
 

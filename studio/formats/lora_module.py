@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from studio import memory
 from studio.errors import MismatchError
 from studio.formats import lora_algebra, lora_math, lora_math_peft
 from studio.formats.lora_algebra import Kind, Stated
@@ -81,6 +82,8 @@ class LoraModule:
         try:
             return self._delta(tensors, base_weight)
         except (RuntimeError, IndexError, ValueError) as error:
+            if memory.is_full(error):
+                raise
             base = "nothing" if base_weight is None else tuple(base_weight.shape)
             raise MismatchError(
                 "An adapter module does not fit its layer",

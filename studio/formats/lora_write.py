@@ -1,79 +1,69 @@
-"""Writing LoRA-like files in kohya's spelling, which every Stable Diffusion program loads.
+"""LoRA files as they are written, in the names that every Stable Diffusion program loads: kohya's.
 
-Owns: kohya's names for components, modules and parts.
-Refuses to know: reading (`lora`), and which base the modules came from.
+Owns: kohya's names for components, modules and parts, and the precision of each part.
+Refuses to know: reading (`lora`), training, metadata.
+
+For SDXL kohya's scripts and web UIs know a layer by the name of the original code
+(`lora_unet_input_blocks_4_1_…`); for SD 1.x and 2.x by diffusers' (`lora_unet_down_blocks_…`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from studio.formats import safetensors_file
+from studio.formats import ldm_names
 from studio.formats.lora_module import LoraModule
 
 if TYPE_CHECKING:
     import torch
 
-_KOHYA_PARTS = {
-    "down": "lora_down.weight",
-    "up": "lora_up.weight",
-    "mid": "lora_mid.weight",
-    "magnitude": "dora_scale",
-    "up_bias": "diff_b",
-    "a1": "a1.weight",
-    "a2": "a2.weight",
-    "b1": "b1.weight",
-    "b2": "b2.weight",
-    "bm": "bm.weight",
+# Part → its ending, and whether half precision is enough. DoRA's lengths scale the base's own weight.
+_PARTS = {
+    "down": ("lora_down.weight", True),
+    "up": ("lora_up.weight", True),
+    "dora_scale": ("dora_scale", False),
+    "diff": ("diff", True),
 }
 
 
-def write_kohya(
-    path: str | Path,
+def kohya_tensors(
     modules: Iterable[LoraModule],
-    metadata: Mapping[str, str] | None = None,
+    prefixes: Mapping[str, str],
+    original: ldm_names.UNetLayout | None = None,
     *,
-    two_text_encoders: bool | None = None,
-    dtype: Literal["float16", "bfloat16", "float32"] | None = None,
-) -> Path:
-    """Writes a kohya-style safetensors file that every Stable Diffusion program loads.
+    half: bool = True,
+) -> dict[str, torch.Tensor]:
+    """A file's tensors by name, on the CPU, from modules with dotted diffusers names.
 
-    Names become `lora_unet_…`, `lora_te_…`, or `lora_te1_…`/`lora_te2_…` when there are two text
-    encoders (None: decided by the modules). `dtype` None keeps each tensor's own. A positional
-    ("index") module has no name to write: ValueError.
+    `prefixes`: component → what its keys begin with. `original`: the layout of the UNet whose layers
+    get the original code's names. `half` stores factors in fp16. ValueError for a part that kohya's
+    files have no name for, and for a module known by its number only.
     """
     import torch
 
-    modules = list(modules)
-    if two_text_encoders is None:
-        two_text_encoders = any(module.component == "text_encoder_2" for module in modules)
     tensors: dict[str, torch.Tensor] = {}
     for module in modules:
-        prefix = kohya_name(module, two_text_encoders)
+        key = f"{prefixes[module.component]}_{_underscored(module, original)}"
         for part, tensor in module.tensors.items():
-            if part == "up_bias":  # kohya's bias change is not multiplied by alpha / rank
-                tensor = tensor * module.scale
+            if part not in _PARTS:
+                raise ValueError(f"there is no name for the part {part}")
+            ending, may_be_half = _PARTS[part]
             kept = tensor.detach().cpu()
-            if dtype and kept.is_floating_point():
-                kept = kept.to(getattr(torch, dtype))
-            tensors[f"{prefix}.{_KOHYA_PARTS.get(part, part)}"] = kept.contiguous()
-        if module.alpha is not None or module.rank:
-            alpha = module.alpha if module.alpha is not None else float(module.rank or 0)
-            tensors[f"{prefix}.alpha"] = torch.tensor(alpha, dtype=torch.float32)
-    return safetensors_file.write(path, tensors, metadata)
+            kept = kept.half() if half and may_be_half else kept.float()
+            tensors[f"{key}.{ending}"] = kept.contiguous()
+        if module.rank:  # written also where the factor is 1: programs differ when it is missing
+            alpha = float(module.rank) if module.alpha is None else module.alpha
+            tensors[f"{key}.alpha"] = torch.tensor(alpha)
+    return dict(sorted(tensors.items()))
 
 
-def kohya_name(module: LoraModule, two_text_encoders: bool = False) -> str:
-    """The module's prefix in a kohya file, for example `lora_te_text_model_encoder_layers_0_…`."""
+def _underscored(module: LoraModule, original: ldm_names.UNetLayout | None) -> str:
     if module.spelling == "index":
         raise ValueError("a positional module must be resolved to a name first")
-    name = module.name.replace(".", "_")
-    if module.component == "unet":
-        return f"lora_unet_{name}"
-    # Newer text encoders have no `text_model` level; the file always does.
-    if module.spelling == "dotted" and not name.startswith(("text_model_", "text_projection")):
-        name = f"text_model_{name}"
-    number = {"text_encoder": "1", "text_encoder_2": "2"}[module.component]
-    return f"lora_te{number if two_text_encoders else ''}_{name}"
+    name = module.name
+    if module.component != "unet":
+        name = ldm_names.with_text_model(name)
+    elif original is not None:
+        name = ldm_names.diffusers_to_ldm_unet(name, original) or name
+    return name.replace(".", "_")

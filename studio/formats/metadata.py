@@ -105,6 +105,8 @@ class Facts:
     # the studio's own
     for_negative: bool = False
     """The concept is what is not wanted; it belongs into the negative prompt."""
+    copied: str | None = None
+    """What another file's change became in this one, and how near that comes."""
     config: Mapping[str, Any] | None = None
     """Every setting of the run, so that it can be run again."""
 
@@ -205,9 +207,16 @@ def own(facts: Facts) -> dict[str, str]:
     entries = {}
     if facts.for_negative:
         entries["studio.for"] = "negative prompt"
+    if facts.copied:
+        entries["studio.copy"] = facts.copied
     if facts.config is not None:
         entries["studio.config"] = _json(facts.config)
     return entries
+
+
+def copied(metadata: Mapping[str, str]) -> str | None:
+    """What a copy of another file's change says about itself, for people."""
+    return metadata.get("studio.copy", "")[:300] or None
 
 
 def for_negative(metadata: Mapping[str, str]) -> bool:

@@ -24,6 +24,8 @@ _MAX_BYTES = 1 << 20
 # Patterns come from strangers' files: none may take long, and real ones are names.
 _MAX_EXPRESSIONS = 8
 _PLAIN = re.compile(r"\^?(?:[\w-]|\\?\.)*\$?")
+# Beginnings that move a part of the base's own weights into the adapter (PEFT, `init_lora_weights`).
+_MOVED = ("pissa", "olora", "corda", "loftq")
 _SWITCHES = ("coft", "eps", "use_cayley_neumann", "num_cayley_neumann_terms", "apply_GS")
 
 
@@ -119,6 +121,13 @@ def _problems(values: Mapping[str, Any], where: str) -> list[str]:
         and value is not None
         and type(value) not in (int, float)
     ]
+    for key, value in values.items():
+        begun = str(value).lower() if key.rpartition(".")[2] == "init_lora_weights" else ""
+        if begun.startswith(_MOVED):
+            said.append(
+                f"It was begun as {str(value)[:20]!a}, which changes the base as well: on the base "
+                "itself it is off. Save it with PEFT's conversion to an ordinary LoRA."
+            )
     not_understood = _compiled(values)[1]
     if not_understood:
         first = not_understood[0][:80]

@@ -8,7 +8,7 @@ Parts are "unet", "vae", "text_encoder" and, for SDXL, "text_encoder_2".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -24,6 +24,8 @@ State = Mapping[str, "torch.Tensor"]
 UNET, VAE = "model.diffusion_model.", "first_stage_model."
 CONFIGS = "studio.configs"
 """Metadata key of files the studio writes: the exact configuration of every part, as JSON."""
+V_PREDICTION, ZERO_TERMINAL = "v_pred", "ztsnr"
+"""Empty tensors by which web UIs tell a model that predicts v, whose noise ends at zero signal."""
 # Part → (prefix, whether it is named as OpenCLIP names it).
 _TEXT: dict[Family, dict[str, tuple[str, bool]]] = {
     "sd1": {"text_encoder": ("cond_stage_model.transformer.", False)},
@@ -98,7 +100,7 @@ def from_single_file(
     rest: list[str] = []
     for name, tensor in whole.items():
         found = pieces(name, unet, vae_blocks)
-        if not found:
+        if not found and name not in (V_PREDICTION, ZERO_TERMINAL):
             rest.append(name)
         for piece in found:
             parts.setdefault(piece.part, {})[piece.name] = piece.of(tensor)
@@ -149,9 +151,16 @@ def write(
     *,
     vae_blocks: int = 4,
     metadata: Mapping[str, str] | None = None,
+    markers: Iterable[str] = (),
 ) -> Path:
-    """Writes a one-file checkpoint (safetensors) that every Stable Diffusion program loads."""
+    """Writes a one-file checkpoint (safetensors) that every Stable Diffusion program loads.
+
+    `markers` are written as tensors without a number (`V_PREDICTION`, `ZERO_TERMINAL`).
+    """
+    import torch
+
     whole = to_single_file(parts, family, unet, vae_blocks)
+    whole |= {name: torch.empty(0) for name in markers}
     return safetensors_file.write(path, whole, metadata)
 
 

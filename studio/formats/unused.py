@@ -6,6 +6,7 @@ Refuses to know: why a folder belongs to a dataset (`layouts`), pixels.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,6 +43,8 @@ KINDS: dict[str, tuple[str, str, str]] = {
     "second": ("second caption of an image", "second captions of images", ""),
     "settings": ("settings file of another program", "settings files of other programs",
                  "set in the form what you need"),
+    "absent": ("image that is not there", "images that are not there",
+               "only a table of captions names them"),
     "others": ("other file", "other files", ""),
 }  # fmt: skip
 
@@ -69,6 +72,8 @@ def find_unused(
     belongs = {root, *known, *folders, *([held_out] if held_out else [])}
     belongs |= {above for place in list(belongs) for above in place.parents if above != root}
     groups: dict[str, list[str]] = {}
+    if absent := _absent(root, folders, looked):
+        groups["absent"] = absent
     for place in folders:
         folder = looked.folder(place)
         trained = place != root or place in parts
@@ -78,11 +83,25 @@ def find_unused(
     return Unused({kind: sorted(names) for kind, names in groups.items()})
 
 
+def _absent(root: Path, folders: list[Path], looked: Looked) -> list[str]:
+    """What tables of captions name and nobody finds, relative to the dataset."""
+    images = {place / name for place in folders for name in looked.folder(place).images}
+    stems = {path.with_suffix("") for path in images}
+    named = {place / name for place in folders for name in looked.tables(place).places()}
+    gone = [p for p in named if p not in images and p not in stems and not os.path.isfile(p)]
+    return [printable(path.relative_to(root)) for path in gone]
+
+
 def _in(folder: Folder, looked: Looked, trained: bool) -> list[tuple[str, str]]:
     """(kind, name) of what in one folder belongs to no image."""
     found = [("masks", name) for name in folder.masks]
     found += [("conditions", name) for name in folder.conditions]
-    found += [("masks" if n in MASK_FOLDERS else "folders", n) for n in folder.folders]
+    for name in folder.folders:
+        if name in MASK_FOLDERS:
+            inner = looked.folder(folder.path / name).files
+            found += [("masks", f"{name}/{file}") for file in inner if is_picture(file)]
+        else:
+            found.append(("folders", name))
     tables = set(looked.tables(folder.path).files)
     own: set[str] = set()
     stems: set[str] = set()

@@ -22,6 +22,7 @@ from studio.adapters.stack import applied
 from studio.config import GenerateSettings, Sampler, StackItem, Tiles
 from studio.errors import InputError, Interrupted, SettingsError
 from studio.families.base import Base, Conditioning
+from studio.formats.ldm_names import UNetLayout, unet_blocks
 from studio.infer import infotext, preview, samplers
 from studio.infer.script import Pair, alike, scripts, together
 from studio.infer.start import initial_noise, picture_latents, varied_noise
@@ -85,6 +86,7 @@ def generate(
             vae=base.vae_name,
             size=(width, height),
             used=[used(item, cache) for item in settings.stack if item.enabled],
+            blocks=unet_blocks(UNetLayout.from_config(base.unet.config)),
         )
         start = picture_latents(base, settings.image, height, width) if settings.image else None
         course = samplers.course(
@@ -253,7 +255,8 @@ def used(item: StackItem, cache: AdapterCache) -> infotext.Used:
     """What a picture's text block says of an adapter that takes part."""
     adapter = cache.load(item.path)
     steering = adapter.adjusted(item).steering
-    return infotext.Used(item, adapter.kind, adapter.name, adapter.short_hash, steering)
+    words = tuple(adapter.info.get("words", ())) if adapter.kind == "embedding" else ()
+    return infotext.Used(item, adapter.kind, adapter.name, adapter.short_hash, steering, words)
 
 
 def _noise(base: Base, job: Job, settings: GenerateSettings, height: int, width: int) -> Tensor:

@@ -2,10 +2,14 @@
 
 Owns: writing it, and reading blocks of any origin. Refuses to know: torch, pictures, where files
 are. Source of the form: A1111's `parameters` chunk (prompt lines, `Negative prompt:` lines, one
-line of `Key: value` pairs, values with commas, colons or newlines quoted as JSON strings).
+line of `Key: value` pairs, values with commas, colons or newlines quoted as JSON strings), and lines
+of an extension behind it (`Template:`, `Negative Template:`).
 
-Ours adds one key, `Stack`: the adapter files by name with their strengths, ranges
-and block factors, as JSON. The first
+Prompts are written as other programs have to read them: files of the stack as tags at the end,
+embeddings by their files' names, nothing in them that looks like a line of the block's own. Ours adds
+keys for the way back: `Stack`, the adapter files by name with their strengths, ranges and block
+factors, as JSON; `Tags`, what was put behind the prompt; `Exact prompt` and `Exact negative prompt`,
+where what stands there differs from what was written. The first
 aesthetic embedding is also written as A1111's extension does it (`Aesthetic embedding` and seven
 more keys), and read from there where there is no `Stack`. A picture that was started from is not
 named, only its denoising.
@@ -15,17 +19,24 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from studio.config import GenerateSettings, Sampler, StackItem, SteeringSettings
+from studio.blocks import factors
+from studio.config import GenerateSettings, StackItem, SteeringSettings
+from studio.errors import SettingsError
+from studio.families.words import bounded
+from studio.infer.infotext_block import NEGATIVE, Block, composed, parse
+from studio.infer.prompt import escaped
+from studio.infer.samplers_by_name import sampler_of
+from studio.infer.tags import written
 from studio.text import parse_json
 
+__all__ = ["VERSION", "Block", "Facts", "Used", "parse", "read", "write"]
+
 VERSION = "Concept Studio"
-_NEGATIVE = "Negative prompt:"
-_PAIR = re.compile(r'\s*([A-Za-z][\w \-/+.]*?)\s*:\s*("(?:\\.|[^\\"])*"|[^,]*)\s*(?:,|$)')
 # What A1111's extension for aesthetic embeddings calls their settings.
 _AESTHETIC = {
     "Aesthetic LR": "rate",
@@ -36,21 +47,6 @@ _AESTHETIC = {
     "Aesthetic slerp angle": "text_angle",
 }
 _LIMITS = ("aesthetic", "start", "end", "blocks")
-# Names that other programs give to samplers we have.
-_SAMPLERS: dict[str, Sampler] = {
-    **{name.lower(): name for name in get_args(Sampler)},
-    "k_euler": "Euler",
-    "k_euler_a": "Euler a",
-    "euler ancestral": "Euler a",
-    "k_heun": "Heun",
-    "k_lms": "LMS",
-    "k_dpm_2": "DPM2",
-    "k_dpm_2_a": "DPM2 a",
-    "k_dpmpp_2m": "DPM++ 2M",
-    "k_dpmpp_sde": "DPM++ SDE",
-    "k_dpmpp_2m_sde": "DPM++ 2M SDE",
-    "pndm": "PLMS",
-}
 
 
 @dataclass(frozen=True)
@@ -64,6 +60,8 @@ class Used:
     """Twelve hexadecimal digits, as other programs compute them."""
     steering: SteeringSettings | None = None
     """Of an aesthetic embedding: the settings that were in force."""
+    words: tuple[str, ...] = ()
+    """Of an embedding: what it answers to here; other programs know its file's name alone."""
 
 
 @dataclass(frozen=True)
@@ -76,15 +74,8 @@ class Facts:
     used: Sequence[Used] = ()
     vae: str = ""
     """File name of the VAE, where it is not the base's own."""
-
-
-@dataclass(frozen=True)
-class Block:
-    """A block taken apart: `pairs` are the keys and values of the last line, unquoted."""
-
-    prompt: str
-    negative_prompt: str
-    pairs: dict[str, str] = field(default_factory=dict)
+    blocks: Mapping[str, bool] = field(default_factory=dict)
+    """The network's blocks (`formats.ldm_names.unet_blocks`), for weights per block in tags."""
 
 
 def write(settings: GenerateSettings, facts: Facts) -> str:
@@ -108,33 +99,51 @@ def write(settings: GenerateSettings, facts: Facts) -> str:
         pairs["Variation seed strength"] = f"{settings.variation_strength:g}"
     for key, kind in (("Lora hashes", "lora"), ("TI hashes", "embedding")):
         found = [used for used in facts.used if used.kind == kind]
-        pairs[key] = ", ".join(f"{used.name}: {used.short_hash}" for used in found) or None
+        # as the web UI does: its reader knows no quotes inside
+        names = [re.sub(r"[,:\r\n]", "", used.name) for used in found]
+        hashes = zip(names, found, strict=True)
+        pairs[key] = ", ".join(f"{name}: {used.short_hash}" for name, used in hashes) or None
     pairs |= next((_aesthetic(used) for used in facts.used if used.steering), {})
     stack = [_item(used.item) for used in facts.used]
     pairs["Stack"] = json.dumps(stack, ensure_ascii=False) if stack else None
-    pairs["Version"] = VERSION
-    lines = [settings.prompt]
-    if settings.negative_prompt:
-        lines.append(f"{_NEGATIVE} {settings.negative_prompt}")
-    lines.append(", ".join(f"{k}: {_quoted(str(v))}" for k, v in pairs.items() if v is not None))
-    return "\n".join(lines)
+    tags = " ".join(filter(None, (_tag(used, facts.blocks) for used in facts.used)))
+    if tags:
+        pairs["Tags"] = tags = f" {tags}" if settings.prompt else tags
+    shown = _shown(settings.prompt, settings.syntax, facts.used) + tags
+    negative = _shown(settings.negative_prompt, settings.syntax, facts.used)
+    back = parse(composed(shown, negative, {"Steps": settings.steps}))
+    if back.prompt.removesuffix(tags) != settings.prompt:
+        pairs["Exact prompt"] = settings.prompt
+    if back.negative_prompt != settings.negative_prompt:
+        pairs["Exact negative prompt"] = settings.negative_prompt
+    return composed(shown, negative, {**pairs, "Version": VERSION})
 
 
-def parse(text: str) -> Block:
-    """Takes a block of any program apart; what is not understood ends in the prompt or in pairs."""
-    lines = text.replace("\r\n", "\n").strip("\n").split("\n")
-    pairs: dict[str, str] = {}
-    if _is_settings(lines[-1]):
-        pairs = {key: _unquoted(value) for key, value in _PAIR.findall(lines.pop())}
-    prompt: list[str] = []
-    negative: list[str] = []
-    target = prompt
-    for line in lines:
-        if target is prompt and line.lstrip().startswith(_NEGATIVE):
-            target = negative
-            line = line.lstrip().removeprefix(_NEGATIVE).removeprefix(" ")
-        target.append(line)
-    return Block("\n".join(prompt).strip("\n"), "\n".join(negative).strip("\n"), pairs)
+def _tag(used: Used, blocks: Mapping[str, bool]) -> str:
+    """How other programs' prompts name this file; nothing for what they have no tag for."""
+    item, weights = used.item, ""
+    text = item.strength if item.text_strength is None else item.text_strength
+    if item.blocks and len(blocks) + 1 in (20, 26):  # lists that the extension knows
+        try:
+            weights = ",".join(f"{value:g}" for value in factors(item.blocks, blocks).values())
+        except SettingsError:
+            weights = ""
+    return written(used.kind, used.name, text, item.strength, weights)
+
+
+def _shown(prompt: str, syntax: bool, used: Sequence[Used]) -> str:
+    """`prompt` as other programs have to read it.
+
+    CLIP reads “prompt :” as it reads “prompt:”, and nobody takes that for a line of the block.
+    """
+    for file in used if syntax else ():
+        for word in sorted(file.words, key=len, reverse=True):
+            called = escaped(file.name)
+            if word.lower() != called.lower():
+                called = called.replace("\\", r"\\")  # for a pattern's replacement
+                prompt = re.sub(bounded(word), called, prompt, flags=re.IGNORECASE)
+    plain = prompt.replace(NEGATIVE, NEGATIVE.replace(":", " :"))
+    return re.sub(r"(?m)^(\s*(?:Steps|Template|Negative Template)):", r"\1 :", plain)
 
 
 def read(text: str) -> dict[str, Any]:
@@ -144,10 +153,15 @@ def read(text: str) -> dict[str, Any]:
     """
     block = parse(text)
     found: dict[str, Any] = {
-        "prompt": block.prompt,
-        "negative_prompt": block.negative_prompt,
+        "prompt": block.pairs.get(
+            "Exact prompt", block.prompt.removesuffix(block.pairs.get("Tags", ""))
+        ),
+        "negative_prompt": block.pairs.get("Exact negative prompt", block.negative_prompt),
         "steps": _number(block.pairs, "Steps", int),
-        "sampler": _sampler(block.pairs),
+        "sampler": sampler_of(
+            block.pairs.get("Sampler", ""),
+            block.pairs.get("Schedule type", block.pairs.get("Scheduler", "")),
+        )[0],
         "guidance": _number(block.pairs, "CFG scale", float),
         "seed": _number(block.pairs, "Seed", int),
         "variation_seed": _number(block.pairs, "Variation seed", int),
@@ -221,39 +235,11 @@ def _float_or_none(value: Any) -> float | None:
     return None if value is None else float(value)
 
 
-def _is_settings(line: str) -> bool:
-    # three pairs, as web UIs ask for: a prompt may well contain a colon or two
-    return line.lstrip().startswith("Steps:") or len(_PAIR.findall(line)) >= 3
-
-
-def _quoted(value: str) -> str:
-    plain = not re.search(r'[,:\n"]', value) and value == value.strip() and value
-    return value if plain else json.dumps(value, ensure_ascii=False)
-
-
-def _unquoted(value: str) -> str:
-    if len(value) < 2 or value[0] != '"' or value[-1] != '"':
-        return value.strip()
-    try:
-        return str(parse_json(value, strict=False))
-    except ValueError:
-        return value[1:-1]
-
-
 def _number(pairs: dict[str, str], key: str, kind: type[int] | type[float]) -> Any:
     try:
         return kind(pairs[key])
     except (KeyError, ValueError):
         return None
-
-
-def _sampler(pairs: dict[str, str]) -> Sampler | None:
-    name = pairs.get("Sampler", "").strip().lower()
-    if pairs.get("Schedule type", "").lower() == "karras":
-        # newer web UIs write the noise schedule apart from the sampler
-        plain = _SAMPLERS.get(name.removesuffix(" karras"), "")
-        return _SAMPLERS.get(f"{plain} karras".lower()) or _SAMPLERS.get(name)
-    return _SAMPLERS.get(name)
 
 
 def _valid(key: str, value: Any) -> bool:

@@ -88,7 +88,7 @@ def written(kind: str, name: str, text_strength: float, strength: float, weights
     if kind not in ("lora", "hypernetwork") or re.search(r"[<>:\n\r]", name) or not name.strip():
         return ""
     if kind == "hypernetwork":
-        return f"<hypernet:{name}:{text_strength:g}>"
+        return f"<hypernet:{name}:{strength:g}>"
     both = f"{text_strength:g}" if text_strength == strength else f"{text_strength:g}:{strength:g}"
     return f"<lora:{name}:{both}{f':lbw={weights}' if weights else ''}>"
 

@@ -22,14 +22,16 @@ from studio.jobs.comparing import Comparing
 from studio.jobs.grids import Grids
 from studio.jobs.importing import Given, Imported
 from studio.jobs.library import AdapterInfo, Library
+from studio.jobs.picture_settings import described
 from studio.jobs.preflight import Preflight, complete, preflight
 from studio.jobs.prompt_tags import lanes_with_tags, notes
 from studio.jobs.resources import Resources
 from studio.jobs.shelf import Shelf
 from studio.jobs.stacks import Stacks
+from studio.jobs.tidying import Tidying
 from studio.jobs.training import Training
 from studio.lanes import LanesSettings
-from studio.names import original, printable
+from studio.names import original, printable, text_of
 from studio.paths import Workspace
 from studio.presets import Like
 
@@ -82,6 +84,8 @@ class Studio:
         self.comparing = Comparing(workspace, self.resources)
         self.grids = Grids(workspace, self.resources, self.training)
         self.stacks = Stacks(workspace, self.library)
+        self.tidying = Tidying(workspace)
+        self.tidying.start()
         self.ready = threading.Event()
         """Set once the heavy libraries are loaded."""
 
@@ -123,9 +127,11 @@ class Studio:
         family = next((info.family for info in self.bases() if info.name == base), None)
         return [info for info in found if info.family in (family, None)]
 
-    def presets(self, method: str | None = None) -> list[presets.PresetInfo]:
-        """Every preset, or those of one method."""
-        return [p for p in presets.all_presets() if method in (None, p.method)]
+    def presets(
+        self, method: str | None = None, broken: list[StudioError] | None = None
+    ) -> list[presets.PresetInfo]:
+        """Every preset, or those of one method; `broken` as in `presets.all_presets`."""
+        return [p for p in presets.all_presets(broken=broken) if method in (None, p.method)]
 
     def import_adapter(self, path: str | Path, filename: str) -> AdapterInfo:
         """Copies an uploaded file into `adapters/`; raises FileError for what is no adapter."""
@@ -138,8 +144,11 @@ class Studio:
         return self.library.import_dataset(files, name, into)
 
     def inspect(self, path: str | Path) -> dict[str, Any]:
-        """What a file is."""
-        return self.library.inspect(Path(path))
+        """What a file is; of a picture, whose it is and its settings."""
+        facts = self.library.inspect(Path(path))
+        if facts["kind"] == "unknown" and (found := described(Path(path))):
+            return found
+        return facts
 
     # Training.
 
@@ -154,7 +163,7 @@ class Studio:
 
     def config_like(self, path: str | Path) -> Like:
         """The settings a finished adapter file was trained with, and what could not be taken over."""
-        return presets.like_file(self.library.adapter_path(printable(path)))
+        return presets.like_file(self.library.adapter_path(text_of(path)))
 
     def preflight(self, config: RunConfig) -> Preflight:
         """What is wrong, what is odd, and the facts; loads no model."""
@@ -165,7 +174,7 @@ class Studio:
         from studio.jobs.estimate import estimate
 
         completed, _, _ = complete(config, self.library)
-        with self.resources.slot.hold("measuring a few steps"):
+        with self.resources.turn("measuring a few steps", "measuring"):
             return estimate(completed, self.resources)
 
     def start(self, config: RunConfig) -> str:
@@ -180,9 +189,9 @@ class Studio:
             raise InputError(found.errors[0], safe="Nothing was started.")
         return self.training.start(completed)
 
-    def resume(self, run_id: str) -> str:
-        """Goes on with an ended, unfinished run."""
-        return self.training.resume(run_id)
+    def resume(self, run_id: str, *, accept_changes: bool = False) -> str:
+        """Goes on with an ended, unfinished run; see `Training.resume`."""
+        return self.training.resume(run_id, accept_changes=accept_changes)
 
     def command(self, run_id: str, command: str) -> None:
         """pause, continue, stop, save or sample."""
@@ -278,7 +287,7 @@ class Studio:
         """File name and caption of every picture of a dataset."""
         from studio.formats.dataset import read_captions
 
-        root = self.library.dataset_path(printable(folder))
+        root = self.library.dataset_path(text_of(folder))
         return [
             {"file": printable(path.relative_to(root).as_posix()), "caption": caption}
             for path, caption in read_captions(root).items()
@@ -288,7 +297,7 @@ class Studio:
         """Writes one caption beside its picture."""
         from studio.formats.dataset import picture_files, write_caption
 
-        root = self.library.dataset_path(printable(folder))
+        root = self.library.dataset_path(text_of(folder))
         picture = next(
             (p for p in picture_files(root) if p.relative_to(root).as_posix() == original(file)),
             None,
@@ -311,8 +320,8 @@ class Studio:
         """Writes captions for a dataset's pictures; what stood there before is kept."""
         from studio.caption.run import caption_folder
 
-        root = self.library.dataset_path(printable(folder))
-        with self.resources.slot.hold("captioning"):
+        root = self.library.dataset_path(text_of(folder))
+        with self.resources.turn("captioning", "captions", "Captions written so far are kept."):
             return caption_folder(
                 root,
                 captioner=captioner,
@@ -332,7 +341,7 @@ class Studio:
 
     def undo_captions(self, folder: str | Path) -> dict[str, Any]:
         """Brings back the captions from before the newest change of many; MissingError: none."""
-        root = self.library.dataset_path(printable(folder))
+        root = self.library.dataset_path(text_of(folder))
         done = self.caption_history().undo(root, self.workspace.inside)
         return {"changed": len(done.changed), "kept": len(done.kept)}
 
@@ -357,6 +366,7 @@ class Studio:
         """Moves a comparison to the trash."""
         return self.comparing.delete(comparison_id)
 
-    def close(self) -> None:
-        """Stops and saves what is going on."""
-        self.training.close()
+    def close(self, timeout: float = 120.0) -> None:
+        """Stops and saves what is going on, for at most `timeout` seconds."""
+        self.training.close(timeout)
+        self.tidying.close()

@@ -18,8 +18,10 @@ from studio.config import RunConfig
 from studio.errors import DatasetError, SettingsError
 from studio.families.base import Base
 from studio.formats.dataset import picture_files, read_captions
+from studio.formats.image_memory import ImageMemory
 from studio.formats.image_write import save_png
 from studio.infer.engine import to_image
+from studio.jobs.image_checks import whole
 from studio.names import path_of
 from studio.train.data import Item
 
@@ -32,8 +34,11 @@ def class_items(
     cache: Path,
     on_progress: Callable[[int, int], None],
     cancelled: Callable[[], bool],
+    images: ImageMemory | None = None,
 ) -> list[Item]:
     """The class pictures of a run as training items; draws what is missing. Raises Interrupted.
+
+    What cannot be read is left out of a person's own, and drawn again of those from the cache.
 
     `config.prior.prompts` are taken in turn. Own pictures come first, with their captions.
     """
@@ -45,12 +50,14 @@ def class_items(
             "Prior preservation needs a class prompt",
             remedy="Write what class pictures show, e.g. “a cat”, or set the prior weight to 0.",
         )
-    own = _own(prior.folder, prior.prompts[0])[: prior.pictures] if prior.folder else []
-    drawn = _drawn(base, prior.prompts, prior.pictures - len(own), cache, on_progress, cancelled)
+    images = images or ImageMemory()
+    own = _own(prior.folder, prior.prompts[0], images)[: prior.pictures] if prior.folder else []
+    count = prior.pictures - len(own)
+    drawn = _drawn(base, prior.prompts, count, cache, images, on_progress, cancelled)
     return [Item(path, caption, (side, side), False, 1) for path, caption in [*own, *drawn]]
 
 
-def _own(folder: str, prompt: str) -> list[tuple[Path, str]]:
+def _own(folder: str, prompt: str, images: ImageMemory) -> list[tuple[Path, str]]:
     root = path_of(folder).expanduser()
     found = picture_files(root) if root.is_dir() else []
     if not found:
@@ -59,8 +66,16 @@ def _own(folder: str, prompt: str) -> list[tuple[Path, str]]:
             where=folder,
             remedy="Choose a folder of pictures, or leave it empty: then the base draws them.",
         )
+    usable, broken = whole(found, images)
+    if not usable:
+        raise DatasetError(
+            f"None of the {len(found)} class pictures in this folder can be read",
+            where=folder,
+            why=next(iter(broken.values())),
+            remedy="Export them again as PNG or JPEG.",
+        )
     captions = read_captions(root)
-    return [(path, captions.get(path) or prompt) for path in found]
+    return [(path, captions.get(path) or prompt) for path in usable]
 
 
 def _drawn(
@@ -68,6 +83,7 @@ def _drawn(
     prompts: list[str],
     count: int,
     cache: Path,
+    images: ImageMemory,
     on_progress: Callable[[int, int], None],
     cancelled: Callable[[], bool],
 ) -> list[tuple[Path, str]]:
@@ -77,7 +93,8 @@ def _drawn(
         (_folder(base, cache, prompt) / f"{seed:05d}.png", prompt, seed)
         for seed, prompt in enumerate(wanted)
     ]
-    missing = [place for place in places if not place[0].is_file()]
+    usable, _ = whole([path for path, _, _ in places if path.is_file()], images)
+    missing = [place for place in places if place[0] not in set(usable)]
     if missing:
         _draw(base, missing, len(places), on_progress, cancelled)
     return [(path, prompt) for path, prompt, _ in places]

@@ -13,10 +13,13 @@ from studio.compare.record import list_comparisons, read_comparison
 from studio.config import CompareSettings
 from studio.errors import InputError, MissingError
 from studio.jobs.resources import Resources
-from studio.paths import Workspace
+from studio.names import path_of
+from studio.paths import Workspace, is_folder
 
 if TYPE_CHECKING:
     from studio.jobs import Cancelled, Progress
+
+KEPT = "The images drawn so far are kept."
 
 
 class Comparing:
@@ -52,7 +55,7 @@ class Comparing:
         settings = settings.model_copy(update={"columns": columns, "reference": reference})
         from studio.compare.shootout import compare
 
-        with self.resources.slot.hold("comparing"):
+        with self.resources.turn("comparing", "comparison", KEPT):
             base = self.resources.base(settings.base, settings.device)
             folder = self.workspace.new_folder(
                 self.workspace.comparisons, settings.name or "comparison"
@@ -79,9 +82,9 @@ class Comparing:
 
     def folder(self, comparison_id: str) -> Path:
         """The folder of a comparison."""
-        folder = self.workspace.comparisons / comparison_id
+        folder = path_of(self.workspace.comparisons / comparison_id)
         plain = Path(comparison_id).name == comparison_id and comparison_id not in ("", ".", "..")
-        if not plain or not folder.is_dir():
+        if not plain or not is_folder(folder):
             raise MissingError("There is no such comparison", where=comparison_id[:100])
         return folder
 

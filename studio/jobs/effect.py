@@ -64,7 +64,7 @@ def effect(
     stacks = [[*others[:place], item, *others[place:]], others]
     pixels: list[Any] = []
     message = ""
-    with ready_base(settings, resources, on_progress) as base:
+    with ready_base(settings, resources, on_progress, "effect") as base:
         cache = resources.adapters()
         layers = _layers(item, base, cache)
         for number, stack in enumerate(stacks):

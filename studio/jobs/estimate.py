@@ -13,8 +13,9 @@ from typing import Any
 from studio import methods
 from studio.config import RunConfig
 from studio.device import peak_memory
-from studio.formats.dataset import read_dataset
+from studio.jobs.image_checks import checked_dataset
 from studio.jobs.resources import Resources
+from studio.names import path_of
 from studio.train.cache import LatentCache
 from studio.train.data import bucket_table, read_items
 from studio.train.loop import Hooks, Trainer
@@ -25,11 +26,13 @@ STEPS = 3
 def estimate(config: RunConfig, resources: Resources) -> dict[str, Any]:
     """Seconds per step (median of three), seconds for the run, peak bytes, tensors trained."""
     base = resources.base(config.base, config.device, config.precision)
-    info = read_dataset(config.data.folder)
+    library = resources.library
+    info = checked_dataset(path_of(config.data.folder), library.images)
     resolution = config.data.resolution or base.native_size
     items = read_items(info, config.data, resolution, base.size_multiple)
-    latents = LatentCache(base, resources.library.workspace.cache)
-    latents.fill(items, lambda done, total: None)
+    latents = LatentCache(base, library.workspace.cache)
+    broken = latents.fill(items, lambda done, total: None)
+    items = [item for item in items if item.path not in broken]
     trainable = methods.find(config.method).prepare(base, config, config.data.trigger)
     commands = SimpleNamespace(pause=False, stop=False, save=False, sample=False)
     nothing = Hooks(*(_nothing for _ in range(6)))

@@ -5,7 +5,8 @@ Owns: recognising what libraries raise. Refuses to know: where it is shown.
 
 from __future__ import annotations
 
-from studio.errors import MemoryFullError, StorageError, StudioError, TrainingError, storage_error
+from studio import memory
+from studio.errors import StorageError, StudioError, TrainingError, storage_error
 
 
 def explain(error: BaseException, last_checkpoint: int | None = None) -> StudioError:
@@ -19,13 +20,8 @@ def explain(error: BaseException, last_checkpoint: int | None = None) -> StudioE
         if error.safe is None:
             error.safe = safe
         return error
-    if _out_of_memory(error):
-        return MemoryFullError(
-            "The memory is full",
-            why="The model, its gradients and the batch did not fit together",
-            remedy="Halve the batch size, or switch gradient checkpointing on, then resume.",
-            safe=safe,
-        )
+    if memory.is_full(error):
+        return memory.full("training", safe)
     if isinstance(error, OSError) and error.errno:
         known: StorageError = storage_error(error, error.filename or "a file", safe)
         return known
@@ -34,14 +30,4 @@ def explain(error: BaseException, last_checkpoint: int | None = None) -> StudioE
         why=f"{type(error).__name__}: {str(error)[:200]}",
         remedy="The log file in the workspace's folder “logs” has the details; please report it.",
         safe=safe,
-    )
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    text = str(error).lower()
-    return (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or "out of memory" in text
-        or "can't allocate memory" in text
     )

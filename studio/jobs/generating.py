@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from studio import memory
 from studio.adapters.base import Report
 from studio.config import GenerateSettings
 from studio.errors import Interrupted, StudioError
@@ -107,13 +108,16 @@ def _told(report: Report, library: Library) -> dict[str, Any]:
 
 @contextmanager
 def ready_base(
-    settings: GenerateSettings, resources: Resources, on_progress: Progress | None
+    settings: GenerateSettings,
+    resources: Resources,
+    on_progress: Progress | None,
+    work: memory.Work = "images",
 ) -> Iterator[Base]:
     """Inside, the device is ours and the base is loaded."""
     waiting = resources.slot.holder
     if waiting and on_progress:
         on_progress(0, settings.steps, f"waiting for {waiting} to finish its step")
-    with resources.slot.hold("generating"):
+    with resources.turn("generating", work):
         yield resources.base(
             settings.base,
             settings.device,
@@ -149,17 +153,18 @@ def _drawn(
 
     started = time.perf_counter()
     try:
-        engine.generate(
-            base,
-            settings,
-            on_progress=on_progress,
-            cancelled=cancelled,
-            on_preview=(lambda place, looks: on_look(place, [data_url(look) for look in looks]))
-            if on_look
-            else None,
-            on_pictures=keep,
-            cache=resources.adapters(),
-        )
+        with memory.explained("images"):
+            engine.generate(
+                base,
+                settings,
+                on_progress=on_progress,
+                cancelled=cancelled,
+                on_preview=(lambda place, looks: on_look(place, [data_url(look) for look in looks]))
+                if on_look
+                else None,
+                on_pictures=keep,
+                cache=resources.adapters(),
+            )
     except Interrupted:
         if not saved:
             raise

@@ -14,13 +14,18 @@ from studio import atomic, methods
 from studio.axes import NONE, Axis, GridSettings, lay_out, reference
 from studio.errors import MissingError
 from studio.infer.tags import split_tags
+from studio.jobs import rebuilding
 from studio.jobs.resources import Resources
 from studio.jobs.training import Training
-from studio.paths import Workspace
+from studio.names import path_of
+from studio.paths import Workspace, entries, is_folder
 from studio.pictures import GenerateSettings
 
 if TYPE_CHECKING:
     from studio.jobs import Cancelled, Progress
+
+
+KEPT = "The images drawn so far are kept."
 
 
 class Grids:
@@ -69,7 +74,7 @@ class Grids:
         from studio.compare.axes_grid import draw
 
         drawing = settings.drawing
-        with self.resources.slot.hold("drawing a grid"):
+        with self.resources.turn("drawing a grid", "grid", KEPT):
             settings = self._with_checkpoints(settings, on_progress)
             base = self.resources.base(drawing.base, drawing.device, vae=drawing.vae)
             try:
@@ -92,7 +97,7 @@ class Grids:
         from studio.compare.axes_grid import read
 
         found = []
-        for folder in self.workspace.grids.iterdir():
+        for folder in entries(self.workspace.grids):
             try:
                 found.append(read(folder))
             except MissingError:
@@ -107,19 +112,22 @@ class Grids:
 
     def folder(self, grid_id: str) -> Path:
         """The folder of a grid."""
-        folder = self.workspace.grids / grid_id
+        folder = path_of(self.workspace.grids / grid_id)
         plain = Path(grid_id).name == grid_id and grid_id not in ("", ".", "..")
-        if not plain or not folder.is_dir():
+        if not plain or not is_folder(folder):
             raise MissingError("There is no such grid", where=grid_id[:100])
         return folder
 
     def steps(self, run_id: str) -> list[int]:
         """Steps of a run whose checkpoints an axis can vary; none of a run that trains a model."""
         folder = self.training.folder(run_id)
-        found = (folder / "checkpoints").glob(f"step-*/{atomic.MANIFEST}")
+        if not is_folder(
+            folder / "checkpoints"
+        ):  # most of many runs: asked before anything is read
+            return []
         if methods.find(self.training.config(run_id).method).product == "model":
             return []
-        return sorted(int(path.parent.name.removeprefix("step-")) for path in found)
+        return list(rebuilding.saved(folder))
 
     def delete(self, grid_id: str) -> Path:
         """Moves a grid to the trash."""

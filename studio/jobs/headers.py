@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from studio import __version__, atomic
+from studio.errors import StorageError
 from studio.formats import metadata
 from studio.formats.inspect import inspect
 from studio.text import read_json
@@ -77,7 +78,10 @@ class Headers:
             self._changed = False
         files = {key: [*stamp, asdict(facts)] for key, (*stamp, facts) in known.items()}
         text = json.dumps({"layout": LAYOUT, "files": files}, ensure_ascii=False)
-        atomic.write_text(self._file, text)
+        try:
+            atomic.write_text(self._file, text)
+        except StorageError:  # every header can be read again
+            self._changed = True
 
     def _read(self) -> dict[str, tuple[int, int, HeaderFacts]]:
         """A memory that cannot be read is as good as none: everything in it can be found again."""

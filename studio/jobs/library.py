@@ -6,15 +6,15 @@ Refuses to know: torch, training, the page.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from studio import atomic
-from studio.config import RunConfig, nearest
-from studio.errors import DatasetError, FileError, InputError, MissingError
+from studio.config import RunConfig
+from studio.errors import DatasetError, FileError, InputError, MissingError, StudioError
 from studio.families import hub
 from studio.families.clip_folder import is_clip
 from studio.families.detect import FILE_ENDINGS, BaseInfo, base_hash, describe, unet_layout
@@ -24,11 +24,23 @@ from studio.formats.dataset_list import DatasetList, DatasetSummary
 from studio.formats.image_memory import ImageMemory
 from studio.formats.inspect import inspect
 from studio.formats.ldm_names import unet_blocks
+from studio.jobs import adapter_names, keeping
 from studio.jobs.headers import HeaderFacts, Headers
 from studio.jobs.importing import Given, Imported, import_files
 from studio.names import path_of, printable
-from studio.paths import ASSETS, SAMPLE_ADAPTERS, STARTER, Workspace, is_name, slug, there
+from studio.paths import (
+    ASSETS,
+    SAMPLE_ADAPTERS,
+    STARTER,
+    Workspace,
+    entries,
+    is_file,
+    is_name,
+    modified,
+    there,
+)
 
+log = logging.getLogger(__name__)
 ADAPTER_ENDINGS = (".safetensors", ".pt", ".bin", ".ckpt", ".png", ".webp")
 ADAPTER_KINDS = ("lora", "embedding", "hypernetwork", "aesthetic")
 STACK_KINDS = (*ADAPTER_KINDS, "checkpoint")
@@ -73,13 +85,12 @@ class Library:
         Names are all different.
         """
         found = [describe(STARTER)]
-        for path in sorted(self.workspace.bases.iterdir(), key=lambda path: (path.is_file(), path)):
-            model = path.suffix.lower() in FILE_ENDINGS if path.is_file() else not is_folder(path)
-            if not model or is_clip(path) or path.name.startswith("."):
+        for path in sorted(entries(self.workspace.bases), key=lambda path: (is_file(path), path)):
+            if path.name.startswith(".") or not _may_be_base(path):
                 continue
-            info = describe(path)
+            info = _described(path)
             taken = any(other.name == info.name for other in found)
-            found.append(replace(info, name=path.name) if taken else info)
+            found.append(replace(info, name=printable(path.name)) if taken else info)
         return found
 
     def base(self, name: str) -> BaseInfo:
@@ -141,7 +152,7 @@ class Library:
         """Names of what lies in `vae/`: files, and folders with a configuration."""
         return sorted(
             printable(path.name)
-            for path in self.workspace.vae.iterdir()
+            for path in entries(self.workspace.vae)
             if (path / "config.json").is_file()
             or (path.is_file() and path.suffix.lower() in (*FILE_ENDINGS, ".pt"))
         )
@@ -211,7 +222,7 @@ class Library:
 
     def adapters(self) -> list[AdapterInfo]:
         """What can stand on a stack, in the workspace and shipped, by name; headers only, cached."""
-        infos = [self.adapter(path) for path in self.adapter_files()]
+        infos = [self.listed(path) for path in self.adapter_files()]
         self.headers.save()
         return sorted(
             (info for info in infos if not info.is_plain_picture),
@@ -233,7 +244,7 @@ class Library:
         # a model that was trained here lies in one file inside its own folder
         files += [
             path
-            for folder in sorted(self.workspace.bases.iterdir())
+            for folder in sorted(entries(self.workspace.bases))
             if (path := folder / f"{folder.name}.safetensors").is_file()
         ]
         return files
@@ -263,6 +274,19 @@ class Library:
             self._stale(facts),
         )
 
+    def listed(self, path: Path) -> AdapterInfo:
+        """The same for lists: whatever a file does to its reader, it is a row with a problem."""
+        try:
+            return self.adapter(path)
+        except StudioError as error:
+            problem = error.sentence()
+        except Exception:  # one file that nobody foresaw keeps no other from view
+            log.exception("the header of %s could not be read", printable(path))
+            problem = "The studio cannot read this file; the details are in its log."
+        return AdapterInfo(
+            printable(path.stem), path, "unknown", None, None, 0, "", modified(path), None, problem
+        )
+
     def _stale(self, facts: HeaderFacts) -> str | None:
         """Other bases keep their weights under their name; the starter's change with the studio."""
         if facts.base_name != STARTER.name or not facts.base_hash:
@@ -276,25 +300,50 @@ class Library:
         return base_hash(STARTER)
 
     def adapter_path(self, name: str) -> Path:
-        """An adapter file given by name (with or without its ending) or by a path we may read."""
-        for root in (self.workspace.adapters, SAMPLE_ADAPTERS):
-            if Path(name).name == name and root.is_dir():
-                endings = ("", *ADAPTER_ENDINGS)
-                files = (path_of(root / f"{name}{ending}") for ending in endings)
-                if found := next((file for file in files if file.is_file()), None):
-                    return self.workspace.inside(found)
+        """An adapter file given by name or by a path we may read; see `adapter_names`.
+
+        Raises MissingError, and InputError where a name fits several files.
+        """
+        if not path_of(name).is_absolute() and (found := self.named_adapter(name)):
+            return self.workspace.inside(found)
         path = self.workspace.resolve(name)
-        if path.is_file():
+        if is_file(path):
             return path
-        close = nearest(Path(name).stem, [info.name for info in self.adapters()])
-        raise MissingError(
-            f"There is no adapter file “{name}”",
-            remedy=f"Did you mean “{close}”?" if close else "Choose one of the adapters.",
-        )
+        raise adapter_names.missing(name, [printable(path.stem) for path in self.adapter_files()])
+
+    def named_adapter(self, name: str, files: Iterable[Path] | None = None) -> Path | None:
+        """The one among the library's files (or `files`) that a name means; None for no name.
+        InputError when there are several."""
+        known = self.adapter_files() if files is None else files
+        return adapter_names.find(name, known, self._roots, self._kind, ADAPTER_ENDINGS)
+
+    def alike(self, files: Sequence[Path]) -> list[Path]:
+        """Those of `files` that really differ: no copies, not the same work in two formats."""
+        return adapter_names.one_of(files, self._kind, ADAPTER_ENDINGS)
+
+    def adapter_names(self, files: Iterable[Path]) -> list[str]:
+        """The names by which these files cannot be mistaken."""
+        return [adapter_names.name_of(path, self._roots) for path in files]
+
+    @property
+    def _roots(self) -> dict[str, Path]:
+        workspace = self.workspace
+        return {
+            "adapters": workspace.adapters, "samples": SAMPLE_ADAPTERS, "bases": workspace.bases
+        }  # fmt: skip
+
+    def _kind(self, path: Path) -> str | None:
+        try:
+            info = self.adapter(path)
+        except MissingError:
+            return None
+        if info.is_plain_picture:
+            return None
+        return adapter_names.BROKEN if info.problem else info.kind
 
     def inspect(self, path: Path) -> dict[str, Any]:
         """The report of `formats.inspect`, hashes included; of a LoRA its `blocks` too."""
-        if not path.is_file():
+        if not is_file(path):
             raise MissingError("This file is not there", where=path)
         report = inspect(path).as_dict()
         if stale := self.adapter(path).stale:
@@ -316,45 +365,28 @@ class Library:
                 remedy="Drop a LoRA, embedding, hypernetwork or aesthetic file.",
                 safe="Nothing was changed.",
             )
-        target = self.place_for(Path(filename), path)
-        return self.adapter(atomic.copy_file(path, target))
-
-    def place_for_base(self, name: str) -> Path:
-        """A free folder in `bases/` for a model; one that was never finished is used again."""
-        stem = slug(name, "model")
-        for count in range(1, 10_000):
-            folder = self.workspace.bases / f"{stem}{'' if count == 1 else f'-{count}'}"
-            if not (folder / "model_index.json").exists():
-                return folder
-        raise FileError(f"There are too many models called “{stem}”", where=self.workspace.bases)
-
-    def keep(self, written: list[Path]) -> list[Path]:
-        """Copies a run's finished files into `adapters/`, all under one free name.
-
-        What belongs together stays together: `x.safetensors`, `x.pt`, `x.pt.optim`.
-        """
-        stem = written[0].stem
-        endings = [path.name.removeprefix(stem) for path in written]
-        places = self._places(stem, dict(zip(endings, written, strict=True)))
-        for path, place in zip(written, places, strict=True):
-            atomic.copy_file(path, place)
-        return places
-
-    def place_for(self, name: Path, content: Path) -> Path:
-        """A free path in `adapters/` for `name`; the very same content keeps its place."""
-        return self._places(name.stem, {name.suffix.lower(): content})[0]
-
-    def _places(self, stem: str, contents: dict[str, Path]) -> list[Path]:
-        """A path for each ending → content, with one number that is free for all of them."""
-        stem = slug(stem, "adapter")
-        for count in range(1, 10_000):
-            name = f"{stem}{'' if count == 1 else f'-{count}'}"
-            targets = {self.workspace.adapters / (name + e): c for e, c in contents.items()}
-            if all(_free(target, content) for target, content in targets.items()):
-                return list(targets)
-        raise FileError(f"There are too many files called “{stem}”", where=self.workspace.adapters)
+        (target,) = keeping.keep(self.workspace.adapters, [path], name=Path(filename))
+        return self.adapter(target)
 
 
-def _free(target: Path, content: Path) -> bool:
-    """Whether `content` may be written to `target`: nothing else is there."""
-    return not target.exists() or atomic.sha256(target) == atomic.sha256(content)
+def _may_be_base(path: Path) -> bool:
+    """A folder or model file, but no vocabulary and no CLIP."""
+    try:
+        model = path.suffix.lower() in FILE_ENDINGS if path.is_file() else not is_folder(path)
+        return model and not is_clip(path)
+    except (OSError, StudioError):
+        return True  # its row says what is wrong
+
+
+def _described(path: Path) -> BaseInfo:
+    """`describe` for lists: whatever is wrong with one base, the others are shown."""
+    try:
+        return describe(path)
+    except StudioError as error:
+        problem = error.sentence()
+    except Exception:
+        log.exception("the base %s could not be looked at", printable(path))
+        problem = "The studio cannot read this base; the details are in its log."
+    return BaseInfo(
+        printable(path.stem), path, None, "Not a base model", 0, "unknown", None, 0, [problem]
+    )

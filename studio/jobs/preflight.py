@@ -18,10 +18,12 @@ from studio.families.clip_folder import find_clip
 from studio.families.detect import BaseInfo
 from studio.families.words import contains, without
 from studio.formats.captions import fill_template
-from studio.formats.dataset import DatasetInfo, picture_files, read_dataset
+from studio.formats.dataset import DatasetInfo, picture_files
 from studio.infer.prompt import escaped
 from studio.infer.tags import has_tags
+from studio.jobs import image_checks
 from studio.jobs.advice import advice
+from studio.jobs.image_checks import checked_dataset, image_lines
 from studio.jobs.library import Library
 from studio.names import path_of, printable
 
@@ -36,6 +38,8 @@ class Preflight:
 
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """How files and folders were understood: nothing odd, but worth a look."""
     facts: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -50,7 +54,8 @@ class Preflight:
 
 def complete(config: RunConfig, library: Library) -> tuple[RunConfig, DatasetInfo, BaseInfo]:
     """Fills in what the dataset and the base know; raises what makes the run impossible."""
-    info = read_dataset(library.dataset_path(config.data.folder))
+    folder = library.dataset_path(config.data.folder)
+    info = checked_dataset(folder, library.images, image_checks.PATIENCE)
     base = library.base(config.base)
     if base.problems:
         raise SettingsError(
@@ -60,6 +65,7 @@ def complete(config: RunConfig, library: Library) -> tuple[RunConfig, DatasetInf
         )
     method = methods.find(config.method)
     trigger = config.data.trigger or info.trigger
+    info = info.called(trigger)
     data = config.data.model_copy(
         update={
             "folder": printable(info.path),
@@ -114,7 +120,8 @@ def preflight(config: RunConfig, library: Library) -> Preflight:
         result.warnings += method.check(config, captions)
     except StudioError as error:
         result.errors.append(error.sentence())
-    result.warnings += [*info.problems, *base.assumed]
+    warnings, result.notes = image_lines(config, info, library.images)
+    result.warnings += [*info.problems, *warnings, *base.assumed]
     if any(has_tags(prompt) for prompt in config.sample.prompts):
         result.warnings.append(
             "A sample prompt names a file (<lora:…>). Samples show this run alone: the tag is read "

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from studio import memory
 from studio.adapters.cache import AdapterCache
 from studio.adapters.stack import applied
 from studio.config import RunConfig, StackItem
@@ -32,6 +33,7 @@ class Preview:
         self.base, self.config, self.run = base, config, run
         self.last: list[Image.Image] = []
 
+    @memory.explained("samples")
     def draw(self, count: int | None = None) -> list[Image.Image]:
         """One picture per sample prompt, with whatever is attached to the base right now."""
         sample, size = self.config.sample, self.config.data.resolution or self.base.native_size

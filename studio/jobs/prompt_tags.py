@@ -15,7 +15,8 @@ from studio.blocks import BASE
 from studio.config import GenerateSettings, StackItem, nearest
 from studio.errors import InputError, MissingError, StudioError
 from studio.formats.inspect import inspect
-from studio.infer.tags import Tag, split_tags, unread
+from studio.infer.tags import Tag, has_tags, split_tags, unread
+from studio.jobs import adapter_names
 from studio.jobs.library import AdapterInfo, Library
 from studio.lanes import Lane, LanesSettings
 
@@ -41,7 +42,7 @@ def with_tags(
     stack = {item.path: item for item in settings.stack}
     moved: dict[str, StackItem] = {}
     for tag in tags:
-        path = str(find(tag, infos).path)
+        path = str(find(tag, infos, library).path)
         values = stack[path].model_dump() if path in stack else {"path": path}
         same = tag.text_strength == tag.strength
         text = None if same else tag.text_strength
@@ -76,12 +77,16 @@ def lanes_with_tags(
 
 
 def notes(settings: LanesSettings) -> list[str]:
-    """What stands in the prompts' tags and has no effect here."""
+    """What stands in tags and has no effect here; as in A1111's web UI none has in the negative
+    prompt."""
     if not settings.common.syntax:
         return []
     prompts = dict.fromkeys(own.prompt for _, own in settings.batches())
     tags = [tag for prompt in prompts for tag in split_tags(prompt)[1]]
-    return list(dict.fromkeys(f"{tag.written}: {tag.note}" for tag in tags if tag.note))
+    found = [f"{tag.written}: {tag.note}" for tag in tags if tag.note]
+    if has_tags(settings.common.negative_prompt):
+        found.append("A tag in the negative prompt is text: files are named in the prompt.")
+    return list(dict.fromkeys(found))
 
 
 def _part_of_the_steps(tag: Tag, steps: int) -> dict[str, Any]:
@@ -114,21 +119,27 @@ def _unread(written: str, why: str) -> InputError:
     )
 
 
-def find(tag: Tag, infos: list[AdapterInfo]) -> AdapterInfo:
-    """The file a tag means: by its name without ending, or else by the name stated inside it.
+def find(tag: Tag, infos: list[AdapterInfo], library: Library) -> AdapterInfo:
+    """The file a tag means: by its name (see `adapter_names`), or else by the name stated in it.
 
-    Case does not count, unless two names differ by nothing else.
+    Raises MissingError, and InputError where several files fit.
     """
-    fitting = [info for info in infos if info.kind == tag.kind and not info.problem]
-    for wanted, name in ((tag.name, str), (tag.name.lower(), str.lower)):
-        for info in fitting:
-            if name(info.name) == wanted:
-                return info
-    for info in fitting:
-        stated = inspect(info.path, hashes=False).metadata  # headers only: there may be thousands
-        if any(str(stated.get(key, "")).lower() == tag.name.lower() for key in _STATED):
-            return info
-    raise _missing(tag, infos, fitting)
+    fitting = {info.path: info for info in infos if info.kind == tag.kind and not info.problem}
+    if named := library.named_adapter(tag.name, fitting):
+        return fitting[named]
+    stated = [path for path in fitting if tag.name.lower() in _stated(path)]
+    found = library.alike(stated)
+    if len(found) > 1:
+        raise adapter_names.several(tag.name, library.adapter_names(found))
+    if found:
+        return fitting[found[0]]
+    raise _missing(tag, infos, list(fitting.values()))
+
+
+def _stated(path: Path) -> list[str]:
+    """The names that a file says it has; of headers only, for there may be thousands."""
+    stated = inspect(path, hashes=False).metadata
+    return [str(stated[key]).lower() for key in _STATED if stated.get(key)]
 
 
 def _missing(tag: Tag, infos: list[AdapterInfo], fitting: list[AdapterInfo]) -> MissingError:

@@ -108,10 +108,7 @@ class Shelf:
         seen: set[str] = set()
         saved = time.monotonic()
         for path in paths:
-            try:
-                info = self._library.adapter(path)
-            except (OSError, StudioError):  # it went away meanwhile
-                info = None
+            info = self._library.listed(path) if path.exists() else None  # gone meanwhile
             with self._lock:
                 self._done += 1
                 if info is not None and not info.is_plain_picture:

@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio import atomic
+from studio import atomic, paths
 from studio.config import StackItem, nearest
-from studio.errors import FileError, InputError, MissingError
+from studio.errors import InputError, MissingError, StudioError
 from studio.families.detect import base_hash
 from studio.formats import stack_file
 from studio.formats.stack_file import ENDING, Entry, StackFile
 from studio.jobs.library import Library
-from studio.paths import Workspace, slug
+from studio.names import once, printable
+from studio.paths import Workspace, modified, slug
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Stacks:
         entries = []
         for item in items:
             path = self.workspace.resolve(item.path)
-            if not path.is_file():
+            if not paths.is_file(path):
                 raise MissingError("An adapter of the stack is not there", where=path.name)
             entries.append(Entry(item, path.stat().st_size, atomic.sha256(path)))
         home = self.library.base_path(base)
@@ -61,14 +62,16 @@ class Stacks:
 
     def all(self) -> list[dict[str, Any]]:
         """Every saved stack, newest first; a broken file says so under `problem`."""
-        files = sorted(
-            self.workspace.stacks.glob(f"*{ENDING}"), key=lambda p: p.stat().st_mtime, reverse=True
-        )
+        files = sorted(self.workspace.stacks.glob(f"*{ENDING}"), key=modified, reverse=True)
         return [_summary(path) for path in files]
 
     def path(self, name: str) -> Path:
         """The file of a saved stack by its name; MissingError names the nearest."""
-        files = {path.name.removesuffix(ENDING): path for path in self.workspace.stacks.iterdir()}
+        files = {
+            printable(path.name).removesuffix(ENDING): path
+            for path in paths.entries(self.workspace.stacks)
+        }
+        name = once(name)
         found = files.get(name) or files.get(name.removesuffix(ENDING)) or files.get(slug(name))
         if found is None:
             close = nearest(name, list(files))
@@ -85,9 +88,9 @@ class Stacks:
         adapters = [info.path for info in self.library.adapters()]
         items, missing, notes = [], [], []
         for entry in saved.entries:
-            found, note = _find(entry, adapters)
+            found, note = self._find(entry, adapters)
             if found is None:
-                missing.append(entry.item.path)
+                missing.append(note or entry.item.path)
                 continue
             items.append(entry.item.model_copy(update={"path": str(found)}))
             notes += [note] if note else []
@@ -97,25 +100,31 @@ class Stacks:
         """Moves a saved stack to the trash."""
         return atomic.move_to_trash(self.path(name), self.workspace.trash)
 
-
-def _find(entry: Entry, adapters: Sequence[Path]) -> tuple[Path | None, str]:
-    """The file an entry means, and what is to be said about it."""
-    name = entry.item.path
-    named = [path for path in adapters if path.name == name]
-    others = [path for path in adapters if path.name != name]
-    for path in [*named, *others]:  # contents are read only where the size is the same
-        if path.stat().st_size == entry.size and atomic.sha256(path) == entry.sha256:
-            return path, "" if path.name == name else f"“{name}” is called “{path.name}” here."
-    if named:
-        return named[0], f"“{name}” is not the same file as when the stack was saved."
-    return None, ""
+    def _find(self, entry: Entry, adapters: Sequence[Path]) -> tuple[Path | None, str]:
+        """The file an entry means, and what is to be said about it."""
+        name = entry.item.path
+        named = [path for path in adapters if path.name == name]
+        others = [path for path in adapters if path.name != name]
+        for path in [*named, *others]:  # contents are read only where the size is the same
+            if path.stat().st_size == entry.size and atomic.sha256(path) == entry.sha256:
+                own = path.name
+                return path, "" if own == name else f"“{name}” is called “{own}” here."
+        different = self.library.alike(named)
+        if len(different) > 1:  # none of them is the one that was saved
+            return None, f"{name} ({' or '.join(self.library.adapter_names(different))}?)"
+        if different:
+            return different[0], f"“{name}” is not the same file as when the stack was saved."
+        return None, ""
 
 
 def _summary(path: Path) -> dict[str, Any]:
-    facts: dict[str, Any] = {"id": path.name.removesuffix(ENDING), "path": str(path)}
+    facts: dict[str, Any] = {
+        "id": printable(path.name).removesuffix(ENDING),
+        "path": printable(path),
+    }
     try:
         saved = stack_file.read(path)
-    except FileError as error:
+    except (OSError, StudioError) as error:  # one bad file keeps no other from view
         return {**facts, "name": facts["id"], "problem": str(error), "files": [], "base": ""}
     files = [Path(entry.item.path).stem for entry in saved.entries]
     return {**facts, "name": saved.name, "problem": None, "files": files, "base": saved.base}

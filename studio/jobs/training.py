@@ -2,6 +2,8 @@
 
 Owns: run folders, their locks, the order of the queue and what a failure does to it. A run lives
 here and on disk; a page only looks. Refuses to know: torch (the worker is imported on the trainer's thread), pages.
+
+What a run here says of itself is shown from memory: a disk that takes no writes hides nothing.
 """
 
 from __future__ import annotations
@@ -13,14 +15,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
-
-from studio import atomic, presets, text
+from studio import atomic, memory, presets
 from studio.config import RunConfig
-from studio.errors import InputError, Interrupted, MissingError, StudioError
-from studio.events import ACTIVE, RunLog, hold, honest_state, read_events, read_state
+from studio.errors import InputError, Interrupted, MissingError, StorageError, StudioError
+from studio.events import ACTIVE, RunLog, hold, honest_state, read_events
+from studio.jobs import dataset_record, rebuilding
 from studio.jobs.control import Control
-from studio.paths import Workspace
+from studio.jobs.run_states import RunStates
+from studio.locks import Lock
+from studio.names import path_of, printable
+from studio.paths import Workspace, entries, is_folder
+from studio.text import read_json, read_toml
 
 if TYPE_CHECKING:
     from studio.jobs.resources import Resources
@@ -37,23 +42,25 @@ class Training:
         self.workspace, self.resources = workspace, resources
         self._condition = threading.Condition()
         self._queue: list[str] = []
-        self._locks: dict[str, FileLock] = {}
+        self._locks: dict[str, Lock] = {}
+        self._logs: dict[str, RunLog] = {}
+        """Runs going on or queued here, and ended ones whose end the disk has not taken yet."""
         self._controls: dict[str, Control] = {}
         self._thread: threading.Thread | None = None
         self._closing = False
         self._held: str | None = None
         """The failed run for whose sake the queue waits."""
         self._settings = workspace.runs / SETTINGS
-        for folder in workspace.runs.iterdir():
-            if folder.is_dir():
-                honest_state(folder, held_here=False)
+        self._states = RunStates(workspace.cache / "runs.json")
+        for folder in entries(workspace.runs):
+            if is_folder(folder):
+                self._state(folder)
 
     def start(self, config: RunConfig) -> str:
         """Makes a run folder and queues the run; returns its id."""
         name = config.name or f"{Path(config.data.folder).name}-{config.method}"
         config = config.model_copy(update={"name": name})
         folder = self.workspace.new_run_folder(name)
-        atomic.write_text(folder / "config.toml", presets.to_toml(config))
         state = {
             "run": folder.name,
             "name": name,
@@ -66,13 +73,22 @@ class Training:
             "files": [],
             "last_checkpoint": None,
         }
-        self._enqueue(folder, state)
+        try:
+            atomic.write_text(folder / "config.toml", presets.to_toml(config))
+            self._enqueue(folder, state, durably=True)
+        except StudioError as error:
+            error.safe = "Nothing was started."
+            atomic.remove_folder(folder)
+            raise
         return folder.name
 
-    def resume(self, run_id: str) -> str:
-        """Queues a run that ended before its last step; it goes on from its newest checkpoint."""
+    def resume(self, run_id: str, *, accept_changes: bool = False) -> str:
+        """Queues a run that ended before its last step; it goes on from its newest checkpoint.
+
+        Raises DatasetChanged when its dataset is not what it was, unless that is accepted.
+        """
         folder = self.folder(run_id)
-        state = honest_state(folder, run_id in self._locks)
+        state = self._state(folder)
         self.resources.library.check_paths(self.config(run_id))
         if state.get("state") in ACTIVE:
             raise InputError("This run is still going on", where=run_id)
@@ -80,7 +96,11 @@ class Training:
             raise InputError(
                 "This run is finished", where=run_id, remedy="Start a new one with its settings."
             )
-        self._enqueue(folder, {"reason": None, "remedy": None, "finished_at": None})
+        if not accept_changes:
+            images = self.resources.library.images
+            dataset_record.check(folder, self.config(run_id), images)
+        facts = {"reason": None, "remedy": None, "finished_at": None}
+        self._enqueue(folder, {**state, **facts, "accept_changes": accept_changes})
         return run_id
 
     def command(self, run_id: str, command: str) -> None:
@@ -95,7 +115,7 @@ class Training:
                 )
             if command == "stop" and run_id in self._queue:
                 self._queue.remove(run_id)
-                RunLog(self.folder(run_id)).update(
+                self._logs[run_id].tell(
                     state="stopped", place=None, reason="Taken out of the queue before it began."
                 )
                 self._release(run_id)
@@ -140,7 +160,7 @@ class Training:
     def continue_on_error(self) -> bool:
         """Whether the next run begins after one has failed; kept for this workspace."""
         try:
-            kept = text.read_json(self._settings)
+            kept = read_json(self._settings)
         except (OSError, ValueError):
             return True
         return not isinstance(kept, dict) or kept.get("continue_on_error") is not False
@@ -160,14 +180,21 @@ class Training:
     def requeue(self) -> list[str]:
         """Puts back what waited when the program ended, in the same order; returns their ids."""
         left = self.queue()["left"]
+        refused: StudioError | None = None
         for run_id in left:
-            self.resume(run_id)
+            try:
+                self.resume(run_id)
+            except StudioError as error:  # the others need not wait for an answer about this one
+                refused = refused or error
+        if refused is not None:
+            raise refused
         return left
 
     def runs(self) -> list[dict[str, Any]]:
         """The state of every run, newest first."""
-        folders = (path for path in self.workspace.runs.iterdir() if path.is_dir())
-        states = [honest_state(folder, folder.name in self._locks) for folder in folders]
+        folders = [path for path in entries(self.workspace.runs) if is_folder(path)]
+        states = [self._listed(folder) for folder in folders]
+        self._states.save({folder.name for folder in folders})
         states = [state for state in states if state.get("run")]
         return sorted(states, key=lambda state: str(state["run"]), reverse=True)
 
@@ -183,7 +210,7 @@ class Training:
         except StudioError:
             config = None
         return {
-            "state": honest_state(folder, run_id in self._locks),
+            "state": self._state(folder),
             "config": config,
             "events": events,
             "next": following,
@@ -193,7 +220,7 @@ class Training:
         """The complete configuration of a run."""
         path = self.folder(run_id) / "config.toml"
         try:
-            values = text.read_toml(path)
+            values = read_toml(path)
         except (OSError, ValueError) as error:
             raise MissingError("The settings of this run cannot be read", where=path) from error
         return presets.make_config(values, where=run_id)
@@ -203,26 +230,53 @@ class Training:
         with self._condition:
             while run_id in self._locks:
                 self._condition.wait(0.5)
-        return honest_state(self.folder(run_id), held_here=False)
+        return self._state(self.folder(run_id))
 
     def delete(self, run_id: str) -> Path:
         """Moves an ended run to the workspace's trash."""
         folder = self.folder(run_id)
-        if honest_state(folder, run_id in self._locks).get("state") in ACTIVE:
+        if self._state(folder).get("state") in ACTIVE:
             raise InputError("This run is still going on", where=run_id, remedy="Stop it first.")
+        self._logs.pop(run_id, None)
         return atomic.move_to_trash(folder, self.workspace.trash)
 
     def folder(self, run_id: str) -> Path:
         """The folder of a run; an id is a plain name, never a path."""
-        folder = self.workspace.runs / run_id
+        folder = path_of(self.workspace.runs / run_id)
         if (
             not run_id
             or Path(run_id).name != run_id
             or run_id in (".", "..")
-            or not folder.is_dir()
+            or not is_folder(folder)
         ):
             raise MissingError("There is no such run", where=run_id[:100])
         return folder
+
+    def _listed(self, folder: Path) -> dict[str, Any]:
+        """`_state` for the list: one run that cannot be read keeps no other from view."""
+        try:
+            return self._state(folder)
+        except Exception as error:
+            log.error("the run %s cannot be read", printable(folder), exc_info=error)
+            known = error.sentence() if isinstance(error, StudioError) else "It cannot be read."
+            return {"run": folder.name, "name": folder.name, "state": "failed", "reason": known}
+
+    def _state(self, folder: Path) -> dict[str, Any]:
+        """What a run here says of itself, else what the disk says of it."""
+        run = self._logs.get(folder.name)
+        if run is None:
+            return self._states.of(
+                folder,
+                lambda: honest_state(folder, False, rebuilding.repair) or rebuilding.state(folder),
+            )
+        with self._condition:
+            if folder.name not in self._locks:
+                try:  # it has ended; perhaps there is room by now
+                    run.flush()
+                    self._logs.pop(folder.name, None)
+                except StorageError:
+                    pass
+        return run.state
 
     def active(self) -> list[str]:
         """Runs going on or queued here, in order."""
@@ -230,8 +284,10 @@ class Training:
             return list(self._controls)
 
     def close(self, timeout: float = 120.0) -> None:
-        """Stops and saves what is going on; queued runs stay resumable."""
+        """Stops and saves what is going on; queued runs stay resumable. Once only."""
         with self._condition:
+            if self._closing:
+                return
             self._closing = True
             for run_id in list(self._queue):
                 self._queue.remove(run_id)
@@ -242,14 +298,22 @@ class Training:
         if self._thread is not None:
             self._thread.join(timeout)
 
-    def _enqueue(self, folder: Path, facts: dict[str, Any]) -> None:
-        lock = hold(folder)
+    def _enqueue(self, folder: Path, facts: dict[str, Any], durably: bool = False) -> None:
+        """Puts a run at the queue's end; with `durably` only if the disk has heard of it."""
         with self._condition:
-            self._locks[folder.name] = lock
+            lock = self._locks[folder.name] = hold(folder)
+            run = self._logs[folder.name] = self._logs.get(folder.name) or RunLog(folder)
+            last = self._logs[self._queue[-1]].state if self._queue else {}
+            facts = {**facts, "state": "queued", "place": 1 + (last.get("place") or 0)}
+            try:
+                run.update(**facts)
+            except StorageError:
+                if durably:
+                    self._logs.pop(folder.name)
+                    self._locks.pop(folder.name)
+                    lock.release()
+                    raise
             self._controls[folder.name] = Control()
-            last = read_state(self.workspace.runs / self._queue[-1]) if self._queue else {}
-            place = 1 + (last.get("place") or 0)
-            RunLog(folder).update(**facts, state="queued", place=place)
             self._queue.append(folder.name)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="trainer", daemon=True)
@@ -261,9 +325,9 @@ class Training:
         if not self._queue:
             self._held = None
         for place, run_id in enumerate(self._queue, 1):
-            run = RunLog(self.workspace.runs / run_id)
+            run = self._logs[run_id]
             if run.state.get("place") != place:
-                run.update(place=place)
+                run.tell(place=place)
 
     def _work(self) -> None:
         while True:
@@ -280,22 +344,17 @@ class Training:
 
     def _one(self, run_id: str, control: Control) -> bool:
         """Runs one; False when it failed. Whatever happens to it, the next one can be run."""
-        run: RunLog | None = None
+        run = self._logs[run_id]
         try:
             from studio.jobs.worker import execute
 
-            run = RunLog(self.folder(run_id))
-            run.update(place=None)
+            run.tell(place=None)
             with self.resources.slot.hold(f"training {run.state.get('name', run_id)}"):
                 execute(run, self.config(run_id), control, self.resources)
         except Interrupted as error:
-            if run is not None:
-                run.update(state="stopped", reason=error.sentence(), files=[])
+            run.tell(state="stopped", reason=error.sentence(), files=[])
         except Exception as error:  # every failure must reach the run's own page
-            if run is None:
-                log.error("run %s cannot be begun", run_id, exc_info=error)
-            else:
-                self._failed(run, error)
+            self._failed(run, error)
             return False
         finally:
             with self._condition:
@@ -306,14 +365,20 @@ class Training:
         from studio.jobs.failures import explain
 
         log.error("run %s failed", run.folder.name, exc_info=error)
+        if memory.is_full(error):
+            self.resources.give_back(error)
         known = explain(error, run.state.get("last_checkpoint"))
         facts = {"reason": known.sentence(), "remedy": known.remedy, "error": known.as_dict()}
-        try:
-            run.update(state="failed", finished_at=round(time.time(), 3), **facts)
-        except StudioError:
-            log.error("the failure could not be written to disk", exc_info=True)
+        if not run.tell(state="failed", finished_at=round(time.time(), 3), **facts):
+            log.error("the failure could not be written to disk")
 
     def _release(self, run_id: str) -> None:
-        self._locks.pop(run_id).release()
-        self._controls.pop(run_id)
+        self._forget(run_id)
         self._condition.notify_all()
+
+    def _forget(self, run_id: str) -> None:
+        """The run is not here any more; its log stays while the disk lacks something of it."""
+        if not self._logs[run_id].unwritten:
+            self._logs.pop(run_id)
+        self._locks.pop(run_id).release()
+        self._controls.pop(run_id, None)

@@ -11,26 +11,30 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from studio import atomic, methods
+from studio import atomic, memory, methods
 from studio.config import RunConfig
 from studio.device import peak_memory
-from studio.errors import Interrupted, MissingError, NonFiniteError, StorageError
+from studio.errors import DatasetError, Interrupted, NonFiniteError, StorageError
 from studio.events import RunLog, read_events
-from studio.formats.dataset import DatasetInfo, read_dataset
+from studio.formats.dataset import DatasetInfo, picture_files
+from studio.jobs import dataset_record, keeping
 from studio.jobs.class_pictures import class_items
 from studio.jobs.control import Control
+from studio.jobs.image_checks import checked_dataset, left_out
 from studio.jobs.preview import Preview, verify
 from studio.jobs.resources import Resources
 from studio.methods.base import ExportFacts
+from studio.names import path_of
 from studio.train.cache import LatentCache
-from studio.train.data import bucket_table, held_out_items, read_items
+from studio.train.data import Item, bucket_table, held_out_items, read_items
 from studio.train.loop import Hooks, Trainer
 from studio.train.patience import Patience
 from studio.train.state import (
     Progress,
-    latest_checkpoint,
     load_checkpoint,
+    newest_checkpoint,
     remove_old,
+    remove_unfinished,
     save_checkpoint,
 )
 
@@ -57,20 +61,22 @@ class Worker:
 
     def execute(self) -> None:
         """The whole run."""
-        self.run.update(
+        self.run.tell(
             state="preparing", started_at=self.run.state.get("started_at") or round(self.started, 3)
         )
         atomic.sweep_temporaries(self.run.folder)
+        remove_unfinished(self.run.folder)
         self.prepare()
         if self.control.stop:
-            self.run.update(state="stopped", reason="Stopped before the first step.", files=[])
+            self.run.tell(state="stopped", reason="Stopped before the first step.", files=[])
             return
-        self.run.update(state="running")
+        self.run.tell(state="running")
         complete = self.trainer.run()
         if not complete:
-            self.run.update(state="stopping")
+            self.run.tell(state="stopping")
         files = self.durably(self.finish) if self.trainer.progress.step else []
-        self.run.update(
+        # what is proved on disk is told, also when the disk has no room left for the telling
+        self.run.tell(
             state="finished" if complete else "stopped",
             files=[str(file) for file in files],
             finished_at=round(time.time(), 3),
@@ -85,22 +91,33 @@ class Worker:
             config.base,
             config.device,
             config.precision,
-            said=lambda text: self.run.update(preparing=text),
+            said=self._preparing,
         )
-        self.info = read_dataset(config.data.folder)
+        images = self.resources.library.images
+        self.info = checked_dataset(path_of(config.data.folder), images, on_progress=self._looking)
+        self._note_dataset()
+        trigger = config.data.trigger or self.info.trigger
+        self.info = self.info.called(trigger)
         resolution, multiple = (
             config.data.resolution or self.base.native_size,
             self.base.size_multiple,
         )
         items = read_items(self.info, config.data, resolution, multiple)
-        held_out = held_out_items(self.info, config.data, resolution, multiple)
+        held_out = held_out_items(self.info, config.data, resolution, multiple, images)
         cache = self.resources.library.workspace.cache
-        prior = class_items(
-            self.base, config, cache, self._drawing, lambda: bool(self.control.stop)
-        )
+        with memory.explained("class images"):
+            prior = self.durably(
+                lambda: class_items(
+                    self.base, config, cache, self._drawing, lambda: bool(self.control.stop), images
+                )
+            )
         latents = LatentCache(self.base, cache)
-        latents.fill([*items, *held_out, *prior], self._reading)
-        trigger = config.data.trigger or self.info.trigger
+        broken = latents.fill([*items, *held_out, *prior], self._reading)
+        items, held_out, prior = (
+            [item for item in found if item.path not in broken]
+            for found in (items, held_out, prior)
+        )
+        self._name_left_out(items, broken)
         self.trainable = methods.find(config.method).prepare(self.base, config, trigger)
         hooks = Hooks(
             step=self.on_step,
@@ -118,7 +135,7 @@ class Worker:
         trained = {
             group.name: sum(t.numel() for t in group.parameters) for group in self.trainable.groups
         }
-        self.run.update(trained=trained, buckets=bucket_table(items), class_pictures=len(prior))
+        self.run.tell(trained=trained, buckets=bucket_table(items), class_pictures=len(prior))
         self._go_back()
 
     def finish(self) -> list[Path]:
@@ -132,12 +149,21 @@ class Worker:
 
     def _export(self, facts: ExportFacts) -> list[Path]:
         """Adapters are written into the run and copied to `adapters/`; a whole model is too big
-        for a second copy and is written to `bases/` alone.
+        for a second copy and is written to `bases/` alone. What this run wrote before is replaced.
         """
-        library = self.resources.library
+        workspace, run = self.resources.library.workspace, self.run
         if methods.find(self.config.method).product == "model":
-            return self.trainable.export(library.place_for_base(facts.name), facts)
-        return library.keep(self.trainable.export(self.run.folder, facts))
+            return keeping.keep_model(
+                workspace.bases,
+                facts.name,
+                run.folder.name,
+                lambda folder: self.trainable.export(folder, facts),
+            )
+        mine = {**_earlier(run), **(run.state.get("kept") or {})}
+        written = self.trainable.export(run.folder, facts)
+        return keeping.keep(
+            workspace.adapters, written, mine, lambda names: run.update(kept={**mine, **names})
+        )
 
     def facts(self, thumbnail: bytes | None) -> ExportFacts:
         """What the file says about itself."""
@@ -174,6 +200,7 @@ class Worker:
             self.durably(
                 lambda: self.run.update(speed=round(speed, 3), eta=round(left, 1), **self.figures())
             )
+            self.durably(self.run.sync)
         self._speed, self._written = (now, facts["step"]), now
 
     def on_probe(self, step: int, train: float, held_out: float | None) -> None:
@@ -203,20 +230,24 @@ class Worker:
         """Saves a checkpoint, announces it once it is whole, and removes old ones."""
         folder = self.durably(
             lambda: save_checkpoint(
-                self.run.folder, progress, self.trainer.state(), self.trainer.optimizer
+                self.run.folder,
+                progress,
+                self.trainer.state(),
+                self.trainer.optimizer,
+                {"dataset": self.dataset},
             )
         )
-        remove_old(self.run.folder, self.config.save.keep)
         self.durably(lambda: self.run.update(last_checkpoint=progress.step, **self.figures()))
         self.durably(lambda: self.run.event("saved", step=progress.step, folder=folder.name))
+        remove_old(self.run.folder, self.config.save.keep)  # only now is the new one announced
 
     def on_pause(self) -> None:
         """Gives the device away until the pause ends."""
-        self.run.update(state="paused", **self.figures())
+        self.run.tell(state="paused", **self.figures())
         with self.resources.slot.released():
             self.control.wait_while_paused()
         if not self.control.stop:
-            self.run.update(state="running", reason=None, remedy=None)
+            self.run.tell(state="running", reason=None, remedy=None)
         self._speed = None
 
     def durably(self, write: Callable[[], T]) -> T:
@@ -231,7 +262,7 @@ class Worker:
                     self.control.wait_while_paused()
                 if self.control.stop:
                     raise
-                self._tell("running")
+                self.run.tell(state="running", reason=None, remedy=None)
 
     def figures(self) -> dict[str, Any]:
         """Step, epoch, time and memory for `state.json`."""
@@ -245,38 +276,97 @@ class Worker:
         }
 
     def _tell_paused(self, error: StorageError) -> None:
+        """To the page from memory: the disk that refused may not take this either."""
         safe = self.run.state.get("last_checkpoint")
         error.safe = f"The last checkpoint, step {safe}, is intact." if safe else None
-        self._tell("paused", reason=error.sentence(), remedy="Free some space, then Continue.")
+        remedy = "Free some space, then Continue." if error.full else "Mend that, then Continue."
+        self.run.tell(state="paused", reason=error.sentence(), remedy=remedy)
 
-    def _tell(self, state: str, **facts: Any) -> None:
-        facts = {"reason": None, "remedy": None, **facts}
-        try:
-            self.run.update(state=state, **facts)
-        except StorageError:  # the state cannot be written either: keep it for the page
-            self.run.state = {**self.run.state, "state": state, **facts}
+    def _preparing(self, text: str) -> None:
+        self.run.tell(preparing=text)
 
     def _reading(self, done: int, total: int) -> None:
         if self.control.stop:
             raise Interrupted("Stopped while reading the pictures")
         if done == total or done % 25 == 0:
-            self.run.update(preparing=f"Read {done} of {total} pictures")
+            self._preparing(f"Read {done} of {total} pictures")
+
+    def _looking(self, done: int, total: int) -> None:
+        if self.control.stop:
+            raise Interrupted("Stopped while looking at the images")
+        self._preparing(f"Looked at {done} of {total} images")
+
+    def _name_left_out(self, items: list[Item], broken: dict[Path, str]) -> None:
+        """Says which images the run goes on without; DatasetError when it has none left."""
+        held_out = picture_files(self.info.held_out) if self.info.held_out else []
+        broken = {**self.info.broken, **self.resources.library.images.broken(held_out), **broken}
+        if broken:
+            text = left_out(broken, self.info.path)
+            self.durably(lambda: self.run.event("message", level="warning", text=text))
+        if not items:
+            raise DatasetError(
+                "None of the pictures can be read",
+                where=self.info.path,
+                why=next(iter(broken.values()), None),
+                remedy="Export them again as PNG or JPEG.",
+            )
 
     def _drawing(self, done: int, total: int) -> None:
-        self.run.update(preparing=f"Drew {done} of {total} class pictures")
+        self._preparing(f"Drew {done} of {total} class pictures")
+
+    def _note_dataset(self) -> None:
+        """What is learnt from is on disk before the first step; a change needs somebody's word."""
+        before = dataset_record.read(self.run.folder)
+        now = dataset_record.of(self.info, self._reading)
+        self.dataset = dataset_record.digest(now)
+        if before is not None and self.dataset == dataset_record.digest(before):
+            return
+        if before is not None:
+            if not self.run.state.get("accept_changes"):
+                dataset_record.compare(before, now)
+            text = dataset_record.accepted(before, now)
+            self.durably(lambda: self.run.event("message", level="warning", text=text))
+        self.durably(lambda: dataset_record.write(self.run.folder, now))
+        self.run.tell(accept_changes=None)
 
     def _go_back(self) -> None:
-        try:
-            folder = latest_checkpoint(self.run.folder)
-        except MissingError:
+        events = read_events(self.run.folder)[0]
+        folder, damaged = newest_checkpoint(self.run.folder)
+        if damaged:
+            steps = " and ".join(map(str, damaged))
+            self._say("warning", f"The checkpoint of step {steps} is damaged and is passed over.")
+        if folder is None:
+            announced = [event.get("step") for event in events if event.get("kind") == "saved"]
+            before = self.run.state.get("last_checkpoint") or (announced or damaged or [None])[-1]
+            if before is not None:
+                text = (
+                    f"This run had saved step {before}, but no checkpoint of it can be read any "
+                    "more. It begins again at step 0."
+                )
+                self._say("warning", text)
+                self.run.tell(last_checkpoint=None, step=0, seconds=0.0)
             return
         progress, state = load_checkpoint(folder, self.trainer.optimizer)
         self.trainer.load_state(state)
         self.trainer.progress = progress
-        for event in read_events(self.run.folder)[0]:  # what the sittings before have measured
+        for event in events:  # what the sittings before have measured
             if event.get("kind") == "probe" and event["step"] <= progress.step:
                 self.patience.add(event["step"], event["train"], event["held_out"])
-        self.run.event("message", level="info", text=f"Going on from step {progress.step}")
+        self.run.tell(last_checkpoint=progress.step, step=progress.step)
+        self._say("info", f"Going on from step {progress.step}")
+
+    def _say(self, level: str, text: str) -> None:
+        self.durably(lambda: self.run.event("message", level=level, text=text))
+
+
+def _earlier(run: RunLog) -> dict[str, list[str]]:
+    """Names and hashes of what a run of an earlier version wrote: its folder has the same files."""
+    names = [Path(str(file)).name for file in run.state.get("files") or []]
+    copies = [path for path in run.folder.iterdir() if path.is_file()]
+    return {
+        name: [atomic.sha256(path) for path in copies if path.suffix == Path(name).suffix]
+        for name in names
+    }
 
 
 def _dataset_facts(info: DatasetInfo, items: list[Any], config: RunConfig) -> dict[str, Any]:

@@ -174,9 +174,10 @@ class DreamBoothTrainable(Trainable):
             **metadata.modelspec(described),
             **metadata.own(described),
         }
-        saving.save_folder(self.base, folder, states, dtype)
+        zero = self.config.loss.zero_terminal_snr
+        saving.save_folder(self.base, folder, states, dtype, zero_terminal=zero)
         single = folder / f"{folder.name}.safetensors"
-        return [saving.save_single(self.base, single, states, dtype, header)]
+        return [saving.save_single(self.base, single, states, dtype, header, zero_terminal=zero)]
 
 
 def _copies(model: nn.Module, precision: str, unread: Sequence[str]) -> dict[str, _Place]:

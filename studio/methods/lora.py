@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from studio.families.base import Base
+    from studio.formats.lora_module import LoraModule
+    from studio.formats.metadata import Facts
 
 
 class LoraOptions(ContinuedOptions):
@@ -49,8 +51,17 @@ class LoraOptions(ContinuedOptions):
         advanced=True,
     )  # fmt: skip
     dora: bool = setting(
-        False, "Train length and direction of weights apart (DoRA): nearer to full training, slower.",
-        label="DoRA", advanced=True,
+        False, "Train length and direction of weights apart (DoRA): nearer to full training, slower. "
+        "Many programs draw such files wrong; see “Compatible copy”.", label="DoRA", advanced=True,
+    )  # fmt: skip
+    dora_copy: Literal["none", "LoRA", "weights"] = setting(
+        "none", "Beside a DoRA, a file for programs that do not know DoRA: an ordinary LoRA (small, "
+        "nearly the same; the file says how near) or the changed weights (the same, large).",
+        label="Compatible copy", advanced=True,
+    )  # fmt: skip
+    dora_copy_rank: int = setting(
+        0, "Rank of the compatible LoRA; more is nearer. 0 takes four times the rank.",
+        label="Rank of the copy", ge=0, le=1024, advanced=True,
     )  # fmt: skip
     rank_stabilized: bool = setting(
         False, "Scale by alpha / √rank, so that a high rank is not held back (rsLoRA).",
@@ -93,10 +104,22 @@ class Lora(Method):
                 "“conv_rank” and “conv_alpha” have no effect: no convolutions are trained; "
                 "choose the layers “attention + MLP + conv”."
             )
-        return warnings
+        return warnings + _about_dora(options)
 
     def prepare(self, base: Base, config: RunConfig, trigger: str) -> Trainable:
         return LoraTrainable(base, config, trigger)
+
+
+def _about_dora(options: LoraOptions) -> list[str]:
+    if options.dora and options.dora_copy == "none":
+        return [
+            "DoRA is drawn right by the studio, LyCORIS, OneTrainer and PEFT. ComfyUI and Forge are "
+            "some percent off, A1111 and InvokeAI draw garbage, kohya's scripts and diffusers leave "
+            "a part of it out: choose a compatible copy if the file is for them."
+        ]
+    without = "“dora_copy” has no effect: DoRA is off."
+    plain = not options.dora and not options.continue_from  # a file to go on from may be a DoRA
+    return [without] if plain and options.dora_copy != "none" else []
 
 
 class LoraTrainable(Trainable):
@@ -165,17 +188,52 @@ class LoraTrainable(Trainable):
             tensor.data.copy_(state[name])
 
     def export(self, folder: Path, facts: ExportFacts) -> list[Path]:
-        from studio.formats import metadata, safetensors_file
         from studio.paths import slug
 
-        tensors = self._kohya_tensors()
         usual = self.plan.usual
         described = describe(
             self.base, self.config, facts, rank=usual.rank, alpha=usual.alpha, **self._network()
         )
-        path = folder / f"{slug(facts.name)}.safetensors"
-        safetensors_file.write(path, tensors, metadata.build(described, tensors))
-        return [path]
+        path = self._write(folder / f"{slug(facts.name)}.safetensors", self.modules(), described)
+        copied = self._copy(folder / slug(facts.name), facts)
+        return [path, copied] if copied else [path]
+
+    def _write(self, path: Path, modules: list[LoraModule], described: Facts) -> Path:
+        from studio.formats import lora_write, metadata, safetensors_file
+        from studio.formats.ldm_names import UNetLayout
+
+        family = self.base.family
+        original = UNetLayout.from_config(self.base.unet.config) if family.original_names else None
+        tensors = lora_write.kohya_tensors(modules, family.kohya_prefixes, original)
+        return safetensors_file.write(path, tensors, metadata.build(described, tensors))
+
+    def _copy(self, stem: Path, facts: ExportFacts) -> Path | None:
+        """The compatible copy beside a DoRA, if one is wanted: `mine-lora` or `mine-weights`."""
+        from studio.formats import lora_plain
+
+        wanted = self.options.dora_copy
+        if wanted == "none" or not any(self.plan.dora.values()):
+            return None
+        trained = self.modules(unread=False)
+        network: dict[str, Any] = {}
+        if wanted == "weights":
+            made, rank = lora_plain.as_weights(trained, self._weight), None
+            what = "The changed weights of a DoRA"
+            network = {"network_module": "lycoris.kohya", "network_args": {"algo": "full"}}
+        else:
+            rank = self.options.dora_copy_rank or 4 * self.plan.usual.rank
+            made = lora_plain.as_low_rank(trained, self._weight, rank)
+            what = f"An ordinary LoRA of rank {rank} made from a DoRA"
+        said = f"{what}; it differs from that by {100 * made.error:.2g} % of its change."
+        described = describe(
+            self.base, self.config, facts, rank=rank, alpha=rank and float(rank), copied=said,
+            description=said, **network,
+        )  # fmt: skip
+        path = stem.with_name(f"{stem.name}-{wanted.lower()}.safetensors")
+        return self._write(path, made.modules, described)
+
+    def _weight(self, module: LoraModule) -> Any:
+        return self.layers[module.component][module.name][0].weight
 
     def _network(self) -> dict[str, Any]:
         """How kohya's and LyCORIS' scripts would have been told to train the same layers."""
@@ -192,23 +250,30 @@ class LoraTrainable(Trainable):
         arguments |= {"algo": "locon", "dora_wd": True, "wd_on_output": True}
         return {"network_module": "lycoris.kohya", "network_args": arguments}
 
-    def _kohya_tensors(self) -> dict[str, Tensor]:
-        import torch
+    def modules(self, unread: bool = True) -> list[LoraModule]:
+        """What was trained, layer by layer, and zeros for layers of which nothing is read.
 
-        tensors = {}
-        for component, layers in self.layers.items():
-            prefix = self.base.family.kohya_prefixes[component]
-            for name, (_, wrapper) in layers.items():
-                size = self.plan.layers[component][name]
-                if component != "unet" and not name.startswith("text_model."):
-                    name = f"text_model.{name}"  # other programs expect the name of older releases
-                key = f"{prefix}_{name.replace('.', '_')}"
-                parts = lora_layers.updates(wrapper)
-                tensors[f"{key}.lora_down.weight"] = parts["lora_A"].detach().cpu().half()
-                up = tensors[f"{key}.lora_up.weight"] = parts["lora_B"].detach().cpu().half()
-                tensors[f"{key}.alpha"] = torch.tensor(size.alpha)
-                if "magnitude" in parts:
-                    # one number per output, [out, 1…]; fp32, for it scales the base's own weight
-                    scale = parts["magnitude"].detach().cpu()
-                    tensors[f"{key}.dora_scale"] = scale.reshape(-1, *[1] * (up.dim() - 1))
-        return {name: tensor.contiguous() for name, tensor in sorted(tensors.items())}
+        Those have no effect, yet programs that load a file strictly want them to be there.
+        """
+        found = [
+            self._module(component, name, wrapper)
+            for component, layers in self.layers.items()
+            for name, (_, wrapper) in layers.items()
+        ]
+        for component, sizes in self.plan.unread.items() if unread else ():
+            model, dora = self.base.components()[component], self.plan.dora[component]
+            for name, size in sizes.items():
+                found.append(lora_layers.without_effect(component, name, model, size, dora))
+        return found
+
+    def _module(self, component: str, name: str, wrapper: Any) -> LoraModule:
+        from studio.formats.lora_module import LoraModule
+
+        parts = {part: t.detach() for part, t in lora_layers.updates(wrapper).items()}
+        tensors = {"down": parts["lora_A"], "up": parts["lora_B"]}
+        if "magnitude" in parts:  # one number per output, [out, 1…]
+            ones = [1] * (parts["lora_B"].dim() - 1)
+            tensors["dora_scale"] = parts["magnitude"].reshape(-1, *ones)
+        where: Any = component
+        alpha = self.plan.layers[component][name].alpha
+        return LoraModule(where, name, "dotted", "lora", tensors, alpha)

@@ -1,24 +1,23 @@
 """Which layers a LoRA trains, with which rank and alpha, and PEFT's layers around them.
 
-Owns: the targets, the layer filter, the plan (from the options, or from a file to go on from) and
-putting PEFT's layers in place of the base's. Refuses to know: the loop, files' spellings
+Owns: the targets, the layer filter, the plan from the options (`lora_continue` makes one from a
+file) and putting PEFT's layers in place of the base's. Refuses to know: the loop, files' spellings
 (`studio.formats`), base families by name.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from studio.errors import FileError, SettingsError
-from studio.names import path_of
+from studio.errors import SettingsError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from studio.families.base import Base
-    from studio.formats.lora import LoraFile
     from studio.formats.lora_module import LoraModule
     from studio.methods.lora import LoraOptions
 
@@ -52,6 +51,8 @@ class Plan:
     """Per component, whether updates are weight-decomposed."""
     start: dict[tuple[str, str], dict[str, Tensor]] = field(default_factory=dict)
     """(component, layer) → first values by the names of `updates`."""
+    unread: dict[str, dict[str, Size]] = field(default_factory=dict)
+    """Layers like the trained ones whose output nobody reads; files have them with zeros."""
 
     @property
     def usual(self) -> Size:
@@ -67,9 +68,11 @@ def plan(base: Base, options: LoraOptions) -> Plan:
     file to go on from MissingError, FileError, MismatchError or SettingsError naming the remedy.
     """
     if options.continue_from:
-        return _from_file(base, options)
+        from studio.methods.lora_continue import from_file
+
+        return from_file(base, options)
     layers: dict[str, dict[str, Size]] = {}
-    for component in _components(base, options):
+    for component in components(base, options):
         modules = _targeted(base, component, options)
         if modules:
             layers[component] = {name: _size(module, options) for name, module in modules.items()}
@@ -81,13 +84,11 @@ def plan(base: Base, options: LoraOptions) -> Plan:
             remedy="Choose other layers, or empty the filter.",
         )
     _fit(base, layers)
-    return Plan(layers, dict.fromkeys(layers, options.dora))
+    return Plan(layers, dict.fromkeys(layers, options.dora), unread=unread_layers(base, layers))
 
 
 def wrap(model: nn.Module, sizes: dict[str, Size], dora: bool, dropout: float, seed: int) -> Any:
     """Layer name → (the base's layer, PEFT's layer around it); the model is left as it was."""
-    import re
-
     import torch
     from peft import LoraConfig, inject_adapter_in_model
 
@@ -134,7 +135,7 @@ def updates(wrapper: Any) -> dict[str, Tensor]:
     return tensors
 
 
-def _components(base: Base, options: LoraOptions) -> list[str]:
+def components(base: Base, options: LoraOptions) -> list[str]:
     return [name for name in base.components() if name == "unet" or options.text_encoder]
 
 
@@ -150,6 +151,43 @@ def _targeted(base: Base, component: str, options: LoraOptions) -> dict[str, nn.
         and not any(part in name for part in unread)
         and _passes(name, options.only)
     }
+
+
+def unread_layers(base: Base, layers: dict[str, dict[str, Size]]) -> dict[str, dict[str, Size]]:
+    """Unread layers that are to their block what a trained layer is to its own, with its size."""
+    found: dict[str, dict[str, Size]] = {}
+    for component, parts in base.family.unread(base).items():
+        sizes = {_in_block(name): size for name, size in layers.get(component, {}).items()}
+        for name, module in base.components()[component].named_modules():
+            size = sizes.get(_in_block(name))
+            if size and hasattr(module, "weight") and any(part in name for part in parts):
+                found.setdefault(component, {})[name] = size
+    return found
+
+
+def _in_block(name: str) -> str:
+    """`encoder.layers.11.mlp.fc1` → `encoder.layers.*.mlp.fc1`."""
+    return re.sub(r"\.\d+\.", ".*.", name)
+
+
+def without_effect(
+    component: Any, name: str, model: nn.Module, size: Size, dora: bool
+) -> LoraModule:
+    """A module as a file has it that changes nothing: factors of zeros, and DoRA's own lengths."""
+    import torch
+
+    from studio.formats.lora_module import LoraModule
+
+    weight: Any = model.get_submodule(name).weight
+    window = [1] * (weight.dim() - 2)
+    tensors = {
+        "down": torch.zeros(size.rank, *weight.shape[1:]),
+        "up": torch.zeros(weight.shape[0], size.rank, *window),
+    }
+    if dora:
+        lengths = weight.detach().float().flatten(1).norm(dim=1)
+        tensors["dora_scale"] = lengths.reshape(-1, 1, *window)
+    return LoraModule(component, name, "dotted", "lora", tensors, size.alpha)
 
 
 def _passes(name: str, only: str) -> bool:
@@ -193,121 +231,3 @@ def _fit(base: Base, layers: dict[str, dict[str, Size]]) -> None:
             where=name,
             remedy=f"Choose a rank of at most {smallest}.",
         )
-
-
-# Going on from a file.
-
-
-def _from_file(base: Base, options: LoraOptions) -> Plan:
-    from studio.adapters import diagnosis
-    from studio.adapters.names import ModuleNames
-    from studio.formats import lora
-
-    file = lora.read(path_of(options.continue_from).expanduser())
-    _only_low_rank(file)
-    names = ModuleNames(base)
-    places = {
-        id(module): (component, name)
-        for component, model in base.components().items()
-        for name, module in model.named_modules()
-    }
-    found: dict[tuple[str, str], LoraModule] = {}
-    for module in file.modules.values():
-        target = names.find(module.component, module.name, module.spelling)
-        if target is None:
-            detail = f"This base has no layer “{module.name}”."
-            raise _another_base(diagnosis.mismatch(file, base, detail))
-        weight: Any = target.weight
-        given = (module.tensors["up"].shape[0], module.tensors["down"][0].numel())
-        wanted = (weight.shape[0], weight[0].numel())
-        if given != wanted:
-            detail = (
-                f"Its layer “{module.name}” turns {given[1]} numbers into {given[0]}, "
-                f"this base's turns {wanted[1]} into {wanted[0]}."
-            )
-            raise _another_base(diagnosis.mismatch(file, base, detail))
-        component, name = places[id(target)]
-        unread = base.family.unread(base).get(component, ())
-        if not any(part in name for part in unread):  # changes nothing, so nothing is lost
-            found[component, name] = module
-    _inside_the_target(base, options, found)
-    layers: dict[str, dict[str, Size]] = {}
-    for (component, name), module in found.items():
-        rank = int(module.rank or 1)
-        layers.setdefault(component, {})[name] = Size(rank, module.scale * rank)
-    plan = Plan(layers, {})
-    for component, sizes in layers.items():
-        dora = {found[component, name].dora for name in sizes}
-        if len(dora) > 1:
-            raise _not_continued(file, "Only some of its layers are weight-decomposed (DoRA)")
-        plan.dora[component] = dora.pop()
-    for place, module in found.items():
-        plan.start[place] = _start(file, module)
-    return plan
-
-
-def _only_low_rank(file: LoraFile) -> None:
-    for module in file.modules.values():
-        if module.kind != "lora":
-            raise _not_continued(file, f"Its layer “{module.name}” is of the kind {module.kind}")
-        if strange := module.tensors.keys() - {"up", "down", "dora_scale", "magnitude"}:
-            what = ", ".join(sorted(strange))
-            raise _not_continued(file, f"Its layer “{module.name}” also has the part {what}")
-    if file.leftovers:
-        raise _not_continued(file, f"{len(file.leftovers)} of its tensors are not understood")
-    if file.embeddings:
-        word = next(iter(file.embeddings))
-        raise _not_continued(file, f"It carries the embedding “{word}”, which would be lost")
-
-
-def _inside_the_target(base: Base, options: LoraOptions, found: dict[Any, LoraModule]) -> None:
-    """Raises SettingsError saying what to choose when the file has layers that are not chosen."""
-    for component, name in found:
-        if component not in _components(base, options):
-            raise SettingsError(
-                "The file to go on from also changes the text encoder",
-                where=options.continue_from,
-                remedy="Switch “Train text encoder” on.",
-            )
-        endings = tuple("." + suffix for suffix in TARGETS[options.target])
-        if not name.endswith(endings):
-            fitting = [
-                target
-                for target, suffixes in TARGETS.items()
-                if all(n.endswith(tuple("." + s for s in suffixes)) for _, n in found)
-            ]
-            raise SettingsError(
-                f"The file to go on from has layers outside “{options.target}”",
-                where=f"{options.continue_from}, layer {name}",
-                remedy=f"Choose the layers “{fitting[0]}”."
-                if fitting
-                else "It can be used as it is, but no choice of layers here covers it.",
-            )
-
-
-def _start(file: LoraFile, module: LoraModule) -> dict[str, Tensor]:
-    tensors = module.tensors
-    start = {"lora_A": tensors["down"].float(), "lora_B": tensors["up"].float()}
-    out, inputs = start["lora_B"].shape[0], start["lora_A"].shape[1]
-    scale = tensors.get("magnitude", tensors.get("dora_scale"))
-    if scale is None:
-        return start
-    over_inputs = "dora_scale" in tensors and scale.dim() > 1 and scale.shape[:2] == (1, inputs)
-    if scale.numel() != out or (over_inputs and inputs != 1):
-        raise _not_continued(file, "Its magnitudes (DoRA) run over the inputs of each layer")
-    start["magnitude"] = scale.float()
-    return start
-
-
-def _not_continued(file: LoraFile, why: str) -> FileError:
-    return FileError(
-        "This file can be used, but training cannot go on from it",
-        where=file.path,
-        why=f"{why}; training goes on from plain low-rank updates only",
-        remedy="Choose another file, or start anew.",
-    )
-
-
-def _another_base(error: Any) -> Any:
-    error.remedy = "Choose the base it was made for, or another file to go on from."
-    return error

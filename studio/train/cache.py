@@ -7,6 +7,7 @@ Refuses to know: steps and losses.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from studio.errors import StudioError
+from studio.errors import InputError, StorageError, StudioError
 from studio.families.base import Base, Conditioning
 from studio.formats import safetensors_file
 from studio.train.data import Item, load_mask, load_pixels
@@ -31,12 +32,26 @@ class LatentCache:
         self._latents = _Tensors(folder / "latents" / base.hash[:16], "moments", base.device)
         self._masks = _Tensors(folder / "masks", "mask", base.device)
 
-    def fill(self, items: Sequence[Item], on_progress: Callable[[int, int], None]) -> None:
-        """Encodes what is not cached yet; afterwards `get` and `masks` touch no picture."""
+    def fill(
+        self, items: Sequence[Item], on_progress: Callable[[int, int], None]
+    ) -> dict[Path, str]:
+        """Encodes what is not cached yet; afterwards `get` and `masks` touch no picture.
+
+        Returns the images that cannot be read, or whose mask cannot, with the reason: their items
+        must not be trained on.
+        """
+        broken: dict[Path, str] = {}
         for number, item in enumerate(items):
-            self.get([item])
-            self.masks([item])
+            if item.path not in broken:
+                try:
+                    self.get([item])
+                    self.masks([item])
+                except InputError as error:  # an image of many; the disk's errors end the run
+                    broken[item.path] = error.sentence()
+                except FileNotFoundError:
+                    broken[item.path] = "It is not there any more."
             on_progress(number + 1, len(items))
+        return broken
 
     def get(self, items: Sequence[Item]) -> Tensor:
         """Moments [B, 2C, h, w] on the base's device; all items are of one bucket."""
@@ -87,7 +102,8 @@ class _Tensors:
         tensor = _read(path, self.name)
         if tensor is None:
             tensor = make(item)
-            safetensors_file.write(path, {self.name: tensor}, {})
+            with contextlib.suppress(StorageError):  # without it, it is made again another time
+                safetensors_file.write(path, {self.name: tensor}, {})
         if self._bytes < ON_DEVICE_BYTES:
             tensor = tensor.to(self.device)
         self._kept[key] = tensor

@@ -19,8 +19,10 @@ from torch import Tensor
 
 from studio.config import DataSettings
 from studio.errors import DatasetError
+from studio.formats.caption_marks import as_trained
 from studio.formats.captions import fill_template
-from studio.formats.dataset import DatasetInfo, picture_files, read_captions
+from studio.formats.dataset import DatasetInfo, read_captions
+from studio.formats.image_memory import ImageMemory
 from studio.formats.image_names import READING
 from studio.formats.images import image_size, open_image
 from studio.formats.masks import mask_file
@@ -104,22 +106,31 @@ def read_items(
 
 
 def held_out_items(
-    info: DatasetInfo, settings: DataSettings, resolution: int, multiple: int
+    info: DatasetInfo,
+    settings: DataSettings,
+    resolution: int,
+    multiple: int,
+    images: ImageMemory | None = None,
 ) -> list[Item]:
-    """Pictures of the held-out folder, whole; none when the dataset has no such folder."""
+    """Pictures of the held-out folder, whole; none when the dataset has no such folder.
+
+    Those that `images` knows to be damaged are left out.
+    """
     if info.held_out is None:
         return []
     captions = read_captions(info.held_out)
+    facts = (images or ImageMemory()).all_facts(captions)
     return [
         Item(
             path,
-            captions.get(path) or "",
-            _bucket(image_size(path), settings, resolution, multiple),
+            as_trained(captions[path] or "", settings.trigger or info.trigger),
+            _bucket((known.width, known.height), settings, resolution, multiple),
             False,
             1,
             mask=_mask(path, settings),
         )
-        for path in picture_files(info.held_out)
+        for path, known in facts.items()
+        if not known.problem
     ]
 
 

@@ -1,13 +1,17 @@
 """Checkpoints: everything a run needs to go on bit-identically, provably whole.
 
-Owns: `checkpoints/step-000100/` and its files. The manifest is written last; a folder without one
-was never announced. Refuses to know: the loop.
+Owns: `checkpoints/step-000100/` and its files. A checkpoint is filled beside its place and put there
+when it is whole, so an announced one is never missing, also while the same step is saved again.
+Refuses to know: the loop.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 from torch.optim import Optimizer
@@ -17,6 +21,8 @@ from studio.errors import FileError, MissingError
 from studio.formats import safetensors_file
 from studio.text import read_json
 from studio.train.optim import load_optimizer_state, optimizer_state
+
+RECORD = "progress.json"
 
 
 @dataclass
@@ -35,45 +41,76 @@ def checkpoint_folder(run: Path, step: int) -> Path:
 
 
 def save_checkpoint(
-    run: Path, progress: Progress, state: dict[str, Tensor], optimizer: Optimizer
+    run: Path,
+    progress: Progress,
+    state: dict[str, Tensor],
+    optimizer: Optimizer,
+    facts: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Writes a checkpoint durably; returns its folder once every file is proved on disk."""
+    """Writes a checkpoint durably; returns its folder once every file is proved on disk.
+
+    The very same moment of a run is not written twice. `facts` go into the manifest.
+    """
     folder = checkpoint_folder(run, progress.step)
-    if folder.exists():
-        atomic.remove_folder(folder)  # half-written, or the same step saved twice
     tensors, numbers = optimizer_state(optimizer)
-    safetensors_file.write(folder / "trainable.safetensors", _plain(state), {})
-    safetensors_file.write(folder / "optimizer.safetensors", _plain(tensors), {})
-    atomic.write_json(folder / "progress.json", {**asdict(progress), "optimizer": numbers})
-    atomic.write_manifest(folder, {"step": progress.step})
+    record = {**asdict(progress), "optimizer": numbers}
+    if _is_kept(folder, record):
+        return folder
+    with atomic.replacing(folder) as beside:
+        safetensors_file.write(beside / "trainable.safetensors", _plain(state), {})
+        safetensors_file.write(beside / "optimizer.safetensors", _plain(tensors), {})
+        atomic.write_json(beside / RECORD, record)
+        atomic.write_manifest(beside, {"step": progress.step, **(facts or {})})
     return folder
+
+
+def _is_kept(folder: Path, record: dict[str, Any]) -> bool:
+    """Whether this moment is there already, whole: seconds of training never come twice."""
+    try:
+        atomic.verify_manifest(folder)
+        kept: bool = _record(folder) == json.loads(json.dumps(record))
+    except FileError:
+        return False
+    return kept
 
 
 def saved_steps(run: Path) -> list[int]:
     """Steps that have a manifest, oldest first."""
     found = (run / "checkpoints").glob(f"step-*/{atomic.MANIFEST}")
-    return sorted(int(path.parent.name.removeprefix("step-")) for path in found)
+    steps = (path.parent.name.removeprefix("step-") for path in found)
+    return sorted(int(step) for step in steps if step.isdecimal())
 
 
-def latest_checkpoint(run: Path) -> Path:
-    """The newest whole checkpoint; damaged ones are passed over. Raises MissingError if none."""
+def newest_checkpoint(run: Path) -> tuple[Path | None, list[int]]:
+    """The newest whole checkpoint, None if there is none; and the newer, damaged steps."""
+    damaged: list[int] = []
     for step in reversed(saved_steps(run)):
         folder = checkpoint_folder(run, step)
         try:
             atomic.verify_manifest(folder)
+            _record(folder)
         except FileError:
+            damaged.append(step)
             continue
-        return folder
-    raise MissingError(
-        "This run has no whole checkpoint to go on from",
-        where=run.name,
-        remedy="Start it anew with the same settings; it gives the same result.",
-    )
+        return folder, damaged
+    return None, damaged
+
+
+def latest_checkpoint(run: Path) -> Path:
+    """The newest whole checkpoint. Raises MissingError if there is none."""
+    folder, _ = newest_checkpoint(run)
+    if folder is None:
+        raise MissingError(
+            "This run has no whole checkpoint to go on from",
+            where=run.name,
+            remedy="Start it anew with the same settings; it gives the same result.",
+        )
+    return folder
 
 
 def load_checkpoint(folder: Path, optimizer: Optimizer) -> tuple[Progress, dict[str, Tensor]]:
     """Reads a checkpoint, puts the optimizer's state back; returns progress and trainable state."""
-    record = read_json(folder / "progress.json")
+    record = _record(folder)
     numbers = record.pop("optimizer")
     tensors, _ = safetensors_file.read_tensors(folder / "optimizer.safetensors")
     load_optimizer_state(optimizer, tensors, numbers)
@@ -81,10 +118,37 @@ def load_checkpoint(folder: Path, optimizer: Optimizer) -> tuple[Progress, dict[
     return Progress(**record), state
 
 
+def read_progress(folder: Path) -> Progress:
+    """The loop's own state in a checkpoint. Raises FileError."""
+    return Progress(**{k: v for k, v in _record(folder).items() if k != "optimizer"})
+
+
 def remove_old(run: Path, keep: int) -> None:
-    """Deletes all but the newest `keep` whole checkpoints."""
+    """Deletes all but the newest `keep` checkpoints, and what an interrupted deletion left."""
     for step in saved_steps(run)[:-keep]:
         atomic.remove_folder(checkpoint_folder(run, step))
+
+
+def remove_unfinished(run: Path) -> None:
+    """Deletes folders that were never announced, as an earlier version left them."""
+    for folder in (run / "checkpoints").glob("step-*"):
+        if not (folder / atomic.MANIFEST).exists():
+            atomic.remove_folder(folder)
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    try:
+        record: dict[str, Any] = read_json(folder / RECORD)
+        Progress(**{key: value for key, value in record.items() if key != "optimizer"})
+        record["optimizer"]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise FileError(
+            "This checkpoint is damaged",
+            where=folder / RECORD,
+            why="What it says of the run's progress cannot be read.",
+            remedy="Use an earlier checkpoint of the same run.",
+        ) from error
+    return record
 
 
 def _plain(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -186,9 +186,11 @@ def launch(
     auth: tuple[str, str] | None = None,
     allow: Sequence[str | Path] = (),
     open_browser: bool = True,
+    grace: float = 80.0,
 ) -> None:
-    """Serves the page until Ctrl-C; the engine loads in the background meanwhile."""
-    server = serve(studio, host=host, port=port, share=share, auth=auth, allow=allow)
+    """Serves the page until Ctrl-C, or a polite kill, after which saving may take `grace` seconds;
+    the engine loads in the background meanwhile."""
+    server = serve(studio, host=host, port=port, share=share, auth=auth)
     gc.freeze()  # what start-up made stays: later collections need not look at it again
     gc.enable()
     log.info("%s is open at %s", TITLE, server.url)
@@ -204,11 +206,14 @@ def launch(
         threading.Thread(target=webbrowser.open, args=(server.url,), daemon=True).start()
     try:
         threading.Event().wait()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as ended:
         print("\nClosing; a running training saves first.", flush=True)  # noqa: T201
+        if hasattr(ended, "exit_code"):  # a polite kill: whoever sent it will not wait for ever
+            studio.close(grace)
+            raise
     finally:
-        server.close()
         studio.close()
+        server.close()
 
 
 def warm_up(page: Page) -> None:

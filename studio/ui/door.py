@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from studio.errors import storage_error
 from studio.ui import routes
 from studio.ui.guard import App, Guard, Receive, Scope, Send, answer, host_name
 from studio.ui.logins import THIS_MACHINE, Attempts
@@ -105,7 +106,7 @@ class Door:
         if route.body == "upload":
             kind = request.header("content-type").partition(";")[0].strip().lower()
             if kind == "multipart/form-data":
-                await self.app(request.scope, receive, send)
+                await _storing(self.app, request.scope, receive, send)
             else:
                 await answer(send, 415, "Files are uploaded as a form.")
             return
@@ -154,6 +155,28 @@ class Door:
             await send({"type": "websocket.close", "code": 1008, "reason": sentence[:100]})
         else:
             await answer(_dressed(send, Request(scope)), status, sentence)
+
+
+async def _storing(app: App, scope: Scope, receive: Receive, send: Send) -> None:
+    """Lets an upload in; when the disk refuses it, the answer says so instead of “error 500”."""
+    held: list[Any] = []
+
+    async def watched(message: Any) -> None:
+        if held or (message["type"] == "http.response.start" and message["status"] >= 500):
+            held.append(message)
+        else:
+            await send(message)
+
+    try:
+        await app(scope, receive, watched)
+    except OSError as error:
+        if not error.errno:
+            raise
+        refused = storage_error(error, "the workspace's folder “cache”", "Nothing was changed.")
+        await answer(send, 507, refused.sentence())
+        return
+    for message in held:
+        await send(message)
 
 
 class Request:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from studio import memory
 from studio.errors import BusyError, Interrupted, MissingError, StudioError
 
 log = logging.getLogger("studio.ui")
@@ -34,6 +35,10 @@ def parts_of(error: BaseException) -> Json:
     """An error as the page's `cs.message` wants it; an unforeseen one goes to the log."""
     if isinstance(error, StudioError):
         return error.as_dict()
+    if memory.is_full(error):
+        log.error("the memory was full", exc_info=error)
+        memory.let_go(error)
+        return memory.full("anything").as_dict()
     log.error("unexpected error", exc_info=error)
     return unexpected()
 

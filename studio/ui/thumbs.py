@@ -6,6 +6,7 @@ only read. Refuses to know: whose pictures they are (callers resolve paths first
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import os
@@ -13,6 +14,7 @@ import threading
 from pathlib import Path
 
 from studio import atomic
+from studio.errors import StorageError
 from studio.formats.image_names import READING
 
 SIDE = 320  # pixels of the longer side: sharp on a dense screen at the largest grid size
@@ -25,16 +27,26 @@ class Thumbnails:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def of(self, picture: Path, side: int = SIDE) -> Path:
-        """The thumbnail of a picture. Raises FileError when it is none, or broken."""
-        facts = picture.stat()
-        from studio.formats.images import open_image
+    def made(self, picture: Path, side: int = SIDE) -> Path | None:
+        """The thumbnail of a picture if there is one already; the picture is not opened."""
+        target = self._place(picture, side)
+        return target if target.exists() else None
 
+    def _place(self, picture: Path, side: int) -> Path:
+        facts = picture.stat()
         key = f"{picture}|{facts.st_size}|{facts.st_mtime_ns}|{side}|{READING}"
         name = hashlib.sha256(os.fsencode(key)).hexdigest()[:32]
-        target = self.folder / f"{name}.webp"
+        return self.folder / f"{name}.webp"
+
+    def of(self, picture: Path, side: int = SIDE) -> Path | str:
+        """The thumbnail of a picture: its file, or where the disk takes none, itself as a data URL.
+
+        Raises FileError when it is none, or broken.
+        """
+        target = self._place(picture, side)
         if target.exists():
             return target
+        from studio.formats.images import open_image
 
         with _MAKING:
             image = open_image(picture)
@@ -44,5 +56,8 @@ class Thumbnails:
             lossless = max(image.size) <= 128  # small pictures (the starter's) show every artefact
             data = io.BytesIO()
             image.save(data, "WEBP", lossless=lossless, quality=84, method=2)
-            atomic.write_bytes(target, data.getvalue())
+            try:
+                atomic.write_bytes(target, data.getvalue())
+            except StorageError:  # a cache is not needed to see a picture
+                return "data:image/webp;base64," + base64.b64encode(data.getvalue()).decode()
         return target

@@ -1,16 +1,15 @@
 """kill -9 in mid-run: the next start says `interrupted`, and resuming gives the very same file.
 
-Some kills hit at a random step, the others inside a save: the child kills itself at its n-th
-durable operation, so that every place between two system calls is reached sooner or later.
+Some kills hit at a random step, some inside a save (the child kills itself at its n-th durable
+operation there), and some after a save that is already announced, while the same step is saved again
+by Pause and Stop: every place between two system calls is reached sooner or later.
 """
 
 from __future__ import annotations
 
-import os
 import random
 import signal
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,115 +17,59 @@ import torch
 
 from studio import atomic
 from studio.errors import FileError
-from studio.formats import safetensors_file
 from studio.jobs import Studio
 from studio.paths import Workspace
-from tests.jobs.conftest import make_workspace
-
-ROOT = str(Path(__file__).resolve().parent.parent.parent)
-STEPS = 8
-CHILD = """
-import os, signal, sys
-sys.path.insert(0, {root!r})
-from pathlib import Path
-from studio import atomic
-from studio.jobs import Studio
-from studio.paths import Workspace
-
-def die():
-    os.kill(os.getpid(), signal.SIGKILL)
-
-operations = 0
-def reached(operation, path):
-    global operations
-    inside = "checkpoints" in path.parts or path.suffix == ".safetensors"
-    operations += bool(inside and "latents" not in path.parts)
-    if operations == {operation}:
-        die()
-
-if {operation}:
-    atomic.failpoint = reached
-if {step}:
-    from studio.train.loop import Trainer
-    normal = Trainer.one_step
-    def one_step(self, step):
-        facts = normal(self, step)
-        if step == {step}:
-            die()
-        return facts
-    Trainer.one_step = one_step
-studio = Studio(Workspace({workspace!r}))
-config = studio.config(None, {values!r})
-studio.wait(studio.start(config))
-studio.close()
-"""
-EVERY = 2
-VALUES = {
-    "name": "killed",
-    "base": "tiny",
-    "device": "cpu",
-    "data": {"folder": "zibbo"},
-    "train": {"steps": STEPS, "batch_size": 2, "learning_rate": 1e-2},
-    "sample": {"every": 4, "steps": 2},
-    "save": {"every": EVERY},
-    "probe": {"every": 0},
-}
-
-
-@pytest.fixture(scope="module")
-def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, torch.Tensor]:
-    """What an uninterrupted run gives."""
-    studio = Studio(make_workspace(tmp_path_factory.mktemp("whole")))
-    state = studio.wait(studio.start(studio.config(None, VALUES)))
-    studio.close()
-    assert state["state"] == "finished", state
-    return safetensors_file.read_tensors(state["files"][0])[0]
+from tests.faults import children
+from tests.faults.conftest import EVERY, STEPS, VALUES, announced, assert_kept, assert_learnt
 
 
 def kill_and_resume(root: Path, expected: dict[str, torch.Tensor], seed: int) -> None:
     drawn = random.Random(seed)
-    inside_a_save = drawn.random() < 0.4
-    step = 0 if inside_a_save else drawn.randint(1, STEPS)
-    operation = drawn.randint(1, 60) if inside_a_save else 0
-    make_workspace(root)
-    code = CHILD.format(
-        root=ROOT, workspace=str(root), values=VALUES, step=step, operation=operation
-    )
-    environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
-    child = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment)
-    where = f"seed {seed}: step {step}, operation {operation}"
-    assert child.returncode == -signal.SIGKILL, (where, child.stderr.decode()[-2000:])
+    kind = drawn.choices(("step", "save", "again"), (60, 20, 20))[0]
+    again = drawn.randrange(EVERY, STEPS, EVERY) if kind == "again" else 0
+    work: Callable[..., None]
+    if kind == "step":
+        work, numbers = children.killed_after_a_step, [drawn.randint(1, STEPS)]
+    elif kind == "save":
+        work, numbers = children.killed_in_a_save, [drawn.randint(1, 60)]
+    else:
+        work, numbers = children.killed_while_saved_again, [again, drawn.randint(1, 24)]
+    where = f"seed {seed}: {work.__name__} {numbers}"
+    assert children.in_a_process(work, root, VALUES, *numbers) == -signal.SIGKILL, where
 
     studio = Studio(Workspace(root))
-    run = studio.runs()[0]
-    assert run["state"] == "interrupted", where
-    folder = studio.training.folder(run["run"])
-    announced = [e["step"] for e in studio.view(run["run"])["events"] if e["kind"] == "saved"]
-    for saved in announced[-3:]:
-        assert atomic.verify_manifest(folder / "checkpoints" / f"step-{saved:06d}"), where
+    state = studio.runs()[0]
+    run = state["run"]
+    done = {"interrupted", "stopped"} if again else {"interrupted", "finished"}
+    assert state["state"] in done, where
+    folder = studio.training.folder(run)
+    known = announced(studio, run)
+    assert not again or again in known, where
+    assert_kept(studio, run)
     for half in (folder / "checkpoints").glob("step-*"):
         if not (half / atomic.MANIFEST).exists():
             with pytest.raises(FileError):
                 atomic.verify_manifest(half)
-    studio.resume(run["run"])
-    state = studio.wait(run["run"])
+    if state["state"] != "finished":
+        studio.resume(run)
+        state = studio.wait(run)
+    assert_learnt(state, expected)
+    assert len(studio.adapters()) == 1, f"{where}: one run, one file"
+    repeats = [e["step"] for e in studio.view(run)["events"] if e["kind"] == "step"]
     studio.close()
-    assert state["state"] == "finished", (where, state)
-    resumed = safetensors_file.read_tensors(state["files"][0])[0]
-    assert all(torch.equal(expected[name], resumed[name]) for name in expected), where
-    assert not list(folder.rglob(f"{atomic.TEMPORARY_PREFIX}*")), where
-    repeats = [e["step"] for e in studio.view(run["run"])["events"] if e["kind"] == "step"]
+    assert not list(root.rglob(f"{atomic.TEMPORARY_PREFIX}*")), where
     assert len(repeats) - STEPS <= EVERY, f"{where}: at most one interval again"
+    assert not again or len(repeats) == STEPS, f"{where}: nothing again after a save"
 
 
 @pytest.mark.parametrize("seed", [1, 2, 5, 11])
-def test_killed_and_resumed(tmp_path: Path, expected: dict[str, torch.Tensor], seed: int) -> None:
-    kill_and_resume(tmp_path / "w", expected, seed)
+def test_killed_and_resumed(fresh: Path, expected: dict[str, torch.Tensor], seed: int) -> None:
+    kill_and_resume(fresh, expected, seed)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(100, 400))
 def test_killed_and_resumed_in_full(
-    tmp_path: Path, expected: dict[str, torch.Tensor], seed: int
+    fresh: Path, expected: dict[str, torch.Tensor], seed: int
 ) -> None:
-    kill_and_resume(tmp_path / "w", expected, seed)
+    kill_and_resume(fresh, expected, seed)

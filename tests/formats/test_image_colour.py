@@ -41,7 +41,7 @@ def test_display_p3_comes_in_as_srgb(tmp_path, suffix, options, most):
     assert near(first(open_image(path)), (39, 200, 59), most)
     (tmp_path / "small").write_bytes(thumbnail(path, 8))
     assert near(first(open_image(tmp_path / "small")), (39, 200, 59), most)
-    assert check_image(path) is None
+    assert check_image(path).note is None
 
 
 def test_adobe_rgb_and_a_linear_profile(tmp_path):
@@ -111,7 +111,7 @@ def test_a_profile_that_cannot_be_used_is_passed_over_and_said(tmp_path, profile
     path = tmp_path / "x.tif"
     Image.new("RGB", (4, 4), (10, 20, 30)).save(path, icc_profile=profile)
     assert first(open_image(path)) == (10, 20, 30)
-    assert check_image(path) == (BROKEN_PROFILE if profile else None)
+    assert check_image(path).note == (BROKEN_PROFILE if profile else None)
 
 
 def test_lab_with_no_profile(tmp_path):

@@ -109,7 +109,7 @@ def test_odd_exif_in_a_jpeg_turns_it_and_nothing_else(tmp_path, name):
     picture().save(path, exif=b"Exif\0\0" + ODD[name], quality=95)
     before = path.read_bytes()
     assert turned(path)
-    assert check_image(path) is None
+    assert check_image(path).note is None
     assert path.read_bytes() == before
 
 

@@ -15,6 +15,7 @@ from studio.errors import FileError, MissingError
 from studio.formats import aesthetic, embedding, hypernetwork, lora, metadata, safetensors_file
 from studio.formats.inspect import inspect
 from tests.formats.builders import TEXT_PATH, hypernetwork_state
+from tests.loras import write_lora
 
 
 def module(component, name, inputs=12, rank=4, alpha=2.0):
@@ -27,7 +28,7 @@ def test_a_lora_with_metadata(tmp_path):
         name="cat", architecture="stable-diffusion-v2-512", rank=4, alpha=2.0, trigger="sks cat"
     )
     modules = [module("unet", f"mid_block.attn{i}.to_q") for i in range(3)]
-    path = lora.write_kohya(tmp_path / "cat.safetensors", modules, metadata.build(facts, {}))
+    path = write_lora(tmp_path / "cat.safetensors", modules, metadata.build(facts, {}))
     report = inspect(path)
     assert (report.kind, report.dialect, report.family) == ("lora", "kohya", "sd2")
     assert (report.rank, report.alpha, report.trigger) == (4, 2.0, "sks cat")
@@ -46,20 +47,18 @@ def test_a_lora_with_metadata(tmp_path):
     "width, family", [(768, "sd1"), (1024, "sd2"), (2048, "sdxl"), (128, None)]
 )
 def test_the_family_by_what_cross_attention_reads(tmp_path, width, family):
-    path = lora.write_kohya(
-        tmp_path / "x.safetensors", [module("unet", "mid_block.a.attn2.to_k", width)]
-    )
+    path = write_lora(tmp_path / "x.safetensors", [module("unet", "mid_block.a.attn2.to_k", width)])
     assert inspect(path).family == family
 
 
 def test_the_family_by_text_encoders(tmp_path):
-    path = lora.write_kohya(tmp_path / "x.safetensors", [module("text_encoder_2", TEXT_PATH)])
+    path = write_lora(tmp_path / "x.safetensors", [module("text_encoder_2", TEXT_PATH)])
     assert inspect(path).family == "sdxl"
 
 
 @pytest.mark.parametrize("width, family", [(768, "sd1"), (1024, "sd2"), (32, None)])
 def test_the_family_by_the_only_text_encoder(tmp_path, width, family):
-    path = lora.write_kohya(tmp_path / "x.safetensors", [module("text_encoder", TEXT_PATH, width)])
+    path = write_lora(tmp_path / "x.safetensors", [module("text_encoder", TEXT_PATH, width)])
     assert inspect(path).family == family
 
 
@@ -171,7 +170,7 @@ def test_a_file_that_is_not_there(tmp_path):
 
 def test_the_shelf_never_imports_torch(tmp_path):
     """Every kind of file is inspected in a fresh interpreter where torch cannot be imported."""
-    lora.write_kohya(tmp_path / "a.safetensors", [module("unet", "mid_block.x")])
+    write_lora(tmp_path / "a.safetensors", [module("unet", "mid_block.x")])
     embedding.write_a1111(tmp_path / "b.pt", torch.randn(2, 768), name="b")
     torch.save(torch.randn(1, 768), tmp_path / "c.pt")
     code = (

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from studio.errors import FileError
-from studio.formats import lora, positional, safetensors_file
+from studio.formats import ldm_names, lora, lora_write, positional, safetensors_file
 from tests.formats.builders import TEXT_PATH, UNET_PATH, pair
-from tests.near import assert_near
+from tests.loras import ONE, TWO
+from tests.near import HALF, assert_near
 
 UP, DOWN = pair()
 DELTA = UP @ DOWN
@@ -339,48 +340,60 @@ def test_old_bin_files(tmp_path):
     one(lora.read(tmp_path / "pytorch_lora_weights.bin"), f"unet.{UNET_PATH}")
 
 
-def test_kohya_files_are_written_for_everybody(tmp_path):
+def test_a_written_file_reads_back_as_the_same_modules(tmp_path):
     modules = [
         lora.LoraModule("unet", UNET_PATH, "dotted", "lora", {"up": UP, "down": DOWN}, 1.0),
         lora.LoraModule("text_encoder", TEXT_PATH, "dotted", "lora", {"up": UP, "down": DOWN}),
         # The text encoder of newer libraries has no `text_model` level.
         lora.LoraModule(
-            "text_encoder",
-            "encoder.layers.1.mlp.fc1",
-            "dotted",
-            "lora",
-            {"up": UP, "down": DOWN},
-            8.0,
+            "text_encoder", "encoder.layers.1.mlp.fc1", "dotted", "lora", {"up": UP, "down": DOWN}, 8.0
         ),
-    ]
-    path = lora.write_kohya(
-        tmp_path / "a.safetensors", modules, {"ss_v2": "False"}, dtype="float16"
-    )
-    header = safetensors_file.read_header(path)
-    assert header.metadata == {"ss_v2": "False"}
+        lora.LoraModule("unet", "mid_block.x", "dotted", "diff", {"diff": UP}),
+    ]  # fmt: skip
+    tensors = lora_write.kohya_tensors(modules, ONE)
     unet = "lora_unet_" + UNET_PATH.replace(".", "_")
-    assert header.tensors[f"{unet}.lora_down.weight"][:2] == ("F16", (2, 12))
-    assert header.tensors[f"{unet}.alpha"].shape == ()
-    assert "lora_te_text_model_encoder_layers_1_mlp_fc1.lora_up.weight" in header.tensors
-    back = lora.read(path)
-    assert back.leftovers == []
+    assert tensors[f"{unet}.lora_down.weight"].dtype == torch.float16
+    assert tensors[f"{unet}.alpha"].shape == ()
+    assert "lora_te_text_model_encoder_layers_1_mlp_fc1.lora_up.weight" in tensors
+    assert list(tensors) == sorted(tensors), "the same modules make the same file"
+    back = lora.read(saved(tmp_path, tensors))
+    assert back.leftovers == [] and len(back.modules) == len(modules)
     for module in modules:
-        name = lora.kohya_name(module).removeprefix("lora_unet_").removeprefix("lora_te_")
-        again = back.modules[f"{module.component}.{name}"]
-        assert again.scale == module.scale
-        assert_near(again.delta(), module.delta(), 2e-3)
-
-
-def test_two_text_encoders_get_numbers(tmp_path):
-    modules = [
-        lora.LoraModule("text_encoder", TEXT_PATH, "dotted", "lora", {"up": UP, "down": DOWN}),
-        lora.LoraModule("text_encoder_2", TEXT_PATH, "dotted", "lora", {"up": UP, "down": DOWN}),
-    ]
-    header = safetensors_file.read_header(lora.write_kohya(tmp_path / "a.safetensors", modules))
-    starts = {name.partition("_text_model")[0] for name in header.tensors}
-    assert starts == {"lora_te1", "lora_te2"}
-    with pytest.raises(ValueError, match="positional"):
-        lora.write_kohya(
-            tmp_path / "b.safetensors",
-            [lora.LoraModule("unet", "3", "index", "lora", {"up": UP, "down": DOWN})],
+        long = (
+            module.name
+            if module.name.startswith(("text_", "down", "mid"))
+            else f"text_model.{module.name}"
         )
+        again = back.modules[f"{module.component}.{long.replace('.', '_')}"]
+        assert again.scale == module.scale
+        assert_near(again.delta(), module.delta(), HALF)
+
+
+def test_the_original_names_of_a_layout(tmp_path):
+    """What kohya's scripts and A1111 call the layers of SDXL, resnets and samplers included."""
+    names = {
+        "down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q":
+            "input_blocks_4_1_transformer_blocks_0_attn1_to_q",
+        "down_blocks.0.downsamplers.0.conv": "input_blocks_3_0_op",
+        "down_blocks.1.resnets.0.conv1": "input_blocks_4_0_in_layers_2",
+        "down_blocks.1.resnets.0.time_emb_proj": "input_blocks_4_0_emb_layers_1",
+        "down_blocks.1.resnets.0.conv_shortcut": "input_blocks_4_0_skip_connection",
+        "mid_block.attentions.0.proj_in": "middle_block_1_proj_in",
+        "mid_block.resnets.1.conv2": "middle_block_2_out_layers_3",
+        "up_blocks.0.upsamplers.0.conv": "output_blocks_2_2_conv",
+        "up_blocks.2.resnets.2.conv2": "output_blocks_8_0_out_layers_3",
+    }  # fmt: skip
+    modules = [
+        lora.LoraModule("unet", name, "dotted", "lora", {"up": UP, "down": DOWN}) for name in names
+    ]
+    tensors = lora_write.kohya_tensors(modules, TWO, ldm_names.SDXL)
+    assert {key.partition(".")[0] for key in tensors} == {f"lora_unet_{n}" for n in names.values()}
+
+
+def test_what_has_no_name_in_kohyas_files_is_an_error():
+    parts = {"up": UP, "down": DOWN}
+    with pytest.raises(ValueError, match="positional"):
+        lora_write.kohya_tensors([lora.LoraModule("unet", "3", "index", "lora", parts)], ONE)
+    with pytest.raises(ValueError, match="no name for the part hada_w1_a"):
+        module = lora.LoraModule("unet", "x", "dotted", "loha", {"hada_w1_a": UP})
+        lora_write.kohya_tensors([module], ONE)

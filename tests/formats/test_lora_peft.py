@@ -193,6 +193,8 @@ def adapter(folder: Path, settings: str | None, alpha: torch.Tensor | None = Non
         ),
         ('{"lora_alpha": 8, "alpha_pattern": {"(a+)+$": 1}}', "1 patterns .* not understood"),
         ('{"lora_alpha": 8, "alpha_pattern": {"[": 1}}', "1 patterns .* not understood"),
+        ('{"lora_alpha": 8, "init_lora_weights": "pissa"}', "begun as 'pissa'.*changes the base"),
+        ('{"lora_alpha": 8, "unet.init_lora_weights": "olora"}', "begun as 'olora'"),
     ],
 )
 def test_settings_that_cannot_be_used_are_said(tmp_path: Path, settings: str, said: str) -> None:
@@ -287,3 +289,25 @@ def test_more_kinds_by_their_keys(tmp_path: Path, key: str, kind: str) -> None:
 def test_a_word_that_begins_like_a_kind_stays_an_embedding(tmp_path: Path) -> None:
     path = safetensors_file.write(tmp_path / "x.safetensors", {"road_sign": torch.ones(2, 768)})
     assert inspect(path, hashes=False).kind == "embedding"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "base_model.model.transformer.h.0.attn.ia3_l", "transformer.h.0.attn.c_attn.lora_A.weight",
+        "joint.layers.0.hra_u", "whatever.layer.hada_w1_a", "to_k.ia3_l",
+    ],
+)  # fmt: skip
+def test_an_adapter_of_another_model_is_no_embedding(tmp_path: Path, key: str) -> None:
+    path = safetensors_file.write(tmp_path / "x.safetensors", {key: torch.ones(768, 1)})
+    for read in (lora.read, lambda path: inspect(path, strict=True)):
+        with pytest.raises(FileError, match="adapter for another kind of model, or a broken one"):
+            read(path)
+
+
+def test_a_kind_of_the_future_is_called_as_its_settings_call_it(tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text('{"peft_type": "NOVELTY"}')
+    tensors = {"base_model.model.mid_block.to_q.novelty_matrix": torch.ones(4, 768)}
+    path = safetensors_file.write(tmp_path / "adapter_model.safetensors", tensors)
+    with pytest.raises(FileError, match="does not read: NOVELTY"):
+        inspect(path, strict=True)

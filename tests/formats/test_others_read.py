@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
+from studio.adapters.names import ModuleNames
+from studio.families.loading import load_base
 from studio.formats import embedding, lora
 from tests import tiny
+from tests.methods.conftest import FACTS, prepare, stir
 from tests.near import assert_near
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-UNET = "down_blocks.1.attentions.0.transformer_blocks.0"
 
 
 @pytest.fixture(scope="module")
@@ -28,39 +32,45 @@ def pipeline(folder):
     return StableDiffusionPipeline.from_pretrained(folder)
 
 
-def test_a_kohya_lora_changes_the_same_weights_by_the_same_amounts(pipeline, tmp_path):
-    unet = pipeline.unet
-    names = [
-        f"{UNET}.attn1.to_q", f"{UNET}.attn2.to_k", f"{UNET}.attn1.to_out.0", f"{UNET}.ff.net.0.proj",
-        "down_blocks.1.attentions.0.proj_in", "down_blocks.1.resnets.0.conv1",
-    ]  # fmt: skip
-    modules, before = [], {}
-    for name in names:
-        weight = unet.get_submodule(name).weight.detach().clone()
-        before[name] = weight
-        down = torch.randn(2, *weight.shape[1:]) * 0.1
-        up = torch.randn(weight.shape[0], 2, *[1] * (weight.dim() - 2)) * 0.1
-        modules.append(
-            lora.LoraModule("unet", name, "dotted", "lora", {"up": up, "down": down}, 1.0)
-        )
-    text = pipeline.text_encoder
-    # All four: diffusers recognises a text encoder's LoRA by its output projection.
-    for name, layer in text.named_modules():
-        if name.endswith(("0.self_attn.q_proj", "k_proj", "v_proj", "out_proj")) and ".0." in name:
-            before[name] = layer.weight.detach().clone()
-            parts = {"up": torch.randn(32, 2) * 0.1, "down": torch.randn(2, 32) * 0.1}
-            modules.append(lora.LoraModule("text_encoder", name, "dotted", "lora", parts, 2.0))
-    assert len(modules) == len(names) + 4
-    path = lora.write_kohya(tmp_path / "x.safetensors", modules, {"ss_network_dim": "2"})
+@pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl"])
+def test_the_file_that_training_writes_changes_the_same_weights_by_the_same_amounts(
+    family, tmp_path
+):
+    """diffusers' own code reads it: every layer, convolutions and both text encoders included."""
+    import diffusers
 
+    base = load_base(getattr(tiny, f"make_tiny_{family}")(tmp_path / "base"), "cpu", "fp32")
+    options: dict[str, Any] = {"rank": 4, "target": "attention + MLP + conv", "text_encoder": True}
+    path = stir(prepare(base, "lora", **options)).export(tmp_path, FACTS)[0]
+    file, names = lora.read(path), ModuleNames(base)
+
+    pipeline = diffusers.DiffusionPipeline.from_pretrained(base.path)
+    theirs = {name: getattr(pipeline, name) for name in base.components()}
     pipeline.load_lora_weights(str(path))
-    pipeline.fuse_lora()
+    pipeline.fuse_lora(components=list(theirs))
     pipeline.unload_lora_weights()
-    for module in modules:
-        part = unet if module.component == "unet" else text
-        change = part.get_submodule(module.name).weight.detach() - before[module.name]
-        expected = module.delta(before[module.name])
-        assert_near(change, expected)
+    places = {
+        id(module): f"{component}.{name}"
+        for component, root in base.components().items()
+        for name, module in root.named_modules()
+    }
+    seen = set()
+    for module in file.modules.values():
+        layer = names.find(module.component, module.name, module.spelling)
+        component, _, name = places[id(layer)].partition(".")
+        seen.add((component, name))
+        assert layer is not None
+        weight: Any = layer.weight.detach()
+        fused = theirs[component].get_submodule(name).weight
+        assert_near(fused, weight + module.delta(weight))
+    trained = [(c, name) for c, sizes in plan_of(base, options).items() for name in sizes]
+    assert seen >= set(trained) and len(trained) > 50
+
+
+def plan_of(base, options):
+    """The layers that these options train."""
+    trained: Any = prepare(base, "lora", **options)
+    return trained.plan.layers
 
 
 @pytest.mark.parametrize("kind", ["a1111", "diffusers"])

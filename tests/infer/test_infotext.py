@@ -234,6 +234,175 @@ def test_nonsense_never_raises_and_never_gives_unusable_settings(text: str) -> N
     assert all("/" not in entry["path"] for entry in found.get("stack", []))
 
 
+def lora(name: str, strength: float = 1.0, text: float | None = None, kind: str = "lora") -> Used:
+    item = StackItem(path=f"/x/{name}.safetensors", strength=strength, text_strength=text)
+    return Used(item, kind, name, "0123456789ab")
+
+
+def test_other_programs_find_the_files_in_the_prompt() -> None:
+    word = Used(
+        StackItem(path="/x/zeb-v2.pt"), "embedding", "zeb-v2", "b" * 12, words=("zeb-v2", "zeb")
+    )
+    files = [
+        lora("fluffy", 0.8),
+        lora("neon, line", 0.5, 0.25),
+        word,
+        lora("h", 0.6, None, "hypernetwork"),
+    ]
+    settings = GenerateSettings(
+        prompt="a Zeb cat, zebra", negative_prompt="zeb", stack=[file.item for file in files],
+        width=64, height=96,
+    )  # fmt: skip
+    text = write(settings, replace(FACTS, used=files))
+    tags = "<lora:fluffy:0.8> <lora:neon, line:0.25:0.5> <hypernet:h:0.6>"
+    assert text.splitlines()[0] == f"a zeb-v2 cat, zebra {tags}"
+    assert text.splitlines()[1] == "Negative prompt: zeb-v2"
+    found = read(text)
+    assert (found["prompt"], found["negative_prompt"]) == ("a Zeb cat, zebra", "zeb")
+    assert [entry["path"] for entry in found["stack"]] == [
+        "fluffy.safetensors", "neon, line.safetensors", "zeb-v2.pt", "h.safetensors",
+    ]  # fmt: skip
+    # restored and written again, nothing is there twice
+    assert (
+        write(
+            GenerateSettings.parse({**found, "stack": settings.stack}), replace(FACTS, used=files)
+        )
+        == text
+    )
+
+
+def test_weights_per_block_are_in_the_tag_where_the_extension_knows_the_list() -> None:
+    item = StackItem(path="/x/a.safetensors", blocks={"IN": 0.5, "M00": 0})
+    blocks = dict.fromkeys(
+        [*(f"IN{k:02}" for k in range(12)), "M00", *(f"OUT{k:02}" for k in range(12))], True
+    )
+    facts = replace(FACTS, used=[Used(item, "lora", "a", "a" * 12)], blocks=blocks)
+    first = write(GenerateSettings(prompt="x", stack=[item]), facts).splitlines()[0]
+    numbers = ",".join(["1", *["0.5"] * 12, "0", *["1"] * 12])
+    assert first == f"x <lora:a:1:lbw={numbers}>"
+    small = replace(facts, blocks={"IN00": True, "M00": True, "OUT00": True})
+    assert write(GenerateSettings(prompt="x"), small).splitlines()[0] == "x <lora:a:1>"
+
+
+def a1111_hashes(value: str) -> dict[str, str]:
+    """How its reader takes “Lora hashes” apart; a name with a comma would end it with an error."""
+    pairs = [entry.strip().split(":", 1) for entry in value.split(",")]
+    return {pair[0].strip(): pair[1].strip() for pair in pairs}
+
+
+@pytest.mark.parametrize("name", ['odd, "name": 1', "two\nlines", "a:b", "a, b:c, d", "<b>", "{x}"])
+def test_names_of_every_kind(name: str) -> None:
+    item = StackItem(path=f"/x/{name}.safetensors")
+    text = write(
+        GenerateSettings(prompt="x", stack=[item]),
+        replace(FACTS, model=name, used=[Used(item, "lora", name, "a" * 12)]),
+    )
+    block = parse(text)
+    assert list(a1111_hashes(block.pairs["Lora hashes"]).values()) == ["a" * 12]
+    assert block.pairs["Model"] == name
+    assert read(text)["prompt"] == "x"
+    assert read(text)["stack"][0]["path"] == f"{name}.safetensors".rsplit("/", 1)[-1]
+
+
+def a1111(text: str) -> tuple[str, str]:
+    """Prompt and negative prompt as A1111's `parse_generation_parameters` reads them."""
+    prompt, negative, done = "", "", False
+    for line in text.strip().split("\n")[:-1]:
+        line = line.strip()
+        if line.startswith("Negative prompt:"):
+            done, line = True, line[16:].strip()
+        if done:
+            negative += ("" if negative == "" else "\n") + line
+        else:
+            prompt += ("" if prompt == "" else "\n") + line
+    return prompt, negative
+
+
+@pytest.mark.parametrize(
+    ("prompt", "negative"),
+    [
+        ("a cat", "blurry, Negative prompt: nested, ugly"),
+        ("a\nNegative prompt: b", "c\nNegative prompt: d"),
+        ("a\nSteps: 20, Sampler: Euler, Seed: 3", "x"),
+        ("a\nTemplate: b", ""),
+        ("a: b, c: d, e: f", "Steps: 3, Seed: 4, Size: 5x5"),
+        ("\n a \r\n b \n", "\u2028x\x85"),
+    ],
+)
+def test_prompts_that_look_like_the_block_itself(prompt: str, negative: str) -> None:
+    settings = GenerateSettings(prompt=prompt, negative_prompt=negative, width=64, height=96)
+    text = write(settings, FACTS)
+    assert restored(settings) == settings
+    shown, unwanted = a1111(text)
+    assert "Negative prompt:" not in shown + unwanted
+    assert shown.replace(" :", ":").split() == prompt.split()
+    assert unwanted.replace(" :", ":").split() == negative.split()
+    # readers that cut at the words find them once before the settings
+    assert text.rpartition("\n")[0].count("Negative prompt:") == bool(negative)
+
+
+def test_round_trip_of_every_line_end() -> None:
+    chosen = random.Random(7)
+    for _ in range(300):
+        letters = 'ab:, \n\r\x0b\x0c\x85\u2028\\"<>()[]|猫'
+        pieces = [*letters, "Negative prompt:", "Steps: 2, ", "Seed: 3", "Template:", "BREAK"]
+        prompt, negative = ("".join(chosen.choices(pieces, k=chosen.randint(0, 12))) for _ in "ab")
+        settings = GenerateSettings(prompt=prompt, negative_prompt=negative, width=64, height=96)
+        files = [lora("x", 0.5)] if chosen.random() < 0.5 else []
+        found = read(write(settings, replace(FACTS, used=files)))
+        assert (found["prompt"], found["negative_prompt"]) == (prompt, negative)
+
+
+SETTINGS = "Steps: 20, Sampler: Euler a, CFG scale: 7, Seed: 5, Size: 64x96"
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [
+        "\n", "\n\n  \n", "\r\n", "\nTemplate: a {cat|dog}, x: 1, y: 2",
+        "\nTemplate: a {cat|dog}\nNegative Template: {bad|ugly}",
+        "\nNegative Template: {bad|\nugly}\n", "\n\nTemplate: Steps: 4\n",
+    ],
+)  # fmt: skip
+def test_lines_behind_the_settings(behind: str) -> None:
+    found = read(f"a cat\nNegative prompt: ugly\n{SETTINGS}{behind}")
+    assert (found["prompt"], found["negative_prompt"]) == ("a cat", "ugly")
+    assert (found["steps"], found["sampler"], found["seed"]) == (20, "Euler a", 5)
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "style: oil, light: warm, mood: calm", "a: b, c: d, e: f", "Steps: to heaven, gold: yes, x: y",
+        "portrait, ratio: 3:2, lens: 50mm, time: 10:30, Model: a girl",
+    ],
+)  # fmt: skip
+def test_a_prompt_with_colons_does_not_vanish(prompt: str) -> None:
+    assert read(prompt)["prompt"] == prompt
+    assert read(f"a cat\nNegative prompt: {prompt}\n{SETTINGS}")["negative_prompt"] == prompt
+    assert read(f"{prompt}\n{SETTINGS}")["prompt"] == prompt
+
+
+def test_lists_and_tables_among_the_pairs() -> None:
+    resources = '[{"type":"lora","modelName":"Foo: bar, Steps: 99","weight":0.5}, {"x": [1, 2]}]'
+    text = f"a\n{SETTINGS}, Civitai resources: {resources}, Clip skip: 2, Odd: [a, b"
+    block = parse(text)
+    assert block.pairs["Civitai resources"] == resources
+    assert (read(text)["steps"], read(text)["clip_skip"]) == (20, 1)
+
+
+def test_reading_takes_time_in_proportion() -> None:
+    for hostile in (
+        "a" + " " * 200_000,
+        "x:[" * 60_000,
+        'k: "' * 60_000,
+        "a, " * 100_000,
+        ":" * 200_000,
+    ):
+        parse(hostile)
+        parse(f"p\n{SETTINGS}, {hostile}")
+
+
 def test_reading_needs_no_torch() -> None:
     import subprocess
     import sys

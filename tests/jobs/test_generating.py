@@ -145,6 +145,8 @@ def test_what_of_a_tag_has_no_effect_is_noted(studio: Studio) -> None:
     lanes = LanesSettings(common=settings("a <lora:x:1:1:4>"), lanes=[Lane(), Lane(prompt="b")])
     (note,) = studio.tag_notes(lanes)
     assert "<lora:x:1:1:4>" in note and "dyn=4" in note
+    wrong = LanesSettings(common=settings("a", negative_prompt="ugly <lora:x:1>"), lanes=[Lane()])
+    assert "negative prompt" in studio.tag_notes(wrong)[0]
     off = lanes.common.model_copy(update={"syntax": False})
     assert studio.tag_notes(lanes.model_copy(update={"common": off})) == []
 

@@ -124,6 +124,79 @@ def test_shapes_and_names_are_kohyas(sd1: Base, tmp_path: Path) -> None:
     assert (facts["ss_network_dim"], facts["ss_network_alpha"]) == ("4", "4.0")
 
 
+def test_sdxl_layers_have_the_original_codes_names(sdxl: Base, tmp_path: Path) -> None:
+    """Those that kohya's merging script and A1111 look for, samplers of the up blocks included."""
+    from studio.formats import ldm_names
+
+    trained = prepare(sdxl, "lora", rank=4, target=CONV)
+    names = {key.partition(".")[0] for key in safetensors_file.read_tensors(
+        trained.export(tmp_path, FACTS)[0])[0]}  # fmt: skip
+    layout = ldm_names.UNetLayout.from_config(sdxl.unet.config)
+    expected = {
+        "lora_unet_" + str(ldm_names.diffusers_to_ldm_unet(name, layout)).replace(".", "_")
+        for name in layers(trained)
+    }
+    assert names == expected and not any("_blocks_0_resnets" in name for name in names)
+    assert any(name.startswith("lora_unet_output_blocks_1_2_conv") for name in names)
+
+
+@pytest.mark.parametrize("dora", [False, True])
+@pytest.mark.parametrize("continued", [False, True])
+def test_an_sdxl_file_has_the_unread_last_layer_of_its_first_encoder(
+    sdxl: Base, dora: bool, continued: bool, tmp_path: Path
+) -> None:
+    """OneTrainer loads strictly; the layer changes nothing, and is not trained when going on."""
+    options: dict[str, Any] = {"rank": 4, "target": "attention", "text_encoder": True}
+    trained: Any = stir(prepare(sdxl, "lora", dora=dora, **options))
+    if continued:
+        file = trained.export(tmp_path, FACTS)[0]
+        trained = prepare(sdxl, "lora", continue_from=str(file), **options)
+    tensors = safetensors_file.read_tensors(trained.export(tmp_path / "x", FACTS)[0])[0]
+    encoder = sdxl.components()["text_encoder"]
+    last: Any = encoder.config.num_hidden_layers - 1
+    for projection in ("q_proj", "k_proj", "v_proj", "out_proj"):
+        key = f"lora_te1_text_model_encoder_layers_{last}_self_attn_{projection}"
+        assert not tensors[f"{key}.lora_down.weight"].any()
+        assert not tensors[f"{key}.lora_up.weight"].any()
+        assert tensors[f"{key}.lora_down.weight"].shape[0] == 4
+        assert float(tensors[f"{key}.alpha"]) == 4.0
+        assert (f"{key}.dora_scale" in tensors) == dora
+    first = "lora_te1_text_model_encoder_layers_0_self_attn_q_proj"
+    parts = {name.partition(".")[2] for name in tensors if name.startswith(first)}
+    assert parts == {name.partition(".")[2] for name in tensors if name.startswith(key)}
+    assert not any(f"layers.{last}." in name for name in trained.layers["text_encoder"])
+    for module in lora.read(tmp_path / "x" / "mine.safetensors").modules.values():
+        if f"layers_{last}_" in module.name and module.component == "text_encoder":
+            name = module.name.removeprefix("text_model_").replace(
+                f"layers_{last}_", f"layers.{last}."
+            )
+            name = name.replace("encoder_", "encoder.").replace("self_attn_", "self_attn.")
+            layer: Any = next(m for n, m in encoder.named_modules() if n.endswith(name))
+            assert_near(layer.weight + module.delta(layer.weight), layer.weight)
+
+
+def test_going_on_from_an_sdxl_file_with_the_names_of_before(sdxl: Base, tmp_path: Path) -> None:
+    """Files written earlier have diffusers' names and lack the unread layer."""
+    options: dict[str, Any] = {"target": "attention", "text_encoder": True}
+    trained: Any = stir(prepare(sdxl, "lora", rank=4, **options))
+    new = trained.export(tmp_path, FACTS)[0]
+    from studio.formats import lora_write
+
+    last = sdxl.components()["text_encoder"].config.num_hidden_layers - 1
+    earlier = [
+        module for module in trained.modules()
+        if module.component != "text_encoder" or f"layers.{last}." not in module.name
+    ]  # fmt: skip
+    tensors = lora_write.kohya_tensors(earlier, sdxl.family.kohya_prefixes)
+    assert any(key.startswith("lora_unet_down_blocks_1_attentions_0") for key in tensors)
+    old = safetensors_file.write(tmp_path / "old.safetensors", tensors)
+    first, second = (
+        prepare(sdxl, "lora", continue_from=str(file), **options).state() for file in (new, old)
+    )
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
 def test_conv_alpha_and_rank_stabilised_scale(sd1: Base) -> None:
     def scales(**options: Any) -> set[float]:
         trained = prepare(sd1, "lora", rank=4, **options)

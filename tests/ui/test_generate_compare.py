@@ -10,22 +10,24 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from studio.config import GenerateSettings
-from studio.errors import InputError, MissingError, SettingsError
+from studio.errors import FileError, InputError, MissingError, SettingsError
 from studio.formats.image_write import save_png
 from studio.infer import infotext
+from studio.infer.prompt import weighted
 from studio.jobs import Studio
 from studio.jobs.library import AdapterInfo
 from studio.paths import Workspace
 from studio.ui import theme
 from studio.ui.components.columns import columns_of, finished_runs
 from studio.ui.components.compare_grid import summary, written_report
-from studio.ui.components.picture_grid import picture_facts, picture_file, saved_files, settings_in
+from studio.ui.components.picture_grid import picture_facts, picture_file, saved_files
 from studio.ui.components.shelf import row
-from studio.ui.components.stack import cards, lanes_of, named_stack, report_facts, stack_items
+from studio.ui.components.stack import cards, lanes_of, named_stack, report_facts, stack_items, take
 from studio.ui.live import Page
-from studio.ui.tabs.compare import last_run, references, seed_list
+from studio.ui.tabs.compare import captions_of, last_run, references, seed_list
 from studio.ui.tabs.generate import base_of, usable
 
 
@@ -195,9 +197,38 @@ def test_settings_of_a_picture_survive_the_round_trip(studio: Studio) -> None:
     assert not kept.keys() & {"device", "steps", "unknown", "stack"}
 
 
-def test_another_programs_picture_leaves_the_stack_alone() -> None:
-    assert "stack" not in settings_in("a cat\nSteps: 20, Sampler: Euler, CFG scale: 7, Seed: 3")
-    assert settings_in("") == {}
+def test_another_programs_picture_leaves_the_stack_alone(studio: Studio) -> None:
+    path = studio.workspace.outputs / "2026-01-01" / "b.png"
+    text = "a cat\nSteps: 20, Sampler: Euler, CFG scale: 7, Seed: 3"
+    facts = picture_facts(save_png(path, Image.new("RGB", (8, 8)), text))
+    assert "stack" not in facts["settings"] and facts["settings"]["seed"] == 3
+    plain = picture_facts(save_png(path.with_name("c.png"), Image.new("RGB", (8, 8))))
+    assert (plain["settings"], plain["facts"], plain["parameters"]) == ({}, [], "")
+
+
+def test_a_dropped_picture_of_another_program(studio: Studio, adapter: Path) -> None:
+    page = Page(studio)
+
+    def dropped(name: str, **chunks: Any) -> Any:
+        info = PngInfo()
+        for key, value in chunks.items():
+            info.add_text(key, value if isinstance(value, str) else json.dumps(value))
+        path = studio.workspace.cache / name
+        with open(path, "wb") as file:
+            Image.new("RGB", (8, 8)).save(file, "PNG", pnginfo=info)
+        return take(studio, page, path, name, "starter")
+
+    swarm = {"prompt": "a cat", "seed": 3, "loras": ["Korvu"], "loraweights": ["0.5"], "steps": 900}
+    answer = dropped("a.png", parameters={"sui_image_params": swarm})["settings"]
+    assert (answer["program"], answer["prompt"], answer["seed"]) == ("SwarmUI", "a cat", 3)
+    assert "900" in answer["notes"][0]
+    found, missing = named_stack(studio, answer["stack"])
+    assert ([one["path"] for one in found], missing) == ([str(adapter)], [])
+    with pytest.raises(FileError, match="cannot be restored") as caught:
+        dropped("b.png", invokeai_graph={"nodes": {}})
+    assert "InvokeAI" in (caught.value.why or "")
+    with pytest.raises(FileError, match="not an adapter"):
+        dropped("c.png", Software="Paint")
 
 
 @pytest.mark.parametrize("identity", ["../adapters/korvu.safetensors", "/etc/passwd", "", "x.png"])
@@ -283,3 +314,14 @@ def test_a_report_of_a_comparison_is_a_file_beside_it(studio: Studio) -> None:
     for identity, style in ((folder.name, "exe"), ("../adapters", "csv"), ("", "csv")):
         with pytest.raises(InputError):
             written_report(studio, identity, style)
+
+
+def test_captions_taken_as_prompts_are_text_as_it_stands(studio: Studio) -> None:
+    folder = studio.workspace.datasets / "d"
+    folder.mkdir()
+    for place, caption in enumerate(("a (toy),\n[red]", "plain")):
+        Image.new("RGB", (8, 8)).save(folder / f"{place}.png")
+        (folder / f"{place}.txt").write_text(caption)
+    found = captions_of(studio, str(folder))
+    assert found == [r"a \(toy\), \[red\]", "plain"]
+    assert weighted(found[0]) == "a (toy), [red]"

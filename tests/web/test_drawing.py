@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from studio.config import GenerateSettings
 from studio.formats.images import read_parameters
@@ -69,6 +71,36 @@ def test_a_tag_moves_onto_the_stack(tab: Any, served: Any) -> None:
     generate(tab)
     tab.get_by_text("Did you mean “korvu”?").wait_for()
     assert box.input_value() == "a red cat <lora:corvu:0.7>"
+
+
+def test_a_tag_that_cannot_be_read_is_said(tab: Any) -> None:
+    box = tab.locator("#cs-generate-prompt textarea")
+    box.fill("a red cat <lora:korvu:>")
+    generate(tab)
+    tab.get_by_text("A tag in the prompt cannot be read").first.wait_for()
+    assert box.input_value() == "a red cat <lora:korvu:>"
+
+
+def test_a_picture_of_another_program_gives_its_settings(tab: Any, tmp_path: Path) -> None:
+    facts = {
+        "prompt": "a blue fox", "negativeprompt": "ugly", "seed": 2**33 + 77, "steps": 7, "cfgscale": 3.5,
+        "sampler": "dpmpp_2m", "scheduler": "karras", "model": "sd_xl_base_1.0",
+        "loras": ["Korvu", "gone"], "loraweights": ["0.4", "1"], "refinermethod": "PostApply",
+    }  # fmt: skip
+    info = PngInfo()
+    info.add_text("parameters", json.dumps({"sui_image_params": facts}))
+    path = tmp_path / "swarm.png"
+    Image.new("RGB", (8, 8)).save(path, pnginfo=info)
+    tab.locator("#cs-stack-generate input[type=file]").set_input_files(str(path))
+    tab.wait_for_function(
+        "document.querySelector('#cs-generate-prompt textarea').value === 'a blue fox'"
+    )
+    assert tab.locator("#cs-generate-negative textarea").input_value() == "ugly"
+    assert tab.locator("#cs-field-generate-steps input").first.input_value() == "7"
+    assert tab.locator("#cs-field-generate-seed input").first.input_value() == "77"
+    tab.locator(".st-cards > li", has_text="korvu").wait_for()
+    for said in ("From SwarmUI", "a refining pass", "gone", "sd_xl_base_1.0"):
+        tab.locator(".toast-body", has_text=said).first.wait_for()
 
 
 def test_a_picture_to_start_from(tab: Any, served: Any, tmp_path: Path) -> None:

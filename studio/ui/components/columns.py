@@ -47,7 +47,7 @@ def column_builder(studio: Studio, page: Page, base: str) -> gr.HTML:
     def sources(argument: Any) -> list[Json]:
         (base,) = read(argument, base=str)
         fit = base_facts(studio, base)
-        adapters = [card(page, info, fit=fit) for info in studio.adapters()]
+        adapters = [card(page, info, fit=fit, previews=False) for info in studio.adapters()]
         return finished_runs(studio) + [{"group": "Adapters", **entry} for entry in adapters]
 
     def describe(argument: Any) -> list[Json]:

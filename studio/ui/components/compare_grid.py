@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from studio.errors import InputError, MissingError
+from studio.paths import entries
 from studio.ui.components.picture_grid import TrainingGlance
 from studio.ui.live import Json, Page, Task, component, read
 
@@ -96,7 +97,7 @@ def so_far(studio: Studio, task: Task) -> Json | None:
     """What the running comparison has drawn until now."""
     from studio.compare.record import read_comparison
 
-    folders = sorted(studio.workspace.comparisons.iterdir(), reverse=True)
+    folders = sorted(entries(studio.workspace.comparisons), reverse=True)
     for folder in folders[:1]:
         try:
             found = read_comparison(folder)

@@ -7,6 +7,8 @@ A picture is named by its place below `outputs/`; nothing else can be asked for.
 
 from __future__ import annotations
 
+import os
+import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from studio.errors import MissingError
+from studio.names import printable
+from studio.paths import entries, is_file, is_folder, modified
 from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:
@@ -62,18 +66,19 @@ def picture_grid(studio: Studio, page: Page) -> gr.HTML:
 
     def history(argument: Any) -> Json:
         (offset,) = read(argument, offset=int)
-        files = saved_files(studio)
-        chosen = files[max(0, offset) : max(0, offset) + BATCH]
+        start = max(0, offset)
+        files = saved_files(studio, start + BATCH + 1)
+        chosen = files[start : start + BATCH]
         root = studio.workspace.outputs
         pictures = [
             {
-                "id": (name := path.relative_to(root).as_posix()),
-                "path": str(path),
+                "id": (name := printable(path.relative_to(root).as_posix())),
+                "path": printable(path),
                 "day": name.split("/")[0],
             }
             for path in chosen
         ]
-        return {"pictures": pictures, "more": offset + BATCH < len(files)}
+        return {"pictures": pictures, "more": start + BATCH < len(files)}
 
     def picture(argument: Any) -> Json:
         (identity,) = read(argument, id=str)
@@ -109,33 +114,47 @@ class TrainingGlance:
         return self._seen[1]
 
 
-def saved_files(studio: Studio) -> list[Path]:
-    """Every picture in `outputs/`, newest first."""
-    files = [
-        path
-        for folder in studio.workspace.outputs.iterdir()
-        if folder.is_dir()
-        for path in folder.iterdir()
-        if path.suffix.lower() in ENDINGS and not path.name.startswith(".")
-    ]
-    return sorted(files, key=lambda path: (path.stat().st_mtime, path.name), reverse=True)
+def saved_files(studio: Studio, most: int | None = None) -> list[Path]:
+    """Pictures in `outputs/`, newest day first and newest first in each; of `most` of them no more
+    days are looked at than it takes."""
+    found: list[Path] = []
+    for folder in sorted(entries(studio.workspace.outputs), key=_day, reverse=True):
+        if most is not None and len(found) >= most:
+            break
+        if is_folder(folder):
+            files = [folder / name for name in _pictures(folder)]
+            found += sorted(files, key=lambda path: (modified(path), path.name), reverse=True)
+    return found[:most]
+
+
+def _day(folder: Path) -> tuple[bool, str]:
+    """Folders that somebody named otherwise come after all days."""
+    return bool(re.fullmatch(r"\d{4}-\d\d-\d\d", folder.name)), folder.name
+
+
+def _pictures(folder: Path) -> list[str]:
+    try:
+        names = os.listdir(folder)
+    except OSError:  # it went away, or is not ours to read
+        return []
+    return [name for name in names if name.lower().endswith(ENDINGS) and not name.startswith(".")]
 
 
 def picture_file(studio: Studio, identity: str) -> Path:
     """The picture named by its place below `outputs/`; anything else is refused."""
     root = studio.workspace.outputs
     path = studio.workspace.resolve(root / identity, [root])
-    if path.suffix.lower() not in ENDINGS or not path.is_file():
+    if path.suffix.lower() not in ENDINGS or not is_file(path):
         raise MissingError("This picture is not there any more", where=Path(identity).name[:120])
     return path
 
 
 def picture_facts(path: Path) -> Json:
     """What is written in a picture: its text, the settings in it, and those worth showing."""
-    from studio.formats.images import read_parameters
+    from studio.jobs.picture_settings import picture_settings
 
-    text = read_parameters(path) or ""
-    settings = settings_in(text)
+    found = picture_settings(path)
+    settings, text = (found.settings, found.text) if found else ({}, "")
     titles = {"seed": "Seed", "steps": "Steps", "guidance": "Guidance", "sampler": "Sampler"}
     facts = [(titles[name], _plain(settings[name])) for name in titles if name in settings]
     if settings.get("width"):
@@ -149,15 +168,3 @@ def picture_facts(path: Path) -> Json:
 
 def _plain(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def settings_in(text: str) -> Json:
-    """The settings in a picture's text; one of ours that names no stack was drawn without one."""
-    from studio.infer import infotext
-
-    if not text:
-        return {}
-    settings = infotext.read(text)
-    if infotext.parse(text).pairs.get("Version") == infotext.VERSION:
-        settings.setdefault("stack", [])
-    return settings

@@ -64,9 +64,9 @@ def run_view(studio: Studio, page: Page) -> gr.HTML:
         return True
 
     def resume(argument: Any) -> str:
-        """Goes on with a run that ended before its last step."""
-        (run,) = read(argument, run=str)
-        return studio.resume(run)
+        """Goes on with a run that ended before its last step; `accept` what changed meanwhile."""
+        run, accept = read(argument, run=str, accept=bool)
+        return studio.resume(run, accept_changes=accept)
 
     def delete(argument: Any) -> str:
         """Moves a run to the workspace's trash; says where."""

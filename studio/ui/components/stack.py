@@ -18,9 +18,9 @@ import gradio as gr
 
 from studio.config import StackItem
 from studio.errors import InputError, MissingError, StudioError
+from studio.jobs.picture_settings import stack_named
 from studio.lanes import MOST_LANES, Lane
 from studio.names import printable
-from studio.ui.components.picture_grid import settings_in
 from studio.ui.components.stack_files import check_blocks, loaded_stack, stack_files
 from studio.ui.live import Json, Page, component, read
 
@@ -111,12 +111,12 @@ def adapter_stack(studio: Studio, page: Page, target: str, base: str, prompt: st
 
 def take(studio: Studio, page: Page, path: Path, name: str, base: str) -> Json:
     """A dropped file: a picture with settings in it, or an adapter that enters the library."""
-    from studio.formats.images import read_parameters
+    from studio.jobs.picture_settings import usable_settings
 
     if name.lower().endswith(".json"):
         return {"stack": loaded_stack(studio.stacks.load(path))}
-    if is_picture(path) and (text := read_parameters(path)):
-        return {"settings": settings_in(text)}
+    if is_picture(path) and (found := usable_settings(path, name)):
+        return {"settings": {**found.settings, "program": found.program, "notes": found.notes}}
     return {"card": card(page, studio.import_adapter(path, name), fit=base_facts(studio, base))}
 
 
@@ -142,9 +142,15 @@ def cards(studio: Studio, page: Page, paths: Sequence[str], base: str) -> list[J
 
 
 def card(
-    page: Page, info: Any, path: str | None = None, fit: tuple[str, str] | None = None
+    page: Page,
+    info: Any,
+    path: str | None = None,
+    fit: tuple[str, str] | None = None,
+    *,
+    previews: bool = True,
 ) -> Json:
-    """An adapter as shelf and stack show it; `fit` is the base's (family, title)."""
+    """An adapter as shelf and stack show it; `fit` is the base's (family, title). Lists of all that
+    there is come without `previews` that would first have to be made."""
     family = FAMILIES.get(info.family or "", info.family or "")
     problem = info.problem or info.stale
     if not info.problem and fit and fit[0] and info.family and info.family != fit[0]:
@@ -156,7 +162,7 @@ def card(
         "family_title": family,
         "size": info.size,
         "trigger": trigger_of(info),
-        "preview": preview_of(page, info.preview),
+        "preview": preview_of(page, info.preview, previews),
         "problem": problem,
         "modified": info.modified,
     }
@@ -213,17 +219,9 @@ def report_facts(reports: Sequence[Json]) -> Json:
 
 
 def named_stack(studio: Studio, entries: Any) -> tuple[list[Json], list[str]]:
-    """A stack written in a picture names files: → stack value, and names that nobody has here."""
-    by_file = {printable(info.path.name): printable(info.path) for info in studio.adapters()}
-    found, missing = [], []
-    for entry in entries if isinstance(entries, list) else []:
-        name = Path(str(entry.get("path", ""))).name if isinstance(entry, dict) else "?"
-        if name in by_file:
-            item = StackItem.parse({**entry, "path": by_file[name]})
-            found.append(item.model_dump())
-        else:
-            missing.append(name)
-    return found, missing
+    """A stack written in a picture names files: → stack value, and names that nobody has here, or
+    that several files have."""
+    return stack_named(entries, studio.library)
 
 
 def trigger_of(info: Any) -> str:
@@ -231,10 +229,13 @@ def trigger_of(info: Any) -> str:
     return info.trigger or (info.name if info.kind == "embedding" else "")
 
 
-def preview_of(page: Page, picture: Path | None) -> str | None:
-    """Where the page finds a small copy of an adapter's picture."""
+def preview_of(page: Page, picture: Path | None, make: bool = True) -> str | None:
+    """Where the page finds a small copy of an adapter's picture; None when it must not be made now."""
     try:
-        inside = page.studio.workspace.inside
-        return str(page.thumbnails.of(inside(picture), 96)) if picture else None
+        if picture is None:
+            return None
+        place = page.studio.workspace.inside(picture)
+        small = page.thumbnails.of(place, 96) if make else page.thumbnails.made(place, 96)
+        return str(small) if small else None
     except (StudioError, OSError):
         return None

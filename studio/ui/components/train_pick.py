@@ -38,11 +38,9 @@ def train_pick(studio: Studio, page: Page) -> gr.HTML:
         """Everything that can be chosen, as it is on disk now."""
         bases = studio.bases()
         families = {base.family for base in bases if base.family}
-        problem = None
-        try:
-            presets = studio.presets()
-        except StudioError as error:  # one bad file must not empty the tab
-            presets, problem = [], error.as_dict()
+        broken: list[StudioError] = []  # one bad file must not empty the list
+        presets = studio.presets(broken=broken)
+        problem = broken[0].as_dict() if broken else None
         seen: dict[str, Json] = {}
         for entry in experience(studio.runs()):
             seen.setdefault(entry["method"], {})[entry["base"]] = entry
@@ -118,7 +116,7 @@ def train_pick(studio: Studio, page: Page) -> gr.HTML:
     def files(argument: Any) -> list[Json]:
         """The library's files, newest first."""
         found = sorted(studio.adapters(), key=lambda info: -info.modified)
-        return [card(page, info) for info in found]
+        return [card(page, info, previews=False) for info in found]
 
     return component(
         "train_pick",

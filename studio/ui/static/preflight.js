@@ -1,4 +1,4 @@
-// What stands in the way of a run, what is odd about it, and its facts. Value: {errors, warnings, facts, estimate?}.
+// What stands in the way of a run, what is odd about it, and its facts. Value: {errors, warnings, notes, facts, estimate?}.
 const root = element.querySelector('.cs-preflight');
 const NAMES = [['pictures', 'Pictures'], ['captioned', 'With captions'], ['held_out', 'Held out'], ['trigger', 'Trigger word'], ['class_word', 'Class word'],
   ['resolution', 'Resolution'], ['steps', 'Steps'], ['epochs', 'Epochs'], ['effective_batch', 'Effective batch']];
@@ -14,7 +14,8 @@ function draw() {
     for (const [label, text] of [['Trained numbers', trained], ['Buckets', buckets], ['Time, measured', `about ${cs.seconds(e.seconds)} (${e.seconds_per_step} s a step, without samples)`], ['Memory, measured', cs.bytes(e.peak_memory)]])
       if (text) rows.push(cs.el('dt', {}, label), cs.el('dd.cs-number', {}, text));
   }
-  const parts = [...many('error', v.errors, 'The run cannot start'), ...many('warning', v.warnings, `${v.warnings?.length} things to know`),
+  const notes = (v.notes || []).map((text) => cs.el('p.cs-muted.cs-small', {style: {margin: '0'}}, text));
+  const parts = [...many('error', v.errors, 'The run cannot start'), ...many('warning', v.warnings, `${v.warnings?.length} things to know`), ...notes,
     rows.length ? cs.el('dl.cs-facts', {}, rows) : cs.el('p.cs-muted.cs-small', {style: {margin: '0'}}, 'Choose pictures, and everything that would stand in the way is named here before you start.')];
   root.replaceChildren(cs.el('h3.cs-card-title', {style: {margin: '0'}}, 'Before you start'), ...parts);
 }

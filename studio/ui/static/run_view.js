@@ -16,7 +16,7 @@ let current = '', since = 0, chosen = false, config = null, dataset = '', proof 
 
 const head = runHead({
   command: async (command) => { await cs.call(server.command({run: current, command})); await look(); },
-  resume: async () => { await cs.call(server.resume({run: current})); await refresh(); },
+  resume: async () => { await resume(current); await refresh(); },
   clone: () => trigger('clone', {run: current}),
   remove: async () => {
     const name = current;
@@ -32,6 +32,17 @@ const empty = cs.el('div.cs-empty.cs-runs-empty', {},
   cs.el('p', {}, 'Choose pictures and a method on the left, then press Start. Here you will watch the loss fall and the same pictures change, step by step.'));
 const live = cs.el('div.cs-stack.cs-hidden', {}, head.node, messages.advice, plot.node, samples.node, messages.node);
 root.append(empty, queue.node, live, list.node, difference.node);
+
+// What changed in the dataset is said before anything goes on with it.
+async function resume(run, accept = false) {
+  try {
+    await cs.call(server.resume({run, accept}));
+  } catch (error) {
+    const parts = error.parts || {};
+    if (accept || parts.kind !== 'DatasetChanged') throw error;
+    if (window.confirm(`${parts.what}.\n\n${parts.why}\n\nGo on with what is there now?`)) await resume(run, true);
+  }
+}
 
 function show(run, byHand = false) {
   chosen ||= byHand;

@@ -69,7 +69,8 @@
     if (button) { button.disabled = true; button.setAttribute('aria-busy', 'true'); }
     try { return await action(); } catch (error) {
       if (!error.parts) console.error(error);
-      notice(error.parts || {what: 'This part of the page failed', why: String(error.message || error)});
+      const refused = /^HTTP \d+: (.+)/s.exec(error.message || ''); // an upload that the server did not take
+      notice(error.parts || (refused ? {what: 'This could not be uploaded', why: refused[1]} : {what: 'This part of the page failed', why: String(error.message || error)}));
       return undefined;
     } finally {
       if (button) { button.disabled = false; button.removeAttribute('aria-busy'); }
@@ -134,7 +135,7 @@
   }
 
   /** Address of a file below the folders the studio serves. */
-  const file = (path) => (window.gradio_config?.root || '') + '/gradio_api/file=' + path.replaceAll('\\', '/').split('/').map(encodeURIComponent).join('/');
+  const file = (path) => path.startsWith('data:') ? path : (window.gradio_config?.root || '') + '/gradio_api/file=' + path.replaceAll('\\', '/').split('/').map(encodeURIComponent).join('/');
   const collator = new Intl.Collator(undefined, {numeric: true, sensitivity: 'base'});
   const bytes = (n) => n == null ? '–' : n < 1e3 ? `${n} B` : n < 1e6 ? `${(n / 1e3).toFixed(0)} kB` : n < 1e9 ? `${(n / 1e6).toFixed(1)} MB` : `${(n / 1e9).toFixed(2)} GB`;
   function seconds(s) {

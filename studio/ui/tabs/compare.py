@@ -180,8 +180,12 @@ def named_reference(studio: Studio, text: str) -> Path:
 
 
 def captions_of(studio: Studio, reference: str, most: int = 4) -> list[str]:
-    """Some captions of a folder, evenly spread: measures want prompts like the reference's."""
+    """Some captions of a folder, evenly spread: measures want prompts like the reference's.
+
+    Brackets are escaped, because a caption is text as it stands; each is one line.
+    """
     from studio.formats.dataset import read_captions
+    from studio.infer.prompt import escaped
 
     if not reference:
         raise InputError("No folder is chosen", remedy="Choose the pictures that show the truth.")
@@ -192,7 +196,8 @@ def captions_of(studio: Studio, reference: str, most: int = 4) -> list[str]:
             "There are no captions beside these pictures", remedy="Write the prompts yourself."
         )
     chosen = min(most, len(found))
-    return [found[k * len(found) // chosen] for k in range(chosen)]
+    texts = [found[k * len(found) // chosen] for k in range(chosen)]
+    return [escaped(" ".join(text.split())) for text in texts]
 
 
 def seed_list(text: str) -> list[int]:

@@ -14,6 +14,7 @@ import gradio as gr
 
 from studio.config import GenerateSettings
 from studio.errors import InputError, MissingError, SettingsError
+from studio.infer.infotext import VERSION
 from studio.lanes import LanesSettings
 from studio.text import parse_json
 from studio.ui.components.axes_grid import axes_grid
@@ -164,8 +165,10 @@ def build(studio: Studio, page: Page) -> None:
     @handler
     def restore(lanes: Any, base: str, event: gr.EventData) -> list[Any]:
         text, lane = read(event._data, json=str, lane=int)
-        found = parse_json(text)
-        return fill(found if isinstance(found, dict) else {}, lanes, base, lane)
+        sent = parse_json(text)
+        found: Json = sent if isinstance(sent, dict) else {}
+        tell_origin(found)
+        return fill(found, lanes, base, lane)
 
     @handler
     def rebased(event: gr.EventData) -> Any:
@@ -186,7 +189,15 @@ def build(studio: Studio, page: Page) -> None:
             if lanes[lane].prompt:  # its own prompt comes back to it, not to all
                 update["prompt"], prompt = prompt, gr.skip()
             lanes[lane] = lanes[lane].model_copy(update=update)
-        base = named if named and base_facts(studio, named) else base
+        if named and not base_facts(studio, named):
+            gr.Warning(f"The base “{html.escape(str(named)[:100])}” is not here: yours stays.")
+            named = None
+        if (vae := known.get("vae")) and vae not in studio.vaes():
+            gr.Warning(
+                f"The VAE “{html.escape(str(vae)[:100])}” is not here: the base's own is used."
+            )
+            known["vae"] = ""
+        base = named or base
         side = native_size(studio, base)
         if known.get("width") == known.get("height") == side:
             known["width"] = known["height"] = 0  # the base's own, also after changing the base
@@ -305,6 +316,17 @@ def _with(studio: Studio, result: Json, lane: str, batch: Generated) -> Json:
         "reports": result["reports"] | report_facts(batch.reports),
         "seconds": round(result["seconds"] + batch.seconds, 1),
     }
+
+
+def tell_origin(found: Json) -> None:
+    """Whose picture it was, when it was somebody else's, and what could not be taken over."""
+    notes = found.get("notes")
+    said = [str(note) for note in notes] if isinstance(notes, list) else []
+    program = str(found.get("program") or "")
+    if said:
+        gr.Warning(html.escape(f"From {program}: {' '.join(said)}"[:900]))
+    elif program and program != VERSION:
+        gr.Info(html.escape(f"These are settings of {program}."[:200]))
 
 
 def usable(found: Json) -> Json:
