@@ -1,13 +1,13 @@
-"""Opening the page with a large library beside an empty one: first answer, lists, first paint.
+"""Opening the page with a large library beside an empty one: its answer, its lists, first paint.
 
     python studio.py bench page_scale [--images N] [--adapters N] [--pairs N] [--json]
 
 Makes a workspace with a dataset of N images (captions beside them) and N adapter files, and an
-empty one (both kept nowhere). Each pair serves both, in turn first, and measures: the first answer
-to the page's address, the list of datasets right after the start and once more, the choices of the
+empty one (both kept nowhere). Each pair serves both, in turn first, and measures: the answer to
+the page's address (median of nine), the list of datasets right after the start and once more, the choices of the
 Train tab, and in a headless Chromium from the address to the list of datasets painted. Before the
 pairs both are opened once, as somebody does who made the dataset yesterday; that first time is
-reported too. Promised is a ratio of medians of at most 1.2. Results go to
+reported too. Promised is a ratio of at most 1.2, as the median of the pairs' ratios. Results go to
 benchmarks/results/page_scale.json.
 """
 
@@ -90,7 +90,10 @@ def measure(workspace: Workspace, browser: Any) -> dict[str, float]:
     port = _free_port()
     server = app.serve(studio, port=port)
     try:
-        seconds = {"first answer": _timed(lambda: _ask(port, "GET", "/"))}
+        # a single answer of some 30 ms says more of what else the machine does
+        seconds = {
+            "answer": statistics.median(_timed(lambda: _ask(port, "GET", "/")) for _ in range(9))
+        }
         numbers = {
             name: part
             for part, block in server.demo.blocks.items()
@@ -147,7 +150,7 @@ def _timed(work: Any) -> float:
 
 
 def summary(first: dict[str, Any], pairs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Medians and the ratio of large to empty, for everything measured."""
+    """Medians, and the median of the pairs' ratios of large to empty, for everything measured."""
     names = list(pairs[0]["large"])
     medians = {
         space: {name: statistics.median(pair[space][name] for pair in pairs) for name in names}
@@ -157,7 +160,8 @@ def summary(first: dict[str, Any], pairs: list[dict[str, Any]]) -> dict[str, Any
         "what": "",
         "median_seconds": medians,
         "ratio": {
-            name: round(medians["large"][name] / medians["empty"][name], 3) for name in names
+            name: round(statistics.median(p["large"][name] / p["empty"][name] for p in pairs), 3)
+            for name in names
         },
         "target": TARGET,
         "first_time_seconds": first,

@@ -36,6 +36,43 @@ def test_buckets_keep_shape_and_area(size: tuple[int, int], expected: tuple[int,
     assert abs(bucket[0] * bucket[1] / 512**2 - 1) < 0.13
 
 
+def test_training_image_to_image_and_references_see_srgb(tmp_path: Path) -> None:
+    """A green in Display P3 is the green that it looks like, wherever images are used."""
+    from studio.infer import start
+    from tests.formats import profiles
+
+    path = tmp_path / "1.png"
+    green = Image.new("RGB", (32, 32), (97, 196, 82))
+    green.save(path, icc_profile=profiles.rgb(profiles.DISPLAY_P3))
+    wanted = torch.tensor([39, 200, 59]) / 127.5 - 1
+    pixels = load_pixels(Item(path, "", (32, 32), False, 1))
+    assert torch.allclose(pixels.mean((1, 2)), wanted, atol=2 / 127.5)
+    seen: list[torch.Tensor] = []
+
+    class Base:
+        def encode_images(self, pixels: torch.Tensor) -> torch.Tensor:
+            seen.append(pixels)
+            return torch.zeros(1, 8, 4, 4)
+
+        def sample_latents(self, moments: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+            return noise
+
+    start.picture_latents(Base(), str(path), 32, 32)  # type: ignore[arg-type]
+    assert torch.allclose(seen[0][0].mean((1, 2)), wanted, atol=2 / 127.5)
+
+
+def test_latents_of_an_earlier_way_of_reading_are_not_used_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from studio.train import data
+
+    Image.new("RGB", (32, 32)).save(tmp_path / "1.png")
+    one = Item(tmp_path / "1.png", "", (32, 32), False, 1)
+    before = one.content_key()
+    monkeypatch.setattr(data, "READING", data.READING + 1)
+    assert one.content_key() != before
+
+
 def test_an_epoch_shows_every_picture_as_often_as_it_should() -> None:
     items = [item(k, repeats=1 + k % 2) for k in range(7)]
     plan = Plan(items, 2, seed=3)

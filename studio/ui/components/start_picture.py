@@ -21,7 +21,7 @@ SKELETON = """
 <div class="sp">
   <div class="sp-zone"></div>
   <input type="file" class="sp-picker cs-hidden" tabindex="-1" aria-label="Picture to start from"
-    accept=".png,.jpg,.jpeg,.webp,.bmp,.gif,.tif,.tiff">
+    accept=".png,.jpg,.jpeg,.jfif,.webp,.avif,.bmp,.gif,.tif,.tiff">
   <div class="sp-trouble"></div>
 </div>
 """
