@@ -17,7 +17,7 @@ from typing import Any
 
 MOST_STEPS = 20_000_000
 MOST_VALUES = 1_000_000
-MOST_BYTES = 1 << 30
+MOST_BYTES = 768 << 20
 MOST_DEPTH = 64
 MOST_TEXT_VALUES = 2_000_000  # of a JSON or TOML text
 MOST_TEXT_BYTES = 256 << 20  # of one such text as Python keeps it: up to four bytes a character

@@ -11,11 +11,13 @@ import difflib
 import types
 import typing
 from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticUndefined
 
+from studio.budget import shown
 from studio.errors import SettingsError
 from studio.text import TextError, parse_toml
 
@@ -50,6 +52,18 @@ class Settings(BaseModel):
     """Strict, immutable settings. An unknown key is an error that names the nearest one."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_written(cls, values: Any) -> Any:
+        """One word or number where a list belongs, a number where a text belongs: `widths=128`."""
+        if not isinstance(values, Mapping):
+            return values
+        known = cls.model_fields
+        return {
+            key: _fitted(known[key].annotation, value) if key in known else value
+            for key, value in values.items()
+        }
 
     @classmethod
     def parse(cls, values: Mapping[str, Any], where: str | None = None) -> Self:
@@ -88,6 +102,33 @@ def override(values: dict[str, Any], assignments: list[str]) -> dict[str, Any]:
                 raise SettingsError(f"“{key}” does not name a setting", where=assignment)
         target[last] = value
     return result
+
+
+def _fitted(kind: Any, value: Any) -> Any:
+    """`value` as a setting of this type takes it, as far as it can only mean one thing."""
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if value is None or (kind is str and isinstance(value, str)):
+        return value
+    if origin in (types.UnionType, typing.Union):
+        choices = [part for part in inner if part is not type(None)]
+        return _fitted(choices[0], value) if len(choices) == 1 else value
+    if kind is str:
+        if isinstance(value, (list, tuple)) and all(_is_word(part) for part in value):
+            return ", ".join(_word(part) for part in value)
+        return _word(value) if _is_word(value) else value
+    if origin is list:
+        items = value if isinstance(value, (list, tuple)) else [value]
+        return [_fitted(inner[0], item) for item in items]
+    return value
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, (str, bool, int, float, date))
+
+
+def _word(value: Any) -> str:
+    """How it is written: `true`, 128, 2024-01-31."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def without_effect(settings: Settings) -> list[str]:
@@ -132,7 +173,7 @@ def _problem(cls: type[Settings], details: Any) -> str:
     if details["type"] == "missing":
         return f"the setting “{key}” is missing"
     said = details["msg"].removeprefix("Value error, ")
-    return f"“{key}” cannot be {details['input']!r}: {said[0].lower()}{said[1:]}"
+    return f"“{key}” cannot be {shown(details['input'])}: {said[0].lower()}{said[1:]}"
 
 
 def _model_at(cls: type[Settings], path: list[str]) -> type[Settings]:

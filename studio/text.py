@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from studio.budget import TooMuch, check_text
 from studio.errors import FileError
 from studio.names import SURROGATE, encodable, encodable_all, original, path_of, printable
 
@@ -140,7 +141,7 @@ def parse_json(
 
     Whole numbers beyond 64 bits become floats; NaN and infinities are taken as such. Raises
     TextError (which is a ValueError too) for anything else, for what is nested more than
-    `MOST_DEPTH` deep, and with `unique` for a key that stands twice in one table. Without `strict`,
+    `MOST_DEPTH` deep or has more values than `studio.budget` allows, and with `unique` for a key that stands twice in one table. Without `strict`,
     texts may hold line ends and other control characters.
     """
     place = printable(where) if where is not None else None
@@ -240,6 +241,11 @@ def _guess(samples: list[bytes]) -> str | None:
 
 def _strict(source: str | bytes, form: str, place: str | None) -> str:
     """Source text for a parser: a mark dropped; bytes that are no Unicode are an error."""
+    try:
+        check_text(source)
+    except TooMuch as error:
+        why = f"There is {error}"
+        raise TextError(f"This {form} cannot be read", where=place, why=why) from None
     if isinstance(source, str):
         return source.removeprefix("\ufeff")
     if (found := _unicode(source)) is not None and found.certain:

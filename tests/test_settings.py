@@ -1,4 +1,4 @@
-"""Which changed settings do nothing beside the others: said for forms and before a run."""
+"""Settings as people write them, and which changed ones do nothing beside the others."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import pytest
 from pydantic import Field
 
 from studio.config import RunConfig
-from studio.settings import Settings, setting, without_effect
+from studio.errors import SettingsError
+from studio.methods.hypernetwork import HypernetworkOptions
+from studio.settings import Settings, override, setting, without_effect
 
 
 class Inner(Settings):
@@ -72,3 +74,38 @@ def test_idle_settings_of_a_run() -> None:
         "“loss.huber_delta” has no effect: it counts where “loss.type” is huber or smooth-l1, not l2.",
     ]
     assert without_effect(RunConfig()) == []
+
+
+def test_one_word_or_number_stands_for_a_list_of_one() -> None:
+    def set_to(*assignments: str) -> RunConfig:
+        return RunConfig.parse(override({"method": "hypernetwork"}, list(assignments)))
+
+    def option(assignment: str, name: str) -> object:
+        options = set_to(f"options.{assignment}").options
+        return getattr(HypernetworkOptions.parse(options), name)
+
+    assert option("widths=128", "widths") == "128"
+    assert option("widths=[128, 256]", "widths") == "128, 256"
+    assert option("widths=128, 256", "widths") == "128, 256"
+    assert option('widths="128"', "widths") == "128"
+    assert option("layer_structure=[1, 2.5, 1]", "layer_structure") == "1, 2.5, 1"
+    assert option("dropout_structure=[0, 0.1, 0]", "dropout_structure") == "0, 0.1, 0"
+    assert set_to("sample.prompts=a cat").sample.prompts == ["a cat"]
+    assert set_to("sample.prompts=2023").sample.prompts == ["2023"]
+    assert set_to('sample.prompts=["a", 5]').sample.prompts == ["a", "5"]
+    assert set_to("sample.negative_prompt=2024-01-31").sample.negative_prompt == "2024-01-31"
+    assert set_to("sample.negative_prompt=true").sample.negative_prompt == "true"
+    assert set_to("data.template=the {trigger}").data.template == ["the {trigger}"]
+
+
+@pytest.mark.parametrize("assignment", ["sample.prompts={a=1}", "sample.steps=[1]", "seed=true.x"])
+def test_what_can_mean_several_things_stays_an_error(assignment: str) -> None:
+    with pytest.raises(SettingsError):
+        RunConfig.parse(override({}, [assignment]))
+
+
+def test_an_error_shows_the_beginning_of_a_value_only() -> None:
+    for value in ("x" * 100_000, [[1] * 1_000] * 1_000, {"a": "b" * 100_000}, 10**4_000):
+        with pytest.raises(SettingsError) as caught:
+            RunConfig.parse({"sample": {"steps": value}})
+        assert len(str(caught.value)) < 500

@@ -87,9 +87,10 @@ def sequence(
     """
     layers: list[Layer] = []
     last = len(layer_structure) - 2
+    bends = (activation or "linear").lower() != "linear"
     for i, (inputs, outputs) in enumerate(pairwise(layer_structure)):
         layers.append(Layer("linear", len(layers), inputs, outputs))
-        if activation not in (None, "", "linear") and (i < last or activate_output):
+        if bends and (i < last or activate_output):
             layers.append(Layer("activation", len(layers), activation=activation or ""))
         if is_layer_norm:
             layers.append(Layer("layer_norm", len(layers), outputs, outputs))

@@ -31,7 +31,7 @@ Call = Callable[["Machine", tuple[Any, ...]], Any]
 
 def _ordered(machine: Machine, arguments: tuple[Any, ...]) -> Any:
     if arguments and type(arguments[0]) is list:
-        machine.budget.step(len(arguments[0]))
+        machine.copied(len(arguments[0]))
     table = OrderedTable()
     machine.fill(table, pairs_of(arguments))
     return table

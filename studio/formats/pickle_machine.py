@@ -36,6 +36,7 @@ MAX_INSTRUCTIONS = 400_000
 MAX_TENSORS = 100_000
 _LONGEST_KEY = 1 << 63
 _PLAIN = (str, int, float, bool, bytes, type(None))
+_ENTRY = 100  # bytes of a table's entry
 _MARK = object()
 
 
@@ -185,7 +186,8 @@ class Machine(Reading):
         if isinstance(target, pickle_numpy.ArrayShell):
             self._fill_array(target, state)
         elif isinstance(target, (OrderedTable, ParameterTable, pickle_numpy.NumpyType)):
-            self.budget.step(len(state) if isinstance(state, (dict, tuple)) else 1)
+            if isinstance(target, ParameterTable):
+                self.copied(target.parts(state))
             target.fill(state)
         else:
             raise Refused("state for a value that has none")
@@ -266,6 +268,11 @@ class Machine(Reading):
         self.arrays += 1
         self.inline[spec.storage.key] = data
         return self.tensor(spec, data)
+
+    def copied(self, count: int) -> None:
+        """Spends what it costs to copy entries of a table, which one instruction can ask for."""
+        self.budget.step(count)
+        self.budget.take(_ENTRY * count)
 
     def is_tensor(self, value: Any) -> bool:
         """Whether a value is one of the tensors of this pickle."""

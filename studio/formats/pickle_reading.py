@@ -7,6 +7,7 @@ instruction does with them (`pickle_machine`).
 from __future__ import annotations
 
 import struct
+import sys
 from typing import Any, BinaryIO
 
 from studio.budget import Budget
@@ -75,6 +76,4 @@ class Reading:
 
 def memory(value: Any) -> int:
     """About how many bytes a plain value takes."""
-    if isinstance(value, str):
-        return len(value) if value.isascii() else 4 * len(value)
-    return len(value) if isinstance(value, (bytes, bytearray)) else 32
+    return sys.getsizeof(value) if isinstance(value, (str, bytes)) else 32

@@ -88,6 +88,12 @@ class ParameterTable(dict[str, Any]):
             raise Refused("a parameter table without parameters")
         self.update(parameters)
 
+    @staticmethod
+    def parts(state: Any) -> int:
+        """How many parameters `fill` would copy."""
+        parameters = state.get("_parameters") if isinstance(state, dict) else None
+        return len(parameters) if isinstance(parameters, dict) else 0
+
 
 class OrderedTable(dict[Any, Any]):
     """Stands for `collections.OrderedDict`; state (torch's `_metadata`) is dropped."""

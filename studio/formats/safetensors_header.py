@@ -23,7 +23,7 @@ from studio.formats.sniff import open_file, sniff_bytes, wrong_content
 # what costs is the number of values, and these are counted before anything is parsed.
 MAX_HEADER_BYTES = 100_000_000
 MAX_TENSORS = 100_000
-_VALUES_PER_TENSOR = 30  # marks between values; entries of up to 16 dimensions
+_VALUES_PER_TENSOR = 20  # marks between values; entries of up to 16 dimensions
 
 # Bytes per element, and the name of the same type in torch.
 DTYPES: dict[str, tuple[int, str]] = {

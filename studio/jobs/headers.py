@@ -7,6 +7,7 @@ what the page shows of them. No tensor is read and nothing is hashed.
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
@@ -15,10 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from studio import __version__, atomic
-from studio.errors import StorageError
+from studio.budget import cut
+from studio.errors import MissingError, StorageError, StudioError
 from studio.formats import metadata
-from studio.formats.inspect import inspect
+from studio.formats.apart import inspect_apart
+from studio.formats.inspect import FileReport, inspect
+from studio.jobs.suspects import Suspects
 from studio.text import read_json
+
+log = logging.getLogger("studio.headers")
+LONGEST_PROBLEM = 2_000
 
 LAYOUT = f"2 {__version__}"
 """Another version of the studio may recognise more: it reads every header again."""
@@ -44,6 +51,7 @@ class Headers:
         self._file = file
         self._known: dict[str, tuple[int, int, HeaderFacts]] | None = None
         self._changed = False
+        self._suspects = Suspects(file.parent / "reading")
         self._lock = threading.Lock()
 
     def of(self, path: Path, status: stat_result) -> HeaderFacts:
@@ -55,8 +63,16 @@ class Headers:
             known = self._known.get(key)
         if known is not None and known[:2] == stamp:
             return known[2]
-        report = inspect(path, hashes=False)
-        problem = "; ".join(report.problems) or None
+        try:
+            report = self._look(path)
+        except MissingError:
+            raise
+        except (
+            OSError,
+            StudioError,
+        ) as error:  # of the disk, not of the file: asked again next time
+            return HeaderFacts("unknown", None, None, "", _said(error))
+        problem = cut("; ".join(report.problems), LONGEST_PROBLEM) or None
         facts = HeaderFacts(
             report.kind, report.dialect, report.family, report.trigger or "", problem,
             *(metadata.trained_on(report.metadata) or ("", "")),
@@ -66,6 +82,23 @@ class Headers:
             self._changed = True
         return facts
 
+    def _look(self, path: Path) -> FileReport:
+        """What is in a file. Whatever its reader does, there is a verdict, which is remembered."""
+        if path in self._suspects:
+            return inspect_apart(path)
+        try:
+            with self._suspects.reading(path):
+                return inspect(path, hashes=False)
+        except (OSError, StudioError):
+            raise
+        except Exception as error:  # a fault of ours, or no memory left: the others must not suffer
+            log.exception("the header of %r could not be read", str(path))
+            what = "there was not enough memory" if isinstance(error, MemoryError) else "a fault"
+            problem = (
+                f"Its header could not be read: {what}. It is not read again until it changes."
+            )
+            return FileReport(str(path), problems=[problem])
+
     def save(self, only: Collection[str] | None = None) -> None:
         """Writes what is known, if anything is new; with `only`, forgets all other files first."""
         with self._lock:
@@ -74,14 +107,17 @@ class Headers:
                 known = {key: entry for key, entry in known.items() if key in only}
                 self._known, self._changed = known, True
             if not self._changed:
+                self._suspects.settle()
                 return
             self._changed = False
         files = {key: [*stamp, asdict(facts)] for key, (*stamp, facts) in known.items()}
-        text = json.dumps({"layout": LAYOUT, "files": files}, ensure_ascii=False)
+        text = json.dumps({"layout": LAYOUT, "files": files})
         try:
             atomic.write_text(self._file, text)
         except StorageError:  # every header can be read again
             self._changed = True
+        else:
+            self._suspects.settle()
 
     def _read(self) -> dict[str, tuple[int, int, HeaderFacts]]:
         """A memory that cannot be read is as good as none: everything in it can be found again."""
@@ -95,3 +131,9 @@ class Headers:
             }
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return {}
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, StudioError):
+        return str(error)
+    return f"It could not be read: {getattr(error, 'strerror', None) or 'the disk refused'}."

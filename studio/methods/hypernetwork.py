@@ -45,14 +45,18 @@ class HypernetworkOptions(ContinuedOptions):
         "Widths of the layers as multiples of the attention's; first and last are 1.",
         pattern=r"^\s*\d+(\.\d+)?(\s*,\s*\d+(\.\d+)?){1,15}\s*$",
     )
-    activation: Activation = setting("linear", "Function between the layers.")
+    activation: Activation = setting(
+        "linear", "Function between the layers. ComfyUI loads only files with linear, relu, "
+        "leakyrelu, elu, swish, tanh, sigmoid, softsign or mish.",
+    )  # fmt: skip
     initialization: Literal[
         "Normal", "XavierUniform", "XavierNormal", "KaimingUniform", "KaimingNormal"
     ] = setting("Normal", "How the first weights are drawn.", advanced=True)
     layer_norm: bool = setting(False, "Normalise after every layer.", advanced=True)
     activate_output: bool = setting(False, "Also activate the last layer.", advanced=True)
     dropout: float = setting(
-        0.0, "Share of values dropped between the inner layers while training.", ge=0, lt=1,
+        0.0, "Share of values dropped between the inner layers while training. ComfyUI goes on "
+        "dropping while it generates.", ge=0, lt=1,
         advanced=True,
     )  # fmt: skip
     last_layer_dropout: bool = setting(
@@ -120,6 +124,7 @@ class Hypernetwork(Method):
             )
         elif options.last_layer_dropout and not options.dropout:
             warnings.append("“last_layer_dropout” has no effect: the share dropped is 0.")
+        warnings += _elsewhere(options)
         if options.save_optimizer and config.train.optimizer != "adamw":
             warnings.append(
                 f"“save_optimizer” has no effect: A1111 does not know {config.train.optimizer}."
@@ -266,6 +271,24 @@ class HypernetworkTrainable(Trainable):
             last_layer_dropout=len(dropouts) > 2 and dropouts[-2] > 0,
             activate_output=options.activate_output,
         )
+
+
+def _elsewhere(options: HypernetworkOptions) -> list[str]:
+    """What ComfyUI makes of the file (comfy_extras/nodes_hypernetwork.py); A1111 takes them all."""
+    from studio.formats.hypernetwork_layers import COMFYUI_KNOWS
+
+    said = []
+    if options.activation not in COMFYUI_KNOWS:
+        said.append(
+            f"ComfyUI will not load this file: it does not know the activation "
+            f"{options.activation}, only {', '.join(COMFYUI_KNOWS)}."
+        )
+    if any(options.dropouts):
+        said.append(
+            "ComfyUI leaves dropout on while it generates: the same seed gives another image "
+            "each time there."
+        )
+    return said
 
 
 def _possible(options: HypernetworkOptions) -> None:

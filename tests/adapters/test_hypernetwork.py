@@ -9,12 +9,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from studio.adapters.hypernetwork import network
 from studio.adapters.stack import applied
 from studio.config import StackItem
 from studio.errors import MismatchError
 from studio.families.base import Base
 from studio.formats import hypernetwork
 from studio.formats.hypernetwork import HypernetworkFile, expected_shapes
+from studio.formats.hypernetwork_layers import ACTIVATIONS, OVER_THE_BATCH, refusal
 from tests.near import assert_near
 
 VARIANTS: list[dict[str, Any]] = [
@@ -131,3 +133,85 @@ def test_a_file_for_another_base(sd1: Base, sdxl: Base, tmp_path: Path) -> None:
     both = make(tmp_path / "both.pt", (32, 768))  # made for two families at once
     with applied(sd1, [item(both)]) as reports:
         assert reports[0].unmatched == ["width 768"]
+
+
+# Written out from the descriptions of the functions; what web UIs call swish is the hard one.
+def _shrunk(x: Tensor) -> Tensor:
+    return torch.where(x.abs() > 0.5, x, torch.zeros_like(x))
+
+
+def _softmax(x: Tensor, axis: int = 0) -> Tensor:
+    """Over the images: the axis torch takes of three when a file names none."""
+    powers = (x - x.amax(axis, keepdim=True)).exp()
+    return powers / powers.sum(axis, keepdim=True)
+
+
+def _elu(x: Tensor) -> Tensor:
+    return torch.where(x > 0, x, x.exp() - 1)
+
+
+FUNCTIONS: dict[str, Any] = {
+    "celu": _elu, "elu": _elu,
+    "gelu": lambda x: 0.5 * x * (1 + torch.erf(x / 2**0.5)),
+    "hardshrink": _shrunk,
+    "hardsigmoid": lambda x: (x / 6 + 0.5).clamp(0, 1),
+    "hardswish": lambda x: x * (x / 6 + 0.5).clamp(0, 1),
+    "swish": lambda x: x * (x / 6 + 0.5).clamp(0, 1),
+    "hardtanh": lambda x: x.clamp(-1, 1),
+    "leakyrelu": lambda x: torch.where(x > 0, x, 0.01 * x),
+    "logsigmoid": lambda x: -(1 + (-x).exp()).log(),
+    "logsoftmax": lambda x: _softmax(x).log(),
+    "mish": lambda x: x * torch.tanh((1 + x.exp()).log()),
+    "prelu": lambda x: torch.where(x > 0, x, 0.3 * x),
+    "relu": lambda x: x.clamp(min=0), "relu6": lambda x: x.clamp(0, 6),
+    "rrelu": lambda x: torch.where(x > 0, x, x * (1 / 8 + 1 / 3) / 2),
+    "selu": lambda x: 1.0507009873554805 * torch.where(x > 0, x, 1.6732632423543772 * (x.exp() - 1)),
+    "sigmoid": lambda x: 1 / (1 + (-x).exp()),
+    "silu": lambda x: x / (1 + (-x).exp()),
+    "softmax": _softmax, "softmax2d": _softmax, "softmin": lambda x: _softmax(-x),
+    "softplus": lambda x: (1 + x.exp()).log(),
+    "softshrink": lambda x: x.sign() * (x.abs() - 0.5).clamp(min=0),
+    "softsign": lambda x: x / (1 + x.abs()),
+    "tanh": torch.tanh, "tanhshrink": lambda x: x - torch.tanh(x),
+    "linear": lambda x: x,
+}  # fmt: skip
+
+
+def test_every_activation_that_can_be_built_is_written_out_here() -> None:
+    buildable = {name for name in ACTIVATIONS if refusal(name) is None}
+    assert set(FUNCTIONS) == buildable | {"linear"}
+
+
+@pytest.mark.parametrize("spelling", [str, str.upper])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_activation_computes_what_it_does_elsewhere(
+    tmp_path: Path, name: str, spelling: Any
+) -> None:
+    file = HypernetworkFile(tmp_path / "h.pt", {}, activation=spelling(name), activate_output=False)
+    draw = torch.Generator().manual_seed(3)
+    shapes = expected_shapes(file.sequence(), 8)
+    state = {key: torch.randn(shape, generator=draw) for key, shape in shapes.items()}
+    if name == "prelu":
+        state["linear.1.weight"] = torch.tensor([0.3])
+    file.networks = {8: (state, state)}
+    read = hypernetwork.read(hypernetwork.write_pt(file.path, file))
+    x = torch.randn(2, 5, 8, generator=draw)
+    last = max(int(key.split(".")[1]) for key in state)
+    inner = FUNCTIONS[name](x @ state["linear.0.weight"].T + state["linear.0.bias"])
+    expected = inner @ state[f"linear.{last}.weight"].T + state[f"linear.{last}.bias"]
+    torch.testing.assert_close(
+        network(read, 8, 0)(x), expected, rtol=1e-5, atol=1e-5 * float(inner.abs().max())
+    )
+
+
+@pytest.mark.parametrize("name", OVER_THE_BATCH)
+def test_what_compares_the_batch_says_so(sd1: Base, tmp_path: Path, name: str) -> None:
+    path = make(tmp_path / "h.pt", (32,), activation=name)
+    made = network(hypernetwork.read(path), 32, 0)
+    x = torch.randn(2, 5, 32, generator=torch.Generator().manual_seed(1))
+    assert not torch.allclose(made(x)[:1], made(x[:1]), rtol=1e-3)  # it really does
+    with applied(sd1, [item(path)]) as reports:
+        assert "compares the images of a batch" in reports[0].message
+    plain = make(tmp_path / "p.pt", (32,), activation="tanh")
+    with applied(sd1, [item(plain)]) as reports:
+        assert "batch" not in reports[0].message

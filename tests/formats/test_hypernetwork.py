@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from studio.errors import FileError
-from studio.formats import hypernetwork, pickles, safetensors_file
+from studio.formats import hypernetwork, hypernetwork_layers, pickles, safetensors_file
+from studio.formats.inspect import inspect
 from tests.formats.builders import hypernetwork_state
 
 
@@ -161,3 +162,34 @@ def test_twins_with_a_broken_header_are_refused(tmp_path, text):
     )
     with pytest.raises(FileError, match="not a usable hypernetwork"):
         hypernetwork.read(path)
+
+
+@pytest.mark.parametrize(
+    "name, reason",
+    [("glu", "halves the width"), ("GLU", "halves the width"), ("threshold", "numbers of its own"),
+     ("multiheadattention", "numbers of its own"), ("nope", "'nope'"), ("x" * 5000, "xxx")],
+)  # fmt: skip
+def test_activations_that_no_network_can_have_are_refused_where_the_file_is_read(
+    tmp_path, name, reason
+):
+    value = build([1, 2, 1], activation_func=name, activate_output=False)
+    torch.save(value, tmp_path / "x.pt")
+    problems = " ".join(inspect(tmp_path / "x.pt", hashes=False).problems)
+    assert reason in problems and len(problems) < 1000
+    with pytest.raises(FileError, match=reason):
+        hypernetwork.read(tmp_path / "x.pt")
+
+
+def test_the_names_are_torchs_own():
+    ours = set(hypernetwork_layers.ACTIVATIONS) - {"swish"}
+    assert ours == {name.lower() for name in torch.nn.modules.activation.__all__}
+
+
+def test_a_softmax_is_named_in_the_report(tmp_path):
+    torch.save(build([1, 2, 1], activation_func="Softmax"), tmp_path / "x.pt")
+    report = inspect(tmp_path / "x.pt", hashes=False)
+    assert report.problems == [] and "compares the images of a batch" in report.notes[0]
+    twin = hypernetwork.write_safetensors(
+        tmp_path / "y.safetensors", hypernetwork.read(tmp_path / "x.pt")
+    )
+    assert inspect(twin, hashes=False).notes == report.notes

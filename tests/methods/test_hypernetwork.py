@@ -221,10 +221,27 @@ def test_settings_without_effect_are_named() -> None:
         return " ".join(warnings("hypernetwork", *changes, **options))
 
     assert "no two inner layers" in said(dropout=0.2)
-    assert not said(dropout=0.2, last_layer_dropout=True)
+    assert "no effect" not in said(dropout=0.2, last_layer_dropout=True)
     assert "the share dropped is 0" in said(last_layer_dropout=True)
     assert "says it all" in said(dropout=0.2, dropout_structure="0, 0.1, 0")
     assert "“activation”, “widths” have no effect" in said(
         activation="relu", widths="32", continue_from="x.pt"
     )
     assert "text learning rate" in said("train.text_learning_rate=1e-4")
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_what_comfyui_does_not_load_is_said_before_training(activation: str) -> None:
+    warned = [w for w in warnings("hypernetwork", activation=activation) if "ComfyUI" in w]
+    taken = ["linear", "relu", "leakyrelu", "elu", "swish", "tanh", "sigmoid", "softsign", "mish"]
+    assert bool(warned) == (activation not in taken)
+    assert all(activation in warning and "softsign" in warning for warning in warned)
+
+
+def test_dropout_that_comfyui_leaves_on_is_said_before_training() -> None:
+    def warned(**options: Any) -> bool:
+        return any("leaves dropout on" in w for w in warnings("hypernetwork", **options))
+
+    assert warned(layer_structure="1, 2, 2, 1", dropout=0.3)
+    assert warned(dropout_structure="0, 0.1, 0")
+    assert not warned(dropout=0.3) and not warned()  # nothing to drop between
