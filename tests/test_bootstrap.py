@@ -21,7 +21,10 @@ from studio.commands import environment, installer, process, requirements
 from studio.errors import StorageError, UnavailableError
 
 ROOT = Path(__file__).resolve().parent.parent
-NEEDED = ("__init__.py", "cli.py", "errors.py", "atomic.py", "paths.py", "names.py", "text.py")
+NEEDED = (
+    "__init__.py", "cli.py", "errors.py", "memory.py", "atomic.py", "disk.py", "locks.py",
+    "temporaries.py", "paths.py", "names.py", "text.py", "budget.py",
+)  # fmt: skip
 PROBE = """
 import json, os, sys
 import brick
