@@ -8,7 +8,7 @@ by what it noted before it wrote them, so neither a second copy appears nor anot
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
 from studio import atomic
@@ -44,6 +44,8 @@ def keep(
     hashes = {ending: atomic.sha256(path) for ending, path in contents.items()}
     for place in _names(slug(stem, "adapter"), mine, hashes):
         targets = {ending: folder / f"{place}{ending}" for ending in contents}
+        # asked before it is looked whose they are: what appears after this is another's
+        fresh = {target for target in targets.values() if not there(target)}
         if not all(
             _free(target, [*mine.get(target.name, ()), hashes[ending]])
             for ending, target in targets.items()
@@ -52,7 +54,7 @@ def keep(
         note(
             {t.name: [*mine.get(t.name, ()), hashes[ending]][-2:] for ending, t in targets.items()}
         )
-        if _copied(contents, targets):
+        if _copied(contents, targets, fresh):
             return list(targets.values())
     raise FileError(f"There are too many files called “{stem}”", where=folder)
 
@@ -97,18 +99,17 @@ def _free(target: Path, hashes: Sequence[str]) -> bool:
     return not there(target) or (is_file(target) and atomic.sha256(target) in hashes)
 
 
-def _copied(contents: Mapping[str, Path], targets: Mapping[str, Path]) -> bool:
-    """False, with nothing new left behind, when another was quicker with one of the names."""
+def _copied(contents: Mapping[str, Path], targets: Mapping[str, Path], fresh: Set[Path]) -> bool:
+    """False, with nothing new left behind, when another was quicker with one of the `fresh` names."""
     new: list[Path] = []
     for ending, target in targets.items():
-        fresh = not there(target)
         try:
-            atomic.copy_file(contents[ending], target, exclusive=fresh)
+            atomic.copy_file(contents[ending], target, exclusive=target in fresh)
         except FileExistsError:
             for path in new:
                 path.unlink(missing_ok=True)
             return False
-        new += [target] if fresh else []
+        new += [target] if target in fresh else []
     return True
 
 

@@ -15,6 +15,7 @@ import html
 import inspect
 import logging
 import math
+import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -127,6 +128,12 @@ def handler(function: Callable[..., Any]) -> Callable[..., Any]:
             raise toast(parts_of(error)) from None
 
     return generate if inspect.isgeneratorfunction(function) else call
+
+
+def refused() -> gr.HTML:
+    """After an event that failed (`event.failure(refused, None, part)`): the part's `refused`
+    changes, so that its button need not guess how long to wait. The reason is a message already."""
+    return gr.HTML(refused=secrets.token_hex(8))
 
 
 def toast(parts: Json) -> gr.Error:

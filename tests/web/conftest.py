@@ -43,6 +43,28 @@ def throttle(page: Any, rate: float, *, network: bool = False) -> None:
         session.send("Network.emulateNetworkConditions", SLOW_NETWORK)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def throttled() -> Iterator[None]:
+    """Every page of every test computes as slowly as STUDIO_TEST_THROTTLE says."""
+    if THROTTLE <= 1:
+        yield
+        return
+    from playwright.sync_api import Browser, BrowserContext
+
+    def slowly(new_page: Any) -> Any:
+        def opened(self: Any, **named: Any) -> Any:
+            page = new_page(self, **named)
+            throttle(page, THROTTLE)
+            return page
+
+        return opened
+
+    with pytest.MonkeyPatch.context() as patch:
+        for kind in (Browser, BrowserContext):
+            patch.setattr(kind, "new_page", slowly(kind.new_page))
+        yield
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Gradio's own warnings (pandas options, loops left open) are no failures here."""
     for item in items:
@@ -132,8 +154,6 @@ def open_page(browser: Any, served: Served) -> Iterator[Any]:
         page.on("pageerror", lambda error: problems.append(f"error in the page: {error}"))
         page.on("dialog", answer)
         page.on("request", lambda request: problems.extend(_elsewhere(request.url, served.url)))
-        if THROTTLE > 1:
-            throttle(page, THROTTLE)
         page.goto(served.url + path)
         page.wait_for_selector(".cs-header")
         if tab != "caption":

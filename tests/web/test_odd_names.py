@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.odd_names import ODD, SHOWN, draw, fill
-from tests.web.test_caption_train import choose, open_dataset, until, wait_state
+from tests.web.test_caption_train import choose, open_dataset, until
 
 pytestmark = pytest.mark.browser
 
@@ -34,9 +34,12 @@ def test_an_odd_dataset_opens_is_captioned_and_trained(page: Any, served: Any) -
     choose(page, f"{served.workspace.datasets}/{SHOWN}")  # type: ignore[arg-type]
     page.fill("#cs-field-train-steps input", "2")
     page.click("#cs-train-start")
-    wait_state(page, "finished")
-    names = {run["name"]: run["state"] for run in served.studio.runs()}
-    assert names[f"{SHOWN}-lora"] == "finished"
+
+    def states() -> dict[str, str]:
+        return {run["name"]: run["state"] for run in served.studio.runs()}
+
+    until(lambda: states().get(f"{SHOWN}-lora") in ("finished", "failed"))
+    assert states()[f"{SHOWN}-lora"] == "finished"
 
 
 def test_an_odd_adapter_is_in_the_library_and_on_the_stack(open_page: Any, served: Any) -> None:

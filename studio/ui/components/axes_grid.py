@@ -20,7 +20,7 @@ from studio.text import parse_json
 from studio.ui.components.picture_grid import TrainingGlance
 from studio.ui.components.stack import lanes_of
 from studio.ui.form import Form
-from studio.ui.live import Json, Page, Task, component, handler, read
+from studio.ui.live import Json, Page, Task, component, handler, read, refused
 
 if TYPE_CHECKING:
     from studio.jobs import Studio
@@ -91,6 +91,7 @@ def axes_grid(studio: Studio, page: Page, form: Form, texts: Sequence[Any]) -> g
         scripts=["icons", "run_bar", "axes_form"],
         elem_id="cs-axes",
         started="",
+        refused="",
     )
 
     @handler
@@ -118,10 +119,12 @@ def axes_grid(studio: Studio, page: Page, form: Form, texts: Sequence[Any]) -> g
         task = page.tasks.start(KIND, lambda task: _drawn(studio, settings, task), grid="")
         return gr.HTML(started=task.id)
 
-    grid.grid(
+    asking = grid.grid(
         start, [*texts, *form.inputs], grid, trigger_mode="once", show_progress="hidden",
         api_visibility="private",
     )  # fmt: skip
+    asking.failure(refused, None, grid, queue=False, show_progress="hidden",
+                   api_visibility="private")  # fmt: skip
     return grid
 
 

@@ -77,6 +77,7 @@ def compare_grid(studio: Studio, page: Page) -> gr.HTML:
         scripts=["icons", "run_bar"],
         elem_id="cs-comparison",
         started="",
+        refused="",
     )
 
 

@@ -91,6 +91,7 @@ def picture_grid(studio: Studio, page: Page) -> gr.HTML:
         scripts=["icons", "run_bar", "lane_grid"],
         elem_id="cs-pictures",
         started="",
+        refused="",
     )
 
 

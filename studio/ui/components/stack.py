@@ -105,6 +105,7 @@ def adapter_stack(studio: Studio, page: Page, target: str, base: str, prompt: st
         prompt=prompt,
         place=hashlib.sha256(os.fsencode(studio.workspace.root)).hexdigest()[:12],
         reports={},
+        refused=None,
     )
 
 

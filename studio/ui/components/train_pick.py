@@ -124,6 +124,7 @@ def train_pick(studio: Studio, page: Page) -> gr.HTML:
         [choices, covers, files],
         scripts=["icons", "method_cards", "settings_file"],
         value=dict(EMPTY),
+        restored=False,
         elem_id="cs-train-pick",
     )
 

@@ -143,7 +143,8 @@ q('.ax').addEventListener('toggle', unfold);
 hear('studio:library', unfold);
 hear('studio:lanes-shown', offerLanes);
 offerLanes();
-watch('started', look);
+watch('started', () => { bar.answered(); look(); });
+watch('refused', () => { bar.answered(); look(); });
 look();
 cs.poll(element, async () => {
   idle += 1;

@@ -7,7 +7,7 @@ const item = (path) => ({path, strength: 1, text_strength: null, enabled: true})
 
 function commit(next, redraw = true) {
   columns = next;
-  props.value = clone(columns);
+  setValue(columns);
   trigger('input');
   if (redraw) draw();
   describe();
@@ -144,6 +144,7 @@ q('.co-menu input').addEventListener('input', menu);
 q('.co-menu').addEventListener('keydown', (event) => { if (event.key === 'Escape') toggle(false); });
 dropTarget(element.querySelector('.co'), (paths) => add(...paths.map((path) => ({name: known.get(path)?.name || 'Adapter', stack: [item(path)], seconds: null}))));
 
+const setValue = ownValue(() => { columns = clone(props.value) || []; draw(); describe(); });
 // “Compare” elsewhere in the studio: {adapters: [path]} or {run: id} or {columns: […]}, and base: name if known.
 cs.receive('compare', async (payload) => {
   if (payload.base && payload.base !== props.base) trigger('rebase', {base: payload.base});
@@ -153,7 +154,6 @@ cs.receive('compare', async (payload) => {
   if (!columns.some((column) => !column.stack.length)) add({name: 'Base', stack: [], seconds: null});
   if (added.length) add(...added); else cs.notice('There is no finished file to compare yet', 'warning');
 });
-watch('value', () => { columns = clone(props.value) || []; draw(); describe(); });
 watch('base', () => describe(true));
 new IntersectionObserver((entries) => { if (entries.some((entry) => entry.isIntersecting)) trigger('shown'); }).observe(element);
 draw();

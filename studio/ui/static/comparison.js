@@ -239,7 +239,8 @@ async function look() {
 
 q('.cm-quick').addEventListener('click', () => trigger('quick'));
 bar.shortcut(document.querySelector('.cmp-layout') || document.body);
-watch('started', look);
+watch('started', () => { bar.answered(); look(); });
+watch('refused', () => { bar.answered(); look(); });
 cs.poll(element, async () => {
   idle += 1;
   if (task?.state === 'running' || bar.starting || idle % 8 === 1) await look();

@@ -79,6 +79,28 @@ async function copyText(text, what) {
 
 const clone = (value) => JSON.parse(JSON.stringify(value ?? null));
 
+// The value of a part whose value is made in the browser. When a tab opens for the first time, Gradio
+// makes its parts, waits for a frame, and then gives each the value that Python last set once more: it
+// would undo what a part took until then. So until two frames have passed (frames, not a time: they
+// come after Gradio's own however slow the page is) that very value is no news, and ours is put back.
+function ownValue(news) {
+  const text = () => JSON.stringify(props.value ?? null);
+  let own = text(), told = own, fresh = true;
+  requestAnimationFrame(() => requestAnimationFrame(() => { fresh = false; }));
+  watch('value', () => {
+    const now = text();
+    if (now === own) return;
+    if (fresh && now === told) {
+      props.value = JSON.parse(own);
+      trigger('input', props.value);
+      return;
+    }
+    own = told = now;
+    news();
+  });
+  return (value) => { own = JSON.stringify(value ?? null); props.value = JSON.parse(own); };
+}
+
 // Listens on the document for as long as the component is on the page.
 function hear(name, callback) {
   const listener = (event) => {

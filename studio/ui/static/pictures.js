@@ -16,10 +16,8 @@ function reuse(picture) {
   trigger('reuse', {id: picture.id, lane, stack: true});
 }
 // After a reload the form shows what was drawn last; a stack that this browser remembers stays.
-function restore(result) {
-  let kept = false;
-  tell('studio:lanes?', (lanes) => { kept = lanes.length > 1 || lanes.some((lane) => lane.stack.length); });
-  if (!kept && result.lanes.length) tell('studio:lanes', result.lanes);
+async function restore(result) {
+  const kept = await cs.hand('generate:lanes', result.lanes);
   trigger('reuse', {id: results[0].id, lane: 0, stack: !kept && !result.lanes.length});
 }
 
@@ -158,7 +156,8 @@ function large(list, first) {
 
 bar.shortcut(document.querySelector('.gen-layout') || document.body);
 q('.pg-more').addEventListener('click', () => history(earlier.length));
-watch('started', look);
+watch('started', () => { bar.answered(); look(); });
+watch('refused', () => { bar.answered(); look(); });
 history();
 cs.poll(element, async () => {
   idle += 1;

@@ -1,15 +1,15 @@
 // The button that starts a piece of work, its progress, and the button that ends it.
 // What is shown comes from the task alone, so a reloaded page shows the same.
+const LONGEST_SILENCE = 60000; // milliseconds, when the connection was lost meanwhile
 function runBar(host, label, start, cancel, look) {
-  let starting = false;
+  let starting = 0; // when the button was pressed, until Python has answered
   const text = cs.el('span.rb-text', {role: 'status'}), fill = cs.el('i');
   const progress = cs.el('div.cs-progress', {hidden: true}, fill), note = cs.el('p.rb-training', {hidden: true});
   const trouble = cs.el('div');
   const go = labelled(null, label, () => {
-    starting = true;
+    starting = Date.now();
     go.disabled = true;
     start();
-    setTimeout(() => { starting = false; look(); }, 3000); // a refusal arrives as a message, not as a task
   }, '.cs-primary.rb-go');
   go.title = 'Ctrl + Enter';
   const stop = labelled('stop', 'Interrupt', () => cs.attempt(async () => { await cs.call(cancel()); await look(); }, stop), '.cs-danger');
@@ -17,8 +17,8 @@ function runBar(host, label, start, cancel, look) {
 
   function paint(task, training, summary) {
     const state = task?.state || 'idle', running = state === 'running';
-    if (running) starting = false;
-    go.disabled = running || starting;
+    if (running || Date.now() - starting > LONGEST_SILENCE) starting = 0;
+    go.disabled = running || starting > 0;
     stop.hidden = progress.hidden = !running;
     note.hidden = !training;
     note.textContent = training ? `“${training}” is training: pictures are drawn between its steps.` : '';
@@ -37,8 +37,10 @@ function runBar(host, label, start, cancel, look) {
       if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey) || go.disabled) return;
       event.preventDefault();
       event.target.blur(); // a text box hands its text over when it loses focus
-      setTimeout(() => go.click(), 80);
+      setTimeout(() => go.click()); // after the turn in which it does
     });
   }
-  return {paint, shortcut, get starting() { return starting; }};
+  return {paint, shortcut, get starting() { return starting > 0; },
+    /** Python took the work, or refused it: a refusal arrives as a message, not as a task. */
+    answered() { starting = 0; }};
 }

@@ -17,7 +17,7 @@ const byName = (a, b) => cs.compare(a.name, b.name);
 
 function row(card) {
   const trouble = misfit(card);
-  const add = iconButton('plus', `Add ${card.name} to the stack`, () => tell('studio:stack-add', {target: props.target, paths: [card.path]}));
+  const add = iconButton('plus', `Add ${card.name} to the stack`, () => cs.hand(`${props.target}:add`, {paths: [card.path]}));
   const facts = trouble ? cs.el('span.sh-problem', {}, trouble) : adapterFacts(card);
   if (!trouble && card.trigger) facts.append(cs.el('span.sh-trigger', {title: 'Trigger word'}, `“${card.trigger}”`));
   const node = cs.el('li.sh-row', {draggable: 'true', title: trouble || `${card.name}${card.ending}\nDrag onto a stack, or double-click`},

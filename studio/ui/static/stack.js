@@ -26,7 +26,7 @@ function put(next) {
 function commit(next, said = '', remember = true) {
   if (remember) past = [...past.slice(-49), lanes];
   put(next);
-  props.value = clone(lanes);
+  setValue(lanes);
   trigger('input');
   try { localStorage.setItem(memory, JSON.stringify(lanes)); } catch (full) { /* private window */ }
   if (said) say(said);
@@ -156,17 +156,20 @@ function load(loaded, at = current) {
   tellLoaded(loaded, props.base);
 }
 
+const refusals = new Map(); // token of a measurement → why it did not begin
+watch('refused', () => props.refused && refusals.set(props.refused.token, props.refused.error));
 // What one file does to the picture: Python draws it twice, because only it knows the settings.
 async function measure(at, path) {
   const key = effectKey(at, path), token = `${Date.now()}-${Math.random()}`;
   effects.set(key, {running: true, text: 'Measuring …'});
   draw();
   trigger('effect', {token, lane: at, place: find(at, path)});
-  for (let silent = 0; silent < 30;) {
+  for (let silent = 0; silent < 200 && element.isConnected;) {
     await new Promise((next) => setTimeout(next, 400));
+    if (refusals.has(token)) { cs.notice(refusals.get(token)); break; }
     let task = null;
     try { task = await cs.call(server.measured({})); } catch (lost) { /* asked again */ }
-    if (task?.about.token !== token) { silent += 1; continue; } // refused: a message says why
+    if (task?.about.token !== token) { silent += 1; continue; } // not begun yet, or the connection is lost
     if (task.state === 'running') { effects.set(key, {running: true, text: task.text || 'Measuring …', share: task.total ? task.done / task.total : 0}); draw(); continue; }
     if (task.state === 'failed') cs.notice(task.error);
     if (task.state === 'finished') effects.set(key, {...task.result, seed: task.about.seed}); else effects.delete(key);
@@ -196,7 +199,7 @@ function catchFiles() {
 
 function fromPython() {
   const next = clone(props.value);
-  if (next?.length && JSON.stringify(next) !== JSON.stringify(lanes)) {
+  if (next?.length) {
     past = [...past.slice(-49), lanes]; // what a picture brought can be undone too
     put(next);
     try { localStorage.setItem(memory, JSON.stringify(lanes)); } catch (full) { /* private window */ }
@@ -216,26 +219,37 @@ element.addEventListener('keydown', (event) => {
 catchFiles();
 // Gradio drops @container rules, so narrow lanes are told by their width.
 const widths = new ResizeObserver(([lane]) => { if (lane.contentRect.width) q('.st').classList.toggle('is-narrow', lane.contentRect.width < 330); });
-hear('studio:stack-add', (detail) => { if (detail.target === props.target) detail.paths.forEach((path) => add(path)); });
 hear('studio:words?', draw);
 hear('studio:lanes?', (answer) => answer(clone(lanes), current));
 document.addEventListener('input', (event) => { if (event.target.matches?.(`#${props.prompt} textarea`)) draw(); });
-watch('value', fromPython);
 watch('reports', draw);
 watch('base', () => { effects.clear(); describe(true); });
+const setValue = ownValue(fromPython);
 let remembered = null;
 try { remembered = JSON.parse(localStorage.getItem(memory)); } catch (unreadable) { /* as if there were none */ }
 const usable = Array.isArray(remembered) && remembered.length && remembered.length <= MOST
   && remembered.every((lane) => typeof lane?.name === 'string' && typeof lane.prompt === 'string' && Array.isArray(lane.stack) && lane.stack.every((item) => typeof item?.path === 'string'));
 if (usable && (remembered.length > 1 || remembered[0].stack.length)) {
   put(remembered);
-  setTimeout(() => { props.value = clone(lanes); trigger('input'); }, 100); // a part that is just being made would lose it
+  setValue(lanes);
+  trigger('input');
 } else put(clone(props.value) || lanes);
 widths.observe(views[0].node);
 // What was drawn last, for a browser that remembers nothing of its own.
-hear('studio:lanes', (value) => { if (!lanes.some((lane) => lane.stack.length)) commit(clone(value)); });
-// “Try it in Generate” elsewhere in the studio: {adapters: [path], base: name if known}.
+// Answers whether the stack that is here stays.
+cs.receive(`${props.target}:lanes`, (value) => {
+  const kept = lanes.length > 1 || lanes.some((lane) => lane.stack.length);
+  if (!kept && value.length) commit(clone(value));
+  return kept;
+});
+// From the shelf beside it: into the lane that is marked.
+cs.receive(`${props.target}:add`, ({paths}) => paths.forEach((path) => add(path)));
+// “Try it in Generate” elsewhere in the studio: {adapters: [path], base: name if known}. With several
+// lanes the files go to the one that is marked, and that is said where it can be seen.
 cs.receive(props.target, (payload) => {
   if (payload.base && payload.base !== props.base) trigger('rebase', {base: payload.base});
-  (payload.adapters || []).forEach((path) => add(path));
+  const paths = payload.adapters || [];
+  paths.forEach((path) => add(path));
+  if (lanes.length > 1 && paths.length) cs.notice({what: `${paths.map(nameOf).join(', ')} is in ${laneName(current)}`,
+    why: 'Of several lanes, the one used last takes what comes from elsewhere. Undo takes it out again.'}, 'good');
 });

@@ -3,7 +3,6 @@
 // Text from people or files is only ever set through textContent.
 (() => {
   if (window.cs) return;
-  const inbox = {}, receivers = {};
 
   /** cs.el('button.cs-button', {type: 'button', onclick}, 'text', child, …) */
   function el(spec, attributes = {}, ...children) {
@@ -94,16 +93,45 @@
     return {now: tick, stop: () => { stopped = true; clearInterval(timer); }};
   }
 
-  /** Opens a tab and hands `payload` to whoever receives for it, now or when it first appears. */
-  function go(tab, payload = null) { // 'train:run' opens Train and reaches the receiver 'train:run'
-    document.getElementById(`cs-tab-${tab.split(':')[0]}-button`)?.click();
-    if (payload === null) return;
-    if (receivers[tab]) receivers[tab](payload); else (inbox[tab] ||= []).push(payload);
+  // Hand-overs between parts. A part in a tab that was never opened is not made yet, and on a busy
+  // machine it is made late: a message is kept until its taker has said, by ending, that it took it.
+  const handed = {}, takers = {}, busy = {};
+
+  /** Hands `payload` to whoever takes `name`, now or once that part is made: exactly once, in order.
+   *  Resolves with what the taker answers. */
+  function hand(name, payload) {
+    return new Promise((resolve) => {
+      const message = {payload, resolve};
+      (handed[name] ||= []).push(message);
+      deliver(name);
+      setTimeout(() => { // says so, and goes on waiting: nothing depends on this time
+        if (!handed[name].includes(message)) return;
+        message.notice = notice({what: 'Another part of the page has not taken over yet', why: 'It is still being made, or waits for the studio.',
+          remedy: 'It goes on by itself. If nothing happens, reload the page and try again.', safe: 'What was handed over is kept until then.'}, 'warning', 1e6);
+      }, slow() ? 40000 : 20000);
+    });
   }
-  function receive(tab, callback) {
-    receivers[tab] = callback;
-    // Not at once: a part that is just being made would lose what it changes now.
-    setTimeout(() => (inbox[tab] || []).splice(0).forEach((payload) => callback(payload)), 100);
+  async function deliver(name) {
+    if (busy[name]) return;
+    busy[name] = true;
+    while (takers[name] && handed[name]?.length) {
+      const message = handed[name][0];
+      const answer = await attempt(() => takers[name](message.payload));
+      handed[name].shift();
+      message.notice?.remove();
+      message.resolve(answer);
+    }
+    busy[name] = false;
+  }
+  /** Takes what is handed to `name`, also what waits already. A promise is awaited before the next. */
+  function receive(name, take) {
+    takers[name] = take;
+    deliver(name);
+  }
+  /** Opens a tab and hands `payload` to its part: 'train:run' opens Train, the taker is 'train:run'. */
+  function go(tab, payload = null) {
+    document.getElementById(`cs-tab-${tab.split(':')[0]}-button`)?.click();
+    return payload === null ? null : hand(tab, payload);
   }
 
   /** Address of a file below the folders the studio serves. */
@@ -151,6 +179,6 @@
     }
   });
 
-  window.cs = {el, message, notice, call, attempt, poll, go, receive, file, bytes, seconds, when,
+  window.cs = {el, message, notice, call, attempt, poll, go, hand, receive, file, bytes, seconds, when,
     debounce, colour, setTheme, restoreTheme, compare: collator.compare};
 })();

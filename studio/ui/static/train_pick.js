@@ -13,12 +13,12 @@ root.append(
   cs.el('div.cs-stack', {style: {gap: '6px'}}, field('Base model', base), trouble),
   cs.el('div.cs-stack', {style: {gap: '6px'}}, cs.el('span.cs-label', {}, 'Method'), methods.node),
   cs.el('div.cs-stack', {style: {gap: '6px'}}, field('Preset', preset), words, like));
-let choices = null, covered = '', wanted = null;
+let choices = null, covered = '';
 const value = () => ({dataset: '', base: 'starter', method: 'lora', preset: '', ...(props.value || {})});
 
 function set(changes, fill = false) {
   const next = {...value(), ...changes};
-  props.value = next;
+  setValue(next);
   draw();
   trigger(fill ? 'preset' : 'input', next);
 }
@@ -29,7 +29,7 @@ const fitting = (v) => choices.presets.filter((p) => p.method === v.method && (p
 /** Another method or base: its first preset fills the form, so that rates and sizes make sense. */
 function change(changes) {
   const next = {...value(), ...changes};
-  props.value = next; // `fitting` looks at the new base
+  setValue(next); // `fitting` looks at the new base
   const found = fitting(next);
   const keep = found.some((p) => p.name === next.preset) && !(found[0].base && changes.base);
   set({preset: keep ? next.preset : found[0]?.name || ''}, true);
@@ -77,12 +77,20 @@ async function load() {
   if (text === read) return;
   read = text; choices = found;
   draw();
-  if (wanted) { set({dataset: wanted}); wanted = null; }
 }
-watch('value', draw);
-cs.receive('train', (payload) => {
+const setValue = ownValue(draw);
+// What Python puts into the form when the page opens may come late: a hand-over comes after it.
+const restored = new Promise((resolve) => {
+  const look = () => props.restored && resolve();
+  watch('restored', look);
+  look();
+});
+// “Train with these” elsewhere in the studio: {dataset: id}.
+cs.receive('train', async (payload) => {
   if (!payload.dataset) return;
+  await restored;
+  await load(); // it may be newer than the list, or gone
   if (choices?.datasets.some((d) => d.id === payload.dataset)) set({dataset: payload.dataset});
-  else { wanted = payload.dataset; read = ''; load(); }
+  else throw {parts: {what: 'This dataset is not in the list of datasets', where: payload.dataset, remedy: 'Open its folder in the Caption tab and try again.'}};
 });
 cs.poll(element, load, 4000);

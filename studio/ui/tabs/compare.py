@@ -24,7 +24,7 @@ from studio.ui.components.columns import (
 )
 from studio.ui.components.compare_grid import KIND, compare_grid
 from studio.ui.form import Form
-from studio.ui.live import Json, Page, Task, handler, read
+from studio.ui.live import Json, Page, Task, handler, read, refused
 from studio.ui.tabs.generate import ACTION, QUIET, base_choices, base_of
 
 if TYPE_CHECKING:
@@ -155,7 +155,8 @@ def build(studio: Studio, page: Page) -> None:
         return "\n".join(captions_of(studio, reference or ""))
 
     captions.click(prompts_of, reference, prompts, **ACTION)
-    results.compare(start, [*texts, *form.inputs], results, **ACTION)
+    comparing = results.compare(start, [*texts, *form.inputs], results, **ACTION)
+    comparing.failure(refused, None, results, **QUIET)
     results.quick(quick, [base, *form.inputs], [*texts, results], **ACTION)
     results.again(again, None, [*texts, *form.inputs], **ACTION)
     base.change(lambda base: gr.HTML(base=base), base, columns, **QUIET)

@@ -32,7 +32,7 @@ from studio.ui.components.stack import (
 )
 from studio.ui.components.start_picture import start_picture
 from studio.ui.form import Form
-from studio.ui.live import Json, Page, Task, handler, read
+from studio.ui.live import Json, Page, Task, handler, parts_of, read, refused
 
 if TYPE_CHECKING:
     from studio.jobs import DrawnLane, Generated, Studio
@@ -124,18 +124,22 @@ def build(studio: Studio, page: Page) -> None:
     def effect(
         event: gr.EventData, base: str, prompt: str, negative: str, lanes: Any, image: Any,
         *rest: Any,
-    ) -> None:  # fmt: skip
+    ) -> Any:  # fmt: skip
         token, lane, place = read(event._data, token=str, lane=int, place=int)
-        batches = asked(base, prompt, negative, lanes, image, rest, None).batches()
-        if not 0 <= lane < len(batches):
-            raise InputError("There is no such lane", remedy="Reload the page.")
-        _, settings = batches[lane]
-        page.tasks.start(
-            EFFECT,
-            lambda task: studio.effect(settings, place, task.progress, task.cancelled.is_set),
-            token=token,
-            seed=settings.seed,
-        )
+        try:
+            batches = asked(base, prompt, negative, lanes, image, rest, None).batches()
+            if not 0 <= lane < len(batches):
+                raise InputError("There is no such lane", remedy="Reload the page.")
+            _, settings = batches[lane]
+            page.tasks.start(
+                EFFECT,
+                lambda task: studio.effect(settings, place, task.progress, task.cancelled.is_set),
+                token=token,
+                seed=settings.seed,
+            )
+        except Exception as error:  # the card that asked is told, not the whole page
+            return gr.HTML(refused={"token": token, "error": parts_of(error)})
+        return gr.skip()
 
     @handler
     def finished() -> Any:
@@ -206,16 +210,17 @@ def build(studio: Studio, page: Page) -> None:
             *form.updates(known),
         ]
 
-    pictures.generate(
+    asking = pictures.generate(
         start, [*texts, image, always, *form.inputs], [pictures, seed, prompt, stack],
         trigger_mode="once", **ACTION,
     )  # fmt: skip
+    asking.failure(refused, None, pictures, **QUIET)
     pictures.finished(finished, None, stack, **QUIET)
     outputs = [*texts, *form.inputs]
     pictures.reuse(reuse, [stack, base], outputs, **ACTION)
     pictures.begin(begin, None, [image, beginning], **ACTION)
     stack.settings(restore, [stack, base], outputs, **ACTION)
-    stack.effect(effect, [*texts, image, *form.inputs], None, trigger_mode="multiple", **ACTION)
+    stack.effect(effect, [*texts, image, *form.inputs], stack, trigger_mode="multiple", **ACTION)
     stack.rebase(rebased, None, base, **ACTION)
     dice.click(lambda: secrets.randbelow(2**32), None, seed, **QUIET)
     base.change(

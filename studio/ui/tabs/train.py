@@ -242,7 +242,10 @@ def build(studio: Studio, page: Page) -> None:
     measure.click(measured, everything, [measure, review], show_progress="hidden",
                   concurrency_id="measure", api_visibility="private")  # fmt: skip
     assert page.demo is not None
-    page.demo.load(restored, None, [pick, *columns, *inputs], **QUIET).then(**again)
+    loaded = page.demo.load(restored, None, [pick, *columns, *inputs], **QUIET)
+    # what another tab hands to this one comes after the form's draft
+    loaded.then(lambda: gr.HTML(restored=True), None, pick, **QUIET)
+    loaded.then(**again)
 
 
 def _first_choice(studio: Studio, chosen: Json) -> tuple[Json, Json]:
