@@ -1,11 +1,14 @@
 """Opening the page with a large library beside an empty one: its answer, its lists, first paint.
 
-    python studio.py bench page_scale [--images N] [--adapters N] [--pairs N] [--json]
+    python studio.py bench page_scale [--images N] [--adapters N] [--runs N] [--comparisons N]
+                                      [--outputs N] [--pairs N] [--json]
 
-Makes a workspace with a dataset of N images (captions beside them) and N adapter files, and an
-empty one (both kept nowhere). Each pair serves both, in turn first, and measures: the answer to
-the page's address (median of nine), the list of datasets right after the start and once more, the choices of the
-Train tab, and in a headless Chromium from the address to the list of datasets painted. Before the
+Makes a workspace with a dataset of N images (captions beside them), adapter files, ended runs,
+comparisons and outputs of twenty days, and an empty one (both kept nowhere). Each pair serves both,
+in turn first, and measures: the application object, the answer to the page's address (median of nine),
+the list of datasets right after the start and once more, the choices of the Train tab, the list of
+runs, the newest outputs, the comparisons, and in a headless Chromium from the address to the list of
+datasets painted. Before the
 pairs both are opened once, as somebody does who made the dataset yesterday; that first time is
 reported too. Promised is a ratio of at most 1.2, as the median of the pairs' ratios. Results go to
 benchmarks/results/page_scale.json.
@@ -42,6 +45,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--images", type=int, default=20_000, help="images (default 20,000)")
     parser.add_argument("--adapters", type=int, default=5000, help="adapters (default 5000)")
+    parser.add_argument("--runs", type=int, default=1000, help="ended runs (default 1000)")
+    parser.add_argument("--comparisons", type=int, default=300, help="comparisons (default 300)")
+    parser.add_argument("--outputs", type=int, default=20_000, help="outputs (default 20,000)")
     parser.add_argument("--pairs", type=int, default=7, help="measured pairs (default 7)")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     arguments = parser.parse_args()
@@ -49,6 +55,9 @@ def main() -> int:
         spaces = {name: Workspace(Path(folder) / name) for name in ("large", "empty")}
         make_images(spaces["large"].datasets / "many", arguments.images)
         make_files(spaces["large"].adapters, arguments.adapters)
+        make_runs(spaces["large"].runs, arguments.runs)
+        make_comparisons(spaces["large"].comparisons, arguments.comparisons)
+        make_outputs(spaces["large"].outputs, arguments.outputs)
         first = {name: measure(space, browser) for name, space in spaces.items()}
         pairs = []
         for number in range(arguments.pairs):
@@ -58,7 +67,8 @@ def main() -> int:
             print(json.dumps(pairs[-1]), file=sys.stderr, flush=True)
         result = summary(first, pairs)
         result["what"] = (
-            f"{arguments.images} images and {arguments.adapters} adapters beside an empty "
+            f"{arguments.images} images, {arguments.adapters} adapters, {arguments.runs} runs, "
+            f"{arguments.comparisons} comparisons and {arguments.outputs} outputs beside an empty "
             "workspace, seconds"
         )
         result["machine"] = machine(browser.version)
@@ -82,30 +92,74 @@ def make_images(folder: Path, count: int) -> None:
     os.utime(folder, (YESTERDAY, YESTERDAY))
 
 
+def make_runs(folder: Path, count: int) -> None:
+    """`count` runs that ended yesterday."""
+    for number in range(count):
+        run = folder / f"20260101-000000-run-{number:04}"
+        run.mkdir(parents=True)
+        state = {
+            "run": run.name, "name": f"run {number}", "state": "finished", "method": "lora",
+            "base": "starter", "step": 100, "steps": 100, "files": [], "seconds": 60.0,
+        }  # fmt: skip
+        (run / "state.json").write_text(json.dumps(state))
+        (run / "events.jsonl").write_text("")
+        os.utime(run / "state.json", (YESTERDAY, YESTERDAY))
+
+
+def make_comparisons(folder: Path, count: int) -> None:
+    """`count` finished comparisons of one column."""
+    for number in range(count):
+        comparison = folder / f"20260101-000000-comparison-{number:04}"
+        comparison.mkdir(parents=True)
+        facts = {
+            "id": comparison.name, "name": f"comparison {number}", "created": YESTERDAY,
+            "columns": [{"name": "base"}], "prompts": ["a cat"], "seeds": [1], "complete": True,
+        }  # fmt: skip
+        (comparison / "comparison.json").write_text(json.dumps(facts))
+
+
+def make_outputs(folder: Path, count: int) -> None:
+    """`count` small images, over twenty days."""
+    from PIL import Image
+
+    from studio.formats.image_write import encoded
+
+    data = encoded(Image.new("RGB", (64, 64), "teal"), "PNG")
+    for number in range(count):
+        day = folder / f"2026-01-{number % 20 + 1:02}"
+        day.mkdir(parents=True, exist_ok=True)
+        (day / f"{number:06}-1.png").write_bytes(data)
+
+
 def measure(workspace: Workspace, browser: Any) -> dict[str, float]:
     """Seconds of everything that opening the page asks for, from a server just started."""
     from studio.ui import app
 
+    started = time.perf_counter()
     studio = Studio(workspace)
+    seconds = {"application object": time.perf_counter() - started}
     port = _free_port()
     server = app.serve(studio, port=port)
     try:
         # a single answer of some 30 ms says more of what else the machine does
-        seconds = {
-            "answer": statistics.median(_timed(lambda: _ask(port, "GET", "/")) for _ in range(9))
-        }
+        seconds["answer"] = statistics.median(
+            _timed(lambda: _ask(port, "GET", "/")) for _ in range(9)
+        )
         numbers = {
             name: part
             for part, block in server.demo.blocks.items()
-            for name in ("datasets", "choices")
+            for name in ("datasets", "choices", "history", "past")
             if getattr(getattr(block, name, None), "_is_server_fn", False)
         }
         for name, function in (
             ("list of datasets", "datasets"),
             ("list of datasets again", "datasets"),
             ("choices to train with", "choices"),
+            ("newest outputs", "history"),
+            ("comparisons", "past"),
         ):
             seconds[name] = _timed(lambda f=function: _call(port, numbers[f], f))
+        seconds["list of runs"] = _timed(studio.runs)
         seconds["page painted"] = _painted(server.url, browser)
     finally:
         server.close()
@@ -126,7 +180,12 @@ def _painted(url: str, browser: Any) -> float:
 
 
 def _call(port: int, part: int, function: str) -> None:
-    body = {"data": None, "component_id": part, "fn_name": function, "session_hash": "measured"}
+    body = {
+        "data": {"offset": 0},
+        "component_id": part,
+        "fn_name": function,
+        "session_hash": "measured",
+    }
     answer = json.loads(_ask(port, "POST", "/gradio_api/component_server", json.dumps(body)))
     assert answer and "error" not in answer, answer
 

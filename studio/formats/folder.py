@@ -58,14 +58,16 @@ class Folder:
     @cached_property
     def masks(self) -> list[str]:
         """Images that are taken for the masks of others beside them."""
-        stems = {Path(name).stem for name in self._named}
-        return sorted(name for name in self._named if is_mask(Path(name), stems))
+        return sorted(name for name in self._named if is_mask(name, self._names))
 
     @cached_property
     def conditions(self) -> list[str]:
         """Images that another trainer conditions on."""
-        stems = {Path(name).stem for name in self._named}
-        return sorted(name for name in self._named if is_condition(Path(name), stems))
+        return sorted(name for name in self._named if is_condition(name, self._names))
+
+    @cached_property
+    def _names(self) -> set[str]:
+        return {os.path.splitext(name)[0] for name in self._named}
 
     @cached_property
     def _named(self) -> set[str]:
@@ -73,7 +75,7 @@ class Folder:
 
     def caption_file(self, image: str, endings: Sequence[str] = CAPTION_ENDINGS) -> str | None:
         """The file that holds an image's caption: “a.txt”, “A.TXT”, “a.png.txt”, “a.Caption”."""
-        stem = Path(image).stem
+        stem = os.path.splitext(image)[0]
         for ending in endings:
             for name in (stem + ending, image + ending):
                 if name in self.files:
@@ -98,4 +100,4 @@ class Folder:
     @cached_property
     def _stems(self) -> set[str]:
         """What a caption's name may begin with exactly: then it belongs to that image alone."""
-        return {part for name in self.images for part in (name, Path(name).stem)}
+        return {part for name in self.images for part in (name, os.path.splitext(name)[0])}

@@ -6,6 +6,7 @@ an image is opened by its content whatever it is called. Imports no Pillow.
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -32,10 +33,11 @@ _SYSTEM = {"thumbs.db", "desktop.ini", "__macosx", "@eadir", "ehthumbs.db"}
 
 def is_picture(path: str | Path) -> bool:
     """True when the name ends like an image's that can be read and is not hidden."""
-    path = Path(path)
-    if path.name.startswith("."):
+    name = os.path.basename(path)  # no `Path`: folders of tens of thousands ask this
+    if name.startswith("."):
         return False
-    return path.suffix.lower() in PICTURE_ENDINGS or bool(_WITH_SIZE.search(path.name))
+    ending = os.path.splitext(name)[1].lower()
+    return ending in PICTURE_ENDINGS or bool(_WITH_SIZE.search(name))
 
 
 def is_hidden(name: str) -> bool:

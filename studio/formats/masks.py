@@ -10,6 +10,7 @@ Owns: which file is whose mask. Refuses to know: pixels, training.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from pathlib import Path
 
@@ -19,19 +20,20 @@ _CONDITIONS = ("-condlabel",)
 _PICTURES = (".png", ".webp", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff", ".gif", ".avif")
 
 
-def is_mask(path: Path, stems: Collection[str]) -> bool:
+def is_mask(name: str, stems: Collection[str]) -> bool:
     """True for a file that is the mask of a picture beside it; `stems` are the names there."""
-    return any(
-        path.stem.endswith(ending) and path.stem.removesuffix(ending) in stems
-        for ending in _ENDINGS
-    )
+    return _belongs(name, _ENDINGS, stems)
 
 
-def is_condition(path: Path, stems: Collection[str]) -> bool:
+def is_condition(name: str, stems: Collection[str]) -> bool:
     """True for what another trainer shows the model beside an image, such as its outlines."""
-    return any(
-        path.stem.endswith(ending) and path.stem.removesuffix(ending) in stems
-        for ending in _CONDITIONS
+    return _belongs(name, _CONDITIONS, stems)
+
+
+def _belongs(name: str, endings: tuple[str, ...], stems: Collection[str]) -> bool:
+    stem = os.path.splitext(name)[0]
+    return stem.endswith(endings) and any(
+        stem.endswith(ending) and stem.removesuffix(ending) in stems for ending in endings
     )
 
 

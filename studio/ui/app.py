@@ -262,12 +262,19 @@ def _port_taken(port: int) -> BusyError:
     )
 
 
+class _LogFile(logging.handlers.RotatingFileHandler):
+    """A log that the disk does not take is left out; it must not cover the terminal instead."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Says nothing."""
+
+
 def _log_to(studio: Studio) -> None:
     root = logging.getLogger("studio")
     path = studio.workspace.logs / "studio.log"
     if any(getattr(h, "baseFilename", None) == str(path) for h in root.handlers):
         return
-    target = logging.handlers.RotatingFileHandler(
+    target = _LogFile(
         path,
         maxBytes=2_000_000,
         backupCount=2,

@@ -267,7 +267,7 @@ def test_full_memory_is_said_given_back_and_survived(
     assert remedy in (caught.value.remedy or "")
     assert fails.held
     assert all(held() is None for held in fails.held), "what did not fit is still held"
-    if site in ("captions", "class images", "samples", "measuring"):  # nobody has the base any more
+    if site in ("captions", "samples", "measuring"):  # nobody has the base any more
         assert shared.resources._base is None
     assert shared.resources.slot.holder is None
     assert len(shared.generate(drawing()).pictures) == 1  # the next one in the same process

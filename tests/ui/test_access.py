@@ -196,7 +196,8 @@ def test_a_folder_named_at_the_start_may_be_used(studio: Studio, elsewhere: Path
     (studio.workspace.datasets / "link").symlink_to(elsewhere)
     asked = Asked(studio)
     identity = asked("caption", "open_folder", folder=str(elsewhere))
-    assert asked("caption", "captions", dataset=identity)["0.png"] == SECRET
+    found = asked("caption", "captions", dataset=identity)["captions"]
+    assert found["0.png"] == SECRET
     assert studio.captions("link")
     with pytest.raises(InputError):
         asked("caption", "open_folder", folder=str(elsewhere.parent))

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import errno
 import io
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,17 @@ def test_a_thumbnail_needs_no_cache(
     assert f"img-src 'self' {head.partition(':')[0]}:" in door.PAGE_POLICY, "the page may show it"
     monkeypatch.undo()
     assert Path(Thumbnails(tmp_path / "cache").of(picture, 64)).is_file()
+
+
+def test_a_log_that_cannot_be_written_stays_silent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from studio.ui.app import _LogFile
+
+    handler = _LogFile(tmp_path / "not there" / "studio.log", delay=True)
+    handler.emit(logging.LogRecord("studio", logging.ERROR, "x.py", 1, "said", None, None))
+    handler.close()
+    assert capsys.readouterr() == ("", "")
 
 
 def answered(error: BaseException | None) -> tuple[int, str]:

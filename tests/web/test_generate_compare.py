@@ -17,11 +17,12 @@ from studio.formats.images import read_parameters
 from studio.infer import infotext
 from studio.jobs import Studio
 from studio.paths import Workspace
+from tests.web.conftest import TIMEOUT
 
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore")]
 
 HOSTILE = "${window.hit=1}<img src=x onerror=window.hit=1>"
-SLOW = 60_000  # milliseconds: the first picture loads the engine
+SLOW = TIMEOUT  # the first picture loads the engine
 
 
 class Watched(Studio):

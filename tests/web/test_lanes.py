@@ -114,7 +114,7 @@ def in_python(page: Any, studio: Watched, act: Callable[[], None] | None = None)
     """The lanes as Python has them when it is asked to draw: (name, prompt, files)."""
     studio.asked = None
     (act or (lambda: draw(page)))()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + SLOW / 1000
     while studio.asked is None and time.monotonic() < deadline:
         page.wait_for_timeout(50)
     asked = studio.asked
