@@ -19,7 +19,7 @@ from studio.budget import Budget
 from studio.formats.pickle_machine import Machine
 from studio.formats.pickle_reading import MAX_BYTES
 from studio.formats.pickle_values import Refused, StorageRef, TensorSpec
-from studio.formats.sniff import LEGACY_MAGIC
+from studio.formats.sniff import LEGACY_MAGICS
 
 MAX_MEMBERS = 50_000
 MAX_DIRECTORY_BYTES = 8 << 20
@@ -130,7 +130,8 @@ class Legacy:
 
     def __init__(self, file: BinaryIO, size: int) -> None:
         self.file, self.size = file, size
-        file.seek(len(LEGACY_MAGIC))
+        start = file.read(64)
+        file.seek(next(len(magic) for magic in LEGACY_MAGICS if start.startswith(magic)))
         protocol, system = (Machine(file, budget=Budget(1_000), size=4_096).run() for _ in "12")
         if type(protocol) is not int or protocol != _PROTOCOL or type(system) is not dict:
             raise Refused("an unknown version of the old layout")

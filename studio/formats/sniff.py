@@ -43,12 +43,20 @@ WORDS: dict[Content, str] = {
     "unknown": "not a format the studio knows",
 }
 
-# `torch.save` before 2020 begins with this number, pickled with protocol 2.
-LEGACY_MAGIC = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
+# `torch.save` before 2020 begins with this number, pickled with protocol 2; later ones can be asked
+# for. From 4 on a frame of thirteen bytes goes around it.
+_NUMBER = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
+LEGACY_MAGIC = b"\x80\x02" + _NUMBER
+LEGACY_MAGICS = (
+    LEGACY_MAGIC,
+    b"\x80\x03" + _NUMBER,
+    b"\x80\x04\x95\x0d\0\0\0\0\0\0\0" + _NUMBER,
+    b"\x80\x05\x95\x0d\0\0\0\0\0\0\0" + _NUMBER,
+)
 
 _SIGNATURES: tuple[tuple[bytes, Content], ...] = (
     (b"PK\x03\x04", "zip"),
-    (LEGACY_MAGIC, "torch-legacy"),
+    *((magic, "torch-legacy") for magic in LEGACY_MAGICS),
     (b"\x89PNG\r\n\x1a\n", "png"),
     (b"\xff\xd8\xff", "jpeg"),
     (b"GIF87a", "gif"),

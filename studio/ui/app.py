@@ -33,6 +33,7 @@ from studio.ui.door import Door
 from studio.ui.guard import EVERYWHERE, Guard
 from studio.ui.live import Page
 from studio.ui.logins import checker
+from studio.ui.named_files import NamedFiles
 from studio.ui.tabs import caption, compare, generate, train
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def serve(
     async def stand_outside(gradio: Any) -> AsyncIterator[None]:
         """Gradio puts its own middleware outside of any that is handed to it; the door goes first."""
         gradio.middleware_stack = Door(
-            gradio.middleware_stack,
+            NamedFiles(gradio.middleware_stack),
             guard,
             served=served,
             login_page=theme.login_page if auth else None,

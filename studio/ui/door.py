@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.errors import storage_error
+from studio.names import path_of
 from studio.ui import routes
 from studio.ui.guard import App, Guard, Receive, Scope, Send, answer, host_name
 from studio.ui.logins import THIS_MACHINE, Attempts
@@ -142,10 +143,10 @@ class Door:
     def _may_fetch(self, path: str) -> bool:
         """Whether a file lies in a folder that is served, links followed; no answer tells more."""
         text = path.partition("file=")[2]
-        if "\0" in text or not Path(text).is_absolute():
+        if "\0" in text or not path_of(text).is_absolute():
             return False
         try:
-            file = Path(text).resolve()
+            file = path_of(text).resolve()
             return any(file.is_relative_to(folder.resolve()) for folder in self.served)
         except (OSError, RuntimeError, ValueError):
             return False

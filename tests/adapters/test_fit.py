@@ -14,7 +14,7 @@ from studio.adapters.stack import applied
 from studio.config import StackItem
 from studio.errors import FileError, MismatchError
 from studio.families.base import Base
-from studio.formats import embedding
+from studio.formats import embedding, safetensors_file
 from tests.near import assert_near
 from tests.tiny import write_tiny_embedding, write_tiny_lora
 
@@ -243,3 +243,12 @@ def test_changes_of_biases_and_norms(sd1: Base, tmp_path: Path) -> None:
     save_file(tensors, tmp_path / "odd.safetensors")
     with pytest.raises(MismatchError, match="bias"):
         weights(sd1, tmp_path / "odd.safetensors")
+
+
+def test_output_vectors_are_named_when_the_file_is_put_on(sd1: Base, tmp_path: Path) -> None:
+    width = sd1.text_encoders[0].config.hidden_size
+    tensors = {"emb_params": torch.ones(2, width), "emb_params_out": torch.ones(2, width)}
+    path = safetensors_file.write(tmp_path / "word.safetensors", tensors)
+    with applied(sd1, [StackItem(path=str(path))]) as (report,):
+        assert report.unmatched == ["emb_params_out"] and report.matched == 1
+        assert "output vectors (emb_params_out) are not used" in report.message

@@ -128,10 +128,11 @@ def test_the_vectors_are_the_ones_that_were_saved(tmp_path, name, protocol):
 
 
 @pytest.mark.parametrize("name", ["plain", "a Mac's", "numpy table", "parameter table", "dtype"])
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 @pytest.mark.filterwarnings("ignore")
-def test_the_old_layout_gives_the_same(tmp_path, name):
+def test_the_old_layout_gives_the_same(tmp_path, name, protocol):
     path = tmp_path / "word.pt"
-    torch.save(VALUES[name], path, _use_new_zipfile_serialization=False)
+    torch.save(VALUES[name], path, _use_new_zipfile_serialization=False, pickle_protocol=protocol)
     assert inspect(path, hashes=False).family == "sd1"
     ((_, slots),) = embedding.read(path).embeddings.items()
     assert torch.equal(slots["text_encoder"], VECTORS)

@@ -242,4 +242,5 @@ def test_mutants_end_in_our_errors_or_in_tensors(good, tmp_path, everything):
         else:
             assert sum(t.numel() * t.element_size() for t in tensors.values()) < len(raw)
             json.dumps(metadata)
+    print(f"safetensors: {refused:,} of {rounds:,} mutants refused, 0 others")
     assert refused > rounds // 3

@@ -6,15 +6,19 @@ import json
 import os
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import quote
+from urllib.request import urlopen
 
 import orjson
 import pytest
 
 from studio.errors import MissingError
 from studio.jobs import Studio
+from studio.names import printable
 from studio.paths import Workspace
 from studio.ui import app
-from tests.odd_names import CONTROL, HALF, ODD, SHOWN, fill
+from tests.odd_names import CONTROL, HALF, ODD, SHOWN, draw, fill
 
 
 class Served:
@@ -151,3 +155,25 @@ def test_half_an_emoji_that_a_browser_sends_is_no_obstacle(served: Served) -> No
     with pytest.raises(MissingError):
         served.studio.stacks.path(f"none {HALF}")
     assert os.fspath(served.studio.workspace.root)
+
+
+def test_a_workspace_in_an_odd_folder_is_served(tmp_path: Path, free_port: int) -> None:
+    studio = Studio(Workspace(tmp_path / ODD))
+    draw(studio.workspace.outputs / "2026-01-01" / "1.png", 1)
+    draw(studio.workspace.root / "elsewhere.png", 1)
+    server = app.serve(studio, port=free_port)
+    try:
+
+        def status(path: Path) -> int:
+            address = f"{server.url}/gradio_api/file={quote(printable(path))}"
+            try:
+                return int(urlopen(address).status)
+            except HTTPError as error:
+                return int(error.code)
+
+        assert urlopen(server.url).status == 200
+        assert status(studio.workspace.outputs / "2026-01-01" / "1.png") == 200
+        assert status(studio.workspace.root / "elsewhere.png") == 403
+    finally:
+        server.close()
+        studio.close()
