@@ -181,7 +181,7 @@ class ImageMemory:
         from studio.formats.images import check_image
 
         facts = self.facts(path)
-        if facts.problem is None:
+        if facts.problem is None and not facts.decoded:  # whoever asked may have looked too early
             try:
                 stamp = _stamp(path)
                 checked = check_image(path)
@@ -204,6 +204,9 @@ class ImageMemory:
 
     def _keep(self, path: Path, stamp: Stamp, facts: ImageFacts) -> ImageFacts:
         with self._lock:
+            known = self._get(path, stamp)
+            if known is not None and known.decoded and not facts.decoded:
+                return known  # another thread knows more by now
             self._known.setdefault(path.parent, {})[path.name] = (stamp, facts)
             self._changed.add(path.parent)
         return facts

@@ -78,6 +78,26 @@ def test_several_that_wait_decode_each_image_once(
     ]
 
 
+def test_a_header_read_late_does_not_replace_what_was_decoded(
+    paths: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One thread reads a header while another decodes the same image, and comes back after it."""
+    memory, real = ImageMemory(), images.image_header
+    decoded = False
+
+    def late(path: Path) -> object:
+        nonlocal decoded
+        header = real(path)
+        if not decoded:
+            decoded = True
+            assert memory.decode([path]) == 0
+        return header
+
+    monkeypatch.setattr(images, "image_header", late)
+    assert memory.facts(paths[0]).decoded
+    assert memory.facts(paths[0]).decoded
+
+
 def test_without_patience_the_work_goes_on_in_the_background(
     paths: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,6 +15,7 @@ from studio.adapters.stack import applied
 from studio.config import RunConfig, StackItem
 from studio.families.base import Base
 from studio.families.loading import load_base
+from studio.formats.caption_marks import as_trained
 from studio.infer.script import scripts
 from studio.jobs import Studio
 from studio.jobs.preflight import complete
@@ -74,6 +75,7 @@ def test_samples_read_captions_as_training_does(
     for caption, prompt in zip(captions, done.sample.prompts, strict=True):
         script = scripts(base, "", [prompt], steps=8)[prompt]
         assert script.order == (0,) * 8
-        assert torch.equal(script.pairs[0][1].embeds, base.encode([caption]).embeds)
+        trained = base.encode([as_trained(caption, "zibbo")])
+        assert torch.equal(script.pairs[0][1].embeds, trained.embeds)
     own, _, _ = complete(config(**values, sample={"prompts": ["a (b:1.2)"]}), studio.library)
     assert own.sample.prompts == ["a (b:1.2)"]
