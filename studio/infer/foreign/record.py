@@ -41,12 +41,14 @@ class Record:
             if not found:
                 return
         try:
-            GenerateSettings.model_validate({name: found})
+            if isinstance(found, list | tuple | Mapping):
+                raise ValueError("one value is one value")
+            checked = GenerateSettings.model_validate({name: found})
         except ValueError:
             label = GenerateSettings.model_fields[name].title or name.replace("_", " ")
             self.note(f"{label.capitalize()} “{str(value)[:60]}” is nothing the studio takes.")
             return
-        self.settings[name] = found
+        self.settings[name] = getattr(checked, name)
 
     def take_all(self, table: Mapping[str, Any], names: Mapping[str, str]) -> None:
         """The values of `table` whose keys `names` maps to settings; the first of two wins."""
