@@ -30,7 +30,7 @@ from studio.families.words import bounded, named
 
 _BACKTRACK = 20
 """Tokens behind a comma that move on together, A1111's default."""
-LEAST_MEAN = 1e-4  # of the mean size: a mean below that has hardly a digit that is not rounding
+LEAST_MEAN = 1e-5  # of the mean size: below that a mean is mostly rounding
 
 Forward = Callable[[Any, Tensor], tuple[Tensor, Tensor | None]]
 
