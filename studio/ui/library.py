@@ -116,6 +116,13 @@ def contents(folder: Path, images: ImageMemory) -> Json:
         "class_word": info.class_word if info else "",
         "kind": info.kind if info else "subject",
         "held_out": bool(info and info.held_out),
-        "problems": info.problems if info else [],
+        "problems": _worth_knowing(info) if info else [],
         "items": items,
     }
+
+
+def _worth_knowing(info: DatasetInfo) -> list[str]:
+    """What a person should hear of a dataset before its images are described: what went wrong, what
+    of the folder is not used, how it was read."""
+    unused = info.unused.sentence(masks_used=True)  # whether masks are used is the run's to say
+    return [*info.problems, *([unused] if unused else []), *info.notes]

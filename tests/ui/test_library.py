@@ -106,3 +106,12 @@ def test_a_text_file_has_no_thumbnail(tmp_path: Path) -> None:
     (tmp_path / "no.png").write_text("not a picture")
     with pytest.raises(FileError):
         Thumbnails(tmp_path / "cache").of(tmp_path / "no.png")
+
+
+def test_what_is_not_used_is_said_where_a_dataset_is_opened(studio: Studio) -> None:
+    folder = pictures(studio.workspace.datasets / "phone")
+    (folder / "live.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 200)
+    (folder / "elsewhere").mkdir()
+    said = " ".join(contents(folder, ImageMemory())["problems"])
+    assert "live.heic" in said and "PNG" in said and "elsewhere" in said
+    assert contents(pictures(studio.workspace.datasets / "plain"), ImageMemory())["problems"] == []
