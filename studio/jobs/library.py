@@ -65,6 +65,11 @@ class AdapterInfo:
     """Why it hardly does what it was trained for: the starter model has changed since."""
 
     @property
+    def usable(self) -> bool:
+        """Whether it can stand on a stack; a `problem` may concern a part of it only."""
+        return self.kind in STACK_KINDS
+
+    @property
     def is_plain_picture(self) -> bool:
         """A picture without an adapter in it, such as somebody's preview."""
         return self.problem is not None and is_picture(self.path)
@@ -339,7 +344,7 @@ class Library:
             return None
         if info.is_plain_picture:
             return None
-        return adapter_names.BROKEN if info.problem else info.kind
+        return info.kind if info.usable else adapter_names.BROKEN
 
     def inspect(self, path: Path) -> dict[str, Any]:
         """The report of `formats.inspect`, hashes included; of a LoRA its `blocks` too."""

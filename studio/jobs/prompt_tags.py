@@ -124,7 +124,7 @@ def find(tag: Tag, infos: list[AdapterInfo], library: Library) -> AdapterInfo:
 
     Raises MissingError, and InputError where several files fit.
     """
-    fitting = {info.path: info for info in infos if info.kind == tag.kind and not info.problem}
+    fitting = {info.path: info for info in infos if info.kind == tag.kind and info.usable}
     if named := library.named_adapter(tag.name, fitting):
         return fitting[named]
     stated = [path for path in fitting if tag.name.lower() in _stated(path)]
@@ -147,7 +147,7 @@ def _missing(tag: Tag, infos: list[AdapterInfo], fitting: list[AdapterInfo]) -> 
     other = next((info for info in infos if info.name.lower() == tag.name.lower()), None)
     close = nearest(Path(tag.name).name, [info.name for info in fitting])
     why = "The prompt names it in a tag."
-    if other is not None and other.problem:
+    if other is not None and not other.usable and other.problem:
         why, remedy = other.problem, "Take the tag out, or put a whole file in its place."
     elif other is not None:
         why = f"“{other.name}” is another kind of file: {other.kind}."

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from studio.config import GenerateSettings, StackItem
@@ -14,6 +15,7 @@ from studio.errors import InputError, Interrupted, MissingError, SettingsError
 from studio.families.base import Base
 from studio.families.detect import base_hash
 from studio.families.loading import load_base
+from studio.formats import safetensors_file
 from studio.formats.images import read_parameters
 from studio.infer import infotext
 from studio.jobs import Studio
@@ -61,6 +63,18 @@ def test_a_tag_is_a_file_on_the_stack(studio: Studio, lora: Path) -> None:
     assert found["stack"] == [
         {"path": "My Korvu.safetensors", "strength": 0.4, "text_strength": 0.9}
     ]
+
+
+def test_a_tag_takes_a_file_that_is_understood_in_part(studio: Studio, lora: Path) -> None:
+    """Training leftovers in a file are worth a word, not a refusal."""
+    tensors, facts = safetensors_file.read_tensors(lora)
+    odd = studio.workspace.adapters / "odd.safetensors"
+    leftovers = {"lora_unet_nobody_knows.lora_nonsense": torch.zeros(3)}
+    safetensors_file.write(odd, {**tensors, **leftovers}, facts)
+    info = next(one for one in studio.adapters() if one.name == "odd")
+    assert info.problem and "not understood" in info.problem
+    found, moved = with_tags(settings("a cat <lora:odd:0.5>"), studio.library)
+    assert found.prompt == "a cat" and [item.path for item in moved] == [str(odd)]
 
 
 def test_a_tag_sets_the_strength_of_a_file_that_is_there(studio: Studio, lora: Path) -> None:
