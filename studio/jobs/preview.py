@@ -16,9 +16,10 @@ from torch import Tensor
 from studio import memory
 from studio.adapters.cache import AdapterCache
 from studio.adapters.stack import applied
-from studio.config import RunConfig, StackItem
+from studio.config import GenerateSettings, RunConfig, StackItem
 from studio.families.base import Base
 from studio.formats.image_write import save_png
+from studio.infer import infotext
 from studio.infer.engine import draw, initial_noise
 from studio.infer.script import alike, scripts, together
 
@@ -66,9 +67,25 @@ class Preview:
         files = []
         for place, picture in enumerate(pictures):
             path = self.run / "samples" / f"step-{step:06d}" / f"{place}.png"
-            save_png(path, picture, self.config.sample.prompts[place])
+            save_png(path, picture, self._parameters(place))
             files.append(path.relative_to(self.run).as_posix())
         return files
+
+    def _parameters(self, place: int) -> str:
+        """A sample says how it was made, as every generated image does; what was being trained is
+        no file yet, so the same settings with the run's file give the image of its last step."""
+        sample, size = self.config.sample, self.config.data.resolution or self.base.native_size
+        settings = GenerateSettings(
+            prompt=sample.prompts[place],
+            negative_prompt=sample.negative_prompt,
+            sampler=sample.sampler,
+            steps=sample.steps,
+            guidance=sample.guidance,
+            seed=(sample.seed + place) % 2**32,
+        )
+        base = self.base
+        facts = infotext.Facts(base.name, base.hash[:10], (size, size), vae=base.vae_name)
+        return infotext.write(settings, facts)
 
     def thumbnail(self) -> bytes | None:
         """A small PNG of the newest sample."""

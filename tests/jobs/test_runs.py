@@ -8,13 +8,17 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from studio import atomic
 from studio.config import GenerateSettings, RunConfig, StackItem
 from studio.errors import DatasetError, InputError, MissingError
 from studio.formats import safetensors_file
+from studio.formats.images import read_parameters
+from studio.infer import infotext
 from studio.jobs import Studio
 
 Make = Callable[..., RunConfig]
@@ -60,6 +64,19 @@ def test_a_run_leaves_a_proved_file_and_the_whole_story(
     for step in (2, 4):
         folder = studio.training.folder(run) / "checkpoints" / f"step-{step:06d}"
         assert atomic.verify_manifest(folder)["step"] == step
+
+
+def test_a_sample_says_how_it_was_made(studio: Studio, config: Make) -> None:
+    """The sample of step 0 is what the base generates with the settings in it."""
+    run = studio.start(config("train.steps=2", "sample.negative_prompt=dog", "sample.guidance=3"))
+    studio.wait(run)
+    sample = studio.training.folder(run) / "samples" / "step-000000" / "0.png"
+    found = infotext.read(read_parameters(sample) or "")
+    assert (found["negative_prompt"], found["guidance"], found["base"]) == ("dog", 3, "tiny")
+    settings = GenerateSettings.parse({**found, "count": 1, "device": "cpu"})
+    (made,) = studio.generate(settings).pictures
+    with Image.open(sample) as one, Image.open(made.path) as other:
+        assert np.array_equal(np.asarray(one), np.asarray(other))
 
 
 def test_pictures_are_drawn_between_steps_and_the_base_is_untouched(
