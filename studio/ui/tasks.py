@@ -10,6 +10,7 @@ import itertools
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -85,6 +86,7 @@ class Tasks:
         self._tasks: dict[str, Task] = {}
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
+        self._recalled: deque[str] = deque(maxlen=50)
 
     def start(self, kind: str, work: Callable[[Task], Any], **about: Any) -> Task:
         """Runs `work(task)` in a thread; raises BusyError while one of this kind runs."""
@@ -94,12 +96,23 @@ class Tasks:
                     "This is already running", remedy="Wait until it ends, or cancel it first."
                 )
             task = Task(f"{kind}-{next(self._numbers)}", kind, about)
+            if about.get("token") in self._recalled:
+                task.cancelled.set()
             self._tasks[task.id] = task
             for old in list(self._tasks)[:-50]:
                 if self._tasks[old].state != "running":
                     del self._tasks[old]
         threading.Thread(target=self._run, args=(task, work), name=task.id, daemon=True).start()
         return task
+
+    def recall(self, token: str) -> None:
+        """Cancels what a page asked for under `token` (it is in the task's `about`), also when the
+        asking is still on its way: the later of two calls may arrive first."""
+        with self._lock:
+            self._recalled.append(token)
+            for task in self._tasks.values():
+                if task.about.get("token") == token:
+                    task.cancelled.set()
 
     def _run(self, task: Task, work: Callable[[Task], Any]) -> None:
         try:

@@ -107,3 +107,19 @@ def test_tasks_end_honestly(error: Exception | None, state: str) -> None:
         pass
     assert task.state == state
     assert (task.error is not None) == (state == "failed")
+
+
+def test_work_that_is_recalled_before_it_is_asked_for_does_not_begin() -> None:
+    """On a slow machine “Stop” may arrive before what it stops."""
+    tasks = Tasks()
+    tasks.recall("early")
+    for token, cancelled in (("early", True), ("other", False)):
+        task = tasks.start("effect", lambda task: task.cancelled.is_set(), token=token)
+        while task.state == "running":
+            pass
+        assert task.result is cancelled
+    go = threading.Event()
+    task = tasks.start("effect", lambda task: go.wait(10), token="late")
+    tasks.recall("late")
+    assert task.cancelled.is_set()
+    go.set()

@@ -81,9 +81,8 @@ def adapter_stack(studio: Studio, page: Page, target: str, base: str, prompt: st
         return task.view() if task else None
 
     def stop_measuring(argument: Any) -> None:
-        task = page.tasks.latest(EFFECT)
-        if task:
-            task.cancelled.set()
+        (token,) = read(argument, token=str)
+        page.tasks.recall(token)
 
     return component(
         "stack",

@@ -94,7 +94,7 @@ function draw() {
   while (views.length > lanes.length) views.pop().node.remove();
   while (views.length < lanes.length) {
     const at = views.length;
-    views.push(laneView(at, {patchLane, patch, remove, move, step, shift, add, addLane, removeLane, take, measure, stopMeasuring: () => cs.call(server.stop_measuring(null)),
+    views.push(laneView(at, {patchLane, patch, remove, move, step, shift, add, addLane, removeLane, take, measure, stopMeasuring: () => cs.call(server.stop_measuring({token: measuring})),
       focused: () => { if (current !== at) { current = at; draw(); } }}));
     q('.st-lanes').append(views[at].node);
   }
@@ -159,8 +159,10 @@ function load(loaded, at = current) {
 const refusals = new Map(); // token of a measurement → why it did not begin
 watch('refused', () => props.refused && refusals.set(props.refused.token, props.refused.error));
 // What one file does to the picture: Python draws it twice, because only it knows the settings.
+let measuring = ''; // the token of the newest measurement
 async function measure(at, path) {
   const key = effectKey(at, path), token = `${Date.now()}-${Math.random()}`;
+  measuring = token;
   effects.set(key, {running: true, text: 'Measuring …'});
   draw();
   trigger('effect', {token, lane: at, place: find(at, path)});
