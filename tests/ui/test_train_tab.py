@@ -131,7 +131,8 @@ def test_hostile_choices_are_refused(tab: Tab, sent: Any) -> None:
 def test_a_preset_fills_the_form_but_not_the_name(tab: Tab) -> None:
     chosen = pick(tab, preset="starter-lora")
     sent = tab.values("filled", cs_train_pick=chosen, name="mine", data_trigger="zorp")
-    contents = tab.call("filled", *sent)
+    arrived, *contents = tab.call("filled", event(token="7"), *sent)
+    assert arrived.props["filled"] == "7", "the page waits for this one"
     steps = tab.studio.config("starter-lora").train.steps
     assert {"mine", "zorp", steps} <= {v for v in contents if isinstance(v, str | int)}
 

@@ -64,13 +64,8 @@ def choose(page: Any, dataset: Path, base: str = "tiny") -> None:
 
 
 def number(page: Any, key: str, value: object) -> None:
-    field = f"#cs-field-{key} :is(input, textarea)"
-    for _ in range(10):  # a preset that is just arriving may mix with what is typed
-        page.fill(field, str(value))
-        page.wait_for_timeout(200)
-        if page.input_value(field) == str(value):
-            return
-    raise AssertionError(f"{key} never became {value}")
+    page.wait_for_selector(".cs-form:not(.is-filling)")  # as the fields themselves do
+    page.fill(f"#cs-field-{key} :is(input, textarea)", str(value))
 
 
 def test_captions_are_shown_edited_and_kept(page: Any, served: Any) -> None:
@@ -220,6 +215,7 @@ def test_a_run_is_watched_reloaded_paused_and_stopped(open_page: Any, served: An
     wait_state(page, "running")
     until(lambda: steps_drawn(page) > early)
     assert sample_columns(page) > columns
+    page.wait_for_selector(".cs-form:not(.is-filling)")
     assert page.input_value("#cs-field-train-steps input") == "5000", "the form was lost"
 
     page.click(".cs-run-head button:has-text('Pause')")

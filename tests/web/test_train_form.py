@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from studio.methods import METHODS
+from tests.web.conftest import throttle
 
 pytestmark = pytest.mark.browser
 SEARCH = ".cs-tools input[type=search]"
@@ -120,6 +121,28 @@ def test_what_differs_from_the_preset_is_marked_and_goes_back(open_page: Any, se
     changed(page, "data-flip", False)
     changed(page, "train-batch_size", False)
     assert not page.is_checked("#cs-field-data-flip input")
+
+
+def test_nothing_is_typed_under_a_preset_that_is_on_its_way(open_page: Any, served: Any) -> None:
+    """On a slow network the preset would arrive after the typing, and overwrite it."""
+    page = open_page("train")
+    page.wait_for_selector(".cs-form:not(.is-filling)")
+    page.wait_for_selector(".cs-method")
+    throttle(page, 1, network=True)
+    page.click(".cs-method[data-method=dreambooth]")
+    assert (
+        page.evaluate("document.querySelectorAll('.cs-form [inert][aria-busy=true]').length") >= 2
+    )
+    assert page.locator(".cs-start").evaluate("part => part.inert"), "Start waits as well"
+    page.wait_for_selector(".cs-form:not(.is-filling)")
+    page.fill("#cs-field-train-steps input", "4711")
+    page.locator("#cs-field-train-steps input").blur()
+    page.wait_for_selector("#cs-field-train-steps[data-changed=yes]", state="attached")
+    assert page.input_value("#cs-field-train-steps input") == "4711"
+    page.reload()
+    page.click("#cs-tab-train-button")
+    page.wait_for_selector(".cs-form:not(.is-filling)")
+    assert page.input_value("#cs-field-train-steps input") == "4711"
 
 
 def test_what_has_no_effect_is_hidden(open_page: Any, served: Any) -> None:

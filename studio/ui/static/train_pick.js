@@ -20,8 +20,26 @@ function set(changes, fill = false) {
   const next = {...value(), ...changes};
   setValue(next);
   draw();
-  trigger(fill ? 'preset' : 'input', next);
+  if (fill) trigger('preset', {token: held()});
+  else trigger('input', next);
 }
+// While a preset is on its way into the form, what is typed there would be overwritten by it, and
+// Start would take what it replaces: both wait until it has arrived, or has failed to.
+const LONGEST = 20000; // milliseconds; a server that is away says so itself
+let holding = '';
+function hold(token) {
+  holding = token;
+  const form = element.closest('.cs-form');
+  form?.classList.toggle('is-filling', Boolean(token));
+  form?.querySelectorAll('.cs-fields, .cs-start').forEach((part) => { part.inert = Boolean(token); part.setAttribute('aria-busy', String(Boolean(token))); });
+}
+function held() {
+  const token = `${Date.now()}-${Math.random()}`;
+  hold(token);
+  setTimeout(() => holding === token && hold(''), LONGEST);
+  return token;
+}
+watch('filled', () => props.filled === holding && hold(''));
 const family = () => choices.bases.find((b) => b.name === value().base)?.family;
 /** Presets for this base first, then those of its family. */
 const fitting = (v) => choices.presets.filter((p) => p.method === v.method && (p.base ? p.base === v.base : !p.family || p.family === family()))
@@ -85,6 +103,10 @@ const restored = new Promise((resolve) => {
   watch('restored', look);
   look();
 });
+if (!props.restored) {
+  const token = held();
+  restored.then(() => holding === token && hold(''));
+}
 // “Train with these” elsewhere in the studio: {dataset: id}.
 cs.receive('train', async (payload) => {
   if (!payload.dataset) return;

@@ -144,16 +144,18 @@ def build(studio: Studio, page: Page) -> None:
         return review
 
     @handler
-    def filled(value: Any, *arguments: Any) -> list[Any]:
+    def filled(event: gr.EventData, value: Any, *arguments: Any) -> list[Any]:
         """The chosen preset into the form; name and trigger stay as they were typed."""
+        (token,) = read(event._data, token=str)
         base, method, preset = read(value, base=str, method=str, preset=str)
+        arrived = gr.HTML(filled=token)
         if not preset:
-            return [*shown(method), *(gr.skip() for _ in inputs)]
+            return [arrived, *shown(method), *(gr.skip() for _ in inputs)]
         config = studio.config(preset, {"method": method}).model_dump()
         values, _ = split(arguments)
         config["name"] = values.get("name", "")
         config["data"]["trigger"] = values.get("data", {}).get("trigger", "")
-        return [*shown(method), *contents(config, {"method": method, "base": base})]
+        return [arrived, *shown(method), *contents(config, {"method": method, "base": base})]
 
     @handler
     def reset(value: Any, event: gr.EventData) -> list[Any]:
@@ -231,7 +233,7 @@ def build(studio: Studio, page: Page) -> None:
     gr.on([pick.input, *(one.input for one in inputs)], reviewed, everything, review, **latest)
     again: Json = {"fn": reviewed, "inputs": everything, "outputs": review, **QUIET}
     choose: Json = {**ACTION, "trigger_mode": "always_last", "concurrency_id": "form"}
-    pick.preset(filled, everything, [*columns, *inputs], **choose).then(**again)
+    pick.preset(filled, everything, [pick, *columns, *inputs], **choose).then(**again)
     tools.reset(reset, pick, inputs, **choose).then(**again)
     runs.clone(cloned, pick, [pick, *columns, *inputs], **choose).then(**again)
     pick.like(likened, pick, [pick, *columns, *inputs], **choose).then(**again)
