@@ -24,16 +24,16 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from studio import atomic
 from studio.adapters.cache import AdapterCache
+from studio.clip.encoders import load_clip
 from studio.compare.concept import draw_with, measure_concept
 from studio.compare.drawing import How
-from studio.config import StackItem
-from studio.device import device_facts
-from studio.errors import StudioError
+from studio.core import atomic
+from studio.core.device import device_facts
+from studio.core.errors import StudioError
 from studio.families.base import Base
-from studio.families.clip import load_clip
 from studio.families.loading import load_base
+from studio.settings.training import StackItem
 from studio.starter import data, world
 from studio.starter.classifier import AttributeClassifier, accuracy
 

@@ -31,16 +31,12 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.shapes import random_base, random_folder
-from studio import atomic, methods, presets
-from studio.device import (
-    device_facts,
-    peak_memory,
-    pick_device,
-    pick_dtype,
-    reset_peak_memory,
-)
+from studio import methods
+from studio.core import atomic
+from studio.core.device import device_facts, peak_memory, pick_device, pick_dtype, reset_peak_memory
 from studio.families.loading import load_base
 from studio.formats.dataset import read_dataset
+from studio.library import presets
 from studio.methods.base import ExportFacts, Trainable
 from studio.train.cache import LatentCache
 from studio.train.data import read_items

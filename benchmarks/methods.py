@@ -25,9 +25,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import concepts
-from studio import atomic
+from studio.core import atomic
+from studio.core.paths import STARTER
 from studio.families.detect import base_hash
-from studio.paths import STARTER
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "methods"

@@ -32,9 +32,9 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.shelf import make_files  # noqa: E402
 from benchmarks.startup import PAINTED, _browser, _free_port, machine  # noqa: E402
-from studio import atomic  # noqa: E402
-from studio.jobs import Studio  # noqa: E402
-from studio.paths import Workspace  # noqa: E402
+from studio.app import Studio  # noqa: E402
+from studio.core import atomic  # noqa: E402
+from studio.core.paths import Workspace  # noqa: E402
 
 TARGET = 1.2
 YESTERDAY = time.time() - 86_400

@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from studio.core.paths import STARTER
 from studio.families import family
 from studio.families.base import Base
-from studio.paths import STARTER
 
 UNETS: dict[str, dict[str, Any]] = {
     "sd1": {

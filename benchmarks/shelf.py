@@ -26,9 +26,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.startup import PAINTED, _browser, _free_port, machine  # noqa: E402
-from studio import atomic  # noqa: E402
-from studio.jobs import Studio  # noqa: E402
-from studio.paths import Workspace  # noqa: E402
+from studio.app import Studio  # noqa: E402
+from studio.core import atomic  # noqa: E402
+from studio.core.paths import Workspace  # noqa: E402
 
 PROJECTION = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn2_to_k"
 TYPED = """

@@ -30,18 +30,18 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.shapes import random_folder  # noqa: E402
-from studio import atomic  # noqa: E402
 from studio.adapters.cache import AdapterCache  # noqa: E402
 from studio.adapters.hypernetwork import attentions, blank_network  # noqa: E402
 from studio.adapters.stack import applied  # noqa: E402
-from studio.config import GenerateSettings, StackItem  # noqa: E402
-from studio.device import processor_name  # noqa: E402
+from studio.core import atomic  # noqa: E402
+from studio.core.device import processor_name  # noqa: E402
+from studio.core.paths import STARTER  # noqa: E402
 from studio.families.base import Base  # noqa: E402
 from studio.families.loading import load_base  # noqa: E402
 from studio.formats import hypernetwork, lora, lora_write, safetensors_file  # noqa: E402
 from studio.formats.hypernetwork import HypernetworkFile  # noqa: E402
 from studio.infer import engine  # noqa: E402
-from studio.paths import STARTER  # noqa: E402
+from studio.settings.training import GenerateSettings, StackItem  # noqa: E402
 
 PROMPT = "a red robot in the night sky"
 COUNTS = (0, 1, 4, 8)

@@ -32,8 +32,8 @@ import psutil
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from studio import atomic  # noqa: E402
-from studio.errors import UnavailableError  # noqa: E402
+from studio.core import atomic  # noqa: E402
+from studio.core.errors import UnavailableError  # noqa: E402
 
 TARGET = 1.25
 EMPTY_PAGE = """
@@ -152,7 +152,7 @@ def summary(pairs: list[dict[str, dict[str, float]]], chromium: str) -> dict[str
 
 def machine(chromium: str) -> dict[str, Any]:
     """What the numbers depend on."""
-    from studio.device import processor_name
+    from studio.core.device import processor_name
 
     return {
         "processor": processor_name(),

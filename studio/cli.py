@@ -18,9 +18,10 @@ import time
 import traceback
 from collections.abc import Sequence
 
-from studio import __version__, memory
+from studio import __version__
 from studio.commands.options import build_parser
-from studio.errors import StudioError
+from studio.core import memory
+from studio.core.errors import StudioError
 
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 
@@ -91,8 +92,8 @@ def _enter(arguments: argparse.Namespace) -> None:
 
 def _unexpected(error: Exception, arguments: argparse.Namespace) -> str:
     """Keeps the whole story in the workspace's log folder and says where it is."""
-    from studio import atomic
-    from studio.paths import Workspace, default_workspace
+    from studio.core import atomic
+    from studio.core.paths import Workspace, default_workspace
 
     story = "".join(traceback.format_exception(error))
     path = Workspace(arguments.workspace or default_workspace()).root / "logs"

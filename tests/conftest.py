@@ -57,7 +57,7 @@ def free_port() -> int:
 @pytest.fixture(scope="session", autouse=True)
 def no_samples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The library shows a workspace's own files only; the folder of the shipped ones is given."""
-    from studio.jobs import library
+    from studio.library import library
 
     shipped = library.SAMPLE_ADAPTERS
     with pytest.MonkeyPatch.context() as patch:

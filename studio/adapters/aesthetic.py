@@ -26,15 +26,17 @@ from torch.nn import functional
 from studio.adapters.base import Adapter, Attachment, Report
 from studio.adapters.cache import AdapterCache
 from studio.adapters.diagnosis import listed
-from studio.config import SteeringSettings
-from studio.errors import MismatchError, NonFiniteError, UnavailableError
+from studio.clip.encoders import text_side
+from studio.clip.folder import find_clip, find_clips
+from studio.core.errors import MismatchError, NonFiniteError, UnavailableError
 from studio.formats import aesthetic, metadata
 from studio.formats.aesthetic import AestheticFile
+from studio.settings.training import SteeringSettings
 
 if TYPE_CHECKING:
-    from studio.config import StackItem
     from studio.families.base import Base, Conditioning
     from studio.families.weighted import Text
+    from studio.settings.training import StackItem
 
 _PARALLEL = 1e-4  # sine of the angle below which an arc is a straight line
 
@@ -218,10 +220,10 @@ def _tower(base: Base, width: int, encoder: str, source: Path | str) -> _Tower:
     for index, weight in enumerate(own):
         if encoder == "checkpoint" and weight is not None and len(weight) == width:
             return _Tower(index, weight.to(base.device, torch.float32))
-    clips = [clip for clip in base.clips() if clip.text_width in hidden]
+    clips = [clip for clip in find_clips(base.path, base.text_widths) if clip.text_width in hidden]
     for clip in clips:
         if clip.width == width:
-            return _from_clip(base, hidden.index(clip.text_width), base.text_side(clip), encoder)
+            return _from_clip(base, hidden.index(clip.text_width), text_side(base, clip), encoder)
     known = {len(weight) for weight in own if weight is not None} | {clip.width for clip in clips}
     if width in known:  # by an encoder's own projection
         raise UnavailableError(
@@ -231,7 +233,7 @@ def _tower(base: Base, width: int, encoder: str, source: Path | str) -> _Tower:
             remedy="Set it to “checkpoint”, or put the full CLIP into the base's folder “clip”.",
         )
     if not known or width in hidden:
-        base.clip(width)  # raises, and says where to get it
+        find_clip(base.path, width, base.text_widths)  # raises, and says where to get it
     fitting = (
         f"can be steered by directions {listed(sorted(known))} wide, those of its own CLIP"
         if known

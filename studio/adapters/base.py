@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from studio.adapters.scope import Scope, Span
-from studio.atomic import sha256
-from studio.errors import MismatchError, NonFiniteError
+from studio.adapters.block_weights import Scope, Span
+from studio.core.atomic import sha256
+from studio.core.errors import MismatchError, NonFiniteError
 
 if TYPE_CHECKING:
     from studio.adapters.cache import AdapterCache
-    from studio.config import StackItem, SteeringSettings
     from studio.families.base import Base, Steering
+    from studio.settings.training import StackItem, SteeringSettings
 
 
 Delta: TypeAlias = Tensor | Callable[[], Tensor]

@@ -11,8 +11,8 @@ from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from studio.errors import MissingError
-from studio.names import path_of
+from studio.core.errors import MissingError
+from studio.core.names import path_of
 
 if TYPE_CHECKING:
     from torch import Tensor

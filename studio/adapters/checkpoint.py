@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from studio.adapters.base import Adapter, Attachment, Report
-from studio.errors import MismatchError
-from studio.formats import metadata, single_file, tensor_source
+from studio.core.errors import MismatchError
+from studio.formats import metadata, single_file_layout, tensor_source
 from studio.formats.ldm_names import UNetLayout
 
 if TYPE_CHECKING:
@@ -47,14 +47,14 @@ class CheckpointAdapter(Adapter):
             tensors = {
                 name: source.read(name)
                 for name in source.shapes
-                if not name.startswith(single_file.VAE)
+                if not name.startswith(single_file_layout.VAE)
             }
             return CheckpointAdapter(path, tensors, source.metadata)
 
     def attach(self, work: Attachment, strength: float, text_strength: float) -> Report:
         """See `Adapter.attach`. Weights equal to the base's are left alone."""
         base = work.base
-        parts, _ = single_file.from_single_file(
+        parts, _ = single_file_layout.from_single_file(
             self.tensors, UNetLayout.from_config(base.unet.config)
         )
         matched, changed, unmatched = 0, 0, []
@@ -87,7 +87,7 @@ class CheckpointAdapter(Adapter):
     def _mismatch(
         self, base: Base, name: str, own: Tensor | None, theirs: Tensor | None
     ) -> MismatchError:
-        found = single_file.guess_family(self.tensors) or "unknown"
+        found = single_file_layout.guess_family(self.tensors) or "unknown"
         shapes = (
             f"“{name}” is {tuple(theirs.shape)} here and {tuple(own.shape)} in the base"
             if own is not None and theirs is not None

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from studio.errors import MismatchError
+from studio.core.errors import MismatchError
 from studio.formats.lora_dialects import Component, component_hint
 
 if TYPE_CHECKING:

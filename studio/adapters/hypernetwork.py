@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from studio.adapters import diagnosis
 from studio.adapters.base import Adapter, Attachment, Report
-from studio.errors import FileError, MismatchError
+from studio.core.errors import FileError, MismatchError
 from studio.formats import hypernetwork
 from studio.formats.hypernetwork import HypernetworkFile, Layer
 from studio.formats.hypernetwork_layers import ACTIVATIONS, batch_warning, refusal

@@ -18,9 +18,9 @@ def load_adapter(path: str | Path) -> Adapter:
     """
     from studio.adapters.aesthetic import AestheticAdapter
     from studio.adapters.checkpoint import CheckpointAdapter
+    from studio.adapters.embedding import WordAdapter
     from studio.adapters.hypernetwork import HypernetworkAdapter
     from studio.adapters.lora import LoraAdapter
-    from studio.adapters.words import WordAdapter
 
     kind = inspect(path, strict=True, hashes=False).kind
     if kind == "lora":

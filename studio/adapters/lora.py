@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from studio.adapters import diagnosis
 from studio.adapters.base import Adapter, Attachment, Report
+from studio.adapters.embedding import widths_fit
 from studio.adapters.names import ModuleNames
-from studio.adapters.words import widths_fit
-from studio.errors import MismatchError
+from studio.core.errors import MismatchError
 from studio.formats import lora, metadata, safetensors_file
 from studio.formats.lora import LoraFile
 from studio.formats.lora_module import LoraModule

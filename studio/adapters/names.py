@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from studio.formats import ldm_names, positional
+from studio.formats import cloneofsimo, ldm_names
 
 if TYPE_CHECKING:
     from studio.families.base import Base
@@ -64,13 +64,13 @@ def _other_names(component: str, root: Any, names: list[str]) -> list[tuple[str,
 
 def _slots(component: str, names: list[str], without_geglu: bool) -> list[str]:
     if component == "unet":
-        return positional.unet_slots(
+        return cloneofsimo.unet_slots(
             _attentions(names, "down_blocks"),
             _attentions(names, "up_blocks"),
             geglu=not without_geglu,
         )
     layers = {match[1] for name in names if (match := re.search(r"\blayers\.(\d+)\.", name))}
-    return positional.text_encoder_slots(len(layers))
+    return cloneofsimo.text_encoder_slots(len(layers))
 
 
 def _attentions(names: list[str], side: str) -> list[int]:

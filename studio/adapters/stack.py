@@ -22,8 +22,8 @@ from studio.adapters.base import Attachment, Report
 from studio.adapters.cache import AdapterCache
 
 if TYPE_CHECKING:
-    from studio.config import StackItem
     from studio.families.base import Base
+    from studio.settings.training import StackItem
 
 
 @contextmanager

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from studio.caption.history import Applied, Change, Record, undo
-from studio.config import Settings, setting
 from studio.formats.dataset import read_captions
+from studio.settings.training import Settings, setting
 
 __all__ = [
     "Applied", "BulkEdit", "Change", "add_prefix", "add_suffix", "apply", "dedupe_tags", "edited",

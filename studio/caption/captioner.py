@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors import SafetensorError
 
-from studio import memory
 from studio.caption.doubt import stopping
-from studio.device import pick_device
-from studio.errors import FileError, MissingError, UnavailableError
-from studio.names import path_of
-from studio.paths import STARTER
-from studio.text import lines as text_lines
+from studio.core import memory
+from studio.core.device import pick_device
+from studio.core.errors import FileError, MissingError, UnavailableError
+from studio.core.names import path_of
+from studio.core.paths import STARTER
+from studio.core.text import lines as text_lines
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -20,11 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio import atomic
-from studio.errors import FileError, InputError, MissingError
+from studio.core import atomic
+from studio.core.errors import FileError, InputError, MissingError
+from studio.core.paths import slug
+from studio.core.text import lines, parse_json, read_text
 from studio.formats.captions import Looked, caption_file, read_caption, write_caption
-from studio.paths import slug
-from studio.text import lines, parse_json, read_text
 
 
 @dataclass(frozen=True)

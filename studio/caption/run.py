@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from studio.caption.bulk import add_prefix
 from studio.caption.doubt import doubt
 from studio.caption.history import Change, Record, write_changes
-from studio.errors import DatasetError, StudioError
+from studio.core.errors import DatasetError, StudioError
+from studio.core.names import printable
 from studio.formats.captions import Looked, read_caption
 from studio.formats.dataset import read_captions
-from studio.names import printable
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -10,9 +10,9 @@ import subprocess
 import sys
 
 from studio.commands.requirements import ROOT
-from studio.config import nearest
-from studio.errors import MissingError
-from studio.text import read_text
+from studio.core.errors import MissingError
+from studio.core.text import read_text
+from studio.settings.training import nearest
 
 FOLDER = ROOT / "benchmarks"
 

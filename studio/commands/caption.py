@@ -11,8 +11,8 @@ from typing import Any
 
 from studio.commands import terminal
 from studio.commands.terminal import Progress, Stopping
-from studio.errors import Interrupted
-from studio.text import printable
+from studio.core.errors import Interrupted
+from studio.core.text import printable
 
 
 def run(arguments: argparse.Namespace) -> int:

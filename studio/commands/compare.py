@@ -9,14 +9,14 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from studio import config
 from studio.commands import terminal
 from studio.commands.terminal import Progress, Stopping
-from studio.errors import Interrupted, SettingsError
-from studio.names import path_of, printable
+from studio.core.errors import Interrupted, SettingsError
+from studio.core.names import path_of, printable
+from studio.settings import training
 
 if TYPE_CHECKING:
-    from studio.jobs import Studio
+    from studio.app import Studio
 
 MEASURES = ("kid", "image_text", "image_image", "image_reference")
 
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _settings(studio: Studio, arguments: argparse.Namespace) -> config.CompareSettings:
+def _settings(studio: Studio, arguments: argparse.Namespace) -> training.CompareSettings:
     values: dict[str, Any] = {"columns": [{"name": "base", "stack": []}]}
     if arguments.base:
         values["base"] = arguments.base
@@ -52,7 +52,7 @@ def _settings(studio: Studio, arguments: argparse.Namespace) -> config.CompareSe
         values["reference"] = printable(path_of(arguments.reference).resolve())
     if arguments.name:
         values["name"] = arguments.name
-    settings = config.CompareSettings.parse(config.override(values, arguments.assignments))
+    settings = training.CompareSettings.parse(training.override(values, arguments.assignments))
     if not settings.prompts:
         raise SettingsError(
             "There is no prompt to compare with", remedy="Give one or more with --prompt."

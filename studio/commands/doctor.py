@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import argparse
 
-from studio import doctor
 from studio.commands import terminal
-from studio.paths import STARTER, Workspace, default_workspace
+from studio.core import doctor
+from studio.core.paths import STARTER, Workspace, default_workspace
 
 
 def run(arguments: argparse.Namespace) -> int:

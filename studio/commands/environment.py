@@ -22,11 +22,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio import atomic, paths
 from studio.commands import installer, requirements
 from studio.commands.requirements import ROOT, Requirement
-from studio.errors import StorageError, UnavailableError, storage_error
-from studio.text import read_json
+from studio.core import atomic, paths
+from studio.core.errors import StorageError, UnavailableError, storage_error
+from studio.core.text import read_json
 
 SPACE_NEEDED = 2_500_000_000  # bytes; the smallest environment measured takes 1.6 GB
 

@@ -10,17 +10,18 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio import config
 from studio.commands import terminal
 from studio.commands.terminal import Progress, Stopping, say
-from studio.errors import Interrupted, SettingsError
-from studio.jobs import DrawnLane
-from studio.jobs.picture_settings import stack_named, usable_settings
-from studio.lanes import LanesSettings
-from studio.names import printable
+from studio.core.errors import Interrupted, SettingsError
+from studio.core.names import printable
+from studio.generation.records import DrawnLane
+from studio.library.image_settings import stack_named, usable_settings
+from studio.settings import training
+from studio.settings.lanes import LanesSettings
 
 if TYPE_CHECKING:
-    from studio.jobs import Generated, Studio
+    from studio.app import Studio
+    from studio.generation.records import Generated
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -34,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
         values["stack"] = stack or values.get("stack", [])
         if arguments.image:
             values["image"] = str(terminal.named_file(studio, arguments.image))
-        settings = config.GenerateSettings.parse(config.override(values, arguments.assignments))
+        settings = training.GenerateSettings.parse(training.override(values, arguments.assignments))
         lanes = LanesSettings.parse(
             {
                 "common": settings.model_dump(),

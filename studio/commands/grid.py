@@ -9,14 +9,14 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from studio import axes, config
-from studio.axes import Axis, GridSettings
 from studio.commands import terminal
 from studio.commands.terminal import Progress, Stopping, say
-from studio.errors import Interrupted, SettingsError
+from studio.core.errors import Interrupted, SettingsError
+from studio.settings import grid, training
+from studio.settings.grid import Axis, GridSettings
 
 if TYPE_CHECKING:
-    from studio.jobs import Studio
+    from studio.app import Studio
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -49,8 +49,8 @@ def _settings(studio: Studio, arguments: argparse.Namespace) -> GridSettings:
     given = {name: getattr(arguments, name) for name in ("prompt", "base")}
     values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     values["stack"] = terminal.stack_values(studio, arguments.stack, arguments.adapter)
-    drawing = config.GenerateSettings.parse(config.override(values, arguments.assignments))
-    sides = {name: _axis(studio, getattr(arguments, name)) for name in axes.SIDES}
+    drawing = training.GenerateSettings.parse(training.override(values, arguments.assignments))
+    sides = {name: _axis(studio, getattr(arguments, name)) for name in grid.SIDES}
     if sides["x"] is None:
         raise SettingsError(
             "Nothing varies along the columns", remedy="Say what does: --x strength=0,0.5,1"
@@ -80,12 +80,12 @@ def _axis(studio: Studio, texts: list[str]) -> Axis | None:
             f"“{texts[0]}” is no axis", remedy="Write what varies and its values: strength=0,0.5,1"
         )
     kind, _, of = heads.pop().partition(":")
-    axis = axes.read(kind, "\n".join(text.partition("=")[2] for text in texts), of)
+    axis = grid.read(kind, "\n".join(text.partition("=")[2] for text in texts), of)
     if axis.kind != "adapter":
         return axis
     values = []
     for value in axis.values:
-        if value.lower() not in axes.NONE:
+        if value.lower() not in grid.NONE:
             found = terminal.adapter_reference(studio, value)
             value = f"{found['path']}:{found['strength']:g}"
         values.append(value)

@@ -9,7 +9,7 @@ import argparse
 from typing import Any
 
 from studio.commands import terminal
-from studio.names import path_of, printable
+from studio.core.names import path_of, printable
 
 FIRST = ("path", "kind", "program", "dialect", "family", "parameters", "rank", "alpha", "trigger")
 

@@ -21,8 +21,8 @@ from pathlib import Path
 
 from studio.commands import requirements
 from studio.commands.requirements import Requirement
-from studio.errors import StorageError, StudioError, UnavailableError
-from studio.text import lines
+from studio.core.errors import StorageError, StudioError, UnavailableError
+from studio.core.text import lines
 
 NO_NETWORK = re.compile(
     r"name resolution|getaddrinfo failed|nodename nor servname|NewConnectionError|NameResolution"

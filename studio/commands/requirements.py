@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio.text import read_toml
+from studio.core.text import read_toml
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

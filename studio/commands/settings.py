@@ -14,9 +14,9 @@ from typing import Any, Literal
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from studio.config import CompareSettings, GenerateSettings, RunConfig, Settings
-from studio.intervals import Interval
 from studio.methods import METHODS
+from studio.settings.interval import Interval
+from studio.settings.training import CompareSettings, GenerateSettings, RunConfig, Settings
 
 CLASSES: dict[str, type[Settings]] = {
     "train": RunConfig,

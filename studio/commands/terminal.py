@@ -19,18 +19,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio.errors import Interrupted, MissingError
-from studio.names import encodable, encodable_all, path_of, printable
-from studio.paths import Workspace, default_workspace, is_file
+from studio.core.errors import Interrupted, MissingError
+from studio.core.names import encodable, encodable_all, path_of, printable
+from studio.core.paths import Workspace, default_workspace, is_file
 
 if TYPE_CHECKING:
-    from studio.jobs import Studio
+    from studio.app import Studio
 
 
 @contextlib.contextmanager
 def opened(arguments: argparse.Namespace) -> Iterator[Studio]:
     """The application object for this command's workspace, closed again at the end."""
-    from studio.jobs import Studio
+    from studio.app import Studio
 
     studio = Studio(Workspace(arguments.workspace or default_workspace()))
     try:

@@ -11,17 +11,17 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
-from studio import presets
 from studio.commands import terminal
 from studio.commands.terminal import Progress, Stopping, say
-from studio.errors import DatasetChanged, InputError, Interrupted, SettingsError, TrainingError
-from studio.events import ENDED
-from studio.names import path_of, printable
-from studio.paths import is_file, is_folder
+from studio.core.errors import DatasetChanged, InputError, Interrupted, SettingsError, TrainingError
+from studio.core.names import path_of, printable
+from studio.core.paths import is_file, is_folder
+from studio.library import presets
+from studio.runs.events import ENDED
 
 if TYPE_CHECKING:
-    from studio.config import RunConfig
-    from studio.jobs import Studio
+    from studio.app import Studio
+    from studio.settings.training import RunConfig
 
 POLL = 0.3  # seconds between looks at the run's log
 

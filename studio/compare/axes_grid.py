@@ -6,7 +6,7 @@
       sheet-1.png         all pictures of a page with headings, written last
 
 Owns: the order of work, these files, and what a failed cell leaves behind. Refuses to know: what
-axes mean (`studio.axes`), how a picture is drawn (`infer.engine`).
+axes mean (`studio.settings.grid`), how a picture is drawn (`infer.engine`).
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio import atomic, axes
-from studio.axes import Cell, GridSettings
 from studio.compare.sheet import sheet
-from studio.errors import InputError, Interrupted, MissingError, NonFiniteError, StudioError
+from studio.core import atomic
+from studio.core.errors import InputError, Interrupted, MissingError, NonFiniteError, StudioError
+from studio.core.text import read_json
 from studio.formats import image_write
-from studio.pictures import GenerateSettings
-from studio.text import read_json
+from studio.settings import grid
+from studio.settings.generation import GenerateSettings
+from studio.settings.grid import Cell, GridSettings
 
 if TYPE_CHECKING:
     from studio.adapters.cache import AdapterCache
@@ -51,7 +52,7 @@ def draw(
     nothing could be drawn, the first error is raised. SettingsError for axes that make no sense.
     `resolve` is that of `axes.lay_out`.
     """
-    folder, layout = Path(folder), axes.lay_out(settings, resolve)
+    folder, layout = Path(folder), grid.lay_out(settings, resolve)
     head = _header(base, settings, layout, folder)
     atomic.write_json(folder / GRID_FILE, head)
     atomic.make_folder(folder / "cells")
@@ -59,7 +60,7 @@ def draw(
     total = sum(cell.settings.steps for cell in missing)
     done, drawn = 0, len(layout.cells) - len(missing)
     first: StudioError | None = None
-    for group in axes.groups(missing):
+    for group in grid.groups(missing):
         # equal cells (the base alone beside every strength) are drawn once
         alike: dict[tuple[str, int], list[Cell]] = {}
         for cell in group:
@@ -149,8 +150,8 @@ def _generate(
     )
 
 
-def _header(base: Base, settings: GridSettings, layout: axes.Layout, folder: Path) -> Json:
-    sides = {name: vars(getattr(layout, name)) for name in axes.SIDES}
+def _header(base: Base, settings: GridSettings, layout: grid.Layout, folder: Path) -> Json:
+    sides = {name: vars(getattr(layout, name)) for name in grid.SIDES}
     try:
         before = read(folder)
     except MissingError:
@@ -189,7 +190,7 @@ def _save(folder: Path, cell: Cell, picture: Picture) -> None:
     )  # fmt: skip
 
 
-def _sheets(folder: Path, layout: axes.Layout) -> None:
+def _sheets(folder: Path, layout: grid.Layout) -> None:
     for page, heading in enumerate(layout.pages.headings):
         pictures = {
             (cell.x, cell.y): folder / _file(cell)

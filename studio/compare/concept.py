@@ -16,11 +16,11 @@ from torch import Tensor
 
 from studio.adapters.cache import AdapterCache
 from studio.adapters.stack import applied
+from studio.clip.encoders import Clip, load_clip
 from studio.compare import metrics
 from studio.compare.drawing import How, draw_pairs
-from studio.config import StackItem
 from studio.families.base import Base
-from studio.families.clip import Clip, load_clip
+from studio.settings.training import StackItem
 
 
 def draw_with(

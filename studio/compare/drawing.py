@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from studio.config import CompareSettings, Sampler
 from studio.families.base import Base
 from studio.infer.engine import draw, initial_noise, picture_size
-from studio.infer.script import alike, scripts, together
+from studio.infer.prompt_schedule import alike, scripts, together
+from studio.settings.training import CompareSettings, Sampler
 
 Pair = tuple[str, int]
 

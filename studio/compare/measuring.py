@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from studio.clip.encoders import Clip, load_clip
 from studio.compare import metrics
 from studio.compare.record import Recorder
-from studio.errors import Interrupted, StudioError, UnavailableError
+from studio.core.errors import Interrupted, StudioError, UnavailableError
 from studio.families.base import Base
-from studio.families.clip import Clip, load_clip
 from studio.formats.images import open_image
 
 MEASURES = ("kid", "kid_error", "kid_n", "image_text", "image_image", "image_reference")

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from studio.errors import InputError
+from studio.core.errors import InputError
 
 _BLOCK = 2048  # rows of a kernel matrix held at once
 

@@ -14,8 +14,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from studio import atomic, text
-from studio.errors import MissingError
+from studio.core import atomic, text
+from studio.core.errors import MissingError
 
 COMPARISON_FILE = "comparison.json"
 PROGRESS_FILE = "progress.jsonl"

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from studio import atomic
 from studio.compare.record import read_comparison
+from studio.core import atomic
 
 # key in `measures` → heading, what is better, what it says
 MEASURES: dict[str, tuple[str, Callable | None, str]] = {

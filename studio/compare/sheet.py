@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 from PIL.ImageFont import FreeTypeFont
 
-from studio.errors import UnavailableError
+from studio.core.errors import UnavailableError
 from studio.formats.images import open_image
 
 SMALLEST, MOST_PIXELS = 160, 40_000_000

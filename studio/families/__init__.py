@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from studio.errors import SettingsError
+from studio.core.errors import SettingsError
 
 if TYPE_CHECKING:
     from studio.families.base import Family

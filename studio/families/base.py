@@ -13,16 +13,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from studio.errors import NonFiniteError
+from studio.core.errors import NonFiniteError
 from studio.families.weighted import Text
-
-if TYPE_CHECKING:
-    from studio.families.clip_folder import ClipFolder
 
 
 @dataclass(frozen=True)
@@ -131,7 +128,8 @@ class Base:
     preview_factors: Tensor | None = field(default=None, init=False, repr=False)
     """What latents look like, once somebody has asked (see `infer.preview`); another VAE, others."""
     on_step: Callable[[int, int], None] | None = None
-    _text_sides: dict[Path, Any] = field(default_factory=dict, repr=False)
+    memo: dict[Any, Any] = field(default_factory=dict, repr=False)
+    """What others made from this base and want to keep as long as it is loaded."""
 
     @property
     def latent_scale(self) -> int:
@@ -243,26 +241,6 @@ class Base:
         from studio.families.text import pooled
 
         return pooled(self, index, prompt)
-
-    def clips(self) -> list[ClipFolder]:
-        """The full CLIPs that may belong to this base, the likeliest first."""
-        from studio.families.clip_folder import find_clips
-
-        return find_clips(self.path, self.text_widths)
-
-    def clip(self, width: int) -> ClipFolder:
-        """The CLIP whose shared space is `width` wide; UnavailableError says where to get it."""
-        from studio.families.clip_folder import find_clip
-
-        return find_clip(self.path, width, self.text_widths)
-
-    def text_side(self, clip: ClipFolder) -> Any:
-        """The text encoder of a CLIP with its projection, fp32 on the CPU; loaded once."""
-        from studio.families.clip import load_text_side
-
-        if clip.path not in self._text_sides:
-            self._text_sides[clip.path] = load_text_side(clip)
-        return self._text_sides[clip.path]
 
     def denoise(
         self, latents: Tensor, timesteps: Tensor, conditioning: Conditioning, size: tuple[int, int]

@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from studio.atomic import sha256
-from studio.errors import FileError, MissingError
-from studio.families import FAMILIES, from_shapes
+from studio.core.atomic import sha256
+from studio.core.errors import FileError, MissingError
+from studio.core.names import printable
+from studio.core.text import read_json, read_toml
+from studio.families import FAMILIES, infer_config
 from studio.formats import tensor_source
 from studio.formats.inspect import inspect
 from studio.formats.ldm_names import UNetLayout
-from studio.names import printable
-from studio.text import read_json, read_toml
 
 FACTS = "studio.toml"
 FILE_ENDINGS = (".safetensors", ".ckpt")
@@ -97,7 +97,7 @@ def describe(path: str | Path) -> BaseInfo:
     )
 
 
-def file_recipe(path: str | Path) -> from_shapes.Recipe:
+def file_recipe(path: str | Path) -> infer_config.Recipe:
     """What the one-file base `path` is made of.
 
     Raises FileError when it is broken or hostile, `from_shapes.NotABase` when it is something else.
@@ -106,10 +106,12 @@ def file_recipe(path: str | Path) -> from_shapes.Recipe:
     shapes, metadata = tensor_source.outline(path)
     stated = facts(path)
     try:
-        return from_shapes.recipe(shapes, metadata, stated)
-    except from_shapes.NotABase as reason:
+        return infer_config.recipe(shapes, metadata, stated)
+    except infer_config.NotABase as reason:
         kind = _adapter_kind(path) if "tensors are no" in str(reason) else None
-        raise from_shapes.NotABase(f"It is {kind}, not a base model." if kind else reason) from None
+        raise infer_config.NotABase(
+            f"It is {kind}, not a base model." if kind else reason
+        ) from None
 
 
 def unet_layout(path: str | Path) -> UNetLayout:
@@ -118,7 +120,7 @@ def unet_layout(path: str | Path) -> UNetLayout:
     try:
         config = file_recipe(path).parts["unet"] if path.is_file() else _config(path, "unet", [])
         return UNetLayout.from_config(config)
-    except (from_shapes.NotABase, KeyError, TypeError, ValueError) as error:
+    except (infer_config.NotABase, KeyError, TypeError, ValueError) as error:
         raise FileError(
             "The blocks of this base are not known",
             where=path.name,
@@ -240,7 +242,7 @@ def _describe_file(path: Path) -> BaseInfo:
         found = _remembered_recipe(path, stat.st_size, stat.st_mtime_ns, changed)
     except FileError as error:
         return _no_base(path, error.sentence())
-    except from_shapes.NotABase as reason:
+    except infer_config.NotABase as reason:
         return _no_base(path, str(reason))
     return BaseInfo(
         name=printable(path.stem),
@@ -256,7 +258,7 @@ def _describe_file(path: Path) -> BaseInfo:
 
 
 @functools.lru_cache(maxsize=256)
-def _remembered_recipe(path: Path, size: int, modified: int, stated: int) -> from_shapes.Recipe:
+def _remembered_recipe(path: Path, size: int, modified: int, stated: int) -> infer_config.Recipe:
     return file_recipe(path)
 
 

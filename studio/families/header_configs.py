@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from studio.formats import single_file
-from studio.text import parse_json
+from studio.core.text import parse_json
+from studio.formats import single_file_layout
 
 _UNET = """
     sample_size in_channels out_channels flip_sin_to_cos freq_shift down_block_types mid_block_type
@@ -50,7 +50,7 @@ def read(metadata: Mapping[str, str], family: str, texts: Sequence[str]) -> dict
 
     `texts` are the family's text encoders. Raises NotABase when the entry makes no sense.
     """
-    text = metadata.get(single_file.CONFIGS)
+    text = metadata.get(single_file_layout.CONFIGS)
     if text is None:
         return {}
     try:

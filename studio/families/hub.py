@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from studio.errors import FileError, MissingError
+from studio.core.errors import FileError, MissingError
+from studio.core.paths import there
 from studio.families import detect
-from studio.paths import there
 
 _ID = re.compile(r"[A-Za-z0-9][\w.\-]*/[A-Za-z0-9][\w.\-]*(@[\w.\-/]+)?")
 _PARTS = ("unet", "vae", "text_encoder", "text_encoder_2")

@@ -17,24 +17,24 @@ from typing import Any
 import torch
 from torch import nn
 
-from studio import memory
-from studio.device import pick_device, pick_dtype
-from studio.errors import FileError, MissingError
+from studio.core import memory
+from studio.core.device import pick_device, pick_dtype
+from studio.core.errors import FileError, MissingError
+from studio.core.names import path_of
+from studio.core.paths import STARTER
+from studio.core.text import lines as text_lines
 from studio.families import (
     detect,
     family,
-    from_shapes,
     hub,
-    single,
+    infer_config,
+    single_file_loader,
     vae,
     vocabulary,
     weights,
 )
 from studio.families.base import Base, Family
-from studio.formats import ldm_names, single_file
-from studio.names import path_of
-from studio.paths import STARTER
-from studio.text import lines as text_lines
+from studio.formats import ldm_names, single_file_layout
 
 
 def load_base(
@@ -118,7 +118,7 @@ def load_parts(
         part.to(device).eval().requires_grad_(False)
     _check_widths(path, parts.unet, parts.encoders)
     width = sum(encoder.config.hidden_size for encoder in parts.encoders)
-    prediction = parts.prediction_type or single.measured_prediction(parts.unet, width)
+    prediction = parts.prediction_type or single_file_loader.measured_prediction(parts.unet, width)
     return Base(
         family=kind,
         name=path.stem if path.is_file() else path.name,
@@ -132,7 +132,7 @@ def load_parts(
         device=device,
         dtype=dtype,
         prediction_type=prediction,
-        native_size=parts.native_size or from_shapes.native_size(kind.name, prediction),
+        native_size=parts.native_size or infer_config.native_size(kind.name, prediction),
         learning_rates=parts.learning_rates,
     )
 
@@ -183,8 +183,10 @@ def _from_file(
     ]
     # looked for first: without it, reading gigabytes is of no use
     folder = vocabulary.find(path, words[0]["vocab_size"], extra_vocabulary)
-    modules = _checked(lambda: single.make(recipe, text_classes), path, "The configuration")
-    single.fill(
+    modules = _checked(
+        lambda: single_file_loader.make(recipe, text_classes), path, "The configuration"
+    )
+    single_file_loader.fill(
         path,
         {name: (m, torch.float32 if name == "vae" else dtype) for name, m in modules.items()},
     )
@@ -222,11 +224,11 @@ def _part(model: Any, folder: Path, dtype: torch.dtype) -> nn.Module:
     part = _checked(make, folder, f"The part “{name}”")
     files, _ = detect.part_weights(folder)
 
-    def pieces(key: str) -> list[single_file.Piece]:
+    def pieces(key: str) -> list[single_file_layout.Piece]:
         ours = ldm_names.vae_today(key) if name == "vae" else weights.file_name(name, key)
-        return [single_file.Piece(name, ours)]
+        return [single_file_layout.Piece(name, ours)]
 
-    single.read_into(files, {name: (part, dtype)}, pieces)
+    single_file_loader.read_into(files, {name: (part, dtype)}, pieces)
     return part
 
 

@@ -16,12 +16,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from studio import atomic
-from studio.errors import MismatchError
+from studio.core import atomic
+from studio.core.errors import MismatchError
+from studio.core.text import parse_json
 from studio.families import detect, vocabulary, weights
 from studio.families.base import Base
-from studio.formats import ldm_names, safetensors_file, single_file
-from studio.text import parse_json
+from studio.formats import ldm_names, safetensors_file, single_file_layout
 
 States = Mapping[str, Mapping[str, Tensor]]
 """Component (`unet`, `vae`, `text_encoder`, `text_encoder_2`) → parameter name → tensor."""
@@ -88,7 +88,7 @@ def save_single(
         "pad_tokens": [str(tokenizer.pad_token) for tokenizer in base.tokenizers],
         "learning_rates": {name: list(pair) for name, pair in base.learning_rates.items()},
     }
-    written = single_file.write(
+    written = single_file_layout.write(
         path,
         parts,
         base.family.name,  # type: ignore[arg-type]
@@ -97,7 +97,7 @@ def save_single(
         metadata={
             "format": "pt",
             **(metadata or {}),
-            single_file.CONFIGS: json.dumps(stated, sort_keys=True),
+            single_file_layout.CONFIGS: json.dumps(stated, sort_keys=True),
         },
         markers=_markers(base, zero_terminal),
     )
@@ -164,7 +164,7 @@ def _markers(base: Base, zero_terminal: bool) -> list[str]:
     if base.prediction_type == "epsilon" or base.family.v_architecture is not None:
         return []
     zero = zero_terminal or base.scheduler_config.get("rescale_betas_zero_snr")
-    return [single_file.V_PREDICTION, *([single_file.ZERO_TERMINAL] if zero else [])]
+    return [single_file_layout.V_PREDICTION, *([single_file_layout.ZERO_TERMINAL] if zero else [])]
 
 
 def _index(base: Base) -> dict[str, Any]:

@@ -23,10 +23,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from studio.errors import InputError
+from studio.core.errors import InputError
 from studio.families.base import Base
+from studio.families.token_match import bounded, named
 from studio.families.weighted import Text, parts_of
-from studio.families.words import bounded, named
 
 _BACKTRACK = 20
 """Tokens behind a comma that move on together, A1111's default."""

@@ -15,11 +15,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from studio import memory
-from studio.errors import FileError, MismatchError, MissingError
-from studio.families import detect, from_shapes, single
-from studio.formats import ldm_names, single_file, tensor_source
-from studio.text import read_json
+from studio.core import memory
+from studio.core.errors import FileError, MismatchError, MissingError
+from studio.core.text import read_json
+from studio.families import detect, infer_config, single_file_loader
+from studio.formats import ldm_names, single_file_layout, tensor_source
 
 
 def load(path: Path, own: Mapping[str, Any]) -> nn.Module:
@@ -50,20 +50,22 @@ def load(path: Path, own: Mapping[str, Any]) -> nn.Module:
             raise
         raise FileError("This VAE cannot be made from its file", where=path) from error
 
-    def pieces(name: str) -> list[single_file.Piece]:
+    def pieces(name: str) -> list[single_file_layout.Piece]:
         ours = names.get(name)
         if ours is None:
             return []
         flattened = ldm_names.is_vae_attention(ours) and len(shapes[name]) == 4
-        return [single_file.Piece("vae", ours, flattened=flattened)]
+        return [single_file_layout.Piece("vae", ours, flattened=flattened)]
 
-    single.read_into(files, {"vae": (made, torch.float32)}, pieces)
+    single_file_loader.read_into(files, {"vae": (made, torch.float32)}, pieces)
     return made
 
 
-def _layout(path: Path, shapes: from_shapes.Shapes) -> tuple[dict[str, str], dict[str, Any]]:
+def _layout(path: Path, shapes: infer_config.Shapes) -> tuple[dict[str, str], dict[str, Any]]:
     """Name in the file → diffusers' name, and the configuration that the shapes tell."""
-    prefix = single_file.VAE if any(n.startswith(single_file.VAE) for n in shapes) else ""
+    prefix = (
+        single_file_layout.VAE if any(n.startswith(single_file_layout.VAE) for n in shapes) else ""
+    )
     if any(name.startswith("encoder.down_blocks.") for name in shapes):
         blocks = sum(f"encoder.down_blocks.{i}.resnets.0.conv1.weight" in shapes for i in range(16))
         to_original = {
@@ -78,8 +80,8 @@ def _layout(path: Path, shapes: from_shapes.Shapes) -> tuple[dict[str, str], dic
         found = {n: ldm_names.ldm_to_diffusers_vae(n, blocks) for n in original}
         names = {prefix + name: ours for name, ours in found.items() if ours}
     try:
-        return names, from_shapes.vae_config(original, "")
-    except from_shapes.NotABase as reason:
+        return names, infer_config.vae_config(original, "")
+    except infer_config.NotABase as reason:
         raise FileError(
             "This file holds no VAE of a Stable Diffusion model",
             where=path,

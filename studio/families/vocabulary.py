@@ -10,10 +10,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from studio import atomic, memory
-from studio.errors import FileError, MissingError
+from studio.core import atomic, memory
+from studio.core.errors import FileError, MissingError
+from studio.core.text import parse_json, read_json
 from studio.families import hub
-from studio.text import parse_json, read_json
 
 USUAL_SIZE = 49408
 """Tokens of CLIP's published vocabulary (Radford et al. 2021); OpenCLIP uses the same one."""

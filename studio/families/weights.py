@@ -13,10 +13,10 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from studio.errors import MissingError
+from studio.core.errors import MissingError
 from studio.families import detect
 from studio.families.base import Base
-from studio.formats import ldm_names, single_file, tensor_source
+from studio.formats import ldm_names, single_file_layout, tensor_source
 
 
 def own_state(base: Base, component: str) -> Iterator[tuple[str, Tensor]]:
@@ -29,7 +29,7 @@ def own_state(base: Base, component: str) -> Iterator[tuple[str, Tensor]]:
         layout = ldm_names.UNetLayout.from_config(base.unet.config)
         with tensor_source.opened(base.path) as source:
             for name in source.shapes:
-                found = single_file.pieces(name, layout)
+                found = single_file_layout.pieces(name, layout)
                 mine = [p for p in found if p.part == component and p.name in wanted]
                 tensor = source.read(name) if mine else None
                 for piece in mine:

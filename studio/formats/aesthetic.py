@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio.budget import check_text
-from studio.config import SteeringSettings
-from studio.errors import FileError, SettingsError
+from studio.core.budget import check_text
+from studio.core.errors import FileError, SettingsError
+from studio.core.text import parse_json
 from studio.formats import pickles, safetensors_file
 from studio.formats.sniff import sniff
-from studio.text import parse_json
+from studio.settings.training import SteeringSettings
 
 if TYPE_CHECKING:
     import torch

@@ -1,7 +1,7 @@
 """A file looked into by a process of its own, for files that may take the looking process down.
 
 Owns: that process, its limits, and what to say when it ended. Refuses to know: which files are
-suspected (`studio.jobs.suspects`), what is in them (`inspect`).
+suspected (`studio.library.suspects`), what is in them (`inspect`).
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
+from studio.core.text import parse_json
 from studio.formats.inspect import FileReport, inspect
-from studio.text import parse_json
 
 MEMORY = 2 << 30  # bytes of addresses
 _ROOT = Path(__file__).resolve().parents[2]

@@ -13,11 +13,11 @@ import io
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
-from studio.errors import DatasetError
+from studio.core.errors import DatasetError
+from studio.core.names import original
+from studio.core.text import TextError, lines, parse_json
 from studio.formats.caption_text import CaptionTexts
 from studio.formats.captions import METADATA_FILE, caption_of, metadata_captions, table_text
-from studio.names import original
-from studio.text import TextError, lines, parse_json
 
 Reader = Callable[[Path, list[str], CaptionTexts | None], dict[str, str]]
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from studio import charset, text
-from studio.errors import DatasetError
-from studio.names import printable
+from studio.core import charset, text
+from studio.core.errors import DatasetError
+from studio.core.names import printable
 
 ENDINGS = (".txt", ".caption", ".jsonl", ".csv")
 _MOST_TOGETHER = 1 << 20  # bytes of a folder's captions that are weighed together

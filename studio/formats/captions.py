@@ -11,12 +11,12 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from studio import atomic
-from studio.errors import DatasetError
+from studio.core import atomic
+from studio.core.errors import DatasetError
+from studio.core.text import TextError, decode, lines, parse_json, read_bytes
 from studio.formats.caption_text import CaptionTexts
 from studio.formats.folder import CAPTION_ENDINGS, Folder
 from studio.formats.image_names import PICTURE_ENDINGS, is_picture, natural_key
-from studio.text import TextError, decode, lines, parse_json, read_bytes
 
 if TYPE_CHECKING:
     from studio.formats.caption_tables import Tables

@@ -23,7 +23,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from studio.errors import DatasetError
+from studio.core.errors import DatasetError
+from studio.core.names import path_of, printable
 from studio.formats.caption_marks import as_trained, notes_on
 from studio.formats.captions import Looked, read_caption, side_car, write_caption
 from studio.formats.dataset_file import DATASET_FILE, DatasetFile, read_dataset_file
@@ -32,7 +33,6 @@ from studio.formats.image_names import PICTURE_ENDINGS, is_picture, natural_key
 from studio.formats.layout_parts import Layout, Part
 from studio.formats.layouts import find_parts
 from studio.formats.unused import Unused, find_unused
-from studio.names import path_of, printable
 
 __all__ = [
     "DatasetFile", "DatasetInfo", "DatasetPicture", "is_picture", "natural_key",

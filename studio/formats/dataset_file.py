@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from studio.config import Settings, setting
-from studio.errors import DatasetError, SettingsError
-from studio.text import TextError, read_toml
+from studio.core.errors import DatasetError, SettingsError
+from studio.core.text import TextError, read_toml
+from studio.settings.training import Settings, setting
 
 DATASET_FILE = "dataset.toml"
 Weight = Annotated[int, Field(ge=1, le=1000)]

@@ -16,14 +16,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from studio import __version__, atomic
-from studio.errors import DatasetError, StorageError, StudioError
+from studio import __version__
+from studio.core import atomic
+from studio.core.errors import DatasetError, StorageError, StudioError
+from studio.core.names import printable
 from studio.formats.captions import Looked
 from studio.formats.dataset import HELD_OUT, held_out_folder, kohya_words
 from studio.formats.dataset_file import DATASET_FILE, read_dataset_file
 from studio.formats.image_names import NOT_READ, is_hidden, natural_key
 from studio.formats.layouts import find_parts
-from studio.names import printable
 
 LAYOUT = f"1 {__version__}"
 SETTLED = 2_000_000_000  # nanoseconds; a folder changed later than this may change unseen

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from studio.errors import FileError
+from studio.core.errors import FileError
 from studio.formats import embedding_image, pickles, safetensors_file
 from studio.formats.lora_keys import sort_keys
 from studio.formats.pickle_values import TensorSpec

@@ -17,8 +17,8 @@ import zlib
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from studio import text
-from studio.budget import TooMuch
+from studio.core import text
+from studio.core.budget import TooMuch
 from studio.formats import images
 from studio.formats.sniff import open_file
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-from studio.errors import DatasetError
+from studio.core.errors import DatasetError
 from studio.formats.image_names import is_hidden, is_picture, natural_key
 from studio.formats.masks import is_condition, is_mask
 

@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio import atomic
-from studio.budget import check_text
-from studio.errors import FileError
+from studio.core import atomic
+from studio.core.budget import check_text
+from studio.core.errors import FileError
+from studio.core.text import parse_json
 from studio.formats import pickles, safetensors_file
 from studio.formats.hypernetwork_layers import (
     OVER_THE_BATCH,
@@ -29,7 +30,6 @@ from studio.formats.hypernetwork_layers import (
     sequence,
 )
 from studio.formats.sniff import sniff
-from studio.text import parse_json
 
 if TYPE_CHECKING:
     import torch

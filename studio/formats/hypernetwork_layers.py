@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from studio.budget import shown
+from studio.core.budget import shown
 
 
 @dataclass(frozen=True)

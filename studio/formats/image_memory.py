@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
-from studio import atomic
-from studio.errors import StorageError, StudioError
+from studio.core import atomic
+from studio.core.errors import StorageError, StudioError
 from studio.formats.image_names import READING
 
 LAYOUT = f"1 {READING}"

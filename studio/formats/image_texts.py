@@ -14,7 +14,7 @@ from typing import Any
 from PIL import Image
 from PIL.PngImagePlugin import iTXt
 
-from studio.text import decode, encodable
+from studio.core.text import decode, encodable
 
 USER_COMMENT, XMP, HIDDEN = "UserComment", "XMP", "alpha channel"
 _PLAIN, _PACKED = b"stealth_pnginfo", b"stealth_pngcomp"

@@ -17,10 +17,10 @@ from typing import Any
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from studio import atomic
-from studio.config import FileFormat
-from studio.errors import FileError
-from studio.names import encodable
+from studio.core import atomic
+from studio.core.errors import FileError
+from studio.core.names import encodable
+from studio.settings.training import FileFormat
 
 ENDINGS: dict[FileFormat, str] = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
 _MOST_EXIF = 65_000  # bytes; a JPEG segment ends at 65,535

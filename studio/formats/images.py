@@ -18,7 +18,7 @@ from typing import BinaryIO, Literal
 from PIL import Image
 from PIL.ImageFile import ImageFile
 
-from studio.errors import FileError, StorageError
+from studio.core.errors import FileError, StorageError
 from studio.formats.image_colour import plain, transparent
 from studio.formats.image_kinds import KINDS, TOLERANT, orientation, upright
 from studio.formats.image_texts import USER_COMMENT, texts_of

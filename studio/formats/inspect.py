@@ -13,9 +13,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
-from studio import atomic
-from studio.budget import check_text, cut_all
-from studio.errors import FileError, StudioError
+from studio.core import atomic
+from studio.core.budget import check_text, cut_all
+from studio.core.errors import FileError, StudioError
+from studio.core.names import printable
+from studio.core.text import parse_json
 from studio.formats import (
     embedding,
     embedding_image,
@@ -30,8 +32,6 @@ from studio.formats.hypernetwork_layers import OVER_THE_BATCH, batch_warning, re
 from studio.formats.lora_keys import ModuleKeys, Sorted, refuse_unread, sort_keys
 from studio.formats.pickle_values import TensorSpec
 from studio.formats.sniff import WORDS, sniff, wrong_content
-from studio.names import printable
-from studio.text import parse_json
 
 FileKind = Literal["lora", "embedding", "hypernetwork", "aesthetic", "checkpoint", "unknown"]
 

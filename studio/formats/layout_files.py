@@ -9,11 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from studio.core.text import TextError, read_json, read_toml
 from studio.formats.captions import CAPTION_ENDINGS, Looked
 from studio.formats.dataset_file import DATASET_FILE, DatasetFile, is_kohyas
 from studio.formats.folder import Folder
 from studio.formats.layout_parts import Layout, Part, inside
-from studio.text import TextError, read_json, read_toml
 
 LARGEST = 1 << 20  # bytes; settings people write are a thousand times smaller
 Json = dict[str, Any]

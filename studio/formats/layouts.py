@@ -18,7 +18,7 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from studio.errors import DatasetError
+from studio.core.errors import DatasetError
 from studio.formats.captions import Looked
 from studio.formats.dataset_file import DATASET_FILE, DatasetFile
 from studio.formats.folder import Folder

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio.errors import FileError
+from studio.core.errors import FileError
 from studio.formats import lora_algebra, peft_config, pickles, safetensors_file
 from studio.formats.lora_dialects import Component, Dialect
 from studio.formats.lora_keys import ModuleKeys, refuse_unread, sort_keys

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from studio.errors import MismatchError
+from studio.core.errors import MismatchError
 from studio.formats.lora_module import LoraModule
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from studio.errors import FileError
+from studio.core.errors import FileError
 from studio.formats import lora_algebra, peft_config
 from studio.formats.lora_algebra import Kind
 from studio.formats.lora_dialects import (

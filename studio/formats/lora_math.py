@@ -15,7 +15,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from studio.errors import MismatchError
+from studio.core.errors import MismatchError
 
 if TYPE_CHECKING:
     import torch

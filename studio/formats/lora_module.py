@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from studio import memory
-from studio.errors import MismatchError
+from studio.core import memory
+from studio.core.errors import MismatchError
 from studio.formats import lora_algebra, lora_math, lora_math_peft
 from studio.formats.lora_algebra import Kind, Stated
 from studio.formats.lora_dialects import Component, Spelling

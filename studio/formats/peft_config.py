@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from studio.text import parse_json, read_json
+from studio.core.text import parse_json, read_json
 
 BESIDE = "adapter_config.json"
 IN_HEADER = "lora_adapter_metadata"

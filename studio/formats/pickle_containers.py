@@ -15,7 +15,7 @@ import zipfile
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
-from studio.budget import Budget
+from studio.core.budget import Budget
 from studio.formats.pickle_machine import Machine
 from studio.formats.pickle_reading import MAX_BYTES
 from studio.formats.pickle_values import Refused, StorageRef, TensorSpec

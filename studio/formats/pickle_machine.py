@@ -14,7 +14,8 @@ import struct
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
-from studio.budget import Budget, TooMuch, cut
+from studio.core.budget import Budget, TooMuch, cut
+from studio.core.text import encodable
 from studio.formats import pickle_numpy
 from studio.formats.pickle_calls import ALLOWED, CALLS, INERT
 from studio.formats.pickle_reading import MAX_BYTES, Reading, memory
@@ -30,7 +31,6 @@ from studio.formats.pickle_values import (
     TensorSpec,
     storage_reference,
 )
-from studio.text import encodable
 
 MAX_INSTRUCTIONS = 400_000
 MAX_TENSORS = 100_000

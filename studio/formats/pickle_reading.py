@@ -10,9 +10,9 @@ import struct
 import sys
 from typing import Any, BinaryIO
 
-from studio.budget import Budget
+from studio.core.budget import Budget
+from studio.core.text import encodable
 from studio.formats.pickle_values import Refused
-from studio.text import encodable
 
 MAX_BYTES = 256 << 20
 

@@ -19,7 +19,7 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from studio import atomic
+from studio.core import atomic
 from studio.formats.sniff import open_file
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio.errors import FileError
+from studio.core.errors import FileError
 from studio.formats.pickle_containers import Legacy, Zip
 from studio.formats.pickle_values import Refused, StorageRef, TensorSpec
 from studio.formats.pickle_write import a1111_would_accept, write_pt

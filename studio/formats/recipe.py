@@ -2,7 +2,7 @@
 
 Owns: which metadata key is which setting (dotted, as in a run's configuration), for the studio's
 own files and for those of kohya's scripts. Refuses to know: which settings and values are valid
-(`studio.presets` tries them), bases and datasets.
+(`studio.library.presets` tries them), bases and datasets.
 
 Key names: kohya-ss/sd-scripts, train_network.py.
 """
@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
+from studio.core.text import parse_json
 from studio.formats.lora_keys import sort_keys
-from studio.text import parse_json
 
 OPTIMIZERS = {
     "adamw8bit": "adamw-8bit",
@@ -47,7 +47,7 @@ class Recipe:
 def own(metadata: Mapping[str, str]) -> dict[str, Any] | None:
     """The nested settings that the studio wrote, or None when it wrote none that can be read."""
     try:
-        values = parse_json(metadata.get("studio.config", "null"))
+        values = parse_json(metadata.get("studio.settings.training", "null"))
     except ValueError:
         return None
     return values if isinstance(values, dict) else None

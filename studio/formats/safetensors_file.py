@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio import atomic
+from studio.core import atomic
+from studio.core.names import encodable
 from studio.formats.safetensors_header import (
     DTYPES,
     MAX_HEADER_BYTES,
@@ -27,7 +28,6 @@ from studio.formats.safetensors_header import (
     read_header,
 )
 from studio.formats.sniff import open_file
-from studio.names import encodable
 
 if TYPE_CHECKING:
     import torch

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from studio import text
-from studio.budget import TooMuch, check_text
-from studio.errors import FileError
+from studio.core import text
+from studio.core.budget import TooMuch, check_text
+from studio.core.errors import FileError
 from studio.formats.sniff import open_file, sniff_bytes, wrong_content
 
 # One limit for every reader: the format's own (safetensors/src/tensor.rs), and as many tensors as

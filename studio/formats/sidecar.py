@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio import atomic
-from studio.errors import FileError
-from studio.text import parse_json, read_text
+from studio.core import atomic
+from studio.core.errors import FileError
+from studio.core.text import parse_json, read_text
 
 MAX_BYTES = 1 << 20
 PREVIEWS = (

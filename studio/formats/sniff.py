@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from studio.errors import FileError, MissingError, StorageError
+from studio.core.errors import FileError, MissingError, StorageError
 
 Content = Literal[
     "safetensors", "zip", "torch-legacy", "pickle",

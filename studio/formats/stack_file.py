@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio import atomic
-from studio.config import StackItem
-from studio.errors import FileError, SettingsError
+from studio.core import atomic
+from studio.core.errors import FileError, SettingsError
+from studio.core.text import parse_json
 from studio.formats.sniff import open_file
-from studio.text import parse_json
+from studio.settings.training import StackItem
 
 ENDING = ".stack.json"
 FORMAT, VERSION = "concept-studio-stack", 1

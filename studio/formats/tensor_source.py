@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from studio.errors import FileError
+from studio.core.errors import FileError
 from studio.formats import pickles
 from studio.formats.pickle_values import TensorSpec
 from studio.formats.safetensors_header import (

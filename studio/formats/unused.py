@@ -11,14 +11,14 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from studio.errors import StudioError
+from studio.core.errors import StudioError
+from studio.core.names import printable
 from studio.formats.captions import CAPTION_ENDINGS, Looked
 from studio.formats.dataset_file import DATASET_FILE
 from studio.formats.folder import Folder
 from studio.formats.image_names import NOT_READ, is_picture
 from studio.formats.masks import MASK_FOLDERS
 from studio.formats.sniff import sniff
-from studio.names import printable
 
 SHOWN = 3  # names of a kind
 LOOKED_INTO = 100  # at most so many files of unknown endings, and so many sub-folders

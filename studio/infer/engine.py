@@ -19,13 +19,13 @@ from torch import Tensor
 from studio.adapters.base import Report
 from studio.adapters.cache import AdapterCache
 from studio.adapters.stack import applied
-from studio.config import GenerateSettings, Sampler, StackItem, Tiles
-from studio.errors import InputError, Interrupted, SettingsError
+from studio.core.errors import InputError, Interrupted, SettingsError
 from studio.families.base import Base, Conditioning
 from studio.formats.ldm_names import UNetLayout, unet_blocks
 from studio.infer import infotext, preview, samplers
-from studio.infer.script import Pair, alike, scripts, together
-from studio.infer.start import initial_noise, picture_latents, varied_noise
+from studio.infer.init_latents import initial_noise, picture_latents, varied_noise
+from studio.infer.prompt_schedule import Pair, alike, scripts, together
+from studio.settings.training import GenerateSettings, Sampler, StackItem, Tiles
 
 _DECODED_AT_ONCE = 1 << 20
 """Pixels."""

@@ -24,15 +24,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from studio.blocks import factors
-from studio.config import GenerateSettings, StackItem, SteeringSettings
-from studio.errors import SettingsError
-from studio.families.words import bounded
+from studio.core.errors import SettingsError
+from studio.core.text import parse_json
+from studio.families.token_match import bounded
 from studio.infer.infotext_block import NEGATIVE, Block, composed, parse
 from studio.infer.prompt import escaped
 from studio.infer.samplers_by_name import sampler_of
 from studio.infer.tags import written
-from studio.text import parse_json
+from studio.settings.block_weights import factors
+from studio.settings.training import GenerateSettings, StackItem, SteeringSettings
 
 __all__ = ["VERSION", "Block", "Facts", "Used", "parse", "read", "write"]
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from studio.text import parse_json
+from studio.core.text import parse_json
 
 NEGATIVE = "Negative prompt:"
 _KEY = re.compile(r"[A-Za-z][\w \-/+.()]*")

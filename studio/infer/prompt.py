@@ -18,8 +18,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
+from studio.families.token_match import bounded
 from studio.families.weighted import Span, Text, Weighted, parts_of
-from studio.families.words import bounded
 
 _MORE = 1.1
 _CLOSERS = {")": "(", "]": "["}

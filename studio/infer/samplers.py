@@ -17,8 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from studio.config import Sampler
 from studio.families.base import Base
+from studio.settings.training import Sampler
 
 _MULTISTEP = "DPMSolverMultistepScheduler"
 _SINGLESTEP = "DPMSolverSinglestepScheduler"

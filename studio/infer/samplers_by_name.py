@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import cast, get_args
 
-from studio.config import Sampler
+from studio.settings.training import Sampler
 
 _OURS = frozenset(get_args(Sampler))
 _KARRAS = " Karras"

@@ -1,6 +1,6 @@
 """Tags that name adapter files in a prompt: `<lora:name:0.8>`, as A1111's web UI writes them.
 
-Owns: the syntax. Refuses to know: files, tokens, torch. `studio.jobs` finds the files.
+Owns: the syntax. Refuses to know: files, tokens, torch. `studio.app` finds the files.
 
 `<lora:name:text:unet>`, `<lyco:…>`, `<hypernet:name:strength>`; named `te=`, `unet=`, `dyn=`;
 decimal commas. Of A1111's extension for block weights: `lbw=` with a preset or a list (also
@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from studio import blocks
-from studio.errors import SettingsError
+from studio.core.errors import SettingsError
+from studio.settings import block_weights
 
 _TAG = re.compile(r"<(lora|lyco|hypernet):([^<>]*)>", re.IGNORECASE)
 _OPEN = re.compile(r"<(?:lora|lyco|hypernet):[^<>]*(?=<|\Z)", re.IGNORECASE)
@@ -135,7 +135,7 @@ def _arguments(parts: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def _looks_like_blocks(text: str) -> bool:
-    return text.upper() in blocks.PRESETS or text.count(",") > 1
+    return text.upper() in block_weights.PRESETS or text.count(",") > 1
 
 
 def _strength(text: str) -> float:
@@ -160,7 +160,7 @@ def _steps(text: str) -> tuple[int, int]:
 
 def _weights(text: str) -> dict[str, float]:
     try:
-        return blocks.listed(text)
+        return block_weights.listed(text)
     except SettingsError as error:
         raise _UnreadError(f"{error.what}. {error.why or error.remedy}") from None
 

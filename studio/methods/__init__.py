@@ -5,14 +5,14 @@ Owns: `METHODS` and the lookups around it. Importing it must stay free of torch.
 
 from __future__ import annotations
 
-from studio.config import RunConfig, Settings, nearest
-from studio.errors import SettingsError
+from studio.core.errors import SettingsError
 from studio.methods.aesthetic import Aesthetic
 from studio.methods.base import Method
 from studio.methods.dreambooth import DreamBooth
 from studio.methods.hypernetwork import Hypernetwork
 from studio.methods.lora import Lora
 from studio.methods.textual_inversion import TextualInversion
+from studio.settings.training import RunConfig, Settings, nearest
 
 METHODS: dict[str, Method] = {
     method.name: method

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from studio.config import RunConfig, SteeringSettings, TrainSettings
 from studio.methods.base import ExportFacts, Group, Method, Trainable
 from studio.methods.description import describe
+from studio.settings.training import RunConfig, SteeringSettings, TrainSettings
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -94,7 +94,7 @@ class AestheticTrainable(Trainable):
     def __init__(self, base: Base, config: RunConfig, trigger: str) -> None:
         import torch
 
-        from studio.families.clip import load_clip
+        from studio.clip.encoders import load_clip
 
         self.base, self.config, self.trigger = base, config, trigger
         self.options = AestheticOptions.parse(config.options, where="options of aesthetic")
@@ -195,8 +195,8 @@ class AestheticTrainable(Trainable):
         self.weights = dict(zip(numbers, state["repeats"].tolist(), strict=True))
 
     def export(self, folder: Path, facts: ExportFacts) -> list[Path]:
+        from studio.core.paths import slug
         from studio.formats import aesthetic, metadata
-        from studio.paths import slug
 
         stem = slug(facts.name)
         described = describe(self.base, self.config, facts, product="aesthetic")

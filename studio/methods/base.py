@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from studio.config import RunConfig, SampleSettings, Settings, setting
+from studio.settings.training import RunConfig, SampleSettings, Settings, setting
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -9,9 +9,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from studio.config import RunConfig
+from studio.core.names import path_of, printable
 from studio.methods.base import ExportFacts
-from studio.names import path_of, printable
+from studio.settings.training import RunConfig
 
 if TYPE_CHECKING:
     from studio.families.base import Base

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from studio.config import RunConfig, Settings, setting
 from studio.methods.base import ExportFacts, Group, Method, Trainable
 from studio.methods.description import describe
+from studio.settings.training import RunConfig, Settings, setting
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -96,7 +96,7 @@ class DreamBoothTrainable(Trainable):
     """The copies of one run, by component and by the weight's name in it."""
 
     def __init__(self, base: Base, config: RunConfig, trigger: str) -> None:
-        from studio.families import aside
+        from studio.families import offload
 
         self.base, self.config, self.trigger = base, config, trigger
         self.options = DreamBoothOptions.parse(config.options, where="options of dreambooth")
@@ -106,7 +106,7 @@ class DreamBoothTrainable(Trainable):
             if component == "unet" or self.options.text_encoder:
                 unread = base.family.unread(base).get(component, ())
                 self.places[component] = _copies(model, self.options.weights, unread)
-        aside.put_aside(
+        offload.put_aside(
             [place.original for places in self.places.values() for place in places.values()]
         )
         text_rate = config.train.text_learning_rate or config.train.learning_rate

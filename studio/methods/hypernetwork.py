@@ -13,11 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from studio.config import RunConfig, Settings, setting
-from studio.errors import SettingsError
+from studio.core.errors import SettingsError
+from studio.core.names import path_of
 from studio.methods.base import ContinuedOptions, ExportFacts, Group, Method, Trainable
 from studio.methods.description import describe
-from studio.names import path_of
+from studio.settings.training import RunConfig, Settings, setting
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -201,8 +201,8 @@ class HypernetworkTrainable(Trainable):
             tensor.data.copy_(state[name])
 
     def export(self, folder: Path, facts: ExportFacts) -> list[Path]:
+        from studio.core.paths import slug
         from studio.formats import hypernetwork, metadata
-        from studio.paths import slug
 
         file = replace(
             self.layout,
@@ -234,7 +234,7 @@ class HypernetworkTrainable(Trainable):
 
     def _must_exist(self, widths: list[int]) -> None:
         """Raises SettingsError or MismatchError for widths that no attention of the base has."""
-        from studio.errors import MismatchError
+        from studio.core.errors import MismatchError
 
         known = sorted({width for width, _, _ in self.attentions})
         strange = ", ".join(str(width) for width in widths if width not in known)

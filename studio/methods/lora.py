@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from studio.config import RunConfig, Settings, setting
 from studio.methods import lora_layers
 from studio.methods.base import ContinuedOptions, ExportFacts, Group, Method, Trainable
 from studio.methods.description import describe
+from studio.settings.training import RunConfig, Settings, setting
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -188,7 +188,7 @@ class LoraTrainable(Trainable):
             tensor.data.copy_(state[name])
 
     def export(self, folder: Path, facts: ExportFacts) -> list[Path]:
-        from studio.paths import slug
+        from studio.core.paths import slug
 
         usual = self.plan.usual
         described = describe(

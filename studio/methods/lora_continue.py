@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from studio.errors import FileError, SettingsError
+from studio.core.errors import FileError, SettingsError
+from studio.core.text import path_of
 from studio.methods.lora_layers import TARGETS, Plan, Size, components, unread_layers
-from studio.text import path_of
 
 if TYPE_CHECKING:
     from torch import Tensor

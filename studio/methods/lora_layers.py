@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from studio.errors import SettingsError
+from studio.core.errors import SettingsError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

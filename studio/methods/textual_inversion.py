@@ -19,12 +19,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from studio.config import RunConfig, SampleSettings, Settings, setting
-from studio.errors import SettingsError
-from studio.families.words import contains, without
+from studio.core.errors import SettingsError
+from studio.core.names import path_of
+from studio.families.token_match import contains, without
 from studio.methods.base import ContinuedOptions, ExportFacts, Group, Method, Trainable
 from studio.methods.description import describe
-from studio.names import path_of
+from studio.settings.training import RunConfig, SampleSettings, Settings, setting
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -180,8 +180,8 @@ class TextualInversionTrainable(Trainable):
             tensor.data.copy_(state[name])
 
     def export(self, folder: Path, facts: ExportFacts) -> list[Path]:
+        from studio.core.paths import slug
         from studio.formats import embedding, metadata
-        from studio.paths import slug
 
         stem = slug(facts.trigger)  # other programs call an embedding by its file's name
         vectors = [tensor.detach().float().cpu() for tensor in self.vectors]
@@ -239,8 +239,8 @@ def _fresh(base: Base, index: int, options: TextualInversionOptions, seed: int) 
 def _from_file(base: Base, path: Path) -> list[Tensor]:
     """The vectors of a finished embedding; FileError or MismatchError when they cannot go on here."""
     from studio.adapters import diagnosis
-    from studio.adapters.words import SLOTS, widths_fit
-    from studio.errors import FileError
+    from studio.adapters.embedding import SLOTS, widths_fit
+    from studio.core.errors import FileError
     from studio.formats import embedding
 
     file = embedding.read(path)

@@ -1,7 +1,7 @@
 """Which kernels compute the UNet's attention during a run.
 
 Owns: choosing them, and putting them in for a step and taking them out again.
-Refuses to know: how they are tried (`studio.device`).
+Refuses to know: how they are tried (`studio.core.device`).
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
-from studio import device as machine
-from studio.errors import UnavailableError
+from studio.core import device as machine
+from studio.core.errors import UnavailableError
 
 
 def usable_attention(choice: str, device: torch.device) -> str:

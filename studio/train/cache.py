@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from studio.errors import InputError, StorageError, StudioError
+from studio.core.errors import InputError, StorageError, StudioError
 from studio.families.base import Base, Conditioning
 from studio.formats import safetensors_file
 from studio.train.data import Item, load_mask, load_pixels

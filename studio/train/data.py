@@ -17,8 +17,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from studio.config import DataSettings
-from studio.errors import DatasetError
+from studio.core.errors import DatasetError
 from studio.formats.caption_marks import as_trained
 from studio.formats.captions import fill_template
 from studio.formats.dataset import DatasetInfo, read_captions
@@ -26,6 +25,7 @@ from studio.formats.image_memory import ImageMemory
 from studio.formats.image_names import READING
 from studio.formats.images import image_size, open_image
 from studio.formats.masks import mask_file
+from studio.settings.training import DataSettings
 from studio.train.noise import permutation, uniform
 
 MAX_ASPECT = 2.0  # a picture longer than 2 : 1 is cropped to it

@@ -15,11 +15,11 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from studio.config import RunConfig
-from studio.errors import NonFiniteError
+from studio.core.errors import NonFiniteError
 from studio.families.base import Base, Conditioning
 from studio.methods.base import Trainable
-from studio.rates import rate_factor
+from studio.settings.learning_rate import rate_factor
+from studio.settings.training import RunConfig
 from studio.train.attention import attention, usable_attention
 from studio.train.cache import LatentCache, TextCache
 from studio.train.data import Item, Plan, load_pixels, training_caption

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from studio.config import LossSettings
+from studio.settings.training import LossSettings
 from studio.train.noise import NoiseSchedule
 
 

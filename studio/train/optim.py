@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from studio.errors import SettingsError, UnavailableError
+from studio.core.errors import SettingsError, UnavailableError
 from studio.methods.base import Group
 
 

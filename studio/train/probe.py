@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from studio.config import LossSettings
+from studio.settings.training import LossSettings
 from studio.train.data import Item, templated
 from studio.train.loss import item_errors
 from studio.train.noise import gaussian

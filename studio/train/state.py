@@ -16,10 +16,10 @@ from typing import Any
 from torch import Tensor
 from torch.optim import Optimizer
 
-from studio import atomic
-from studio.errors import FileError, MissingError
+from studio.core import atomic
+from studio.core.errors import FileError, MissingError
+from studio.core.text import read_json
 from studio.formats import safetensors_file
-from studio.text import read_json
 from studio.train.optim import load_optimizer_state, optimizer_state
 
 RECORD = "progress.json"

@@ -26,8 +26,8 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio i
 
 import gradio as gr
 
-from studio.errors import BusyError, InputError
-from studio.paths import Access
+from studio.core.errors import BusyError, InputError
+from studio.core.paths import Access
 from studio.ui import header, theme
 from studio.ui.door import Door
 from studio.ui.guard import EVERYWHERE, Guard
@@ -37,7 +37,7 @@ from studio.ui.named_files import NamedFiles
 from studio.ui.tabs import caption, compare, generate, train
 
 if TYPE_CHECKING:
-    from studio.jobs import Studio
+    from studio.app import Studio
 
 log = logging.getLogger("studio.ui")
 

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from studio.errors import storage_error
-from studio.names import path_of
+from studio.core.errors import storage_error
+from studio.core.names import path_of
 from studio.ui import routes
 from studio.ui.guard import App, Guard, Receive, Scope, Send, answer, host_name
 from studio.ui.logins import THIS_MACHINE, Attempts

@@ -16,10 +16,10 @@ from typing import Any, Literal
 import annotated_types
 import gradio as gr
 
-from studio.config import Settings
-from studio.errors import SettingsError
-from studio.intervals import Interval
-from studio.text import lines
+from studio.core.errors import SettingsError
+from studio.core.text import lines
+from studio.settings.interval import Interval
+from studio.settings.training import Settings
 
 UNLIMITED = 10_000  # an upper bound from here on is a guard, not something to tell people
 

@@ -10,15 +10,15 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio.errors import DatasetError, InputError, MissingError
-from studio.names import original, path_of, printable
-from studio.paths import ASSETS, there
+from studio.core.errors import DatasetError, InputError, MissingError
+from studio.core.names import original, path_of, printable
+from studio.core.paths import ASSETS, there
 
 if TYPE_CHECKING:
+    from studio.app import Studio
     from studio.formats.dataset import DatasetInfo
     from studio.formats.dataset_list import DatasetSummary
     from studio.formats.image_memory import ImageMemory
-    from studio.jobs import Studio
 
 Json = dict[str, Any]
 

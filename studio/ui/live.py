@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from studio.errors import InputError
-from studio.names import encodable, encodable_all
+from studio.core.errors import InputError
+from studio.core.names import encodable, encodable_all
 from studio.ui import theme
 from studio.ui.library import Library
 from studio.ui.tasks import Task as Task  # the tabs find it here
@@ -33,7 +33,7 @@ from studio.ui.tasks import Tasks, parts_of
 from studio.ui.thumbs import Thumbnails
 
 if TYPE_CHECKING:
-    from studio.jobs import Studio
+    from studio.app import Studio
 
 log = logging.getLogger("studio.ui")
 Json = dict[str, Any]

@@ -6,7 +6,7 @@ served (Gradio's allowed folders decide on the path that comes out).
 
 from __future__ import annotations
 
-from studio.names import path_of
+from studio.core.names import path_of
 from studio.ui.guard import App, Receive, Scope, Send
 
 ASKED = "/gradio_api/file="

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from studio import memory
-from studio.errors import BusyError, Interrupted, MissingError, StudioError
+from studio.core import memory
+from studio.core.errors import BusyError, Interrupted, MissingError, StudioError
 
 log = logging.getLogger("studio.ui")
 Json = dict[str, Any]

@@ -31,7 +31,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from studio.text import read_text
+from studio.core.text import read_text
 
 STATIC = Path(__file__).parent / "static"
 

@@ -13,8 +13,8 @@ import os
 import threading
 from pathlib import Path
 
-from studio import atomic
-from studio.errors import StorageError
+from studio.core import atomic
+from studio.core.errors import StorageError
 from studio.formats.image_names import READING
 
 SIDE = 320  # pixels of the longer side: sharp on a dense screen at the largest grid size

@@ -16,14 +16,14 @@ from torch.nn import functional
 from studio.adapters.aesthetic import slerp
 from studio.adapters.cache import AdapterCache
 from studio.adapters.stack import applied
-from studio.config import GenerateSettings, StackItem, SteeringSettings
-from studio.errors import MismatchError, NonFiniteError, SettingsError, UnavailableError
-from studio.families import clip_folder
+from studio.clip import folder
+from studio.clip.encoders import load_clip
+from studio.core.errors import MismatchError, NonFiniteError, SettingsError, UnavailableError
 from studio.families.base import Base, Conditioning
-from studio.families.clip import load_clip
 from studio.families.loading import load_base
 from studio.formats import aesthetic
 from studio.infer.engine import generate
+from studio.settings.training import GenerateSettings, StackItem, SteeringSettings
 from tests.compare.tiny_clip import make_clip
 from tests.near import assert_near
 from tests.tiny import (
@@ -295,7 +295,7 @@ def test_widths_that_fit_nothing_are_refused_in_plain_words(base: Base, tmp_path
 def test_a_missing_clip_is_named(
     bases: dict[str, Base], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(clip_folder, "_describe", lambda folder: None)
+    monkeypatch.setattr(folder, "_describe", lambda folder: None)
     with pytest.raises(UnavailableError, match="hf download openai/clip-vit-large-patch14"):
         pair(bases["sd1"], [item(write(tmp_path / "a.pt"))])
 

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from studio.adapters.stack import applied
-from studio.config import StackItem
-from studio.errors import MismatchError
+from studio.core.errors import MismatchError
 from studio.families.base import Base
 from studio.families.loading import load_base
 from studio.families.saving import save_single
 from studio.formats import safetensors_file
+from studio.settings.training import StackItem
 from tests.near import assert_near
 from tests.tiny import make_tiny_sd1, make_tiny_sdxl
 

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from studio.adapters.loading import load_adapter
 from studio.adapters.stack import applied
-from studio.config import StackItem
-from studio.errors import FileError, MismatchError
+from studio.core.errors import FileError, MismatchError
 from studio.families.base import Base
 from studio.formats import embedding, safetensors_file
+from studio.settings.training import StackItem
 from tests.near import assert_near
 from tests.tiny import write_tiny_embedding, write_tiny_lora
 
@@ -204,9 +204,9 @@ def test_content_decides_not_the_name(sd1: Base, tmp_path: Path) -> None:
 
 def test_a_positional_file_is_counted_on_the_loaded_base(sd1: Base, tmp_path: Path) -> None:
     """cloneofsimo's slots: blocks down, up, middle; the tiny base has 0, 1 · 2, 0 · 1 attentions."""
-    from studio.formats import positional
+    from studio.formats import cloneofsimo
 
-    slots = positional.unet_slots((0, 1), (2, 0))
+    slots = cloneofsimo.unet_slots((0, 1), (2, 0))
     layers = ("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj")
     kohya = write_tiny_lora(tmp_path / "k.safetensors", sd1, layers)
     expected, _ = weights(sd1, kohya)

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 
 from studio.adapters.hypernetwork import network
 from studio.adapters.stack import applied
-from studio.config import StackItem
-from studio.errors import MismatchError
+from studio.core.errors import MismatchError
 from studio.families.base import Base
 from studio.formats import hypernetwork
 from studio.formats.hypernetwork import HypernetworkFile, expected_shapes
 from studio.formats.hypernetwork_layers import ACTIVATIONS, OVER_THE_BATCH, refusal
+from studio.settings.training import StackItem
 from tests.near import assert_near
 
 VARIANTS: list[dict[str, Any]] = [

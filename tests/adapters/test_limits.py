@@ -10,17 +10,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from studio import blocks
 from studio.adapters.cache import AdapterCache
 from studio.adapters.hypernetwork import attentions
 from studio.adapters.stack import applied
-from studio.config import GenerateSettings, StackItem
-from studio.errors import Interrupted, SettingsError
+from studio.clip.folder import find_clips
+from studio.core.errors import Interrupted, SettingsError
 from studio.families.base import Base
 from studio.families.loading import load_base
 from studio.families.saving import save_single
 from studio.formats import aesthetic, ldm_names
 from studio.infer.engine import generate
+from studio.settings import block_weights
+from studio.settings.training import GenerateSettings, StackItem
 from tests.adapters.test_hypernetwork import make as make_hypernetwork
 from tests.compare.tiny_clip import make_clip
 from tests.near import assert_near
@@ -45,7 +46,9 @@ def files(base: Base, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pat
     folder = tmp_path_factory.mktemp("files")
     parts = tuple(base.components())
     states = {"unet": {"conv_in.weight": base.unet.conv_in.weight + 0.05}}
-    direction = torch.randn(base.clips()[0].width, generator=torch.Generator().manual_seed(4))
+    direction = torch.randn(
+        find_clips(base.path, base.text_widths)[0].width, generator=torch.Generator().manual_seed(4)
+    )
     widths = tuple(sorted({width for width, _, _ in attentions(base)}))
     return {
         "lora": write_tiny_lora(folder / "lora.safetensors", base, LAYERS, parts, 1, 0.1),
@@ -201,7 +204,7 @@ def test_twenty_random_stacks_of_all_kinds_leave_the_same_bytes(
         AdapterCache(),
     )
     copies = {name: parameter.detach().clone() for name, parameter in before.items()}
-    names = list(blocks.factors({}, ldm_names.unet_blocks(
+    names = list(block_weights.factors({}, ldm_names.unet_blocks(
         ldm_names.UNetLayout.from_config(base.unet.config))))  # fmt: skip
 
     def pick() -> float:

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from studio.adapters.base import Report
 from studio.adapters.stack import applied
-from studio.config import StackItem
 from studio.families.base import Base
+from studio.settings.training import StackItem
 from tests.near import assert_near
 from tests.tiny import write_tiny_lora
 

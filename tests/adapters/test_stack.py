@@ -12,9 +12,9 @@ from torch import Tensor
 
 from studio.adapters.cache import AdapterCache
 from studio.adapters.stack import applied
-from studio.config import StackItem
-from studio.errors import FileError, MissingError, NonFiniteError
+from studio.core.errors import FileError, MissingError, NonFiniteError
 from studio.families.base import Base
+from studio.settings.training import StackItem
 from tests.near import assert_near
 from tests.tiny import write_tiny_embedding, write_tiny_lora
 

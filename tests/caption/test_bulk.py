@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from studio import atomic
 from studio.caption import bulk
 from studio.caption.bulk import BulkEdit, edited
-from studio.errors import FileError, SettingsError, StorageError
+from studio.core import atomic
+from studio.core.errors import FileError, SettingsError, StorageError
 from studio.formats.dataset import read_caption, read_captions, write_caption
 
 

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from studio.caption.captioner import load_captioner
-from studio.errors import FileError, MissingError, UnavailableError
+from studio.core.errors import FileError, MissingError, UnavailableError
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from PIL.Image import Image
 
-from studio import atomic
 from studio.caption.captioner import load_captioner
 from studio.caption.history import History
 from studio.caption.run import caption_folder
-from studio.errors import DatasetError, MissingError
+from studio.core import atomic
+from studio.core.errors import DatasetError, MissingError
 from studio.formats.dataset import read_caption, read_captions, write_caption
 
 

@@ -11,15 +11,15 @@ import pytest
 from PIL import Image, ImageFont
 
 from studio.adapters import stack
-from studio.axes import ALONE, GridSettings, read
 from studio.compare import axes_grid
 from studio.compare.sheet import sheet, wrapped
-from studio.config import GenerateSettings, StackItem
-from studio.errors import InputError, MismatchError, MissingError
+from studio.core.errors import InputError, MismatchError, MissingError
 from studio.families.base import Base
 from studio.formats.image_write import save_png
 from studio.formats.images import open_image, read_parameters
 from studio.infer import engine, infotext
+from studio.settings.grid import ALONE, GridSettings, read
+from studio.settings.training import GenerateSettings, StackItem
 
 MakeLora = Callable[..., Path]
 

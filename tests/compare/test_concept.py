@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from studio.clip.encoders import load_clip
 from studio.compare.concept import draw_with, measure_concept
 from studio.compare.drawing import How
-from studio.config import StackItem
-from studio.families.clip import load_clip
+from studio.settings.training import StackItem
 
 HOW = How(steps=2, batch_size=4)
 PROMPTS = ["a cat", "a dog", "a red cat", "a house", "sky", "a photo of a cat", "dog", "red sky"]

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from studio.compare import metrics
-from studio.errors import InputError
+from studio.core.errors import InputError
 
 
 def directions(count: int, width: int = 16, seed: int = 0, shift: float = 0.0) -> torch.Tensor:

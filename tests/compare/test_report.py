@@ -11,7 +11,7 @@ import pytest
 
 from studio.compare.record import Recorder, read_comparison
 from studio.compare.report import to_csv, to_html, to_markdown, write_report
-from studio.errors import MissingError
+from studio.core.errors import MissingError
 
 HOSTILE = "<script>alert(1)</script> | \"x' & **y**"
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from studio.clip.encoders import load_clip
 from studio.compare import metrics
-from studio.compare.shootout import compare
-from studio.config import CompareSettings
-from studio.families.clip import load_clip
+from studio.compare.comparison import compare
+from studio.core.paths import ASSETS
 from studio.families.loading import load_base
-from studio.paths import ASSETS
+from studio.settings.training import CompareSettings
 from studio.starter import world
 
 

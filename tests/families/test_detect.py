@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.errors import FileError, MissingError
+from studio.core.errors import FileError, MissingError
 from studio.families import FAMILIES, detect, family
 from studio.families.base import Base
 from studio.families.loading import load_base, locate

@@ -10,7 +10,7 @@ from typing import Any
 import huggingface_hub
 import pytest
 
-from studio.errors import FileError, MissingError
+from studio.core.errors import FileError, MissingError
 from studio.families import hub
 from studio.families.loading import load_base, locate
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import torch
 
-from studio.errors import MismatchError
+from studio.core.errors import MismatchError
 from studio.families import saving, vocabulary
 from studio.families.base import Base
 from studio.families.loading import load_base
-from studio.formats import safetensors_file, single_file
+from studio.formats import safetensors_file, single_file_layout
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -127,11 +127,11 @@ def test_one_file_says_what_it_is_made_of(base: Base, tmp_path: Path) -> None:
     header = safetensors_file.read_header(path)
     assert {entry.dtype for entry in header.tensors.values()} == {"F16"}
     assert header.metadata["modelspec.title"] == "One"
-    stated = json.loads(header.metadata[single_file.CONFIGS])
+    stated = json.loads(header.metadata[single_file_layout.CONFIGS])
     assert stated["family"] == base.family.name
     assert stated["unet"]["block_out_channels"] == list(base.unet.config.block_out_channels)
     assert stated["scheduler"]["prediction_type"] == base.prediction_type
-    assert single_file.guess_family(header.tensors) == base.family.name
+    assert single_file_layout.guess_family(header.tensors) == base.family.name
     assert (tmp_path / f"one{vocabulary.BESIDE}" / "tokenizer.json").is_file()
 
 

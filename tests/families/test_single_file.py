@@ -13,13 +13,13 @@ import pytest
 import torch
 from torch import nn
 
-from studio.config import GenerateSettings
-from studio.errors import FileError, MissingError
-from studio.families import detect, from_shapes, saving, single, vocabulary
+from studio.core.errors import FileError, MissingError
+from studio.families import detect, infer_config, saving, single_file_loader, vocabulary
 from studio.families.base import Base
 from studio.families.loading import load_base
-from studio.formats import ldm_names, safetensors_file, single_file
+from studio.formats import ldm_names, safetensors_file, single_file_layout
 from studio.infer import engine
+from studio.settings.training import GenerateSettings
 from tests.families.test_saving import assert_same, states_of
 from tests.tiny import _seeded, make_tiny_sd2, tiny_tokenizer
 
@@ -173,7 +173,7 @@ def conventional(family: str) -> tuple[dict[str, dict[str, Any]], dict[str, nn.M
 def original(family: str) -> tuple[dict[str, torch.Tensor], dict[str, nn.Module]]:
     """The tensors of a file by another program, with the leftovers such files have."""
     configs, modules = conventional(family)
-    whole = single_file.to_single_file(
+    whole = single_file_layout.to_single_file(
         {name: module.state_dict() for name, module in modules.items()},
         family,  # type: ignore[arg-type]
         ldm_names.UNetLayout.from_config(configs["unet"]),
@@ -265,13 +265,13 @@ def test_the_published_models_are_recognised_by_their_shapes(family: str) -> Non
         if family == "sdxl":
             config = CLIPTextConfig(**texts["text_encoder_2"])
             modules["text_encoder_2"] = CLIPTextModelWithProjection(config)
-    whole = single_file.to_single_file(
+    whole = single_file_layout.to_single_file(
         {name: module.state_dict() for name, module in modules.items()},
         family,  # type: ignore[arg-type]
         ldm_names.UNetLayout.from_config(unet),
     )
     shapes = {name: tuple(tensor.shape) for name, tensor in whole.items()}
-    found = from_shapes.recipe(shapes, {"modelspec.prediction_type": "v"}, {})
+    found = infer_config.recipe(shapes, {"modelspec.prediction_type": "v"}, {})
     size = {"sd1": 512, "sd2": 768, "sdxl": 1024}[family]
     assert (found.family, found.prediction_type, found.native_size) == (
         family, "v_prediction", size,
@@ -287,7 +287,9 @@ def test_the_published_models_are_recognised_by_their_shapes(family: str) -> Non
         if family == "sd2":  # the last of OpenCLIP's layers is never read
             values = {**values, "num_hidden_layers": 23}
         assert {key: found.parts[part][key] for key in keys} == values
-    made = single.make(found, ["CLIPTextModel", "CLIPTextModelWithProjection"][: len(texts)])
+    made = single_file_loader.make(
+        found, ["CLIPTextModel", "CLIPTextModelWithProjection"][: len(texts)]
+    )
     sizes = {name: tuple(t.shape) for name, t in made["unet"].state_dict().items()}
     assert sizes == {name: tuple(t.shape) for name, t in modules["unet"].state_dict().items()}
 
@@ -336,7 +338,7 @@ def test_prediction_is_measured_where_nothing_says_it(starter: Path) -> None:
     """The starter predicts noise; the same network read as v (Salimans & Ho 2022) predicts v."""
     trained = load_base(starter, "cpu", "fp32")
     width = trained.text_encoders[0].config.hidden_size
-    assert single.measured_prediction(trained.unet, width) == "epsilon"
+    assert single_file_loader.measured_prediction(trained.unet, width) == "epsilon"
 
     class ReadAsV(nn.Module):
         def __init__(self) -> None:
@@ -350,7 +352,7 @@ def test_prediction_is_measured_where_nothing_says_it(starter: Path) -> None:
             picture = ((x - (1 - kept).sqrt() * noise) / kept.sqrt()).clamp(-3, 3)
             return (kept.sqrt() * noise - (1 - kept).sqrt() * picture,)
 
-    assert single.measured_prediction(ReadAsV(), width) == "v_prediction"
+    assert single_file_loader.measured_prediction(ReadAsV(), width) == "v_prediction"
 
 
 def test_a_measured_prediction_decides_the_native_size(tmp_path: Path) -> None:
@@ -527,8 +529,8 @@ def test_a_truncated_file(exported: Path, part: float) -> None:
 def test_a_header_that_makes_no_sense(sd1: Base, tmp_path: Path, change: Any) -> None:
     path = saving.save_single(sd1, tmp_path / "a.safetensors", {}, torch.float16)
     tensors, metadata = safetensors_file.read_tensors(path)
-    stated = json.loads(metadata[single_file.CONFIGS])
-    metadata[single_file.CONFIGS] = change(stated)
+    stated = json.loads(metadata[single_file_layout.CONFIGS])
+    metadata[single_file_layout.CONFIGS] = change(stated)
     safetensors_file.write(path, tensors, metadata)
     with pytest.raises(FileError, match="configuration in its header makes no sense"):
         load_base(path, "cpu")
@@ -537,10 +539,10 @@ def test_a_header_that_makes_no_sense(sd1: Base, tmp_path: Path, change: Any) ->
 def test_a_header_decides_numbers_and_nothing_else(sd1: Base, tmp_path: Path) -> None:
     path = saving.save_single(sd1, tmp_path / "a.safetensors", {}, torch.float32)
     tensors, metadata = safetensors_file.read_tensors(path)
-    stated = json.loads(metadata[single_file.CONFIGS])
+    stated = json.loads(metadata[single_file_layout.CONFIGS])
     stated["text_encoder"] |= {"attn_implementation": "somebody/kernels", "auto_map": {"x": "y"}}
     stated["unet"] |= {"_class_name": "Other", "encoder_hid_dim_type": "image_proj"}
-    metadata[single_file.CONFIGS] = json.dumps(stated)
+    metadata[single_file_layout.CONFIGS] = json.dumps(stated)
     safetensors_file.write(path, tensors, metadata)
     assert_same(sd1, load_base(path, "cpu", "fp32"))
 

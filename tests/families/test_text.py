@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import torch
 
-from studio.errors import InputError
+from studio.core.errors import InputError
 from studio.families import text
 from studio.families.base import Base
-from studio.families.words import contains, without
+from studio.families.token_match import contains, without
 from tests.near import assert_near
 
 PROMPTS = ["a cat, in a House", ""]

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import torch
 
-from studio.config import GenerateSettings
-from studio.errors import FileError, MismatchError, MissingError, NonFiniteError
+from studio.core.errors import FileError, MismatchError, MissingError, NonFiniteError
 from studio.families.base import Base
 from studio.families.loading import load_base, replaced_vae
 from studio.formats import ldm_names, safetensors_file
 from studio.infer import engine, infotext
+from studio.settings.training import GenerateSettings
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from studio import atomic
-from studio.jobs import Studio
-from studio.paths import Workspace
+from studio.app import Studio
+from studio.core import atomic
+from studio.core.paths import Workspace
 from studio.train.loop import Trainer
 
 HANGS = 600  # seconds
@@ -25,7 +25,7 @@ HANGS = 600  # seconds
 def in_a_process(work: Callable[..., None], root: Path, *arguments: Any) -> int:
     """Runs `work(root, …)` in a process of its own; its exit code, negative for a signal."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["studio.jobs.worker", "studio.infer.engine", __name__])
+    context.set_forkserver_preload(["studio.runs.worker", "studio.infer.engine", __name__])
     process = context.Process(target=_noted, args=(work, root, *arguments))
     process.start()
     process.join(HANGS)

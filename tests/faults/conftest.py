@@ -18,11 +18,11 @@ from typing import Any
 import pytest
 import torch
 
-from studio import atomic
+from studio.app import Studio
+from studio.core import atomic
+from studio.core.paths import Workspace
 from studio.formats import safetensors_file
-from studio.jobs import Studio
-from studio.paths import Workspace
-from tests.jobs.conftest import make_workspace
+from tests.workspaces import make_workspace
 
 PATIENCE = 120  # seconds until a run that does not move counts as hanging
 STEPS, EVERY = 6, 2

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from studio.config import GenerateSettings, StackItem
-from studio.errors import (
+from studio.app import Studio
+from studio.core.errors import (
     FileError,
     InputError,
     MismatchError,
@@ -20,8 +20,8 @@ from studio.errors import (
     StudioError,
 )
 from studio.formats import safetensors_file
-from studio.jobs import Studio
-from tests.jobs.conftest import studio_of_two_families
+from studio.settings.training import GenerateSettings, StackItem
+from tests.workspaces import studio_of_two_families
 
 MACHINE_WORDS = re.compile(r"Traceback|Error\(|0x[0-9a-f]{8}|\bNoneType\b|site-packages|pydantic")
 

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from studio.config import GenerateSettings
+from studio.app import Studio
+from studio.core.paths import Workspace
 from studio.families.loading import load_base
-from studio.jobs import Studio
-from studio.paths import Workspace
+from studio.settings.training import GenerateSettings
 from tests.tiny import write_tiny_embedding, write_tiny_lora
 
 CYCLES, ALL = 12, 500

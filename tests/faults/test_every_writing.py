@@ -17,17 +17,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from studio import atomic, temporaries
-from studio.errors import StorageError
-from studio.events import RunLog, read_events, read_state
+from studio.core import atomic, temporaries
+from studio.core.errors import StorageError
 from studio.formats.captions import read_caption, write_caption
 from studio.formats.image_write import save_png
 from studio.formats.images import open_image
-from studio.jobs import keeping
-from studio.jobs.importing import import_files
+from studio.library import keeping
+from studio.library.importing import import_files
+from studio.runs.events import RunLog, read_events, read_state
 from studio.train.state import Progress, latest_checkpoint
-from tests.jobs.conftest import make_dataset
 from tests.train.test_state import save, value_of
+from tests.workspaces import make_dataset
 
 FULL = os.environ.get("STUDIO_TEST_ALL") == "1"
 KINDS = ("exit", "ENOSPC", "EIO", "short write")

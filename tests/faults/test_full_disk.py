@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from studio import atomic
-from studio.errors import StorageError
-from studio.jobs import Studio
-from studio.paths import Workspace
+from studio.app import Studio
+from studio.core import atomic
+from studio.core.errors import StorageError
+from studio.core.paths import Workspace
 from tests.faults.conftest import VALUES, Disk, assert_kept, assert_learnt, until
 
 SITES: dict[str, Callable[[Path], bool]] = {

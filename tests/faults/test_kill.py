@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from studio import atomic
-from studio.errors import FileError
-from studio.jobs import Studio
-from studio.paths import Workspace
+from studio.app import Studio
+from studio.core import atomic
+from studio.core.errors import FileError
+from studio.core.paths import Workspace
 from tests.faults import children
 from tests.faults.conftest import EVERY, STEPS, VALUES, announced, assert_kept, assert_learnt
 

@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from studio import atomic, cli
+from studio import cli
+from studio.app import Studio
 from studio.commands import terminal
-from studio.errors import Interrupted
-from studio.events import hold, read_state
-from studio.jobs import Studio
-from tests.jobs.conftest import make_workspace
+from studio.core import atomic
+from studio.core.errors import Interrupted
+from studio.runs.events import hold, read_state
+from tests.workspaces import make_workspace
 
 ROOT = str(Path(__file__).resolve().parent.parent.parent)
 CODES = {signal.SIGTERM: 143, signal.SIGHUP: 129}

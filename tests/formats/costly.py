@@ -337,8 +337,8 @@ def _limit() -> None:
 
 
 def main(folder: Path, complete: bool) -> None:
-    from studio import budget
-    from studio.errors import StudioError
+    from studio.core import budget
+    from studio.core.errors import StudioError
     from studio.formats import aesthetic, embedding, hypernetwork, lora, stack_file
     from studio.formats.tensor_source import outline
 

@@ -7,10 +7,10 @@ import json
 import pytest
 import torch
 
-from studio.config import SteeringSettings
-from studio.errors import FileError
+from studio.core.errors import FileError
 from studio.formats import aesthetic, pickles, safetensors_file
 from studio.formats.inspect import inspect
+from studio.settings.training import SteeringSettings
 from tests.near import HALF, assert_near
 
 DIRECTION = torch.randn(1, 16)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from studio.caption.bulk import insert_trigger
-from studio.config import DataSettings
 from studio.formats.caption_marks import as_trained
 from studio.formats.captions import fill_template, unknown_places
 from studio.formats.dataset import read_dataset
+from studio.settings.training import DataSettings
 from studio.train.data import held_out_items, read_items
 from tests.formats.test_dataset import draw
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.budget import MOST_STEPS, Budget, TooMuch, check_text, shown
+from studio.core.budget import MOST_STEPS, Budget, TooMuch, check_text, shown
 from tests.formats import costly
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from studio.errors import DatasetError
+from studio.core.errors import DatasetError
 from studio.formats.dataset import (
     picture_files,
     read_caption,

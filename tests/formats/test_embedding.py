@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from studio.errors import FileError
+from studio.core.errors import FileError
 from studio.formats import embedding, pickles, safetensors_file
 from studio.formats.inspect import inspect
 from tests.near import assert_near

@@ -21,7 +21,7 @@ import pytest
 import torch
 
 import studio
-from studio.errors import FileError, StudioError
+from studio.core.errors import FileError, StudioError
 from studio.formats import aesthetic, embedding, hypernetwork, lora, pickles
 from studio.formats.inspect import inspect
 from studio.formats.sniff import LEGACY_MAGIC
@@ -125,7 +125,7 @@ CODE = {
         ("collections", "OrderedDict.__init__", "x"),
         ("collections ", "OrderedDict", "x"),
         ("safetensors.torch", "save_file", "x", "CANARY"),
-        ("studio.atomic", "write_text", "CANARY", "x"),
+        ("studio.core.atomic", "write_text", "CANARY", "x"),
     ]
 }
 

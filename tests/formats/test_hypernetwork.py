@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from studio.errors import FileError
+from studio.core.errors import FileError
 from studio.formats import hypernetwork, hypernetwork_layers, pickles, safetensors_file
 from studio.formats.inspect import inspect
 from tests.formats.builders import hypernetwork_state

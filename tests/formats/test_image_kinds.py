@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from studio.errors import FileError
+from studio.core.errors import FileError
 from studio.formats.image_kinds import exif_orientation
 from studio.formats.images import check_image, image_header, image_size, open_image
 from studio.formats.sniff import sniff

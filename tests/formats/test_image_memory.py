@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from studio.errors import Interrupted, StorageError
+from studio.core.errors import Interrupted, StorageError
 from studio.formats import image_memory, images
 from studio.formats.image_memory import ImageMemory
 

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import studio
-from studio.errors import FileError, MissingError, StudioError
+from studio.core.errors import FileError, MissingError, StudioError
 from studio.formats import image_write, images
 from studio.formats.inspect import inspect
 

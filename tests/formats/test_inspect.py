@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from studio.errors import FileError, MissingError
+from studio.core.errors import FileError, MissingError
 from studio.formats import aesthetic, embedding, hypernetwork, lora, metadata, safetensors_file
 from studio.formats.inspect import inspect
 from tests.formats.builders import TEXT_PATH, hypernetwork_state

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from studio.errors import DatasetError
+from studio.core.errors import DatasetError
 from studio.formats.dataset import DatasetInfo, read_caption, read_captions, read_dataset
 from tests.formats.test_dataset import draw
 

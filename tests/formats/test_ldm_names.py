@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from studio.errors import MismatchError
-from studio.formats import ldm_names, safetensors_file, single_file
+from studio.core.errors import MismatchError
+from studio.formats import ldm_names, safetensors_file, single_file_layout
 from studio.formats.ldm_names import SD1, SDXL, UNetLayout
 from tests import tiny
 
@@ -93,7 +93,7 @@ def test_every_unet_parameter_there_and_back_and_by_diffusers_converter(name):
     }
     assert len(theirs) == len(numbered)
     assert not any("None" in key for key in theirs)
-    back, rest = single_file.from_single_file(theirs, layout)
+    back, rest = single_file_layout.from_single_file(theirs, layout)
     assert rest == []
     assert back["unet"] == numbered
     if name != "small":  # the library's converter counts two layers per block
@@ -126,13 +126,13 @@ LAYOUT = UNetLayout((1, 1), (False, True))
 @pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl"])
 def test_whole_models_survive_one_file(bases, tmp_path, family):
     parts = bases[family]
-    path = single_file.write(
+    path = single_file_layout.write(
         tmp_path / "m.safetensors", parts, family, LAYOUT, vae_blocks=2, metadata={"a": "b"}
     )
     whole, _ = safetensors_file.read_tensors(path)
-    assert single_file.guess_family(whole) == family
+    assert single_file_layout.guess_family(whole) == family
     assert any(name.startswith("model.diffusion_model.input_blocks.") for name in whole)
-    back, rest = single_file.from_single_file(whole, LAYOUT, vae_blocks=2)
+    back, rest = single_file_layout.from_single_file(whole, LAYOUT, vae_blocks=2)
     assert rest == []
     assert back.keys() == parts.keys()
     for part, state in parts.items():
@@ -156,7 +156,7 @@ def test_the_vae_and_openclip_by_diffusers_converters(bases):
     )
 
     parts = bases["sdxl"]
-    whole = single_file.to_single_file(parts, "sdxl", LAYOUT, vae_blocks=2)
+    whole = single_file_layout.to_single_file(parts, "sdxl", LAYOUT, vae_blocks=2)
     attention = "first_stage_model.encoder.mid.attn_1.q.weight"
     assert whole[attention].dim() == 4
     config = {
@@ -181,10 +181,10 @@ def test_the_vae_and_openclip_by_diffusers_converters(bases):
 
 
 def test_leftovers_of_training_are_listed(bases):
-    whole = single_file.to_single_file(bases["sd1"], "sd1", LAYOUT, vae_blocks=2)
+    whole = single_file_layout.to_single_file(bases["sd1"], "sd1", LAYOUT, vae_blocks=2)
     junk = {name: torch.ones(1) for name in ("model_ema.decay", "betas", "cond_stage_model.logit_scale",
                                              "cond_stage_model.transformer.text_model.embeddings.position_ids")}  # fmt: skip
-    _, rest = single_file.from_single_file({**whole, **junk}, LAYOUT, vae_blocks=2)
+    _, rest = single_file_layout.from_single_file({**whole, **junk}, LAYOUT, vae_blocks=2)
     assert rest == sorted(junk)
 
 
@@ -194,7 +194,7 @@ def test_a_part_without_an_original_name_is_said(bases):
         "unet": {**bases["sd1"]["unet"], "encoder_hid_proj.weight": torch.ones(1)},
     }
     with pytest.raises(MismatchError, match=r"encoder_hid_proj\.weight"):
-        single_file.to_single_file(parts, "sd1", LAYOUT, vae_blocks=2)
+        single_file_layout.to_single_file(parts, "sd1", LAYOUT, vae_blocks=2)
 
 
 @pytest.mark.parametrize("name", ["logit_scale", "visual.proj", "transformer.resblocks.x.ln_1.weight",

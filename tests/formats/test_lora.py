@@ -7,8 +7,8 @@ import json
 import pytest
 import torch
 
-from studio.errors import FileError
-from studio.formats import ldm_names, lora, lora_write, positional, safetensors_file
+from studio.core.errors import FileError
+from studio.formats import cloneofsimo, ldm_names, lora, lora_write, safetensors_file
 from tests.formats.builders import TEXT_PATH, UNET_PATH, pair
 from tests.loras import ONE, TWO
 from tests.near import HALF, assert_near
@@ -316,7 +316,7 @@ def test_positional_trio(tmp_path):
 
 
 def test_slot_numbers_of_the_diffusers_of_2022():
-    slots = positional.unet_slots()
+    slots = cloneofsimo.unet_slots()
     assert len(slots) == len(set(slots)) == 144
     assert slots[0] == UNET_PATH
     assert slots[4].endswith("down_blocks.0.attentions.0.transformer_blocks.0.ff.net.0.proj")
@@ -325,9 +325,9 @@ def test_slot_numbers_of_the_diffusers_of_2022():
     assert slots[54].startswith("up_blocks.1.attentions.0.")
     assert slots[134].startswith("up_blocks.3.attentions.2.")
     assert slots[135].startswith("mid_block.attentions.0.")
-    assert len(positional.unet_slots(geglu=False)) == 128
-    assert len(positional.unet_slots(down=(0, 1), up=(2, 0))) == 4 * 9
-    text = positional.text_encoder_slots()
+    assert len(cloneofsimo.unet_slots(geglu=False)) == 128
+    assert len(cloneofsimo.unet_slots(down=(0, 1), up=(2, 0))) == 4 * 9
+    text = cloneofsimo.text_encoder_slots()
     assert len(text) == 48
     assert text[2] == TEXT_PATH
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from studio.errors import MismatchError
+from studio.core.errors import MismatchError
 from studio.formats.lora import LoraModule
 from tests.near import assert_near
 

@@ -8,7 +8,7 @@ import random
 import pytest
 import torch
 
-from studio.errors import StudioError
+from studio.core.errors import StudioError
 from studio.formats import aesthetic, embedding, hypernetwork, lora, safetensors_file
 from studio.formats.inspect import inspect
 from studio.formats.lora_algebra import complaint

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from studio.errors import FileError
+from studio.core.errors import FileError
 from studio.formats import lora, safetensors_file
 from studio.formats.inspect import inspect
 from tests.near import assert_near

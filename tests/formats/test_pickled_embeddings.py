@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from studio.errors import FileError
+from studio.core.errors import FileError
 from studio.formats import embedding, pickles
 from studio.formats.inspect import inspect
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import torch
 
-from studio import presets
-from studio.errors import FileError, MissingError
+from studio.core.errors import FileError, MissingError
 from studio.formats import safetensors_file
+from studio.library import presets
 
 DOWN = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q.lora_down.weight"
 TENSORS = {DOWN: torch.ones(4, 8), DOWN.replace("down.w", "up.w"): torch.ones(8, 4)}
@@ -34,7 +34,7 @@ def written(path: Path, tensors: dict[str, torch.Tensor] = TENSORS, **changes: A
 
 def written_with(path: Path, config: str) -> Path:
     """A file that carries the studio's own settings."""
-    changes: dict[str, Any] = {"studio.config": config}
+    changes: dict[str, Any] = {"studio.settings.training": config}
     return written(path, **changes)
 
 

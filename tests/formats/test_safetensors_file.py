@@ -11,7 +11,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from studio.errors import FileError, MissingError, StudioError
+from studio.core.errors import FileError, MissingError, StudioError
 from studio.formats import safetensors_file
 from studio.formats.inspect import inspect
 from tests.formats.builders import safetensors_bytes

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from studio.errors import FileError
+from studio.core.errors import FileError
 from studio.formats import sidecar
 
 

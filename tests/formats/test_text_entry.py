@@ -10,13 +10,14 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from studio import axes, presets
 from studio.compare.record import list_comparisons
-from studio.errors import DatasetError
-from studio.events import read_events, read_state
+from studio.core.errors import DatasetError
 from studio.formats import lora, sidecar
 from studio.formats.captions import ORIGINALS, write_caption
 from studio.formats.dataset import read_captions, read_dataset
+from studio.library import presets
+from studio.runs.events import read_events, read_state
+from studio.settings import grid
 from studio.ui.form import Field, _plain
 from tests.odd_names import HALF, ODD, draw
 
@@ -141,7 +142,7 @@ def test_prompts_in_a_form_and_on_an_axis_end_at_line_ends_only() -> None:
     prompts = "a cat\u2028by the sea\na dog\x85asleep\r\n\n"
     item = Field("prompts", "Prompts", "", "lines", [])
     assert _plain(item, prompts) == ["a cat\u2028by the sea", "a dog\x85asleep"]
-    assert axes.read("prompt", prompts, "").values == ["a cat\u2028by the sea", "a dog\x85asleep"]
+    assert grid.read("prompt", prompts, "").values == ["a cat\u2028by the sea", "a dog\x85asleep"]
 
 
 def test_a_runs_state_and_events_survive_any_text(tmp_path: Path) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from studio.config import GenerateSettings
 from studio.infer.foreign import restored
 from studio.infer.foreign.record import Record
+from studio.settings.training import GenerateSettings
 
 
 def record(**texts: Any) -> Record:

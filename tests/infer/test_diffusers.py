@@ -10,11 +10,11 @@ import pytest
 import torch
 from PIL import Image
 
-from studio.config import GenerateSettings, Sampler, StackItem
 from studio.families.base import Base
 from studio.formats import embedding, ldm_names
 from studio.infer import engine
-from studio.infer.start import picture_latents
+from studio.infer.init_latents import picture_latents
+from studio.settings.training import GenerateSettings, Sampler, StackItem
 from tests.tiny import write_tiny_lora
 
 # what diffusers says about numpy 2 and about its own future is not ours to fix

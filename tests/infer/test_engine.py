@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from studio.adapters.cache import AdapterCache
-from studio.config import GenerateSettings, Sampler, StackItem
-from studio.errors import InputError, Interrupted, SettingsError
+from studio.core.errors import InputError, Interrupted, SettingsError
 from studio.families.base import Base
 from studio.infer import engine, infotext
+from studio.settings.training import GenerateSettings, Sampler, StackItem
 from tests.tiny import write_tiny_embedding, write_tiny_lora
 
 

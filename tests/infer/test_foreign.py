@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from studio.config import GenerateSettings
 from studio.infer.foreign import READERS, restored
 from studio.infer.samplers_by_name import sampler_of
+from studio.settings.training import GenerateSettings
 from tests.infer.foreign_texts import GRAPH, WORKFLOW, item, record
 
 

@@ -9,9 +9,9 @@ from typing import get_args
 
 import pytest
 
-from studio.config import GenerateSettings, Sampler, StackItem, SteeringSettings
 from studio.infer import infotext
 from studio.infer.infotext import Facts, Used, parse, read, write
+from studio.settings.training import GenerateSettings, Sampler, StackItem, SteeringSettings
 
 FACTS = Facts(model="starter", model_hash="0123456789", size=(64, 96))
 

@@ -12,10 +12,10 @@ import pytest
 import torch
 from PIL import Image
 
-from studio.config import GenerateSettings, Sampler
 from studio.families.base import Base
 from studio.families.loading import load_base
 from studio.infer import engine, preview, samplers
+from studio.settings.training import GenerateSettings, Sampler
 from tests.near import assert_near
 
 

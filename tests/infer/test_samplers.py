@@ -8,10 +8,10 @@ from typing import get_args
 import pytest
 import torch
 
-from studio.config import GenerateSettings, Sampler
 from studio.families.base import Base
 from studio.infer import engine, samplers
 from studio.infer.lms import coefficients
+from studio.settings.training import GenerateSettings, Sampler
 
 
 @pytest.mark.parametrize("sampler", get_args(Sampler))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from studio import blocks
-from studio.errors import SettingsError
+from studio.core.errors import SettingsError
 from studio.infer.tags import Tag, split_tags, unread, written
+from studio.settings import block_weights
 
 
 @pytest.mark.parametrize(
@@ -66,12 +66,12 @@ def test_block_weights_in_a_tag(tag: str) -> None:
 
 
 def test_presets_and_lists_of_every_length() -> None:
-    middle = blocks.listed("midd")
+    middle = block_weights.listed("midd")
     assert [name for name, factor in middle.items() if factor] == (
         ["BASE", "IN05", "IN07", "IN08", "M00", "OUT03", "OUT04", "OUT05", "OUT06"]
     )
-    assert set(blocks.listed("ALL0.5").values()) == {0.0, 0.5}
-    small = blocks.listed(",".join(["1"] * 12))
+    assert set(block_weights.listed("ALL0.5").values()) == {0.0, 0.5}
+    small = block_weights.listed(",".join(["1"] * 12))
     assert [name for name, factor in small.items() if factor] == [
         "BASE",
         "IN04",
@@ -87,11 +87,11 @@ def test_presets_and_lists_of_every_length() -> None:
         "OUT05",
     ]
     for length in (20, 26):
-        found = blocks.listed(",".join(str(k / 10) for k in range(length)))
+        found = block_weights.listed(",".join(str(k / 10) for k in range(length)))
         assert [round(factor * 10) for factor in found.values()] == list(range(length))
     for wrong in ("1,1", ",".join("1" * 16), "NOPE", "1,x," + "1," * 14 + "1"):
         with pytest.raises(SettingsError):
-            blocks.listed(wrong)
+            block_weights.listed(wrong)
 
 
 def test_steps_between_which_a_file_acts() -> None:

@@ -12,11 +12,12 @@ import pytest
 import torch
 from PIL import Image
 
-from studio import methods, presets
-from studio.config import RunConfig
+from studio import methods
 from studio.families.base import Base
 from studio.families.loading import load_base
 from studio.formats.dataset import read_dataset
+from studio.library import presets
+from studio.settings.training import RunConfig
 from studio.train.cache import LatentCache
 from studio.train.data import held_out_items, read_items
 from studio.train.loop import Hooks, Trainer

@@ -11,10 +11,10 @@ import torch
 
 from studio import methods
 from studio.adapters.stack import applied
-from studio.config import StackItem
 from studio.families.base import Base
 from studio.families.loading import load_base
 from studio.methods.base import ExportFacts
+from studio.settings.training import StackItem
 from studio.train.loop import Trainer
 from tests.matrix.conftest import TRIGGER, fingerprint
 from tests.near import assert_near

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from studio.core.paths import STARTER
 from studio.families.base import Base
-from studio.paths import STARTER
 from studio.train.loop import Trainer
 
 FILE = Path(__file__).with_name("golden.json")

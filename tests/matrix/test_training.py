@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from studio.errors import NonFiniteError
+from studio.core.errors import NonFiniteError
 from studio.families.base import Base
 from studio.train.loop import Trainer
 from studio.train.noise import gaussian, training_noise, training_timestep

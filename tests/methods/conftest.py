@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 import torch
 
-from studio import methods, presets
+from studio import methods
 from studio.adapters.stack import applied
-from studio.config import StackItem
 from studio.families.base import Base
 from studio.families.loading import load_base
+from studio.library import presets
 from studio.methods.base import ExportFacts, Trainable
+from studio.settings.training import StackItem
 from tests.tiny import make_tiny_sd1, make_tiny_sd2, make_tiny_sdxl
 
 FACTS = ExportFacts("mine", "zibbo", 3, 1, 1.0, 2.0)

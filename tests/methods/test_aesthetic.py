@@ -12,23 +12,24 @@ import pytest
 import torch
 from PIL import Image
 
-from studio import methods, presets
+from studio import methods
 from studio.adapters.loading import load_adapter
+from studio.clip.encoders import load_clip
 from studio.compare.concept import draw_with
 from studio.compare.drawing import How
 from studio.compare.metrics import image_image
-from studio.config import RunConfig, StackItem
-from studio.errors import MismatchError, UnavailableError
+from studio.core.errors import MismatchError, UnavailableError
+from studio.core.paths import ASSETS, Workspace
 from studio.families.base import Base
-from studio.families.clip import load_clip
 from studio.families.loading import load_base
 from studio.formats import aesthetic, safetensors_file
 from studio.formats.dataset import read_dataset
 from studio.formats.inspect import inspect
-from studio.jobs.library import Library
-from studio.jobs.preflight import preflight
+from studio.library import presets
+from studio.library.library import Library
 from studio.methods.base import ExportFacts
-from studio.paths import ASSETS, Workspace
+from studio.runs.preflight import preflight
+from studio.settings.training import RunConfig, StackItem
 from studio.starter import world
 from studio.train.data import load_pixels, read_items
 from studio.train.loop import Trainer

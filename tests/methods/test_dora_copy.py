@@ -93,7 +93,7 @@ def test_going_on_from_a_dora_may_have_a_copy(sd1: Base, tmp_path: Path) -> None
 
 def test_both_files_of_a_run_are_kept_under_one_name_and_replaced_together(tmp_path: Path) -> None:
     """A run that goes on writes again; what it noted may list the copy first."""
-    from studio.jobs import keeping
+    from studio.library import keeping
 
     adapters, run = tmp_path / "adapters", tmp_path / "run"
     adapters.mkdir()

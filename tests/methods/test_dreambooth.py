@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from studio import methods, presets
+from studio import methods
 from studio.adapters.stack import applied
-from studio.config import StackItem
 from studio.families import detect
 from studio.families.base import Base
 from studio.families.loading import load_base
 from studio.formats import safetensors_file
+from studio.library import presets
+from studio.settings.training import StackItem
 from tests.methods.conftest import FACTS
 from tests.tiny import make_tiny_sd1, make_tiny_sd2, make_tiny_sdxl
 

@@ -9,9 +9,9 @@ from typing import Any, get_args
 import pytest
 import torch
 
-from studio import atomic
 from studio.adapters.hypernetwork import network
-from studio.errors import FileError, MismatchError, MissingError, SettingsError
+from studio.core import atomic
+from studio.core.errors import FileError, MismatchError, MissingError, SettingsError
 from studio.families.base import Base
 from studio.formats import hypernetwork, pickles
 from studio.methods.hypernetwork import Activation

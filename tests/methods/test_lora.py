@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from studio.errors import FileError, MismatchError, MissingError, SettingsError
+from studio.core.errors import FileError, MismatchError, MissingError, SettingsError
 from studio.families.base import Base
 from studio.formats import lora, safetensors_file
 from studio.formats.inspect import inspect

@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 import torch
 
-from studio import atomic, methods
-from studio.config import RunConfig
-from studio.errors import InputError, MismatchError, MissingError, SettingsError
+from studio import methods
+from studio.app import Studio
+from studio.core import atomic
+from studio.core.errors import InputError, MismatchError, MissingError, SettingsError
 from studio.formats import safetensors_file
-from studio.jobs import Studio
+from studio.settings.training import RunConfig
 from studio.train.loop import Trainer
 from studio.train.state import latest_checkpoint
-from tests.jobs.conftest import studio_of_two_families
+from tests.workspaces import studio_of_two_families
 
 METHODS = list(methods.METHODS)
 MACHINE_WORDS = re.compile(r"Traceback|Error\(|0x[0-9a-f]{8}|\bNoneType\b|site-packages|\btorch\b")
@@ -236,4 +237,4 @@ def test_settings_come_back_from_the_file(studio: Studio, method: str) -> None:
 def test_private_files_keep_their_settings_to_themselves(studio: Studio) -> None:
     state = run(studio, config(studio, "lora", "private_metadata=true"))
     header = safetensors_file.read_header(state["files"][0]).metadata
-    assert "studio.config" not in header and "a zibbo cat" not in json.dumps(header)
+    assert "studio.settings.training" not in header and "a zibbo cat" not in json.dumps(header)

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 import torch
 
-from studio import methods, presets
+from studio import methods
 from studio.adapters.stack import applied
-from studio.config import StackItem
-from studio.errors import FileError, MismatchError, SettingsError
+from studio.core.errors import FileError, MismatchError, SettingsError
 from studio.families.base import Base
-from studio.families.words import without
+from studio.families.token_match import without
 from studio.formats import embedding, metadata, pickles, safetensors_file
+from studio.library import presets
+from studio.settings.training import StackItem
 from tests.methods.conftest import (
     FACTS,
     predict,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from studio import device as machine
-from studio.errors import UnavailableError
+from studio.core import device as machine
+from studio.core.errors import UnavailableError
 from studio.families.base import Base
 from studio.train.attention import attention, usable_attention
 from tests.train.conftest import Make, weights

@@ -10,8 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
-from studio.config import DataSettings
 from studio.formats.dataset import read_dataset
+from studio.settings.training import DataSettings
 from studio.train.data import (
     Item,
     Plan,
@@ -38,7 +38,7 @@ def test_buckets_keep_shape_and_area(size: tuple[int, int], expected: tuple[int,
 
 def test_training_image_to_image_and_references_see_srgb(tmp_path: Path) -> None:
     """A green in Display P3 is the green that it looks like, wherever images are used."""
-    from studio.infer import start
+    from studio.infer import init_latents
     from tests.formats import profiles
 
     path = tmp_path / "1.png"
@@ -57,7 +57,7 @@ def test_training_image_to_image_and_references_see_srgb(tmp_path: Path) -> None
         def sample_latents(self, moments: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
             return noise
 
-    start.picture_latents(Base(), str(path), 32, 32)  # type: ignore[arg-type]
+    init_latents.picture_latents(Base(), str(path), 32, 32)  # type: ignore[arg-type]
     assert torch.allclose(seen[0][0].mean((1, 2)), wanted, atol=2 / 127.5)
 
 

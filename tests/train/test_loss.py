@@ -6,7 +6,7 @@ import pytest
 import torch
 from diffusers.schedulers.scheduling_ddim import rescale_zero_terminal_snr
 
-from studio.config import LossSettings
+from studio.settings.training import LossSettings
 from studio.train import noise
 from studio.train.loss import huber_deltas, item_errors, step_weights
 from tests.train.test_noise import SCHEDULER

@@ -10,9 +10,9 @@ from typing import get_args
 import pytest
 import torch
 
-from studio.config import TrainSettings
-from studio.errors import SettingsError
+from studio.core.errors import SettingsError
 from studio.methods.base import Group
+from studio.settings.training import TrainSettings
 from studio.train.lion import Lion
 from studio.train.loop import Trainer
 from studio.train.optim import OPTIMIZERS, make_optimizer

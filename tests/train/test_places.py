@@ -9,9 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
-from studio.config import DataSettings
 from studio.families.base import Base
 from studio.formats.dataset import read_dataset
+from studio.settings.training import DataSettings
 from studio.train.cache import LatentCache
 from studio.train.data import load_mask, load_pixels, read_items, training_caption
 from studio.train.loop import Trainer

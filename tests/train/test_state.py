@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import nn
 
-from studio import atomic
-from studio.errors import MissingError, StorageError
+from studio.core import atomic
+from studio.core.errors import MissingError, StorageError
 from studio.train import state
 from studio.train.state import Progress, checkpoint_folder, latest_checkpoint, save_checkpoint
 

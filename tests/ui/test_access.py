@@ -11,17 +11,18 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from studio import atomic, cli
-from studio.axes import Axis, GridSettings
-from studio.config import CompareSettings, GenerateSettings, RunConfig, StackItem
-from studio.errors import DatasetError, InputError, StudioError
+from studio import cli
+from studio.app import Studio
+from studio.core import atomic
+from studio.core.errors import DatasetError, InputError, StudioError
+from studio.core.paths import Access, Workspace
 from studio.formats.captions import write_caption
-from studio.jobs import Studio
-from studio.paths import Access, Workspace
+from studio.settings.grid import Axis, GridSettings
+from studio.settings.training import CompareSettings, GenerateSettings, RunConfig, StackItem
 from studio.ui.app import _build
 from studio.ui.live import Page
-from tests.jobs.conftest import make_dataset
 from tests.tiny import make_tiny_sd1
+from tests.workspaces import make_dataset
 
 SECRET = "a secret caption"
 
@@ -281,7 +282,7 @@ def test_links_in_a_circle_are_refused(studio: Studio) -> None:
 def test_a_run_of_the_owner_is_not_resumed_over_a_link(studio: Studio, elsewhere: Path) -> None:
     folder = studio.workspace.runs / "old"
     values = config(studio, data={"folder": str(elsewhere)})
-    from studio.presets import to_toml
+    from studio.library.presets import to_toml
 
     atomic.write_text(folder / "config.toml", to_toml(values))
     atomic.write_json(folder / "state.json", {"run": "old", "state": "stopped", "step": 1})

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from studio.errors import BusyError, InputError
-from studio.jobs import Studio
-from studio.paths import Workspace
+from studio.app import Studio
+from studio.core.errors import BusyError, InputError
+from studio.core.paths import Workspace
 from studio.ui import app, theme
 
 

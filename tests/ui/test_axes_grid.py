@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from studio.config import GenerateSettings
-from studio.errors import InputError, MissingError, SettingsError
-from studio.jobs import Studio
-from studio.paths import Workspace
+from studio.app import Studio
+from studio.core.errors import InputError, MissingError, SettingsError
+from studio.core.paths import Workspace
+from studio.settings.training import GenerateSettings
 from studio.ui.components.axes_grid import choices, grid_settings
 from studio.ui.components.stack import take
 from studio.ui.components.stack_files import check_blocks, stack_files

@@ -16,8 +16,8 @@ from urllib.parse import quote
 
 import pytest
 
-from studio.jobs import Studio
-from studio.paths import Workspace
+from studio.app import Studio
+from studio.core.paths import Workspace
 from studio.ui import app, door, routes
 from studio.ui.logins import (
     FREE_TRIES,

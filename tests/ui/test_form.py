@@ -7,9 +7,9 @@ from typing import Literal
 import gradio as gr
 import pytest
 
-from studio.config import RunConfig, Settings, setting
-from studio.errors import SettingsError
+from studio.core.errors import SettingsError
 from studio.methods import METHODS
+from studio.settings.training import RunConfig, Settings, setting
 from studio.ui.form import Field, Form, fields_of
 
 

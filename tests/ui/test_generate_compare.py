@@ -12,14 +12,14 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from studio.config import GenerateSettings
-from studio.errors import FileError, InputError, MissingError, SettingsError
+from studio.app import Studio
+from studio.core.errors import FileError, InputError, MissingError, SettingsError
+from studio.core.paths import Workspace
 from studio.formats.image_write import save_png
 from studio.infer import infotext
 from studio.infer.prompt import weighted
-from studio.jobs import Studio
-from studio.jobs.library import AdapterInfo
-from studio.paths import Workspace
+from studio.library.library import AdapterInfo
+from studio.settings.training import GenerateSettings
 from studio.ui import theme
 from studio.ui.components.columns import columns_of, finished_runs
 from studio.ui.components.compare_grid import summary, written_report

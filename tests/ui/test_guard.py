@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from studio.jobs import Studio
-from studio.paths import Workspace
+from studio.app import Studio
+from studio.core.paths import Workspace
 from studio.ui import app
 from studio.ui.guard import Guard, host_name
 

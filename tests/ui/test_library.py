@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from studio.errors import DatasetError, FileError, InputError, MissingError
+from studio.app import Studio
+from studio.core.errors import DatasetError, FileError, InputError, MissingError
+from studio.core.paths import Workspace
 from studio.formats.image_memory import ImageMemory
-from studio.jobs import Studio
-from studio.paths import Workspace
 from studio.ui import library as module
 from studio.ui.library import Library, contents
 from studio.ui.thumbs import Thumbnails

@@ -8,7 +8,7 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
-from studio.errors import BusyError, InputError, Interrupted, MissingError
+from studio.core.errors import BusyError, InputError, Interrupted, MissingError
 from studio.ui.live import Page, Task, Tasks, endpoint, handler, read
 
 
@@ -63,8 +63,8 @@ def test_hostile_arguments_are_refused(argument: object) -> None:
 
 
 def test_uploads_are_only_what_was_uploaded(workspace: Path, monkeypatch: object) -> None:
-    from studio.jobs import Studio
-    from studio.paths import Workspace
+    from studio.app import Studio
+    from studio.core.paths import Workspace
 
     page = Page(Studio(Workspace(workspace)))
     for path in ("/etc/passwd", "../../etc/passwd", str(workspace / "runs"), ""):

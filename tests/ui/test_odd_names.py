@@ -13,10 +13,10 @@ from urllib.request import urlopen
 import orjson
 import pytest
 
-from studio.errors import MissingError
-from studio.jobs import Studio
-from studio.names import printable
-from studio.paths import Workspace
+from studio.app import Studio
+from studio.core.errors import MissingError
+from studio.core.names import printable
+from studio.core.paths import Workspace
 from studio.ui import app
 from tests.odd_names import CONTROL, HALF, ODD, SHOWN, draw, fill
 
@@ -138,7 +138,7 @@ def test_the_other_lists_are_whole(served: Served) -> None:
 def test_one_bad_preset_is_named_and_leaves_the_others(
     served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from studio import presets
+    from studio.library import presets
 
     good = presets.PRESETS / "starter-lora.toml"
     (tmp_path / "good.toml").write_bytes(b"\xef\xbb\xbf" + good.read_bytes())

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from studio import atomic
+from studio.core import atomic
 from studio.ui import door
 from studio.ui.thumbs import Thumbnails
 

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from studio import atomic
-from studio.errors import StorageError
-from studio.jobs import Studio, run_states
-from studio.jobs.library import Library
-from studio.jobs.run_states import RunStates
-from studio.paths import Workspace
+from studio.app import Studio
+from studio.core import atomic
+from studio.core.errors import StorageError
+from studio.core.paths import Workspace
+from studio.library.library import Library
+from studio.runs import run_states
+from studio.runs.run_states import RunStates
 from studio.ui.app import _build
 from studio.ui.components import picture_grid
 from studio.ui.components.picture_grid import BATCH, saved_files
@@ -43,7 +44,7 @@ def run(workspace: Workspace, number: int, **values: Any) -> Path:
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The folders of runs whose state is read from the disk."""
-    import studio.jobs.training as training
+    import studio.runs.training as training
 
     seen: list[str] = []
     real = training.honest_state

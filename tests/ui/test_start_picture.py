@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from studio.errors import FileError
+from studio.app import Studio
+from studio.core.errors import FileError
+from studio.core.paths import Workspace
 from studio.formats.image_write import save_jpeg
 from studio.formats.images import read_parameters
-from studio.jobs import Studio
-from studio.paths import Workspace
 from studio.ui.components.start_picture import facts, kept, taken
 from studio.ui.live import Page
 

@@ -16,11 +16,11 @@ import gradio as gr
 import pytest
 from PIL import Image
 
-from studio import atomic
-from studio.jobs import Studio
+from studio.app import Studio
+from studio.core import atomic
+from studio.core.paths import Workspace
+from studio.library.presets import to_toml
 from studio.methods import METHODS
-from studio.paths import Workspace
-from studio.presets import to_toml
 from studio.ui import app
 from studio.ui.live import endpoint
 

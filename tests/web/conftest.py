@@ -20,8 +20,8 @@ from typing import Any
 import pytest
 from PIL import Image, ImageDraw
 
-from studio.jobs import Studio
-from studio.paths import Workspace
+from studio.app import Studio
+from studio.core.paths import Workspace
 from studio.ui import app
 from tests.tiny import make_tiny_sd1
 

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from studio.config import GenerateSettings
 from studio.formats.images import read_parameters
 from studio.infer import infotext
+from studio.settings.training import GenerateSettings
 
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore")]
 

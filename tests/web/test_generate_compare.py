@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from studio.config import GenerateSettings
+from studio.app import Studio
+from studio.core.paths import Workspace
 from studio.formats.images import read_parameters
 from studio.infer import infotext
-from studio.jobs import Studio
-from studio.paths import Workspace
+from studio.settings.training import GenerateSettings
 from tests.web.conftest import TIMEOUT
 
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore")]

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from studio.app import Studio
+from studio.core.paths import Workspace
 from studio.formats.image_write import save_png
 from studio.formats.images import read_parameters
+from studio.generation.records import DrawnLane
 from studio.infer import infotext
-from studio.jobs import DrawnLane, Studio
-from studio.lanes import LanesSettings
-from studio.paths import Workspace
+from studio.settings.lanes import LanesSettings
 from tests.web.test_generate_compare import (
     SLOW,
     _free_port,

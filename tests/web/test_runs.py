@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from studio.presets import to_toml
+from studio.library.presets import to_toml
 from tests.web.test_caption_train import until, wait_state
 
 pytestmark = pytest.mark.browser

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from studio.jobs import Studio
-from studio.paths import Workspace
+from studio.app import Studio
+from studio.core.paths import Workspace
 from studio.ui import app
 from tests.web.conftest import TIMEOUT
 

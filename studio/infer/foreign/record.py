@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from studio.config import GenerateSettings
 from studio.infer.samplers_by_name import sampler_of
+from studio.settings.training import GenerateSettings
 
 _ENDINGS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".sft", ".gguf")
 _WHOLE = ("steps", "seed", "width", "height", "clip_skip", "variation_seed")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from studio.text import TextError, parse_json
+from studio.core.text import TextError, parse_json
 
 
 def table_in(text: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """A grid of pictures along up to three axes, in the Generate tab: its form, the cells as they come.
 
 Owns: the component, what its script may ask, and starting a grid with the tab's settings and stack.
-Refuses to know: what an axis does (`studio.axes`), how cells are drawn (`studio.jobs.grids`).
+Refuses to know: what an axis does (`studio.settings.grid`), how cells are drawn (`studio.generation.grids`).
 A grid is named by its folder's name; nothing else can be asked for.
 """
 
@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import gradio as gr
 
-from studio import axes
-from studio.axes import GridSettings
-from studio.config import GenerateSettings, Sampler
-from studio.errors import InputError, MissingError, SettingsError
-from studio.text import parse_json
+from studio.core.errors import InputError, MissingError, SettingsError
+from studio.core.text import parse_json
+from studio.settings import grid
+from studio.settings.grid import GridSettings
+from studio.settings.training import GenerateSettings, Sampler
 from studio.ui.components.picture_grid import TrainingGlance
 from studio.ui.components.stack import lanes_of
 from studio.ui.form import Form
 from studio.ui.live import Json, Page, Task, component, handler, read, refused
 
 if TYPE_CHECKING:
-    from studio.jobs import Studio
+    from studio.app import Studio
 
 KIND = "grid"
 
@@ -132,9 +132,9 @@ def grid_settings(drawing: GenerateSettings, text: str) -> GridSettings:
     """The tab's settings and what the component's form says, as JSON text. SettingsError."""
     try:
         form = parse_json(text)
-        written = {side: form.get(side) for side in axes.SIDES}
+        written = {side: form.get(side) for side in grid.SIDES}
         sides = {
-            side: axes.read(str(axis["kind"]), str(axis["values"]), str(axis.get("of") or ""))
+            side: grid.read(str(axis["kind"]), str(axis["values"]), str(axis.get("of") or ""))
             for side, axis in written.items()
             if axis
         }
@@ -145,7 +145,7 @@ def grid_settings(drawing: GenerateSettings, text: str) -> GridSettings:
     if not drawing.prompt.strip() and "prompt" not in {axis.kind for axis in sides.values()}:
         raise SettingsError("There is no prompt", remedy="Write what to draw.")
     return GridSettings(
-        name=" × ".join(axes.TITLES[axis.kind].lower() for axis in sides.values()),
+        name=" × ".join(grid.TITLES[axis.kind].lower() for axis in sides.values()),
         drawing=drawing,
         x=sides["x"],
         y=sides.get("y"),
@@ -157,7 +157,7 @@ def grid_settings(drawing: GenerateSettings, text: str) -> GridSettings:
 def choices(studio: Studio) -> Json:
     """What the form offers: kinds of axes, samplers, files, and runs with their checkpoints."""
     return {
-        "kinds": [{"kind": kind, "title": title} for kind, title in axes.TITLES.items()],
+        "kinds": [{"kind": kind, "title": title} for kind, title in grid.TITLES.items()],
         "samplers": list(get_args(Sampler)),
         "adapters": [info.path.name for info in studio.adapters() if not info.problem],
         "runs": [

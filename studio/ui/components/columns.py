@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from studio.config import Column
-from studio.errors import InputError, StudioError
-from studio.names import printable
+from studio.core.errors import InputError, StudioError
+from studio.core.names import printable
+from studio.settings.training import Column
 from studio.ui.components.stack import base_facts, card, cards, stack_items, take
 from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:
-    from studio.jobs import Studio
+    from studio.app import Studio
 
 MOST = 12
 BASE_COLUMN: Json = {"name": "Base", "stack": [], "seconds": None}

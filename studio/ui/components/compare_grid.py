@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from studio.errors import InputError, MissingError
-from studio.paths import entries
+from studio.core.errors import InputError, MissingError
+from studio.core.paths import entries
 from studio.ui.components.picture_grid import TrainingGlance
 from studio.ui.live import Json, Page, Task, component, read
 
 if TYPE_CHECKING:
-    from studio.jobs import Studio
+    from studio.app import Studio
 
 KIND = "compare"
 

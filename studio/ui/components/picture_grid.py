@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from studio.errors import MissingError
-from studio.names import printable
-from studio.paths import entries, is_file, is_folder, modified
+from studio.core.errors import MissingError
+from studio.core.names import printable
+from studio.core.paths import entries, is_file, is_folder, modified
 from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:
-    from studio.jobs import Studio
+    from studio.app import Studio
 
 KIND = "generate"
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
@@ -151,7 +151,7 @@ def picture_file(studio: Studio, identity: str) -> Path:
 
 def picture_facts(path: Path) -> Json:
     """What is written in a picture: its text, the settings in it, and those worth showing."""
-    from studio.jobs.picture_settings import picture_settings
+    from studio.library.image_settings import picture_settings
 
     found = picture_settings(path)
     settings, text = (found.settings, found.text) if found else ({}, "")

@@ -1,7 +1,7 @@
 """Tags in the prompt become cards on the stack when pictures are asked for.
 
 Owns: what the page shows of that. Refuses to know: how tags are written and which files they mean
-(`studio.jobs`).
+(`studio.app`).
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from studio.lanes import LanesSettings
+from studio.settings.lanes import LanesSettings
 
 if TYPE_CHECKING:
-    from studio.jobs import Studio
+    from studio.app import Studio
 
 
 def tags_moved(studio: Studio, settings: LanesSettings) -> tuple[LanesSettings, Any, Any]:

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from studio.config import RunConfig
-from studio.errors import InputError, StudioError
-from studio.jobs import history
+from studio.core.errors import InputError, StudioError
+from studio.core.names import path_of, printable
 from studio.methods import METHODS
-from studio.names import path_of, printable
+from studio.runs import history
+from studio.settings.training import RunConfig
 from studio.ui.form import Form, fields_of
 from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:
-    from studio.jobs import Studio
+    from studio.app import Studio
 
 LISTED = (
     "run", "name", "method", "base", "state", "step", "steps", "seconds", "created_at",

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from studio.names import original, printable
+from studio.core.names import original, printable
 from studio.ui.components.stack import FAMILIES, base_facts, preview_of, trigger_of
 from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:
-    from studio.jobs import Studio
-    from studio.jobs.library import AdapterInfo
+    from studio.app import Studio
+    from studio.library.library import AdapterInfo
 
 IN_VIEW = 60
 

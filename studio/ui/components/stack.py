@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from studio.config import StackItem
-from studio.errors import InputError, MissingError, StudioError
-from studio.jobs.picture_settings import stack_named
-from studio.lanes import MOST_LANES, Lane
-from studio.names import printable
+from studio.core.errors import InputError, MissingError, StudioError
+from studio.core.names import printable
+from studio.library.image_settings import stack_named
+from studio.settings.lanes import MOST_LANES, Lane
+from studio.settings.training import StackItem
 from studio.ui.components.stack_files import check_blocks, loaded_stack, stack_files
 from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:
-    from studio.jobs import Studio
+    from studio.app import Studio
 
 FAMILIES = {"sd1": "SD 1.x", "sd2": "SD 2.x", "sdxl": "SDXL"}
 MOST = 64
@@ -110,7 +110,7 @@ def adapter_stack(studio: Studio, page: Page, target: str, base: str, prompt: st
 
 def take(studio: Studio, page: Page, path: Path, name: str, base: str) -> Json:
     """A dropped file: a picture with settings in it, or an adapter that enters the library."""
-    from studio.jobs.picture_settings import usable_settings
+    from studio.library.image_settings import usable_settings
 
     if name.lower().endswith(".json"):
         return {"stack": loaded_stack(studio.stacks.load(path))}

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from studio import blocks
-from studio.config import StackItem
-from studio.errors import InputError
+from studio.core.errors import InputError
+from studio.settings import block_weights
+from studio.settings.training import StackItem
 from studio.ui.live import Json, read
 
 if TYPE_CHECKING:
-    from studio.jobs import Studio
-    from studio.jobs.stacks import LoadedStack
+    from studio.app import Studio
+    from studio.library.saved_stacks import LoadedStack
 
 MOST = 64
 
@@ -56,12 +56,12 @@ def check_blocks(studio: Studio) -> Callable[[Any], Json]:
 
     def check_blocks(argument: Any) -> Json:
         text, base = read(argument, text=str, base=str)
-        found = blocks.parse(text)
+        found = block_weights.parse(text)
         if not found:
             return {"blocks": {}}
         known = studio.library.blocks(base)
-        named = blocks.spread(found, known) if isinstance(found, list) else found
-        blocks.factors(named, known)  # names that this base does not have are refused here
+        named = block_weights.spread(found, known) if isinstance(found, list) else found
+        block_weights.factors(named, known)  # names that this base does not have are refused here
         return {"blocks": named}
 
     return check_blocks

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from studio import atomic
+from studio.core import atomic
 from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:
-    from studio.jobs import Studio
+    from studio.app import Studio
 
 SKELETON = """
 <div class="sp">

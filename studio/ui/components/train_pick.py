@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from studio.errors import InputError, StudioError
-from studio.jobs.history import experience
+from studio.core.errors import InputError, StudioError
+from studio.core.names import printable
+from studio.core.paths import ASSETS
 from studio.methods import METHODS
-from studio.names import printable
-from studio.paths import ASSETS
+from studio.runs.history import experience
 from studio.ui import theme
 from studio.ui.components.stack import card
 from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:
-    from studio.jobs import Studio
+    from studio.app import Studio
 
 TEMPLATE = '<div class="cs-card cs-pick"></div>'
 COVERS = 7

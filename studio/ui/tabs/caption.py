@@ -12,16 +12,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio.errors import InputError
+from studio.core.errors import InputError
+from studio.core.names import original, printable
+from studio.core.paths import ASSETS
 from studio.formats.dataset import is_picture
-from studio.jobs.arrivals import ENDINGS_BESIDE, LeftOut, usable
-from studio.names import original, printable
-from studio.paths import ASSETS
+from studio.library.arrivals import ENDINGS_BESIDE, LeftOut, usable
 from studio.ui.library import contents
 from studio.ui.live import Json, Page, Task, component, read
 
 if TYPE_CHECKING:
-    from studio.jobs import Studio
+    from studio.app import Studio
 
 MAX_THUMBNAILS = 80  # per call; the grid asks again for what comes into view
 TEMPLATE = '<div class="cs-caption"></div>'

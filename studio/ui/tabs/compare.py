@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from studio.config import CompareSettings
-from studio.errors import InputError, MissingError, SettingsError, StudioError
-from studio.names import printable
-from studio.text import lines
+from studio.core.errors import InputError, MissingError, SettingsError, StudioError
+from studio.core.names import printable
+from studio.core.text import lines
+from studio.settings.training import CompareSettings
 from studio.ui.components.columns import (
     BASE_COLUMN,
     column_builder,
@@ -28,7 +28,7 @@ from studio.ui.live import Json, Page, Task, handler, read, refused
 from studio.ui.tabs.generate import ACTION, QUIET, base_choices, base_of
 
 if TYPE_CHECKING:
-    from studio.jobs import Studio
+    from studio.app import Studio
 
 OWN = ("base", "columns", "prompts", "seeds", "reference", "device", "name")
 MOST_SEEDS = 64

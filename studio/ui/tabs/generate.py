@@ -1,7 +1,7 @@
 """The Generate tab: a base, a stack of adapters, a prompt, pictures.
 
 Owns: the layout, collecting the settings of a batch, and putting a picture's settings back.
-Refuses to know: how pictures are drawn and saved (`studio.jobs`), how cards look (components).
+Refuses to know: how pictures are drawn and saved (`studio.app`), how cards look (components).
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from studio.config import GenerateSettings
-from studio.errors import InputError, MissingError, SettingsError
+from studio.core.errors import InputError, MissingError, SettingsError
+from studio.core.text import parse_json
 from studio.infer.infotext import VERSION
-from studio.lanes import LanesSettings
-from studio.text import parse_json
+from studio.settings.lanes import LanesSettings
+from studio.settings.training import GenerateSettings
 from studio.ui.components.axes_grid import axes_grid
 from studio.ui.components.picture_grid import KIND, picture_facts, picture_file, picture_grid
 from studio.ui.components.prompt_tags import tags_moved
@@ -35,7 +35,8 @@ from studio.ui.form import Form
 from studio.ui.live import Json, Page, Task, handler, parts_of, read, refused
 
 if TYPE_CHECKING:
-    from studio.jobs import DrawnLane, Generated, Studio
+    from studio.app import Studio
+    from studio.generation.records import DrawnLane, Generated
 
 TARGET = "generate"
 OWN = ("base", "prompt", "negative_prompt", "stack", "device", "image")

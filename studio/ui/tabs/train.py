@@ -1,7 +1,7 @@
 """The Train tab: what is trained with what, the settings, the preflight, and the live run.
 
 Owns: the layout, form → `RunConfig`, start, the draft of the form on disk.
-Refuses to know: how training works (studio.jobs), how parts draw themselves (components).
+Refuses to know: how training works (studio.app), how parts draw themselves (components).
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from studio import atomic
-from studio.config import RunConfig
-from studio.errors import InputError, SettingsError, StorageError, StudioError
+from studio.core import atomic
+from studio.core.errors import InputError, SettingsError, StorageError, StudioError
+from studio.core.names import printable
+from studio.core.text import read_json
 from studio.methods import METHODS
-from studio.names import printable
-from studio.text import read_json
+from studio.settings.training import RunConfig
 from studio.ui.components.form_tools import as_text, form_tools, group
 from studio.ui.components.run_view import run_view
 from studio.ui.components.train_pick import EMPTY, checked, train_pick
@@ -26,7 +26,7 @@ from studio.ui.form import Form
 from studio.ui.live import Json, Page, component, handler, log, parts_of, read
 
 if TYPE_CHECKING:
-    from studio.jobs import Studio
+    from studio.app import Studio
 
 QUIET: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 ACTION: Json = {"show_progress": "hidden", "api_visibility": "private"}

@@ -1,0 +1,1 @@
+"""What every room stands on: errors, files that survive a crash, text, paths, the machine."""

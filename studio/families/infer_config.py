@@ -1,0 +1,323 @@
+"""What a one-file base is made of, read off its names and shapes.
+
+Owns: the numbers of UNet, VAE and text encoders per family, derived wherever a shape tells them;
+recognising what is *not* a base the studio can load. Refuses to know: torch, the file's name.
+
+What no shape tells is a convention of the published models: heads (SD 1.x has 8 per layer, SD 2.x
+and SDXL 64 channels per head; CLIP 64), 32 groups per norm, CLIP-L's quick GELU, the VAE's scale.
+Files that the studio wrote carry their exact configuration, which goes before all of that.
+Sources: Rombach et al. 2022, Podell et al. 2023, the configurations published with both.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from studio.families import FAMILIES, header_configs
+from studio.families.header_configs import NotABase
+from studio.formats import single_file_layout
+from studio.formats.single_file_layout import UNET, VAE
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+__all__ = ["SCHEDULER", "NotABase", "Recipe", "native_size", "recipe", "vae_config"]
+
+SCHEDULER: dict[str, Any] = {
+    "_class_name": "DDIMScheduler",
+    "num_train_timesteps": 1000,
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "steps_offset": 1,
+    "clip_sample": False,
+    "set_alpha_to_one": False,
+    "timestep_spacing": "leading",
+}
+"""The noise schedule all of these models were trained with."""
+
+_PREDICTIONS = {"epsilon": "epsilon", "v": "v_prediction", "v_prediction": "v_prediction"}
+_NATIVE = {("sd1", "epsilon"): 512, ("sd1", "v_prediction"): 512, ("sdxl", "epsilon"): 1024,
+           ("sdxl", "v_prediction"): 1024, ("sd2", "epsilon"): 512, ("sd2", "v_prediction"): 768}  # fmt: skip
+_VAE_SCALE = {"sd1": 0.18215, "sd2": 0.18215, "sdxl": 0.13025}
+_TEXT_PREFIX = {
+    ("sd1", "text_encoder"): "cond_stage_model.transformer.",
+    ("sd2", "text_encoder"): "cond_stage_model.model.",
+    ("sdxl", "text_encoder"): "conditioner.embedders.0.transformer.",
+    ("sdxl", "text_encoder_2"): "conditioner.embedders.1.model.",
+}
+
+_PADS = {False: "<|endoftext|>", True: "!"}  # OpenCLIP's encoders were trained padded with id 0
+
+# (beginning of a name, what a file with such names is)
+_FOREIGN = (
+    ("model.diffusion_model.joint_blocks.", "a Stable Diffusion 3 model"),
+    ("joint_blocks.", "a Stable Diffusion 3 model"),
+    ("model.diffusion_model.double_blocks.", "a Flux model"),
+    ("double_blocks.", "a Flux model"),
+    ("model.diffusion_model.input_blocks.1.0.time_stack.", "a video model"),
+    ("noise_augmentor.", "an unCLIP model, which draws from pictures"),
+    ("embedder.model.", "an unCLIP model, which draws from pictures"),
+    ("control_model.", "a ControlNet"),
+    ("controlnet_", "a ControlNet"),
+    ("edm_", "an SDXL model with another kind of noise (EDM)"),
+    ("down_blocks.", "the UNet of a diffusers folder alone; choose the whole folder"),
+    ("text_model.", "a text encoder alone; choose the whole model"),
+    ("cond_stage_model.roberta.", "a model with another text encoder (AltDiffusion)"),
+)
+_CHANNELS = {
+    5: "a depth model", 7: "an upscaler", 8: "an editing model (InstructPix2Pix)",
+    9: "an inpainting model",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything needed to make a base's parts before its weights are read."""
+
+    family: str
+    parts: dict[str, dict[str, Any]]
+    """Component → configuration of its class."""
+    scheduler: dict[str, Any]
+    prediction_type: str | None
+    """`epsilon`, `v_prediction`, or None: nothing in the file tells; it is measured when loaded."""
+    native_size: int | None
+    """Pixels; None where it follows from a prediction type that is not known yet."""
+    pad_tokens: tuple[str, ...]
+    """What each vocabulary is padded with: it is the same vocabulary otherwise."""
+    learning_rates: dict[str, Any] = field(default_factory=dict)
+    assumed: tuple[str, ...] = ()
+    """What was concluded and not stated, in plain words."""
+
+
+def recipe(shapes: Shapes, metadata: Mapping[str, str], stated: Mapping[str, Any]) -> Recipe:
+    """The recipe of a file with these names; `stated` is what a person wrote beside it.
+
+    Of `stated`, `prediction_type` and `native_size` are looked at. Raises NotABase.
+    """
+    family = _family(shapes)
+    texts = [part for kind, part in _TEXT_PREFIX if kind == family]
+    exact = header_configs.read(metadata, family, texts)
+    assumed: list[str] = []
+    parts = exact.get("parts") or _parts(shapes, family)
+    prediction = _prediction(shapes, metadata, stated, exact, family, assumed)
+    scheduler = dict(exact.get("scheduler") or SCHEDULER)
+    if "ztsnr" in shapes:  # its noise ends at zero signal (Lin et al. 2023)
+        scheduler |= {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
+    size = stated.get("native_size") or exact.get("native_size")
+    if not isinstance(size, int) or not 8 <= size <= 4096:
+        size = _NATIVE.get((family, prediction or ""))
+    usual = [
+        _PADS[prefix.endswith(".model.")] for (f, _), prefix in _TEXT_PREFIX.items() if f == family
+    ]
+    pads = tuple(exact.get("pad_tokens") or usual)
+    rates = exact.get("learning_rates", {})
+    return Recipe(family, parts, scheduler, prediction, size, pads, rates, tuple(assumed))
+
+
+def native_size(family: str, prediction_type: str) -> int:
+    """Pixels of the published models of a family that predict this."""
+    return _NATIVE[family, prediction_type]
+
+
+def _family(shapes: Shapes) -> str:
+    first = f"{UNET}input_blocks.0.0.weight"
+    for start, what in _FOREIGN:
+        if any(name.startswith(start) for name in shapes):
+            raise NotABase(f"It is {what}.")
+    if first not in shapes:
+        raise NotABase(_without_unet(shapes))
+    channels = shapes[first][1] if len(shapes[first]) == 4 else 0
+    if channels != 4:
+        kind = _CHANNELS.get(channels, f"a model with {channels} input channels")
+        raise NotABase(f"It is {kind}; the studio draws from text alone.")
+    if f"{UNET}time_embed.cond_proj.weight" in shapes:
+        raise NotABase("It is a distilled model that is told the guidance scale (LCM).")
+    family = single_file_layout.guess_family(shapes)
+    if family is None and any(name.startswith("conditioner.embedders.0.model.") for name in shapes):
+        raise NotABase("It is an SDXL refiner, which finishes pictures; choose the SDXL base.")
+    if family is None:
+        raise NotABase("It holds a UNet without a text encoder; choose a whole model.")
+    if not any(name.startswith(VAE) for name in shapes):
+        raise NotABase("It holds no VAE, which turns latents into pictures; choose a whole model.")
+    return family
+
+
+def _without_unet(shapes: Shapes) -> str:
+    if any("lora_" in name or ".lora" in name for name in shapes):
+        return "It is a LoRA, not a base model: put it on the stack."
+    if any(re.match(r"(first_stage_model\.)?(encoder|decoder)\.conv_in\.", n) for n in shapes):
+        return "It is a VAE, not a whole model: it can be chosen as VAE when generating."
+    return f"Its {len(shapes)} tensors are no Stable Diffusion model."
+
+
+def _prediction(
+    shapes: Shapes,
+    metadata: Mapping[str, str],
+    stated: Mapping[str, Any],
+    exact: Mapping[str, Any],
+    family: str,
+    assumed: list[str],
+) -> str | None:
+    """Who says it, in order: a person, the studio's header, modelspec, a marker, the family."""
+    if stated.get("prediction_type") is not None:
+        if stated["prediction_type"] not in _PREDICTIONS:
+            raise NotABase(
+                f"The facts beside it state the prediction type {stated['prediction_type']!r}; "
+                "it must be “epsilon” or “v”."
+            )
+        return _PREDICTIONS[stated["prediction_type"]]
+    if exact.get("prediction_type") in _PREDICTIONS:
+        return _PREDICTIONS[exact["prediction_type"]]
+    if (said := metadata.get("modelspec.prediction_type", "").lower()) in _PREDICTIONS:
+        return _PREDICTIONS[said]
+    if "v_pred" in shapes or metadata.get("modelspec.architecture", "").endswith("768-v"):
+        return "v_prediction"
+    if family == "sd2":
+        assumed.append(
+            "It does not say whether it predicts noise or v; that is measured when it is loaded."
+        )
+        return None
+    assumed.append(f"Taken to predict noise (ε), as {FAMILIES[family].title} models usually do.")
+    return "epsilon"
+
+
+def _parts(shapes: Shapes, family: str) -> dict[str, dict[str, Any]]:
+    found = {"unet": _unet(shapes, family), "vae": _vae(shapes, family)}
+    for (kind, part), prefix in _TEXT_PREFIX.items():
+        if kind == family:
+            found[part] = _text(shapes, family, part, prefix)
+    return found
+
+
+def _unet(shapes: Shapes, family: str) -> dict[str, Any]:
+    """Walks `input_blocks` downwards: one entry per block of equal resolution."""
+    widths: list[int] = []
+    layers: list[int] = []
+    depths: list[int] = []  # transformers per attention; 0 for a block without
+    place, fresh = 1, True
+    while True:
+        block = f"{UNET}input_blocks.{place}"
+        if f"{block}.0.op.weight" in shapes:
+            fresh = True
+        elif f"{block}.0.in_layers.2.weight" in shapes:
+            if fresh:
+                widths.append(shapes[f"{block}.0.in_layers.2.weight"][0])
+                layers.append(0)
+                depths.append(_depth(shapes, f"{block}.1"))
+                fresh = False
+            elif depths[-1] != _depth(shapes, f"{block}.1"):
+                raise NotABase("Its UNet has unevenly deep blocks (a distilled SDXL?).")
+            layers[-1] += 1
+        else:
+            break
+        place += 1
+    keys = [name for name in shapes if name.endswith(".attn2.to_k.weight")]
+    projection = next(
+        (n for n in shapes if n.startswith(UNET) and n.endswith(".proj_in.weight")), ""
+    )
+    if not keys or not widths:
+        raise NotABase("Its UNet is not one of a Stable Diffusion model that draws from text.")
+    if _depth(shapes, f"{UNET}middle_block.1") != max(depths[-1], 1):
+        raise NotABase("Its UNet has unevenly deep blocks (a distilled model?).")
+    down = ["CrossAttnDownBlock2D" if depth else "DownBlock2D" for depth in depths]
+    up = ["CrossAttnUpBlock2D" if depth else "UpBlock2D" for depth in reversed(depths)]
+    config: dict[str, Any] = {
+        "in_channels": 4,
+        "out_channels": shapes.get(f"{UNET}out.2.weight", (4,))[0],
+        "block_out_channels": widths,
+        "layers_per_block": layers[0] if len(set(layers)) == 1 else layers,
+        "down_block_types": down,
+        "up_block_types": up,
+        "cross_attention_dim": shapes[keys[0]][-1],
+        "transformer_layers_per_block": [max(depth, 1) for depth in depths],
+        "use_linear_projection": len(shapes[projection]) == 2,
+        # diffusers calls the number of heads `attention_head_dim`
+        "attention_head_dim": 8 if family == "sd1" else [max(width // 64, 1) for width in widths],
+        "norm_num_groups": 32,
+    }
+    if family == "sdxl":
+        label = shapes.get(f"{UNET}label_emb.0.0.weight")
+        if label is None:
+            raise NotABase("Its UNet lacks the size conditioning that SDXL has.")
+        config |= {
+            "addition_embed_type": "text_time",
+            "addition_time_embed_dim": 256,
+            "projection_class_embeddings_input_dim": label[-1],
+        }
+    return config
+
+
+def _depth(shapes: Shapes, place: str) -> int:
+    """How many transformers an attention at `place` has; 0 when there is none."""
+    depth = 0
+    while f"{place}.transformer_blocks.{depth}.attn1.to_q.weight" in shapes:
+        depth += 1
+    return depth
+
+
+def _vae(shapes: Shapes, family: str) -> dict[str, Any]:
+    return {**vae_config(shapes, VAE), "scaling_factor": _VAE_SCALE[family]}
+
+
+def vae_config(shapes: Shapes, prefix: str) -> dict[str, Any]:
+    """An AutoencoderKL's configuration from the original names behind `prefix`; raises NotABase."""
+    widths: list[int] = []
+    while (name := f"{prefix}encoder.down.{len(widths)}.block.0.conv1.weight") in shapes:
+        widths.append(shapes[name][0])
+    layers = 0
+    while f"{prefix}encoder.down.0.block.{layers}.conv1.weight" in shapes:
+        layers += 1
+    latent = shapes.get(f"{prefix}decoder.conv_in.weight", ())
+    if not widths or len(latent) != 4:
+        raise NotABase("Its VAE is not one of a Stable Diffusion model.")
+    return {
+        "block_out_channels": widths,
+        "down_block_types": ["DownEncoderBlock2D"] * len(widths),
+        "up_block_types": ["UpDecoderBlock2D"] * len(widths),
+        "layers_per_block": layers,
+        "latent_channels": latent[1],
+        "norm_num_groups": 32,
+        "sample_size": 512,
+    }
+
+
+def _text(shapes: Shapes, family: str, part: str, prefix: str) -> dict[str, Any]:
+    openclip = prefix.endswith(".model.")
+    inner = "" if openclip else _inner(shapes, prefix)
+    if openclip:
+        table, layer = "token_embedding.weight", "transformer.resblocks.{}.mlp.c_fc.weight"
+        places = "positional_embedding"
+    else:
+        table, layer = f"{inner}embeddings.token_embedding.weight", inner + "encoder.layers.{}.mlp.fc1.weight"  # fmt: skip
+        places = f"{inner}embeddings.position_embedding.weight"
+    count = 0
+    while prefix + layer.format(count) in shapes:
+        count += 1
+    rows = shapes.get(prefix + table, ())
+    if not count or len(rows) != 2:
+        raise NotABase("Its text encoder is not complete.")
+    vocabulary, width = rows
+    projection = shapes.get(
+        f"{prefix}text_projection", shapes.get(f"{prefix}text_projection.weight")
+    )
+    return {
+        "vocab_size": vocabulary,
+        "hidden_size": width,
+        "intermediate_size": shapes[prefix + layer.format(0)][0],
+        # SD 2.x never reads OpenCLIP's last layer; published folders leave it out as well
+        "num_hidden_layers": min(count, 23) if family == "sd2" else count,
+        "num_attention_heads": max(width // 64, 1),
+        "max_position_embeddings": shapes.get(prefix + places, (77,))[0],
+        "hidden_act": "gelu" if openclip else "quick_gelu",
+        "projection_dim": projection[-1] if projection and part == "text_encoder_2" else width,
+        "bos_token_id": vocabulary - 2,
+        "eos_token_id": vocabulary - 1,
+    }  # fmt: skip
+
+
+def _inner(shapes: Shapes, prefix: str) -> str:
+    """Old files leave out the level `text_model.`"""
+    return "text_model." if any(n.startswith(f"{prefix}text_model.") for n in shapes) else ""

@@ -1,0 +1,1 @@
+"""Images on request: batches, lanes, grids, comparisons, the effect of one file."""

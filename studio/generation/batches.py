@@ -1,0 +1,172 @@
+"""Batches of pictures: turn, base, stack, files.
+
+Owns: saving what was drawn, one batch or one per lane, each as soon as it is finished: whoever
+interrupts, and whatever goes wrong later, keeps it. Refuses to know: sampling, pages. Imports torch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from studio.adapters.base import Report
+from studio.core import memory
+from studio.core.callbacks import Cancelled, OnProgress
+from studio.core.errors import Interrupted, StudioError
+from studio.core.paths import Workspace
+from studio.families.base import Base
+from studio.formats import image_write
+from studio.generation.records import DrawnLane, Generated, OnPreview, SavedPicture
+from studio.infer import engine
+from studio.infer.preview import data_url
+from studio.library.library import Library
+from studio.library.prompt_tags import with_tags
+from studio.runtime.loaded_models import Resources
+from studio.settings.lanes import LanesSettings
+from studio.settings.training import GenerateSettings
+
+
+def generate(
+    settings: GenerateSettings,
+    workspace: Workspace,
+    resources: Resources,
+    on_progress: OnProgress | None,
+    cancelled: Cancelled | None,
+    on_look: OnPreview | None = None,
+) -> Generated:
+    """Draws a batch when the device is free and saves it under today's outputs.
+
+    Interrupted is raised only when no picture was finished; otherwise the finished ones come back.
+    """
+    settings = resolved(settings, resources.library)
+    with ready_base(settings, resources, on_progress) as base:
+        return _drawn(base, settings, workspace, resources, on_progress, cancelled, on_look)
+
+
+def generate_lanes(
+    settings: LanesSettings,
+    workspace: Workspace,
+    resources: Resources,
+    on_progress: OnProgress | None,
+    cancelled: Cancelled | None,
+    on_lane: Callable[[DrawnLane], None] | None = None,
+    on_look: OnPreview | None = None,
+) -> list[DrawnLane]:
+    """Draws every lane in order, with one turn on the device; each is saved when it is drawn.
+
+    `on_lane` hears of each as soon as it is saved; `on_look` counts pictures over all lanes. When it
+    is stopped, what was finished is returned; Interrupted when that is nothing.
+    """
+
+    batches = [(name, resolved(own, resources.library)) for name, own in settings.batches()]
+    done: list[DrawnLane] = []
+    with ready_base(settings.common, resources, on_progress) as base:
+        for place, (name, own) in enumerate(batches):
+
+            def progress(
+                step: int, total: int, text: str = "", place: int = place, name: str = name
+            ) -> None:
+                if on_progress:
+                    on_progress(step + place * total, total * len(batches), f"{name}: {text}")
+
+            def look(picture: int, looks: list[str], before: int = place * own.count) -> None:
+                if on_look:
+                    on_look(before + picture, looks)
+
+            try:
+                if cancelled and cancelled():
+                    raise Interrupted("Drawing was stopped")
+                batch = _drawn(base, own, workspace, resources, progress, cancelled, look)
+            except Interrupted:
+                if not done:
+                    raise
+                break
+            done.append(DrawnLane(name, own.prompt, batch))
+            if on_lane:
+                on_lane(done[-1])
+    return done
+
+
+def resolved(settings: GenerateSettings, library: Library) -> GenerateSettings:
+    """The same with its prompt's tags on the stack, and checked, absolute paths of all files."""
+    settings, _ = with_tags(settings, library)
+    resolve = library.workspace.resolve
+    stack = [item.model_copy(update={"path": str(resolve(item.path))}) for item in settings.stack]
+    image = str(resolve(settings.image)) if settings.image else ""
+    return settings.model_copy(update={"stack": stack, "image": image})
+
+
+def _told(report: Report, library: Library) -> dict[str, Any]:
+    stale = library.adapter(report.path).stale
+    message = " ".join(filter(None, (stale, report.message)))
+    return {**vars(report), "path": str(report.path), "message": message}
+
+
+@contextmanager
+def ready_base(
+    settings: GenerateSettings,
+    resources: Resources,
+    on_progress: OnProgress | None,
+    work: memory.Work = "images",
+) -> Iterator[Base]:
+    """Inside, the device is ours and the base is loaded."""
+    waiting = resources.slot.holder
+    if waiting and on_progress:
+        on_progress(0, settings.steps, f"waiting for {waiting} to finish its step")
+    with resources.turn("generating", work):
+        yield resources.base(
+            settings.base,
+            settings.device,
+            vae=settings.vae,
+            said=(lambda text: on_progress(0, settings.steps, text)) if on_progress else None,
+        )
+
+
+def _drawn(
+    base: Base,
+    settings: GenerateSettings,
+    workspace: Workspace,
+    resources: Resources,
+    on_progress: OnProgress | None,
+    cancelled: Cancelled | None,
+    on_look: OnPreview | None,
+) -> Generated:
+
+    folder = workspace.output_folder()
+    saved: list[SavedPicture] = []
+    reports: list[dict[str, Any]] = []
+
+    def keep(pictures: list[engine.Picture]) -> None:
+        for picture in pictures:
+            stamp = f"{time.strftime('%H%M%S')}-{time.time_ns() // 1000 % 1_000_000:06d}"
+            path = image_write.save(
+                folder / f"{stamp}-{len(saved)}-{picture.seed}", picture.image, picture.parameters,
+                settings.file_format, settings.quality,
+            )  # fmt: skip
+            saved.append(SavedPicture(path, picture.seed, picture.prompt, picture.parameters))
+        reports[:] = [_told(report, resources.library) for report in pictures[0].reports]
+
+    started = time.perf_counter()
+    try:
+        with memory.explained("images"):
+            engine.generate(
+                base,
+                settings,
+                on_progress=on_progress,
+                cancelled=cancelled,
+                on_preview=(lambda place, looks: on_look(place, [data_url(look) for look in looks]))
+                if on_look
+                else None,
+                on_pictures=keep,
+                cache=resources.adapters(),
+            )
+    except Interrupted:
+        if not saved:
+            raise
+    except StudioError as error:
+        if saved:
+            error.safe = f"The {len(saved)} pictures finished before are kept."
+        raise
+    return Generated(saved, reports, round(time.perf_counter() - started, 3))

@@ -1,0 +1,91 @@
+"""Comparisons on disk: made, listed, read again, deleted to the trash.
+
+Owns: the folders under `comparisons/`. Refuses to know: how pictures are drawn and measured.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from studio.compare.record import list_comparisons, read_comparison
+from studio.core import atomic
+from studio.core.callbacks import Cancelled, OnProgress
+from studio.core.errors import InputError, MissingError
+from studio.core.names import path_of
+from studio.core.paths import Workspace, is_folder
+from studio.runtime.loaded_models import Resources
+from studio.settings.training import CompareSettings
+
+KEPT = "The images drawn so far are kept."
+
+
+class Comparing:
+    """The comparisons of a workspace."""
+
+    def __init__(self, workspace: Workspace, resources: Resources) -> None:
+        self.workspace, self.resources = workspace, resources
+
+    def compare(
+        self, settings: CompareSettings, on_progress: OnProgress | None, cancelled: Cancelled | None
+    ) -> dict[str, Any]:
+        """Draws and measures when the device is free; gives way between batches."""
+        if not settings.columns or not settings.prompts or not settings.seeds:
+            raise InputError(
+                "A comparison needs at least one column, one prompt and one seed",
+                remedy="Add the base or a file as a column, and write a prompt.",
+            )
+        columns = [
+            column.model_copy(
+                update={
+                    "stack": [
+                        item.model_copy(update={"path": str(self.workspace.resolve(item.path))})
+                        for item in column.stack
+                    ]
+                }
+            )
+            for column in settings.columns
+        ]
+        reference = settings.reference
+        if reference.strip():
+            folder = self.workspace.named(reference)
+            reference = str(self.workspace.pictures_folder(folder))
+        settings = settings.model_copy(update={"columns": columns, "reference": reference})
+        from studio.compare.comparison import compare
+
+        with self.resources.turn("comparing", "comparison", KEPT):
+            base = self.resources.base(settings.base, settings.device)
+            folder = self.workspace.new_folder(
+                self.workspace.comparisons, settings.name or "comparison"
+            )
+            return compare(
+                base,
+                settings,
+                folder,
+                on_progress=on_progress,
+                cancelled=cancelled,
+                between_steps=None,
+                cache=self.resources.adapters(),
+            )
+
+    def all(self) -> list[dict[str, Any]]:
+        """Every comparison, newest first; killed ones with what they had drawn."""
+        root = self.workspace.comparisons
+        return [{**found, "folder": str(root / found["id"])} for found in list_comparisons(root)]
+
+    def one(self, comparison_id: str) -> dict[str, Any]:
+        """One comparison by its id, a plain folder name."""
+        folder = self.folder(comparison_id)
+        return {**read_comparison(folder), "folder": str(folder)}
+
+    def folder(self, comparison_id: str) -> Path:
+        """The folder of a comparison."""
+        folder = path_of(self.workspace.comparisons / comparison_id)
+        plain = Path(comparison_id).name == comparison_id and comparison_id not in ("", ".", "..")
+        if not plain or not is_folder(folder):
+            raise MissingError("There is no such comparison", where=comparison_id[:100])
+        return folder
+
+    def delete(self, comparison_id: str) -> Path:
+        """Moves a comparison to the trash."""
+        return atomic.move_to_trash(self.folder(comparison_id), self.workspace.trash)

@@ -1,0 +1,187 @@
+"""Grids on disk: drawn, gone on with, listed, deleted to the trash.
+
+Owns: the folders under `grids/`, and the files that the values of an axis mean. Refuses to know:
+how cells are drawn. Importing it loads no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from studio import methods
+from studio.core import atomic
+from studio.core.callbacks import Cancelled, OnProgress
+from studio.core.errors import MissingError
+from studio.core.names import path_of
+from studio.core.paths import Workspace, entries, is_folder
+from studio.infer.tags import split_tags
+from studio.runs import rebuilding
+from studio.runs.training import Training
+from studio.runtime.loaded_models import Resources
+from studio.settings.generation import GenerateSettings
+from studio.settings.grid import NONE, Axis, GridSettings, lay_out, reference
+
+KEPT = "The images drawn so far are kept."
+
+
+class Grids:
+    """The grids of a workspace."""
+
+    def __init__(self, workspace: Workspace, resources: Resources, training: Training) -> None:
+        self.workspace, self.resources, self.training = workspace, resources, training
+
+    def draw(
+        self,
+        settings: GridSettings,
+        on_progress: OnProgress | None = None,
+        cancelled: Cancelled | None = None,
+        started: Callable[[str], None] | None = None,
+    ) -> dict[str, Any]:
+        """Draws a grid when the device is free; `started` hears its id. See `compare.axes_grid`."""
+        settings = self._with_paths(settings)
+        if all(axis is None or axis.kind != "checkpoint" for axis in _axes(settings).values()):
+            # what makes no sense is said before anything is loaded
+            lay_out(settings, self._resolved)
+        folder = self.workspace.new_folder(self.workspace.grids, settings.name or "grid")
+        if started:
+            started(folder.name)
+        return self._run(settings, folder, on_progress, cancelled)
+
+    def resume(
+        self,
+        grid_id: str,
+        on_progress: OnProgress | None = None,
+        cancelled: Cancelled | None = None,
+    ) -> dict[str, Any]:
+        """Draws what is missing of a grid."""
+        from studio.compare.axes_grid import settings_of
+
+        folder = self.folder(grid_id)
+        settings = self._with_paths(settings_of(folder))
+        return self._run(settings, folder, on_progress, cancelled)
+
+    def _run(
+        self,
+        settings: GridSettings,
+        folder: Path,
+        on_progress: OnProgress | None,
+        cancelled: Cancelled | None,
+    ) -> dict[str, Any]:
+        from studio.compare.axes_grid import draw
+
+        drawing = settings.drawing
+        with self.resources.turn("drawing a grid", "grid", KEPT):
+            settings = self._with_checkpoints(settings, on_progress)
+            base = self.resources.base(drawing.base, drawing.device, vae=drawing.vae)
+            try:
+                return draw(
+                    base,
+                    settings,
+                    folder,
+                    on_progress=on_progress,
+                    cancelled=cancelled,
+                    cache=self.resources.adapters(),
+                    resolve=self._resolved,
+                )
+            except BaseException:
+                if not (folder / "cells").is_dir():
+                    atomic.remove_folder(folder)  # it never began
+                raise
+
+    def all(self) -> list[dict[str, Any]]:
+        """Every grid, newest first."""
+        from studio.compare.axes_grid import read
+
+        found = []
+        for folder in entries(self.workspace.grids):
+            try:
+                found.append(read(folder))
+            except MissingError:
+                continue
+        return sorted(found, key=lambda grid: (grid["created"], grid["id"]), reverse=True)
+
+    def one(self, grid_id: str) -> dict[str, Any]:
+        """One grid by its id, a plain folder name."""
+        from studio.compare.axes_grid import read
+
+        return read(self.folder(grid_id))
+
+    def folder(self, grid_id: str) -> Path:
+        """The folder of a grid."""
+        folder = path_of(self.workspace.grids / grid_id)
+        plain = Path(grid_id).name == grid_id and grid_id not in ("", ".", "..")
+        if not plain or not is_folder(folder):
+            raise MissingError("There is no such grid", where=grid_id[:100])
+        return folder
+
+    def steps(self, run_id: str) -> list[int]:
+        """Steps of a run whose checkpoints an axis can vary; none of a run that trains a model."""
+        folder = self.training.folder(run_id)
+        if not is_folder(
+            folder / "checkpoints"
+        ):  # most of many runs: asked before anything is read
+            return []
+        if methods.find(self.training.config(run_id).method).product == "model":
+            return []
+        return list(rebuilding.saved(folder))
+
+    def delete(self, grid_id: str) -> Path:
+        """Moves a grid to the trash."""
+        return atomic.move_to_trash(self.folder(grid_id), self.workspace.trash)
+
+    def _with_paths(self, settings: GridSettings) -> GridSettings:
+        """Files of the stack and of an adapter axis as paths that may be read."""
+
+        def named(text: str) -> str:
+            path, strength = reference(text)
+            if path.lower() in NONE:
+                return text
+            return f"{self.resources.library.adapter_path(path)}:{strength:g}"
+
+        changes: dict[str, Any] = {
+            name: axis.model_copy(update={"values": [named(value) for value in axis.values]})
+            for name, axis in _axes(settings).items()
+            if axis is not None and axis.kind == "adapter"
+        }
+        if not _varies_tags(settings):
+            changes["drawing"] = self._resolved(settings.drawing)
+        return settings.model_copy(update=changes)
+
+    def _resolved(self, settings: GenerateSettings) -> GenerateSettings:
+        from studio.generation.batches import resolved
+
+        return resolved(settings, self.resources.library)
+
+    def _with_checkpoints(
+        self, settings: GridSettings, on_progress: OnProgress | None
+    ) -> GridSettings:
+        """Steps of a run as adapter files, which are written when they are first asked for."""
+        changes: dict[str, Axis] = {}
+        for name, axis in _axes(settings).items():
+            if axis is None or axis.kind != "checkpoint":
+                continue
+            from studio.runs.checkpoint_files import adapter_of
+
+            paths = []
+            for value in axis.values:
+                if on_progress:
+                    on_progress(0, len(axis.values), f"writing the file of step {value}")
+                paths.append(str(adapter_of(axis.of, value, self.training, self.resources)))
+            labels = [f"step {value}" for value in axis.values]
+            changes[name] = Axis(kind="adapter", values=paths, labels=labels)
+        return settings.model_copy(update=changes)
+
+
+def _varies_tags(settings: GridSettings) -> bool:
+    """Whether search and replace looks for something inside a tag: then the tags stay for it."""
+    prompt = settings.drawing.prompt
+    searched = [
+        axis.values[0] for axis in _axes(settings).values() if axis and axis.kind == "replace"
+    ]
+    return any(text in prompt and text not in split_tags(prompt)[0] for text in searched)
+
+
+def _axes(settings: GridSettings) -> dict[str, Axis | None]:
+    return {"x": settings.x, "y": settings.y, "pages": settings.pages}

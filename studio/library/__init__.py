@@ -1,0 +1,1 @@
+"""What the person has: bases, datasets, adapter files, presets, saved stacks."""

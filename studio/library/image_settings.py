@@ -1,0 +1,95 @@
+"""The settings a picture carries, of whatever program: for the page, the commands and their words.
+
+Owns: from a file to a record that can be shown. Refuses to know: who writes what
+(`studio.infer.foreign`), where texts stand in a file (`studio.formats`). Imports no torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from studio.core.errors import FileError, InputError
+from studio.core.names import printable
+from studio.formats.embedding_image import CHUNK
+from studio.formats.image_kinds import KINDS
+from studio.formats.image_texts import USER_COMMENT
+from studio.formats.images import read_texts
+from studio.formats.sniff import sniff
+from studio.infer import infotext
+from studio.infer.foreign import restored
+from studio.library.library import Library
+from studio.settings.training import StackItem
+
+
+@dataclass(frozen=True)
+class PictureSettings:
+    """`settings` are fields of `GenerateSettings`; base and files are named as in the picture."""
+
+    program: str
+    settings: dict[str, Any]
+    notes: list[str] = field(default_factory=list)
+    """What could not be taken over, a sentence each."""
+    text: str = ""
+    """The text itself, where it is one that people read."""
+
+
+def picture_settings(path: Path) -> PictureSettings | None:
+    """What `path` says about itself; None for a picture without settings, or with an adapter in it.
+
+    Errors as in `images.open_image`.
+    """
+    texts = read_texts(path)
+    if CHUNK in texts or (found := restored(texts)) is None:
+        return None
+    settings = dict(found.settings)
+    if found.program == infotext.VERSION:
+        settings.setdefault("stack", [])  # ours that names none was drawn without one
+    text = texts.get("parameters") or texts.get(USER_COMMENT, "")
+    return PictureSettings(found.program, settings, list(found.notes), text)
+
+
+def usable_settings(path: Path, name: str) -> PictureSettings | None:
+    """The same; FileError for a picture whose program is known and whose settings are not."""
+    found = picture_settings(path)
+    if found and not found.settings:
+        raise FileError(
+            "The settings of this picture cannot be restored",
+            where=name,
+            why=f"It is by {found.program}. " + " ".join(found.notes),
+            safe="Nothing was changed.",
+        )
+    return found
+
+
+def described(path: Path) -> dict[str, Any] | None:
+    """A picture's settings as `inspect` reports them; None without, and for what is no picture."""
+    if sniff(path) not in KINDS or (found := picture_settings(path)) is None:
+        return None
+    return {
+        "path": str(path), "kind": "image", "program": found.program, "settings": found.settings,
+        "notes": found.notes, "problems": [],
+    }  # fmt: skip
+
+
+def stack_named(entries: Any, library: Library) -> tuple[list[dict[str, Any]], list[str]]:
+    """A stack as a picture names it → values of `StackItem`s with paths, and what cannot be taken:
+    names that nobody has here, or that several files have.
+
+    Ours names whole files; other programs leave endings out.
+    """
+    files = [info.path for info in library.adapters()]
+    found, missing = [], []
+    for entry in entries if isinstance(entries, list) else []:
+        name = Path(str(entry.get("path", ""))).name if isinstance(entry, dict) else "?"
+        try:
+            path = library.named_adapter(name, files) if name else None
+        except InputError:
+            missing.append(f"{name} (several files have this name)")
+            continue
+        if path is None:
+            missing.append(name)
+        else:
+            found.append(StackItem.parse({**entry, "path": printable(path)}).model_dump())
+    return found, missing

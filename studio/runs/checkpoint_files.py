@@ -1,0 +1,73 @@
+"""The adapter file that a run would have left at one of its checkpoints.
+
+Owns: writing it once, into the cache. The caller holds the device. Refuses to know: who draws with
+it. Imports torch.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from studio import methods
+from studio.core import atomic
+from studio.core.errors import FileError, InputError, MissingError
+from studio.formats import safetensors_file
+from studio.formats.dataset import read_dataset
+from studio.methods.base import ExportFacts
+from studio.train.ema import Ema
+from studio.train.state import checkpoint_folder, saved_steps
+
+if TYPE_CHECKING:
+    from studio.runs.training import Training
+    from studio.runtime.loaded_models import Resources
+
+
+def adapter_of(run_id: str, step: str, training: Training, resources: Resources) -> Path:
+    """The main file of run `run_id` at `step`; its moving average where the run keeps one.
+
+    Raises MissingError (no such run or checkpoint), FileError (damaged), InputError (the run trains
+    a whole model).
+    """
+    run, config = training.folder(run_id), training.config(run_id)
+    method = methods.find(config.method)
+    if method.product == "model":
+        raise InputError(
+            "The checkpoints of this run are whole models",
+            where=run_id,
+            why="An axis can vary adapter files only.",
+            remedy="Compare its finished model instead.",
+        )
+    known = saved_steps(run)
+    if not step.isdigit() or int(step) not in known:
+        raise MissingError(
+            f"This run has no checkpoint of step {step[:20]}",
+            where=run_id,
+            remedy=f"There are those of step {', '.join(map(str, known))}."
+            if known
+            else "It has none at all.",
+        )
+    source = checkpoint_folder(run, int(step))
+    atomic.verify_manifest(source)
+    target = resources.library.workspace.cache / "checkpoints" / run.name / source.name
+    try:
+        return target / str(atomic.verify_manifest(target)["main"])
+    except FileError:
+        atomic.remove_folder(target)  # half-written, or never
+    base = resources.base(config.base, config.device, config.precision)
+    trigger = config.data.trigger or read_dataset(config.data.folder).trigger
+    trainable = method.prepare(base, config, trigger)
+    state, _ = safetensors_file.read_tensors(source / "trainable.safetensors")
+    trainable.load_state(state)
+    parameters = [tensor for group in trainable.groups for tensor in group.parameters]
+    average = Ema(parameters, config.train.ema) if config.train.ema else None
+    if average:
+        average.load_state(state)
+    now = time.time()
+    facts = ExportFacts(f"{config.name}-{int(step)}", trigger, int(step), 0, now, now)
+    with average.shown() if average else nullcontext():
+        files = trainable.export(atomic.make_folder(target), facts)
+    atomic.write_manifest(target, {"main": files[0].name})
+    return files[0]

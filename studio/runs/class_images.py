@@ -1,0 +1,124 @@
+"""Pictures of the ordinary class for prior preservation: drawn once by the base, then kept.
+
+Owns: which are needed, where they are cached, drawing the missing ones.
+Refuses to know: the loop, and what the pictures are for.
+
+Their folder is named by everything that decides what is on them, so they are never stale, and
+every run with the same base and prompts uses them again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from studio.compare.drawing import How, draw_pairs
+from studio.core.errors import DatasetError, SettingsError
+from studio.core.names import path_of
+from studio.families.base import Base
+from studio.formats.dataset import picture_files, read_captions
+from studio.formats.image_memory import ImageMemory
+from studio.formats.image_write import save_png
+from studio.infer.engine import to_image
+from studio.library.image_checks import whole
+from studio.settings.training import RunConfig
+from studio.train.data import Item
+
+HOW = How(steps=20, guidance=4.0, sampler="DDIM", batch_size=8)
+
+
+def class_items(
+    base: Base,
+    config: RunConfig,
+    cache: Path,
+    on_progress: Callable[[int, int], None],
+    cancelled: Callable[[], bool],
+    images: ImageMemory | None = None,
+) -> list[Item]:
+    """The class pictures of a run as training items; draws what is missing. Raises Interrupted.
+
+    What cannot be read is left out of a person's own, and drawn again of those from the cache.
+
+    `config.prior.prompts` are taken in turn. Own pictures come first, with their captions.
+    """
+    prior, side = config.prior, config.data.resolution or base.native_size
+    if not prior.weight:
+        return []
+    if not prior.prompts:
+        raise SettingsError(
+            "Prior preservation needs a class prompt",
+            remedy="Write what class pictures show, e.g. “a cat”, or set the prior weight to 0.",
+        )
+    images = images or ImageMemory()
+    own = _own(prior.folder, prior.prompts[0], images)[: prior.pictures] if prior.folder else []
+    count = prior.pictures - len(own)
+    drawn = _drawn(base, prior.prompts, count, cache, images, on_progress, cancelled)
+    return [Item(path, caption, (side, side), False, 1) for path, caption in [*own, *drawn]]
+
+
+def _own(folder: str, prompt: str, images: ImageMemory) -> list[tuple[Path, str]]:
+    root = path_of(folder).expanduser()
+    found = picture_files(root) if root.is_dir() else []
+    if not found:
+        raise DatasetError(
+            "There are no class pictures in this folder",
+            where=folder,
+            remedy="Choose a folder of pictures, or leave it empty: then the base draws them.",
+        )
+    usable, broken = whole(found, images)
+    if not usable:
+        raise DatasetError(
+            f"None of the {len(found)} class pictures in this folder can be read",
+            where=folder,
+            why=next(iter(broken.values())),
+            remedy="Export them again as PNG or JPEG.",
+        )
+    captions = read_captions(root)
+    return [(path, captions.get(path) or prompt) for path in usable]
+
+
+def _drawn(
+    base: Base,
+    prompts: list[str],
+    count: int,
+    cache: Path,
+    images: ImageMemory,
+    on_progress: Callable[[int, int], None],
+    cancelled: Callable[[], bool],
+) -> list[tuple[Path, str]]:
+    """(file, prompt) of `count` pictures of the base's own size; picture k has seed k."""
+    wanted = [prompts[k % len(prompts)] for k in range(count)]
+    places = [
+        (_folder(base, cache, prompt) / f"{seed:05d}.png", prompt, seed)
+        for seed, prompt in enumerate(wanted)
+    ]
+    usable, _ = whole([path for path, _, _ in places if path.is_file()], images)
+    missing = [place for place in places if place[0] not in set(usable)]
+    if missing:
+        _draw(base, missing, len(places), on_progress, cancelled)
+    return [(path, prompt) for path, prompt, _ in places]
+
+
+def _draw(
+    base: Base,
+    missing: list[tuple[Path, str, int]],
+    total: int,
+    on_progress: Callable[[int, int], None],
+    cancelled: Callable[[], bool],
+) -> None:
+    done = total - len(missing)
+    on_progress(done, total)
+    pairs = [(prompt, seed) for _, prompt, seed in missing]
+    for indices, pixels in draw_pairs(base, pairs, HOW, cancelled=cancelled):
+        for index, picture in zip(indices, pixels, strict=True):
+            path, prompt, _ = missing[index]
+            save_png(path, to_image(picture), prompt)
+        done += len(indices)
+        on_progress(done, total)
+
+
+def _folder(base: Base, cache: Path, prompt: str) -> Path:
+    facts = f"{prompt}/{HOW.steps}/{HOW.guidance}/{HOW.sampler}"
+    name = hashlib.sha256(facts.encode()).hexdigest()[:16]
+    return cache / "class" / base.hash[:16] / name

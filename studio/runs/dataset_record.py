@@ -1,0 +1,148 @@
+"""Which images and captions a run learns from, so that a later sitting notices when they changed.
+
+Owns: `dataset.json` in the run's folder, comparing it with what is there now, and how a difference
+reads. Refuses to know: pixels, training, who asks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from studio.core import atomic
+from studio.core.errors import DatasetChanged
+from studio.core.names import path_of
+from studio.core.text import encodable, printable, read_json
+from studio.formats.dataset import DatasetInfo, read_captions
+from studio.formats.image_memory import ImageMemory
+from studio.formats.masks import mask_file
+from studio.library.image_checks import checked_dataset
+from studio.settings.training import RunConfig
+
+FILE = "dataset.json"
+NAMED = 8  # at most so many files are named for each kind of change
+Json = dict[str, Any]
+
+
+def of(
+    info: DatasetInfo, on_progress: Callable[[int, int], None] = lambda done, total: None
+) -> Json:
+    """Every image that is trained on or held out: hash, caption, how often it counts, its mask."""
+    rows = [(item.path, item.caption, item.repeats) for item in info.items]
+    if info.held_out is not None:
+        rows += [(path, text, 0) for path, text in read_captions(info.held_out).items()]
+    images = {}
+    for number, (path, caption, repeats) in enumerate(rows, 1):
+        mask = mask_file(path)
+        with contextlib.suppress(OSError):  # gone since the folder was read: not trained on either
+            images[printable(path.relative_to(info.path))] = {
+                "sha256": atomic.sha256(path),
+                "caption": encodable(caption) if caption is not None else None,
+                "repeats": repeats,
+                **({"mask": atomic.sha256(mask)} if mask is not None else {}),
+            }
+        on_progress(number, len(rows))
+    words = {"trigger": encodable(info.trigger), "class_word": encodable(info.class_word)}
+    return {"folder": printable(info.path), **words, "images": images}
+
+
+def digest(record: Json) -> str:
+    """One number for all of it; where the folder lies does not count."""
+    plain = {key: value for key, value in record.items() if key != "folder"}
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+
+def write(run: Path, record: Json) -> None:
+    """Notes what the run goes on with."""
+    atomic.write_json(run / FILE, record)
+
+
+def read(run: Path) -> Json | None:
+    """What the run went on with last; None for a run of an earlier version, or one not begun."""
+    try:
+        record = read_json(run / FILE)
+        images = record["images"]
+        whole = all(isinstance(facts, dict) for facts in images.values())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return record if whole else None
+
+
+def check(run: Path, config: RunConfig, images: ImageMemory) -> None:
+    """Raises DatasetChanged when a run's dataset is not what it was, DatasetError when it is gone."""
+    before = read(run)
+    if before is not None:
+        compare(before, of(checked_dataset(path_of(config.data.folder), images)))
+
+
+def compare(before: Json, now: Json) -> None:
+    """Raises DatasetChanged, saying precisely what differs."""
+    changes = differences(before, now)
+    if changes:
+        raise DatasetChanged(
+            "The dataset of this run has changed since it went on last",
+            where=now["folder"],
+            why=" ".join(changes),
+            remedy="Put the files back as they were, or accept the changes: "
+            "then it goes on with what is there now.",
+            safe="Nothing was started; the run's checkpoints are as they were.",
+        )
+
+
+def differences(before: Json, now: Json) -> list[str]:
+    """Sentences about what was added, removed, or is different; none when nothing is."""
+    old, new = before["images"], now["images"]
+    both = [name for name in new if name in old]
+    found = [
+        _sentence("added", [name for name in new if name not in old]),
+        _sentence("removed", [name for name in old if name not in new]),
+        _sentence("with other content", _differing(both, old, new, "sha256")),
+        _sentence("with another mask", _differing(both, old, new, "mask")),
+        _sentence("counting otherwise", _differing(both, old, new, "repeats")),
+        _captions(_differing(both, old, new, "caption"), old, new),
+    ]
+    for key, title in (("trigger", "trigger word"), ("class_word", "class word")):
+        if before.get(key, "") != now.get(key, ""):
+            found.append(f"The {title} was “{before.get(key, '')}” and is “{now.get(key, '')}”.")
+    return [text for text in found if text]
+
+
+def _differing(names: Iterable[str], old: Json, new: Json, key: str) -> list[str]:
+    return [name for name in names if old[name].get(key) != new[name].get(key)]
+
+
+def _sentence(what: str, names: list[str]) -> str:
+    if not names:
+        return ""
+    count = "1 image" if len(names) == 1 else f"{len(names)} images"
+    return f"{count} {what}: {_listed(names)}."
+
+
+def _captions(names: list[str], old: Json, new: Json) -> str:
+    if not names:
+        return ""
+    if len(names) > 1:
+        return f"{len(names)} captions differ: {_listed(names)}."
+    was, now = (_quoted(side[names[0]].get("caption")) for side in (old, new))
+    return f"1 caption differs: {names[0]} (was {was}, is {now})."
+
+
+def _quoted(caption: Any) -> str:
+    if not caption:
+        return "empty"
+    text = str(caption)
+    return f"“{text if len(text) <= 80 else text[:79] + '…'}”"
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def accepted(before: Mapping[str, Any], now: Json) -> str:
+    """What the run's log says when somebody accepted the changes."""
+    return "Going on with a changed dataset. " + " ".join(differences(dict(before), now))

@@ -1,0 +1,58 @@
+"""How long and how large a run will be, measured on its own first steps.
+
+Owns: a few throw-away steps. Refuses to know: run folders; nothing is written but the cache.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from types import SimpleNamespace
+from typing import Any
+
+from studio import methods
+from studio.core.device import peak_memory
+from studio.core.names import path_of
+from studio.library.image_checks import checked_dataset
+from studio.runtime.loaded_models import Resources
+from studio.settings.training import RunConfig
+from studio.train.cache import LatentCache
+from studio.train.data import bucket_table, read_items
+from studio.train.loop import Hooks, Trainer
+
+STEPS = 3
+
+
+def estimate(config: RunConfig, resources: Resources) -> dict[str, Any]:
+    """Seconds per step (median of three), seconds for the run, peak bytes, tensors trained."""
+    base = resources.base(config.base, config.device, config.precision)
+    library = resources.library
+    info = checked_dataset(path_of(config.data.folder), library.images)
+    resolution = config.data.resolution or base.native_size
+    items = read_items(info, config.data, resolution, base.size_multiple)
+    latents = LatentCache(base, library.workspace.cache)
+    broken = latents.fill(items, lambda done, total: None)
+    items = [item for item in items if item.path not in broken]
+    trainable = methods.find(config.method).prepare(base, config, config.data.trigger)
+    commands = SimpleNamespace(pause=False, stop=False, save=False, sample=False)
+    nothing = Hooks(*(_nothing for _ in range(6)))
+    # own pictures stand in for class pictures: a step costs the same, and none need be drawn
+    prior = items if config.prior.weight else []
+    trainer = Trainer(base, trainable, config, items, [], latents, commands, nothing, prior=prior)
+    seconds = []
+    for step in range(1, STEPS + 1):
+        started = time.perf_counter()
+        trainer.one_step(step)
+        seconds.append(time.perf_counter() - started)
+    per_step = statistics.median(seconds)
+    return {
+        "seconds_per_step": round(per_step, 3),
+        "seconds": round(per_step * config.train.steps),
+        "peak_memory": peak_memory(),
+        "trained": {g.name: sum(t.numel() for t in g.parameters) for g in trainable.groups},
+        "buckets": bucket_table(items),
+    }
+
+
+def _nothing(*_: Any) -> None:
+    """The estimate tells nobody."""

@@ -1,0 +1,205 @@
+"""The life of a run on disk: its states, its event log and its lock.
+
+Owns: `events.jsonl` (append-only), `state.json` (atomic) and the lock that tells a live run from
+a dead one. Refuses to know: what is trained, and who looks.
+
+The writer's memory is the truth: when the disk refuses, viewers in this process see the state
+from there, and what was missed is written as soon as the disk takes it.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from studio.core import locks
+from studio.core.atomic import append_line, sync, write_json
+from studio.core.errors import BusyError, MissingError, StorageError, storage_error
+from studio.core.text import parse_json, read_json
+
+ACTIVE = ("queued", "preparing", "running", "paused", "stopping")
+ENDED = ("finished", "stopped", "failed", "interrupted")
+EVENTS, STATE, LOCK = "events.jsonl", "state.json", ".lock"
+UNSYNCED = ("step",)
+"""Events that come too often to be synced one by one: the next other one takes them along."""
+
+
+class RunLog:
+    """Writes one run's events and state. One writer per run; readers need nothing but the folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.state: dict[str, Any] = read_state(folder)
+        self._told = self.state.get("state")
+        self._missed: list[tuple[str, bool]] = []
+        self._stale = False
+        self._lock = threading.RLock()
+
+    def event(self, kind: str, **facts: Any) -> None:
+        """Appends one event, durably unless it is one of many. Raises StorageError."""
+        with self._lock:
+            self._write_missed()
+            append_line(self.folder / EVENTS, _line(kind, facts), durable=kind not in UNSYNCED)
+
+    def update(self, **facts: Any) -> None:
+        """Changes `state.json`; a changed `state` is logged as an event too. Raises StorageError;
+        in memory the state has changed all the same."""
+        with self._lock:
+            self._change(facts)
+            self.flush()
+
+    def tell(self, **facts: Any) -> bool:
+        """`update` for what must be known although the disk may refuse; False when it did."""
+        try:
+            self.update(**facts)
+        except StorageError:
+            return False
+        return True
+
+    def flush(self) -> None:
+        """Writes whatever the disk has not taken yet. Raises StorageError."""
+        with self._lock:
+            if self._stale:
+                write_json(self.folder / STATE, self.state)
+                self._stale = False
+            self._write_missed()
+
+    @property
+    def unwritten(self) -> bool:
+        """Whether the disk lacks something that was told."""
+        return self._stale or bool(self._missed)
+
+    def sync(self) -> None:
+        """Makes the events so far durable."""
+        sync(self.folder / EVENTS)
+
+    def _change(self, facts: dict[str, Any]) -> None:
+        self.state = {**self.state, **facts, "updated_at": round(time.time(), 3)}
+        self._stale = True
+        if "state" in facts and facts["state"] != self._told:
+            shown = {key: facts[key] for key in ("reason", "remedy") if facts.get(key)}
+            self._missed.append((_line("state", {"state": facts["state"], **shown}), True))
+            self._told = facts["state"]
+
+    def _write_missed(self) -> None:
+        while self._missed:
+            line, durable = self._missed[0]
+            append_line(self.folder / EVENTS, line, durable=durable)
+            self._missed.pop(0)
+
+
+def _line(kind: str, facts: dict[str, Any]) -> str:
+    return json.dumps({"t": round(time.time(), 3), "kind": kind, **facts}, ensure_ascii=False)
+
+
+def read_state(folder: Path) -> dict[str, Any]:
+    """`state.json` of a run; empty when there is none yet, or none that can be read."""
+    try:
+        state = read_json(folder / STATE)
+    except (OSError, ValueError):
+        return {}
+    return state if isinstance(state, dict) else {}
+
+
+def read_events(folder: Path, since: int = 0) -> tuple[list[dict[str, Any]], int]:
+    """Events after byte offset `since` and the next offset; a torn last line waits for the next call."""
+    try:
+        with open(folder / EVENTS, "rb") as file:
+            file.seek(max(0, since))
+            data = file.read()
+    except OSError:
+        return [], max(0, since)
+    whole = data[: data.rfind(b"\n") + 1]
+    events = []
+    for line in whole.split(b"\n"):
+        try:
+            event = parse_json(line)
+        except ValueError:
+            continue  # a line torn by a killed process; the next one starts clean
+        if isinstance(event, dict):
+            events.append(event)
+    return events, max(0, since) + len(whole)
+
+
+def hold(folder: Path) -> locks.Lock:
+    """Takes the lock that a live run holds, or raises BusyError; StorageError where there can be none.
+
+    The system releases it when the process dies.
+    """
+    if not folder.is_dir():
+        raise MissingError("This run does not exist", where=folder)
+    try:
+        lock = locks.take(folder / LOCK)
+    except OSError as error:
+        raise _no_lock(error, folder) from error
+    if lock is None:
+        raise BusyError(
+            "This run is already going on in another window or process",
+            where=folder,
+            remedy="Watch it there, or stop it first.",
+        )
+    return lock
+
+
+def _no_lock(error: OSError, folder: Path) -> StorageError:
+    found = storage_error(error, folder / LOCK, "Nothing of the run was changed.")
+    if error.errno in (errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.ENOTDIR):
+        found.what = "This run cannot be locked"
+        found.why = "Something that is no file lies where its lock belongs"
+        found.remedy = "Remove it, then try again."
+    elif error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
+        found.what = "This run cannot be locked, so two programs could write it at once"
+        if error.errno != errno.EIO:
+            found.why = "The file system of the workspace gives no locks"
+            found.remedy = "Keep the workspace on a local disk (--workspace)."
+    return found
+
+
+def honest_state(
+    folder: Path, held_here: bool, repair: Callable[[RunLog], None] | None = None
+) -> dict[str, Any]:
+    """The state, with `interrupted` in place of an active state whose lock nobody holds.
+
+    `repair` is called with the run's log when it has just been found interrupted. On a disk that
+    refuses, the answer is the same and is not written.
+    """
+    state = read_state(folder)
+    if state.get("state") not in ACTIVE or held_here:
+        return state
+    try:
+        lock = locks.take(folder / LOCK)
+    except OSError as error:
+        return {**state, "state": "interrupted", **_unknown(error, folder)}
+    if lock is None:
+        return state  # another process runs it
+    try:
+        log = RunLog(folder)
+        if log.state.get("state") not in ACTIVE:
+            return log.state  # it ended while we looked
+        if log.state.get("state") == "queued":  # its `place` stays: it can go back where it was
+            reason = "The program ended while this run waited in the queue."
+            remedy = "Resume puts it back into the queue."
+        else:
+            reason = "The program ended while this run was going on."
+            remedy = "Resume continues from the last checkpoint and gives the same result."
+        log.tell(state="interrupted", reason=reason, remedy=remedy)
+        if repair is not None:
+            repair(log)
+        return log.state
+    finally:
+        lock.release()
+
+
+def _unknown(error: OSError, folder: Path) -> dict[str, Any]:
+    found = _no_lock(error, folder)
+    if error.errno in (errno.EROFS, errno.ENOENT, errno.EACCES, errno.ENOSPC, errno.EDQUOT):
+        return {"reason": "The program ended while this run was going on.", "remedy": None}
+    return {
+        "reason": f"Whether this run is going on cannot be told. {found.what}. {found.why}.",
+        "remedy": found.remedy,
+    }

@@ -1,0 +1,385 @@
+"""Training runs: the queue, the one trainer thread, commands, and what any viewer sees.
+
+Owns: run folders, their locks, the order of the queue and what a failure does to it. A run lives
+here and on disk; a page only looks. Refuses to know: torch (the worker is imported on the trainer's thread), pages.
+
+What a run here says of itself is shown from memory: a disk that takes no writes hides nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from studio.core import atomic, memory
+from studio.core.errors import InputError, Interrupted, MissingError, StorageError, StudioError
+from studio.core.locks import Lock
+from studio.core.names import path_of, printable
+from studio.core.paths import Workspace, entries, is_folder
+from studio.core.text import read_json, read_toml
+from studio.library import presets
+from studio.runs import dataset_record, rebuilding
+from studio.runs.control import Control
+from studio.runs.events import ACTIVE, RunLog, hold, honest_state, read_events
+from studio.runs.run_states import RunStates
+from studio.settings.training import RunConfig
+
+if TYPE_CHECKING:
+    from studio.runtime.loaded_models import Resources
+
+log = logging.getLogger(__name__)
+COMMANDS = ("pause", "continue", "stop", "save", "sample")
+SETTINGS = "queue.json"
+
+
+class Training:
+    """The queue of runs of one process."""
+
+    def __init__(self, workspace: Workspace, resources: Resources) -> None:
+        self.workspace, self.resources = workspace, resources
+        self._condition = threading.Condition()
+        self._queue: list[str] = []
+        self._locks: dict[str, Lock] = {}
+        self._logs: dict[str, RunLog] = {}
+        """Runs going on or queued here, and ended ones whose end the disk has not taken yet."""
+        self._controls: dict[str, Control] = {}
+        self._thread: threading.Thread | None = None
+        self._closing = False
+        self._held: str | None = None
+        """The failed run for whose sake the queue waits."""
+        self._settings = workspace.runs / SETTINGS
+        self._states = RunStates(workspace.cache / "runs.json")
+        for folder in entries(workspace.runs):
+            if is_folder(folder):
+                self._state(folder)
+
+    def start(self, config: RunConfig) -> str:
+        """Makes a run folder and queues the run; returns its id."""
+        name = config.name or f"{Path(config.data.folder).name}-{config.method}"
+        config = config.model_copy(update={"name": name})
+        folder = self.workspace.new_run_folder(name)
+        state = {
+            "run": folder.name,
+            "name": name,
+            "method": config.method,
+            "base": config.base,
+            "step": 0,
+            "steps": config.train.steps,
+            "epoch": 0,
+            "created_at": round(time.time(), 3),
+            "files": [],
+            "last_checkpoint": None,
+        }
+        try:
+            atomic.write_text(folder / "config.toml", presets.to_toml(config))
+            self._enqueue(folder, state, durably=True)
+        except StudioError as error:
+            error.safe = "Nothing was started."
+            atomic.remove_folder(folder)
+            raise
+        return folder.name
+
+    def resume(self, run_id: str, *, accept_changes: bool = False) -> str:
+        """Queues a run that ended before its last step; it goes on from its newest checkpoint.
+
+        Raises DatasetChanged when its dataset is not what it was, unless that is accepted.
+        """
+        folder = self.folder(run_id)
+        state = self._state(folder)
+        self.resources.library.check_paths(self.config(run_id))
+        if state.get("state") in ACTIVE:
+            raise InputError("This run is still going on", where=run_id)
+        if state.get("state") == "finished":
+            raise InputError(
+                "This run is finished", where=run_id, remedy="Start a new one with its settings."
+            )
+        if not accept_changes:
+            images = self.resources.library.images
+            dataset_record.check(folder, self.config(run_id), images)
+        facts = {"reason": None, "remedy": None, "finished_at": None}
+        self._enqueue(folder, {**state, **facts, "accept_changes": accept_changes})
+        return run_id
+
+    def command(self, run_id: str, command: str) -> None:
+        """pause, continue, stop, save or sample; takes effect at the next step boundary."""
+        if command not in COMMANDS:
+            raise InputError(f"There is no command “{command}”", remedy=", ".join(COMMANDS))
+        with self._condition:
+            control = self._controls.get(run_id)
+            if control is None:
+                raise InputError(
+                    "This run is not going on here", where=run_id, remedy="Resume it first."
+                )
+            if command == "stop" and run_id in self._queue:
+                self._queue.remove(run_id)
+                self._logs[run_id].tell(
+                    state="stopped", place=None, reason="Taken out of the queue before it began."
+                )
+                self._release(run_id)
+                self._ordered()
+                return
+        control.give(command)
+
+    # The queue.
+
+    def queue(self, states: Sequence[Mapping[str, Any]] | None = None) -> dict[str, Any]:
+        """What waits, in order; whether a failure holds it, and which one does.
+
+        `left`: runs that waited when the program ended, in their order; `requeue` puts them back.
+        `states` saves reading them again when the caller has just asked for `runs`.
+        """
+        with self._condition:
+            waiting, held = list(self._queue), self._held
+        known = self.runs() if states is None else states
+        left = [s for s in known if s.get("state") == "interrupted" and s.get("place")]
+        return {
+            "waiting": waiting,
+            "held": held,
+            "continue_on_error": self.continue_on_error,
+            "left": [s["run"] for s in sorted(left, key=lambda s: (s["place"], s["run"]))],
+        }
+
+    def reorder(self, run_id: str, place: int) -> list[str]:
+        """Moves a waiting run to `place` (0 is next); returns the new order, which is on disk."""
+        with self._condition:
+            if run_id not in self._queue:
+                raise InputError(
+                    "This run does not wait in the queue any more",
+                    where=run_id[:100],
+                    remedy="A run that has begun can be paused or stopped.",
+                )
+            self._queue.remove(run_id)
+            self._queue.insert(max(0, place), run_id)
+            self._ordered()
+            return list(self._queue)
+
+    @property
+    def continue_on_error(self) -> bool:
+        """Whether the next run begins after one has failed; kept for this workspace."""
+        try:
+            kept = read_json(self._settings)
+        except (OSError, ValueError):
+            return True
+        return not isinstance(kept, dict) or kept.get("continue_on_error") is not False
+
+    @continue_on_error.setter
+    def continue_on_error(self, value: bool) -> None:
+        atomic.write_json(self._settings, {"continue_on_error": bool(value)})
+        if value:
+            self.go_on()
+
+    def go_on(self) -> None:
+        """Lets a held queue go on."""
+        with self._condition:
+            self._held = None
+            self._condition.notify_all()
+
+    def requeue(self) -> list[str]:
+        """Puts back what waited when the program ended, in the same order; returns their ids."""
+        left = self.queue()["left"]
+        refused: StudioError | None = None
+        for run_id in left:
+            try:
+                self.resume(run_id)
+            except StudioError as error:  # the others need not wait for an answer about this one
+                refused = refused or error
+        if refused is not None:
+            raise refused
+        return left
+
+    def runs(self) -> list[dict[str, Any]]:
+        """The state of every run, newest first."""
+        folders = [path for path in entries(self.workspace.runs) if is_folder(path)]
+        states = [self._listed(folder) for folder in folders]
+        self._states.save({folder.name for folder in folders})
+        states = [state for state in states if state.get("run")]
+        return sorted(states, key=lambda state: str(state["run"]), reverse=True)
+
+    def view(self, run_id: str, since: int = 0) -> dict[str, Any]:
+        """State, configuration and the events after byte offset `since` of one run.
+
+        The configuration is None when it cannot be read: what happened can be seen all the same.
+        """
+        folder = self.folder(run_id)
+        events, following = read_events(folder, since)
+        try:
+            config = self.config(run_id).model_dump()
+        except StudioError:
+            config = None
+        return {
+            "state": self._state(folder),
+            "config": config,
+            "events": events,
+            "next": following,
+        }
+
+    def config(self, run_id: str) -> RunConfig:
+        """The complete configuration of a run."""
+        path = self.folder(run_id) / "config.toml"
+        try:
+            values = read_toml(path)
+        except (OSError, ValueError) as error:
+            raise MissingError("The settings of this run cannot be read", where=path) from error
+        return presets.make_config(values, where=run_id)
+
+    def wait(self, run_id: str) -> dict[str, Any]:
+        """Blocks until the run has ended; returns its state."""
+        with self._condition:
+            while run_id in self._locks:
+                self._condition.wait(0.5)
+        return self._state(self.folder(run_id))
+
+    def delete(self, run_id: str) -> Path:
+        """Moves an ended run to the workspace's trash."""
+        folder = self.folder(run_id)
+        if self._state(folder).get("state") in ACTIVE:
+            raise InputError("This run is still going on", where=run_id, remedy="Stop it first.")
+        self._logs.pop(run_id, None)
+        return atomic.move_to_trash(folder, self.workspace.trash)
+
+    def folder(self, run_id: str) -> Path:
+        """The folder of a run; an id is a plain name, never a path."""
+        folder = path_of(self.workspace.runs / run_id)
+        if (
+            not run_id
+            or Path(run_id).name != run_id
+            or run_id in (".", "..")
+            or not is_folder(folder)
+        ):
+            raise MissingError("There is no such run", where=run_id[:100])
+        return folder
+
+    def _listed(self, folder: Path) -> dict[str, Any]:
+        """`_state` for the list: one run that cannot be read keeps no other from view."""
+        try:
+            return self._state(folder)
+        except Exception as error:
+            log.error("the run %s cannot be read", printable(folder), exc_info=error)
+            known = error.sentence() if isinstance(error, StudioError) else "It cannot be read."
+            return {"run": folder.name, "name": folder.name, "state": "failed", "reason": known}
+
+    def _state(self, folder: Path) -> dict[str, Any]:
+        """What a run here says of itself, else what the disk says of it."""
+        run = self._logs.get(folder.name)
+        if run is None:
+            return self._states.of(
+                folder,
+                lambda: honest_state(folder, False, rebuilding.repair) or rebuilding.state(folder),
+            )
+        with self._condition:
+            if folder.name not in self._locks:
+                try:  # it has ended; perhaps there is room by now
+                    run.flush()
+                    self._logs.pop(folder.name, None)
+                except StorageError:
+                    pass
+        return run.state
+
+    def active(self) -> list[str]:
+        """Runs going on or queued here, in order."""
+        with self._condition:
+            return list(self._controls)
+
+    def close(self, timeout: float = 120.0) -> None:
+        """Stops and saves what is going on; queued runs stay resumable. Once only."""
+        with self._condition:
+            if self._closing:
+                return
+            self._closing = True
+            for run_id in list(self._queue):
+                self._queue.remove(run_id)
+                self._release(run_id)  # its lock is free, so it shows as interrupted
+            for control in self._controls.values():
+                control.give("stop")
+            self._condition.notify_all()
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+    def _enqueue(self, folder: Path, facts: dict[str, Any], durably: bool = False) -> None:
+        """Puts a run at the queue's end; with `durably` only if the disk has heard of it."""
+        with self._condition:
+            lock = self._locks[folder.name] = hold(folder)
+            run = self._logs[folder.name] = self._logs.get(folder.name) or RunLog(folder)
+            last = self._logs[self._queue[-1]].state if self._queue else {}
+            facts = {**facts, "state": "queued", "place": 1 + (last.get("place") or 0)}
+            try:
+                run.update(**facts)
+            except StorageError:
+                if durably:
+                    self._logs.pop(folder.name)
+                    self._locks.pop(folder.name)
+                    lock.release()
+                    raise
+            self._controls[folder.name] = Control()
+            self._queue.append(folder.name)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="trainer", daemon=True)
+                self._thread.start()
+            self._condition.notify_all()
+
+    def _ordered(self) -> None:
+        """Writes every waiting run's place (1 is next) where it changed. Call with the lock held."""
+        if not self._queue:
+            self._held = None
+        for place, run_id in enumerate(self._queue, 1):
+            run = self._logs[run_id]
+            if run.state.get("place") != place:
+                run.tell(place=place)
+
+    def _work(self) -> None:
+        while True:
+            with self._condition:
+                while not self._closing and (self._held or not self._queue):
+                    self._condition.wait()
+                if self._closing:
+                    return
+                run_id = self._queue.pop(0)
+                control = self._controls[run_id]
+            if not self._one(run_id, control) and not self.continue_on_error:
+                with self._condition:
+                    self._held = run_id if self._queue else None
+
+    def _one(self, run_id: str, control: Control) -> bool:
+        """Runs one; False when it failed. Whatever happens to it, the next one can be run."""
+        run = self._logs[run_id]
+        try:
+            from studio.runs.worker import execute
+
+            run.tell(place=None)
+            with self.resources.slot.hold(f"training {run.state.get('name', run_id)}"):
+                execute(run, self.config(run_id), control, self.resources)
+        except Interrupted as error:
+            run.tell(state="stopped", reason=error.sentence(), files=[])
+        except Exception as error:  # every failure must reach the run's own page
+            self._failed(run, error)
+            return False
+        finally:
+            with self._condition:
+                self._release(run_id)
+        return True
+
+    def _failed(self, run: RunLog, error: Exception) -> None:
+        from studio.runs.failures import explain
+
+        log.error("run %s failed", run.folder.name, exc_info=error)
+        if memory.is_full(error):
+            self.resources.give_back(error)
+        known = explain(error, run.state.get("last_checkpoint"))
+        facts = {"reason": known.sentence(), "remedy": known.remedy, "error": known.as_dict()}
+        if not run.tell(state="failed", finished_at=round(time.time(), 3), **facts):
+            log.error("the failure could not be written to disk")
+
+    def _release(self, run_id: str) -> None:
+        self._forget(run_id)
+        self._condition.notify_all()
+
+    def _forget(self, run_id: str) -> None:
+        """The run is not here any more; its log stays while the disk lacks something of it."""
+        if not self._logs[run_id].unwritten:
+            self._logs.pop(run_id)
+        self._locks.pop(run_id).release()
+        self._controls.pop(run_id, None)

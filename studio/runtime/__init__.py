@@ -1,0 +1,1 @@
+"""What is loaded once and shared: models, and who may use the device now."""

@@ -1,0 +1,124 @@
+"""What is loaded once and shared: the base model, adapter files, the device's turn.
+
+Owns: the one loaded base. Whoever uses it holds the slot. Refuses to know: runs and pages.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from studio.core import memory
+from studio.core.errors import MemoryFullError
+from studio.library.library import Library
+from studio.runtime.device_lock import DeviceSlot
+
+if TYPE_CHECKING:
+    from studio.adapters.cache import AdapterCache
+    from studio.families.base import Base
+
+log = logging.getLogger(__name__)
+
+
+class Resources:
+    """Loads lazily; another base or device replaces the loaded one."""
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        self.slot = DeviceSlot()
+        self._base: Base | None = None
+        self._key: tuple[object, ...] | None = None
+        self._other_vae: tuple[Path, Base] | None = None
+        self._cache: AdapterCache | None = None
+        self._lock = threading.Lock()
+
+    def base(
+        self,
+        name: str,
+        device: str = "auto",
+        precision: str = "auto",
+        *,
+        vae: str = "",
+        said: Callable[[str], None] | None = None,
+    ) -> Base:
+        """The loaded base, called while holding the slot; with `vae`, decoding by another one.
+
+        `said` hears how far a download is.
+        """
+        import torch
+
+        from studio.core.device import pick_device, pick_dtype
+        from studio.families import hub
+        from studio.families.loading import load_base, replaced_vae
+
+        place = pick_device(device)
+        path = self.library.base_path(name)
+        other = self.library.vae_path(vae) if vae.strip() else None
+        key = (str(path), _stamp(path), str(place), str(pick_dtype(place, precision)))
+        with self._lock:
+            if self._base is None or self._key != key:
+                # give the memory back before loading
+                self._base, self._key, self._other_vae = None, None, None
+                if isinstance(path, str):  # a hub id: no folder of that name is looked for again
+                    half = pick_dtype(place, precision) != torch.float32
+                    path = hub.fetch(path, half, said)
+                words = self.library.workspace.bases / "tokenizer"
+                self._base = load_base(path, device, precision, vocabulary=words, said=said)
+                self._key = key
+            if other is None:
+                return self._base
+            if self._other_vae is None or self._other_vae[0] != other:
+                self._other_vae = None
+                self._other_vae = (other, replaced_vae(self._base, other))
+            return self._other_vae[1]
+
+    @contextmanager
+    def turn(self, name: str, work: memory.Work, safe: str | None = None) -> Iterator[None]:
+        """The device's turn inside. When memory runs out, MemoryFullError says so in the words of
+        `work`, and what was loaded is given back, so that the next piece of work can begin."""
+        try:
+            with memory.explained(work, safe), self.slot.hold(name):
+                yield
+        except MemoryFullError as error:
+            log.warning("the memory was full while %s", name, exc_info=error)
+            self.give_back(error)
+            raise
+
+    def give_back(self, error: BaseException) -> None:
+        """Lets go of what a failure still holds, and of what is loaded and nobody else uses."""
+        with self._lock:
+            self._cache = self._other_vae = None
+            memory.let_go(error)
+            if self._base is None:
+                return
+            # A paused training goes on with the same base: then it stays, for a second one would
+            # need its memory once more.
+            used, self._base = weakref.ref(self._base), None
+            memory.release()
+            self._base = used()
+            if self._base is None:
+                self._key = None
+
+    def adapters(self) -> AdapterCache:
+        """Adapter files that were read, kept for the next picture."""
+        from studio.adapters.cache import AdapterCache
+
+        with self._lock:
+            if self._cache is None:
+                self._cache = AdapterCache()
+            return self._cache
+
+
+def _stamp(path: Path | str) -> tuple[int, int] | None:
+    """What changes when a model is replaced by another of its name."""
+    index = Path(path) / "model_index.json"
+    try:
+        status = (index if index.is_file() else Path(path)).stat()
+    except OSError:  # from the hub
+        return None
+    return status.st_ino, status.st_mtime_ns

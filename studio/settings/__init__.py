@@ -1,0 +1,1 @@
+"""Every setting of the studio, declared once: training, generation, lanes, grids."""

@@ -1,0 +1,188 @@
+"""What every settings class is made of: one declaration per setting, strict parsing, plain errors.
+
+Owns: `Settings`, `setting`, `key=value` assignments, the error that names the nearest right key,
+and which settings have no effect beside others.
+Refuses to know: which settings there are (`studio.settings.training`, `studio.methods`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticUndefined
+
+from studio.core.budget import shown
+from studio.core.errors import SettingsError
+from studio.core.text import TextError, parse_toml
+
+
+def setting(
+    default: Any = PydanticUndefined,
+    help: str = "",
+    *,
+    label: str | None = None,
+    unit: str | None = None,
+    advanced: bool = False,
+    multiline: bool = False,
+    applies: str | None = None,
+    **constraints: Any,
+) -> Any:
+    """One setting. `constraints` are pydantic's (`ge`, `le`, `gt`, `min_length`, `default_factory`).
+
+    `applies` says beside which values of another setting this one has an effect:
+    `loss.type=huber|smooth-l1` (keys from the top of the run, values as they are written).
+    """
+    extra: dict[str, Any] = {
+        "label": label,
+        "unit": unit,
+        "advanced": advanced,
+        "multiline": multiline,
+        "applies": applies,
+    }
+    return Field(default, description=help, json_schema_extra=extra, **constraints)
+
+
+class Settings(BaseModel):
+    """Strict, immutable settings. An unknown key is an error that names the nearest one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_written(cls, values: Any) -> Any:
+        """One word or number where a list belongs, a number where a text belongs: `widths=128`."""
+        if not isinstance(values, Mapping):
+            return values
+        known = cls.model_fields
+        return {
+            key: _fitted(known[key].annotation, value) if key in known else value
+            for key, value in values.items()
+        }
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any], where: str | None = None) -> Self:
+        """Validates `values`; raises SettingsError naming every wrong key, value and range."""
+        try:
+            return cls.model_validate(dict(values))
+        except ValidationError as error:
+            problems = [_problem(cls, details) for details in error.errors()]
+            raise SettingsError(
+                problems[0] if len(problems) == 1 else "Settings are wrong: " + "; ".join(problems),
+                where=where,
+                remedy="Correct it and try again; nothing was started.",
+            ) from None
+
+
+def override(values: dict[str, Any], assignments: list[str]) -> dict[str, Any]:
+    """Applies `key=value` assignments (dotted keys, TOML values or bare text) to nested `values`."""
+    import copy
+
+    result = copy.deepcopy(values)
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals or not key.strip():
+            raise SettingsError(
+                f"“{assignment}” is not an assignment", remedy="Write --set key=value."
+            )
+        try:
+            value = parse_toml(f"value = {text}")["value"]
+        except TextError:
+            value = text
+        target = result
+        *parents, last = key.strip().split(".")
+        for parent in parents:
+            target = target.setdefault(parent, {})
+            if not isinstance(target, dict):
+                raise SettingsError(f"“{key}” does not name a setting", where=assignment)
+        target[last] = value
+    return result
+
+
+def _fitted(kind: Any, value: Any) -> Any:
+    """`value` as a setting of this type takes it, as far as it can only mean one thing."""
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if value is None or (kind is str and isinstance(value, str)):
+        return value
+    if origin in (types.UnionType, typing.Union):
+        choices = [part for part in inner if part is not type(None)]
+        return _fitted(choices[0], value) if len(choices) == 1 else value
+    if kind is str:
+        if isinstance(value, (list, tuple)) and all(_is_word(part) for part in value):
+            return ", ".join(_word(part) for part in value)
+        return _word(value) if _is_word(value) else value
+    if origin is list:
+        items = value if isinstance(value, (list, tuple)) else [value]
+        return [_fitted(inner[0], item) for item in items]
+    return value
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, (str, bool, int, float, date))
+
+
+def _word(value: Any) -> str:
+    """How it is written: `true`, 128, 2024-01-31."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def without_effect(settings: Settings) -> list[str]:
+    """A sentence for every setting that was changed and does nothing beside the others."""
+    return list(_without_effect(settings, settings, ""))
+
+
+def _without_effect(top: Settings, part: Settings, prefix: str) -> Iterator[str]:
+    for name, info in type(part).model_fields.items():
+        value = getattr(part, name)
+        if isinstance(value, Settings):
+            yield from _without_effect(top, value, f"{prefix}{name}.")
+            continue
+        extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+        condition = extra.get("applies")
+        if not condition or value == info.get_default(call_default_factory=True):
+            continue
+        key, _, wanted = str(condition).partition("=")
+        found: Any = top
+        for step in key.split("."):
+            found = getattr(found, step)
+        shown = str(found).lower() if isinstance(found, bool) else str(found)
+        if shown not in wanted.split("|"):
+            choices = wanted.replace("|", " or ")
+            yield f"“{prefix}{name}” has no effect: it counts where “{key}” is {choices}, not {shown}."
+
+
+def nearest(word: str, words: list[str]) -> str | None:
+    """The most similar of `words`, if any is similar."""
+    found = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
+    return found[0] if found else None
+
+
+def _problem(cls: type[Settings], details: Any) -> str:
+    path = [str(part) for part in details["loc"]]
+    key = ".".join(path)
+    if details["type"] == "extra_forbidden":
+        known = list(_model_at(cls, path[:-1]).model_fields)
+        close = nearest(path[-1], known)
+        hint = f"did you mean “{close}”?" if close else "known are " + ", ".join(known)
+        return f"there is no setting “{key}”; {hint}"
+    if details["type"] == "missing":
+        return f"the setting “{key}” is missing"
+    said = details["msg"].removeprefix("Value error, ")
+    return f"“{key}” cannot be {shown(details['input'])}: {said[0].lower()}{said[1:]}"
+
+
+def _model_at(cls: type[Settings], path: list[str]) -> type[Settings]:
+    for part in path:
+        field = cls.model_fields.get(part)
+        if field is None:  # an index into a list: the class was found one level above
+            continue
+        for candidate in (field.annotation, *typing.get_args(field.annotation)):
+            if isinstance(candidate, type) and not isinstance(candidate, types.GenericAlias):
+                if issubclass(candidate, Settings):
+                    cls = candidate
+    return cls

@@ -1,0 +1,224 @@
+"""Settings of drawing: what stands on a stack, one batch of pictures, one comparison.
+
+Owns: these classes. Refuses to know: torch, files, training.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import ValidationInfo, field_validator
+
+from studio.core.errors import SettingsError
+from studio.settings import block_weights
+from studio.settings.base import Settings, setting
+
+FileFormat = Literal["png", "jpeg", "webp"]
+Tiles = Literal["auto", "always", "never"]
+Sampler = Literal[
+    "Euler", "Euler Karras", "Euler a", "DDIM", "DPM++ 2M", "DPM++ 2M Karras", "DPM++ SDE",
+    "DPM++ SDE Karras", "DPM++ 2M SDE", "DPM++ 2M SDE Karras", "DPM++ 3M SDE", "DPM++ 3M SDE Karras",
+    "UniPC", "Heun", "LMS", "LMS Karras", "DPM2", "DPM2 Karras", "DPM2 a", "DPM2 a Karras",
+    "PLMS", "DDPM", "LCM", "TCD",
+]  # fmt: skip
+
+
+class SteeringSettings(Settings):
+    """How an aesthetic embedding bends the text of each prompt before pictures are drawn."""
+
+    steps: int = setting(
+        5, "Tuning steps of the text encoder per prompt: more is stronger, and further from "
+        "the prompt. 2 to 20 are usual; 0 has no effect.",
+        label="Steps per prompt", ge=0, le=100,
+    )  # fmt: skip
+    rate: float = setting(
+        1e-4, "Learning rate of these steps.", label="Rate per prompt", gt=0, le=1
+    )
+    encoder: Literal["checkpoint", "paper"] = setting(
+        "checkpoint",
+        "What is tuned: the base's own text encoder, or as in the paper the one of the CLIP "
+        "beside it, which forgets what a fine-tuned base has learnt.",
+        label="Text encoder", advanced=True,
+    )  # fmt: skip
+    slerp: bool = setting(
+        False, "Blend with the untouched text on a sphere instead of a straight line.",
+        label="Blend on a sphere", advanced=True,
+    )  # fmt: skip
+    negative: bool = setting(
+        False, "Also bend the negative prompt, as some web UIs do.",
+        label="Bend the negative prompt", advanced=True,
+    )  # fmt: skip
+    text: str = setting("", "Words that turn the direction.", label="Aesthetic text", advanced=True)
+    text_angle: float = setting(
+        0.1, "How far it turns towards these words: 0 not at all, 1 all the way.",
+        label="Turn towards the text", ge=0, le=1, advanced=True,
+    )  # fmt: skip
+    text_negative: bool = setting(
+        False, "Turn away from these words instead of towards them.",
+        label="Turn away from the text", advanced=True,
+    )  # fmt: skip
+
+
+class StackItem(Settings):
+    """One adapter file on the stack."""
+
+    path: str = setting(help="Adapter file.")
+    strength: float = setting(1.0, "Strength on the UNet, or of the whole file.", ge=-10, le=10)
+    text_strength: float | None = setting(
+        None, "Strength on the text encoder; empty uses the same.", ge=-10, le=10
+    )
+    enabled: bool = setting(True, "Off keeps the file on the stack without effect.")
+    aesthetic: dict[str, Any] = setting(
+        default_factory=dict,
+        help="For an aesthetic embedding: settings that differ from what its file recommends.",
+    )
+
+    start: float = setting(
+        0.0, "Part of the sampling at which it begins to act on the UNet: 0 the first step, 0.5 "
+        "half-way.", ge=0, lt=1,
+    )  # fmt: skip
+    end: float = setting(1.0, "Part of the sampling at which it ends.", ge=0, le=1)
+    blocks: dict[str, float] = setting(
+        default_factory=dict,
+        help="Factors on its strength per block: BASE (text encoder), IN00 …, M00, OUT00 …; IN and "
+        "OUT mean all of a side. Blocks that are not named keep 1.",
+    )
+
+    @property
+    def whole(self) -> bool:
+        """Whether it acts from the first step to the last."""
+        return self.start == 0 and self.end == 1
+
+    @field_validator("blocks", mode="before")
+    @classmethod
+    def _blocks(cls, values: Any) -> Any:
+        try:
+            found = block_weights.parse(values) if isinstance(values, str) else values
+            if isinstance(found, list):
+                raise SettingsError("A list of numbers needs a base; name the blocks instead")
+            if not isinstance(found, dict):
+                return found
+            if any(abs(value) > block_weights.MOST for value in found.values() if _number(value)):
+                raise SettingsError(
+                    f"Factors of blocks go from −{block_weights.MOST:g} to {block_weights.MOST:g}"
+                )
+            return {block_weights.canonical(str(name)): value for name, value in found.items()}
+        except SettingsError as error:
+            raise ValueError(" ".join(filter(None, (f"{error.what}.", error.remedy)))) from None
+
+    @field_validator("end")
+    @classmethod
+    def _later(cls, end: float, info: ValidationInfo) -> float:
+        if end <= info.data.get("start", 0.0):
+            raise ValueError(f"It must be later than the start ({info.data['start']:g})")
+        return end
+
+    @field_validator("aesthetic")
+    @classmethod
+    def _steering(cls, values: dict[str, Any]) -> dict[str, Any]:
+        try:
+            whole = SteeringSettings.parse(values)
+        except SettingsError as error:
+            raise ValueError(error.what) from None
+        return {name: getattr(whole, name) for name in values}
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float)
+
+
+class GenerateSettings(Settings):
+    """One batch of pictures."""
+
+    base: str = setting("starter", "Base model.")
+    prompt: str = setting("", "What to draw.", multiline=True)
+    negative_prompt: str = setting("", "What not to draw.", multiline=True)
+    seed: int = setting(1, "Seed of the first picture; the next ones count up.", ge=0, le=2**32 - 1)
+    count: int = setting(4, "Pictures.", ge=1, le=64)
+    steps: int = setting(20, "Sampling steps.", ge=1, le=150)
+    guidance: float = setting(4.0, "Guidance scale.", ge=0, le=50)
+    sampler: Sampler = setting("DDIM", "Sampler.")
+    width: int = setting(
+        0, "Width; 0 takes the base's own.", unit="px", ge=0, le=4096, advanced=True
+    )
+    height: int = setting(
+        0, "Height; 0 takes the base's own.", unit="px", ge=0, le=4096, advanced=True
+    )
+    variation_strength: float = setting(
+        0.0, "How far the noise goes from the seed's towards the variation seed's: 0 not at all, 1 "
+        "all the way. With a variation, pictures count up the variation seed and share the seed.",
+        label="Variation strength", ge=0, le=1, advanced=True,
+    )  # fmt: skip
+    variation_seed: int = setting(
+        0, "Seed that variations go towards.", label="Variation seed", ge=0, le=2**32 - 1,
+        advanced=True,
+    )  # fmt: skip
+    image: str = setting(
+        "", "Picture to start from; empty starts from noise. It fills the size, cut off evenly.",
+        label="Start from a picture", advanced=True,
+    )  # fmt: skip
+    denoising: float = setting(
+        0.6, "How much of the picture to start from is drawn anew: this share of the steps. 0 only "
+        "sends it through the VAE; at 1 hardly more than its broad colours stay.",
+        label="Denoising", ge=0, le=1, advanced=True,
+    )  # fmt: skip
+    clip_skip: int = setting(
+        0, "Text-encoder layers left out at the end.", ge=0, le=11, advanced=True
+    )
+    syntax: bool = setting(
+        True, "(more), [less], (much more:1.3), BREAK, [first:then:0.5], [in|turn] and <lora:name:1> "
+        "mean something. Off, they are text.", label="Brackets and tags have a meaning",
+        advanced=True,
+    )  # fmt: skip
+    preview_every: int = setting(
+        3, "Show what is becoming of the pictures every so many steps; 0 never. It changes nothing.",
+        label="Preview every", unit="steps", ge=0, le=150, advanced=True,
+    )  # fmt: skip
+    vae: str = setting(
+        "", "VAE file or folder, by its name in the workspace's vae/ folder; empty uses the base's "
+        "own.", label="VAE", advanced=True,
+    )  # fmt: skip
+    tiles: Tiles = setting(
+        "auto", "Decode in overlapping tiles, which needs much less memory and shifts colours a "
+        "little; auto does so above one megapixel.", label="Decode in tiles", advanced=True,
+    )  # fmt: skip
+    batch_size: int = setting(4, "Pictures drawn at once.", ge=1, le=64, advanced=True)
+    file_format: FileFormat = setting(
+        "png", "Kind of picture file; each carries its settings. PNG loses nothing, and takes settings "
+        "of any length: longer ones than the others can hold are saved as PNG.",
+        label="File format", advanced=True,
+    )  # fmt: skip
+    quality: int = setting(
+        92, "Quality of JPEG and WebP files.", ge=1, le=100, advanced=True,
+        applies="file_format=jpeg|webp",
+    )  # fmt: skip
+    device: str = setting("auto", "auto, cpu, cuda or cuda:N.", advanced=True)
+    stack: list[StackItem] = setting(default_factory=list, help="Adapter files, applied in order.")
+
+
+class Column(Settings):
+    """One column of a comparison: the base with a stack (an empty stack is the base itself)."""
+
+    name: str = setting(help="Heading.")
+    stack: list[StackItem] = setting(default_factory=list, help="Adapter files, applied in order.")
+    seconds: float | None = setting(None, "Training time, when known.", unit="s")
+
+
+class CompareSettings(Settings):
+    """One comparison: columns × prompts × seeds, the same noise in every column."""
+
+    name: str = setting("", "Name of the comparison.", max_length=80)
+    base: str = setting("starter", "Base model.")
+    columns: list[Column] = setting(default_factory=list, help="What is compared.")
+    prompts: list[str] = setting(default_factory=list, help="One per line.", multiline=True)
+    seeds: list[int] = setting(default_factory=lambda: [1, 2, 3, 4], help="Seeds, one row each.")
+    negative_prompt: str = setting("", "What not to draw.", advanced=True)
+    steps: int = setting(20, "Sampling steps.", ge=1, le=150)
+    guidance: float = setting(4.0, "Guidance scale.", ge=0, le=50)
+    sampler: Sampler = setting("DDIM", "Sampler.")
+    reference: str = setting("", "Folder of pictures that show the truth; empty skips KID.")
+    pictures: int = setting(
+        64, "Pictures per column for the measures; 0 measures only the grid.", ge=0, le=10_000
+    )
+    batch_size: int = setting(8, "Pictures drawn at once.", ge=1, le=64, advanced=True)
+    device: str = setting("auto", "auto, cpu, cuda or cuda:N.", advanced=True)

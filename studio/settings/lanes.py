@@ -1,0 +1,63 @@
+"""Several stacks drawn side by side: the same seeds and noise, one column of pictures each.
+
+Owns: the settings of lanes, and the batches they amount to. Refuses to know: drawing, the page.
+"""
+
+from __future__ import annotations
+
+from pydantic import field_validator
+
+from studio.settings.base import Settings, setting
+from studio.settings.generation import GenerateSettings, StackItem
+
+MOST_LANES = 6
+
+
+class Lane(Settings):
+    """One column of pictures: a stack, and a prompt of its own if it has one."""
+
+    name: str = setting("", "Heading.", max_length=60)
+    prompt: str = setting("", "What to draw; empty takes the prompt of all lanes.", multiline=True)
+    stack: list[StackItem] = setting(default_factory=list, help="Adapter files, applied in order.")
+
+
+class LanesSettings(Settings):
+    """One to six lanes, and everything they share: seeds, steps, base, the prompt of all."""
+
+    common: GenerateSettings = setting(
+        default_factory=GenerateSettings,
+        help="What every lane is drawn with; its stack comes first in each of them.",
+    )
+    lanes: list[Lane] = setting(
+        help="Stacks side by side.", min_length=1, max_length=MOST_LANES,
+    )  # fmt: skip
+
+    @field_validator("lanes")
+    @classmethod
+    def _told_apart(cls, lanes: list[Lane]) -> list[Lane]:
+        """Every lane has a name, and no two the same: pictures are found by it."""
+        taken: set[str] = set()
+        named = []
+        for number, lane in enumerate(lanes, 1):
+            name = wanted = lane.name.strip() or f"Lane {number}"
+            count = 2
+            while name in taken:
+                name, count = f"{wanted} {count}", count + 1
+            taken.add(name)
+            named.append(lane.model_copy(update={"name": name}))
+        return named
+
+    def batches(self) -> list[tuple[str, GenerateSettings]]:
+        """(name, settings) of each lane's batch, in order."""
+        return [
+            (
+                lane.name,
+                self.common.model_copy(
+                    update={
+                        "prompt": lane.prompt if lane.prompt.strip() else self.common.prompt,
+                        "stack": [*self.common.stack, *lane.stack],
+                    }
+                ),
+            )
+            for lane in self.lanes
+        ]

@@ -1,0 +1,304 @@
+"""Every setting of the studio, once: type, range, unit, default, help.
+
+Forms, command line, presets, help texts and file metadata are all derived from these classes.
+Owns: the classes. Refuses to know: torch, files, the page, how settings are parsed
+(`studio.settings.base`, whose names are also found here). A method's own options live in that method's
+file and derive from `Settings` too.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from studio.settings.base import Settings, nearest, override, setting, without_effect
+from studio.settings.generation import (
+    Column,
+    CompareSettings,
+    FileFormat,
+    GenerateSettings,
+    Sampler,
+    StackItem,
+    SteeringSettings,
+    Tiles,
+)
+from studio.settings.interval import Interval
+from studio.settings.learning_rate import Schedule, parse_rates
+
+__all__ = [
+    "Column", "CompareSettings", "DataSettings", "FileFormat", "GenerateSettings", "Interval", "LossSettings",
+    "PriorSettings", "ProbeSettings", "RunConfig", "SampleSettings", "Sampler", "SaveSettings", "Settings",
+    "StackItem", "SteeringSettings", "Tiles", "TrainSettings", "nearest", "override", "setting", "without_effect",
+]  # fmt: skip
+
+
+class DataSettings(Settings):
+    """The pictures and how they are read."""
+
+    folder: str = setting("", "Folder of pictures with captions beside them.", label="Dataset")
+    trigger: str = setting(
+        "", "Word that calls the concept; empty takes the dataset's own.", label="Trigger word"
+    )
+    resolution: int = setting(
+        0, "Side of the square whose area every picture gets; 0 takes the base's own.",
+        unit="px", ge=0, le=2048,
+    )  # fmt: skip
+    buckets: bool = setting(
+        True, "Keep the shape of pictures by sorting them into aspect-ratio buckets.", advanced=True
+    )
+    flip: bool = setting(
+        False, "Also show pictures mirrored. Not for things with a left and a right.", advanced=True
+    )
+    repeats: int = setting(1, "How often each picture counts in an epoch.", ge=1, le=1000)
+    caption_dropout: float = setting(
+        0.05, "Share of steps that train without the caption.", ge=0, le=1, advanced=True
+    )
+    shuffle_tags: bool = setting(
+        False, "Shuffle comma-separated tags at every step.", advanced=True
+    )
+    keep_tags: int = setting(
+        1, "Tags at the front that stay in place when shuffling.", ge=0, le=50, advanced=True,
+        applies="data.shuffle_tags=true",
+    )  # fmt: skip
+    template: list[str] = setting(
+        default_factory=list, multiline=True, advanced=True, label="Caption template",
+        help="Text around the caption: [name] becomes the trigger word, [filewords] the caption. "
+        "Of several lines one is drawn at every step; empty takes captions as they are.",
+    )  # fmt: skip
+    crop: Literal["centre", "random"] = setting(
+        "centre", "Which part of a picture is shown where it does not fit its bucket; random also "
+        "shows closer views.", advanced=True,
+    )  # fmt: skip
+    crops: int = setting(
+        4, "Crops per picture, the first at the centre. They are drawn once and cached; an epoch "
+        "shows each.", ge=2, le=64, advanced=True, applies="data.crop=random",
+    )  # fmt: skip
+    crop_zoom: float = setting(
+        1.25, "How much closer a random crop may be.", unit="×", ge=1, le=4, advanced=True,
+        applies="data.crop=random",
+    )  # fmt: skip
+    mask: Literal["none", "alpha", "files"] = setting(
+        "none", "Which part of a picture is learnt: all; what is not transparent; or what is white "
+        "in a mask beside it (cat.mask.png, or masks/cat.png).", advanced=True,
+    )  # fmt: skip
+    mask_rest: float = setting(
+        0.1, "Weight of what the mask leaves out.", ge=0, le=1, advanced=True,
+        applies="data.mask=alpha|files",
+    )  # fmt: skip
+
+
+class TrainSettings(Settings):
+    """How long and how strongly to train."""
+
+    steps: int = setting(300, "Optimizer steps.", ge=1, le=1_000_000)
+    batch_size: int = setting(1, "Pictures per step.", ge=1, le=512)
+    learning_rate: float = setting(1e-4, "Learning rate.", gt=0, le=10)
+    text_learning_rate: float | None = setting(
+        None, "Learning rate of the text encoder; empty uses the learning rate.", gt=0, le=10,
+        advanced=True,
+    )  # fmt: skip
+    optimizer: Literal["adamw", "adamw-8bit", "adafactor", "lion", "lion-8bit", "prodigy"] = setting(
+        "adamw", "Optimizer. 8-bit ones save memory; Lion wants a third to a tenth of the rate; "
+        "Prodigy finds the rate itself: set it to 1.", advanced=True,
+    )  # fmt: skip
+    weight_decay: float = setting(0.01, "Weight decay.", ge=0, le=1, advanced=True)
+    schedule: Schedule = setting(
+        "constant", "How the learning rate changes over the run.", advanced=True
+    )
+    rates: str = setting(
+        "", "Learning rates with the step up to which each holds, such as 1e-3:100, 1e-4:1000, 1e-5. "
+        "A text encoder's rate follows in proportion.", advanced=True,
+        applies="train.schedule=listed", validate_default=True,
+    )  # fmt: skip
+    cycles: int = setting(
+        1, "How often the cosine starts over.", ge=1, le=100, advanced=True,
+        applies="train.schedule=cosine-restarts",
+    )  # fmt: skip
+    power: float = setting(
+        1.0, "Exponent of the polynomial; 1 is linear.", gt=0, le=10, advanced=True,
+        applies="train.schedule=polynomial",
+    )  # fmt: skip
+    final_rate: float = setting(
+        0.0, "Share of the learning rate that is left at the end.", ge=0, lt=1, advanced=True,
+        applies="train.schedule=linear|cosine|cosine-restarts|polynomial",
+    )  # fmt: skip
+    warmup: int = setting(0, "Steps over which the rate rises from zero.", ge=0, advanced=True)
+    gradient_accumulation: int = setting(
+        1, "Batches added up before each optimizer step.", ge=1, le=1024, advanced=True
+    )
+    max_gradient_norm: float = setting(
+        1.0, "Gradients longer than this are shortened; 0 never shortens.", ge=0, advanced=True
+    )
+    gradient_checkpointing: bool = setting(
+        False, "Recompute activations instead of keeping them: less memory, slower.", advanced=True
+    )
+    ema: float = setting(
+        0.0, "Decay of the weights' moving average, which is what gets saved and sampled; "
+        "0 keeps none, 0.999 is usual.",
+        ge=0, lt=1, advanced=True,
+    )  # fmt: skip
+    attention: Literal["auto", "sdpa", "xformers"] = setting(
+        "auto", "Attention kernels: torch's own (sdpa) or xformers; auto takes xformers where it "
+        "runs.", advanced=True,
+    )  # fmt: skip
+
+    @field_validator("rates")
+    @classmethod
+    def _readable_rates(cls, text: str, info: ValidationInfo) -> str:
+        if text.strip() or info.data.get("schedule") == "listed":
+            parse_rates(text)
+        return text.strip()
+
+
+class LossSettings(Settings):
+    """What the loss counts."""
+
+    type: Literal["l2", "huber", "smooth-l1"] = setting(
+        "l2", "How an error counts: squared, or (pseudo-Huber, smooth L1) large ones only linearly, "
+        "which odd pictures disturb less.", advanced=True,
+    )  # fmt: skip
+    huber_delta: float = setting(
+        0.1, "Errors larger than this count linearly.", gt=0, le=10, advanced=True,
+        applies="loss.type=huber|smooth-l1",
+    )  # fmt: skip
+    huber_schedule: Literal["constant", "exponential", "snr"] = setting(
+        "constant", "How delta falls with the noise: from 1 to delta exponentially or with the "
+        "signal-to-noise ratio (Khrapov et al. 2024).", advanced=True,
+        applies="loss.type=huber|smooth-l1",
+    )  # fmt: skip
+    weighting: Literal["min-snr", "debiased", "none"] = setting(
+        "min-snr", "Weight of the timesteps: Min-SNR (Hang et al. 2023), debiased estimation "
+        "(Yu et al. 2023), or all alike.", advanced=True,
+    )  # fmt: skip
+    min_snr_gamma: float = setting(
+        5.0, "Min-SNR weighting (Hang et al. 2023); 0 switches it off.", ge=0, le=100,
+        advanced=True, applies="loss.weighting=min-snr",
+    )  # fmt: skip
+    timestep_from: float = setting(
+        0.0, "Least noise trained on, as a share of the base's timesteps.", ge=0, lt=1,
+        advanced=True,
+    )  # fmt: skip
+    timestep_to: float = setting(
+        1.0, "Most noise trained on, as a share of the base's timesteps.", gt=0, le=1,
+        advanced=True,
+    )  # fmt: skip
+    timestep_bias: float = setting(
+        0.0, "Above 0 draws noisy timesteps more often (composition), below 0 clean ones (detail).",
+        ge=-3, le=3, advanced=True,
+    )  # fmt: skip
+    noise_offset: float = setting(
+        0.0, "Adds a constant per channel to the noise, for very dark or bright pictures.",
+        ge=0, le=1, advanced=True,
+    )  # fmt: skip
+    pyramid_noise: float = setting(
+        0.0, "Adds coarser noise, each coarser level multiplied by this once more (usual 0.3; for "
+        "dark and bright pictures); 0 adds none.", ge=0, lt=1, advanced=True,
+    )  # fmt: skip
+    input_perturbation: float = setting(
+        0.0, "Extra noise on the input only, against accumulating errors (Ning et al. 2023; usual "
+        "0.1).", ge=0, le=1, advanced=True,
+    )  # fmt: skip
+    zero_terminal_snr: bool = setting(
+        False, "Rescale the noise so that the last timestep is pure noise (Lin et al. 2023): true "
+        "black and white, for bases that predict v.", label="Zero-terminal SNR", advanced=True,
+    )  # fmt: skip
+
+    @field_validator("timestep_to")
+    @classmethod
+    def _some_timesteps(cls, value: float, info: ValidationInfo) -> float:
+        if value <= info.data.get("timestep_from", 0):
+            raise ValueError("it must be above timestep_from")
+        return value
+
+
+class PriorSettings(Settings):
+    """Pictures of the ordinary class, trained beside one's own so that the model keeps it."""
+
+    weight: float = setting(
+        0.0, "Weight of the loss on class pictures; 0 leaves them out.",
+        label="Prior preservation", ge=0, le=10,
+    )  # fmt: skip
+    prompts: list[str] = setting(
+        default_factory=list,
+        help="What class pictures show, one per line; empty takes the captions without the "
+        "trigger word.",
+        label="Class prompts", multiline=True, advanced=True,
+    )  # fmt: skip
+    pictures: int = setting(
+        100, "Class pictures; the base draws them once, later runs use them again.",
+        label="Class pictures", ge=1, le=10_000, advanced=True,
+    )  # fmt: skip
+    folder: str = setting(
+        "", "Folder of your own class pictures, used before any is drawn.",
+        label="Own class pictures", advanced=True,
+    )  # fmt: skip
+
+
+class SaveSettings(Settings):
+    """What is kept while training."""
+
+    every: Interval = setting(
+        Interval(100), "Time between checkpoints, such as 100 steps, 2 epochs or 10 minutes of "
+        "training; never saves only at the end.",
+    )  # fmt: skip
+    keep: int = setting(
+        3, "Checkpoints kept; older ones are removed.", ge=1, le=1000, advanced=True
+    )
+
+
+class SampleSettings(Settings):
+    """The pictures drawn while training."""
+
+    every: Interval = setting(
+        Interval(50), "Time between sample rows, such as 50 steps, 1 epoch or 5 minutes of training; "
+        "never draws none.",
+    )  # fmt: skip
+    prompts: list[str] = setting(
+        default_factory=list, help="One per line; empty takes them from the captions.",
+        multiline=True,
+    )  # fmt: skip
+    negative_prompt: str = setting("", "What the samples must not show.", advanced=True)
+    steps: int = setting(12, "Sampling steps per picture.", ge=1, le=150, advanced=True)
+    guidance: float = setting(4.0, "Guidance scale.", ge=0, le=50, advanced=True)
+    sampler: Sampler = setting("DDIM", "Sampler.", advanced=True)
+    seed: int = setting(1, "Seed of the first column.", ge=0, le=2**32 - 1, advanced=True)
+
+
+class ProbeSettings(Settings):
+    """The loss that means something: fixed noise, fixed timesteps, training and held-out pictures."""
+
+    every: Interval = setting(
+        Interval(25), "Time between probes, such as 25 steps or 1 epoch; never does not probe.",
+        advanced=True,
+    )  # fmt: skip
+    pictures: int = setting(8, "Pictures of each set.", ge=1, le=64, advanced=True)
+    patience: int = setting(
+        4, "Probes without a better held-out loss, while the training loss still falls, before a "
+        "message suggests to stop; 0 never does.", ge=0, le=1000, advanced=True,
+    )  # fmt: skip
+
+
+class RunConfig(Settings):
+    """One training run, complete. `options` holds what only the chosen method has."""
+
+    name: str = setting("", "Name of the run and of its file.", max_length=80)
+    method: str = setting("lora", "Training method.")
+    base: str = setting("starter", "Base model: a name from the list, a folder, or a file.")
+    seed: int = setting(1, "Seed of every random draw.", ge=0, le=2**32 - 1)
+    device: str = setting("auto", "auto, cpu, cuda or cuda:N.", advanced=True)
+    precision: Literal["auto", "fp32", "fp16", "bf16"] = setting(
+        "auto", "Compute precision of the frozen base.", advanced=True
+    )
+    author: str = setting("", "Written into the file.", advanced=True)
+    private_metadata: bool = setting(
+        False, "Leave folder names and caption words out of the file.", advanced=True
+    )
+    data: DataSettings = Field(default_factory=DataSettings)
+    train: TrainSettings = Field(default_factory=TrainSettings)
+    loss: LossSettings = Field(default_factory=LossSettings)
+    prior: PriorSettings = Field(default_factory=PriorSettings)
+    save: SaveSettings = Field(default_factory=SaveSettings)
+    sample: SampleSettings = Field(default_factory=SampleSettings)
+    probe: ProbeSettings = Field(default_factory=ProbeSettings)
+    options: dict[str, Any] = Field(default_factory=dict)

@@ -1,0 +1,224 @@
+"""One batch: tags in the prompt, a picture to start from, and what an interruption leaves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from studio.app import Studio
+from studio.core.errors import InputError, Interrupted, MissingError, SettingsError
+from studio.core.paths import STARTER
+from studio.families.base import Base
+from studio.families.detect import base_hash
+from studio.families.loading import load_base
+from studio.formats import safetensors_file
+from studio.formats.images import read_parameters
+from studio.infer import infotext
+from studio.library.prompt_tags import with_tags
+from studio.settings.lanes import Lane, LanesSettings
+from studio.settings.training import GenerateSettings, StackItem
+from studio.ui.components.stack import card
+from studio.ui.live import Page
+from tests.tiny import write_tiny_embedding, write_tiny_lora
+
+
+@pytest.fixture
+def base(studio: Studio) -> Base:
+    return load_base(studio.workspace.bases / "tiny", "cpu")
+
+
+@pytest.fixture
+def lora(studio: Studio, base: Base) -> Path:
+    return write_tiny_lora(
+        studio.workspace.adapters / "My Korvu.safetensors", base, ("to_q", "q_proj"),
+        ("unet", "text_encoder"),
+    )  # fmt: skip
+
+
+def settings(prompt: str = "a cat", **more: Any) -> GenerateSettings:
+    values = {"base": "tiny", "device": "cpu", "steps": 2, "count": 1, "batch_size": 1}
+    return GenerateSettings.parse({**values, "prompt": prompt, **more})
+
+
+def drawn(studio: Studio, *arguments: Any, **more: Any) -> np.ndarray:
+    made = studio.generate(settings(*arguments, **more))
+    with Image.open(made.pictures[0].path) as picture:
+        return np.asarray(picture)
+
+
+def test_a_tag_is_a_file_on_the_stack(studio: Studio, lora: Path) -> None:
+    stack = [StackItem(path=str(lora), strength=0.4, text_strength=0.9).model_dump()]
+    expected = drawn(studio, "a cat", stack=stack)
+    assert np.array_equal(drawn(studio, "a cat <lora:my korvu:0.9:0.4>"), expected)
+    assert np.array_equal(drawn(studio, "<lyco:My Korvu:te=0.9:unet=0.4>, a cat"), expected)
+    assert not np.array_equal(drawn(studio, "a cat"), expected)
+    made = studio.generate(settings("a cat <lora:my korvu:0.9:0.4>"))
+    found = infotext.read(read_parameters(made.pictures[0].path) or "")
+    assert found["prompt"] == "a cat"
+    assert found["stack"] == [
+        {"path": "My Korvu.safetensors", "strength": 0.4, "text_strength": 0.9}
+    ]
+
+
+def test_a_tag_takes_a_file_that_is_understood_in_part(studio: Studio, lora: Path) -> None:
+    """Training leftovers in a file are worth a word, not a refusal."""
+    tensors, facts = safetensors_file.read_tensors(lora)
+    odd = studio.workspace.adapters / "odd.safetensors"
+    leftovers = {"lora_unet_nobody_knows.lora_nonsense": torch.zeros(3)}
+    safetensors_file.write(odd, {**tensors, **leftovers}, facts)
+    info = next(one for one in studio.adapters() if one.name == "odd")
+    assert info.problem and "not understood" in info.problem
+    found, moved = with_tags(settings("a cat <lora:odd:0.5>"), studio.library)
+    assert found.prompt == "a cat" and [item.path for item in moved] == [str(odd)]
+
+
+def test_a_tag_sets_the_strength_of_a_file_that_is_there(studio: Studio, lora: Path) -> None:
+    other = studio.workspace.adapters / "other.safetensors"
+    other.write_bytes(lora.read_bytes())
+    stack = [
+        {"path": str(lora), "strength": 0.1, "enabled": False},
+        {"path": str(other), "strength": 0.2},
+    ]
+    found, moved = with_tags(settings("a <lora:My Korvu:0.7>", stack=stack), studio.library)
+    assert found.prompt == "a"
+    assert [(item.path, item.strength, item.enabled) for item in found.stack] == [
+        (str(lora), 0.7, True), (str(other), 0.2, True),
+    ]  # fmt: skip
+    assert moved == [found.stack[0]]
+    assert with_tags(found, studio.library) == (found, [])
+    off = settings("a <lora:My Korvu:0.7>", syntax=False)
+    assert with_tags(off, studio.library) == (off, [])
+
+
+def test_tags_of_the_shared_prompt_go_to_the_lanes_that_draw_it(studio: Studio, lora: Path) -> None:
+    lanes = LanesSettings(
+        common=settings("a cat <lora:My Korvu:0.5>"),
+        lanes=[Lane(name="shared"), Lane(name="own", prompt="a dog <lora:My Korvu:2>"),
+               Lane(name="none", prompt="a fox")],
+    )  # fmt: skip
+    found, moved = studio.tagged(lanes)
+    assert found.common.prompt == "a cat"
+    assert [lane.prompt for lane in found.lanes] == ["", "a dog", "a fox"]
+    strengths = [[item.strength for item in lane.stack] for lane in found.lanes]
+    assert strengths == [[0.5], [2.0], []]
+    assert [item.path for item in moved] == [str(lora)]
+
+
+def test_a_file_answers_to_the_name_inside_it(studio: Studio, lora: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    renamed = studio.workspace.adapters / "download-4711.safetensors"
+    save_file(load_file(lora), renamed, metadata={"ss_output_name": "Neon Line"})
+    found, _ = with_tags(settings("a <lora:neon line:0.5>"), studio.library)
+    assert [item.path for item in found.stack] == [str(renamed)]
+
+
+def test_a_name_that_nobody_has(studio: Studio, lora: Path, base: Base) -> None:
+    write_tiny_embedding(studio.workspace.adapters / "zorp.safetensors", base)
+    with pytest.raises(MissingError) as caught:
+        studio.generate(settings("a <lora:korvu:1>"))
+    assert caught.value.remedy == "Did you mean “My Korvu”?"
+    assert caught.value.where == "<lora:korvu:1>"
+    with pytest.raises(MissingError) as caught:
+        with_tags(settings("a <lora:zorp>"), studio.library)
+    assert caught.value.why == "“zorp” is another kind of file: embedding."
+    with pytest.raises(MissingError, match="hypernetwork “My Korvu”"):
+        with_tags(settings("a <hypernet:My Korvu:1>"), studio.library)
+    with pytest.raises(SettingsError, match="strength"):
+        with_tags(settings("a <lora:My Korvu:99>"), studio.library)
+    assert not list(studio.workspace.outputs.rglob("*.png"))
+
+
+def test_block_weights_and_steps_of_a_tag_reach_the_stack(studio: Studio, lora: Path) -> None:
+    chosen = settings("a <lora:My Korvu:0,7:lbw=OUTALL:start=1>", steps=4)
+    (item,) = with_tags(chosen, studio.library)[1]
+    names = ["BASE", *studio.library.blocks("tiny")]
+    assert set(item.blocks) == set(names) and item.blocks["BASE"] == 1 and item.blocks["M00"] == 0
+    assert (item.strength, item.start, item.end) == (0.7, 0.25, 1.0)
+    unknown = chosen.model_copy(update={"base": "somebody/elsewhere"})
+    assert len(with_tags(unknown, studio.library)[1][0].blocks) == 26
+    assert not np.array_equal(
+        drawn(studio, "a <lora:My Korvu:1:lbw=NONE>"), drawn(studio, "a <lora:My Korvu:1>")
+    )
+
+
+@pytest.mark.parametrize("tag", ["<lora:My Korvu:>", "<lora:My Korvu:1:lbw=x>", "<lora:My Korvu:1"])
+def test_a_tag_that_cannot_be_read_is_no_text(studio: Studio, lora: Path, tag: str) -> None:
+    with pytest.raises(InputError, match="cannot be read") as caught:
+        studio.generate(settings(f"a cat {tag}"))
+    assert caught.value.where == tag and caught.value.why and caught.value.remedy
+    assert not list(studio.workspace.outputs.rglob("*.png"))
+
+
+def test_what_of_a_tag_has_no_effect_is_noted(studio: Studio) -> None:
+    lanes = LanesSettings(common=settings("a <lora:x:1:1:4>"), lanes=[Lane(), Lane(prompt="b")])
+    (note,) = studio.tag_notes(lanes)
+    assert "<lora:x:1:1:4>" in note and "dyn=4" in note
+    wrong = LanesSettings(common=settings("a", negative_prompt="ugly <lora:x:1>"), lanes=[Lane()])
+    assert "negative prompt" in studio.tag_notes(wrong)[0]
+    off = lanes.common.model_copy(update={"syntax": False})
+    assert studio.tag_notes(lanes.model_copy(update={"common": off})) == []
+
+
+def test_starting_from_a_picture_of_the_workspace_only(studio: Studio, tmp_path: Path) -> None:
+    inside = studio.workspace.cache / "start.png"
+    Image.new("RGB", (32, 32), "red").save(inside)
+    outside = tmp_path / "secret.png"
+    inside.rename(outside)
+    Image.new("RGB", (32, 32), "red").save(inside)
+    assert not np.array_equal(drawn(studio, image=str(inside)), drawn(studio))
+    with pytest.raises(InputError, match="outside"):
+        studio.generate(settings(image=str(outside)))
+
+
+def test_an_interruption_keeps_what_was_finished(studio: Studio) -> None:
+    seen: list[int] = []
+    made = studio.generate(
+        settings(count=3),
+        on_progress=lambda done, *_: seen.append(done),
+        cancelled=lambda: len(seen) >= 3,  # in the middle of the second picture
+    )
+    assert [picture.seed for picture in made.pictures] == [1]
+    assert [path.name for path in studio.workspace.outputs.rglob("*.png")] == [
+        made.pictures[0].path.name
+    ]
+    with pytest.raises(Interrupted):
+        studio.generate(settings(count=3), cancelled=lambda: True)
+
+
+def test_looks_arrive_as_small_pictures(studio: Studio) -> None:
+    looks: list[tuple[int, list[str]]] = []
+    studio.generate(
+        settings(count=3, batch_size=2, preview_every=2),
+        on_look=lambda place, urls: looks.append((place, urls)),
+    )
+    assert [(place, len(urls)) for place, urls in looks] == [(0, 2), (2, 1)]
+    assert all(url.startswith("data:image/jpeg;base64,") for _, urls in looks for url in urls)
+
+
+def test_a_file_of_an_earlier_starter_is_flagged(studio: Studio, lora: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    def named(name: str, base_name: str, value: str) -> Path:
+        path = studio.workspace.adapters / f"{name}.safetensors"
+        facts = {"ss_sd_model_name": base_name, "ss_sd_model_hash": value}
+        save_file(load_file(lora), path, metadata=facts)
+        return path
+
+    old = named("old", "starter", "0123456789")
+    fine = [
+        named("new", "starter", base_hash(STARTER)[:10]),
+        named("other", "dreams", "0123456789"),  # a base whose weights have their own name
+    ]
+    assert all(studio.library.adapter(path).stale is None for path in fine)
+    stale = studio.library.adapter(old).stale
+    assert stale and "earlier starter" in stale
+    assert stale in studio.inspect(old)["problems"]
+    assert card(Page(studio), studio.library.adapter(old))["problem"] == stale
+    made = studio.generate(settings(stack=[{"path": str(old)}]))
+    assert made.reports[0]["message"].startswith(stale)

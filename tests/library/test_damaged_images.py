@@ -1,0 +1,216 @@
+"""A damaged image never ends a run: it is named before Start, left out, and the rest goes on."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from studio.app import Studio
+from studio.core.errors import DatasetError
+from studio.formats import safetensors_file
+from studio.library import image_checks
+from studio.library.image_checks import checked_dataset
+from studio.settings.training import RunConfig
+
+Make = Callable[..., RunConfig]
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A form waits two seconds; a test waits for the answer."""
+    monkeypatch.setattr(image_checks, "PATIENCE", None)
+
+
+def cut(path: Path, keep: float = 0.6) -> None:
+    """As a copy that was interrupted leaves it: the header is whole."""
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * keep)])
+
+
+def jpeg(path: Path, colour: str = "teal") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.effect_noise((64, 48), 90).convert("RGB").save(path, quality=95)
+    return path
+
+
+def texts(studio: Studio, run: str) -> str:
+    return " ".join(e["text"] for e in studio.view(run)["events"] if e["kind"] == "message")
+
+
+def steps(studio: Studio, run: str) -> list[tuple[int, float]]:
+    return [(e["step"], e["loss"]) for e in studio.view(run)["events"] if e["kind"] == "step"]
+
+
+def tensors(state: dict) -> dict[str, torch.Tensor]:
+    return safetensors_file.read_tensors(Path(state["files"][0]))[0]
+
+
+def test_a_damaged_image_is_named_before_start_and_the_run_goes_on_without(
+    studio: Studio, config: Make
+) -> None:
+    folder = studio.workspace.datasets / "zibbo"
+    without = studio.wait(studio.start(config()))
+    cut(jpeg(folder / "9 holiday.jpg"))
+    found = studio.preflight(config())
+    assert found.ok and found.facts["pictures"] == 4
+    assert any("9 holiday.jpg is left out" in text for text in found.warnings)
+    run = studio.start(config())
+    state = studio.wait(run)
+    assert state["state"] == "finished", state
+    assert "1 image left out: 9 holiday.jpg" in texts(studio, run)
+    for name, tensor in tensors(without).items():
+        assert torch.equal(tensors(state)[name], tensor), "it is as if it were not there"
+
+
+def test_resume_after_a_damaged_image_is_exact(studio: Studio, config: Make) -> None:
+    """The plan of batches is made over the images that can be read, before and after."""
+    cut(jpeg(studio.workspace.datasets / "zibbo" / "1b.jpg"))
+    wanted = config("train.steps=60", "save.every=1", "sample.every=0", "probe.every=0")
+    straight = studio.wait(studio.start(wanted))
+    run = studio.start(wanted)
+    for _ in range(6000):
+        if studio.view(run)["state"].get("last_checkpoint"):
+            break
+        threading.Event().wait(0.02)
+    studio.command(run, "stop")
+    stopped = studio.wait(run)
+    assert stopped["state"] == "stopped", stopped
+    finished = studio.wait(studio.resume(run))
+    assert finished["state"] == "finished" and finished["step"] == 60
+    for name, tensor in tensors(straight).items():
+        assert torch.equal(tensors(finished)[name], tensor)
+
+
+def test_a_run_of_damaged_images_alone_says_so_and_starts_nothing(
+    studio: Studio, config: Make
+) -> None:
+    folder = studio.workspace.datasets / "broken"
+    for k in range(3):
+        cut(jpeg(folder / f"{k}.jpg"))
+    found = studio.preflight(config("data.folder=broken"))
+    assert not found.ok
+    assert "None of the 3 pictures in this folder can be read" in found.errors[0]
+    with pytest.raises(DatasetError, match="None of the 3"):
+        studio.start(config("data.folder=broken"))
+    assert studio.runs() == []
+
+
+def test_damaged_held_out_and_class_images_and_masks_are_left_out(
+    studio: Studio, config: Make, tmp_path: Path
+) -> None:
+    folder = studio.workspace.datasets / "zibbo"
+    jpeg(folder / "held_out" / "a.jpg")
+    cut(jpeg(folder / "held_out" / "b.jpg"))
+    jpeg(tmp_path / "cats" / "1.jpg")
+    cut(jpeg(tmp_path / "cats" / "2.jpg"))
+    Image.new("L", (32, 32), 255).save(folder / "0.mask.png")
+    jpeg(folder / "1.mask.jpg")
+    cut(folder / "1.mask.jpg")
+    changed = config(
+        "prior.weight=1", "prior.pictures=2", f"prior.folder={tmp_path / 'cats'}",
+        "data.mask=files", "train.steps=2", "prior.prompts=['a cat']",
+    )  # fmt: skip
+    warnings = " ".join(studio.preflight(changed).warnings)
+    for said in (
+        "1 held-out image cannot be read and is left out: b.jpg",
+        "1 class image cannot be read and is left out: 2.jpg",
+        "1 mask cannot be read (1.mask.jpg)",
+    ):
+        assert said in warnings
+    run = studio.start(changed)
+    state = studio.wait(run)
+    assert state["state"] == "finished", state
+    assert state["class_pictures"] == 2, "one of the two own is drawn in its place"
+    said = texts(studio, run)
+    assert "1.png" in said and "b.jpg" in said
+
+
+def test_a_class_image_of_the_cache_that_was_damaged_is_drawn_again(
+    studio: Studio, config: Make
+) -> None:
+    wanted = config("prior.weight=1", "prior.pictures=2", "train.steps=1")
+    assert studio.wait(studio.start(wanted))["state"] == "finished"
+    made = sorted(studio.workspace.cache.glob("class/**/*.png"))
+    before = made[0].read_bytes()
+    cut(made[0], 0.9)
+    state = studio.wait(studio.start(wanted))
+    assert state["state"] == "finished", state
+    assert made[0].read_bytes() == before
+
+
+def test_an_image_that_breaks_after_the_check_is_left_out_all_the_same(
+    studio: Studio, config: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the check and the first step a share goes away, or somebody edits a file."""
+    from studio.runs import worker
+
+    def then_cut(*arguments: object, **options: object) -> object:
+        info = checked_dataset(*arguments, **options)  # type: ignore[arg-type]
+        cut(studio.workspace.datasets / "zibbo" / "3.png", 0.3)
+        (studio.workspace.datasets / "zibbo" / "2.png").unlink()
+        return info
+
+    monkeypatch.setattr(worker, "checked_dataset", then_cut)
+    run = studio.start(config("train.steps=2"))
+    state = studio.wait(run)
+    assert state["state"] == "finished", state
+    assert "2 images left out" in texts(studio, run)
+
+
+def test_every_image_is_decoded_once_for_all_looks(
+    studio: Studio, config: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from studio.formats import images
+
+    decoded: list[str] = []
+    check = images.check_image
+
+    def counted(path: Path) -> images.Checked:
+        decoded.append(path.name)
+        return check(path)
+
+    monkeypatch.setattr(images, "check_image", counted)
+    studio.preflight(config())
+    studio.preflight(config("train.steps=9"))
+    again = Studio(studio.workspace)
+    again.preflight(config())
+    again.close()
+    assert sorted(decoded) == ["0.png", "1.png", "2.png", "3.png"]
+    picture = studio.workspace.datasets / "zibbo" / "2.png"
+    os.utime(picture, ns=(1, 1))
+    studio.preflight(config())
+    assert decoded[4:] == ["2.png"], "only what has changed"
+
+
+def test_what_is_not_used_is_one_line_and_how_often_images_count_a_note(
+    studio: Studio, config: Make
+) -> None:
+    folder = studio.workspace.datasets / "zibbo"
+    jpeg(folder / "2023_summer" / "s.jpg")
+    jpeg(folder / "3_zibbo cat" / "k.jpg")
+    jpeg(folder / "trip" / "t.jpg")
+    (folder / "i.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    Image.new("L", (32, 32), 0).save(folder / "0.mask.png")
+    (folder / "gone.txt").write_text("no image")
+    (folder / "notes.md").write_text("mine")
+    found = studio.preflight(config())
+    lines = [text for text in found.warnings if text.startswith("Not used: ")]
+    assert len(lines) == 1
+    for said in (
+        "1 image of a kind that cannot be read here (i.heic)", "1 file taken for the mask of an image",
+        "1 sub-folder (trip)", "1 caption without an image (gone.txt)", "1 other file (notes.md)",
+    ):  # fmt: skip
+        assert said in lines[0]
+    assert any("“3_zibbo cat” × 3" in note for note in found.notes)
+    assert any("“2023_summer” counts once" in note for note in found.notes)
+    assert found.facts["pictures"] == 6
+    used = studio.preflight(config("data.mask=files"))
+    (line,) = [text for text in used.warnings if text.startswith("Not used: ")]
+    assert "taken for the mask" not in line
+    assert "1 mask that is black all over (0.mask.png)" in line

@@ -1,0 +1,109 @@
+"""Warnings before a run, and the suggestion during it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from studio.app import Studio
+from studio.core import atomic
+from studio.families.detect import describe
+from studio.library.presets import all_presets, make_config
+from studio.runs.advice import FULL_SIZE, rate_advice
+from studio.settings.training import RunConfig
+from studio.train.probe import Probe
+
+Make = Callable[..., RunConfig]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (("train.learning_rate=1",), "Learning rate 1 is outside 1e-5 … 1e-3, what usually works for LoRA on this base."),
+        (("train.learning_rate=1e-4",), None),
+        (("train.learning_rate=1e-3",), None),
+        (("train.learning_rate=1e-4", "train.text_learning_rate=1e-7"), "Learning rate 1e-7 is outside"),
+        (("train.learning_rate=1e-3", "train.optimizer=lion"), "outside 1e-6 … 3.33e-4, what usually works for LoRA on this base with Lion"),
+        (("train.learning_rate=1", "train.optimizer=prodigy"), None),
+        (("train.learning_rate=1e-4", "train.optimizer=prodigy"), "leave it at 1 (it is 0.0001)"),
+        (("train.schedule=listed", "train.rates=1e-4:10, 0.5"), "Learning rate 0.5 is outside"),
+        (("method=textual-inversion", "train.learning_rate=1e-6"), "outside 5e-4 … 0.01, what usually works for Textual Inversion"),
+        (("method=hypernetwork", "train.learning_rate=5e-3"), "outside 1e-6 … 5e-5"),
+    ],
+)  # fmt: skip
+def test_rates_of_a_full_size_base(
+    studio: Studio, changes: tuple[str, ...], said: str | None
+) -> None:
+    base = replace(describe(studio.workspace.bases / "tiny"), size_bytes=FULL_SIZE)
+    found = rate_advice(make_config({}, list(changes)), base)
+    assert len(found) == (said is not None), found
+    assert said is None or said in found[0]
+
+
+def test_a_base_states_its_own_rates_and_a_small_one_without_gets_no_advice(
+    studio: Studio, config: Make
+) -> None:
+    assert not any("rate" in text for text in studio.preflight(config()).warnings)
+    facts = studio.workspace.bases / "tiny" / "studio.toml"
+    atomic.write_text(facts, "[learning_rates]\nlora = [1e-4, 5e-3]\n")
+    found = studio.preflight(config())
+    assert found.ok and any(
+        "Learning rate 0.01 is outside 1e-4 … 5e-3" in w for w in found.warnings
+    )
+
+
+@pytest.mark.parametrize("preset", all_presets(), ids=lambda preset: preset.name)
+def test_no_preset_is_warned_about(studio: Studio, preset) -> None:
+    base = replace(describe(studio.workspace.bases / "tiny"), size_bytes=FULL_SIZE)
+    if not preset.base:
+        assert rate_advice(make_config(preset.values), base) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (("data.mask=files",), "No picture has a mask beside them: masks have no effect."),
+        (("data.mask=alpha",), "1 of 4 pictures do not have transparency"),
+        (("loss.zero_terminal_snr=true",), "meant for bases that predict v"),
+        (("loss.huber_delta=0.3",), "“loss.huber_delta” has no effect"),
+        (("data.template=['a [nmae] [name]']",), "“[nmae]” in the caption template stays as it is"),
+        (("data.template=['[filewords]']",), None),
+    ],
+)  # fmt: skip
+def test_what_has_no_effect_or_rarely_works_is_said(
+    studio: Studio, config: Make, changes: tuple[str, ...], said: str | None
+) -> None:
+    for k in range(3):
+        drawn = np.random.default_rng(k).integers(0, 255, (32, 32, 4), np.uint8)
+        Image.fromarray(drawn).save(studio.workspace.datasets / "zibbo" / f"{k}.png")
+    found = studio.preflight(config(*changes))
+    assert found.ok
+    if said is None:
+        assert found.warnings == []
+    else:
+        assert any(said in text for text in found.warnings), found.warnings
+
+
+def test_a_template_brings_the_trigger_in(studio: Studio, config: Make) -> None:
+    for k in range(4):
+        (studio.workspace.datasets / "zibbo" / f"{k}.txt").write_text("a cat")
+    assert any("absent from 4 of 4" in w for w in studio.preflight(config()).warnings)
+    assert studio.preflight(config("data.template=['[name], [filewords]']")).warnings == []
+    crops = studio.preflight(config("data.crop=random", "data.flip=true"))
+    assert crops.facts["epochs"] == 0.2, "4 steps of 2 pictures; an epoch shows 4 × 4 × 2"
+
+
+def test_the_run_says_when_the_held_out_loss_was_lowest(
+    studio: Studio, config: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = iter([(1.0, 0.5), (0.9, 0.4), (0.8, 0.45), (0.7, 0.5), (0.6, 0.55)])
+    monkeypatch.setattr(Probe, "measure", lambda self: next(measured))
+    run = studio.start(config("probe.every=1", "probe.patience=2", "sample.every=never"))
+    assert studio.wait(run)["state"] == "finished", "nothing stops by itself"
+    texts = [e for e in studio.view(run)["events"] if e["kind"] == "message"]
+    assert [event["level"] for event in texts] == ["warning"]
+    assert "lowest at step 1 (0.4, now 0.5)" in texts[0]["text"]

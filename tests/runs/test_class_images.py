@@ -1,0 +1,104 @@
+"""Prior preservation from the settings to the loss: class pictures are drawn once and counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from studio.app import Studio
+from studio.core.errors import InputError
+from studio.families.token_match import without
+from studio.runs.events import read_events
+from studio.settings.training import RunConfig
+
+Config = Callable[..., RunConfig]
+
+
+def drawn(studio: Studio) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in studio.workspace.cache.glob("class/**/*.png")}
+
+
+def test_class_pictures_are_drawn_once_and_teach(studio: Studio, config: Config) -> None:
+    wanted = config("method=dreambooth", "prior.weight=0.5", "prior.pictures=3", "train.steps=2")
+    first = studio.wait(studio.start(wanted))
+    assert first["state"] == "finished", first
+    assert first["class_pictures"] == 3
+    made = drawn(studio)
+    assert len(made) == 3
+    second = studio.start(wanted)
+    assert studio.wait(second)["state"] == "finished"
+    assert drawn(studio) == made, "used again, not drawn again"
+    config_of = studio.training.config(second)
+    assert config_of.prior.prompts == ["a cat 0", "a cat 1", "a cat 2", "a cat 3"]
+    events, _ = read_events(studio.training.folder(second), 0)
+    steps = [event for event in events if event["kind"] == "step"]
+    assert all(0 < step["prior"] < step["loss"] for step in steps)
+
+
+def test_the_weight_counts(studio: Studio, config: Config) -> None:
+    losses = {}
+    for weight in (0.25, 1.0):
+        run = studio.start(
+            config(
+                "method=dreambooth", f"prior.weight={weight}", "prior.pictures=2", "train.steps=1"
+            )
+        )
+        studio.wait(run)
+        events, _ = read_events(studio.training.folder(run), 0)
+        losses[weight] = next(event["prior"] for event in events if event["kind"] == "step")
+    assert losses[1.0] == pytest.approx(4 * losses[0.25], rel=1e-4)
+
+
+def test_own_class_pictures_come_first(studio: Studio, config: Config, tmp_path: Path) -> None:
+    own = tmp_path / "cats"
+    own.mkdir()
+    Image.new("RGB", (40, 32), "teal").save(own / "cat.png")
+    run = studio.start(
+        config("prior.weight=1", "prior.pictures=1", f"prior.folder={own}", "train.steps=1")
+    )
+    assert studio.wait(run)["state"] == "finished"
+    assert not drawn(studio)
+
+
+def test_what_is_missing_is_said_before_anything_starts(
+    studio: Studio, config: Config, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="There are no class pictures in"):
+        studio.start(config("prior.weight=1", f"prior.folder={tmp_path / 'nowhere'}"))
+    bare = studio.workspace.datasets / "bare"
+    bare.mkdir()
+    Image.new("RGB", (32, 32)).save(bare / "1.png")
+    with pytest.raises(InputError, match="needs a class prompt"):
+        studio.start(config("prior.weight=1", "data.folder=bare"))
+    assert not studio.runs()
+    style = config("prior.weight=1", data={"folder": "neonline"})
+    assert any("hold it back" in warning for warning in studio.preflight(style).warnings)
+    gentle = config("prior.weight=0.1", data={"folder": "neonline"})
+    assert not any("hold it back" in warning for warning in studio.preflight(gentle).warnings)
+    subject = config("prior.weight=1")
+    assert not any("hold it back" in warning for warning in studio.preflight(subject).warnings)
+    warned = studio.preflight(config("prior.prompts=['a cat']"))
+    assert any("prior weight is 0" in warning for warning in warned.warnings)
+
+
+def test_the_trigger_goes_and_the_gap_closes() -> None:
+    assert without("a zibbo cat on the beach", "zibbo") == "a cat on the beach"
+    assert without("zibbo, a cat, in snow", "zibbo") == "a cat, in snow"
+    assert without("a zibbo-2 cat", "zibbo") == "a zibbo-2 cat"
+    assert without("zibbo", "zibbo") == ""
+
+
+def test_a_trained_model_is_listed_as_base_and_on_the_shelf(studio: Studio, config: Config) -> None:
+    state = studio.wait(studio.start(config("method=dreambooth", "train.steps=2")))
+    assert state["state"] == "finished", state
+    (file,) = map(Path, state["files"])
+    assert file == studio.workspace.bases / "my-zibbo" / "my-zibbo.safetensors"
+    made = next(base for base in studio.bases() if base.name == "my-zibbo")
+    assert not made.problems and made.family == "sd1"
+    shelf = next(info for info in studio.adapters() if info.path == file)
+    assert (shelf.kind, shelf.problem, shelf.trigger) == ("checkpoint", None, "zibbo cat")
+    again = studio.wait(studio.start(config("method=dreambooth", "train.steps=1")))
+    assert Path(again["files"][0]).parent.name == "my-zibbo-2"

@@ -1,0 +1,46 @@
+"""The sample adapters that ship: made for the starter that ships, whole, and not without effect."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from studio.app import Studio
+from studio.core.paths import SAMPLE_ADAPTERS, Workspace
+from studio.formats.images import open_image
+from studio.library import library
+from studio.settings.training import GenerateSettings, StackItem
+
+SAMPLES = sorted(path.stem for path in SAMPLE_ADAPTERS.glob("*.*") if path.suffix != ".md")
+
+
+@pytest.fixture
+def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
+    monkeypatch.setattr(library, "SAMPLE_ADAPTERS", SAMPLE_ADAPTERS)
+    return Studio(Workspace(tmp_path))
+
+
+def test_there_is_one_of_each_kind_that_is_small(studio: Studio) -> None:
+    kinds = {info.kind for info in studio.library.adapters()}
+    assert kinds == {"lora", "embedding", "hypernetwork", "aesthetic"}
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_sample_is_whole_and_made_for_this_starter(studio: Studio, name: str) -> None:
+    info = studio.library.adapter(studio.library.adapter_path(name))
+    assert (info.problem, info.stale) == (None, None)
+    assert info.family == "sd1"
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_sample_changes_the_picture(studio: Studio, name: str) -> None:
+    info = studio.library.adapter(studio.library.adapter_path(name))
+    settings = {"prompt": f"a {info.trigger or 'cat'} on the beach", "steps": 6, "seed": 3}
+    plain = GenerateSettings.parse(settings)
+    with_it = plain.model_copy(update={"stack": [StackItem(path=str(info.path))]})
+    before, after = (studio.generate(wanted) for wanted in (plain, with_it))
+    assert not after.reports[0]["unmatched"]
+    first, second = (np.asarray(open_image(b.pictures[0].path), int) for b in (before, after))
+    assert np.abs(first - second).mean() > 2
