@@ -68,11 +68,11 @@ def settings(start: str) -> dict[str, dict[str, Any]]:
 
 def images(studio: Studio, start: str) -> dict[str, list[str]]:
     """Setting → SHA-256 of every image's pixels, and of its text block."""
-    found = {}
+    found: dict[str, list[str]] = {}
     for name, values in settings(start).items():
         made = studio.generate(GenerateSettings.parse(values))
         found[name] = []
-        for saved in made.images if hasattr(made, "images") else made.pictures:
+        for saved in made.pictures:
             with Image.open(saved.path) as image:
                 pixels = image.convert("RGB").tobytes()
             said = saved.parameters.replace(start, "START")
@@ -83,7 +83,7 @@ def images(studio: Studio, start: str) -> dict[str, list[str]]:
 
 def losses(studio: Studio) -> dict[str, list[str]]:
     """Method → the loss of every step, exactly."""
-    found = {}
+    found: dict[str, list[str]] = {}
     for method in METHODS:
         preset = next(p.name for p in studio.presets(method) if "starter" in p.name)
         values = {

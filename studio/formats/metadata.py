@@ -210,7 +210,7 @@ def own(facts: Facts) -> dict[str, str]:
     if facts.copied:
         entries["studio.copy"] = facts.copied
     if facts.config is not None:
-        entries["studio.settings.training"] = _json(facts.config)
+        entries["studio.config"] = _json(facts.config)
     return entries
 
 
@@ -227,7 +227,7 @@ def for_negative(metadata: Mapping[str, str]) -> bool:
 def without_dataset(metadata: Mapping[str, str]) -> dict[str, str]:
     """A copy without folder names and caption tags, for sharing a file that has them."""
     private = (
-        "ss_dataset_dirs", "ss_tag_frequency", "ss_datasets", "ss_bucket_info", "studio.settings.training",
+        "ss_dataset_dirs", "ss_tag_frequency", "ss_datasets", "ss_bucket_info", "studio.config",
     )  # fmt: skip
     return {key: value for key, value in metadata.items() if key not in private}
 

@@ -47,7 +47,7 @@ class Recipe:
 def own(metadata: Mapping[str, str]) -> dict[str, Any] | None:
     """The nested settings that the studio wrote, or None when it wrote none that can be read."""
     try:
-        values = parse_json(metadata.get("studio.settings.training", "null"))
+        values = parse_json(metadata.get("studio.config", "null"))
     except ValueError:
         return None
     return values if isinstance(values, dict) else None

@@ -6,7 +6,7 @@
 
 Adapter files are named, never contained, and by their names alone: a shared stack tells nobody's
 folders. Everything else of an item is a setting of `StackItem`, left out where it is as usual.
-Owns: this layout. Refuses to know: where the files are (`jobs.stacks` finds them). No torch.
+Owns: this layout. Refuses to know: where the files are (`library.saved_stacks` finds them). No torch.
 """
 
 from __future__ import annotations

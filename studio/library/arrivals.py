@@ -2,7 +2,7 @@
 
 Owns: which arriving files a dataset uses, which names are refused, and which files belong to one
 image and so keep one name (captions and masks go where their image goes).
-Refuses to know: copying (`jobs.importing`), what a dataset's captions and tables say.
+Refuses to know: copying (`library.importing`), what a dataset's captions and tables say.
 
 Paths inside the dataset are kept as they arrived: `masks/`, `held_out/` and `10_sks dog/` mean
 something to every reader of datasets.

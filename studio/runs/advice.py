@@ -1,7 +1,7 @@
 """What a run's settings will probably not do: sentences for the preflight.
 
 Owns: the usual learning rates of full-size bases, and warnings about rates, masks, templates and
-noise. Refuses to know: what blocks a run (`jobs.preflight`), torch.
+noise. Refuses to know: what blocks a run (`runs.preflight`), torch.
 """
 
 from __future__ import annotations

@@ -59,7 +59,9 @@ def test_a_comparison_is_read(old: Studio) -> None:
     comparison = old.comparison(found["id"])
     assert [column["name"] for column in comparison["columns"]] == ["base", "lora"]
     assert comparison["columns"][1]["measures"]["image_text"] > 0
-    assert all((Path(comparison["folder"]) / cell["file"]).is_file() for cell in comparison["cells"])
+    assert all(
+        (Path(comparison["folder"]) / cell["file"]).is_file() for cell in comparison["cells"]
+    )
 
 
 def test_a_grid_is_read_and_gone_on_with(old: Studio) -> None:
@@ -86,4 +88,5 @@ def test_an_image_gives_its_settings_back(old: Studio) -> None:
 def test_a_finished_file_gives_its_settings_back(old: Studio) -> None:
     like = old.config_like(old.workspace.adapters / "finished-lora.safetensors")
     assert like.config.options["rank"] == 2
+    assert like.config.sample.steps == 3, "only the studio's own record says so"
     assert not [note for note in like.notes if "unknown" in note.lower()]

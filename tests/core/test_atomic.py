@@ -61,7 +61,7 @@ def test_a_refusing_disk_leaves_the_old_file(tmp_path: Path, operation: int, cod
 KILLED = """
 import os, sys
 sys.path.insert(0, {root!r})
-from studio import atomic
+from studio.core import atomic
 seen = 0
 def reached(operation, path):
     global seen

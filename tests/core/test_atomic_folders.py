@@ -94,7 +94,7 @@ KILLED = """
 import os, sys
 sys.path.insert(0, {root!r})
 from pathlib import Path
-from studio import atomic, disk
+from studio.core import atomic, disk
 if {two}:
     disk._renameat2 = lambda *_: False
 seen = 0
@@ -160,7 +160,7 @@ def test_what_a_living_process_writes_is_not_swept(tmp_path: Path) -> None:
     def writer(temporary: Path) -> None:
         temporary.write_bytes(b"half")
         assert temporaries.sweep(tmp_path) == 0, "somebody writes it"
-        code = f"import sys; sys.path.insert(0, {ROOT!r})\nfrom studio import temporaries\n"
+        code = f"import sys; sys.path.insert(0, {ROOT!r})\nfrom studio.core import temporaries\n"
         code += f"print(temporaries.sweep({str(tmp_path)!r}))"
         other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         assert other.stdout.strip() == "0", other.stderr

@@ -28,8 +28,8 @@ def watch(event, arguments):
     if event == "socket.connect" and isinstance(arguments[1], tuple):
         asked.append(str(arguments[1][0]))
 sys.addaudithook(watch)
-from studio.jobs import Studio
-from studio.paths import Workspace
+from studio.app import Studio
+from studio.core.paths import Workspace
 from studio.ui import app
 studio = Studio(Workspace({workspace!r}))
 server = app.serve(studio, port=7870)

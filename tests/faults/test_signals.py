@@ -43,7 +43,7 @@ import sys
 sys.path.insert(0, {root!r})
 import studio.ui.app as app
 from studio.cli import main
-from studio.jobs.worker import Worker
+from studio.runs.worker import Worker
 
 on_save, launch = Worker.on_save, app.launch
 def saved(self, progress):

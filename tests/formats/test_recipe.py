@@ -34,7 +34,7 @@ def written(path: Path, tensors: dict[str, torch.Tensor] = TENSORS, **changes: A
 
 def written_with(path: Path, config: str) -> Path:
     """A file that carries the studio's own settings."""
-    changes: dict[str, Any] = {"studio.settings.training": config}
+    changes: dict[str, Any] = {"studio.config": config}
     return written(path, **changes)
 
 

@@ -15,8 +15,7 @@ from studio.app import Studio
 from studio.core.paths import Workspace
 from studio.formats import apart
 from studio.formats.inspect import FileReport
-from studio.library import header_cache as headers_module
-from studio.library import suspects
+from studio.library import header_cache, suspects
 from studio.library.suspects import Suspects
 from tests.formats import costly
 from tests.formats.builders import torch_zip
@@ -58,7 +57,7 @@ def test_hostile_files_are_rows_with_their_reason_beside_good_ones(studio: Studi
 def test_a_reader_that_fails_is_asked_once(
     studio: Studio, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    inspect = headers_module.inspect
+    inspect = header_cache.inspect
     asked: list[str] = []
 
     def fails(path: Path, **options: Any) -> FileReport:
@@ -67,7 +66,7 @@ def test_a_reader_that_fails_is_asked_once(
             raise error
         return inspect(path, **options)
 
-    monkeypatch.setattr(headers_module, "inspect", fails)
+    monkeypatch.setattr(header_cache, "inspect", fails)
     bad = write(studio.workspace.adapters, "bad", "x")
     write(studio.workspace.adapters, "good", "y")
     for one in (studio, studio, again(studio)):
@@ -85,30 +84,31 @@ def test_a_disk_that_refuses_is_said_and_not_remembered(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(studio.workspace.adapters, "x", "word")
-    inspect = headers_module.inspect
+    inspect = header_cache.inspect
 
     def refuses(path: Path, **options: Any) -> FileReport:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(headers_module, "inspect", refuses)
+    monkeypatch.setattr(header_cache, "inspect", refuses)
     assert rows(studio)["x"] == "It could not be read: Input/output error."
     assert [info.name for info in studio.adapters()] == ["x"]
-    monkeypatch.setattr(headers_module, "inspect", inspect)
+    monkeypatch.setattr(header_cache, "inspect", inspect)
     assert rows(studio)["x"] is None
 
 
 KILLED = """
 import os, sys
 from pathlib import Path
-from studio.jobs import Studio, headers
-from studio.paths import Workspace
+from studio.app import Studio
+from studio.library import header_cache
+from studio.core.paths import Workspace
 
-inspect = headers.inspect
+inspect = header_cache.inspect
 def dies(path, **options):
     if path.stem == "bad":
         os._exit(9)  # as the kernel does when memory runs out
     return inspect(path, **options)
-headers.inspect = dies
+header_cache.inspect = dies
 Studio(Workspace(Path(sys.argv[1]))).adapters()
 """
 
@@ -125,13 +125,13 @@ def test_what_was_being_read_when_the_studio_ended_is_read_apart_next(
     write(studio.workspace.adapters, "good", "word")
     killed(studio)
     here: list[str] = []
-    inspect = headers_module.inspect
+    inspect = header_cache.inspect
 
     def counted(path: Path, **options: Any) -> FileReport:
         here.append(path.stem)
         return inspect(path, **options)
 
-    monkeypatch.setattr(headers_module, "inspect", counted)
+    monkeypatch.setattr(header_cache, "inspect", counted)
     # The file is a good one (somebody pulled the plug): a process of its own finds that out.
     assert rows(again(studio)) == {"bad": None, "good": None}
     assert "bad" not in here
@@ -178,5 +178,5 @@ def test_notes_of_a_living_process_are_its_own(tmp_path: Path) -> None:
 def test_the_process_apart_reports_what_inspect_does(tmp_path: Path) -> None:
     path = write(tmp_path, "x", "word")
     report = apart.inspect_apart(path)
-    assert report == headers_module.inspect(path, hashes=False)
+    assert report == header_cache.inspect(path, hashes=False)
     assert json.dumps(report.as_dict())

@@ -237,4 +237,4 @@ def test_settings_come_back_from_the_file(studio: Studio, method: str) -> None:
 def test_private_files_keep_their_settings_to_themselves(studio: Studio) -> None:
     state = run(studio, config(studio, "lora", "private_metadata=true"))
     header = safetensors_file.read_header(state["files"][0]).metadata
-    assert "studio.settings.training" not in header and "a zibbo cat" not in json.dumps(header)
+    assert "studio.config" not in header and "a zibbo cat" not in json.dumps(header)
