@@ -357,9 +357,7 @@ def _imported(path: Path, modules: set[str]) -> set[str]:
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             parents = package.split(".")[: len(package.split(".")) - node.level + 1]
-            source = ".".join(
-                [*(parents if node.level else ()), *([node.module] * bool(node.module))]
-            )
+            source = ".".join([*(parents if node.level else ()), *filter(None, [node.module])])
             names = [f"{source}.{alias.name}" for alias in node.names]
         for name in names:
             while name and name not in modules:
