@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from studio.app import Studio
-from studio.core import atomic
 from studio.core.paths import Workspace
 from studio.train.loop import Trainer
+from tests import failpoint
 
 HANGS = 600  # seconds
 
@@ -65,9 +65,9 @@ def ends_at_an_operation(root: Path, values: dict[str, Any], nth: int) -> None:
 
     studio = Studio(Workspace(root))
     config = studio.config(None, values)
-    atomic.failpoint = reached
+    failpoint.reached = reached
     studio.wait(studio.start(config))
-    atomic.failpoint = None
+    failpoint.reached = None
     studio.close()
 
 
@@ -96,7 +96,7 @@ def killed_in_a_save(root: Path, values: dict[str, Any], operation: int) -> None
         if seen == operation:
             die()
 
-    atomic.failpoint = reached
+    failpoint.reached = reached
     _run(root, values)
 
 
@@ -137,7 +137,7 @@ def killed_while_saved_again(
 
     Trainer.one_step = one_step  # type: ignore[method-assign]
     Trainer.run = run_and_stop  # type: ignore[method-assign]
-    atomic.failpoint = reached
+    failpoint.reached = reached
     config = studio.config(None, values)
     run = studio.start(config)
     studio.wait(run)

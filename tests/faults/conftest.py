@@ -22,6 +22,7 @@ from studio.app import Studio
 from studio.core import atomic
 from studio.core.paths import Workspace
 from studio.formats import safetensors_file
+from tests import failpoint
 from tests.workspaces import make_workspace
 
 PATIENCE = 120  # seconds until a run that does not move counts as hanging
@@ -87,7 +88,7 @@ def _tear(operation: str, path: Path) -> None:
 def no_failpoint() -> Iterator[None]:
     """Whatever a test ended with: the next one has a disk that works."""
     yield
-    atomic.failpoint = None
+    failpoint.reached = None
 
 
 @pytest.fixture(scope="package")

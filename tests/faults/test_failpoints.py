@@ -16,6 +16,7 @@ from studio.app import Studio
 from studio.core import atomic
 from studio.core.errors import StorageError
 from studio.core.paths import Workspace
+from tests import failpoint
 from tests.faults import children
 from tests.faults.conftest import VALUES, Disk, assert_kept, assert_learnt, until
 
@@ -29,7 +30,7 @@ def refuse_once(
     studio = Studio(Workspace(root))
     config = studio.config(None, VALUES)
     disk = Disk(nth, number=number, lasting=False, torn=torn)
-    atomic.failpoint = disk
+    failpoint.reached = disk
     try:
         run = studio.start(config)
     except StorageError:
@@ -46,7 +47,7 @@ def refuse_once(
         state = studio.wait(run)
     assert_learnt(state, expected)
     studio.close()
-    atomic.failpoint = None
+    failpoint.reached = None
     assert not list(root.rglob(f"{atomic.TEMPORARY_PREFIX}*"))
     return disk.struck
 
