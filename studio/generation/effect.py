@@ -13,6 +13,7 @@ import numpy as np
 
 from studio.adapters.cache import AdapterCache
 from studio.adapters.layers import by_fit
+from studio.adapters.loading import load_adapter
 from studio.adapters.lora import LoraAdapter
 from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.errors import InputError, MismatchError
@@ -90,13 +91,13 @@ def effect(
 
 
 def _layers(item: StackItem, base: Base, cache: AdapterCache) -> dict[str, list[str]]:
-    adapter = cache.load(item.path)
+    adapter = load_adapter(item.path, cache)
     return by_fit(adapter.file, adapter.names(base)) if isinstance(adapter, LoraAdapter) else {}
 
 
 def _words(item: StackItem, cache: AdapterCache) -> list[str]:
     """The words by which the prompt calls an embedding; none for other kinds."""
-    words: list[str] = cache.load(item.path).info.get("words", [])
+    words: list[str] = load_adapter(item.path, cache).info.get("words", [])
     return words
 
 
