@@ -17,11 +17,10 @@ from studio.adapters.loading import load_adapter
 from studio.adapters.lora import LoraAdapter
 from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.errors import InputError, MismatchError
-from studio.core.paths import Workspace
 from studio.families.base import Base
 from studio.generation.batches import ready_base, resolved
 from studio.infer import engine
-from studio.runtime.loaded_models import Resources
+from studio.runtime.runtime import Runtime
 from studio.settings.training import GenerateSettings, StackItem
 
 
@@ -44,8 +43,7 @@ class Effect:
 def effect(
     settings: GenerateSettings,
     place: int,
-    workspace: Workspace,
-    resources: Resources,
+    runtime: Runtime,
     on_progress: OnProgress | None,
     cancelled: Cancelled | None,
 ) -> Effect:
@@ -57,14 +55,14 @@ def effect(
     """
     if not 0 <= place < len(settings.stack):
         raise InputError("There is no such file on this stack", where=str(place))
-    settings = resolved(settings, resources.library).model_copy(update={"count": 1})
+    settings = resolved(settings, runtime.library).model_copy(update={"count": 1})
     item = settings.stack[place].model_copy(update={"enabled": True})
     others = [other for k, other in enumerate(settings.stack) if k != place]
     stacks = [[*others[:place], item, *others[place:]], others]
     pixels: list[Any] = []
     message = ""
-    with ready_base(settings, resources, on_progress, "effect") as base:
-        cache = resources.adapters()
+    with ready_base(settings, runtime, on_progress, "effect") as base:
+        cache = runtime.adapters()
         layers = _layers(item, base, cache)
         for number, stack in enumerate(stacks):
 
