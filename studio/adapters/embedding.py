@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from studio.adapters import diagnosis
 from studio.adapters.base import Adapter, Attachment, Report
-from studio.formats import embedding, metadata
+from studio.formats import embedding, embedding_facts, metadata
 from studio.formats.embedding import EmbeddingFile
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class WordAdapter(Adapter):
             other = ", ".join(f"“{word}”" for word in twins)
             message += f" The case matters here: {other} is another file's word."
         if outputs := self.file.outputs:
-            message += f" {embedding.output_problem(outputs)}"
+            message += f" {embedding_facts.output_problem(outputs)}"
         return Report(self.path, self.kind, len(self.words), list(outputs), message)
 
 

@@ -135,11 +135,8 @@ class LoraAdapter(Adapter):
         weight = target._parameters["weight"]
         assert weight is not None
         wanted = (weight.shape[0], weight.shape[1] if weight.dim() > 1 else 1)
-        parts = module.tensors
-        if module.kind != "lora" or parts["down"].dim() < 2:
-            return
-        given = (parts["up"].shape[0], parts["down"].shape[1])
-        if given != wanted:
+        given = module.size
+        if given is not None and given != wanted:
             detail = (
                 f"Its layer “{module.name}” turns {given[1]} numbers into {given[0]}, "
                 f"this base's turns {wanted[1]} into {wanted[0]}."

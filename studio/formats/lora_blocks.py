@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from studio.core.errors import MismatchError
+from studio.formats import lora_algebra
 from studio.formats.lora_module import LoraModule
 
 if TYPE_CHECKING:
@@ -58,17 +59,12 @@ def block(module: LoraModule) -> str:
 
 
 def norm(module: LoraModule) -> float | None:
-    """Frobenius norm of ΔW at strength 1; None where it depends on the base's weight.
-
-    For two factors without building ΔW: ‖BA‖² = ⟨BᵀB, AAᵀ⟩.
-    """
-    parts = module.tensors
+    """Frobenius norm of ΔW at strength 1; None where it depends on the base's weight."""
     if module.needs_base:
         return None
-    if module.kind == "lora" and {"up", "down"} <= parts.keys() and "mid" not in parts:
-        up, down = (parts[name].float().flatten(1) for name in ("up", "down"))
-        square = float(((up.T @ up) * (down @ down.T)).sum())
-        return math.sqrt(max(square, 0.0)) * abs(module.scale)
+    row = lora_algebra.algebra(module.kind)
+    if row.norm is not None and (found := row.norm(module.tensors)) is not None:
+        return found * abs(module.scale)
     try:
         return float(module.delta().norm())
     except (ValueError, AttributeError, MismatchError):  # a change of biases alone, or odd shapes
