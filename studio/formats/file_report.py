@@ -52,12 +52,12 @@ class FileReport:
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """What is worth knowing of a file that can be used."""
-    content: Content = "unknown"
-    """The container, so that whoever reads the file next need not look again."""
+    content: Content | None = None
+    """The container, so that whoever reads the file next need not look again; not in JSON."""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return asdict(self)
+        return {key: value for key, value in asdict(self).items() if key != "content"}
 
 
 def plain_texts(value: Mapping[Any, Any]) -> dict[str, str]:
