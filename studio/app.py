@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studio.compare.record import Comparison
 from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.errors import InputError, StudioError
 from studio.core.names import original, printable, text_of
@@ -318,15 +319,15 @@ class Studio:
         settings: CompareSettings,
         on_progress: OnProgress | None = None,
         cancelled: Cancelled | None = None,
-    ) -> dict[str, Any]:
-        """Draws and measures a comparison; it is kept under `comparisons/`."""
+    ) -> Comparison:
+        """Generates and measures a comparison; it is kept under `comparisons/`."""
         return self.comparing.compare(settings, on_progress, cancelled)
 
-    def comparisons(self) -> list[dict[str, Any]]:
+    def comparisons(self) -> list[Comparison]:
         """Kept comparisons, newest first."""
         return self.comparing.all()
 
-    def comparison(self, comparison_id: str) -> dict[str, Any]:
+    def comparison(self, comparison_id: str) -> Comparison:
         """One kept comparison."""
         return self.comparing.one(comparison_id)
 
