@@ -9,7 +9,7 @@ fields that were ever set, so what was never known is not written as if it were.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -53,15 +53,18 @@ class Record(BaseModel):
 
 
 class Filed(Record):
-    """A record that is a file of its own: it says which version of the layout wrote it."""
+    """A record that is a file of its own: it says which version of the layout it has."""
 
-    VERSION: ClassVar[int] = 1
+    version: int = 1
+    """A class whose layout changes says so here; a file of a newer one keeps its number."""
 
-    version: int = 0
-    """0 for a file from before records had versions; a newer one keeps its number."""
+    @classmethod
+    def read(cls, value: object) -> Self:
+        found = super().read(value)
+        return found.changed(version=max(found.version, cls.model_fields["version"].default))
 
     def as_json(self) -> dict[str, Any]:
-        return {**super().as_json(), "version": max(self.version, self.VERSION)}
+        return {"version": self.version, **super().as_json()}
 
 
 class Failure(Record):

@@ -93,7 +93,7 @@ def test_a_comparison_of_an_earlier_version_and_of_a_newer_one_lose_nothing():
     column = found.columns[0]
     assert column.measures == {"kid": 0.1} and column.standard_errors == {"kid": 0.2}
     assert (column.counts, column.images, column.generation_seconds) == ((4, 3), 4, 0.5)
-    assert found.version == 0 and found.reference.images == 3
+    assert found.version == 1 and found.reference.images == 3
     newer = found.as_json() | {"version": 9, "weather": {"sun": True}, "seconds": "soon"}
     again = Comparison.read(newer)
     assert again.seconds is None, "what makes no sense counts as missing"
