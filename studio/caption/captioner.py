@@ -18,8 +18,7 @@ import torch
 from safetensors import SafetensorError
 
 from studio.caption.doubt import stopping
-from studio.caption.run import Describes
-from studio.caption.source import STARTER_NAME, Source
+from studio.caption.source import STARTER_NAME, Describes, Source
 from studio.core import memory
 from studio.core.device import pick_device
 

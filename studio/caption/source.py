@@ -6,18 +6,30 @@ Refuses to know: which kinds there are, how a model is asked.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from studio.core.errors import FileError, MissingError, UnavailableError
 from studio.core.names import path_of
 from studio.core.paths import STARTER
 from studio.core.text import lines as text_lines
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
 STARTER_NAME = "starter"
 _PACKAGES = ("torchvision", "num2words", "timm", "einops", "sentencepiece", "av")
+
+
+class Describes(Protocol):
+    """What is asked of a loaded captioner."""
+
+    def caption(self, images: Sequence[Image]) -> list[str]:
+        """One caption per image, in order."""
+        ...
 
 
 @dataclass(frozen=True)
