@@ -166,4 +166,4 @@ def test_one_odd_comparison_keeps_no_other_from_view(tmp_path: Path) -> None:
     }.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "comparison.json").write_text(text)
-    assert [found["id"] for found in list_comparisons(tmp_path)] == ["good", "later"]
+    assert [found.id for found in list_comparisons(tmp_path)] == ["good", "later"]
