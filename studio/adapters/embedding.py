@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from studio.families.base import Base
+    from studio.formats.sniff import Content
 
 SLOTS = ("text_encoder", "text_encoder_2")
 
@@ -55,9 +56,9 @@ class WordAdapter(Adapter):
         }
 
     @staticmethod
-    def read(path: str | Path) -> WordAdapter:
-        """Reads a file; errors of `studio.formats.embedding.read`."""
-        return WordAdapter(embedding.read(path))
+    def read(path: str | Path, content: Content | None = None) -> WordAdapter:
+        """See `Adapter.read`."""
+        return WordAdapter(embedding.read(path, content))
 
     def attach(self, work: Attachment, strength: float, text_strength: float) -> Report:
         """See `Adapter.attach`. `text_strength` scales the vectors; 0 leaves the word unknown."""

@@ -14,7 +14,8 @@ from dataclasses import fields
 from pathlib import Path
 
 from studio.core.text import parse_json
-from studio.formats.inspect import FileReport, inspect
+from studio.formats.file_report import FileReport
+from studio.formats.inspect import inspect
 
 MEMORY = 2 << 30  # bytes of addresses
 _ROOT = Path(__file__).resolve().parents[2]

@@ -9,15 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from studio.formats import (
     aesthetic,
     embedding_facts,
     hypernetwork_facts,
+    lora_blocks,
     lora_facts,
     model_facts,
 )
 from studio.formats.file_report import FileReport, Outline
+from studio.formats.sniff import Content
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,8 @@ class FileKind:
     (of one word the last counts)."""
     called_by_name: bool = False
     """Whether the file's name calls it in prompts where the file states no trigger."""
+    details: Callable[[Path, Content | None], dict[str, Any]] | None = None
+    """What more `inspect` tells of such a file, for JSON; may read tensors, hence torch."""
 
 
 # In the order in which they are tried: what is certain comes before what is likely.
@@ -67,6 +73,7 @@ KINDS: list[FileKind] = [
     FileKind(
         "lora", "LoRA", "a LoRA", lora_facts.recognise,
         "studio.adapters.lora:LoraAdapter", colour="plot-1", ranged=True, with_text=True,
+        details=lora_blocks.details,
     ),
     FileKind("vae", "VAE", "a VAE", model_facts.recognise_vae, place="vae"),
     FileKind(

@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
 from studio.core.errors import MismatchError
-from studio.formats import lora_algebra
+from studio.formats import lora, lora_algebra
+from studio.formats.lora import LoraFile
 from studio.formats.lora_module import LoraModule
-
-if TYPE_CHECKING:
-    from studio.formats.lora import LoraFile
+from studio.formats.sniff import Content
 
 _SIDES = (
     (re.compile(r"down_blocks_(\d+)"), "down {}"),
@@ -37,6 +37,11 @@ class BlockFacts:
     ranks: list[int]
     norm: float | None
     """Frobenius norm of all its changes at strength 1; None where that depends on the base."""
+
+
+def details(path: Path, content: Content | None) -> dict[str, Any]:
+    """The blocks of the file at `path`, for JSON; errors of `lora.read`."""
+    return {"blocks": [vars(facts) for facts in blocks(lora.read(path, content))]}
 
 
 def blocks(file: LoraFile) -> list[BlockFacts]:
