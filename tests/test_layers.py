@@ -26,7 +26,7 @@ LAYERS = [
     {"starter"},
     {"formats"},
     {"families", "caption"},
-    {"clip"},
+    {"clip", "diffusion"},
     {"adapters"},
     {"methods", "infer"},
     {"compare", "train"},
@@ -62,8 +62,6 @@ CIRCLES_LEFT = {
         "methods.lora_continue",
         "methods.lora_layers",
         "methods.lora",
-        "train.probe",
-        "train.loop",
     ]
 }
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
