@@ -171,7 +171,9 @@ def test_a_flows_plan_is_exact_and_begins_where_it_is_told(flow: Base) -> None:
 
 
 def test_larger_images_of_some_flows_begin_noisier(sd1: Base) -> None:
-    grows = replace(sd1, prediction_type="flow_prediction", scheduler_config={"use_dynamic_shifting": True})
+    grows = replace(
+        sd1, prediction_type="flow_prediction", scheduler_config={"use_dynamic_shifting": True}
+    )
     small, large = (
         samplers.sampling_plan(grows, "Euler", 8, latent_size=(side, side)).timesteps
         for side in (32, 128)
