@@ -22,7 +22,9 @@ import torch
 from torch import Tensor
 
 from studio.core.errors import SettingsError
-from studio.diffusion.process import Flow, Process, process_of
+from studio.diffusion.contract import Process
+from studio.diffusion.flow import Flow
+from studio.diffusion.process import process_of
 from studio.families.base import Base
 from studio.settings.training import Sampler
 

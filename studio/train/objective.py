@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from studio.diffusion.contract import Process
 from studio.diffusion.noise import training_noise
-from studio.diffusion.process import Process, process_of
+from studio.diffusion.process import process_of
 from studio.diffusion.seeds import gaussian
 from studio.families.base import Base, Conditioning
 from studio.settings.training import LossSettings

@@ -12,7 +12,10 @@ from diffusers import DDPMScheduler, FlowMatchEulerDiscreteScheduler
 from diffusers.schedulers.scheduling_ddim import rescale_zero_terminal_snr
 
 from studio.core.errors import UnavailableError
-from studio.diffusion.process import Diffusion, Epsilon, Flow, Process, Velocity, process_of
+from studio.diffusion.alphas import Diffusion, Epsilon, Velocity
+from studio.diffusion.contract import Process
+from studio.diffusion.flow import Flow
+from studio.diffusion.process import process_of
 from studio.families.base import Base
 from studio.settings.training import LossSettings
 

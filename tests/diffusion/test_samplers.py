@@ -10,8 +10,9 @@ import torch
 
 from studio.core.errors import SettingsError
 from studio.diffusion import samplers
+from studio.diffusion.flow import Flow
 from studio.diffusion.lms import coefficients
-from studio.diffusion.process import Flow, process_of
+from studio.diffusion.process import process_of
 from studio.families.base import Base
 from studio.infer import engine
 from studio.settings.training import GenerateSettings, Sampler

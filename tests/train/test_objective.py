@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from studio.diffusion.process import Flow
+from studio.diffusion.flow import Flow
 from studio.settings.training import LossSettings
 from studio.train.objective import huber_deltas, item_errors
 from tests.diffusion.test_process import T, diffusion
