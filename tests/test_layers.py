@@ -375,6 +375,14 @@ def test_source_keeps_the_rule(rule: Rule) -> None:
     assert not found, "\n" + "\n".join(found)
 
 
+def test_no_tab_imports_a_neighbour() -> None:
+    tabs = {_module(path): path for path in (PACKAGE / "ui" / "tabs").glob("*.py")}
+    modules = {_module(path) for path in FILES}
+    assert not {
+        tab for tab, path in tabs.items() if _imported(path, modules) & (tabs.keys() - {tab})
+    }
+
+
 def test_every_part_has_a_layer() -> None:
     parts = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in FILES}
     assert parts - {"__init__"} <= set(RANK), "name the new part in LAYERS"
