@@ -145,9 +145,7 @@ class CompareTab:
     @handler
     def again(self, event: gr.EventData) -> list[Any]:
         (identity,) = read(event._data, id=str)
-        settings = CompareSettings.parse(
-            self.studio.generation.comparisons.one(identity)["settings"]
-        )
+        settings = CompareSettings.parse(self.studio.generation.comparisons.one(identity).settings)
         return [
             settings.base
             if settings.base in {name for _, name in base_choices(self.studio)}
@@ -180,7 +178,7 @@ class CompareTab:
             made = self.studio.generation.comparisons.compare(
                 settings, task.progress, task.cancelled.is_set
             )
-            return {"id": made["id"], "seconds": made.get("seconds")}
+            return {"id": made.id, "seconds": made.seconds}
 
         return self.page.tasks.start(KIND, work, name=settings.name).id
 
