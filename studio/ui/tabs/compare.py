@@ -110,7 +110,7 @@ def build(studio: Studio, page: Page) -> None:
     @handler
     def again(event: gr.EventData) -> list[Any]:
         (identity,) = read(event._data, id=str)
-        settings = CompareSettings.parse(studio.generation.comparisons.one(identity)["settings"])
+        settings = CompareSettings.parse(studio.generation.comparisons.one(identity).settings)
         return [
             settings.base if settings.base in {name for _, name in base_choices(studio)} else first,
             [column.model_dump() for column in settings.columns],
@@ -141,7 +141,7 @@ def build(studio: Studio, page: Page) -> None:
             made = studio.generation.comparisons.compare(
                 settings, task.progress, task.cancelled.is_set
             )
-            return {"id": made["id"], "seconds": made.get("seconds")}
+            return {"id": made.id, "seconds": made.seconds}
 
         return page.tasks.start(KIND, work, name=settings.name).id
 
