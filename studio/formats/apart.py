@@ -10,7 +10,7 @@ import contextlib
 import json
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 
 from studio.core.text import parse_json
@@ -46,7 +46,7 @@ def _main(path: str) -> int:
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    sys.stdout.write(json.dumps(inspect(path, hashes=False).as_dict()))
+    sys.stdout.write(json.dumps(asdict(inspect(path, hashes=False))))
     return 0
 
 
