@@ -91,7 +91,10 @@ def generate(
         )
         start = picture_latents(base, settings.image, height, width) if settings.image else None
         course = samplers.course(
-            base, settings.sampler, settings.steps, settings.denoising if settings.image else None
+            base,
+            settings.sampler,
+            settings.steps,
+            settings.denoising_strength if settings.image else None,
         )
         told = scripts(
             base,
@@ -129,7 +132,7 @@ def generate(
                 seeds=[job.seed for job in batch],
                 changes=changes,
                 start=start,
-                denoising=settings.denoising,
+                denoising=settings.denoising_strength,
                 tiles=settings.tiles,
                 on_step=on_step,
                 cancelled=cancelled,

@@ -28,7 +28,7 @@ class Probe:
 
     def __init__(self, trainer: Trainer) -> None:
         self.trainer = trainer
-        count = trainer.config.probe.pictures
+        count = trainer.config.validation.images
         self.sets = [_spread(trainer.items, count), _spread(trainer.held_out, count)]
 
     @torch.no_grad()
