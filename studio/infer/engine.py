@@ -131,7 +131,7 @@ def generate(
                 seeds=[job.seed for job in batch],
                 changes=changes,
                 start=start,
-                denoising=settings.denoising,
+                denoising=settings.denoising_strength,
                 tiles=settings.tiles,
                 on_step=on_step,
                 cancelled=cancelled,
