@@ -15,12 +15,12 @@ from studio.clip.encoders import load_clip
 from studio.compare import metrics
 from studio.compare.comparison import compare
 from studio.compare.record import Comparison, list_comparisons, read_comparison
-from studio.core import atomic
 from studio.core.errors import DatasetError, MissingError, SettingsError, StorageError
 from studio.formats.images import read_parameters
 from studio.infer import infotext
 from studio.infer.engine import generate
 from studio.settings.training import CompareSettings, GenerateSettings
+from tests import failpoint
 
 
 def settings_for(*stacks: list[dict], **different) -> CompareSettings:
@@ -212,10 +212,10 @@ def test_a_killed_comparison_shows_what_it_had_and_that_it_is_not_whole(
         if operation == "write" and path.name == "c1-p1-s2.png":
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(atomic, "failpoint", full)
+    monkeypatch.setattr(failpoint, "reached", full)
     with pytest.raises(StorageError):
         compare(base, settings_for([], []), tmp_path / "all" / "killed")
-    monkeypatch.setattr(atomic, "failpoint", None)
+    monkeypatch.setattr(failpoint, "reached", None)
     log = tmp_path / "all" / "killed" / "progress.jsonl"
     with open(log, "ab") as file:
         file.write(b'{"kind": "cell", "cell": {"col')  # the line that was being written

@@ -18,6 +18,7 @@ from studio.core.errors import StorageError
 from studio.core.paths import Workspace
 from studio.library import presets
 from studio.runs.records import RunState
+from tests import failpoint
 from tests.faults import children
 from tests.faults.conftest import VALUES, Disk, assert_kept, assert_learnt, until
 
@@ -31,7 +32,7 @@ def refuse_once(
     studio = Studio(Workspace(root))
     config = presets.config_from(None, VALUES)
     disk = Disk(nth, number=number, lasting=False, torn=torn)
-    atomic.failpoint = disk
+    failpoint.reached = disk
     try:
         run = studio.runs.start(config)
     except StorageError:
@@ -48,7 +49,7 @@ def refuse_once(
         state = studio.runs.wait(run)
     assert_learnt(state, expected)
     studio.close()
-    atomic.failpoint = None
+    failpoint.reached = None
     assert not list(root.rglob(f"{atomic.TEMPORARY_PREFIX}*"))
     return disk.struck
 

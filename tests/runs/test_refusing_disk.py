@@ -19,6 +19,7 @@ from studio.library import presets
 from studio.runs.events import RunLog, hold, honest_state, read_events, read_state
 from studio.runs.records import Event, RunView, StateChanged, Step, only
 from studio.settings.training import RunConfig
+from tests import failpoint
 from tests.runs.test_runs import reach
 
 Make = Callable[..., RunConfig]
@@ -39,7 +40,7 @@ class Disk:
 @pytest.fixture
 def disk(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
     disk = Disk(studio.workspace.root)
-    monkeypatch.setattr(atomic, "failpoint", disk.reached)
+    monkeypatch.setattr(failpoint, "reached", disk.reached)
     yield disk
     disk.code = 0
 
