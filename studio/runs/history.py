@@ -16,7 +16,7 @@ from studio.runs.records import Event, Finished, Probed, RunState, RunView, only
 
 # The fixed-noise loss is of one scale only where these are equal: the same images, noise and
 # model. (What is trained, and how, is what one wants to compare.)
-SAME_PROBE = ("base", "seed", "data.folder", "data.resolution", "data.buckets", "probe.pictures")
+SAME_PROBE = ("base", "seed", "data.folder", "data.resolution", "data.buckets", "validation.images")
 NAMES = ("name",)  # told apart anyway
 
 

@@ -103,7 +103,9 @@ def test_the_run_says_when_the_held_out_loss_was_lowest(
 ) -> None:
     measured = iter([(1.0, 0.5), (0.9, 0.4), (0.8, 0.45), (0.7, 0.5), (0.6, 0.55)])
     monkeypatch.setattr(ValidationLoss, "measure", lambda self: next(measured))
-    run = studio.runs.start(config("probe.every=1", "probe.patience=2", "sample.every=never"))
+    run = studio.runs.start(
+        config("validation.every=1", "validation.patience=2", "sample.every=never")
+    )
     assert studio.runs.wait(run).state == "finished", "nothing stops by itself"
     texts = [e for e in studio.runs.view(run).events if isinstance(e, Message)]
     assert [event.level for event in texts] == ["warning"]
