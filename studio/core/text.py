@@ -197,6 +197,10 @@ def _unicode(data: bytes) -> Decoded | None:
     try:
         return Decoded(data.decode("utf-8-sig"), "utf-8", True)
     except UnicodeDecodeError:
+        pass
+    try:  # halves of emoji, each written as a character of its own (CESU-8)
+        return Decoded(encodable(data.decode("utf-8", "surrogatepass")), "utf-8", False)
+    except UnicodeDecodeError:
         return None
 
 
