@@ -88,7 +88,7 @@ def compare(
         measuring = prepare(base, references, recorder, on_progress, cancelled)
     except Interrupted:
         return recorder.finish(time.monotonic() - began, cancelled=True)
-    jobs = _jobs(prompts, seeds, settings.pictures if measuring is not None else 0)
+    jobs = _jobs(prompts, seeds, settings.images if measuring is not None else 0)
     work = _Work(
         base, settings, prompts, seeds, jobs, recorder,
         cache if cache is not None else AdapterCache(), measuring, cancelled, device,

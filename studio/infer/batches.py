@@ -58,8 +58,8 @@ class SamplingOptions:
     """0: the base's own."""
     clip_skip: int = 0
     image: str = ""
-    """File of an image to begin with; of its steps the last `denoising` are taken."""
-    denoising: float = 1.0
+    """File of an image to begin with; of its steps the last `denoising_strength` are taken."""
+    denoising_strength: float = 1.0
     variation_strength: float = 0.0
     tiles: Tiles = "auto"
     preview_every: int = 0
@@ -80,7 +80,7 @@ class SamplingOptions:
             size=Size(settings.width, settings.height),
             clip_skip=settings.clip_skip,
             image=settings.image,
-            denoising=settings.denoising,
+            denoising_strength=settings.denoising_strength,
             variation_strength=settings.variation_strength,
             tiles=settings.tiles,
             preview_every=settings.preview_every,
@@ -183,7 +183,7 @@ class _Work:
             self.base,
             options.sampler,
             options.steps,
-            denoising=None if self.start is None else options.denoising,
+            denoising=None if self.start is None else options.denoising_strength,
             latent_size=(self.size.height // scale, self.size.width // scale),
         )
 

@@ -195,7 +195,7 @@ def test_cancelling_works_while_reference_pictures_are_read(base, references, tm
 def test_between_batches_others_go_first_and_nothing_changes(base, make_lora, tmp_path):
     """Whoever waits gets the base as it is, and the comparison goes on as if nobody had been there."""
     lora = {"path": str(make_lora())}
-    settings = settings_for([lora], [], pictures=0, batch_size=2)
+    settings = settings_for([lora], [], images=0, batch_size=2)
     own = GenerateSettings(prompt="a dog", seed=9, count=1, steps=2, device="cpu")
     (alone,) = generate(base, own)
     expected = compare(base, settings, tmp_path / "alone")
