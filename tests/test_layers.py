@@ -54,9 +54,6 @@ LONG_FILES_LEFT = {
     f"studio/{name}.py"
     for name in [
         "adapters/aesthetic",
-        "core/atomic",
-        "core/paths",
-        "core/text",
         "families/base",
         "families/detect",
         "families/infer_config",
@@ -64,13 +61,10 @@ LONG_FILES_LEFT = {
         "formats/ldm_names",
         "formats/pickle_machine",
         "infer/foreign/comfy",
-        "library/files",
         "library/importing",
         "methods/hypernetwork",
         "runs/training",
         "runs/worker",
-        "settings/grid",
-        "settings/training",
         "ui/door",
     ]
 }

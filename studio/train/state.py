@@ -16,7 +16,7 @@ from typing import Any
 from torch import Tensor
 from torch.optim import Optimizer
 
-from studio.core import atomic
+from studio.core import atomic, manifest
 from studio.core.errors import FileError, MissingError
 from studio.core.text import read_json
 from studio.formats import safetensors_file
@@ -60,14 +60,14 @@ def save_checkpoint(
         safetensors_file.write(beside / "trainable.safetensors", _plain(state), {})
         safetensors_file.write(beside / "optimizer.safetensors", _plain(tensors), {})
         atomic.write_json(beside / RECORD, record)
-        atomic.write_manifest(beside, {"step": progress.step, **(facts or {})})
+        manifest.write(beside, {"step": progress.step, **(facts or {})})
     return folder
 
 
 def _is_kept(folder: Path, record: dict[str, Any]) -> bool:
     """Whether this moment is there already, whole: seconds of training never come twice."""
     try:
-        atomic.verify_manifest(folder)
+        manifest.verify(folder)
         kept: bool = _record(folder) == json.loads(json.dumps(record))
     except FileError:
         return False
@@ -87,7 +87,7 @@ def newest_checkpoint(run: Path) -> tuple[Path | None, list[int]]:
     for step in reversed(saved_steps(run)):
         folder = checkpoint_folder(run, step)
         try:
-            atomic.verify_manifest(folder)
+            manifest.verify(folder)
             _record(folder)
         except FileError:
             damaged.append(step)

@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from studio.app import Studio
-from studio.core import atomic
+from studio.core import atomic, manifest
 from studio.core.errors import FileError
 from studio.core.paths import Workspace
 from tests.faults import children
@@ -49,7 +49,7 @@ def kill_and_resume(root: Path, expected: dict[str, torch.Tensor], seed: int) ->
     for half in (folder / "checkpoints").glob("step-*"):
         if not (half / atomic.MANIFEST).exists():
             with pytest.raises(FileError):
-                atomic.verify_manifest(half)
+                manifest.verify(half)
     if state["state"] != "finished":
         studio.runs.resume(run)
         state = studio.runs.wait(run)
