@@ -76,7 +76,7 @@ def _is_kept(folder: Path, record: dict[str, Any]) -> bool:
 
 def saved_steps(run: Path) -> list[int]:
     """Steps that have a manifest, oldest first."""
-    found = (run / "checkpoints").glob(f"step-*/{atomic.MANIFEST}")
+    found = (run / "checkpoints").glob(f"step-*/{manifest.MANIFEST}")
     steps = (path.parent.name.removeprefix("step-") for path in found)
     return sorted(int(step) for step in steps if step.isdecimal())
 
@@ -127,7 +127,7 @@ def remove_old(run: Path, keep: int) -> None:
 def remove_unfinished(run: Path) -> None:
     """Deletes folders that were never announced, as an earlier version left them."""
     for folder in (run / "checkpoints").glob("step-*"):
-        if not (folder / atomic.MANIFEST).exists():
+        if not (folder / manifest.MANIFEST).exists():
             atomic.remove_folder(folder)
 
 

@@ -62,7 +62,7 @@ def test_a_refusing_disk_leaves_the_old_file(tmp_path: Path, operation: int, cod
 KILLED = """
 import os, sys
 sys.path.insert(0, {root!r})
-from studio.core import atomic
+from studio.core import atomic, manifest
 from tests import failpoint
 seen = 0
 def reached(operation, path):
@@ -89,7 +89,7 @@ def test_a_killed_process_leaves_a_whole_folder_or_no_manifest(tmp_path: Path) -
         ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         whole = ended.returncode == 0
         outcomes.add(whole)
-        if (folder / atomic.MANIFEST).exists():
+        if (folder / manifest.MANIFEST).exists():
             assert set(manifest.verify(folder)["files"]) == {"a.bin", "b.bin"}
         else:
             assert not whole

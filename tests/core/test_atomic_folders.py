@@ -95,7 +95,7 @@ KILLED = """
 import os, sys
 sys.path.insert(0, {root!r})
 from pathlib import Path
-from studio.core import atomic, disk
+from studio.core import atomic, disk, manifest
 from tests import failpoint
 if {two}:
     disk._renameat2 = lambda *_: False

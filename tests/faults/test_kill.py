@@ -47,7 +47,7 @@ def kill_and_resume(root: Path, expected: dict[str, torch.Tensor], seed: int) ->
     assert not again or again in known, where
     assert_kept(studio, run)
     for half in (folder / "checkpoints").glob("step-*"):
-        if not (half / atomic.MANIFEST).exists():
+        if not (half / manifest.MANIFEST).exists():
             with pytest.raises(FileError):
                 manifest.verify(half)
     if state["state"] != "finished":
