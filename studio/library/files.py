@@ -1,4 +1,4 @@
-"""What the person has: bases, datasets, adapter files.
+"""What the person has: datasets and adapter files, and bases (`base_files`).
 
 Owns: finding them (headers only, cached) and importing what was dropped.
 Refuses to know: torch, training, the page.
@@ -34,15 +34,16 @@ from studio.formats.image_memory import ImageMemory
 from studio.formats.inspect import inspect
 from studio.library import adapter_names, keeping
 from studio.library.adapter_info import ADAPTER_ENDINGS, AdapterInfo
-from studio.library.bases import Bases
+from studio.library.base_files import BaseFiles
+from studio.library.given_files import Given
 from studio.library.header_cache import HeaderFacts, Headers
-from studio.library.importing import Given, Imported, import_files
+from studio.library.importing import Imported, import_files
 from studio.settings.training import RunConfig
 
 log = logging.getLogger(__name__)
 
 
-class LibraryFiles(Bases):
+class LibraryFiles(BaseFiles):
     """Bases, datasets and adapters of a workspace, and those that ship with the studio."""
 
     def __init__(self, workspace: Workspace) -> None:

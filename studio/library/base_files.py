@@ -1,6 +1,6 @@
-"""The base models and VAEs of a workspace.
+"""The bases that the person has, their blocks, and VAEs to use in place of theirs.
 
-Owns: finding them by name, path or hub id. Refuses to know: loading them, torch.
+Owns: finding them by name, path or hub id. Refuses to know: torch, loading, the page.
 """
 
 from __future__ import annotations
@@ -12,7 +12,14 @@ from pathlib import Path
 from studio.clip.folder import is_clip
 from studio.core.errors import InputError, MissingError, StudioError
 from studio.core.names import path_of, printable
-from studio.core.paths import STARTER, Workspace, entries, is_file, is_name, there
+from studio.core.paths import (
+    STARTER,
+    Workspace,
+    entries,
+    is_file,
+    is_name,
+    there,
+)
 from studio.families import hub
 from studio.families.detect import FILE_ENDINGS, BaseInfo, describe, unet_layout
 from studio.families.vocabulary import is_folder
@@ -21,8 +28,8 @@ from studio.formats.ldm_names import unet_blocks
 log = logging.getLogger(__name__)
 
 
-class Bases:
-    """Bases in `bases/`, the starter, the hub; VAEs in `vae/`."""
+class BaseFiles:
+    """Bases and VAEs of a workspace, and the base that ships with the studio."""
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
