@@ -22,6 +22,7 @@ FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 # know each other.
 LAYERS = [
     {"core"},
+    {"architectures"},
     {"settings"},
     {"starter"},
     {"formats"},
@@ -45,8 +46,6 @@ CIRCLES_LEFT = {
     for name in [
         "settings.learning_rate",
         "settings.training",
-        "families.text",
-        "families.base",
         "formats.pickle_calls",
         "formats.pickle_machine",
         "formats.caption_tables",

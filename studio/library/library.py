@@ -28,13 +28,12 @@ from studio.core.paths import (
     there,
 )
 from studio.families import hub
-from studio.families.detect import FILE_ENDINGS, BaseInfo, base_hash, describe, unet_layout
+from studio.families.detect import FILE_ENDINGS, BaseInfo, base_hash, denoiser_blocks, describe
 from studio.families.vocabulary import is_folder
 from studio.formats.dataset import DatasetInfo, is_picture, read_dataset
 from studio.formats.dataset_list import DatasetList, DatasetSummary
 from studio.formats.image_memory import ImageMemory
 from studio.formats.inspect import inspect
-from studio.formats.ldm_names import unet_blocks
 from studio.library import adapter_names, keeping
 from studio.library.header_cache import HeaderFacts, Headers
 from studio.library.importing import Given, Imported, import_files
@@ -145,13 +144,13 @@ class Library:
             self.adapter_path(str(config.options["continue_from"]))
 
     def blocks(self, base: str) -> dict[str, bool]:
-        """The blocks of a base's UNet and whether each has attention; MissingError, FileError."""
+        """The blocks of a base's denoiser and whether each has attention; MissingError, FileError."""
         path = self.base_path(base)
         if isinstance(path, str):
             raise MissingError(
                 "This base has to be downloaded before its blocks are known", where=path
             )
-        return unet_blocks(unet_layout(path))
+        return denoiser_blocks(path)
 
     def vaes(self) -> list[str]:
         """Names of what lies in `vae/`: files, and folders with a configuration."""
