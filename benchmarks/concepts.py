@@ -25,6 +25,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from studio.adapters.cache import AdapterCache
+from studio.adapters.loading import load_adapter
 from studio.clip.encoders import load_clip
 from studio.compare.concept import draw_with, measure_concept
 from studio.compare.drawing import How
@@ -47,7 +48,7 @@ def measure(arguments: argparse.Namespace, plain: dict[str, Any] | None = None) 
     base = load_base(arguments.base, arguments.device, "fp32")
     meter, cache = load_clip(base.path, base.device), AdapterCache()
     for file in arguments.adapter:  # a wrong name should not show after minutes
-        cache.load(file)
+        load_adapter(file, cache)
     truth = [
         (text, picture)
         for picture, text in world.concept_scenes(arguments.concept, "held_out", arguments.pictures)

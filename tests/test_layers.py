@@ -44,23 +44,6 @@ LAYERS = [
 CIRCLES_LEFT = {
     f"studio.{name}"
     for name in [
-        "settings.learning_rate",
-        "settings.training",
-        "formats.pickle_calls",
-        "formats.pickle_machine",
-        "formats.caption_tables",
-        "formats.captions",
-        "adapters.lora",
-        "adapters.hypernetwork",
-        "adapters.embedding",
-        "adapters.checkpoint",
-        "adapters.loading",
-        "adapters.cache",
-        "adapters.base",
-        "adapters.aesthetic",
-        "methods.lora_continue",
-        "methods.lora_layers",
-        "methods.lora",
         "train.probe",
         "train.loop",
     ]

@@ -26,7 +26,9 @@ def run(arguments: argparse.Namespace) -> int:
     with terminal.opened(arguments) as studio, Stopping("Stopping at the next step.") as stopping:
         settings = _settings(studio, arguments)
         progress = Progress()
-        result = studio.compare(settings, on_progress=progress, cancelled=stopping)
+        result = studio.generation.comparisons.compare(
+            settings, on_progress=progress, cancelled=stopping
+        )
         progress.end()
         if arguments.json:
             terminal.print_json(result)

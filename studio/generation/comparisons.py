@@ -13,21 +13,24 @@ from studio.core import atomic
 from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.errors import InputError, MissingError
 from studio.core.names import path_of
-from studio.core.paths import Workspace, is_folder
-from studio.runtime.loaded_models import Resources
+from studio.core.paths import is_folder
+from studio.runtime.runtime import Runtime
 from studio.settings.training import CompareSettings
 
 KEPT = "The images drawn so far are kept."
 
 
-class Comparing:
+class Comparisons:
     """The comparisons of a workspace."""
 
-    def __init__(self, workspace: Workspace, resources: Resources) -> None:
-        self.workspace, self.resources = workspace, resources
+    def __init__(self, runtime: Runtime) -> None:
+        self.workspace, self.runtime = runtime.library.workspace, runtime
 
     def compare(
-        self, settings: CompareSettings, on_progress: OnProgress | None, cancelled: Cancelled | None
+        self,
+        settings: CompareSettings,
+        on_progress: OnProgress | None = None,
+        cancelled: Cancelled | None = None,
     ) -> dict[str, Any]:
         """Draws and measures when the device is free; gives way between batches."""
         if not settings.columns or not settings.prompts or not settings.seeds:
@@ -53,8 +56,8 @@ class Comparing:
         settings = settings.model_copy(update={"columns": columns, "reference": reference})
         from studio.compare.comparison import compare
 
-        with self.resources.turn("comparing", "comparison", KEPT):
-            base = self.resources.base(settings.base, settings.device)
+        with self.runtime.turn("comparing", "comparison", KEPT):
+            base = self.runtime.base(settings.base, settings.device)
             folder = self.workspace.new_folder(
                 self.workspace.comparisons, settings.name or "comparison"
             )
@@ -65,7 +68,7 @@ class Comparing:
                 on_progress=on_progress,
                 cancelled=cancelled,
                 between_steps=None,
-                cache=self.resources.adapters(),
+                cache=self.runtime.adapters(),
             )
 
     def all(self) -> list[dict[str, Any]]:

@@ -193,6 +193,6 @@ class Page:
 
     def uploaded(self, path: str) -> Path:
         """A file this page has just uploaded; raises InputError for any other path."""
-        self.studio.tidying.again()
+        self.studio.library.tidying.again()
         folder = Path(gr.utils.get_upload_folder()).resolve()
         return self.studio.workspace.resolve(path, [folder])

@@ -56,15 +56,15 @@ def compare_grid(studio: Studio, page: Page) -> gr.HTML:
             task.cancelled.set()
 
     def past(argument: Any) -> list[Json]:
-        return [summary(comparison) for comparison in studio.comparisons()]
+        return [summary(comparison) for comparison in studio.generation.comparisons.all()]
 
     def open(argument: Any) -> Json:
         (identity,) = read(argument, id=str)
-        return studio.comparison(identity)
+        return studio.generation.comparisons.one(identity)
 
     def remove(argument: Any) -> None:
         (identity,) = read(argument, id=str)
-        studio.delete_comparison(identity)
+        studio.generation.comparisons.delete(identity)
 
     def report(argument: Any) -> Json:
         identity, style = read(argument, id=str, format=str)
@@ -115,5 +115,5 @@ def written_report(studio: Studio, identity: str, style: str) -> Path:
     endings = {"html": ".html", "csv": ".csv", "markdown": ".md"}
     if style not in endings:
         raise InputError("There is no such kind of report", remedy="Choose HTML, CSV or Markdown.")
-    files = write_report(Path(studio.comparison(identity)["folder"]))
+    files = write_report(Path(studio.generation.comparisons.one(identity)["folder"]))
     return next(file for file in files if file.suffix == endings[style])
