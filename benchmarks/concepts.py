@@ -46,7 +46,7 @@ def measure(arguments: argparse.Namespace, plain: dict[str, Any] | None = None) 
     """The base and every file, measured alike; `plain` is the base's part of an equal measurement."""
     began = time.monotonic()
     base = load_base(arguments.base, arguments.device, "fp32")
-    meter, cache = load_clip(base.path, base.device), AdapterCache()
+    scorer, cache = load_clip(base.path, base.device), AdapterCache()
     for file in arguments.adapter:  # a wrong name should not show after minutes
         load_adapter(file, cache)
     truth = [
@@ -56,10 +56,15 @@ def measure(arguments: argparse.Namespace, plain: dict[str, Any] | None = None) 
     how = How(arguments.steps, arguments.guidance, arguments.sampler, "", arguments.batch_size)
 
     def one(name: str, stack: list[StackItem]) -> dict[str, Any]:
-        found = measure_concept(
-            base, stack, truth, meter=meter, how=how, first_seed=arguments.seed, cache=cache,
+        learnt = measure_concept(
+            base, stack, truth, scorer=scorer, how=how, first_seed=arguments.seed, cache=cache,
             on_progress=_progress(name),
         )  # fmt: skip
+        measured = learnt.measured
+        found: dict[str, Any] = {
+            **measured.values, **{f"{key}_error": value for key, value in measured.errors.items()},
+            "kid_n": measured.counts, "image_own": learnt.image_own, "seconds": learnt.seconds,
+        }  # fmt: skip
         if arguments.forgetting:
             found["attributes"] = _attributes(base, stack, how, cache, arguments, name)
         return found

@@ -1,14 +1,13 @@
 """Comparisons on disk: made, listed, read again, deleted to the trash.
 
-Owns: the folders under `comparisons/`. Refuses to know: how pictures are drawn and measured.
+Owns: the folders under `comparisons/`. Refuses to know: how images are generated and measured.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from studio.compare.record import list_comparisons, read_comparison
+from studio.compare.record import Comparison, list_comparisons, read_comparison
 from studio.core import atomic
 from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.errors import InputError, MissingError
@@ -31,8 +30,8 @@ class Comparisons:
         settings: CompareSettings,
         on_progress: OnProgress | None = None,
         cancelled: Cancelled | None = None,
-    ) -> dict[str, Any]:
-        """Draws and measures when the device is free; gives way between batches."""
+    ) -> Comparison:
+        """Generates and measures when the device is free."""
         if not settings.columns or not settings.prompts or not settings.seeds:
             raise InputError(
                 "A comparison needs at least one column, one prompt and one seed",
@@ -71,15 +70,13 @@ class Comparisons:
                 cache=self.runtime.adapters(),
             )
 
-    def all(self) -> list[dict[str, Any]]:
-        """Every comparison, newest first; killed ones with what they had drawn."""
-        root = self.workspace.comparisons
-        return [{**found, "folder": str(root / found["id"])} for found in list_comparisons(root)]
+    def all(self) -> list[Comparison]:
+        """Every comparison, newest first; killed ones with what they had generated."""
+        return list_comparisons(self.workspace.comparisons)
 
-    def one(self, comparison_id: str) -> dict[str, Any]:
+    def one(self, comparison_id: str) -> Comparison:
         """One comparison by its id, a plain folder name."""
-        folder = self.folder(comparison_id)
-        return {**read_comparison(folder), "folder": str(folder)}
+        return read_comparison(self.folder(comparison_id))
 
     def folder(self, comparison_id: str) -> Path:
         """The folder of a comparison."""

@@ -26,10 +26,10 @@ from typing import Any
 
 from studio.core.errors import SettingsError
 from studio.core.text import parse_json
+from studio.diffusion.samplers_by_name import sampler_of
 from studio.families.token_match import bounded
 from studio.infer.infotext_block import NEGATIVE, Block, composed, parse
 from studio.infer.prompt import escaped
-from studio.infer.samplers_by_name import sampler_of
 from studio.infer.tags import written
 from studio.settings.block_weights import factors
 from studio.settings.training import GenerateSettings, StackItem, SteeringSettings

@@ -127,11 +127,6 @@ class Like:
     notes: list[str]
 
 
-def config_from_file(path: str | Path) -> RunConfig:
-    """The configuration that would train a finished adapter file again. See `like_file`."""
-    return like_file(path).config
-
-
 def like_file(path: str | Path) -> Like:
     """Settings from a file's metadata: the studio's own, or kohya's `ss_*` keys.
 

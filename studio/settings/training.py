@@ -169,11 +169,16 @@ class LossSettings(Settings):
     )  # fmt: skip
     weighting: Literal["min-snr", "debiased", "none"] = setting(
         "min-snr", "Weight of the timesteps: Min-SNR (Hang et al. 2023), debiased estimation "
-        "(Yu et al. 2023), or all alike.", advanced=True,
+        "(Yu et al. 2023), or all alike. Flow models weigh all alike.", advanced=True,
     )  # fmt: skip
     min_snr_gamma: float = setting(
         5.0, "Min-SNR weighting (Hang et al. 2023); 0 switches it off.", ge=0, le=100,
         advanced=True, applies="loss.weighting=min-snr",
+    )  # fmt: skip
+    timestep_distribution: Literal["auto", "uniform", "logit-normal"] = setting(
+        "auto", "How timesteps are chosen: all alike often, or mostly medium noise (logit-normal, "
+        "Esser et al. 2024); auto is logit-normal for flow models, uniform for others.",
+        advanced=True,
     )  # fmt: skip
     timestep_from: float = setting(
         0.0, "Least noise trained on, as a share of the base's timesteps.", ge=0, lt=1,

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("studio.ui")
 Json = dict[str, Any]
+QUIET: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+ACTION: Json = {"show_progress": "hidden", "api_visibility": "private"}
+# An action may be refused: only an event that goes through the queue brings its reason to the page.
 
 
 def endpoint(function: Callable[..., Any]) -> Callable[..., Json]:
@@ -186,10 +189,6 @@ class Page:
     def thumbnails(self) -> Thumbnails:
         """Small copies of pictures; `str(path)` goes to the page, which asks `cs.file(path)`."""
         return Thumbnails(self.studio.workspace.cache / "thumbnails")
-
-    def go_to(self, tab: str) -> gr.Tabs:
-        """An update for `page.tabs` (as an output) that opens a tab: caption, train, …"""
-        return gr.Tabs(selected=tab)
 
     def uploaded(self, path: str) -> Path:
         """A file this page has just uploaded; raises InputError for any other path."""

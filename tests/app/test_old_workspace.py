@@ -56,12 +56,10 @@ def test_a_stopped_run_goes_on_where_it_stopped(old: Studio) -> None:
 
 def test_a_comparison_is_read(old: Studio) -> None:
     (found,) = old.generation.comparisons.all()
-    comparison = old.generation.comparisons.one(found["id"])
-    assert [column["name"] for column in comparison["columns"]] == ["base", "lora"]
-    assert comparison["columns"][1]["measures"]["image_text"] > 0
-    assert all(
-        (Path(comparison["folder"]) / cell["file"]).is_file() for cell in comparison["cells"]
-    )
+    comparison = old.generation.comparisons.one(found.id)
+    assert [column.name for column in comparison.columns] == ["base", "lora"]
+    assert (comparison.columns[1].measures["image_text"] or 0) > 0
+    assert all((Path(comparison.folder) / cell.file).is_file() for cell in comparison.cells)
 
 
 def test_a_grid_is_read_and_gone_on_with(old: Studio) -> None:

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from studio.app import Studio
-from studio.core import atomic
 from studio.core.paths import Workspace
 from studio.library import presets
 from studio.train.loop import Trainer
+from tests import failpoint
 
 HANGS = 600  # seconds
 
@@ -66,9 +66,9 @@ def ends_at_an_operation(root: Path, values: dict[str, Any], nth: int) -> None:
 
     studio = Studio(Workspace(root))
     config = presets.config_from(None, values)
-    atomic.failpoint = reached
+    failpoint.reached = reached
     studio.runs.wait(studio.runs.start(config))
-    atomic.failpoint = None
+    failpoint.reached = None
     studio.close()
 
 
@@ -97,7 +97,7 @@ def killed_in_a_save(root: Path, values: dict[str, Any], operation: int) -> None
         if seen == operation:
             die()
 
-    atomic.failpoint = reached
+    failpoint.reached = reached
     _run(root, values)
 
 
@@ -138,7 +138,7 @@ def killed_while_saved_again(
 
     Trainer.one_step = one_step  # type: ignore[method-assign]
     Trainer.run = run_and_stop  # type: ignore[method-assign]
-    atomic.failpoint = reached
+    failpoint.reached = reached
     config = presets.config_from(None, values)
     run = studio.runs.start(config)
     studio.runs.wait(run)

@@ -23,6 +23,7 @@ from studio.core import atomic
 from studio.core.paths import Workspace
 from studio.formats import safetensors_file
 from studio.library import presets
+from tests import failpoint
 from tests.workspaces import make_workspace
 
 PATIENCE = 120  # seconds until a run that does not move counts as hanging
@@ -88,7 +89,7 @@ def _tear(operation: str, path: Path) -> None:
 def no_failpoint() -> Iterator[None]:
     """Whatever a test ended with: the next one has a disk that works."""
     yield
-    atomic.failpoint = None
+    failpoint.reached = None
 
 
 @pytest.fixture(scope="package")

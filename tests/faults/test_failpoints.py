@@ -17,6 +17,7 @@ from studio.core import atomic
 from studio.core.errors import StorageError
 from studio.core.paths import Workspace
 from studio.library import presets
+from tests import failpoint
 from tests.faults import children
 from tests.faults.conftest import VALUES, Disk, assert_kept, assert_learnt, until
 
@@ -30,7 +31,7 @@ def refuse_once(
     studio = Studio(Workspace(root))
     config = presets.config_from(None, VALUES)
     disk = Disk(nth, number=number, lasting=False, torn=torn)
-    atomic.failpoint = disk
+    failpoint.reached = disk
     try:
         run = studio.runs.start(config)
     except StorageError:
@@ -47,7 +48,7 @@ def refuse_once(
         state = studio.runs.wait(run)
     assert_learnt(state, expected)
     studio.close()
-    atomic.failpoint = None
+    failpoint.reached = None
     assert not list(root.rglob(f"{atomic.TEMPORARY_PREFIX}*"))
     return disk.struck
 

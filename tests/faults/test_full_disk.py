@@ -18,6 +18,7 @@ from studio.core import atomic
 from studio.core.errors import StorageError
 from studio.core.paths import Workspace
 from studio.library import presets
+from tests import failpoint
 from tests.faults.conftest import VALUES, Disk, assert_kept, assert_learnt, until
 
 SITES: dict[str, Callable[[Path], bool]] = {
@@ -35,7 +36,7 @@ def fill_and_free(root: Path, expected: dict[str, torch.Tensor], site: str, nth:
     """One run on a disk that fills up at that place; False when the run never gets there."""
     studio = Studio(Workspace(root))
     disk = Disk(nth, SITES[site])
-    atomic.failpoint = disk
+    failpoint.reached = disk
     try:
         run = studio.runs.start(presets.config_from(None, VALUES))
     except StorageError as error:  # it could not even be written down: said at once, nothing begun
@@ -61,7 +62,7 @@ def fill_and_free(root: Path, expected: dict[str, torch.Tensor], site: str, nth:
     assert_learnt(state, expected)
     assert_kept(studio, run)
     studio.close()
-    atomic.failpoint = None
+    failpoint.reached = None
     again = Studio(Workspace(root))  # what the next start shows
     shown = again.runs.view(run)["state"]
     if shown["state"] != "finished":  # the last word was never written: it goes on from its end
@@ -96,7 +97,7 @@ def test_other_refusals_pause_too(
 ) -> None:
     studio = Studio(Workspace(fresh))
     disk = Disk(2, SITES["checkpoint"], number)
-    atomic.failpoint = disk
+    failpoint.reached = disk
     run = studio.runs.start(presets.config_from(None, VALUES))
     state = until(studio, run, "paused", "finished", "failed")
     assert state["state"] == "paused" and state["reason"] and state["remedy"]

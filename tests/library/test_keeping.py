@@ -15,6 +15,7 @@ from studio.core.errors import Interrupted
 from studio.library import keeping
 from studio.runs.worker import Worker
 from studio.settings.training import RunConfig
+from tests import failpoint
 from tests.runs.test_runs import reach
 
 Make = Callable[..., RunConfig]
@@ -71,12 +72,12 @@ def test_it_dies_between_any_two_operations_and_finds_its_own(tmp_path: Path) ->
             if seen == last:
                 raise KeyboardInterrupt
 
-        atomic.failpoint = reached
+        failpoint.reached = reached
         try:
             keeping.keep(a, written(run, "finished"), mine, mine.update)
         except KeyboardInterrupt:
             died = True
-        atomic.failpoint = None
+        failpoint.reached = None
         keeping.keep(a, written(run, "resumed"), mine, mine.update)
         assert names(a) == ["k.pt", "k.safetensors"]
         assert {path.read_text().split(".")[0] for path in a.iterdir()} == {"resumed"}

@@ -75,8 +75,8 @@ def test_drawing_and_comparing_with_odd_files(studio: Studio) -> None:
     settings = {"base": "tiny", "device": "cpu", "steps": 2, "prompts": ["a cat"], "seeds": [0],
                 "columns": [column], "reference": printable(reference)}  # fmt: skip
     compared = studio.generation.comparisons.compare(CompareSettings.parse(settings))
-    assert compared["complete"]
-    assert studio.generation.comparisons.one(compared["id"])["columns"][0]["name"] == "odd"
+    assert compared.complete
+    assert studio.generation.comparisons.one(compared.id).columns[0].name == "odd"
 
 
 def test_captions_are_written_beside_odd_images(studio: Studio, starter: Path) -> None:

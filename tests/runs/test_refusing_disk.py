@@ -18,6 +18,7 @@ from studio.core.errors import InputError, StorageError
 from studio.library import presets
 from studio.runs.events import RunLog, hold, honest_state, read_events, read_state
 from studio.settings.training import RunConfig
+from tests import failpoint
 from tests.runs.test_runs import reach
 
 Make = Callable[..., RunConfig]
@@ -38,7 +39,7 @@ class Disk:
 @pytest.fixture
 def disk(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
     disk = Disk(studio.workspace.root)
-    monkeypatch.setattr(atomic, "failpoint", disk.reached)
+    monkeypatch.setattr(failpoint, "reached", disk.reached)
     yield disk
     disk.code = 0
 

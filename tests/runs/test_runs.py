@@ -20,6 +20,7 @@ from studio.formats import safetensors_file
 from studio.formats.images import read_parameters
 from studio.infer import infotext
 from studio.settings.training import GenerateSettings, RunConfig, StackItem
+from tests import failpoint
 
 Make = Callable[..., RunConfig]
 
@@ -132,7 +133,7 @@ def test_a_full_disk_pauses_and_continue_goes_on(
         if full.is_set() and "checkpoints" in str(path):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(atomic, "failpoint", failing)
+    monkeypatch.setattr(failpoint, "reached", failing)
     run = studio.runs.start(config())
     view = reach(studio, run, lambda view: view["state"]["state"] == "paused")
     assert "disk is full" in view["state"]["reason"]

@@ -42,9 +42,9 @@ def test_checkpointing_recomputes_and_changes_nothing(
 
 def test_eight_bit_optimizer_learns_and_keeps_small_moments(make: Make) -> None:
     run = make("train.optimizer=adamw-8bit", "train.steps=6", "options.rank=16")
-    before = run.probe.measure()[0]
+    before = run.validation.measure()[0]
     run.run()
-    assert run.probe.measure()[0] < before
+    assert run.validation.measure()[0] < before
     moments = [t for s in run.optimizer.state.values() for t in s.values()]
     kinds = {t.dtype for t in moments if isinstance(t, torch.Tensor)}
     assert torch.uint8 in kinds, "large tensors keep their moments in eight bits"
@@ -76,7 +76,8 @@ LOSSES = (
     "seed=2", "loss.type=huber", "loss.type=smooth-l1", "loss.min_snr_gamma=0",
     "loss.min_snr_gamma=1", "loss.weighting=debiased", "loss.noise_offset=0.5",
     "loss.pyramid_noise=0.5", "loss.input_perturbation=0.1", "loss.zero_terminal_snr=true",
-    "loss.timestep_from=0.7", "loss.timestep_to=0.3", "loss.timestep_bias=2", "data.crop=random",
+    "loss.timestep_from=0.7", "loss.timestep_to=0.3", "loss.timestep_bias=2",
+    "loss.timestep_distribution=logit-normal", "data.crop=random",
     "data.mask=alpha data.mask_rest=0.5", "data.template=['[name]']",
 )  # fmt: skip
 
@@ -97,18 +98,21 @@ def test_every_option_of_the_loss_changes_it_and_repeats(make: Make) -> None:
 def test_input_perturbation_leaves_the_target_alone(make: Make) -> None:
     run = make("loss.input_perturbation=0.1", "train.batch_size=2")
     seen: dict[str, torch.Tensor] = {}
-    add, target = run.schedule.add, run.schedule.target
-    run.schedule.add = lambda *a: seen.setdefault("noisy", a[1]) * 0 + add(*a)  # type: ignore
-    run.schedule.target = lambda *a: seen.setdefault("target", a[1]) * 0 + target(*a)  # type: ignore
+    process = run.objective.process
+    add, target = process.add_noise, process.target
+    process.add_noise = lambda *a: seen.setdefault("noisy", a[1]) * 0 + add(*a)  # type: ignore
+    process.target = lambda *a: seen.setdefault("target", a[1]) * 0 + target(*a)  # type: ignore
     run.batch_loss(0, 1)
     extra = seen["noisy"] - seen["target"]
     assert float(extra.std()) == pytest.approx(0.1, rel=0.1)
 
 
 def test_the_probe_measures_the_same_whatever_the_run_minimises(make: Make) -> None:
-    plain = make().probe.measure()
-    assert make("loss.type=huber", "loss.weighting=debiased").probe.measure() == plain
-    assert make("data.template=['[name] [name]']").probe.measure() != plain, "captions do count"
+    plain = make().validation.measure()
+    assert make("loss.type=huber", "loss.weighting=debiased").validation.measure() == plain
+    assert make("data.template=['[name] [name]']").validation.measure() != plain, (
+        "captions do count"
+    )
 
 
 def test_intervals_in_epochs_and_minutes(make: Make) -> None:

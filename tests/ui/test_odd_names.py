@@ -132,9 +132,7 @@ def test_the_other_lists_are_whole(served: Served) -> None:
     pictures = served.ask("history", offset=0)["pictures"]
     assert {entry["id"] for entry in pictures} >= {f"2026-01-01/{SHOWN}.png"}
     assert served.ask("picture", id=f"2026-01-01/{SHOWN}.png")["settings"] == {}
-    assert [found["name"] for found in served.studio.generation.comparisons.all()] == [
-        "c \ufffduD83C"
-    ]
+    assert [found.name for found in served.studio.generation.comparisons.all()] == ["c \ufffduD83C"]
 
 
 def test_one_bad_preset_is_named_and_leaves_the_others(

@@ -17,13 +17,13 @@ import pytest
 from PIL import Image
 
 from studio.app import Studio
-from studio.core import atomic
 from studio.core.paths import Workspace
 from studio.library import presets
 from studio.library.presets import to_toml
 from studio.methods import METHODS
 from studio.ui import app
 from studio.ui.live import endpoint
+from tests import failpoint
 
 
 class Tab:
@@ -106,7 +106,7 @@ def test_a_draft_that_cannot_be_kept_is_said(tab: Tab, monkeypatch: pytest.Monke
         if path.name == "train-form.json":
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(atomic, "failpoint", full)
+    monkeypatch.setattr(failpoint, "reached", full)
     review = tab.call("reviewed", *tab.values("reviewed", cs_train_pick=pick(tab)))
     assert any("disk is full" in warning for warning in review["warnings"])
 

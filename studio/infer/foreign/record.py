@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from studio.infer.samplers_by_name import sampler_of
+from studio.diffusion.samplers_by_name import sampler_of
 from studio.settings.training import GenerateSettings
 
 _ENDINGS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".sft", ".gguf")

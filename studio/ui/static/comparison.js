@@ -1,10 +1,7 @@
-// One comparison: headings with measures, pictures with one zoom for all, an A/B slider, the list
+// One comparison: headings with measures, images with one zoom for all, an A/B slider, the list
 // of past ones. Refuses to know: how a comparison is set up.
-const MEASURES = [
-  {key: 'kid', title: 'KID', best: 'low', digits: 4, about: 'Distance between these pictures and the reference pictures. Lower is better; the noise of the measure is behind ±.'},
-  {key: 'image_image', title: 'Image–image', best: 'high', digits: 3, about: 'How alike these pictures and the reference pictures are (CLIP-I). Higher is better.'},
-  {key: 'image_text', title: 'Image–text', best: 'high', digits: 3, about: 'How well the pictures show what their prompts say (CLIP score). Higher is better.'},
-];
+// The measures are rows of the server's table: key, label, formula, says, better, unit, needs.
+const MEASURES = props.measures;
 let task = null, shown = null, past = [], mode = 'grid', baseline = -1, zoom = 1, x = 0, y = 0, idle = 0, finishedId = null, drawn = '';
 let pair = {a: 0, b: 1, row: 0, split: 50};
 const q = (selector) => element.querySelector(selector);
@@ -15,46 +12,47 @@ const cellFile = (column, prompt, seed) => {
 };
 const rowsOf = (comparison) => comparison.prompts.flatMap((text, prompt) => comparison.seeds.map((seed) => ({prompt, seed, text})));
 
-function bestOf(key, best) {
+function bestOf(key, better) {
   const values = shown.columns.map((column) => column.measures?.[key]).filter((value) => typeof value === 'number');
   if (values.length < 2) return null;
-  return best === 'low' ? Math.min(...values) : Math.max(...values);
+  return better === 'lower' ? Math.min(...values) : Math.max(...values);
 }
 
-function whyNot(key, column) {
-  if (column.error) return 'This column could not be drawn.';
+function whyNot({needs}, column) {
+  if (column.error) return 'This column could not be generated.';
   if (!shown.complete && !shown.cancelled) return 'Not measured yet.';
-  if (key !== 'image_text' && !shown.reference?.pictures) return 'No reference folder was chosen.';
+  if (needs.includes('reference') && !shown.reference?.images) return 'No reference folder was chosen.';
   return (shown.notes || [])[0] || 'It was not measured.';
 }
 
-function heading(column, at) {
-  const facts = MEASURES.flatMap(({key, title, best, digits, about}) => {
-    const value = column.measures?.[key];
-    const has = typeof value === 'number', places = has && Math.abs(value) >= 1 ? 2 : digits;
-    const n = key === 'kid' && has && column.measures.kid_n ? ` Measured on ${column.measures.kid_n[0]} against ${column.measures.kid_n[1]} pictures.` : '';
-    const top = has && value === bestOf(key, best);
-    const error = key === 'kid' && has && typeof column.measures.kid_error === 'number' ? cs.el('span.cs-muted', {}, ` ±${column.measures.kid_error.toFixed(Math.min(places, 3))}`) : null;
-    return [cs.el('dt', {title: about}, title), cs.el('dd.cs-number' + (top ? '.is-best' : ''), {title: has ? about + n : whyNot(key, column)},
-      has ? value.toFixed(places) : '—', top && cs.el('span.cm-best', {role: 'img', 'aria-label': 'best'}, icon('star', 12)), error)];
-  });
-  const n = column.measures?.kid_n;
+function measureFacts(row, column) {
+  const {key, label, better, unit} = row, value = column.measures?.[key], error = column.standard_errors?.[key];
+  const has = typeof value === 'number', places = has && Math.abs(value) >= 1 ? 2 : 4;
+  const n = has && row.needs.includes('reference') && column.counts ? ` Measured on ${column.counts[0]} against ${column.counts[1]} images.` : '';
+  const about = `${row.says}: ${row.formula}.${n}`, top = has && value === bestOf(key, better);
+  return [cs.el('dt', {title: about}, label), cs.el('dd.cs-number' + (top ? '.is-best' : ''), {title: has ? about : whyNot(row, column)},
+    has ? value.toFixed(places) + (unit && ` ${unit}`) : '—', top && cs.el('span.cm-best', {role: 'img', 'aria-label': 'best'}, icon('star', 12)),
+    has && typeof error === 'number' && cs.el('span.cs-muted', {}, ` ±${error.toFixed(Math.min(places, 3))}`))];
+}
+
+function heading(column) {
+  const n = column.counts;
   return cs.el('div.cm-head', {},
     cs.el('b', {title: column.name}, column.name),
     cs.el('span.cs-small.cs-muted.cm-stack', {}, column.stack.length ? column.stack.map((one) => `${one.path.split(/[\\/]/).pop().replace(/\.[a-z]+$/, '')} × ${one.strength}`).join(', ') : 'base model alone'),
-    column.error ? cs.el('p.sh-problem', {}, column.message || column.error.what) : cs.el('dl.cm-measures', {}, facts,
+    column.error ? cs.el('p.sh-problem', {}, column.message || column.error.what) : cs.el('dl.cm-measures', {}, MEASURES.flatMap((row) => measureFacts(row, column)),
       cs.el('dt', {}, 'Training'), cs.el('dd.cs-number', {title: column.seconds == null ? 'Not known for this column.' : 'Training time'}, column.seconds == null ? '—' : cs.seconds(column.seconds)),
       cs.el('dt', {}, 'File size'), cs.el('dd.cs-number', {title: column.bytes ? '' : 'No file: this is the base.'}, column.bytes ? cs.bytes(column.bytes) : '—'),
-      n && cs.el('dt', {}, 'Pictures'), n && cs.el('dd.cs-number', {title: 'Drawn and reference pictures behind KID'}, `n = ${n[0]} / ${n[1]}`)));
+      n && cs.el('dt', {}, 'Images'), n && cs.el('dd.cs-number', {title: 'Generated and reference images behind the measures'}, `n = ${n[0]} / ${n[1]}`)));
 }
 
 // Says once, in words, why some measures are missing.
 function missing() {
   const reasons = new Map();
-  for (const column of shown.columns) for (const {key, title} of MEASURES) {
-    if (column.error || typeof column.measures?.[key] === 'number' || (!shown.complete && !shown.cancelled)) continue;
-    const why = whyNot(key, column);
-    reasons.set(why, new Set([...(reasons.get(why) || []), title]));
+  for (const column of shown.columns) for (const row of MEASURES) {
+    if (column.error || typeof column.measures?.[row.key] === 'number' || (!shown.complete && !shown.cancelled)) continue;
+    const why = whyNot(row, column);
+    reasons.set(why, new Set([...(reasons.get(why) || []), row.label]));
   }
   return [...reasons].map(([why, titles]) => cs.el('p.cs-small.cs-muted.cm-why', {}, `— ${[...titles].join(', ')}: ${why}`));
 }
@@ -80,7 +78,7 @@ function cell(column, row) {
 
 function grid() {
   const host = cs.el('div.cm-grid', {role: 'group', tabindex: 0, 'aria-label': 'Pictures: + and − zoom all, arrows move, 0 resets', style: {'--columns': shown.columns.length}});
-  host.append(cs.el('div.cm-corner', {}), ...shown.columns.map(heading));
+  host.append(cs.el('div.cm-corner', {}), ...shown.columns.map((column) => heading(column)));
   let last = -1;
   for (const row of rowsOf(shown)) {
     host.append(cs.el('div.cm-label', {}, row.prompt !== last && cs.el('span.cm-prompt', {title: row.text}, row.text), cs.el('span.cs-small.cs-muted.cs-number', {}, `seed ${row.seed}`)));

@@ -3,7 +3,12 @@
 function runQueue(actions) {
   const list = cs.el('ol.cs-queue', {'aria-label': 'Waiting runs, the next one first'}), count = cs.el('span.cs-muted.cs-small'), notes = cs.el('div.cs-stack', {style: {gap: '8px'}});
   const policy = cs.el('button.cs-switch', {type: 'button', role: 'switch', 'aria-label': 'Go on with the next run when one has failed',
-    onclick: () => cs.attempt(() => actions.policy(policy.getAttribute('aria-checked') !== 'true'))});
+    onclick: () => { // it turns at once, so that a second click turns it back
+      const on = policy.getAttribute('aria-checked') !== 'true';
+      policy.setAttribute('aria-checked', on);
+      before = '';
+      cs.attempt(() => actions.policy(on));
+    }});
   const node = cs.el('section.cs-card.cs-queue-card.cs-hidden', {'aria-label': 'Queue'},
     cs.el('div.cs-toolbar', {}, cs.el('h3.cs-card-title', {style: {margin: '0'}}, 'Queue'), count, cs.el('span.cs-spacer'),
       cs.el('span.cs-small', {'aria-hidden': 'true'}, 'Go on when a run fails'), policy), notes, list);
@@ -61,7 +66,11 @@ function runQueue(actions) {
     count.textContent = queue.waiting.length ? `${queue.waiting.length} waiting` : '';
     policy.setAttribute('aria-checked', String(queue.continue_on_error));
     policy.title = queue.continue_on_error ? 'The next run begins also when one has failed' : 'The queue waits for you when a run has failed';
+    const focused = list.contains(document.activeElement) ? document.activeElement : null, of = focused?.closest('li').dataset.run;
     list.replaceChildren(...queue.waiting.map((run, place) => row(named(run), place, queue.waiting.length)));
+    const again = focused && list.querySelector(`[data-run="${CSS.escape(of)}"]`);
+    const same = focused === null || focused.tagName === 'LI' ? again : [...(again?.querySelectorAll('button') || [])].find((one) => one.ariaLabel === focused.ariaLabel);
+    same?.focus();
     notes.replaceChildren(...[
       queue.held && note({what: `The queue waits because “${named(queue.held).name || queue.held}” failed`, why: 'The runs below have not begun.'},
         labelled(null, 'Go on', () => cs.attempt(actions.goOn), '.cs-primary')),

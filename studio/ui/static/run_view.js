@@ -2,7 +2,14 @@
 // Everything shown comes from the run's folder, so reloading changes nothing.
 const root = element.querySelector('.cs-runs');
 const plot = lossPlot(), samples = sampleGrid(), messages = runMessages();
-const act = (name, argument) => async () => { await cs.call(server[name](argument)); await refresh(); };
+// Commands go one after the other. What was asked before a command ended is old when it arrives.
+let acting = 0, last = null, asked = 0, newest = 0;
+const act = (name, argument) => () => {
+  acting += 1;
+  return last = Promise.resolve(last).catch(() => {}).then(async () => {
+    try { return await cs.call(server[name](argument)); } finally { acting -= 1; newest = ++asked; await refresh().catch(() => {}); }
+  });
+};
 const list = runList((run) => show(run, true), (pair) => pair ? cs.attempt(async () => difference.show(await cs.call(server.difference({runs: pair})))) : difference.hide());
 const difference = runDiff(() => { list.clear(); difference.hide(); });
 const queue = runQueue({
@@ -83,7 +90,10 @@ async function look() {
   }
 }
 async function refresh() {
+  const mine = ++asked;
   const {runs, queue: waiting} = await cs.call(server.runs(null));
+  if (acting || mine < newest) return;
+  newest = mine;
   const active = runs.find((run) => ['preparing', 'running', 'paused', 'stopping'].includes(run.state)) || runs.find((run) => run.state === 'queued');
   if (!current || (!chosen && active && active.run !== current)) {
     const next = active || runs[0];

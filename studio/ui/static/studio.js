@@ -52,15 +52,27 @@
     return node;
   }
 
+  // Between press and release nothing may be redrawn: a row that is replaced meanwhile swallows the
+  // click. Answers wait until the click is over, but not for the whole of a long pull at a slider.
+  const LONGEST_PRESS = 3000; // milliseconds
+  let press = null, waiting = [];
+  window.addEventListener('pointerdown', () => { press = {}; }, true);
+  const release = () => {
+    const mine = press;
+    setTimeout(() => { if (press === mine) { press = null; waiting.splice(0).forEach((go) => go()); } }); // the click comes first
+  };
+  for (const name of ['pointerup', 'pointercancel', 'dragend']) window.addEventListener(name, release, true);
+  window.addEventListener('blur', release);
+  const released = () => press && new Promise((go) => { waiting.push(go); setTimeout(go, LONGEST_PRESS); });
+
   /** Awaits `server.fn(argument)`; returns its data or throws an Error that carries `.parts`. */
   async function call(promise) {
-    let answer;
-    try { answer = await promise; } catch (error) {
-      answer = {ok: false, error: {what: 'The studio does not answer',
-        remedy: 'Check that it is still running where you started it; this page reconnects by itself.'}};
-    }
-    if (answer && answer.ok) return answer.data;
-    const parts = (answer && answer.error) || {what: 'The studio gave no answer'};
+    let answer; // Gradio's own client answers nothing when the server is away
+    try { answer = await promise; } catch (error) { /* the same */ }
+    await released();
+    if (answer?.ok) return answer.data;
+    const parts = answer?.error || {what: 'The studio does not answer',
+      remedy: 'Check that it is still running where you started it; this page reconnects by itself.'};
     throw Object.assign(new Error(parts.what), {parts});
   }
 
