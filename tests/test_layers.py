@@ -54,8 +54,6 @@ LONG_FILES_LEFT = {
         "families/detect",
         "families/infer_config",
         "formats/dataset",
-        "formats/embedding",
-        "formats/inspect",
         "formats/ldm_names",
         "formats/pickle_machine",
         "infer/foreign/comfy",
@@ -66,9 +64,7 @@ LONG_FILES_LEFT = {
         "runs/worker",
         "settings/grid",
         "settings/training",
-        "train/loop",
         "ui/door",
-        "ui/tabs/generate",
     ]
 }
 LONG_FUNCTIONS = {"studio/train/loop.py Trainer.run", "studio/train/loop.py Trainer.one_step"}
@@ -83,10 +79,6 @@ LONG_FUNCTIONS_LEFT = {
     "studio/ui/components/run_view.py run_view",
     "studio/ui/components/train_pick.py train_pick",
     "studio/ui/components/train_pick.py train_pick.choices",
-    "studio/ui/tabs/caption.py build",
-    "studio/ui/tabs/compare.py build",
-    "studio/ui/tabs/generate.py build",
-    "studio/ui/tabs/train.py build",
     "studio/ui/theme.py theme",
 }
 MANY_PARAMETERS_LEFT = {

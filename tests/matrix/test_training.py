@@ -53,7 +53,7 @@ def test_the_first_step_equals_a_plain_loop(trainer: Make, base: Base, method: s
     settings = (
         "data.caption_dropout=0",
         "train.batch_size=1",
-        "train.max_gradient_norm=0",
+        "train.clip_gradient_norm=0",
         QUIET[method],
     )
     ours, plain = trainer(*settings), trainer(*settings)
