@@ -74,7 +74,7 @@ def compare_grid(studio: Studio, page: Page) -> gr.HTML:
         "comparison",
         SKELETON,
         [status, interrupt, past, open, remove, report],
-        scripts=["icons", "run_bar"],
+        events=["compare", "quick", "again"],
         elem_id="cs-comparison",
         started="",
         refused="",

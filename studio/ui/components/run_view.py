@@ -26,7 +26,6 @@ LISTED = (
     "run", "name", "method", "base", "state", "step", "steps", "seconds", "created_at",
     "started_at", "updated_at", "reason",
 )  # fmt: skip
-SCRIPTS = ("icons", "loss_plot", "sample_grid", "run_parts", "run_list", "run_queue", "run_diff")
 TEMPLATE = '<div class="cs-runs cs-stack"></div>'
 
 
@@ -115,10 +114,9 @@ def run_view(studio: Studio, page: Page) -> gr.HTML:
         "run_view",
         TEMPLATE,
         [runs, view, command, resume, delete, reorder, policy, go_on, requeue, difference],
-        scripts=SCRIPTS,
+        events=["clone"],
         elem_id="cs-runs",
         open_run="",
-        methods={name: method.title for name, method in METHODS.items()},
     )
 
 

@@ -1,6 +1,6 @@
 """The Caption tab: open pictures, let a model describe them, correct what it says.
 
-Owns: the tab's server functions. Everything visible is drawn by `static/caption*.js`.
+Owns: the tab's server functions. Everything visible is drawn by `static/scripts/caption/`.
 Refuses to know: models, how captions are stored (studio.formats), what bulk edits do
 (studio.caption.bulk).
 """
@@ -198,7 +198,6 @@ def build(studio: Studio, page: Page) -> None:
             captions, save_caption,
             auto_caption, caption_task, cancel_caption, bulk, undo, replaces,
         ],
-        scripts=["icons", "caption_grid", "caption_import", "caption_side"],
         accept=",".join(("image/*", *ENDINGS_BESIDE)),
         selectable="files" in inspect.signature(studio.caption).parameters,
         elem_id="cs-caption",

@@ -1,0 +1,82 @@
+"""The tables that the page's scripts read: they come with the page, so that no script has a copy.
+
+Owns: which tables the scripts get, and in which shape. Refuses to know: what they mean; each
+belongs to the room that is imported here.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from annotated_types import Ge, Le
+
+from studio.methods import METHODS
+from studio.runs.events import ACTIVE
+from studio.settings.generation import StackItem
+from studio.settings.lanes import MOST_LANES
+from studio.ui.components import columns, shelf
+
+Json = dict[str, Any]
+
+# What a file on the stack is called, the icon it has instead of its first letter, and which settings
+# of a card mean something for it.
+KINDS: dict[str, Json] = {
+    "lora": {"title": "LoRA", "text_strength": True, "ranged": True},
+    "embedding": {"title": "Embedding"},
+    "hypernetwork": {"title": "Hypernetwork", "ranged": True},
+    "aesthetic": {"title": "Aesthetic", "prompt_steps": True},
+    "checkpoint": {"title": "Checkpoint", "icon": "cube", "text_strength": True, "ranged": True},
+}
+MEASURES: list[Json] = [
+    {"key": "kid", "title": "KID", "best": "low", "digits": 4, "needs_reference": True,
+     "about": "Distance between these pictures and the reference pictures. Lower is better; the "
+     "noise of the measure is behind ±."},
+    {"key": "image_image", "title": "Image–image", "best": "high", "digits": 3,
+     "needs_reference": True, "about": "How alike these pictures and the reference pictures are "
+     "(CLIP-I). Higher is better."},
+    {"key": "image_reference", "title": "Image–mean", "best": "high", "digits": 3,
+     "needs_reference": True, "about": "How alike these pictures and the mean of the reference "
+     "pictures are. Higher is better."},
+    {"key": "image_text", "title": "Image–text", "best": "high", "digits": 3,
+     "needs_reference": False, "about": "How well the pictures show what their prompts say (CLIP "
+     "score). Higher is better."},
+]  # fmt: skip
+RUN_STATES = {
+    "queued": "waiting", "preparing": "preparing", "running": "running", "paused": "paused",
+    "stopping": "stopping", "finished": "finished", "stopped": "stopped", "failed": "failed",
+    "interrupted": "interrupted",
+}  # fmt: skip
+
+
+def tables() -> Json:
+    """Every table, as JSON can carry it."""
+    return {
+        "kinds": KINDS,
+        "measures": MEASURES,
+        "methods": {method.name: method.title for method in METHODS.values()},
+        "run_states": {
+            name: {"title": title, "active": name in ACTIVE} for name, title in RUN_STATES.items()
+        },
+        "shelf_fields": shelf.FIELDS,
+        "limits": {
+            "lanes": MOST_LANES,
+            "columns": columns.MOST,
+            "strength": _limits("strength"),
+        },
+    }
+
+
+def _limits(field: str) -> tuple[float, float]:
+    """The least and the most that a setting of a file on the stack may be."""
+    found = StackItem.model_fields[field].metadata
+    return (
+        next(float(str(limit.ge)) for limit in found if isinstance(limit, Ge)),
+        next(float(str(limit.le)) for limit in found if isinstance(limit, Le)),
+    )
+
+
+def element() -> str:
+    """The tables for the head of the document; nothing in them can end the element early."""
+    text = json.dumps(tables(), ensure_ascii=True).replace("<", "\\u003c")
+    return f'<script type="application/json" id="cs-tables">{text}</script>'
