@@ -25,6 +25,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from studio.adapters.cache import AdapterCache
+from studio.adapters.loading import load_adapter
 from studio.clip.encoders import load_clip
 from studio.compare.concept import draw_with, measure_concept
 from studio.compare.drawing import How
@@ -45,9 +46,9 @@ def measure(arguments: argparse.Namespace, plain: dict[str, Any] | None = None) 
     """The base and every file, measured alike; `plain` is the base's part of an equal measurement."""
     began = time.monotonic()
     base = load_base(arguments.base, arguments.device, "fp32")
-    meter, cache = load_clip(base.path, base.device), AdapterCache()
+    scorer, cache = load_clip(base.path, base.device), AdapterCache()
     for file in arguments.adapter:  # a wrong name should not show after minutes
-        cache.load(file)
+        load_adapter(file, cache)
     truth = [
         (text, picture)
         for picture, text in world.concept_scenes(arguments.concept, "held_out", arguments.pictures)
@@ -55,10 +56,15 @@ def measure(arguments: argparse.Namespace, plain: dict[str, Any] | None = None) 
     how = How(arguments.steps, arguments.guidance, arguments.sampler, "", arguments.batch_size)
 
     def one(name: str, stack: list[StackItem]) -> dict[str, Any]:
-        found = measure_concept(
-            base, stack, truth, meter=meter, how=how, first_seed=arguments.seed, cache=cache,
+        learnt = measure_concept(
+            base, stack, truth, scorer=scorer, how=how, first_seed=arguments.seed, cache=cache,
             on_progress=_progress(name),
         )  # fmt: skip
+        measured = learnt.measured
+        found: dict[str, Any] = {
+            **measured.values, **{f"{key}_error": value for key, value in measured.errors.items()},
+            "kid_n": measured.counts, "image_own": learnt.image_own, "seconds": learnt.seconds,
+        }  # fmt: skip
         if arguments.forgetting:
             found["attributes"] = _attributes(base, stack, how, cache, arguments, name)
         return found

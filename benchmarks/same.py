@@ -28,6 +28,7 @@ from PIL import Image  # noqa: E402
 
 from studio.app import Studio  # noqa: E402
 from studio.core.paths import Workspace  # noqa: E402
+from studio.library import presets  # noqa: E402
 from studio.settings.generation import GenerateSettings  # noqa: E402
 
 ADAPTERS = ROOT / "assets" / "adapters"
@@ -70,7 +71,7 @@ def images(studio: Studio, start: str) -> dict[str, list[str]]:
     """Setting → SHA-256 of every image's pixels, and of its text block."""
     found: dict[str, list[str]] = {}
     for name, values in settings(start).items():
-        made = studio.generate(GenerateSettings.parse(values))
+        made = studio.generation.generate(GenerateSettings.parse(values))
         found[name] = []
         for saved in made.pictures:
             with Image.open(saved.path) as image:
@@ -85,14 +86,14 @@ def losses(studio: Studio) -> dict[str, list[str]]:
     """Method → the loss of every step, exactly."""
     found: dict[str, list[str]] = {}
     for method in METHODS:
-        preset = next(p.name for p in studio.presets(method) if "starter" in p.name)
+        preset = next(p.name for p in studio.library.presets(method) if "starter" in p.name)
         values = {
             "name": f"same-{method}", "base": "starter", "data": {"folder": "zibbo"}, "device": "cpu",
             "train": {"steps": 6, "batch_size": 2}, "sample": {"every": 0}, "prior": {"weight": 0.0},
         }  # fmt: skip
-        run = studio.start(studio.config(preset, values))
-        state = studio.wait(run)
-        events = studio.view(run)["events"]
+        run = studio.runs.start(presets.config_from(preset, values))
+        state = studio.runs.wait(run)
+        events = studio.runs.view(run)["events"]
         found[method] = [state["state"], *(repr(e["loss"]) for e in events if "loss" in e)]
         print(method, len(found[method]) - 1, flush=True)
     return found

@@ -117,7 +117,7 @@ def in_page(workspace: Workspace, browser: Any) -> dict[str, float]:
         page.evaluate(PAINTED)
         first = time.perf_counter() - started
         page.wait_for_selector(".sh-look", state="hidden", timeout=300_000)
-        studio.shelf.wait()
+        studio.library.index.wait()
         everything = time.perf_counter() - started
         page.wait_for_timeout(1000)
         strokes = [page.evaluate(TYPED, letter) for letter in "adapter-0123"]
@@ -138,8 +138,8 @@ def in_page(workspace: Workspace, browser: Any) -> dict[str, float]:
 
 def _scan(workspace: Workspace) -> None:
     studio = Studio(workspace)
-    studio.shelf.look()
-    studio.shelf.wait()
+    studio.library.index.look()
+    studio.library.index.wait()
     studio.close()
 
 

@@ -57,11 +57,11 @@ def free_port() -> int:
 @pytest.fixture(scope="session", autouse=True)
 def no_samples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The library shows a workspace's own files only; the folder of the shipped ones is given."""
-    from studio.library import library
+    from studio.library import files
 
-    shipped = library.SAMPLE_ADAPTERS
+    shipped = files.SAMPLE_ADAPTERS
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(library, "SAMPLE_ADAPTERS", tmp_path_factory.mktemp("no-samples"))
+        patch.setattr(files, "SAMPLE_ADAPTERS", tmp_path_factory.mktemp("no-samples"))
         yield shipped
 
 

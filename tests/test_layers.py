@@ -43,28 +43,64 @@ LAYERS = [
 CIRCLES_LEFT = {
     f"studio.{name}"
     for name in [
-        "settings.learning_rate",
-        "settings.training",
         "families.text",
         "families.base",
-        "formats.pickle_calls",
-        "formats.pickle_machine",
-        "formats.caption_tables",
-        "formats.captions",
-        "adapters.lora",
-        "adapters.hypernetwork",
-        "adapters.embedding",
-        "adapters.checkpoint",
-        "adapters.loading",
-        "adapters.cache",
-        "adapters.base",
-        "adapters.aesthetic",
-        "methods.lora_continue",
-        "methods.lora_layers",
-        "methods.lora",
         "train.probe",
         "train.loop",
     ]
+}
+# Files, functions and parameter lists that are still too long; these lists only ever get shorter.
+LONGEST_FILE, LONGEST_FUNCTION, MOST_PARAMETERS = 300, 60, 8
+LONG_FILES_LEFT = {
+    f"studio/{name}.py"
+    for name in [
+        "adapters/aesthetic",
+        "core/atomic",
+        "core/paths",
+        "core/text",
+        "families/base",
+        "families/detect",
+        "families/infer_config",
+        "formats/dataset",
+        "formats/embedding",
+        "formats/inspect",
+        "formats/ldm_names",
+        "formats/pickle_machine",
+        "infer/foreign/comfy",
+        "library/files",
+        "library/importing",
+        "methods/hypernetwork",
+        "runs/training",
+        "runs/worker",
+        "settings/grid",
+        "settings/training",
+        "train/loop",
+        "ui/door",
+        "ui/tabs/generate",
+    ]
+}
+LONG_FUNCTIONS = {"studio/train/loop.py Trainer.run", "studio/train/loop.py Trainer.one_step"}
+LONG_FUNCTIONS_LEFT = {
+    "studio/compare/axes_grid.py draw",
+    "studio/formats/dataset.py read_dataset",
+    "studio/infer/engine.py draw",
+    "studio/infer/engine.py generate",
+    "studio/starter/training.py train",
+    "studio/ui/app.py serve",
+    "studio/ui/components/axes_grid.py axes_grid",
+    "studio/ui/components/run_view.py run_view",
+    "studio/ui/components/train_pick.py train_pick",
+    "studio/ui/components/train_pick.py train_pick.choices",
+    "studio/ui/tabs/caption.py build",
+    "studio/ui/tabs/compare.py build",
+    "studio/ui/tabs/generate.py build",
+    "studio/ui/tabs/train.py build",
+    "studio/ui/theme.py theme",
+}
+MANY_PARAMETERS_LEFT = {
+    "studio/caption/run.py caption_folder",
+    "studio/infer/engine.py draw",
+    "studio/infer/engine.py generate",
 }
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 HEAVY = ("torch", "diffusers", "transformers", "peft")
@@ -392,10 +428,43 @@ def test_every_part_has_a_layer() -> None:
     assert parts - {"__init__"} <= set(RANK), "name the new part in LAYERS"
 
 
+def functions(tree: ast.AST, outer: str = "") -> Iterator[tuple[str, int, int]]:
+    """Every function: its name with those around it, its lines, its parameters but `self`, `cls`."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.ClassDef):
+            yield from functions(node, f"{outer}{node.name}.")
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            given, name = node.args, f"{outer}{node.name}"
+            names = [one.arg for one in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
+            count = len(names) - (names[:1] in (["self"], ["cls"]))
+            yield name, (node.end_lineno or 0) - node.lineno + 1, count
+            yield from functions(node, f"{name}.")
+        else:
+            yield from functions(node, outer)
+
+
+def test_functions_are_counted_with_their_lines_and_parameters() -> None:
+    source = "class A:\n    def f(self, a, *, b):\n        def g(): ...\n        return g"
+    assert list(functions(ast.parse(source))) == [("A.f", 3, 2), ("A.f.g", 1, 0)]
+
+
 def test_files_stay_readable() -> None:
     lengths = {_name(path): len(path.read_text("utf-8").splitlines()) for path in FILES}
-    assert not {name: lines for name, lines in lengths.items() if lines > 400}
+    long = {name for name, lines in lengths.items() if lines > LONGEST_FILE}
+    assert long - LONG_FILES_LEFT == set(), f"split them: more than {LONGEST_FILE} lines"
     assert not [name for name in lengths if name.endswith(("/utils.py", "/helpers.py", "/misc.py"))]
+
+
+def test_functions_stay_readable() -> None:
+    found = {
+        f"{_name(path)} {name}": (lines, parameters)
+        for path in FILES
+        for name, lines, parameters in functions(ast.parse(path.read_text("utf-8")))
+    }
+    long = {name for name, (lines, _) in found.items() if lines > LONGEST_FUNCTION}
+    wide = {name for name, (_, parameters) in found.items() if parameters > MOST_PARAMETERS}
+    assert long - LONG_FUNCTIONS - LONG_FUNCTIONS_LEFT == set(), f"over {LONGEST_FUNCTION} lines"
+    assert wide - MANY_PARAMETERS_LEFT == set(), f"over {MOST_PARAMETERS} parameters: make a record"
 
 
 def test_page_and_commands_open_without_torch() -> None:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from studio.app import Studio
 from studio.core.paths import Workspace
+from studio.library import presets
 from studio.settings.training import RunConfig
 from tests.compare.tiny_clip import make_clip
 from tests.tiny import make_tiny_sd1, make_tiny_sdxl
@@ -66,6 +67,6 @@ def config(studio: Studio) -> Callable[..., RunConfig]:
             "probe": {"every": 2},
             **values,
         }
-        return studio.config(None, start, list(changes))
+        return presets.config_from(None, start, list(changes))
 
     return make

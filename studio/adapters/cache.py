@@ -1,7 +1,7 @@
-"""Adapter files and their weight changes, kept in memory while there is room.
+"""What adapter files gave (they themselves, their weight changes), kept while there is room.
 
-Owns: when a file must be read again (its size or time changed) and what is dropped first (what was
-used longest ago). Refuses to know: what the files contain.
+Owns: what makes a file another file (its size or time changed) and what is dropped first (what was
+used longest ago). Refuses to know: what it keeps.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from studio.core.names import path_of
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from studio.adapters.base import Adapter
-
 T = TypeVar("T")
 
 
@@ -30,29 +28,18 @@ class AdapterCache:
         self.bytes = 0
         self._entries: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
 
-    def load(self, path: str | Path) -> Adapter:
-        """The adapter in `path`, read again only when the file changed. Errors of `load_adapter`."""
-        from studio.adapters.loading import load_adapter
-
-        key = ("file", *self.identity(path))
-        found = self._get(key)
-        if found is None:
-            found = load_adapter(path)
-            self._put(key, found, found.size)
-        adapter: Adapter = found
-        return adapter
-
     def tensor(self, key: Hashable, make: Callable[[], Tensor]) -> Tensor:
         """A tensor computed once per `key`."""
         return self.computed(key, make, lambda found: found.numel() * found.element_size())
 
     def computed(self, key: Hashable, make: Callable[[], T], size: Callable[[T], int]) -> T:
         """Anything computed once per `key`; `size` gives its bytes."""
-        found = self._get(("computed", key))
-        if found is None:
-            found = make()
-            self._put(("computed", key), found, size(found))
-        value: T = found
+        if key in self._entries:
+            self._entries.move_to_end(key)
+            value: T = self._entries[key][0]
+            return value
+        value = make()
+        self._put(key, value, size(value))
         return value
 
     def clear(self) -> None:
@@ -73,12 +60,6 @@ class AdapterCache:
                 remedy="Take it off the stack, or put the file back.",
             ) from error
         return (str(file.resolve()), stat.st_size, stat.st_mtime_ns)
-
-    def _get(self, key: Hashable) -> Any:
-        if key not in self._entries:
-            return None
-        self._entries.move_to_end(key)
-        return self._entries[key][0]
 
     def _put(self, key: Hashable, value: Any, size: int) -> None:
         if size > self.max_bytes:

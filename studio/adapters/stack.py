@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from studio.adapters.base import Attachment, Report
 from studio.adapters.cache import AdapterCache
+from studio.adapters.loading import load_adapter
 
 if TYPE_CHECKING:
     from studio.families.base import Base
@@ -41,7 +42,7 @@ def applied(
         for item in items:
             if not item.enabled:
                 continue
-            reports.append(work.take(work.cache.load(item.path).adjusted(item), item))
+            reports.append(work.take(load_adapter(item.path, work.cache).adjusted(item), item))
         work.commit()
         yield reports
     finally:

@@ -13,12 +13,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from studio.caption.history import Applied, Change, Record, undo
-from studio.formats.dataset import read_captions
 from studio.settings.training import Settings, setting
 
 __all__ = [
     "Applied", "BulkEdit", "Change", "add_prefix", "add_suffix", "apply", "dedupe_tags", "edited",
-    "insert_trigger", "preview", "preview_folder", "remove_tags", "replace", "undo",
+    "insert_trigger", "preview", "remove_tags", "replace", "undo",
 ]  # fmt: skip
 WHAT = "edited"
 
@@ -106,11 +105,6 @@ def preview(captions: Mapping[Path, str | None], edit: BulkEdit) -> list[Change]
     """The captions that `edit` would change, in the order given. Nothing is written."""
     changes = [Change(path, text, edited(text, edit)) for path, text in captions.items()]
     return [change for change in changes if change.after != (change.before or "")]
-
-
-def preview_folder(folder: str | Path, edit: BulkEdit) -> list[Change]:
-    """`preview` over a dataset; DatasetError when it cannot be opened."""
-    return preview(read_captions(folder), edit)
 
 
 def apply(changes: Sequence[Change], record: str | Path | Record) -> Applied:

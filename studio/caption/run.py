@@ -7,14 +7,15 @@ Refuses to know: how a model is loaded or asked, the page. Imports no torch unti
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from studio.caption.bulk import add_prefix
 from studio.caption.doubt import doubt
 from studio.caption.history import Change, Record, write_changes
+from studio.caption.source import Describes
 from studio.core.errors import DatasetError, StudioError
 from studio.core.names import printable
 from studio.formats.captions import Looked, read_caption
@@ -24,14 +25,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 Progress = Callable[[int, int, str], None]
-
-
-class Describes(Protocol):
-    """What is asked of a captioner (`caption.captioner.Captioner` is one)."""
-
-    def caption(self, images: Sequence[Image]) -> list[str]:
-        """One caption per picture, in order."""
-        ...
 
 
 @dataclass

@@ -19,10 +19,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Captions what has no caption yet, or everything with --overwrite; or takes that back."""
     with terminal.opened(arguments) as studio, Stopping("Stopping after this picture.") as stopping:
         if arguments.undo:
-            _show(studio.undo_captions(arguments.folder), arguments.json)
+            _show(studio.library.captions.undo(arguments.folder), arguments.json)
             return 0
         progress = Progress()
-        result = studio.caption(
+        result = studio.generation.caption(
             arguments.folder,
             captioner=arguments.captioner,
             overwrite=arguments.overwrite,

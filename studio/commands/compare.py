@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from studio.commands import terminal
 from studio.commands.terminal import Progress, Stopping
+from studio.compare import measures
+from studio.compare.record import Comparison
 from studio.core.errors import Interrupted, SettingsError
 from studio.core.names import path_of, printable
 from studio.settings import training
@@ -18,21 +20,21 @@ from studio.settings import training
 if TYPE_CHECKING:
     from studio.app import Studio
 
-MEASURES = ("kid", "image_text", "image_image", "image_reference")
-
 
 def run(arguments: argparse.Namespace) -> int:
-    """Draws and measures every column, prints the table, and where the pictures are."""
+    """Generates and measures every column, prints the table, and where the images are."""
     with terminal.opened(arguments) as studio, Stopping("Stopping at the next step.") as stopping:
         settings = _settings(studio, arguments)
         progress = Progress()
-        result = studio.compare(settings, on_progress=progress, cancelled=stopping)
+        result = studio.generation.comparisons.compare(
+            settings, on_progress=progress, cancelled=stopping
+        )
         progress.end()
         if arguments.json:
-            terminal.print_json(result)
+            terminal.print_json(result.as_json())
         else:
             _print_table(result)
-            print(studio.workspace.comparisons / str(result.get("id", "")))
+            print(studio.workspace.comparisons / result.id)
         if stopping.asked:
             raise Interrupted("Stopped as you asked")
     return 0
@@ -74,24 +76,28 @@ def _seeds(text: str) -> list[int]:
         ) from None
 
 
-def _print_table(result: dict[str, Any]) -> None:
-    columns = result.get("columns", [])
-    rows = [["", *[str(column["name"]) for column in columns]]]
-    for measure in (*MEASURES, "seconds", "bytes"):
-        cells = [
-            _cell(column.get("measures", {}).get(measure, column.get(measure)))
+def _print_table(result: Comparison) -> None:
+    for line in table(result):
+        print(line)
+
+
+def table(result: Comparison) -> list[str]:
+    """The lines of the table: a column per column, a row per measure that any of them has."""
+    columns = result.columns
+    rows = [["", *[column.name for column in columns]]]
+    rows += [
+        [row.label]
+        + [
+            row.shown(column.measures.get(row.key), column.standard_errors.get(row.key))
             for column in columns
         ]
-        if any(cells):
-            rows.append([measure.replace("_", "–"), *cells])
+        for row in measures.MEASURES
+    ]
+    rows.append(["seconds", *["" if c.seconds is None else f"{c.seconds:.4f}" for c in columns]])
+    rows.append(["bytes", *["" if c.bytes is None else str(c.bytes) for c in columns]])
+    rows = [rows[0], *(row for row in rows[1:] if any(row[1:]))]
     widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
-    for row in rows:
-        print(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        )
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]

@@ -15,6 +15,7 @@ from studio.commands.terminal import Progress, Stopping, say
 from studio.core.errors import Interrupted, SettingsError
 from studio.core.names import printable
 from studio.generation.records import DrawnLane
+from studio.library import prompt_tags
 from studio.library.image_settings import stack_named, usable_settings
 from studio.settings import training
 from studio.settings.lanes import LanesSettings
@@ -46,9 +47,9 @@ def run(arguments: argparse.Namespace) -> int:
             raise SettingsError(
                 "There is no prompt", remedy='Say what to draw: generate "a red fox in a forest".'
             )
-        for note in studio.tag_notes(lanes):
+        for note in prompt_tags.notes(lanes):
             say(note)
-        lanes, tagged = studio.tagged(lanes)
+        lanes, tagged = prompt_tags.lanes_with_tags(lanes, studio.library)
         for item in tagged:
             say(f"From the prompt onto the stack: {Path(item.path).name} at {item.strength:g}")
         (_, first), *others = lanes.batches()
@@ -57,13 +58,13 @@ def run(arguments: argparse.Namespace) -> int:
                 raise SettingsError(
                     "Which lane's stack is to be saved?", remedy="Save one stack without --lane."
                 )
-            kept = studio.stacks.save(arguments.save_stack, first.stack, first.base)
+            kept = studio.library.stacks.save(arguments.save_stack, first.stack, first.base)
             say(f"The stack is saved as {kept}")
         progress = Progress()
         if arguments.lane:
-            made = studio.generate_lanes(lanes, on_progress=progress, cancelled=stopping)
+            made = studio.generation.generate_lanes(lanes, on_progress=progress, cancelled=stopping)
         else:
-            batch = studio.generate(first, on_progress=progress, cancelled=stopping)
+            batch = studio.generation.generate(first, on_progress=progress, cancelled=stopping)
             made = [DrawnLane("", first.prompt, batch)]
         progress.end()
         if arguments.json:
@@ -87,9 +88,9 @@ def _like(studio: Studio, file: str) -> dict[str, Any]:
     values, notes = dict(found.settings), list(found.notes)
     values["stack"], missing = stack_named(values.get("stack"), studio.library)
     notes += [f"“{name}” is not in your library, so it is left out." for name in missing]
-    if values.get("base") not in {None, *(info.name for info in studio.bases())}:
+    if values.get("base") not in {None, *(info.name for info in studio.library.bases())}:
         notes.append(f"The base “{values.pop('base')}” is not here.")
-    if values.get("vae") not in {None, *studio.vaes()}:
+    if values.get("vae") not in {None, *studio.library.vaes()}:
         notes.append(f"The VAE “{values.pop('vae')}” is not here.")
     say(f"Settings of {found.program}: {path.name}")
     for note in notes:

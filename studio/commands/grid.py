@@ -24,9 +24,9 @@ def run(arguments: argparse.Namespace) -> int:
     with terminal.opened(arguments) as studio, Stopping("Stopping at the next step.") as stopping:
         progress = Progress()
         if arguments.resume:
-            made = studio.grids.resume(arguments.resume, progress, stopping)
+            made = studio.generation.grids.resume(arguments.resume, progress, stopping)
         else:
-            made = studio.grids.draw(_settings(studio, arguments), progress, stopping)
+            made = studio.generation.grids.draw(_settings(studio, arguments), progress, stopping)
         progress.end()
         if arguments.json:
             terminal.print_json(made)

@@ -17,7 +17,7 @@ FIRST = ("path", "kind", "program", "dialect", "family", "parameters", "rank", "
 def run(arguments: argparse.Namespace) -> int:
     """Prints the facts; exit code 2 when the file is nothing the studio can use."""
     with terminal.opened(arguments) as studio:
-        facts = studio.inspect(path_of(arguments.file).expanduser().resolve())
+        facts = studio.library.inspect(path_of(arguments.file).expanduser().resolve())
     if arguments.json:
         terminal.print_json(facts)
     else:

@@ -208,7 +208,9 @@ def stack_values(studio: Studio, saved: str | None, adapters: list[str]) -> list
     items: list[dict[str, Any]] = []
     if saved:
         path = path_of(saved).expanduser()
-        loaded = studio.stacks.load(path if is_file(path) else studio.stacks.path(saved))
+        loaded = studio.library.stacks.load(
+            path if is_file(path) else studio.library.stacks.path(saved)
+        )
         if loaded.missing:
             raise MissingError(
                 "Files of this stack are not here",

@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
             if arguments.check:
                 _print_check(facts, arguments.json)
                 return 0
-            run_id = studio.start(config)
+            run_id = studio.runs.start(config)
         with Stopping("Stopping: the run is saved first.") as stopping:
             state = follow(studio, run_id, stopping)
             _report(run_id, state, arguments.json)
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _resumed(studio: Studio, arguments: argparse.Namespace) -> str:
     try:
-        return studio.resume(arguments.resume, accept_changes=arguments.accept_dataset_changes)
+        return studio.runs.resume(arguments.resume, accept_changes=arguments.accept_dataset_changes)
     except DatasetChanged as error:
         error.remedy = (
             "Put the files back as they were, or go on with what is there now: "
@@ -65,7 +65,7 @@ def follow(studio: Studio, run_id: str, stopping: Stopping) -> dict[str, Any]:
     say(f"Run {run_id}")
     progress, since, told = Progress(), 0, False
     while True:
-        view = studio.view(run_id, since)
+        view = studio.runs.view(run_id, since)
         since = view["next"]
         for event in view["events"]:
             _tell(event, view["state"], progress)
@@ -74,13 +74,13 @@ def follow(studio: Studio, run_id: str, stopping: Stopping) -> dict[str, Any]:
         if stopping.asked and not told:
             told = True
             with contextlib.suppress(InputError):  # it ended in this very moment
-                studio.command(run_id, "stop")
+                studio.runs.command(run_id, "stop")
         if stopping.late:
             studio.close(0)
             raise Interrupted("The run could not be stopped in time", safe=_safe(view["state"]))
         time.sleep(POLL)
     progress.end()
-    return studio.wait(run_id)
+    return studio.runs.wait(run_id)
 
 
 def _nothing_else(arguments: argparse.Namespace) -> None:
@@ -103,13 +103,13 @@ def _config(studio: Studio, arguments: argparse.Namespace) -> RunConfig:
         is_path = is_folder(folder)  # anything else is the name of a dataset, or a clear error
         values["data"] = {"folder": printable(folder.resolve()) if is_path else arguments.data}
     if not (arguments.preset or arguments.like or arguments.method or arguments.assignments):
-        names = ", ".join(info.name for info in studio.presets())
+        names = ", ".join(info.name for info in studio.library.presets())
         raise SettingsError(
             "Nothing says what to train", remedy=f"Name a recipe with --preset; there are {names}."
         )
     if arguments.like:
         values = _like(studio, arguments, values)
-    config = studio.config(arguments.preset, values, arguments.assignments)
+    config = presets.config_from(arguments.preset, values, arguments.assignments)
     file = path_of(config.options.get("continue_from") or "").expanduser()
     if is_file(file):  # the person at this terminal may name any file
         studio.workspace.open_folder(file.absolute().parent)
@@ -128,14 +128,14 @@ def _like(studio: Studio, arguments: argparse.Namespace, given: dict[str, Any]) 
     if is_file(file):
         studio.workspace.open_folder(file.absolute().parent)
         file = file.absolute()
-    like = studio.config_like(file)
+    like = studio.library.config_like(file)
     for note in like.notes:
         say(f"Note: {note}")
     return presets.merge(like.config.model_dump(), given)
 
 
 def _check(studio: Studio, config: RunConfig, only: bool) -> dict[str, Any]:
-    preflight = studio.preflight(config)
+    preflight = studio.runs.preflight(config)
     for note in [*preflight.notes, *preflight.warnings]:
         say(f"Note: {note}")
     if not preflight.ok:
@@ -143,7 +143,7 @@ def _check(studio: Studio, config: RunConfig, only: bool) -> dict[str, Any]:
     if not only:
         return {}
     say("Measuring a few steps.")
-    return {**preflight.as_dict(), "estimate": studio.estimate(config)}
+    return {**preflight.as_dict(), "estimate": studio.runs.estimate(config)}
 
 
 def _print_check(found: dict[str, Any], as_json: bool) -> None:

@@ -1,16 +1,15 @@
 """One comparison: columns × prompts × seeds, with the same noise in every column.
 
-Owns: the order of work, what is measured, and what a cancelled or failed column leaves behind.
-Refuses to know: how a stack works, how pictures are drawn, the page.
+Owns: the order of work, and what a cancelled or failed column leaves behind.
+Refuses to know: how a stack works, how images are generated and measured, the page.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,11 +17,13 @@ from torch import Tensor
 from studio.adapters.cache import AdapterCache
 from studio.adapters.stack import applied
 from studio.compare.drawing import How, Pair, draw_pairs
-from studio.compare.measuring import MEASURES, Measuring, prepare
-from studio.compare.record import Recorder
+from studio.compare.measures import Measured
+from studio.compare.measuring import Measuring, prepare
+from studio.compare.record import ComparedColumn, Comparison, Recorder, Reference, StackFile
 from studio.core import atomic
 from studio.core.errors import InputError, Interrupted, NonFiniteError, SettingsError, StudioError
 from studio.core.names import path_of
+from studio.core.record import Failure
 from studio.families.base import Base
 from studio.formats.dataset import picture_files
 from studio.formats.image_write import save_png
@@ -44,11 +45,12 @@ class _Work:
     prompts: list[str]
     seeds: list[int]
     pairs: list[Pair]
-    """The grid, prompt by prompt, then further pictures for the measures."""
+    """The grid, prompt by prompt, then further images for the measures."""
     recorder: Recorder
     cache: AdapterCache
     measuring: Measuring | None
-    callbacks: dict[str, Any] = field(default_factory=dict)
+    cancelled: Callable[[], bool] | None
+    between_steps: Callable[[], None] | None
 
 
 def compare(
@@ -60,18 +62,19 @@ def compare(
     cancelled: Callable[[], bool] | None = None,
     between_steps: Callable[[], None] | None = None,
     cache: AdapterCache | None = None,
-) -> dict[str, Any]:
-    """Draws and measures every column into `folder`; returns what `comparison.json` says.
+) -> Comparison:
+    """Generates and measures every column into `folder`; returns what `comparison.json` says.
 
-    `on_progress(done, total, text)` counts pictures × sampling steps. Cancelling keeps what was
-    drawn and returns it with `cancelled` true. A column whose files cannot be used says so under
-    `error` while the others go on; when none can be used, its error is raised. Raises
-    SettingsError for nothing to compare, DatasetError for a reference folder without pictures.
+    `on_progress(done, total, text)` counts images × sampling steps. Cancelling keeps what was
+    generated and returns it with `cancelled` true. A column whose files cannot be used says so
+    under `error` while the others go on; when none can be used, its error is raised. Raises
+    SettingsError for nothing to compare, DatasetError for a reference folder without images.
     """
     began = time.monotonic()
     prompts, seeds = _checked(base, settings)
     references = picture_files(settings.reference) if settings.reference else []
-    recorder = Recorder(folder, _header(base, settings, prompts, seeds, len(references)))
+    header = _header(base, settings, prompts, seeds, len(references))
+    recorder = Recorder(header.changed(folder=str(folder)))
     try:
         measuring = prepare(base, references, recorder, on_progress, cancelled)
     except Interrupted:
@@ -79,8 +82,7 @@ def compare(
     pairs = _pairs(prompts, seeds, settings.pictures if measuring is not None else 0)
     work = _Work(
         base, settings, prompts, seeds, pairs, recorder,
-        cache if cache is not None else AdapterCache(), measuring,
-        {"cancelled": cancelled, "between_steps": between_steps},
+        cache if cache is not None else AdapterCache(), measuring, cancelled, between_steps,
     )  # fmt: skip
     each = len(pairs) * settings.steps
     errors: list[StudioError] = []
@@ -89,17 +91,17 @@ def compare(
 
             def on_step(done: int, before: int = index * each, name: str = column.name) -> None:
                 if on_progress is not None:
-                    drawn = f"{done // settings.steps} of {len(pairs)} pictures"
-                    on_progress(before + done, each * len(settings.columns), f"{name}: {drawn}")
+                    finished = f"{done // settings.steps} of {len(pairs)} images"
+                    on_progress(before + done, each * len(settings.columns), f"{name}: {finished}")
 
             try:
                 recorder.column(index, _column(work, index, column, on_step))
-            except (
-                InputError,
-                NonFiniteError,
-            ) as error:  # its files: the others are none the worse
+            except (InputError, NonFiniteError) as error:  # its files: the others are fine
                 errors.append(error)
-                recorder.column(index, {"error": error.as_dict(), "message": str(error)})
+                failed = recorder.comparison.columns[index].changed(
+                    error=Failure.of(error), message=str(error)
+                )
+                recorder.column(index, failed)
     except Interrupted:
         return recorder.finish(time.monotonic() - began, cancelled=True)
     if len(errors) == len(settings.columns):
@@ -109,37 +111,40 @@ def compare(
 
 def _column(
     work: _Work, index: int, column: Column, on_step: Callable[[int], None]
-) -> dict[str, Any]:
-    """Draws one column with its stack on the base; returns its facts."""
+) -> ComparedColumn:
+    """Generates one column with its stack on the base; returns what was found."""
     began = time.monotonic()
     features: dict[int, Tensor] = {}
     grid = len(work.prompts) * len(work.seeds)
     with applied(work.base, column.stack, work.cache) as reports:
         facts = _infotext_facts(work, column)
-        how = How.of(work.settings)
         for indices, pixels in draw_pairs(
-            work.base, work.pairs, how, on_step=on_step, **work.callbacks
-        ):
-            for picture, image in zip(indices, pixels, strict=True):
-                if picture < grid:
-                    _save(work, index, picture, image, column, facts)
+            work.base, work.pairs, How.of(work.settings), on_step=on_step,
+            cancelled=work.cancelled, between_steps=work.between_steps,
+        ):  # fmt: skip
+            for place, image in zip(indices, pixels, strict=True):
+                if place < grid:
+                    _save(work, index, place, image, column, facts)
             if work.measuring is not None:
-                rows = work.measuring.meter.image_features(pixels)
+                rows = work.measuring.scorer.image_features(pixels)
                 features.update(zip(indices, rows, strict=True))
-    measures: dict[str, Any] = dict.fromkeys(MEASURES)
+    measured = Measured()
     if work.measuring is not None:
-        rows = torch.stack([features[picture] for picture in range(len(work.pairs))])
-        measures = work.measuring.of(rows, [plain(prompt) for prompt, _ in work.pairs])
-    return {
-        "draw_seconds": round(time.monotonic() - began, 2),
-        "pictures": len(work.pairs),
-        "messages": [report.message for report in reports if report.message],
-        "measures": measures,
-    }
+        rows = torch.stack([features[place] for place in range(len(work.pairs))])
+        measured = work.measuring.of(rows, [plain(prompt) for prompt, _ in work.pairs])
+    return (
+        work.recorder.comparison.columns[index]
+        .measured(measured)
+        .changed(
+            generation_seconds=round(time.monotonic() - began, 2),
+            images=len(work.pairs),
+            messages=tuple(report.message for report in reports if report.message),
+        )
+    )
 
 
 def _checked(base: Base, settings: CompareSettings) -> tuple[list[str], list[int]]:
-    """Prompts and seeds without repeats; SettingsError when there is nothing to draw."""
+    """Prompts and seeds without repeats; SettingsError when there is nothing to generate."""
     prompts = list(dict.fromkeys(prompt.strip() for prompt in settings.prompts if prompt.strip()))
     seeds = list(dict.fromkeys(settings.seeds))
     for what, values in (("column", settings.columns), ("prompt", prompts), ("seed", seeds)):
@@ -161,7 +166,7 @@ def _checked(base: Base, settings: CompareSettings) -> tuple[list[str], list[int
 
 
 def _pairs(prompts: Sequence[str], seeds: Sequence[int], pictures: int) -> list[Pair]:
-    """The grid, then pictures of seeds that nobody chose, until there are `pictures`."""
+    """The grid, then images of seeds that nobody chose, until there are `pictures`."""
     pairs = [(prompt, seed) for prompt in prompts for seed in seeds]
     taken, seed = set(seeds), max(seeds)
     while len(pairs) < pictures:
@@ -173,35 +178,33 @@ def _pairs(prompts: Sequence[str], seeds: Sequence[int], pictures: int) -> list[
 
 def _header(
     base: Base, settings: CompareSettings, prompts: list[str], seeds: list[int], references: int
-) -> dict[str, Any]:
+) -> Comparison:
     columns = [
-        {
-            "name": column.name,
-            "stack": [item.model_dump() for item in column.stack],
-            "seconds": column.seconds,
-            "bytes": sum(_size(item.path) for item in column.stack if item.enabled),
-            "measures": dict.fromkeys(MEASURES),
-        }
+        ComparedColumn(
+            name=column.name,
+            stack=tuple(StackFile.read(item.model_dump()) for item in column.stack),
+            seconds=column.seconds,
+            bytes=sum(_size(item.path) for item in column.stack if item.enabled),
+        ).measured(Measured())
         for column in settings.columns
     ]
-    return {
-        "name": settings.name,
-        "base": base.name,
-        "base_hash": base.hash,
-        "created": time.time(),
-        "prompts": prompts,
-        "seeds": seeds,
-        "reference": {"folder": settings.reference, "pictures": references},
-        "columns": columns,
-        "settings": settings.model_dump(),
-        "seconds": None,
-    }
+    return Comparison(
+        name=settings.name,
+        base=base.name,
+        base_hash=base.hash,
+        created=time.time(),
+        prompts=tuple(prompts),
+        seeds=tuple(seeds),
+        reference=Reference(folder=settings.reference, images=references),
+        columns=tuple(columns),
+        settings=settings.model_dump(),
+    )
 
 
 def _save(
-    work: _Work, column: int, picture: int, image: Tensor, own: Column, facts: infotext.Facts
+    work: _Work, column: int, place: int, image: Tensor, own: Column, facts: infotext.Facts
 ) -> None:
-    row, seed = picture // len(work.seeds), work.pairs[picture][1]
+    row, seed = place // len(work.seeds), work.pairs[place][1]
     chosen = work.settings
     text = infotext.write(
         GenerateSettings(

@@ -1,11 +1,12 @@
 """What a comparison leaves on disk, also when it was killed half-way.
 
     comparisons/20261121-153000-shapes/
-      progress.jsonl      a line as each thing happens: started, cell, column
+      progress.jsonl      a line as each thing happens: started, cell, column, note
       cells/c0-p0-s1.png  column, prompt, seed
       comparison.json     the whole, written last
 
-Owns: these files. Refuses to know: how pictures are drawn or measured. Imports no torch.
+Owns: the records and these files. Refuses to know: how images are generated or measured. Imports
+no torch.
 """
 
 from __future__ import annotations
@@ -14,47 +15,167 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
+from studio.compare.measures import Measured
 from studio.core import atomic, text
 from studio.core.errors import MissingError
+from studio.core.record import Failure, Filed, Record
 
 COMPARISON_FILE = "comparison.json"
 PROGRESS_FILE = "progress.jsonl"
 
 
+class StackFile(Record):
+    """One file of a column's stack, as far as a reader of comparisons needs to know it."""
+
+    path: str
+    strength: float = 1.0
+    enabled: bool = True
+
+
+class Cell(Record):
+    """One image of the grid: the places of its column and its prompt, its seed, its file."""
+
+    column: int
+    prompt: int
+    seed: int
+    file: str
+
+
+class ComparedColumn(Record):
+    """One column: what is on its stack, and what was found."""
+
+    name: str
+    stack: tuple[StackFile, ...] = ()
+    seconds: float | None = None
+    """Training time, where it is known."""
+    bytes: int | None = None
+    """Size of its files."""
+    measures: dict[str, float | None] = Field(default_factory=dict)
+    """Key of a measure → its value; None for what was not measured."""
+    standard_errors: dict[str, float | None] = Field(default_factory=dict)
+    """Key of a measure → its standard error, where one is known."""
+    counts: tuple[int, int] | None = None
+    """Images and reference images that the measures stand on; None without a reference."""
+    images: int | None = None
+    """How many were generated, with those that only the measures see."""
+    generation_seconds: float | None = None
+    messages: tuple[str, ...] = ()
+    error: Failure | None = None
+    """Why it could not be generated."""
+    message: str = ""
+    """The same as a sentence."""
+
+    @classmethod
+    def upgraded(cls, values: dict[str, Any]) -> dict[str, Any]:
+        for old, new in (("pictures", "images"), ("draw_seconds", "generation_seconds")):
+            if old in values:
+                values.setdefault(new, values.pop(old))
+        measures = values.get("measures")
+        if isinstance(measures, dict) and "kid_n" in measures:  # errors and counts lay among them
+            measures = dict(measures)
+            values["counts"] = measures.pop("kid_n")
+            values["standard_errors"] = {"kid": measures.pop("kid_error", None)}
+            values["measures"] = measures
+        if isinstance(stack := values.get("stack"), list):
+            values["stack"] = [StackFile.read(file) for file in stack]
+        return values
+
+    def measured(self, found: Measured) -> ComparedColumn:
+        """The same with its measures."""
+        return self.changed(
+            measures=dict(found.values), standard_errors=dict(found.errors), counts=found.counts
+        )
+
+
+class Reference(Record):
+    """The reference images: their folder (empty for none), and how many there are."""
+
+    folder: str = ""
+    images: int = 0
+
+    @classmethod
+    def upgraded(cls, values: dict[str, Any]) -> dict[str, Any]:
+        if "pictures" in values:
+            values.setdefault("images", values.pop("pictures"))
+        return values
+
+
+class Comparison(Filed):
+    """One comparison. `complete` is False when it was cancelled or killed: then it holds what was
+    generated and measured until that moment."""
+
+    id: str = ""
+    folder: str = Field(default="", exclude=True)
+    """Where it lies; no part of the file."""
+    name: str = ""
+    base: str = ""
+    base_hash: str = ""
+    created: float | None = None
+    prompts: tuple[str, ...]
+    seeds: tuple[int, ...]
+    reference: Reference = Reference()
+    columns: tuple[ComparedColumn, ...]
+    settings: dict[str, Any] = Field(default_factory=dict)
+    """As they were written; `CompareSettings.parse` reads them."""
+    seconds: float | None = None
+    complete: bool = False
+    cancelled: bool = False
+    cells: tuple[Cell, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Sentences for people about the whole."""
+
+    @classmethod
+    def upgraded(cls, values: dict[str, Any]) -> dict[str, Any]:
+        for name, part in (("columns", ComparedColumn), ("cells", Cell)):
+            if isinstance(rows := values.get(name), list):
+                values[name] = [part.read(row) for row in rows]
+        if isinstance(values.get("reference"), dict):
+            values["reference"] = Reference.read(values["reference"])
+        return values
+
+    def with_column(self, index: int, column: ComparedColumn) -> Comparison:
+        """The same with another column in its place."""
+        columns = [*self.columns]
+        columns[index] = column
+        return self.changed(columns=tuple(columns))
+
+
 class Recorder:
     """Collects one comparison in memory and on disk at the same time."""
 
-    def __init__(self, folder: str | Path, header: dict[str, Any]) -> None:
-        self.folder = atomic.make_folder(folder)
-        self.comparison = {
-            "id": self.folder.name, **header, "complete": False, "cancelled": False,
-            "cells": [], "notes": [],
-        }  # fmt: skip
-        self._append({"kind": "started", "comparison": self.comparison})
+    def __init__(self, comparison: Comparison) -> None:
+        """Begins it in `comparison.folder`, which gives it its id."""
+        self.folder = atomic.make_folder(comparison.folder)
+        self.comparison = comparison.changed(
+            id=self.folder.name, folder=str(self.folder), cells=(), notes=()
+        )
+        self._append({"kind": "started", "comparison": self.comparison.as_json()})
 
     def cell(self, column: int, prompt: int, seed: int, file: str) -> None:
-        """A picture of the grid is on disk."""
-        cell = {"column": column, "prompt": prompt, "seed": seed, "file": file}
-        self.comparison["cells"].append(cell)
-        self._append({"kind": "cell", "cell": cell})
+        """An image of the grid is on disk."""
+        cell = Cell(column=column, prompt=prompt, seed=seed, file=file)
+        self.comparison = self.comparison.changed(cells=(*self.comparison.cells, cell))
+        self._append({"kind": "cell", "cell": cell.as_json()})
 
-    def column(self, index: int, facts: dict[str, Any]) -> None:
+    def column(self, index: int, column: ComparedColumn) -> None:
         """What became of a column: measures, seconds, messages, or the error it ended with."""
-        self.comparison["columns"][index].update(facts)
-        self._append({"kind": "column", "column": index, "facts": facts})
+        self.comparison = self.comparison.with_column(index, column)
+        self._append({"kind": "column", "column": index, "facts": column.as_json()})
 
     def note(self, text: str) -> None:
         """A sentence for people about the whole."""
-        if text not in self.comparison["notes"]:
-            self.comparison["notes"].append(text)
+        if text not in self.comparison.notes:
+            self.comparison = self.comparison.changed(notes=(*self.comparison.notes, text))
             self._append({"kind": "note", "text": text})
 
-    def finish(self, seconds: float, *, cancelled: bool) -> dict[str, Any]:
+    def finish(self, seconds: float, *, cancelled: bool) -> Comparison:
         """Writes `comparison.json` and returns what it says."""
-        self.comparison.update(
+        self.comparison = self.comparison.changed(
             seconds=round(seconds, 2), cancelled=cancelled, complete=not cancelled
         )
-        atomic.write_json(self.folder / COMPARISON_FILE, self.comparison)
+        atomic.write_json(self.folder / COMPARISON_FILE, self.comparison.as_json())
         return self.comparison
 
     def _append(self, line: dict[str, Any]) -> None:
@@ -63,10 +184,8 @@ class Recorder:
         )
 
 
-def read_comparison(folder: str | Path) -> dict[str, Any]:
-    """One comparison. `complete` is False when it was cancelled or killed: then it holds what was
-    drawn and measured until that moment. Raises MissingError when the folder is no comparison.
-    """
+def read_comparison(folder: str | Path) -> Comparison:
+    """One comparison, whole or as far as it came. MissingError when the folder is none."""
     folder = Path(folder)
     found = _whole(folder) or _so_far(folder)
     if found is None:
@@ -75,10 +194,10 @@ def read_comparison(folder: str | Path) -> dict[str, Any]:
             where=folder,
             remedy="Refresh the list; it may have been deleted.",
         )
-    return {**found, "id": folder.name}
+    return found.changed(id=folder.name, folder=str(folder))
 
 
-def list_comparisons(root: str | Path) -> list[dict[str, Any]]:
+def list_comparisons(root: str | Path) -> list[Comparison]:
     """The comparisons below `root`, newest first; folders that are none are passed over."""
     root = Path(root)
     found = []
@@ -88,29 +207,19 @@ def list_comparisons(root: str | Path) -> list[dict[str, Any]]:
                 found.append(read_comparison(folder))
             except (MissingError, OSError):
                 continue
-    return sorted(found, key=_newest, reverse=True)
+    return sorted(found, key=lambda one: (one.created or 0.0, one.id), reverse=True)
 
 
-def _newest(comparison: dict[str, Any]) -> tuple[float, str]:
-    created = comparison.get("created")
-    return float(created) if isinstance(created, int | float) else 0.0, str(comparison["id"])
-
-
-def _whole(folder: Path) -> dict[str, Any] | None:
+def _whole(folder: Path) -> Comparison | None:
     try:
         value = text.read_json(folder / COMPARISON_FILE)
+        return Comparison.read(value)
     except (OSError, ValueError):
         return None
-    return value if _is_comparison(value) else None
 
 
-def _is_comparison(value: Any) -> bool:
-    """Whether it has what every page and report of a comparison relies on."""
-    lists = ("columns", "cells", "prompts", "seeds")
-    return isinstance(value, dict) and all(isinstance(value.get(name), list) for name in lists)
-
-
-def _so_far(folder: Path) -> dict[str, Any] | None:
+def _so_far(folder: Path) -> Comparison | None:
+    """What the lines add up to; a torn last line of a killed process is passed over."""
     found: dict[str, Any] | None = None
     try:
         lines = text.read_bytes(folder / PROGRESS_FILE).split(b"\n")
@@ -120,15 +229,18 @@ def _so_far(folder: Path) -> dict[str, Any] | None:
         try:
             row = text.parse_json(line)
             if row["kind"] == "started":
-                found = dict(row["comparison"]) if _is_comparison(row["comparison"]) else None
+                found = dict(row["comparison"])
             elif found is None:
                 continue
             elif row["kind"] == "cell":
-                found["cells"].append(row["cell"])
+                found.setdefault("cells", []).append(row["cell"])
             elif row["kind"] == "column":
                 found["columns"][row["column"]].update(row["facts"])
             elif row["kind"] == "note":
-                found["notes"].append(row["text"])
+                found.setdefault("notes", []).append(row["text"])
         except (ValueError, KeyError, TypeError, IndexError, AttributeError):
-            continue  # the torn last line of a killed process
-    return found
+            continue
+    try:
+        return Comparison.read(found) if found else None
+    except ValueError:
+        return None

@@ -1,8 +1,8 @@
 """A comparison as something to send to somebody: HTML page, Markdown table, CSV.
 
 Owns: how a comparison reads. The page stands alone: own style, light and dark, no script, no
-request to anywhere; pictures are files beside it. Every text in it came from a person or a file
-and is escaped. Refuses to know: how pictures were drawn. Imports no torch.
+request to anywhere; images are files beside it. Every text in it came from a person or a file
+and is escaped. Refuses to know: how images were generated, which measures there are. Imports no torch.
 """
 
 from __future__ import annotations
@@ -11,21 +11,13 @@ import csv
 import html
 import io
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
-from studio.compare.record import read_comparison
+from studio.compare import measures
+from studio.compare.record import ComparedColumn, Comparison, read_comparison
 from studio.core import atomic
 
-# key in `measures` → heading, what is better, what it says
-MEASURES: dict[str, tuple[str, Callable | None, str]] = {
-    "kid": ("KID", min, "distance to the reference pictures, ± standard error; lower is closer"),
-    "image_image": ("Image–image", max, "mean cosine to all reference pictures; higher is closer"),
-    "image_reference": ("Image–mean", max, "cosine to the references' mean; higher is closer"),
-    "image_text": ("Image–text", max, "cosine between picture and prompt; higher obeys better"),
-}
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1f2430; --soft: #667085; --page: #fbfbfd;
   --card: #fff; --line: #dfe3ea; --best: #0f766e; --bad: #b42318; }
@@ -47,9 +39,9 @@ th { font-weight: 600 } th:first-child, td:first-child { text-align: left }
 """
 
 
-def to_html(comparison: dict[str, Any]) -> str:
-    """The whole as one page; picture addresses are relative to the comparison's folder."""
-    title = comparison.get("name") or comparison["id"]
+def to_html(comparison: Comparison) -> str:
+    """The whole as one page; image addresses are relative to the comparison's folder."""
+    title = comparison.name or comparison.id
     parts = [
         "<!doctype html>\n<html lang=en><head><meta charset=utf-8>",
         "<meta name=viewport content='width=device-width, initial-scale=1'>",
@@ -57,52 +49,61 @@ def to_html(comparison: dict[str, Any]) -> str:
         f"<h1>{_text(title)}</h1>",
         f"<p>{_text(_facts(comparison))}</p>",
     ]
-    if not comparison.get("complete"):
+    if not comparison.complete:
         parts.append(f"<p class=bad>{_text(_incomplete(comparison))}</p>")
     parts += [f"<p class=bad>{_text(row)}</p>" for row in _errors(comparison)]
-    parts += [f"<p>{_text(note)}</p>" for note in comparison.get("notes", [])]
+    parts += [f"<p>{_text(note)}</p>" for note in comparison.notes]
     parts += ["<h2>Measures</h2><div class=scroll>", _html_table(comparison), "</div>"]
     parts += [
-        f"<p><small>{_text(heading)}: {_text(says)}.</small></p>"
-        for heading, _, says in MEASURES.values()
+        f"<p><small>{_text(row.label)}: {_text(row.says)} ({_text(row.formula)}).</small></p>"
+        for row in measures.MEASURES
     ]
-    parts += ["<h2>Pictures</h2><p>Every row has the same prompt, seed and noise.</p>"]
+    parts += ["<h2>Images</h2><p>Every row has the same prompt, seed and noise.</p>"]
     parts += ["<div class=scroll>", _html_grid(comparison), "</div></body></html>\n"]
     return "\n".join(parts)
 
 
-def to_markdown(comparison: dict[str, Any]) -> str:
+def to_markdown(comparison: Comparison) -> str:
     """The measures as a table, with what is needed to read them."""
     headings, rows = _table(comparison)
     lines = [
-        f"# {_cell(comparison.get('name') or comparison['id'])}",
+        f"# {_cell(comparison.name or comparison.id)}",
         "",
         _cell(_facts(comparison)),
         "",
     ]
-    if not comparison.get("complete"):
+    if not comparison.complete:
         lines += [f"**{_incomplete(comparison)}**", ""]
     lines += [_row(headings), _row(["---"] + ["---:"] * (len(headings) - 1))]
     lines += [_row([f"**{_cell(t)}**" if best else _cell(t) for t, best in row]) for row in rows]
-    lines += ["", *(f"- {heading}: {says}." for heading, _, says in MEASURES.values())]
+    lines += ["", *(f"- {row.label}: {row.says} ({row.formula})." for row in measures.MEASURES)]
     lines += [f"- {_cell(text)}" for text in _errors(comparison)]
-    lines += [f"- {_cell(note)}" for note in comparison.get("notes", [])]
+    lines += [f"- {_cell(note)}" for note in comparison.notes]
     return "\n".join(lines) + "\n"
 
 
-def to_csv(comparison: dict[str, Any]) -> str:
+def to_csv(comparison: Comparison) -> str:
     """One line per column, raw numbers; names cannot start a spreadsheet formula."""
-    keys = ["kid", "kid_error", "image_image", "image_reference", "image_text"]
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
+    keys = [
+        key
+        for row in measures.MEASURES
+        for key in (row.key, f"{row.key}_error" if row.error else "")
+        if key
+    ]
     writer.writerow(["column", "adapters", *keys, "kid_n", "kid_m", "bytes", "training_seconds"])
-    for column in comparison["columns"]:
-        measures = column["measures"]
-        stack = "; ".join(_adapters(column))
-        numbers = [measures.get(key) for key in keys]
-        n, m = measures.get("kid_n") or (None, None)
-        texts = [f"'{t}" if t[:1] in tuple("=+-@\t\r") else t for t in (column["name"], stack)]
-        writer.writerow([*texts, *numbers, n, m, column.get("bytes"), column.get("seconds")])
+    for column in comparison.columns:
+        found = column.measures | {
+            f"{key}_error": value for key, value in column.standard_errors.items()
+        }
+        numbers = [found.get(key) for key in keys]
+        texts = [
+            f"'{text}" if text[:1] in tuple("=+-@\t\r") else text
+            for text in (column.name, "; ".join(_adapters(column)))
+        ]
+        counts = column.counts or (None, None)
+        writer.writerow([*texts, *numbers, *counts, column.bytes, column.seconds])
     return buffer.getvalue()
 
 
@@ -117,28 +118,27 @@ def write_report(folder: str | Path) -> list[Path]:
     return [atomic.write_text(folder / name, form(comparison)) for name, form in forms.items()]
 
 
-def _table(comparison: dict[str, Any]) -> tuple[list[str], list[list[tuple[str, bool]]]]:
+def _table(comparison: Comparison) -> tuple[list[str], list[list[tuple[str, bool]]]]:
     """Headings, and per column its cells: (text, is the best of its measure)."""
-    columns = comparison["columns"]
-    best: dict[str, float] = {}
-    for key, (_, choose, _) in MEASURES.items():
-        values = [c["measures"][key] for c in columns if c["measures"].get(key) is not None]
-        if choose is not None and len(set(values)) > 1:
-            best[key] = choose(values)
+    columns = comparison.columns
+    best = {
+        row.key: row.best([column.measures.get(row.key) for column in columns])
+        for row in measures.MEASURES
+    }
     rows = []
     for column in columns:
-        measures = column["measures"]
-        cells = [(column["name"], False), (", ".join(_adapters(column)) or "–", False)]
-        for key in MEASURES:
-            value = measures.get(key)
-            cells.append((_number(key, measures), value is not None and best.get(key) == value))
-        cells += [(_bytes(column.get("bytes")), False), (_seconds(column.get("seconds")), False)]
+        cells = [(column.name, False), (", ".join(_adapters(column)) or "–", False)]
+        for row in measures.MEASURES:
+            value = column.measures.get(row.key)
+            text = row.shown(value, column.standard_errors.get(row.key)) or "–"
+            cells.append((text, value is not None and best[row.key] == value))
+        cells += [(_bytes(column.bytes), False), (_seconds(column.seconds), False)]
         rows.append(cells)
-    headings = [heading for heading, _, _ in MEASURES.values()]
+    headings = [row.label for row in measures.MEASURES]
     return ["Column", "Adapters", *headings, "File size", "Training"], rows
 
 
-def _html_table(comparison: dict[str, Any]) -> str:
+def _html_table(comparison: Comparison) -> str:
     headings, rows = _table(comparison)
     head = "".join(f"<th>{_text(heading)}</th>" for heading in headings)
     body = "".join(
@@ -150,59 +150,48 @@ def _html_table(comparison: dict[str, Any]) -> str:
     return f"<table><tr>{head}</tr>{body}</table>"
 
 
-def _html_grid(comparison: dict[str, Any]) -> str:
-    files = {(c["column"], c["prompt"], c["seed"]): c["file"] for c in comparison["cells"]}
-    columns = comparison["columns"]
-    head = "".join(f"<th>{_text(column['name'])}</th>" for column in columns)
+def _html_grid(comparison: Comparison) -> str:
+    files = {(c.column, c.prompt, c.seed): c.file for c in comparison.cells}
+    columns = comparison.columns
+    head = "".join(f"<th>{_text(column.name)}</th>" for column in columns)
     rows = []
-    for index, prompt in enumerate(comparison["prompts"]):
-        for seed in comparison["seeds"]:
+    for index, prompt in enumerate(comparison.prompts):
+        for seed in comparison.seeds:
             cells = [f"<th>{_text(prompt)}<br><small>seed {_text(str(seed))}</small></th>"]
             for number, column in enumerate(columns):
                 file = files.get((number, index, seed))
-                alt = _text(f"{column['name']}: {prompt}, seed {seed}")
+                alt = _text(f"{column.name}: {prompt}, seed {seed}")
                 picture = f'<img loading=lazy alt="{alt}" src="{_address(file)}">' if file else "–"
                 cells.append(f"<td>{picture}</td>")
             rows.append(f"<tr>{''.join(cells)}</tr>")
     return f"<table class=grid><tr><th></th>{head}</tr>{''.join(rows)}</table>"
 
 
-def _facts(comparison: dict[str, Any]) -> str:
-    chosen = comparison["settings"]
-    created = time.strftime("%Y-%m-%d %H:%M", time.localtime(comparison.get("created") or 0))
+def _facts(comparison: Comparison) -> str:
+    created = time.strftime("%Y-%m-%d %H:%M", time.localtime(comparison.created or 0))
+    chosen = comparison.settings
     parts = [
-        f"Base {comparison['base']}",
-        f"{len(comparison['prompts'])} prompts × {len(comparison['seeds'])} seeds",
-        f"{chosen['sampler']}, {chosen['steps']} steps, guidance {chosen['guidance']:g}",
+        f"Base {comparison.base}",
+        f"{len(comparison.prompts)} prompts × {len(comparison.seeds)} seeds",
+        f"{chosen.get('sampler')}, {chosen.get('steps')} steps, guidance {chosen.get('guidance')}",
         created,
     ]
-    counts = [c["measures"].get("kid_n") for c in comparison["columns"]]
-    if n := next((count for count in counts if count), None):
-        parts.insert(2, f"KID of {n[0]} drawn against {n[1]} reference pictures")
+    if n := next((column.counts for column in comparison.columns if column.counts), None):
+        parts.insert(2, f"measured: {n[0]} generated against {n[1]} reference images")
     return " · ".join(parts)
 
 
-def _incomplete(comparison: dict[str, Any]) -> str:
-    why = "was cancelled" if comparison.get("cancelled") else "did not run to its end"
-    return f"This comparison {why}: it shows what was drawn until then."
+def _incomplete(comparison: Comparison) -> str:
+    why = "was cancelled" if comparison.cancelled else "did not run to its end"
+    return f"This comparison {why}: it shows what was generated until then."
 
 
-def _errors(comparison: dict[str, Any]) -> list[str]:
-    failed = [column for column in comparison["columns"] if column.get("error")]
-    return [f"{column['name']}: {column['message']}" for column in failed]
+def _errors(comparison: Comparison) -> list[str]:
+    return [f"{column.name}: {column.message}" for column in comparison.columns if column.error]
 
 
-def _adapters(column: dict[str, Any]) -> list[str]:
-    items = [item for item in column["stack"] if item.get("enabled", True)]
-    return [f"{Path(item['path']).name} × {item['strength']:g}" for item in items]
-
-
-def _number(key: str, measures: dict[str, Any]) -> str:
-    value = measures.get(key)
-    if value is None:
-        return "–"
-    error = measures.get("kid_error") if key == "kid" else None
-    return f"{value:.4f} ± {error:.4f}" if error is not None else f"{value:.4f}"
+def _adapters(column: ComparedColumn) -> list[str]:
+    return [f"{Path(f.path).name} × {f.strength:g}" for f in column.stack if f.enabled]
 
 
 def _bytes(size: int | None) -> str:

@@ -1,7 +1,7 @@
 """Durable writes: after a crash there is the old file or the new one, never half of either.
 
 Owns: every byte the studio writes to disk (a test enforces it), the order of durable operations,
-the manifest that makes a folder of files provably whole, and the failpoints that tests use.
+the manifest that makes a folder of files provably whole, and the audit event of each operation.
 Refuses to know: what is inside the files.
 
 Order: temporary file in the same folder → write → fsync → rename → fsync the folder.
@@ -18,6 +18,7 @@ import json
 import os
 import secrets
 import shutil
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -31,13 +32,10 @@ from studio.core.text import read_json
 TEMPORARY_PREFIX = temporaries.PREFIX
 MANIFEST = "manifest.json"
 
-# Tests set this to a callable `(operation, path) -> None` that may raise or exit.
-failpoint: Callable[[str, Path], None] | None = None
-
 
 def _reached(operation: str, path: Path) -> None:
-    if failpoint is not None:
-        failpoint(operation, path)
+    """Whoever audits the process hears of each durable operation; tests refuse them this way."""
+    sys.audit("studio.atomic", operation, path)
 
 
 def write_with(

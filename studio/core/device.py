@@ -100,17 +100,6 @@ def best_attention(device: torch.device | str = "auto") -> str:
     return "xformers" if attention_backends(device)["xformers"].works else "sdpa"
 
 
-def memory_used(device: torch.device | str = "cpu") -> int:
-    """Bytes in use now: tensors on a GPU, the whole process on a CPU."""
-    if _is_cuda(device):
-        import torch
-
-        return int(torch.cuda.memory_allocated(device))
-    import psutil
-
-    return int(psutil.Process().memory_info().rss)
-
-
 def peak_memory(device: torch.device | str = "cpu") -> int:
     """Bytes at the highest point since `reset_peak_memory`, or since the start where the system
     cannot forget."""

@@ -192,12 +192,6 @@ def split(prompt: str, words: Mapping[str, Any]) -> list[tuple[str, bool]]:
     return [piece for piece in (*pieces, (prompt[reached:], False)) if piece[0]]
 
 
-def count_tokens(base: Base, text: str) -> int:
-    """Tokens of `text` without begin, end and padding, extra words counted by their vectors."""
-    chunks = chunks_of(base.tokenizers[0], text, _lengths(base), _room(base, 0))
-    return sum(len(chunk.ids) for chunk in chunks)
-
-
 @contextmanager
 def overlaid(encoder: nn.Module, overlays: Sequence[tuple[int, int, Tensor]]) -> Iterator[None]:
     """Inside, the token embeddings at (row, place) are the given vectors [d]; gradients reach them."""

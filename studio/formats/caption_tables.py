@@ -12,12 +12,16 @@ import csv
 import io
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from studio.core.errors import DatasetError
 from studio.core.names import original
 from studio.core.text import TextError, lines, parse_json
 from studio.formats.caption_text import CaptionTexts
-from studio.formats.captions import METADATA_FILE, caption_of, metadata_captions, table_text
+
+METADATA_FILE = "metadata.jsonl"
+_CAPTION_KEYS = ("text", "caption", "prompt")
+_LONGEST = 1 << 26  # bytes of a table
 
 Reader = Callable[[Path, list[str], CaptionTexts | None], dict[str, str]]
 
@@ -75,12 +79,49 @@ class Tables:
             self._by_path.setdefault(str(path), text)
 
 
+def caption_of(row: Any) -> str | None:
+    """The caption in a table's row: under one of the usual keys, else its tags."""
+    if not isinstance(row, dict):
+        return None
+    for key in _CAPTION_KEYS:
+        if isinstance(row.get(key), str):
+            return str(row[key]).strip()
+    tags = row.get("tags")
+    if isinstance(tags, list):
+        return ", ".join(tag.strip() for tag in tags if isinstance(tag, str))
+    return tags.strip() if isinstance(tags, str) else None
+
+
+def _text(file: Path, texts: CaptionTexts | None) -> str:
+    """The text of a table of captions. Raises DatasetError."""
+    return (texts or CaptionTexts()).read(file, _LONGEST)
+
+
 def _jsonl(folder: Path, problems: list[str], texts: CaptionTexts | None) -> dict[str, str]:
-    return metadata_captions(folder, problems, texts)
+    """Captions by file name; lines that say nothing usable are reported."""
+    found: dict[str, str] = {}
+    bad: list[int] = []
+    for number, line in enumerate(lines(_text(folder / METADATA_FILE, texts)), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = parse_json(line)
+            text = next(row[key] for key in _CAPTION_KEYS if isinstance(row.get(key), str))
+            name = row["file_name"]
+            if not name.strip():
+                raise ValueError("no name")
+            found[PurePosixPath(name).as_posix()] = text.strip()
+        except (ValueError, KeyError, TypeError, AttributeError, StopIteration):
+            bad.append(number)
+    if bad:
+        problems.append(
+            f"{METADATA_FILE}: {len(bad)} lines hold no file_name and text, the first is line {bad[0]}"
+        )
+    return found
 
 
 def _csv(folder: Path, problems: list[str], texts: CaptionTexts | None) -> dict[str, str]:
-    text = table_text(folder / "metadata.csv", texts)
+    text = _text(folder / "metadata.csv", texts)
     head = next(iter(lines(text)), "")
     rows = csv.DictReader(
         io.StringIO(text), delimiter=max(",;\t", key=head.count), skipinitialspace=True
@@ -106,7 +147,7 @@ def _csv(folder: Path, problems: list[str], texts: CaptionTexts | None) -> dict[
 def _kohya(name: str) -> Reader:
     def read(folder: Path, problems: list[str], texts: CaptionTexts | None) -> dict[str, str]:
         try:
-            table = parse_json(table_text(folder / name, texts), folder / name)
+            table = parse_json(_text(folder / name, texts), folder / name)
         except TextError as error:
             problems.append(f"{name} cannot be read. {error.why or ''}")
             return {}

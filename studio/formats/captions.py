@@ -8,43 +8,33 @@ Refuses to know: which name is whose (`folder`), what a dataset is, pixels, toke
 from __future__ import annotations
 
 import re
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
 
 from studio.core import atomic
 from studio.core.errors import DatasetError
-from studio.core.text import TextError, decode, lines, parse_json, read_bytes
+from studio.core.text import TextError, decode, parse_json, read_bytes
+from studio.formats.caption_tables import Tables, caption_of
 from studio.formats.caption_text import CaptionTexts
 from studio.formats.folder import CAPTION_ENDINGS, Folder
 from studio.formats.image_names import PICTURE_ENDINGS, is_picture, natural_key
 
-if TYPE_CHECKING:
-    from studio.formats.caption_tables import Tables
-
 __all__ = [
     "CAPTION_ENDINGS",
-    "METADATA_FILE",
     "PICTURE_ENDINGS",
     "Looked",
     "caption_file",
-    "caption_of",
     "fill_template",
     "is_picture",
-    "metadata_captions",
     "natural_key",
     "read_caption",
     "side_car",
-    "table_text",
     "unknown_places",
     "write_caption",
 ]  # fmt: skip
 
-METADATA_FILE = "metadata.jsonl"
 ORIGINALS = ".not-utf-8"
 """Hidden folder beside captions: how those were that had another encoding before they were edited."""
-_CAPTION_KEYS = ("text", "caption", "prompt")
 _LONGEST_CAPTION = 1 << 16  # bytes; a text beside a picture that is longer is no caption
-_LONGEST_METADATA = 1 << 26
 _PLACE = re.compile(r"\[\w+\]")
 
 
@@ -68,8 +58,6 @@ class Looked:
 
     def tables(self, path: Path) -> Tables:
         """The tables of captions in a folder."""
-        from studio.formats.caption_tables import Tables
-
         if path not in self._tables:
             self._tables[path] = Tables(path, self.texts)
         return self._tables[path]
@@ -175,11 +163,6 @@ def side_car(picture: Path, looked: Looked | None = None) -> str | None:
     return _from_json(picture.with_name(name), looked.texts) if name is not None else None
 
 
-def table_text(file: Path, texts: CaptionTexts | None = None) -> str:
-    """The text of a table of captions. Raises DatasetError."""
-    return (texts or CaptionTexts()).read(file, _LONGEST_METADATA)
-
-
 def _from_json(file: Path, texts: CaptionTexts) -> str | None:
     """A caption in a `.json` beside a picture, as ai-toolkit and downloaders write it, or None."""
     try:
@@ -187,47 +170,6 @@ def _from_json(file: Path, texts: CaptionTexts) -> str | None:
     except (TextError, DatasetError):
         return None
     return caption_of(found)
-
-
-def caption_of(row: Any) -> str | None:
-    """The caption in a table's row: under one of the usual keys, else its tags."""
-    if not isinstance(row, dict):
-        return None
-    for key in _CAPTION_KEYS:
-        if isinstance(row.get(key), str):
-            return str(row[key]).strip()
-    tags = row.get("tags")
-    if isinstance(tags, list):
-        return ", ".join(tag.strip() for tag in tags if isinstance(tag, str))
-    return tags.strip() if isinstance(tags, str) else None
-
-
-def metadata_captions(
-    folder: Path, problems: list[str] | None = None, texts: CaptionTexts | None = None
-) -> dict[str, str]:
-    """Captions by file name from `metadata.jsonl`; lines that say nothing usable are reported."""
-    file = folder / METADATA_FILE
-    found: dict[str, str] = {}
-    if not file.is_file():
-        return found
-    bad: list[int] = []
-    for number, line in enumerate(lines(table_text(file, texts)), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = parse_json(line)
-            text = next(row[key] for key in _CAPTION_KEYS if isinstance(row.get(key), str))
-            name = row["file_name"]
-            if not name.strip():
-                raise ValueError("no name")
-            found[PurePosixPath(name).as_posix()] = text.strip()
-        except (ValueError, KeyError, TypeError, AttributeError, StopIteration):
-            bad.append(number)
-    if bad and problems is not None:
-        problems.append(
-            f"{METADATA_FILE}: {len(bad)} lines hold no file_name and text, the first is line {bad[0]}"
-        )
-    return found
 
 
 def _keep_original(file: Path) -> None:

@@ -117,16 +117,6 @@ def read_parameters(path: str | Path) -> str | None:
     return texts.get("parameters") or texts.get(USER_COMMENT)
 
 
-def read_text_chunk(path: str | Path, name: str) -> str | None:
-    """One text chunk of a PNG by its keyword, or None (also for pictures that are no PNG)."""
-    with _opened(path, MAX_PIXELS) as (image, _):
-        if image.format != "PNG":
-            return None
-        image.load()  # chunks may stand behind the pixels
-        value = image.info.get(name)
-        return str(value) if isinstance(value, str) else None
-
-
 @contextmanager
 def _opened(path: str | Path, max_pixels: int) -> Iterator[tuple[ImageFile, BinaryIO]]:
     with open_file(path) as file:

@@ -16,7 +16,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from studio.core.text import parse_json
 from studio.formats import safetensors_file
 from studio.formats.sniff import sniff_bytes
 
@@ -224,14 +223,6 @@ def for_negative(metadata: Mapping[str, str]) -> bool:
     return metadata.get("studio.for") == "negative prompt"
 
 
-def without_dataset(metadata: Mapping[str, str]) -> dict[str, str]:
-    """A copy without folder names and caption tags, for sharing a file that has them."""
-    private = (
-        "ss_dataset_dirs", "ss_tag_frequency", "ss_datasets", "ss_bucket_info", "studio.config",
-    )  # fmt: skip
-    return {key: value for key, value in metadata.items() if key not in private}
-
-
 def family(metadata: Mapping[str, str]) -> str | None:
     """ "sd1", "sd2" or "sdxl" as the metadata says it, or None when it does not."""
     architecture = metadata.get("modelspec.architecture", "").split("/")[0]
@@ -267,18 +258,6 @@ def number(metadata: Mapping[str, str], key: str) -> float | None:
     except (KeyError, ValueError):
         return None
     return value if abs(value) < 1e12 else None
-
-
-def top_tags(metadata: Mapping[str, str], count: int = 20) -> list[tuple[str, int]]:
-    """The most frequent caption tags over all folders, for files that publish them."""
-    totals: dict[str, int] = {}
-    try:
-        for tags in parse_json(metadata.get("ss_tag_frequency", "{}")).values():
-            for tag, times in tags.items():
-                totals[tag.strip()] = totals.get(tag.strip(), 0) + int(times)
-    except (ValueError, TypeError, AttributeError):
-        return []
-    return sorted(totals.items(), key=lambda pair: (-pair[1], pair[0]))[:count]
 
 
 def data_url(picture: bytes) -> str:

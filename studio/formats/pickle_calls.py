@@ -7,8 +7,9 @@ one of the functions here. Refuses to know: instructions (`pickle_machine`), fil
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from studio.core.budget import Budget
 from studio.formats import pickle_numpy
 from studio.formats.pickle_values import (
     STORAGES,
@@ -17,19 +18,41 @@ from studio.formats.pickle_values import (
     Global,
     OrderedTable,
     Refused,
+    TensorSpec,
     pairs_of,
     tensor_spec,
     typed,
     view_of,
 )
 
-if TYPE_CHECKING:
-    from studio.formats.pickle_machine import Machine
 
-Call = Callable[["Machine", tuple[Any, ...]], Any]
+class Maker(Protocol):
+    """What a call may ask of the interpreter that runs the pickle."""
+
+    budget: Budget
+    arrays: int
+    """How many arrays were made so far."""
+
+    def fill(self, table: dict[Any, Any], pairs: list[Any]) -> None:
+        """Puts keys and values, which come in turn, into a table."""
+
+    def copied(self, count: int) -> None:
+        """Spends what it costs to copy entries of a table."""
+
+    def tensor(self, spec: TensorSpec, data: bytes | None = None) -> Any:
+        """What stands for a tensor; `data` when its bytes are in the pickle."""
+
+    def array(self, spec: TensorSpec, data: bytes) -> Any:
+        """What stands for a numpy array with these bytes."""
+
+    def is_tensor(self, value: Any) -> bool:
+        """Whether a value is one of the tensors of this pickle."""
 
 
-def _ordered(machine: Machine, arguments: tuple[Any, ...]) -> Any:
+Call = Callable[[Maker, tuple[Any, ...]], Any]
+
+
+def _ordered(machine: Maker, arguments: tuple[Any, ...]) -> Any:
     if arguments and type(arguments[0]) is list:
         machine.copied(len(arguments[0]))
     table = OrderedTable()
@@ -37,31 +60,31 @@ def _ordered(machine: Machine, arguments: tuple[Any, ...]) -> Any:
     return table
 
 
-def _set(machine: Machine, arguments: tuple[Any, ...]) -> Any:
+def _set(machine: Maker, arguments: tuple[Any, ...]) -> Any:
     if len(arguments) != 1 or type(arguments[0]) not in (list, tuple):
         raise Refused("a set made of something else than a list")
     machine.budget.step(len(arguments[0]))
     return Bag(arguments[0])
 
 
-def _tensor(machine: Machine, arguments: tuple[Any, ...]) -> Any:
+def _tensor(machine: Maker, arguments: tuple[Any, ...]) -> Any:
     return machine.tensor(tensor_spec(arguments))
 
 
-def _oldest_tensor(machine: Machine, arguments: tuple[Any, ...]) -> Any:
+def _oldest_tensor(machine: Maker, arguments: tuple[Any, ...]) -> Any:
     if len(arguments) != 4:
         raise Refused("a tensor without data")
     return machine.tensor(view_of(*arguments))
 
 
-def _tensor_with_type(machine: Machine, arguments: tuple[Any, ...]) -> Any:
+def _tensor_with_type(machine: Maker, arguments: tuple[Any, ...]) -> Any:
     # (storage, offset, shape, stride, requires gradient, hooks, type[, metadata])
     if len(arguments) not in (7, 8):
         raise Refused("a tensor without data")
     return machine.tensor(view_of(typed(arguments[0], arguments[6]), *arguments[1:4]))
 
 
-def _tensor_from_array(machine: Machine, arguments: tuple[Any, ...]) -> Any:
+def _tensor_from_array(machine: Maker, arguments: tuple[Any, ...]) -> Any:
     # (array, type, device, requires gradient): tensors of a Mac's graphics. bfloat16 travels as
     # float32, which has all its values, so the array is the tensor.
     if len(arguments) != 4 or not machine.is_tensor(arguments[0]):
@@ -71,13 +94,13 @@ def _tensor_from_array(machine: Machine, arguments: tuple[Any, ...]) -> Any:
     return arguments[0]
 
 
-def _parameter(machine: Machine, arguments: tuple[Any, ...]) -> Any:
+def _parameter(machine: Maker, arguments: tuple[Any, ...]) -> Any:
     if len(arguments) not in (3, 4) or not machine.is_tensor(arguments[0]):
         raise Refused("a parameter that is no tensor")
     return arguments[0]
 
 
-def _tensor_of_class(machine: Machine, arguments: tuple[Any, ...]) -> Any:
+def _tensor_of_class(machine: Maker, arguments: tuple[Any, ...]) -> Any:
     # (function, class, its arguments, attributes): tensors that somebody hung attributes on
     if len(arguments) != 4 or type(arguments[2]) is not tuple:
         raise Refused("a tensor without data")
@@ -89,20 +112,20 @@ def _tensor_of_class(machine: Machine, arguments: tuple[Any, ...]) -> Any:
     return _REBUILDS[function](machine, arguments[2])
 
 
-def _size(machine: Machine, arguments: tuple[Any, ...]) -> Any:
+def _size(machine: Maker, arguments: tuple[Any, ...]) -> Any:
     if len(arguments) != 1 or type(arguments[0]) not in (tuple, list):
         raise Refused("a size that is no list of numbers")
     machine.budget.step(len(arguments[0]))
     return tuple(arguments[0])
 
 
-def _device(machine: Machine, arguments: tuple[Any, ...]) -> Any:
+def _device(machine: Maker, arguments: tuple[Any, ...]) -> Any:
     if not 1 <= len(arguments) <= 2 or not all(type(part) in (str, int) for part in arguments):
         raise Refused("a device without a name")
     return ":".join(str(part)[:20] for part in arguments)
 
 
-def _encode(machine: Machine, arguments: tuple[Any, ...]) -> Any:
+def _encode(machine: Maker, arguments: tuple[Any, ...]) -> Any:
     # how protocol 2 writes bytes: as a text of Latin letters
     if len(arguments) != 2 or type(arguments[0]) is not str or arguments[1] != "latin1":
         raise Refused("bytes in a strange dress")
@@ -110,7 +133,7 @@ def _encode(machine: Machine, arguments: tuple[Any, ...]) -> Any:
     return arguments[0].encode("latin-1")
 
 
-def _bytes(machine: Machine, arguments: tuple[Any, ...]) -> Any:
+def _bytes(machine: Maker, arguments: tuple[Any, ...]) -> Any:
     # none at all, bytes, or a text of Latin letters
     content = arguments[0] if arguments else b""
     if len(arguments) > 2 or arguments[1:] not in ((), ("latin-1",)):
@@ -121,19 +144,19 @@ def _bytes(machine: Machine, arguments: tuple[Any, ...]) -> Any:
     return pickle_numpy.raw_bytes(content)
 
 
-def _array(machine: Machine, arguments: tuple[Any, ...]) -> Any:
+def _array(machine: Maker, arguments: tuple[Any, ...]) -> Any:
     return pickle_numpy.array_shell(arguments)
 
 
-def _array_from_buffer(machine: Machine, arguments: tuple[Any, ...]) -> Any:
+def _array_from_buffer(machine: Maker, arguments: tuple[Any, ...]) -> Any:
     return machine.array(*pickle_numpy.from_buffer(arguments, machine.arrays))
 
 
-def _numpy_type(machine: Machine, arguments: tuple[Any, ...]) -> Any:
+def _numpy_type(machine: Maker, arguments: tuple[Any, ...]) -> Any:
     return pickle_numpy.numpy_type(arguments)
 
 
-def _numpy_number(machine: Machine, arguments: tuple[Any, ...]) -> Any:
+def _numpy_number(machine: Maker, arguments: tuple[Any, ...]) -> Any:
     return pickle_numpy.number(arguments)
 
 

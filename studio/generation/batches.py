@@ -15,7 +15,6 @@ from studio.adapters.base import Report
 from studio.core import memory
 from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.errors import Interrupted, StudioError
-from studio.core.paths import Workspace
 from studio.families.base import Base
 from studio.formats import image_write
 from studio.generation.records import DrawnLane, Generated, OnPreview, SavedPicture
@@ -23,15 +22,14 @@ from studio.infer import engine
 from studio.infer.preview import data_url
 from studio.library.library import Library
 from studio.library.prompt_tags import with_tags
-from studio.runtime.loaded_models import Resources
+from studio.runtime.runtime import Runtime
 from studio.settings.lanes import LanesSettings
 from studio.settings.training import GenerateSettings
 
 
 def generate(
     settings: GenerateSettings,
-    workspace: Workspace,
-    resources: Resources,
+    runtime: Runtime,
     on_progress: OnProgress | None,
     cancelled: Cancelled | None,
     on_look: OnPreview | None = None,
@@ -40,15 +38,14 @@ def generate(
 
     Interrupted is raised only when no picture was finished; otherwise the finished ones come back.
     """
-    settings = resolved(settings, resources.library)
-    with ready_base(settings, resources, on_progress) as base:
-        return _drawn(base, settings, workspace, resources, on_progress, cancelled, on_look)
+    settings = resolved(settings, runtime.library)
+    with ready_base(settings, runtime, on_progress) as base:
+        return _drawn(base, settings, runtime, on_progress, cancelled, on_look)
 
 
 def generate_lanes(
     settings: LanesSettings,
-    workspace: Workspace,
-    resources: Resources,
+    runtime: Runtime,
     on_progress: OnProgress | None,
     cancelled: Cancelled | None,
     on_lane: Callable[[DrawnLane], None] | None = None,
@@ -60,9 +57,9 @@ def generate_lanes(
     is stopped, what was finished is returned; Interrupted when that is nothing.
     """
 
-    batches = [(name, resolved(own, resources.library)) for name, own in settings.batches()]
+    batches = [(name, resolved(own, runtime.library)) for name, own in settings.batches()]
     done: list[DrawnLane] = []
-    with ready_base(settings.common, resources, on_progress) as base:
+    with ready_base(settings.common, runtime, on_progress) as base:
         for place, (name, own) in enumerate(batches):
 
             def progress(
@@ -78,7 +75,7 @@ def generate_lanes(
             try:
                 if cancelled and cancelled():
                     raise Interrupted("Drawing was stopped")
-                batch = _drawn(base, own, workspace, resources, progress, cancelled, look)
+                batch = _drawn(base, own, runtime, progress, cancelled, look)
             except Interrupted:
                 if not done:
                     raise
@@ -107,16 +104,16 @@ def _told(report: Report, library: Library) -> dict[str, Any]:
 @contextmanager
 def ready_base(
     settings: GenerateSettings,
-    resources: Resources,
+    runtime: Runtime,
     on_progress: OnProgress | None,
     work: memory.Work = "images",
 ) -> Iterator[Base]:
     """Inside, the device is ours and the base is loaded."""
-    waiting = resources.slot.holder
+    waiting = runtime.lock.holder
     if waiting and on_progress:
         on_progress(0, settings.steps, f"waiting for {waiting} to finish its step")
-    with resources.turn("generating", work):
-        yield resources.base(
+    with runtime.turn("generating", work):
+        yield runtime.base(
             settings.base,
             settings.device,
             vae=settings.vae,
@@ -127,14 +124,13 @@ def ready_base(
 def _drawn(
     base: Base,
     settings: GenerateSettings,
-    workspace: Workspace,
-    resources: Resources,
+    runtime: Runtime,
     on_progress: OnProgress | None,
     cancelled: Cancelled | None,
     on_look: OnPreview | None,
 ) -> Generated:
 
-    folder = workspace.output_folder()
+    folder = runtime.library.workspace.output_folder()
     saved: list[SavedPicture] = []
     reports: list[dict[str, Any]] = []
 
@@ -146,7 +142,7 @@ def _drawn(
                 settings.file_format, settings.quality,
             )  # fmt: skip
             saved.append(SavedPicture(path, picture.seed, picture.prompt, picture.parameters))
-        reports[:] = [_told(report, resources.library) for report in pictures[0].reports]
+        reports[:] = [_told(report, runtime.library) for report in pictures[0].reports]
 
     started = time.perf_counter()
     try:
@@ -160,7 +156,7 @@ def _drawn(
                 if on_look
                 else None,
                 on_pictures=keep,
-                cache=resources.adapters(),
+                cache=runtime.adapters(),
             )
     except Interrupted:
         if not saved:

@@ -1,35 +1,37 @@
 """Comparisons on disk: made, listed, read again, deleted to the trash.
 
-Owns: the folders under `comparisons/`. Refuses to know: how pictures are drawn and measured.
+Owns: the folders under `comparisons/`. Refuses to know: how images are generated and measured.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from studio.compare.record import list_comparisons, read_comparison
+from studio.compare.record import Comparison, list_comparisons, read_comparison
 from studio.core import atomic
 from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.errors import InputError, MissingError
 from studio.core.names import path_of
-from studio.core.paths import Workspace, is_folder
-from studio.runtime.loaded_models import Resources
+from studio.core.paths import is_folder
+from studio.runtime.runtime import Runtime
 from studio.settings.training import CompareSettings
 
 KEPT = "The images drawn so far are kept."
 
 
-class Comparing:
+class Comparisons:
     """The comparisons of a workspace."""
 
-    def __init__(self, workspace: Workspace, resources: Resources) -> None:
-        self.workspace, self.resources = workspace, resources
+    def __init__(self, runtime: Runtime) -> None:
+        self.workspace, self.runtime = runtime.library.workspace, runtime
 
     def compare(
-        self, settings: CompareSettings, on_progress: OnProgress | None, cancelled: Cancelled | None
-    ) -> dict[str, Any]:
-        """Draws and measures when the device is free; gives way between batches."""
+        self,
+        settings: CompareSettings,
+        on_progress: OnProgress | None = None,
+        cancelled: Cancelled | None = None,
+    ) -> Comparison:
+        """Generates and measures when the device is free."""
         if not settings.columns or not settings.prompts or not settings.seeds:
             raise InputError(
                 "A comparison needs at least one column, one prompt and one seed",
@@ -53,8 +55,8 @@ class Comparing:
         settings = settings.model_copy(update={"columns": columns, "reference": reference})
         from studio.compare.comparison import compare
 
-        with self.resources.turn("comparing", "comparison", KEPT):
-            base = self.resources.base(settings.base, settings.device)
+        with self.runtime.turn("comparing", "comparison", KEPT):
+            base = self.runtime.base(settings.base, settings.device)
             folder = self.workspace.new_folder(
                 self.workspace.comparisons, settings.name or "comparison"
             )
@@ -65,18 +67,16 @@ class Comparing:
                 on_progress=on_progress,
                 cancelled=cancelled,
                 between_steps=None,
-                cache=self.resources.adapters(),
+                cache=self.runtime.adapters(),
             )
 
-    def all(self) -> list[dict[str, Any]]:
-        """Every comparison, newest first; killed ones with what they had drawn."""
-        root = self.workspace.comparisons
-        return [{**found, "folder": str(root / found["id"])} for found in list_comparisons(root)]
+    def all(self) -> list[Comparison]:
+        """Every comparison, newest first; killed ones with what they had generated."""
+        return list_comparisons(self.workspace.comparisons)
 
-    def one(self, comparison_id: str) -> dict[str, Any]:
+    def one(self, comparison_id: str) -> Comparison:
         """One comparison by its id, a plain folder name."""
-        folder = self.folder(comparison_id)
-        return {**read_comparison(folder), "folder": str(folder)}
+        return read_comparison(self.folder(comparison_id))
 
     def folder(self, comparison_id: str) -> Path:
         """The folder of a comparison."""

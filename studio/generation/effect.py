@@ -13,14 +13,14 @@ import numpy as np
 
 from studio.adapters.cache import AdapterCache
 from studio.adapters.layers import by_fit
+from studio.adapters.loading import load_adapter
 from studio.adapters.lora import LoraAdapter
 from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.errors import InputError, MismatchError
-from studio.core.paths import Workspace
 from studio.families.base import Base
 from studio.generation.batches import ready_base, resolved
 from studio.infer import engine
-from studio.runtime.loaded_models import Resources
+from studio.runtime.runtime import Runtime
 from studio.settings.training import GenerateSettings, StackItem
 
 
@@ -43,8 +43,7 @@ class Effect:
 def effect(
     settings: GenerateSettings,
     place: int,
-    workspace: Workspace,
-    resources: Resources,
+    runtime: Runtime,
     on_progress: OnProgress | None,
     cancelled: Cancelled | None,
 ) -> Effect:
@@ -56,14 +55,14 @@ def effect(
     """
     if not 0 <= place < len(settings.stack):
         raise InputError("There is no such file on this stack", where=str(place))
-    settings = resolved(settings, resources.library).model_copy(update={"count": 1})
+    settings = resolved(settings, runtime.library).model_copy(update={"count": 1})
     item = settings.stack[place].model_copy(update={"enabled": True})
     others = [other for k, other in enumerate(settings.stack) if k != place]
     stacks = [[*others[:place], item, *others[place:]], others]
     pixels: list[Any] = []
     message = ""
-    with ready_base(settings, resources, on_progress, "effect") as base:
-        cache = resources.adapters()
+    with ready_base(settings, runtime, on_progress, "effect") as base:
+        cache = runtime.adapters()
         layers = _layers(item, base, cache)
         for number, stack in enumerate(stacks):
 
@@ -92,13 +91,13 @@ def effect(
 
 
 def _layers(item: StackItem, base: Base, cache: AdapterCache) -> dict[str, list[str]]:
-    adapter = cache.load(item.path)
+    adapter = load_adapter(item.path, cache)
     return by_fit(adapter.file, adapter.names(base)) if isinstance(adapter, LoraAdapter) else {}
 
 
 def _words(item: StackItem, cache: AdapterCache) -> list[str]:
     """The words by which the prompt calls an embedding; none for other kinds."""
-    words: list[str] = cache.load(item.path).info.get("words", [])
+    words: list[str] = load_adapter(item.path, cache).info.get("words", [])
     return words
 
 

@@ -15,11 +15,11 @@ from studio.core import atomic
 from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.errors import MissingError
 from studio.core.names import path_of
-from studio.core.paths import Workspace, entries, is_folder
+from studio.core.paths import entries, is_folder
 from studio.infer.tags import split_tags
 from studio.runs import rebuilding
-from studio.runs.training import Training
-from studio.runtime.loaded_models import Resources
+from studio.runs.training import Runs
+from studio.runtime.runtime import Runtime
 from studio.settings.generation import GenerateSettings
 from studio.settings.grid import NONE, Axis, GridSettings, lay_out, reference
 
@@ -29,8 +29,8 @@ KEPT = "The images drawn so far are kept."
 class Grids:
     """The grids of a workspace."""
 
-    def __init__(self, workspace: Workspace, resources: Resources, training: Training) -> None:
-        self.workspace, self.resources, self.training = workspace, resources, training
+    def __init__(self, runtime: Runtime, runs: Runs) -> None:
+        self.workspace, self.runtime, self.runs = runtime.library.workspace, runtime, runs
 
     def draw(
         self,
@@ -72,9 +72,9 @@ class Grids:
         from studio.compare.axes_grid import draw
 
         drawing = settings.drawing
-        with self.resources.turn("drawing a grid", "grid", KEPT):
+        with self.runtime.turn("drawing a grid", "grid", KEPT):
             settings = self._with_checkpoints(settings, on_progress)
-            base = self.resources.base(drawing.base, drawing.device, vae=drawing.vae)
+            base = self.runtime.base(drawing.base, drawing.device, vae=drawing.vae)
             try:
                 return draw(
                     base,
@@ -82,7 +82,7 @@ class Grids:
                     folder,
                     on_progress=on_progress,
                     cancelled=cancelled,
-                    cache=self.resources.adapters(),
+                    cache=self.runtime.adapters(),
                     resolve=self._resolved,
                 )
             except BaseException:
@@ -118,12 +118,12 @@ class Grids:
 
     def steps(self, run_id: str) -> list[int]:
         """Steps of a run whose checkpoints an axis can vary; none of a run that trains a model."""
-        folder = self.training.folder(run_id)
+        folder = self.runs.folder(run_id)
         if not is_folder(
             folder / "checkpoints"
         ):  # most of many runs: asked before anything is read
             return []
-        if methods.find(self.training.config(run_id).method).product == "model":
+        if methods.find(self.runs.config(run_id).method).product == "model":
             return []
         return list(rebuilding.saved(folder))
 
@@ -138,7 +138,7 @@ class Grids:
             path, strength = reference(text)
             if path.lower() in NONE:
                 return text
-            return f"{self.resources.library.adapter_path(path)}:{strength:g}"
+            return f"{self.runtime.library.adapter_path(path)}:{strength:g}"
 
         changes: dict[str, Any] = {
             name: axis.model_copy(update={"values": [named(value) for value in axis.values]})
@@ -152,7 +152,7 @@ class Grids:
     def _resolved(self, settings: GenerateSettings) -> GenerateSettings:
         from studio.generation.batches import resolved
 
-        return resolved(settings, self.resources.library)
+        return resolved(settings, self.runtime.library)
 
     def _with_checkpoints(
         self, settings: GridSettings, on_progress: OnProgress | None
@@ -168,7 +168,7 @@ class Grids:
             for value in axis.values:
                 if on_progress:
                     on_progress(0, len(axis.values), f"writing the file of step {value}")
-                paths.append(str(adapter_of(axis.of, value, self.training, self.resources)))
+                paths.append(str(adapter_of(axis.of, value, self.runs, self.runtime)))
             labels = [f"step {value}" for value in axis.values]
             changes[name] = Axis(kind="adapter", values=paths, labels=labels)
         return settings.model_copy(update=changes)

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from studio.adapters.base import Report
 from studio.adapters.cache import AdapterCache
+from studio.adapters.loading import load_adapter
 from studio.adapters.stack import applied
 from studio.core.errors import InputError, Interrupted, SettingsError
 from studio.families.base import Base, Conditioning
@@ -253,7 +254,7 @@ def _decode(base: Base, latents: Tensor, tiles: bool) -> Tensor:
 
 def used(item: StackItem, cache: AdapterCache) -> infotext.Used:
     """What a picture's text block says of an adapter that takes part."""
-    adapter = cache.load(item.path)
+    adapter = load_adapter(item.path, cache)
     steering = adapter.adjusted(item).steering
     words = tuple(adapter.info.get("words", ())) if adapter.kind == "embedding" else ()
     return infotext.Used(item, adapter.kind, adapter.name, adapter.short_hash, steering, words)

@@ -19,7 +19,7 @@ from studio.formats.images import read_texts
 from studio.formats.sniff import sniff
 from studio.infer import infotext
 from studio.infer.foreign import restored
-from studio.library.library import Library
+from studio.library.files import LibraryFiles
 from studio.settings.training import StackItem
 
 
@@ -73,7 +73,7 @@ def described(path: Path) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-def stack_named(entries: Any, library: Library) -> tuple[list[dict[str, Any]], list[str]]:
+def stack_named(entries: Any, library: LibraryFiles) -> tuple[list[dict[str, Any]], list[str]]:
     """A stack as a picture names it → values of `StackItem`s with paths, and what cannot be taken:
     names that nobody has here, or that several files have.
 

@@ -1,7 +1,7 @@
 """The library of adapters for a page: looked through in the background, told in small portions.
 
 Owns: the thread that looks, how far it is, and what changed since a page asked last.
-Refuses to know: what a header says (`Library`, `Headers`), how a row looks.
+Refuses to know: what a header says (`LibraryFiles`, `Headers`), how a row looks.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from typing import TYPE_CHECKING
 from studio.core.errors import StudioError
 
 if TYPE_CHECKING:
-    from studio.library.library import AdapterInfo, Library
+    from studio.library.adapter_info import AdapterInfo
+    from studio.library.files import LibraryFiles
 
-log = logging.getLogger("studio.shelf")
+log = logging.getLogger(__name__)
 PORTION = 1000
 """Rows in one answer: a page shows the first of them while it asks for the rest."""
 SAVE_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class ShelfNews:
+class IndexNews:
     """What changed after `since`. A page repeats with `version` until there is no `more`."""
 
     epoch: str
@@ -38,10 +39,10 @@ class ShelfNews:
     total: int
 
 
-class Shelf:
+class AdapterIndex:
     """Rows by path, each with the number of its last change."""
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: LibraryFiles) -> None:
         self._library = library
         self._epoch = secrets.token_hex(4)  # numbers mean nothing after a restart
         self._rows: dict[str, tuple[int, AdapterInfo]] = {}
@@ -61,7 +62,7 @@ class Shelf:
             self._thread = threading.Thread(target=self._work, name="shelf", daemon=True)
             self._thread.start()
 
-    def news(self, epoch: str = "", since: int = 0) -> ShelfNews:
+    def news(self, epoch: str = "", since: int = 0) -> IndexNews:
         """What a page that knows everything up to `since` does not know yet."""
         with self._lock:
             if epoch != self._epoch:
@@ -73,7 +74,7 @@ class Shelf:
             portion, more = new[:PORTION], len(new) > PORTION
             version = portion[-1][0] if more else self._version
             gone = [path for path, number in self._gone.items() if since < number <= version]
-            return ShelfNews(
+            return IndexNews(
                 self._epoch, version, [info for _, info in portion], gone, more,
                 self._thread is not None, self._done, self._total,
             )  # fmt: skip

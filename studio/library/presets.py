@@ -109,10 +109,14 @@ def make_config(
     return config.model_copy(update={"options": options.model_dump()})
 
 
-def config_from(preset: str | None, values: Mapping[str, Any], assignments: list[str]) -> RunConfig:
+def config_from(
+    preset: str | None,
+    values: Mapping[str, Any] | None = None,
+    assignments: list[str] | None = None,
+) -> RunConfig:
     """Preset, then `values` over it, then `key=value` assignments over both."""
     start = find_preset(preset).values if preset else {}
-    return make_config(merge(start, values), assignments, where=preset)
+    return make_config(merge(start, values or {}), assignments, where=preset)
 
 
 @dataclass(frozen=True)
@@ -121,11 +125,6 @@ class Like:
 
     config: RunConfig
     notes: list[str]
-
-
-def config_from_file(path: str | Path) -> RunConfig:
-    """The configuration that would train a finished adapter file again. See `like_file`."""
-    return like_file(path).config
 
 
 def like_file(path: str | Path) -> Like:

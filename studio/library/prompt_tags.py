@@ -15,7 +15,8 @@ from studio.core.errors import InputError, MissingError, StudioError
 from studio.formats.inspect import inspect
 from studio.infer.tags import Tag, has_tags, split_tags, unread
 from studio.library import adapter_names
-from studio.library.library import AdapterInfo, Library
+from studio.library.adapter_info import AdapterInfo
+from studio.library.files import LibraryFiles
 from studio.settings.block_weights import BASE
 from studio.settings.lanes import Lane, LanesSettings
 from studio.settings.training import GenerateSettings, StackItem, nearest
@@ -24,7 +25,7 @@ _STATED = ("ss_output_name", "modelspec.title", "name")
 
 
 def with_tags(
-    settings: GenerateSettings, library: Library
+    settings: GenerateSettings, library: LibraryFiles
 ) -> tuple[GenerateSettings, list[StackItem]]:
     """(settings whose prompt has no tags and whose stack has their files, these files).
 
@@ -56,7 +57,7 @@ def with_tags(
 
 
 def lanes_with_tags(
-    settings: LanesSettings, library: Library
+    settings: LanesSettings, library: LibraryFiles
 ) -> tuple[LanesSettings, list[StackItem]]:
     """The same for lanes: tags of the prompt of all go to every lane that draws it, a lane's own
     stay with it. Errors as in `with_tags`."""
@@ -99,7 +100,7 @@ def _part_of_the_steps(tag: Tag, steps: int) -> dict[str, Any]:
     return found
 
 
-def _blocks_of(base: str, tag: Tag, library: Library) -> dict[str, float]:
+def _blocks_of(base: str, tag: Tag, library: LibraryFiles) -> dict[str, float]:
     """The tag's factors for the blocks that this base has, as far as they are known before it is
     loaded; a list made for a network with more of them is cut, as A1111's extension does."""
     try:
@@ -119,7 +120,7 @@ def _unread(written: str, why: str) -> InputError:
     )
 
 
-def find(tag: Tag, infos: list[AdapterInfo], library: Library) -> AdapterInfo:
+def find(tag: Tag, infos: list[AdapterInfo], library: LibraryFiles) -> AdapterInfo:
     """The file a tag means: by its name (see `adapter_names`), or else by the name stated in it.
 
     Raises MissingError, and InputError where several files fit.

@@ -14,11 +14,11 @@ from typing import Any
 from studio.core import atomic, paths
 from studio.core.errors import InputError, MissingError, StudioError
 from studio.core.names import once, printable
-from studio.core.paths import Workspace, modified, slug
+from studio.core.paths import modified, slug
 from studio.families.detect import base_hash
 from studio.formats import stack_file
 from studio.formats.stack_file import ENDING, Entry, StackFile
-from studio.library.library import Library
+from studio.library.files import LibraryFiles
 from studio.settings.training import StackItem, nearest
 
 
@@ -35,11 +35,11 @@ class LoadedStack:
     """What differs from when it was saved; for people."""
 
 
-class Stacks:
+class SavedStacks:
     """The saved stacks of a workspace."""
 
-    def __init__(self, workspace: Workspace, library: Library) -> None:
-        self.workspace, self.library = workspace, library
+    def __init__(self, library: LibraryFiles) -> None:
+        self.workspace, self.library = library.workspace, library
 
     def save(self, name: str, items: Sequence[StackItem], base: str) -> Path:
         """Writes `stacks/<name>.stack.json`, over one of the same name. Needs all files there."""

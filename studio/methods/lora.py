@@ -1,6 +1,6 @@
 """LoRA: low-rank updates beside frozen layers (Hu et al. 2021), trained through PEFT.
 
-Owns: the options, the trained tensors, and the kohya file. DoRA (Liu et al. 2024) also trains the
+Owns: the trained tensors and the kohya file. DoRA (Liu et al. 2024) also trains the
 length of every output's weights. Refuses to know: the loop, base families by name, which layers
 (`lora_layers`).
 """
@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from studio.methods import lora_layers
-from studio.methods.base import ContinuedOptions, ExportFacts, Group, Method, Trainable
+from studio.methods.base import ExportFacts, Group, Method, Trainable
 from studio.methods.description import describe
-from studio.settings.training import RunConfig, Settings, setting
+from studio.methods.lora_continue import from_file
+from studio.methods.lora_options import FROM_THE_FILE, LoraOptions
+from studio.settings.training import RunConfig, Settings
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -23,58 +25,6 @@ if TYPE_CHECKING:
     from studio.families.base import Base
     from studio.formats.lora_module import LoraModule
     from studio.formats.metadata import Facts
-
-
-class LoraOptions(ContinuedOptions):
-    """What only LoRA has."""
-
-    rank: int = setting(
-        8, "Size of the update: more learns more and makes a bigger file.", ge=1, le=512
-    )
-    alpha: float = setting(
-        0.0, "Scale: the update is multiplied by alpha / rank; 0 takes alpha = rank.", ge=0, le=1024
-    )
-    target: Literal["attention", "attention + MLP", "attention + MLP + conv"] = setting(
-        "attention + MLP",
-        "Layers that get an update; convolutions help with textures and styles.",
-        label="Layers",
-    )
-    text_encoder: bool = setting(False, "Also train the text encoder.", label="Train text encoder")
-    dropout: float = setting(
-        0.0, "Share of inputs dropped in the update while training.", ge=0, lt=1, advanced=True
-    )
-    conv_rank: int = setting(
-        0, "Rank of 3×3 convolutions; 0 takes the rank.", ge=0, le=512, advanced=True
-    )
-    conv_alpha: float = setting(
-        0.0, "Alpha of 3×3 convolutions; 0 scales them like the rest.", ge=0, le=1024,
-        advanced=True,
-    )  # fmt: skip
-    dora: bool = setting(
-        False, "Train length and direction of weights apart (DoRA): nearer to full training, slower. "
-        "Many programs draw such files wrong; see “Compatible copy”.", label="DoRA", advanced=True,
-    )  # fmt: skip
-    dora_copy: Literal["none", "LoRA", "weights"] = setting(
-        "none", "Beside a DoRA, a file for programs that do not know DoRA: an ordinary LoRA (small, "
-        "nearly the same; the file says how near) or the changed weights (the same, large).",
-        label="Compatible copy", advanced=True,
-    )  # fmt: skip
-    dora_copy_rank: int = setting(
-        0, "Rank of the compatible LoRA; more is nearer. 0 takes four times the rank.",
-        label="Rank of the copy", ge=0, le=1024, advanced=True,
-    )  # fmt: skip
-    rank_stabilized: bool = setting(
-        False, "Scale by alpha / √rank, so that a high rank is not held back (rsLoRA).",
-        advanced=True,
-    )  # fmt: skip
-    only: str = setting(
-        "", "Only layers whose name contains one of these parts, such as up_blocks, attn2; "
-        "-part leaves layers out.", label="Layer filter", advanced=True,
-    )  # fmt: skip
-
-
-# What a file to go on from decides instead of the options.
-FROM_THE_FILE = ("rank", "alpha", "conv_rank", "conv_alpha", "dora", "rank_stabilized", "only")
 
 
 class Lora(Method):
@@ -128,7 +78,8 @@ class LoraTrainable(Trainable):
     def __init__(self, base: Base, config: RunConfig, trigger: str) -> None:
         self.base, self.config, self.trigger = base, config, trigger
         self.options = LoraOptions.parse(config.options, where="options of lora")
-        self.plan = lora_layers.plan(base, self.options)
+        continued = self.options.continue_from
+        self.plan = (from_file if continued else lora_layers.plan)(base, self.options)
         self.trains_text = any(component != "unet" for component in self.plan.layers)
         self.layers: dict[str, dict[str, tuple[nn.Module, nn.Module]]] = {
             component: lora_layers.wrap(

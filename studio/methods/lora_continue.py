@@ -18,11 +18,14 @@ if TYPE_CHECKING:
     from studio.families.base import Base
     from studio.formats.lora import LoraFile
     from studio.formats.lora_module import LoraModule
-    from studio.methods.lora import LoraOptions
+    from studio.methods.lora_options import LoraOptions
 
 
 def from_file(base: Base, options: LoraOptions) -> Plan:
-    """The layers of the file to go on from, beginning with its values; errors as `lora_layers.plan`."""
+    """The layers of the file to go on from, beginning with its values.
+
+    Raises MissingError, FileError, MismatchError or SettingsError naming the remedy.
+    """
     from studio.adapters import diagnosis
     from studio.adapters.names import ModuleNames
     from studio.formats import lora

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from studio.families.base import Base
     from studio.formats.lora_module import LoraModule
-    from studio.methods.lora import LoraOptions
+    from studio.methods.lora_options import LoraOptions
 
 ATTENTION = ("to_q", "to_k", "to_v", "to_out.0", "q_proj", "k_proj", "v_proj", "out_proj")
 FEED_FORWARD = ("ff.net.0.proj", "ff.net.2", "proj_in", "proj_out", "fc1", "fc2")
@@ -62,15 +62,10 @@ class Plan:
 
 
 def plan(base: Base, options: LoraOptions) -> Plan:
-    """The layers the options ask for, or those of the file to go on from.
+    """The layers the options ask for.
 
-    Raises SettingsError for a rank above a layer's size or a filter that leaves no layer; and for a
-    file to go on from MissingError, FileError, MismatchError or SettingsError naming the remedy.
+    Raises SettingsError for a rank above a layer's size or a filter that leaves no layer.
     """
-    if options.continue_from:
-        from studio.methods.lora_continue import from_file
-
-        return from_file(base, options)
     layers: dict[str, dict[str, Size]] = {}
     for component in components(base, options):
         modules = _targeted(base, component, options)

@@ -12,7 +12,7 @@ from studio.families.detect import BaseInfo, learning_rates
 from studio.formats.captions import unknown_places
 from studio.formats.dataset import DatasetInfo
 from studio.formats.masks import mask_file
-from studio.settings.learning_rate import parse_rates
+from studio.settings.rate_schedule import parse_rates
 from studio.settings.training import RunConfig, without_effect
 
 # Method → (lowest, highest) that usually works on SD 1.x, 2.x and SDXL. A base that is not of

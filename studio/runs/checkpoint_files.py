@@ -21,17 +21,17 @@ from studio.train.ema import Ema
 from studio.train.state import checkpoint_folder, saved_steps
 
 if TYPE_CHECKING:
-    from studio.runs.training import Training
-    from studio.runtime.loaded_models import Resources
+    from studio.runs.training import Runs
+    from studio.runtime.runtime import Runtime
 
 
-def adapter_of(run_id: str, step: str, training: Training, resources: Resources) -> Path:
+def adapter_of(run_id: str, step: str, runs: Runs, runtime: Runtime) -> Path:
     """The main file of run `run_id` at `step`; its moving average where the run keeps one.
 
     Raises MissingError (no such run or checkpoint), FileError (damaged), InputError (the run trains
     a whole model).
     """
-    run, config = training.folder(run_id), training.config(run_id)
+    run, config = runs.folder(run_id), runs.config(run_id)
     method = methods.find(config.method)
     if method.product == "model":
         raise InputError(
@@ -51,12 +51,12 @@ def adapter_of(run_id: str, step: str, training: Training, resources: Resources)
         )
     source = checkpoint_folder(run, int(step))
     atomic.verify_manifest(source)
-    target = resources.library.workspace.cache / "checkpoints" / run.name / source.name
+    target = runtime.library.workspace.cache / "checkpoints" / run.name / source.name
     try:
         return target / str(atomic.verify_manifest(target)["main"])
     except FileError:
         atomic.remove_folder(target)  # half-written, or never
-    base = resources.base(config.base, config.device, config.precision)
+    base = runtime.base(config.base, config.device, config.precision)
     trigger = config.data.trigger or read_dataset(config.data.folder).trigger
     trainable = method.prepare(base, config, trigger)
     state, _ = safetensors_file.read_tensors(source / "trainable.safetensors")

@@ -14,7 +14,7 @@ from studio import methods
 from studio.core.device import peak_memory
 from studio.core.names import path_of
 from studio.library.image_checks import checked_dataset
-from studio.runtime.loaded_models import Resources
+from studio.runtime.runtime import Runtime
 from studio.settings.training import RunConfig
 from studio.train.cache import LatentCache
 from studio.train.data import bucket_table, read_items
@@ -23,10 +23,10 @@ from studio.train.loop import Hooks, Trainer
 STEPS = 3
 
 
-def estimate(config: RunConfig, resources: Resources) -> dict[str, Any]:
+def estimate(config: RunConfig, runtime: Runtime) -> dict[str, Any]:
     """Seconds per step (median of three), seconds for the run, peak bytes, tensors trained."""
-    base = resources.base(config.base, config.device, config.precision)
-    library = resources.library
+    base = runtime.base(config.base, config.device, config.precision)
+    library = runtime.library
     info = checked_dataset(path_of(config.data.folder), library.images)
     resolution = config.data.resolution or base.native_size
     items = read_items(info, config.data, resolution, base.size_multiple)

@@ -71,7 +71,6 @@ def complete(config: RunConfig, library: Library) -> tuple[RunConfig, DatasetInf
             "folder": printable(info.path),
             "trigger": trigger,
             "resolution": config.data.resolution or base.native_size,
-            "repeats": config.data.repeats,
         }
     )
     given = dict(config.options)

@@ -16,49 +16,65 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.core import atomic, memory
-from studio.core.errors import InputError, Interrupted, MissingError, StorageError, StudioError
-from studio.core.locks import Lock
-from studio.core.names import path_of, printable
-from studio.core.paths import Workspace, entries, is_folder
-from studio.core.text import read_json, read_toml
+from studio.core.errors import InputError, Interrupted, StorageError, StudioError
+from studio.core.text import read_json
 from studio.library import presets
-from studio.runs import dataset_record, rebuilding
+from studio.runs import dataset_record
 from studio.runs.control import Control
-from studio.runs.events import ACTIVE, RunLog, hold, honest_state, read_events
-from studio.runs.run_states import RunStates
+from studio.runs.events import ACTIVE, RunLog, hold
+from studio.runs.folders import RunFolders
+from studio.runs.preflight import Preflight, complete, preflight
 from studio.settings.training import RunConfig
 
 if TYPE_CHECKING:
-    from studio.runtime.loaded_models import Resources
+    from studio.runtime.runtime import Runtime
 
 log = logging.getLogger(__name__)
 COMMANDS = ("pause", "continue", "stop", "save", "sample")
 SETTINGS = "queue.json"
 
 
-class Training:
-    """The queue of runs of one process."""
+class Runs(RunFolders):
+    """The runs of a workspace, and the queue of this process."""
 
-    def __init__(self, workspace: Workspace, resources: Resources) -> None:
-        self.workspace, self.resources = workspace, resources
-        self._condition = threading.Condition()
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime.library)
+        self.runtime = runtime
         self._queue: list[str] = []
-        self._locks: dict[str, Lock] = {}
-        self._logs: dict[str, RunLog] = {}
-        """Runs going on or queued here, and ended ones whose end the disk has not taken yet."""
         self._controls: dict[str, Control] = {}
         self._thread: threading.Thread | None = None
         self._closing = False
         self._held: str | None = None
         """The failed run for whose sake the queue waits."""
-        self._settings = workspace.runs / SETTINGS
-        self._states = RunStates(workspace.cache / "runs.json")
-        for folder in entries(workspace.runs):
-            if is_folder(folder):
-                self._state(folder)
+        self._settings = self.workspace.runs / SETTINGS
+
+    def preflight(self, config: RunConfig) -> Preflight:
+        """What is wrong, what is odd, and the facts; loads no model."""
+        return preflight(config, self.library)
+
+    def estimate(self, config: RunConfig) -> dict[str, Any]:
+        """Seconds and bytes the run will take, measured on a few steps with the real model."""
+        from studio.runs.estimate import estimate
+
+        completed, _, _ = complete(config, self.library)
+        with self.runtime.turn("measuring a few steps", "measuring"):
+            return estimate(completed, self.runtime)
 
     def start(self, config: RunConfig) -> str:
-        """Makes a run folder and queues the run; returns its id."""
+        """Queues a run and returns its id; raises what makes it impossible before anything is
+        written."""
+        try:
+            completed, _, _ = complete(config, self.library)
+        except StudioError as error:
+            error.safe = "Nothing was started."
+            raise
+        found = self.preflight(completed)
+        if not found.ok:
+            raise InputError(found.errors[0], safe="Nothing was started.")
+        return self.queued(completed)
+
+    def queued(self, config: RunConfig) -> str:
+        """Makes a run folder for a complete configuration and queues the run; returns its id."""
         name = config.name or f"{Path(config.data.folder).name}-{config.method}"
         config = config.model_copy(update={"name": name})
         folder = self.workspace.new_run_folder(name)
@@ -90,7 +106,7 @@ class Training:
         """
         folder = self.folder(run_id)
         state = self._state(folder)
-        self.resources.library.check_paths(self.config(run_id))
+        self.library.check_paths(self.config(run_id))
         if state.get("state") in ACTIVE:
             raise InputError("This run is still going on", where=run_id)
         if state.get("state") == "finished":
@@ -98,7 +114,7 @@ class Training:
                 "This run is finished", where=run_id, remedy="Start a new one with its settings."
             )
         if not accept_changes:
-            images = self.resources.library.images
+            images = self.library.images
             dataset_record.check(folder, self.config(run_id), images)
         facts = {"reason": None, "remedy": None, "finished_at": None}
         self._enqueue(folder, {**state, **facts, "accept_changes": accept_changes})
@@ -130,11 +146,11 @@ class Training:
         """What waits, in order; whether a failure holds it, and which one does.
 
         `left`: runs that waited when the program ended, in their order; `requeue` puts them back.
-        `states` saves reading them again when the caller has just asked for `runs`.
+        `states` saves reading them again when the caller has just asked for `all`.
         """
         with self._condition:
             waiting, held = list(self._queue), self._held
-        known = self.runs() if states is None else states
+        known = self.all() if states is None else states
         left = [s for s in known if s.get("state") == "interrupted" and s.get("place")]
         return {
             "waiting": waiting,
@@ -191,93 +207,12 @@ class Training:
             raise refused
         return left
 
-    def runs(self) -> list[dict[str, Any]]:
-        """The state of every run, newest first."""
-        folders = [path for path in entries(self.workspace.runs) if is_folder(path)]
-        states = [self._listed(folder) for folder in folders]
-        self._states.save({folder.name for folder in folders})
-        states = [state for state in states if state.get("run")]
-        return sorted(states, key=lambda state: str(state["run"]), reverse=True)
-
-    def view(self, run_id: str, since: int = 0) -> dict[str, Any]:
-        """State, configuration and the events after byte offset `since` of one run.
-
-        The configuration is None when it cannot be read: what happened can be seen all the same.
-        """
-        folder = self.folder(run_id)
-        events, following = read_events(folder, since)
-        try:
-            config = self.config(run_id).model_dump()
-        except StudioError:
-            config = None
-        return {
-            "state": self._state(folder),
-            "config": config,
-            "events": events,
-            "next": following,
-        }
-
-    def config(self, run_id: str) -> RunConfig:
-        """The complete configuration of a run."""
-        path = self.folder(run_id) / "config.toml"
-        try:
-            values = read_toml(path)
-        except (OSError, ValueError) as error:
-            raise MissingError("The settings of this run cannot be read", where=path) from error
-        return presets.make_config(values, where=run_id)
-
     def wait(self, run_id: str) -> dict[str, Any]:
         """Blocks until the run has ended; returns its state."""
         with self._condition:
             while run_id in self._locks:
                 self._condition.wait(0.5)
         return self._state(self.folder(run_id))
-
-    def delete(self, run_id: str) -> Path:
-        """Moves an ended run to the workspace's trash."""
-        folder = self.folder(run_id)
-        if self._state(folder).get("state") in ACTIVE:
-            raise InputError("This run is still going on", where=run_id, remedy="Stop it first.")
-        self._logs.pop(run_id, None)
-        return atomic.move_to_trash(folder, self.workspace.trash)
-
-    def folder(self, run_id: str) -> Path:
-        """The folder of a run; an id is a plain name, never a path."""
-        folder = path_of(self.workspace.runs / run_id)
-        if (
-            not run_id
-            or Path(run_id).name != run_id
-            or run_id in (".", "..")
-            or not is_folder(folder)
-        ):
-            raise MissingError("There is no such run", where=run_id[:100])
-        return folder
-
-    def _listed(self, folder: Path) -> dict[str, Any]:
-        """`_state` for the list: one run that cannot be read keeps no other from view."""
-        try:
-            return self._state(folder)
-        except Exception as error:
-            log.error("the run %s cannot be read", printable(folder), exc_info=error)
-            known = error.sentence() if isinstance(error, StudioError) else "It cannot be read."
-            return {"run": folder.name, "name": folder.name, "state": "failed", "reason": known}
-
-    def _state(self, folder: Path) -> dict[str, Any]:
-        """What a run here says of itself, else what the disk says of it."""
-        run = self._logs.get(folder.name)
-        if run is None:
-            return self._states.of(
-                folder,
-                lambda: honest_state(folder, False, rebuilding.repair) or rebuilding.state(folder),
-            )
-        with self._condition:
-            if folder.name not in self._locks:
-                try:  # it has ended; perhaps there is room by now
-                    run.flush()
-                    self._logs.pop(folder.name, None)
-                except StorageError:
-                    pass
-        return run.state
 
     def active(self) -> list[str]:
         """Runs going on or queued here, in order."""
@@ -350,8 +285,8 @@ class Training:
             from studio.runs.worker import execute
 
             run.tell(place=None)
-            with self.resources.slot.hold(f"training {run.state.get('name', run_id)}"):
-                execute(run, self.config(run_id), control, self.resources)
+            with self.runtime.lock.hold(f"training {run.state.get('name', run_id)}"):
+                execute(run, self.config(run_id), control, self.runtime)
         except Interrupted as error:
             run.tell(state="stopped", reason=error.sentence(), files=[])
         except Exception as error:  # every failure must reach the run's own page
@@ -367,7 +302,7 @@ class Training:
 
         log.error("run %s failed", run.folder.name, exc_info=error)
         if memory.is_full(error):
-            self.resources.give_back(error)
+            self.runtime.give_back(error)
         known = explain(error, run.state.get("last_checkpoint"))
         facts = {"reason": known.sentence(), "remedy": known.remedy, "error": known.as_dict()}
         if not run.tell(state="failed", finished_at=round(time.time(), 3), **facts):

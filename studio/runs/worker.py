@@ -25,7 +25,7 @@ from studio.runs.class_images import class_items
 from studio.runs.control import Control
 from studio.runs.events import RunLog, read_events
 from studio.runs.samples import Preview, verify
-from studio.runtime.loaded_models import Resources
+from studio.runtime.runtime import Runtime
 from studio.settings.training import RunConfig
 from studio.train.cache import LatentCache
 from studio.train.data import Item, bucket_table, held_out_items, read_items
@@ -44,18 +44,16 @@ T = TypeVar("T")
 STATE_EVERY = 1.0  # seconds between writes of state.json while steps go by
 
 
-def execute(run: RunLog, config: RunConfig, control: Control, resources: Resources) -> None:
+def execute(run: RunLog, config: RunConfig, control: Control, runtime: Runtime) -> None:
     """Prepares, trains, exports and verifies; raises whatever makes that impossible."""
-    Worker(run, config, control, resources).execute()
+    Worker(run, config, control, runtime).execute()
 
 
 class Worker:
     """Wires one run together; the loop itself is `train.loop`."""
 
-    def __init__(
-        self, run: RunLog, config: RunConfig, control: Control, resources: Resources
-    ) -> None:
-        self.run, self.config, self.control, self.resources = run, config, control, resources
+    def __init__(self, run: RunLog, config: RunConfig, control: Control, runtime: Runtime) -> None:
+        self.run, self.config, self.control, self.runtime = run, config, control, runtime
         self.started = time.time()
         self.patience = Patience(config.probe.patience)
         self._written = 0.0
@@ -89,13 +87,13 @@ class Worker:
     def prepare(self) -> None:
         """Loads the base, reads the pictures, makes the trainable, goes back to a checkpoint."""
         config = self.config
-        self.base = self.resources.base(
+        self.base = self.runtime.base(
             config.base,
             config.device,
             config.precision,
             said=self._preparing,
         )
-        images = self.resources.library.images
+        images = self.runtime.library.images
         self.info = checked_dataset(path_of(config.data.folder), images, on_progress=self._looking)
         self._note_dataset()
         trigger = config.data.trigger or self.info.trigger
@@ -106,7 +104,7 @@ class Worker:
         )
         items = read_items(self.info, config.data, resolution, multiple)
         held_out = held_out_items(self.info, config.data, resolution, multiple, images)
-        cache = self.resources.library.workspace.cache
+        cache = self.runtime.library.workspace.cache
         with memory.explained("class images"):
             prior = self.durably(
                 lambda: class_items(
@@ -126,7 +124,7 @@ class Worker:
             probe=self.on_probe,
             sample=self.on_sample,
             save=self.on_save,
-            boundary=self.resources.slot.give_way,
+            boundary=self.runtime.lock.yield_to_others,
             paused=self.on_pause,
         )
         self.trainer = Trainer(
@@ -144,7 +142,7 @@ class Worker:
         """Writes the files, shows them under `adapters/`, proves that they load and work."""
         with self.trainer.averaged():
             files = self._export(self.facts(self.preview.thumbnail()))
-        proof = verify(self.base, self.config, files[0], self.resources.adapters())
+        proof = verify(self.base, self.config, files[0], self.runtime.adapters())
         step, names = self.trainer.progress.step, [str(file) for file in files]
         self.run.event("finished", step=step, files=names, verify=proof)
         return files
@@ -153,7 +151,7 @@ class Worker:
         """Adapters are written into the run and copied to `adapters/`; a whole model is too big
         for a second copy and is written to `bases/` alone. What this run wrote before is replaced.
         """
-        workspace, run = self.resources.library.workspace, self.run
+        workspace, run = self.runtime.library.workspace, self.run
         if methods.find(self.config.method).product == "model":
             return keeping.keep_model(
                 workspace.bases,
@@ -246,7 +244,7 @@ class Worker:
     def on_pause(self) -> None:
         """Gives the device away until the pause ends."""
         self.run.tell(state="paused", **self.figures())
-        with self.resources.slot.released():
+        with self.runtime.lock.released():
             self.control.wait_while_paused()
         if not self.control.stop:
             self.run.tell(state="running", reason=None, remedy=None)
@@ -260,7 +258,7 @@ class Worker:
             except StorageError as error:
                 self.control.give("pause")
                 self._tell_paused(error)
-                with self.resources.slot.released():
+                with self.runtime.lock.released():
                     self.control.wait_while_paused()
                 if self.control.stop:
                     raise
@@ -301,7 +299,7 @@ class Worker:
     def _name_left_out(self, items: list[Item], broken: dict[Path, str]) -> None:
         """Says which images the run goes on without; DatasetError when it has none left."""
         held_out = picture_files(self.info.held_out) if self.info.held_out else []
-        broken = {**self.info.broken, **self.resources.library.images.broken(held_out), **broken}
+        broken = {**self.info.broken, **self.runtime.library.images.broken(held_out), **broken}
         if broken:
             text = left_out(broken, self.info.path)
             self.durably(lambda: self.run.event("message", level="warning", text=text))

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class DeviceSlot:
+class DeviceLock:
     """A fair lock whose holder can let the others go first and come back."""
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class DeviceSlot:
         finally:
             self._enter(ticket, name)
 
-    def give_way(self) -> None:
+    def yield_to_others(self) -> None:
         """Lets everybody who waits now go first."""
         with self._condition:
             if len(self._queue) < 2:

@@ -24,7 +24,7 @@ from studio.settings.generation import (
     Tiles,
 )
 from studio.settings.interval import Interval
-from studio.settings.learning_rate import Schedule, parse_rates
+from studio.settings.rate_schedule import Schedule, parse_rates
 
 __all__ = [
     "Column", "CompareSettings", "DataSettings", "FileFormat", "GenerateSettings", "Interval", "LossSettings",

@@ -118,11 +118,6 @@ def load_checkpoint(folder: Path, optimizer: Optimizer) -> tuple[Progress, dict[
     return Progress(**record), state
 
 
-def read_progress(folder: Path) -> Progress:
-    """The loop's own state in a checkpoint. Raises FileError."""
-    return Progress(**{k: v for k, v in _record(folder).items() if k != "optimizer"})
-
-
 def remove_old(run: Path, keep: int) -> None:
     """Deletes all but the newest `keep` checkpoints, and what an interrupted deletion left."""
     for step in saved_steps(run)[:-keep]:

@@ -38,12 +38,21 @@ SIGN_OUT = """<form class="cs-sign-out" method="post" action="logout"
 def build(page: Page) -> gr.HTML:
     """Adds the header to the page."""
 
+    def device() -> str:
+        """What computes and what it does now."""
+        from studio.core.device import device_facts
+
+        if not page.studio.ready.is_set():
+            return "loading the engine …"
+        facts = device_facts()
+        return f"{facts.get('name', 'CPU')} · {page.studio.runtime.lock.holder or 'idle'}"
+
     def readiness(argument: Any) -> dict[str, str]:
         """What the machine is doing, in one line; the first question tells that the page is up."""
         page.painted.set()
         if page.problem:
             return {"state": "no", "text": page.problem}
-        line = page.studio.device_line()
+        line = device()
         if not page.studio.ready.is_set():
             return {"state": "loading", "text": f"{_machine()} · {line}"}
         return {"state": "yes" if line.endswith("idle") else "busy", "text": line}

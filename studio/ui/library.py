@@ -34,7 +34,7 @@ class Library:
 
     def all(self) -> list[DatasetSummary]:
         """The library, then the folders that were opened by hand."""
-        found = list(self._studio.datasets())
+        found = list(self._studio.library.datasets())
         listed = {printable(info.path) for info in found}
         with self._lock:
             extra = [path for key, path in self._opened.items() if key not in listed]
@@ -69,7 +69,7 @@ class Library:
     def copy(self, identity: str) -> str:
         """A copy of a dataset in the workspace, sub-folders included; returns its id."""
         source = self.path(identity)
-        return printable(self._studio.import_dataset([source], source.name).path)
+        return printable(self._studio.library.import_dataset([source], source.name).path)
 
     def open(self, folder: str) -> str:
         """Adds a folder on this machine; returns its id. Raises DatasetError when it is unusable."""

@@ -188,12 +188,8 @@ class Page:
         """Small copies of pictures; `str(path)` goes to the page, which asks `fileUrl(path)`."""
         return Thumbnails(self.studio.workspace.cache / "thumbnails")
 
-    def go_to(self, tab: str) -> gr.Tabs:
-        """An update for `page.tabs` (as an output) that opens a tab: caption, train, …"""
-        return gr.Tabs(selected=tab)
-
     def uploaded(self, path: str) -> Path:
         """A file this page has just uploaded; raises InputError for any other path."""
-        self.studio.tidying.again()
+        self.studio.library.tidying.again()
         folder = Path(gr.utils.get_upload_folder()).resolve()
         return self.studio.workspace.resolve(path, [folder])

@@ -11,6 +11,7 @@ from typing import Any
 
 from annotated_types import Ge, Le
 
+from studio.compare.measures import MEASURES
 from studio.methods import METHODS
 from studio.runs.events import ACTIVE
 from studio.settings.generation import StackItem
@@ -22,26 +23,12 @@ Json = dict[str, Any]
 # What a file on the stack is called, the icon it has instead of its first letter, and which settings
 # of a card mean something for it.
 KINDS: dict[str, Json] = {
-    "lora": {"title": "LoRA", "text_strength": True, "ranged": True},
-    "embedding": {"title": "Embedding"},
-    "hypernetwork": {"title": "Hypernetwork", "ranged": True},
-    "aesthetic": {"title": "Aesthetic", "prompt_steps": True},
-    "checkpoint": {"title": "Checkpoint", "icon": "cube", "text_strength": True, "ranged": True},
+    "lora": {"title": "LoRA", "with_text": True, "ranged": True},
+    "embedding": {"title": "Embedding", "order": "word"},
+    "hypernetwork": {"title": "Hypernetwork", "ranged": True, "order": "chain"},
+    "aesthetic": {"title": "Aesthetic", "tuned": True},
+    "checkpoint": {"title": "Checkpoint", "glyph": "cube", "with_text": True, "ranged": True},
 }
-MEASURES: list[Json] = [
-    {"key": "kid", "title": "KID", "best": "low", "digits": 4, "needs_reference": True,
-     "about": "Distance between these pictures and the reference pictures. Lower is better; the "
-     "noise of the measure is behind ±."},
-    {"key": "image_image", "title": "Image–image", "best": "high", "digits": 3,
-     "needs_reference": True, "about": "How alike these pictures and the reference pictures are "
-     "(CLIP-I). Higher is better."},
-    {"key": "image_reference", "title": "Image–mean", "best": "high", "digits": 3,
-     "needs_reference": True, "about": "How alike these pictures and the mean of the reference "
-     "pictures are. Higher is better."},
-    {"key": "image_text", "title": "Image–text", "best": "high", "digits": 3,
-     "needs_reference": False, "about": "How well the pictures show what their prompts say (CLIP "
-     "score). Higher is better."},
-]  # fmt: skip
 RUN_STATES = {
     "queued": "waiting", "preparing": "preparing", "running": "running", "paused": "paused",
     "stopping": "stopping", "finished": "finished", "stopped": "stopped", "failed": "failed",
@@ -53,7 +40,13 @@ def tables() -> Json:
     """Every table, as JSON can carry it."""
     return {
         "kinds": KINDS,
-        "measures": MEASURES,
+        "measures": [
+            {
+                "key": row.key, "label": row.label, "formula": row.formula, "says": row.says,
+                "better": row.better, "unit": row.unit, "needs": row.needs,
+            }
+            for row in MEASURES
+        ],
         "methods": {method.name: method.title for method in METHODS.values()},
         "run_states": {
             name: {"title": title, "active": name in ACTIVE} for name, title in RUN_STATES.items()
@@ -64,7 +57,7 @@ def tables() -> Json:
             "columns": columns.MOST,
             "strength": _limits("strength"),
         },
-    }
+    }  # fmt: skip
 
 
 def _limits(field: str) -> tuple[float, float]:

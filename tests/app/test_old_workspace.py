@@ -34,46 +34,44 @@ def old(tmp_path: Path) -> Iterator[Studio]:
 
 
 def test_runs_are_listed_and_read(old: Studio) -> None:
-    assert {run["run"]: run["state"] for run in old.runs()} == {
+    assert {run["run"]: run["state"] for run in old.runs.all()} == {
         FINISHED: "finished",
         STOPPED: "stopped",
     }
-    view = old.view(FINISHED)
+    view = old.runs.view(FINISHED)
     assert [event["step"] for event in view["events"] if "loss" in event] == list(range(1, 9))
-    assert old.run_config(FINISHED).method == "lora"
-    assert old.run_config(STOPPED).train.steps == 400
+    assert old.runs.config(FINISHED).method == "lora"
+    assert old.runs.config(STOPPED).train.steps == 400
 
 
 def test_a_stopped_run_goes_on_where_it_stopped(old: Studio) -> None:
     file = old.workspace.runs / STOPPED / "config.toml"
     file.write_text(file.read_text("utf-8").replace("steps = 400", "steps = 10"), "utf-8")
-    old.resume(STOPPED)
-    state = old.wait(STOPPED)
+    old.runs.resume(STOPPED)
+    state = old.runs.wait(STOPPED)
     assert (state["state"], state["step"]) == ("finished", 10)
-    steps = [event["step"] for event in old.view(STOPPED)["events"] if "loss" in event]
+    steps = [event["step"] for event in old.runs.view(STOPPED)["events"] if "loss" in event]
     assert steps == list(range(1, 11))
 
 
 def test_a_comparison_is_read(old: Studio) -> None:
-    (found,) = old.comparisons()
-    comparison = old.comparison(found["id"])
-    assert [column["name"] for column in comparison["columns"]] == ["base", "lora"]
-    assert comparison["columns"][1]["measures"]["image_text"] > 0
-    assert all(
-        (Path(comparison["folder"]) / cell["file"]).is_file() for cell in comparison["cells"]
-    )
+    (found,) = old.generation.comparisons.all()
+    comparison = old.generation.comparisons.one(found.id)
+    assert [column.name for column in comparison.columns] == ["base", "lora"]
+    assert (comparison.columns[1].measures["image_text"] or 0) > 0
+    assert all((Path(comparison.folder) / cell.file).is_file() for cell in comparison.cells)
 
 
 def test_a_grid_is_read_and_gone_on_with(old: Studio) -> None:
-    (found,) = old.grids.all()
+    (found,) = old.generation.grids.all()
     (Path(found["folder"]) / "cells" / "p0-y1-x1.png").unlink()
-    old.grids.resume(found["id"])
+    old.generation.grids.resume(found["id"])
     assert (Path(found["folder"]) / "cells" / "p0-y1-x1.png").is_file()
 
 
 def test_a_saved_stack_finds_its_file(old: Studio) -> None:
-    (saved,) = old.stacks.all()
-    loaded = old.stacks.load(saved["path"])
+    (saved,) = old.library.stacks.all()
+    loaded = old.library.stacks.load(saved["path"])
     assert not loaded.missing
     assert [Path(item.path).name for item in loaded.items] == ["finished-lora.safetensors"]
     assert loaded.items[0].strength == 0.8
@@ -81,12 +79,12 @@ def test_a_saved_stack_finds_its_file(old: Studio) -> None:
 
 def test_an_image_gives_its_settings_back(old: Studio) -> None:
     (image,) = old.workspace.outputs.rglob("*.png")
-    facts = old.inspect(image)
+    facts = old.library.inspect(image)
     assert facts["settings"]["prompt"] == "a zibbo cat"
 
 
 def test_a_finished_file_gives_its_settings_back(old: Studio) -> None:
-    like = old.config_like(old.workspace.adapters / "finished-lora.safetensors")
+    like = old.library.config_like(old.workspace.adapters / "finished-lora.safetensors")
     assert like.config.options["rank"] == 2
     assert like.config.sample.steps == 3, "only the studio's own record says so"
     assert not [note for note in like.notes if "unknown" in note.lower()]

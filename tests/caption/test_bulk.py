@@ -8,9 +8,9 @@ import pytest
 
 from studio.caption import bulk
 from studio.caption.bulk import BulkEdit, edited
-from studio.core import atomic
 from studio.core.errors import FileError, SettingsError, StorageError
 from studio.formats.dataset import read_caption, read_captions, write_caption
+from tests import failpoint
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_preview_shows_only_what_would_change_and_writes_nothing(pictures):
     ]
     assert read_caption(pictures / "1.png") == "a cat"
     assert not (pictures / "3.txt").exists()
-    assert bulk.preview_folder(pictures, BulkEdit()) == []
+    assert bulk.preview(read_captions(pictures), BulkEdit()) == []
 
 
 def test_undo_brings_every_caption_back(pictures, tmp_path):
@@ -112,7 +112,7 @@ def test_undo_brings_every_caption_back(pictures, tmp_path):
     write_caption(pictures / "3.png", "third")
     before = read_captions(pictures)
     record = tmp_path / "undo" / "edit.json"
-    changes = bulk.preview_folder(pictures, BulkEdit(prefix="sks"))
+    changes = bulk.preview(read_captions(pictures), BulkEdit(prefix="sks"))
     assert len(bulk.apply(changes, record).changed) == 5
     assert read_caption(pictures / "2.png") == "sks, an old dog"
 
@@ -124,7 +124,7 @@ def test_undo_brings_every_caption_back(pictures, tmp_path):
 
 
 def test_a_caption_typed_since_the_preview_is_not_overwritten(pictures, tmp_path):
-    changes = bulk.preview_folder(pictures, BulkEdit(prefix="sks"))
+    changes = bulk.preview(read_captions(pictures), BulkEdit(prefix="sks"))
     write_caption(pictures / "1.png", "typed meanwhile")
     (pictures / "2.png").unlink()
     applied = bulk.apply(changes, tmp_path / "edit.json")
@@ -139,16 +139,16 @@ def test_a_disk_that_fills_up_half_way_loses_no_caption_and_can_be_undone(
         write_caption(pictures / f"{name}.png", f"caption {name}")
     before = read_captions(pictures)
     record = tmp_path / "edit.json"
-    changes = bulk.preview_folder(pictures, BulkEdit(prefix="sks"))
+    changes = bulk.preview(read_captions(pictures), BulkEdit(prefix="sks"))
 
     def full(operation: str, path: Path) -> None:
         if operation == "write" and path.name == "3.txt":
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(atomic, "failpoint", full)
+    monkeypatch.setattr(failpoint, "reached", full)
     with pytest.raises(StorageError, match="disk is full"):
         bulk.apply(changes, record)
-    monkeypatch.setattr(atomic, "failpoint", None)
+    monkeypatch.setattr(failpoint, "reached", None)
     assert read_caption(pictures / "3.png") == "caption 3"
     bulk.undo(record)
     assert read_captions(pictures) == before
@@ -164,6 +164,6 @@ def test_a_damaged_record_is_an_error_people_understand(tmp_path):
 def test_pictures_are_never_touched(pictures, tmp_path):
     before = {path: path.read_bytes() for path in pictures.glob("*.png")}
     record = tmp_path / "edit.json"
-    bulk.apply(bulk.preview_folder(pictures, BulkEdit(prefix="sks")), record)
+    bulk.apply(bulk.preview(read_captions(pictures), BulkEdit(prefix="sks")), record)
     bulk.undo(record)
     assert {path: path.read_bytes() for path in pictures.glob("*.png")} == before

@@ -10,7 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
-from studio.caption.captioner import load_captioner
+from studio.caption import captioner as module
+from studio.caption.captioner import Captioner, Kind, load_captioner
 from studio.core.errors import FileError, MissingError, UnavailableError
 
 
@@ -48,6 +49,21 @@ def test_what_is_transparent_is_described_as_white(blip_folder):
     assert captioner.caption([hidden]) == captioner.caption([white]) != captioner.caption([red])
 
 
+class Tagger:
+    """A captioner that is no model of transformers."""
+
+    def caption(self, images):
+        return [f"{image.width} wide" for image in images]
+
+
+def test_a_new_kind_is_one_row(blip_folder, tmp_path, images, monkeypatch):
+    row = Kind("Tagger", lambda source: source.model_type == "tagger", lambda *_: Tagger())
+    monkeypatch.setattr(module, "KINDS", (row, *module.KINDS))
+    (tmp_path / "config.json").write_text('{"model_type": "tagger"}')
+    assert load_captioner(tmp_path, "cpu").caption(images[:2]) == ["64 wide", "30 wide"]
+    assert isinstance(load_captioner(blip_folder, "cpu"), Captioner), "the others are as they were"
+
+
 def test_a_model_that_never_stops_is_stopped_at_its_last_position(blip_folder, images, tmp_path):
     endless = shutil.copytree(blip_folder, tmp_path / "endless")
     file = endless / "config.json"
@@ -55,7 +71,9 @@ def test_a_model_that_never_stops_is_stopped_at_its_last_position(blip_folder, i
     config["text_config"]["sep_token_id"] = config["text_config"]["eos_token_id"] = 56
     file.write_text(json.dumps(config))
     (endless / "generation_config.json").unlink(missing_ok=True)
-    assert len(load_captioner(endless, "cpu").caption(images[:1], max_tokens=500)) == 1
+    captioner = load_captioner(endless, "cpu")
+    assert isinstance(captioner, Captioner)
+    assert len(captioner.caption(images[:1], max_tokens=500)) == 1
 
 
 def test_a_folder_that_is_no_model_and_a_place_that_is_not_there(tmp_path):

@@ -11,9 +11,9 @@ from PIL.Image import Image
 from studio.caption.captioner import load_captioner
 from studio.caption.history import History
 from studio.caption.run import caption_folder
-from studio.core import atomic
 from studio.core.errors import DatasetError, MissingError
 from studio.formats.dataset import read_caption, read_captions, write_caption
+from tests import failpoint
 
 
 class Names:
@@ -174,11 +174,11 @@ def test_a_run_that_dies_between_record_and_caption_loses_nothing(pictures, tmp_
         if operation == "write" and path.name == "2.txt":
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(atomic, "failpoint", die)
+    monkeypatch.setattr(failpoint, "reached", die)
     with pytest.raises(KeyboardInterrupt):
         caption_folder(pictures, captioner=Names(), overwrite=True,
                        record=history.begin(pictures, "described"))  # fmt: skip
-    monkeypatch.setattr(atomic, "failpoint", None)
+    monkeypatch.setattr(failpoint, "reached", None)
     assert read_caption(pictures / "1.png") != "right one"
     with open(next((tmp_path / "history").rglob("*.jsonl")), "a") as file:
         file.write('{"picture": "torn')

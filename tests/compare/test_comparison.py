@@ -14,13 +14,13 @@ from studio.clip import folder
 from studio.clip.encoders import load_clip
 from studio.compare import metrics
 from studio.compare.comparison import compare
-from studio.compare.record import list_comparisons, read_comparison
-from studio.core import atomic
+from studio.compare.record import Comparison, list_comparisons, read_comparison
 from studio.core.errors import DatasetError, MissingError, SettingsError, StorageError
 from studio.formats.images import read_parameters
 from studio.infer import infotext
 from studio.infer.engine import generate
 from studio.settings.training import CompareSettings, GenerateSettings
+from tests import failpoint
 
 
 def settings_for(*stacks: list[dict], **different) -> CompareSettings:
@@ -33,13 +33,13 @@ def settings_for(*stacks: list[dict], **different) -> CompareSettings:
     return CompareSettings.parse(values)
 
 
-def pixels(folder: Path, comparison: dict, column: int) -> dict[tuple[int, int], np.ndarray]:
+def pixels(folder: Path, comparison: Comparison, column: int) -> dict[tuple[int, int], np.ndarray]:
     """(prompt, seed) → pixels of a column, read back from disk."""
     found = {}
-    for cell in comparison["cells"]:
-        if cell["column"] == column:
-            with Image.open(folder / cell["file"]) as image:
-                found[cell["prompt"], cell["seed"]] = np.array(image)
+    for cell in comparison.cells:
+        if cell.column == column:
+            with Image.open(folder / cell.file) as image:
+                found[cell.prompt, cell.seed] = np.array(image)
     return found
 
 
@@ -80,10 +80,10 @@ def test_brackets_mean_what_they_mean_in_generate(base, tmp_path):
     drawn = pixels(tmp_path / "c", comparison, 0)
     literal = settings_for([], prompts=["a red dog", "a cat red"], batch_size=1)
     plain = pixels(tmp_path / "d", compare(base, literal, tmp_path / "d"), 0)
-    for cell in comparison["cells"]:
-        place = cell["prompt"], cell["seed"]
+    for cell in comparison.cells:
+        place = cell.prompt, cell.seed
         assert not np.array_equal(drawn[place], plain[place])
-        told = infotext.read(read_parameters(tmp_path / "c" / cell["file"]) or "")
+        told = infotext.read(read_parameters(tmp_path / "c" / cell.file) or "")
         again = generate(base, GenerateSettings.parse({**told, "count": 1}))
         assert np.array_equal(np.array(again[0].image), drawn[place])
 
@@ -92,30 +92,31 @@ def test_what_is_on_disk_is_what_is_returned(base, make_lora, tmp_path):
     lora = make_lora()
     settings = settings_for([], [{"path": str(lora), "strength": 0.5}], name="shapes")
     comparison = compare(base, settings, tmp_path / "c")
-    assert json.loads((tmp_path / "c" / "comparison.json").read_text()) == comparison
+    written = json.loads((tmp_path / "c" / "comparison.json").read_text())
+    assert written == json.loads(json.dumps(comparison.as_json())) and written["version"] == 1
     assert read_comparison(tmp_path / "c") == comparison
-    assert (comparison["id"], comparison["name"], comparison["complete"]) == ("c", "shapes", True)
-    assert [column["bytes"] for column in comparison["columns"]] == [0, lora.stat().st_size]
-    assert len(comparison["cells"]) == 2 * 2 * 2
-    text = read_parameters(tmp_path / "c" / comparison["cells"][-1]["file"])
+    assert (comparison.id, comparison.name, comparison.complete) == ("c", "shapes", True)
+    assert [column.bytes for column in comparison.columns] == [0, lora.stat().st_size]
+    assert len(comparison.cells) == 2 * 2 * 2
+    text = read_parameters(tmp_path / "c" / comparison.cells[-1].file)
     assert text is not None and "a red dog" in text and "Seed: 2" in text and "lora" in text
 
 
 def test_measures_are_those_of_the_pictures_drawn(base, references, tmp_path):
     settings = settings_for([], [], reference=str(references))
     comparison = compare(base, settings, tmp_path / "c")
-    first, second = (column["measures"] for column in comparison["columns"])
-    assert first == second and first["kid_n"] == [4, 11]
-    assert any("3.png" in note for note in comparison["notes"])
+    first, second = (column.measures for column in comparison.columns)
+    assert first == second and comparison.columns[0].counts == (4, 11)
+    assert any("3.png" in note for note in comparison.notes)
 
-    meter = load_clip(base.path)
+    scorer = load_clip(base.path)
     cells = pixels(tmp_path / "c", comparison, 0)
     order = [(prompt, seed) for prompt in (0, 1) for seed in (1, 2)]
-    images = meter.image_features(np.stack([cells[key] for key in order]))
-    texts = meter.text_features([comparison["prompts"][prompt] for prompt, _ in order])
+    images = scorer.image_features(np.stack([cells[key] for key in order]))
+    texts = scorer.text_features([comparison.prompts[prompt] for prompt, _ in order])
     assert first["image_text"] == pytest.approx(metrics.image_text(images, texts), abs=1e-5)
     good = [path for path in sorted(references.iterdir()) if path.name != "3.png"]
-    truth = meter.image_features([Image.open(path) for path in good])
+    truth = scorer.image_features([Image.open(path) for path in good])
     assert first["kid"] == pytest.approx(metrics.kid(images, truth), abs=1e-5)
     assert first["image_reference"] == pytest.approx(
         metrics.image_reference(images, truth), abs=1e-5
@@ -125,9 +126,9 @@ def test_measures_are_those_of_the_pictures_drawn(base, references, tmp_path):
 def test_more_pictures_than_the_grid_are_measured_but_not_shown(base, references, tmp_path):
     settings = settings_for([], reference=str(references), pictures=9)
     comparison = compare(base, settings, tmp_path / "c")
-    column = comparison["columns"][0]
-    assert column["measures"]["kid_n"][0] == column["pictures"] == 9
-    assert column["measures"]["kid_error"] is not None
+    column = comparison.columns[0]
+    assert column.counts is not None and column.counts[0] == column.images == 9
+    assert column.standard_errors["kid"] is not None
     assert len(list((tmp_path / "c" / "cells").iterdir())) == 4
 
 
@@ -137,10 +138,10 @@ def test_without_a_clip_the_grid_is_drawn_and_a_note_says_how_to_measure(
     monkeypatch.setattr(folder, "_describe", lambda folder: None)
     settings = settings_for([], reference=str(references), pictures=50)
     comparison = compare(base, settings, tmp_path / "c")
-    column = comparison["columns"][0]
-    assert set(column["measures"].values()) == {None}
-    assert column["pictures"] == 4  # nothing is drawn that nobody measures
-    assert any(folder.PUBLISHED[768] in note for note in comparison["notes"])
+    column = comparison.columns[0]
+    assert set(column.measures.values()) == {None}
+    assert column.images == 4  # nothing is drawn that nobody measures
+    assert any(folder.PUBLISHED[768] in note for note in comparison.notes)
 
 
 def test_a_column_that_cannot_be_drawn_does_not_take_the_others_along(base, make_lora, tmp_path):
@@ -149,11 +150,11 @@ def test_a_column_that_cannot_be_drawn_does_not_take_the_others_along(base, make
     huge = [{"path": str(make_lora("huge", scale=1e30))}]
     before = {key: value.clone() for key, value in base.unet.state_dict().items()}
     comparison = compare(base, settings_for(wide, [], gone, huge), tmp_path / "c")
-    errors = [column.get("error") for column in comparison["columns"]]
-    assert [error and error["kind"] for error in errors] == [
+    errors = [column.error for column in comparison.columns]
+    assert [error and error.kind for error in errors] == [
         "MismatchError", None, "MissingError", "NonFiniteError",
     ]  # fmt: skip
-    assert {cell["column"] for cell in comparison["cells"]} == {1}
+    assert {cell.column for cell in comparison.cells} == {1}
     assert all(torch.equal(before[k], value) for k, value in base.unet.state_dict().items())
     with pytest.raises(MissingError):
         compare(base, settings_for(gone, gone), tmp_path / "d")
@@ -168,11 +169,11 @@ def test_cancelling_keeps_what_was_drawn(base, tmp_path):
         on_progress=lambda *step: seen.append(step),
         cancelled=lambda: bool(seen) and seen[-1][0] >= 8 + 4,
     )
-    assert comparison["cancelled"] and not comparison["complete"]
+    assert comparison.cancelled and not comparison.complete
     assert len(pixels(tmp_path / "c", comparison, 0)) == 4
     assert len(pixels(tmp_path / "c", comparison, 1)) == 2
-    assert comparison["columns"][0]["measures"]["image_text"] is not None
-    assert comparison["columns"][1]["measures"]["image_text"] is None
+    assert comparison.columns[0].measures["image_text"] is not None
+    assert comparison.columns[1].measures["image_text"] is None
     assert read_comparison(tmp_path / "c") == comparison
 
 
@@ -185,7 +186,7 @@ def test_cancelling_works_while_reference_pictures_are_read(base, references, tm
 
     settings = settings_for([], reference=str(references))
     comparison = compare(base, settings, tmp_path / "c", cancelled=cancelled)
-    assert comparison["cancelled"] and comparison["cells"] == [] and len(asked) == 3
+    assert comparison.cancelled and comparison.cells == () and len(asked) == 3
 
 
 def test_progress_counts_up_to_the_whole(base, tmp_path):
@@ -200,7 +201,7 @@ def test_progress_counts_up_to_the_whole(base, tmp_path):
     )
     done = [step[0] for step in seen]
     assert done == sorted(done) and done[-1] == seen[-1][1] == 2 * 5 * 2
-    assert seen[-1][2] == "column 1: 5 of 5 pictures"
+    assert seen[-1][2] == "column 1: 5 of 5 images"
     assert len(steps) == 2 * 2 * 2  # columns × batches × steps
 
 
@@ -211,21 +212,21 @@ def test_a_killed_comparison_shows_what_it_had_and_that_it_is_not_whole(
         if operation == "write" and path.name == "c1-p1-s2.png":
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(atomic, "failpoint", full)
+    monkeypatch.setattr(failpoint, "reached", full)
     with pytest.raises(StorageError):
         compare(base, settings_for([], []), tmp_path / "all" / "killed")
-    monkeypatch.setattr(atomic, "failpoint", None)
+    monkeypatch.setattr(failpoint, "reached", None)
     log = tmp_path / "all" / "killed" / "progress.jsonl"
     with open(log, "ab") as file:
         file.write(b'{"kind": "cell", "cell": {"col')  # the line that was being written
     found = read_comparison(log.parent)
-    assert not found["complete"] and len(found["cells"]) == 7
-    assert found["columns"][0]["measures"]["image_text"] is not None
-    assert all((log.parent / cell["file"]).is_file() for cell in found["cells"])
+    assert not found.complete and len(found.cells) == 7
+    assert found.columns[0].measures["image_text"] is not None
+    assert all((log.parent / cell.file).is_file() for cell in found.cells)
 
     whole = compare(base, settings_for([]), tmp_path / "all" / "whole")
     (tmp_path / "all" / "other folder").mkdir()
-    assert [c["id"] for c in list_comparisons(tmp_path / "all")] == [whole["id"], "killed"]
+    assert [c.id for c in list_comparisons(tmp_path / "all")] == [whole.id, "killed"]
     with pytest.raises(MissingError):
         read_comparison(tmp_path / "all" / "other folder")
 

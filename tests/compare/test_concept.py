@@ -20,18 +20,20 @@ def test_pictures_of_the_same_stack_are_at_no_distance_from_themselves(base, mak
     truth = list(zip(PROMPTS, own, strict=True))
     found = measure_concept(base, stack, truth, how=HOW, first_seed=5)
     plain = measure_concept(base, [], truth, how=HOW, first_seed=5)
-    assert found["image_own"] == pytest.approx(1, abs=1e-5)
-    assert found["kid"] < 0 and found["kid"] < plain["kid"]  # unbiased: below zero for one set
-    assert plain["image_own"] < found["image_own"]
-    assert found["kid_n"] == [8, 8]
+    assert found.image_own == pytest.approx(1, abs=1e-5)
+    distance, other = found.measured.values["kid"], plain.measured.values["kid"]
+    assert distance is not None and other is not None
+    assert distance < 0 and distance < other  # unbiased: below zero for one set
+    assert plain.image_own < found.image_own
+    assert found.measured.counts == (8, 8)
 
 
-def test_a_meter_is_taken_instead_of_the_bases_own(base, clip_folder):
+def test_a_scorer_is_taken_instead_of_the_bases_own(base, clip_folder):
     truth = [(prompt, np.full((32, 32, 3), 9, dtype=np.uint8)) for prompt in PROMPTS[:2]]
-    meter = load_clip(clip_folder)
+    scorer = load_clip(clip_folder)
     seen: list[tuple[int, int, str]] = []
     found = measure_concept(
-        base, [], truth, meter=meter, how=HOW, on_progress=lambda *step: seen.append(step)
+        base, [], truth, scorer=scorer, how=HOW, on_progress=lambda *step: seen.append(step)
     )
-    assert found["kid_error"] is None and found["kid_n"] == [2, 2]
-    assert seen[-1] == (2, 2, "2 of 2 pictures")
+    assert found.measured.errors["kid"] is None and found.measured.counts == (2, 2)
+    assert seen[-1] == (2, 2, "2 of 2 images")

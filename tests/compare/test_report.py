@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from studio.compare.record import Recorder, read_comparison
+from studio.compare.record import ComparedColumn, Comparison, Recorder, read_comparison
 from studio.compare.report import to_csv, to_html, to_markdown, write_report
 from studio.core.errors import MissingError
+from studio.core.record import Failure
 
 HOSTILE = "<script>alert(1)</script> | \"x' & **y**"
 
@@ -32,40 +33,45 @@ class Page(HTMLParser):
         self.text += data
 
 
-def column(name: str, kid: float | None, text: float | None, **more) -> dict:
-    """A column as `comparison.json` has it."""
-    measures = {
-        "kid": kid,
-        "kid_error": None if kid is None else 0.001,
-        "kid_n": None if kid is None else [64, 256],
-        "image_text": text,
-        "image_image": 0.5,
-        "image_reference": 0.6,
-    }
-    return {
-        "name": name, "stack": [], "seconds": None, "bytes": 0, "measures": measures, **more
-    }  # fmt: skip
+def column(name: str, kid: float | None, text: float | None, **more: object) -> ComparedColumn:
+    """A column with measures."""
+    return ComparedColumn.model_validate(
+        {
+            "name": name,
+            "bytes": 0,
+            "measures": {
+                "kid": kid,
+                "image_text": text,
+                "image_image": 0.5,
+                "image_reference": 0.6,
+            },
+            "standard_errors": {"kid": None if kid is None else 0.001},
+            "counts": None if kid is None else (64, 256),
+            **more,
+        }
+    )
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A finished comparison with a hostile name, one failed column, one missing picture."""
     lora = {"path": "/files/zibbo.safetensors", "strength": 0.75, "enabled": True}
+    gone = {"error": Failure(kind="MissingError"), "message": "It is gone."}
     recorder = Recorder(
-        tmp_path / "c",
-        {
-            "name": HOSTILE,
-            "base": "starter",
-            "created": 1e9,
-            "prompts": ["a cat", HOSTILE],
-            "seeds": [1],
-            "columns": [
+        Comparison(
+            folder=str(tmp_path / "c"),
+            name=HOSTILE,
+            base="starter",
+            created=1e9,
+            prompts=("a cat", HOSTILE),
+            seeds=(1,),
+            columns=(
                 column("base", 0.09, 0.3),
                 column("=cmd()", 0.02, 0.2, stack=[lora], bytes=900_000, seconds=75.0),
-                column("gone", None, None, error={"kind": "MissingError"}, message="It is gone."),
-            ],
-            "settings": {"sampler": "DDIM", "steps": 20, "guidance": 4.0},
-        },
+                column("gone", None, None, **gone),
+            ),
+            settings={"sampler": "DDIM", "steps": 20, "guidance": 4.0},
+        )
     )
     recorder.cell(0, 0, 1, "cells/c0 #1.png")
     recorder.note("A note with <b>markup</b>")
@@ -95,7 +101,7 @@ def test_every_measure_is_there_with_its_error_its_n_and_the_best_marked(folder)
     assert "**0.0200 ± 0.0010**" in line and "zibbo.safetensors × 0.75" in line
     assert "0.9 MB" in line and "1 min 15 s" in line
     assert "0.2000" in line and "**0.2000**" not in line  # the base obeys the prompt better
-    assert "64 drawn against 256 reference" in text
+    assert "64 generated against 256 reference" in text
     cells = {
         len(line.replace("\\|", "").split("|")) for line in text.splitlines() if line[:1] == "|"
     }
@@ -119,9 +125,9 @@ def test_a_report_of_an_unfinished_comparison_says_so(folder):
 def test_the_only_column_and_equal_ones_are_not_called_the_best(folder):
     comparison = read_comparison(folder)
     assert "class=best" in to_html(comparison)
-    comparison["columns"] = comparison["columns"][:1]
+    comparison = comparison.changed(columns=comparison.columns[:1])
     assert "class=best" not in to_html(comparison)
-    comparison["columns"] *= 2
+    comparison = comparison.changed(columns=comparison.columns * 2)
     assert "class=best" not in to_html(comparison)
 
 

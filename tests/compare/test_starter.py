@@ -19,10 +19,10 @@ from studio.starter import world
 
 @pytest.mark.parametrize("concept", list(world.CONCEPTS))
 def test_kid_tells_a_concept_from_the_ordinary_and_not_from_itself(starter: Path, concept):
-    meter = load_clip(starter)
+    scorer = load_clip(starter)
     scenes = [world.concept_scene(concept, "held_out", index) for index in range(96)]
-    truth = meter.image_features(np.stack([world.render(scene, concept) for scene in scenes]))
-    plain = meter.image_features(np.stack([world.render(scene) for scene in scenes[48:]]))
+    truth = scorer.image_features(np.stack([world.render(scene, concept) for scene in scenes]))
+    plain = scorer.image_features(np.stack([world.render(scene) for scene in scenes[48:]]))
     itself, ordinary = metrics.kid(truth[:48], truth[48:]), metrics.kid(truth[:48], plain)
     assert itself < 0.05 and ordinary > 0.15
     half = torch.cat([truth[48:72], plain[24:]])  # half-learnt lies between
@@ -42,6 +42,6 @@ def test_a_comparison_on_the_starter_has_every_measure(starter: Path, tmp_path):
         }
     )
     comparison = compare(base, settings, tmp_path / "c")
-    measures = comparison["columns"][0]["measures"]
-    assert comparison["complete"] and comparison["notes"] == []
-    assert None not in measures.values() and measures["kid_n"] == [8, 16]
+    (column,) = comparison.columns
+    assert comparison.complete and comparison.notes == ()
+    assert None not in column.measures.values() and column.counts == (8, 16)

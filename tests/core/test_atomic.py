@@ -13,12 +13,13 @@ import pytest
 
 from studio.core import atomic
 from studio.core.errors import FileError, StorageError
+from tests import failpoint
 
 
 @pytest.fixture(autouse=True)
 def no_failpoint() -> Iterator[None]:
     yield
-    atomic.failpoint = None
+    failpoint.reached = None
 
 
 def failing(count: int, code: int) -> Callable[[str, Path], None]:
@@ -47,7 +48,7 @@ def test_writes_and_replaces(tmp_path: Path) -> None:
 def test_a_refusing_disk_leaves_the_old_file(tmp_path: Path, operation: int, code: int) -> None:
     path = tmp_path / "file.bin"
     atomic.write_bytes(path, b"old")
-    atomic.failpoint = failing(operation, code)
+    failpoint.reached = failing(operation, code)
     with pytest.raises(StorageError) as caught:
         atomic.write_bytes(path, b"new")
     assert path.read_bytes() in (b"old", b"new")
@@ -62,13 +63,14 @@ KILLED = """
 import os, sys
 sys.path.insert(0, {root!r})
 from studio.core import atomic
+from tests import failpoint
 seen = 0
 def reached(operation, path):
     global seen
     seen += 1
     if seen == {count}:
         os._exit(9)
-atomic.failpoint = reached
+failpoint.reached = reached
 folder = {folder!r}
 for name in ("a.bin", "b.bin"):
     atomic.write_bytes(folder + "/" + name, b"new " + name.encode())

@@ -18,6 +18,7 @@ import pytest
 from studio.core import atomic, disk, locks, temporaries
 from studio.core.errors import StorageError
 from studio.core.paths import Workspace, slug
+from tests import failpoint
 
 ROOT = str(Path(__file__).resolve().parents[2])
 
@@ -25,7 +26,7 @@ ROOT = str(Path(__file__).resolve().parents[2])
 @pytest.fixture(autouse=True)
 def no_failpoint() -> Iterator[None]:
     yield
-    atomic.failpoint = None
+    failpoint.reached = None
 
 
 @pytest.fixture(params=["exchange", "two renames"])
@@ -79,12 +80,12 @@ def test_a_refusing_disk_leaves_the_old_folder_or_the_new(
 
         folder = tmp_path / str(count) / "k"
         fill(folder, "old")
-        atomic.failpoint = reached
+        failpoint.reached = reached
         try:
             fill(folder, "new")
         except StorageError:
             failed = True
-        atomic.failpoint = None
+        failpoint.reached = None
         assert atomic.verify_manifest(folder) and content(folder) in ({"old"}, {"new"})
         assert [path.name for path in folder.parent.iterdir()] == ["k"]
     assert count > 10, "the sweep must reach past the last operation"
@@ -95,6 +96,7 @@ import os, sys
 sys.path.insert(0, {root!r})
 from pathlib import Path
 from studio.core import atomic, disk
+from tests import failpoint
 if {two}:
     disk._renameat2 = lambda *_: False
 seen = 0
@@ -103,7 +105,7 @@ def reached(operation, path):
     seen += 1
     if seen == {count}:
         os._exit(9)
-atomic.failpoint = reached
+failpoint.reached = reached
 with atomic.replacing(Path({folder!r})) as inside:
     atomic.write_text(inside / "a.txt", "new")
     atomic.write_manifest(inside)

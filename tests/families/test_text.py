@@ -202,15 +202,6 @@ def test_shorter_prompts_of_a_batch_get_empty_chunks(base: Base) -> None:
     assert_near(both.embeds[1:], expected)
 
 
-def test_count_tokens_counts_vectors(sd1: Base) -> None:
-    sd1.words.clear()
-    assert text.count_tokens(sd1, "") == 0
-    assert text.count_tokens(sd1, "a red cat") == 3
-    add_word(sd1, "<w>", 5)
-    assert text.count_tokens(sd1, "a <w> cat") == 7
-    sd1.words.clear()
-
-
 def test_gradients_reach_the_words_and_only_them(base: Base) -> None:
     add_word(base, "<w>", 2)
     for rows in base.words["<w>"]:

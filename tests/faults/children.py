@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from studio.app import Studio
-from studio.core import atomic
 from studio.core.paths import Workspace
+from studio.library import presets
 from studio.train.loop import Trainer
+from tests import failpoint
 
 HANGS = 600  # seconds
 
@@ -64,10 +65,10 @@ def ends_at_an_operation(root: Path, values: dict[str, Any], nth: int) -> None:
             os._exit(9)
 
     studio = Studio(Workspace(root))
-    config = studio.config(None, values)
-    atomic.failpoint = reached
-    studio.wait(studio.start(config))
-    atomic.failpoint = None
+    config = presets.config_from(None, values)
+    failpoint.reached = reached
+    studio.runs.wait(studio.runs.start(config))
+    failpoint.reached = None
     studio.close()
 
 
@@ -96,7 +97,7 @@ def killed_in_a_save(root: Path, values: dict[str, Any], operation: int) -> None
         if seen == operation:
             die()
 
-    atomic.failpoint = reached
+    failpoint.reached = reached
     _run(root, values)
 
 
@@ -119,7 +120,7 @@ def killed_while_saved_again(
     def one_step(self: Trainer, step: int) -> dict[str, Any]:
         facts = normal_step(self, step)
         if step == again:
-            studio.command(run, "pause")
+            studio.runs.command(run, "pause")
         return facts
 
     def run_and_stop(self: Trainer) -> bool:
@@ -129,7 +130,7 @@ def killed_while_saved_again(
             nonlocal counting
             counting = True
             self.progress.seconds += 1.0  # what is saved again is then not the very same
-            studio.command(run, "stop")
+            studio.runs.command(run, "stop")
             pause()
 
         self.hooks.paused = paused
@@ -137,14 +138,14 @@ def killed_while_saved_again(
 
     Trainer.one_step = one_step  # type: ignore[method-assign]
     Trainer.run = run_and_stop  # type: ignore[method-assign]
-    atomic.failpoint = reached
-    config = studio.config(None, values)
-    run = studio.start(config)
-    studio.wait(run)
+    failpoint.reached = reached
+    config = presets.config_from(None, values)
+    run = studio.runs.start(config)
+    studio.runs.wait(run)
     die()
 
 
 def _run(root: Path, values: dict[str, Any]) -> NoReturn:
     studio = Studio(Workspace(root))
-    studio.wait(studio.start(studio.config(None, values)))
+    studio.runs.wait(studio.runs.start(presets.config_from(None, values)))
     die()

@@ -22,6 +22,8 @@ from studio.app import Studio
 from studio.core import atomic
 from studio.core.paths import Workspace
 from studio.formats import safetensors_file
+from studio.library import presets
+from tests import failpoint
 from tests.workspaces import make_workspace
 
 PATIENCE = 120  # seconds until a run that does not move counts as hanging
@@ -87,7 +89,7 @@ def _tear(operation: str, path: Path) -> None:
 def no_failpoint() -> Iterator[None]:
     """Whatever a test ended with: the next one has a disk that works."""
     yield
-    atomic.failpoint = None
+    failpoint.reached = None
 
 
 @pytest.fixture(scope="package")
@@ -107,7 +109,7 @@ def expected(template: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     """What the run gives when nothing goes wrong."""
     root = shutil.copytree(template, tmp_path_factory.mktemp("whole") / "w")
     studio = Studio(Workspace(root))
-    state = studio.wait(studio.start(studio.config(None, VALUES)))
+    state = studio.runs.wait(studio.runs.start(presets.config_from(None, VALUES)))
     studio.close()
     return tensors(state)
 
@@ -130,20 +132,20 @@ def until(studio: Studio, run: str, *states: str) -> dict[str, Any]:
     """The run's state as a viewer sees it, once it is one of `states`."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
-        state: dict[str, Any] = studio.view(run)["state"]
+        state: dict[str, Any] = studio.runs.view(run)["state"]
         if state.get("state") in states:
             return state
         time.sleep(0.01)
-    raise AssertionError(f"hangs: {studio.view(run)['state']}")
+    raise AssertionError(f"hangs: {studio.runs.view(run)['state']}")
 
 
 def announced(studio: Studio, run: str) -> list[int]:
     """The steps that a viewer was told are saved."""
-    return [e["step"] for e in studio.view(run)["events"] if e["kind"] == "saved"]
+    return [e["step"] for e in studio.runs.view(run)["events"] if e["kind"] == "saved"]
 
 
 def assert_kept(studio: Studio, run: str, keep: int = 3) -> None:
     """The newest announced checkpoints are there, every byte of them."""
-    folder = studio.training.folder(run)
+    folder = studio.runs.folder(run)
     for step in announced(studio, run)[-keep:]:
         atomic.verify_manifest(folder / "checkpoints" / f"step-{step:06d}")

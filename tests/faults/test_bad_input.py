@@ -20,6 +20,7 @@ from studio.core.errors import (
     StudioError,
 )
 from studio.formats import safetensors_file
+from studio.library import presets
 from studio.settings.training import GenerateSettings, StackItem
 from tests.workspaces import studio_of_two_families
 
@@ -39,7 +40,7 @@ def adapter(studio: Studio) -> Path:
         "base": "tiny", "data": {"folder": "zibbo"}, "train": {"steps": 2, "learning_rate": 1e-2},
         "sample": {"every": 0, "steps": 2}, "probe": {"every": 0}, "save": {"every": 0},
     }  # fmt: skip
-    state = studio.wait(studio.start(studio.config(None, values)))
+    state = studio.runs.wait(studio.runs.start(presets.config_from(None, values)))
     return Path(state["files"][0])
 
 
@@ -47,10 +48,10 @@ def adapter(studio: Studio) -> Path:
 def nothing_is_lost(studio: Studio, adapter: Path) -> Iterator[None]:
     """Whatever happens: datasets, bases and adapters are byte for byte what they were."""
     before = _hashes(studio)
-    picture = studio.generate(_settings([])).pictures[0].path.read_bytes()
+    picture = studio.generation.generate(_settings([])).pictures[0].path.read_bytes()
     yield
     assert {name: before[name] for name in before} == {n: _hashes(studio)[n] for n in before}
-    assert studio.generate(_settings([])).pictures[0].path.read_bytes() == picture
+    assert studio.generation.generate(_settings([])).pictures[0].path.read_bytes() == picture
 
 
 def _hashes(studio: Studio) -> dict[str, str]:
@@ -80,7 +81,7 @@ def _refused(error: type[StudioError], said: str, call: object) -> None:
 def test_a_text_file_named_safetensors(studio: Studio, tmp_path: Path) -> None:
     path = tmp_path / "note.safetensors"
     path.write_text("dear diary, this is no model")
-    _refused(FileError, "not an adapter", lambda: studio.import_adapter(path, path.name))
+    _refused(FileError, "not an adapter", lambda: studio.library.import_adapter(path, path.name))
 
 
 @pytest.mark.parametrize("part", [0.0, 0.01, 0.3, 0.999])
@@ -88,19 +89,19 @@ def test_a_truncated_adapter(studio: Studio, adapter: Path, tmp_path: Path, part
     data = adapter.read_bytes()
     path = tmp_path / "cut.safetensors"
     path.write_bytes(data[: int(len(data) * part)])
-    _refused(FileError, "cut.safetensors", lambda: studio.import_adapter(path, path.name))
+    _refused(FileError, "cut.safetensors", lambda: studio.library.import_adapter(path, path.name))
     stacked = studio.workspace.cache / "cut.safetensors"
     stacked.write_bytes(path.read_bytes())
     _refused(
         FileError, "cut.safetensors",
-        lambda: studio.generate(_settings([StackItem(path=str(stacked))])),
+        lambda: studio.generation.generate(_settings([StackItem(path=str(stacked))])),
     )  # fmt: skip
 
 
 def test_an_adapter_for_another_base(studio: Studio, adapter: Path) -> None:
     _refused(
         MismatchError, "SD 1.*SDXL|made for",
-        lambda: studio.generate(_settings([StackItem(path=str(adapter))], base="tiny-xl")),
+        lambda: studio.generation.generate(_settings([StackItem(path=str(adapter))], base="tiny-xl")),
     )  # fmt: skip
 
 
@@ -112,7 +113,7 @@ def test_an_adapter_with_nan(studio: Studio, adapter: Path) -> None:
     safetensors_file.write(path, tensors, metadata)
     _refused(
         StudioError, "NaN.*nan.safetensors.*take the file off",
-        lambda: studio.generate(_settings([StackItem(path=str(path))])),
+        lambda: studio.generation.generate(_settings([StackItem(path=str(path))])),
     )  # fmt: skip
 
 
@@ -123,31 +124,41 @@ def test_a_vanished_adapter_and_one_outside(studio: Studio) -> None:
         (Path("/etc/hosts"), InputError, "outside"),
     ):
         stack = [StackItem(path=str(path))]
-        _refused(error, said, lambda stack=stack: studio.generate(_settings(stack)))
+        _refused(error, said, lambda stack=stack: studio.generation.generate(_settings(stack)))
 
 
 def test_an_empty_folder_and_a_file_as_folder(studio: Studio) -> None:
     empty = studio.workspace.cache / "empty"
     empty.mkdir(exist_ok=True)
     values = {"base": "tiny", "data": {"folder": str(empty)}}
-    _refused(InputError, "no pictures", lambda: studio.start(studio.config(None, values)))
+    _refused(
+        InputError, "no pictures", lambda: studio.runs.start(presets.config_from(None, values))
+    )
     values["data"] = {"folder": str(empty / "file.txt")}
-    _refused(InputError, "no dataset", lambda: studio.start(studio.config(None, values)))
+    _refused(InputError, "no dataset", lambda: studio.runs.start(presets.config_from(None, values)))
 
 
 def test_a_misspelt_preset_key_names_the_nearest(studio: Studio, tmp_path: Path) -> None:
     preset = tmp_path / "mine.toml"
     preset.write_text('method = "lora"\n[preset]\ntitle = "x"\n[train]\nlearning_rte = 1e-3\n')
-    _refused(SettingsError, "did you mean “learning_rate”", lambda: studio.config(str(preset)))
-    _refused(MissingError, "Did you mean “starter-lora”", lambda: studio.config("starter-lor"))
+    _refused(
+        SettingsError, "did you mean “learning_rate”", lambda: presets.config_from(str(preset))
+    )
+    _refused(
+        MissingError, "Did you mean “starter-lora”", lambda: presets.config_from("starter-lor")
+    )
 
 
 def test_a_missing_base(studio: Studio) -> None:
-    _refused(MissingError, "no base model “ghost”", lambda: studio.generate(_settings([], "ghost")))
+    _refused(
+        MissingError,
+        "no base model “ghost”",
+        lambda: studio.generation.generate(_settings([], "ghost")),
+    )
     half = studio.workspace.bases / "half"
     half.mkdir()
     (half / "model_index.json").write_text('{"_class_name": "StableDiffusionPipeline"}')
-    _refused(FileError, "(?i)half", lambda: studio.generate(_settings([], "half")))
+    _refused(FileError, "(?i)half", lambda: studio.generation.generate(_settings([], "half")))
 
 
 @pytest.mark.parametrize("part", [0.0, 0.01, 0.6, 0.999])
@@ -162,14 +173,16 @@ def test_a_truncated_one_file_base(studio: Studio, part: float) -> None:
     path = studio.workspace.cache / "cut-base.safetensors"
     data = whole.read_bytes()
     path.write_bytes(data[: int(len(data) * part)])
-    _refused(FileError, "cut-base", lambda: studio.generate(_settings([], str(path))))
+    _refused(FileError, "cut-base", lambda: studio.generation.generate(_settings([], str(path))))
     values = {"base": str(path), "data": {"folder": "zibbo"}}
-    _refused(InputError, "cut-base", lambda: studio.start(studio.config(None, values)))
+    _refused(InputError, "cut-base", lambda: studio.runs.start(presets.config_from(None, values)))
 
 
 def test_a_lora_chosen_as_base(studio: Studio, adapter: Path) -> None:
     _refused(
-        FileError, "It is a LoRA, not a base", lambda: studio.generate(_settings([], str(adapter)))
+        FileError,
+        "It is a LoRA, not a base",
+        lambda: studio.generation.generate(_settings([], str(adapter))),
     )
 
 
@@ -182,5 +195,9 @@ def test_a_pickled_base_with_code(studio: Studio) -> None:
 
     path = studio.workspace.cache / "bomb.ckpt"
     torch.save({"state_dict": {"a": Bomb()}}, path)
-    _refused(FileError, "nothing in it was run", lambda: studio.generate(_settings([], str(path))))
+    _refused(
+        FileError,
+        "nothing in it was run",
+        lambda: studio.generation.generate(_settings([], str(path))),
+    )
     assert not ran.exists()

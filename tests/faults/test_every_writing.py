@@ -26,6 +26,7 @@ from studio.library import keeping
 from studio.library.importing import import_files
 from studio.runs.events import RunLog, read_events, read_state
 from studio.train.state import Progress, latest_checkpoint
+from tests import failpoint
 from tests.train.test_state import save, value_of
 from tests.workspaces import make_dataset
 
@@ -177,7 +178,7 @@ def tried(scenario: Scenario, root: Path, kind: str, last: int) -> bool:
         child = os.fork()
         if child == 0:
             try:
-                atomic.failpoint = reached
+                failpoint.reached = reached
                 scenario.act(root)
             except BaseException:
                 os._exit(1)
@@ -185,13 +186,13 @@ def tried(scenario: Scenario, root: Path, kind: str, last: int) -> bool:
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         assert code in (0, 9)
         return code == 9
-    atomic.failpoint = reached
+    failpoint.reached = reached
     try:
         scenario.act(root)
     except StorageError:
         pass
     finally:
-        atomic.failpoint = None
+        failpoint.reached = None
     return len(seen) >= last
 
 

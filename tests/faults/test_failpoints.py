@@ -16,6 +16,8 @@ from studio.app import Studio
 from studio.core import atomic
 from studio.core.errors import StorageError
 from studio.core.paths import Workspace
+from studio.library import presets
+from tests import failpoint
 from tests.faults import children
 from tests.faults.conftest import VALUES, Disk, assert_kept, assert_learnt, until
 
@@ -27,26 +29,26 @@ def refuse_once(
 ) -> bool:
     """One run whose nth operation fails once; False when it has fewer."""
     studio = Studio(Workspace(root))
-    config = studio.config(None, VALUES)
+    config = presets.config_from(None, VALUES)
     disk = Disk(nth, number=number, lasting=False, torn=torn)
-    atomic.failpoint = disk
+    failpoint.reached = disk
     try:
-        run = studio.start(config)
+        run = studio.runs.start(config)
     except StorageError:
-        run = studio.start(config)
+        run = studio.runs.start(config)
     state = until(studio, run, "paused", "finished", "failed", "stopped", "interrupted")
     assert_kept(studio, run)
     if state["state"] == "paused":
         assert state["reason"] and state["remedy"]
-        studio.command(run, "continue")
-        state = studio.wait(run)
+        studio.runs.command(run, "continue")
+        state = studio.runs.wait(run)
     if state["state"] in ("failed", "stopped", "interrupted"):
         assert state["reason"] and state["remedy"], state
-        studio.resume(run)
-        state = studio.wait(run)
+        studio.runs.resume(run)
+        state = studio.runs.wait(run)
     assert_learnt(state, expected)
     studio.close()
-    atomic.failpoint = None
+    failpoint.reached = None
     assert not list(root.rglob(f"{atomic.TEMPORARY_PREFIX}*"))
     return disk.struck
 
@@ -56,17 +58,17 @@ def die_and_resume(root: Path, expected: dict[str, torch.Tensor], nth: int) -> b
     code = children.in_a_process(children.ends_at_an_operation, root, VALUES, nth)
     assert code in (0, 9)
     studio = Studio(Workspace(root))
-    runs = studio.runs()
+    runs = studio.runs.all()
     if not runs:  # it died before there was a run
-        runs = [{"run": studio.start(studio.config(None, VALUES)), "state": "queued"}]
+        runs = [{"run": studio.runs.start(presets.config_from(None, VALUES)), "state": "queued"}]
     (run,) = runs
     assert_kept(studio, run["run"])
     if run["state"] == "interrupted":
-        studio.resume(run["run"])
+        studio.runs.resume(run["run"])
     else:
         assert run["state"] in ("finished", "queued"), run
-    assert_learnt(studio.wait(run["run"]), expected)
-    assert len(studio.adapters()) == 1, "one run, one file"
+    assert_learnt(studio.runs.wait(run["run"]), expected)
+    assert len(studio.library.adapters()) == 1, "one run, one file"
     studio.close()
     assert not list(root.rglob(f"{atomic.TEMPORARY_PREFIX}*"))
     return code == 9

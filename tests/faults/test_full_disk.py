@@ -17,6 +17,8 @@ from studio.app import Studio
 from studio.core import atomic
 from studio.core.errors import StorageError
 from studio.core.paths import Workspace
+from studio.library import presets
+from tests import failpoint
 from tests.faults.conftest import VALUES, Disk, assert_kept, assert_learnt, until
 
 SITES: dict[str, Callable[[Path], bool]] = {
@@ -34,39 +36,41 @@ def fill_and_free(root: Path, expected: dict[str, torch.Tensor], site: str, nth:
     """One run on a disk that fills up at that place; False when the run never gets there."""
     studio = Studio(Workspace(root))
     disk = Disk(nth, SITES[site])
-    atomic.failpoint = disk
+    failpoint.reached = disk
     try:
-        run = studio.start(studio.config(None, VALUES))
+        run = studio.runs.start(presets.config_from(None, VALUES))
     except StorageError as error:  # it could not even be written down: said at once, nothing begun
         assert error.full and disk.struck
-        assert [s["state"] for s in studio.runs()] in ([], ["failed"])
+        assert [s["state"] for s in studio.runs.all()] in ([], ["failed"])
         disk.free()
-        run = studio.start(studio.config(None, VALUES))
+        run = studio.runs.start(presets.config_from(None, VALUES))
     state = until(studio, run, "paused", "finished", "failed", "stopped")
     if disk.refusing:
         if state["state"] == "paused":
             assert "full" in state["reason"] and "Continue" in state["remedy"], state
         else:
             assert state["state"] == "finished", state  # it was whole before the disk was full
-        assert [s["run"] for s in studio.runs()] == [run]
-        assert isinstance(studio.adapters(), list) and isinstance(studio.comparisons(), list)
+        assert [s["run"] for s in studio.runs.all()] == [run]
+        assert isinstance(studio.library.adapters(), list) and isinstance(
+            studio.generation.comparisons.all(), list
+        )
         assert_kept(studio, run)
         disk.free()
         if state["state"] == "paused":
-            studio.command(run, "continue")
-    state = studio.wait(run)
+            studio.runs.command(run, "continue")
+    state = studio.runs.wait(run)
     assert_learnt(state, expected)
     assert_kept(studio, run)
     studio.close()
-    atomic.failpoint = None
+    failpoint.reached = None
     again = Studio(Workspace(root))  # what the next start shows
-    shown = again.view(run)["state"]
+    shown = again.runs.view(run)["state"]
     if shown["state"] != "finished":  # the last word was never written: it goes on from its end
         assert shown["state"] == "interrupted", shown
-        again.resume(run)
-        shown = again.wait(run)
+        again.runs.resume(run)
+        shown = again.runs.wait(run)
     assert_learnt(shown, expected)
-    assert len(again.adapters()) == 1, "one run, one file"
+    assert len(again.library.adapters()) == 1, "one run, one file"
     again.close()
     assert not list(root.rglob(f"{atomic.TEMPORARY_PREFIX}*"))
     return disk.struck
@@ -93,11 +97,11 @@ def test_other_refusals_pause_too(
 ) -> None:
     studio = Studio(Workspace(fresh))
     disk = Disk(2, SITES["checkpoint"], number)
-    atomic.failpoint = disk
-    run = studio.start(studio.config(None, VALUES))
+    failpoint.reached = disk
+    run = studio.runs.start(presets.config_from(None, VALUES))
     state = until(studio, run, "paused", "finished", "failed")
     assert state["state"] == "paused" and state["reason"] and state["remedy"]
     disk.free()
-    studio.command(run, "continue")
-    assert_learnt(studio.wait(run), expected)
+    studio.runs.command(run, "continue")
+    assert_learnt(studio.runs.wait(run), expected)
     studio.close()

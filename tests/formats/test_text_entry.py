@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from studio.compare.record import list_comparisons
 from studio.core.errors import DatasetError
-from studio.formats import lora, sidecar
+from studio.formats import lora
 from studio.formats.captions import ORIGINALS, write_caption
 from studio.formats.dataset import read_captions, read_dataset
 from studio.library import presets
@@ -116,10 +116,6 @@ def test_notepads_mark_is_no_error(tmp_path: Path) -> None:
     preset = tmp_path / "mine.toml"
     preset.write_bytes(BOM + (presets.PRESETS / "starter-lora.toml").read_bytes())
     assert presets.find_preset(str(preset)).method == "lora"
-    notes = {"activation text": "zibbo cat", "preferred weight": 0.7}
-    (tmp_path / "x.json").write_bytes(BOM + json.dumps(notes).encode())
-    found = sidecar.read(tmp_path / "x.safetensors")
-    assert found is not None and found.activation_text == "zibbo cat"
     for bad in (b"trigger = 'caf\xe9'", b"\xff\xfe\0"):
         (tmp_path / "data" / "dataset.toml").write_bytes(bad)
         with pytest.raises(DatasetError, match=r"dataset\.toml"):
@@ -170,4 +166,4 @@ def test_one_odd_comparison_keeps_no_other_from_view(tmp_path: Path) -> None:
     }.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "comparison.json").write_text(text)
-    assert [found["id"] for found in list_comparisons(tmp_path)] == ["good", "later"]
+    assert [found.id for found in list_comparisons(tmp_path)] == ["good", "later"]

@@ -19,7 +19,7 @@ from studio.families.loading import load_base
 from studio.formats import safetensors_file
 from studio.formats.images import read_parameters
 from studio.infer import infotext
-from studio.library.prompt_tags import with_tags
+from studio.library.prompt_tags import lanes_with_tags, notes, with_tags
 from studio.settings.lanes import Lane, LanesSettings
 from studio.settings.training import GenerateSettings, StackItem
 from studio.ui.components.stack import card
@@ -46,7 +46,7 @@ def settings(prompt: str = "a cat", **more: Any) -> GenerateSettings:
 
 
 def drawn(studio: Studio, *arguments: Any, **more: Any) -> np.ndarray:
-    made = studio.generate(settings(*arguments, **more))
+    made = studio.generation.generate(settings(*arguments, **more))
     with Image.open(made.pictures[0].path) as picture:
         return np.asarray(picture)
 
@@ -57,7 +57,7 @@ def test_a_tag_is_a_file_on_the_stack(studio: Studio, lora: Path) -> None:
     assert np.array_equal(drawn(studio, "a cat <lora:my korvu:0.9:0.4>"), expected)
     assert np.array_equal(drawn(studio, "<lyco:My Korvu:te=0.9:unet=0.4>, a cat"), expected)
     assert not np.array_equal(drawn(studio, "a cat"), expected)
-    made = studio.generate(settings("a cat <lora:my korvu:0.9:0.4>"))
+    made = studio.generation.generate(settings("a cat <lora:my korvu:0.9:0.4>"))
     found = infotext.read(read_parameters(made.pictures[0].path) or "")
     assert found["prompt"] == "a cat"
     assert found["stack"] == [
@@ -71,7 +71,7 @@ def test_a_tag_takes_a_file_that_is_understood_in_part(studio: Studio, lora: Pat
     odd = studio.workspace.adapters / "odd.safetensors"
     leftovers = {"lora_unet_nobody_knows.lora_nonsense": torch.zeros(3)}
     safetensors_file.write(odd, {**tensors, **leftovers}, facts)
-    info = next(one for one in studio.adapters() if one.name == "odd")
+    info = next(one for one in studio.library.adapters() if one.name == "odd")
     assert info.problem and "not understood" in info.problem
     found, moved = with_tags(settings("a cat <lora:odd:0.5>"), studio.library)
     assert found.prompt == "a cat" and [item.path for item in moved] == [str(odd)]
@@ -101,7 +101,7 @@ def test_tags_of_the_shared_prompt_go_to_the_lanes_that_draw_it(studio: Studio, 
         lanes=[Lane(name="shared"), Lane(name="own", prompt="a dog <lora:My Korvu:2>"),
                Lane(name="none", prompt="a fox")],
     )  # fmt: skip
-    found, moved = studio.tagged(lanes)
+    found, moved = lanes_with_tags(lanes, studio.library)
     assert found.common.prompt == "a cat"
     assert [lane.prompt for lane in found.lanes] == ["", "a dog", "a fox"]
     strengths = [[item.strength for item in lane.stack] for lane in found.lanes]
@@ -121,7 +121,7 @@ def test_a_file_answers_to_the_name_inside_it(studio: Studio, lora: Path) -> Non
 def test_a_name_that_nobody_has(studio: Studio, lora: Path, base: Base) -> None:
     write_tiny_embedding(studio.workspace.adapters / "zorp.safetensors", base)
     with pytest.raises(MissingError) as caught:
-        studio.generate(settings("a <lora:korvu:1>"))
+        studio.generation.generate(settings("a <lora:korvu:1>"))
     assert caught.value.remedy == "Did you mean “My Korvu”?"
     assert caught.value.where == "<lora:korvu:1>"
     with pytest.raises(MissingError) as caught:
@@ -150,19 +150,19 @@ def test_block_weights_and_steps_of_a_tag_reach_the_stack(studio: Studio, lora: 
 @pytest.mark.parametrize("tag", ["<lora:My Korvu:>", "<lora:My Korvu:1:lbw=x>", "<lora:My Korvu:1"])
 def test_a_tag_that_cannot_be_read_is_no_text(studio: Studio, lora: Path, tag: str) -> None:
     with pytest.raises(InputError, match="cannot be read") as caught:
-        studio.generate(settings(f"a cat {tag}"))
+        studio.generation.generate(settings(f"a cat {tag}"))
     assert caught.value.where == tag and caught.value.why and caught.value.remedy
     assert not list(studio.workspace.outputs.rglob("*.png"))
 
 
 def test_what_of_a_tag_has_no_effect_is_noted(studio: Studio) -> None:
     lanes = LanesSettings(common=settings("a <lora:x:1:1:4>"), lanes=[Lane(), Lane(prompt="b")])
-    (note,) = studio.tag_notes(lanes)
+    (note,) = notes(lanes)
     assert "<lora:x:1:1:4>" in note and "dyn=4" in note
     wrong = LanesSettings(common=settings("a", negative_prompt="ugly <lora:x:1>"), lanes=[Lane()])
-    assert "negative prompt" in studio.tag_notes(wrong)[0]
+    assert "negative prompt" in notes(wrong)[0]
     off = lanes.common.model_copy(update={"syntax": False})
-    assert studio.tag_notes(lanes.model_copy(update={"common": off})) == []
+    assert notes(lanes.model_copy(update={"common": off})) == []
 
 
 def test_starting_from_a_picture_of_the_workspace_only(studio: Studio, tmp_path: Path) -> None:
@@ -173,12 +173,12 @@ def test_starting_from_a_picture_of_the_workspace_only(studio: Studio, tmp_path:
     Image.new("RGB", (32, 32), "red").save(inside)
     assert not np.array_equal(drawn(studio, image=str(inside)), drawn(studio))
     with pytest.raises(InputError, match="outside"):
-        studio.generate(settings(image=str(outside)))
+        studio.generation.generate(settings(image=str(outside)))
 
 
 def test_an_interruption_keeps_what_was_finished(studio: Studio) -> None:
     seen: list[int] = []
-    made = studio.generate(
+    made = studio.generation.generate(
         settings(count=3),
         on_progress=lambda done, *_: seen.append(done),
         cancelled=lambda: len(seen) >= 3,  # in the middle of the second picture
@@ -188,12 +188,12 @@ def test_an_interruption_keeps_what_was_finished(studio: Studio) -> None:
         made.pictures[0].path.name
     ]
     with pytest.raises(Interrupted):
-        studio.generate(settings(count=3), cancelled=lambda: True)
+        studio.generation.generate(settings(count=3), cancelled=lambda: True)
 
 
 def test_looks_arrive_as_small_pictures(studio: Studio) -> None:
     looks: list[tuple[int, list[str]]] = []
-    studio.generate(
+    studio.generation.generate(
         settings(count=3, batch_size=2, preview_every=2),
         on_look=lambda place, urls: looks.append((place, urls)),
     )
@@ -218,7 +218,7 @@ def test_a_file_of_an_earlier_starter_is_flagged(studio: Studio, lora: Path) -> 
     assert all(studio.library.adapter(path).stale is None for path in fine)
     stale = studio.library.adapter(old).stale
     assert stale and "earlier starter" in stale
-    assert stale in studio.inspect(old)["problems"]
+    assert stale in studio.library.inspect(old)["problems"]
     assert card(Page(studio), studio.library.adapter(old))["problem"] == stale
-    made = studio.generate(settings(stack=[{"path": str(old)}]))
+    made = studio.generation.generate(settings(stack=[{"path": str(old)}]))
     assert made.reports[0]["message"].startswith(stale)

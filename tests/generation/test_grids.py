@@ -30,41 +30,43 @@ def grid(**more: Any) -> GridSettings:
 
 
 def test_checkpoints_of_a_run_are_files_like_any_other(studio: Studio, config: Make) -> None:
-    run = studio.start(config(train={"steps": 4, "batch_size": 2, "learning_rate": 1e-1}))
-    assert studio.wait(run)["state"] == "finished"
-    found = studio.grids.draw(grid(x=read("checkpoint", "2,4", of=run), baseline=True))
+    run = studio.runs.start(config(train={"steps": 4, "batch_size": 2, "learning_rate": 1e-1}))
+    assert studio.runs.wait(run)["state"] == "finished"
+    found = studio.generation.grids.draw(grid(x=read("checkpoint", "2,4", of=run), baseline=True))
     assert found["complete"]
     assert found["sides"]["x"]["headings"] == ["base alone", "step 2", "step 4"]
     pictures = [(Path(found["folder"]) / cell["file"]).read_bytes() for cell in found["cells"]]
     assert len(set(pictures)) == 3
-    finished = Path(studio.view(run)["state"]["files"][0])
-    with studio.resources.slot.hold("test"):
-        last = adapter_of(run, "4", studio.training, studio.resources)
+    finished = Path(studio.runs.view(run)["state"]["files"][0])
+    with studio.runtime.lock.hold("test"):
+        last = adapter_of(run, "4", studio.runs, studio.runtime)
     ours, theirs = (safetensors_file.read_tensors(path)[0] for path in (last, finished))
     assert ours.keys() == theirs.keys()
     assert all((ours[name] == theirs[name]).all() for name in ours)
     with pytest.raises(MissingError, match="step 2, 4"):
-        studio.grids.draw(grid(x=read("checkpoint", "3", of=run)))
+        studio.generation.grids.draw(grid(x=read("checkpoint", "3", of=run)))
     with pytest.raises(MissingError):
-        studio.grids.draw(grid(x=read("checkpoint", "3", of="../runs")))
-    assert [one["id"] for one in studio.grids.all()] == [found["id"]], "failed ones leave nothing"
+        studio.generation.grids.draw(grid(x=read("checkpoint", "3", of="../runs")))
+    assert [one["id"] for one in studio.generation.grids.all()] == [found["id"]], (
+        "failed ones leave nothing"
+    )
 
 
 def test_kept_listed_gone_on_with_and_deleted(studio: Studio) -> None:
     started: list[str] = []
     steps = iter(range(100))
-    found = studio.grids.draw(
+    found = studio.generation.grids.draw(
         grid(x=read("seed", "1,2,3"), drawing=grid().drawing.model_copy(update={"batch_size": 1})),
         cancelled=lambda: next(steps) > 2, started=started.append,
     )  # fmt: skip
     assert started == [found["id"]] and found["cancelled"]
-    assert not studio.grids.one(found["id"])["complete"]
-    assert studio.grids.resume(found["id"])["complete"]
-    studio.grids.delete(found["id"])
-    assert studio.grids.all() == []
+    assert not studio.generation.grids.one(found["id"])["complete"]
+    assert studio.generation.grids.resume(found["id"])["complete"]
+    studio.generation.grids.delete(found["id"])
+    assert studio.generation.grids.all() == []
     for name in ("", "..", "../runs", "gone"):
         with pytest.raises(InputError):
-            studio.grids.one(name)
+            studio.generation.grids.one(name)
 
 
 def test_nonsense_and_files_from_elsewhere_begin_nothing(studio: Studio, tmp_path: Path) -> None:
@@ -72,7 +74,7 @@ def test_nonsense_and_files_from_elsewhere_begin_nothing(studio: Studio, tmp_pat
     outside.write_bytes(b"x")
     for wrong in (read("strength", "1"), read("adapter", str(outside)), read("sampler", "no")):
         with pytest.raises((SettingsError, InputError)):
-            studio.grids.draw(grid(x=wrong))
+            studio.generation.grids.draw(grid(x=wrong))
     assert list(studio.workspace.grids.iterdir()) == []
 
 
@@ -81,17 +83,19 @@ def test_tags_are_files_wherever_an_axis_writes_them(studio: Studio) -> None:
     for seed, name in enumerate(("one", "two")):
         write_tiny_lora(studio.workspace.adapters / f"{name}.safetensors", base, seed=seed)
     lines = grid(x=read("prompt", "a cat <lora:one:0.5>\na cat"))
-    assert stacks_of(studio.grids.draw(lines)) == [{"one.safetensors": 0.5}, {}]
+    assert stacks_of(studio.generation.grids.draw(lines)) == [{"one.safetensors": 0.5}, {}]
     tagged = grid().drawing.model_copy(update={"prompt": "a cat <lora:one:1>"})
-    every = studio.grids.draw(grid(drawing=tagged))
+    every = studio.generation.grids.draw(grid(drawing=tagged))
     assert stacks_of(every) == [{"one.safetensors": 1}] * 2
-    replaced = studio.grids.draw(grid(drawing=tagged, x=read("replace", "lora:one,lora:two")))
+    replaced = studio.generation.grids.draw(
+        grid(drawing=tagged, x=read("replace", "lora:one,lora:two"))
+    )
     assert stacks_of(replaced) == [{"one.safetensors": 1}, {"two.safetensors": 1}]
     assert [cell["prompt"] for cell in replaced["cells"]] == ["a cat"] * 2
-    before = studio.grids.all()
+    before = studio.generation.grids.all()
     with pytest.raises(MissingError, match="three"):
-        studio.grids.draw(grid(x=read("prompt", "a cat\na cat <lora:three:1>")))
-    assert studio.grids.all() == before
+        studio.generation.grids.draw(grid(x=read("prompt", "a cat\na cat <lora:three:1>")))
+    assert studio.generation.grids.all() == before
 
 
 def stacks_of(grid: dict[str, Any]) -> list[dict[str, float]]:

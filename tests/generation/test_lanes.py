@@ -56,16 +56,18 @@ def test_lanes_share_their_noise_and_carry_their_own_settings(
         }
     )
     holds: list[str] = []
-    hold = studio.resources.slot.hold
+    hold = studio.runtime.lock.hold
 
     def counted(name: str) -> Any:
         holds.append(name)
         return hold(name)
 
-    monkeypatch.setattr(studio.resources.slot, "hold", counted)
+    monkeypatch.setattr(studio.runtime.lock, "hold", counted)
     seen: list[tuple[int, int, str]] = []
     heard: list[DrawnLane] = []
-    made = studio.generate_lanes(settings, lambda *step: seen.append(step), None, heard.append)
+    made = studio.generation.generate_lanes(
+        settings, lambda *step: seen.append(step), None, heard.append
+    )
     assert heard == made
     assert holds == ["generating"]
     assert [lane.name for lane in made] == ["base", "korvu", "dog"]
@@ -73,7 +75,7 @@ def test_lanes_share_their_noise_and_carry_their_own_settings(
     assert [done for done, _, _ in seen] == sorted(done for done, _, _ in seen)
     assert seen[-1][:2] == (6, 6)
     for (_, own), lane in zip(settings.batches(), made, strict=True):
-        alone = studio.generate(own)
+        alone = studio.generation.generate(own)
         for together, single in zip(lane.batch.pictures, alone.pictures, strict=True):
             assert together.seed == single.seed
             assert pixels(together.path) == pixels(single.path)
@@ -105,13 +107,13 @@ def test_lanes_from_the_terminal(
 def test_stopped_lanes_keep_what_was_finished(studio: Studio) -> None:
     settings = LanesSettings.parse({"common": COMMON, "lanes": [{}, {}, {}]})
     done: list[int] = []
-    made = studio.generate_lanes(
+    made = studio.generation.generate_lanes(
         settings, lambda step, total, text: done.append(step), lambda: bool(done) and done[-1] >= 3
     )
     assert [lane.name for lane in made] == ["Lane 1"]
     assert all(picture.path.is_file() for picture in made[0].batch.pictures)
     with pytest.raises(Interrupted):
-        studio.generate_lanes(settings, None, lambda: True)
+        studio.generation.generate_lanes(settings, None, lambda: True)
 
 
 def test_lanes_have_different_names_and_at_least_one_at_most_six() -> None:
@@ -136,9 +138,11 @@ def test_the_effect_of_a_file_is_the_mean_difference_of_pixels(
     import numpy as np
 
     settings = GenerateSettings.parse(COMMON | {"stack": [item(adapter, enabled=False)]})
-    found = studio.effect(settings, 0)
+    found = studio.generation.effect(settings, 0)
     with_it, without = (
-        studio.generate(settings.model_copy(update={"stack": stack, "count": 1})).pictures[0].path
+        studio.generation.generate(settings.model_copy(update={"stack": stack, "count": 1}))
+        .pictures[0]
+        .path
         for stack in ([settings.stack[0].model_copy(update={"enabled": True})], [])
     )
     arrays = [np.asarray(Image.open(path), np.float32) for path in (with_it, without)]
@@ -147,7 +151,7 @@ def test_the_effect_of_a_file_is_the_mean_difference_of_pixels(
     assert found["reason"] == ""
     assert len(found["layers"]["fits"]) > 4 and not found["layers"]["missing"]
     with pytest.raises(InputError, match="no such file"):
-        studio.effect(settings, 1)
+        studio.generation.effect(settings, 1)
 
 
 def test_no_effect_says_why(studio: Studio, adapter: Path) -> None:
@@ -155,20 +159,20 @@ def test_no_effect_says_why(studio: Studio, adapter: Path) -> None:
     word = write_tiny_embedding(studio.workspace.adapters / "grumf.safetensors", base)
     stack = [item(adapter, strength=0.0), item(word)]
     settings = GenerateSettings.parse(COMMON | {"stack": stack})
-    assert studio.effect(settings, 0) | {"layers": {}} == {
+    assert studio.generation.effect(settings, 0) | {"layers": {}} == {
         "difference": 0.0, "reason": "Its strength is 0.", "layers": {},
     }  # fmt: skip
-    silent = studio.effect(settings, 1)
+    silent = studio.generation.effect(settings, 1)
     assert silent["difference"] == 0
     assert "grumf" in silent["reason"]
     spoken = settings.model_copy(update={"prompt": "a grumf"})
-    assert studio.effect(spoken, 1)["difference"] > 0
+    assert studio.generation.effect(spoken, 1)["difference"] > 0
 
 
 def test_a_file_for_another_base_is_taken_apart_layer_by_layer(studio: Studio) -> None:
     large = load_base(make_tiny_sdxl(studio.workspace.bases / "xl"), "cpu")
     path = write_tiny_lora(studio.workspace.adapters / "forxl.safetensors", large)
-    found = studio.effect(GenerateSettings.parse(COMMON | {"stack": [item(path)]}), 0)
+    found = studio.generation.effect(GenerateSettings.parse(COMMON | {"stack": [item(path)]}), 0)
     assert found["difference"] is None
     assert "SDXL" in found["reason"] and "SD 1.x" in found["reason"]
     layers = found["layers"]

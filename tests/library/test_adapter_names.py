@@ -182,10 +182,10 @@ def test_a_saved_stack_takes_the_file_it_was_saved_with_or_asks(studio: Studio) 
     lora(studio, "a/style.safetensors", 1)
     second = lora(studio, "b/style.safetensors", 2)
     item: Any = StackItem(path=str(second))
-    saved = studio.stacks.save("mine", [item], "starter")
-    assert [entry.path for entry in studio.stacks.load(saved).items] == [str(second)]
+    saved = studio.library.stacks.save("mine", [item], "starter")
+    assert [entry.path for entry in studio.library.stacks.load(saved).items] == [str(second)]
     lora(studio, "b/style.safetensors", 3)
-    loaded = studio.stacks.load(saved)
+    loaded = studio.library.stacks.load(saved)
     assert not loaded.items
     (missing,) = loaded.missing
     assert "adapters/a/style.safetensors or adapters/b/style.safetensors" in missing

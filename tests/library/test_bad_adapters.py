@@ -36,7 +36,7 @@ def again(studio: Studio) -> Studio:
 
 def rows(studio: Studio) -> dict[str, str | None]:
     looked(studio)
-    return {info.name: info.problem for info in studio.shelf.news().changed}
+    return {info.name: info.problem for info in studio.library.index.news().changed}
 
 
 def test_hostile_files_are_rows_with_their_reason_beside_good_ones(studio: Studio) -> None:
@@ -50,7 +50,7 @@ def test_hostile_files_are_rows_with_their_reason_beside_good_ones(studio: Studi
     found = rows(studio)
     assert len(found) == 5 and found.pop("good") is None
     assert all(problem and len(problem) < 1_000 for problem in found.values())
-    assert {info.name for info in studio.adapters()} == {*found, "good"}
+    assert {info.name for info in studio.library.adapters()} == {*found, "good"}
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RecursionError("deep"), RuntimeError("a fault")])
@@ -91,7 +91,7 @@ def test_a_disk_that_refuses_is_said_and_not_remembered(
 
     monkeypatch.setattr(header_cache, "inspect", refuses)
     assert rows(studio)["x"] == "It could not be read: Input/output error."
-    assert [info.name for info in studio.adapters()] == ["x"]
+    assert [info.name for info in studio.library.adapters()] == ["x"]
     monkeypatch.setattr(header_cache, "inspect", inspect)
     assert rows(studio)["x"] is None
 
@@ -109,7 +109,7 @@ def dies(path, **options):
         os._exit(9)  # as the kernel does when memory runs out
     return inspect(path, **options)
 header_cache.inspect = dies
-Studio(Workspace(Path(sys.argv[1]))).adapters()
+Studio(Workspace(Path(sys.argv[1]))).library.adapters()
 """
 
 

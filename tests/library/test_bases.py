@@ -27,19 +27,23 @@ def bases(studio: Studio) -> Path:
 
 
 def test_files_are_bases_too(studio: Studio, bases: Path) -> None:
-    assert [info.name for info in studio.bases()] == ["starter", "tiny", "solo"]
-    solo = studio.bases()[-1]
+    assert [info.name for info in studio.library.bases()] == ["starter", "tiny", "solo"]
+    solo = studio.library.bases()[-1]
     assert (solo.family, solo.native_size, solo.problems) == ("sd1", 32, [])
     assert solo.size_bytes == (bases / "solo.safetensors").stat().st_size
     assert studio.library.base_path("solo") == bases / "solo.safetensors"
     assert studio.library.base_path("solo.safetensors") == bases / "solo.safetensors"
     shutil.copytree(bases / "tiny" / "tokenizer", bases / "tokenizer")
-    assert len(studio.bases()) == 3, "a vocabulary is no base"
+    assert len(studio.library.bases()) == 3, "a vocabulary is no base"
 
 
 def test_equal_names_are_told_apart(studio: Studio, bases: Path) -> None:
     shutil.copy(bases / "solo.safetensors", bases / "tiny.safetensors")
-    assert [info.name for info in studio.bases()][1:] == ["tiny", "solo", "tiny.safetensors"]
+    assert [info.name for info in studio.library.bases()][1:] == [
+        "tiny",
+        "solo",
+        "tiny.safetensors",
+    ]
     assert studio.library.base_path("tiny") == bases / "tiny"
     assert studio.library.base_path("tiny.safetensors").is_file()  # type: ignore[union-attr]
 
@@ -47,14 +51,16 @@ def test_equal_names_are_told_apart(studio: Studio, bases: Path) -> None:
 def test_a_file_trains_and_draws_as_its_folder_does(studio: Studio, bases: Path, config) -> None:
     settings = GenerateSettings(prompt="a zibbo cat", count=1, steps=2, device="cpu")
     drawn = [
-        studio.generate(settings.model_copy(update={"base": name})).pictures[0].path.read_bytes()
+        studio.generation.generate(settings.model_copy(update={"base": name}))
+        .pictures[0]
+        .path.read_bytes()
         for name in ("tiny", "solo")
     ]
     assert drawn[0] != drawn[1], "they carry the name and hash of their base"
     from PIL import Image
 
     assert len({Image.open(p.path).tobytes() for p in _pictures(studio)}) == 1
-    state = studio.wait(studio.start(config(base="solo")))
+    state = studio.runs.wait(studio.runs.start(config(base="solo")))
     assert state["state"] == "finished", state
     header = safetensors_file.read_header(state["files"][0]).metadata
     assert header["ss_sd_model_name"] == "solo"
@@ -64,7 +70,7 @@ def test_a_file_trains_and_draws_as_its_folder_does(studio: Studio, bases: Path,
 def _pictures(studio: Studio):
     settings = GenerateSettings(prompt="a zibbo cat", count=1, steps=2, device="cpu")
     for name in ("tiny", "solo"):
-        yield studio.generate(settings.model_copy(update={"base": name})).pictures[0]
+        yield studio.generation.generate(settings.model_copy(update={"base": name})).pictures[0]
 
 
 def test_a_file_outside_finds_its_vocabulary_in_the_workspace(
@@ -75,9 +81,9 @@ def test_a_file_outside_finds_its_vocabulary_in_the_workspace(
     shutil.copy(bases / "solo.safetensors", outside)
     settings = GenerateSettings(base=str(outside), prompt="a cat", count=1, steps=1, device="cpu")
     with pytest.raises(MissingError, match="vocabulary"):
-        studio.generate(settings)
+        studio.generation.generate(settings)
     shutil.copytree(bases / "tiny" / "tokenizer", bases / "tokenizer")
-    assert studio.generate(settings).pictures
+    assert studio.generation.generate(settings).pictures
 
 
 def test_a_vae_by_its_name(studio: Studio, bases: Path) -> None:
@@ -85,20 +91,23 @@ def test_a_vae_by_its_name(studio: Studio, bases: Path) -> None:
     state = {name: tensor * 0.9 for name, tensor in base.vae.state_dict().items()}
     safetensors_file.write(studio.workspace.vae / "soft.safetensors", state)
     (studio.workspace.vae / "notes.txt").write_text("x")
-    assert studio.vaes() == ["soft.safetensors"]
+    assert studio.library.vaes() == ["soft.safetensors"]
     plain = GenerateSettings(base="tiny", prompt="a cat", count=1, steps=1, device="cpu")
     soft = plain.model_copy(update={"vae": "soft.safetensors"})
-    drawn = [studio.generate(settings).pictures[0].parameters for settings in (plain, soft, plain)]
+    drawn = [
+        studio.generation.generate(settings).pictures[0].parameters
+        for settings in (plain, soft, plain)
+    ]
     assert ["VAE: soft" in text for text in drawn] == [False, True, False]
     with pytest.raises(MissingError, match=r"no VAE “gone”.*Known are: soft\.safetensors"):
-        studio.generate(plain.model_copy(update={"vae": "gone"}))
+        studio.generation.generate(plain.model_copy(update={"vae": "gone"}))
     with pytest.raises(InputError, match="outside"):
-        studio.generate(plain.model_copy(update={"vae": "/etc/hosts"}))
+        studio.generation.generate(plain.model_copy(update={"vae": "/etc/hosts"}))
     state["decoder.conv_out.bias"][:] = float("nan")
     safetensors_file.write(studio.workspace.vae / "burnt.safetensors", state)
     before = list(studio.workspace.outputs.rglob("*.png"))
     with pytest.raises(NonFiniteError, match=r"burnt\.safetensors"):
-        studio.generate(plain.model_copy(update={"vae": "burnt.safetensors"}))
+        studio.generation.generate(plain.model_copy(update={"vae": "burnt.safetensors"}))
     assert list(studio.workspace.outputs.rglob("*.png")) == before
 
 
@@ -114,10 +123,10 @@ def test_a_base_from_the_hub(studio: Studio, bases: Path, config, monkeypatch) -
 
     monkeypatch.setattr(hub, "fetch", fetch)
     chosen = config(base="somebody/model")
-    checked = studio.preflight(chosen)
+    checked = studio.runs.preflight(chosen)
     assert checked.ok, checked.errors
     assert any("downloaded from the hub first" in text for text in checked.warnings)
-    state = studio.wait(studio.start(chosen))
+    state = studio.runs.wait(studio.runs.start(chosen))
     assert state["state"] == "finished", state
     assert state["preparing"].startswith("Read ") or "50 %" in state["preparing"]
     assert said == ["somebody/model"]
@@ -137,8 +146,8 @@ def test_a_preview_that_is_not_finite_does_not_end_the_run(
         return whole(self, count)
 
     monkeypatch.setattr(Preview, "draw", draw)
-    identity = studio.start(config())
-    state = studio.wait(identity)
+    identity = studio.runs.start(config())
+    state = studio.runs.wait(identity)
     assert state["state"] == "finished", state
-    texts = [e["text"] for e in studio.view(identity)["events"] if e["kind"] == "message"]
+    texts = [e["text"] for e in studio.runs.view(identity)["events"] if e["kind"] == "message"]
     assert texts == ["No samples at step 2: The picture became NaN."]

@@ -40,11 +40,11 @@ def jpeg(path: Path, colour: str = "teal") -> Path:
 
 
 def texts(studio: Studio, run: str) -> str:
-    return " ".join(e["text"] for e in studio.view(run)["events"] if e["kind"] == "message")
+    return " ".join(e["text"] for e in studio.runs.view(run)["events"] if e["kind"] == "message")
 
 
 def steps(studio: Studio, run: str) -> list[tuple[int, float]]:
-    return [(e["step"], e["loss"]) for e in studio.view(run)["events"] if e["kind"] == "step"]
+    return [(e["step"], e["loss"]) for e in studio.runs.view(run)["events"] if e["kind"] == "step"]
 
 
 def tensors(state: dict) -> dict[str, torch.Tensor]:
@@ -55,13 +55,13 @@ def test_a_damaged_image_is_named_before_start_and_the_run_goes_on_without(
     studio: Studio, config: Make
 ) -> None:
     folder = studio.workspace.datasets / "zibbo"
-    without = studio.wait(studio.start(config()))
+    without = studio.runs.wait(studio.runs.start(config()))
     cut(jpeg(folder / "9 holiday.jpg"))
-    found = studio.preflight(config())
+    found = studio.runs.preflight(config())
     assert found.ok and found.facts["pictures"] == 4
     assert any("9 holiday.jpg is left out" in text for text in found.warnings)
-    run = studio.start(config())
-    state = studio.wait(run)
+    run = studio.runs.start(config())
+    state = studio.runs.wait(run)
     assert state["state"] == "finished", state
     assert "1 image left out: 9 holiday.jpg" in texts(studio, run)
     for name, tensor in tensors(without).items():
@@ -72,16 +72,16 @@ def test_resume_after_a_damaged_image_is_exact(studio: Studio, config: Make) -> 
     """The plan of batches is made over the images that can be read, before and after."""
     cut(jpeg(studio.workspace.datasets / "zibbo" / "1b.jpg"))
     wanted = config("train.steps=60", "save.every=1", "sample.every=0", "probe.every=0")
-    straight = studio.wait(studio.start(wanted))
-    run = studio.start(wanted)
+    straight = studio.runs.wait(studio.runs.start(wanted))
+    run = studio.runs.start(wanted)
     for _ in range(6000):
-        if studio.view(run)["state"].get("last_checkpoint"):
+        if studio.runs.view(run)["state"].get("last_checkpoint"):
             break
         threading.Event().wait(0.02)
-    studio.command(run, "stop")
-    stopped = studio.wait(run)
+    studio.runs.command(run, "stop")
+    stopped = studio.runs.wait(run)
     assert stopped["state"] == "stopped", stopped
-    finished = studio.wait(studio.resume(run))
+    finished = studio.runs.wait(studio.runs.resume(run))
     assert finished["state"] == "finished" and finished["step"] == 60
     for name, tensor in tensors(straight).items():
         assert torch.equal(tensors(finished)[name], tensor)
@@ -93,12 +93,12 @@ def test_a_run_of_damaged_images_alone_says_so_and_starts_nothing(
     folder = studio.workspace.datasets / "broken"
     for k in range(3):
         cut(jpeg(folder / f"{k}.jpg"))
-    found = studio.preflight(config("data.folder=broken"))
+    found = studio.runs.preflight(config("data.folder=broken"))
     assert not found.ok
     assert "None of the 3 pictures in this folder can be read" in found.errors[0]
     with pytest.raises(DatasetError, match="None of the 3"):
-        studio.start(config("data.folder=broken"))
-    assert studio.runs() == []
+        studio.runs.start(config("data.folder=broken"))
+    assert studio.runs.all() == []
 
 
 def test_damaged_held_out_and_class_images_and_masks_are_left_out(
@@ -116,15 +116,15 @@ def test_damaged_held_out_and_class_images_and_masks_are_left_out(
         "prior.weight=1", "prior.pictures=2", f"prior.folder={tmp_path / 'cats'}",
         "data.mask=files", "train.steps=2", "prior.prompts=['a cat']",
     )  # fmt: skip
-    warnings = " ".join(studio.preflight(changed).warnings)
+    warnings = " ".join(studio.runs.preflight(changed).warnings)
     for said in (
         "1 held-out image cannot be read and is left out: b.jpg",
         "1 class image cannot be read and is left out: 2.jpg",
         "1 mask cannot be read (1.mask.jpg)",
     ):
         assert said in warnings
-    run = studio.start(changed)
-    state = studio.wait(run)
+    run = studio.runs.start(changed)
+    state = studio.runs.wait(run)
     assert state["state"] == "finished", state
     assert state["class_pictures"] == 2, "one of the two own is drawn in its place"
     said = texts(studio, run)
@@ -135,11 +135,11 @@ def test_a_class_image_of_the_cache_that_was_damaged_is_drawn_again(
     studio: Studio, config: Make
 ) -> None:
     wanted = config("prior.weight=1", "prior.pictures=2", "train.steps=1")
-    assert studio.wait(studio.start(wanted))["state"] == "finished"
+    assert studio.runs.wait(studio.runs.start(wanted))["state"] == "finished"
     made = sorted(studio.workspace.cache.glob("class/**/*.png"))
     before = made[0].read_bytes()
     cut(made[0], 0.9)
-    state = studio.wait(studio.start(wanted))
+    state = studio.runs.wait(studio.runs.start(wanted))
     assert state["state"] == "finished", state
     assert made[0].read_bytes() == before
 
@@ -157,8 +157,8 @@ def test_an_image_that_breaks_after_the_check_is_left_out_all_the_same(
         return info
 
     monkeypatch.setattr(worker, "checked_dataset", then_cut)
-    run = studio.start(config("train.steps=2"))
-    state = studio.wait(run)
+    run = studio.runs.start(config("train.steps=2"))
+    state = studio.runs.wait(run)
     assert state["state"] == "finished", state
     assert "2 images left out" in texts(studio, run)
 
@@ -176,15 +176,15 @@ def test_every_image_is_decoded_once_for_all_looks(
         return check(path)
 
     monkeypatch.setattr(images, "check_image", counted)
-    studio.preflight(config())
-    studio.preflight(config("train.steps=9"))
+    studio.runs.preflight(config())
+    studio.runs.preflight(config("train.steps=9"))
     again = Studio(studio.workspace)
-    again.preflight(config())
+    again.runs.preflight(config())
     again.close()
     assert sorted(decoded) == ["0.png", "1.png", "2.png", "3.png"]
     picture = studio.workspace.datasets / "zibbo" / "2.png"
     os.utime(picture, ns=(1, 1))
-    studio.preflight(config())
+    studio.runs.preflight(config())
     assert decoded[4:] == ["2.png"], "only what has changed"
 
 
@@ -199,7 +199,7 @@ def test_what_is_not_used_is_one_line_and_how_often_images_count_a_note(
     Image.new("L", (32, 32), 0).save(folder / "0.mask.png")
     (folder / "gone.txt").write_text("no image")
     (folder / "notes.md").write_text("mine")
-    found = studio.preflight(config())
+    found = studio.runs.preflight(config())
     lines = [text for text in found.warnings if text.startswith("Not used: ")]
     assert len(lines) == 1
     for said in (
@@ -210,7 +210,7 @@ def test_what_is_not_used_is_one_line_and_how_often_images_count_a_note(
     assert any("“3_zibbo cat” × 3" in note for note in found.notes)
     assert any("“2023_summer” counts once" in note for note in found.notes)
     assert found.facts["pictures"] == 6
-    used = studio.preflight(config("data.mask=files"))
+    used = studio.runs.preflight(config("data.mask=files"))
     (line,) = [text for text in used.warnings if text.startswith("Not used: ")]
     assert "taken for the mask" not in line
     assert "1 mask that is black all over (0.mask.png)" in line

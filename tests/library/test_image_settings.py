@@ -114,7 +114,7 @@ def test_our_own_pictures_come_back_with_the_tags_that_others_read(
     base = load_base(studio.workspace.bases / "tiny", "cpu")
     write_tiny_lora(studio.workspace.adapters / "My Korvu.safetensors", base, ("to_q",))
     for kind in ("png", "jpeg", "webp"):
-        made = studio.generate(settings("a cat <lora:my korvu:0.5>", file_format=kind))
+        made = studio.generation.generate(settings("a cat <lora:my korvu:0.5>", file_format=kind))
         text = read_parameters(made.pictures[0].path) or ""
         assert text.splitlines()[0] == "a cat <lora:My Korvu:0.5>"
         found = picture_settings(made.pictures[0].path)

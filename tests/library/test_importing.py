@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from studio.core import atomic
 from studio.core.errors import DatasetError, InputError, StorageError
 from studio.core.paths import ASSETS, Workspace
 from studio.formats.dataset import read_caption, read_captions, read_dataset
@@ -17,6 +16,7 @@ from studio.formats.masks import mask_file
 from studio.library.arrivals import usable, why_refused
 from studio.library.importing import Imported, import_files
 from studio.library.library import Library
+from tests import failpoint
 
 
 @pytest.fixture
@@ -275,11 +275,11 @@ def test_an_import_that_fails_leaves_nothing_half(
         if path.name == "1.png":
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(atomic, "failpoint", full)
+    monkeypatch.setattr(failpoint, "reached", full)
     with pytest.raises(StorageError):
         import_files(files, datasets, "x")
     assert not (datasets / "x").exists() and all(file.is_file() for file in files)
-    monkeypatch.setattr(atomic, "failpoint", None)
+    monkeypatch.setattr(failpoint, "reached", None)
     assert import_files(files, datasets, "x").path == datasets / "x"
 
 

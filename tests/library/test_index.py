@@ -49,8 +49,8 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 
 def looked(studio: Studio) -> None:
-    studio.shelf.look()
-    studio.shelf.wait()
+    studio.library.index.look()
+    studio.library.index.wait()
 
 
 def test_a_header_is_read_once_and_again_when_the_file_changes(
@@ -62,13 +62,13 @@ def test_a_header_is_read_once_and_again_when_the_file_changes(
     looked(studio)
     again = Studio(studio.workspace)
     looked(again)
-    assert [info.trigger for info in again.adapters()] == ["one", "two"]
+    assert [info.trigger for info in again.library.adapters()] == ["one", "two"]
     assert read == paths, "remembered on disk, by a second studio too"
     write(studio.workspace.adapters, "two", "other")
     os.utime(paths[1], (1, 1))
     looked(again)
     assert read == [*paths, paths[1]]
-    found = again.shelf.info(str(paths[1]))
+    found = again.library.index.info(str(paths[1]))
     assert found is not None and found.trigger == "other"
 
 
@@ -86,7 +86,7 @@ def test_a_broken_memory_is_found_again_and_what_is_gone_is_forgotten(
     path.unlink()
     looked(studio)
     assert str(path) not in memory.read_text()
-    assert studio.shelf.news("", 0).changed == []
+    assert studio.library.index.news("", 0).changed == []
 
 
 def test_news_come_in_portions_and_only_once(
@@ -98,19 +98,19 @@ def test_news_come_in_portions_and_only_once(
     looked(studio)
     names, epoch, since, more = [], "", 0, True
     while more:
-        news = studio.shelf.news(epoch, since)
+        news = studio.library.index.news(epoch, since)
         assert len(news.changed) <= 2
         names += [info.name for info in news.changed]
         epoch, since, more = news.epoch, news.version, news.more
     assert names == list("abcde")
-    assert studio.shelf.news(epoch, since).changed == []
+    assert studio.library.index.news(epoch, since).changed == []
     write(studio.workspace.adapters, "f", "f")
     (studio.workspace.adapters / "a.safetensors").unlink()
     looked(studio)
-    news = studio.shelf.news(epoch, since)
+    news = studio.library.index.news(epoch, since)
     assert [info.name for info in news.changed] == ["f"]
     assert [Path(path).stem for path in news.gone] == ["a"]
-    assert len(studio.shelf.news("of another start", news.version).changed) == 2
+    assert len(studio.library.index.news("of another start", news.version).changed) == 2
 
 
 def test_a_page_is_answered_while_headers_are_read(
@@ -128,12 +128,12 @@ def test_a_page_is_answered_while_headers_are_read(
         return adapter(path)
 
     monkeypatch.setattr(studio.library, "adapter", slow)
-    studio.shelf.look()
+    studio.library.index.look()
     assert reached.wait(20)
-    news = studio.shelf.news("", 0)
+    news = studio.library.index.news("", 0)
     assert (news.looking, news.done, news.total) == (True, 1, 2)
     assert [info.name for info in news.changed] == ["one"]
-    studio.shelf.look()  # asked meanwhile: it looks once more afterwards
+    studio.library.index.look()  # asked meanwhile: it looks once more afterwards
     go_on.set()
-    studio.shelf.wait()
-    assert [info.name for info in studio.shelf.news("", 0).changed] == ["one", "two"]
+    studio.library.index.wait()
+    assert [info.name for info in studio.library.index.news("", 0).changed] == ["one", "two"]

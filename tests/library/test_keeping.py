@@ -15,6 +15,7 @@ from studio.core.errors import Interrupted
 from studio.library import keeping
 from studio.runs.worker import Worker
 from studio.settings.training import RunConfig
+from tests import failpoint
 from tests.runs.test_runs import reach
 
 Make = Callable[..., RunConfig]
@@ -71,12 +72,12 @@ def test_it_dies_between_any_two_operations_and_finds_its_own(tmp_path: Path) ->
             if seen == last:
                 raise KeyboardInterrupt
 
-        atomic.failpoint = reached
+        failpoint.reached = reached
         try:
             keeping.keep(a, written(run, "finished"), mine, mine.update)
         except KeyboardInterrupt:
             died = True
-        atomic.failpoint = None
+        failpoint.reached = None
         keeping.keep(a, written(run, "resumed"), mine, mine.update)
         assert names(a) == ["k.pt", "k.safetensors"]
         assert {path.read_text().split(".")[0] for path in a.iterdir()} == {"resumed"}
@@ -119,15 +120,15 @@ def test_a_model_is_replaced_whole_and_by_its_own_run_only(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("method", ["lora", "textual-inversion", "dreambooth"])
 def test_stop_and_resume_leave_one_file(studio: Studio, config: Make, method: str) -> None:
-    run = studio.start(config("train.steps=200", "save.every=1", method=method))
+    run = studio.runs.start(config("train.steps=200", "save.every=1", method=method))
     reach(studio, run, lambda view: view["state"].get("last_checkpoint"))
-    studio.command(run, "stop")
-    stopped = studio.wait(run)
+    studio.runs.command(run, "stop")
+    stopped = studio.runs.wait(run)
     assert stopped["state"] == "stopped" and stopped["files"]
-    settings = studio.training.folder(run) / "config.toml"
+    settings = studio.runs.folder(run) / "config.toml"
     text = settings.read_text().replace("steps = 200", f"steps = {stopped['step'] + 1}")
     settings.write_text(text)
-    finished = studio.wait(studio.resume(run))
+    finished = studio.runs.wait(studio.runs.resume(run))
     assert finished["state"] == "finished", finished
     assert finished["files"] == stopped["files"], "the same name, so a word stays the same word"
     kinds = (".safetensors", ".pt")
@@ -150,11 +151,11 @@ def test_dying_at_the_very_end_leaves_one_file(
         raise Interrupted("died")
 
     monkeypatch.setattr(Worker, "finish", dying)
-    run = studio.start(config())
-    assert studio.wait(run)["files"] == []
+    run = studio.runs.start(config())
+    assert studio.runs.wait(run)["files"] == []
     monkeypatch.setattr(Worker, "finish", normal)
-    state = studio.wait(studio.resume(run))
+    state = studio.runs.wait(studio.runs.resume(run))
     assert [Path(file).name for file in state["files"]] == ["my-zibbo.safetensors"]
     assert [path.name for path in studio.workspace.adapters.iterdir()] == ["my-zibbo.safetensors"]
-    other = studio.wait(studio.start(config()))
+    other = studio.runs.wait(studio.runs.start(config()))
     assert [Path(file).name for file in other["files"]] == ["my-zibbo-2.safetensors"]

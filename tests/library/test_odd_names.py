@@ -39,16 +39,16 @@ def test_a_run_trains_on_an_odd_folder_and_goes_on_from_an_odd_file(
     folder = make_dataset(studio.workspace.datasets / name)
     rename(folder)
     draw(folder / "held_out" / f"{ODD}.png", 1)
-    state = studio.wait(studio.start(config(data={"folder": printable(folder)}, name="")))
+    state = studio.runs.wait(studio.runs.start(config(data={"folder": printable(folder)}, name="")))
     assert state["state"] == "finished", state
     (file,) = [Path(path) for path in state["files"] if path.endswith(".safetensors")]
-    kept = studio.run_config(state["run"])
+    kept = studio.runs.config(state["run"])
     assert kept.data.folder == printable(folder)
     odd = file.rename(file.with_name(f"{ODD}.safetensors"))
     again = config(data={"folder": printable(folder)}, options={"continue_from": SHOWN})
-    state = studio.wait(studio.start(again))
+    state = studio.runs.wait(studio.runs.start(again))
     assert state["state"] == "finished", state
-    assert studio.run_config(state["run"]).options["continue_from"] == printable(odd)
+    assert studio.runs.config(state["run"]).options["continue_from"] == printable(odd)
 
 
 def test_drawing_and_comparing_with_odd_files(studio: Studio) -> None:
@@ -63,7 +63,9 @@ def test_drawing_and_comparing_with_odd_files(studio: Studio) -> None:
         (str(studio.workspace.adapters / "good.safetensors"), "a cat"),
     ):  # fmt: skip
         stack = [StackItem(path=path).model_dump()] if path else []
-        made = studio.generate(GenerateSettings.parse({**common, "prompt": prompt, "stack": stack}))
+        made = studio.generation.generate(
+            GenerateSettings.parse({**common, "prompt": prompt, "stack": stack})
+        )
         assert made.reports[0]["matched"]
         found = infotext.read(read_parameters(made.pictures[0].path) or "")
         assert found["stack"][0]["path"] in (f"{SHOWN}.safetensors", "good.safetensors")
@@ -72,19 +74,19 @@ def test_drawing_and_comparing_with_odd_files(studio: Studio) -> None:
     rename(reference)
     settings = {"base": "tiny", "device": "cpu", "steps": 2, "prompts": ["a cat"], "seeds": [0],
                 "columns": [column], "reference": printable(reference)}  # fmt: skip
-    compared = studio.compare(CompareSettings.parse(settings))
-    assert compared["complete"]
-    assert studio.comparison(compared["id"])["columns"][0]["name"] == "odd"
+    compared = studio.generation.comparisons.compare(CompareSettings.parse(settings))
+    assert compared.complete
+    assert studio.generation.comparisons.one(compared.id).columns[0].name == "odd"
 
 
 def test_captions_are_written_beside_odd_images(studio: Studio, starter: Path) -> None:
     folder = make_dataset(studio.workspace.datasets / ODD)
     rename(folder)
-    report = studio.caption(printable(folder), overwrite=True)
+    report = studio.generation.caption(printable(folder), overwrite=True)
     assert report["folder"] == printable(folder)
-    captions = studio.captions(folder)
+    captions = studio.library.captions.read(folder)
     assert {row["file"] for row in captions} == {f"{SHOWN}{k}.png" for k in range(4)}
-    studio.save_caption(printable(folder), f"{SHOWN}1.png", "by hand")
+    studio.library.captions.save(printable(folder), f"{SHOWN}1.png", "by hand")
     assert (folder / f"{ODD}1.txt").read_text("utf-8") == "by hand\n"
 
 

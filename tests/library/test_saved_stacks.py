@@ -41,27 +41,27 @@ def test_a_stack_comes_back_whole_and_names_no_folder(studio: Studio) -> None:
         item(adapter(studio, "two", 1), start=0.25, end=0.5, blocks={"IN04": 0.5}),
         item(adapter(studio, "drei è 猫", 2), aesthetic={"steps": 7}),
     ]
-    path = studio.stacks.save("My best / mix", items, "starter")
+    path = studio.library.stacks.save("My best / mix", items, "starter")
     assert path == studio.workspace.stacks / "My-best-mix.stack.json"
     assert str(studio.workspace.root) not in path.read_text("utf-8")
-    loaded = studio.stacks.load(path)
+    loaded = studio.library.stacks.load(path)
     assert (loaded.items, loaded.missing, loaded.notes) == (items, [], [])
     assert (loaded.name, loaded.base) == ("My best / mix", "starter")
     assert len(stack_file.read(path).base_hash) == 64
-    (listed,) = studio.stacks.all()
+    (listed,) = studio.library.stacks.all()
     assert (listed["name"], listed["files"]) == ("My best / mix", ["one", "two", "drei è 猫"])
-    studio.stacks.delete("My-best-mix")
-    assert studio.stacks.all() == []
+    studio.library.stacks.delete("My-best-mix")
+    assert studio.library.stacks.all() == []
     assert list(studio.workspace.trash.iterdir())
 
 
 def test_files_are_found_by_what_is_in_them(studio: Studio) -> None:
     first, second, third = (adapter(studio, name, k) for k, name in enumerate("abc"))
-    path = studio.stacks.save("mix", [item(first), item(second), item(third)], "starter")
+    path = studio.library.stacks.save("mix", [item(first), item(second), item(third)], "starter")
     renamed = first.rename(first.with_name("renamed.safetensors"))
     second.unlink()
     adapter(studio, "c", 9)
-    loaded = studio.stacks.load(path)
+    loaded = studio.library.stacks.load(path)
     assert [Path(one.path) for one in loaded.items] == [renamed, third]
     assert loaded.missing == ["b.safetensors"]
     assert "“a.safetensors” is called “renamed.safetensors”" in loaded.notes[0]
@@ -71,15 +71,15 @@ def test_files_are_found_by_what_is_in_them(studio: Studio) -> None:
 def test_nothing_to_save_and_no_such_stack_are_said(studio: Studio) -> None:
     one = item(adapter(studio, "one"))
     with pytest.raises(InputError, match="no name"):
-        studio.stacks.save(" ", [one], "starter")
+        studio.library.stacks.save(" ", [one], "starter")
     with pytest.raises(InputError, match="nothing to save"):
-        studio.stacks.save("x", [], "starter")
-    studio.stacks.save("robots", [one], "starter")
+        studio.library.stacks.save("x", [], "starter")
+    studio.library.stacks.save("robots", [one], "starter")
     with pytest.raises(MissingError, match="mean “robots”"):
-        studio.stacks.path("robot")
+        studio.library.stacks.path("robot")
     Path(one.path).unlink()
     with pytest.raises(MissingError, match=r"one\.safetensors"):
-        studio.stacks.save("x", [one], "starter")
+        studio.library.stacks.save("x", [one], "starter")
 
 
 def broken(**changes: Any) -> str:
@@ -98,18 +98,18 @@ def test_what_is_no_stack_is_refused(studio: Studio, tmp_path: Path, text: str) 
     path = tmp_path / "x.stack.json"
     path.write_text(text)
     with pytest.raises(FileError, match="not a saved stack"):
-        studio.stacks.load(path)
+        studio.library.stacks.load(path)
 
 
 def test_a_stack_cannot_name_a_file_elsewhere(studio: Studio, tmp_path: Path) -> None:
     path = tmp_path / "x.stack.json"
     path.write_text(broken(file="../../../etc/passwd"))
-    assert studio.stacks.load(path).missing == ["passwd"]
+    assert studio.library.stacks.load(path).missing == ["passwd"]
 
 
 def test_the_command_says_which_files_are_missing(studio: Studio, capsys: Any) -> None:
     one = adapter(studio, "one")
-    studio.stacks.save("mix", [item(one)], "starter")
+    studio.library.stacks.save("mix", [item(one)], "starter")
     one.unlink()
     command = ["generate", "a cat", "--stack", "mix", "--workspace", str(studio.workspace.root)]
     assert cli.main(command) == 2

@@ -41,7 +41,7 @@ def test_the_start_clears_every_place(tmp_path: Path, place: str) -> None:
     orphan = atomic.write_bytes(tmp_path / place / "deep" / "x", b"").with_name(ORPHAN)
     orphan.write_bytes(b"gigabytes")
     studio = Studio(workspace)
-    studio.tidying.start().join()
+    studio.library.tidying.start().join()
     studio.close()
     assert not orphan.exists() and orphan.with_name("x").exists()
 

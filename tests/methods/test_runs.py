@@ -16,6 +16,7 @@ from studio.app import Studio
 from studio.core import atomic
 from studio.core.errors import InputError, MismatchError, MissingError, SettingsError
 from studio.formats import safetensors_file
+from studio.library import presets
 from studio.settings.training import RunConfig
 from studio.train.loop import Trainer
 from studio.train.state import latest_checkpoint
@@ -39,11 +40,11 @@ def config(studio: Studio, method: str, *changes: str, **options: Any) -> RunCon
         "sample": {"every": 0, "steps": 2}, "save": {"every": 2}, "probe": {"every": 0},
         "options": options,
     }  # fmt: skip
-    return studio.config(None, values, list(changes))
+    return presets.config_from(None, values, list(changes))
 
 
 def run(studio: Studio, wanted: RunConfig) -> dict[str, Any]:
-    return studio.wait(studio.start(wanted))
+    return studio.runs.wait(studio.runs.start(wanted))
 
 
 def failed(studio: Studio, state: dict[str, Any]) -> str:
@@ -72,10 +73,10 @@ def test_nan_stops_before_the_step_and_nothing_is_lost(
     said = failed(studio, state)
     assert "NaN at step 3" in said and "step 2" in said and "learning rate" in said
     assert state["step"] == state["last_checkpoint"] == 2
-    folder = latest_checkpoint(studio.training.folder(state["run"]))
+    folder = latest_checkpoint(studio.runs.folder(state["run"]))
     assert atomic.verify_manifest(folder)["step"] == 2
     monkeypatch.undo()
-    resumed = studio.wait(studio.resume(state["run"]))
+    resumed = studio.runs.wait(studio.runs.resume(state["run"]))
     assert (resumed["state"], resumed["step"]) == ("finished", 3)
 
 
@@ -94,14 +95,14 @@ def test_full_memory_names_the_remedy_and_the_last_checkpoint(
     state = run(studio, config(studio, method))
     said = failed(studio, state)
     assert "memory is full" in said and "Halve the batch size" in said and "step 2" in said
-    base = studio.resources.base("tiny", "cpu")
+    base = studio.runtime.base("tiny", "cpu")
     assert (
         base.words == {}
         and base.steering == []
         and not any(module._forward_pre_hooks for module in base.unet.modules())
     ), "nothing stays attached"
     monkeypatch.undo()
-    assert studio.wait(studio.resume(state["run"]))["state"] == "finished"
+    assert studio.runs.wait(studio.runs.resume(state["run"]))["state"] == "finished"
 
 
 # What is wrong from the start.
@@ -109,7 +110,7 @@ def test_full_memory_names_the_remedy_and_the_last_checkpoint(
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_trigger_absent_from_the_captions_is_said_first(studio: Studio, method: str) -> None:
-    found = studio.preflight(config(studio, method, "data.trigger=wug"))
+    found = studio.runs.preflight(config(studio, method, "data.trigger=wug"))
     said = " ".join(found.warnings)
     if method in ("textual-inversion", "aesthetic"):  # it adds its word; it reads no captions
         assert "absent" not in said
@@ -132,7 +133,7 @@ def test_settings_the_base_cannot_fulfil(
     wanted = config(studio, method, **options)
     assert re.search(said, failed(studio, run(studio, wanted)))
     with pytest.raises(SettingsError, match=said):
-        studio.estimate(wanted)
+        studio.runs.estimate(wanted)
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +154,7 @@ def test_an_sdxl_adapter_does_not_go_on_on_sd1(
 ) -> None:
     wanted = config(studio, method, continue_from=str(sdxl_files[method]))
     with pytest.raises(MismatchError, match=r"SD 1\.x") as caught:
-        studio.estimate(wanted)
+        studio.runs.estimate(wanted)
     assert "Choose the base it was made for" in str(caught.value)
     failed(studio, run(studio, wanted))
 
@@ -165,14 +166,14 @@ def test_a_name_from_the_adapters_goes_on_and_a_path_outside_does_not(
     name = sdxl_files[method].stem
     state = run(studio, config(studio, method, "base=tiny-xl", continue_from=name))
     assert state["state"] == "finished", state
-    kept = studio.view(state["run"])["config"]["options"]["continue_from"]
+    kept = studio.runs.view(state["run"])["config"]["options"]["continue_from"]
     assert kept == str(sdxl_files[method])
     outside = tmp_path / "x.safetensors"
     outside.write_bytes(sdxl_files[method].read_bytes())
     with pytest.raises(InputError, match="outside"):
-        studio.start(config(studio, method, continue_from=str(outside)))
+        studio.runs.start(config(studio, method, continue_from=str(outside)))
     with pytest.raises(MissingError, match=f"Did you mean “{name}”"):
-        studio.start(config(studio, method, continue_from=f"{name}x"))
+        studio.runs.start(config(studio, method, continue_from=f"{name}x"))
 
 
 # What is finished.
@@ -187,7 +188,7 @@ def test_dora_with_convolutions_and_text_encoder_is_proved(studio: Studio) -> No
     state = run(studio, wanted)
     assert state["state"] == "finished", state
     assert {"unet magnitudes", "text_encoder magnitudes"} <= set(state["trained"])
-    events = studio.view(state["run"])["events"]
+    events = studio.runs.view(state["run"])["events"]
     proof = next(event for event in events if event["kind"] == "finished")["verify"]
     assert proof["ok"] and proof["change"] > 0 and not proof["unmatched"]
 
@@ -206,14 +207,14 @@ def test_files_of_one_run_stay_together(studio: Studio) -> None:
     assert [file.name for file in second] == [f"styled-2{ending}" for ending in endings]
     saved = torch.load(second[2], weights_only=True)
     assert saved["hash"] == atomic.sha256(second[1])[:10]
-    assert not any("optim" in info.path.name for info in studio.adapters())
+    assert not any("optim" in info.path.name for info in studio.library.adapters())
 
 
 def test_a_word_for_the_negative_prompt_is_proved_there(studio: Studio) -> None:
     wanted = config(studio, "textual-inversion", "data.trigger=ugly", negative=True)
     state = run(studio, wanted)
     assert state["state"] == "finished", state
-    view = studio.view(state["run"])
+    view = studio.runs.view(state["run"])
     assert view["config"]["sample"]["negative_prompt"] == "ugly"
     assert all("ugly" not in prompt for prompt in view["config"]["sample"]["prompts"])
     proof = next(event for event in view["events"] if event["kind"] == "finished")["verify"]
@@ -224,9 +225,9 @@ def test_a_word_for_the_negative_prompt_is_proved_there(studio: Studio) -> None:
 def test_settings_come_back_from_the_file(studio: Studio, method: str) -> None:
     state = run(studio, config(studio, method, "seed=5", "loss.noise_offset=0.1"))
     file = next(Path(f) for f in state["files"] if f.endswith(".safetensors"))
-    like = studio.config_like(file)
+    like = studio.library.config_like(file)
     assert like.notes == []
-    stored = studio.training.config(state["run"])
+    stored = studio.runs.config(state["run"])
     folder = stored.data.model_copy(update={"folder": "zibbo"})
     assert like.config == stored.model_copy(update={"data": folder})
     assert run(studio, like.config)["state"] == "finished", "and can be run again as they are"

@@ -3,8 +3,16 @@ import {test} from 'node:test';
 import * as columns from '../../studio/ui/static/scripts/compare/column_list.js';
 import * as measures from '../../studio/ui/static/scripts/compare/measures.js';
 
-const KID = {key: 'kid', title: 'KID', best: 'low', digits: 4, about: 'Distance.', needs_reference: true};
-const TEXT = {key: 'image_text', title: 'Image–text', best: 'high', digits: 3, about: 'Obeys.', needs_reference: false};
+const KID = {
+  key: 'kid',
+  label: 'KID',
+  says: 'distance',
+  formula: 'MMD',
+  better: 'lower',
+  unit: '',
+  needs: ['clip', 'reference'],
+};
+const TEXT = {...KID, key: 'image_text', label: 'Image–text', better: 'higher', needs: ['clip']};
 const column = (name, found, more = {}) => ({name, stack: [], measures: found, ...more});
 const comparison = (list, more = {}) => ({columns: list, complete: true, notes: [], ...more});
 
@@ -14,23 +22,28 @@ test('the best is the lowest or the highest, and only among several', () => {
   assert.equal(measures.bestOf(list, TEXT), 0.3);
   assert.equal(measures.bestOf(list.slice(1), KID), null);
   assert.equal(measures.bestOf([column('a', {kid: null}), list[1]], KID), null);
+  assert.equal(measures.bestOf([list[1], list[1]], KID), null); // they do not differ
 });
 
 test('a value is shown with its error and what it was measured on', () => {
-  const all = comparison([column('a', {kid: 0.12345, kid_error: 0.0456, kid_n: [8, 20]}), column('b', {kid: 12.345})]);
+  const all = comparison([
+    column('a', {kid: 0.12345}, {standard_errors: {kid: 0.0456}, counts: [8, 20]}),
+    column('b', {kid: 12.345}),
+  ]);
   const first = measures.shownValue(all, all.columns[0], KID);
   assert.deepEqual([first.text, first.error, first.best], ['0.1235', ' ±0.046', true]);
-  assert.match(first.title, /^Distance\. Measured on 8 against 20/);
+  assert.equal(first.title, 'distance: MMD. Measured on 8 against 20 images.');
   assert.equal(measures.shownValue(all, all.columns[1], KID).text, '12.35');
+  assert.equal(measures.shownValue(all, all.columns[0], {...KID, unit: 'px'}).text, '0.1235 px');
 });
 
 test('a missing value says why', () => {
   const none = column('a', {});
   const why = (more, measure = KID, one = none) => measures.whyNot(comparison([one], more), one, measure);
-  assert.match(why({}, KID, column('a', {}, {error: {what: 'x'}})), /could not be drawn/);
+  assert.match(why({}, KID, column('a', {}, {error: {what: 'x'}})), /could not be generated/);
   assert.match(why({complete: false}), /Not measured yet/);
   assert.match(why({}), /No reference folder/);
-  assert.match(why({reference: {pictures: 4}}), /It was not measured/);
+  assert.match(why({reference: {images: 4}}), /It was not measured/);
   assert.equal(why({notes: ['CLIP is missing.']}, TEXT), 'CLIP is missing.');
   assert.equal(measures.shownValue(comparison([none]), none, KID).text, '—');
 });

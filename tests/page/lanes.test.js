@@ -69,6 +69,12 @@ test('an effect is that of a file among those that are on', () => {
   assert.notEqual(model.effectKey(both, 'a'), model.effectKey(weak, 'a'));
 });
 
+const KINDS = {
+  hypernetwork: {title: 'Hypernetwork', order: 'chain'},
+  embedding: {title: 'Embedding', order: 'word'},
+  lora: {title: 'LoRA'},
+};
+
 test('where the order of cards counts, it is said', () => {
   const known = new Map([
     ['a', {kind: 'hypernetwork'}],
@@ -79,14 +85,14 @@ test('where the order of cards counts, it is said', () => {
     ['f', {kind: 'lora'}],
   ]);
   const {stack} = lane('a', 'b', 'c', 'd', 'e', 'f');
-  const notes = stack.map((item) => model.orderNote(item, stack, known));
+  const notes = stack.map((item) => model.orderNote(item, stack, known, KINDS));
   assert.match(notes[1], /hypernetwork 2 of 2/);
   assert.match(notes[2], /Not used/);
   assert.match(notes[3], /this last one is used/);
   assert.deepEqual([notes[4], notes[5]], [null, null]);
   const alone = lane('a', 'c').stack;
   assert.deepEqual(
-    alone.map((item) => model.orderNote(item, alone, known)),
+    alone.map((item) => model.orderNote(item, alone, known, KINDS)),
     [null, null],
   );
 });

@@ -47,10 +47,10 @@ def test_rates_of_a_full_size_base(
 def test_a_base_states_its_own_rates_and_a_small_one_without_gets_no_advice(
     studio: Studio, config: Make
 ) -> None:
-    assert not any("rate" in text for text in studio.preflight(config()).warnings)
+    assert not any("rate" in text for text in studio.runs.preflight(config()).warnings)
     facts = studio.workspace.bases / "tiny" / "studio.toml"
     atomic.write_text(facts, "[learning_rates]\nlora = [1e-4, 5e-3]\n")
-    found = studio.preflight(config())
+    found = studio.runs.preflight(config())
     assert found.ok and any(
         "Learning rate 0.01 is outside 1e-4 … 5e-3" in w for w in found.warnings
     )
@@ -80,7 +80,7 @@ def test_what_has_no_effect_or_rarely_works_is_said(
     for k in range(3):
         drawn = np.random.default_rng(k).integers(0, 255, (32, 32, 4), np.uint8)
         Image.fromarray(drawn).save(studio.workspace.datasets / "zibbo" / f"{k}.png")
-    found = studio.preflight(config(*changes))
+    found = studio.runs.preflight(config(*changes))
     assert found.ok
     if said is None:
         assert found.warnings == []
@@ -91,9 +91,9 @@ def test_what_has_no_effect_or_rarely_works_is_said(
 def test_a_template_brings_the_trigger_in(studio: Studio, config: Make) -> None:
     for k in range(4):
         (studio.workspace.datasets / "zibbo" / f"{k}.txt").write_text("a cat")
-    assert any("absent from 4 of 4" in w for w in studio.preflight(config()).warnings)
-    assert studio.preflight(config("data.template=['[name], [filewords]']")).warnings == []
-    crops = studio.preflight(config("data.crop=random", "data.flip=true"))
+    assert any("absent from 4 of 4" in w for w in studio.runs.preflight(config()).warnings)
+    assert studio.runs.preflight(config("data.template=['[name], [filewords]']")).warnings == []
+    crops = studio.runs.preflight(config("data.crop=random", "data.flip=true"))
     assert crops.facts["epochs"] == 0.2, "4 steps of 2 pictures; an epoch shows 4 × 4 × 2"
 
 
@@ -102,8 +102,8 @@ def test_the_run_says_when_the_held_out_loss_was_lowest(
 ) -> None:
     measured = iter([(1.0, 0.5), (0.9, 0.4), (0.8, 0.45), (0.7, 0.5), (0.6, 0.55)])
     monkeypatch.setattr(Probe, "measure", lambda self: next(measured))
-    run = studio.start(config("probe.every=1", "probe.patience=2", "sample.every=never"))
-    assert studio.wait(run)["state"] == "finished", "nothing stops by itself"
-    texts = [e for e in studio.view(run)["events"] if e["kind"] == "message"]
+    run = studio.runs.start(config("probe.every=1", "probe.patience=2", "sample.every=never"))
+    assert studio.runs.wait(run)["state"] == "finished", "nothing stops by itself"
+    texts = [e for e in studio.runs.view(run)["events"] if e["kind"] == "message"]
     assert [event["level"] for event in texts] == ["warning"]
     assert "lowest at step 1 (0.4, now 0.5)" in texts[0]["text"]

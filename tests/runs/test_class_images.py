@@ -23,17 +23,17 @@ def drawn(studio: Studio) -> dict[Path, int]:
 
 def test_class_pictures_are_drawn_once_and_teach(studio: Studio, config: Config) -> None:
     wanted = config("method=dreambooth", "prior.weight=0.5", "prior.pictures=3", "train.steps=2")
-    first = studio.wait(studio.start(wanted))
+    first = studio.runs.wait(studio.runs.start(wanted))
     assert first["state"] == "finished", first
     assert first["class_pictures"] == 3
     made = drawn(studio)
     assert len(made) == 3
-    second = studio.start(wanted)
-    assert studio.wait(second)["state"] == "finished"
+    second = studio.runs.start(wanted)
+    assert studio.runs.wait(second)["state"] == "finished"
     assert drawn(studio) == made, "used again, not drawn again"
-    config_of = studio.training.config(second)
+    config_of = studio.runs.config(second)
     assert config_of.prior.prompts == ["a cat 0", "a cat 1", "a cat 2", "a cat 3"]
-    events, _ = read_events(studio.training.folder(second), 0)
+    events, _ = read_events(studio.runs.folder(second), 0)
     steps = [event for event in events if event["kind"] == "step"]
     assert all(0 < step["prior"] < step["loss"] for step in steps)
 
@@ -41,13 +41,13 @@ def test_class_pictures_are_drawn_once_and_teach(studio: Studio, config: Config)
 def test_the_weight_counts(studio: Studio, config: Config) -> None:
     losses = {}
     for weight in (0.25, 1.0):
-        run = studio.start(
+        run = studio.runs.start(
             config(
                 "method=dreambooth", f"prior.weight={weight}", "prior.pictures=2", "train.steps=1"
             )
         )
-        studio.wait(run)
-        events, _ = read_events(studio.training.folder(run), 0)
+        studio.runs.wait(run)
+        events, _ = read_events(studio.runs.folder(run), 0)
         losses[weight] = next(event["prior"] for event in events if event["kind"] == "step")
     assert losses[1.0] == pytest.approx(4 * losses[0.25], rel=1e-4)
 
@@ -56,10 +56,10 @@ def test_own_class_pictures_come_first(studio: Studio, config: Config, tmp_path:
     own = tmp_path / "cats"
     own.mkdir()
     Image.new("RGB", (40, 32), "teal").save(own / "cat.png")
-    run = studio.start(
+    run = studio.runs.start(
         config("prior.weight=1", "prior.pictures=1", f"prior.folder={own}", "train.steps=1")
     )
-    assert studio.wait(run)["state"] == "finished"
+    assert studio.runs.wait(run)["state"] == "finished"
     assert not drawn(studio)
 
 
@@ -67,20 +67,20 @@ def test_what_is_missing_is_said_before_anything_starts(
     studio: Studio, config: Config, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match="There are no class pictures in"):
-        studio.start(config("prior.weight=1", f"prior.folder={tmp_path / 'nowhere'}"))
+        studio.runs.start(config("prior.weight=1", f"prior.folder={tmp_path / 'nowhere'}"))
     bare = studio.workspace.datasets / "bare"
     bare.mkdir()
     Image.new("RGB", (32, 32)).save(bare / "1.png")
     with pytest.raises(InputError, match="needs a class prompt"):
-        studio.start(config("prior.weight=1", "data.folder=bare"))
-    assert not studio.runs()
+        studio.runs.start(config("prior.weight=1", "data.folder=bare"))
+    assert not studio.runs.all()
     style = config("prior.weight=1", data={"folder": "neonline"})
-    assert any("hold it back" in warning for warning in studio.preflight(style).warnings)
+    assert any("hold it back" in warning for warning in studio.runs.preflight(style).warnings)
     gentle = config("prior.weight=0.1", data={"folder": "neonline"})
-    assert not any("hold it back" in warning for warning in studio.preflight(gentle).warnings)
+    assert not any("hold it back" in warning for warning in studio.runs.preflight(gentle).warnings)
     subject = config("prior.weight=1")
-    assert not any("hold it back" in warning for warning in studio.preflight(subject).warnings)
-    warned = studio.preflight(config("prior.prompts=['a cat']"))
+    assert not any("hold it back" in warning for warning in studio.runs.preflight(subject).warnings)
+    warned = studio.runs.preflight(config("prior.prompts=['a cat']"))
     assert any("prior weight is 0" in warning for warning in warned.warnings)
 
 
@@ -92,13 +92,13 @@ def test_the_trigger_goes_and_the_gap_closes() -> None:
 
 
 def test_a_trained_model_is_listed_as_base_and_on_the_shelf(studio: Studio, config: Config) -> None:
-    state = studio.wait(studio.start(config("method=dreambooth", "train.steps=2")))
+    state = studio.runs.wait(studio.runs.start(config("method=dreambooth", "train.steps=2")))
     assert state["state"] == "finished", state
     (file,) = map(Path, state["files"])
     assert file == studio.workspace.bases / "my-zibbo" / "my-zibbo.safetensors"
-    made = next(base for base in studio.bases() if base.name == "my-zibbo")
+    made = next(base for base in studio.library.bases() if base.name == "my-zibbo")
     assert not made.problems and made.family == "sd1"
-    shelf = next(info for info in studio.adapters() if info.path == file)
+    shelf = next(info for info in studio.library.adapters() if info.path == file)
     assert (shelf.kind, shelf.problem, shelf.trigger) == ("checkpoint", None, "zibbo cat")
-    again = studio.wait(studio.start(config("method=dreambooth", "train.steps=1")))
+    again = studio.runs.wait(studio.runs.start(config("method=dreambooth", "train.steps=1")))
     assert Path(again["files"][0]).parent.name == "my-zibbo-2"

@@ -92,12 +92,12 @@ def test_a_record_that_cannot_be_read_is_none(tmp_path: Path, damage: str) -> No
 
 
 def stopped(studio: Studio, config: Make) -> str:
-    run = studio.start(config("train.steps=400", "save.every=1", "sample.every=0"))
+    run = studio.runs.start(config("train.steps=400", "save.every=1", "sample.every=0"))
     reach(studio, run, lambda view: view["state"].get("last_checkpoint"))
-    studio.command(run, "stop")
-    assert studio.wait(run)["state"] == "stopped"
-    settings = studio.training.folder(run) / "config.toml"
-    steps = studio.view(run)["state"]["step"] + 2
+    studio.runs.command(run, "stop")
+    assert studio.runs.wait(run)["state"] == "stopped"
+    settings = studio.runs.folder(run) / "config.toml"
+    steps = studio.runs.view(run)["state"]["step"] + 2
     settings.write_text(settings.read_text().replace("steps = 400", f"steps = {steps}"))
     return run
 
@@ -106,12 +106,12 @@ def test_resuming_asks_once_and_goes_on_with_what_is_there(
     studio: Studio, config: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = stopped(studio, config)
-    folder = studio.training.folder(run)
+    folder = studio.runs.folder(run)
     before = (folder / dataset_record.FILE).read_bytes()
     (studio.workspace.datasets / "zibbo" / "1.txt").write_text("a dog")
     with pytest.raises(DatasetChanged, match=r"1 caption differs: 1\.png"):
-        studio.resume(run)
-    assert studio.view(run)["state"]["state"] == "stopped" and not studio.training.active()
+        studio.runs.resume(run)
+    assert studio.runs.view(run)["state"]["state"] == "stopped" and not studio.runs.active()
     assert (folder / dataset_record.FILE).read_bytes() == before
 
     part: Any = run_view(studio, Page(studio))
@@ -132,14 +132,14 @@ def test_resuming_asks_once_and_goes_on_with_what_is_there(
 def test_nothing_changed_means_no_question(studio: Studio, config: Make) -> None:
     run = stopped(studio, config)
     (studio.workspace.datasets / "zibbo" / "notes.md").write_text("not of the dataset")
-    assert studio.wait(studio.resume(run))["state"] == "finished"
+    assert studio.runs.wait(studio.runs.resume(run))["state"] == "finished"
 
 
 def test_a_run_of_before_the_record_goes_on(studio: Studio, config: Make) -> None:
     run = stopped(studio, config)
-    (studio.training.folder(run) / dataset_record.FILE).unlink()
+    (studio.runs.folder(run) / dataset_record.FILE).unlink()
     (studio.workspace.datasets / "zibbo" / "1.txt").write_text("a dog")
-    assert studio.wait(studio.resume(run))["state"] == "finished"
+    assert studio.runs.wait(studio.runs.resume(run))["state"] == "finished"
 
 
 def test_a_dataset_that_is_gone_is_said_before_anything_starts(
@@ -148,8 +148,8 @@ def test_a_dataset_that_is_gone_is_said_before_anything_starts(
     run = stopped(studio, config)
     shutil.rmtree(studio.workspace.datasets / "zibbo")
     with pytest.raises(DatasetError):
-        studio.resume(run)
-    assert studio.view(run)["state"]["state"] == "stopped"
+        studio.runs.resume(run)
+    assert studio.runs.view(run)["state"]["state"] == "stopped"
 
 
 def test_the_option_belongs_to_resume(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,7 +26,7 @@ class Runs:
         self.begun: list[str] = []
         self.started, self.gate = threading.Semaphore(0), threading.Semaphore(0)
 
-    def execute(self, run, config, control, resources) -> None:
+    def execute(self, run, config, control, runtime) -> None:
         self.begun.append(config.name)
         run.update(state="running")
         self.started.release()
@@ -49,7 +49,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:
 
 
 def start(studio: Studio, config: Make, *names: str) -> dict[str, str]:
-    return {name: studio.start(config(name=name)) for name in names}
+    return {name: studio.runs.start(config(name=name)) for name in names}
 
 
 def go(runs: Runs, count: int = 1) -> None:
@@ -66,20 +66,20 @@ def test_runs_change_places_and_begin_in_the_new_order(
 ) -> None:
     ids = start(studio, config, "first", "a", "b", "c")
     assert runs.started.acquire(timeout=30)
-    queue = studio.training.queue
+    queue = studio.runs.queue
     assert queue()["waiting"] == [ids["a"], ids["b"], ids["c"]]
-    assert studio.training.reorder(ids["c"], 0) == [ids["c"], ids["a"], ids["b"]]
-    assert studio.training.reorder(ids["c"], 99) == [ids["a"], ids["b"], ids["c"]]
-    studio.training.reorder(ids["b"], 0)
+    assert studio.runs.reorder(ids["c"], 0) == [ids["c"], ids["a"], ids["b"]]
+    assert studio.runs.reorder(ids["c"], 99) == [ids["a"], ids["b"], ids["c"]]
+    studio.runs.reorder(ids["b"], 0)
     assert places(studio, ids) == {"first": None, "b": 1, "a": 2, "c": 3}, "not on disk"
-    studio.command(ids["a"], "stop")
+    studio.runs.command(ids["a"], "stop")
     assert places(studio, ids) == {"first": None, "b": 1, "a": None, "c": 2}
     with pytest.raises(InputError, match="does not wait"):
-        studio.training.reorder(ids["first"], 0)
+        studio.runs.reorder(ids["first"], 0)
     go(runs, 3)
-    assert studio.wait(ids["c"])["state"] == "finished"
+    assert studio.runs.wait(ids["c"])["state"] == "finished"
     assert runs.begun == ["first", "b", "c"]
-    assert studio.view(ids["a"])["state"]["state"] == "stopped"
+    assert studio.runs.view(ids["a"])["state"]["state"] == "stopped"
 
 
 def test_a_failure_does_not_stop_the_next_run(studio: Studio, config: Make, runs: Runs) -> None:
@@ -89,19 +89,19 @@ def test_a_failure_does_not_stop_the_next_run(studio: Studio, config: Make, runs
     (folder / "config.toml").unlink()
     (studio.workspace.runs / ids["gone"]).rename(studio.workspace.trash / "gone")
     go(runs, 2)
-    assert studio.wait(ids["good"])["state"] == "finished"
-    assert studio.view(ids["bad"])["state"]["state"] == "failed"
+    assert studio.runs.wait(ids["good"])["state"] == "finished"
+    assert studio.runs.view(ids["bad"])["state"]["state"] == "failed"
     assert read_state(folder)["state"] == "failed"
     assert runs.begun == ["bad", "good"]
 
 
 def test_a_failure_holds_the_queue_when_asked_to(studio: Studio, config: Make, runs: Runs) -> None:
-    training = studio.training
+    training = studio.runs
     assert training.continue_on_error, "the default goes on"
     training.continue_on_error = False
     ids = start(studio, config, "bad", "next", "last")
     go(runs)
-    studio.wait(ids["bad"])
+    studio.runs.wait(ids["bad"])
     for _ in range(500):
         if training.queue()["held"]:
             break
@@ -110,22 +110,22 @@ def test_a_failure_holds_the_queue_when_asked_to(studio: Studio, config: Make, r
     assert runs.begun == ["bad"], "the queue went on"
     training.go_on()
     go(runs, 2)
-    assert studio.wait(ids["last"])["state"] == "finished"
+    assert studio.runs.wait(ids["last"])["state"] == "finished"
     assert training.queue()["held"] is None
 
 
 def test_switching_to_going_on_lets_a_held_queue_go(
     studio: Studio, config: Make, runs: Runs
 ) -> None:
-    studio.training.continue_on_error = False
+    studio.runs.continue_on_error = False
     assert json.loads((studio.workspace.runs / SETTINGS).read_text()) == {
         "continue_on_error": False
     }
     ids = start(studio, config, "bad", "next")
     go(runs, 2)
-    studio.wait(ids["bad"])
-    studio.training.continue_on_error = True
-    assert studio.wait(ids["next"])["state"] == "finished"
+    studio.runs.wait(ids["bad"])
+    studio.runs.continue_on_error = True
+    assert studio.runs.wait(ids["next"])["state"] == "finished"
 
 
 def test_a_restart_shows_what_waited_and_can_put_it_back_in_order(
@@ -133,22 +133,22 @@ def test_a_restart_shows_what_waited_and_can_put_it_back_in_order(
 ) -> None:
     ids = start(studio, config, "first", "a", "b", "c")
     assert runs.started.acquire(timeout=30)
-    studio.training.reorder(ids["c"], 0)
-    studio.training.continue_on_error = False
+    studio.runs.reorder(ids["c"], 0)
+    studio.runs.continue_on_error = False
     go(runs)  # the running one is told to stop and saves
     studio.close()
     again = Studio(studio.workspace)
     try:
-        states = {state["run"]: state for state in again.runs()}
+        states = {state["run"]: state for state in again.runs.all()}
         assert [states[ids[n]]["state"] for n in ("a", "b", "c")] == ["interrupted"] * 3
         assert "waited in the queue" in states[ids["a"]]["reason"]
         left = [ids["c"], ids["a"], ids["b"]]
-        assert again.training.queue()["left"] == left
-        assert again.training.queue()["continue_on_error"] is False, "the switch was forgotten"
-        assert again.training.requeue() == left
-        assert again.training.queue()["left"] == []
+        assert again.runs.queue()["left"] == left
+        assert again.runs.queue()["continue_on_error"] is False, "the switch was forgotten"
+        assert again.runs.requeue() == left
+        assert again.runs.queue()["left"] == []
         go(runs, 3)
-        assert again.wait(ids["b"])["state"] == "finished"
+        assert again.runs.wait(ids["b"])["state"] == "finished"
         assert runs.begun[-3:] == ["c", "a", "b"]
     finally:
         again.close()
@@ -158,4 +158,4 @@ def test_a_damaged_settings_file_means_the_default(studio: Studio) -> None:
     file: Path = studio.workspace.runs / SETTINGS
     for text in ("", "[]", '{"continue_on_error": 3}'):
         file.write_text(text)
-        assert studio.training.continue_on_error
+        assert studio.runs.continue_on_error

@@ -23,9 +23,9 @@ Make = Callable[..., RunConfig]
 @pytest.fixture
 def run(studio: Studio, config: Make) -> Path:
     """A run of 4 steps whose process died: as its files are when nobody holds it."""
-    run = studio.start(config())
-    assert studio.wait(run)["state"] == "finished"
-    folder = studio.training.folder(run)
+    run = studio.runs.start(config())
+    assert studio.runs.wait(run)["state"] == "finished"
+    folder = studio.runs.folder(run)
     RunLog(folder).update(state="running", step=3, last_checkpoint=None)
     return folder
 
@@ -38,7 +38,7 @@ def again(studio: Studio) -> Studio:
 def test_saved_and_sample_events_are_found_again(studio: Studio, run: Path, damage: bytes) -> None:
     (run / "events.jsonl").write_bytes(damage)
     other = again(studio)
-    view = other.view(run.name)
+    view = other.runs.view(run.name)
     other.close()
     assert view["state"]["state"] == "interrupted" and view["state"]["last_checkpoint"] == 4
     assert [e["step"] for e in view["events"] if e["kind"] == "saved"] == saved_steps(run)
@@ -65,13 +65,13 @@ def test_a_run_without_a_state_is_listed_and_goes_on(
 ) -> None:
     RunLog(run).update(state="stopped")
     (run / "state.json").write_text(damage)
-    (listed,) = again(studio).runs()
+    (listed,) = again(studio).runs.all()
     assert listed["run"] == run.name and listed["name"] == "my zibbo" and listed["steps"] == 4
     assert listed["state"] == "stopped" and listed["last_checkpoint"] == 4
     if damage != DAMAGED[2]:
         return
     shutil.rmtree(run / "checkpoints" / "step-000004")
-    assert studio.wait(studio.resume(run.name))["state"] == "finished"
+    assert studio.runs.wait(studio.runs.resume(run.name))["state"] == "finished"
     assert read_state(run)["name"] == "my zibbo"
 
 
@@ -82,14 +82,14 @@ def test_a_state_nested_deep_but_allowed_reaches_the_page(studio: Studio, run: P
     for _ in range(90):
         deep = [deep]
     (run / "state.json").write_text(json.dumps({"run": run.name, "state": "stopped", "x": deep}))
-    assert sendable(again(studio).view(run.name))["state"]["x"]
+    assert sendable(again(studio).runs.view(run.name))["state"]["x"]
 
 
 def test_beginning_at_0_again_says_so(studio: Studio, run: Path) -> None:
     RunLog(run).update(last_checkpoint=4)
     for step in saved_steps(run):
         (run / "checkpoints" / f"step-{step:06d}" / "trainable.safetensors").write_bytes(b"x")
-    state = studio.wait(studio.resume(run.name)) if again(studio).runs() else {}
+    state = studio.runs.wait(studio.runs.resume(run.name)) if again(studio).runs.all() else {}
     assert state["state"] == "finished"
     said = [e["text"] for e in read_events(run)[0] if e["kind"] == "message"]
     assert any("had saved step 4" in text and "begins again at step 0" in text for text in said)
@@ -100,7 +100,7 @@ def test_beginning_at_0_again_says_so(studio: Studio, run: Path) -> None:
 def test_passing_over_a_damaged_one_says_so(studio: Studio, run: Path) -> None:
     again(studio).close()
     (run / "checkpoints" / "step-000004" / "trainable.safetensors").write_bytes(b"x")
-    assert studio.wait(studio.resume(run.name))["state"] == "finished"
+    assert studio.runs.wait(studio.runs.resume(run.name))["state"] == "finished"
     said = [e["text"] for e in read_events(run)[0] if e["kind"] == "message"]
     assert any("step 4 is damaged" in text for text in said)
     assert any("Going on from step 2" in text for text in said)
@@ -109,4 +109,4 @@ def test_passing_over_a_damaged_one_says_so(studio: Studio, run: Path) -> None:
 @pytest.mark.parametrize("name", ["notes", "queue", ".hidden"])
 def test_a_folder_that_is_no_run_stays_unlisted(studio: Studio, name: str) -> None:
     atomic.write_text(studio.workspace.runs / name / "readme.txt", "x")
-    assert studio.runs() == [] and rebuilding.state(studio.workspace.runs / name) == {}
+    assert studio.runs.all() == [] and rebuilding.state(studio.workspace.runs / name) == {}

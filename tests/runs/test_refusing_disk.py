@@ -15,8 +15,10 @@ import pytest
 from studio.app import Studio
 from studio.core import atomic
 from studio.core.errors import InputError, StorageError
+from studio.library import presets
 from studio.runs.events import RunLog, hold, honest_state, read_events, read_state
 from studio.settings.training import RunConfig
+from tests import failpoint
 from tests.runs.test_runs import reach
 
 Make = Callable[..., RunConfig]
@@ -37,7 +39,7 @@ class Disk:
 @pytest.fixture
 def disk(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
     disk = Disk(studio.workspace.root)
-    monkeypatch.setattr(atomic, "failpoint", disk.reached)
+    monkeypatch.setattr(failpoint, "reached", disk.reached)
     yield disk
     disk.code = 0
 
@@ -61,20 +63,20 @@ def test_a_pause_for_the_disk_is_seen_and_continued(
     def fill(view: dict) -> bool:
         return any(step_of(event) >= 2 for event in view["events"])
 
-    run = studio.start(config("train.steps=12", "save.every=4"))
+    run = studio.runs.start(config("train.steps=12", "save.every=4"))
     reach(studio, run, fill)
     disk.code = code
     view = reach(studio, run, lambda view: view["state"]["state"] == "paused")
     assert view["state"]["reason"] and view["state"]["remedy"]
     assert ("full" in view["state"]["reason"]) == (code == errno.ENOSPC), view["state"]
-    assert studio.runs()[0]["state"] == "paused", "the list says it too"
-    studio.command(run, "continue")  # no room yet: it pauses again, and still says why
+    assert studio.runs.all()[0]["state"] == "paused", "the list says it too"
+    studio.runs.command(run, "continue")  # no room yet: it pauses again, and still says why
     reach(studio, run, lambda view: view["state"]["state"] == "paused" and view["state"]["reason"])
     disk.code = 0
-    studio.command(run, "continue")
-    state = studio.wait(run)
+    studio.runs.command(run, "continue")
+    state = studio.runs.wait(run)
     assert state["state"] == "finished" and not state["reason"], state
-    folder = studio.training.folder(run)
+    folder = studio.runs.folder(run)
     assert read_state(folder)["state"] == "finished"
     steps = [e["step"] for e in read_events(folder)[0] if e["kind"] == "step"]
     assert steps == list(range(1, 13)), "nothing that was missed is missing, or there twice"
@@ -85,17 +87,17 @@ def test_a_pause_for_the_disk_is_seen_and_continued(
 def test_stopping_on_a_full_disk_ends_and_is_written_later(
     studio: Studio, config: Make, disk: Disk
 ) -> None:
-    run = studio.start(config("train.steps=4000"))
+    run = studio.runs.start(config("train.steps=4000"))
     reach(studio, run, lambda view: view["state"].get("last_checkpoint"))
     disk.code = errno.ENOSPC
     reach(studio, run, lambda view: view["state"]["state"] == "paused")
-    studio.command(run, "stop")
-    state = studio.wait(run)
+    studio.runs.command(run, "stop")
+    state = studio.runs.wait(run)
     assert state["state"] == "failed" and "disk is full" in state["reason"]
-    folder = studio.training.folder(run)
+    folder = studio.runs.folder(run)
     assert read_state(folder)["state"] != "failed", "there is no room for that"
     disk.code = 0
-    assert studio.runs()[0]["state"] == "failed"
+    assert studio.runs.all()[0]["state"] == "failed"
     assert read_state(folder)["state"] == "failed"
     assert read_events(folder)[0][-1]["kind"] == "state"
 
@@ -106,14 +108,14 @@ def test_nothing_of_a_run_that_could_not_be_started_stays(
     disk.code = errno.ENOSPC
     disk.only = lambda operation, path: path.name == "state.json"
     with pytest.raises(StorageError, match=r"disk is full.*Nothing was started"):
-        studio.start(config())
-    assert list(studio.workspace.runs.iterdir()) == [] and studio.runs() == []
+        studio.runs.start(config())
+    assert list(studio.workspace.runs.iterdir()) == [] and studio.runs.all() == []
 
 
 def test_a_cache_is_not_needed(studio: Studio, config: Make, disk: Disk) -> None:
     disk.code = errno.ENOSPC
     disk.only = lambda operation, path: "cache" in path.parts
-    state = studio.wait(studio.start(config()))
+    state = studio.runs.wait(studio.runs.start(config()))
     assert state["state"] == "finished", state
 
 
@@ -144,8 +146,8 @@ def read_only(monkeypatch: pytest.MonkeyPatch, root: Path, code: int) -> None:
 def test_a_workspace_that_takes_no_writes_can_be_looked_at(
     studio: Studio, config: Make, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
-    run = studio.start(config())
-    studio.wait(run)
+    run = studio.runs.start(config())
+    studio.runs.wait(run)
     studio.close()
     root = studio.workspace.root
     atomic.write_text(root / "runs" / run / "state.json", '{"run": "x", "state": "running"}')
@@ -153,17 +155,25 @@ def test_a_workspace_that_takes_no_writes_can_be_looked_at(
         atomic.remove_folder(root / name)
     read_only(monkeypatch, root, code)
     other = Studio(studio.workspace.__class__(root))
-    (state,) = other.runs()
+    (state,) = other.runs.all()
     assert state["state"] == "interrupted"
-    assert other.view(run)["events"][-1]["kind"] == "state"
-    assert [info.name for info in other.adapters()] and other.bases() and other.datasets()
-    assert other.comparisons() == [] and other.grids.all() == [] and other.stacks.all() == []
+    assert other.runs.view(run)["events"][-1]["kind"] == "state"
+    assert (
+        [info.name for info in other.library.adapters()]
+        and other.library.bases()
+        and other.library.datasets()
+    )
+    assert (
+        other.generation.comparisons.all() == []
+        and other.generation.grids.all() == []
+        and other.library.stacks.all() == []
+    )
     assert other.library.vaes() == []
     with pytest.raises(StorageError) as caught:
-        other.start(config())
+        other.runs.start(config())
     assert caught.value.why and "system said" not in caught.value.why
     with pytest.raises(StorageError):
-        other.import_dataset([root / "datasets" / "zibbo" / "0.png"], "new")
+        other.library.import_dataset([root / "datasets" / "zibbo" / "0.png"], "new")
     other.close()
 
 
@@ -171,19 +181,19 @@ def test_a_workspace_that_takes_no_writes_can_be_looked_at(
 def test_a_file_system_without_locks_is_said_in_words(
     studio: Studio, config: Make, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
-    run = studio.start(config())
-    studio.wait(run)
+    run = studio.runs.start(config())
+    studio.runs.wait(run)
 
     def refusing(*_: Any) -> None:
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(fcntl, "flock", refusing)
     with pytest.raises(StorageError) as caught:
-        studio.start(config())
+        studio.runs.start(config())
     said = str(caught.value)
     assert "cannot be locked" in said and "Nothing was started" in said
-    assert os.strerror(code) not in said and len(studio.runs()) == 1
-    folder = studio.training.folder(run)
+    assert os.strerror(code) not in said and len(studio.runs.all()) == 1
+    folder = studio.runs.folder(run)
     atomic.write_text(folder / "state.json", '{"run": "x", "state": "running"}')
     state = honest_state(folder, held_here=False)
     assert state["state"] == "interrupted" and "cannot be told" in state["reason"]
@@ -213,9 +223,9 @@ def test_a_lock_that_is_no_file_is_said_in_words(tmp_path: Path, kind: str) -> N
 @pytest.mark.parametrize("name", ["x" * 300, "я" * 200, "a\x00b", "x/" * 3000])
 def test_a_name_that_can_be_no_file_is_simply_not_there(studio: Studio, name: str) -> None:
     for look in (
-        studio.view, studio.comparison, studio.library.dataset_path, studio.library.base_path,
-        studio.library.adapter_path, studio.library.vae_path, studio.grids.one, studio.stacks.path,
-        lambda name: studio.config(name), lambda name: studio.captions(name),
+        studio.runs.view, studio.generation.comparisons.one, studio.library.dataset_path, studio.library.base_path,
+        studio.library.adapter_path, studio.library.vae_path, studio.generation.grids.one, studio.library.stacks.path,
+        lambda name: presets.config_from(name), lambda name: studio.library.captions.read(name),
     ):  # fmt: skip
         with pytest.raises(InputError):
             look(name)
@@ -243,10 +253,10 @@ def test_every_announcement_is_synced(
 
     monkeypatch.setattr(os, "fsync", noting)
     monkeypatch.setattr(RunLog, "event", announcing)
-    run = studio.start(config())
-    assert studio.wait(run)["state"] == "finished"
+    run = studio.runs.start(config())
+    assert studio.runs.wait(run)["state"] == "finished"
     kinds = {kind for kind, _, _ in seen}
     assert {"saved", "sample", "probe", "finished", "step"} <= kinds
     assert all(durable == size for kind, durable, size in seen if kind != "step"), seen
-    status = (studio.training.folder(run) / "events.jsonl").stat()
+    status = (studio.runs.folder(run) / "events.jsonl").stat()
     assert synced[status.st_ino] == status.st_size, "the end of the run, too"

@@ -4,57 +4,57 @@ from __future__ import annotations
 
 import threading
 
-from studio.runtime.device_lock import DeviceSlot
+from studio.runtime.device_lock import DeviceLock
 
 PATIENCE = 20.0
 
 
-def waiting(slot: DeviceSlot, count: int) -> None:
+def waiting(lock: DeviceLock, count: int) -> None:
     """Blocks until `count` tickets are in the queue."""
     for _ in range(2000):
-        with slot._condition:
-            if len(slot._queue) >= count:
+        with lock._condition:
+            if len(lock._queue) >= count:
                 return
         threading.Event().wait(0.005)
     raise AssertionError("nobody queued up")
 
 
 def test_a_training_lets_a_picture_in_at_a_step_boundary() -> None:
-    slot, order = DeviceSlot(), []
+    lock, order = DeviceLock(), []
 
     def picture(name: str) -> None:
-        with slot.hold(name):
+        with lock.hold(name):
             order.append(name)
 
-    with slot.hold("training"):
+    with lock.hold("training"):
         order.append("step 1")
         threads = [threading.Thread(target=picture, args=(f"picture {k}",)) for k in range(2)]
         threads[0].start()
-        waiting(slot, 2)
+        waiting(lock, 2)
         threads[1].start()
-        waiting(slot, 3)
-        assert slot.holder == "training", "nobody pushes in during a step"
-        slot.give_way()
+        waiting(lock, 3)
+        assert lock.holder == "training", "nobody pushes in during a step"
+        lock.yield_to_others()
         order.append("step 2")
     for thread in threads:
         thread.join(PATIENCE)
     assert order == ["step 1", "picture 0", "picture 1", "step 2"]
-    assert slot.holder is None
+    assert lock.holder is None
 
 
 def test_giving_way_costs_nothing_when_nobody_waits() -> None:
-    slot = DeviceSlot()
-    with slot.hold("training"):
-        slot.give_way()
-        assert slot.holder == "training"
+    lock = DeviceLock()
+    with lock.hold("training"):
+        lock.yield_to_others()
+        assert lock.holder == "training"
 
 
 def test_a_failing_holder_frees_the_device() -> None:
-    slot = DeviceSlot()
+    lock = DeviceLock()
     try:
-        with slot.hold("one"), slot.released():
+        with lock.hold("one"), lock.released():
             raise RuntimeError
     except RuntimeError:
         pass
-    with slot.hold("two"):
-        assert slot.holder == "two"
+    with lock.hold("two"):
+        assert lock.holder == "two"

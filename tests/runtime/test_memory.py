@@ -18,6 +18,7 @@ from studio.app import Studio
 from studio.core import memory
 from studio.core.errors import FileError, MemoryFullError, StudioError
 from studio.families.base import Base
+from studio.library import presets
 from studio.settings.grid import Axis, GridSettings
 from studio.settings.lanes import Lane, LanesSettings
 from studio.settings.training import CompareSettings, GenerateSettings, RunConfig, StackItem
@@ -132,22 +133,22 @@ def drawing(**values: Any) -> GenerateSettings:
 
 
 def generate(studio: Studio) -> Any:
-    return studio.generate(drawing())
+    return studio.generation.generate(drawing())
 
 
 def lanes(studio: Studio) -> Any:
     both = [Lane(name=name, prompt="", stack=[]) for name in ("left", "right")]
-    return studio.generate_lanes(LanesSettings(common=drawing(), lanes=both))
+    return studio.generation.generate_lanes(LanesSettings(common=drawing(), lanes=both))
 
 
 def effect(studio: Studio) -> Any:
     file = next(studio.workspace.adapters.glob("*.safetensors"))
-    return studio.effect(drawing(stack=[StackItem(path=str(file))]), 0)
+    return studio.generation.effect(drawing(stack=[StackItem(path=str(file))]), 0)
 
 
 def grid(studio: Studio) -> Any:
     axis = Axis(kind="seed", values=["1", "2"])
-    return studio.grids.draw(GridSettings(name="g", drawing=drawing(), x=axis))
+    return studio.generation.grids.draw(GridSettings(name="g", drawing=drawing(), x=axis))
 
 
 def comparison(studio: Studio) -> Any:
@@ -155,15 +156,15 @@ def comparison(studio: Studio) -> Any:
         "base": "tiny", "columns": [{"name": "base", "stack": []}], "prompts": ["a cat"],
         "seeds": [1], "device": "cpu", "steps": 1,
     }  # fmt: skip
-    return studio.compare(CompareSettings.parse(values))
+    return studio.generation.comparisons.compare(CompareSettings.parse(values))
 
 
 def captions(studio: Studio) -> Any:
-    return studio.caption("zibbo", overwrite=True)
+    return studio.generation.caption("zibbo", overwrite=True)
 
 
 def measuring(studio: Studio) -> Any:
-    return studio.estimate(run_config(studio))
+    return studio.runs.estimate(run_config(studio))
 
 
 def run_config(studio: Studio, **values: Any) -> RunConfig:
@@ -171,11 +172,11 @@ def run_config(studio: Studio, **values: Any) -> RunConfig:
         "base": "tiny", "device": "cpu", "data": {"folder": "zibbo"}, "probe": {"every": "never"},
         "train": {"steps": 1, "batch_size": 1}, "sample": {"every": "never", "steps": 1},
     }  # fmt: skip
-    return studio.config(None, start | values)
+    return presets.config_from(None, start | values)
 
 
 def run(studio: Studio, **values: Any) -> Any:
-    state = studio.wait(studio.start(run_config(studio, **values)))
+    state = studio.runs.wait(studio.runs.start(run_config(studio, **values)))
     if state["state"] == "failed":
         error = state["error"]
         raise (
@@ -187,7 +188,7 @@ def run(studio: Studio, **values: Any) -> Any:
 
 
 def class_images(studio: Studio) -> Any:
-    number = len(studio.runs())
+    number = len(studio.runs.all())
     prior = {"weight": 1.0, "prompts": [f"a cat {number}"], "pictures": 1}
     return run(studio, prior=prior)
 
@@ -269,9 +270,11 @@ def test_full_memory_is_said_given_back_and_survived(
     assert fails.held
     assert all(held() is None for held in fails.held), "what did not fit is still held"
     if site in ("captions", "samples", "measuring"):  # nobody has the base any more
-        assert shared.resources._base is None
-    assert shared.resources.slot.holder is None
-    assert len(shared.generate(drawing()).pictures) == 1  # the next one in the same process
+        assert shared.runtime._base is None
+    assert shared.runtime.lock.holder is None
+    assert (
+        len(shared.generation.generate(drawing()).pictures) == 1
+    )  # the next one in the same process
 
 
 @pytest.mark.parametrize(
@@ -295,7 +298,7 @@ def test_while_the_base_is_loaded_it_is_no_broken_base(
     def full(*_: Any, **__: Any) -> Any:
         raise torch.OutOfMemoryError(CUDA)
 
-    shared.resources.give_back(RuntimeError())
+    shared.runtime.give_back(RuntimeError())
     with monkeypatch.context() as patched:
         patched.setattr(UNet2DConditionModel, "from_pretrained", full)
         patched.setattr("studio.families.loading._checked", _called(full, patched))
@@ -323,15 +326,15 @@ def test_images_finished_before_are_kept(shared: Studio, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(Base, "denoise", second)
     with pytest.raises(MemoryFullError) as caught:
-        shared.generate(drawing(count=2, batch_size=1))
+        shared.generation.generate(drawing(count=2, batch_size=1))
     assert "1 pictures finished before" in (caught.value.safe or "")
 
 
 def test_a_base_in_use_elsewhere_is_not_loaded_twice(shared: Studio) -> None:
-    base = shared.resources.base("tiny", "cpu")  # as a paused training holds it
-    with pytest.raises(MemoryFullError), shared.resources.turn("drawing", "images"):
+    base = shared.runtime.base("tiny", "cpu")  # as a paused training holds it
+    with pytest.raises(MemoryFullError), shared.runtime.turn("drawing", "images"):
         raise torch.OutOfMemoryError(CUDA)
-    assert shared.resources.base("tiny", "cpu") is base
+    assert shared.runtime.base("tiny", "cpu") is base
 
 
 # The page and the command line, whatever asked.

@@ -10,7 +10,8 @@ from diffusers.optimization import get_scheduler
 
 from studio.core.errors import SettingsError
 from studio.library import presets
-from studio.settings.learning_rate import listed_rate, parse_rates, rate_factor
+from studio.settings.learning_rate import rate_factor
+from studio.settings.rate_schedule import listed_rate, parse_rates
 from studio.settings.training import TrainSettings
 
 STEPS = 40

@@ -15,12 +15,13 @@ from studio.core import atomic
 from studio.core.errors import MissingError, StorageError
 from studio.train import state
 from studio.train.state import Progress, checkpoint_folder, latest_checkpoint, save_checkpoint
+from tests import failpoint
 
 
 @pytest.fixture(autouse=True)
 def no_failpoint() -> Iterator[None]:
     yield
-    atomic.failpoint = None
+    failpoint.reached = None
 
 
 def save(run: Path, value: float, progress: Progress) -> Path:
@@ -42,7 +43,7 @@ def test_the_very_same_moment_is_kept(tmp_path: Path) -> None:
     first = save(tmp_path, 1.0, Progress(4, 0.5, 12.3456789))
     before = {path: path.stat().st_ino for path in first.iterdir()}
     written: list[str] = []
-    atomic.failpoint = lambda operation, path: written.append(operation)
+    failpoint.reached = lambda operation, path: written.append(operation)
     assert save(tmp_path, 1.0, Progress(4, 0.5, 12.3456789)) == first
     assert {path: path.stat().st_ino for path in first.iterdir()} == before and written == []
 
@@ -69,12 +70,12 @@ def test_saving_a_step_again_never_leaves_none(tmp_path: Path, code: int) -> Non
 
         run = tmp_path / str(count)
         folder = save(run, 1.0, Progress(4, 0.5, 12.0))
-        atomic.failpoint = reached
+        failpoint.reached = reached
         try:
             save(run, 2.0, Progress(4, 0.4, 15.0))
         except StorageError:
             failed = True
-        atomic.failpoint = None
+        failpoint.reached = None
         assert latest_checkpoint(run) == folder and value_of(folder) in (1.0, 2.0)
         assert [path.name for path in folder.parent.iterdir()] == [folder.name]
     assert count > 15, "the sweep must reach past the last operation"

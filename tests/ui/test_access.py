@@ -17,6 +17,7 @@ from studio.core import atomic
 from studio.core.errors import DatasetError, InputError, StudioError
 from studio.core.paths import Access, Workspace
 from studio.formats.captions import write_caption
+from studio.library import presets
 from studio.settings.grid import Axis, GridSettings
 from studio.settings.training import CompareSettings, GenerateSettings, RunConfig, StackItem
 from studio.ui.app import _build
@@ -80,7 +81,7 @@ class Asked:
 
 def config(studio: Studio, **values: Any) -> RunConfig:
     start: dict[str, Any] = {"base": "tiny", "data": {"folder": "mine"}, "device": "cpu"}
-    return studio.config(None, {**start, **values})
+    return presets.config_from(None, {**start, **values})
 
 
 def item(path: str) -> StackItem:
@@ -98,7 +99,7 @@ def must(preflight: Any) -> None:
 
 def grid(studio: Studio, path: str) -> Any:
     axis = Axis(kind="adapter", values=[path])
-    return studio.grids.draw(GridSettings(name="g", drawing=picture(studio), x=axis))
+    return studio.generation.grids.draw(GridSettings(name="g", drawing=picture(studio), x=axis))
 
 
 def compare(studio: Studio, path: str, **values: Any) -> Any:
@@ -110,33 +111,33 @@ def compare(studio: Studio, path: str, **values: Any) -> Any:
         "seeds": [1],
         "device": "cpu",
     }
-    return studio.compare(CompareSettings.parse(settings | values))
+    return studio.generation.comparisons.compare(CompareSettings.parse(settings | values))
 
 
 def lorem(studio: Studio, path: str) -> Any:
     prior = {"weight": 1.0, "prompts": ["a cat"], "folder": path}
-    return must(studio.preflight(config(studio, prior=prior)))
+    return must(studio.runs.preflight(config(studio, prior=prior)))
 
 
 WAYS: dict[str, Callable[[Studio, str], Any]] = {
     "open folder": lambda s, p: asked_of(s)("caption", "open_folder", folder=p),
-    "dataset": lambda s, p: s.captions(p),
+    "dataset": lambda s, p: s.library.captions.read(p),
     "dataset of a page": lambda s, p: asked_of(s)("caption", "open_dataset", dataset=p),
-    "caption": lambda s, p: s.save_caption(p, "0.png", "overwritten"),
-    "captioner's folder": lambda s, p: s.caption(p),
-    "data folder": lambda s, p: must(s.preflight(config(s, data={"folder": p}))),
-    "start": lambda s, p: s.start(config(s, data={"folder": p})),
+    "caption": lambda s, p: s.library.captions.save(p, "0.png", "overwritten"),
+    "captioner's folder": lambda s, p: s.generation.caption(p),
+    "data folder": lambda s, p: must(s.runs.preflight(config(s, data={"folder": p}))),
+    "start": lambda s, p: s.runs.start(config(s, data={"folder": p})),
     "base": lambda s, p: s.library.base_path(p),
-    "base of a run": lambda s, p: must(s.preflight(config(s, base=p))),
+    "base of a run": lambda s, p: must(s.runs.preflight(config(s, base=p))),
     "blocks of a base": lambda s, p: asked_of(s)("stack-generate", "check_blocks", text="a:1", base=p),
     "vae": lambda s, p: s.library.vae_path(p),
     "class images": lorem,
-    "continue from": lambda s, p: must(s.preflight(config(s, options={"continue_from": p}))),
-    "like": lambda s, p: s.config_like(p),
-    "init image": lambda s, p: s.generate(picture(s, image=p)),
+    "continue from": lambda s, p: must(s.runs.preflight(config(s, options={"continue_from": p}))),
+    "like": lambda s, p: s.library.config_like(p),
+    "init image": lambda s, p: s.generation.generate(picture(s, image=p)),
     "start picture": lambda s, p: asked_of(s)("start-picture", "describe", path=p),
-    "stack": lambda s, p: s.generate(picture(s, stack=[item(p)])),
-    "saved stack": lambda s, p: s.stacks.save("x", [item(p)], "tiny"),
+    "stack": lambda s, p: s.generation.generate(picture(s, stack=[item(p)])),
+    "saved stack": lambda s, p: s.library.stacks.save("x", [item(p)], "tiny"),
     "look inside": lambda s, p: asked_of(s)("stack-generate", "inside", path=p),
     "upload": lambda s, p: asked_of(s)("stack-generate", "take_file", path=p, name="a.pt", base="tiny"),
     "grid": grid,
@@ -172,7 +173,7 @@ def test_over_a_link_nothing_outside_is_read_written_or_probed(
         assert SECRET not in error.sentence()
     assert len(said) == 1, said  # the answer tells nobody what is there
     assert {path: path.read_bytes() for path in elsewhere.iterdir()} == before
-    assert not remote.runs()
+    assert not remote.runs.all()
 
 
 @pytest.mark.parametrize("path", ["~nobody-of-this-name/x", "a\0b", "", "   "])
@@ -186,9 +187,9 @@ def test_alone_on_the_machine_any_folder_may_be_opened(studio: Studio, elsewhere
     asked = Asked(studio)
     identity = asked("caption", "open_folder", folder=str(elsewhere))
     assert asked("caption", "open_dataset", dataset=identity)["items"][0]["caption"] == SECRET
-    studio.save_caption(str(elsewhere), "0.png", "mine now")
+    studio.library.captions.save(str(elsewhere), "0.png", "mine now")
     assert (elsewhere / "0.txt").read_text() == "mine now\n"
-    must(studio.preflight(config(studio, data={"folder": str(elsewhere)})))
+    must(studio.runs.preflight(config(studio, data={"folder": str(elsewhere)})))
     assert studio.library.base_path(str(elsewhere)) == elsewhere
 
 
@@ -199,7 +200,7 @@ def test_a_folder_named_at_the_start_may_be_used(studio: Studio, elsewhere: Path
     identity = asked("caption", "open_folder", folder=str(elsewhere))
     found = asked("caption", "captions", dataset=identity)["captions"]
     assert found["0.png"] == SECRET
-    assert studio.captions("link")
+    assert studio.library.captions.read("link")
     with pytest.raises(InputError):
         asked("caption", "open_folder", folder=str(elsewhere.parent))
 
@@ -237,8 +238,8 @@ def test_a_link_inside_a_dataset_closes_it_over_a_link(
     (answer,) = asked("caption", "thumbnails", dataset=identity, files=["0.png"]).values()
     assert "links to other places" in answer["problem"]
     with pytest.raises(InputError):
-        remote.start(config(remote, data={"folder": "bait"}))
-    (listed,) = [info for info in remote.datasets() if info.path == folder]
+        remote.runs.start(config(remote, data={"folder": "bait"}))
+    (listed,) = [info for info in remote.library.datasets() if info.path == folder]
     assert listed.pictures == 0
     assert "links to other places" in listed.problems[0]
     assert {path: path.read_bytes() for path in elsewhere.iterdir()} == before
@@ -247,7 +248,7 @@ def test_a_link_inside_a_dataset_closes_it_over_a_link(
 def test_links_that_stay_in_the_workspace_are_no_matter(remote: Studio) -> None:
     folder = remote.workspace.datasets / "mine"
     (folder / "7.png").symlink_to(folder / "0.png")
-    assert len(remote.captions("mine")) == 3
+    assert len(remote.library.captions.read("mine")) == 3
 
 
 @pytest.mark.parametrize("there", [True, False])
@@ -262,7 +263,7 @@ def test_a_caption_that_is_a_link_is_never_written(
     (folder / "0.txt").symlink_to(target)
     for write in (
         lambda: write_caption(folder / "0.png", "over"),
-        lambda: studio.save_caption("mine", "0.png", "over"),
+        lambda: studio.library.captions.save("mine", "0.png", "over"),
     ):
         with pytest.raises(DatasetError, match="link to another place"):
             write()
@@ -287,7 +288,7 @@ def test_a_run_of_the_owner_is_not_resumed_over_a_link(studio: Studio, elsewhere
     atomic.write_text(folder / "config.toml", to_toml(values))
     atomic.write_json(folder / "state.json", {"run": "old", "state": "stopped", "step": 1})
     studio.workspace.access = Access.over_a_link()
-    for resume in (studio.resume, studio.training.resume):
+    for resume in (studio.runs.resume, studio.runs.resume):
         with pytest.raises(InputError, match="outside"):
             resume("old")
     assert json.loads((folder / "state.json").read_text())["state"] == "stopped"
@@ -336,7 +337,7 @@ def test_a_hub_id_is_no_folder_over_a_link(
     for name in ("elsewhere/model", "elsewhere/nothing", "nobody/nothing"):
         assert remote.library.base_path(name) == name
         with pytest.raises(InputError, match="not downloaded"):
-            remote.resources.base(name, "cpu")
+            remote.runtime.base(name, "cpu")
     assert fetched == ["elsewhere/model", "elsewhere/nothing", "nobody/nothing"]
     remote.workspace.access = Access()
     assert remote.library.base_path("elsewhere/model") == elsewhere / "model"

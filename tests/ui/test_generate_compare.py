@@ -18,7 +18,7 @@ from studio.core.paths import Workspace
 from studio.formats.image_write import save_png
 from studio.infer import infotext
 from studio.infer.prompt import weighted
-from studio.library.library import AdapterInfo
+from studio.library.adapter_info import AdapterInfo
 from studio.settings.training import GenerateSettings
 from studio.ui import theme
 from studio.ui.components.columns import columns_of, finished_runs
@@ -286,9 +286,9 @@ def test_the_last_run_is_compared_with_the_base_on_its_own_prompts(
         "config": {"data": {"folder": "korvu"}, "sample": {"prompts": []}},
         "events": [{"kind": "sample", "prompts": ["a korvu", "a korvu at the beach"]}],
     }
-    monkeypatch.setattr(studio, "runs", lambda: [run | {"state": "failed"}, run])
-    monkeypatch.setattr(studio, "view", lambda identity: view)
-    monkeypatch.setattr(studio, "datasets", lambda: [dataset])
+    monkeypatch.setattr(studio.runs, "all", lambda: [run | {"state": "failed"}, run])
+    monkeypatch.setattr(studio.runs, "view", lambda identity: view)
+    monkeypatch.setattr(studio.library, "datasets", lambda: [dataset])
     values = last_run(studio)
     assert [column["name"] for column in values["columns"]] == ["Base", "korvu"]
     assert values["columns"][1]["stack"][0]["path"] == str(adapter)
@@ -308,7 +308,7 @@ def test_a_report_of_a_comparison_is_a_file_beside_it(studio: Studio) -> None:
         "settings": GenerateSettings().model_dump(), "seconds": 1.0, "reference": {},
     }  # fmt: skip
     (folder / "comparison.json").write_text(json.dumps(comparison))
-    assert summary(studio.comparisons()[0])["columns"] == ["Base"]
+    assert summary(studio.generation.comparisons.all()[0])["columns"] == ["Base"]
     assert written_report(studio, folder.name, "csv").parent == folder
     for identity, style in ((folder.name, "exe"), ("../adapters", "csv"), ("", "csv")):
         with pytest.raises(InputError):

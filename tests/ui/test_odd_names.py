@@ -98,8 +98,8 @@ def test_an_odd_folder_opens_by_the_name_that_is_shown(served: Served) -> None:
 
 
 def test_every_adapter_is_listed_and_stands_on_a_stack(served: Served) -> None:
-    served.studio.shelf.look()
-    served.studio.shelf.wait()
+    served.studio.library.index.look()
+    served.studio.library.index.wait()
     rows = served.ask("library", base="starter", epoch="", since=0, look=False)["rows"]
     paths = {row[1]: row[0] for row in rows}
     assert set(paths) == {"good", SHOWN}
@@ -124,7 +124,7 @@ def test_the_other_lists_are_whole(served: Served) -> None:
     bases = {entry["name"]: entry for entry in chosen["bases"]}
     assert bases[SHOWN]["problem"]
     assert not bases["starter"]["problem"]
-    assert served.studio.vaes() == [f"{SHOWN}.safetensors"]
+    assert served.studio.library.vaes() == [f"{SHOWN}.safetensors"]
     runs = served.ask("runs")["runs"]
     assert [run["name"] for run in runs] == ["n \ufffduD83C"]
     view = served.ask("view", run=runs[0]["run"], since=0)
@@ -132,7 +132,7 @@ def test_the_other_lists_are_whole(served: Served) -> None:
     pictures = served.ask("history", offset=0)["pictures"]
     assert {entry["id"] for entry in pictures} >= {f"2026-01-01/{SHOWN}.png"}
     assert served.ask("picture", id=f"2026-01-01/{SHOWN}.png")["settings"] == {}
-    assert [found["name"] for found in served.studio.comparisons()] == ["c \ufffduD83C"]
+    assert [found.name for found in served.studio.generation.comparisons.all()] == ["c \ufffduD83C"]
 
 
 def test_one_bad_preset_is_named_and_leaves_the_others(
@@ -153,7 +153,7 @@ def test_half_an_emoji_that_a_browser_sends_is_no_obstacle(served: Served) -> No
     assert not answer["ok"]
     orjson.dumps(answer)
     with pytest.raises(MissingError):
-        served.studio.stacks.path(f"none {HALF}")
+        served.studio.library.stacks.path(f"none {HALF}")
     assert os.fspath(served.studio.workspace.root)
 
 

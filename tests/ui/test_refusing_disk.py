@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from studio.core import atomic
 from studio.ui import door
 from studio.ui.thumbs import Thumbnails
+from tests import failpoint
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EIO])
@@ -29,7 +29,7 @@ def test_a_thumbnail_needs_no_cache(
     def refusing(operation: str, path: Path) -> None:
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(atomic, "failpoint", refusing)
+    monkeypatch.setattr(failpoint, "reached", refusing)
     shown = str(Thumbnails(tmp_path / "cache").of(picture, 64))
     head, _, data = shown.partition(",")
     assert head == "data:image/webp;base64"

@@ -44,16 +44,16 @@ def run(workspace: Workspace, number: int, **values: Any) -> Path:
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The folders of runs whose state is read from the disk."""
-    import studio.runs.training as training
+    from studio.runs import folders
 
     seen: list[str] = []
-    real = training.honest_state
+    real = folders.honest_state
 
     def counted(folder: Path, *rest: Any) -> Any:
         seen.append(folder.name)
         return real(folder, *rest)
 
-    monkeypatch.setattr(training, "honest_state", counted)
+    monkeypatch.setattr(folders, "honest_state", counted)
     return seen
 
 
@@ -61,12 +61,12 @@ def test_ended_runs_are_read_once_ever(workspace: Workspace, reads: list[str]) -
     for number in range(RUNS):
         run(workspace, number)
     studio = Studio(workspace)
-    assert len(studio.runs()) == RUNS
+    assert len(studio.runs.all()) == RUNS
     assert len(reads) == RUNS
     reads.clear()
-    assert len(studio.runs()) == RUNS
+    assert len(studio.runs.all()) == RUNS
     later = Studio(Workspace(workspace.root))
-    assert [state["name"] for state in later.runs()] == [f"r{n}" for n in reversed(range(RUNS))]
+    assert [state["name"] for state in later.runs.all()] == [f"r{n}" for n in reversed(range(RUNS))]
     assert reads == []
 
 
@@ -74,10 +74,10 @@ def test_what_changed_is_read_again(workspace: Workspace, reads: list[str]) -> N
     for number in range(RUNS):
         run(workspace, number)
     studio = Studio(workspace)
-    studio.runs()
+    studio.runs.all()
     reads.clear()
     folder = run(workspace, 7, name="another name")
-    assert next(s for s in studio.runs() if s["run"] == folder.name)["name"] == "another name"
+    assert next(s for s in studio.runs.all() if s["run"] == folder.name)["name"] == "another name"
     assert reads == [folder.name]
 
 
@@ -86,17 +86,17 @@ def test_what_may_still_change_is_not_remembered(workspace: Workspace, reads: li
     os.utime(folder / "state.json")  # written just now: the next write may look the same
     run(workspace, 2, state="paused")
     studio = Studio(workspace)
-    studio.runs()
+    studio.runs.all()
     reads.clear()
-    assert {state["state"] for state in studio.runs()} == {"finished", "interrupted"}
+    assert {state["state"] for state in studio.runs.all()} == {"finished", "interrupted"}
     assert folder.name in reads
 
 
 def test_nobody_changes_the_memory(workspace: Workspace) -> None:
     run(workspace, 1)
     studio = Studio(workspace)
-    studio.runs()[0]["name"] = "changed by a caller"
-    assert studio.runs()[0]["name"] == "r1"
+    studio.runs.all()[0]["name"] = "changed by a caller"
+    assert studio.runs.all()[0]["name"] == "r1"
 
 
 @pytest.mark.parametrize(
@@ -107,18 +107,18 @@ def test_nobody_changes_the_memory(workspace: Workspace) -> None:
 def test_a_memory_that_cannot_be_used_is_none(workspace: Workspace, content: str) -> None:
     run(workspace, 1)
     (workspace.cache / "runs.json").write_text(content)
-    assert [state["name"] for state in Studio(workspace).runs()] == ["r1"]
+    assert [state["name"] for state in Studio(workspace).runs.all()] == ["r1"]
 
 
 def test_runs_that_are_gone_are_forgotten(workspace: Workspace) -> None:
     for number in range(RUNS):
         run(workspace, number)
     studio = Studio(workspace)
-    studio.runs()
-    studio.delete_run(studio.runs()[0]["run"])
+    studio.runs.all()
+    studio.runs.delete(studio.runs.all()[0]["run"])
     for number in range(RUNS, 2 * RUNS):
         run(workspace, number)
-    studio.runs()
+    studio.runs.all()
     kept = json.loads((workspace.cache / "runs.json").read_text())["runs"]
     assert len(kept) == 2 * RUNS - 1
 
@@ -134,7 +134,7 @@ def test_a_disk_that_refuses_changes_nothing(
 
     studio = Studio(workspace)
     monkeypatch.setattr(atomic, "write_text", refused)
-    assert len(studio.runs()) == RUNS
+    assert len(studio.runs.all()) == RUNS
 
 
 def test_few_new_ones_are_not_worth_a_file(workspace: Workspace) -> None:

@@ -17,12 +17,13 @@ import pytest
 from PIL import Image
 
 from studio.app import Studio
-from studio.core import atomic
 from studio.core.paths import Workspace
+from studio.library import presets
 from studio.library.presets import to_toml
 from studio.methods import METHODS
 from studio.ui import app
 from studio.ui.live import endpoint
+from tests import failpoint
 
 
 class Tab:
@@ -105,7 +106,7 @@ def test_a_draft_that_cannot_be_kept_is_said(tab: Tab, monkeypatch: pytest.Monke
         if path.name == "train-form.json":
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(atomic, "failpoint", full)
+    monkeypatch.setattr(failpoint, "reached", full)
     review = tab.call("reviewed", *tab.values("reviewed", cs_train_pick=pick(tab)))
     assert any("disk is full" in warning for warning in review["warnings"])
 
@@ -117,7 +118,7 @@ def test_a_newcomer_finds_the_preset_of_the_base_that_ships(tab: Tab) -> None:
 def test_nothing_starts_without_pictures(tab: Tab) -> None:
     with pytest.raises(gr.Error, match="No dataset is chosen"):
         tab.call("started", *tab.values("started", cs_train_pick=pick(tab, dataset="")))
-    assert tab.studio.runs() == []
+    assert tab.studio.runs.all() == []
 
 
 @pytest.mark.parametrize(
@@ -133,13 +134,15 @@ def test_a_preset_fills_the_form_but_not_the_name(tab: Tab) -> None:
     sent = tab.values("filled", cs_train_pick=chosen, name="mine", data_trigger="zorp")
     arrived, *contents = tab.call("filled", event(token="7"), *sent)
     assert arrived.props["filled"] == "7", "the page waits for this one"
-    steps = tab.studio.config("starter-lora").train.steps
+    steps = presets.config_from("starter-lora").train.steps
     assert {"mine", "zorp", steps} <= {v for v in contents if isinstance(v, str | int)}
 
 
 def make_run(studio: Studio, *changes: str) -> str:
     folder = studio.workspace.new_run_folder("seen")
-    config = studio.config(None, {"name": "seen", "data": {"folder": "/pictures/mine"}}, [*changes])
+    config = presets.config_from(
+        None, {"name": "seen", "data": {"folder": "/pictures/mine"}}, [*changes]
+    )
     (folder / "config.toml").write_text(to_toml(config))
     file = studio.workspace.adapters / "seen.safetensors"
     file.write_bytes(b"12345")
@@ -190,7 +193,7 @@ def test_two_runs_are_told_apart_with_the_labels_of_the_form(tab: Tab) -> None:
     pair = [make_run(tab.studio), make_run(tab.studio, "train.steps=9", "options.rank=2")]
     found = tab.part("cs-runs").difference({"runs": pair})["data"]
     told = {entry["label"]: entry["values"] for entry in found["settings"]}
-    steps = tab.studio.config(None).train.steps
+    steps = presets.config_from(None).train.steps
     assert told == {"Train steps": [steps, 9], "Rank": [8, 2]}
     assert found["names"] == ["seen", "seen"]
     assert found["figures"][0]["seconds_per_step"] == 2.0
@@ -232,14 +235,14 @@ def test_cards_say_what_past_runs_took(tab: Tab) -> None:
 def test_the_form_is_compared_with_the_preset(tab: Tab) -> None:
     reference = tab.part("cs-form-tools").reference
     found = reference({"method": "lora", "preset": "starter-lora"})["data"]
-    config = tab.studio.config("starter-lora")
+    config = presets.config_from("starter-lora")
     assert found["train.steps"] == str(config.train.steps)
     assert found["options-lora.rank"] == str(config.options["rank"])
     assert found["options-lora.text_encoder"] == "false", "as the page's switches show it"
     assert not [key for key in found if key.startswith("options-hyper")]
     assert not {"name", "data.trigger"} & set(found), "what the person types is never marked"
     usual = reference({"method": "lora", "preset": ""})["data"]
-    assert usual["train.steps"] == str(tab.studio.config(None).train.steps)
+    assert usual["train.steps"] == str(presets.config_from(None).train.steps)
     assert reference({"method": "lora", "preset": "nothing"})["ok"] is False
 
 
@@ -247,7 +250,7 @@ def test_one_setting_goes_back_to_the_preset(tab: Tab) -> None:
     chosen = pick(tab, preset="starter-lora")
     contents = tab.call("reset", chosen, event(keys=["train.steps"]))
     changed = [value for value in contents if not _skipped(value)]
-    assert changed == [tab.studio.config("starter-lora").train.steps]
+    assert changed == [presets.config_from("starter-lora").train.steps]
     with pytest.raises(gr.Error):
         tab.call("reset", chosen, event(keys="train.steps"))
 
@@ -280,7 +283,7 @@ def test_the_settings_of_a_file_fill_the_form(tab: Tab, monkeypatch: pytest.Monk
     assert contents[0]["method"] == "lora"
     assert contents[0]["preset"] == ""
     assert {13, 7.0, 0.0042, 1234} <= {v for v in contents if isinstance(v, int | float)}
-    assert told == [html.escape(note) for note in tab.studio.config_like(file).notes]
+    assert told == [html.escape(note) for note in tab.studio.library.config_like(file).notes]
     files = tab.part("cs-train-pick").files(None)["data"]
     assert "foreign" in [entry["name"] for entry in files]
     silent = stated(tab.studio, "silent")

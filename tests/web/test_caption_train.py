@@ -245,7 +245,7 @@ def test_a_wrong_setting_is_named_before_start(open_page: Any, served: Any) -> N
     number(page, "train-steps", 0)
     notice = page.wait_for_selector(".cs-preflight .cs-notice[data-kind=error]")
     assert "Train steps" in notice.inner_text()
-    before = len(served.studio.runs())
+    before = len(served.studio.runs.all())
     page.click("#cs-train-start")
     page.wait_for_selector(".toast-body >> text=Train steps")
-    assert len(served.studio.runs()) == before
+    assert len(served.studio.runs.all()) == before

@@ -105,13 +105,13 @@ def test_a_picture_of_another_program_gives_its_settings(tab: Any, tmp_path: Pat
 
 def test_a_picture_to_start_from(tab: Any, served: Any, tmp_path: Path) -> None:
     seen: list[GenerateSettings] = []
-    generate_ = served.studio.generate
+    generate_ = served.studio.generation.generate
 
     def watched(settings: GenerateSettings, *rest: Any) -> Any:
         seen.append(settings)
         return generate_(settings, *rest)
 
-    served.studio.generate = watched
+    served.studio.generation.generate = watched
     try:
         tab.locator("#cs-generate-prompt textarea").fill("a red cat")
         tab.get_by_text("Start from a picture").click()
@@ -136,7 +136,7 @@ def test_a_picture_to_start_from(tab: Any, served: Any, tmp_path: Path) -> None:
         drawn(tab, served)
         assert Path(seen[-1].image).is_relative_to(served.workspace.outputs)
     finally:
-        served.studio.generate = generate_
+        served.studio.generation.generate = generate_
 
 
 def test_looks_while_drawing_and_what_an_interruption_keeps(tab: Any, served: Any) -> None:

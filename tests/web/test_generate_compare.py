@@ -15,6 +15,7 @@ import pytest
 from studio.app import Studio
 from studio.core.paths import Workspace
 from studio.formats.images import read_parameters
+from studio.generation.service import Generation
 from studio.infer import infotext
 from studio.settings.training import GenerateSettings
 from tests.web.conftest import TIMEOUT
@@ -25,10 +26,12 @@ HOSTILE = "${window.hit=1}<img src=x onerror=window.hit=1>"
 SLOW = TIMEOUT  # the first picture loads the engine
 
 
-class Watched(Studio):
-    """The studio, remembering with which settings it was asked to draw."""
+class Watched(Generation):
+    """What generates, remembering with which settings it was asked to draw."""
 
-    seen: list[GenerateSettings]
+    def __init__(self, studio: Studio) -> None:
+        super().__init__(studio.runtime, studio.runs)
+        self.seen: list[GenerateSettings] = []
 
     def generate(self, settings: GenerateSettings, *rest: Any, **named: Any) -> Any:
         self.seen.append(settings)
@@ -42,8 +45,8 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Studio:
     from tests.compare.conftest import make_clip
     from tests.tiny import make_tiny_sd1, make_tiny_sdxl, write_tiny_lora
 
-    studio = Watched(Workspace(tmp_path_factory.mktemp("workspace")))
-    studio.seen = []
+    studio = Studio(Workspace(tmp_path_factory.mktemp("workspace")))
+    studio.generation = Watched(studio)
     tiny = make_tiny_sd1(studio.workspace.bases / "tiny")
     make_clip(tiny / "clip")
     large = make_tiny_sdxl(studio.workspace.bases / "tiny-xl")
@@ -146,7 +149,8 @@ def test_dragging_strength_and_switch_reach_python(page: Any, studio: Any) -> No
     page.fill("#cs-field-generate-steps input", "2")
     page.fill("#cs-field-generate-count input", "2")
     draw(page)
-    settings = studio.seen[-1]
+    assert isinstance(studio.generation, Watched)
+    settings = studio.generation.seen[-1]
     order = [names[-1], *names[:-1]]
     assert [Path(item.path).stem for item in settings.stack] == order
     by_name = {Path(item.path).stem: item for item in settings.stack}

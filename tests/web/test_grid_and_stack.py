@@ -53,7 +53,7 @@ def add(page: Any, name: str) -> Any:
 
 
 def newest_grid(served: Served) -> dict[str, Any]:
-    return served.studio.grids.all()[0]
+    return served.studio.generation.grids.all()[0]
 
 
 def draw_grid(page: Any, pictures: int) -> None:
@@ -156,7 +156,7 @@ def test_pages_errors_and_what_is_left_of_an_interrupted_grid(
     page.locator(".ax-run .cs-notice", has_text="Eulr").or_(
         page.locator(".toast-body", has_text="Eulr")
     ).first.wait_for()
-    before = {grid["id"] for grid in served.studio.grids.all()}
+    before = {grid["id"] for grid in served.studio.generation.grids.all()}
 
     page.get_by_label("Values of the columns").fill("")
     page.get_by_role("button", name="+ Euler", exact=True).click()
@@ -167,8 +167,8 @@ def test_pages_errors_and_what_is_left_of_an_interrupted_grid(
     draw_grid(page, 2)
     page.get_by_role("group", name="Guidance").get_by_role("button", name="4").click()
     assert page.locator(".ax-cell img").count() == 2
-    (identity,) = {grid["id"] for grid in served.studio.grids.all()} - before
-    grid = served.studio.grids.one(identity)
+    (identity,) = {grid["id"] for grid in served.studio.generation.grids.all()} - before
+    grid = served.studio.generation.grids.one(identity)
     assert grid["sheets"] == ["sheet-1.png", "sheet-2.png"]
 
     # as after a kill: one picture is missing, and is all that is drawn
@@ -181,7 +181,7 @@ def test_pages_errors_and_what_is_left_of_an_interrupted_grid(
         page.locator(".ax-list .cm-open").first.click()
     page.get_by_role("button", name="Draw the rest").click()
     page.get_by_role("button", name="Draw the rest").wait_for(state="detached")
-    grid = served.studio.grids.one(identity)
+    grid = served.studio.generation.grids.one(identity)
     assert grid["complete"]
     assert (Path(grid["folder"]) / grid["cells"][0]["file"]).stat().st_mtime_ns == kept
 

@@ -17,6 +17,7 @@ from studio.core.paths import Workspace
 from studio.formats.image_write import save_png
 from studio.formats.images import read_parameters
 from studio.generation.records import DrawnLane
+from studio.generation.service import Generation
 from studio.infer import infotext
 from studio.settings.lanes import LanesSettings
 from tests.web.test_generate_compare import (
@@ -32,8 +33,8 @@ from tests.web.test_generate_compare import (
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore")]
 
 
-class Watched(Studio):
-    """The studio, remembering which lanes it was asked to draw."""
+class Watched(Generation):
+    """What generates, remembering which lanes it was asked to draw."""
 
     asked: LanesSettings | None = None
 
@@ -43,12 +44,13 @@ class Watched(Studio):
 
 
 @pytest.fixture(scope="module")
-def studio(tmp_path_factory: pytest.TempPathFactory) -> Watched:
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Studio:
     """A tiny base, adapters for it and one for SDXL, an embedding, files on a desktop."""
     from studio.families.loading import load_base
     from tests.tiny import make_tiny_sd1, make_tiny_sdxl, write_tiny_embedding, write_tiny_lora
 
-    studio = Watched(Workspace(tmp_path_factory.mktemp("lanes")))
+    studio = Studio(Workspace(tmp_path_factory.mktemp("lanes")))
+    studio.generation = Watched(studio.runtime, studio.runs)
     base = load_base(make_tiny_sd1(studio.workspace.bases / "tiny"), "cpu")
     for seed, name in enumerate(("korvu", "neonline", "popdot")):
         write_tiny_lora(studio.workspace.adapters / f"{name}.safetensors", base, seed=seed)
@@ -62,7 +64,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Watched:
 
 
 @pytest.fixture(scope="module")
-def address(studio: Watched) -> Iterator[str]:
+def address(studio: Studio) -> Iterator[str]:
     from studio.ui import app
 
     server = app.serve(studio, port=_free_port())
@@ -111,14 +113,16 @@ def shown(page: Any, wanted: list[list[str]]) -> None:
     )
 
 
-def in_python(page: Any, studio: Watched, act: Callable[[], None] | None = None) -> list[Any]:
+def in_python(page: Any, studio: Studio, act: Callable[[], None] | None = None) -> list[Any]:
     """The lanes as Python has them when it is asked to draw: (name, prompt, files)."""
-    studio.asked = None
+    generation = studio.generation
+    assert isinstance(generation, Watched)
+    generation.asked = None
     (act or (lambda: draw(page)))()
     deadline = time.monotonic() + SLOW / 1000
-    while studio.asked is None and time.monotonic() < deadline:
+    while generation.asked is None and time.monotonic() < deadline:
         page.wait_for_timeout(50)
-    asked = studio.asked
+    asked = generation.asked
     assert asked is not None
     page.locator(".rb-go:enabled").first.wait_for()
     return [
@@ -131,7 +135,7 @@ def said(page: Any, text: str) -> None:
 
 
 def test_cards_are_dragged_from_the_shelf_the_desktop_and_other_lanes(
-    page: Any, studio: Watched
+    page: Any, studio: Studio
 ) -> None:
     shelf_row(page, "korvu").drag_to(lane(page, 0))
     shown(page, [["korvu"], [], []])
@@ -197,7 +201,7 @@ def test_the_same_by_buttons_and_a_lane_twice(page: Any) -> None:
     shown(page, [[], ["korvu"], ["outside", "korvu"]])
 
 
-def test_lanes_are_drawn_in_one_go_as_columns(page: Any, studio: Watched) -> None:
+def test_lanes_are_drawn_in_one_go_as_columns(page: Any, studio: Studio) -> None:
     page.fill("#cs-generate-prompt textarea", "a red cat")
     page.fill("#cs-field-generate-steps input", "2")
     page.fill("#cs-field-generate-count input", "2")
@@ -219,7 +223,7 @@ def test_lanes_are_drawn_in_one_go_as_columns(page: Any, studio: Watched) -> Non
     assert len({(studio.workspace.outputs / one).read_bytes() for one in ids}) == 6
 
 
-def test_a_reload_leaves_lanes_and_pictures(page: Any, studio: Watched) -> None:
+def test_a_reload_leaves_lanes_and_pictures(page: Any, studio: Studio) -> None:
     page.reload()
     page.get_by_role("tab", name="Generate").click()
     page.locator(".lg .pg-cell").first.wait_for()
@@ -234,7 +238,7 @@ def test_a_reload_leaves_lanes_and_pictures(page: Any, studio: Watched) -> None:
     ]  # fmt: skip
 
 
-def test_a_picture_gives_its_settings_back_to_its_lane(page: Any, studio: Watched) -> None:
+def test_a_picture_gives_its_settings_back_to_its_lane(page: Any, studio: Studio) -> None:
     card(page, 1, "korvu").get_by_role("button", name="Remove from").click()
     shown(page, [[], [], ["outside", "korvu"]])
     page.locator(".lg .pg-cell").nth(1).get_by_role("button", name="Use these settings").click()
@@ -256,7 +260,7 @@ def test_a_picture_gives_its_settings_back_to_its_lane(page: Any, studio: Watche
     shown(page, [[], ["korvu"], ["outside", "korvu"]])
 
 
-def test_trigger_words_are_offered_where_they_are_missing(page: Any, studio: Watched) -> None:
+def test_trigger_words_are_offered_where_they_are_missing(page: Any, studio: Studio) -> None:
     shelf_row(page, "grumf").drag_to(lane(page, 0))
     lane(page, 0).locator(".pw-word", has_text="grumf").click()
     own = page.get_by_label("Prompt of lane 1")

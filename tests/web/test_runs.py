@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from studio.library import presets
 from studio.library.presets import to_toml
 from tests.web.test_caption_train import until, wait_state
 
@@ -31,7 +32,7 @@ def test_waiting_runs_change_places_leave_and_begin_in_order(open_page: Any, ser
     page = open_page("train")
 
     def start(name: str, **train: Any) -> str:
-        return str(studio.start(studio.config(None, values(folder, name, **train))))
+        return str(studio.runs.start(presets.config_from(None, values(folder, name, **train))))
 
     first = start("first")
     ids = {name: start(name, steps=1) for name in ("a", "b", "c", "d")}
@@ -49,18 +50,18 @@ def test_waiting_runs_change_places_leave_and_begin_in_order(open_page: Any, ser
     until(lambda: order(page) == ["b", "a", "c", "d"])
     page.click("button[aria-label='Take a out of the queue']")
     until(lambda: order(page) == ["b", "c", "d"])
-    assert studio.training.queue()["waiting"] == [ids["b"], ids["c"], ids["d"]]
+    assert studio.runs.queue()["waiting"] == [ids["b"], ids["c"], ids["d"]]
     page.reload()
     page.click("#cs-tab-train-button")
     until(lambda: order(page) == ["b", "c", "d"])
     switch = page.locator(".cs-queue-card [role=switch]")
     assert switch.get_attribute("aria-checked") == "true"
     switch.click()
-    until(lambda: not studio.training.continue_on_error)
+    until(lambda: not studio.runs.continue_on_error)
     switch.click()
-    until(lambda: studio.training.continue_on_error)
-    studio.command(first, "stop")
-    ended = [studio.wait(ids[name]) for name in ("b", "c", "d")]
+    until(lambda: studio.runs.continue_on_error)
+    studio.runs.command(first, "stop")
+    ended = [studio.runs.wait(ids[name]) for name in ("b", "c", "d")]
     assert [state["state"] for state in ended] == ["finished"] * 3
     started = [state["started_at"] for state in ended]
     assert started == sorted(started), "they did not begin in the order shown"
@@ -83,28 +84,28 @@ def test_waiting_runs_change_places_leave_and_begin_in_order(open_page: Any, ser
 def test_a_failure_holds_the_queue_until_told_to_go_on(open_page: Any, served: Any) -> None:
     folder = served.dataset("failing", ["a zorp blob"] * 2)
     studio = served.studio
-    studio.training.continue_on_error = False
-    first = studio.start(studio.config(None, values(folder, "runs")))
-    bad = studio.start(studio.config(None, values(folder, "bad", steps=1)))
-    waits = studio.start(studio.config(None, values(folder, "waits", steps=1)))
-    (studio.training.folder(bad) / "config.toml").write_text("nonsense =")
-    studio.command(first, "stop")
+    studio.runs.continue_on_error = False
+    first = studio.runs.start(presets.config_from(None, values(folder, "runs")))
+    bad = studio.runs.start(presets.config_from(None, values(folder, "bad", steps=1)))
+    waits = studio.runs.start(presets.config_from(None, values(folder, "waits", steps=1)))
+    (studio.runs.folder(bad) / "config.toml").write_text("nonsense =")
+    studio.runs.command(first, "stop")
     page = open_page("train")
     page.wait_for_selector(".cs-queue-card >> text=The queue waits because “bad” failed")
-    assert studio.view(waits)["state"]["state"] == "queued"
+    assert studio.runs.view(waits)["state"]["state"] == "queued"
     page.click(f".cs-run-row[data-run='{bad}']")
     wait_state(page, "failed")
     assert "settings of this run cannot be read" in page.inner_text(".cs-run-head .cs-notice")
     page.click(".cs-queue-card button:has-text('Go on')")
-    assert studio.wait(waits)["state"] == "finished"
-    studio.training.continue_on_error = True
+    assert studio.runs.wait(waits)["state"] == "finished"
+    studio.runs.continue_on_error = True
 
 
 def past_run(served: Any, name: str, lowest: float, **train: Any) -> str:
     """A run that ended some time ago, as it lies on disk."""
     studio = served.studio
     folder = studio.workspace.new_run_folder(name)
-    config = studio.config(None, values(Path("/pictures/of/old"), name, **train))
+    config = presets.config_from(None, values(Path("/pictures/of/old"), name, **train))
     (folder / "config.toml").write_text(to_toml(config))
     events = [
         {"t": 1.0, "kind": "probe", "step": step, "train": lowest + 1 / (step + 1), "held_out": 0.5}
@@ -151,6 +152,6 @@ def test_a_run_says_how_it_ended_and_its_settings_come_back(open_page: Any, serv
     page.wait_for_function(
         "document.querySelector('#cs-field-train-batch_size input').value === '7'"
     )
-    (served.studio.training.folder(run) / "config.toml").unlink()
+    (served.studio.runs.folder(run) / "config.toml").unlink()
     page.click("button:has-text('Use its settings')")
     page.wait_for_selector(".toast-body >> text=settings of this run cannot be read")

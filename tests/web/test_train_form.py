@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from studio.library import presets
 from studio.methods import METHODS
 from tests.web.conftest import throttle
 
@@ -102,7 +103,7 @@ def test_what_differs_from_the_preset_is_marked_and_goes_back(open_page: Any, se
     page.wait_for_selector(".cs-preflight")
     page.wait_for_selector(".cs-tools button:has-text('Reset all')", state="detached")
     before = page.input_value("#cs-field-train-steps input")
-    assert before == str(served.studio.config("starter-lora").train.steps)
+    assert before == str(presets.config_from("starter-lora").train.steps)
     page.fill("#cs-field-train-steps input", "77")
     page.fill("#cs-field-name textarea, #cs-field-name input", "mine")
     changed(page, "train-steps", True)

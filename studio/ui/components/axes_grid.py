@@ -80,19 +80,19 @@ def axes_grid(studio: Studio, page: Page, form: Form, texts: Sequence[Any]) -> g
         return choices(studio)
 
     def grid_past(argument: Any) -> list[Json]:
-        return [summary(grid) for grid in studio.grids.all()]
+        return [summary(grid) for grid in studio.generation.grids.all()]
 
     def grid_open(argument: Any) -> Json:
         (identity,) = read(argument, id=str)
-        return studio.grids.one(identity)
+        return studio.generation.grids.one(identity)
 
     def grid_remove(argument: Any) -> None:
         (identity,) = read(argument, id=str)
-        studio.grids.delete(identity)
+        studio.generation.grids.delete(identity)
 
     def grid_resume(argument: Any) -> None:
         (identity,) = read(argument, id=str)
-        studio.grids.folder(identity)
+        studio.generation.grids.folder(identity)
         page.tasks.start(KIND, lambda task: _resumed(studio, identity, task), grid=identity)
 
     grid = component(
@@ -173,11 +173,11 @@ def choices(studio: Studio) -> Json:
             for kind, title in grid.TITLES.items()
         ],
         "samplers": list(get_args(Sampler)),
-        "adapters": [info.path.name for info in studio.adapters() if not info.problem],
+        "adapters": [info.path.name for info in studio.library.adapters() if not info.problem],
         "runs": [
             {"run": run["run"], "name": run.get("name") or run["run"], "steps": steps}
-            for run in studio.runs()
-            if (steps := studio.grids.steps(run["run"]))
+            for run in studio.runs.all()
+            if (steps := studio.generation.grids.steps(run["run"]))
         ],
     }
 
@@ -185,7 +185,7 @@ def choices(studio: Studio) -> Json:
 def so_far(studio: Studio, task: Task, drawn: int) -> Json | None:
     """The grid that is being drawn; None when the page knows all `drawn` pictures already."""
     try:
-        grid = studio.grids.one(task.about["grid"])
+        grid = studio.generation.grids.one(task.about["grid"])
     except MissingError:
         return None
     there = sum(1 for cell in grid["cells"] if cell["file"] or cell["error"])
@@ -205,10 +205,10 @@ def _drawn(studio: Studio, settings: GridSettings, task: Task) -> Json:
     def started(identity: str) -> None:
         task.about = {"grid": identity}
 
-    grid = studio.grids.draw(settings, task.progress, task.cancelled.is_set, started)
+    grid = studio.generation.grids.draw(settings, task.progress, task.cancelled.is_set, started)
     return {"id": grid["id"], "seconds": grid["seconds"]}
 
 
 def _resumed(studio: Studio, identity: str, task: Task) -> Json:
-    grid = studio.grids.resume(identity, task.progress, task.cancelled.is_set)
+    grid = studio.generation.grids.resume(identity, task.progress, task.cancelled.is_set)
     return {"id": grid["id"], "seconds": grid["seconds"]}

@@ -47,7 +47,7 @@ def column_builder(studio: Studio, page: Page, base: str) -> gr.HTML:
     def sources(argument: Any) -> list[Json]:
         (base,) = read(argument, base=str)
         fit = base_facts(studio, base)
-        adapters = [card(page, info, fit=fit, previews=False) for info in studio.adapters()]
+        adapters = [card(page, info, fit=fit, previews=False) for info in studio.library.adapters()]
         return finished_runs(studio) + [{"group": "Adapters", **entry} for entry in adapters]
 
     def describe(argument: Any) -> list[Json]:
@@ -73,7 +73,7 @@ def column_builder(studio: Studio, page: Page, base: str) -> gr.HTML:
 def finished_runs(studio: Studio) -> list[Json]:
     """Runs that left a file, newest first, as sources of a column."""
     found = []
-    for run in studio.runs():
+    for run in studio.runs.all():
         path = run_adapter(studio, run)
         if path is not None:
             found.append(
@@ -99,7 +99,7 @@ def run_adapter(studio: Studio, run: Json) -> Path | None:
         try:
             path = studio.workspace.resolve(name)
             if not path.is_file():
-                path = studio.run_file(run["run"], str(name))
+                path = studio.runs.file(run["run"], str(name))
         except StudioError:
             continue
         if path.is_file():

@@ -1,7 +1,7 @@
-"""A comparison on the page: live while it is drawn, then grid, side by side, reports, past ones.
+"""A comparison on the page: live while it is generated, then grid, side by side, reports, past ones.
 
-Owns: the component and what its script may ask. Refuses to know: how one is set up (the tab) and
-drawn (`studio.compare`). A comparison is named by its folder's name; nothing else can be asked for.
+Owns: the component and what its script may ask. Refuses to know: how one is set up (the tab),
+generated and measured (`studio.compare`). A comparison is named by its folder's name; nothing else can be asked for.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from studio.compare.record import Comparison, read_comparison
 from studio.core.errors import InputError, MissingError
 from studio.core.paths import entries
 from studio.ui.components.picture_grid import TrainingGlance
@@ -26,8 +27,8 @@ SKELETON = """
   <div class="cm-run"></div>
   <div class="cs-empty cm-empty" hidden>
     <p class="cs-empty-title">See which one is better</p>
-    <p>A comparison draws the same prompts with the same noise for every column, and measures each
-    of them against pictures that show the truth.</p>
+    <p>A comparison generates the same prompts with the same noise for every column, and measures each
+    of them against reference images.</p>
     <button type="button" class="cs-button cs-primary cm-quick">Compare my last run with the base</button>
   </div>
   <div class="cm-view"></div>
@@ -56,15 +57,15 @@ def compare_grid(studio: Studio, page: Page) -> gr.HTML:
             task.cancelled.set()
 
     def past(argument: Any) -> list[Json]:
-        return [summary(comparison) for comparison in studio.comparisons()]
+        return [summary(comparison) for comparison in studio.generation.comparisons.all()]
 
     def open(argument: Any) -> Json:
         (identity,) = read(argument, id=str)
-        return studio.comparison(identity)
+        return as_page(studio.generation.comparisons.one(identity))
 
     def remove(argument: Any) -> None:
         (identity,) = read(argument, id=str)
-        studio.delete_comparison(identity)
+        studio.generation.comparisons.delete(identity)
 
     def report(argument: Any) -> Json:
         identity, style = read(argument, id=str, format=str)
@@ -81,30 +82,33 @@ def compare_grid(studio: Studio, page: Page) -> gr.HTML:
     )
 
 
-def summary(comparison: Json) -> Json:
+def as_page(comparison: Comparison) -> Json:
+    """A comparison as the page gets it: with the folder that its images lie in."""
+    return {**comparison.as_json(), "folder": comparison.folder}
+
+
+def summary(comparison: Comparison) -> Json:
     """A comparison as the list shows it."""
     return {
-        "id": comparison["id"],
-        "name": comparison.get("name", ""),
-        "created": comparison.get("created"),
-        "columns": [str(column["name"]) for column in comparison["columns"]],
-        "prompts": len(comparison["prompts"]),
-        "seeds": len(comparison["seeds"]),
+        "id": comparison.id,
+        "name": comparison.name,
+        "created": comparison.created,
+        "columns": [column.name for column in comparison.columns],
+        "prompts": len(comparison.prompts),
+        "seeds": len(comparison.seeds),
     }
 
 
 def so_far(studio: Studio, task: Task) -> Json | None:
-    """What the running comparison has drawn until now."""
-    from studio.compare.record import read_comparison
-
+    """What the running comparison has generated until now."""
     folders = sorted(entries(studio.workspace.comparisons), reverse=True)
     for folder in folders[:1]:
         try:
             found = read_comparison(folder)
         except MissingError:
             return None
-        if not found.get("complete") and float(found.get("created") or 0) >= task.started - 1:
-            return {**found, "folder": str(folder)}
+        if not found.complete and (found.created or 0) >= task.started - 1:
+            return as_page(found)
     return None
 
 
@@ -115,5 +119,5 @@ def written_report(studio: Studio, identity: str, style: str) -> Path:
     endings = {"html": ".html", "csv": ".csv", "markdown": ".md"}
     if style not in endings:
         raise InputError("There is no such kind of report", remedy="Choose HTML, CSV or Markdown.")
-    files = write_report(Path(studio.comparison(identity)["folder"]))
+    files = write_report(Path(studio.generation.comparisons.one(identity).folder))
     return next(file for file in files if file.suffix == endings[style])

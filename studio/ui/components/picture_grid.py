@@ -107,7 +107,7 @@ class TrainingGlance:
         if time.monotonic() - self._seen[0] > 2:
             names = [
                 str(run.get("name") or run.get("run"))
-                for run in self._studio.runs()
+                for run in self._studio.runs.all()
                 if run.get("state") in ("preparing", "running")
             ]
             self._seen = (time.monotonic(), names[0] if names else None)

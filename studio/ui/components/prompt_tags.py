@@ -1,7 +1,7 @@
 """Tags in the prompt become cards on the stack when pictures are asked for.
 
 Owns: what the page shows of that. Refuses to know: how tags are written and which files they mean
-(`studio.app`).
+(`studio.library.prompt_tags`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from studio.library import prompt_tags
 from studio.settings.lanes import LanesSettings
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
 def tags_moved(studio: Studio, settings: LanesSettings) -> tuple[LanesSettings, Any, Any]:
     """(settings without tags, what the prompt's box becomes, what the lanes become)."""
-    notes = studio.tag_notes(settings)
-    settings, moved = studio.tagged(settings)
+    notes = prompt_tags.notes(settings)
+    settings, moved = prompt_tags.lanes_with_tags(settings, studio.library)
     if notes:
         gr.Warning(html.escape(" ".join(notes)[:500]))
     if not moved:

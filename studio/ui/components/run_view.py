@@ -34,14 +34,14 @@ def run_view(studio: Studio, page: Page) -> gr.HTML:
 
     def runs(argument: Any) -> Json:
         """Every run, newest first, in the few facts a list needs; and the queue."""
-        states = studio.runs()
+        states = studio.runs.all()
         listed = [{name: state.get(name) for name in LISTED} for state in states]
-        return {"runs": listed, "queue": studio.training.queue(states)}
+        return {"runs": listed, "queue": studio.runs.queue(states)}
 
     def view(argument: Any) -> Json:
         """What is new in a run since byte offset `since`; steps as [step, loss, rate]."""
         run, since = read(argument, run=str, since=int)
-        found = studio.view(run, max(0, since))
+        found = studio.runs.view(run, max(0, since))
         events = found["events"]
         steps = [[e.get("step"), e.get("loss"), e.get("lr")] for e in events if _is_step(e)]
         answer: Json = {
@@ -59,45 +59,47 @@ def run_view(studio: Studio, page: Page) -> gr.HTML:
     def command(argument: Any) -> bool:
         """pause, continue, stop, save or sample."""
         run, what = read(argument, run=str, command=str)
-        studio.command(run, what)
+        studio.runs.command(run, what)
         return True
 
     def resume(argument: Any) -> str:
         """Goes on with a run that ended before its last step; `accept` what changed meanwhile."""
         run, accept = read(argument, run=str, accept=bool)
-        return studio.resume(run, accept_changes=accept)
+        return studio.runs.resume(run, accept_changes=accept)
 
     def delete(argument: Any) -> str:
         """Moves a run to the workspace's trash; says where."""
         (run,) = read(argument, run=str)
-        return str(studio.delete_run(run))
+        return str(studio.runs.delete(run))
 
     def reorder(argument: Any) -> list[str]:
         """Moves a waiting run; place 0 is next."""
         run, place = read(argument, run=str, place=int)
-        return studio.training.reorder(run, place)
+        return studio.runs.reorder(run, place)
 
     def policy(argument: Any) -> bool:
         """Whether the queue goes on after a failure."""
         (value,) = read(argument, continue_on_error=bool)
-        studio.training.continue_on_error = value
+        studio.runs.continue_on_error = value
         return bool(value)
 
     def go_on(argument: Any) -> bool:
         """Lets a queue that a failure holds go on."""
-        studio.training.go_on()
+        studio.runs.go_on()
         return True
 
     def requeue(argument: Any) -> list[str]:
         """Puts back what waited when the program ended."""
-        return studio.training.requeue()
+        return studio.runs.requeue()
 
     def difference(argument: Any) -> Json:
         """How two runs differ: `names`, `settings` with labels, `probes`, `figures`."""
         (pair,) = read(argument, runs=list)
         if len(pair) != 2 or not all(isinstance(run, str) for run in pair):
             raise InputError("A difference is between two runs", remedy="Choose two.")
-        views = [studio.view(run) | {"config": studio.run_config(run).model_dump()} for run in pair]
+        views = [
+            studio.runs.view(run) | {"config": studio.runs.config(run).model_dump()} for run in pair
+        ]
         found, labels = history.difference(views), _labels(views)
         return found | {
             "names": [
@@ -152,7 +154,7 @@ def _with_files(studio: Studio, run: str, event: Json) -> Json:
     pictures = []
     for name in event.get("pictures", []):
         try:
-            pictures.append(str(studio.run_file(run, str(name))))
+            pictures.append(str(studio.runs.file(run, str(name))))
         except (InputError, StudioError):
             pictures.append("")
     return {**event, "pictures": pictures}

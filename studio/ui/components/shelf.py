@@ -17,7 +17,7 @@ from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:
     from studio.app import Studio
-    from studio.library.library import AdapterInfo
+    from studio.library.adapter_info import AdapterInfo
 
 IN_VIEW = 60
 FIELDS = (
@@ -52,8 +52,8 @@ def adapter_shelf(studio: Studio, page: Page, target: str, base: str) -> gr.HTML
     def library(argument: Any) -> Json:
         base, epoch, since, look = read(argument, base=str, epoch=str, since=int, look=bool)
         if look:
-            studio.shelf.look()
-        news = studio.shelf.news(epoch, since)
+            studio.library.index.look()
+        news = studio.library.index.news(epoch, since)
         family = (base_facts(studio, base) or ("", ""))[0]
         return {
             "epoch": news.epoch,
@@ -70,7 +70,9 @@ def adapter_shelf(studio: Studio, page: Page, target: str, base: str) -> gr.HTML
     def previews(argument: Any) -> Json:
         (paths,) = read(argument, paths=list)
         asked = (
-            studio.shelf.info(original(path)) for path in paths[:IN_VIEW] if isinstance(path, str)
+            studio.library.index.info(original(path))
+            for path in paths[:IN_VIEW]
+            if isinstance(path, str)
         )
         return {printable(info.path): preview_of(page, info.preview) for info in asked if info}
 

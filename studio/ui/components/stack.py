@@ -74,7 +74,7 @@ def adapter_stack(studio: Studio, page: Page, target: str, base: str, prompt: st
 
     def inside(argument: Any) -> Json:
         (path,) = read(argument, path=str)
-        return studio.inspect(studio.workspace.resolve(path))
+        return studio.library.inspect(studio.workspace.resolve(path))
 
     def measured(argument: Any) -> Json | None:
         task = page.tasks.latest(EFFECT)
@@ -113,10 +113,12 @@ def take(studio: Studio, page: Page, path: Path, name: str, base: str) -> Json:
     from studio.library.image_settings import usable_settings
 
     if name.lower().endswith(".json"):
-        return {"stack": loaded_stack(studio.stacks.load(path))}
+        return {"stack": loaded_stack(studio.library.stacks.load(path))}
     if is_picture(path) and (found := usable_settings(path, name)):
         return {"settings": {**found.settings, "program": found.program, "notes": found.notes}}
-    return {"card": card(page, studio.import_adapter(path, name), fit=base_facts(studio, base))}
+    return {
+        "card": card(page, studio.library.import_adapter(path, name), fit=base_facts(studio, base))
+    }
 
 
 def is_picture(path: Path) -> bool:
@@ -169,7 +171,7 @@ def card(
 
 def base_facts(studio: Studio, base: str) -> tuple[str, str] | None:
     """(family, title) of a base by name or path; None when it is unknown."""
-    for info in studio.bases():
+    for info in studio.library.bases():
         if base in (info.name, printable(info.path)):
             return info.family or "", info.title
     return None

@@ -27,19 +27,19 @@ def stack_files(studio: Studio) -> list[Callable[[Any], Any]]:
         name, items, base = read(argument, name=str, items=list, base=str)
         if len(items) > MOST or not all(isinstance(entry, dict) for entry in items):
             raise InputError("The adapter stack is unreadable", remedy="Reload the page.")
-        path = studio.stacks.save(name, [StackItem.parse(entry) for entry in items], base)
+        path = studio.library.stacks.save(name, [StackItem.parse(entry) for entry in items], base)
         return {"path": str(path), "file": path.name}
 
     def saved_stacks(argument: Any) -> list[Json]:
-        return studio.stacks.all()
+        return studio.library.stacks.all()
 
     def load_stack(argument: Any) -> Json:
         (identity,) = read(argument, id=str)
-        return loaded_stack(studio.stacks.load(studio.stacks.path(identity)))
+        return loaded_stack(studio.library.stacks.load(studio.library.stacks.path(identity)))
 
     def delete_stack(argument: Any) -> None:
         (identity,) = read(argument, id=str)
-        studio.stacks.delete(identity)
+        studio.library.stacks.delete(identity)
 
     return [save_stack, saved_stacks, load_stack, delete_stack]
 

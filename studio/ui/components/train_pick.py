@@ -36,13 +36,13 @@ def train_pick(studio: Studio, page: Page) -> gr.HTML:
 
     def choices(argument: Any) -> Json:
         """Everything that can be chosen, as it is on disk now."""
-        bases = studio.bases()
+        bases = studio.library.bases()
         families = {base.family for base in bases if base.family}
         broken: list[StudioError] = []  # one bad file must not empty the list
-        presets = studio.presets(broken=broken)
+        presets = studio.library.presets(broken=broken)
         problem = broken[0].as_dict() if broken else None
         seen: dict[str, Json] = {}
-        for entry in experience(studio.runs()):
+        for entry in experience(studio.runs.all()):
             seen.setdefault(entry["method"], {})[entry["base"]] = entry
         return {
             "problem": problem,
@@ -115,7 +115,7 @@ def train_pick(studio: Studio, page: Page) -> gr.HTML:
 
     def files(argument: Any) -> list[Json]:
         """The library's files, newest first."""
-        found = sorted(studio.adapters(), key=lambda info: -info.modified)
+        found = sorted(studio.library.adapters(), key=lambda info: -info.modified)
         return [card(page, info, previews=False) for info in found]
 
     return component(

@@ -79,7 +79,7 @@ def build(studio: Studio, page: Page) -> None:
             raise InputError("No files arrived", remedy="Drop them again.")
         into = argument.get("into")
         folder = library.own(into) if isinstance(into, str) and into else None
-        info = studio.import_dataset([arrival(page, file) for file in files], name, folder)
+        info = studio.library.import_dataset([arrival(page, file) for file in files], name, folder)
         return {
             "id": into or printable(info.path),
             "copied": len(info.copied),
@@ -111,7 +111,7 @@ def build(studio: Studio, page: Page) -> None:
         """File name → caption, and what can be undone: cheap enough to ask while a captioner works."""
         (identity,) = read(argument, dataset=str)
         folder = library.path(identity)
-        rows = studio.captions(folder)
+        rows = studio.library.captions.read(folder)
         captions = {str(row["file"]): row["caption"] or "" for row in rows}
         return {"captions": captions} | changes(studio, folder)
 
@@ -119,7 +119,7 @@ def build(studio: Studio, page: Page) -> None:
         """Writes one caption beside its picture."""
         identity, name, text = read(argument, dataset=str, file=str, text=str)
         library.file(identity, name)
-        studio.save_caption(library.own(identity), name, text.strip())
+        studio.library.captions.save(library.own(identity), name, text.strip())
         return True
 
     def auto_caption(argument: Any) -> Json:
@@ -132,7 +132,7 @@ def build(studio: Studio, page: Page) -> None:
             named["files"] = [str(name) for name in names]
 
         def work(task: Task) -> Any:
-            return studio.caption(
+            return studio.generation.caption(
                 folder, on_progress=task.progress, cancelled=task.cancelled.is_set, **named
             )
 
@@ -167,7 +167,7 @@ def build(studio: Studio, page: Page) -> None:
         }
         found = edits.preview(captions, edit)
         if action == "apply":
-            done = edits.apply(found, studio.caption_history().begin(folder, edits.WHAT))
+            done = edits.apply(found, studio.library.captions.history().begin(folder, edits.WHAT))
             return {"changed": len(done.changed), "kept": len(done.kept)}
         examples = [
             {"file": printable(c.picture.name), "before": c.before or "", "after": c.after}
@@ -178,12 +178,12 @@ def build(studio: Studio, page: Page) -> None:
     def undo(argument: Any) -> Json:
         """Brings back the captions from before the newest captioning or edit of many."""
         (identity,) = read(argument, dataset=str)
-        return studio.undo_captions(library.own(identity))
+        return studio.library.captions.undo(library.own(identity))
 
     def replaces(argument: Any) -> int:
         """How many captions a captioning of all, or of the named pictures, would replace."""
         identity, names = read(argument, dataset=str, files=list)
-        rows = studio.captions(library.own(identity))
+        rows = studio.library.captions.read(library.own(identity))
         wanted = {str(name) for name in names}
         return sum(
             bool((row["caption"] or "").strip()) and (not wanted or row["file"] in wanted)
@@ -199,7 +199,7 @@ def build(studio: Studio, page: Page) -> None:
             auto_caption, caption_task, cancel_caption, bulk, undo, replaces,
         ],
         accept=",".join(("image/*", *ENDINGS_BESIDE)),
-        selectable="files" in inspect.signature(studio.caption).parameters,
+        selectable="files" in inspect.signature(studio.generation.caption).parameters,
         elem_id="cs-caption",
     )  # fmt: skip
 
@@ -208,7 +208,7 @@ def changes(studio: Studio, folder: Path) -> Json:
     """What can be undone in a dataset, and which of its pictures a person should look at."""
     from studio.formats.dataset import read_captions
 
-    history = studio.caption_history()
+    history = studio.library.captions.history()
     looks = history.looks(folder, read_captions(folder))
     entries = [
         {"what": entry.what, "time": entry.time, "replaced": entry.replaced, "added": entry.added}

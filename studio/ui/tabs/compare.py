@@ -110,7 +110,7 @@ def build(studio: Studio, page: Page) -> None:
     @handler
     def again(event: gr.EventData) -> list[Any]:
         (identity,) = read(event._data, id=str)
-        settings = CompareSettings.parse(studio.comparison(identity)["settings"])
+        settings = CompareSettings.parse(studio.generation.comparisons.one(identity).settings)
         return [
             settings.base if settings.base in {name for _, name in base_choices(studio)} else first,
             [column.model_dump() for column in settings.columns],
@@ -138,8 +138,10 @@ def build(studio: Studio, page: Page) -> None:
 
     def begin(settings: CompareSettings) -> str:
         def work(task: Task) -> Json:
-            made = studio.compare(settings, task.progress, task.cancelled.is_set)
-            return {"id": made["id"], "seconds": made.get("seconds")}
+            made = studio.generation.comparisons.compare(
+                settings, task.progress, task.cancelled.is_set
+            )
+            return {"id": made.id, "seconds": made.seconds}
 
         return page.tasks.start(KIND, work, name=settings.name).id
 
@@ -167,7 +169,7 @@ def build(studio: Studio, page: Page) -> None:
 def references(studio: Studio) -> list[tuple[str, str]]:
     """(title, folder) of the pictures that the datasets keep apart, then of the datasets."""
     found = [("None: skip these measures", "")]
-    datasets = studio.datasets()
+    datasets = studio.library.datasets()
     for info in datasets:
         if info.held_out:
             found.append((f"{info.name}: held-out pictures", printable(info.held_out)))
@@ -248,7 +250,7 @@ def last_run(studio: Studio) -> Json:
 def run_facts(studio: Studio, identity: str) -> tuple[Json, list[str]]:
     """The configuration of a run, and the prompts that its samples were drawn with."""
     try:
-        view = studio.view(identity)
+        view = studio.runs.view(identity)
     except StudioError:
         return {}, []
     config: Json = view.get("config") or {}
@@ -261,7 +263,7 @@ def run_facts(studio: Studio, identity: str) -> tuple[Json, list[str]]:
 
 def held_out(studio: Studio, dataset: str) -> str:
     """The held-out folder of a dataset given by name or path; empty when it has none."""
-    for info in studio.datasets():
+    for info in studio.library.datasets():
         if dataset and dataset in (info.name, printable(info.path)) and info.held_out:
             return printable(info.held_out)
     return ""

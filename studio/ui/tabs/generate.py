@@ -134,7 +134,9 @@ def build(studio: Studio, page: Page) -> None:
             _, settings = batches[lane]
             page.tasks.start(
                 EFFECT,
-                lambda task: studio.effect(settings, place, task.progress, task.cancelled.is_set),
+                lambda task: studio.generation.effect(
+                    settings, place, task.progress, task.cancelled.is_set
+                ),
                 token=token,
                 seed=settings.seed,
             )
@@ -193,7 +195,7 @@ def build(studio: Studio, page: Page) -> None:
         if named and not base_facts(studio, named):
             gr.Warning(f"The base “{html.escape(str(named)[:100])}” is not here: yours stays.")
             named = None
-        if (vae := known.get("vae")) and vae not in studio.vaes():
+        if (vae := known.get("vae")) and vae not in studio.library.vaes():
             gr.Warning(
                 f"The VAE “{html.escape(str(vae)[:100])}” is not here: the base's own is used."
             )
@@ -233,7 +235,7 @@ def vae_choice(studio: Studio) -> gr.Dropdown:
     """The VAEs of the workspace, looked up anew whenever the list is opened."""
 
     def choices() -> list[tuple[str, str]]:
-        return [("the base's own", ""), *((name, name) for name in studio.vaes())]
+        return [("the base's own", ""), *((name, name) for name in studio.library.vaes())]
 
     vae = gr.Dropdown(
         choices(), value="", allow_custom_value=True, label="VAE", elem_id="cs-field-generate-vae",
@@ -247,7 +249,7 @@ def base_choices(studio: Studio) -> list[tuple[str, str]]:
     """(title, name) of the bases for a dropdown."""
     return [
         (f"{info.name} · {info.title}, {info.native_size} px", info.name)
-        for info in studio.bases()
+        for info in studio.library.bases()
         if info.family
     ]
 
@@ -267,7 +269,7 @@ def base_of(studio: Studio, sent: Any) -> gr.Dropdown:
 
 def native_size(studio: Studio, base: str) -> int | None:
     """The side of the pictures a base was made for."""
-    return next((info.native_size for info in studio.bases() if info.name == base), None)
+    return next((info.native_size for info in studio.library.bases() if info.name == base), None)
 
 
 def about(settings: LanesSettings) -> Json:
@@ -289,13 +291,15 @@ def draw(studio: Studio, settings: LanesSettings, task: Task) -> Json:
     result: Json = {"pictures": [], "reports": {}, "seconds": 0.0, "lanes": lanes}
     if len(lanes) == 1:
         ((_, own),) = settings.batches()
-        batch = studio.generate(own, task.progress, task.cancelled.is_set, task.look)
+        batch = studio.generation.generate(own, task.progress, task.cancelled.is_set, task.look)
         return _with(studio, result | {"lanes": []}, "", batch)
 
     def ready(lane: DrawnLane) -> None:
         task.result = _with(studio, task.result or result, lane.name, lane.batch)
 
-    studio.generate_lanes(settings, task.progress, task.cancelled.is_set, ready, task.look)
+    studio.generation.generate_lanes(
+        settings, task.progress, task.cancelled.is_set, ready, task.look
+    )
     return task.result or result
 
 

@@ -17,6 +17,7 @@ from studio.core import atomic
 from studio.core.errors import InputError, SettingsError, StorageError, StudioError
 from studio.core.names import printable
 from studio.core.text import read_json
+from studio.library import presets
 from studio.methods import METHODS
 from studio.settings.training import RunConfig
 from studio.ui.components.form_tools import as_text, form_tools, group
@@ -47,7 +48,7 @@ def build(studio: Studio, page: Page) -> None:
     def reference(argument: Any) -> Json:
         """What the inputs hold when nothing differs from the preset, by key."""
         method, preset = read(argument, method=str, preset=str)
-        values = studio.config(preset or None, {"method": method}).model_dump()
+        values = presets.config_from(preset or None, {"method": method}).model_dump()
         one = options[method]
         found = [*zip(form.shown, form.updates(values), strict=True)]
         found += zip(one.shown, one.updates(values["options"]), strict=True)
@@ -106,7 +107,7 @@ def build(studio: Studio, page: Page) -> None:
             raise InputError("This method is not known", remedy="Reload the page.")
         values |= {"method": method, "base": chosen["base"], "options": found[method]}
         try:
-            return studio.config(None, values)
+            return presets.config_from(None, values)
         except SettingsError as error:
             raise options[method].named(form.named(error)) from None
 
@@ -115,7 +116,7 @@ def build(studio: Studio, page: Page) -> None:
         if not (isinstance(value, dict) and value.get("dataset")):
             return {}
         try:
-            return studio.preflight(config_of(value, arguments)).as_dict()
+            return studio.runs.preflight(config_of(value, arguments)).as_dict()
         except StudioError as error:
             return {"errors": [error.sentence()]}
 
@@ -151,7 +152,7 @@ def build(studio: Studio, page: Page) -> None:
         arrived = gr.HTML(filled=token)
         if not preset:
             return [arrived, *shown(method), *(gr.skip() for _ in inputs)]
-        config = studio.config(preset, {"method": method}).model_dump()
+        config = presets.config_from(preset, {"method": method}).model_dump()
         values, _ = split(arguments)
         config["name"] = values.get("name", "")
         config["data"]["trigger"] = values.get("data", {}).get("trigger", "")
@@ -162,7 +163,7 @@ def build(studio: Studio, page: Page) -> None:
         """Some settings back to what the preset says."""
         method, preset = read(value, method=str, preset=str)
         (keys,) = read(event._data, keys=list)
-        config = studio.config(preset or None, {"method": method}).model_dump()
+        config = presets.config_from(preset or None, {"method": method}).model_dump()
         fresh = contents(config, {"method": method})
         return [
             new if item.key in keys else gr.skip()
@@ -171,17 +172,17 @@ def build(studio: Studio, page: Page) -> None:
 
     @handler
     def started(value: Any, *arguments: Any) -> tuple[Any, Any]:
-        run = studio.start(config_of(value, arguments))
+        run = studio.runs.start(config_of(value, arguments))
         return gr.HTML(open_run=f"{run}#{time.time()}"), judged(value, arguments)
 
     @handler
     def measured(value: Any, *arguments: Any) -> Iterator[tuple[Any, Any]]:
         config = config_of(value, arguments)
         yield gr.Button("Measuring…", interactive=False), gr.skip()
-        result = studio.preflight(config).as_dict()
+        result = studio.runs.preflight(config).as_dict()
         try:
             if result["ok"]:
-                result["estimate"] = studio.estimate(config)
+                result["estimate"] = studio.runs.estimate(config)
         except Exception as error:  # the button must come back whatever happens
             parts = parts_of(error)
             result["errors"] = [" ".join(filter(None, (parts["what"] + ".", parts.get("remedy"))))]
@@ -201,13 +202,13 @@ def build(studio: Studio, page: Page) -> None:
     def cloned(value: Any, event: gr.EventData) -> list[Any]:
         """The settings of a run into the form."""
         (run,) = read(event._data, run=str)
-        return taken(studio.run_config(run).model_dump(), value)
+        return taken(studio.runs.config(run).model_dump(), value)
 
     @handler
     def likened(value: Any, event: gr.EventData) -> list[Any]:
         """The settings that a file carries into the form."""
         (file,) = read(event._data, file=str)
-        like = studio.config_like(studio.workspace.resolve(file))
+        like = studio.library.config_like(studio.workspace.resolve(file))
         for note in like.notes:
             gr.Warning(html.escape(note))
         return taken(like.config.model_dump(), value)
@@ -220,7 +221,7 @@ def build(studio: Studio, page: Page) -> None:
             draft = read_json(draft_file)
             chosen |= {key: str(draft["pick"].get(key, chosen[key])) for key in EMPTY}
             values = draft["values"] | {"options": draft["options"].get(chosen["method"], {})}
-            studio.config(None, values | {"method": chosen["method"]})
+            presets.config_from(None, values | {"method": chosen["method"]})
         except FileNotFoundError:
             chosen, values = _first_choice(studio, chosen)
         except (OSError, ValueError, KeyError, AttributeError, TypeError, StudioError):
@@ -252,9 +253,9 @@ def build(studio: Studio, page: Page) -> None:
 
 def _first_choice(studio: Studio, chosen: Json) -> tuple[Json, Json]:
     """What a newcomer finds: the preset made for the base that ships."""
-    for preset in studio.presets(chosen["method"]):
+    for preset in studio.library.presets(chosen["method"]):
         if preset.base == chosen["base"]:
-            values = studio.config(preset.name).model_dump()
+            values = presets.config_from(preset.name).model_dump()
             return chosen | {"preset": preset.name}, values
     return chosen, {}
 

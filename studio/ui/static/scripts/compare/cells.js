@@ -4,10 +4,10 @@ import {el, sharpen} from '../core/dom.js';
 import {formatBytes, formatDuration} from '../core/format.js';
 import {icon} from '../core/icons.js';
 import {tables} from '../core/tables.js';
-import {rowsOf, shownValue, stackText} from './measures.js';
+import {meaning, rowsOf, shownValue, stackText} from './measures.js';
 
 const LABEL = 'Pictures: + and − zoom all, arrows move, 0 resets';
-const BEHIND_KID = 'Drawn and reference pictures behind KID';
+const BEHIND = 'Generated and reference images behind the measures';
 
 /** Address of one image; null while there is none. */
 export function imageUrl(comparison, column, {prompt, seed}) {
@@ -25,14 +25,16 @@ function measureRow(comparison, column, measure) {
   const {text, error, title, best} = shownValue(comparison, column, measure);
   const star = best && el('span.cm-best', {role: 'img', 'aria-label': 'best'}, icon('star', 12));
   const value = [text, star, error && el('span.cs-muted', {}, error)];
-  return [el('dt', {title: measure.about}, measure.title), el(`dd.cs-number${best ? '.is-best' : ''}`, {title}, value)];
+  return [
+    el('dt', {title: meaning(column, measure)}, measure.label),
+    el(`dd.cs-number${best ? '.is-best' : ''}`, {title}, value),
+  ];
 }
 
 const plainRow = (label, title, value) => [el('dt', {}, label), el('dd.cs-number', {title}, value)];
 
 function measureList(comparison, column) {
-  const {seconds, bytes} = column;
-  const counts = column.measures?.kid_n;
+  const {seconds, bytes, counts} = column;
   const known = seconds !== null && seconds !== undefined;
   const trained = known ? ['Training time', formatDuration(seconds)] : ['Not known for this column.', '—'];
   return el(
@@ -41,7 +43,7 @@ function measureList(comparison, column) {
     tables.measures.map((measure) => measureRow(comparison, column, measure)),
     plainRow('Training', ...trained),
     plainRow('File size', bytes ? '' : 'No file: this is the base.', bytes ? formatBytes(bytes) : '—'),
-    counts && plainRow('Pictures', BEHIND_KID, `n = ${counts[0]} / ${counts[1]}`),
+    counts && plainRow('Images', BEHIND, `n = ${counts[0]} / ${counts[1]}`),
   );
 }
 

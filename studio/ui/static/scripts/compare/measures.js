@@ -1,5 +1,5 @@
 // The measures of a comparison's columns as they are shown: values, which is the best, and why one is
-// missing. `measure` is a row of the server's table: {key, title, best, digits, about, needs_reference}.
+// missing. `measure` is a row of the server's table: {key, label, formula, says, better, unit, needs}.
 // Pure.
 
 const isNumber = (value) => typeof value === 'number';
@@ -8,33 +8,39 @@ export const measured = (column, measure) => column.measures?.[measure.key];
 
 export const isMeasured = (column, measure) => isNumber(measured(column, measure));
 
-/** The best value of all columns; null when there are not two to choose from. */
+/** The best value of all columns; null when they do not differ. */
 export function bestOf(columns, measure) {
   const values = columns.map((column) => measured(column, measure)).filter(isNumber);
-  if (values.length < 2) return null;
-  return measure.best === 'low' ? Math.min(...values) : Math.max(...values);
+  if (new Set(values).size < 2) return null;
+  return measure.better === 'lower' ? Math.min(...values) : Math.max(...values);
 }
 
 /** Why a column has no value for a measure. */
 export function whyNot(comparison, column, measure) {
-  if (column.error) return 'This column could not be drawn.';
+  if (column.error) return 'This column could not be generated.';
   if (!comparison.complete && !comparison.cancelled) return 'Not measured yet.';
-  if (measure.needs_reference && !comparison.reference?.pictures) return 'No reference folder was chosen.';
+  if (measure.needs.includes('reference') && !comparison.reference?.images) return 'No reference folder was chosen.';
   return (comparison.notes || [])[0] || 'It was not measured.';
+}
+
+/** What a value means, and of how many images it is. */
+export function meaning(column, measure) {
+  const about = `${measure.says}: ${measure.formula}.`;
+  if (!isMeasured(column, measure) || !measure.needs.includes('reference') || !column.counts) return about;
+  const [images, references] = column.counts;
+  return `${about} Measured on ${images} against ${references} images.`;
 }
 
 /** What a column shows of a measure: {text, error, title, best}; `text` is — when there is no value. */
 export function shownValue(comparison, column, measure) {
   const value = measured(column, measure);
   if (!isNumber(value)) return {text: '—', error: '', title: whyNot(comparison, column, measure), best: false};
-  const digits = Math.abs(value) >= 1 ? 2 : measure.digits;
-  const error = column.measures[`${measure.key}_error`];
-  const counts = column.measures[`${measure.key}_n`];
-  const measuredOn = counts ? ` Measured on ${counts[0]} against ${counts[1]} pictures.` : '';
+  const digits = Math.abs(value) >= 1 ? 2 : 4;
+  const error = column.standard_errors?.[measure.key];
   return {
-    text: value.toFixed(digits),
+    text: value.toFixed(digits) + (measure.unit && ` ${measure.unit}`),
     error: isNumber(error) ? ` ±${error.toFixed(Math.min(digits, 3))}` : '',
-    title: measure.about + measuredOn,
+    title: meaning(column, measure),
     best: value === bestOf(comparison.columns, measure),
   };
 }
@@ -46,7 +52,7 @@ export function missingReasons(comparison, measures) {
   for (const column of comparison.columns.filter((one) => !one.error)) {
     for (const measure of measures.filter((one) => !isMeasured(column, one))) {
       const why = whyNot(comparison, column, measure);
-      reasons.set(why, (reasons.get(why) || new Set()).add(measure.title));
+      reasons.set(why, (reasons.get(why) || new Set()).add(measure.label));
     }
   }
   return [...reasons].map(([why, titles]) => [why, [...titles]]);

@@ -18,7 +18,7 @@ export function adapterThumb(facts, size = '') {
     return el(`img.st-thumb${size}`, attributes);
   }
   const letter = (facts.name || '?').trim().slice(0, 1).toUpperCase();
-  const glyph = tables.kinds[facts.kind]?.icon;
+  const glyph = tables.kinds[facts.kind]?.glyph;
   const attributes = {'data-kind': facts.kind || '', 'aria-hidden': 'true'};
   return el(`span.st-thumb.st-glyph${size}`, attributes, glyph ? icon(glyph, 20) : letter);
 }

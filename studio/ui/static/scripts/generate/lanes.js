@@ -66,19 +66,19 @@ export const effectKey = (lane, path) =>
 /** What a file is called: as the server says, or by its path until it has said so. */
 export const nameOf = (known, path) => known.get(path)?.name || fileName(path);
 
-/** Where the order of cards decides, says so: hypernetworks feed each other, and of embeddings with
- *  one word the last one wins. */
-export function orderNote(item, items, known) {
+/** Where the order of cards decides, says so. `kinds` is the server's table: files of an `order` of
+ *  `chain` work on what those before them give, of `word` the last one of a word is used. */
+export function orderNote(item, items, known, kinds) {
   const facts = known.get(item.path);
   if (!item.enabled || !facts) return null;
+  const {order, title} = kinds[facts.kind] || {};
   const others = items.filter((other) => other.enabled && known.get(other.path)?.kind === facts.kind);
-  if (others.length < 2) return null;
-  if (facts.kind === 'hypernetwork') {
-    const place = `hypernetwork ${others.indexOf(item) + 1} of ${others.length}`;
+  if (order === 'chain' && others.length > 1) {
+    const place = `${title.toLowerCase()} ${others.indexOf(item) + 1} of ${others.length}`;
     return `Order counts: ${place}; each works on what those above it give.`;
   }
   const same = others.filter((other) => facts.trigger && known.get(other.path).trigger === facts.trigger);
-  if (facts.kind !== 'embedding' || same.length < 2) return null;
+  if (order !== 'word' || same.length < 2) return null;
   return same.at(-1) === item
     ? `Order counts: of ${same.length} files for “${facts.trigger}” this last one is used.`
     : `Not used: a file further down has the same word “${facts.trigger}”.`;

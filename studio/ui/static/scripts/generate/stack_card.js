@@ -175,7 +175,7 @@ export function cardView(path, lane, stack) {
     strength.slider.setAttribute('aria-label', `Strength of ${facts.name}`);
     strength.number.setAttribute('aria-label', `Strength of ${facts.name} as a number`);
     tools.toggle.setAttribute('aria-label', `Use ${facts.name}`);
-    steps.hidden = !tables.kinds[facts.kind]?.prompt_steps;
+    steps.hidden = !tables.kinds[facts.kind]?.tuned;
   }
 
   function sync(next, index, items) {
@@ -186,7 +186,7 @@ export function cardView(path, lane, stack) {
     const facts = stack.known.get(path) || {name: fileName(path), loading: true};
     const report = stack.props.reports?.[path];
     const effect = stack.effects.of(lane, path);
-    const order = orderNote(next, items, stack.known);
+    const order = orderNote(next, items, stack.known, tables.kinds);
     const key = JSON.stringify([facts, report, effect, order]);
     if (key !== shown) {
       shown = key;

@@ -93,8 +93,8 @@ export function moreView(patch, stack) {
   const node = el('details.st-more', {}, el('summary', {}, 'More ', state), body, trouble);
 
   function sync(item, kind) {
-    const can = kind ? tables.kinds[kind] || {} : {text_strength: true, ranged: true};
-    textRow.hidden = !can.text_strength;
+    const can = kind ? tables.kinds[kind] || {} : {with_text: true, ranged: true};
+    textRow.hidden = !can.with_text;
     rangeRow.hidden = !can.ranged;
     blocksRow.hidden = !can.ranged;
     node.hidden = textRow.hidden && rangeRow.hidden;

@@ -1,6 +1,6 @@
 """What is loaded once and shared: the base model, adapter files, the device's turn.
 
-Owns: the one loaded base. Whoever uses it holds the slot. Refuses to know: runs and pages.
+Owns: the one loaded base. Whoever uses it holds the lock. Refuses to know: runs and pages.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from studio.core import memory
 from studio.core.errors import MemoryFullError
 from studio.library.library import Library
-from studio.runtime.device_lock import DeviceSlot
+from studio.runtime.device_lock import DeviceLock
 
 if TYPE_CHECKING:
     from studio.adapters.cache import AdapterCache
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class Resources:
+class Runtime:
     """Loads lazily; another base or device replaces the loaded one."""
 
     def __init__(self, library: Library) -> None:
         self.library = library
-        self.slot = DeviceSlot()
+        self.lock = DeviceLock()
         self._base: Base | None = None
         self._key: tuple[object, ...] | None = None
         self._other_vae: tuple[Path, Base] | None = None
@@ -46,7 +46,7 @@ class Resources:
         vae: str = "",
         said: Callable[[str], None] | None = None,
     ) -> Base:
-        """The loaded base, called while holding the slot; with `vae`, decoding by another one.
+        """The loaded base, called while holding the lock; with `vae`, decoding by another one.
 
         `said` hears how far a download is.
         """
@@ -82,7 +82,7 @@ class Resources:
         """The device's turn inside. When memory runs out, MemoryFullError says so in the words of
         `work`, and what was loaded is given back, so that the next piece of work can begin."""
         try:
-            with memory.explained(work, safe), self.slot.hold(name):
+            with memory.explained(work, safe), self.lock.hold(name):
                 yield
         except MemoryFullError as error:
             log.warning("the memory was full while %s", name, exc_info=error)

@@ -1,0 +1,98 @@
+"""What models make on request, outside of training: images, grids, comparisons, captions.
+
+Owns: that torch is loaded only when something is asked for. Refuses to know: pages, how it is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from studio.core.callbacks import Cancelled, OnProgress
+from studio.core.names import text_of
+from studio.generation.comparisons import Comparisons
+from studio.generation.grids import Grids
+from studio.generation.records import DrawnLane, Generated, OnPreview
+from studio.runs.training import Runs
+from studio.runtime.runtime import Runtime
+from studio.settings.generation import GenerateSettings
+from studio.settings.lanes import LanesSettings
+
+
+class Generation:
+    """Everything waits its turn on the device, at a step boundary while a training runs."""
+
+    def __init__(self, runtime: Runtime, runs: Runs) -> None:
+        self.runtime = runtime
+        self.grids = Grids(runtime, runs)
+        self.comparisons = Comparisons(runtime)
+
+    def generate(
+        self,
+        settings: GenerateSettings,
+        on_progress: OnProgress | None = None,
+        cancelled: Cancelled | None = None,
+        on_look: OnPreview | None = None,
+    ) -> Generated:
+        """One batch, saved under `outputs/`.
+
+        Tags in the prompt count as files on the stack (see `library.prompt_tags`). `on_look` sees
+        the images every `settings.preview_every` steps.
+        """
+        from studio.generation.batches import generate
+
+        return generate(settings, self.runtime, on_progress, cancelled, on_look)
+
+    def generate_lanes(
+        self,
+        settings: LanesSettings,
+        on_progress: OnProgress | None = None,
+        cancelled: Cancelled | None = None,
+        on_lane: Callable[[DrawnLane], None] | None = None,
+        on_look: OnPreview | None = None,
+    ) -> list[DrawnLane]:
+        """Lanes side by side in one turn, each saved; stopped, the finished ones remain."""
+        from studio.generation.batches import generate_lanes
+
+        return generate_lanes(settings, self.runtime, on_progress, cancelled, on_lane, on_look)
+
+    def effect(
+        self,
+        settings: GenerateSettings,
+        place: int,
+        on_progress: OnProgress | None = None,
+        cancelled: Cancelled | None = None,
+    ) -> dict[str, Any]:
+        """How much the file at `place` of the stack changes the first image; saves nothing."""
+        from studio.generation.effect import effect
+
+        return effect(settings, place, self.runtime, on_progress, cancelled).as_dict()
+
+    def caption(
+        self,
+        folder: str | Path,
+        *,
+        captioner: str = "starter",
+        overwrite: bool = False,
+        prefix: str = "",
+        files: list[str] | None = None,
+        on_progress: OnProgress | None = None,
+        cancelled: Cancelled | None = None,
+    ) -> dict[str, Any]:
+        """Captions for a dataset's images by a model; what was there before is kept."""
+        from studio.caption.run import caption_folder
+
+        library = self.runtime.library
+        root = library.dataset_path(text_of(folder))
+        with self.runtime.turn("captioning", "captions", "Captions written so far are kept."):
+            return caption_folder(
+                root,
+                captioner=captioner,
+                overwrite=overwrite,
+                prefix=prefix,
+                files=files,
+                on_progress=on_progress,
+                cancelled=cancelled,
+                record=library.captions.history().begin(root, "described"),
+            )

@@ -1,0 +1,129 @@
+"""The run folders of a workspace: listed, read, deleted to the trash.
+
+Owns: what of a run can be looked at. Refuses to know: the queue, torch, pages.
+
+What a run here says of itself is shown from memory: a disk that takes no writes hides nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+from typing import Any
+
+from studio.core import atomic
+from studio.core.errors import InputError, MissingError, StorageError, StudioError
+from studio.core.locks import Lock
+from studio.core.names import path_of, printable
+from studio.core.paths import entries, is_folder
+from studio.core.text import read_toml
+from studio.library import presets
+from studio.library.library import Library
+from studio.runs import rebuilding
+from studio.runs.events import ACTIVE, RunLog, honest_state, read_events
+from studio.runs.run_states import RunStates
+from studio.settings.training import RunConfig
+
+log = logging.getLogger(__name__)
+
+
+class RunFolders:
+    """The runs of a workspace, of this process and of earlier ones."""
+
+    def __init__(self, library: Library) -> None:
+        self.library, self.workspace = library, library.workspace
+        self._condition = threading.Condition()
+        self._locks: dict[str, Lock] = {}
+        self._logs: dict[str, RunLog] = {}
+        """Runs going on or queued here, and ended ones whose end the disk has not taken yet."""
+        self._states = RunStates(self.workspace.cache / "runs.json")
+        for folder in entries(self.workspace.runs):
+            if is_folder(folder):
+                self._state(folder)
+
+    def all(self) -> list[dict[str, Any]]:
+        """The state of every run, newest first."""
+        folders = [path for path in entries(self.workspace.runs) if is_folder(path)]
+        states = [self._listed(folder) for folder in folders]
+        self._states.save({folder.name for folder in folders})
+        states = [state for state in states if state.get("run")]
+        return sorted(states, key=lambda state: str(state["run"]), reverse=True)
+
+    def view(self, run_id: str, since: int = 0) -> dict[str, Any]:
+        """State, configuration and the events after byte offset `since` of one run.
+
+        The configuration is None when it cannot be read: what happened can be seen all the same.
+        """
+        folder = self.folder(run_id)
+        events, following = read_events(folder, since)
+        try:
+            config = self.config(run_id).model_dump()
+        except StudioError:
+            config = None
+        return {
+            "state": self._state(folder),
+            "config": config,
+            "events": events,
+            "next": following,
+        }
+
+    def config(self, run_id: str) -> RunConfig:
+        """The complete configuration of a run."""
+        path = self.folder(run_id) / "config.toml"
+        try:
+            values = read_toml(path)
+        except (OSError, ValueError) as error:
+            raise MissingError("The settings of this run cannot be read", where=path) from error
+        return presets.make_config(values, where=run_id)
+
+    def delete(self, run_id: str) -> Path:
+        """Moves an ended run to the workspace's trash."""
+        folder = self.folder(run_id)
+        if self._state(folder).get("state") in ACTIVE:
+            raise InputError("This run is still going on", where=run_id, remedy="Stop it first.")
+        self._logs.pop(run_id, None)
+        return atomic.move_to_trash(folder, self.workspace.trash)
+
+    def file(self, run_id: str, relative: str) -> Path:
+        """A file of a run, by its path relative to the run's folder."""
+        folder = self.folder(run_id)
+        return self.workspace.resolve(folder / relative, roots=[folder])
+
+    def folder(self, run_id: str) -> Path:
+        """The folder of a run; an id is a plain name, never a path."""
+        folder = path_of(self.workspace.runs / run_id)
+        if (
+            not run_id
+            or Path(run_id).name != run_id
+            or run_id in (".", "..")
+            or not is_folder(folder)
+        ):
+            raise MissingError("There is no such run", where=run_id[:100])
+        return folder
+
+    def _listed(self, folder: Path) -> dict[str, Any]:
+        """`_state` for the list: one run that cannot be read keeps no other from view."""
+        try:
+            return self._state(folder)
+        except Exception as error:
+            log.error("the run %s cannot be read", printable(folder), exc_info=error)
+            known = error.sentence() if isinstance(error, StudioError) else "It cannot be read."
+            return {"run": folder.name, "name": folder.name, "state": "failed", "reason": known}
+
+    def _state(self, folder: Path) -> dict[str, Any]:
+        """What a run here says of itself, else what the disk says of it."""
+        run = self._logs.get(folder.name)
+        if run is None:
+            return self._states.of(
+                folder,
+                lambda: honest_state(folder, False, rebuilding.repair) or rebuilding.state(folder),
+            )
+        with self._condition:
+            if folder.name not in self._locks:
+                try:  # it has ended; perhaps there is room by now
+                    run.flush()
+                    self._logs.pop(folder.name, None)
+                except StorageError:
+                    pass
+        return run.state
