@@ -11,7 +11,7 @@ from typing import Any
 
 from annotated_types import Ge, Le
 
-from studio.compare.measures import MEASURES
+from studio.compare import measures
 from studio.methods import METHODS
 from studio.runs.events import ACTIVE
 from studio.settings.generation import StackItem
@@ -43,15 +43,15 @@ def tables() -> Json:
         "measures": [
             {
                 "key": row.key, "label": row.label, "formula": row.formula, "says": row.says,
-                "better": row.better, "unit": row.unit, "needs": row.needs,
+                "better": row.better, "unit": row.unit, "needs": list(row.needs),
             }
-            for row in MEASURES
+            for row in measures.MEASURES
         ],
         "methods": {method.name: method.title for method in METHODS.values()},
         "run_states": {
             name: {"title": title, "active": name in ACTIVE} for name, title in RUN_STATES.items()
         },
-        "shelf_fields": shelf.FIELDS,
+        "shelf_fields": list(shelf.FIELDS),
         "limits": {
             "lanes": MOST_LANES,
             "columns": columns.MOST,

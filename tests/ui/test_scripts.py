@@ -81,15 +81,15 @@ def test_a_module_is_kept_for_good_under_the_address_of_its_version(client: Clie
 
 
 def test_a_module_is_sent_packed_to_those_who_take_it(client: Client) -> None:
-    path = f"/{scripts.address('core/icons.js')}"
+    path = f"/{scripts.address('caption/caption.js')}"
     packed = client.ask("GET", path, Accept_Encoding="br, gzip")
     assert packed.header("content-encoding") == "gzip"
     assert "accept-encoding" in packed.header("vary")
-    assert gzip.decompress(packed.body) == scripts.modules()["core/icons.js"]
-    assert len(packed.body) < len(scripts.modules()["core/icons.js"]) / 2
+    assert gzip.decompress(packed.body) == scripts.modules()["caption/caption.js"]
+    assert len(packed.body) < len(scripts.modules()["caption/caption.js"]) / 2
     head = client.ask("HEAD", path)
     assert (head.status, head.body) == (200, b"")
-    assert head.header("content-length") == str(len(scripts.modules()["core/icons.js"]))
+    assert head.header("content-length") == str(len(scripts.modules()["caption/caption.js"]))
 
 
 @pytest.mark.parametrize(

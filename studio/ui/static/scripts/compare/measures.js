@@ -4,9 +4,9 @@
 
 const isNumber = (value) => typeof value === 'number';
 
-export const measured = (column, measure) => column.measures?.[measure.key];
+const measured = (column, measure) => column.measures?.[measure.key];
 
-export const isMeasured = (column, measure) => isNumber(measured(column, measure));
+const isMeasured = (column, measure) => isNumber(measured(column, measure));
 
 /** The best value of all columns; null when they do not differ. */
 export function bestOf(columns, measure) {

@@ -8,7 +8,7 @@ const EDGE = {left: 50, right: 12, top: 8, bottom: 24};
 const FONT = '11px ui-sans-serif, system-ui, sans-serif';
 const MOST_POINTS = 2400; // of a line
 const MOST_DOTS = 80;
-export const PROBES = [
+const PROBES = [
   ['train', '--cs-plot-2'],
   ['held_out', '--cs-plot-3'],
 ];

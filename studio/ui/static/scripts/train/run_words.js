@@ -13,7 +13,7 @@ export function aboutRun(state, method, dataset) {
 }
 
 /** What loading the written file again has shown, as parts of a message. */
-export function proofParts(proof) {
+function proofParts(proof) {
   if (!proof) return {};
   const {matched, unmatched, prompt, change} = proof;
   const percent = Number((100 * change).toPrecision(2));
