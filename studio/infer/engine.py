@@ -21,9 +21,10 @@ from studio.adapters.cache import AdapterCache
 from studio.adapters.loading import load_adapter
 from studio.adapters.stack import applied
 from studio.core.errors import InputError, Interrupted, SettingsError
+from studio.diffusion.samplers import sampling_plan
 from studio.families.base import Base, Conditioning
 from studio.formats.ldm_names import UNetLayout, unet_blocks
-from studio.infer import infotext, preview, samplers
+from studio.infer import infotext, preview
 from studio.infer.init_latents import initial_noise, picture_latents, varied_noise
 from studio.infer.prompt_schedule import Pair, alike, scripts, together
 from studio.settings.training import GenerateSettings, Sampler, StackItem, Tiles
@@ -90,20 +91,21 @@ def generate(
             blocks=unet_blocks(UNetLayout.from_config(base.unet.config)),
         )
         start = picture_latents(base, settings.image, height, width) if settings.image else None
-        course = samplers.course(
-            base, settings.sampler, settings.steps, settings.denoising if settings.image else None
-        )
+        plan = sampling_plan(
+            base, settings.sampler, settings.steps,
+            denoising=settings.denoising_strength if settings.image else None,
+        )  # fmt: skip
         told = scripts(
             base,
             settings.negative_prompt,
             (job.prompt for job in jobs),
-            steps=max(course.steps, 1),
+            steps=max(plan.steps, 1),
             clip_skip=settings.clip_skip,
             syntax=settings.syntax,
         )
         places = alike([told[job.prompt] for job in jobs], settings.batch_size)
         batches = [[jobs[place] for place in batch] for batch in places]
-        done, total = 0, len(course.timesteps) * len(batches)
+        done, total = 0, len(plan) * len(batches)
         for batch in batches:
             first = len(pictures)
 
@@ -129,7 +131,7 @@ def generate(
                 seeds=[job.seed for job in batch],
                 changes=changes,
                 start=start,
-                denoising=settings.denoising,
+                denoising=settings.denoising_strength,
                 tiles=settings.tiles,
                 on_step=on_step,
                 cancelled=cancelled,
@@ -137,7 +139,7 @@ def generate(
                 on_clean=on_clean if on_preview else None,
                 clean_every=settings.preview_every,
             )
-            done += len(course.timesteps)
+            done += len(plan)
             for job, image in zip(batch, pixels, strict=True):
                 text = infotext.write(settings.model_copy(update=vars(job)), facts)
                 pictures.append(Picture(to_image(image), job.seed, job.prompt, text, reports))
@@ -177,33 +179,28 @@ def draw(
     out. `on_clean` sees every `clean_every` evaluations what the network takes for the picture
     [B, C, h, w]. Raises Interrupted.
     """
-    course = samplers.course(base, sampler, steps, None if start is None else denoising)
-    made = course.made
+    plan = sampling_plan(
+        base, sampler, steps,
+        denoising=None if start is None else denoising, latent_size=(noise.shape[2], noise.shape[3]),
+    )  # fmt: skip
     generators = [_generator_after(seed, noise) for seed in (seeds or range(len(noise)))]
     guided = guidance > 1 and unconditional is not None
     pairs = dict(changes or {})
     pairs.setdefault(0, (conditioning if unconditional is None else unconditional, conditioning))
     told = conditioning
     with torch.inference_mode():
-        latents = noise.to(base.device, torch.float32)
-        if start is None:
-            latents = latents * made.init_noise_sigma
-        elif len(course.timesteps):
-            places = course.timesteps[:1].expand(len(noise))
-            latents = made.add_noise(start.expand_as(latents), latents, places)
-        else:
-            latents = start.expand_as(latents)
-    for index, timestep in enumerate(course.timesteps):
+        latents = plan.begin(noise.to(base.device, torch.float32), start)
+    for index, timestep in enumerate(plan.timesteps):
         if cancelled and cancelled():
             raise Interrupted("Drawing was stopped")
-        if base.on_step and course.starts_step(index):
-            base.on_step(course.step_of(index), course.steps)
+        if base.on_step and plan.starts_step(index):
+            base.on_step(plan.step_of(index), plan.steps)
         # callers' callbacks run outside: they may train
         with torch.inference_mode():
-            if course.starts_step(index) and (pair := pairs.get(course.step_of(index))):
+            if plan.starts_step(index) and (pair := pairs.get(plan.step_of(index))):
                 told = Conditioning.join(pair) if guided else pair[1]
                 told = told.to(base.device, base.dtype)
-            single = made.scale_model_input(latents, timestep)
+            single = plan.inputs(latents, index)
             inputs = torch.cat([single, single]) if guided else single
             prediction = base.denoise(inputs, timestep.expand(len(inputs)), told, size)
             if guided:
@@ -211,10 +208,10 @@ def draw(
                 # classifier-free guidance, Ho & Salimans 2022
                 prediction = without + guidance * (with_text - without)
             prediction = prediction.float()
-            latents = samplers.step(made, prediction, timestep, latents, generators)
+            latents = plan.step(prediction, index, latents, generators)
         if on_clean and clean_every and (index + 1) % clean_every == 0:
             with torch.inference_mode():
-                on_clean(samplers.clean(made, prediction, timestep, single))
+                on_clean(plan.clean(prediction, index, single))
         if on_step:
             on_step(index + 1)
         if between_steps:

@@ -26,10 +26,10 @@ from typing import Any
 
 from studio.core.errors import SettingsError
 from studio.core.text import parse_json
+from studio.diffusion.samplers_by_name import sampler_of
 from studio.families.token_match import bounded
 from studio.infer.infotext_block import NEGATIVE, Block, composed, parse
 from studio.infer.prompt import escaped
-from studio.infer.samplers_by_name import sampler_of
 from studio.infer.tags import written
 from studio.settings.block_weights import factors
 from studio.settings.training import GenerateSettings, StackItem, SteeringSettings
@@ -91,7 +91,7 @@ def write(settings: GenerateSettings, facts: Facts) -> str:
         "Model": facts.model,
         "VAE": facts.vae or None,
         "Clip skip": settings.clip_skip + 1 if settings.clip_skip else None,
-        "Denoising strength": f"{settings.denoising:g}" if settings.image else None,
+        "Denoising strength": f"{settings.denoising_strength:g}" if settings.image else None,
         "Emphasis": None if settings.syntax else "None",
     }
     if settings.variation_strength:
@@ -176,7 +176,7 @@ def read(text: str) -> dict[str, Any]:
     if (skip := _number(block.pairs, "Clip skip", int)) is not None:
         found["clip_skip"] = max(skip - 1, 0)
     if not any(key.startswith("Hires") for key in block.pairs):  # there it means the second pass
-        found["denoising"] = _number(block.pairs, "Denoising strength", float)
+        found["denoising_strength"] = _number(block.pairs, "Denoising strength", float)
     return {key: value for key, value in found.items() if value is not None and _valid(key, value)}
 
 

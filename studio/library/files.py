@@ -30,13 +30,14 @@ from studio.core.paths import (
 from studio.families import hub
 from studio.families.detect import FILE_ENDINGS, BaseInfo, base_hash, describe, unet_layout
 from studio.families.vocabulary import is_folder
+from studio.formats import kinds
 from studio.formats.dataset import DatasetInfo, read_dataset
 from studio.formats.dataset_list import DatasetList, DatasetSummary
 from studio.formats.image_memory import ImageMemory
 from studio.formats.inspect import inspect
 from studio.formats.ldm_names import unet_blocks
 from studio.library import adapter_names, keeping
-from studio.library.adapter_info import ADAPTER_ENDINGS, ADAPTER_KINDS, STACK_KINDS, AdapterInfo
+from studio.library.adapter_info import ADAPTER_ENDINGS, AdapterInfo
 from studio.library.header_cache import HeaderFacts, Headers
 from studio.library.importing import Given, Imported, import_files
 from studio.settings.training import RunConfig
@@ -234,11 +235,8 @@ class LibraryFiles:
         except OSError as error:
             raise MissingError("This file is not there", where=path) from error
         facts = self.headers.of(path, status)
-        problem = facts.problem
-        if facts.kind not in STACK_KINDS and problem is None:
-            problem = f"This is a {facts.kind}, not an adapter."
         sides = (path.with_suffix(".preview.png"), path.with_suffix(".png"))
-        return AdapterInfo(
+        info = AdapterInfo(
             printable(path.stem),
             path,
             facts.kind,
@@ -248,9 +246,13 @@ class LibraryFiles:
             facts.trigger,
             status.st_mtime,
             next((side for side in sides if side != path and side.is_file()), None),
-            problem,
+            facts.problem,
             self._stale(facts),
+            facts.names,
         )
+        if info.usable or info.problem:
+            return info
+        return replace(info, problem=f"This is {kinds.phrase(facts.kind)}, not an adapter.")
 
     def listed(self, path: Path) -> AdapterInfo:
         """The same for lists: whatever a file does to its reader, it is a row with a problem."""
@@ -320,30 +322,34 @@ class LibraryFiles:
         return info.kind if info.usable else adapter_names.BROKEN
 
     def report(self, path: Path) -> dict[str, Any]:
-        """The report of `formats.inspect`, hashes included; of a LoRA its `blocks` too."""
+        """The report of `formats.inspect`, hashes included, and what more a kind tells of its files."""
         if not is_file(path):
             raise MissingError("This file is not there", where=path)
-        report = inspect(path).as_dict()
+        report = inspect(path)
+        self.headers.learn(path, report)
         if stale := self.adapter(path).stale:
-            report["problems"].append(stale)
-        if report["kind"] == "lora":
-            from studio.formats import lora, lora_blocks
-
-            report["blocks"] = [vars(facts) for facts in lora_blocks.blocks(lora.read(path))]
-        return report
+            report.problems.append(stale)
+        row = kinds.find(report.kind)
+        details = row.details(path, report.content) if row and row.details else {}
+        return {**report.as_dict(), **details}
 
     def import_adapter(self, path: str | Path, filename: str) -> AdapterInfo:
         """Copies an uploaded file into `adapters/` after looking inside; a broken one is refused."""
-        report = inspect(path := Path(path)).as_dict()
-        if report["kind"] not in ADAPTER_KINDS:
+        report = inspect(path := Path(path), hashes=False)
+        row = kinds.find(report.kind)
+        if row is None or row.place != "adapters":
+            *most, last = (kind.phrase for kind in kinds.KINDS if kind.place == "adapters")
             raise FileError(
                 "This file is not an adapter",
                 where=filename,
-                why="; ".join(report["problems"]) or f"It is a {report['kind']}.",
-                remedy="Drop a LoRA, embedding, hypernetwork or aesthetic file.",
+                why="; ".join(report.problems) or f"It is {kinds.phrase(report.kind)}.",
+                remedy=f"Put it into the workspace's folder “{row.place}”."
+                if row
+                else f"Drop {', '.join(most)} or {last}.",
                 safe="Nothing was changed.",
             )
         (target,) = keeping.keep(self.workspace.adapters, [path], name=Path(filename))
+        self.headers.learn(target, report)
         return self.adapter(target)
 
 

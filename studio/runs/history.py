@@ -15,7 +15,7 @@ from studio.core.names import path_of
 Json = dict[str, Any]
 # The fixed-noise loss is of one scale only where these are equal: the same pictures, noise and
 # model. (What is trained, and how, is what one wants to compare.)
-SAME_PROBE = ("base", "seed", "data.folder", "data.resolution", "data.buckets", "probe.pictures")
+SAME_PROBE = ("base", "seed", "data.folder", "data.resolution", "data.buckets", "validation.images")
 NAMES = ("name",)  # told apart anyway
 
 

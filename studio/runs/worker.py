@@ -55,7 +55,7 @@ class Worker:
     def __init__(self, run: RunLog, config: RunConfig, control: Control, runtime: Runtime) -> None:
         self.run, self.config, self.control, self.runtime = run, config, control, runtime
         self.started = time.time()
-        self.patience = Patience(config.probe.patience)
+        self.patience = Patience(config.validation.patience)
         self._written = 0.0
         self._speed: tuple[float, int] | None = None
 

@@ -18,6 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from studio.core.errors import DatasetError
+from studio.diffusion.seeds import permutation, uniform
 from studio.formats.caption_marks import as_trained
 from studio.formats.captions import fill_template
 from studio.formats.dataset import DatasetInfo, read_captions
@@ -26,7 +27,6 @@ from studio.formats.image_names import READING
 from studio.formats.images import image_size, open_image
 from studio.formats.masks import mask_file
 from studio.settings.training import DataSettings
-from studio.train.noise import permutation, uniform
 
 MAX_ASPECT = 2.0  # a picture longer than 2 : 1 is cropped to it
 

@@ -9,32 +9,27 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from studio.core.errors import NonFiniteError
-from studio.families.base import Base, Conditioning
+from studio.diffusion.seeds import derived_seed
+from studio.families.base import Base
 from studio.methods.base import Trainable
 from studio.settings.learning_rate import rate_factor
 from studio.settings.training import RunConfig
 from studio.train.attention import attention, usable_attention
-from studio.train.cache import LatentCache, TextCache
-from studio.train.data import Item, Plan, load_pixels, training_caption
+from studio.train.batches import Batches
+from studio.train.cache import LatentCache
+from studio.train.data import Item, Plan, training_caption
 from studio.train.ema import Ema
-from studio.train.loss import item_errors, step_weights
-from studio.train.noise import (
-    NoiseSchedule,
-    derived_seed,
-    gaussian,
-    training_noise,
-    training_timestep,
-)
+from studio.train.objective import Objective
 from studio.train.optim import make_optimizer, set_factor
-from studio.train.probe import Probe
 from studio.train.state import Progress
+from studio.train.validation import ValidationLoss
 
 SMOOTHING = 0.98
 
@@ -80,18 +75,18 @@ class Trainer:
 
     def __post_init__(self) -> None:
         base, config = self.base, self.config
-        self.schedule = NoiseSchedule(
-            base.scheduler_config, base.prediction_type, config.loss.zero_terminal_snr
-        ).to(base.device)
         self.plan = Plan(self.items, config.train.batch_size, config.seed)
         self.optimizer = make_optimizer(config.train.optimizer, self.trainable.groups)
         self.parameters = [tensor for group in self.trainable.groups for tensor in group.parameters]
         self.ema = Ema(self.parameters, config.train.ema) if config.train.ema else None
         self.prior_seed = derived_seed(config.seed, "prior")
         self.prior_plan = Plan(self.prior, config.train.batch_size, self.prior_seed)
-        self.texts = TextCache(base)
+        self.objective = Objective(base, config.loss)
+        self.batches = Batches(base, self.trainable, config.data, self.latents)
+        self.validation = ValidationLoss(
+            self.objective, self.batches, config, self.items, self.held_out
+        )
         self.devices = [base.device] if base.device.type == "cuda" else []
-        self.probe = Probe(self)
         self.attention = usable_attention(config.train.attention, base.device)
 
     def run(self) -> bool:
@@ -104,13 +99,13 @@ class Trainer:
             last = step >= config.train.steps
             probing, sampling, saving = (
                 last or part.every.due(step, self.steps_per_epoch, before, progress.seconds)
-                for part in (config.probe, config.sample, config.save)
+                for part in (config.validation, config.sample, config.save)
             )
             before = progress.seconds
             if step != resumed_at:  # what was due at a resumed step was done before
-                if config.probe.every and probing:
+                if config.validation.every and probing:
                     with self.averaged():
-                        self.hooks.probe(step, *self.probe.measure())
+                        self.hooks.probe(step, *self.validation.measure())
                 if self.commands.sample or sampling:
                     self.commands.sample = False
                     with self.averaged():
@@ -156,7 +151,7 @@ class Trainer:
                         loss.backward()
                     terms[place] += loss.detach()
         norm = torch.nn.utils.clip_grad_norm_(
-            self.parameters, train.max_gradient_norm or float("inf")
+            self.parameters, train.clip_gradient_norm or float("inf")
         )
         # the step's only host sync
         own, prior, length = torch.cat([terms, norm.to(terms).view(1)]).tolist()
@@ -194,7 +189,7 @@ class Trainer:
         numbers = self.plan.batch(number)
         items = [self.items[index] for index in numbers]
         if not self.trainable.learns_by_denoising:
-            return self.own_loss(items, numbers)
+            return self.batches.own_loss(items, numbers)
         seed = self.config.seed
         captions = [
             self.trainable.caption(
@@ -202,14 +197,10 @@ class Trainer:
             )
             for item, key in zip(items, self._keys(number), strict=True)
         ]
-        loss = self._denoising_loss(items, captions, number, step, seed)
+        batch = self.batches.of(items, captions)
+        loss = self.objective.loss(batch, seed, step, self._keys(number))
         extra = self.trainable.extra_loss()
         return loss if extra is None else loss + extra
-
-    def own_loss(self, items: list[Item], numbers: list[int] | None) -> Tensor:
-        """The loss of a method that does not denoise; without `numbers` it is only measured."""
-        pictures = [load_pixels(item) for item in items]
-        return self.trainable.own_loss(pictures, numbers, [item.repeats for item in items])
 
     def prior_loss(self, number: int, step: int) -> Tensor:
         """The loss on class pictures of batch `number`; their captions stay without the trigger,
@@ -220,47 +211,13 @@ class Trainer:
             training_caption(item.caption, plain, self.prior_seed, step, key)
             for item, key in zip(items, self._keys(number), strict=True)
         ]
-        return self._denoising_loss(items, captions, number, step, self.prior_seed)
+        batch = self.batches.of(items, captions)
+        return self.objective.loss(batch, self.prior_seed, step, self._keys(number))
 
     def _keys(self, number: int) -> range:
         """The places of batch `number` in the run: every random draw of an item depends on its own."""
         size = self.config.train.batch_size
         return range(number * size, (number + 1) * size)
-
-    def _denoising_loss(
-        self, items: list[Item], captions: list[str], number: int, step: int, seed: int
-    ) -> Tensor:
-        """Weighted mean over items of their errors."""
-        what, keys = self.config.loss, self._keys(number)
-        moments = self.latents.get(items)
-        shape = (self.base.latent_channels, *moments.shape[2:])
-        posterior = [gaussian(shape, seed, "posterior", step, key) for key in keys]
-        latents = self.base.sample_latents(moments, torch.stack(posterior).to(moments))
-        noise = torch.stack(
-            [
-                training_noise(shape, seed, step, key, what.noise_offset, what.pyramid_noise)
-                for key in keys
-            ]
-        ).to(moments)
-        seen = noise
-        if what.input_perturbation:  # Ning et al. 2023, eq. 9: the target stays the plain noise
-            extra = [gaussian(shape, seed, "perturbation", step, key) for key in keys]
-            seen = noise + what.input_perturbation * torch.stack(extra).to(moments)
-        which = (self.schedule.count, what.timestep_from, what.timestep_to, what.timestep_bias)
-        drawn = [training_timestep(seed, step, key, *which) for key in keys]
-        timesteps = torch.tensor(drawn, device=self.base.device)
-        conditioning = self.text(captions)
-        if items[0].corner is not None:
-            corners = torch.tensor([item.corner for item in items], device=self.base.device)
-            conditioning = replace(conditioning, corner=corners)
-        noisy = self.schedule.add(latents, seen, timesteps)
-        prediction = self.predict(noisy, timesteps, conditioning, items[0].bucket)
-        target = self.schedule.target(latents, noise, timesteps)
-        error = item_errors(
-            prediction, target, timesteps, self.schedule, what, self.place_weights(items)
-        )
-        weights = step_weights(timesteps, self.schedule, what)
-        return (error if weights is None else error * weights).mean()
 
     def averaged(self) -> AbstractContextManager[None]:
         """Inside, what is trained shows its moving average, where one is kept."""
@@ -275,30 +232,6 @@ class Trainer:
         self.trainable.load_state(state)
         if self.ema:
             self.ema.load_state(state)
-
-    def text(self, captions: list[str]) -> Conditioning:
-        """Conditioning of captions, cached unless the text side learns."""
-        return (
-            self.base.encode(captions) if self.trainable.trains_text else self.texts.get(captions)
-        )
-
-    def place_weights(self, items: list[Item]) -> Tensor | None:
-        """Weights [B, 1, h, w] of places by the items' masks, or None when none has a mask."""
-        masks, rest = self.latents.masks(items), self.config.data.mask_rest
-        return None if masks is None else rest + (1 - rest) * masks
-
-    def predict(
-        self,
-        noisy: Tensor,
-        timesteps: Tensor,
-        conditioning: Conditioning,
-        bucket: tuple[int, int],
-    ) -> Tensor:
-        """The network's prediction [B, C, h, w] for noisy latents of one bucket."""
-        width, height = bucket
-        return self.base.denoise(
-            noisy.to(self.base.dtype), timesteps, conditioning, (height, width)
-        )
 
     def _advance(self, step: int, loss: float, seconds: float) -> None:
         progress = self.progress

@@ -191,7 +191,7 @@ def launch(
 ) -> None:
     """Serves the page until Ctrl-C, or a polite kill, after which saving may take `grace` seconds;
     the engine loads in the background meanwhile."""
-    server = serve(studio, host=host, port=port, share=share, auth=auth)
+    server = serve(studio, host=host, port=port, share=share, auth=auth, allow=allow)
     gc.freeze()  # what start-up made stays: later collections need not look at it again
     gc.enable()
     log.info("%s is open at %s", TITLE, server.url)

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("studio.ui")
 Json = dict[str, Any]
+QUIET: Json = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+ACTION: Json = {"show_progress": "hidden", "api_visibility": "private"}
+# An action may be refused: only an event that goes through the queue brings its reason to the page.
 
 
 def endpoint(function: Callable[..., Any]) -> Callable[..., Json]:

@@ -12,6 +12,7 @@ from typing import Any
 from annotated_types import Ge, Le
 
 from studio.compare import measures
+from studio.formats.kinds import KINDS
 from studio.methods import METHODS
 from studio.runs.events import ACTIVE
 from studio.settings.generation import StackItem
@@ -20,15 +21,6 @@ from studio.ui.components import columns, shelf
 
 Json = dict[str, Any]
 
-# What a file on the stack is called, the icon it has instead of its first letter, and which settings
-# of a card mean something for it.
-KINDS: dict[str, Json] = {
-    "lora": {"title": "LoRA", "with_text": True, "ranged": True},
-    "embedding": {"title": "Embedding", "order": "word"},
-    "hypernetwork": {"title": "Hypernetwork", "ranged": True, "order": "chain"},
-    "aesthetic": {"title": "Aesthetic", "tuned": True},
-    "checkpoint": {"title": "Checkpoint", "glyph": "cube", "with_text": True, "ranged": True},
-}
 RUN_STATES = {
     "queued": "waiting", "preparing": "preparing", "running": "running", "paused": "paused",
     "stopping": "stopping", "finished": "finished", "stopped": "stopped", "failed": "failed",
@@ -39,7 +31,13 @@ RUN_STATES = {
 def tables() -> Json:
     """Every table, as JSON can carry it."""
     return {
-        "kinds": KINDS,
+        "kinds": {
+            kind.name: {
+                "title": kind.title, "colour": kind.colour, "glyph": kind.glyph, "order": kind.order,
+                "ranged": kind.ranged, "with_text": kind.with_text, "tuned": kind.tuned,
+            }
+            for kind in KINDS
+        },
         "measures": [
             {
                 "key": row.key, "label": row.label, "formula": row.formula, "says": row.says,

@@ -36,7 +36,7 @@ VALUES: dict[str, Any] = {
     "train": {"steps": STEPS, "batch_size": 2, "learning_rate": 1e-2},
     "sample": {"every": 3, "steps": 2},
     "save": {"every": EVERY},
-    "probe": {"every": 0},
+    "validation": {"every": 0},
 }
 
 

@@ -29,7 +29,7 @@ VALUES = {
     "train": {"steps": 100_000, "batch_size": 1},
     "sample": {"every": 0},
     "save": {"every": 2},
-    "probe": {"every": 0},
+    "validation": {"every": 0},
 }
 COMMAND = """
 import sys
@@ -96,7 +96,7 @@ def check_saved(root: Path) -> None:
 @pytest.mark.parametrize("number", CODES)
 def test_the_command_saves(tmp_path: Path, number: signal.Signals) -> None:
     make_workspace(tmp_path)
-    assignments = ["train.steps=100000", "sample.every=0", "probe.every=0", "save.every=2"]
+    assignments = ["train.steps=100000", "sample.every=0", "validation.every=0", "save.every=2"]
     code = COMMAND.format(root=ROOT, workspace=str(tmp_path), assignments=assignments)
     assert ended(tmp_path, code, number, ("saved step",)) == CODES[number]
     check_saved(tmp_path)

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from studio.diffusion.samplers_by_name import sampler_of
 from studio.infer.foreign import READERS, restored
-from studio.infer.samplers_by_name import sampler_of
 from studio.settings.training import GenerateSettings
 from tests.infer.foreign_texts import GRAPH, WORKFLOW, item, record
 

@@ -12,9 +12,10 @@ import pytest
 import torch
 from PIL import Image
 
+from studio.diffusion.samplers import sampling_plan
 from studio.families.base import Base
 from studio.families.loading import load_base
-from studio.infer import engine, preview, samplers
+from studio.infer import engine, preview
 from studio.settings.training import GenerateSettings, Sampler
 from tests.near import assert_near
 
@@ -72,12 +73,11 @@ def test_the_last_look_is_like_the_picture(starter_base: Base, sampler: Sampler)
 
 
 def test_what_the_network_takes_for_the_picture_is_the_samplers_own(sd2: Base) -> None:
-    made = samplers.scheduler(sd2, "DDIM", 4)
+    plan = sampling_plan(sd2, "DDIM", 4)
     generator = torch.Generator().manual_seed(0)
     inputs, prediction = (torch.randn(1, 4, 4, 4, generator=generator) for _ in "ab")
-    timestep = made.timesteps[1]
-    theirs = made.step(prediction, timestep, inputs).pred_original_sample
-    assert_near(samplers.clean(made, prediction, timestep, inputs), theirs)
+    theirs = plan.scheduler.step(prediction, plan.timesteps[1], inputs).pred_original_sample
+    assert_near(plan.clean(prediction, 1, inputs), theirs)
 
 
 def test_another_vae_gets_its_own_factors(sd1: Base) -> None:

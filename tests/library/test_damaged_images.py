@@ -71,7 +71,7 @@ def test_a_damaged_image_is_named_before_start_and_the_run_goes_on_without(
 def test_resume_after_a_damaged_image_is_exact(studio: Studio, config: Make) -> None:
     """The plan of batches is made over the images that can be read, before and after."""
     cut(jpeg(studio.workspace.datasets / "zibbo" / "1b.jpg"))
-    wanted = config("train.steps=60", "save.every=1", "sample.every=0", "probe.every=0")
+    wanted = config("train.steps=60", "save.every=1", "sample.every=0", "validation.every=0")
     straight = studio.runs.wait(studio.runs.start(wanted))
     run = studio.runs.start(wanted)
     for _ in range(6000):
@@ -113,7 +113,7 @@ def test_damaged_held_out_and_class_images_and_masks_are_left_out(
     jpeg(folder / "1.mask.jpg")
     cut(folder / "1.mask.jpg")
     changed = config(
-        "prior.weight=1", "prior.pictures=2", f"prior.folder={tmp_path / 'cats'}",
+        "prior.weight=1", "prior.images=2", f"prior.folder={tmp_path / 'cats'}",
         "data.mask=files", "train.steps=2", "prior.prompts=['a cat']",
     )  # fmt: skip
     warnings = " ".join(studio.runs.preflight(changed).warnings)
@@ -134,7 +134,7 @@ def test_damaged_held_out_and_class_images_and_masks_are_left_out(
 def test_a_class_image_of_the_cache_that_was_damaged_is_drawn_again(
     studio: Studio, config: Make
 ) -> None:
-    wanted = config("prior.weight=1", "prior.pictures=2", "train.steps=1")
+    wanted = config("prior.weight=1", "prior.images=2", "train.steps=1")
     assert studio.runs.wait(studio.runs.start(wanted))["state"] == "finished"
     made = sorted(studio.workspace.cache.glob("class/**/*.png"))
     before = made[0].read_bytes()

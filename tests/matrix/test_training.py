@@ -10,9 +10,12 @@ import torch
 from torch.nn import functional
 
 from studio.core.errors import NonFiniteError
+from studio.diffusion.noise import training_noise
+from studio.diffusion.process import process_of
+from studio.diffusion.seeds import gaussian
 from studio.families.base import Base
+from studio.settings.training import LossSettings
 from studio.train.loop import Trainer
-from studio.train.noise import gaussian, training_noise, training_timestep
 from studio.train.state import Progress, latest_checkpoint, load_checkpoint, save_checkpoint
 from tests.matrix.conftest import QUIET, RATES, fingerprint
 
@@ -31,14 +34,14 @@ def test_it_learns_and_leaves_the_base_alone(trainer: Make, base: Base) -> None:
     base.encode(["a cat"])  # the library puts its own recorders in at first use
     before = fingerprint(base)
     run = trainer("train.steps=10", "loss.min_snr_gamma=0", "data.caption_dropout=0")
-    started, first_probe = final_state(run), run.probe.measure()
+    started, first_probe = final_state(run), run.validation.measure()
     assert run.run() is True
     changed = final_state(run)
     assert all(not torch.equal(started[name], changed[name]) for name in started), (
         "all tensors move"
     )
-    assert run.probe.measure()[0] < first_probe[0], "the fixed-noise loss falls"
-    assert run.probe.measure()[1] is not None, "held-out pictures are probed too"
+    assert run.validation.measure()[0] < first_probe[0], "the fixed-noise loss falls"
+    assert run.validation.measure()[1] is not None, "held-out pictures are probed too"
     assert fingerprint(base) == before
     assert base.words == {}
     assert not any(p.requires_grad for m in base.components().values() for p in m.parameters())
@@ -50,7 +53,7 @@ def test_the_first_step_equals_a_plain_loop(trainer: Make, base: Base, method: s
     settings = (
         "data.caption_dropout=0",
         "train.batch_size=1",
-        "train.max_gradient_norm=0",
+        "train.clip_gradient_norm=0",
         QUIET[method],
     )
     ours, plain = trainer(*settings), trainer(*settings)
@@ -61,7 +64,8 @@ def test_the_first_step_equals_a_plain_loop(trainer: Make, base: Base, method: s
     shape = tuple(mean.shape[1:])
     posterior = gaussian(shape, 1, "posterior", 1, 0)
     latents = (mean + posterior * (log_variance / 2).exp()) * base.vae.config.scaling_factor
-    noise, t = training_noise(shape, 1, 1, 0)[None], training_timestep(1, 1, 0, 1000)
+    noise = training_noise(shape, 1, 1, 0)[None]
+    t = process_of(base).draw_timestep(1, 1, 0, LossSettings())
     alpha = torch.linspace(0.00085**0.5, 0.012**0.5, 1000).square().neg().add(1).cumprod(0)[t]
     noisy = alpha.sqrt() * latents + (1 - alpha).sqrt() * noise
     target = noise

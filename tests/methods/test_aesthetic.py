@@ -105,7 +105,7 @@ def test_the_loss_is_the_distance_to_the_mean_so_far(
     base: Base, pictures: Path, tmp_path: Path
 ) -> None:
     run = trainer(base, pictures, tmp_path, "train.batch_size=1")
-    assert run.probe.measure() == (1.0, None), "no direction yet"
+    assert run.validation.measure() == (1.0, None), "no direction yet"
     assert run.one_step(1)["loss"] == pytest.approx(0, abs=1e-6), "one picture is its own mean"
     second = run.one_step(2)["loss"]
     state = run.trainable.state()
@@ -115,7 +115,7 @@ def test_the_loss_is_the_distance_to_the_mean_so_far(
         own = [float(torch.cosine_similarity(x, mean, dim=0)) for x in (a, b)]
         assert min(abs(second - (1 - cosine)) for cosine in own) < 1e-6
     known = run.trainable.state()["numbers"].tolist()
-    run.probe.measure()
+    run.validation.measure()
     assert run.trainable.state()["numbers"].tolist() == known, "measuring teaches nothing"
 
 

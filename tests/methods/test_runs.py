@@ -37,7 +37,7 @@ def config(studio: Studio, method: str, *changes: str, **options: Any) -> RunCon
         "name": f"my {method}", "method": method, "base": "tiny", "device": "cpu",
         "data": {"folder": "zibbo"}, "prior": {"weight": 0},
         "train": {"steps": 3, "learning_rate": 1e-3 if method == "dreambooth" else 1e-2},
-        "sample": {"every": 0, "steps": 2}, "save": {"every": 2}, "probe": {"every": 0},
+        "sample": {"every": 0, "steps": 2}, "save": {"every": 2}, "validation": {"every": 0},
         "options": options,
     }  # fmt: skip
     return presets.config_from(None, values, list(changes))

@@ -22,7 +22,7 @@ def drawn(studio: Studio) -> dict[Path, int]:
 
 
 def test_class_pictures_are_drawn_once_and_teach(studio: Studio, config: Config) -> None:
-    wanted = config("method=dreambooth", "prior.weight=0.5", "prior.pictures=3", "train.steps=2")
+    wanted = config("method=dreambooth", "prior.weight=0.5", "prior.images=3", "train.steps=2")
     first = studio.runs.wait(studio.runs.start(wanted))
     assert first["state"] == "finished", first
     assert first["class_pictures"] == 3
@@ -42,9 +42,7 @@ def test_the_weight_counts(studio: Studio, config: Config) -> None:
     losses = {}
     for weight in (0.25, 1.0):
         run = studio.runs.start(
-            config(
-                "method=dreambooth", f"prior.weight={weight}", "prior.pictures=2", "train.steps=1"
-            )
+            config("method=dreambooth", f"prior.weight={weight}", "prior.images=2", "train.steps=1")
         )
         studio.runs.wait(run)
         events, _ = read_events(studio.runs.folder(run), 0)
@@ -57,7 +55,7 @@ def test_own_class_pictures_come_first(studio: Studio, config: Config, tmp_path:
     own.mkdir()
     Image.new("RGB", (40, 32), "teal").save(own / "cat.png")
     run = studio.runs.start(
-        config("prior.weight=1", "prior.pictures=1", f"prior.folder={own}", "train.steps=1")
+        config("prior.weight=1", "prior.images=1", f"prior.folder={own}", "train.steps=1")
     )
     assert studio.runs.wait(run)["state"] == "finished"
     assert not drawn(studio)

@@ -88,7 +88,7 @@ def test_pictures_are_drawn_between_steps_and_the_base_is_untouched(
     settings = GenerateSettings(base="tiny", prompt="a cat", count=1, steps=2, device="cpu")
     before = studio.generation.generate(settings).pictures[0].path.read_bytes()
     run = studio.runs.start(
-        config("train.steps=40", "sample.every=0", "save.every=0", "probe.every=0")
+        config("train.steps=40", "sample.every=0", "save.every=0", "validation.every=0")
     )
     reach(studio, run, lambda view: view["state"]["state"] == "running")
     during = studio.generation.generate(settings).pictures[0].path.read_bytes()

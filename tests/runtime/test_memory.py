@@ -169,7 +169,7 @@ def measuring(studio: Studio) -> Any:
 
 def run_config(studio: Studio, **values: Any) -> RunConfig:
     start: dict[str, Any] = {
-        "base": "tiny", "device": "cpu", "data": {"folder": "zibbo"}, "probe": {"every": "never"},
+        "base": "tiny", "device": "cpu", "data": {"folder": "zibbo"}, "validation": {"every": "never"},
         "train": {"steps": 1, "batch_size": 1}, "sample": {"every": "never", "steps": 1},
     }  # fmt: skip
     return presets.config_from(None, start | values)

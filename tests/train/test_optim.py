@@ -38,9 +38,9 @@ def test_every_optimizer_learns_and_resumes_bit_equal(
 ) -> None:
     steps = 12 if name == "prodigy" else 6  # Prodigy first has to find its rate
     whole = make(*settings(name, steps))
-    before = whole.probe.measure()[0]
+    before = whole.validation.measure()[0]
     whole.run()
-    assert whole.probe.measure()[0] < before
+    assert whole.validation.measure()[0] < before
 
     def save(trainer: Trainer) -> Callable:
         return lambda progress: save_checkpoint(

@@ -40,16 +40,16 @@ def test_checkpointing_recomputes_and_changes_nothing(
 
 def test_eight_bit_optimizer_learns_and_keeps_small_moments(make: Make) -> None:
     run = make("train.optimizer=adamw-8bit", "train.steps=6", "options.rank=16")
-    before = run.probe.measure()[0]
+    before = run.validation.measure()[0]
     run.run()
-    assert run.probe.measure()[0] < before
+    assert run.validation.measure()[0] < before
     moments = [t for s in run.optimizer.state.values() for t in s.values()]
     kinds = {t.dtype for t in moments if isinstance(t, torch.Tensor)}
     assert torch.uint8 in kinds, "large tensors keep their moments in eight bits"
 
 
 def test_weight_decay_shrinks_and_clipping_limits(make: Make) -> None:
-    loose, tight = make("train.max_gradient_norm=0"), make("train.max_gradient_norm=1e-6")
+    loose, tight = make("train.clip_gradient_norm=0"), make("train.clip_gradient_norm=1e-6")
     assert loose.one_step(1)["norm"] == pytest.approx(tight.one_step(1)["norm"], rel=1e-4)
     gradient = tight.optimizer.state[tight.parameters[0]]["exp_avg"]
     assert gradient.norm() <= 1e-6
@@ -63,7 +63,7 @@ def test_weight_decay_shrinks_and_clipping_limits(make: Make) -> None:
 def test_text_rate_and_warm_up(make: Make) -> None:
     run = make(
         "options.text_encoder=true", "train.text_learning_rate=1e-5", "train.learning_rate=1e-2",
-        "train.warmup=4", "train.schedule=constant",
+        "train.warmup_steps=4", "train.schedule=constant",
     )  # fmt: skip
     rates = [run.one_step(step)["lr"] for step in range(1, 6)]
     assert rates == pytest.approx([0.0025, 0.005, 0.0075, 0.01, 0.01])
@@ -74,7 +74,8 @@ LOSSES = (
     "seed=2", "loss.type=huber", "loss.type=smooth-l1", "loss.min_snr_gamma=0",
     "loss.min_snr_gamma=1", "loss.weighting=debiased", "loss.noise_offset=0.5",
     "loss.pyramid_noise=0.5", "loss.input_perturbation=0.1", "loss.zero_terminal_snr=true",
-    "loss.timestep_from=0.7", "loss.timestep_to=0.3", "loss.timestep_bias=2", "data.crop=random",
+    "loss.timestep_from=0.7", "loss.timestep_to=0.3", "loss.timestep_bias=2",
+    "loss.timestep_distribution=logit-normal", "data.crop=random",
     "data.mask=alpha data.mask_rest=0.5", "data.template=['[name]']",
 )  # fmt: skip
 
@@ -95,24 +96,27 @@ def test_every_option_of_the_loss_changes_it_and_repeats(make: Make) -> None:
 def test_input_perturbation_leaves_the_target_alone(make: Make) -> None:
     run = make("loss.input_perturbation=0.1", "train.batch_size=2")
     seen: dict[str, torch.Tensor] = {}
-    add, target = run.schedule.add, run.schedule.target
-    run.schedule.add = lambda *a: seen.setdefault("noisy", a[1]) * 0 + add(*a)  # type: ignore
-    run.schedule.target = lambda *a: seen.setdefault("target", a[1]) * 0 + target(*a)  # type: ignore
+    process = run.objective.process
+    add, target = process.add_noise, process.target
+    process.add_noise = lambda *a: seen.setdefault("noisy", a[1]) * 0 + add(*a)  # type: ignore
+    process.target = lambda *a: seen.setdefault("target", a[1]) * 0 + target(*a)  # type: ignore
     run.batch_loss(0, 1)
     extra = seen["noisy"] - seen["target"]
     assert float(extra.std()) == pytest.approx(0.1, rel=0.1)
 
 
 def test_the_probe_measures_the_same_whatever_the_run_minimises(make: Make) -> None:
-    plain = make().probe.measure()
-    assert make("loss.type=huber", "loss.weighting=debiased").probe.measure() == plain
-    assert make("data.template=['[name] [name]']").probe.measure() != plain, "captions do count"
+    plain = make().validation.measure()
+    assert make("loss.type=huber", "loss.weighting=debiased").validation.measure() == plain
+    assert make("data.template=['[name] [name]']").validation.measure() != plain, (
+        "captions do count"
+    )
 
 
 def test_intervals_in_epochs_and_minutes(make: Make) -> None:
     run = make(  # 5 pictures of two shapes, batch 2: 3 batches; an epoch is 1.5 steps of two
         "train.steps=6", "train.gradient_accumulation=2", "sample.every=1 epoch",
-        "save.every=2 minutes", "probe.every=never",
+        "save.every=2 minutes", "validation.every=never",
     )  # fmt: skip
     done: dict[str, list[int]] = {"sample": [], "save": [], "probe": []}
     run.hooks.sample = done["sample"].append

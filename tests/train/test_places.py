@@ -108,21 +108,21 @@ def test_only_what_the_mask_shows_is_learnt(masked: Path, tiny: Base, tmp_path: 
 
     def gradient(run: Trainer) -> torch.Tensor:
         predicted: list[torch.Tensor] = []
-        normal = run.predict
+        normal = run.objective.predict
 
         def kept(*arguments, **more):
             predicted.append(normal(*arguments, **more))
             predicted[-1].retain_grad()
             return predicted[-1]
 
-        run.predict = kept  # type: ignore[method-assign]
+        run.objective.predict = kept  # type: ignore[method-assign]
         with run.trainable.attached():
             run.batch_loss(0, 1).backward()
         assert predicted[0].grad is not None
         return predicted[0].grad[0]
 
     run = trainer("data.mask_rest=0")
-    mask = run.place_weights([run.items[run.plan.batch(0)[0]]])
+    mask = run.batches.place_weights([run.items[run.plan.batch(0)[0]]])
     assert mask is not None and mask.min() == 0
     outside = (mask[0] == 0).expand(4, -1, -1)
     assert gradient(run)[outside].abs().max() == 0

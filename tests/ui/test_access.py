@@ -218,6 +218,21 @@ def test_the_option_is_checked_before_anything_is_opened(
     assert "This folder is not there" in capsys.readouterr().err
 
 
+def test_the_option_reaches_the_page(
+    tmp_path: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served: list[dict[str, Any]] = []
+
+    def serve(studio: Studio, **named: Any) -> None:
+        served.append(named)
+        raise InputError("not in this test")
+
+    monkeypatch.setattr("studio.ui.app.serve", serve)
+    arguments = ["--workspace", str(tmp_path / "w"), "--listen", "--auth", "me:a-long-password"]
+    cli.main([*arguments, "--allow", str(elsewhere), "--no-browser", "--port", "0"])
+    assert [named["allow"] for named in served] == [[elsewhere.resolve()]]
+
+
 @pytest.mark.parametrize("linked", ["0.txt", "0.png", "10_inner", "dataset.toml", "masks"])
 def test_a_link_inside_a_dataset_closes_it_over_a_link(
     remote: Studio, elsewhere: Path, linked: str

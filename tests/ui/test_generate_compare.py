@@ -21,15 +21,16 @@ from studio.infer.prompt import weighted
 from studio.library.adapter_info import AdapterInfo
 from studio.settings.training import GenerateSettings
 from studio.ui import theme
+from studio.ui.components.bases import base_of
 from studio.ui.components.columns import columns_of, finished_runs
 from studio.ui.components.compare_grid import summary, written_report
 from studio.ui.components.picture_grid import picture_facts, picture_file, saved_files
+from studio.ui.components.restored_settings import usable
 from studio.ui.components.shelf import row
 from studio.ui.components.stack import cards, lanes_of, named_stack, report_facts, stack_items, take
 from studio.ui.live import Page
 from studio.ui.tables import tables
 from studio.ui.tabs.compare import captions_of, last_run, references, seed_list
-from studio.ui.tabs.generate import base_of, usable
 
 
 @pytest.fixture
@@ -116,8 +117,9 @@ def test_a_whole_model_is_a_card_like_any_other(
     assert card["kind"] == "checkpoint"
     assert card["problem"] is None
     assert [Path(one.path) for one in stack_items(studio, [item(path)])] == [path]
-    assert tables()["kinds"]["checkpoint"]["title"] == "Checkpoint"
-    assert '[data-kind="checkpoint"]' in theme.stylesheet()
+    kind = tables()["kinds"]["checkpoint"]
+    assert (kind["title"], kind["glyph"]) == ("Checkpoint", "cube")
+    assert f"--cs-{kind['colour']}:" in theme.stylesheet()
 
 
 def test_lanes_come_back_checked_with_absolute_paths(studio: Studio, adapter: Path) -> None:

@@ -6,6 +6,7 @@ error and every request to elsewhere) and the pictures. Refuses to know: what th
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import random
@@ -21,6 +22,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from studio.app import Studio
+from studio.core.errors import InputError
 from studio.core.paths import Workspace
 from studio.ui import app
 from tests.tiny import make_tiny_sd1
@@ -127,6 +129,20 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     warm.join()
     studio.close()
     server.close()
+
+
+@pytest.fixture(autouse=True)
+def nothing_goes_on(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that fails halfway leaves no runs behind that the next one would wait for."""
+    yield
+    if "served" not in request.fixturenames:
+        return
+    runs = request.getfixturevalue("served").studio.runs
+    runs.continue_on_error = True
+    for run in reversed(runs.active()):
+        with contextlib.suppress(InputError):  # it has ended by now
+            runs.command(run, "stop")
+        runs.wait(run)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.browser
 
 def values(folder: Path, name: str, **train: Any) -> dict[str, Any]:
     start = {"steps": 5000, "batch_size": 1, **train}
-    quiet = {"save": {"every": 0}, "sample": {"every": 0}, "probe": {"every": 0}}
+    quiet = {"save": {"every": 0}, "sample": {"every": 0}, "validation": {"every": 0}}
     return {"name": name, "base": "tiny", "device": "cpu", "data": {"folder": str(folder)},
             "train": start, **quiet}  # fmt: skip
 

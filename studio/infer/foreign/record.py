@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from studio.infer.samplers_by_name import sampler_of
+from studio.diffusion.samplers_by_name import sampler_of
 from studio.settings.training import GenerateSettings
 
 _ENDINGS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".sft", ".gguf")
 _WHOLE = ("steps", "seed", "width", "height", "clip_skip", "variation_seed")
-_FLOATS = ("guidance", "denoising", "variation_strength")
+_FLOATS = ("guidance", "denoising_strength", "variation_strength")
 _SEEDS = 1 << 32
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from studio.diffusion.samplers_by_name import sampler_of
 from studio.infer import infotext
 from studio.infer.foreign.record import Record
-from studio.infer.samplers_by_name import sampler_of
 
 # Key of a block (or how it begins) → what is left out.
 _LEFT_OUT = {

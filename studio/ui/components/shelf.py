@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from studio.core.names import original, printable
-from studio.ui.components.stack import FAMILIES, base_facts, preview_of, trigger_of
+from studio.ui.components.stack import FAMILIES, base_facts, preview_of
 from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:
@@ -91,6 +91,6 @@ def row(info: AdapterInfo) -> list[Any]:
     """One adapter, short: `FIELDS` names the places, so that thousands are sent in one go."""
     return [
         printable(info.path), info.name, info.path.suffix.lower(), info.kind,
-        FAMILIES.get(info.family or "", info.family or ""), info.size, trigger_of(info),
+        FAMILIES.get(info.family or "", info.family or ""), info.size, info.trigger_word,
         info.modified, info.preview is not None, info.problem,
     ]  # fmt: skip

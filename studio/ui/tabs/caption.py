@@ -29,9 +29,29 @@ TEMPLATE = '<div class="cs-caption"></div>'
 
 def build(studio: Studio, page: Page) -> None:
     """Adds the tab's contents."""
-    library = page.library
+    CaptionTab(studio, page)
 
-    def datasets(argument: Any) -> list[Json]:
+
+class CaptionTab:
+    """The tab's parts, and what they ask of Python."""
+
+    def __init__(self, studio: Studio, page: Page) -> None:
+        self.studio, self.page, self.library = studio, page, page.library
+        component(
+            "caption",
+            TEMPLATE,
+            [
+                self.datasets, self.open_dataset, self.open_folder, self.plan_import,
+                self.add_files, self.copy_sample, self.thumbnails, self.captions,
+                self.save_caption, self.auto_caption, self.caption_task, self.cancel_caption,
+                self.bulk, self.undo, self.replaces,
+            ],
+            accept=",".join(("image/*", *ENDINGS_BESIDE)),
+            selectable="files" in inspect.signature(studio.generation.caption).parameters,
+            elem_id="cs-caption",
+        )  # fmt: skip
+
+    def datasets(self, argument: Any) -> list[Json]:
         """The library, with a cover picture each."""
         return [
             {
@@ -46,30 +66,34 @@ def build(studio: Studio, page: Page) -> None:
                 else None,
                 "problem": info.problems[0] if info.problems and not info.pictures else None,
             }
-            for info in library.all()
+            for info in self.library.all()
         ]
 
-    def open_dataset(argument: Any) -> Json:
+    def open_dataset(self, argument: Any) -> Json:
         """One dataset, picture by picture."""
         (identity,) = read(argument, dataset=str)
-        folder = library.path(identity)
+        folder = self.library.path(identity)
         sample = folder.is_relative_to(ASSETS)
-        facts = {"undo": None, "looks": {}} if sample else changes(studio, folder)
-        return contents(folder, studio.library.images) | {"id": identity, "sample": sample} | facts
+        facts = {"undo": None, "looks": {}} if sample else changes(self.studio, folder)
+        return (
+            contents(folder, self.studio.library.images)
+            | {"id": identity, "sample": sample}
+            | facts
+        )
 
-    def open_folder(argument: Any) -> str:
+    def open_folder(self, argument: Any) -> str:
         """A folder named by path; answers the dataset's id."""
         (folder,) = read(argument, folder=str)
-        return library.open(folder)
+        return self.library.open(folder)
 
-    def plan_import(argument: Any) -> Json:
+    def plan_import(self, argument: Any) -> Json:
         """Which of these paths can be imported (their places), and what speaks against the rest."""
         (names,) = read(argument, names=list)
         taken, left_out = usable([str(name) for name in names])
         images = sum(is_picture(str(names[place])) for place in taken)
         return {"take": taken, "images": images, "left_out": listed(left_out)}
 
-    def add_files(argument: Any) -> Json:
+    def add_files(self, argument: Any) -> Json:
         """Uploaded files become a new dataset, or join the one that is named.
 
         `files` are {name, path}: the path inside the dataset, and where the upload lies.
@@ -78,8 +102,10 @@ def build(studio: Studio, page: Page) -> None:
         if not files:
             raise InputError("No files arrived", remedy="Drop them again.")
         into = argument.get("into")
-        folder = library.own(into) if isinstance(into, str) and into else None
-        info = studio.library.import_dataset([arrival(page, file) for file in files], name, folder)
+        folder = self.library.own(into) if isinstance(into, str) and into else None
+        info = self.studio.library.import_dataset(
+            [arrival(self.page, file) for file in files], name, folder
+        )
         return {
             "id": into or printable(info.path),
             "copied": len(info.copied),
@@ -89,74 +115,74 @@ def build(studio: Studio, page: Page) -> None:
             "left_out": listed(info.left_out),
         }
 
-    def copy_sample(argument: Any) -> str:
+    def copy_sample(self, argument: Any) -> str:
         """A copy that may be edited; answers its id."""
         (identity,) = read(argument, dataset=str)
-        return library.copy(identity)
+        return self.library.copy(identity)
 
-    def thumbnails(argument: Any) -> Json:
+    def thumbnails(self, argument: Any) -> Json:
         """File name → address of its thumbnail, or the reason why there is none."""
         identity, names = read(argument, dataset=str, files=list)
         answers: Json = {}
         for name in names[:MAX_THUMBNAILS]:
             try:
-                picture = library.file(identity, str(name))
-                answers[str(name)] = {"path": str(page.thumbnails.of(picture))}
+                picture = self.library.file(identity, str(name))
+                answers[str(name)] = {"path": str(self.page.thumbnails.of(picture))}
             except (InputError, OSError) as error:
                 what = error.what if isinstance(error, InputError) else "The file is gone"
                 answers[str(name)] = {"problem": what}
         return answers
 
-    def captions(argument: Any) -> Json:
+    def captions(self, argument: Any) -> Json:
         """File name → caption, and what can be undone: cheap enough to ask while a captioner works."""
         (identity,) = read(argument, dataset=str)
-        folder = library.path(identity)
-        rows = studio.library.captions.read(folder)
+        folder = self.library.path(identity)
+        rows = self.studio.library.captions.read(folder)
         captions = {str(row["file"]): row["caption"] or "" for row in rows}
-        return {"captions": captions} | changes(studio, folder)
+        return {"captions": captions} | changes(self.studio, folder)
 
-    def save_caption(argument: Any) -> bool:
+    def save_caption(self, argument: Any) -> bool:
         """Writes one caption beside its picture."""
         identity, name, text = read(argument, dataset=str, file=str, text=str)
-        library.file(identity, name)
-        studio.library.captions.save(library.own(identity), name, text.strip())
+        self.library.file(identity, name)
+        self.studio.library.captions.save(self.library.own(identity), name, text.strip())
         return True
 
-    def auto_caption(argument: Any) -> Json:
+    def auto_caption(self, argument: Any) -> Json:
         """Starts the captioner; answers the task."""
         identity, which, prefix = read(argument, dataset=str, which=str, prefix=str)
-        folder = library.own(identity)
+        folder = self.library.own(identity)
         named: Json = {"overwrite": which != "missing", "prefix": prefix.strip()}
         if which == "selected":
             (names,) = read(argument, files=list)
             named["files"] = [str(name) for name in names]
 
         def work(task: Task) -> Any:
-            return studio.generation.caption(
+            return self.studio.generation.caption(
                 folder, on_progress=task.progress, cancelled=task.cancelled.is_set, **named
             )
 
-        return page.tasks.start("caption", work, dataset=identity).view()
+        return self.page.tasks.start("caption", work, dataset=identity).view()
 
-    def caption_task(argument: Any) -> Json | None:
+    def caption_task(self, argument: Any) -> Json | None:
         """The latest captioning, running or ended."""
-        task = page.tasks.latest("caption")
+        task = self.page.tasks.latest("caption")
         return task.view() if task else None
 
-    def cancel_caption(argument: Any) -> bool:
+    def cancel_caption(self, argument: Any) -> bool:
         """Stops after the batch that is being described; what was written stays."""
-        task = page.tasks.latest("caption")
+        task = self.page.tasks.latest("caption")
         if task:
             task.cancelled.set()
         return task is not None
 
-    def bulk(argument: Any) -> Json:
+    def bulk(self, argument: Any) -> Json:
         """Shows what an edit would change, or applies it."""
         from studio.caption import bulk as edits
         from studio.formats.dataset import read_captions
 
         identity, action = read(argument, dataset=str, action=str)
-        folder = library.own(identity)
+        folder = self.library.own(identity)
         values, names = read(argument, edit=dict, files=list)
         edit = edits.BulkEdit.parse(values)
         wanted = {original(str(name)) for name in names}
@@ -167,7 +193,9 @@ def build(studio: Studio, page: Page) -> None:
         }
         found = edits.preview(captions, edit)
         if action == "apply":
-            done = edits.apply(found, studio.library.captions.history().begin(folder, edits.WHAT))
+            done = edits.apply(
+                found, self.studio.library.captions.history().begin(folder, edits.WHAT)
+            )
             return {"changed": len(done.changed), "kept": len(done.kept)}
         examples = [
             {"file": printable(c.picture.name), "before": c.before or "", "after": c.after}
@@ -175,33 +203,20 @@ def build(studio: Studio, page: Page) -> None:
         ]
         return {"changes": len(found), "examples": examples}
 
-    def undo(argument: Any) -> Json:
+    def undo(self, argument: Any) -> Json:
         """Brings back the captions from before the newest captioning or edit of many."""
         (identity,) = read(argument, dataset=str)
-        return studio.library.captions.undo(library.own(identity))
+        return self.studio.library.captions.undo(self.library.own(identity))
 
-    def replaces(argument: Any) -> int:
+    def replaces(self, argument: Any) -> int:
         """How many captions a captioning of all, or of the named pictures, would replace."""
         identity, names = read(argument, dataset=str, files=list)
-        rows = studio.library.captions.read(library.own(identity))
+        rows = self.studio.library.captions.read(self.library.own(identity))
         wanted = {str(name) for name in names}
         return sum(
             bool((row["caption"] or "").strip()) and (not wanted or row["file"] in wanted)
             for row in rows
         )
-
-    component(
-        "caption",
-        TEMPLATE,
-        [
-            datasets, open_dataset, open_folder, plan_import, add_files, copy_sample, thumbnails,
-            captions, save_caption,
-            auto_caption, caption_task, cancel_caption, bulk, undo, replaces,
-        ],
-        accept=",".join(("image/*", *ENDINGS_BESIDE)),
-        selectable="files" in inspect.signature(studio.generation.caption).parameters,
-        elem_id="cs-caption",
-    )  # fmt: skip
 
 
 def changes(studio: Studio, folder: Path) -> Json:

@@ -16,6 +16,7 @@ from studio.core.errors import InputError, MissingError, SettingsError, StudioEr
 from studio.core.names import printable
 from studio.core.text import lines
 from studio.settings.training import CompareSettings
+from studio.ui.components.bases import base_choices, base_of
 from studio.ui.components.columns import (
     BASE_COLUMN,
     column_builder,
@@ -24,8 +25,7 @@ from studio.ui.components.columns import (
 )
 from studio.ui.components.compare_grid import KIND, compare_grid
 from studio.ui.form import Form
-from studio.ui.live import Json, Page, Task, handler, read, refused
-from studio.ui.tabs.generate import ACTION, QUIET, base_choices, base_of
+from studio.ui.live import ACTION, QUIET, Json, Page, Task, handler, read, refused
 
 if TYPE_CHECKING:
     from studio.app import Studio
@@ -37,95 +37,132 @@ MOST_CELLS = 2000
 
 def build(studio: Studio, page: Page) -> None:
     """Adds the tab's contents."""
-    bases = base_choices(studio)
-    first = bases[0][1] if bases else ""
-    form = Form(CompareSettings, prefix="compare.", skip=[f"compare.{key}" for key in OWN])
-    with gr.Row(elem_classes=["cs-split", "cmp-layout"]):
-        with gr.Column(elem_classes=["cs-form"]):
-            with gr.Column(elem_classes=["cs-fields"]):
-                base = gr.Dropdown(
-                    bases, value=first, label="Base model", elem_id="cs-compare-base",
-                    elem_classes=["cs-field"],
-                )  # fmt: skip
-            columns = column_builder(studio, page, first)
-            with gr.Column(elem_classes=["cs-fields", "gen-fields"]):
-                prompts = gr.Textbox(
-                    label="Prompts, one per line", lines=4, max_lines=12,
-                    elem_id="cs-compare-prompts", elem_classes=["cs-field"],
-                    placeholder="a red robot in the night sky\na blue fish under the sea",
-                )  # fmt: skip
-                with gr.Row(elem_classes=["cs-field-row"]):
-                    seeds = gr.Textbox(
-                        label="Seeds", value="1-4", elem_id="cs-compare-seeds", min_width=120,
-                        elem_classes=["cs-field"], placeholder="1-4, 7",
+    CompareTab(studio, page)
+
+
+class CompareTab:
+    """The tab's parts, and what they ask of Python."""
+
+    def __init__(self, studio: Studio, page: Page) -> None:
+        self.studio, self.page = studio, page
+        self.bases = base_choices(studio)
+        self.first = self.bases[0][1] if self.bases else ""
+        self.form = Form(CompareSettings, prefix="compare.", skip=[f"compare.{key}" for key in OWN])
+        self._lay_out()
+        self._connect()
+
+    def _lay_out(self) -> None:
+        with gr.Row(elem_classes=["cs-split", "cmp-layout"]):
+            with gr.Column(elem_classes=["cs-form"]):
+                with gr.Column(elem_classes=["cs-fields"]):
+                    self.base = gr.Dropdown(
+                        self.bases, value=self.first, label="Base model", elem_id="cs-compare-base",
+                        elem_classes=["cs-field"],
                     )  # fmt: skip
-                    name = gr.Textbox(
-                        label="Name", max_lines=1, elem_id="cs-compare-name", min_width=120, max_length=80,
-                        elem_classes=["cs-field"], placeholder="of this comparison",
+                self.columns = column_builder(self.studio, self.page, self.first)
+                with gr.Column(elem_classes=["cs-fields", "gen-fields"]):
+                    self.prompts = gr.Textbox(
+                        label="Prompts, one per line", lines=4, max_lines=12,
+                        elem_id="cs-compare-prompts", elem_classes=["cs-field"],
+                        placeholder="a red robot in the night sky\na blue fish under the sea",
                     )  # fmt: skip
-                reference = gr.Dropdown(
-                    references(studio), value="", label="Pictures that show the truth",
-                    info="KID and image–image are measured against them.",
-                    allow_custom_value=True, elem_id="cs-compare-reference",
-                    elem_classes=["cs-field", "gen-keep"],
-                )  # fmt: skip
-                captions = gr.Button(
-                    "Take prompts from their captions", size="sm", elem_id="cs-compare-captions"
-                )
-                form.show(advanced=False)
-            with gr.Accordion("More settings", open=False, elem_classes=["cs-fields"]):
-                form.show(advanced=True)
-        with gr.Column(elem_classes=["cs-form"]):
-            results = compare_grid(studio, page)
-    texts = [base, columns, prompts, seeds, reference, name]
+                    with gr.Row(elem_classes=["cs-field-row"]):
+                        self.seeds = gr.Textbox(
+                            label="Seeds", value="1-4", elem_id="cs-compare-seeds", min_width=120,
+                            elem_classes=["cs-field"], placeholder="1-4, 7",
+                        )  # fmt: skip
+                        self.name = gr.Textbox(
+                            label="Name", max_lines=1, elem_id="cs-compare-name", min_width=120, max_length=80,
+                            elem_classes=["cs-field"], placeholder="of this comparison",
+                        )  # fmt: skip
+                    self.reference = gr.Dropdown(
+                        references(self.studio), value="", label="Pictures that show the truth",
+                        info="KID and image–image are measured against them.",
+                        allow_custom_value=True, elem_id="cs-compare-reference",
+                        elem_classes=["cs-field", "gen-keep"],
+                    )  # fmt: skip
+                    self.captions = gr.Button(
+                        "Take prompts from their captions", size="sm", elem_id="cs-compare-captions"
+                    )
+                    self.form.show(advanced=False)
+                with gr.Accordion("More settings", open=False, elem_classes=["cs-fields"]):
+                    self.form.show(advanced=True)
+            with gr.Column(elem_classes=["cs-form"]):
+                self.results = compare_grid(self.studio, self.page)
+        self.texts = [self.base, self.columns, self.prompts, self.seeds, self.reference, self.name]
+
+    def _connect(self) -> None:
+        self.captions.click(self.prompts_of, self.reference, self.prompts, **ACTION)
+        comparing = self.results.compare(
+            self.start, [*self.texts, *self.form.inputs], self.results, **ACTION
+        )
+        comparing.failure(refused, None, self.results, **QUIET)
+        self.results.quick(
+            self.quick, [self.base, *self.form.inputs], [*self.texts, self.results], **ACTION
+        )
+        self.results.again(self.again, None, [*self.texts, *self.form.inputs], **ACTION)
+        self.base.change(lambda base: gr.HTML(base=base), self.base, self.columns, **QUIET)
+        self.columns.shown(
+            self.shown, [self.base, self.reference], [self.base, self.reference], **QUIET
+        )
+        self.columns.rebase(self.rebased, None, self.base, **ACTION)
 
     @handler
     def start(
-        base: str, columns: Any, prompts: str, seeds: str, reference: str, name: str, *rest: Any
+        self,
+        base: str,
+        columns: Any,
+        prompts: str,
+        seeds: str,
+        reference: str,
+        name: str,
+        *rest: Any,
     ) -> Any:
-        values = form.values(rest) | {
+        values = self.form.values(rest) | {
             "base": base,
-            "columns": [column.model_dump() for column in columns_of(studio, columns)],
+            "columns": [column.model_dump() for column in columns_of(self.studio, columns)],
             "prompts": [line.strip() for line in lines(prompts or "") if line.strip()],
             "seeds": seed_list(seeds or ""),
-            "reference": str(named_reference(studio, reference)) if reference else "",
+            "reference": str(named_reference(self.studio, reference)) if reference else "",
             "name": (name or "").strip(),
         }
-        return gr.HTML(started=begin(parse(values)))
+        return gr.HTML(started=self.begin(self.parse(values)))
 
     @handler
-    def quick(base: str, *rest: Any) -> list[Any]:
-        values = last_run(studio)
-        settings = parse(form.values(rest) | {"base": base} | values)
+    def quick(self, base: str, *rest: Any) -> list[Any]:
+        values = last_run(self.studio)
+        settings = self.parse(self.form.values(rest) | {"base": base} | values)
         return [
             settings.base,
             [column.model_dump() for column in settings.columns],
             "\n".join(settings.prompts),
             "1-4",
-            gr.Dropdown(references(studio), value=settings.reference),
+            gr.Dropdown(references(self.studio), value=settings.reference),
             settings.name,
-            gr.HTML(started=begin(settings)),
+            gr.HTML(started=self.begin(settings)),
         ]
 
     @handler
-    def again(event: gr.EventData) -> list[Any]:
+    def again(self, event: gr.EventData) -> list[Any]:
         (identity,) = read(event._data, id=str)
-        settings = CompareSettings.parse(studio.generation.comparisons.one(identity).settings)
+        settings = CompareSettings.parse(self.studio.generation.comparisons.one(identity).settings)
         return [
-            settings.base if settings.base in {name for _, name in base_choices(studio)} else first,
+            settings.base
+            if settings.base in {name for _, name in base_choices(self.studio)}
+            else self.first,
             [column.model_dump() for column in settings.columns],
             "\n".join(settings.prompts),
             ", ".join(str(seed) for seed in settings.seeds),
-            gr.Dropdown(references(studio), value=settings.reference),
+            gr.Dropdown(references(self.studio), value=settings.reference),
             settings.name,
-            *form.updates(settings.model_dump()),
+            *self.form.updates(settings.model_dump()),
         ]
 
-    def parse(values: Json) -> CompareSettings:
+    def parse(self, values: Json) -> CompareSettings:
         try:
             settings = CompareSettings.parse(values)
         except SettingsError as error:
-            raise form.named(error) from None
+            raise self.form.named(error) from None
         if not settings.prompts:
             raise InputError("There is no prompt", remedy="Write at least one, a line each.")
         cells = len(settings.columns) * len(settings.prompts) * len(settings.seeds)
@@ -136,34 +173,25 @@ def build(studio: Studio, page: Page) -> None:
             )
         return settings
 
-    def begin(settings: CompareSettings) -> str:
+    def begin(self, settings: CompareSettings) -> str:
         def work(task: Task) -> Json:
-            made = studio.generation.comparisons.compare(
+            made = self.studio.generation.comparisons.compare(
                 settings, task.progress, task.cancelled.is_set
             )
             return {"id": made.id, "seconds": made.seconds}
 
-        return page.tasks.start(KIND, work, name=settings.name).id
+        return self.page.tasks.start(KIND, work, name=settings.name).id
 
-    def shown(base: str, reference: str) -> tuple[Any, Any]:
-        return gr.Dropdown(base_choices(studio)), gr.Dropdown(references(studio))
-
-    @handler
-    def rebased(event: gr.EventData) -> Any:
-        return base_of(studio, event._data)
+    def shown(self, base: str, reference: str) -> tuple[Any, Any]:
+        return gr.Dropdown(base_choices(self.studio)), gr.Dropdown(references(self.studio))
 
     @handler
-    def prompts_of(reference: str) -> str:
-        return "\n".join(captions_of(studio, reference or ""))
+    def rebased(self, event: gr.EventData) -> Any:
+        return base_of(self.studio, event._data)
 
-    captions.click(prompts_of, reference, prompts, **ACTION)
-    comparing = results.compare(start, [*texts, *form.inputs], results, **ACTION)
-    comparing.failure(refused, None, results, **QUIET)
-    results.quick(quick, [base, *form.inputs], [*texts, results], **ACTION)
-    results.again(again, None, [*texts, *form.inputs], **ACTION)
-    base.change(lambda base: gr.HTML(base=base), base, columns, **QUIET)
-    columns.shown(shown, [base, reference], [base, reference], **QUIET)
-    columns.rebase(rebased, None, base, **ACTION)
+    @handler
+    def prompts_of(self, reference: str) -> str:
+        return "\n".join(captions_of(self.studio, reference or ""))
 
 
 def references(studio: Studio) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 // own module does the rest. Owns: which module a name means. Refuses to know: what the parts show.
 import {catchStrayDrops} from './core/drops.js';
 import {notice} from './core/notices.js';
+import {watchPresses} from './core/press.js';
 
 const PARTS = {
   header: () => import('./core/header.js'),
@@ -44,3 +45,4 @@ export async function mount(name, part, events) {
 }
 
 catchStrayDrops();
+watchPresses();

@@ -10,6 +10,8 @@ export const ADAPTER = 'application/x-studio-adapter';
 
 export const kindTitle = (kind) => tables.kinds[kind]?.title || kind;
 
+const kindColour = (kind) => ({'--st-kind': `var(--cs-${tables.kinds[kind]?.colour || 'muted'})`});
+
 export const laneTitle = (lane, place) => lane.name || `Lane ${place + 1}`;
 
 export function adapterThumb(facts, size = '') {
@@ -19,7 +21,7 @@ export function adapterThumb(facts, size = '') {
   }
   const letter = (facts.name || '?').trim().slice(0, 1).toUpperCase();
   const glyph = tables.kinds[facts.kind]?.glyph;
-  const attributes = {'data-kind': facts.kind || '', 'aria-hidden': 'true'};
+  const attributes = {'aria-hidden': 'true', style: kindColour(facts.kind)};
   return el(`span.st-thumb.st-glyph${size}`, attributes, glyph ? icon(glyph, 20) : letter);
 }
 
@@ -27,7 +29,7 @@ export function adapterFacts(facts) {
   return el(
     'span.st-meta',
     {},
-    facts.kind && el('span.st-kind', {'data-kind': facts.kind}, kindTitle(facts.kind)),
+    facts.kind && el('span.st-kind', {style: kindColour(facts.kind)}, kindTitle(facts.kind)),
     facts.family_title && el('span', {}, facts.family_title),
     facts.size ? el('span.cs-number', {}, formatBytes(facts.size)) : null,
   );

@@ -1,5 +1,6 @@
 // Calls to Python, and what becomes of their failures.
 import {notice} from './notices.js';
+import {released} from './press.js';
 
 const AWAY = {
   what: 'The studio does not answer',
@@ -8,14 +9,15 @@ const AWAY = {
 
 /** Awaits `server.fn(argument)`; returns its data or throws an Error that carries `.parts`. */
 export async function call(promise) {
-  let answer;
+  let answer; // Gradio's own client answers nothing when the server is away
   try {
     answer = await promise;
   } catch {
-    answer = {ok: false, error: AWAY};
+    /* the same */
   }
+  await released();
   if (answer?.ok) return answer.data;
-  throw refusal(answer?.error || {what: 'The studio gave no answer'});
+  throw refusal(answer?.error || AWAY);
 }
 
 /** An error with the parts of a message. */

@@ -1,7 +1,7 @@
 // Runs that wait: their order (drag, buttons, Alt + arrows), leaving, and what a failure does.
 // Owns: how the queue looks. Refuses to know: the server (callbacks are handed in).
 import {attempt} from '../core/calls.js';
-import {el, isOn} from '../core/dom.js';
+import {el, flip, isOn} from '../core/dom.js';
 import {gapAt, markGap} from '../core/gaps.js';
 import {icon, iconButton, labelled} from '../core/icons.js';
 import {message} from '../core/notices.js';
@@ -29,7 +29,11 @@ class Queue {
     this.count = el('span.cs-muted.cs-small');
     this.notes = el('div.cs-stack', {style: {gap: '8px'}});
     const label = 'Go on with the next run when one has failed';
-    const turn = () => attempt(() => actions.policy(!isOn(this.policy)));
+    const turn = () => {
+      flip(this.policy); // at once, so that a second click turns it back
+      this.before = '';
+      attempt(() => actions.policy(isOn(this.policy)));
+    };
     this.policy = el('button.cs-switch', {type: 'button', role: 'switch', 'aria-label': label, onclick: turn});
     const title = el('h3.cs-card-title', {style: {margin: '0'}}, 'Queue');
     const words = el('span.cs-small', {'aria-hidden': 'true'}, 'Go on when a run fails');
@@ -41,6 +45,18 @@ class Queue {
 
   rowOf(run) {
     return this.list.querySelector(`[data-run="${CSS.escape(run)}"]`);
+  }
+  /** The row or button that has the focus, found again among new rows. */
+  focused() {
+    const {activeElement} = document;
+    if (!this.list.contains(activeElement)) return () => null;
+    const {run} = activeElement.closest('li').dataset;
+    const label = activeElement.tagName === 'LI' ? null : activeElement.ariaLabel;
+    const same = (button) => button.ariaLabel === label;
+    return () => {
+      const row = this.rowOf(run);
+      return label === null ? row : [...(row?.querySelectorAll('button') || [])].find(same);
+    };
   }
   /** Moves a run; the button of class `focus`, or the row itself, has the focus afterwards. */
   move(run, place, focus = '') {
@@ -143,7 +159,9 @@ class Queue {
     this.count.textContent = waiting.length ? `${waiting.length} waiting` : '';
     this.policy.setAttribute('aria-checked', String(queue.continue_on_error));
     this.policy.title = queue.continue_on_error ? GOES_ON : WAITS;
+    const again = this.focused();
     this.list.replaceChildren(...waiting.map((run, place) => this.row(run, place, waiting.length)));
+    again()?.focus();
     const leave = () => {
       this.left = queue.left.join();
       this.update(queue, runs);

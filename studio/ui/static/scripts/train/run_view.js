@@ -29,6 +29,10 @@ class RunView {
     this.chosen = false; // by somebody, not because it is the newest
     this.generation = 0; // counts the runs that were shown
     this.looking = false;
+    this.acting = 0; // commands that have not ended
+    this.lastAct = Promise.resolve();
+    this.asked = 0; // counts the questions for all runs
+    this.newest = 0; // the question whose answer is shown
     this.startOver();
     this.plot = lossPlot();
     this.samples = sampleGrid();
@@ -64,19 +68,32 @@ class RunView {
   }
 
   queueActions() {
-    const then = async (promise) => {
-      await call(promise);
-      await this.refresh();
-    };
     const {server} = this;
     return {
       open: (run) => this.show(run, true),
-      reorder: (run, place) => then(server.reorder({run, place})),
-      take: (run) => then(server.command({run, command: 'stop'})),
-      policy: (value) => then(server.policy({continue_on_error: value})),
-      goOn: () => then(server.go_on(null)),
-      requeue: () => then(server.requeue(null)),
+      reorder: (run, place) => this.act(() => server.reorder({run, place})),
+      take: (run) => this.act(() => server.command({run, command: 'stop'})),
+      policy: (value) => this.act(() => server.policy({continue_on_error: value})),
+      goOn: () => this.act(() => server.go_on(null)),
+      requeue: () => this.act(() => server.requeue(null)),
     };
+  }
+  /** Commands go one after the other. What was asked before one ended is old when it arrives. */
+  act(ask) {
+    this.acting += 1;
+    const quietly = (promise) => promise.catch(() => {});
+    const run = async () => {
+      try {
+        return await call(ask());
+      } finally {
+        this.acting -= 1;
+        this.asked += 1;
+        this.newest = this.asked;
+        await quietly(this.refresh());
+      }
+    };
+    this.lastAct = quietly(this.lastAct).then(run);
+    return this.lastAct;
   }
   async compare(pair) {
     if (!pair) this.difference.hide();
@@ -162,7 +179,11 @@ class RunView {
   }
 
   async refresh() {
+    this.asked += 1;
+    const mine = this.asked;
     const {runs, queue} = await call(this.server.runs(null));
+    if (this.acting || mine < this.newest) return;
+    this.newest = mine;
     const works = (run) => isActive(run.state) && run.state !== 'queued';
     const active = runs.find(works) || runs.find((run) => run.state === 'queued');
     if (!this.current || (!this.chosen && active && active.run !== this.current)) {

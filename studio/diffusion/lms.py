@@ -21,7 +21,7 @@ class LmsScheduler(EulerDiscreteScheduler):
     """Euler's schedule, up to four derivatives remembered."""
 
     def set_timesteps(self, *arguments: Any, **named: Any) -> None:
-        """See diffusers; forgets derivatives of an earlier picture."""
+        """See diffusers; forgets derivatives of an earlier image."""
         super().set_timesteps(*arguments, **named)
         self.derivatives: list[torch.Tensor] = []
 

@@ -1,6 +1,6 @@
 """Samplers by the names that other programs give them.
 
-Owns: the names. Refuses to know: what a sampler does (`studio.infer.samplers`), torch.
+Owns: the names. Refuses to know: what a sampler does (`studio.diffusion.samplers`), torch.
 
 “DPM++ 2M Karras”, “dpmpp_2m_karras”, “k_dpmpp_2m”, “dpmpp_2m_k”, “dpmpp_2m_sde_gpu”, “Euler Ancestral”
 and “DPMSolverMultistepScheduler” all mean one of ours: case, punctuation and what says where it runs

@@ -1,0 +1,1 @@
+"""The way between images and noise: the process that a base was trained on, its noise, its samplers."""

@@ -1,0 +1,44 @@
+"""The base models as the page offers them.
+
+Owns: the choices of every select, and what a page needs to know of one base.
+Refuses to know: how bases are found (`studio.library`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from studio.core.errors import MissingError
+from studio.ui.live import read
+
+if TYPE_CHECKING:
+    from studio.app import Studio
+
+
+def base_choices(studio: Studio) -> list[tuple[str, str]]:
+    """(title, name) of the bases for a dropdown."""
+    return [
+        (f"{info.name} · {info.title}, {info.native_size} px", info.name)
+        for info in studio.library.bases()
+        if info.family
+    ]
+
+
+def base_of(studio: Studio, sent: Any) -> gr.Dropdown:
+    """The base that another tab asks for, chosen among those there are now."""
+    (wanted,) = read(sent, base=str)
+    bases = base_choices(studio)
+    if wanted not in {name for _, name in bases}:
+        raise MissingError(
+            "The base model of this run is not in the list",
+            where=wanted[:200],
+            remedy="Copy it into the workspace's folder “bases”, or choose another base.",
+        )
+    return gr.Dropdown(bases, value=wanted)
+
+
+def native_size(studio: Studio, base: str) -> int | None:
+    """The side of the pictures a base was made for."""
+    return next((info.native_size for info in studio.library.bases() if info.name == base), None)

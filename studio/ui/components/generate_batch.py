@@ -1,0 +1,67 @@
+"""One batch of images as a background task: what the page shows of it, and its result.
+
+Owns: the form of a batch's answer. Refuses to know: how images are made (`studio.generation`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from studio.settings.lanes import LanesSettings
+from studio.ui.components.stack import report_facts
+from studio.ui.live import Json, Task
+
+if TYPE_CHECKING:
+    from studio.app import Studio
+    from studio.generation.records import DrawnLane, Generated
+
+
+def about(settings: LanesSettings) -> Json:
+    """What the page shows of a batch while it is drawn."""
+    common, lanes = settings.common, [lane.name for lane in settings.lanes]
+    seeds = [(common.seed + k) % 2**32 for k in range(common.count)]
+    return {
+        "count": common.count, "seeds": seeds, "prompt": common.prompt, "base": common.base,
+        "lanes": lanes if len(lanes) > 1 else [],
+    }  # fmt: skip
+
+
+def generate(studio: Studio, settings: LanesSettings, task: Task) -> Json:
+    """Draws one batch, or one per lane; the result names every picture by its place in `outputs/`.
+
+    Lanes that are ready are in the task's result while the others are drawn.
+    """
+    lanes = [lane.model_dump() for lane in settings.lanes]
+    result: Json = {"pictures": [], "reports": {}, "seconds": 0.0, "lanes": lanes}
+    if len(lanes) == 1:
+        ((_, own),) = settings.batches()
+        batch = studio.generation.generate(own, task.progress, task.cancelled.is_set, task.look)
+        return _with(studio, result | {"lanes": []}, "", batch)
+
+    def ready(lane: DrawnLane) -> None:
+        task.result = _with(studio, task.result or result, lane.name, lane.batch)
+
+    studio.generation.generate_lanes(
+        settings, task.progress, task.cancelled.is_set, ready, task.look
+    )
+    return task.result or result
+
+
+def _with(studio: Studio, result: Json, lane: str, batch: Generated) -> Json:
+    root = studio.workspace.outputs
+    pictures = [
+        {
+            "id": picture.path.relative_to(root).as_posix(),
+            "path": str(picture.path),
+            "seed": picture.seed,
+            "prompt": picture.prompt,
+            "parameters": picture.parameters,
+            "lane": lane,
+        }
+        for picture in batch.pictures
+    ]
+    return result | {
+        "pictures": result["pictures"] + pictures,
+        "reports": result["reports"] | report_facts(batch.reports),
+        "seconds": round(result["seconds"] + batch.seconds, 1),
+    }
