@@ -52,8 +52,13 @@ def address(name: str) -> str:
 
 
 def preloads() -> str:
-    """For the head of the document: all modules are fetched at once, not one after the other."""
-    return "".join(f'<link rel="modulepreload" href="{address(name)}">' for name in modules())
+    """For the head of the document: all modules are fetched at once, not one after the other; those
+    of tabs that are not open yet when nothing else is wanted."""
+    later = ' fetchpriority="low"'
+    return "".join(
+        f'<link rel="modulepreload" href="{address(name)}"{"" if name.startswith(FIRST) else later}>'
+        for name in modules()
+    )
 
 
 def start(name: str, events: Sequence[str] = ()) -> str:

@@ -117,7 +117,7 @@ def test_the_page_has_all_modules_in_its_head_and_starts_its_parts(client: Clien
     config = json.loads(re.search(r"window\.gradio_config = (.+?);</script>", page)[1])  # type: ignore[index]
     head = config["head"]
     for name in scripts.modules():
-        assert f'<link rel="modulepreload" href="{scripts.address(name)}">' in head
+        assert f'<link rel="modulepreload" href="{scripts.address(name)}"' in head
     assert head.index(scripts.address("main.js")) < head.index(scripts.address("train/pick.js"))
     parts = re.findall(r"^  (\w+): \(\) => import", text_of("main.js"), re.M)
     started = [
