@@ -14,18 +14,14 @@ from annotated_types import Ge, Le
 from studio.compare import measures
 from studio.formats.kinds import KINDS
 from studio.methods import METHODS
-from studio.runs.events import ACTIVE
+from studio.runs.records import ACTIVE, ENDED
 from studio.settings.generation import StackItem
 from studio.settings.lanes import MOST_LANES
 from studio.ui.components import columns, shelf
 
 Json = dict[str, Any]
 
-RUN_STATES = {
-    "queued": "waiting", "preparing": "preparing", "running": "running", "paused": "paused",
-    "stopping": "stopping", "finished": "finished", "stopped": "stopped", "failed": "failed",
-    "interrupted": "interrupted",
-}  # fmt: skip
+STATE_TITLES = {"queued": "waiting"}  # the others are called what they are
 
 
 def tables() -> Json:
@@ -47,7 +43,8 @@ def tables() -> Json:
         ],
         "methods": {method.name: method.title for method in METHODS.values()},
         "run_states": {
-            name: {"title": title, "active": name in ACTIVE} for name, title in RUN_STATES.items()
+            name: {"title": STATE_TITLES.get(name, name), "active": name in ACTIVE}
+            for name in (*ACTIVE, *ENDED)
         },
         "shelf_fields": list(shelf.FIELDS),
         "limits": {
