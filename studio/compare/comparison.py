@@ -41,7 +41,7 @@ from studio.infer.batches import (
 from studio.infer.engine import used
 from studio.infer.prompt import plain
 from studio.infer.tags import has_tags
-from studio.settings.training import Column, CompareSettings, GenerateSettings
+from studio.settings.generation import CompareSettings, GenerateSettings, Lane
 
 
 @dataclass
@@ -123,7 +123,7 @@ def compare(
 
 
 def _column(
-    work: _Work, index: int, column: Column, on_position: Callable[[Position], None]
+    work: _Work, index: int, column: Lane, on_position: Callable[[Position], None]
 ) -> ComparedColumn:
     """Generates one column with its stack on the base; returns what was found."""
     began = time.monotonic()
@@ -247,7 +247,7 @@ def _header(
 
 
 def _save(
-    work: _Work, column: int, place: int, image: Tensor, own: Column, facts: infotext.Facts
+    work: _Work, column: int, place: int, image: Tensor, own: Lane, facts: infotext.Facts
 ) -> None:
     row, seed = place // len(work.seeds), work.jobs[place].seed
     chosen = work.settings
@@ -265,7 +265,7 @@ def _save(
     work.recorder.cell(column, row, seed, name)
 
 
-def _infotext_facts(work: _Work, column: Column) -> infotext.Facts:
+def _infotext_facts(work: _Work, column: Lane) -> infotext.Facts:
     size = image_size(work.base, OWN_SIZE)
     files = [used(item, work.cache) for item in column.stack if item.enabled]
     return infotext.Facts(work.base.name, work.base.hash[:10], size, files)

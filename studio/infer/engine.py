@@ -20,7 +20,6 @@ from studio.adapters.stack import applied
 from studio.core import memory
 from studio.core.callbacks import Cancelled, OnProgress
 from studio.families.base import Base
-from studio.formats.ldm_names import UNetLayout, unet_blocks
 from studio.infer import infotext
 from studio.infer.batches import Job, Position, SamplingOptions, image_size, sampled, to_image
 from studio.infer.preview import OnPreview
@@ -83,7 +82,7 @@ def generate(
             vae=base.vae_name,
             size=image_size(base, options.size),
             used=[used(item, cache) for item in settings.stack if item.enabled],
-            blocks=unet_blocks(UNetLayout.from_config(base.unet.config)),
+            blocks=base.blocks(),
         )
         for batch in sampled(
             base, jobs, options, on_position=on_position,
