@@ -185,7 +185,7 @@ def _keep(
     work: _Work,
     index: int,
     batch: Batch,
-    column: Column,
+    column: Lane,
     facts: infotext.Facts,
     features: dict[int, Tensor],
 ) -> None:
