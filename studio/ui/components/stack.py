@@ -98,7 +98,7 @@ def adapter_stack(studio: Studio, page: Page, target: str, base: str, prompt: st
             check_blocks(studio),
             *stack_files(studio),
         ],
-        scripts=["icons", "stack_more", "stack_inside", "stack_files", "stack_card", "stack_lane"],
+        events=["input", "settings", "effect", "rebase"],
         value=[EMPTY_LANE],
         elem_id=f"cs-stack-{target}",
         target=target,
