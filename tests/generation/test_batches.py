@@ -20,7 +20,8 @@ from studio.formats import safetensors_file
 from studio.formats.images import read_parameters
 from studio.infer import infotext
 from studio.library.prompt_tags import lanes_with_tags, notes, with_tags
-from studio.settings.lanes import Lane, LanesSettings
+from studio.settings.generation import Lane
+from studio.settings.lanes import LanesSettings
 from studio.settings.training import GenerateSettings, StackItem
 from studio.ui.components.stack import card
 from studio.ui.live import Page
@@ -195,7 +196,7 @@ def test_looks_arrive_as_small_pictures(studio: Studio) -> None:
     looks: list[tuple[int, list[str]]] = []
     studio.generation.generate(
         settings(count=3, batch_size=2, preview_every=2),
-        on_look=lambda place, urls: looks.append((place, urls)),
+        on_preview=lambda place, urls: looks.append((place, urls)),
     )
     assert [(place, len(urls)) for place, urls in looks] == [(0, 2), (2, 1)]
     assert all(url.startswith("data:image/jpeg;base64,") for _, urls in looks for url in urls)
@@ -221,4 +222,4 @@ def test_a_file_of_an_earlier_starter_is_flagged(studio: Studio, lora: Path) -> 
     assert stale in studio.library.inspect(old)["problems"]
     assert card(Page(studio), studio.library.adapter(old))["problem"] == stale
     made = studio.generation.generate(settings(stack=[{"path": str(old)}]))
-    assert made.reports[0]["message"].startswith(stale)
+    assert made.reports[0].message.startswith(stale)

@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from studio.core.size import Size
 from studio.formats.dataset import read_dataset
 from studio.settings.training import DataSettings
 from studio.train.data import (
@@ -57,7 +58,7 @@ def test_training_image_to_image_and_references_see_srgb(tmp_path: Path) -> None
         def sample_latents(self, moments: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
             return noise
 
-    init_latents.picture_latents(Base(), str(path), 32, 32)  # type: ignore[arg-type]
+    init_latents.image_latents(Base(), str(path), Size(32, 32))  # type: ignore[arg-type]
     assert torch.allclose(seen[0][0].mean((1, 2)), wanted, atol=2 / 127.5)
 
 
@@ -102,6 +103,27 @@ def test_captions_are_dropped_and_shuffled_statelessly() -> None:
     kept = [caption for caption in drawn if caption]
     assert all(caption.startswith("zibbo, ") for caption in kept)
     assert len(set(kept)) == 6, "all orders of three tags"
+
+
+def test_orders_of_buckets_seeds_and_steps_are_independent() -> None:
+    def orders(seed: int) -> list[list[int]]:
+        """What an epoch shows of two buckets of forty items each, bucket by bucket."""
+        items = [Item(Path(f"{k}.png"), "", (32, 32 + 32 * (k // 40)), False, 1) for k in range(80)]
+        plan = Plan(items, 1, seed)
+        shown = [plan.batch(number)[0] for number in range(80)]
+        return [[k % 40 for k in shown if k // 40 == bucket] for bucket in (0, 1)]
+
+    found = [order for seed in (7, 8, 9) for order in orders(seed)]
+    assert len({tuple(order) for order in found}) == 6, "no bucket follows that of another seed"
+
+    settings = DataSettings(caption_dropout=0, shuffle_tags=True, keep_tags=0)
+    tags = ", ".join(str(k) for k in range(12))
+
+    def shuffled(step: int, item: int) -> str:
+        return training_caption(tags, settings, 1, step, item)
+
+    assert shuffled(1, 1000) != shuffled(2, 0)
+    assert shuffled(1, 2500) != shuffled(3, 500)
 
 
 def test_pixels_are_cropped_flipped_and_flattened(tmp_path: Path) -> None:
