@@ -11,6 +11,7 @@ Whatever it returns has been through `names.encodable`; names of files go throug
 from __future__ import annotations
 
 import codecs
+import contextlib
 import json
 import os
 import re
@@ -193,14 +194,11 @@ def _unicode(data: bytes) -> Decoded | None:
                 return Decoded(encodable(text), encoding, False)
     if (wide := _without_mark(data)) is not None:
         return wide
-    try:
-        return Decoded(data.decode("utf-8-sig"), "utf-8", True)
-    except UnicodeDecodeError:
-        pass
-    try:  # halves of emoji, each written as a character of its own (CESU-8)
-        return Decoded(encodable(data.decode("utf-8", "surrogatepass")), "utf-8", False)
-    except UnicodeDecodeError:
-        return None
+    for errors in ("strict", "surrogatepass"):  # then halves of emoji, one by one (CESU-8)
+        with contextlib.suppress(UnicodeDecodeError):
+            text = encodable(data.decode("utf-8-sig", errors))
+            return Decoded(text, "utf-8", errors == "strict")
+    return None
 
 
 def _without_mark(data: bytes) -> Decoded | None:
