@@ -196,8 +196,7 @@ def _unicode(data: bytes) -> Decoded | None:
         return wide
     for errors in ("strict", "surrogatepass"):  # then halves of emoji, one by one (CESU-8)
         with contextlib.suppress(UnicodeDecodeError):
-            text = encodable(data.decode("utf-8-sig", errors))
-            return Decoded(text, "utf-8", errors == "strict")
+            return Decoded(encodable(data.decode("utf-8-sig", errors)), "utf-8", errors == "strict")
     return None
 
 
