@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from PIL.Image import Image
 
@@ -19,7 +18,7 @@ from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.errors import Interrupted, StudioError
 from studio.families.base import Base
 from studio.formats import image_write
-from studio.generation.records import DrawnLane, Generated, OnPreview, SavedPicture
+from studio.generation.records import DrawnLane, FileReport, Generated, OnPreview, SavedPicture
 from studio.infer import engine
 from studio.infer.engine import GeneratedImage, Watch
 from studio.infer.preview import data_url
@@ -98,10 +97,10 @@ def resolved(settings: GenerateSettings, library: Library) -> GenerateSettings:
     return settings.model_copy(update={"stack": stack, "image": image})
 
 
-def _told(report: Report, library: Library) -> dict[str, Any]:
+def _told(report: Report, library: Library) -> FileReport:
     stale = library.adapter(report.path).stale
     message = " ".join(filter(None, (stale, report.message)))
-    return {**vars(report), "path": str(report.path), "message": message}
+    return FileReport(str(report.path), report.kind, report.matched, report.unmatched, message)
 
 
 @contextmanager
@@ -135,7 +134,7 @@ def _drawn(
 
     folder = runtime.library.workspace.output_folder()
     saved: list[SavedPicture] = []
-    reports: list[dict[str, Any]] = []
+    reports: list[FileReport] = []
 
     def keep(images: list[GeneratedImage]) -> None:
         for picture in images:
