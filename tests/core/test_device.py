@@ -87,12 +87,15 @@ def test_peak_memory_sees_what_was_used_and_can_be_reset() -> None:
 
 def test_the_peak_of_a_gpu_is_that_of_its_tensors(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
+
+    def peak(place: torch.device) -> int:
+        asked.append(f"peak {place}")
+        return 123
+
     monkeypatch.setattr(
         torch.cuda, "reset_peak_memory_stats", lambda place: asked.append(f"reset {place}")
     )
-    monkeypatch.setattr(
-        torch.cuda, "max_memory_allocated", lambda place: asked.append(f"peak {place}") or 123
-    )
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", peak)
     gpu = torch.device("cuda", 1)
     device.reset_peak_memory(gpu)
     assert device.peak_memory(gpu) == 123
