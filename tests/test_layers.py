@@ -60,13 +60,8 @@ LONG_FILES_LEFT = {
         "families/base",
         "families/detect",
         "families/infer_config",
-        "formats/dataset",
         "formats/ldm_names",
-        "formats/pickle_machine",
         "infer/foreign/comfy",
-        "library/files",
-        "library/importing",
-        "methods/hypernetwork",
         "runs/training",
         "runs/worker",
         "settings/grid",
@@ -77,7 +72,6 @@ LONG_FILES_LEFT = {
 LONG_FUNCTIONS = {"studio/train/loop.py Trainer.run", "studio/train/loop.py Trainer.one_step"}
 LONG_FUNCTIONS_LEFT = {
     "studio/compare/axes_grid.py draw",
-    "studio/formats/dataset.py read_dataset",
     "studio/infer/engine.py draw",
     "studio/infer/engine.py generate",
     "studio/starter/training.py train",
