@@ -1,6 +1,6 @@
 """The Caption tab: open pictures, let a model describe them, correct what it says.
 
-Owns: the tab's server functions. Everything visible is drawn by `static/caption*.js`.
+Owns: the tab's server functions. Everything visible is drawn by `static/scripts/caption/`.
 Refuses to know: models, how captions are stored (studio.formats), what bulk edits do
 (studio.caption.bulk).
 """
@@ -46,7 +46,6 @@ class CaptionTab:
                 self.save_caption, self.auto_caption, self.caption_task, self.cancel_caption,
                 self.bulk, self.undo, self.replaces,
             ],
-            scripts=["icons", "caption_grid", "caption_import", "caption_side"],
             accept=",".join(("image/*", *ENDINGS_BESIDE)),
             selectable="files" in inspect.signature(studio.generation.caption).parameters,
             elem_id="cs-caption",
