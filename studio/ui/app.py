@@ -26,8 +26,8 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio i
 
 import gradio as gr
 
+from studio.core.access import Access
 from studio.core.errors import BusyError, InputError
-from studio.core.paths import Access
 from studio.library.tidying import UPLOADS
 from studio.ui import header, scripts, tables, theme
 from studio.ui.door import Door

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from studio.app import Studio
-from studio.core import atomic
+from studio.core import manifest
 from studio.core.errors import DatasetError, InputError, MissingError
 from studio.formats import safetensors_file
 from studio.formats.images import read_parameters
@@ -65,7 +65,7 @@ def test_a_run_leaves_a_proved_file_and_the_whole_story(
     assert info.trigger == ("zibbo cat" if method == "lora" else "zibbo")  # as the captions say it
     for step in (2, 4):
         folder = studio.runs.folder(run) / "checkpoints" / f"step-{step:06d}"
-        assert atomic.verify_manifest(folder)["step"] == step
+        assert manifest.verify(folder)["step"] == step
 
 
 def test_a_sample_says_how_it_was_made(studio: Studio, config: Make) -> None:
