@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+from studio.caption.run import CaptionReport
 from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.names import text_of
 from studio.generation.comparisons import Comparisons
 from studio.generation.grids import Grids
-from studio.generation.records import DrawnLane, Generated, OnPreview
+from studio.generation.records import DrawnLane, Effect, Generated, OnPreview
 from studio.runs.training import Runs
 from studio.runtime.runtime import Runtime
 from studio.settings.generation import GenerateSettings
@@ -33,16 +33,16 @@ class Generation:
         settings: GenerateSettings,
         on_progress: OnProgress | None = None,
         cancelled: Cancelled | None = None,
-        on_look: OnPreview | None = None,
+        on_preview: OnPreview | None = None,
     ) -> Generated:
         """One batch, saved under `outputs/`.
 
-        Tags in the prompt count as files on the stack (see `library.prompt_tags`). `on_look` sees
+        Tags in the prompt count as files on the stack (see `library.prompt_tags`). `on_preview` sees
         the images every `settings.preview_every` steps.
         """
         from studio.generation.batches import generate
 
-        return generate(settings, self.runtime, on_progress, cancelled, on_look)
+        return generate(settings, self.runtime, on_progress, cancelled, on_preview)
 
     def generate_lanes(
         self,
@@ -50,12 +50,12 @@ class Generation:
         on_progress: OnProgress | None = None,
         cancelled: Cancelled | None = None,
         on_lane: Callable[[DrawnLane], None] | None = None,
-        on_look: OnPreview | None = None,
+        on_preview: OnPreview | None = None,
     ) -> list[DrawnLane]:
         """Lanes side by side in one turn, each saved; stopped, the finished ones remain."""
         from studio.generation.batches import generate_lanes
 
-        return generate_lanes(settings, self.runtime, on_progress, cancelled, on_lane, on_look)
+        return generate_lanes(settings, self.runtime, on_progress, cancelled, on_lane, on_preview)
 
     def effect(
         self,
@@ -63,11 +63,11 @@ class Generation:
         place: int,
         on_progress: OnProgress | None = None,
         cancelled: Cancelled | None = None,
-    ) -> dict[str, Any]:
+    ) -> Effect:
         """How much the file at `place` of the stack changes the first image; saves nothing."""
         from studio.generation.effect import effect
 
-        return effect(settings, place, self.runtime, on_progress, cancelled).as_dict()
+        return effect(settings, place, self.runtime, on_progress, cancelled)
 
     def caption(
         self,
@@ -79,7 +79,7 @@ class Generation:
         files: list[str] | None = None,
         on_progress: OnProgress | None = None,
         cancelled: Cancelled | None = None,
-    ) -> dict[str, Any]:
+    ) -> CaptionReport:
         """Captions for a dataset's images by a model; what was there before is kept."""
         from studio.caption.run import caption_folder
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from studio import methods
-from studio.core import atomic, memory
+from studio.core import atomic
 from studio.core.device import peak_memory
 from studio.core.errors import DatasetError, Interrupted, NonFiniteError, StorageError
 from studio.core.names import path_of
@@ -91,7 +91,7 @@ class Worker:
             files=tuple(str(file) for file in files),
             finished_at=round(time.time(), 3),
             eta=0,
-            **self.figures(),
+            **self._figures(),
         )
 
     def prepare(self) -> None:
@@ -115,12 +115,11 @@ class Worker:
         items = read_items(self.info, config.data, resolution, multiple)
         held_out = held_out_items(self.info, config.data, resolution, multiple, images)
         cache = self.runtime.library.workspace.cache
-        with memory.explained("class images"):
-            prior = self.durably(
-                lambda: class_items(
-                    self.base, config, cache, self._drawing, lambda: bool(self.control.stop), images
-                )
+        prior = self.durably(
+            lambda: class_items(
+                self.base, config, cache, self._drawing, lambda: bool(self.control.stop), images
             )
+        )
         latents = LatentCache(self.base, cache)
         broken = latents.fill([*items, *held_out, *prior], self._reading)
         items, held_out, prior = (
@@ -209,7 +208,9 @@ class Worker:
             speed = (facts["step"] - self._speed[1]) / (now - self._speed[0])
             left = (self.config.train.steps - facts["step"]) / speed
             self.durably(
-                lambda: self.run.update(speed=round(speed, 3), eta=round(left, 1), **self.figures())
+                lambda: self.run.update(
+                    speed=round(speed, 3), eta=round(left, 1), **self._figures()
+                )
             )
             self.durably(self.run.sync)
         self._speed, self._written = (now, facts["step"]), now
@@ -227,7 +228,7 @@ class Worker:
             return
         try:
             with self.trainable.attached():
-                pictures = self.preview.draw()
+                pictures = self.preview.generate()
         except NonFiniteError as error:  # says something about the samples, not about the loss
             text = f"No samples at step {step}: {error}"
             self.durably(lambda: self.run.event(Message(level="warning", text=text)))
@@ -248,13 +249,13 @@ class Worker:
                 {"dataset": self.dataset},
             )
         )
-        self.durably(lambda: self.run.update(last_checkpoint=progress.step, **self.figures()))
+        self.durably(lambda: self.run.update(last_checkpoint=progress.step, **self._figures()))
         self.durably(lambda: self.run.event(Saved(step=progress.step, folder=folder.name)))
         remove_old(self.run.folder, self.config.save.keep)  # only now is the new one announced
 
     def on_pause(self) -> None:
         """Gives the device away until the pause ends."""
-        self.run.tell(state="paused", **self.figures())
+        self.run.tell(state="paused", **self._figures())
         with self.runtime.lock.released():
             self.control.wait_while_paused()
         if not self.control.stop:
@@ -275,7 +276,7 @@ class Worker:
                     raise
                 self.run.tell(state="running", reason=None, remedy=None)
 
-    def figures(self) -> dict[str, Any]:
+    def _figures(self) -> dict[str, Any]:
         """Step, epoch, time and memory for `state.json`."""
         progress = self.trainer.progress
         number = max(0, progress.step * self.config.train.gradient_accumulation - 1)

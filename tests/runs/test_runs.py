@@ -99,7 +99,7 @@ def test_pictures_are_drawn_between_steps_and_the_base_is_untouched(
     trained = studio.generation.generate(settings.model_copy(update={"stack": stack}))
     after = studio.generation.generate(settings).pictures[0].path.read_bytes()
     assert before == during == after != trained.pictures[0].path.read_bytes()
-    assert trained.reports[0]["matched"] > 0 and not trained.reports[0]["unmatched"]
+    assert trained.reports[0].matched > 0 and not trained.reports[0].unmatched
 
 
 def test_pause_stop_and_resume_give_the_uninterrupted_result(studio: Studio, config: Make) -> None:

@@ -16,6 +16,7 @@ from studio.app import Studio
 from studio.core.errors import FileError, InputError, MissingError, SettingsError
 from studio.core.paths import Workspace
 from studio.formats.image_write import save_png
+from studio.generation.records import FileReport
 from studio.infer import infotext
 from studio.infer.prompt import weighted
 from studio.library.adapter_info import AdapterInfo
@@ -241,7 +242,7 @@ def test_only_pictures_below_outputs_can_be_asked_for(studio: Studio, identity: 
 
 def test_reports_say_how_many_layers_were_left_out() -> None:
     layers = [f"layer {k}" for k in range(500)]
-    report = {"path": Path("a"), "message": "0 of 500 layers matched", "unmatched": layers}
+    report = FileReport("a", "lora", 0, layers, "0 of 500 layers matched")
     facts = report_facts([report])["a"]
     assert facts["unmatched_count"] == 500
     assert len(facts["unmatched"]) == 200

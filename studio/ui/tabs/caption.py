@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -158,9 +159,10 @@ class CaptionTab:
             named["files"] = [str(name) for name in names]
 
         def work(task: Task) -> Any:
-            return self.studio.generation.caption(
+            report = self.studio.generation.caption(
                 folder, on_progress=task.progress, cancelled=task.cancelled.is_set, **named
             )
+            return asdict(report)
 
         return self.page.tasks.start("caption", work, dataset=identity).view()
 
