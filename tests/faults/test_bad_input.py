@@ -41,7 +41,7 @@ def adapter(studio: Studio) -> Path:
         "sample": {"every": 0, "steps": 2}, "validation": {"every": 0}, "save": {"every": 0},
     }  # fmt: skip
     state = studio.runs.wait(studio.runs.start(presets.config_from(None, values)))
-    return Path(state["files"][0])
+    return Path(state.files[0])
 
 
 @pytest.fixture(autouse=True)

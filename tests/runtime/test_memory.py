@@ -177,11 +177,12 @@ def run_config(studio: Studio, **values: Any) -> RunConfig:
 
 def run(studio: Studio, **values: Any) -> Any:
     state = studio.runs.wait(studio.runs.start(run_config(studio, **values)))
-    if state["state"] == "failed":
-        error = state["error"]
+    if state.state == "failed":
+        error = state.error
+        assert error is not None
         raise (
-            MemoryFullError(error["what"], remedy=error["remedy"])
-            if error["kind"] == "MemoryFullError"
+            MemoryFullError(error.what, remedy=error.remedy)
+            if error.kind == "MemoryFullError"
             else AssertionError(error)
         )
     return state
