@@ -219,7 +219,7 @@ def write_lora(path: Path, base: Base, seed: int) -> Path:
     """A random LoRA of rank `RANK` on every attention of the UNet."""
     generator = torch.Generator().manual_seed(seed)
     modules = []
-    for name, module in base.unet.named_modules():
+    for name, module in base.denoiser.named_modules():
         if name.endswith(LAYERS):
             out, inputs = module.weight.shape[:2]
             tensors = {
@@ -227,7 +227,7 @@ def write_lora(path: Path, base: Base, seed: int) -> Path:
                 "up": torch.randn(out, RANK, generator=generator) * 0.01,
             }
             modules.append(lora.LoraModule("unet", name, "dotted", "lora", tensors, float(RANK)))
-    tensors = lora_write.kohya_tensors(modules, base.family.kohya_prefixes, half=False)
+    tensors = lora_write.kohya_tensors(modules, base.architecture.kohya_prefixes, half=False)
     return safetensors_file.write(path, tensors)
 
 

@@ -29,6 +29,7 @@ from studio.adapters.diagnosis import listed
 from studio.clip.encoders import text_side
 from studio.clip.folder import find_clip, find_clips
 from studio.core.errors import MismatchError, NonFiniteError, UnavailableError
+from studio.families import text as reading
 from studio.formats import aesthetic, metadata
 from studio.formats.aesthetic import AestheticFile
 from studio.settings.training import SteeringSettings
@@ -170,7 +171,7 @@ class PromptSteering:
 
     def _features(self, base: Base, text: Text) -> Tensor:
         """Directions [N, width] of a text's chunks."""
-        pooled = base.pooled(self._tower.index, text).float()
+        pooled = reading.pooled(base, self._tower.index, text).float()
         return functional.normalize(pooled @ self._tower.projection.T, dim=-1)
 
     @torch.no_grad()
@@ -243,7 +244,7 @@ def _tower(base: Base, width: int, encoder: str, source: Path | str) -> _Tower:
     raise MismatchError(
         "This aesthetic embedding does not fit this base",
         where=source,
-        why=f"Its direction is {width} numbers wide; “{base.name}” ({base.family.title}) {fitting}.",
+        why=f"Its direction is {width} numbers wide; “{base.name}” ({base.architecture.title}) {fitting}.",
         remedy="Make one from pictures with this base, or take it off the stack.",
     )
 

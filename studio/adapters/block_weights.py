@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from studio.formats import ldm_names
 from studio.settings import block_weights
 
 if TYPE_CHECKING:
@@ -44,14 +43,12 @@ class Scope:
     """The range and block factors of one item on one base; None is everything, always."""
 
     def __init__(self, base: Base, item: StackItem | None) -> None:
-        """Raises SettingsError for a block that the base's UNet does not have."""
+        """Raises SettingsError for a block that the base's denoiser does not have."""
         self._base = base
         self._span = Span(item.start, item.end) if item else ALWAYS
         self._limited = item is not None and not (item.whole and not item.blocks)
         self._blocks = dict(item.blocks) if item else {}
-        self._factors = (
-            block_weights.factors(self._blocks, self._layout_blocks) if self._blocks else {}
-        )
+        self._factors = block_weights.factors(self._blocks, base.blocks()) if self._blocks else {}
         self.reads_text = False
         """Set once something is registered that changes how prompts are read."""
 
@@ -85,16 +82,8 @@ class Scope:
 
     @cached_property
     def _places(self) -> dict[int, str | None]:
-        """id of each module of the UNet → its block; None for those outside the blocks."""
+        """id of each module of the denoiser → its block; None for those outside the blocks."""
         return {
-            id(module): ldm_names.unet_block(name, self._layout)
-            for name, module in self._base.unet.named_modules()
+            id(module): self._base.block_of(name)
+            for name, module in self._base.denoiser.named_modules()
         }
-
-    @property
-    def _layout(self) -> ldm_names.UNetLayout:
-        return ldm_names.UNetLayout.from_config(self._base.unet.config)
-
-    @property
-    def _layout_blocks(self) -> dict[str, bool]:
-        return ldm_names.unet_blocks(self._layout)

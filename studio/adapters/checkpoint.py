@@ -56,7 +56,7 @@ class CheckpointAdapter(Adapter):
         """See `Adapter.attach`. Weights equal to the base's are left alone."""
         base = work.base
         parts, _ = single_file_layout.from_single_file(
-            self.tensors, UNetLayout.from_config(base.unet.config)
+            self.tensors, UNetLayout.from_config(base.denoiser.config)
         )
         matched, changed, unmatched = 0, 0, []
         for component, state in parts.items():
@@ -88,7 +88,7 @@ class CheckpointAdapter(Adapter):
     def _mismatch(
         self, base: Base, name: str, own: Tensor | None, theirs: Tensor | None
     ) -> MismatchError:
-        found = single_file_layout.guess_family(self.tensors) or "unknown"
+        found = single_file_layout.architecture_of(self.tensors)
         shapes = (
             f"“{name}” is {tuple(theirs.shape)} here and {tuple(own.shape)} in the base"
             if own is not None and theirs is not None
@@ -97,7 +97,7 @@ class CheckpointAdapter(Adapter):
         return MismatchError(
             "This model does not fit this base",
             where=self.path,
-            why=f"It is of the family {found}, “{base.name}” is {base.family.title}; {shapes}.",
+            why=f"It is {found.title if found else 'of an unknown kind'}, “{base.name}” is {base.architecture.title}; {shapes}.",
             remedy="Choose it as the base model instead, or choose a base of its own family.",
         )
 

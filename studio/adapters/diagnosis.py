@@ -47,7 +47,7 @@ def mismatch(file: LoraFile, base: Base, detail: str) -> MismatchError:
     return MismatchError(
         "This adapter does not fit this base",
         where=file.path,
-        why=f"It was made for {theirs}; this base, “{base.name}”, is {base.family.title} "
+        why=f"It was made for {theirs}; this base, “{base.name}”, is {base.architecture.title} "
         f"(text {base_text_width(base)} wide). {detail}",
         remedy="Use it with a base of its own kind, or take it off the stack.",
     )
@@ -94,7 +94,7 @@ def embedding_mismatch(path: Path, given: dict[str, int], base: Base) -> Mismatc
         "This embedding does not fit this base",
         where=path,
         why=f"Its vectors are {listed(widths)} wide, as for {known}; the text encoder of "
-        f"“{base.name}” ({base.family.title}) is {listed(wanted)} wide.",
+        f"“{base.name}” ({base.architecture.title}) is {listed(wanted)} wide.",
         remedy="Use it with a base of its own kind, or take it off the stack.",
     )
 

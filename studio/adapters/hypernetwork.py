@@ -70,7 +70,7 @@ class HypernetworkAdapter(Adapter):
                 "This hypernetwork does not fit this base",
                 where=self.path,
                 why=f"It changes attention over {diagnosis.listed(sorted(self.file.networks))} "
-                f"numbers; “{base.name}” ({base.family.title}) has attention over "
+                f"numbers; “{base.name}” ({base.architecture.title}) has attention over "
                 f"{diagnosis.listed(sorted(widths))}.",
                 remedy="Use it with a base of its own kind, or take it off the stack.",
             )
@@ -141,7 +141,7 @@ def attentions(base: Base) -> list[tuple[int, nn.Module, nn.Module]]:
     """(width of the input of K and V, K, V) of every attention of the UNet."""
     return [
         (int(module.to_k.in_features), module.to_k, module.to_v)
-        for module in base.unet.modules()
+        for module in base.denoiser.modules()
         if isinstance(getattr(module, "to_k", None), nn.Linear)
         and isinstance(getattr(module, "to_v", None), nn.Linear)
     ]

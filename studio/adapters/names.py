@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from studio.formats import cloneofsimo, ldm_names
+from studio.architectures.record import is_text_encoder
+from studio.formats import cloneofsimo
+from studio.formats.blocks import original_names
 
 if TYPE_CHECKING:
     from studio.families.base import Base
@@ -29,18 +31,20 @@ class ModuleNames:
         for component, root in base.components().items():
             names = {name: module for name, module in root.named_modules() if _has_weight(module)}
             aliases = dict(names)
-            for name, other in _other_names(component, root, list(names)):
+            for name, other in _other_names(base, component, list(names)):
                 aliases.setdefault(other, names[name])
             # `to_q` and an underscored name never clash with a dotted one
             aliases.update({name.replace(".", "_"): module for name, module in aliases.items()})
             self._modules[component] = aliases
-            self._slots[component] = _slots(component, list(names), slots_without_geglu)
+            self._slots[component] = _slots(base, component, list(names), slots_without_geglu)
+        self._component = base.architecture.component
 
     def find(self, component: str, name: str, spelling: str) -> nn.Module | None:
         """The module that `name` means in `component`, or None.
 
         `spelling`: `kohya` (underscores), `dotted`, or `index` (a slot number).
         """
+        component = self._component(component)
         modules = self._modules.get(component, {})
         if spelling == "index":
             slots = self._slots.get(component, [])
@@ -52,18 +56,19 @@ def _has_weight(module: nn.Module) -> bool:
     return module._parameters.get("weight") is not None
 
 
-def _other_names(component: str, root: Any, names: list[str]) -> list[tuple[str, str]]:
-    if component == "unet":
+def _other_names(base: Base, component: str, names: list[str]) -> list[tuple[str, str]]:
+    if not is_text_encoder(component):
         # adapters made for SDXL mostly carry the original code's names
-        layout = ldm_names.UNetLayout.from_config(root.config)
-        found = [(name, ldm_names.diffusers_to_ldm_unet(name, layout)) for name in names]
-        return [(name, other) for name, other in found if other is not None]
+        config: Any = base.denoiser.config
+        return list(original_names(base.architecture.denoiser, config, names).items())
     bare = [(name, name.removeprefix("text_model.")) for name in names]
     return [*bare, *((name, f"text_model.{short}") for name, short in bare)]
 
 
-def _slots(component: str, names: list[str], without_geglu: bool) -> list[str]:
-    if component == "unet":
+def _slots(base: Base, component: str, names: list[str], without_geglu: bool) -> list[str]:
+    if not is_text_encoder(component):
+        if not base.architecture.denoiser.original_layout:
+            return []
         return cloneofsimo.unet_slots(
             _attentions(names, "down_blocks"),
             _attentions(names, "up_blocks"),

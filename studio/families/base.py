@@ -3,8 +3,8 @@
 Owns: `Base` (one loaded model, read-only), `Conditioning`, `Family`.
 Refuses to know: training methods, adapter files, the page.
 
-Shapes: B pictures · T text positions (77 per chunk) · D text width · P pooled width ·
-C latent channels · h × w latent size · H × W picture size in pixels.
+Shapes: B images · T text positions (CLIP: 77 per chunk) · D text width · P pooled width ·
+C latent channels · h × w latent size · H × W image size in pixels.
 """
 
 from __future__ import annotations
@@ -17,22 +17,27 @@ from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
+from studio.architectures.record import PREDICTION_TYPES, Architecture, Objective
 from studio.core.errors import NonFiniteError
 from studio.families.weighted import Text
+from studio.formats import blocks
 
 
 @dataclass(frozen=True)
 class Conditioning:
     """Encoded text: `embeds` [B, T, D] and, where the family has one, `pooled` [B, P].
 
-    `corner` [B, 2] is (top, left) in pixels where a picture was cropped, for families that are
-    told it; None means at its own corner.
+    `mask` [B, T], bool, is True where there is text; None means everywhere: CLIP's chunks of 77
+    are read whole. `corner` [B, 2] is (top, left) in pixels where an image was cropped, for
+    families that are told it; None means at its own corner.
     """
 
     embeds: Tensor
     pooled: Tensor | None = None
     corner: Tensor | None = None
+    mask: Tensor | None = None
 
     def select(self, index: Tensor | Sequence[int]) -> Conditioning:
         """The rows of `index`."""
@@ -41,6 +46,7 @@ class Conditioning:
             self.embeds[rows],
             self.pooled[rows] if self.pooled is not None else None,
             self.corner[rows] if self.corner is not None else None,
+            self.mask[rows] if self.mask is not None else None,
         )
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Conditioning:
@@ -49,31 +55,48 @@ class Conditioning:
             self.embeds.to(device, dtype),
             self.pooled.to(device, dtype) if self.pooled is not None else None,
             self.corner.to(device) if self.corner is not None else None,
+            self.mask.to(device) if self.mask is not None else None,
         )
 
     def plus(self, other: Conditioning) -> Conditioning:
-        """The sum, row by row, in this one's precision."""
+        """The sum, row by row, in this one's precision, with this one's mask."""
         pooled = self.pooled
         if pooled is not None and other.pooled is not None:
             pooled = (pooled.float() + other.pooled).to(pooled.dtype)
         embeds = (self.embeds.float() + other.embeds).to(self.embeds.dtype)
-        return Conditioning(embeds, pooled)
+        return Conditioning(embeds, pooled, mask=self.mask)
 
     @staticmethod
     def join(parts: Sequence[Conditioning]) -> Conditioning:
-        """Stacks several along B; shorter ones (fewer chunks) are padded by repeating their last.
+        """Stacks several along B. Shorter ones are padded: with a mask by zeros that the mask
+        leaves out, without one (chunks of 77) by repeating their last chunk.
 
-        Corners are not joined: they belong to pictures, not to texts.
+        Corners are not joined: they belong to images, not to texts.
         """
         longest = max(part.embeds.shape[1] for part in parts)
-        embeds = []
-        for part in parts:
-            rows = part.embeds
-            while rows.shape[1] < longest:
-                rows = torch.cat([rows, part.embeds[:, -77:]], dim=1)
-            embeds.append(rows)
+        masks = [part.mask for part in parts if part.mask is not None]
+        if masks:
+            missing = [longest - part.embeds.shape[1] for part in parts]
+            embeds = [
+                functional.pad(part.embeds, (0, 0, 0, more))
+                for part, more in zip(parts, missing, strict=True)
+            ]
+            masks = [
+                functional.pad(mask, (0, more)) for mask, more in zip(masks, missing, strict=True)
+            ]
+        else:
+            embeds = []
+            for part in parts:
+                rows = part.embeds
+                while rows.shape[1] < longest:
+                    rows = torch.cat([rows, part.embeds[:, -77:]], dim=1)
+                embeds.append(rows)
         pooled = [part.pooled for part in parts if part.pooled is not None]
-        return Conditioning(torch.cat(embeds), torch.cat(pooled) if pooled else None)
+        return Conditioning(
+            torch.cat(embeds),
+            torch.cat(pooled) if pooled else None,
+            mask=torch.cat(masks) if masks else None,
+        )
 
 
 class Steering(Protocol):
@@ -108,7 +131,7 @@ class Base:
     path: Path
     hash: str
     """SHA-256 over the weight files' names and contents (see `families.detect.base_hash`)."""
-    unet: nn.Module
+    denoiser: nn.Module
     vae: nn.Module
     text_encoders: list[nn.Module]
     tokenizers: list[Any]
@@ -116,7 +139,7 @@ class Base:
     device: torch.device
     dtype: torch.dtype
     prediction_type: str
-    """`epsilon` or `v_prediction`."""
+    """`epsilon`, `v_prediction` or `flow_prediction`, as diffusers' schedulers say."""
     native_size: int
     """Pixels; side of the square the base was trained on."""
     learning_rates: dict[str, tuple[float, float]] = field(default_factory=dict)
@@ -132,35 +155,58 @@ class Base:
     """What others made from this base and want to keep as long as it is loaded."""
 
     @property
+    def architecture(self) -> Architecture:
+        """The facts of its kind."""
+        return self.family.architecture
+
+    @property
+    def objective(self) -> Objective:
+        """What the denoiser predicts."""
+        return next(o for o, name in PREDICTION_TYPES.items() if name == self.prediction_type)
+
+    @property
+    def modelspec(self) -> str:
+        """`modelspec.architecture` of this base, without the `/lora` suffix."""
+        return self.architecture.variant(self.objective).modelspec
+
+    @property
     def latent_scale(self) -> int:
         """Pixels per latent, along one side."""
-        return 2 ** (len(self.vae.config.block_out_channels) - 1)
+        return self.family.latent_scale(self)
 
     @property
     def latent_channels(self) -> int:
         """Channels of a latent."""
-        return int(self.vae.config.latent_channels)
+        return self.family.latent_channels(self)
+
+    @property
+    def size_multiple(self) -> int:
+        """Pixels: both sides of an image are multiples of it."""
+        return self.family.size_multiple(self)
 
     @property
     def text_widths(self) -> list[int]:
         """Widths of the text encoders, in order."""
         return [int(encoder.config.hidden_size) for encoder in self.text_encoders]
 
-    @property
-    def size_multiple(self) -> int:
-        """Pixels per innermost latent of the UNet: both sides of a picture are multiples of it."""
-        return int(self.latent_scale * 2 ** (len(self.unet.config.block_out_channels) - 1))
-
-    @property
-    def architecture(self) -> str:
-        """modelspec architecture of this base, without the `/lora` suffix."""
-        other = self.family.v_architecture
-        return other if other and self.prediction_type != "epsilon" else self.family.architecture
-
     def components(self) -> dict[str, nn.Module]:
-        """The modules adapters may touch, by component name: `unet`, `text_encoder`, `text_encoder_2`."""
-        names = ["text_encoder", "text_encoder_2"]
-        return {"unet": self.unet, **dict(zip(names, self.text_encoders, strict=False))}
+        """The modules adapters may touch, by component name: the denoiser's (`unet`,
+        `transformer`), `text_encoder`, `text_encoder_2`, …"""
+        names = self.architecture.text_names
+        return {
+            self.architecture.denoiser.name: self.denoiser,
+            **dict(zip(names, self.text_encoders, strict=True)),
+        }
+
+    def blocks(self) -> dict[str, bool]:
+        """The blocks of the denoiser (`formats.blocks`), and whether each has attention."""
+        config: Any = self.denoiser.config
+        return blocks.blocks(self.architecture.denoiser, config)
+
+    def block_of(self, name: str) -> str | None:
+        """The block that the denoiser's module `name` lies in; None outside of all."""
+        config: Any = self.denoiser.config
+        return blocks.block_of(self.architecture.denoiser, config, name)
 
     @torch.no_grad()
     def encode_images(self, images: Tensor) -> Tensor:
@@ -234,20 +280,13 @@ class Base:
             pair.append(row)
         return pair[0], pair[1]
 
-    def pooled(self, index: int, prompt: Text) -> Tensor:
-        """Text encoder `index` over a prompt → the pooled output of each chunk [N, d], before any
-        projection; gradients flow.
-        """
-        from studio.families.text import pooled
-
-        return pooled(self, index, prompt)
-
     def denoise(
         self, latents: Tensor, timesteps: Tensor, conditioning: Conditioning, size: tuple[int, int]
     ) -> Tensor:
         """Noisy latents [B, C, h, w], timesteps [B] → the network's prediction [B, C, h, w].
 
-        `size` is (height, width) in pixels, for families that are told it.
+        Timesteps are places in the training schedule, of 1000; of a flow, σ · 1000. `size` is
+        (height, width) in pixels, for families that are told it.
         """
         return self.family.denoise(self, latents, timesteps, conditioning, size)
 
@@ -259,26 +298,9 @@ def _bits(dtype: torch.dtype) -> str:
 
 
 class Family(ABC):
-    """One base-model family. A family never names a method."""
+    """How one architecture is loaded and run. A family never names a method."""
 
-    name: ClassVar[str]
-    """`sd1`, `sd2`, `sdxl`: what detection returns."""
-    title: ClassVar[str]
-    """What people call it."""
-    architecture: ClassVar[str]
-    """modelspec architecture, without the `/lora` suffix; see `Base.architecture`."""
-    v_architecture: ClassVar[str | None] = None
-    """The same for bases that predict v, where it has a name of its own."""
-    kohya_prefixes: ClassVar[dict[str, str]]
-    """Component → kohya key prefix, e.g. `{"unet": "lora_unet", "text_encoder": "lora_te"}`."""
-    original_names: ClassVar[bool] = False
-    """Whether programs know this family's UNet layers in a LoRA by the original code's names."""
-    pipeline: ClassVar[str]
-    """diffusers' class for a folder of this family."""
-    optional_parts: ClassVar[tuple[str, ...]] = ()
-    """Parts that diffusers' class knows and the studio's folders leave out."""
-    index_facts: ClassVar[dict[str, Any]] = {}
-    """What else `model_index.json` says."""
+    architecture: ClassVar[Architecture]
 
     @abstractmethod
     def load(
@@ -300,6 +322,18 @@ class Family(ABC):
     def unread(self, base: Base) -> dict[str, tuple[str, ...]]:
         """Component → parts of names of layers whose output the family never reads."""
         return {}
+
+    def latent_channels(self, base: Base) -> int:
+        """See `Base.latent_channels`."""
+        return int(base.vae.config.latent_channels)
+
+    def latent_scale(self, base: Base) -> int:
+        """See `Base.latent_scale`."""
+        return 2 ** (len(base.vae.config.block_out_channels) - 1)
+
+    def size_multiple(self, base: Base) -> int:
+        """See `Base.size_multiple`: whole tokens of `patch` latents."""
+        return self.latent_scale(base) * self.architecture.denoiser.patch
 
     @abstractmethod
     def denoise(

@@ -1,6 +1,6 @@
 """What a folder or file holds, by its configuration or its shapes and never by its name.
 
-Owns: telling the families apart, listing what a broken base lacks, and the base's hash.
+Owns: telling the architectures apart, listing what a broken base lacks, and the base's hash.
 Refuses to know: torch, how a base is loaded, methods and adapters.
 """
 
@@ -14,23 +14,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from studio.architectures import ARCHITECTURES
+from studio.architectures.record import PREDICTION_TYPES, Architecture, is_text_encoder
 from studio.core.atomic import sha256
 from studio.core.errors import FileError, MissingError
 from studio.core.names import printable
 from studio.core.text import read_json, read_toml
-from studio.families import FAMILIES, infer_config
+from studio.families import infer_config
 from studio.formats import kinds, tensor_source
+from studio.formats.blocks import blocks
 from studio.formats.inspect import inspect
-from studio.formats.ldm_names import UNetLayout
 
 FACTS = "studio.toml"
 FILE_ENDINGS = (".safetensors", ".ckpt")
 """How one-file bases are called; what they are is decided by their content."""
-_PARTS: dict[str, tuple[str, ...]] = {
-    "sd1": ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
-}
-_PARTS["sd2"] = _PARTS["sd1"]
-_PARTS["sdxl"] = (*_PARTS["sd1"], "text_encoder_2", "tokenizer_2")
 # Base names of weight files, in the order of preference.
 _WEIGHTS = ("diffusion_pytorch_model", "model")
 _VARIANTS = ("", ".fp16", ".bf16")
@@ -43,12 +40,12 @@ class BaseInfo:
     name: str
     path: Path
     family: str | None
-    """`sd1`, `sd2`, `sdxl`, or None when it is none of them."""
+    """The architecture's name, or None when it is none that the studio knows."""
     title: str
     native_size: int
     """Pixels; 0 when unknown."""
     prediction_type: str
-    """`epsilon`, `v_prediction`, or `unknown` until it is measured when the base is loaded."""
+    """As diffusers' schedulers say, or `unknown` until it is measured when the base is loaded."""
     hash: str | None
     size_bytes: int
     problems: list[str] = field(default_factory=list)
@@ -74,23 +71,24 @@ def describe(path: str | Path) -> BaseInfo:
     if not (path / "model_index.json").is_file():
         return _no_base(path, _no_index(path))
     problems: list[str] = []
-    configs = {
-        part: _config(path, part, problems)
-        for part in ("unet", "vae", "scheduler", "text_encoder", "text_encoder_2")
-    }
-    name = _family(_read(path / "model_index.json", problems), configs, problems)
-    for part in _PARTS.get(name or "", ()):
+    configs = {part: _config(path, part, problems) for part in known_parts() if _has_config(part)}
+    kind = _architecture(_read(path / "model_index.json", problems), configs, problems)
+    for part in kind.parts if kind else ():
         if not (path / part).is_dir():
             problems.append(f"Its folder “{part}” is missing.")
-        elif part in ("unet", "vae") or part.startswith("text_encoder"):
+        elif has_weights(part):
             problems += _weight_problems(path / part)
+    usual = PREDICTION_TYPES[kind.objective if kind else "epsilon"]
+    prediction = str(configs["scheduler"].get("prediction_type", usual))
+    if prediction not in PREDICTION_TYPES.values():
+        problems.append(f"It predicts “{prediction[:40]}”, which the studio does not know.")
     return BaseInfo(
         name=printable(path.name),
         path=path,
-        family=name,
-        title=FAMILIES[name].title if name else "Unknown base",
-        native_size=_native_size(path, configs, problems),
-        prediction_type=str(configs["scheduler"].get("prediction_type", "epsilon")),
+        family=kind.name if kind else None,
+        title=kind.title if kind else "Unknown base",
+        native_size=_native_size(path, kind, configs, problems),
+        prediction_type=prediction,
         hash=None,
         size_bytes=sum(file.stat().st_size for file in weight_files(path)),
         problems=list(dict.fromkeys(problems)),
@@ -100,7 +98,7 @@ def describe(path: str | Path) -> BaseInfo:
 def file_recipe(path: str | Path) -> infer_config.Recipe:
     """What the one-file base `path` is made of.
 
-    Raises FileError when it is broken or hostile, `from_shapes.NotABase` when it is something else.
+    Raises FileError when it is broken or hostile, `infer_config.NotABase` when it is something else.
     """
     path = Path(path)
     shapes, metadata = tensor_source.outline(path)
@@ -114,17 +112,20 @@ def file_recipe(path: str | Path) -> infer_config.Recipe:
         ) from None
 
 
-def unet_layout(path: str | Path) -> UNetLayout:
-    """The numbers that name the blocks of a base's UNet; FileError when nothing tells them."""
+def denoiser_blocks(path: str | Path) -> dict[str, bool]:
+    """The blocks of a base's denoiser and whether each has attention; FileError when nothing tells
+    them.
+    """
     path = Path(path)
     try:
-        config = file_recipe(path).parts["unet"] if path.is_file() else _config(path, "unet", [])
-        return UNetLayout.from_config(config)
+        kind = ARCHITECTURES[describe(path).family or ""].denoiser
+        recipe = file_recipe(path).parts if path.is_file() else {}
+        return blocks(kind, recipe.get(kind.name) or _config(path, kind.name, []))
     except (infer_config.NotABase, KeyError, TypeError, ValueError) as error:
         raise FileError(
             "The blocks of this base are not known",
             where=path.name,
-            why="Its UNet is not described where it should be.",
+            why="Its network is not described where it should be.",
             remedy="Choose another base, or name blocks without numbering them.",
         ) from error
 
@@ -172,7 +173,8 @@ def text_widths(path: str | Path) -> list[int]:
     """Widths of the text encoders, in order."""
     widths = [
         _config(Path(path), part, []).get("hidden_size")
-        for part in ("text_encoder", "text_encoder_2")
+        for part in known_parts()
+        if is_text_encoder(part)
     ]
     return [int(width) for width in widths if width]
 
@@ -181,7 +183,7 @@ def weight_files(path: str | Path) -> list[Path]:
     """The weight files that loading this base reads, sorted by part."""
     if Path(path).is_file():
         return [Path(path)]
-    parts = ("text_encoder", "text_encoder_2", "unet", "vae")
+    parts = sorted(filter(has_weights, known_parts()))
     return [file for part in parts for file in part_weights(Path(path) / part)[0]]
 
 
@@ -248,7 +250,7 @@ def _describe_file(path: Path) -> BaseInfo:
         name=printable(path.stem),
         path=path,
         family=found.family,
-        title=FAMILIES[found.family].title,
+        title=ARCHITECTURES[found.family].title,
         native_size=found.native_size or 0,
         prediction_type=found.prediction_type or "unknown",
         hash=None,
@@ -268,34 +270,70 @@ def _adapter_kind(path: Path) -> str | None:
     return row.phrase if row is not None and row.place != "bases" else None
 
 
-def _family(
+def known_parts() -> list[str]:
+    """The folders that any architecture's parts lie in, each once."""
+    return list(dict.fromkeys(part for row in ARCHITECTURES.values() for part in row.parts))
+
+
+def _has_config(part: str) -> bool:
+    return not part.startswith("tokenizer")
+
+
+def has_weights(part: str) -> bool:
+    """Whether the folder `part` of a base holds weights."""
+    return _has_config(part) and part != "scheduler"
+
+
+def _architecture(
     index: Mapping[str, Any], configs: Mapping[str, Mapping[str, Any]], problems: list[str]
-) -> str | None:
-    unet = configs["unet"]
+) -> Architecture | None:
+    """The row whose denoiser and text encoders the folder has."""
     # the index names the parts even where the download is incomplete; [null, null] means none
     stated = {part for part, entry in index.items() if isinstance(entry, list) and any(entry)}
-    kind = str(index.get("_class_name", "an unknown pipeline"))
-    if not unet:
-        problems.append(f"It is made for {kind}, which has no UNet; the studio knows "
-                        + ", ".join(info.title for info in FAMILIES.values()) + ".")  # fmt: skip
-        return None
-    if unet.get("in_channels") != configs["vae"].get("latent_channels", 4):
+    pipeline = str(index.get("_class_name", "an unknown pipeline"))
+    rows = [row for row in ARCHITECTURES.values() if configs[row.denoiser.name]]
+    if not rows:
+        networks = dict.fromkeys(row.denoiser.title for row in ARCHITECTURES.values())
+        known = ", ".join(row.title for row in ARCHITECTURES.values())
         problems.append(
-            f"Its UNet wants {unet.get('in_channels')} channels: an inpainting, depth or editing "
-            "model. The studio draws from text alone."
+            f"It is made for {pipeline}, which has no {' or '.join(networks)}; "
+            f"the studio knows {known}."
         )
-    if unet.get("addition_embed_type") == "text_time":
-        if not {"text_encoder", "text_encoder_2"} <= stated:
-            problems.append("It has one text encoder where SDXL has two (an SDXL refiner?).")
-        return "sdxl"
-    if unet.get("addition_embed_type") or "text_encoder" not in stated:
-        problems.append(f"It is made for {kind}, which the studio does not know.")
         return None
-    # SD 2.x replaced the 1×1 convolutions around its transformers by linear layers.
-    return "sd2" if unet.get("use_linear_projection") else "sd1"
+    denoiser = rows[0].denoiser
+    config = configs[denoiser.name]
+    if config.get("in_channels") != configs["vae"].get("latent_channels", rows[0].latents.channels):
+        problems.append(
+            f"Its {denoiser.title} wants {config.get('in_channels')} channels: an inpainting, "
+            "depth or editing model. The studio draws from text alone."
+        )
+    kind = next((row for row in rows if _is_its(row, config)), None)
+    if kind is None or not stated & set(kind.text_names):
+        problems.append(f"It is made for {pipeline}, which the studio does not know.")
+        return None
+    if lacking := set(kind.text_names) - stated:
+        has, of = len(kind.text_names) - len(lacking), len(kind.text_names)
+        guess = f" ({kind.without}?)" if kind.without else ""
+        problems.append(f"It has {has} of the {of} text encoders that {kind.title} has{guess}.")
+    return kind
 
 
-def _native_size(path: Path, configs: Mapping[str, Mapping[str, Any]], problems: list[str]) -> int:
+def _is_its(row: Architecture, config: Mapping[str, Any]) -> bool:
+    """Whether a denoiser's configuration carries all signs of a row; absent, None and False are one."""
+    stated = config.get("_class_name", row.denoiser.class_name)
+    signs = row.denoiser.signs.items()
+    return stated == row.denoiser.class_name and all(
+        (config.get(key) or None) == (value or None) for key, value in signs
+    )
+
+
+def _native_size(
+    path: Path,
+    kind: Architecture | None,
+    configs: Mapping[str, Mapping[str, Any]],
+    problems: list[str],
+) -> int:
+    """What the facts beside it state, what its denoiser does, or what is usual, in pixels."""
     try:
         stated = facts(path).get("native_size")
     except FileError as error:
@@ -303,10 +341,13 @@ def _native_size(path: Path, configs: Mapping[str, Mapping[str, Any]], problems:
         stated = None
     if isinstance(stated, int) and stated > 0:
         return stated
-    sample = configs["unet"].get("sample_size") or 0
+    if kind is None:
+        return 0
+    sample = configs[kind.denoiser.name].get("sample_size") or 0
     if isinstance(sample, list):
         sample = sample[0]
-    return int(sample) * 2 ** max(len(configs["vae"].get("block_out_channels", [0])) - 1, 0)
+    scale = 2 ** max(len(configs["vae"].get("block_out_channels", [0])) - 1, 0)
+    return int(sample) * scale or kind.variants[0].native_size
 
 
 def _weight_problems(folder: Path) -> list[str]:
@@ -326,7 +367,7 @@ def _weight_problems(folder: Path) -> list[str]:
 
 
 def _no_index(path: Path) -> str:
-    if any((path / part).is_dir() for part in _PARTS["sdxl"]):
+    if any((path / part).is_dir() for part in known_parts()):
         return "Its model_index.json is missing: half a download?"
     if (path / "config.json").is_file():
         return "It is one part of a base, or another kind of model; choose the folder above it."

@@ -7,9 +7,10 @@ Refuses to know: torch, shapes, what files of other programs look like (`from_sh
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from studio.architectures.record import Architecture
 from studio.core.text import parse_json
 from studio.formats import single_file_layout
 
@@ -30,12 +31,8 @@ _TEXT = """
     max_position_embeddings hidden_act layer_norm_eps attention_dropout bos_token_id eos_token_id
     pad_token_id
 """
-_KEYS = {
-    "unet": frozenset(_UNET.split()),
-    "vae": frozenset(_VAE.split()),
-    "text_encoder": frozenset(_TEXT.split()),
-    "text_encoder_2": frozenset(_TEXT.split()),
-}
+_KEYS = {"unet": frozenset(_UNET.split()), "vae": frozenset(_VAE.split())}
+_TEXT_KEYS = frozenset(_TEXT.split())
 _MOST = 100
 """Layers, blocks or transformers a header may ask for; real models have up to 32."""
 
@@ -44,11 +41,11 @@ class NotABase(Exception):
     """Why a file is no base the studio can load, as one plain sentence."""
 
 
-def read(metadata: Mapping[str, str], family: str, texts: Sequence[str]) -> dict[str, Any]:
+def read(metadata: Mapping[str, str], kind: Architecture) -> dict[str, Any]:
     """`parts` (component → configuration), `scheduler`, `prediction_type`, `native_size`,
     `learning_rates` and `pad_tokens`, or nothing where the header has no such entry.
 
-    `texts` are the family's text encoders. Raises NotABase when the entry makes no sense.
+    Raises NotABase when the entry makes no sense.
     """
     text = metadata.get(single_file_layout.CONFIGS)
     if text is None:
@@ -56,14 +53,14 @@ def read(metadata: Mapping[str, str], family: str, texts: Sequence[str]) -> dict
     try:
         stated = parse_json(text)
         parts = {
-            part: {key: value for key, value in stated[part].items() if key in _KEYS[part]}
-            for part in ("unet", "vae", *texts)
+            part: {k: v for k, v in stated[part].items() if k in _KEYS.get(part, _TEXT_KEYS)}
+            for part in (kind.denoiser.name, "vae", *kind.text_names)
         }
         scheduler = {key: value for key, value in stated["scheduler"].items() if _plain(value)}
         pads = tuple(str(pad) for pad in stated["pad_tokens"])
         rates = {str(k): (float(a), float(b)) for k, (a, b) in stated["learning_rates"].items()}
-        sane = all(map(_is_sane, parts.values())) and len(pads) == len(texts)
-        if stated["family"] != family or not sane:
+        sane = all(map(_is_sane, parts.values())) and len(pads) == len(kind.text_names)
+        if stated["family"] != kind.name or not sane:
             raise ValueError
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise NotABase("The configuration in its header makes no sense.") from error

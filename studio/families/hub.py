@@ -15,13 +15,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from studio.architectures import ARCHITECTURES
 from studio.core.errors import FileError, MissingError
 from studio.core.paths import there
 from studio.families import detect
 
 _ID = re.compile(r"[A-Za-z0-9][\w.\-]*/[A-Za-z0-9][\w.\-]*(@[\w.\-/]+)?")
-_PARTS = ("unet", "vae", "text_encoder", "text_encoder_2")
-_BESIDE = ("tokenizer", "tokenizer_2", "scheduler")
 _SMALL = (".json", ".txt", ".toml")
 _VARIANT = re.compile(r"\.(fp16|bf16|non_ema|ema_only|int8|fp8)(?=[.\-])")
 
@@ -63,7 +62,8 @@ def fetch(name: str, half: bool = False, said: Said | None = None) -> Path:
     except Exception as error:  # a network fails in many ways
         raise _unreachable(name, error) from error
     chosen = wanted(sizes, half)
-    if not any(file.startswith("unet/") and file.endswith(".safetensors") for file in chosen):
+    denoisers = {f"{row.denoiser.name}/" for row in ARCHITECTURES.values()}
+    if not any(f.startswith(tuple(denoisers)) and f.endswith(".safetensors") for f in chosen):
         raise FileError(
             "This repository holds no base that the studio can load",
             where=name,
@@ -102,11 +102,11 @@ def wanted(files: Iterable[str], half: bool) -> list[str]:
     """The files of a repository to download, of each part's weights one precision."""
     files = sorted(files)
     chosen = [file for file in files if "/" not in file and file.endswith(_SMALL)]
-    for part in (*_PARTS, *_BESIDE):
+    for part in detect.known_parts():
         inside = [file for file in files if file.startswith(f"{part}/") and file.count("/") == 1]
         small = [f for f in inside if f.endswith(_SMALL) and ".safetensors.index" not in f]
         chosen += [file for file in small if "flax" not in file]
-        if part not in _PARTS:
+        if not detect.has_weights(part):
             continue
         weights = [file for file in inside if file not in small and "safetensors" in file]
         order = ("fp16", "", "bf16") if half else ("", "fp16", "bf16")

@@ -1,10 +1,10 @@
-"""What a one-file base is made of, read off its names and shapes.
+"""What a one-file base with a U-Net and CLIP is made of, read off its names and shapes.
 
-Owns: the numbers of UNet, VAE and text encoders per family, derived wherever a shape tells them;
+Owns: the numbers of UNet, VAE and text encoders, derived wherever a shape tells them;
 recognising what is *not* a base the studio can load. Refuses to know: torch, the file's name.
 
-What no shape tells is a convention of the published models: heads (SD 1.x has 8 per layer, SD 2.x
-and SDXL 64 channels per head; CLIP 64), 32 groups per norm, CLIP-L's quick GELU, the VAE's scale.
+What no shape tells is a convention of the published models: heads (64 channels each, where the
+architecture's row states no number), 32 groups per norm, CLIP-L's quick GELU, the VAE's scale.
 Files that the studio wrote carry their exact configuration, which goes before all of that.
 Sources: Rombach et al. 2022, Podell et al. 2023, the configurations published with both.
 """
@@ -16,48 +16,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from studio.families import FAMILIES, header_configs
+from studio.architectures import ARCHITECTURES, published
+from studio.architectures.foreign import FOREIGN
+from studio.architectures.record import PREDICTION_TYPES, Architecture, TextEncoder
+from studio.families import header_configs
 from studio.families.header_configs import NotABase
 from studio.formats import single_file_layout
 from studio.formats.single_file_layout import UNET, VAE
 
 Shapes = Mapping[str, tuple[int, ...]]
 
-__all__ = ["SCHEDULER", "NotABase", "Recipe", "native_size", "recipe", "vae_config"]
+__all__ = ["NotABase", "Recipe", "native_size", "recipe", "vae_config"]
 
-SCHEDULER: dict[str, Any] = {
-    "_class_name": "DDIMScheduler",
-    "num_train_timesteps": 1000,
-    "beta_start": 0.00085,
-    "beta_end": 0.012,
-    "beta_schedule": "scaled_linear",
-    "steps_offset": 1,
-    "clip_sample": False,
-    "set_alpha_to_one": False,
-    "timestep_spacing": "leading",
+_PREDICTIONS: dict[str, str] = {
+    said: name for objective, name in PREDICTION_TYPES.items() for said in (objective, name)
 }
-"""The noise schedule all of these models were trained with."""
-
-_PREDICTIONS = {"epsilon": "epsilon", "v": "v_prediction", "v_prediction": "v_prediction"}
-_NATIVE = {("sd1", "epsilon"): 512, ("sd1", "v_prediction"): 512, ("sdxl", "epsilon"): 1024,
-           ("sdxl", "v_prediction"): 1024, ("sd2", "epsilon"): 512, ("sd2", "v_prediction"): 768}  # fmt: skip
-_VAE_SCALE = {"sd1": 0.18215, "sd2": 0.18215, "sdxl": 0.13025}
-_TEXT_PREFIX = {
-    ("sd1", "text_encoder"): "cond_stage_model.transformer.",
-    ("sd2", "text_encoder"): "cond_stage_model.model.",
-    ("sdxl", "text_encoder"): "conditioner.embedders.0.transformer.",
-    ("sdxl", "text_encoder_2"): "conditioner.embedders.1.model.",
-}
-
-_PADS = {False: "<|endoftext|>", True: "!"}  # OpenCLIP's encoders were trained padded with id 0
-
 # (beginning of a name, what a file with such names is)
-_FOREIGN = (
-    ("model.diffusion_model.joint_blocks.", "a Stable Diffusion 3 model"),
-    ("joint_blocks.", "a Stable Diffusion 3 model"),
-    ("model.diffusion_model.double_blocks.", "a Flux model"),
-    ("double_blocks.", "a Flux model"),
+_NO_BASE = (
     ("model.diffusion_model.input_blocks.1.0.time_stack.", "a video model"),
+    (
+        "conditioner.embedders.0.model.",
+        "an SDXL refiner, which finishes pictures; choose the SDXL base",
+    ),
     ("noise_augmentor.", "an unCLIP model, which draws from pictures"),
     ("embedder.model.", "an unCLIP model, which draws from pictures"),
     ("control_model.", "a ControlNet"),
@@ -67,6 +47,8 @@ _FOREIGN = (
     ("text_model.", "a text encoder alone; choose the whole model"),
     ("cond_stage_model.roberta.", "a model with another text encoder (AltDiffusion)"),
 )
+HEAD = 64
+"""Channels per attention head."""
 _CHANNELS = {
     5: "a depth model", 7: "an upscaler", 8: "an editing model (InstructPix2Pix)",
     9: "an inpainting model",
@@ -97,52 +79,50 @@ def recipe(shapes: Shapes, metadata: Mapping[str, str], stated: Mapping[str, Any
 
     Of `stated`, `prediction_type` and `native_size` are looked at. Raises NotABase.
     """
-    family = _family(shapes)
-    texts = [part for kind, part in _TEXT_PREFIX if kind == family]
-    exact = header_configs.read(metadata, family, texts)
+    kind = _architecture(shapes)
+    exact = header_configs.read(metadata, kind)
     assumed: list[str] = []
-    parts = exact.get("parts") or _parts(shapes, family)
-    prediction = _prediction(shapes, metadata, stated, exact, family, assumed)
-    scheduler = dict(exact.get("scheduler") or SCHEDULER)
+    parts = exact.get("parts") or _parts(shapes, kind)
+    prediction = _prediction(shapes, metadata, stated, exact, kind, assumed)
+    scheduler = dict(exact.get("scheduler") or kind.scheduler)
     if "ztsnr" in shapes:  # its noise ends at zero signal (Lin et al. 2023)
         scheduler |= {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
     size = stated.get("native_size") or exact.get("native_size")
     if not isinstance(size, int) or not 8 <= size <= 4096:
-        size = _NATIVE.get((family, prediction or ""))
-    usual = [
-        _PADS[prefix.endswith(".model.")] for (f, _), prefix in _TEXT_PREFIX.items() if f == family
-    ]
-    pads = tuple(exact.get("pad_tokens") or usual)
+        size = native_size(kind, prediction) if prediction else None
+    pads = tuple(exact.get("pad_tokens") or [encoder.pad for encoder in kind.text_encoders])
     rates = exact.get("learning_rates", {})
-    return Recipe(family, parts, scheduler, prediction, size, pads, rates, tuple(assumed))
+    return Recipe(kind.name, parts, scheduler, prediction, size, pads, rates, tuple(assumed))
 
 
-def native_size(family: str, prediction_type: str) -> int:
-    """Pixels of the published models of a family that predict this."""
-    return _NATIVE[family, prediction_type]
+def native_size(kind: Architecture, prediction_type: str) -> int:
+    """Pixels of the published models of an architecture that predict this."""
+    objective = next(o for o, name in PREDICTION_TYPES.items() if name == prediction_type)
+    return kind.variant(objective).native_size
 
 
-def _family(shapes: Shapes) -> str:
+def _architecture(shapes: Shapes) -> Architecture:
     first = f"{UNET}input_blocks.0.0.weight"
-    for start, what in _FOREIGN:
+    foreign = [(start, f"a {row.title} model") for row in FOREIGN for start in row.single_file]
+    for start, what in (*foreign, *_NO_BASE):
         if any(name.startswith(start) for name in shapes):
             raise NotABase(f"It is {what}.")
     if first not in shapes:
         raise NotABase(_without_unet(shapes))
     channels = shapes[first][1] if len(shapes[first]) == 4 else 0
     if channels != 4:
-        kind = _CHANNELS.get(channels, f"a model with {channels} input channels")
-        raise NotABase(f"It is {kind}; the studio draws from text alone.")
-    if f"{UNET}time_embed.cond_proj.weight" in shapes:
-        raise NotABase("It is a distilled model that is told the guidance scale (LCM).")
-    family = single_file_layout.guess_family(shapes)
-    if family is None and any(name.startswith("conditioner.embedders.0.model.") for name in shapes):
-        raise NotABase("It is an SDXL refiner, which finishes pictures; choose the SDXL base.")
-    if family is None:
+        what = _CHANNELS.get(channels, f"a model with {channels} input channels")
+        raise NotABase(f"It is {what}; the studio draws from text alone.")
+    for row in ARCHITECTURES.values():
+        for sign, what in row.distilled.items():
+            if sign in shapes:
+                raise NotABase(f"It is {what}.")
+    kind = single_file_layout.architecture_of(shapes)
+    if kind is None:
         raise NotABase("It holds a UNet without a text encoder; choose a whole model.")
     if not any(name.startswith(VAE) for name in shapes):
         raise NotABase("It holds no VAE, which turns latents into pictures; choose a whole model.")
-    return family
+    return kind
 
 
 def _without_unet(shapes: Shapes) -> str:
@@ -158,10 +138,10 @@ def _prediction(
     metadata: Mapping[str, str],
     stated: Mapping[str, Any],
     exact: Mapping[str, Any],
-    family: str,
+    kind: Architecture,
     assumed: list[str],
 ) -> str | None:
-    """Who says it, in order: a person, the studio's header, modelspec, a marker, the family."""
+    """Who says it, in order: a person, the studio's header, modelspec, a marker, the architecture."""
     if stated.get("prediction_type") is not None:
         if stated["prediction_type"] not in _PREDICTIONS:
             raise NotABase(
@@ -173,26 +153,31 @@ def _prediction(
         return _PREDICTIONS[exact["prediction_type"]]
     if (said := metadata.get("modelspec.prediction_type", "").lower()) in _PREDICTIONS:
         return _PREDICTIONS[said]
-    if "v_pred" in shapes or metadata.get("modelspec.architecture", "").endswith("768-v"):
+    _, variant = published(metadata.get("modelspec.architecture", ""))
+    if "v_pred" in shapes or (variant and variant.objective == "v"):
         return "v_prediction"
-    if family == "sd2":
+    if not kind.objective_is_stated:
         assumed.append(
             "It does not say whether it predicts noise or v; that is measured when it is loaded."
         )
         return None
-    assumed.append(f"Taken to predict noise (ε), as {FAMILIES[family].title} models usually do.")
+    assumed.append(f"Taken to predict noise (ε), as {kind.title} models usually do.")
     return "epsilon"
 
 
-def _parts(shapes: Shapes, family: str) -> dict[str, dict[str, Any]]:
-    found = {"unet": _unet(shapes, family), "vae": _vae(shapes, family)}
-    for (kind, part), prefix in _TEXT_PREFIX.items():
-        if kind == family:
-            found[part] = _text(shapes, family, part, prefix)
-    return found
+def _parts(shapes: Shapes, kind: Architecture) -> dict[str, dict[str, Any]]:
+    vae = {**vae_config(shapes, VAE), "scaling_factor": kind.latents.factor}
+    return {
+        "unet": _unet(shapes, kind),
+        "vae": vae,
+        **{
+            part: _text(shapes, encoder)
+            for part, encoder in single_file_layout.text_parts(kind).items()
+        },
+    }
 
 
-def _unet(shapes: Shapes, family: str) -> dict[str, Any]:
+def _unet(shapes: Shapes, kind: Architecture) -> dict[str, Any]:
     """Walks `input_blocks` downwards: one entry per block of equal resolution."""
     widths: list[int] = []
     layers: list[int] = []
@@ -224,6 +209,7 @@ def _unet(shapes: Shapes, family: str) -> dict[str, Any]:
         raise NotABase("Its UNet has unevenly deep blocks (a distilled model?).")
     down = ["CrossAttnDownBlock2D" if depth else "DownBlock2D" for depth in depths]
     up = ["CrossAttnUpBlock2D" if depth else "UpBlock2D" for depth in reversed(depths)]
+    heads = kind.denoiser.heads
     config: dict[str, Any] = {
         "in_channels": 4,
         "out_channels": shapes.get(f"{UNET}out.2.weight", (4,))[0],
@@ -235,15 +221,15 @@ def _unet(shapes: Shapes, family: str) -> dict[str, Any]:
         "transformer_layers_per_block": [max(depth, 1) for depth in depths],
         "use_linear_projection": len(shapes[projection]) == 2,
         # diffusers calls the number of heads `attention_head_dim`
-        "attention_head_dim": 8 if family == "sd1" else [max(width // 64, 1) for width in widths],
+        "attention_head_dim": heads or [max(width // HEAD, 1) for width in widths],
         "norm_num_groups": 32,
     }
-    if family == "sdxl":
+    if kind.denoiser.signs.get("addition_embed_type"):
         label = shapes.get(f"{UNET}label_emb.0.0.weight")
         if label is None:
-            raise NotABase("Its UNet lacks the size conditioning that SDXL has.")
+            raise NotABase(f"Its UNet lacks the size conditioning that {kind.title} has.")
         config |= {
-            "addition_embed_type": "text_time",
+            **kind.denoiser.signs,
             "addition_time_embed_dim": 256,
             "projection_class_embeddings_input_dim": label[-1],
         }
@@ -256,10 +242,6 @@ def _depth(shapes: Shapes, place: str) -> int:
     while f"{place}.transformer_blocks.{depth}.attn1.to_q.weight" in shapes:
         depth += 1
     return depth
-
-
-def _vae(shapes: Shapes, family: str) -> dict[str, Any]:
-    return {**vae_config(shapes, VAE), "scaling_factor": _VAE_SCALE[family]}
 
 
 def vae_config(shapes: Shapes, prefix: str) -> dict[str, Any]:
@@ -284,8 +266,8 @@ def vae_config(shapes: Shapes, prefix: str) -> dict[str, Any]:
     }
 
 
-def _text(shapes: Shapes, family: str, part: str, prefix: str) -> dict[str, Any]:
-    openclip = prefix.endswith(".model.")
+def _text(shapes: Shapes, encoder: TextEncoder) -> dict[str, Any]:
+    prefix, openclip = encoder.single_file, encoder.openclip
     inner = "" if openclip else _inner(shapes, prefix)
     if openclip:
         table, layer = "token_embedding.weight", "transformer.resblocks.{}.mlp.c_fc.weight"
@@ -293,6 +275,7 @@ def _text(shapes: Shapes, family: str, part: str, prefix: str) -> dict[str, Any]
     else:
         table, layer = f"{inner}embeddings.token_embedding.weight", inner + "encoder.layers.{}.mlp.fc1.weight"  # fmt: skip
         places = f"{inner}embeddings.position_embedding.weight"
+    projected = encoder.class_name.endswith("WithProjection")
     count = 0
     while prefix + layer.format(count) in shapes:
         count += 1
@@ -307,12 +290,11 @@ def _text(shapes: Shapes, family: str, part: str, prefix: str) -> dict[str, Any]
         "vocab_size": vocabulary,
         "hidden_size": width,
         "intermediate_size": shapes[prefix + layer.format(0)][0],
-        # SD 2.x never reads OpenCLIP's last layer; published folders leave it out as well
-        "num_hidden_layers": min(count, 23) if family == "sd2" else count,
-        "num_attention_heads": max(width // 64, 1),
+        "num_hidden_layers": min(count, encoder.most_layers or count),
+        "num_attention_heads": max(width // HEAD, 1),
         "max_position_embeddings": shapes.get(prefix + places, (77,))[0],
         "hidden_act": "gelu" if openclip else "quick_gelu",
-        "projection_dim": projection[-1] if projection and part == "text_encoder_2" else width,
+        "projection_dim": projection[-1] if projection and projected else width,
         "bos_token_id": vocabulary - 2,
         "eos_token_id": vocabulary - 1,
     }  # fmt: skip

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from studio.architectures.record import Architecture
 from studio.core import memory
 from studio.core.device import pick_device, pick_dtype
 from studio.core.errors import FileError, MissingError
@@ -99,10 +100,9 @@ def load_parts(
     path: Path,
     device: torch.device,
     dtype: torch.dtype,
-    text_classes: list[str],
     extra_vocabulary: Path | None = None,
 ) -> Base:
-    """Loads the parts of a folder or file; `text_classes` are transformers' class names.
+    """Loads the parts of a folder or file, whose classes the family's architecture names.
 
     The VAE stays in fp32: in fp16 its activations overflow (SDXL's do), in bf16 colours band.
     """
@@ -110,21 +110,23 @@ def load_parts(
         # reading for the hash and reading for the model share the disk's cache
         hashing = beside.submit(detect.base_hash, path)
         if path.is_file():
-            parts = _from_file(path, dtype, text_classes, extra_vocabulary)
+            parts = _from_file(kind.architecture, path, dtype, extra_vocabulary)
         else:
-            parts = _from_folder(path, dtype, text_classes)
+            parts = _from_folder(kind.architecture, path, dtype)
         digest = hashing.result()
-    for part in (parts.unet, parts.vae, *parts.encoders):
+    for part in (parts.denoiser, parts.vae, *parts.encoders):
         part.to(device).eval().requires_grad_(False)
-    _check_widths(path, parts.unet, parts.encoders)
+    _check_widths(path, parts.denoiser, parts.encoders)
     width = sum(encoder.config.hidden_size for encoder in parts.encoders)
-    prediction = parts.prediction_type or single_file_loader.measured_prediction(parts.unet, width)
+    prediction = parts.prediction_type or single_file_loader.measured_prediction(
+        parts.denoiser, width
+    )
     return Base(
         family=kind,
         name=path.stem if path.is_file() else path.name,
         path=path,
         hash=digest,
-        unet=parts.unet,
+        denoiser=parts.denoiser,
         vae=parts.vae,
         text_encoders=parts.encoders,
         tokenizers=parts.tokenizers,
@@ -132,7 +134,7 @@ def load_parts(
         device=device,
         dtype=dtype,
         prediction_type=prediction,
-        native_size=parts.native_size or infer_config.native_size(kind.name, prediction),
+        native_size=parts.native_size or infer_config.native_size(kind.architecture, prediction),
         learning_rates=parts.learning_rates,
     )
 
@@ -141,7 +143,7 @@ def load_parts(
 class _Parts:
     """What a folder or a file gives; None where it is found out after loading."""
 
-    unet: Any
+    denoiser: Any
     vae: Any
     encoders: list[Any]
     tokenizers: list[Any]
@@ -151,21 +153,23 @@ class _Parts:
     learning_rates: dict[str, tuple[float, float]]
 
 
-def _from_folder(path: Path, dtype: torch.dtype, text_classes: list[str]) -> _Parts:
+def _from_folder(kind: Architecture, path: Path, dtype: torch.dtype) -> _Parts:
+    import diffusers
     import transformers
-    from diffusers import AutoencoderKL, UNet2DConditionModel
 
-    names = ["text_encoder", "text_encoder_2"][: len(text_classes)]
     info = detect.describe(path)
+    denoiser = getattr(diffusers, kind.denoiser.class_name)
+    vae = getattr(diffusers, kind.latents.class_name)
     return _Parts(
-        unet=_part(UNet2DConditionModel, path / "unet", dtype),
-        vae=_part(AutoencoderKL, path / "vae", torch.float32),
+        denoiser=_part(denoiser, path / kind.denoiser.name, dtype),
+        vae=_part(vae, path / "vae", torch.float32),
         encoders=[
-            _part(getattr(transformers, class_name), path / name, dtype)
-            for name, class_name in zip(names, text_classes, strict=True)
+            _part(getattr(transformers, encoder.class_name), path / name, dtype)
+            for name, encoder in zip(kind.text_names, kind.text_encoders, strict=True)
         ],
         tokenizers=[
-            vocabulary.read(path / name.replace("text_encoder", "tokenizer")) for name in names
+            vocabulary.read(path / name, class_name=encoder.tokenizer)
+            for name, encoder in zip(kind.tokenizer_names, kind.text_encoders, strict=True)
         ],
         scheduler=detect.read_scheduler(path),
         prediction_type=info.prediction_type,
@@ -175,23 +179,19 @@ def _from_folder(path: Path, dtype: torch.dtype, text_classes: list[str]) -> _Pa
 
 
 def _from_file(
-    path: Path, dtype: torch.dtype, text_classes: list[str], extra_vocabulary: Path | None
+    kind: Architecture, path: Path, dtype: torch.dtype, extra_vocabulary: Path | None
 ) -> _Parts:
     recipe = detect.file_recipe(path)
-    words = [
-        recipe.parts[part] for part in ("text_encoder", "text_encoder_2") if part in recipe.parts
-    ]
+    words = recipe.parts[kind.text_names[0]]
     # looked for first: without it, reading gigabytes is of no use
-    folder = vocabulary.find(path, words[0]["vocab_size"], extra_vocabulary)
-    modules = _checked(
-        lambda: single_file_loader.make(recipe, text_classes), path, "The configuration"
-    )
+    folder = vocabulary.find(path, words["vocab_size"], extra_vocabulary)
+    modules = _checked(lambda: single_file_loader.make(recipe), path, "The configuration")
     single_file_loader.fill(
         path,
         {name: (m, torch.float32 if name == "vae" else dtype) for name, m in modules.items()},
     )
     return _Parts(
-        unet=modules.pop("unet"),
+        denoiser=modules.pop(kind.denoiser.name),
         vae=modules.pop("vae"),
         encoders=list(modules.values()),
         tokenizers=[vocabulary.read(folder, pad) for pad in recipe.pad_tokens],
@@ -246,8 +246,8 @@ def _checked(load: Callable[[], Any], place: Path, what: str) -> Any:
         ) from error
 
 
-def _check_widths(path: Path, unet: Any, encoders: list[Any]) -> None:
-    wanted = unet.config.cross_attention_dim
+def _check_widths(path: Path, denoiser: Any, encoders: list[Any]) -> None:
+    wanted = getattr(denoiser.config, "cross_attention_dim", None)
     given = sum(encoder.config.hidden_size for encoder in encoders)
     if isinstance(wanted, int) and wanted != given:
         raise FileError(

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from studio.architectures.record import is_text_encoder
 from studio.core import atomic
 from studio.core.errors import MismatchError
 from studio.core.text import parse_json
@@ -24,7 +25,7 @@ from studio.families.base import Base
 from studio.formats import ldm_names, safetensors_file, single_file_layout
 
 States = Mapping[str, Mapping[str, Tensor]]
-"""Component (`unet`, `vae`, `text_encoder`, `text_encoder_2`) → parameter name → tensor."""
+"""Component (`unet`, `vae`, `text_encoder`, …) → parameter name → tensor."""
 
 _BESIDE = ("clip", "captioner", "classifier.safetensors", detect.FACTS, "MODEL_CARD.md")
 """What a base may carry beside its parts, and what its descendants keep."""
@@ -50,12 +51,12 @@ def save_folder(
     # while it is being replaced, an older model in this place is not a whole one
     (folder / "model_index.json").unlink(missing_ok=True)
     for component, config in _configs(base, dtype).items():
-        name = "diffusion_pytorch_model" if component in ("unet", "vae") else "model"
+        name = "model" if is_text_encoder(component) else "diffusion_pytorch_model"
         state = _state(base, component, states.get(component, {}), dtype)
         safetensors_file.write(folder / component / f"{name}.safetensors", state, {"format": "pt"})
         atomic.write_json(folder / component / "config.json", config)
-    for number, tokenizer in enumerate(base.tokenizers):
-        vocabulary.write(tokenizer, folder / ("tokenizer" if number == 0 else "tokenizer_2"))
+    for name, tokenizer in zip(base.architecture.tokenizer_names, base.tokenizers, strict=True):
+        vocabulary.write(tokenizer, folder / name)
     scheduler = _scheduler(base, zero_terminal)
     atomic.write_json(folder / "scheduler" / "scheduler_config.json", scheduler)
     _copy_beside(base, folder)
@@ -81,7 +82,7 @@ def save_single(
     configs = _configs(base, dtype)
     parts = {name: _state(base, name, states.get(name, {}), dtype) for name in configs}
     stated = {
-        "family": base.family.name,
+        "family": base.architecture.name,
         **configs,
         "scheduler": _scheduler(base, zero_terminal),
         "native_size": base.native_size,
@@ -91,8 +92,8 @@ def save_single(
     written = single_file_layout.write(
         path,
         parts,
-        base.family.name,  # type: ignore[arg-type]
-        ldm_names.UNetLayout.from_config(base.unet.config),
+        base.architecture,
+        ldm_names.UNetLayout.from_config(base.denoiser.config),
         vae_blocks=len(base.vae.config.block_out_channels),
         metadata={
             "format": "pt",
@@ -142,9 +143,9 @@ def _configs(base: Base, dtype: torch.dtype) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for name, module in {**base.components(), "vae": base.vae}.items():
         config: Any = module.config
-        text = config.to_json_string() if name.startswith("text") else module.to_json_string()
+        text = (config if is_text_encoder(name) else module).to_json_string()
         values = {k: v for k, v in parse_json(text).items() if k != "_name_or_path"}
-        if name.startswith("text"):
+        if is_text_encoder(name):
             values |= {"architectures": [type(module).__name__]}
             values["dtype"] = str(dtype).removeprefix("torch.")
         found[name] = values
@@ -152,16 +153,17 @@ def _configs(base: Base, dtype: torch.dtype) -> dict[str, dict[str, Any]]:
 
 
 def _scheduler(base: Base, zero_terminal: bool = False) -> dict[str, Any]:
-    defaults = {"_class_name": "DDIMScheduler"}
+    defaults = {"_class_name": base.architecture.scheduler["_class_name"]}
     stated = {**base.scheduler_config, "prediction_type": base.prediction_type}
-    if zero_terminal and base.prediction_type != "epsilon":  # noise cannot be told from noise alone
+    if zero_terminal and base.objective == "v":  # noise cannot be told from noise alone
         stated |= {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
     return {**defaults, **stated}
 
 
 def _markers(base: Base, zero_terminal: bool) -> list[str]:
     """What tells other programs that a model predicts v, where its family usually does not."""
-    if base.prediction_type == "epsilon" or base.family.v_architecture is not None:
+    known = {variant.objective for variant in base.architecture.variants}
+    if base.objective != "v" or "v" in known:
         return []
     zero = zero_terminal or base.scheduler_config.get("rescale_betas_zero_snr")
     return [single_file_layout.V_PREDICTION, *([single_file_layout.ZERO_TERMINAL] if zero else [])]
@@ -171,18 +173,19 @@ def _index(base: Base) -> dict[str, Any]:
     """`model_index.json`: which class of which library reads which part."""
     import diffusers
 
+    kind = base.architecture
     parts = {
-        name: ["transformers" if name.startswith("text") else "diffusers", type(module).__name__]
+        name: ["transformers" if is_text_encoder(name) else "diffusers", type(module).__name__]
         for name, module in {**base.components(), "vae": base.vae}.items()
     }
-    for number in range(len(base.tokenizers)):
-        parts["tokenizer" if number == 0 else "tokenizer_2"] = ["transformers", "CLIPTokenizer"]
+    for name, encoder in zip(kind.tokenizer_names, kind.text_encoders, strict=True):
+        parts[name] = ["transformers", encoder.tokenizer]
     parts["scheduler"] = ["diffusers", str(_scheduler(base)["_class_name"])]
-    absent = ("feature_extractor", "image_encoder", *base.family.optional_parts)
+    absent = ("feature_extractor", "image_encoder", *kind.optional_parts)
     return {
-        "_class_name": base.family.pipeline,
+        "_class_name": kind.pipeline,
         "_diffusers_version": diffusers.__version__,
-        **base.family.index_facts,
+        **kind.index_facts,
         **dict(sorted({**parts, **{name: [None, None] for name in absent}}.items())),
     }
 

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from studio.architectures import ARCHITECTURES
 from studio.core.errors import FileError
 from studio.families import weights
 from studio.families.infer_config import Recipe
@@ -26,21 +27,24 @@ Wanted = dict[str, tuple[nn.Module, torch.dtype]]
 """Component → module on the meta device, and the precision its tensors are stored in."""
 
 
-def make(recipe: Recipe, text_classes: list[str]) -> dict[str, nn.Module]:
-    """The parts as modules without memory; `text_classes` are transformers' class names.
+def make(recipe: Recipe) -> dict[str, nn.Module]:
+    """The parts as modules without memory.
 
     Raises whatever the libraries raise for a configuration that makes no model.
     """
+    import diffusers
     import transformers
-    from diffusers import AutoencoderKL, UNet2DConditionModel
 
-    parts: dict[str, nn.Module] = {}
+    kind = ARCHITECTURES[recipe.family]
+    classes = {kind.denoiser.name: kind.denoiser.class_name, "vae": kind.latents.class_name}
     with torch.device("meta"):
-        parts["unet"] = UNet2DConditionModel(**recipe.parts["unet"])
-        parts["vae"] = AutoencoderKL(**recipe.parts["vae"])
-        for name, class_name in zip(("text_encoder", "text_encoder_2"), text_classes, strict=False):
-            config = transformers.CLIPTextConfig(**recipe.parts[name])
-            parts[name] = getattr(transformers, class_name)(config)
+        parts: dict[str, nn.Module] = {
+            name: getattr(diffusers, class_name)(**recipe.parts[name])
+            for name, class_name in classes.items()
+        }
+        for name, encoder in zip(kind.text_names, kind.text_encoders, strict=True):
+            made = getattr(transformers, encoder.class_name)
+            parts[name] = made(made.config_class(**recipe.parts[name]))
     return parts
 
 

@@ -61,13 +61,17 @@ def find(base: Path, size: int, also: Path | None = None) -> Path:
     )
 
 
-def read(folder: Path, pad: str | None = None) -> Any:
-    """The tokenizer in `folder`, padded with `pad` where one is given. Raises FileError."""
-    from transformers import CLIPTokenizer
+def read(folder: Path, pad: str | None = None, class_name: str = "CLIPTokenizer") -> Any:
+    """The tokenizer in `folder`, of transformers' class `class_name`, padded with `pad` where one
+    is given. Raises FileError.
+    """
+    import transformers
 
     more: dict[str, Any] = {"pad_token": pad} if pad else {}
     try:
-        return CLIPTokenizer.from_pretrained(folder, local_files_only=True, **more)
+        return getattr(transformers, class_name).from_pretrained(
+            folder, local_files_only=True, **more
+        )
     except Exception as error:  # loaders raise nearly any type for a broken file
         if memory.is_full(error):
             raise

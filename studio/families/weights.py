@@ -26,7 +26,7 @@ def own_state(base: Base, component: str) -> Iterator[tuple[str, Tensor]]:
     """
     wanted = {file_name(component, name) for name in base.components()[component].state_dict()}
     if base.path.is_file():
-        layout = ldm_names.UNetLayout.from_config(base.unet.config)
+        layout = ldm_names.UNetLayout.from_config(base.denoiser.config)
         with tensor_source.opened(base.path) as source:
             for name in source.shapes:
                 found = single_file_layout.pieces(name, layout)

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from studio.architectures import ARCHITECTURES, published
 from studio.formats import safetensors_file
 from studio.formats.sniff import sniff_bytes
 
@@ -26,20 +27,12 @@ NEGATIVE_HINT = "Write it in the negative prompt."
 
 Product = Literal["lora", "textual-inversion", "hypernetwork", "aesthetic", "checkpoint"]
 
-# Architecture → (short family name, kohya's ss_base_model_version, ss_v2).
-ARCHITECTURES: dict[str, tuple[str, str, bool]] = {
-    "stable-diffusion-v1": ("sd1", "sd_v1", False),
-    "stable-diffusion-v2-512": ("sd2", "sd_v2", True),
-    "stable-diffusion-v2-768-v": ("sd2", "sd_v2_v", True),
-    "stable-diffusion-xl-v1-base": ("sdxl", "sdxl_base_v1-0", False),
-}
-
 
 @dataclass(frozen=True)
 class Facts:
     """Everything known about a finished adapter; what is None is left out of the file.
 
-    `architecture` is a key of ARCHITECTURES, `resolution` is (width, height) in pixels, times are
+    `architecture` is a modelspec name (`architectures.Variant`), `resolution` is (width, height) in pixels, times are
     seconds since 1970, `thumbnail` an encoded PNG, JPEG or WebP.
     """
 
@@ -130,7 +123,7 @@ _KOHYA_RENAMED = {
 
 def kohya(facts: Facts) -> dict[str, str]:
     """`ss_*` entries; the minimum that loaders rely on is always there."""
-    _, version, v2 = ARCHITECTURES.get(facts.architecture, ("", facts.architecture, False))
+    row, variant = published(facts.architecture)
     entries: dict[str, Any] = {name: getattr(facts, name) for name in _KOHYA}
     entries |= {key: getattr(facts, name) for name, key in _KOHYA_RENAMED.items()}
     if facts.resolution:
@@ -141,8 +134,8 @@ def kohya(facts: Facts) -> dict[str, str]:
                 entries[name] = _json(value)
     entries = {key: value for key, value in entries.items() if value is not None}
     entries |= {
-        "v2": v2,
-        "base_model_version": version,
+        "v2": row is not None and row.kohya_v2,
+        "base_model_version": variant.kohya if variant else facts.architecture,
         "network_module": facts.network_module,
         "network_dim": facts.rank,
         "network_alpha": facts.alpha,
@@ -224,15 +217,17 @@ def for_negative(metadata: Mapping[str, str]) -> bool:
 
 
 def family(metadata: Mapping[str, str]) -> str | None:
-    """ "sd1", "sd2" or "sdxl" as the metadata says it, or None when it does not."""
-    architecture = metadata.get("modelspec.architecture", "").split("/")[0]
+    """The architecture's name as the metadata says it, or None when it does not."""
+    stated = metadata.get("modelspec.architecture", "").split("/")[0]
     version = metadata.get("ss_base_model_version", "")
-    for name, (short, kohya_version, _) in ARCHITECTURES.items():
-        if architecture == name or version == kohya_version:
-            return short
-    if version.startswith("sdxl"):
-        return "sdxl"
-    return {"True": "sd2"}.get(metadata.get("ss_v2", ""))
+    for row in ARCHITECTURES.values():
+        if any(stated == v.modelspec or version == v.kohya for v in row.variants):
+            return row.name
+    for row in ARCHITECTURES.values():
+        if row.kohya_start and version.startswith(row.kohya_start):
+            return row.name
+    v2 = metadata.get("ss_v2") == "True"
+    return next((row.name for row in ARCHITECTURES.values() if v2 and row.kohya_v2), None)
 
 
 def trigger(metadata: Mapping[str, str]) -> str | None:

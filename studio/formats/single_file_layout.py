@@ -1,24 +1,25 @@
 """Whole models in the original one-file layout ⇄ state dicts of diffusers' parts.
 
-Owns: the prefixes of each family's file, fused attention matrices, and the reshapes between both.
-Refuses to know: configs beyond the layout's numbers, loading models, hubs.
+Owns: fused attention matrices, and the reshapes between both. Where the text encoders are says the
+architecture's row. Refuses to know: configs beyond the layout's numbers, loading models, hubs.
 
-Parts are "unet", "vae", "text_encoder" and, for SDXL, "text_encoder_2".
+Parts are "unet", "vae" and the architecture's text encoders.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from studio.architectures import ARCHITECTURES
+from studio.architectures.record import Architecture, TextEncoder
 from studio.core.errors import MismatchError
 from studio.formats import ldm_names, safetensors_file
 
 if TYPE_CHECKING:
     import torch
 
-Family = Literal["sd1", "sd2", "sdxl"]
 State = Mapping[str, "torch.Tensor"]
 
 UNET, VAE = "model.diffusion_model.", "first_stage_model."
@@ -26,19 +27,16 @@ CONFIGS = "studio.configs"
 """Metadata key of files the studio writes: the exact configuration of every part, as JSON."""
 V_PREDICTION, ZERO_TERMINAL = "v_pred", "ztsnr"
 """Empty tensors by which web UIs tell a model that predicts v, whose noise ends at zero signal."""
-# Part → (prefix, whether it is named as OpenCLIP names it).
-_TEXT: dict[Family, dict[str, tuple[str, bool]]] = {
-    "sd1": {"text_encoder": ("cond_stage_model.transformer.", False)},
-    "sd2": {"text_encoder": ("cond_stage_model.model.", True)},
-    "sdxl": {
-        "text_encoder": ("conditioner.embedders.0.transformer.", False),
-        "text_encoder_2": ("conditioner.embedders.1.model.", True),
-    },
-}
+
+
+def text_parts(kind: Architecture) -> dict[str, TextEncoder]:
+    """Part → the text encoder that the layout has a place for."""
+    named = zip(kind.text_names, kind.text_encoders, strict=True)
+    return {name: encoder for name, encoder in named if encoder.single_file}
 
 
 def to_single_file(
-    parts: Mapping[str, State], family: Family, unet: ldm_names.UNetLayout, vae_blocks: int = 4
+    parts: Mapping[str, State], kind: Architecture, unet: ldm_names.UNetLayout, vae_blocks: int = 4
 ) -> dict[str, torch.Tensor]:
     """One state dict with the original names; MismatchError for a parameter it has no name for."""
     import torch
@@ -50,11 +48,12 @@ def to_single_file(
         theirs = _known(ldm_names.diffusers_to_ldm_vae(name, vae_blocks), name)
         wide = ldm_names.is_vae_attention(name) and tensor.dim() == 2
         whole[VAE + theirs] = tensor[:, :, None, None] if wide else tensor
-    for part, (prefix, openclip) in _TEXT[family].items():
+    for part, encoder in text_parts(kind).items():
+        prefix = encoder.single_file
         for name, tensor in parts[part].items():
             if name.endswith("position_ids"):
                 continue
-            if not openclip:
+            if not encoder.openclip:
                 whole[prefix + ldm_names.with_text_model(name)] = tensor
                 continue
             place = ldm_names.clip_to_openclip(name)
@@ -116,12 +115,12 @@ def pieces(name: str, unet: ldm_names.UNetLayout, vae_blocks: int = 4) -> list[P
         ours = ldm_names.ldm_to_diffusers_vae(name.removeprefix(VAE), vae_blocks)
         flattened = ours is not None and ldm_names.is_vae_attention(ours)
         return [Piece("vae", ours, flattened=flattened)] if ours else []
-    for family in _TEXT.values():
-        for part, (prefix, openclip) in family.items():
-            if not name.startswith(prefix) or name.endswith("position_ids"):
+    for kind in ARCHITECTURES.values():
+        for part, encoder in text_parts(kind).items():
+            if not name.startswith(encoder.single_file) or name.endswith("position_ids"):
                 continue
-            theirs = name.removeprefix(prefix)
-            if not openclip:
+            theirs = name.removeprefix(encoder.single_file)
+            if not encoder.openclip:
                 return [Piece(part, ldm_names.with_text_model(theirs))]
             names = ldm_names.openclip_to_clip(theirs)
             if len(names) == 3:
@@ -130,23 +129,20 @@ def pieces(name: str, unet: ldm_names.UNetLayout, vae_blocks: int = 4) -> list[P
     return []
 
 
-def guess_family(names: Mapping[str, object]) -> Family | None:
-    """The family of an original-layout file by its text encoders' prefixes."""
-    found: dict[Family, str] = {
-        "sdxl": "conditioner.embedders.1.model.",
-        "sd2": "cond_stage_model.model.",
-        "sd1": "cond_stage_model.transformer.",
-    }
-    for family, prefix in found.items():
-        if any(name.startswith(prefix) for name in names):
-            return family
+def architecture_of(names: Iterable[str]) -> Architecture | None:
+    """The architecture of a file in the original layout, by its last text encoder."""
+    names = list(names)
+    for kind in ARCHITECTURES.values():
+        *_, last = text_parts(kind).values() or [None]
+        if last and any(name.startswith(last.single_file) for name in names):
+            return kind
     return None
 
 
 def write(
     path: str | Path,
     parts: Mapping[str, State],
-    family: Family,
+    kind: Architecture,
     unet: ldm_names.UNetLayout,
     *,
     vae_blocks: int = 4,
@@ -159,7 +155,13 @@ def write(
     """
     import torch
 
-    whole = to_single_file(parts, family, unet, vae_blocks)
+    if not text_parts(kind):
+        raise MismatchError(
+            f"{kind.title} has no layout of one file that the studio writes",
+            where=path,
+            remedy="Save it as a diffusers folder.",
+        )
+    whole = to_single_file(parts, kind, unet, vae_blocks)
     whole |= {name: torch.empty(0) for name in markers}
     return safetensors_file.write(path, whole, metadata)
 

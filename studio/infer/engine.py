@@ -23,7 +23,6 @@ from studio.adapters.stack import applied
 from studio.core.errors import InputError, Interrupted, SettingsError
 from studio.diffusion.samplers import sampling_plan
 from studio.families.base import Base, Conditioning
-from studio.formats.ldm_names import UNetLayout, unet_blocks
 from studio.infer import infotext, preview
 from studio.infer.init_latents import initial_noise, picture_latents, varied_noise
 from studio.infer.prompt_schedule import Pair, alike, scripts, together
@@ -88,7 +87,7 @@ def generate(
             vae=base.vae_name,
             size=(width, height),
             used=[used(item, cache) for item in settings.stack if item.enabled],
-            blocks=unet_blocks(UNetLayout.from_config(base.unet.config)),
+            blocks=base.blocks(),
         )
         start = picture_latents(base, settings.image, height, width) if settings.image else None
         plan = sampling_plan(

@@ -75,7 +75,7 @@ class Facts:
     vae: str = ""
     """File name of the VAE, where it is not the base's own."""
     blocks: Mapping[str, bool] = field(default_factory=dict)
-    """The network's blocks (`formats.ldm_names.unet_blocks`), for weights per block in tags."""
+    """The network's blocks (`formats.blocks`), for weights per block in tags."""
 
 
 def write(settings: GenerateSettings, facts: Facts) -> str:

@@ -21,9 +21,8 @@ from studio.core.paths import (
     there,
 )
 from studio.families import hub
-from studio.families.detect import FILE_ENDINGS, BaseInfo, describe, unet_layout
+from studio.families.detect import FILE_ENDINGS, BaseInfo, denoiser_blocks, describe
 from studio.families.vocabulary import is_folder
-from studio.formats.ldm_names import unet_blocks
 
 log = logging.getLogger(__name__)
 
@@ -83,13 +82,13 @@ class BaseFiles:
         )
 
     def blocks(self, base: str) -> dict[str, bool]:
-        """The blocks of a base's UNet and whether each has attention; MissingError, FileError."""
+        """The blocks of a base's denoiser and whether each has attention; MissingError, FileError."""
         path = self.base_path(base)
         if isinstance(path, str):
             raise MissingError(
                 "This base has to be downloaded before its blocks are known", where=path
             )
-        return unet_blocks(unet_layout(path))
+        return denoiser_blocks(path)
 
     def vaes(self) -> list[str]:
         """Names of what lies in `vae/`: files, and folders with a configuration."""

@@ -27,7 +27,7 @@ def describe(base: Base, config: RunConfig, facts: ExportFacts, **more: Any) -> 
     return Facts(
         name=facts.name,
         title=facts.name,
-        architecture=base.architecture,
+        architecture=base.modelspec,
         base_name=base.name,
         base_hash=base.hash[:10],
         base_sha256=base.hash,

@@ -178,7 +178,7 @@ class HypernetworkTrainable(Trainable):
                 "This hypernetwork does not fit this base",
                 where=self.options.continue_from,
                 why=f"It changes attention of width {strange}; “{self.base.name}” "
-                f"({self.base.family.title}) has {listed}",
+                f"({self.base.architecture.title}) has {listed}",
                 remedy="Choose the base it was made for, or another file to go on from.",
             )
         if strange:

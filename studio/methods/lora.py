@@ -153,9 +153,10 @@ class LoraTrainable(Trainable):
         from studio.formats import lora_write, metadata, safetensors_file
         from studio.formats.ldm_names import UNetLayout
 
-        family = self.base.family
-        original = UNetLayout.from_config(self.base.unet.config) if family.original_names else None
-        tensors = lora_write.kohya_tensors(modules, family.kohya_prefixes, original)
+        base, kind = self.base, self.base.architecture
+        wanted = kind.denoiser.original_names
+        original = UNetLayout.from_config(base.denoiser.config) if wanted else None
+        tensors = lora_write.kohya_tensors(modules, kind.kohya_prefixes, original)
         return safetensors_file.write(path, tensors, metadata.build(described, tensors))
 
     def _copy(self, stem: Path, facts: ExportFacts) -> Path | None:

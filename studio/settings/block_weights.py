@@ -1,7 +1,7 @@
 """Weights per block of the denoising network, as people write them: `IN04=0.5, OUT=0.8`.
 
 Owns: the names, reading text, and which factor a block ends up with. Refuses to know: which blocks
-a network has (`formats.ldm_names` computes them) and what a factor is applied to.
+a network has (`formats.blocks` computes them) and what a factor is applied to.
 
 Names are those of block-weight tools: `BASE` (the text encoders, and what lies outside the blocks),
 `IN00`…, `M00` (also `MID`), `OUT00`…; `IN` and `OUT` alone mean all blocks of that side.
@@ -69,7 +69,7 @@ def parse(text: str) -> dict[str, float] | list[float]:
 def spread(numbers: Sequence[float], blocks: Mapping[str, bool]) -> dict[str, float]:
     """One number per block, or one per block that has attention, in the blocks' order.
 
-    `blocks` are those of a network (`formats.ldm_names.unet_blocks`); BASE comes first.
+    `blocks` are those of a network (`formats.blocks`); BASE comes first.
     """
     every = [BASE, *blocks]
     attention = [BASE, *(name for name, has in blocks.items() if has)]

@@ -139,8 +139,8 @@ class Trainer:
         with (
             torch.random.fork_rng(self.devices),
             self.trainable.attached(training=True),
-            _checkpointing(self.base.unet, train.gradient_checkpointing),
-            attention(self.base.unet, self.attention),
+            _checkpointing(self.base.denoiser, train.gradient_checkpointing),
+            attention(self.base.denoiser, self.attention),
         ):
             torch.manual_seed(derived_seed(self.config.seed, "layers", step))
             for part in range(train.gradient_accumulation):

@@ -19,6 +19,7 @@ from studio.adapters.stack import applied
 from studio.clip import folder
 from studio.clip.encoders import load_clip
 from studio.core.errors import MismatchError, NonFiniteError, SettingsError, UnavailableError
+from studio.families import text as reading
 from studio.families.base import Base, Conditioning
 from studio.families.loading import load_base
 from studio.formats import aesthetic
@@ -98,7 +99,7 @@ def test_without_steps_or_strength_every_bit_is_as_without_it(base: Base, tmp_pa
     for one in (item(file, steps=0), item(file, 0.0), item(file, 1.0, steps=0, negative=True)):
         for ours, theirs in zip(pair(base, [one]), plain, strict=True):
             assert torch.equal(ours.embeds, theirs.embeds)
-            assert base.family.name != "sdxl" or torch.equal(ours.pooled, theirs.pooled)
+            assert base.architecture.name != "sdxl" or torch.equal(ours.pooled, theirs.pooled)
     steered = pair(base, [item(file)])
     assert not torch.equal(steered[1].embeds, plain[1].embeds)
     assert torch.equal(steered[0].embeds, plain[0].embeds), "the negative prompt keeps its text"
@@ -142,13 +143,13 @@ def test_one_prompt_is_tuned_once_and_remembered(
     base, file = bases["sd1"], write(tmp_path / "a.pt")
     lora = write_tiny_lora(tmp_path / "l.safetensors", base, ("q_proj",), ("text_encoder",))
     tuned: list[str] = []
-    pooled = Base.pooled
+    pooled = reading.pooled
 
     def counted(self: Base, index: int, text: str) -> Tensor:
         tuned.append(text)
         return pooled(self, index, text)
 
-    monkeypatch.setattr(Base, "pooled", counted)
+    monkeypatch.setattr(reading, "pooled", counted)
     cache = AdapterCache()
 
     def drawn(stack: list[StackItem], **changes: Any) -> list[str]:
@@ -287,7 +288,7 @@ def test_words_long_prompts_and_clip_skip_keep_working(base: Base, tmp_path: Pat
 def test_widths_that_fit_nothing_are_refused_in_plain_words(base: Base, tmp_path: Path) -> None:
     with pytest.raises(MismatchError, match="48 numbers wide") as caught:
         pair(base, [item(write(tmp_path / "a.pt", 48))])
-    listed = "16 and 64" if base.family.name == "sdxl" else "16"
+    listed = "16 and 64" if base.architecture.name == "sdxl" else "16"
     assert f"directions {listed} wide" in str(caught.value)
     assert base.name in str(caught.value)
 

@@ -27,7 +27,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Base:
 def trained(own: Base, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The base with two layers changed, in one file."""
     states = {
-        "unet": {"conv_in.weight": own.unet.conv_in.weight + 0.5},
+        "unet": {"conv_in.weight": own.denoiser.conv_in.weight + 0.5},
         "text_encoder": {
             name: tensor + 0.25
             for name, tensor in own.text_encoders[0].state_dict().items()
@@ -45,13 +45,13 @@ def bias(base: Base) -> torch.Tensor:
 
 
 def test_strengths_go_part_of_the_way_and_separately(own: Base, trained: Path) -> None:
-    unet, text = own.unet.conv_in.weight.clone(), bias(own)
+    unet, text = own.denoiser.conv_in.weight.clone(), bias(own)
     with applied(own, [StackItem(path=str(trained), strength=0.5, text_strength=2)]) as (report,):
-        assert_near(own.unet.conv_in.weight, unet + 0.25)
+        assert_near(own.denoiser.conv_in.weight, unet + 0.25)
         assert_near(bias(own), text + 0.5)
         assert report.message.startswith("2 of ")
         assert not report.unmatched
-    assert torch.equal(own.unet.conv_in.weight, unet) and torch.equal(bias(own), text)
+    assert torch.equal(own.denoiser.conv_in.weight, unet) and torch.equal(bias(own), text)
 
 
 def test_an_equal_model_has_no_effect_and_says_so(own: Base, tmp_path: Path) -> None:
@@ -63,13 +63,13 @@ def test_an_equal_model_has_no_effect_and_says_so(own: Base, tmp_path: Path) -> 
 def test_another_familys_model_is_refused(own: Base, tmp_path: Path) -> None:
     other = load_base(make_tiny_sdxl(tmp_path / "xl"), "cpu", "fp32")
     file = save_single(other, tmp_path / "xl.safetensors", {}, torch.float32)
-    before = own.unet.conv_in.weight.clone()
+    before = own.denoiser.conv_in.weight.clone()
     with (
-        pytest.raises(MismatchError, match="family sdxl"),
+        pytest.raises(MismatchError, match="It is SDXL"),
         applied(own, [StackItem(path=str(file))]),
     ):
         pass
-    assert torch.equal(own.unet.conv_in.weight, before)
+    assert torch.equal(own.denoiser.conv_in.weight, before)
 
 
 def test_a_pickled_checkpoint_does_the_same(own: Base, trained: Path, tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_pickled_checkpoint_does_the_same(own: Base, trained: Path, tmp_path: 
     old = tmp_path / "trained.ckpt"
     torch.save({"state_dict": state, "global_step": 7}, old)
     with applied(own, [StackItem(path=str(trained))]):
-        expected = own.unet.conv_in.weight.clone()
+        expected = own.denoiser.conv_in.weight.clone()
     with applied(own, [StackItem(path=str(old))]) as (report,):
         assert report.kind == "checkpoint" and report.message.startswith("2 of ")
-        assert torch.equal(own.unet.conv_in.weight, expected)
+        assert torch.equal(own.denoiser.conv_in.weight, expected)

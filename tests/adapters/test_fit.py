@@ -49,7 +49,7 @@ def respelled(base: Base, kohya: Path, path: Path, spelling: str) -> Path:
     old = load_file(kohya)
     tensors = {}
     for component, root in base.components().items():
-        prefix = base.family.kohya_prefixes[component]
+        prefix = base.architecture.kohya_prefixes[component]
         for name, _ in root.named_modules():
             long = name if component == "unet" or name.startswith("text_") else f"text_model.{name}"
             key = f"{prefix}_{long.replace('.', '_')}"
@@ -97,7 +97,7 @@ def test_changes_equal_the_formula(sd1: Base, tmp_path: Path) -> None:
         key = f"lora_unet_{module.replace('.', '_')}"
         down, up = (tensors[f"{key}.lora_{side}.weight"] for side in ("down", "up"))
         scale = float(tensors[f"{key}.alpha"]) / down.shape[0] * 0.6
-        plain = sd1.unet.get_parameter(name.removeprefix("unet."))
+        plain = sd1.denoiser.get_parameter(name.removeprefix("unet."))
         delta = (up.flatten(1) @ down.flatten(1)).reshape(weight.shape) * scale
         assert_near(weight, plain + delta)
 
@@ -231,7 +231,7 @@ def test_changes_of_biases_and_norms(sd1: Base, tmp_path: Path) -> None:
         f"{block}_transformer_blocks_0_attn1_to_q.diff_b": torch.full((64,), 0.4),
     }
     save_file(tensors, tmp_path / "full.safetensors")
-    attention = sd1.unet.down_blocks[1].attentions[0]
+    attention = sd1.denoiser.down_blocks[1].attentions[0]
     layer = attention.transformer_blocks[0].attn1.to_q
     assert layer.bias is None
     plain = attention.norm.bias.clone()

@@ -84,7 +84,7 @@ def test_keys_and_values_equal_the_reference(
     states = hypernetwork.read(path).networks
     strength = 0.7
     checked = 0
-    for name, module in sd1.unet.named_modules():
+    for name, module in sd1.denoiser.named_modules():
         if not name.endswith(("attn1", "attn2")):
             continue
         width = module.to_k.in_features
@@ -106,7 +106,7 @@ def test_keys_and_values_equal_the_reference(
 def test_several_feed_one_into_the_next_and_come_off(sd1: Base, tmp_path: Path) -> None:
     first = make(tmp_path / "a.pt", (32,), seed=1)
     second = make(tmp_path / "b.pt", (32,), seed=2, activation="relu")
-    layer = next(m for n, m in sd1.unet.named_modules() if n.endswith("attn2")).to_v
+    layer = next(m for n, m in sd1.denoiser.named_modules() if n.endswith("attn2")).to_v
     x = torch.randn(1, 3, 32, generator=torch.Generator().manual_seed(0))
     plain = layer(x)
     a, b = (hypernetwork.read(path).networks[32][1] for path in (first, second))

@@ -75,7 +75,7 @@ class Dimmer(Adapter):
         return Dimmer(Path(path), float(tensors["dim"]))
 
     def attach(self, work: Attachment, strength: float, text_strength: float) -> Report:
-        layer = work.base.unet.conv_in
+        layer = work.base.denoiser.conv_in
         change = layer.weight.detach() * (self.factor - 1)
         work.change(layer, "weight", change, strength, self.name)
         return Report(self.path, self.kind, 1)
@@ -104,11 +104,11 @@ def test_a_new_kind_is_one_row(
     assert (kinds.title(info.kind), kinds.phrase(info.kind)) == ("Dimmer", "a dimmer")
     assert [one.kind for one in library.adapters() if one.path == info.path] == ["dimmer"]
     assert isinstance(load_adapter(info.path), Dimmer)
-    before = sd1.unet.conv_in.weight.detach().clone()
+    before = sd1.denoiser.conv_in.weight.detach().clone()
     with applied(sd1, [StackItem(path=str(info.path))]) as reports:
         assert reports[0].kind == "dimmer"
-        assert torch.allclose(sd1.unet.conv_in.weight, before / 2)
-    assert torch.equal(sd1.unet.conv_in.weight, before)
+        assert torch.allclose(sd1.denoiser.conv_in.weight, before / 2)
+    assert torch.equal(sd1.denoiser.conv_in.weight, before)
 
 
 def test_every_row_is_whole() -> None:

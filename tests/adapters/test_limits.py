@@ -45,7 +45,7 @@ def files(base: Base, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pat
     """One file of every kind a stack takes, and a second of the kinds that act in order."""
     folder = tmp_path_factory.mktemp("files")
     parts = tuple(base.components())
-    states = {"unet": {"conv_in.weight": base.unet.conv_in.weight + 0.05}}
+    states = {"unet": {"conv_in.weight": base.denoiser.conv_in.weight + 0.05}}
     direction = torch.randn(
         find_clips(base.path, base.text_widths)[0].width, generator=torch.Generator().manual_seed(4)
     )
@@ -103,11 +103,11 @@ def test_halves_make_a_whole(base: Base, files: dict[str, Path], kinds: tuple[st
 def test_it_acts_in_the_steps_it_names_and_not_in_others(
     base: Base, files: dict[str, Path]
 ) -> None:
-    original, acting = base.unet.conv_in, []
-    weight = base.unet.down_blocks[1].attentions[0].transformer_blocks[0].attn1.to_q.weight
+    original, acting = base.denoiser.conv_in, []
+    weight = base.denoiser.down_blocks[1].attentions[0].transformer_blocks[0].attn1.to_q.weight
     seen = original.register_forward_pre_hook(
         lambda *_: acting.append(
-            base.unet.down_blocks[1].attentions[0].transformer_blocks[0].attn1.to_q.weight
+            base.denoiser.down_blocks[1].attentions[0].transformer_blocks[0].attn1.to_q.weight
             is not weight
         )
     )
@@ -163,7 +163,7 @@ def touched(base: Base, *stack: StackItem) -> dict[str, Tensor]:
 
 def test_factors_hold_for_the_blocks_they_name(base: Base, files: dict[str, Path]) -> None:
     plain = touched(base, item(files["lora"]))
-    layout = ldm_names.UNetLayout.from_config(base.unet.config)
+    layout = ldm_names.UNetLayout.from_config(base.denoiser.config)
 
     def block(name: str) -> str:
         component, _, rest = name.partition(".")
@@ -205,7 +205,7 @@ def test_twenty_random_stacks_of_all_kinds_leave_the_same_bytes(
     )
     copies = {name: parameter.detach().clone() for name, parameter in before.items()}
     names = list(block_weights.factors({}, ldm_names.unet_blocks(
-        ldm_names.UNetLayout.from_config(base.unet.config))))  # fmt: skip
+        ldm_names.UNetLayout.from_config(base.denoiser.config))))  # fmt: skip
 
     def pick() -> float:
         return round(chosen.uniform(-0.5, 0.5), 3)

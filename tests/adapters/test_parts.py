@@ -116,7 +116,7 @@ def test_text_encoders_under_comfyuis_names_change_what_kohyas_names_change(
 def test_a_factor_per_output_also_changes_the_bias(sd1: Base, tmp_path: Path) -> None:
     """PEFT's IA3 multiplies what a layer gives out, and that includes its bias."""
     name = "mid_block.attentions.0.transformer_blocks.0.attn1.to_out.0"
-    layer = sd1.unet.get_submodule(name)
+    layer = sd1.denoiser.get_submodule(name)
     weight, bias = layer.weight.detach().clone(), layer.bias.detach().clone()
     factors = torch.linspace(0.5, 1.5, len(bias))
     save_file({f"unet.{name}.ia3_l": factors[:, None]}, tmp_path / "a.safetensors")

@@ -148,14 +148,14 @@ def test_a_column_that_cannot_be_drawn_does_not_take_the_others_along(base, make
     wide = [{"path": str(make_lora("wide", width=96))}]
     gone = [{"path": str(tmp_path / "gone.safetensors")}]
     huge = [{"path": str(make_lora("huge", scale=1e30))}]
-    before = {key: value.clone() for key, value in base.unet.state_dict().items()}
+    before = {key: value.clone() for key, value in base.denoiser.state_dict().items()}
     comparison = compare(base, settings_for(wide, [], gone, huge), tmp_path / "c")
     errors = [column.error for column in comparison.columns]
     assert [error and error.kind for error in errors] == [
         "MismatchError", None, "MissingError", "NonFiniteError",
     ]  # fmt: skip
     assert {cell.column for cell in comparison.cells} == {1}
-    assert all(torch.equal(before[k], value) for k, value in base.unet.state_dict().items())
+    assert all(torch.equal(before[k], value) for k, value in base.denoiser.state_dict().items())
     with pytest.raises(MissingError):
         compare(base, settings_for(gone, gone), tmp_path / "d")
 

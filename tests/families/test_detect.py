@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from studio.architectures import ARCHITECTURES
 from studio.core.errors import FileError, MissingError
-from studio.families import FAMILIES, detect, family
+from studio.families import detect, family
 from studio.families.base import Base
 from studio.families.loading import load_base, locate
 from tests.near import HALF, assert_near
@@ -29,7 +30,7 @@ def test_families_are_told_apart_by_configuration(
     ):  # fmt: skip
         info = detect.describe(folder)
         assert (info.family, info.native_size, info.problems) == (name, 32, [])
-        assert info.title == FAMILIES[name].title == family(name).title
+        assert info.title == ARCHITECTURES[name].title == family(name).architecture.title
         assert info.size_bytes > 1_000_000
     assert detect.describe(sd2_folder).prediction_type == "v_prediction"
     assert detect.text_widths(sdxl_folder) == [32, 64]
@@ -151,7 +152,7 @@ def test_half_precision_keeps_the_vae_whole(sdxl_folder: Path, precision: str) -
 
     base = load_base(sdxl_folder, "cpu", precision)
     half = {"fp16": torch.float16, "bf16": torch.bfloat16}[precision]
-    assert base.unet.dtype == base.text_encoders[1].dtype == half
+    assert base.denoiser.dtype == base.text_encoders[1].dtype == half
     assert base.vae.dtype == torch.float32
 
 
@@ -165,5 +166,5 @@ def test_half_precision_files_load_as_fp32(copy: Path, sd1: Base) -> None:
     )
     (folder / "diffusion_pytorch_model.safetensors").unlink()
     base = load_base(copy, "cpu", "fp32")
-    assert base.unet.dtype == torch.float32
-    assert_near(base.unet.conv_in.weight, sd1.unet.conv_in.weight, HALF)
+    assert base.denoiser.dtype == torch.float32
+    assert_near(base.denoiser.conv_in.weight, sd1.denoiser.conv_in.weight, HALF)

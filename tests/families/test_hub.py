@@ -100,7 +100,7 @@ def test_a_download_says_how_far_it_is_and_is_kept(
 ) -> None:
     said: list[str] = []
     base = load_base("somebody/model", "cpu", "fp32", said=said.append)
-    assert base.family.name == "sd1"
+    assert base.architecture.name == "sd1"
     assert not (base.path / "big.safetensors").exists()
     assert not list(base.path.rglob("*.bin"))
     assert said[0].startswith("Downloading somebody/model: 0 of") and said[-1].endswith("(100 %)")

@@ -45,16 +45,18 @@ def test_dreambooth_trains_with_the_base_put_aside(
 ) -> None:
     monkeypatch.setattr(offload, "PART_OF_MEMORY", 0)
     base = load_base(make_tiny_sd1(tmp_path_factory.mktemp("aside")), "cpu", "fp32")
-    before = {name: tensor.clone() for name, tensor in base.unet.state_dict().items()}
-    places = {name: parameter.data_ptr() for name, parameter in base.unet.named_parameters()}
+    before = {name: tensor.clone() for name, tensor in base.denoiser.state_dict().items()}
+    places = {name: parameter.data_ptr() for name, parameter in base.denoiser.named_parameters()}
     trainable = prepare(base, "dreambooth")
     moved = [
-        name for name, parameter in base.unet.named_parameters()
+        name for name, parameter in base.denoiser.named_parameters()
         if parameter.data_ptr() != places[name]
     ]  # fmt: skip
     assert moved, "nothing was put aside"
     for tensor in trainable.state().values():
         tensor.data.add_(1)
     with trainable.attached(training=True):
-        assert not torch.equal(base.unet.conv_in.weight, before["conv_in.weight"])
-    assert all(torch.equal(tensor, before[name]) for name, tensor in base.unet.state_dict().items())
+        assert not torch.equal(base.denoiser.conv_in.weight, before["conv_in.weight"])
+    assert all(
+        torch.equal(tensor, before[name]) for name, tensor in base.denoiser.state_dict().items()
+    )

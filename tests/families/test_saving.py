@@ -30,7 +30,7 @@ def changed(base: Base) -> dict[str, dict[str, torch.Tensor]]:
     encoder = base.text_encoders[0].state_dict()
     name = next(key for key in encoder if key.endswith(name))
     return {
-        "unet": {key: tensor + 0.01 for key, tensor in base.unet.state_dict().items()},
+        "unet": {key: tensor + 0.01 for key, tensor in base.denoiser.state_dict().items()},
         "text_encoder": {name: encoder[name] * 2},
     }
 
@@ -49,7 +49,7 @@ def test_a_folder_in_full_precision_is_the_base_again(base: Base, tmp_path: Path
     again = load_base(folder, "cpu", "fp32")
     assert_same(base, again)
     assert (again.prediction_type, again.native_size) == (base.prediction_type, base.native_size)
-    assert again.family.name == base.family.name
+    assert again.architecture.name == base.architecture.name
     for ours, theirs in zip(again.tokenizers, base.tokenizers, strict=True):
         assert ours.get_vocab() == theirs.get_vocab()
         assert ours.pad_token == theirs.pad_token
@@ -76,7 +76,7 @@ def test_half_precision_starts_from_the_files_and_not_from_what_is_loaded(
     tensors, _ = safetensors_file.read_tensors(
         folder / "unet" / "diffusion_pytorch_model.safetensors"
     )
-    for name, tensor in sd1.unet.state_dict().items():
+    for name, tensor in sd1.denoiser.state_dict().items():
         assert torch.equal(tensors[name], tensor.half()), name
 
 
@@ -86,7 +86,7 @@ def test_diffusers_loads_the_folder(base: Base, tmp_path: Path) -> None:
     given = changed(base)
     folder = saving.save_folder(base, tmp_path / "new", given, torch.float32)
     theirs: Any = DiffusionPipeline.from_pretrained(folder, local_files_only=True)
-    assert type(theirs).__name__ == base.family.pipeline
+    assert type(theirs).__name__ == base.architecture.pipeline
     state = theirs.unet.state_dict()
     assert all(torch.equal(state[name], tensor) for name, tensor in given["unet"].items())
     assert theirs.scheduler.config.prediction_type == base.prediction_type
@@ -128,10 +128,10 @@ def test_one_file_says_what_it_is_made_of(base: Base, tmp_path: Path) -> None:
     assert {entry.dtype for entry in header.tensors.values()} == {"F16"}
     assert header.metadata["modelspec.title"] == "One"
     stated = json.loads(header.metadata[single_file_layout.CONFIGS])
-    assert stated["family"] == base.family.name
-    assert stated["unet"]["block_out_channels"] == list(base.unet.config.block_out_channels)
+    assert stated["family"] == base.architecture.name
+    assert stated["unet"]["block_out_channels"] == list(base.denoiser.config.block_out_channels)
     assert stated["scheduler"]["prediction_type"] == base.prediction_type
-    assert single_file_layout.guess_family(header.tensors) == base.family.name
+    assert single_file_layout.architecture_of(header.tensors) is base.architecture
     assert (tmp_path / f"one{vocabulary.BESIDE}" / "tokenizer.json").is_file()
 
 

@@ -86,7 +86,7 @@ def test_it_changes_the_picture_and_leaves_the_base_alone(
     settings = GenerateSettings(prompt="a cat", count=1, steps=2)
     before = engine.generate(sd1, settings)[0]
     changed = replaced_vae(sd1, path)
-    assert changed.unet is sd1.unet and changed.words is sd1.words
+    assert changed.denoiser is sd1.denoiser and changed.words is sd1.words
     drawn = engine.generate(changed, settings)[0]
     assert drawn.image.tobytes() != before.image.tobytes()
     assert engine.generate(sd1, settings)[0].image.tobytes() == before.image.tobytes()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from studio.architectures import ARCHITECTURES
 from studio.core.errors import MismatchError
 from studio.formats import ldm_names, safetensors_file, single_file_layout
 from studio.formats.ldm_names import SD1, SDXL, UNetLayout
@@ -127,10 +128,15 @@ LAYOUT = UNetLayout((1, 1), (False, True))
 def test_whole_models_survive_one_file(bases, tmp_path, family):
     parts = bases[family]
     path = single_file_layout.write(
-        tmp_path / "m.safetensors", parts, family, LAYOUT, vae_blocks=2, metadata={"a": "b"}
+        tmp_path / "m.safetensors",
+        parts,
+        ARCHITECTURES[family],
+        LAYOUT,
+        vae_blocks=2,
+        metadata={"a": "b"},
     )
     whole, _ = safetensors_file.read_tensors(path)
-    assert single_file_layout.guess_family(whole) == family
+    assert single_file_layout.architecture_of(whole) is ARCHITECTURES[family]
     assert any(name.startswith("model.diffusion_model.input_blocks.") for name in whole)
     back, rest = single_file_layout.from_single_file(whole, LAYOUT, vae_blocks=2)
     assert rest == []
@@ -156,7 +162,7 @@ def test_the_vae_and_openclip_by_diffusers_converters(bases):
     )
 
     parts = bases["sdxl"]
-    whole = single_file_layout.to_single_file(parts, "sdxl", LAYOUT, vae_blocks=2)
+    whole = single_file_layout.to_single_file(parts, ARCHITECTURES["sdxl"], LAYOUT, vae_blocks=2)
     attention = "first_stage_model.encoder.mid.attn_1.q.weight"
     assert whole[attention].dim() == 4
     config = {
@@ -181,7 +187,9 @@ def test_the_vae_and_openclip_by_diffusers_converters(bases):
 
 
 def test_leftovers_of_training_are_listed(bases):
-    whole = single_file_layout.to_single_file(bases["sd1"], "sd1", LAYOUT, vae_blocks=2)
+    whole = single_file_layout.to_single_file(
+        bases["sd1"], ARCHITECTURES["sd1"], LAYOUT, vae_blocks=2
+    )
     junk = {name: torch.ones(1) for name in ("model_ema.decay", "betas", "cond_stage_model.logit_scale",
                                              "cond_stage_model.transformer.text_model.embeddings.position_ids")}  # fmt: skip
     _, rest = single_file_layout.from_single_file({**whole, **junk}, LAYOUT, vae_blocks=2)
@@ -194,7 +202,7 @@ def test_a_part_without_an_original_name_is_said(bases):
         "unet": {**bases["sd1"]["unet"], "encoder_hid_proj.weight": torch.ones(1)},
     }
     with pytest.raises(MismatchError, match=r"encoder_hid_proj\.weight"):
-        single_file_layout.to_single_file(parts, "sd1", LAYOUT, vae_blocks=2)
+        single_file_layout.to_single_file(parts, ARCHITECTURES["sd1"], LAYOUT, vae_blocks=2)
 
 
 @pytest.mark.parametrize("name", ["logit_scale", "visual.proj", "transformer.resblocks.x.ln_1.weight",

@@ -213,8 +213,8 @@ def test_an_sdxl_lora_with_the_original_names(sdxl: Base, tmp_path: Path) -> Non
     layers = ("to_q", "to_v", "proj_in", "conv1", "conv_shortcut", "downsamplers.0.conv")
     path = write_tiny_lora(tmp_path / "a.safetensors", sdxl, layers)
     expected = ours(sdxl, "Euler", path)
-    short = {name.replace(".", "_"): name for name, _ in sdxl.unet.named_modules()}
-    layout = ldm_names.UNetLayout.from_config(sdxl.unet.config)
+    short = {name.replace(".", "_"): name for name, _ in sdxl.denoiser.named_modules()}
+    layout = ldm_names.UNetLayout.from_config(sdxl.denoiser.config)
     original = {name: ldm_names.diffusers_to_ldm_unet(name, layout) for name in short.values()}
     tensors = {}
     for key, tensor in load_file(path).items():

@@ -76,7 +76,7 @@ def test_a_whole_model_is_a_base_of_its_own(
         trained = predicted(base)
     (single,) = export(run, tmp_path)
     made = load_base(single.parent, "cpu", "fp32")
-    assert made.family.name == base.family.name
+    assert made.architecture.name == base.architecture.name
     assert torch.equal(predicted(made), trained)
     assert made.hash != base.hash
     with applied(base, [StackItem(path=str(single))]):

@@ -31,7 +31,7 @@ def test_the_first_ten_losses_are_the_known_ones(
     losses: list[float] = []
     run = trainer(*SETTINGS, hooks={"step": lambda facts: losses.append(facts["loss"])})
     run.run()
-    key = f"{method} on {'starter' if base.path == STARTER else base.family.name}"
+    key = f"{method} on {'starter' if base.path == STARTER else base.architecture.name}"
     if os.environ.get("STUDIO_WRITE_GOLDEN"):
         known = json.loads(FILE.read_text("utf-8")) if FILE.is_file() else {}
         known[key] = [round(loss, 6) for loss in losses]

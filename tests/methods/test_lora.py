@@ -72,7 +72,7 @@ def test_attached_equals_pefts_own_model(sd1: Base, kind: str) -> None:
         alpha_pattern={name: size.alpha for name, size in sizes.items()},
         use_dora=KINDS[kind].get("dora", False),
     )  # fmt: skip
-    theirs: Any = peft.get_peft_model(copy.deepcopy(sd1.unet), config)
+    theirs: Any = peft.get_peft_model(copy.deepcopy(sd1.denoiser), config)
     for name, (_, wrapper) in layers(trained).items():
         for part, tensor in updates(theirs.base_model.model.get_submodule(name)).items():
             tensor.data.copy_(updates(wrapper)[part])
@@ -131,7 +131,7 @@ def test_sdxl_layers_have_the_original_codes_names(sdxl: Base, tmp_path: Path) -
     trained = prepare(sdxl, "lora", rank=4, target=CONV)
     names = {key.partition(".")[0] for key in safetensors_file.read_tensors(
         trained.export(tmp_path, FACTS)[0])[0]}  # fmt: skip
-    layout = ldm_names.UNetLayout.from_config(sdxl.unet.config)
+    layout = ldm_names.UNetLayout.from_config(sdxl.denoiser.config)
     expected = {
         "lora_unet_" + str(ldm_names.diffusers_to_ldm_unet(name, layout)).replace(".", "_")
         for name in layers(trained)
@@ -187,7 +187,7 @@ def test_going_on_from_an_sdxl_file_with_the_names_of_before(sdxl: Base, tmp_pat
         module for module in trained.modules()
         if module.component != "text_encoder" or f"layers.{last}." not in module.name
     ]  # fmt: skip
-    tensors = lora_write.kohya_tensors(earlier, sdxl.family.kohya_prefixes)
+    tensors = lora_write.kohya_tensors(earlier, sdxl.architecture.kohya_prefixes)
     assert any(key.startswith("lora_unet_down_blocks_1_attentions_0") for key in tensors)
     old = safetensors_file.write(tmp_path / "old.safetensors", tensors)
     first, second = (
@@ -260,7 +260,7 @@ def test_going_on_from_other_programs_files(sd1: Base, dialect: str, tmp_path: P
     write_tiny_lora(tmp_path / "kohya.safetensors", sd1, size=0.1)
     tensors, _ = safetensors_file.read_tensors(tmp_path / "kohya.safetensors")
     names = {
-        name.replace(".", "_"): name for name, _ in sd1.unet.named_modules() if ".attn" in name
+        name.replace(".", "_"): name for name, _ in sd1.denoiser.named_modules() if ".attn" in name
     }
     renamed = {}
     for key, tensor in tensors.items():
@@ -289,7 +289,7 @@ def test_going_on_from_other_programs_files(sd1: Base, dialect: str, tmp_path: P
 def _ldm(name: str, base: Base) -> str:
     from studio.formats import ldm_names
 
-    layout = ldm_names.UNetLayout.from_config(base.unet.config)
+    layout = ldm_names.UNetLayout.from_config(base.denoiser.config)
     other = ldm_names.diffusers_to_ldm_unet(name, layout)
     assert other
     return "lora_unet_" + other.replace(".", "_")

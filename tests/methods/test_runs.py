@@ -100,7 +100,7 @@ def test_full_memory_names_the_remedy_and_the_last_checkpoint(
     assert (
         base.words == {}
         and base.steering == []
-        and not any(module._forward_pre_hooks for module in base.unet.modules())
+        and not any(module._forward_pre_hooks for module in base.denoiser.modules())
     ), "nothing stays attached"
     monkeypatch.undo()
     assert studio.runs.wait(studio.runs.resume(state.run)).state == "finished"

@@ -49,7 +49,7 @@ def test_kernels_are_used_for_the_step_and_taken_out_again(
             calls.append(1)
             return super().__call__(*arguments, **more)
 
-    own = {name: id(one) for name, one in tiny.unet.attn_processors.items()}
+    own = {name: id(one) for name, one in tiny.denoiser.attn_processors.items()}
     plain, other = make(), make()
     losses = [plain.one_step(1)["loss"]]
     assert not calls
@@ -58,7 +58,7 @@ def test_kernels_are_used_for_the_step_and_taken_out_again(
     losses.append(other.one_step(1)["loss"])
     assert len(calls) == len(own) > 0, "every attention of the UNet"
     assert losses[0] == losses[1] and torch.equal(weights(plain), weights(other))
-    assert own == {name: id(one) for name, one in tiny.unet.attn_processors.items()}
-    with pytest.raises(RuntimeError), attention(tiny.unet, "xformers"):
+    assert own == {name: id(one) for name, one in tiny.denoiser.attn_processors.items()}
+    with pytest.raises(RuntimeError), attention(tiny.denoiser, "xformers"):
         raise RuntimeError
-    assert own == {name: id(one) for name, one in tiny.unet.attn_processors.items()}
+    assert own == {name: id(one) for name, one in tiny.denoiser.attn_processors.items()}

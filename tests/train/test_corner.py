@@ -23,13 +23,13 @@ def test_sdxl_is_told_the_corner_of_each_crop(
     sdxl: Base, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[torch.Tensor] = []
-    forward = sdxl.unet.forward
+    forward = sdxl.denoiser.forward
 
     def heard(*arguments: Any, added_cond_kwargs: dict, **more: Any) -> Any:
         told.append(added_cond_kwargs["time_ids"])
         return forward(*arguments, added_cond_kwargs=added_cond_kwargs, **more)
 
-    monkeypatch.setattr(sdxl.unet, "forward", heard)
+    monkeypatch.setattr(sdxl.denoiser, "forward", heard)
     crops = ("data.crop=random", "data.crops=4", "data.crop_zoom=2", "train.batch_size=4")
     run = make_trainer(sdxl, "lora", pictures, tmp_path, *crops)
     run.batch_loss(0, 1)

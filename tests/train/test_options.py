@@ -21,7 +21,7 @@ def test_checkpointing_recomputes_and_changes_nothing(
 ) -> None:
     plain, checked = make(), make("train.gradient_checkpointing=true")
     calls: list[int] = []
-    block: Any = cast(Any, checked.base.unet).up_blocks[-1].resnets[-1]
+    block: Any = cast(Any, checked.base.denoiser).up_blocks[-1].resnets[-1]
     forward = block.forward
 
     def counted(*arguments: Any, **more: Any) -> Any:
@@ -35,7 +35,9 @@ def test_checkpointing_recomputes_and_changes_nothing(
     assert len(calls) == once + 2 == 3, "blocks ran again in the backward pass"
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     torch.testing.assert_close(weights(plain), weights(checked), atol=1e-4, rtol=1e-3)
-    assert not any(getattr(m, "gradient_checkpointing", False) for m in checked.base.unet.modules())
+    assert not any(
+        getattr(m, "gradient_checkpointing", False) for m in checked.base.denoiser.modules()
+    )
 
 
 def test_eight_bit_optimizer_learns_and_keeps_small_moments(make: Make) -> None:
