@@ -198,12 +198,12 @@ def write_tiny_lora(
     size: float = 0.3,
     rank: int = 4,
 ) -> Path:
-    """A kohya LoRA for `base` (a `studio.families.base.Base`) on every module ending so.
+    """A LoRA for `base` (a `studio.families.base.Base`) on every module ending so, as training ships it.
 
     `size` is the standard deviation of its factors: 0.3 changes a picture visibly.
     """
+    from studio.adapters import lora_file
     from studio.formats import lora
-    from tests.loras import write_lora
 
     generator = torch.Generator().manual_seed(seed)
     modules = []
@@ -221,7 +221,7 @@ def write_tiny_lora(
                 modules.append(
                     lora.LoraModule(component, name, "dotted", "lora", tensors, rank / 2)
                 )
-    return write_lora(path, modules, {})
+    return lora_file.write(path, base, modules)
 
 
 def write_tiny_embedding(path: str | Path, base: Any, vectors: int = 2, seed: int = 0) -> Path:

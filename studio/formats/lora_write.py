@@ -1,10 +1,8 @@
 """LoRA files as they are written, in the names that every Stable Diffusion program loads: kohya's.
 
 Owns: kohya's names for components and modules, and the precision of each part (`lora_dialects` has
-the parts' names, for reading and writing). Refuses to know: reading (`lora`), training, metadata.
-
-For SDXL kohya's scripts and web UIs know a layer by the name of the original code
-(`lora_unet_input_blocks_4_1_…`); for SD 1.x and 2.x by diffusers' (`lora_unet_down_blocks_…`).
+the parts' names, for reading and writing). Refuses to know: reading (`lora`), training, metadata,
+which names a base's layers get (`studio.adapters.lora_file`).
 """
 
 from __future__ import annotations
@@ -25,14 +23,12 @@ def kohya_tensors(
     modules: Iterable[LoraModule],
     prefixes: Mapping[str, str],
     original: ldm_names.UNetLayout | None = None,
-    *,
-    half: bool = True,
 ) -> dict[str, torch.Tensor]:
     """A file's tensors by name, on the CPU, from modules with dotted diffusers names.
 
     `prefixes`: component → what its keys begin with. `original`: the layout of the UNet whose layers
-    get the original code's names. `half` stores factors in fp16. ValueError for a part that kohya's
-    files have no name for, and for a module known by its number only.
+    get the original code's names. Factors are stored in fp16. ValueError for a part that kohya's files
+    have no name for, and for a module known by its number only.
     """
     import torch
 
@@ -43,7 +39,7 @@ def kohya_tensors(
             if (ending := lora_dialects.ending(part)) is None:
                 raise ValueError(f"there is no name for the part {part}")
             kept = tensor.detach().cpu()
-            kept = kept.half() if half and part not in _WHOLE else kept.float()
+            kept = kept.float() if part in _WHOLE else kept.half()
             tensors[f"{key}{ending}"] = kept.contiguous()
         if module.rank:  # written also where the factor is 1: programs differ when it is missing
             alpha = float(module.rank) if module.alpha is None else module.alpha
