@@ -96,7 +96,7 @@ def test_changes_equal_the_formula(sd1: Base, tmp_path: Path) -> None:
     for name, weight in changed.items():
         module = name.removeprefix("unet.").removesuffix(".weight")
         key = f"lora_unet_{module.replace('.', '_')}"
-        down, up = (tensors[f"{key}.lora_{side}.weight"] for side in ("down", "up"))
+        down, up = (tensors[f"{key}.lora_{side}.weight"].float() for side in ("down", "up"))
         scale = float(tensors[f"{key}.alpha"]) / down.shape[0] * 0.6
         plain = sd1.denoiser.get_parameter(name.removeprefix("unet."))
         delta = (up.flatten(1) @ down.flatten(1)).reshape(weight.shape) * scale
