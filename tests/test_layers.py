@@ -57,7 +57,6 @@ LONG_FILES_LEFT = {
 }
 LONG_FUNCTIONS = {"studio/train/loop.py Trainer.run", "studio/train/loop.py Trainer.one_step"}
 LONG_FUNCTIONS_LEFT = {
-    "studio/compare/axes_grid.py draw",
     "studio/infer/engine.py draw",
     "studio/infer/engine.py generate",
     "studio/starter/training.py train",
