@@ -57,6 +57,7 @@ LONG_FILES_LEFT = {
 }
 LONG_FUNCTIONS = {"studio/train/loop.py Trainer.run", "studio/train/loop.py Trainer.one_step"}
 LONG_FUNCTIONS_LEFT = {
+    "studio/compare/axes_grid.py draw",
     "studio/starter/training.py train",
     "studio/ui/app.py serve",
     "studio/ui/components/axes_grid.py axes_grid",
