@@ -60,10 +60,6 @@ LONG_FUNCTIONS_LEFT = {
     "studio/compare/axes_grid.py draw",
     "studio/starter/training.py train",
     "studio/ui/app.py serve",
-    "studio/ui/components/axes_grid.py axes_grid",
-    "studio/ui/components/run_view.py run_view",
-    "studio/ui/components/train_pick.py train_pick",
-    "studio/ui/components/train_pick.py train_pick.choices",
     "studio/ui/theme.py theme",
 }
 MANY_PARAMETERS_LEFT = {
