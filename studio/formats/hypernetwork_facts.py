@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from studio.architectures import ARCHITECTURES
 from studio.core.budget import check_text
 from studio.core.text import parse_json
 from studio.formats.file_report import FileReport, Outline, plain_texts
@@ -27,7 +28,9 @@ def recognise(outline: Outline, report: FileReport) -> bool:
     if not any(type(key) is int for key in value):
         return False
     report.dialect = "a1111"
-    report.family = "sd1" if 768 in value else "sd2" if 1024 in value else None
+    report.family = next(
+        (n for n, row in ARCHITECTURES.items() if row.context_width in value), None
+    )
     report.metadata = plain_texts(value)
     _activation(value.get("activation_func"), report)
     return True

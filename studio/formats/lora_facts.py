@@ -9,13 +9,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 
+from studio import architectures
 from studio.core.errors import FileError
 from studio.formats import embedding_facts, lora_algebra, metadata, peft_config
 from studio.formats.file_report import FileReport, Outline, Shapes
 from studio.formats.lora_keys import ModuleKeys, Sorted, refuse_unread, sort_keys
 from studio.formats.pickle_values import TensorSpec
-
-_CONTEXT_FAMILIES = {768: "sd1", 1024: "sd2", 2048: "sdxl"}
 
 
 def recognise(outline: Outline, report: FileReport) -> bool:
@@ -98,11 +97,11 @@ def _family(found: Sorted, shapes: Shapes) -> str | None:
         elif entry.component == "text_encoder" and name.endswith(("q_proj", "k_proj", "v_proj")):
             tokens[width] += 1
     if context:
-        return _CONTEXT_FAMILIES.get(context.most_common(1)[0][0])
+        return architectures.with_context(context.most_common(1)[0][0])
     if any(entry.component == "text_encoder_2" for entry in found.modules.values()):
         return "sdxl"
     if tokens:
-        return embedding_facts.TOKEN_FAMILIES.get(tokens.most_common(1)[0][0])
+        return architectures.with_text_encoder(tokens.most_common(1)[0][0])
     return "sd1" if found.dialect == "cloneofsimo" else None
 
 

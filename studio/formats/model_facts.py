@@ -6,9 +6,9 @@ Owns: that recognition. Refuses to know: which family's configuration a model ha
 
 from __future__ import annotations
 
+from studio import architectures
 from studio.formats.file_report import FileReport, Outline, Shapes
 
-_CONTEXT_FAMILIES = {768: "sd1", 1024: "sd2", 2048: "sdxl"}
 _STARTS = ("model.diffusion_model.", "first_stage_model.", "down_blocks.", "unet.down_blocks.")
 _ENOUGH = 8
 _VAE = ("encoder.", "decoder.", "quant_conv.", "post_quant_conv.", "loss.", "model_ema.")
@@ -39,5 +39,5 @@ def recognise_vae(outline: Outline, report: FileReport) -> bool:
 def _context_family(shapes: Shapes) -> str | None:
     for name, shape in shapes.items():
         if name.endswith("attn2.to_k.weight") and len(shape) == 2:
-            return _CONTEXT_FAMILIES.get(shape[1])
+            return architectures.with_context(shape[1])
     return None
