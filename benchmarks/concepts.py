@@ -1,4 +1,4 @@
-"""How well adapter files have learnt one of the starter's concepts, and what they made it forget.
+"""How well adapter files have learned one of the starter's concepts, and what they made it forget.
 
     python benchmarks/concepts.py --concept zibbo --adapter zibbo.safetensors
     python benchmarks/concepts.py --concept zibbo --adapter a.safetensors --adapter b.safetensors
@@ -100,7 +100,7 @@ def _attributes(
     base: Base, stack: list[StackItem], how: SamplingOptions, cache: AdapterCache,
     arguments: argparse.Namespace, name: str,
 ) -> dict[str, float]:  # fmt: skip
-    """Share of ordinary prompts whose kind, colour and place are in the picture."""
+    """Share of ordinary prompts whose kind, colour and place are in the image."""
     scenes = data.fresh_scenes(arguments.forgetting, _SCENES_OF)
     judge = AttributeClassifier.load(base.path / "classifier.safetensors")
     pictures = generate_with(
@@ -132,7 +132,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--guidance", type=float, default=4.0)
     parser.add_argument("--sampler", default="DDIM")
     parser.add_argument("--strength", type=float, default=1.0)
-    parser.add_argument("--seed", type=int, default=0, help="seed of the first picture")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the first image")
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--out", type=Path, help="also write the JSON to this file")

@@ -42,7 +42,7 @@ def measure(
 ) -> dict[str, Any]:
     """Trains one preset on one concept and measures its file; seconds, bytes, and what concepts.py says.
 
-    The base draws the same pictures every time, so it is measured once per concept. `keep` is a
+    The base draws the same images every time, so it is measured once per concept. `keep` is a
     folder for the trained files, one folder per seed in it.
     """
     same = [r for r in records() if (r["concept"], r["pictures"]) == (concept, pictures)]

@@ -5,7 +5,7 @@
 Files are random ones of the base's own shapes: LoRA on attention (merged into the weights, so a
 step should cost the same with none or eight) and hypernetworks (which are computed in every step).
 Rounds go through all cases in turn, so that a busy machine hits all of them; reported are medians.
-`beside diffusers`: pictures per second against a plain pipeline with the same scheduler, steps,
+`beside diffusers`: images per second against a plain pipeline with the same scheduler, steps,
 guidance, batch and precision, in pairs, first one then the other; the ratio is the median of the
 pairs'. For the true shape of SD 1.5 make a folder once: `--folder DIR --make sd1`.
 Results go to benchmarks/results/stack-<base>.json.
@@ -56,7 +56,7 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, default=STARTER, help="base (default: the starter)")
     parser.add_argument("--make", choices=("sd1", "sdxl"), help="make --folder with random weights")
     parser.add_argument("--rounds", type=int, default=5, help="measured rounds (default 5)")
-    parser.add_argument("--steps", type=int, default=8, help="sampling steps of a picture")
+    parser.add_argument("--steps", type=int, default=8, help="sampling steps of an image")
     parser.add_argument("--size", type=int, default=0, help="side in pixels (default: the base's)")
     parser.add_argument("--precision", default="auto", help="fp32, bf16, fp16 or auto")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -96,7 +96,7 @@ def steps_of(
 ) -> dict[str, dict[str, float]]:
     """Median seconds of one sampling step per stack, and its ratio to the base alone.
 
-    The first step is left out: it pays for what is set up once per picture.
+    The first step is left out: it pays for what is set up once per image.
     """
     stacks = {f"{count} LoRA": items(loras[:count]) for count in COUNTS}
     stacks |= {f"{count} hypernetworks": items(hypers[:count]) for count in (1, 2)}
@@ -152,7 +152,7 @@ def changes_of(base: Base, loras: list[Path], rounds: int) -> dict[str, float]:
 
 
 def pairs_of(base: Base, settings: GenerateSettings, folder: Path, rounds: int) -> dict[str, float]:
-    """Pictures per second here and in diffusers' own pipeline, and the median ratio of pairs."""
+    """Images per second here and in diffusers' own pipeline, and the median ratio of pairs."""
     made = _pipeline(base, folder)
     side = settings.width or base.native_size
 
@@ -253,7 +253,7 @@ def report(result: dict[str, Any]) -> str:
     lines += [f"  {name:<36} {value * 1000:8.1f} ms" for name, value in result["changing"].items()]
     beside = result["beside_diffusers"]
     lines.append(
-        f"  {beside['studio_pictures_per_second']:.3f} pictures per second, diffusers "
+        f"  {beside['studio_pictures_per_second']:.3f} images per second, diffusers "
         f"{beside['diffusers_pictures_per_second']:.3f}: × {beside['ratio']:.3f}"
     )
     return "\n".join(lines)

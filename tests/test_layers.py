@@ -1,4 +1,4 @@
-"""Who may import whom, write files, unpickle, open pictures: read off the source, not promised.
+"""Who may import whom, write files, unpickle, open images: read off the source, not promised.
 
 Each rule is a function from a parsed file to what breaks it, and is tried on a known offender
 first, so a rule that can no longer see anything fails too.
@@ -57,7 +57,7 @@ LONG_FILES_LEFT = {
 }
 LONG_FUNCTIONS = {"studio/train/loop.py Trainer.run", "studio/train/loop.py Trainer.one_step"}
 LONG_FUNCTIONS_LEFT = {
-    "studio/compare/axes_grid.py draw",
+    "studio/compare/axes_grid.py generate",
     "studio/starter/training.py train",
     "studio/ui/app.py serve",
     "studio/ui/theme.py theme",
@@ -246,7 +246,7 @@ def wrong_unpickling(tree: ast.AST, name: str) -> list[str]:
 
 
 def wrong_pictures(tree: ast.AST, name: str) -> list[str]:
-    """Pictures opened without the size caps and format list of `studio.formats.images`."""
+    """Images opened without the size caps and format list of `studio.formats.images`."""
     if name == "studio/formats/images.py" or name.startswith(SCRIPTS):
         return []
     openers = ("Image.open", "PIL.Image.open", "imageio.imread", "cv2.imread")

@@ -1,7 +1,7 @@
 """Makes tiny, randomly initialised bases: real diffusers folders that load in a blink.
 
 Owns: `make_tiny_sd1`, `make_tiny_sd2` and `make_tiny_sdxl`. Same folder contents every time.
-They draw noise, not pictures; whatever is about *shapes, names and bytes* can be tested on them.
+They draw noise, not images; whatever is about *shapes, names and bytes* can be tested on them.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ def _text(vocabulary: int, width: int, projection: int | None = None) -> nn.Modu
         bos_token_id=vocabulary - 2,
         eos_token_id=vocabulary - 1,
         pad_token_id=vocabulary - 1,
-        initializer_factor=4.0,  # strong enough that words make a difference in a picture
+        initializer_factor=4.0,  # strong enough that words make a difference in an image
     )
     return CLIPTextModelWithProjection(config) if projection else CLIPTextModel(config)
 

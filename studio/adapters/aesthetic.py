@@ -1,7 +1,7 @@
 """Aesthetic embeddings on a base: every prompt's text is bent towards a CLIP direction.
 
 Owns: the tuning per prompt, blending, A1111's options.
-Refuses to know: the file (`studio.formats.aesthetic`), how text becomes tokens, how pictures are
+Refuses to know: the file (`studio.formats.aesthetic`), how text becomes tokens, how images are
 drawn.
 
 Per prompt a copy of the text encoder's weights takes T steps of Adam on

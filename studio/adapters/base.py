@@ -1,7 +1,7 @@
 """The contract of an adapter on a base, and the one place where a base is changed and restored.
 
 Owns: `Adapter`, `Report`, and `Attachment`, which collects every change of a stack, makes it, and
-undoes it. Refuses to know: file formats, names of modules, how pictures are drawn.
+undoes it. Refuses to know: file formats, names of modules, how images are drawn.
 
 Exactness: a weight is never computed back. The base's own parameter object is kept and put back,
 so what was there before is there afterwards, bit for bit.
@@ -36,7 +36,7 @@ Delta: TypeAlias = Tensor | Callable[[], Tensor]
 
 @dataclass(frozen=True)
 class Report:
-    """What became of one file: how many of its parts found their place, and which did not."""
+    """What became of one file: how many of its parts matched, and which did not."""
 
     path: Path
     kind: str
@@ -72,7 +72,7 @@ class Adapter(ABC):
 
     @cached_property
     def short_hash(self) -> str:
-        """Twelve hexadecimal digits by which web UIs name the file in a picture's text block."""
+        """Twelve hexadecimal digits by which web UIs name the file in an image's text block."""
         return sha256(self.path)[:12]
 
     def adjusted(self, item: StackItem) -> Adapter:

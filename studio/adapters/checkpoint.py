@@ -4,7 +4,7 @@ Owns: the difference between a checkpoint's weights and the base's, UNet and tex
 Refuses to know: the one-file layout (`formats.single_file`), how weights are replaced.
 
 Strength s gives W + s · (W′ − W): 1 is the checkpoint up to rounding, ½ is half-way, and LoRA on
-the same stack is added to that. Its VAE is not used; pictures are decoded by the base's own.
+the same stack is added to that. Its VAE is not used; images are decoded by the base's own.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ def what_matched(file: LoraFile, found: Mapping[str, int], unmatched: Sequence[s
     """
     totals = Counter(module.component for module in file.modules.values())
     lost = Counter(component_hint(name) for name in file.leftovers)
-    message = f"{sum(found.values())} of {totals.total()} modules found their place"
+    message = f"{sum(found.values())} of {totals.total()} modules matched"
     parts = [part for part in _PARTS if totals[part] or lost[part]]
     if parts != ["unet"]:
         counts = (f"{_PARTS[part]} {found.get(part, 0)} of {totals[part]}" for part in parts)

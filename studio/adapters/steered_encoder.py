@@ -68,7 +68,7 @@ def find_tower(base: Base, width: int, encoder: str, source: Path | str) -> Towe
         "This aesthetic embedding does not fit this base",
         where=source,
         why=f"Its direction is {width} numbers wide; “{base.name}” ({base.architecture.title}) {fitting}.",
-        remedy="Make one from pictures with this base, or take it off the stack.",
+        remedy="Make one from images with this base, or take it off the stack.",
     )
 
 

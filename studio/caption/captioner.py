@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Ask = Callable[[Any, Sequence["Image"]], tuple[Any, int]]
 """(processor, RGB images) → the model's inputs, and how many tokens of its answer are our own."""
 
-_QUESTION = "Describe this picture in one short sentence."
+_QUESTION = "Describe this image in one short sentence."
 _TASK_WORD = "<DETAILED_CAPTION>"
 
 

@@ -5,8 +5,8 @@ were left for a person to look at. Refuses to know: models, edits, the page.
 
     <dataset>/<time>.jsonl    one file for each change, never deleted
       {"what": …, "folder": …, "time": …}
-      {"picture": …, "before": …, "after": …, "had_file": …}    durable before it is done
-      {"look": picture, "why": …, "text": …, "before": …}       left for a person
+      {"image": …, "before": …, "after": …, "had_file": …}    durable before it is done
+      {"look": image, "why": …, "text": …, "before": …}       left for a person
       {"undone": …}
 """
 
@@ -38,7 +38,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Applied:
-    """What really happened. `kept` are pictures whose caption had changed in the meantime."""
+    """What really happened. `kept` are images whose caption had changed in the meantime."""
 
     changed: list[Path]
     kept: list[Path]
@@ -173,7 +173,7 @@ def undo(record: str | Path, may: Callable[[Path], object] = Path) -> Applied:
 
     Where there was no text file, an older file or table speaks again: the file that was written
     moves into a folder `undone` beside the record. Raises FileError when the record is missing
-    or damaged, and what `may` raises for a picture that whoever asks may not name.
+    or damaged, and what `may` raises for an image that whoever asks may not name.
     """
     record = Path(record)
     done = Applied([], [])
@@ -235,7 +235,7 @@ def write_changes(changes: Sequence[Change], looked: Looked | None = None) -> Ap
                 write_caption(change.picture, change.after, looked)
                 done.changed.append(change.picture)
                 continue
-        except InputError:  # the picture went away, or its text file is no caption any more
+        except InputError:  # the image went away, or its text file is no caption any more
             pass
         done.kept.append(change.picture)
     return done

@@ -1,6 +1,6 @@
-"""Captions a folder of pictures with a model, in batches, without losing anything.
+"""Captions a folder of images with a model, in batches, without losing anything.
 
-Owns: which pictures are captioned, progress, cancelling, and the report at the end.
+Owns: which images are captioned, progress, cancelling, and the report at the end.
 Refuses to know: how a model is loaded or asked, the page. Imports no torch until a model is.
 """
 
@@ -35,7 +35,7 @@ class CaptionReport:
     written: dict[str, str] = field(default_factory=dict)
     """File → the caption it got."""
     kept: list[str] = field(default_factory=list)
-    """Pictures that had a caption and kept it."""
+    """Images that had a caption and kept it."""
     broken: dict[str, str] = field(default_factory=dict)
     """File → why it could not be captioned."""
     marked: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -58,14 +58,14 @@ def caption_folder(
     cancelled: Callable[[], bool] | None = None,
     record: Record | None = None,
 ) -> CaptionReport:
-    """Writes a caption beside every picture (or `files`), or only where one is missing or blank.
+    """Writes a caption beside every image (or `files`), or only where one is missing or blank.
 
     `record` keeps what stood there before (see `caption.history`). What reads like no caption at
-    all (`caption.doubt`) is not written: the earlier caption stays and the picture is marked.
+    all (`caption.doubt`) is not written: the earlier caption stays and the image is marked.
 
     `captioner` is a loaded one, or what `load_captioner` takes. `on_progress(done, total, file)`
-    is called after each picture. Cancelling takes effect before the next batch and keeps what was
-    written. A picture that cannot be read is reported and passed over. Raises DatasetError when the folder or one of `files` cannot be used, the
+    is called after each image. Cancelling takes effect before the next batch and keeps what was
+    written. An image that cannot be read is reported and passed over. Raises DatasetError when the folder or one of `files` cannot be used, the
     errors of `load_captioner`, and StorageError when the disk refuses; captions written until
     then are on disk.
     """
@@ -106,9 +106,9 @@ def _chosen(folder: Path, files: Collection[str] | None) -> dict[Path, str | Non
     names = {_name(path, folder): path for path in captions}
     if unknown := [name for name in files if name not in names]:
         raise DatasetError(
-            "There is no such picture in this dataset",
+            "There is no such image in this dataset",
             where=unknown[0],
-            remedy="Open the folder again; the picture may have been renamed or removed.",
+            remedy="Open the folder again; the image may have been renamed or removed.",
         )
     return {path: captions[path] for name, path in names.items() if name in set(files)}
 
@@ -116,8 +116,8 @@ def _chosen(folder: Path, files: Collection[str] | None) -> dict[Path, str | Non
 def _described(
     captioner: Describes, batch: list[Path], folder: Path, report: CaptionReport
 ) -> list[tuple[Path, str]]:
-    """The pictures of a batch that can be read and for which the model found words."""
-    from studio.formats.images import open_image  # Pillow, only when pictures are opened
+    """The images of a batch that can be read and for which the model found words."""
+    from studio.formats.images import open_image  # Pillow, only when images are opened
 
     images: list[Image] = []
     readable: list[Path] = []

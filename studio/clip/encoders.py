@@ -1,9 +1,9 @@
-"""The CLIP of a base, loaded: pictures and texts become comparable directions.
+"""The CLIP of a base, loaded: images and texts become comparable directions.
 
-Owns: loading it, preparing pictures, features. Refuses to know: where it lies
+Owns: loading it, preparing images, features. Refuses to know: where it lies
 (`clip.folder`), what features are used for.
 
-Shapes: N pictures or texts · D width of the shared space · H × W pixels.
+Shapes: N images or texts · D width of the shared space · H × W pixels.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Clip:
     def image_features(
         self, images: Tensor | np.ndarray | Sequence[Image], batch_size: int = 32
     ) -> Tensor:
-        """Pictures, uint8 [N, H, W, 3] or PIL of any sizes → directions [N, D].
+        """Images, uint8 [N, H, W, 3] or PIL of any sizes → directions [N, D].
 
         The short side becomes CLIP's own, bicubic with antialiasing; the middle square counts.
         """

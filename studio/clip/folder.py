@@ -1,4 +1,4 @@
-"""Where the CLIP of a base is: the full model whose picture side measures and steers.
+"""Where the CLIP of a base is: the full model whose image side measures and steers.
 
 Owns: the places that are looked at, their order, and the words when none has it.
 Refuses to know: torch, how a CLIP is loaded (`clip.encoders`), what is done with it.
@@ -63,7 +63,7 @@ def find_clip(
     if clips:
         why = f"The one that is there is for features {clips[0].width} wide, not {width}."
     raise UnavailableError(
-        "There is no CLIP beside this base, so its pictures cannot be measured or steer anything",
+        "There is no CLIP beside this base, so its images cannot be measured or steer anything",
         where=base,
         why=why,
         remedy=f"Get one with: hf download {wanted} --local-dir "

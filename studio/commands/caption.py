@@ -1,6 +1,6 @@
-"""`caption`: writes captions beside the pictures of a folder.
+"""`caption`: writes captions beside the images of a folder.
 
-Owns: the command's output. Refuses to know: captioning models and side-car files.
+Owns: the command's output. Refuses to know: captioning models and sidecar files.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from studio.core.text import printable
 
 def run(arguments: argparse.Namespace) -> int:
     """Captions what has no caption yet, or everything with --overwrite; or takes that back."""
-    with terminal.opened(arguments) as studio, Stopping("Stopping after this picture.") as stopping:
+    with terminal.opened(arguments) as studio, Stopping("Stopping after this image.") as stopping:
         if arguments.undo:
             _show(studio.library.captions.undo(arguments.folder), arguments.json)
             return 0

@@ -1,7 +1,7 @@
-"""`generate`: pictures from a base and a stack of adapters.
+"""`generate`: images from a base and a stack of adapters.
 
 Owns: building the settings from the command line, the command's output.
-Refuses to know: how a picture is drawn.
+Refuses to know: how an image is drawn.
 """
 
 from __future__ import annotations
@@ -74,17 +74,17 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             _tell(made)
         if stopping.asked:
-            raise Interrupted("Stopped as you asked", safe="Finished pictures are kept.")
+            raise Interrupted("Stopped as you asked", safe="Finished images are kept.")
     return 0
 
 
 def _like(studio: Studio, file: str) -> dict[str, Any]:
-    """The settings in a picture, with what cannot be taken over said."""
+    """The settings in an image, with what cannot be taken over said."""
     path = terminal.named_file(studio, file)
     found = usable_settings(path, path.name)
     if found is None:
         raise SettingsError(
-            "This picture carries no settings", remedy="Leave --like out, or name another picture."
+            "This image carries no settings", remedy="Leave --like out, or name another image."
         )
     values, notes = dict(found.settings), list(found.notes)
     values["stack"], missing = stack_named(values.get("stack"), studio.library)

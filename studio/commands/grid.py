@@ -1,7 +1,7 @@
-"""`grid`: pictures along up to three axes, and a contact sheet.
+"""`grid`: images along up to three axes, and a contact sheet.
 
 Owns: building the settings from the command line, the command's output.
-Refuses to know: what an axis does, how a picture is drawn.
+Refuses to know: what an axis does, how an image is drawn.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
         if stopping.asked:
             raise Interrupted(
                 "Stopped as you asked",
-                remedy=f"Go on with: grid --resume {made.id}",
-                safe="Finished pictures are kept.",
+                remedy=f"Continue with: grid --resume {made.id}",
+                safe="Finished images are kept.",
             )
     return 0
 
@@ -58,7 +58,7 @@ def _settings(studio: Studio, arguments: argparse.Namespace) -> GridSettings:
     kinds = {axis.kind for axis in sides.values() if axis}
     if not drawing.prompt.strip() and "prompt" not in kinds:
         raise SettingsError(
-            "There is no prompt", remedy='Say what to draw: grid "a red fox" --x seed=1,2,3'
+            "There is no prompt", remedy='Say what to generate: grid "a red fox" --x seed=1,2,3'
         )
     return GridSettings(
         name=arguments.name or "",

@@ -98,7 +98,9 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--method", metavar="NAME", help="training method, when there is no preset")
     parser.add_argument("--name", metavar="TEXT", help="name of the run and of its file")
-    parser.add_argument("--resume", metavar="RUN", help="go on with an interrupted or stopped run")
+    parser.add_argument(
+        "--resume", metavar="RUN", help="continue with an interrupted or stopped run"
+    )
     parser.add_argument(
         "--accept-dataset-changes",
         action="store_true",

@@ -64,7 +64,7 @@ def _resumed(studio: Studio, arguments: argparse.Namespace) -> str:
         return studio.runs.resume(arguments.resume, accept_changes=arguments.accept_dataset_changes)
     except DatasetChanged as error:
         error.remedy = (
-            "Put the files back as they were, or go on with what is there now: "
+            "Put the files back as they were, or continue with what is there now: "
             "add --accept-dataset-changes."
         )
         raise
@@ -219,7 +219,7 @@ def _exit_code(state: RunState, asked: bool) -> int:
 
 def _safe(state: RunState) -> str | None:
     step = state.last_checkpoint
-    return f"The checkpoint of step {step} is intact; --resume goes on from it." if step else None
+    return f"The checkpoint of step {step} is intact; --resume continues from it." if step else None
 
 
 def _clock(seconds: float) -> str:

@@ -81,7 +81,7 @@ def draw(
 
         def on_step(step: int, steps: int, _: str, before: int = done, cost: int = cost) -> None:
             if on_progress:
-                text = f"{drawn} of {len(layout.cells)} pictures"
+                text = f"{drawn} of {len(layout.cells)} images"
                 on_progress(before + cost * step // max(steps, 1), total, text)
 
         try:

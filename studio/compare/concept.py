@@ -1,4 +1,4 @@
-"""How well a stack has learnt a concept, in numbers: generated images against held-out references.
+"""How well a stack has learned a concept, in numbers: generated images against held-out references.
 
 Owns: the protocol (one generated image per reference, same prompt, seeds counted up).
 Refuses to know: where references come from, files, the page.

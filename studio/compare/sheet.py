@@ -1,4 +1,4 @@
-"""A contact sheet: the pictures of one page of a grid in one picture, with headings.
+"""A contact sheet: the images of one page of a grid in one image, with headings.
 
 Owns: sizes, headings, the page's title. Refuses to know: what the headings mean.
 Text is drawn with the letters that come with the imaging library: Latin ones; others show as boxes.
@@ -28,8 +28,8 @@ def sheet(
 ) -> Image.Image:
     """Draws `pictures` ((column, row) → file) under `columns` and beside `rows`; gaps stay empty.
 
-    Small pictures are enlarged by whole factors, so their pixels stay as they are; a sheet of more
-    than `MOST_PIXELS` is made of smaller copies. At least one picture is needed.
+    Small images are enlarged by whole factors, so their pixels stay as they are; a sheet of more
+    than `MOST_PIXELS` is made of smaller copies. At least one image is needed.
     """
     sizes = [open_image(path).size for path in pictures.values()]
     width, height = max(w for w, _ in sizes), max(h for _, h in sizes)
@@ -91,10 +91,10 @@ def _font(size: int) -> FreeTypeFont:
     font = ImageFont.load_default(size)
     if not isinstance(font, FreeTypeFont):
         raise UnavailableError(
-            "Headings cannot be drawn",
+            "Headings cannot be generated",
             why="The imaging library of this environment was built without fonts (FreeType).",
             remedy="Start the studio with its own environment: python studio.py.",
-            safe="The pictures of the grid are kept.",
+            safe="The images of the grid are kept.",
         )
     return font
 

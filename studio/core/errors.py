@@ -5,7 +5,7 @@ Owns: the error tree and how an error reads. Refuses to know: who shows it (page
     StudioError
     ├── InputError            what you gave us cannot be used            exit code 2
     │   ├── SettingsError     a preset, --set or form value is wrong
-    │   ├── DatasetError      pictures or captions
+    │   ├── DatasetError      images or captions
     │   │   └── DatasetChanged    not what a run went on with before
     │   ├── FileError         a file is broken, hostile, or not what it says
     │   ├── MismatchError     a good file, made for another base
@@ -85,7 +85,7 @@ class SettingsError(InputError):
 
 
 class DatasetError(InputError):
-    """Pictures or captions cannot be used."""
+    """Images or captions cannot be used."""
 
 
 class DatasetChanged(DatasetError):
@@ -116,7 +116,7 @@ class TrainingError(StudioError):
 
 
 class NonFiniteError(TrainingError):
-    """NaN or infinity: in a loss (caught before the optimizer step), a weight, or a picture."""
+    """NaN or infinity: in a loss (caught before the optimizer step), a weight, or an image."""
 
 
 class MemoryFullError(TrainingError):

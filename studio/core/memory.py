@@ -33,19 +33,19 @@ _SAID: dict[Work, tuple[str, str]] = {
         "Halve the batch size, or switch gradient checkpointing on, then measure again.",
     ),
     "images": (
-        "The model and the images drawn at once did not fit together.",
-        "Draw smaller images or fewer at once, or set “Decode in tiles” to always.",
+        "The model and the images generated at once did not fit together.",
+        "Generate smaller images or fewer at once, or set “Decode in tiles” to always.",
     ),
     "effect": (
         "The model, the stack and the two images to compare did not fit.",
         "Choose a smaller size, or switch off other files of the stack.",
     ),
     "grid": (
-        "The model and the images of the grid drawn at once did not fit together.",
+        "The model and the images of the grid generated at once did not fit together.",
         "Choose a smaller size, or put fewer prompts and seeds on the axes, then continue the grid.",
     ),
     "comparison": (
-        "The model and the images drawn at once did not fit together.",
+        "The model and the images generated at once did not fit together.",
         "Lower the batch size in “More settings”, or compare on a smaller base.",
     ),
     "captions": (
@@ -53,11 +53,11 @@ _SAID: dict[Work, tuple[str, str]] = {
         "Caption fewer images at once, or use a smaller captioning model.",
     ),
     "class images": (
-        "The base and the class images drawn at once did not fit together.",
+        "The base and the class images generated at once did not fit together.",
         "Name a folder of class images of your own, or set the prior weight to 0, then resume.",
     ),
     "samples": (
-        "The model in training and the samples drawn with it did not fit together.",
+        "The model in training and the samples generated with it did not fit together.",
         "Use fewer sample prompts or a lower resolution, or set the interval of samples to never.",
     ),
     "anything": (

@@ -181,7 +181,7 @@ class Workspace:
         return self.new_folder(self.runs, name)
 
     def output_folder(self) -> Path:
-        """Today's folder of generated pictures."""
+        """Today's folder of generated images."""
         return make_folder(self.outputs / time.strftime("%Y-%m-%d"))
 
     def open_folder(self, folder: str | Path) -> Path:
@@ -209,7 +209,7 @@ class Workspace:
         return path
 
     def pictures_folder(self, folder: Path) -> Path:
-        """A folder of pictures that is about to be read or written in. Over a link it may hold no
+        """A folder of images that is about to be read or written in. Over a link it may hold no
         links to elsewhere: whoever can edit a caption could otherwise edit anything."""
         self.inside(folder)
         if not self.access.remote:

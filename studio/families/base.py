@@ -210,7 +210,7 @@ class Base:
 
     @torch.no_grad()
     def encode_images(self, images: Tensor) -> Tensor:
-        """Pictures [B, 3, H, W] in −1…1 → latent moments [B, 2C, h, w] (mean, log-variance), fp32."""
+        """Images [B, 3, H, W] in −1…1 → latent moments [B, 2C, h, w] (mean, log-variance), fp32."""
         moments = self.vae.encode(images.to(self.device, self.vae.dtype)).latent_dist.parameters
         return moments.float()
 
@@ -223,11 +223,11 @@ class Base:
 
     @torch.no_grad()
     def decode_latents(self, latents: Tensor, tiles: bool = False) -> Tensor:
-        """Scaled latents [B, C, h, w] → pictures [B, 3, H, W] in 0…1, fp32.
+        """Scaled latents [B, C, h, w] → images [B, 3, H, W] in 0…1, fp32.
 
         `tiles` decodes overlapping squares of the VAE's own size and blends them: much less memory,
         and slightly other colours, because each square is normalised by itself. Raises
-        NonFiniteError when latents or picture are not finite.
+        NonFiniteError when latents or image are not finite.
         """
         shift = getattr(self.vae.config, "shift_factor", None) or 0.0
         latents = latents / self.vae.config.scaling_factor + shift
@@ -248,7 +248,7 @@ class Base:
                 safe="Nothing was saved.",
             )
         return NonFiniteError(
-            "The picture became NaN or infinite before it was decoded",
+            "The image became NaN or infinite before it was decoded",
             where=self.name,
             why=f"The base's numbers overflow in {_bits(self.dtype)}, or a file on the stack or "
             "the guidance is far too strong.",

@@ -305,7 +305,7 @@ def _architecture(
     if config.get("in_channels") != configs["vae"].get("latent_channels", rows[0].latents.channels):
         problems.append(
             f"Its {denoiser.title} wants {config.get('in_channels')} channels: an inpainting, "
-            "depth or editing model. The studio draws from text alone."
+            "depth or editing model. The studio generates from text alone."
         )
     kind = next((row for row in rows if _is_its(row, config)), None)
     if kind is None or not stated & set(kind.text_names):

@@ -36,10 +36,10 @@ _NO_BASE = (
     ("model.diffusion_model.input_blocks.1.0.time_stack.", "a video model"),
     (
         "conditioner.embedders.0.model.",
-        "an SDXL refiner, which finishes pictures; choose the SDXL base",
+        "an SDXL refiner, which finishes images; choose the SDXL base",
     ),
-    ("noise_augmentor.", "an unCLIP model, which draws from pictures"),
-    ("embedder.model.", "an unCLIP model, which draws from pictures"),
+    ("noise_augmentor.", "an unCLIP model, which generates from images"),
+    ("embedder.model.", "an unCLIP model, which generates from images"),
     ("control_model.", "a ControlNet"),
     ("controlnet_", "a ControlNet"),
     ("edm_", "an SDXL model with another kind of noise (EDM)"),
@@ -112,7 +112,7 @@ def _architecture(shapes: Shapes) -> Architecture:
     channels = shapes[first][1] if len(shapes[first]) == 4 else 0
     if channels != 4:
         what = _CHANNELS.get(channels, f"a model with {channels} input channels")
-        raise NotABase(f"It is {what}; the studio draws from text alone.")
+        raise NotABase(f"It is {what}; the studio generates from text alone.")
     for row in ARCHITECTURES.values():
         for sign, what in row.distilled.items():
             if sign in shapes:
@@ -121,7 +121,7 @@ def _architecture(shapes: Shapes) -> Architecture:
     if kind is None:
         raise NotABase("It holds a UNet without a text encoder; choose a whole model.")
     if not any(name.startswith(VAE) for name in shapes):
-        raise NotABase("It holds no VAE, which turns latents into pictures; choose a whole model.")
+        raise NotABase("It holds no VAE, which turns latents into images; choose a whole model.")
     return kind
 
 
@@ -204,7 +204,7 @@ def _unet(shapes: Shapes, kind: Architecture) -> dict[str, Any]:
         (n for n in shapes if n.startswith(UNET) and n.endswith(".proj_in.weight")), ""
     )
     if not keys or not widths:
-        raise NotABase("Its UNet is not one of a Stable Diffusion model that draws from text.")
+        raise NotABase("Its UNet is not one of a Stable Diffusion model that generates from text.")
     if _depth(shapes, f"{UNET}middle_block.1") != max(depths[-1], 1):
         raise NotABase("Its UNet has unevenly deep blocks (a distilled model?).")
     down = ["CrossAttnDownBlock2D" if depth else "DownBlock2D" for depth in depths]

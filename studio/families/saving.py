@@ -41,7 +41,7 @@ def save_folder(
 ) -> Path:
     """Writes a complete diffusers folder; what `states` does not name is the base's own.
 
-    `zero_terminal`: it learnt with noise that ends at zero signal, and is to be sampled so.
+    `zero_terminal`: it learned with noise that ends at zero signal, and is to be sampled so.
 
     A component may be given in part: only the tensors it names are replaced. Floating-point
     tensors are stored as `dtype`. Raises MismatchError for a name or shape the base does not have,

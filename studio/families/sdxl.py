@@ -1,4 +1,4 @@
-"""Stable Diffusion XL: two text encoders side by side, a pooled text, and a picture size.
+"""Stable Diffusion XL: two text encoders side by side, a pooled text, and an image size.
 
 Owns: how this family reads text, and what else its U-Net is told. Refuses to know: widths, methods, adapters.
 Source: Podell et al. 2023. The empty prompt is encoded like any other (`force_zeros` is not used).

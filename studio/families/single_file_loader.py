@@ -130,8 +130,8 @@ def _size(tensor: Tensor) -> str:
 def measured_prediction(unet: Any, width: int) -> str:
     """`epsilon` or `v_prediction`, by what a UNet of text width `width` says to pure noise.
 
-    At the last timestep hardly any picture is left in the input: a network that predicts the noise
-    gives its input back, one that predicts v (Salimans & Ho 2022) gives what the picture might be,
+    At the last timestep hardly any image is left in the input: a network that predicts the noise
+    gives its input back, one that predicts v (Salimans & Ho 2022) gives what the image might be,
     turned round, which has little to do with the input.
     """
     like = next(unet.parameters())

@@ -1,6 +1,6 @@
 """Prompts into tokens and tokens into hidden states, with extra words and long prompts.
 
-Owns: finding attached words in a prompt, chunks of 75 tokens, weights of tokens, and laying learnt
+Owns: finding attached words in a prompt, chunks of 75 tokens, weights of tokens, and laying learned
 vectors over token embeddings while an encoder runs. Refuses to know: which layer a family reads,
 where words come from, how weights are written in a prompt (`studio.infer.prompt`).
 

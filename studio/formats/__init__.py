@@ -1,4 +1,4 @@
-"""Bytes ⇄ named tensors and metadata: every adapter file and picture the studio reads or writes.
+"""Bytes ⇄ named tensors and metadata: every adapter file and image the studio reads or writes.
 
 Owns: file layouts, key spellings, arithmetic that belongs to a file's kind (ΔW of a LoHa, …).
 Refuses to know: neural network modules, base models, devices, training, the page.

@@ -86,7 +86,7 @@ def from_object(path: Path, value: Any) -> AestheticFile:
         raise _broken(path, "It holds no single tensor.")
     if value.dim() not in (1, 2) or not 0 < value.shape[-1] <= MAX_WIDTH or not value.numel():
         raise _broken(path, f"Its tensor has the shape {tuple(value.shape)}.")
-    # Several rows are the features of several pictures; their mean is the direction.
+    # Several rows are the features of several images; their mean is the direction.
     mean = value.detach().cpu().float().reshape(-1, value.shape[-1]).mean(dim=0)
     norm = float(mean.norm())
     if not 1e-8 < norm < float("inf"):

@@ -1,7 +1,7 @@
 """The text of caption files, whatever editor and language they were written in.
 
 Owns: how long such a file may be, and which encoding is taken for those that are not Unicode.
-Refuses to know: which file belongs to which picture, what a caption is.
+Refuses to know: which file belongs to which image, what a caption is.
 
 A caption is short, and a few bytes fit many encodings; so the first file that is no Unicode asks
 all caption files of its folder together.

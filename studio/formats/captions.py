@@ -1,6 +1,6 @@
-"""Captions: the text beside a picture, read as people left it and written so that it stays.
+"""Captions: the text beside an image, read as people left it and written so that it stays.
 
-Owns: reading a picture's caption (its own text file, else a `.json` beside it, else a line of a
+Owns: reading an image's caption (its own text file, else a `.json` beside it, else a line of a
 table such as `metadata.jsonl`), encodings, and writing it back to where it came from.
 Refuses to know: which name is whose (`folder`), what a dataset is, pixels, tokens.
 """
@@ -34,12 +34,12 @@ __all__ = [
 
 ORIGINALS = ".not-utf-8"
 """Hidden folder beside captions: how those were that had another encoding before they were edited."""
-_LONGEST_CAPTION = 1 << 16  # bytes; a text beside a picture that is longer is no caption
+_LONGEST_CAPTION = 1 << 16  # bytes; a text beside an image that is longer is no caption
 _PLACE = re.compile(r"\[\w+\]")
 
 
 class Looked:
-    """Folders and tables that were looked at, for many pictures in one go."""
+    """Folders and tables that were looked at, for many images in one go."""
 
     def __init__(self) -> None:
         self._folders: dict[Path, Folder] = {}
@@ -69,9 +69,9 @@ class Looked:
 
 
 def read_caption(picture: str | Path, looked: Looked | None = None) -> str | None:
-    """The caption of one picture, or None: from its own file, else from a table's line.
+    """The caption of one image, or None: from its own file, else from a table's line.
 
-    Raises DatasetError for a caption file that cannot be read as text. For many pictures
+    Raises DatasetError for a caption file that cannot be read as text. For many images
     `read_captions` is faster, or one `looked` for all of them.
     """
     picture, looked = Path(picture), looked or Looked()
@@ -86,7 +86,7 @@ def read_caption(picture: str | Path, looked: Looked | None = None) -> str | Non
 
 
 def caption_file(picture: Path, looked: Looked | None = None) -> Path | None:
-    """The text file that holds a picture's caption, whatever its ending and case, or None."""
+    """The text file that holds an image's caption, whatever its ending and case, or None."""
     plain = picture.with_suffix(CAPTION_ENDINGS[0])
     if plain.is_file():
         return plain
@@ -99,15 +99,15 @@ def caption_file(picture: Path, looked: Looked | None = None) -> Path | None:
 def write_caption(picture: str | Path, text: str, looked: Looked | None = None) -> Path:
     """Puts the caption durably into the text file that holds it, else into a new `.txt`.
 
-    The picture itself is not touched. Returns the text file. Raises DatasetError when there is no
-    such picture, StorageError when the disk refuses; the earlier caption is then intact.
+    The image itself is not touched. Returns the text file. Raises DatasetError when there is no
+    such image, StorageError when the disk refuses; the earlier caption is then intact.
     """
     picture = Path(picture)
     if not is_picture(picture) or not picture.is_file():
         raise DatasetError(
-            "A caption needs a picture beside it, and this one is not there",
+            "A caption needs an image beside it, and this one is not there",
             where=picture,
-            remedy="Open the folder again; the picture may have been renamed or removed.",
+            remedy="Open the folder again; the image may have been renamed or removed.",
         )
     text = text.strip()
     file = caption_file(picture, looked) or picture.with_suffix(CAPTION_ENDINGS[0])
@@ -123,7 +123,7 @@ def write_caption(picture: str | Path, text: str, looked: Looked | None = None) 
 
 
 def leads_away(file: Path) -> bool:
-    """Whether a file beside a picture is a link to another folder, also one where nothing is."""
+    """Whether a file beside an image is a link to another folder, also one where nothing is."""
     try:
         return file.is_symlink() and file.resolve().parent != file.parent.resolve()
     except (OSError, RuntimeError):  # links in a circle
@@ -152,7 +152,7 @@ def unknown_places(line: str) -> list[str]:
 
 
 def side_car(picture: Path, looked: Looked | None = None) -> str | None:
-    """The text in the picture's own caption file, stripped, or None without one."""
+    """The text in the image's own caption file, stripped, or None without one."""
     looked = looked or Looked()
     file = caption_file(picture, looked)
     if file is not None:
@@ -164,7 +164,7 @@ def side_car(picture: Path, looked: Looked | None = None) -> str | None:
 
 
 def _from_json(file: Path, texts: CaptionTexts) -> str | None:
-    """A caption in a `.json` beside a picture, as ai-toolkit and downloaders write it, or None."""
+    """A caption in a `.json` beside an image, as ai-toolkit and downloaders write it, or None."""
     try:
         found = parse_json(texts.read(file, _LONGEST_CAPTION), file)
     except (TextError, DatasetError):
@@ -173,7 +173,7 @@ def _from_json(file: Path, texts: CaptionTexts) -> str | None:
 
 
 def _keep_original(file: Path) -> None:
-    """Before a caption is written in UTF-8 over one in another encoding, its bytes are put aside:
+    """Before a caption is written in UTF-8 over one in another encoding, its bytes are offloaded to disk:
     what was taken for its text may be wrong."""
     kept = file.parent / ORIGINALS / file.name
     if not file.is_file() or kept.exists():

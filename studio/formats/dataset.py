@@ -1,14 +1,14 @@
-"""A dataset: a folder of pictures with captions beside them, and what `dataset.toml` says of it.
+"""A dataset: a folder of images with captions beside them, and what `dataset.toml` says of it.
 
-    my cat/                 what people drop: pictures and captions of the same name
+    my cat/                 what people drop: images and captions of the same name
       1.png  1.txt
       2.jpg  2.caption      an older ending; “2.TXT” and “2.jpg.txt” are found as well
       dataset.toml          optional: name, trigger, class_word, kind, repeats, held_out, folders
       metadata.jsonl        optional captions by file name, see formats/caption_tables.py
       10_sks dog/           kohya's sub-folders: repeats, then trigger and class word
       close-ups/            any other sub-folder counts when `[folders]` of dataset.toml names it
-      masks/                masks of the pictures, see formats/masks.py
-      held_out/             pictures that are never trained on
+      masks/                masks of the images, see formats/masks.py
+      held_out/             images that are never trained on
 
 How other programs lay out their datasets is in formats/layouts.py.
 
@@ -42,9 +42,9 @@ NAMED = 3  # images that cannot be read, named one by one
 
 
 def picture_files(folder: str | Path) -> list[Path]:
-    """The pictures of a dataset in natural order (2 before 10), sub-folders after the top level.
+    """The images of a dataset in natural order (2 before 10), sub-folders after the top level.
 
-    Hidden files, masks and held-out pictures are left out. Raises DatasetError when `folder` is
+    Hidden files, masks and held-out images are left out. Raises DatasetError when `folder` is
     not a folder; an empty list is no error here.
     """
     folder, looked = _folder(folder), Looked()
@@ -53,18 +53,18 @@ def picture_files(folder: str | Path) -> list[Path]:
 
 
 def read_captions(folder: str | Path) -> dict[Path, str | None]:
-    """Every picture of a dataset with its caption or None, in natural order."""
+    """Every image of a dataset with its caption or None, in natural order."""
     folder, looked = _folder(folder), Looked()
     layout = find_parts(folder, read_dataset_file(folder), looked)
     return {path: text for _, path, text in _captioned(folder, layout, looked, [])}
 
 
 def read_dataset(folder: str | Path, images: ImageMemory | None = None) -> DatasetInfo:
-    """Looks at a dataset: its pictures' headers, captions and `dataset.toml`.
+    """Looks at a dataset: its images' headers, captions and `dataset.toml`.
 
     `images` remembers what is known of images; what it knows to be damaged is left out. Raises
-    DatasetError when it is not a folder, holds no usable picture, or when `dataset.toml` is wrong.
-    A broken picture among good ones is left out and named in `problems`.
+    DatasetError when it is not a folder, holds no usable image, or when `dataset.toml` is wrong.
+    A broken image among good ones is left out and named in `problems`.
     """
     images = images or ImageMemory()
     folder, looked = _folder(folder), Looked()
@@ -79,10 +79,10 @@ def read_dataset(folder: str | Path, images: ImageMemory | None = None) -> Datas
     unused = find_unused(folder, parts, layout.known, held_out, looked)
     if not rows:
         raise DatasetError(
-            "There are no pictures in this folder",
+            "There are no images in this folder",
             where=folder,
             why=" ".join(filter(None, [_LOOKED_FOR, *layout.notes, unused.sentence()])),
-            remedy="Put the pictures directly into the folder.",
+            remedy="Put the images directly into the folder.",
         )
     problems += _same_names([path for _, path, _ in rows])
     facts = images.all_facts([path for _, path, _ in rows])
@@ -93,10 +93,10 @@ def read_dataset(folder: str | Path, images: ImageMemory | None = None) -> Datas
     items = [_item(part, facts[path], path, text, says.repeats) for part, path, text in whole]
     if not items:
         raise DatasetError(
-            f"None of the {len(rows)} pictures in this folder can be read",
+            f"None of the {len(rows)} images in this folder can be read",
             where=folder,
             why=" ".join(_broken(folder, broken)),
-            remedy="Export the pictures again as PNG or JPEG.",
+            remedy="Export the images again as PNG or JPEG.",
         )
     trigger, class_word, repeats = kohya_words([part for part, _, _ in rows], says)
     return DatasetInfo(
@@ -161,7 +161,7 @@ def _folder(folder: str | Path) -> Path:
         raise DatasetError(
             "This is a file, not a folder" if folder.is_file() else "This folder is not there",
             where=folder,
-            remedy="Choose the folder that holds the pictures.",
+            remedy="Choose the folder that holds the images.",
         )
     if not os.access(folder, os.R_OK | os.X_OK):
         raise DatasetError(
@@ -181,7 +181,7 @@ def _images(layout: Layout, looked: Looked) -> list[tuple[Part, Path]]:
 def _captioned(
     folder: Path, layout: Layout, looked: Looked, problems: list[str]
 ) -> list[tuple[Part, Path, str | None]]:
-    """Pictures with their part and their own caption, where they have one."""
+    """Images with their part and their own caption, where they have one."""
     rows = []
     for part, path in _images(layout, looked):
         text: str | None = None

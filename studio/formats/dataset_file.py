@@ -1,6 +1,6 @@
-"""`dataset.toml`: what a person says of a dataset beside its pictures.
+"""`dataset.toml`: what a person says of a dataset beside its images.
 
-Owns: its keys, and the error that names the nearest right one. Refuses to know: pictures, captions.
+Owns: its keys, and the error that names the nearest right one. Refuses to know: images, captions.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ class DatasetFile(Settings):
     trigger: str = setting("", "Word that calls the concept.")
     class_word: str = setting("", "What the subject is an example of, such as “dog”.")
     kind: Literal["subject", "style"] = setting("subject", "What is taught.")
-    repeats: int = setting(1, "How often each picture counts in an epoch.", ge=1, le=1000)
-    held_out: str = setting("", "Sub-folder of pictures that are never trained on.")
+    repeats: int = setting(1, "How often each image counts in an epoch.", ge=1, le=1000)
+    held_out: str = setting("", "Sub-folder of images that are never trained on.")
     folders: dict[str, Weight] = setting(
         default_factory=dict, help="Sub-folders that belong to it, with how often each of their "
-        "pictures counts: `close-ups = 3`.",
+        "images counts: `close-ups = 3`.",
     )  # fmt: skip
 
 

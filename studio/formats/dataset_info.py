@@ -16,7 +16,7 @@ from studio.formats.unused import Unused
 
 @dataclass(frozen=True)
 class DatasetPicture:
-    """One usable picture. `caption` is its own, or the words of a kohya folder, or None."""
+    """One usable image. `caption` is its own, or the words of a kohya folder, or None."""
 
     path: Path
     caption: str | None
@@ -35,9 +35,9 @@ class DatasetInfo:
     name: str
     path: Path
     pictures: int
-    """Usable pictures; broken ones are in `problems` instead."""
+    """Usable images; broken ones are in `problems` instead."""
     captioned: int
-    """Pictures that have a caption of their own which is not blank."""
+    """Images that have a caption of their own which is not blank."""
     trigger: str
     kind: Literal["subject", "style"]
     class_word: str
@@ -45,7 +45,7 @@ class DatasetInfo:
     held_out: Path | None
     problems: list[str] = field(default_factory=list)
     items: list[DatasetPicture] = field(default_factory=list)
-    """The usable pictures in order."""
+    """The usable images in order."""
     notes: list[str] = field(default_factory=list)
     """How its folders and files were understood, where that could be otherwise."""
     unused: Unused = field(default_factory=Unused)

@@ -38,13 +38,13 @@ class DatasetSummary:
     path: Path
     pictures: int = 0
     captioned: int = 0
-    """Pictures beside which a caption stands that is not of zero length."""
+    """Images beside which a caption stands that is not of zero length."""
     trigger: str = ""
     kind: Literal["subject", "style"] = "subject"
     class_word: str = ""
     held_out: Path | None = None
     cover: Path | None = None
-    """The first picture."""
+    """The first image."""
     problems: list[str] = field(default_factory=list)
 
 
@@ -60,8 +60,8 @@ class DatasetList:
     def below(self, roots: Iterable[str | Path]) -> list[DatasetSummary]:
         """The datasets that are direct sub-folders of `roots`, by root, in natural order.
 
-        Folders without pictures are passed over. One that cannot be used stays visible: without
-        pictures, the reason in `problems`. No folder, whatever is in it, keeps others from view.
+        Folders without images are passed over. One that cannot be used stays visible: without
+        images, the reason in `problems`. No folder, whatever is in it, keeps others from view.
         """
         found: list[DatasetSummary] = []
         seen: set[Path] = set()

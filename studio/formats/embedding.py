@@ -1,7 +1,7 @@
 """Textual-inversion files: every container in which vectors for a prompt word travel.
 
 Owns: the containers of A1111, the original repository, diffusers, kohya, SDXL, cloneofsimo and
-embedding pictures, and writing the four that other programs load.
+embedding images, and writing the four that other programs load.
 Refuses to know: tokenizers, which base the width belongs to, how a word is found in a prompt.
 
 Vectors are [n, width] fp32: n rows that replace n token embeddings. Encoder slots are
@@ -209,11 +209,11 @@ def _from_image(path: Path) -> EmbeddingFile:
     try:
         value = embedding_image.read_value(path)
         if value is None:
-            raise _nothing(path, "It is a picture without an embedding in it.")
+            raise _nothing(path, "It is an image without an embedding in it.")
         parameters = value["string_to_param"].items()
         value["string_to_param"] = {key: _nested(entry, path) for key, entry in parameters}
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        raise _nothing(path, "The embedding in the picture is damaged.") from error
+        raise _nothing(path, "The embedding in the image is damaged.") from error
     return _from_a1111(path, value, "image")
 
 
@@ -224,7 +224,7 @@ def _nested(entry: Any, path: Path) -> torch.Tensor:
     rows = entry["TORCHTENSOR"]
     rows = rows if rows and isinstance(rows[0], list) else [rows]
     if len(rows) > MAX_VECTORS or not is_table(rows):
-        raise _nothing(path, "The embedding in the picture is no table of numbers.")
+        raise _nothing(path, "The embedding in the image is no table of numbers.")
     return torch.tensor(rows, dtype=torch.float32)
 
 
@@ -236,7 +236,7 @@ def _checked(vectors: torch.Tensor, path: str | Path) -> torch.Tensor:
         raise FileError(
             "This embedding is broken",
             where=path,
-            why="It holds NaN or infinity, which would spoil every picture.",
+            why="It holds NaN or infinity, which would spoil every image.",
             remedy="Use an earlier step of the same training.",
         )
     return rows.contiguous()

@@ -1,12 +1,12 @@
-"""Embeddings inside pictures: the text chunk, and the two striped borders that survive re-saving.
+"""Embeddings inside images: the text chunk, and the two striped borders that survive re-saving.
 
-Owns: finding the embedding's JSON in a picture and turning it into plain tables of numbers.
+Owns: finding the embedding's JSON in an image and turning it into plain tables of numbers.
 Refuses to know: what the vectors are for (`embedding` checks and names them).
 
 Source: A1111's modules/textual_inversion/image_embedding.py. Text chunk `sd-ti-embedding`: base64
 of JSON with tensors as `{"TORCHTENSOR": nested lists}`. Borders: each pixel's low four bits hold
 half a byte of a zlib stream of the same JSON, left the low halves, right the high ones, both
-masked by a fixed random sequence; black columns part them from the picture.
+masked by a fixed random sequence; black columns part them from the image.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def read_value(path: Path) -> Any | None:
-    """The embedding's JSON value, or None when the picture carries none.
+    """The embedding's JSON value, or None when the image carries none.
 
     Raises ValueError when something is there but damaged or out of proportion; errors of
     `images.open_image`.
@@ -65,7 +65,7 @@ def _chunk(file: BinaryIO, start: bytes) -> bytes | None:
                 return body if kind == b"tEXt" else _unpacked(body[1:])
         else:
             file.seek(size + 4, 1)
-    raise TooMuch("more chunks than any picture")
+    raise TooMuch("more chunks than any image")
 
 
 def _unpacked(data: bytes) -> bytes:
@@ -106,7 +106,7 @@ def _border_bytes(path: Path) -> bytes | None:
         return None
     mask = _mask(left.size).reshape(left.shape)
     data = ((right ^ mask) << 4 | (left ^ mask)).astype(np.uint8).tobytes()
-    if data[:1] != b"\x78":  # every zlib stream starts with it; ordinary pictures do not
+    if data[:1] != b"\x78":  # every zlib stream starts with it; ordinary images do not
         return None
     stream = zlib.decompressobj()
     try:

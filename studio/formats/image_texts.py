@@ -1,8 +1,8 @@
-"""The texts inside a picture, by where they stand: text chunks of a PNG, EXIF tags, XMP, comments,
+"""The texts inside an image, by where they stand: text chunks of a PNG, EXIF tags, XMP, comments,
 and NovelAI's in the alpha channel.
 
 Owns: which places are looked at, and how their bytes become text. Refuses to know: what the texts
-mean (`studio.infer.foreign`), and opening pictures (`images`).
+mean (`studio.infer.foreign`), and opening images (`images`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _XMP_KEYS = ("XML:com.adobe.xmp", "xmp")
 
 
 def texts_of(image: Image.Image) -> dict[str, str]:
-    """Every text of a loaded picture that is not empty, by the keyword of its chunk or EXIF tag."""
+    """Every text of a loaded image that is not empty, by the keyword of its chunk or EXIF tag."""
     found: dict[str, str] = {}
     for key, value in image.info.items():
         if isinstance(value, str) and image.format == "PNG":

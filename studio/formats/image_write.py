@@ -59,7 +59,7 @@ def save(
 ) -> Path:
     """Writes `stem` with the ending of `kind`; PNG knows no quality. Returns the file's path.
 
-    Settings that EXIF has no room for make it a PNG: a drawn picture is never lost to its text.
+    Settings that EXIF has no room for make it a PNG: a drawn image is never lost to its text.
     """
     if kind != "png" and not _fits(parameters):
         kind = "png"
@@ -99,7 +99,7 @@ def _comment(text: str | None) -> bytes:
         return b""
     if not _fits(text):
         raise FileError(
-            "The settings are too long for this kind of picture",
+            "The settings are too long for this kind of image",
             why=f"JPEG and WebP files carry at most {_MOST_EXIF // 2:,} characters of them; "
             f"these are {len(text):,}.",
             remedy="Save as PNG, or shorten the prompt.",

@@ -28,7 +28,7 @@ from studio.formats.sniff import open_file, sniff_bytes, wrong_content
 MAX_PIXELS = 64_000_000
 BLACK = 2  # of 255: what JPEG makes of black
 
-# Pillow only warns about huge pictures; here they are refused, so the warning says nothing new.
+# Pillow only warns about huge images; here they are refused, so the warning says nothing new.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
@@ -104,7 +104,7 @@ def thumbnail(path: str | Path, side: int = 256, encoding: Literal["png", "jpeg"
 
 
 def read_texts(path: str | Path) -> dict[str, str]:
-    """Every text a picture carries, by where it stands. Errors as in `open_image`."""
+    """Every text an image carries, by where it stands. Errors as in `open_image`."""
     with _opened(path, MAX_PIXELS) as (image, _):
         if image.format == "PNG":
             image.load()  # chunks may stand behind the pixels
@@ -112,7 +112,7 @@ def read_texts(path: str | Path) -> dict[str, str]:
 
 
 def read_parameters(path: str | Path) -> str | None:
-    """The settings text a picture carries, or None. Errors as in `open_image`."""
+    """The settings text an image carries, or None. Errors as in `open_image`."""
     texts = read_texts(path)
     return texts.get("parameters") or texts.get(USER_COMMENT)
 
@@ -124,7 +124,7 @@ def _opened(path: str | Path, max_pixels: int) -> Iterator[tuple[ImageFile, Bina
             content = sniff_bytes(file.read(512))
             file.seek(0)
             if content not in KINDS:
-                raise wrong_content(path, content, "a picture the studio can read")
+                raise wrong_content(path, content, "an image the studio can read")
             kind = KINDS[content]
             image = TOLERANT[kind](file) if kind in TOLERANT else Image.open(file, formats=[kind])
             width, height = image.size
@@ -143,7 +143,7 @@ def _opened(path: str | Path, max_pixels: int) -> Iterator[tuple[ImageFile, Bina
                     why=f"The system said: {error.strerror}",
                 ) from error
             raise FileError(
-                "This picture cannot be read",
+                "This image cannot be read",
                 where=path,
                 why="Its data is damaged or cut off.",
                 remedy="Export it again as PNG or JPEG.",
@@ -153,7 +153,7 @@ def _opened(path: str | Path, max_pixels: int) -> Iterator[tuple[ImageFile, Bina
 def _too_large(path: str | Path, width: int, height: int, max_pixels: int) -> FileError:
     size = f"It has {width:,} × {height:,} pixels" if width else "It has far too many pixels"
     return FileError(
-        "This picture is too large",
+        "This image is too large",
         where=path,
         why=f"{size}; the limit is {max_pixels:,} in total.",
         remedy="Make a smaller copy of it.",

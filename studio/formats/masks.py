@@ -1,6 +1,6 @@
-"""Masks: which part of a picture matters, white where it does.
+"""Masks: which part of an image matters, white where it does.
 
-    cat.jpg  cat.mask.png    beside the picture (also cat-masklabel.png, cat-mask.png, cat_mask.png)
+    cat.jpg  cat.mask.png    beside the image (also cat-masklabel.png, cat-mask.png, cat_mask.png)
     cat.jpg  masks/cat.png   or in a folder `masks` or `mask` beside it, under the same name
 
     cat.jpg  cat-condlabel.png   what another trainer conditions on: neither an image nor a mask
@@ -21,7 +21,7 @@ _PICTURES = (".png", ".webp", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff", ".gif", 
 
 
 def is_mask(name: str, stems: Collection[str]) -> bool:
-    """True for a file that is the mask of a picture beside it; `stems` are the names there."""
+    """True for a file that is the mask of an image beside it; `stems` are the names there."""
     return _belongs(name, _ENDINGS, stems)
 
 
@@ -38,7 +38,7 @@ def _belongs(name: str, endings: tuple[str, ...], stems: Collection[str]) -> boo
 
 
 def mask_file(picture: Path) -> Path | None:
-    """The file that holds a picture's mask, or None."""
+    """The file that holds an image's mask, or None."""
     places = [(picture.parent, picture.stem + ending) for ending in _ENDINGS]
     places += [(picture.parent / folder, picture.stem) for folder in MASK_FOLDERS]
     for folder, stem in places:

@@ -262,7 +262,7 @@ def number(metadata: Mapping[str, str], key: str) -> float | None:
 
 
 def data_url(picture: bytes) -> str:
-    """An encoded picture as a `data:` URL; ValueError when it is no PNG, JPEG or WebP."""
+    """An encoded image as a `data:` URL; ValueError when it is no PNG, JPEG or WebP."""
     content = sniff_bytes(picture[:512])
     if content not in ("png", "jpeg", "webp"):
         raise ValueError("a thumbnail must be PNG, JPEG or WebP")

@@ -35,7 +35,7 @@ KINDS: dict[str, tuple[str, str, str]] = {
                 "images outside the folders that belong to it", ""),
     "masks": ("file taken for the mask of an image", "files taken for masks of images", ""),
     "black": ("mask that is black all over", "masks that are black all over",
-              "nothing of their images is learnt"),
+              "nothing of their images is learned"),
     "conditions": ("“-condlabel” image of another trainer", "“-condlabel” images of another trainer",
                    ""),
     "folders": ("sub-folder", "sub-folders", f"name them under [folders] in {DATASET_FILE} to use them"),

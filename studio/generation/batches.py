@@ -1,4 +1,4 @@
-"""Batches of pictures: turn, base, stack, files.
+"""Batches of images: turn, base, stack, files.
 
 Owns: saving what was drawn, one batch or one per lane, each as soon as it is finished: whoever
 interrupts, and whatever goes wrong later, keeps it. Refuses to know: sampling, pages. Imports torch.
@@ -38,7 +38,7 @@ def generate(
 ) -> Generated:
     """Draws a batch when the device is free and saves it under today's outputs.
 
-    Interrupted is raised only when no picture was finished; otherwise the finished ones come back.
+    Interrupted is raised only when no image was finished; otherwise the finished ones come back.
     """
     settings = resolved(settings, runtime.library)
     with ready_base(settings, runtime, on_progress) as base:
@@ -55,7 +55,7 @@ def generate_lanes(
 ) -> list[DrawnLane]:
     """Draws every lane in order, with one turn on the device; each is saved when it is drawn.
 
-    `on_lane` hears of each as soon as it is saved; `on_preview` counts pictures over all lanes. When it
+    `on_lane` hears of each as soon as it is saved; `on_preview` counts images over all lanes. When it
     is stopped, what was finished is returned; Interrupted when that is nothing.
     """
 
@@ -76,7 +76,7 @@ def generate_lanes(
 
             try:
                 if cancelled and cancelled():
-                    raise Interrupted("Drawing was stopped")
+                    raise Interrupted("Generating was stopped")
                 batch = _drawn(base, own, runtime, progress, cancelled, show)
             except Interrupted:
                 if not done:
@@ -159,6 +159,6 @@ def _drawn(
             raise
     except StudioError as error:
         if saved:
-            error.safe = f"The {len(saved)} pictures finished before are kept."
+            error.safe = f"The {len(saved)} images finished before are kept."
         raise
     return Generated(saved, reports, round(time.perf_counter() - started, 3))

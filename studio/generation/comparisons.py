@@ -16,7 +16,7 @@ from studio.core.paths import is_folder
 from studio.runtime.runtime import Runtime
 from studio.settings.training import CompareSettings
 
-KEPT = "The images drawn so far are kept."
+KEPT = "The images generated so far are kept."
 
 
 class Comparisons:

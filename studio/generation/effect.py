@@ -1,7 +1,7 @@
-"""What one file of a stack does to a picture, measured: the same seed with and without it.
+"""What one file of a stack does to an image, measured: the same seed with and without it.
 
-Owns: the two pictures, their difference, and why there is none.
-Refuses to know: pages, files of pictures (nothing is saved). Imports torch.
+Owns: the two images, their difference, and why there is none.
+Refuses to know: pages, files of images (nothing is saved). Imports torch.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def effect(
     on_progress: OnProgress | None,
     cancelled: Cancelled | None,
 ) -> Effect:
-    """Draws the first picture of `settings` with and without the file at `place` of its stack.
+    """Draws the first image of `settings` with and without the file at `place` of its stack.
 
     The rest of the stack stays as it is; a file that is switched off is measured as if it were
     on. A file that does not fit is an answer here, not an error. Raises Interrupted, and the
@@ -91,4 +91,4 @@ def _why_none(item: StackItem, settings: GenerateSettings, words: list[str], mes
     text = f"{settings.prompt}\n{settings.negative_prompt}".lower()
     if words and not any(word.lower() in text for word in words):
         return f"Neither the prompt nor the negative prompt has its word “{words[0]}”."
-    return f"{message} The two pictures are the same to the last bit.".strip()
+    return f"{message} The two images are the same to the last bit.".strip()

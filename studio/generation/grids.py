@@ -1,4 +1,4 @@
-"""Grids on disk: drawn, gone on with, listed, deleted to the trash.
+"""Grids on disk: drawn, continued, listed, deleted to the trash.
 
 Owns: the folders under `grids/`, and the files that the values of an axis mean. Refuses to know:
 how cells are drawn. Importing it loads no torch.
@@ -25,7 +25,7 @@ from studio.settings.generation import GenerateSettings
 from studio.settings.grid import NONE, Axis, GridSettings, reference
 from studio.settings.grid_cells import lay_out
 
-KEPT = "The images drawn so far are kept."
+KEPT = "The images generated so far are kept."
 
 
 class Grids:
@@ -72,7 +72,7 @@ class Grids:
         from studio.compare.axes_grid import draw
 
         drawing = settings.drawing
-        with self.runtime.turn("drawing a grid", "grid", KEPT):
+        with self.runtime.turn("generating a grid", "grid", KEPT):
             settings = self._with_checkpoints(settings, on_progress)
             base = self.runtime.base(drawing.base, drawing.device, vae=drawing.vae)
             try:

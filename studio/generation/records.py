@@ -15,7 +15,7 @@ OnPreview = Callable[[int, list[str]], None]
 
 @dataclass(frozen=True)
 class SavedPicture:
-    """One generated picture on disk."""
+    """One generated image on disk."""
 
     path: Path
     seed: int
@@ -30,14 +30,14 @@ class FileReport:
     path: str
     kind: str
     matched: int
-    """Parts of it that found their place in the base."""
+    """Parts of it that matched in the base."""
     unmatched: list[str]
     message: str
 
 
 @dataclass(frozen=True)
 class Generated:
-    """One batch: the pictures, and what each adapter of the stack did."""
+    """One batch: the images, and what each adapter of the stack did."""
 
     pictures: list[SavedPicture]
     reports: list[FileReport]

@@ -1,1 +1,1 @@
-"""Drawing pictures: samplers, the loop around the base, and the text block that pictures carry."""
+"""Drawing images: samplers, the loop around the base, and the text block that images carry."""

@@ -1,6 +1,6 @@
-"""The text block in which a picture carries its settings, in the form web UIs read and write.
+"""The text block in which an image carries its settings, in the form web UIs read and write.
 
-Owns: writing it, and reading blocks of any origin. Refuses to know: torch, pictures, where files
+Owns: writing it, and reading blocks of any origin. Refuses to know: torch, images, where files
 are. Source of the form: A1111's `parameters` chunk (prompt lines, `Negative prompt:` lines, one
 line of `Key: value` pairs, values with commas, colons or newlines quoted as JSON strings), and lines
 of an extension behind it (`Template:`, `Negative Template:`).
@@ -11,7 +11,7 @@ keys for the way back: `Stack`, the adapter files by name with their strengths, 
 factors, as JSON; `Tags`, what was put behind the prompt; `Exact prompt` and `Exact negative prompt`,
 where what stands there differs from what was written. The first
 aesthetic embedding is also written as A1111's extension does it (`Aesthetic embedding` and seven
-more keys), and read from there where there is no `Stack`. A picture that was started from is not
+more keys), and read from there where there is no `Stack`. An image that was started from is not
 named, only its denoising.
 """
 
@@ -79,7 +79,7 @@ class Facts:
 
 
 def write(settings: GenerateSettings, facts: Facts) -> str:
-    """The block of one picture; `settings.seed` and `settings.prompt` are that picture's own."""
+    """The block of one image; `settings.seed` and `settings.prompt` are that image's own."""
     pairs: dict[str, Any] = {
         "Steps": settings.steps,
         "Sampler": settings.sampler,

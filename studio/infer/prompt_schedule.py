@@ -26,7 +26,7 @@ class Script:
 
     @property
     def lengths(self) -> tuple[int, ...]:
-        """Text positions T at each step: pictures of one batch must agree in them."""
+        """Text positions T at each step: images of one batch must agree in them."""
         return tuple(self.pairs[index][1].embeds.shape[1] for index in self.order)
 
 

@@ -48,5 +48,5 @@ class AdapterInfo:
 
     @property
     def is_plain_picture(self) -> bool:
-        """A picture without an adapter in it, such as somebody's preview."""
+        """An image without an adapter in it, such as somebody's preview."""
         return self.problem is not None and is_picture(self.path)

@@ -34,7 +34,7 @@ def find(
     """The one file that `text` means, or None; raises InputError when there are several.
 
     `roots` are the folders of `files` by the words that stand for them; `kind_of` is None for what
-    is no adapter at all, as a preview picture.
+    is no adapter at all, as a preview image.
     """
     wanted = once(text).replace("\\", "/").strip("/")
     known = [(name_of(path, roots), path) for path in files]

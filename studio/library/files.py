@@ -94,7 +94,7 @@ class LibraryFiles(BaseFiles):
         if path is None or not there(path) or not path.is_dir():
             raise DatasetError(
                 f"There is no dataset “{name}”" if name.strip() else "No dataset is chosen",
-                remedy="Choose one from the list, or give the path of a folder of pictures.",
+                remedy="Choose one from the list, or give the path of a folder of images.",
             )
         return self.workspace.pictures_folder(path)
 

@@ -1,4 +1,4 @@
-"""The settings a picture carries, of whatever program: for the page, the commands and their words.
+"""The settings an image carries, of whatever program: for the page, the commands and their words.
 
 Owns: from a file to a record that can be shown. Refuses to know: who writes what
 (`studio.infer.foreign`), where texts stand in a file (`studio.formats`). Imports no torch.
@@ -25,7 +25,7 @@ from studio.settings.training import StackItem
 
 @dataclass(frozen=True)
 class PictureSettings:
-    """`settings` are fields of `GenerateSettings`; base and files are named as in the picture."""
+    """`settings` are fields of `GenerateSettings`; base and files are named as in the image."""
 
     program: str
     settings: dict[str, Any]
@@ -36,7 +36,7 @@ class PictureSettings:
 
 
 def picture_settings(path: Path) -> PictureSettings | None:
-    """What `path` says about itself; None for a picture without settings, or with an adapter in it.
+    """What `path` says about itself; None for an image without settings, or with an adapter in it.
 
     Errors as in `images.open_image`.
     """
@@ -51,11 +51,11 @@ def picture_settings(path: Path) -> PictureSettings | None:
 
 
 def usable_settings(path: Path, name: str) -> PictureSettings | None:
-    """The same; FileError for a picture whose program is known and whose settings are not."""
+    """The same; FileError for an image whose program is known and whose settings are not."""
     found = picture_settings(path)
     if found and not found.settings:
         raise FileError(
-            "The settings of this picture cannot be restored",
+            "The settings of this image cannot be restored",
             where=name,
             why=f"It is by {found.program}. " + " ".join(found.notes),
             safe="Nothing was changed.",
@@ -64,7 +64,7 @@ def usable_settings(path: Path, name: str) -> PictureSettings | None:
 
 
 def described(path: Path) -> dict[str, Any] | None:
-    """A picture's settings as `inspect` reports them; None without, and for what is no picture."""
+    """An image's settings as `inspect` reports them; None without, and for what is no image."""
     if sniff(path) not in KINDS or (found := picture_settings(path)) is None:
         return None
     return {
@@ -74,7 +74,7 @@ def described(path: Path) -> dict[str, Any] | None:
 
 
 def stack_named(entries: Any, library: LibraryFiles) -> tuple[list[dict[str, Any]], list[str]]:
-    """A stack as a picture names it → values of `StackItem`s with paths, and what cannot be taken:
+    """A stack as an image names it → values of `StackItem`s with paths, and what cannot be taken:
     names that nobody has here, or that several files have.
 
     Ours names whole files; other programs leave endings out.

@@ -57,9 +57,9 @@ def import_files(
     if not any(is_picture(arrival.name) for arrival in arrivals) and into is None:
         first = f" The first: {left_out[0].name} is {left_out[0].why}." if left_out else ""
         raise DatasetError(
-            "There is no picture among these files",
+            "There is no image among these files",
             why=f"{len(left_out)} files cannot be used.{first}" if left_out else None,
-            remedy="Drop PNG, JPEG or WebP pictures, or the folder that holds them.",
+            remedy="Drop PNG, JPEG or WebP images, or the folder that holds them.",
         )
     folder = _new_folder(datasets, name) if into is None else into
     work = _Import(folder, left_out)

@@ -115,7 +115,7 @@ def _unread(written: str, why: str) -> InputError:
         where=written[:200],
         why=why,
         remedy="Write it like <lora:name:0.8>, or switch off “Brackets and tags have a meaning”.",
-        safe="Nothing was drawn.",
+        safe="Nothing was generated.",
     )
 
 
@@ -156,5 +156,5 @@ def _missing(tag: Tag, infos: list[AdapterInfo], fitting: list[AdapterInfo]) -> 
         where=tag.written,
         why=why,
         remedy=remedy,
-        safe="Nothing was drawn.",
+        safe="Nothing was generated.",
     )

@@ -1,7 +1,7 @@
-"""Aesthetic embedding: the mean look of some pictures, as one direction of CLIP (Gallego 2022).
+"""Aesthetic embedding: the mean look of some images, as one direction of CLIP (Gallego 2022).
 
-Owns: averaging the pictures' features, what the finished files recommend. Nothing is learnt by
-denoising: a step reads one batch of pictures, and after one pass over them all is said.
+Owns: averaging the images' features, what the finished files recommend. Nothing is learned by
+denoising: a step reads one batch of images, and after one pass over them all is said.
 Refuses to know: the loop, base families by name, how a direction steers a prompt (`adapters`).
 """
 
@@ -33,7 +33,7 @@ class Aesthetic(Method):
     name: ClassVar[str] = "aesthetic"
     title: ClassVar[str] = "Aesthetic embedding"
     summary: ClassVar[str] = (
-        "Bends every prompt a little towards the mood, colours and style of some pictures. Ready "
+        "Bends every prompt a little towards the mood, colours and style of some images. Ready "
         "in seconds, subtle, and cannot learn a subject."
     )
     Options: ClassVar[type[SteeringSettings]] = AestheticOptions
@@ -48,12 +48,12 @@ class Aesthetic(Method):
         needed = math.ceil(pictures * config.data.repeats / batch)
         if train.steps > needed:
             warnings.append(
-                f"One pass over the pictures takes {needed} steps (a few more when their shapes "
+                f"One pass over the images takes {needed} steps (a few more when their shapes "
                 f"differ); the {train.steps - needed} after that change nothing."
             )
         elif train.steps < needed:
             warnings.append(
-                f"{train.steps} steps read only {train.steps * batch} of {needed * batch} pictures "
+                f"{train.steps} steps read only {train.steps * batch} of {needed * batch} images "
                 f"and repeats; {needed} steps read all."
             )
         if not options.steps:
@@ -83,7 +83,7 @@ def _without_effect(config: RunConfig) -> list[str]:
 
 
 class AestheticTrainable(Trainable):
-    """Features of the pictures seen so far, and their mean.
+    """Features of the images seen so far, and their mean.
 
     `direction` [1, width] is what is trained; no gradient ever reaches it.
     """
@@ -110,7 +110,7 @@ class AestheticTrainable(Trainable):
     @contextmanager
     def attached(self, training: bool = False) -> Iterator[None]:
         if training or not bool(self.direction.any()) or not self.options.steps:
-            yield  # pictures are read, not drawn; or there is nothing to show yet
+            yield  # images are read, not drawn; or there is nothing to show yet
             return
         with self._steered(self.direction[0] / self.direction[0].norm()):
             yield
@@ -132,9 +132,9 @@ class AestheticTrainable(Trainable):
     def own_loss(
         self, pictures: Sequence[Tensor], numbers: Sequence[int] | None, repeats: Sequence[int]
     ) -> Tensor:
-        """1 − mean cosine of the pictures to the direction so far, these included.
+        """1 − mean cosine of the images to the direction so far, these included.
 
-        A picture that was read before is not read again. Taken over in `after_step` alone, so a
+        An image that was read before is not read again. Taken over in `after_step` alone, so a
         step that is refused leaves no trace.
         """
         import torch
@@ -163,11 +163,11 @@ class AestheticTrainable(Trainable):
         import torch
 
         picture = ((pixels + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-        # one picture at a time: its feature does not depend on its neighbours
+        # one image at a time: its feature does not depend on its neighbours
         return self.clip.raw_image_features(picture.permute(1, 2, 0)[None])[0].clone()
 
     def _mean(self) -> Tensor:
-        """The mean feature [1, width], pictures weighted by their repeats, in a fixed order."""
+        """The mean feature [1, width], images weighted by their repeats, in a fixed order."""
         import torch
 
         known = {number: (row, self.weights[number]) for number, row in self.features.items()}

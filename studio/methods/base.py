@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 
 class ContinuedOptions(Settings):
-    """Options of a method that can go on from a finished file instead of starting anew."""
+    """Options of a method that can continue from a finished file instead of starting anew."""
 
     continue_from: str = setting(
         "",
-        "Finished file to go on from: a name from the adapters or a path; empty starts anew.",
+        "Finished file to continue from: a name from the adapters or a path; empty starts anew.",
         advanced=True,
     )
 
@@ -42,7 +42,7 @@ class ContinuedOptions(Settings):
             return []
         listed = ", ".join(f"“{name}”" for name in changed)
         verb = "has" if len(changed) == 1 else "have"
-        return [f"{listed} {verb} no effect: the file to go on from decides."]
+        return [f"{listed} {verb} no effect: the file to continue from decides."]
 
 
 @dataclass
@@ -67,7 +67,7 @@ class ExportFacts:
     started_at: float
     finished_at: float
     dataset: dict[str, Any] = field(default_factory=dict)
-    """Folder names, tag counts, bucket table, number of pictures."""
+    """Folder names, tag counts, bucket table, number of images."""
     thumbnail: bytes | None = None
     """A small PNG."""
     phrase: str = ""
@@ -84,7 +84,7 @@ class Trainable(ABC):
     """True when the text must be encoded anew at every step (the encoder or its input learns)."""
 
     learns_by_denoising: bool = True
-    """False for a method that reads the pictures in its own way: then `own_loss` is asked."""
+    """False for a method that reads the images in its own way: then `own_loss` is asked."""
 
     @abstractmethod
     def attached(self, training: bool = False) -> AbstractContextManager[None]:
@@ -113,7 +113,7 @@ class Trainable(ABC):
         """The loss of a batch for a method that does not learn by denoising; it has no gradient.
 
         `pictures` are pixels [3, H, W] in −1…1, `numbers` their places among the run's items, and
-        `repeats` how much each counts. Without `numbers` nothing is learnt, it is only measured.
+        `repeats` how much each counts. Without `numbers` nothing is learned, it is only measured.
         """
         raise NotImplementedError  # never asked of a method that learns by denoising
 

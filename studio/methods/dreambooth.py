@@ -1,7 +1,7 @@
 """DreamBooth: the whole UNet, and if wanted the text encoder, learns (Ruiz et al. 2022).
 
 Owns: the trained copies of the base's weights, when the text encoder stops, the finished model.
-Refuses to know: the loop, class pictures (prior preservation is the loop's), families by name.
+Refuses to know: the loop, class images (prior preservation is the loop's), families by name.
 
 The base lends its modules and keeps its weights: while attached, the copies stand in their place.
 Copies are fp32 and cast to the base's precision for each step, so that small updates are not

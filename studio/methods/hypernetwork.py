@@ -1,7 +1,7 @@
 """Hypernetwork: small networks in front of K and V of every attention (A1111's, 2022).
 
 Owns: their first values, the trained tensors, the `.pt`, its safetensors twin and
-its optimizer side-car.
+its optimizer sidecar.
 Refuses to know: the loop, base families by name, how networks are hooked in (`adapters`).
 """
 
@@ -179,7 +179,7 @@ class HypernetworkTrainable(Trainable):
                 where=self.options.continue_from,
                 why=f"It changes attention of width {strange}; “{self.base.name}” "
                 f"({self.base.architecture.title}) has {listed}",
-                remedy="Choose the base it was made for, or another file to go on from.",
+                remedy="Choose the base it was made for, or another file to continue from.",
             )
         if strange:
             raise SettingsError(
@@ -208,7 +208,7 @@ class HypernetworkTrainable(Trainable):
 
 
 def _from_file(text: str) -> HypernetworkFile | None:
-    """The hypernetwork to go on from, if there is one."""
+    """The hypernetwork to continue from, if there is one."""
     from studio.formats import hypernetwork
 
     return hypernetwork.read(path_of(text).expanduser()) if text else None
@@ -237,7 +237,7 @@ def _initialise(network: nn.Module, how: str, generator: object) -> None:
     """First weights as A1111 draws them: Normal has standard deviation 0.01; biases are zero.
 
     Norms are drawn like Normal, too: with torch's own ones the untrained network would be as loud
-    as the picture.
+    as the image.
     """
     from torch import nn
 

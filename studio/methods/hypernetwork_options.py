@@ -16,7 +16,7 @@ Activation = Literal[
     "hardshrink", "hardsigmoid", "hardtanh", "logsigmoid", "mish", "prelu", "relu6", "rrelu",
     "selu", "silu", "softplus", "softshrink", "softsign", "tanhshrink",
 ]  # fmt: skip
-# What a file to go on from decides instead of the options.
+# What a file to continue from decides instead of the options.
 FROM_THE_FILE = (
     "layer_structure", "activation", "initialization", "layer_norm", "activate_output", "dropout",
     "last_layer_dropout", "dropout_structure", "widths",
@@ -37,7 +37,7 @@ class HypernetworkOptions(ContinuedOptions):
     )  # fmt: skip
     initialization: Literal[
         "Normal", "XavierUniform", "XavierNormal", "KaimingUniform", "KaimingNormal"
-    ] = setting("Normal", "How the first weights are drawn.", advanced=True)
+    ] = setting("Normal", "How the first weights are generated.", advanced=True)
     layer_norm: bool = setting(False, "Normalise after every layer.", advanced=True)
     activate_output: bool = setting(False, "Also activate the last layer.", advanced=True)
     dropout: float = setting(

@@ -62,12 +62,12 @@ class Lora(Method):
 def _about_dora(options: LoraOptions) -> list[str]:
     if options.dora and options.dora_copy == "none":
         return [
-            "DoRA is drawn right by the studio, LyCORIS, OneTrainer and PEFT. ComfyUI and Forge are "
-            "some percent off, A1111 and InvokeAI draw garbage, kohya's scripts and diffusers leave "
+            "DoRA is rendered right by the studio, LyCORIS, OneTrainer and PEFT. ComfyUI and Forge are "
+            "some percent off, A1111 and InvokeAI generate garbage, kohya's scripts and diffusers leave "
             "a part of it out: choose a compatible copy if the file is for them."
         ]
     without = "“dora_copy” has no effect: DoRA is off."
-    plain = not options.dora and not options.continue_from  # a file to go on from may be a DoRA
+    plain = not options.dora and not options.continue_from  # a file to continue from may be a DoRA
     return [without] if plain and options.dora_copy != "none" else []
 
 

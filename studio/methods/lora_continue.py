@@ -1,6 +1,6 @@
-"""Going on from a finished LoRA file: its layers become the plan, its numbers the first values.
+"""Continuing from a finished LoRA file: its layers become the plan, its numbers the first values.
 
-Owns: which files training can go on from, and what is said about the others.
+Owns: which files training can continue from, and what is said about the others.
 Refuses to know: the loop, files' spellings (`studio.formats`), base families by name.
 """
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def from_file(base: Base, options: LoraOptions) -> Plan:
-    """The layers of the file to go on from, beginning with its values.
+    """The layers of the file to continue from, beginning with its values.
 
     Raises MissingError, FileError, MismatchError or SettingsError naming the remedy.
     """
@@ -93,7 +93,7 @@ def _inside_the_target(base: Base, options: LoraOptions, found: dict[Any, LoraMo
     for component, name in found:
         if component not in components(base, options):
             raise SettingsError(
-                "The file to go on from also changes the text encoder",
+                "The file to continue from also changes the text encoder",
                 where=options.continue_from,
                 remedy="Switch “Train text encoder” on.",
             )
@@ -105,7 +105,7 @@ def _inside_the_target(base: Base, options: LoraOptions, found: dict[Any, LoraMo
                 if all(n.endswith(tuple("." + s for s in suffixes)) for _, n in found)
             ]
             raise SettingsError(
-                f"The file to go on from has layers outside “{options.target}”",
+                f"The file to continue from has layers outside “{options.target}”",
                 where=f"{options.continue_from}, layer {name}",
                 remedy=f"Choose the layers “{fitting[0]}”."
                 if fitting
@@ -129,13 +129,13 @@ def _start(file: LoraFile, module: LoraModule) -> dict[str, Tensor]:
 
 def _not_continued(file: LoraFile, why: str) -> FileError:
     return FileError(
-        "This file can be used, but training cannot go on from it",
+        "This file can be used, but training cannot continue from it",
         where=file.path,
-        why=f"{why}; training goes on from plain low-rank updates only",
+        why=f"{why}; training continues from plain low-rank updates only",
         remedy="Choose another file, or start anew.",
     )
 
 
 def _another_base(error: Any) -> Any:
-    error.remedy = "Choose the base it was made for, or another file to go on from."
+    error.remedy = "Choose the base it was made for, or another file to continue from."
     return error

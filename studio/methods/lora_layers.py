@@ -149,7 +149,7 @@ def _targeted(base: Base, component: str, options: LoraOptions) -> dict[str, nn.
 
 
 def unread_layers(base: Base, layers: dict[str, dict[str, Size]]) -> dict[str, dict[str, Size]]:
-    """Unread layers that are to their block what a trained layer is to its own, with its size."""
+    """Unused layers that are to their block what a trained layer is to its own, with its size."""
     found: dict[str, dict[str, Size]] = {}
     for component, parts in base.family.unread(base).items():
         sizes = {_in_block(name): size for name, size in layers.get(component, {}).items()}

@@ -38,7 +38,7 @@ class LoraOptions(ContinuedOptions):
     )  # fmt: skip
     dora: bool = setting(
         False, "Train length and direction of weights apart (DoRA): nearer to full training, slower. "
-        "Many programs draw such files wrong; see “Compatible copy”.", label="DoRA", advanced=True,
+        "Many programs generate such files wrong; see “Compatible copy”.", label="DoRA", advanced=True,
     )  # fmt: skip
     dora_copy: Literal["none", "LoRA", "weights"] = setting(
         "none", "Beside a DoRA, a file for programs that do not know DoRA: an ordinary LoRA (small, "
@@ -59,5 +59,5 @@ class LoraOptions(ContinuedOptions):
     )  # fmt: skip
 
 
-# What a file to go on from decides instead of the options.
+# What a file to continue from decides instead of the options.
 FROM_THE_FILE = ("rank", "alpha", "conv_rank", "conv_alpha", "dora", "rank_stabilized", "only")

@@ -3,12 +3,12 @@
 Owns: the new vectors (and only those rows are trained), how captions call them, and the files.
 Refuses to know: the loop, base families by name.
 
-A word for the negative prompt is learnt like any other, from pictures of what is *not* wanted. It
+A word for the negative prompt is learned like any other, from images of what is *not* wanted. It
 works because guidance is eps(negative) + g · (eps(prompt) − eps(negative)) (Ho & Salimans 2022,
-with the negative prompt for the empty one): the better a word describes a picture, the further
-guidance leads away from it. Captions that say what else a picture shows keep that out of the word.
-What it cannot do: learn from good pictures what bad ones have in common. (DreamArtist, Dong et al.
-2022, trains a pair for one picture; its negative half means nothing without the other.)
+with the negative prompt for the empty one): the better a word describes an image, the further
+guidance leads away from it. Captions that say what else an image shows keep that out of the word.
+What it cannot do: learn from good images what bad ones have in common. (DreamArtist, Dong et al.
+2022, trains a pair for one image; its negative half means nothing without the other.)
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class TextualInversionOptions(ContinuedOptions):
         label="Start words",
     )  # fmt: skip
     negative: bool = setting(
-        False, "The pictures show what is not wanted: the word is for the negative prompt.",
+        False, "The images show what is not wanted: the word is for the negative prompt.",
         label="For the negative prompt",
     )  # fmt: skip
     template: str = setting(
@@ -246,7 +246,7 @@ def _from_file(base: Base, path: Path) -> list[Tensor]:
     file = embedding.read(path)
     if len(file.embeddings) != 1:
         raise FileError(
-            "Training cannot go on from a file with several words",
+            "Training cannot continue from a file with several words",
             where=path,
             why="It holds " + ", ".join(file.embeddings),
             remedy="Choose a file with one word, or start anew.",
@@ -256,6 +256,6 @@ def _from_file(base: Base, path: Path) -> list[Tensor]:
     if vectors is None:
         given = {slot: int(tensor.shape[-1]) for slot, tensor in slots.items()}
         error = diagnosis.embedding_mismatch(path, given, base)
-        error.remedy = "Choose the base it was made for, or another file to go on from."
+        error.remedy = "Choose the base it was made for, or another file to continue from."
         raise error
     return [tensor.float().to(base.device, copy=True) for tensor in vectors]

@@ -93,15 +93,15 @@ def _mask_advice(config: RunConfig, info: DatasetInfo) -> list[str]:
         return []
     what = "a mask beside them" if files else "transparency"
     if without == info.pictures:
-        return [f"No picture has {what}: masks have no effect."]
-    return [f"{without} of {info.pictures} pictures do not have {what}: all of them is learnt."]
+        return [f"No image has {what}: masks have no effect."]
+    return [f"{without} of {info.pictures} images do not have {what}: all of them is learned."]
 
 
 def _noise_advice(config: RunConfig, base: BaseInfo) -> list[str]:
     if config.loss.zero_terminal_snr and base.prediction_type == "epsilon":
         return [
             "Zero-terminal SNR is meant for bases that predict v; this one predicts the noise, "
-            "and learns nothing from a picture of noise alone."
+            "and learns nothing from an image of noise alone."
         ]
     return []
 

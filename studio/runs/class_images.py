@@ -1,7 +1,7 @@
-"""Pictures of the ordinary class for prior preservation: drawn once by the base, then kept.
+"""Images of the class for prior preservation: drawn once by the base, then kept.
 
 Owns: which are needed, where they are cached, drawing the missing ones.
-Refuses to know: the loop, and what the pictures are for.
+Refuses to know: the loop, and what the images are for.
 
 Their folder is named by everything that decides what is on them, so they are never stale, and
 every run with the same base and prompts uses them again.
@@ -35,11 +35,11 @@ def class_items(
     cancelled: Callable[[], bool],
     images: ImageMemory | None = None,
 ) -> list[Item]:
-    """The class pictures of a run as training items; draws what is missing. Raises Interrupted.
+    """The class images of a run as training items; draws what is missing. Raises Interrupted.
 
     What cannot be read is left out of a person's own, and drawn again of those from the cache.
 
-    `config.prior.prompts` are taken in turn. Own pictures come first, with their captions.
+    `config.prior.prompts` are taken in turn. Own images come first, with their captions.
     """
     prior, side = config.prior, config.data.resolution or base.native_size
     if not prior.weight:
@@ -47,7 +47,7 @@ def class_items(
     if not prior.prompts:
         raise SettingsError(
             "Prior preservation needs a class prompt",
-            remedy="Write what class pictures show, e.g. “a cat”, or set the prior weight to 0.",
+            remedy="Write what class images show, e.g. “a cat”, or set the prior weight to 0.",
         )
     images = images or ImageMemory()
     own = _own(prior.folder, prior.prompts[0], images)[: prior.images] if prior.folder else []
@@ -61,14 +61,14 @@ def _own(folder: str, prompt: str, images: ImageMemory) -> list[tuple[Path, str]
     found = picture_files(root) if root.is_dir() else []
     if not found:
         raise DatasetError(
-            "There are no class pictures in this folder",
+            "There are no class images in this folder",
             where=folder,
-            remedy="Choose a folder of pictures, or leave it empty: then the base draws them.",
+            remedy="Choose a folder of images, or leave it empty: then the base generates them.",
         )
     usable, broken = whole(found, images)
     if not usable:
         raise DatasetError(
-            f"None of the {len(found)} class pictures in this folder can be read",
+            f"None of the {len(found)} class images in this folder can be read",
             where=folder,
             why=next(iter(broken.values())),
             remedy="Export them again as PNG or JPEG.",
@@ -86,7 +86,7 @@ def _drawn(
     on_progress: Callable[[int, int], None],
     cancelled: Callable[[], bool],
 ) -> list[tuple[Path, str]]:
-    """(file, prompt) of `count` pictures of the base's own size; picture k has seed k."""
+    """(file, prompt) of `count` images of the base's own size; image k has seed k."""
     wanted = [prompts[k % len(prompts)] for k in range(count)]
     places = [
         (_folder(base, cache, prompt) / f"{seed:05d}.png", prompt, seed)

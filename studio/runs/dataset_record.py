@@ -87,7 +87,7 @@ def digest(record: DatasetRecord) -> str:
 
 
 def write(run: Path, record: DatasetRecord) -> None:
-    """Notes what the run goes on with."""
+    """Notes what the run continues with."""
     atomic.write_json(run / FILE, record.as_json())
 
 
@@ -115,7 +115,7 @@ def compare(before: DatasetRecord, now: DatasetRecord) -> None:
             where=now.folder,
             why=" ".join(changes),
             remedy="Put the files back as they were, or accept the changes: "
-            "then it goes on with what is there now.",
+            "then it continues with what is there now.",
             safe="Nothing was started; the run's checkpoints are as they were.",
         )
 

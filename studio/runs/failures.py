@@ -14,7 +14,7 @@ def explain(error: BaseException, last_checkpoint: int | None = None) -> StudioE
     safe = (
         f"Your last checkpoint, step {last_checkpoint}, is intact."
         if last_checkpoint
-        else "No checkpoint was saved yet; the pictures and captions are untouched."
+        else "No checkpoint was saved yet; the images and captions are untouched."
     )
     if isinstance(error, StudioError):
         if error.safe is None:

@@ -14,7 +14,7 @@ from typing import Any
 from studio.core.names import path_of
 from studio.runs.records import Event, Finished, Probed, RunState, RunView, only
 
-# The fixed-noise loss is of one scale only where these are equal: the same images, noise and
+# The validation loss (fixed noise) is of one scale only where these are equal: the same images, noise and
 # model. (What is trained, and how, is what one wants to compare.)
 SAME_PROBE = ("base", "seed", "data.folder", "data.resolution", "data.buckets", "validation.images")
 NAMES = ("name",)  # told apart anyway
@@ -61,7 +61,7 @@ class Difference:
     incomparable: list[str]
     """Differing keys that make the heights of the curves incomparable."""
     probes: list[list[Probed]]
-    """The points of each run's fixed-noise loss."""
+    """The points of each run's validation loss (fixed noise)."""
     figures: list[Figures]
 
 

@@ -195,24 +195,24 @@ def _check_prior(result: Preflight, config: RunConfig, info: DatasetInfo) -> Non
     prior = config.prior
     if not prior.weight:
         if prior.folder or prior.prompts:
-            result.warnings.append("The class pictures have no effect: the prior weight is 0.")
+            result.warnings.append("The class images have no effect: the prior weight is 0.")
         return
     if not prior.prompts:
         result.errors.append(
-            "Prior preservation needs a class prompt: write what class pictures show, "
+            "Prior preservation needs a class prompt: write what class images show, "
             "e.g. “a cat”, or set the prior weight to 0."
         )
     if info.kind == "style" and prior.weight > GENTLE_PRIOR:
         result.warnings.append(
-            "Class pictures show the same scenes without the style and hold it back; "
+            "Class images show the same scenes without the style and hold it back; "
             f"for a style, set the prior weight to {GENTLE_PRIOR} or 0."
         )
     if prior.folder:
         root = path_of(prior.folder).expanduser()
         if not root.is_dir() or not picture_files(root):
             result.errors.append(
-                f"There are no class pictures in “{prior.folder}”. Choose a folder of pictures, "
-                "or leave it empty: then the base draws them."
+                f"There are no class images in “{prior.folder}”. Choose a folder of images, "
+                "or leave it empty: then the base generates them."
             )
 
 
@@ -229,8 +229,7 @@ def _check_captions(
     missing = info.pictures - info.captioned
     if missing:
         result.warnings.append(
-            f"{missing} of {info.pictures} pictures have no caption; "
-            "the Caption tab can write them."
+            f"{missing} of {info.pictures} images have no caption; the Caption tab can write them."
         )
     own = {item.trigger for item in info.items}
     trigger = config.data.trigger

@@ -87,7 +87,7 @@ class Preview:
 
 
 def verify(base: Base, config: RunConfig, file: Path, cache: AdapterCache) -> Proof:
-    """Loads the written file as generating does; says what matched and how much a picture changes."""
+    """Loads the written file as generating does; says what matched and how much an image changes."""
     preview = Preview(base, config, file.parent)
     before = _pixels(preview.generate(1))
     with applied(base, [StackItem(path=str(file))], cache) as reports:

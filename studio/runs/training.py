@@ -103,7 +103,7 @@ class Runs(RunFolders):
         return folder.name
 
     def resume(self, run_id: str, *, accept_changes: bool = False) -> str:
-        """Queues a run that ended before its last step; it goes on from its newest checkpoint.
+        """Queues a run that ended before its last step; it continues from its newest checkpoint.
 
         Raises DatasetChanged when its dataset is not what it was, unless that is accepted.
         """

@@ -95,7 +95,7 @@ class Worker:
         )
 
     def prepare(self) -> None:
-        """Loads the base, reads the pictures, makes the trainable, goes back to a checkpoint."""
+        """Loads the base, reads the images, makes the trainable, goes back to a checkpoint."""
         config = self.config
         self.base = self.runtime.base(
             config.base,
@@ -300,9 +300,9 @@ class Worker:
 
     def _reading(self, done: int, total: int) -> None:
         if self.control.stop:
-            raise Interrupted("Stopped while reading the pictures")
+            raise Interrupted("Stopped while reading the images")
         if done == total or done % 25 == 0:
-            self._preparing(f"Read {done} of {total} pictures")
+            self._preparing(f"Read {done} of {total} images")
 
     def _looking(self, done: int, total: int) -> None:
         if self.control.stop:
@@ -318,17 +318,17 @@ class Worker:
             self.durably(lambda: self.run.event(Message(level="warning", text=text)))
         if not items:
             raise DatasetError(
-                "None of the pictures can be read",
+                "None of the images can be read",
                 where=self.info.path,
                 why=next(iter(broken.values()), None),
                 remedy="Export them again as PNG or JPEG.",
             )
 
     def _drawing(self, done: int, total: int) -> None:
-        self._preparing(f"Drew {done} of {total} class pictures")
+        self._preparing(f"Drew {done} of {total} class images")
 
     def _note_dataset(self) -> None:
-        """What is learnt from is on disk before the first step; a change needs somebody's word."""
+        """What is learned from is on disk before the first step; a change needs somebody's word."""
         before = dataset_record.read(self.run.folder)
         now = dataset_record.of(self.info, self._reading)
         self.dataset = dataset_record.digest(now)
@@ -366,7 +366,7 @@ class Worker:
             if event.step <= progress.step:
                 self.patience.add(event.step, event.train, event.held_out)
         self.run.tell(last_checkpoint=progress.step, step=progress.step)
-        self._say("info", f"Going on from step {progress.step}")
+        self._say("info", f"Continuing from step {progress.step}")
 
     def _say(self, level: str, text: str) -> None:
         self.durably(lambda: self.run.event(Message(level=level, text=text)))

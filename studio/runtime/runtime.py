@@ -97,7 +97,7 @@ class Runtime:
             memory.let_go(error)
             if self._base is None:
                 return
-            # A paused training goes on with the same base: then it stays, for a second one would
+            # A paused training continues with the same base: then it stays, for a second one would
             # need its memory once more.
             used, self._base = weakref.ref(self._base), None
             memory.release()
@@ -106,7 +106,7 @@ class Runtime:
                 self._key = None
 
     def adapters(self) -> AdapterCache:
-        """Adapter files that were read, kept for the next picture."""
+        """Adapter files that were read, kept for the next image."""
         from studio.adapters.cache import AdapterCache
 
         with self._lock:

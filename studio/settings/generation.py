@@ -37,7 +37,7 @@ class SteeringSettings(Settings):
     encoder: Literal["checkpoint", "paper"] = setting(
         "checkpoint",
         "What is tuned: the base's own text encoder, or as in the paper the one of the CLIP "
-        "beside it, which forgets what a fine-tuned base has learnt.",
+        "beside it, which forgets what a fine-tuned base has learned.",
         label="Text encoder", advanced=True,
     )  # fmt: skip
     slerp: bool = setting(
@@ -201,7 +201,9 @@ class Lane(Settings):
     results. An empty stack is the base itself."""
 
     name: str = setting("", "Heading.")
-    prompt: str = setting("", "What to draw; empty takes the prompt of all lanes.", multiline=True)
+    prompt: str = setting(
+        "", "What to generate; empty takes the prompt of all lanes.", multiline=True
+    )
     stack: list[StackItem] = setting(default_factory=list, help="Adapter files, applied in order.")
     seconds: float | None = setting(None, "Training time, when known.", unit="s")
 

@@ -1,7 +1,7 @@
-"""A grid of pictures over up to three axes: what varies, and the settings of every cell.
+"""A grid of images over up to three axes: what varies, and the settings of every cell.
 
 Owns: the axes, reading what people write for them, and which cell is drawn with which settings.
-Refuses to know: torch, files, how a picture is drawn.
+Refuses to know: torch, files, how an image is drawn.
 
 Every cell starts from the same settings, so seed and noise are the same in all of them unless an
 axis says otherwise. Axes act in one order wherever they stand: files first, then strengths, texts,
@@ -84,7 +84,7 @@ class GridSettings(Settings):
     y: Axis | None = setting(None, "Rows.")
     pages: Axis | None = setting(None, "Pages.")
     baseline: bool = setting(
-        False, "Also draw the base alone, without any file: as the first place of the axis that "
+        False, "Also generate the base alone, without any file: as the first place of the axis that "
         "varies files, or else along a free axis.",
     )  # fmt: skip
 

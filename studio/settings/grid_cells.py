@@ -31,7 +31,7 @@ from studio.settings.grid import (
 
 @dataclass(frozen=True)
 class Cell:
-    """One picture of a grid, by its place."""
+    """One image of a grid, by its place."""
 
     x: int
     y: int
@@ -80,7 +80,7 @@ def lay_out(
     count = len(places["x"]) * len(places["y"]) * len(places["pages"])
     if count > MOST_CELLS:
         raise SettingsError(
-            f"This grid has {count} pictures", remedy=f"Draw at most {MOST_CELLS} at once."
+            f"This grid has {count} images", remedy=f"Generate at most {MOST_CELLS} at once."
         )
     cells = []
     for page, y, x in product(*(range(len(places[name])) for name in ("pages", "y", "x"))):
@@ -92,7 +92,7 @@ def lay_out(
         cells.append(Cell(x, y, page, drawn))
     if alone and not any(item.enabled for cell in cells for item in cell.settings.stack):
         raise SettingsError(
-            "The stack is empty, so every picture is the base alone already",
+            "The stack is empty, so every image is the base alone already",
             remedy="Put a file on the stack, or leave the baseline out.",
         )
     return Layout(sides["x"], sides["y"], sides["pages"], cells)

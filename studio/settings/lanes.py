@@ -1,4 +1,4 @@
-"""Several stacks drawn side by side: the same seeds and noise, one column of pictures each.
+"""Several stacks drawn side by side: the same seeds and noise, one column of images each.
 
 Owns: the settings of lanes, and the batches they amount to. Refuses to know: drawing, the page.
 """
@@ -18,7 +18,7 @@ class LanesSettings(Settings):
 
     common: GenerateSettings = setting(
         default_factory=GenerateSettings,
-        help="What every lane is drawn with; its stack comes first in each of them.",
+        help="What every lane is generated with; its stack comes first in each of them.",
     )
     lanes: list[Lane] = setting(
         help="Stacks side by side.", min_length=1, max_length=MOST_LANES,
@@ -27,7 +27,7 @@ class LanesSettings(Settings):
     @field_validator("lanes")
     @classmethod
     def _told_apart(cls, lanes: list[Lane]) -> list[Lane]:
-        """Every lane has a name, and no two the same: pictures are found by it."""
+        """Every lane has a name, and no two the same: images are found by it."""
         taken: set[str] = set()
         named = []
         for number, lane in enumerate(lanes, 1):

@@ -1,6 +1,6 @@
 """Latents, masks and text embeddings, computed once.
 
-Owns: the caches. Latents and masks are named by the content of picture, crop and base, so they are
+Owns: the caches. Latents and masks are named by the content of image, crop and base, so they are
 never stale; they live on disk and, while they fit, on the device. Text embeddings live in memory.
 Refuses to know: steps and losses.
 """
@@ -35,7 +35,7 @@ class LatentCache:
     def fill(
         self, items: Sequence[Item], on_progress: Callable[[int, int], None]
     ) -> dict[Path, str]:
-        """Encodes what is not cached yet; afterwards `get` and `masks` touch no picture.
+        """Encodes what is not cached yet; afterwards `get` and `masks` touch no image.
 
         Returns the images that cannot be read, or whose mask cannot, with the reason: their items
         must not be trained on.

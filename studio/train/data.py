@@ -1,4 +1,4 @@
-"""Which picture, cropped how, with which caption, at which step.
+"""Which image, cropped how, with which caption, at which step.
 
 Owns: buckets, the plan of batches as a pure function of the step, captions as training sees them.
 Refuses to know: models and noise; it gives tensors of pixels and strings.
@@ -28,12 +28,12 @@ from studio.formats.images import image_size, open_image
 from studio.formats.masks import mask_file
 from studio.settings.training import DataSettings
 
-MAX_ASPECT = 2.0  # a picture longer than 2 : 1 is cropped to it
+MAX_ASPECT = 2.0  # an image longer than 2 : 1 is cropped to it
 
 
 @dataclass(frozen=True)
 class Item:
-    """One picture as training sees it: its file, caption, bucket (width, height) and orientation."""
+    """One image as training sees it: its file, caption, bucket (width, height) and orientation."""
 
     path: Path
     caption: str
@@ -41,11 +41,11 @@ class Item:
     flipped: bool
     repeats: int
     zoom: float = 1.0
-    """How much closer it is than a picture that just covers its bucket."""
+    """How much closer it is than an image that just covers its bucket."""
     corner: tuple[int, int] | None = None
-    """(top, left) of the crop in the scaled picture, in pixels; None crops at the centre."""
+    """(top, left) of the crop in the scaled image, in pixels; None crops at the centre."""
     mask: Path | None = None
-    """The file that holds the mask: the picture itself where its transparency is the mask."""
+    """The file that holds the mask: the image itself where its transparency is the mask."""
     name: str = ""
     """Trigger word of its own folder, where a dataset has several."""
 
@@ -81,7 +81,7 @@ def bucket_for(width: int, height: int, resolution: int, multiple: int) -> tuple
 def read_items(
     info: DatasetInfo, settings: DataSettings, resolution: int, multiple: int
 ) -> list[Item]:
-    """The training items of a dataset: every crop of every usable picture, mirrored too if asked."""
+    """The training items of a dataset: every crop of every usable image, mirrored too if asked."""
     several = len({picture.trigger for picture in info.items}) > 1
     items = []
     for picture in info.items:
@@ -112,7 +112,7 @@ def held_out_items(
     multiple: int,
     images: ImageMemory | None = None,
 ) -> list[Item]:
-    """Pictures of the held-out folder, whole; none when the dataset has no such folder.
+    """Images of the held-out folder, whole; none when the dataset has no such folder.
 
     Those that `images` knows to be damaged are left out.
     """
@@ -135,7 +135,7 @@ def held_out_items(
 
 
 def load_pixels(item: Item) -> Tensor:
-    """The picture of an item [3, H, W] in −1…1: scaled to cover its bucket, then cropped."""
+    """The image of an item [3, H, W] in −1…1: scaled to cover its bucket, then cropped."""
     image = open_image(item.path)
     if image.mode != "RGB":
         flat = Image.new("RGB", image.size, (255, 255, 255))
@@ -145,7 +145,7 @@ def load_pixels(item: Item) -> Tensor:
 
 
 def load_mask(item: Item) -> Tensor:
-    """The mask of an item [1, H, W] in 0…1, scaled, cropped and mirrored like its picture."""
+    """The mask of an item [1, H, W] in 0…1, scaled, cropped and mirrored like its image."""
     assert item.mask is not None, "the item has a mask"
     image = open_image(item.mask)
     if item.mask == item.path:
@@ -173,13 +173,13 @@ def _as_shown(image: Image.Image, item: Item) -> Tensor:
 
 
 def _scaled(size: tuple[int, int], bucket: tuple[int, int], zoom: float) -> tuple[int, int]:
-    """The size of a picture that covers its bucket, `zoom` times closer."""
+    """The size of an image that covers its bucket, `zoom` times closer."""
     scale = max(bucket[0] / size[0], bucket[1] / size[1]) * zoom
     return max(bucket[0], round(size[0] * scale)), max(bucket[1], round(size[1] * scale))
 
 
 def _cropped(item: Item, size: tuple[int, int], most: float, crop: int) -> Item:
-    """Crop number `crop` of a picture: 0 is its centre, the others are drawn by the file's name.
+    """Crop number `crop` of an image: 0 is its centre, the others are drawn by the file's name.
 
     They do not depend on the run's seed, so that all runs share their cached latents.
     """

@@ -64,7 +64,7 @@ class Hooks:
 
 @dataclass
 class Trainer:
-    """One run: base, trainable, pictures. `run` goes on from `progress` to the end or a stop."""
+    """One run: base, trainable, images. `run` continues from `progress` to the end or a stop."""
 
     base: Base
     trainable: Trainable
@@ -76,7 +76,7 @@ class Trainer:
     hooks: Hooks
     progress: Progress = field(default_factory=Progress)
     prior: list[Item] = field(default_factory=list)
-    """Class pictures for prior preservation; used when `config.prior.weight` is not 0."""
+    """Class images for prior preservation; used when `config.prior.weight` is not 0."""
 
     def __post_init__(self) -> None:
         base, config = self.base, self.config
@@ -130,7 +130,7 @@ class Trainer:
 
     @property
     def steps_per_epoch(self) -> float:
-        """Optimizer steps in which every picture comes as often as it should."""
+        """Optimizer steps in which every image comes as often as it should."""
         return self.plan.batches_per_epoch / self.config.train.gradient_accumulation
 
     def one_step(self, step: int) -> dict[str, Any]:
@@ -139,7 +139,7 @@ class Trainer:
         train = self.config.train
         self.trainable.begin_step(step, train.steps)
         rate = set_factor(self.optimizer, rate_factor(step, train))
-        terms = torch.zeros(2, device=self.base.device)  # own pictures, class pictures
+        terms = torch.zeros(2, device=self.base.device)  # own images, class images
         # dropout draws from the global generator: give it this step's own, then put it back
         with (
             torch.random.fork_rng(self.devices),
@@ -183,14 +183,14 @@ class Trainer:
     def losses(self, number: int, step: int) -> Iterator[Tensor]:
         """The terms whose sum a batch minimises, one at a time: only one graph is alive.
 
-        Prior preservation (Ruiz et al. 2022): mean over own pictures + weight · mean over class ones.
+        Prior preservation (Ruiz et al. 2022): mean over own images + weight · mean over class ones.
         """
         yield self.batch_loss(number, step)
         if self.prior and self.config.prior.weight and self.trainable.learns_by_denoising:
             yield self.config.prior.weight * self.prior_loss(number, step)
 
     def batch_loss(self, number: int, step: int) -> Tensor:
-        """The loss on own pictures of batch `number`, with what the method adds."""
+        """The loss on own images of batch `number`, with what the method adds."""
         numbers = self.plan.batch(number)
         items = [self.items[index] for index in numbers]
         if not self.trainable.learns_by_denoising:
@@ -208,7 +208,7 @@ class Trainer:
         return loss if extra is None else loss + extra
 
     def prior_loss(self, number: int, step: int) -> Tensor:
-        """The loss on class pictures of batch `number`; their captions stay without the trigger,
+        """The loss on class images of batch `number`; their captions stay without the trigger,
         so also without the template."""
         items = [self.prior[index] for index in self.prior_plan.batch(number)]
         plain = self.config.data.model_copy(update={"template": []})

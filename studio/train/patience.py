@@ -1,4 +1,4 @@
-"""When to suggest that a run has learnt enough: held-out loss up, training loss still falling.
+"""When to suggest that a run has learned enough: held-out loss up, training loss still falling.
 
 Owns: the rule and its words. It never stops anything. Refuses to know: how losses are measured.
 """
@@ -28,6 +28,6 @@ class Patience:
         self._told.add(best)
         return (
             f"The held-out loss was lowest at step {best} ({self._rows[best][1]:.4g}, now "
-            f"{held_out:.4g}), while the training loss still falls: from here on the pictures are "
-            "rather learnt by heart. Stop keeps what there is; nothing stops by itself."
+            f"{held_out:.4g}), while the training loss still falls: from here on the images are "
+            "rather overfitted. Stop keeps what there is; nothing stops by itself."
         )

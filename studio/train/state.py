@@ -101,7 +101,7 @@ def latest_checkpoint(run: Path) -> Path:
     folder, _ = newest_checkpoint(run)
     if folder is None:
         raise MissingError(
-            "This run has no whole checkpoint to go on from",
+            "This run has no whole checkpoint to continue from",
             where=run.name,
             remedy="Start it anew with the same settings; it gives the same result.",
         )

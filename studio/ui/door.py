@@ -20,7 +20,7 @@ from studio.ui import routes
 from studio.ui.guard import App, Guard, Receive, Scope, Send, answer, host_name
 from studio.ui.logins import THIS_MACHINE, Attempts
 
-LARGEST_JSON = 8 * 1024**2  # bytes: the names of 20,000 uploaded pictures are 3 MB
+LARGEST_JSON = 8 * 1024**2  # bytes: the names of 20,000 uploaded images are 3 MB
 LARGEST_FORM = 16 * 1024
 DEEPEST_JSON = 64
 LOOPBACK = ("127.0.0.1", "::1")

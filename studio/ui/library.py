@@ -86,13 +86,13 @@ class Library:
         return printable(resolved)
 
     def file(self, identity: str, name: str) -> Path:
-        """A picture of a dataset by its relative name; raises InputError outside the folder."""
+        """An image of a dataset by its relative name; raises InputError outside the folder."""
         folder = self.path(identity).resolve()
         return self._studio.workspace.resolve(folder / original(name), [folder])
 
 
 def contents(folder: Path, images: ImageMemory) -> Json:
-    """A dataset picture by picture, broken ones with their reason. Captions keyed by file name."""
+    """A dataset image by image, broken ones with their reason. Captions keyed by file name."""
     from studio.formats.dataset import read_captions, read_dataset
 
     captions = read_captions(folder)

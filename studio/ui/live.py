@@ -188,7 +188,7 @@ class Page:
 
     @functools.cached_property
     def thumbnails(self) -> Thumbnails:
-        """Small copies of pictures; `str(path)` goes to the page, which asks `fileUrl(path)`."""
+        """Small copies of images; `str(path)` goes to the page, which asks `fileUrl(path)`."""
         return Thumbnails(self.studio.workspace.cache / "thumbnails")
 
     def uploaded(self, path: str) -> Path:

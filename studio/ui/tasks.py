@@ -59,7 +59,7 @@ class Task:
     result: Any = None
     started: float = field(default_factory=time.time)
     looks: dict[str, str] = field(default_factory=dict)
-    """What the pictures being drawn look like so far: place → data URL, of the newest batch."""
+    """What the images being drawn look like so far: place → data URL, of the newest batch."""
     cancelled: threading.Event = field(default_factory=threading.Event)
 
     def progress(self, done: int, total: int, text: str = "") -> None:
@@ -67,7 +67,7 @@ class Task:
         self.done, self.total, self.text = done, total, text
 
     def look(self, place: int, urls: list[str]) -> None:
-        """For `on_preview=`; `place` is the first picture's among all that are being drawn."""
+        """For `on_preview=`; `place` is the first image's among all that are being drawn."""
         self.looks = {str(number): url for number, url in enumerate(urls, place)}
 
     def view(self) -> Json:

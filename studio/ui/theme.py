@@ -12,8 +12,8 @@ Classes for `gr.HTML` parts and for `elem_classes=`:
     cs-card        a surface with border and padding; cs-card-title is its heading line
     cs-split       a `gr.Row` of settings (first column, 400 px) and result (the rest)
     cs-toolbar     a row of controls that wraps; cs-spacer pushes what follows to the right
-    cs-grid        picture grid; column width in --cs-cell (default 132px)
-    cs-cell        one picture card in it: `img` and a line of text
+    cs-grid        image grid; column width in --cs-cell (default 132px)
+    cs-cell        one image card in it: `img` and a line of text
     cs-empty       centred empty state: `.cs-empty-title`, a `cs-muted` line, buttons
     cs-badge       state label; add data-state="running|paused|finished|stopped|failed|…"
     cs-chip        a small fact; cs-chip.is-warn for one that needs attention

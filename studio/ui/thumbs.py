@@ -1,7 +1,7 @@
-"""Small copies of pictures, made once and served from the cache folder.
+"""Small copies of images, made once and served from the cache folder.
 
-Owns: their size, names and cache; the page is given no picture in any other way. Originals are
-only read. Refuses to know: whose pictures they are (callers resolve paths first).
+Owns: their size, names and cache; the page is given no image in any other way. Originals are
+only read. Refuses to know: whose images they are (callers resolve paths first).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Thumbnails:
         self.folder = folder
 
     def made(self, picture: Path, side: int = SIDE) -> Path | None:
-        """The thumbnail of a picture if there is one already; the picture is not opened."""
+        """The thumbnail of an image if there is one already; the image is not opened."""
         target = self._place(picture, side)
         return target if target.exists() else None
 
@@ -39,7 +39,7 @@ class Thumbnails:
         return self.folder / f"{name}.webp"
 
     def of(self, picture: Path, side: int = SIDE) -> Path | str:
-        """The thumbnail of a picture: its file, or where the disk takes none, itself as a data URL.
+        """The thumbnail of an image: its file, or where the disk takes none, itself as a data URL.
 
         Raises FileError when it is none, or broken.
         """
@@ -53,11 +53,11 @@ class Thumbnails:
             image.thumbnail((side, side))
             if image.mode not in ("RGB", "RGBA"):
                 image = image.convert("RGBA" if "transparency" in image.info else "RGB")
-            lossless = max(image.size) <= 128  # small pictures (the starter's) show every artefact
+            lossless = max(image.size) <= 128  # small images (the starter's) show every artefact
             data = io.BytesIO()
             image.save(data, "WEBP", lossless=lossless, quality=84, method=2)
             try:
                 atomic.write_bytes(target, data.getvalue())
-            except StorageError:  # a cache is not needed to see a picture
+            except StorageError:  # a cache is not needed to see an image
                 return "data:image/webp;base64," + base64.b64encode(data.getvalue()).decode()
         return target

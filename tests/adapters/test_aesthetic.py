@@ -159,7 +159,7 @@ def test_one_prompt_is_tuned_once_and_remembered(
         return list(tuned)
 
     stack = [item(file)]
-    assert drawn(stack) == [PROMPT] * 3, "three steps for three pictures in two batches"
+    assert drawn(stack) == [PROMPT] * 3, "three steps for three images in two batches"
     assert drawn(stack) == []
     assert drawn(stack, seed=9) == []
     assert drawn(stack, prompt="a dog") == ["a dog"] * 3

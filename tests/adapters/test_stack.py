@@ -258,7 +258,7 @@ def test_half_precision_bases_take_changes_too(sd1_folder: Path, tmp_path: Path)
 
 
 def test_merged_weights_can_be_trained_through(sd1: Base, tmp_path: Path) -> None:
-    """A stack applied while pictures are drawn must not poison a later backward pass."""
+    """A stack applied while images are drawn must not poison a later backward pass."""
     path = everywhere(sd1, tmp_path / "a.safetensors")
     with torch.inference_mode(), applied(sd1, [item(path)]), torch.inference_mode(False):
         latents = torch.zeros(1, 4, 16, 16, requires_grad=True)

@@ -37,7 +37,7 @@ _VISION = {
     "num_attention_heads": 2,
     "image_size": 32,
     "patch_size": 16,
-    "initializer_range": 0.5,  # strong enough that pictures make a difference in words
+    "initializer_range": 0.5,  # strong enough that images make a difference in words
 }
 _TEXT = {
     "vocab_size": 57,
@@ -69,7 +69,7 @@ def make_blip(folder: Path) -> Path:
 
 
 def make_git(folder: Path) -> Path:
-    """A GIT: one decoder that sees picture and words in a row."""
+    """A GIT: one decoder that sees image and words in a row."""
     from transformers import GitConfig, GitForCausalLM, GitProcessor
 
     torch.manual_seed(0)
@@ -102,7 +102,7 @@ def git_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
-    """A folder of five plain pictures of different colours, named 1 to 10 with gaps."""
+    """A folder of five plain images of different colours, named 1 to 10 with gaps."""
     folder = tmp_path / "pictures"
     folder.mkdir()
     for name, colour in zip(

@@ -85,8 +85,8 @@ def test_an_edit_combines_in_the_order_of_its_fields():
         remove=["solo"], find="kitten", replace="cat", trigger="zib", class_word="cat",
         prefix="drawing", suffix="flat", dedupe=True,
     )  # fmt: skip
-    assert edited("solo, kitten, sun, sun", edit) == "drawing, zib cat, sun, flat"
-    assert edited(None, edit) == "drawing, zib cat, flat"
+    assert edited("solo, kitten, sun, sun", edit) == "generating, zib cat, sun, flat"
+    assert edited(None, edit) == "generating, zib cat, flat"
     with pytest.raises(SettingsError, match="“prefix”"):
         BulkEdit.parse({"prefx": "a"})
 
@@ -155,7 +155,7 @@ def test_a_disk_that_fills_up_half_way_loses_no_caption_and_can_be_undone(
 
 
 def test_a_damaged_record_is_an_error_people_understand(tmp_path):
-    (tmp_path / "edit.json").write_text('{"changes": [{"picture": 1}]}')
+    (tmp_path / "edit.json").write_text('{"changes": [{"image": 1}]}')
     for name in ("edit.json", "none.json"):
         with pytest.raises(FileError, match="cannot be undone"):
             bulk.undo(tmp_path / name)

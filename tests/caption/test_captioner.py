@@ -1,4 +1,4 @@
-"""Models that describe pictures: every kind answers, twice the same, and says what is missing."""
+"""Models that describe images: every kind answers, twice the same, and says what is missing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from studio.core.errors import FileError, MissingError, UnavailableError
 
 @pytest.fixture
 def images() -> list[Image.Image]:
-    """Pictures of several sizes and modes."""
+    """Images of several sizes and modes."""
     return [
         Image.effect_noise((64, 64), 90),
         Image.new("L", (30, 90), 200),

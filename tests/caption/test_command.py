@@ -13,8 +13,8 @@ from studio.formats.dataset import read_captions, write_caption
 
 class _Model:
     def caption(self, images: list) -> list[str]:
-        """A loop for the first picture of a batch, and words for the others."""
-        return ["a " + "big " * 20, *["a plain picture"] * (len(images) - 1)]
+        """A loop for the first image of a batch, and words for the others."""
+        return ["a " + "big " * 20, *["a plain image"] * (len(images) - 1)]
 
 
 def test_overwrite_says_what_it_replaced_and_undo_brings_it_back(
@@ -34,7 +34,7 @@ def test_overwrite_says_what_it_replaced_and_undo_brings_it_back(
     assert "1.png. It repeats “big”" in shown.err
     assert "2 earlier captions are kept" in shown.err and "--undo" in shown.err
     assert read_captions(pictures)[pictures / "1.png"] == "right 1"
-    assert read_captions(pictures)[pictures / "2.png"] == "a plain picture"
+    assert read_captions(pictures)[pictures / "2.png"] == "a plain image"
     assert cli.main(["caption", str(pictures), "--undo", *place]) == 0
     assert "changed: 4" in capsys.readouterr().out
     assert read_captions(pictures) == before

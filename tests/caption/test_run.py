@@ -23,7 +23,7 @@ class Names:
         self.batches: list[int] = []
 
     def caption(self, images: Sequence[Image]) -> list[str]:
-        """One caption per picture."""
+        """One caption per image."""
         self.batches.append(len(images))
         return [f"colour {image.convert('RGB').getpixel((0, 0))}" for image in images]
 
@@ -103,7 +103,7 @@ def test_only_the_chosen_pictures_are_captioned(pictures):
     report = caption_folder(pictures, captioner=Names(), files=["9.png", "2.png"])
     assert list(report.written) == ["2.png", "9.png"]
     assert read_caption(pictures / "1.png") is None
-    with pytest.raises(DatasetError, match=r"no such picture.*gone\.png"):
+    with pytest.raises(DatasetError, match=r"no such image.*gone\.png"):
         caption_folder(pictures, captioner=Names(), files=["1.png", "gone.png"])
     assert read_caption(pictures / "1.png") is None
 
@@ -128,7 +128,7 @@ class Says(Names):
         self.texts = list(texts)
 
     def caption(self, images: Sequence[Image]) -> list[str]:
-        """One caption per picture."""
+        """One caption per image."""
         return [self.texts.pop(0) for _ in images]
 
 
@@ -181,7 +181,7 @@ def test_a_run_that_dies_between_record_and_caption_loses_nothing(pictures, tmp_
     monkeypatch.setattr(failpoint, "reached", None)
     assert read_caption(pictures / "1.png") != "right one"
     with open(next((tmp_path / "history").rglob("*.jsonl")), "a") as file:
-        file.write('{"picture": "torn')
+        file.write('{"image": "torn')
     history.undo(pictures)
     assert read_captions(pictures) == before
 

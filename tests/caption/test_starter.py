@@ -1,4 +1,4 @@
-"""The captioner that ships says what a picture shows, through the loader of the big ones."""
+"""The captioner that ships says what an image shows, through the loader of the big ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The CLIP of a base: found, loaded, and its features, however pictures are handed over."""
+"""The CLIP of a base: found, loaded, and its features, however images are handed over."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def test_cells_sheets_and_what_each_picture_says(
     assert (said["seed"], said["prompt"], said["stack"][0]["strength"]) == (4, "a red cat", 1.0)
     again = wanted.drawing.model_copy(update={"seed": 4, "count": 1})
     alone = np.asarray(engine.generate(base, again)[0].image).astype(int)
-    assert np.abs(alone - pixels(files[2, 1])).max() <= 2, "the cell is the picture it says"
+    assert np.abs(alone - pixels(files[2, 1])).max() <= 2, "the cell is the image it says"
     assert grid.sheets == ("sheet-1.png",)
     contact = open_image(tmp_path / "g" / "sheet-1.png")
     assert contact.width > 3 * 160 and contact.height > 2 * 160

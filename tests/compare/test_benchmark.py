@@ -14,7 +14,7 @@ from tests.tiny import make_tiny_sd1
 
 @pytest.fixture(scope="session")
 def judged_base(tmp_path_factory):
-    """A tiny base that draws 64 px pictures (of noise), with a CLIP and a judge beside it."""
+    """A tiny base that draws 64 px images (of noise), with a CLIP and a judge beside it."""
     folder = make_tiny_sd1(tmp_path_factory.mktemp("judged") / "base")
     (folder / "studio.toml").write_text("native_size = 64\n")
     make_clip(folder / "clip")

@@ -48,7 +48,7 @@ def pixels(folder: Path, comparison: Comparison, column: int) -> dict[tuple[int,
 
 @pytest.fixture
 def references(tmp_path) -> Path:
-    """Twelve pictures, one of them broken."""
+    """Twelve images, one of them broken."""
     folder = tmp_path / "references"
     folder.mkdir()
     rng = np.random.default_rng(0)
@@ -69,7 +69,7 @@ def test_columns_differ_by_their_stacks_alone(base, make_lora, tmp_path):
     assert set(plain) == {(prompt, seed) for prompt in (0, 1) for seed in (1, 2)}
     assert all(np.array_equal(plain[key], again[key]) for key in plain)
     assert all(not np.array_equal(plain[key], changed[key]) for key in plain)
-    # the studio's own way of generating draws the same picture
+    # the studio's own way of generating draws the same image
     own = {"prompt": "a red dog", "seed": 2, "count": 1, "steps": 2, "stack": lora}
     alone = generate(base, GenerateSettings.parse(own))
     difference = np.array(alone[0].image).astype(int) - changed[1, 2]

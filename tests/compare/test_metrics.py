@@ -1,4 +1,4 @@
-"""Measures against their definitions, and a CLIP that reads pictures of every kind alike."""
+"""Measures against their definitions, and a CLIP that reads images of every kind alike."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def column(name: str, kid: float | None, text: float | None, **more: object) -> 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A finished comparison with a hostile name, one failed column, one missing picture."""
+    """A finished comparison with a hostile name, one failed column, one missing image."""
     lora = {"path": "/files/zibbo.safetensors", "strength": 0.75, "enabled": True}
     gone = {"error": Failure(kind="MissingError"), "message": "It is gone."}
     recorder = Recorder(

@@ -25,7 +25,7 @@ def make_clip(folder: Path, text_layers: int = 2, text_width: int = 32) -> Path:
         "num_hidden_layers": 2,
         "num_attention_heads": 4,
         "projection_dim": 16,
-        "initializer_factor": 4.0,  # strong enough that pictures and words differ
+        "initializer_factor": 4.0,  # strong enough that images and words differ
     }
     text = {"vocab_size": size, "bos_token_id": size - 2, "eos_token_id": size - 1, **shared}
     text |= {"num_hidden_layers": text_layers, "hidden_size": text_width}

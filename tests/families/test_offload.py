@@ -1,4 +1,4 @@
-"""Weights put aside: the same bits, usable, and only when it is worth it."""
+"""Weights offloaded to disk: the same bits, usable, and only when it is worth it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_dreambooth_trains_with_the_base_put_aside(
         name for name, parameter in base.denoiser.named_parameters()
         if parameter.data_ptr() != places[name]
     ]  # fmt: skip
-    assert moved, "nothing was put aside"
+    assert moved, "nothing was offloaded to disk"
     for tensor in trainable.state().values():
         tensor.data.add_(1)
     with trainable.attached(training=True):

@@ -1,4 +1,4 @@
-"""Another VAE: read from every layout, refused when it does not fit; pictures in tiles; NaN."""
+"""Another VAE: read from every layout, refused when it does not fit; images in tiles; NaN."""
 
 from __future__ import annotations
 

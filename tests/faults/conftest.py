@@ -116,14 +116,14 @@ def expected(template: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[s
 
 
 def tensors(state: RunState) -> dict[str, torch.Tensor]:
-    """What a finished run has learnt."""
+    """What a finished run has learned."""
     assert state.state == "finished", state
     found: dict[str, torch.Tensor] = safetensors_file.read_tensors(state.files[0])[0]
     return found
 
 
 def assert_learnt(state: RunState, expected: dict[str, torch.Tensor]) -> None:
-    """Bit for bit what it would have learnt without the fault."""
+    """Bit for bit what it would have learned without the fault."""
     found = tensors(state)
     assert found.keys() == expected.keys()
     assert all(torch.equal(found[name], value) for name, value in expected.items())

@@ -131,9 +131,7 @@ def test_an_empty_folder_and_a_file_as_folder(studio: Studio) -> None:
     empty = studio.workspace.cache / "empty"
     empty.mkdir(exist_ok=True)
     values = {"base": "tiny", "data": {"folder": str(empty)}}
-    _refused(
-        InputError, "no pictures", lambda: studio.runs.start(presets.config_from(None, values))
-    )
+    _refused(InputError, "no images", lambda: studio.runs.start(presets.config_from(None, values)))
     values["data"] = {"folder": str(empty / "file.txt")}
     _refused(InputError, "no dataset", lambda: studio.runs.start(presets.config_from(None, values)))
 

@@ -65,7 +65,7 @@ def fill_and_free(root: Path, expected: dict[str, torch.Tensor], site: str, nth:
     failpoint.reached = None
     again = Studio(Workspace(root))  # what the next start shows
     shown = again.runs.view(run).state
-    if shown.state != "finished":  # the last word was never written: it goes on from its end
+    if shown.state != "finished":  # the last word was never written: it continues from its end
         assert shown.state == "interrupted", shown
         again.runs.resume(run)
         shown = again.runs.wait(run)

@@ -299,7 +299,7 @@ def pictures() -> dict[str, bytes]:
         "a million chunks": png(chunk(b"juNk", b"") * 300_000),
         "a chunk of four gigabytes": png(b"\xff\xff\xff\xfftEXtsd-ti-embedding\0"),
         "a profile of a gigabyte": png(chunk(b"iCCP", b"p\0\0" + zlib.compress(bytes(1 << 28)))),
-        "a picture of a terapixel": b"\x89PNG\r\n\x1a\n"
+        "an image of a terapixel": b"\x89PNG\r\n\x1a\n"
         + chunk(b"IHDR", struct.pack(">2I5B", 1 << 20, 1 << 20, 8, 2, 0, 0, 0)) + chunk(b"IEND", b""),
     }  # fmt: skip
 

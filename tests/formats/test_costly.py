@@ -32,7 +32,7 @@ def test_every_costly_file_ends_in_our_own_words_within_a_gibibyte(
     unread = names - {one["file"] for one in seen}
     assert done.returncode == 0 and not unread, f"{sorted(unread)[:1]} {done.stderr[-2_000:]}"
     for one in seen:
-        # "read" is right for what is odd and small, such as a picture with a note that nobody reads
+        # "read" is right for what is odd and small, such as an image with a note that nobody reads
         assert set(one["ends"]) <= {"read", "FileError", "TextError"}, one
         assert one["steps"] <= len(one["ends"]) * 2 * MOST_STEPS, one
 

@@ -1,4 +1,4 @@
-"""A folder of pictures as people have them: what counts, in which order, with which caption."""
+"""A folder of images as people have them: what counts, in which order, with which caption."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from studio.formats.masks import mask_file
 
 
 def draw(folder: Path, *names: str) -> Path:
-    """Small pictures of these names."""
+    """Small images of these names."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
         Image.new("RGB", (8, 6), "teal").save(folder / name)
@@ -41,7 +41,7 @@ def test_masks_hidden_files_and_held_out_pictures_are_not_trained_on(tmp_path):
     draw(tmp_path / "held_out", "b.png")
     draw(tmp_path / "masks", "a.png")
     draw(tmp_path / ".thumbs", "a.png")
-    (tmp_path / "notes.md").write_text("not a picture")
+    (tmp_path / "notes.md").write_text("not an image")
     info = read_dataset(tmp_path)
     assert [item.path.name for item in info.items] == ["a.png", "the_mask.png"]
     assert info.held_out == tmp_path / "held_out"
@@ -126,7 +126,7 @@ def test_a_broken_picture_among_good_ones_is_named_and_left_out(tmp_path):
 
 def test_only_broken_pictures_are_an_error(tmp_path):
     (tmp_path / "broken.png").write_bytes(b"this is no picture")
-    with pytest.raises(DatasetError, match="None of the 1 pictures"):
+    with pytest.raises(DatasetError, match="None of the 1 images"):
         read_dataset(tmp_path)
 
 

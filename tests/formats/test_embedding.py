@@ -127,7 +127,7 @@ def test_embedding_pictures(tmp_path):
 
 
 def bordered(image: Image.Image, value: Any) -> Image.Image:
-    """The picture between two borders that hold `value`, by the layout of the format's author."""
+    """The image between two borders that hold `value`, by the layout of the format's author."""
     data = np.frombuffer(zlib.compress(json.dumps(value).encode(), 9), np.uint8)
     height = image.height
     data = np.resize(data, -(-len(data) // (3 * height)) * 3 * height).reshape(height, -1, 3)

@@ -388,7 +388,7 @@ def zip_tricks(folder):
 
     yield "wrong checksum", made(base.replace(FOUR, FOUR[::-1], 1))
     yield "bytes in front", made(b"MZ" + base)
-    yield "picture in front", made(b"\x89PNG\r\n\x1a\n" + base)
+    yield "image in front", made(b"\x89PNG\r\n\x1a\n" + base)
     yield "another zip in front", made(base + base)
     yield "bytes behind", made(base + b"x" * 70_000)
     yield "old layout in front", made(LEGACY_MAGIC + base)

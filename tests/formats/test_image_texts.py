@@ -1,4 +1,4 @@
-"""The texts in pictures, in every place where programs put them, and never in mojibake."""
+"""The texts in images, in every place where programs put them, and never in mojibake."""
 
 from __future__ import annotations
 

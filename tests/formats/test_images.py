@@ -1,4 +1,4 @@
-"""Pictures: opened safely and upright, sizes without decoding, settings kept and found again."""
+"""Images: opened safely and upright, sizes without decoding, settings kept and found again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SETTINGS = "a cat, 猫\nNegative prompt: dog\nSteps: 20, Seed: 7, Size: 64x32"
 
 
 def colour(image: Image.Image, x: int, y: int) -> tuple[int, ...]:
-    """One pixel of an RGB or RGBA picture."""
+    """One pixel of an RGB or RGBA image."""
     value = image.getpixel((x, y))
     assert isinstance(value, tuple)
     return value
@@ -273,7 +273,7 @@ def tiff_entries(block: bytes, place: int) -> dict[int, tuple[int, int, int]]:
 
 @pytest.mark.parametrize("kind", ["jpeg", "webp"])
 def test_the_comment_is_laid_out_as_exif_asks(tmp_path, kind):
-    """Type 7 (UNDEFINED): with any other, web UIs break on the whole picture."""
+    """Type 7 (UNDEFINED): with any other, web UIs break on the whole image."""
     text = "a, 猫\nSteps: 3"
     block = exif_block(image_write.save(tmp_path / "x", sample(size=(64, 32)), text, kind, 90))
     assert block[:8] == b"MM\0*\0\0\0\x08"

@@ -74,7 +74,7 @@ def test_large_layers_are_split_nearly_as_well() -> None:
     assert best <= plain.error * 1.001 and plain.error < best * 1.02
     before = torch.random.get_rng_state()
     lora_plain.as_low_rank([module], lambda m: weight, 16)
-    assert torch.equal(before, torch.random.get_rng_state()), "draws nobody else's numbers"
+    assert torch.equal(before, torch.random.get_rng_state()), "generates nobody else's numbers"
 
 
 def test_a_change_of_zeros_has_no_error() -> None:

@@ -197,7 +197,7 @@ def test_half_a_surrogate_in_metadata_cannot_break_what_shows_it(tmp_path):
         (b"<!DOCTYPE html><html>", "web page"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS pointer"),
         (b"hello, I am a text", "a text file"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(20), "PNG picture"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(20), "PNG image"),
         (b"PK\x03\x04" + bytes(20), "zip container"),
         (b"\x80\x02}q\x00.", "bare pickle"),
         (b"GGUF" + bytes(20), "GGUF"),

@@ -1,4 +1,4 @@
-"""One batch: tags in the prompt, a picture to start from, and what an interruption leaves."""
+"""One batch: tags in the prompt, an image to start from, and what an interruption leaves."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def test_an_interruption_keeps_what_was_finished(studio: Studio) -> None:
     made = studio.generation.generate(
         settings(count=3),
         on_progress=lambda done, *_: seen.append(done),
-        cancelled=lambda: len(seen) >= 3,  # in the middle of the second picture
+        cancelled=lambda: len(seen) >= 3,  # in the middle of the second image
     )
     assert [picture.seed for picture in made.pictures] == [1]
     assert [path.name for path in studio.workspace.outputs.rglob("*.png")] == [

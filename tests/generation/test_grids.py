@@ -100,7 +100,7 @@ def test_tags_are_files_wherever_an_axis_writes_them(studio: Studio) -> None:
 
 
 def stacks_of(grid: Grid) -> list[dict[str, float]]:
-    """File → strength as written into each picture."""
+    """File → strength as written into each image."""
     texts = (read_parameters(Path(grid.folder) / cell.file) for cell in grid.cells)
     return [
         {item["path"]: item["strength"] for item in infotext.read(text or "").get("stack", [])}

@@ -1,5 +1,5 @@
 """Lanes: the same noise in each, one turn on the device, what is left when it is stopped; and
-what one file of a stack does to a picture."""
+what one file of a stack does to an image."""
 
 from __future__ import annotations
 

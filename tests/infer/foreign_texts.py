@@ -1,4 +1,4 @@
-"""Texts of pictures as other programs write them, and what is read from them."""
+"""Texts of images as other programs write them, and what is read from them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from studio.settings.training import GenerateSettings
 
 
 def record(**texts: Any) -> Record:
-    """The record of a picture with these texts; tables are written as JSON."""
+    """The record of an image with these texts; tables are written as JSON."""
     plain = {
         key.replace("_metadata", "-metadata") if key == "sd_metadata" else key: value
         if isinstance(value, str)

@@ -1,4 +1,4 @@
-"""The same folder, prompt, seed and file give the same picture as diffusers' own pipelines."""
+"""The same folder, prompt, seed and file give the same image as diffusers' own pipelines."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ FROM_PICTURES: list[Sampler] = ["DDIM", "Euler", "DPM++ 2M Karras", "DPM++ 2M SD
 def test_starting_from_a_picture(
     family: str, sampler: Sampler, denoising: float, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    """Theirs is given our latents of the picture: it would draw them at random from the VAE."""
+    """Theirs is given our latents of the image: it would draw them at random from the VAE."""
     import diffusers
 
     base: Base = request.getfixturevalue(family)
@@ -189,7 +189,7 @@ def test_two_loras_with_weights_and_a_word(
 
     found = drawn(settings.stack)
     assert np.abs(found - theirs(made)).max() <= 2
-    for left_out in range(3):  # every file has its part in the picture
+    for left_out in range(3):  # every file has its part in the image
         assert (
             np.abs(found - drawn([i for k, i in enumerate(settings.stack) if k != left_out])).max()
             > 5

@@ -1,4 +1,4 @@
-"""Pictures depend on their settings and on nothing else."""
+"""Images depend on their settings and on nothing else."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_cancelling_stops_at_a_step_and_takes_the_stack_off(sd1: Base, tmp_path:
 
 
 def test_training_may_happen_between_steps(sd1: Base) -> None:
-    """A callback that trains must not find itself in inference mode, nor disturb the picture."""
+    """A callback that trains must not find itself in inference mode, nor disturb the image."""
     import torch
 
     plain = one(sd1)

@@ -1,4 +1,4 @@
-"""Pictures of other programs: recognised, their settings ours, and what is missing said in words.
+"""Images of other programs: recognised, their settings ours, and what is missing said in words.
 
 The metadata are written by hand from the key names that each program's own writer uses.
 """
@@ -87,7 +87,7 @@ def test_swarm_ui() -> None:
         "width": 1024, "height": 768, "sampler": "DPM++ 2M Karras", "base": "sd_xl_base_1.0",
         "vae": "sdxl_vae.safetensors", "clip_skip": 1, "stack": [item("neon", 0.8), item("b", 0.5)],
     }  # fmt: skip
-    assert found.notes == ["It was drawn with a refining pass, which is left out."]
+    assert found.notes == ["It was generated with a refining pass, which is left out."]
     old = {**facts, "loras": "neon,b", "loraweights": "0.8,0.5"}
     for place in ("UserComment", "Model"):
         again = record(**{place: {"sui_image_params": old}})
@@ -209,7 +209,7 @@ def test_invoke_ai() -> None:
         "steps": 30, "guidance": 6.0, "seed": 77, "clip_skip": 1, "width": 1024, "height": 768,
         "sampler": "DPM++ 2M Karras", "base": "Juggernaut XL v9", "stack": [item("neon", 0.75)],
     }  # fmt: skip
-    assert found.notes == ["It was drawn with an IP adapter, which is left out."]
+    assert found.notes == ["It was generated with an IP adapter, which is left out."]
     three = {**facts, "model": {"model_name": "Juggernaut XL v9"}, "loras": [
         {"lora": {"model_name": "neon"}, "weight": 0.75}]}  # fmt: skip
     assert record(invokeai_metadata=three).settings == found.settings

@@ -1,4 +1,4 @@
-"""Text blocks of pictures: ours come back whole, others' are understood."""
+"""Text blocks of images: ours come back whole, others' are understood."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What sampling begins with: noise between two seeds, and pictures that are drawn on."""
+"""What sampling begins with: noise between two seeds, and images that are drawn on."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def picture(tmp_path: Path) -> Path:
 def test_variation_is_the_web_uis_slerp(sd1: Base) -> None:
     low, high = (initial_noise(sd1, seed, Size(24, 32)) for seed in (5, 9))
     found = varied_noise(low, high, 0.3)
-    # their formula, written out for one picture [C, h, w]
+    # their formula, written out for one image [C, h, w]
     a, b = low[0], high[0]
     dot = ((a / a.norm(dim=1, keepdim=True)) * (b / b.norm(dim=1, keepdim=True))).sum(1)
     omega = torch.acos(dot)

@@ -1,4 +1,4 @@
-"""Looks at pictures being drawn: like them, small, and without effect on them."""
+"""Looks at images being drawn: like them, small, and without effect on them."""
 
 from __future__ import annotations
 

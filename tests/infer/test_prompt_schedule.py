@@ -1,4 +1,4 @@
-"""What a picture is told: weights per token, changes over the steps, and nothing without brackets."""
+"""What an image is told: weights per token, changes over the steps, and nothing without brackets."""
 
 from __future__ import annotations
 

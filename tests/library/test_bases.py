@@ -144,7 +144,7 @@ def test_a_preview_that_is_not_finite_does_not_end_the_run(
     def generate(self: Preview, count: int | None = None):
         calls.append(count)
         if len(calls) == 2:
-            raise NonFiniteError("The picture became NaN")
+            raise NonFiniteError("The image became NaN")
         return whole(self, count)
 
     monkeypatch.setattr(Preview, "generate", generate)
@@ -152,4 +152,4 @@ def test_a_preview_that_is_not_finite_does_not_end_the_run(
     state = studio.runs.wait(identity)
     assert state.state == "finished", state
     texts = [e.text for e in studio.runs.view(identity).events if isinstance(e, Message)]
-    assert texts == ["No samples at step 2: The picture became NaN."]
+    assert texts == ["No samples at step 2: The image became NaN."]

@@ -96,8 +96,8 @@ def test_a_run_of_damaged_images_alone_says_so_and_starts_nothing(
         cut(jpeg(folder / f"{k}.jpg"))
     found = studio.runs.preflight(config("data.folder=broken"))
     assert not found.ok
-    assert "None of the 4 pictures in this folder can be read" in found.errors[0]
-    assert "0.jpg is left out: This picture cannot be read." in found.errors[0]
+    assert "None of the 4 images in this folder can be read" in found.errors[0]
+    assert "0.jpg is left out: This image cannot be read." in found.errors[0]
     assert "1 more image is left out." in found.errors[0]
     with pytest.raises(DatasetError, match="None of the 4"):
         studio.runs.start(config("data.folder=broken"))
@@ -129,7 +129,7 @@ def test_damaged_held_out_and_class_images_and_masks_are_left_out(
     run = studio.runs.start(changed)
     state = studio.runs.wait(run)
     assert state.state == "finished", state
-    assert state.class_pictures == 2, "one of the two own is drawn in its place"
+    assert state.class_pictures == 2, "one of the two own is generated in its place"
     said = texts(studio, run)
     assert "1.png" in said and "b.jpg" in said
 

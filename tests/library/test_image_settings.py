@@ -1,4 +1,4 @@
-"""Settings in pictures of other programs, through the files themselves, `inspect` and `generate --like`."""
+"""Settings in images of other programs, through the files themselves, `inspect` and `generate --like`."""
 
 from __future__ import annotations
 

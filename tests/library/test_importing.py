@@ -304,7 +304,7 @@ def test_samples_stay_and_nothing_usable_is_an_error(tmp_path: Path):
     sample = next(path for path in (ASSETS / "datasets").iterdir() if path.is_dir())
     with pytest.raises(InputError, match="copy"):
         library.import_dataset([file], "x", into=sample.name)
-    with pytest.raises(DatasetError, match=r"no picture.*notes.pdf"):
+    with pytest.raises(DatasetError, match=r"no image.*notes.pdf"):
         library.import_dataset([text(tmp_path / "in" / "notes.pdf", "x")], "x")
     assert list(library.workspace.datasets.iterdir()) == []
 

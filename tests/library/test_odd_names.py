@@ -1,4 +1,4 @@
-"""Files whose names are no Unicode, from the folder to the finished picture and back."""
+"""Files whose names are no Unicode, from the folder to the finished image and back."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Make = Callable[..., RunConfig]
 
 
 def rename(folder: Path) -> None:
-    """Every picture and caption gets an odd name."""
+    """Every image and caption gets an odd name."""
     for file in list(folder.iterdir()):
         if file.suffix in (".png", ".txt"):
             file.rename(folder / f"{ODD}{file.name}")

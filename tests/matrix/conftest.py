@@ -67,7 +67,7 @@ def method(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Five pictures of two shapes with captions, and a held-out one."""
+    """Five images of two shapes with captions, and a held-out one."""
     folder = tmp_path_factory.mktemp("pictures")
     for k in range(6):
         place = folder / "held_out" if k == 5 else folder

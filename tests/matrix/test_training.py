@@ -40,8 +40,8 @@ def test_it_learns_and_leaves_the_base_alone(trainer: Make, base: Base) -> None:
     assert all(not torch.equal(started[name], changed[name]) for name in started), (
         "all tensors move"
     )
-    assert run.validation.measure()[0] < first_probe[0], "the fixed-noise loss falls"
-    assert run.validation.measure()[1] is not None, "held-out pictures are probed too"
+    assert run.validation.measure()[0] < first_probe[0], "the validation loss (fixed noise) falls"
+    assert run.validation.measure()[1] is not None, "held-out images are probed too"
     assert fingerprint(base) == before
     assert base.words == {}
     assert not any(p.requires_grad for m in base.components().values() for p in m.parameters())

@@ -1,4 +1,4 @@
-"""An aesthetic embedding is the mean of its pictures' features, however they are batched."""
+"""An aesthetic embedding is the mean of its images' features, however they are batched."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Five pictures of two shapes; the last one counts three times. No captions at all."""
+    """Five images of two shapes; the last one counts three times. No captions at all."""
     folder = tmp_path_factory.mktemp("mood")
     often = folder / "3_mood"
     often.mkdir()
@@ -106,7 +106,7 @@ def test_the_loss_is_the_distance_to_the_mean_so_far(
 ) -> None:
     run = trainer(base, pictures, tmp_path, "train.batch_size=1")
     assert run.validation.measure() == (1.0, None), "no direction yet"
-    assert run.one_step(1)["loss"] == pytest.approx(0, abs=1e-6), "one picture is its own mean"
+    assert run.one_step(1)["loss"] == pytest.approx(0, abs=1e-6), "one image is its own mean"
     second = run.one_step(2)["loss"]
     state = run.trainable.state()
     if len(state["numbers"]) == 2:
@@ -178,7 +178,7 @@ def config(**values: Any) -> RunConfig:
     [
         ({"train": {"steps": 3, "batch_size": 4}}, None),
         ({"train": {"steps": 10, "batch_size": 4}}, "takes 3 steps .*; the 7 after that"),
-        ({"train": {"steps": 2, "batch_size": 4}}, "read only 8 of 12 pictures .*; 3 steps"),
+        ({"train": {"steps": 2, "batch_size": 4}}, "read only 8 of 12 images .*; 3 steps"),
         (
             {"train": {"steps": 6, "batch_size": 4}, "data": {"flip": True}},
             None,
@@ -236,7 +236,7 @@ def test_a_clip_that_cannot_steer_the_base_shows_before_the_first_step(
 
 
 def test_the_shipped_preset_moves_pictures_towards_the_style(tmp_path: Path) -> None:
-    """The figures for 64 pictures and three seeds are in docs/results.md; this is a small copy."""
+    """The figures for 64 images and three seeds are in docs/results.md; this is a small copy."""
     preset = presets.find_preset("starter-aesthetic")
     base = load_base("starter", "cpu", "fp32")
     options = [f"options.{name}={value}" for name, value in preset.values["options"].items()]

@@ -77,7 +77,7 @@ def test_every_combination_trains_and_comes_back(sd1: Base, place: int, tmp_path
 
 
 def test_an_untrained_network_hardly_changes_the_picture(sd1: Base) -> None:
-    """Also with norms: A1111 draws them small, torch's own ones would drown the picture."""
+    """Also with norms: A1111 draws them small, torch's own ones would drown the image."""
     before = predict(sd1)
     for layer_norm in (False, True):
         fresh = prepare(sd1, "hypernetwork", layer_norm=layer_norm)
@@ -133,7 +133,7 @@ def test_widths_are_the_bases_own(base: Base) -> None:
     assert set(prepare(base, "hypernetwork", widths=str(text)).networks) == {text}  # type: ignore[attr-defined]
 
 
-# The side-car of the optimizer.
+# The sidecar of the optimizer.
 
 
 def test_the_optimizer_lies_beside_the_file_as_a1111_loads_it(sd1: Base, tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_without_the_option_or_with_a_foreign_optimizer_there_is_no_side_car(
     )
 
 
-# Going on from a file.
+# Continuing from a file.
 
 
 @pytest.mark.parametrize("ending", [".pt", ".safetensors"])

@@ -237,7 +237,7 @@ def test_a_rank_above_the_smallest_layer_is_refused(sd1: Base) -> None:
         prepare(sd1, "lora", rank=4, target=CONV, conv_rank=40)
 
 
-# Going on from a file.
+# Continuing from a file.
 
 
 @pytest.mark.parametrize(("base", "kind"), WHERE, indirect=["base"])

@@ -179,7 +179,7 @@ def test_a_name_from_the_adapters_goes_on_and_a_path_outside_does_not(
 
 
 def test_dora_with_convolutions_and_text_encoder_is_proved(studio: Studio) -> None:
-    """The run resumes, its file is found whole by the stack, and its picture is the trained one."""
+    """The run resumes, its file is found whole by the stack, and its image is the trained one."""
     wanted = config(
         studio, "lora", dora=True, target="attention + MLP + conv", text_encoder=True, rank=4,
         conv_rank=2,

@@ -138,7 +138,7 @@ def test_the_file_says_that_it_is_for_the_negative_prompt(sd1: Base, tmp_path: P
     assert not metadata.for_negative(facts) and "modelspec.usage_hint" not in facts
 
 
-# Going on from a file.
+# Continuing from a file.
 
 
 @pytest.mark.parametrize("base", ["sd1", "sdxl"], indirect=True)

@@ -82,7 +82,7 @@ test('another base or method takes its first preset, unless the one chosen still
 });
 
 test('what can be chosen, in words', () => {
-  assert.deepEqual(pick.datasetOptions(CHOICES, VALUE), [['/d', 'd · 4 pictures · sample']]);
+  assert.deepEqual(pick.datasetOptions(CHOICES, VALUE), [['/d', 'd · 4 images · sample']]);
   assert.deepEqual(pick.datasetOptions(CHOICES, {...VALUE, dataset: ''})[0], ['', 'Choose a dataset…']);
   assert.equal(pick.datasetOptions({datasets: []}, VALUE)[0][1], 'No dataset yet');
   assert.deepEqual(pick.baseOptions(CHOICES), [
@@ -95,7 +95,7 @@ test('what can be chosen, in words', () => {
 
 test('the facts before a start', () => {
   assert.deepEqual(factRows({pictures: 4, trigger: '', resolution: 512}), [
-    ['Pictures', '4'],
+    ['Images', '4'],
     ['Trigger word', 'none'],
     ['Resolution', '512 px'],
   ]);
@@ -103,7 +103,7 @@ test('the facts before a start', () => {
   const rows = estimateRows({seconds: 61, seconds_per_step: 0.2, peak_memory: 2e9, trained: {unet: 1234}, buckets: []});
   assert.deepEqual(
     rows.map(([label]) => label),
-    ['Trained numbers', 'Time, measured', 'Memory, measured'],
+    ['Trainable parameters', 'Time, measured', 'Memory, measured'],
   );
   assert.match(rows[1][1], /1 min 01 s \(0.2 s a step/);
 });
@@ -148,7 +148,7 @@ test('figures of two runs, without rows that say nothing', () => {
     [
       ['Ended', ['finished', 'failed']],
       ['Steps', ['30', '–']],
-      ['The picture changes by', ['5 %', '–']],
+      ['The image changes by', ['5 %', '–']],
     ],
   );
   assert.deepEqual([null, '', true, [], [1, 2], 0].map(settingText), ['–', '–', 'on', '–', '1 | 2', '0']);

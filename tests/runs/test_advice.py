@@ -67,8 +67,8 @@ def test_no_preset_is_warned_about(studio: Studio, preset) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        (("data.mask=files",), "No picture has a mask beside them: masks have no effect."),
-        (("data.mask=alpha",), "1 of 4 pictures do not have transparency"),
+        (("data.mask=files",), "No image has a mask beside them: masks have no effect."),
+        (("data.mask=alpha",), "1 of 4 images do not have transparency"),
         (("loss.zero_terminal_snr=true",), "meant for bases that predict v"),
         (("loss.huber_delta=0.3",), "“loss.huber_delta” has no effect"),
         (("data.template=['a [nmae] [name]']",), "“[nmae]” in the caption template stays as it is"),
@@ -95,7 +95,7 @@ def test_a_template_brings_the_trigger_in(studio: Studio, config: Make) -> None:
     assert any("absent from 4 of 4" in w for w in studio.runs.preflight(config()).warnings)
     assert studio.runs.preflight(config("data.template=['[name], [filewords]']")).warnings == []
     crops = studio.runs.preflight(config("data.crop=random", "data.flip=true"))
-    assert crops.facts["epochs"] == 0.2, "4 steps of 2 pictures; an epoch shows 4 × 4 × 2"
+    assert crops.facts["epochs"] == 0.2, "4 steps of 2 images; an epoch shows 4 × 4 × 2"
 
 
 def test_the_run_says_when_the_held_out_loss_was_lowest(

@@ -1,4 +1,4 @@
-"""Prior preservation from the settings to the loss: class pictures are drawn once and counted."""
+"""Prior preservation from the settings to the loss: class images are drawn once and counted."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_class_pictures_are_drawn_once_and_teach(studio: Studio, config: Config)
     assert len(made) == 3
     second = studio.runs.start(wanted)
     assert studio.runs.wait(second).state == "finished"
-    assert drawn(studio) == made, "used again, not drawn again"
+    assert drawn(studio) == made, "used again, not generated again"
     config_of = studio.runs.config(second)
     assert config_of.prior.prompts == ["a cat 0", "a cat 1", "a cat 2", "a cat 3"]
     events, _ = read_events(studio.runs.folder(second), 0)
@@ -65,7 +65,7 @@ def test_own_class_pictures_come_first(studio: Studio, config: Config, tmp_path:
 def test_what_is_missing_is_said_before_anything_starts(
     studio: Studio, config: Config, tmp_path: Path
 ) -> None:
-    with pytest.raises(InputError, match="There are no class pictures in"):
+    with pytest.raises(InputError, match="There are no class images in"):
         studio.runs.start(config("prior.weight=1", f"prior.folder={tmp_path / 'nowhere'}"))
     bare = studio.workspace.datasets / "bare"
     bare.mkdir()

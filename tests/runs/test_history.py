@@ -72,4 +72,4 @@ def test_curves_and_end_figures_stand_side_by_side() -> None:
     assert (one_figures.best_held_out, one_figures.best_step) == (0.35, 5)
     assert one_figures.seconds_per_step == 0.5
     assert two_figures.held_out is two_figures.seconds_per_step is None
-    assert found.incomparable == ["data.folder"], "curves on other pictures look comparable"
+    assert found.incomparable == ["data.folder"], "curves on other images look comparable"

@@ -96,7 +96,7 @@ def test_beginning_at_0_again_says_so(studio: Studio, run: Path) -> None:
     said = [e.text for e in read_events(run)[0] if isinstance(e, Message)]
     assert any("had saved step 4" in text and "begins again at step 0" in text for text in said)
     assert any("step 4 and 2 is damaged" in text for text in said)
-    assert not any("Going on from" in text for text in said)
+    assert not any("Continuing from" in text for text in said)
 
 
 def test_passing_over_a_damaged_one_says_so(studio: Studio, run: Path) -> None:
@@ -105,7 +105,7 @@ def test_passing_over_a_damaged_one_says_so(studio: Studio, run: Path) -> None:
     assert studio.runs.wait(studio.runs.resume(run.name)).state == "finished"
     said = [e.text for e in read_events(run)[0] if isinstance(e, Message)]
     assert any("step 4 is damaged" in text for text in said)
-    assert any("Going on from step 2" in text for text in said)
+    assert any("Continuing from step 2" in text for text in said)
 
 
 @pytest.mark.parametrize("name", ["notes", "queue", ".hidden"])

@@ -217,13 +217,13 @@ def test_preflight_blocks_and_warns(studio: Studio, config: Make) -> None:
     (studio.workspace.datasets / "zibbo" / "0.txt").write_text("a cat")
     (studio.workspace.datasets / "zibbo" / "1.png").write_bytes(b"not a picture")
     warnings = " ".join(studio.runs.preflight(config()).warnings)
-    assert "1 of 3 pictures have no caption" in warnings
+    assert "1 of 3 images have no caption" in warnings
     assert "absent from 2 of 3 captions" in warnings
     assert "1.png is left out" in warnings
     empty = studio.workspace.datasets / "empty"
     empty.mkdir()
     for changes, said in (
-        (("data.folder='empty'",), "no pictures"),
+        (("data.folder='empty'",), "no images"),
         (("data.folder='nowhere'",), "no dataset “nowhere”"),
         (("base='nothing'",), "no base model “nothing”"),
         (("data.folder=''",), "No dataset is chosen"),
@@ -276,5 +276,5 @@ def test_imports_keep_originals_and_names(studio: Studio, tmp_path: Path) -> Non
     with pytest.raises(InputError, match="not an adapter") as caught:
         studio.library.import_adapter(note, "note.safetensors")
     assert "Nothing was changed" in str(caught.value) and studio.library.adapters() == []
-    with pytest.raises(DatasetError, match="no picture"):
+    with pytest.raises(DatasetError, match="no image"):
         studio.library.import_dataset([note], "x")

@@ -28,7 +28,7 @@ def test_a_training_lets_a_picture_in_at_a_step_boundary() -> None:
 
     with lock.hold("training"):
         order.append("step 1")
-        threads = [threading.Thread(target=picture, args=(f"picture {k}",)) for k in range(2)]
+        threads = [threading.Thread(target=picture, args=(f"image {k}",)) for k in range(2)]
         threads[0].start()
         waiting(lock, 2)
         threads[1].start()
@@ -38,7 +38,7 @@ def test_a_training_lets_a_picture_in_at_a_step_boundary() -> None:
         order.append("step 2")
     for thread in threads:
         thread.join(PATIENCE)
-    assert order == ["step 1", "picture 0", "picture 1", "step 2"]
+    assert order == ["step 1", "image 0", "image 1", "step 2"]
     assert lock.holder is None
 
 

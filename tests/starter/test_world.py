@@ -1,4 +1,4 @@
-"""The picture world: deterministic, captions that say what is drawn, splits that never meet."""
+"""The image world: deterministic, captions that say what is drawn, splits that never meet."""
 
 from __future__ import annotations
 

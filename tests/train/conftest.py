@@ -1,4 +1,4 @@
-"""A tiny SD 1.x base, quiet LoRA trainers on it, and the pictures that the matrix uses."""
+"""A tiny SD 1.x base, quiet LoRA trainers on it, and the images that the matrix uses."""
 
 from __future__ import annotations
 

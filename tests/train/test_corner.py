@@ -1,4 +1,4 @@
-"""SDXL is told where a picture was cropped; without random crops nothing changes."""
+"""SDXL is told where an image was cropped; without random crops nothing changes."""
 
 from __future__ import annotations
 

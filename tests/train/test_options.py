@@ -90,7 +90,7 @@ def test_every_option_of_the_loss_changes_it_and_repeats(make: Make) -> None:
     plain = losses("seed=1")
     assert plain == losses("seed=1")
     same = [changes for changes in LOSSES if losses(changes) == plain]
-    # opaque pictures: their mask shows all of them
+    # opaque images: their mask shows all of them
     assert same == ["data.mask=alpha data.mask_rest=0.5"]
     assert losses("loss.pyramid_noise=0.5") == losses("loss.pyramid_noise=0.5")
 
@@ -116,7 +116,7 @@ def test_the_probe_measures_the_same_whatever_the_run_minimises(make: Make) -> N
 
 
 def test_intervals_in_epochs_and_minutes(make: Make) -> None:
-    run = make(  # 5 pictures of two shapes, batch 2: 3 batches; an epoch is 1.5 steps of two
+    run = make(  # 5 images of two shapes, batch 2: 3 batches; an epoch is 1.5 steps of two
         "train.steps=6", "train.gradient_accumulation=2", "sample.every=1 epoch",
         "save.every=2 minutes", "validation.every=never",
     )  # fmt: skip

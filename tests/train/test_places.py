@@ -1,4 +1,4 @@
-"""Masks, crops and templates: the same place of picture and mask, and what the loss makes of it."""
+"""Masks, crops and templates: the same place of image and mask, and what the loss makes of it."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from tests.train.conftest import QUIET
 
 @pytest.fixture
 def masked(tmp_path: Path) -> Path:
-    """White where the mask is white: a picture shows its own mask, so the two can be compared."""
+    """White where the mask is white: an image shows its own mask, so the two can be compared."""
     folder = tmp_path / "masked"
     folder.mkdir()
     shape = (np.indices((48, 80)).sum(0) % 40 < 15) * np.uint8(255)
     for name in ("1", "2"):
         Image.fromarray(np.dstack([shape] * 3)).save(folder / f"{name}.png")
-        (folder / f"{name}.txt").write_text(f"picture {name}")
+        (folder / f"{name}.txt").write_text(f"image {name}")
     Image.fromarray(shape).save(folder / "1.mask.png")
     (folder / "masks").mkdir()
     Image.fromarray(shape).resize((160, 96), Image.Resampling.NEAREST).save(
         folder / "masks" / "2.webp", lossless=True
     )
     Image.fromarray(np.dstack([shape] * 4)).save(folder / "3.png")  # opaque where white
-    (folder / "3.txt").write_text("picture 3")
+    (folder / "3.txt").write_text("image 3")
     return folder
 
 
@@ -62,7 +62,7 @@ def test_crops_lie_inside_and_stay_the_same_in_every_run(masked: Path) -> None:
     assert items == read(masked, **settings)
     first = [item for item in items if item.path.name == "1.png"]
     centre = read(masked)[0]
-    assert torch.equal(load_pixels(first[0]), load_pixels(centre)), "the first is the whole picture"
+    assert torch.equal(load_pixels(first[0]), load_pixels(centre)), "the first is the whole image"
     assert all(load_pixels(item).shape == load_pixels(centre).shape for item in first)
     assert len({item.content_key() for item in first}) == 8
     assert max(item.zoom for item in first) > 1.2
@@ -72,7 +72,7 @@ def test_crops_lie_inside_and_stay_the_same_in_every_run(masked: Path) -> None:
 def test_transparency_is_a_mask(masked: Path) -> None:
     items = read(masked, mask="alpha")
     masks = {item.path.name: load_mask(item) for item in items}
-    assert torch.equal(masks["1.png"], torch.ones_like(masks["1.png"])), "an opaque picture: all"
+    assert torch.equal(masks["1.png"], torch.ones_like(masks["1.png"])), "an opaque image: all"
     shown = load_mask(read(masked, mask="files")[0])
     torch.testing.assert_close(masks["3.png"], shown, atol=0.02, rtol=0)
     alpha, grey = items[2], read(masked, mask="files")[0]

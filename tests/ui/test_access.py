@@ -136,7 +136,7 @@ WAYS: dict[str, Callable[[Studio, str], Any]] = {
     "continue from": lambda s, p: must(s.runs.preflight(config(s, options={"continue_from": p}))),
     "like": lambda s, p: s.library.config_like(p),
     "init image": lambda s, p: s.generation.generate(picture(s, image=p)),
-    "start picture": lambda s, p: asked_of(s)("start-picture", "describe", path=p),
+    "start image": lambda s, p: asked_of(s)("start-picture", "describe", path=p),
     "stack": lambda s, p: s.generation.generate(picture(s, stack=[item(p)])),
     "saved stack": lambda s, p: s.library.stacks.save("x", [item(p)], "tiny"),
     "look inside": lambda s, p: asked_of(s)("stack-generate", "inside", path=p),

@@ -299,7 +299,7 @@ def test_the_last_run_is_compared_with_the_base_on_its_own_prompts(
     assert values["columns"][1]["stack"][0]["path"] == str(adapter)
     assert values["prompts"] == ["a korvu", "a korvu at the beach"]
     assert values["reference"] == str(held)
-    assert references(studio)[1] == ("korvu: held-out pictures", str(held))
+    assert references(studio)[1] == ("korvu: held-out images", str(held))
 
 
 def test_a_report_of_a_comparison_is_a_file_beside_it(studio: Studio) -> None:

@@ -1,4 +1,4 @@
-"""A browser names datasets by id and pictures by relative name; anything else is refused."""
+"""A browser names datasets by id and images by relative name; anything else is refused."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_thumbnails_are_small_kept_and_renewed(tmp_path: Path) -> None:
 
 
 def test_a_text_file_has_no_thumbnail(tmp_path: Path) -> None:
-    (tmp_path / "no.png").write_text("not a picture")
+    (tmp_path / "no.png").write_text("not an image")
     with pytest.raises(FileError):
         Thumbnails(tmp_path / "cache").of(tmp_path / "no.png")
 

@@ -1,4 +1,4 @@
-"""The page on a disk that takes no writes: pictures are seen, uploads say what is wrong."""
+"""The page on a disk that takes no writes: images are seen, uploads say what is wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A picture that was brought to start from is kept plainly, once, or refused."""
+"""An image that was brought to start from is kept plainly, once, or refused."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The real page on a free port, with a tiny base and two small datasets, seen by a real browser.
 
 Owns: `served` (one studio per test file), `page` (a fresh browser tab that reports every console
-error and every request to elsewhere) and the pictures. Refuses to know: what the tabs do.
+error and every request to elsewhere) and the images. Refuses to know: what the tabs do.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class Served:
     server: app.Server
 
     def dataset(self, name: str, captions: list[str | None]) -> Path:
-        """A dataset of small pictures; None leaves one without caption."""
+        """A dataset of small images; None leaves one without caption."""
         folder = self.workspace.datasets / name
         folder.mkdir()
         for number, caption in enumerate(captions, 1):
@@ -105,7 +105,7 @@ class Served:
 
 
 def draw_picture(path: Path, seed: int) -> None:
-    """A 32 px picture that differs by seed."""
+    """A 32 px image that differs by seed."""
     dice = random.Random(seed)
     picture = Image.new("RGB", (32, 32), tuple(dice.randrange(256) for _ in range(3)))
     colour = tuple(dice.randrange(256) for _ in range(3))

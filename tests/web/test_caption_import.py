@@ -119,10 +119,10 @@ def test_pictures_join_an_open_dataset(page: Any, served: Any, tmp_path: Path) -
     draw_picture(other, 77)
     (tmp_path / "b" / "2.txt").write_text("another second")
     page.set_input_files(
-        "input[aria-label='Pictures to add to this dataset']",
+        "input[aria-label='Images to add to this dataset']",
         [str(same), str(other), str(tmp_path / "b" / "2.txt")],
     )
-    notice = page.wait_for_selector(".cs-caption-main .cs-notice >> text=1 picture added")
+    notice = page.wait_for_selector(".cs-caption-main .cs-notice >> text=1 image added")
     until(lambda: (folder / "2-2.txt").is_file())
     assert before.items() <= files(folder).items()
     assert (folder / "2-2.txt").read_text() == "another second"
@@ -136,4 +136,4 @@ def test_a_folder_without_an_image_says_what_it_holds(page: Any, tmp_path: Path)
     page.wait_for_selector(".cs-dataset")
     drop(page, ".cs-caption-main", [tmp_path / "films"])
     notice = page.wait_for_selector("#cs-notices .cs-notice")
-    assert "no pictures" in notice.inner_text() and "clip.mp4: a video" in notice.inner_text()
+    assert "no images" in notice.inner_text() and "clip.mp4: a video" in notice.inner_text()

@@ -100,7 +100,7 @@ def test_the_captioner_describes_what_has_no_caption(page: Any, served: Any, sta
     page.reload()
     open_dataset(page, "described")
     page.fill("input[aria-label='Text in front of every caption']", "seen:")
-    page.click("button:has-text('Describe pictures')")
+    page.click("button:has-text('Describe images')")
     page.wait_for_selector(".cs-notice >> text=2 captions written")
     assert (folder / "0001.txt").read_text() == "my own words"
     assert (folder / "0002.txt").read_text().startswith("seen:, a")
@@ -122,11 +122,11 @@ def test_replacing_captions_asks_and_one_click_brings_them_back(
     page, asked = open_page(answers=[False, True]), []
     page.on("dialog", lambda dialog: asked.append(dialog.message))
     open_dataset(page, "replaced")
-    page.select_option("select[aria-label='Which pictures']", "all")
-    page.click("button:has-text('Describe pictures')")
+    page.select_option("select[aria-label='Which images']", "all")
+    page.click("button:has-text('Describe images')")
     until(lambda: page.evaluate("1") and asked)  # the browser is heard while it is asked
     assert "Replace 4 captions?" in asked[0] and captions() == [f"right {k}" for k in range(4)]
-    page.click("button:has-text('Describe pictures')")
+    page.click("button:has-text('Describe images')")
     outcome = page.wait_for_selector(".cs-notice >> text=3 captions written, 1 needs a look")
     assert outcome and captions()[3] == "right 3" and "right" not in "".join(captions()[:3])
     page.wait_for_selector(".cs-caption-cell.is-look >> text=Needs a look")
@@ -176,8 +176,8 @@ def test_pictures_from_the_desktop_become_a_dataset(page: Any, served: Any, tmp_
     for name in ("10.png", "2.png"):
         Image.new("RGB", (24, 24), "teal").save(tmp_path / name)
         files.append(str(tmp_path / name))
-    page.wait_for_selector(".cs-empty >> text=Start with a few pictures")
-    page.set_input_files("input[aria-label='Pictures to add']", files)
+    page.wait_for_selector(".cs-empty >> text=Start with a few images")
+    page.set_input_files("input[aria-label='Images to add']", files)
     page.wait_for_selector(".cs-caption-title:has-text('my-pictures')")
     assert page.locator(".cs-caption-name").all_inner_texts() == ["2.png", "10.png"]
 
@@ -186,8 +186,8 @@ def test_a_folder_without_pictures_says_so(page: Any, tmp_path: Path) -> None:
     page.fill("input[aria-label='Folder on this machine']", str(tmp_path))
     page.click(".cs-path button")
     notice = page.wait_for_selector("#cs-notices .cs-notice")
-    assert "There are no pictures in this folder" in notice.inner_text()
-    assert "Put the pictures directly into the folder" in notice.inner_text()
+    assert "There are no images in this folder" in notice.inner_text()
+    assert "Put the images directly into the folder" in notice.inner_text()
 
 
 def test_a_run_is_watched_reloaded_paused_and_stopped(open_page: Any, served: Any) -> None:

@@ -1,4 +1,4 @@
-"""Tags that become cards, a picture to start from, looks while drawing, interrupting: in a browser."""
+"""Tags that become cards, an image to start from, looks while drawing, interrupting: in a browser."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def drawn(page: Any, served: Any) -> None:
 
 
 def written(served: Any) -> dict[str, Any]:
-    """The settings in the newest picture."""
+    """The settings in the newest image."""
     files = list(served.workspace.outputs.rglob("*.png"))
     newest = max(files, key=lambda path: (path.stat().st_mtime_ns, path.name))
     return infotext.read(read_parameters(newest) or "")
@@ -114,7 +114,7 @@ def test_a_picture_to_start_from(tab: Any, served: Any, tmp_path: Path) -> None:
     served.studio.generation.generate = watched
     try:
         tab.locator("#cs-generate-prompt textarea").fill("a red cat")
-        tab.get_by_text("Start from a picture").click()
+        tab.get_by_text("Image to image").click()
         letter = tmp_path / "letter.png"
         letter.write_text("Dear studio")
         tab.set_input_files(".sp-picker", str(letter))
@@ -129,7 +129,7 @@ def test_a_picture_to_start_from(tab: Any, served: Any, tmp_path: Path) -> None:
         kept = Path(seen[-1].image)
         assert kept.parent == served.workspace.cache / "start"
         tab.locator(".sp-remove").click()
-        # a drawn picture, from its large view
+        # a drawn image, from its large view
         tab.locator(".pg-open").first.click()
         tab.get_by_role("button", name="Start from this").click()
         tab.locator(".sp-thumb").wait_for()
@@ -148,8 +148,8 @@ def test_looks_while_drawing_and_what_an_interruption_keeps(tab: Any, served: An
     generate(tab)
     tab.locator(".pg-look").first.wait_for()
     assert tab.locator(".pg-look").first.get_attribute("src").startswith("data:image/jpeg")
-    tab.get_by_text("4 of 8 pictures").wait_for()
+    tab.get_by_text("4 of 8 images").wait_for()
     tab.get_by_role("button", name="Interrupt").click()
-    tab.get_by_text("Interrupted: 4 pictures finished before are kept.").wait_for()
+    tab.get_by_text("Interrupted: 4 images finished before are kept.").wait_for()
     assert tab.locator(".pg-results .pg-cell img").count() == 4
     assert len(list(served.workspace.outputs.rglob("*.png"))) == before + 4

@@ -1,5 +1,5 @@
 """The Generate and Compare tabs in a real browser, on a tiny base: files from the desktop, drags,
-strengths that reach Python, settings in pictures, a comparison from end to end."""
+strengths that reach Python, settings in images, a comparison from end to end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.web.conftest import TIMEOUT
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore")]
 
 HOSTILE = "${window.hit=1}<img src=x onerror=window.hit=1>"
-SLOW = TIMEOUT  # the first picture loads the engine
+SLOW = TIMEOUT  # the first image loads the engine
 
 
 class Watched(Generation):
@@ -264,13 +264,13 @@ def test_a_comparison_from_columns_to_report(page: Any, studio: Any) -> None:
     transforms = page.locator(".cm-image").evaluate_all(
         "images => [...new Set(images.map((image) => getComputedStyle(image).transform))]"
     )
-    assert len(transforms) == 1, "every picture has the same zoom and place"
+    assert len(transforms) == 1, "every image has the same zoom and place"
     scale = float(transforms[0].removeprefix("matrix(").split(",")[0])
     assert math.isclose(scale, 1.5, rel_tol=1e-3)
     page.keyboard.press("0")
 
     page.get_by_role("button", name="Side by side", exact=True).click()
-    split = page.get_by_label("Where the left picture ends")
+    split = page.get_by_label("Where the left image ends")
     before = page.locator(".ab-over").evaluate("node => getComputedStyle(node).clipPath")
     split.focus()
     for _ in range(5):
@@ -301,7 +301,7 @@ def expect_names(page: Any, names: set[str]) -> None:
 
 def draw(page: Any) -> None:
     page.get_by_role("button", name="Generate", exact=True).click()
-    page.locator(".rb-text", has_text="pictures in").first.wait_for()
+    page.locator(".rb-text", has_text="images in").first.wait_for()
 
 
 def drop_files(page: Any, selector: str, files: list[Path]) -> None:

@@ -58,8 +58,8 @@ def newest_grid(served: Served) -> Grid:
 
 
 def draw_grid(page: Any, pictures: int) -> None:
-    page.get_by_role("button", name="Draw grid").click()
-    page.locator(".ax-run .rb-text", has_text="pictures in").wait_for()
+    page.get_by_role("button", name="Generate grid").click()
+    page.locator(".ax-run .rb-text", has_text="images in").wait_for()
     page.wait_for_function(
         "n => [...document.querySelectorAll('.ax-cell img')].filter((i) => i.naturalWidth).length === n",
         arg=pictures,
@@ -77,7 +77,7 @@ def test_a_grid_from_the_form_to_the_large_view(
     page.get_by_label("Values of the columns").fill("0, 1")
     page.get_by_label("What the rows vary").select_option("seed")
     page.get_by_label("Values of the rows").fill("5\n6")
-    page.get_by_role("switch", name="Also draw the base alone").click()
+    page.get_by_role("switch", name="Also generate the base alone").click()
     draw_grid(page, 6)
     heads = page.locator(".ax-head").all_inner_texts()[1:]
     assert heads == ["base alone", "0", "1"]
@@ -89,7 +89,7 @@ def test_a_grid_from_the_form_to_the_large_view(
     assert (said["prompt"], said["seed"], said["steps"]) == (HOSTILE, 6, 2)
     assert said["stack"][0]["path"] == "korvu.safetensors"
 
-    # headings stay in sight while the pictures scroll
+    # headings stay in sight while the images scroll
     page.locator(".ax-grid").evaluate(
         "node => { node.style.maxHeight = '180px'; node.scrollTop = 90; }"
     )
@@ -151,7 +151,7 @@ def test_pages_errors_and_what_is_left_of_an_interrupted_grid(
         page.locator(".ax-summary").click()
     page.get_by_label("What the columns vary").select_option("sampler")
     page.get_by_label("Values of the columns").fill("Eulr")
-    page.get_by_role("button", name="Draw grid").click()
+    page.get_by_role("button", name="Generate grid").click()
     page.locator(".ax-run .cs-notice", has_text="Eulr").or_(
         page.locator(".toast-body", has_text="Eulr")
     ).first.wait_for()
@@ -170,16 +170,16 @@ def test_pages_errors_and_what_is_left_of_an_interrupted_grid(
     grid = served.studio.generation.grids.one(identity)
     assert grid.sheets == ("sheet-1.png", "sheet-2.png")
 
-    # as after a kill: one picture is missing, and is all that is drawn
+    # as after a kill: one image is missing, and is all that is drawn
     (Path(grid.folder) / grid.cells[3].file).unlink()
     kept = (Path(grid.folder) / grid.cells[0].file).stat().st_mtime_ns
     page.reload()
     page.click("#cs-tab-generate-button")
     page.locator(".ax-summary").click()
-    if not page.get_by_role("button", name="Draw the rest").is_visible():
+    if not page.get_by_role("button", name="Generate the rest").is_visible():
         page.locator(".ax-list .cm-open").first.click()
-    page.get_by_role("button", name="Draw the rest").click()
-    page.get_by_role("button", name="Draw the rest").wait_for(state="detached")
+    page.get_by_role("button", name="Generate the rest").click()
+    page.get_by_role("button", name="Generate the rest").wait_for(state="detached")
     grid = served.studio.generation.grids.one(identity)
     assert grid.complete
     assert (Path(grid.folder) / grid.cells[0].file).stat().st_mtime_ns == kept
@@ -236,9 +236,7 @@ def test_ranges_blocks_and_saved_stacks(open_page: Any, served: Served, loras: l
     page.fill("#cs-generate-prompt textarea", "a red cat")
     page.fill("#cs-field-generate-count input", "1")
     page.get_by_role("button", name="Generate", exact=True).click()
-    page.locator(".st-card", has_text="korvu").locator(
-        ".st-note", has_text="found their place"
-    ).wait_for()
+    page.locator(".st-card", has_text="korvu").locator(".st-note", has_text="matched").wait_for()
     newest = max(served.workspace.outputs.rglob("*.png"), key=lambda p: p.stat().st_mtime)
     said = infotext.read(read_parameters(newest) or "")["stack"]
     assert (said[0]["end"], said[0]["blocks"]) == (0.5, {"IN01": 0.5, "OUT": 0.8})

@@ -280,14 +280,14 @@ def test_measuring_an_effect_can_be_stopped(page: Any) -> None:
     one.get_by_role("button", name="Stop measuring").click()
     one.get_by_role("button", name="Measure its effect").wait_for()
     assert one.get_by_role("button", name="Stop measuring").is_hidden()
-    assert one.locator(".st-note", has_text="Changes the picture").count() == 0
+    assert one.locator(".st-note", has_text="Changes the image").count() == 0
     steps.fill(before)
     steps.blur()
 
 
 def test_the_effect_of_a_card_is_measured_and_said(page: Any) -> None:
     card(page, 1, "korvu").get_by_role("button", name="Measure its effect").click()
-    note = card(page, 1, "korvu").locator(".st-note", has_text="Changes the picture by")
+    note = card(page, 1, "korvu").locator(".st-note", has_text="Changes the image by")
     note.wait_for()
     assert "%" in note.inner_text()
     card(page, 0, "grumf").get_by_role("button", name="Measure its effect").click()

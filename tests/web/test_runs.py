@@ -69,7 +69,7 @@ def test_waiting_runs_change_places_leave_and_begin_in_order(open_page: Any, ser
     page.click(f".cs-run-row[data-run='{ids['b']}']")
     wait_state(page, "finished")
     proof = page.inner_text(".cs-run-head .cs-notice")
-    assert "found their place" in proof and "changes by" in proof and "%" in proof
+    assert "matched" in proof and "changes by" in proof and "%" in proof
     page.click("button:has-text('Try it in Generate')")
     page.wait_for_selector("#cs-stack-generate .st-card")
     page.wait_for_function(

@@ -88,7 +88,7 @@ def test_a_search_looks_into_every_folded_group(open_page: Any, served: Any) -> 
     page.fill(SEARCH, "weight_decay")  # a key
     visible(page, "train-weight_decay")
     page.fill(SEARCH, "nothing of the sort")
-    page.wait_for_selector(".cs-tools >> text=No setting speaks of this")
+    page.wait_for_selector(".cs-tools >> text=No matching setting")
     page.fill(SEARCH, "")
     hidden(page, "train-weight_decay")
     visible(page, "train-steps")
@@ -152,7 +152,7 @@ def test_what_has_no_effect_is_hidden(open_page: Any, served: Any) -> None:
     page = open_page("train")
     visible(page, "train-steps")
     page.click(".cs-tools .cs-fold-button")
-    page.click(".cs-group .cs-fold-button:has-text('Pictures')")
+    page.click(".cs-group .cs-fold-button:has-text('Images')")
     visible(page, "data-shuffle_tags")
     hidden(page, "data-keep_tags")
     page.click("#cs-field-data-shuffle_tags input")

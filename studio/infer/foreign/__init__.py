@@ -1,9 +1,9 @@
-"""Pictures of other programs: whose it is, its settings as ours, and what could not be taken over.
+"""Images of other programs: whose it is, its settings as ours, and what could not be taken over.
 
 Owns: the list of programs, one row each, in the order in which they are tried: what only one of
-them writes comes before what many write. Refuses to know: pictures, pages, torch.
+them writes comes before what many write. Refuses to know: images, pages, torch.
 
-A reader is a function from a picture's texts (`studio.formats.images.read_texts`) to a record, or
+A reader is a function from an image's texts (`studio.formats.images.read_texts`) to a record, or
 None where it is not that program's. Sources are the programs' own writers; facts only.
 """
 
@@ -40,5 +40,5 @@ READERS: tuple[tuple[str, Reader], ...] = (
 
 
 def restored(texts: Mapping[str, str]) -> Record | None:
-    """The record of the first reader that knows these texts; None for a picture without settings."""
+    """The record of the first reader that knows these texts; None for an image without settings."""
     return next((found for _, read in READERS if (found := read(texts)) is not None), None)

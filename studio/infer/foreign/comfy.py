@@ -250,7 +250,7 @@ class _Reader:
                 record.vae(self.value(one, "vae_name"))
 
     def latents(self, node: Node, denoise: Any) -> None:
-        """The size, or that another picture was begun with."""
+        """The size, or that another image was begun with."""
         names = ("latent_image", "latent", "samples", "optional_latent", "pixels", "image")
         for above in self.up(node, names):
             width = self.value(above, "width", "empty_latent_width")
@@ -259,7 +259,7 @@ class _Reader:
                 self.record.size(width, height)
                 return
             if "pixels" in above.links or above.kind.startswith("LoadImage"):
-                self.record.note("It was drawn from another picture, which is not in it.")
+                self.record.note("It was generated from another image, which is not in it.")
                 self.record.take("denoising_strength", denoise)
                 return
             self.left_out(above)

@@ -46,7 +46,7 @@ def read(texts: Mapping[str, str]) -> Record | None:
         said = names if isinstance(names, str) else ", ".join(map(str, names))
         record.note(f"Its styles ({said[:200]}) added words to the prompt that are not in it.")
     if str(facts.get("refiner_model") or facts.get("refiner_model_name") or "None") != "None":
-        record.note("It was drawn with a refiner, which is left out.")
+        record.note("It was generated with a refiner, which is left out.")
     for key, said in (("sharpness", "sharpness"), ("adm_guidance", "ADM guidance")):
         if facts.get(key):
             record.note(f"Its {said} is not here.")

@@ -60,12 +60,12 @@ def _present(facts: dict[str, Any]) -> Record:
         ("refiner_model", "a refiner"), ("hrf_enabled", "a second pass"),
     ):  # fmt: skip
         if facts.get(key):
-            record.note(f"It was drawn with {said}, which is left out.")
+            record.note(f"It was generated with {said}, which is left out.")
     style = facts.get("positive_style_prompt")
     if style and style != facts.get("positive_prompt"):
         record.note("Its second prompt for SDXL is left out.")
     if facts.get("generation_mode") not in (None, "txt2img", "sdxl_txt2img"):
-        record.note("It was drawn from another picture, which is not in it.")
+        record.note("It was generated from another image, which is not in it.")
         record.take("denoising_strength", facts.get("strength"))
     return record
 
@@ -85,7 +85,7 @@ def _second(facts: dict[str, Any]) -> Record:
     record.sampler(image.get("sampler"))
     record.model(facts.get("model_weights"))
     if image.get("type") == "img2img":
-        record.note("It was drawn from another picture, which is not in it.")
+        record.note("It was generated from another image, which is not in it.")
         record.take("denoising_strength", image.get("strength"))
     if image.get("variations"):
         record.note("Its variations are left out.")
@@ -100,13 +100,13 @@ def _dream(prompt: str, flags: str) -> Record:
     record.size(given.get("W"), given.get("H"))
     record.sampler(given.get("A"))
     if "f" in given:
-        record.note("It was drawn from another picture, which is not in it.")
+        record.note("It was generated from another image, which is not in it.")
         record.take("denoising_strength", given["f"])
     return record
 
 
 def _both_prompts(record: Record, prompt: str) -> None:
-    """What must not be shown stands in square brackets there."""
+    """What to avoid stands in square brackets there."""
     record.take("prompt", " ".join(_NEGATIVE.sub(" ", prompt).split()))
     record.take("negative_prompt", ", ".join(_NEGATIVE.findall(prompt)))
     _weights(record)

@@ -52,9 +52,9 @@ def read(texts: Mapping[str, str]) -> Record | None:
         ("sm", "SMEA"), ("dynamic_thresholding", "dynamic thresholding"), ("cfg_rescale", "CFG rescale"),
     ):  # fmt: skip
         if facts.get(key):
-            record.note(f"It was drawn with {said}, which is not here.")
+            record.note(f"It was generated with {said}, which is not here.")
     if facts.get("request_type") not in (None, "PromptGenerateRequest"):
-        record.note("It was drawn from another picture, which is not in it.")
+        record.note("It was generated from another image, which is not in it.")
     record.note(f"NovelAI's model ({outer.get('Source') or 'its own'}) is not to be had.")
     return record
 

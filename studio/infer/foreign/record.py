@@ -1,4 +1,4 @@
-"""What was found in a picture of another program: settings of ours, and what could not be taken over.
+"""What was found in an image of another program: settings of ours, and what could not be taken over.
 
 Owns: the record, and putting values into it: numbers written as text, values out of range, long
 seeds, files by name. Refuses to know: any program, torch.
@@ -67,7 +67,7 @@ class Record:
         if found is None:
             return
         if found < 0:
-            self.note("The seed was drawn at random and is not in the picture.")
+            self.note("The seed was drawn at random and is not in the image.")
         elif found >= _SEEDS:
             lower = int(found) % _SEEDS
             self.note(

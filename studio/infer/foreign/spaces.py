@@ -59,5 +59,5 @@ def _read(facts: Mapping[str, Any]) -> Record:
     if facts.get("use_upscaler"):
         record.note("It was upscaled, which is left out.")
     if facts.get("init_image") or facts.get("prompt_strength"):
-        record.note("It was drawn from another picture, which is not in it.")
+        record.note("It was generated from another image, which is not in it.")
     return record

@@ -40,9 +40,9 @@ def read(texts: Mapping[str, str]) -> Record | None:
         record.file(name, weight, text[k] if k < len(text) else None)
     for key, said in _LEFT_OUT.items():
         if facts.get(key):
-            record.note(f"It was drawn with {said}, which is left out.")
+            record.note(f"It was generated with {said}, which is left out.")
     if facts.get("initimage"):
-        record.note("It was drawn from another picture, which is not in it.")
+        record.note("It was generated from another image, which is not in it.")
         record.take("denoising_strength", facts.get("initimagecreativity"))
     return record
 

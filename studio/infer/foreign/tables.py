@@ -1,4 +1,4 @@
-"""JSON in a picture's texts: a table or nothing.
+"""JSON in an image's texts: a table or nothing.
 
 Owns: that a text which is no JSON is no error here. Refuses to know: programs.
 """

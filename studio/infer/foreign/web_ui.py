@@ -60,9 +60,9 @@ def _read(text: str, block: infotext.Block, texts: Mapping[str, str]) -> Record:
     record.note(sampler_of(name, pairs.get("Schedule type", pairs.get("Scheduler", "")))[1])
     for start, said in _LEFT_OUT.items():
         if any(key.startswith(start) for key in pairs):
-            record.note(f"It was drawn with {said}, which is left out.")
+            record.note(f"It was generated with {said}, which is left out.")
     if "Denoising strength" in pairs and not any(key.startswith("Hires") for key in pairs):
-        record.note("It was drawn from another picture, which is not in it.")
+        record.note("It was generated from another image, which is not in it.")
     for key, setting in (("Steps", "steps"), ("CFG scale", "guidance"), ("Size", "width")):
         if key in pairs and setting not in record.settings:
             record.note(f"{key} “{pairs[key][:40]}” is nothing the studio takes.")

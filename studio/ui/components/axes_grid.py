@@ -1,4 +1,4 @@
-"""A grid of pictures along up to three axes, in the Generate tab: its form, the cells as they come.
+"""A grid of images along up to three axes, in the Generate tab: its form, the cells as they come.
 
 Owns: the component, what its script may ask, and starting a grid with the tab's settings and stack.
 Refuses to know: what an axis does (`studio.settings.grid`), how cells are drawn (`studio.generation.grids`).
@@ -47,7 +47,7 @@ SKELETON = """
     <div class="ax-axes"></div>
     <label class="ax-lane cs-small" hidden>Files and prompt of <select class="cs-input"></select></label>
     <label class="ax-baseline cs-small"><button type="button" role="switch" aria-checked="false" class="cs-switch"
-      aria-label="Also draw the base alone"></button> Also draw the base alone, without any file</label>
+      aria-label="Also generate with the base alone"></button> Also generate with the base alone, without any file</label>
   </div>
   <div class="ax-run"></div>
   <div class="cs-empty ax-empty" hidden>
@@ -176,7 +176,7 @@ def grid_settings(drawing: GenerateSettings, text: str) -> GridSettings:
     if "x" not in sides:
         raise SettingsError("Nothing varies along the columns", remedy="Choose what does.")
     if not drawing.prompt.strip() and "prompt" not in {axis.kind for axis in sides.values()}:
-        raise SettingsError("There is no prompt", remedy="Write what to draw.")
+        raise SettingsError("There is no prompt", remedy="Write what to generate.")
     return GridSettings(
         name=" × ".join(grid.TITLES[axis.kind].lower() for axis in sides.values()),
         drawing=drawing,
@@ -205,7 +205,7 @@ def choices(studio: Studio) -> Json:
 
 
 def so_far(studio: Studio, task: Task, drawn: int) -> Json | None:
-    """The grid that is being drawn; None when the page knows all `drawn` pictures already."""
+    """The grid that is being drawn; None when the page knows all `drawn` images already."""
     try:
         grid = studio.generation.grids.one(task.about["grid"])
     except MissingError:

@@ -40,5 +40,5 @@ def base_of(studio: Studio, sent: Any) -> gr.Dropdown:
 
 
 def native_size(studio: Studio, base: str) -> int | None:
-    """The side of the pictures a base was made for."""
+    """The side of the images a base was made for."""
     return next((info.native_size for info in studio.library.bases() if info.name == base), None)

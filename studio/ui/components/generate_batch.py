@@ -27,7 +27,7 @@ def about(settings: LanesSettings) -> Json:
 
 
 def generate(studio: Studio, settings: LanesSettings, task: Task) -> Json:
-    """Draws one batch, or one per lane; the result names every picture by its place in `outputs/`.
+    """Draws one batch, or one per lane; the result names every image by its place in `outputs/`.
 
     Lanes that are ready are in the task's result while the others are drawn.
     """

@@ -1,8 +1,8 @@
-"""Generated pictures: run bar, the newest batch, earlier ones, the large view.
+"""Generated images: run bar, the newest batch, earlier ones, the large view.
 
-Owns: the component, the list of pictures in `outputs/`, and what is written in a picture.
-Refuses to know: the settings form, the stack, how a picture is drawn.
-A picture is named by its place below `outputs/`; nothing else can be asked for.
+Owns: the component, the list of images in `outputs/`, and what is written in an image.
+Refuses to know: the settings form, the stack, how an image is drawn.
+An image is named by its place below `outputs/`; nothing else can be asked for.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ BATCH = 48
 SKELETON = """
 <div class="pg">
   <div class="pg-run"></div>
-  <div class="cs-grid pg-results" aria-label="Newest pictures"></div>
+  <div class="cs-grid pg-results" aria-label="Newest images"></div>
   <div class="cs-empty pg-empty" hidden>
-    <p class="cs-empty-title">Nothing drawn yet</p>
+    <p class="cs-empty-title">Nothing generated yet</p>
     <p>Write what you want to see and press Generate. Add adapters on the left to teach the base
     something new: the same seed shows what each of them changes.</p>
   </div>
   <div class="cs-card pg-earlier" hidden>
-    <h3 class="cs-card-title">Earlier pictures</h3>
+    <h3 class="cs-card-title">Earlier images</h3>
     <div class="pg-days"></div>
     <button type="button" class="cs-button pg-more" hidden>Show more</button>
   </div>
@@ -115,7 +115,7 @@ class TrainingGlance:
 
 
 def saved_files(studio: Studio, most: int | None = None) -> list[Path]:
-    """Pictures in `outputs/`, newest day first and newest first in each; of `most` of them no more
+    """Images in `outputs/`, newest day first and newest first in each; of `most` of them no more
     days are looked at than it takes."""
     found: list[Path] = []
     for folder in sorted(entries(studio.workspace.outputs), key=_day, reverse=True):
@@ -141,16 +141,16 @@ def _pictures(folder: Path) -> list[str]:
 
 
 def picture_file(studio: Studio, identity: str) -> Path:
-    """The picture named by its place below `outputs/`; anything else is refused."""
+    """The image named by its place below `outputs/`; anything else is refused."""
     root = studio.workspace.outputs
     path = studio.workspace.resolve(root / identity, [root])
     if path.suffix.lower() not in ENDINGS or not is_file(path):
-        raise MissingError("This picture is not there any more", where=Path(identity).name[:120])
+        raise MissingError("This image is not there any more", where=Path(identity).name[:120])
     return path
 
 
 def picture_facts(path: Path) -> Json:
-    """What is written in a picture: its text, the settings in it, and those worth showing."""
+    """What is written in an image: its text, the settings in it, and those worth showing."""
     from studio.library.image_settings import picture_settings
 
     found = picture_settings(path)

@@ -1,4 +1,4 @@
-"""Tags in the prompt become cards on the stack when pictures are asked for.
+"""Tags in the prompt become cards on the stack when images are asked for.
 
 Owns: what the page shows of that. Refuses to know: how tags are written and which files they mean
 (`studio.library.prompt_tags`).

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def tell_origin(found: Json) -> None:
-    """Whose picture it was, when it was somebody else's, and what could not be taken over."""
+    """Whose image it was, when it was somebody else's, and what could not be taken over."""
     notes = found.get("notes")
     said = [str(note) for note in notes] if isinstance(notes, list) else []
     program = str(found.get("program") or "")
@@ -34,7 +34,7 @@ def tell_origin(found: Json) -> None:
 
 
 def usable(found: Json) -> Json:
-    """Of a picture's settings those that this form can hold, each checked on its own."""
+    """Of an image's settings those that this form can hold, each checked on its own."""
     known: Json = {}
     for name in found.keys() & (
         GenerateSettings.model_fields.keys() - {"stack", "device", "image"}

@@ -88,7 +88,7 @@ class RunView:
         return True
 
     def resume(self, argument: Any) -> str:
-        """Goes on with a run that ended before its last step; `accept` what changed meanwhile."""
+        """Continues with a run that ended before its last step; `accept` what changed meanwhile."""
         run, accept = read(argument, run=str, accept=bool)
         return self.studio.runs.resume(run, accept_changes=accept)
 
@@ -159,7 +159,7 @@ def _shown(state: RunState) -> Json:
 
 
 def _with_files(studio: Studio, run: str, event: Event) -> Json:
-    """A sample event with its pictures as full paths below the run's folder."""
+    """A sample event with its images as full paths below the run's folder."""
     if not isinstance(event, Sampled):
         return event.as_json()
     pictures = []

@@ -1,7 +1,7 @@
 """The adapter stack: one `gr.HTML` with one lane of cards, or several side by side.
 
 Owns: the component, what its script may ask (facts of cards, taking a dropped file), and the way
-back from what a browser sends to `Lane`s and `StackItem`s. Refuses to know: pictures, tabs.
+back from what a browser sends to `Lane`s and `StackItem`s. Refuses to know: images, tabs.
 The value is a list of `Lane` dictionaries, at least one; `target` is the name other parts use to
 add an adapter. A browser remembers its lanes under a name that tells workspaces apart.
 """
@@ -44,7 +44,7 @@ SKELETON = """
     <span class="st-files"></span>
     <span class="st-actions">
       <button type="button" class="cs-button st-browse">Add files</button>
-      <button type="button" class="cs-button st-lane" title="Several stacks side by side, drawn with the same seeds">Add a lane</button>
+      <button type="button" class="cs-button st-lane" title="Several stacks side by side, with the same seeds">Add a lane</button>
     </span>
     <input type="file" multiple class="st-picker cs-hidden" tabindex="-1" aria-label="Adapter files"
       accept=".json,.safetensors,.pt,.bin,.ckpt,.png,.webp,.jpg,.jpeg">
@@ -61,7 +61,7 @@ SKELETON = """
 def adapter_stack(studio: Studio, page: Page, target: str, base: str, prompt: str) -> gr.HTML:
     """The component; `prompt` is the element id of the prompt that all lanes share.
 
-    Events: `input` (the person changed it), `settings` (a picture's settings), `effect` (one card
+    Events: `input` (the person changed it), `settings` (an image's settings), `effect` (one card
     is to be measured), `rebase` (another tab asks for a base).
     """
 
@@ -111,7 +111,7 @@ def adapter_stack(studio: Studio, page: Page, target: str, base: str, prompt: st
 
 
 def take(studio: Studio, page: Page, path: Path, name: str, base: str) -> Json:
-    """A dropped file: a picture with settings in it, or an adapter that enters the library."""
+    """A dropped file: an image with settings in it, or an adapter that enters the library."""
     from studio.library.image_settings import usable_settings
 
     if name.lower().endswith(".json"):
@@ -124,7 +124,7 @@ def take(studio: Studio, page: Page, path: Path, name: str, base: str) -> Json:
 
 
 def is_picture(path: Path) -> bool:
-    """Whether the first bytes are those of a picture."""
+    """Whether the first bytes are those of an image."""
     with open(path, "rb") as file:
         head = file.read(4)
     return any(head.startswith(magic) for magic in PICTURES)
@@ -224,13 +224,13 @@ def report_facts(reports: Sequence[FileReport]) -> Json:
 
 
 def named_stack(studio: Studio, entries: Any) -> tuple[list[Json], list[str]]:
-    """A stack written in a picture names files: → stack value, and names that nobody has here, or
+    """A stack written in an image names files: → stack value, and names that nobody has here, or
     that several files have."""
     return stack_named(entries, studio.library)
 
 
 def preview_of(page: Page, picture: Path | None, make: bool = True) -> str | None:
-    """Where the page finds a small copy of an adapter's picture; None when it must not be made now."""
+    """Where the page finds a small copy of an adapter's image; None when it must not be made now."""
     try:
         if picture is None:
             return None

@@ -1,7 +1,7 @@
-"""A picture to start from: one drop field, empty until somebody brings a picture.
+"""An image to start from: one drop field, empty until somebody brings an image.
 
-Owns: the component and taking a picture in. Refuses to know: what is drawn from it.
-The value is the picture's path inside the workspace, or "".
+Owns: the component and taking an image in. Refuses to know: what is drawn from it.
+The value is the image's path inside the workspace, or "".
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SKELETON = """
 <div class="sp">
   <div class="sp-zone"></div>
-  <input type="file" class="sp-picker cs-hidden" tabindex="-1" aria-label="Picture to start from"
+  <input type="file" class="sp-picker cs-hidden" tabindex="-1" aria-label="Image to start from"
     accept=".png,.jpg,.jpeg,.jfif,.webp,.avif,.bmp,.gif,.tif,.tiff">
   <div class="sp-trouble"></div>
 </div>
@@ -28,7 +28,7 @@ SKELETON = """
 
 
 def start_picture(studio: Studio, page: Page) -> gr.HTML:
-    """The component. Event: `input` (another picture, or none)."""
+    """The component. Event: `input` (another image, or none)."""
 
     def take_file(argument: Any) -> Json:
         path, name = read(argument, path=str, name=str)
@@ -50,14 +50,14 @@ def start_picture(studio: Studio, page: Page) -> gr.HTML:
 
 
 def kept(studio: Studio) -> Path:
-    """The folder of pictures that were brought to start from."""
+    """The folder of images that were brought to start from."""
     return studio.workspace.cache / "start"
 
 
 def taken(studio: Studio, upload: Path) -> Path:
-    """Keeps an uploaded picture as a PNG of its own, without what else the file carried.
+    """Keeps an uploaded image as a PNG of its own, without what else the file carried.
 
-    Raises FileError for what is no picture, or too large.
+    Raises FileError for what is no image, or too large.
     """
     from studio.formats.image_write import save_png
     from studio.formats.images import open_image
@@ -67,5 +67,5 @@ def taken(studio: Studio, upload: Path) -> Path:
 
 
 def facts(page: Page, path: Path, name: str) -> Json:
-    """What the field shows of a picture."""
+    """What the field shows of an image."""
     return {"path": str(path), "name": name, "thumb": str(page.thumbnails.of(path, 192))}

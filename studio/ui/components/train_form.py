@@ -19,8 +19,8 @@ from studio.ui.components.train_pick import EMPTY
 from studio.ui.form import Form
 from studio.ui.live import Json, read
 
-TITLES = {"": "Run", "data": "Pictures", "train": "Training", "loss": "Loss", "prior": "Class pictures",
-          "save": "Saving", "sample": "Samples", "probe": "Fixed-noise loss"}  # fmt: skip
+TITLES = {"": "Run", "data": "Images", "train": "Training", "loss": "Loss", "prior": "Class images",
+          "save": "Saving", "sample": "Samples", "validation": "Validation loss (fixed noise)"}  # fmt: skip
 OWN = ("name", "data.trigger")  # what a person types about this run: no preset changes it
 
 

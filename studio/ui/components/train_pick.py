@@ -127,7 +127,7 @@ class TrainPick:
         ]
 
     def covers(self, argument: Any) -> list[str]:
-        """Thumbnails of the first pictures of a dataset."""
+        """Thumbnails of the first images of a dataset."""
         from studio.formats.dataset import picture_files
 
         (identity,) = read(argument, dataset=str)

@@ -1,4 +1,4 @@
-"""The Caption tab: open pictures, let a model describe them, correct what it says.
+"""The Caption tab: open images, let a model describe them, correct what it says.
 
 Owns: the tab's server functions. Everything visible is drawn by `static/scripts/caption/`.
 Refuses to know: models, how captions are stored (studio.formats), what bulk edits do
@@ -53,7 +53,7 @@ class CaptionTab:
         )  # fmt: skip
 
     def datasets(self, argument: Any) -> list[Json]:
-        """The library, with a cover picture each."""
+        """The library, with a cover image each."""
         return [
             {
                 "id": printable(info.path),
@@ -71,7 +71,7 @@ class CaptionTab:
         ]
 
     def open_dataset(self, argument: Any) -> Json:
-        """One dataset, picture by picture."""
+        """One dataset, image by image."""
         (identity,) = read(argument, dataset=str)
         folder = self.library.path(identity)
         sample = folder.is_relative_to(ASSETS)
@@ -143,7 +143,7 @@ class CaptionTab:
         return {"captions": captions} | changes(self.studio, folder)
 
     def save_caption(self, argument: Any) -> bool:
-        """Writes one caption beside its picture."""
+        """Writes one caption beside its image."""
         identity, name, text = read(argument, dataset=str, file=str, text=str)
         self.library.file(identity, name)
         self.studio.library.captions.save(self.library.own(identity), name, text.strip())
@@ -211,7 +211,7 @@ class CaptionTab:
         return self.studio.library.captions.undo(self.library.own(identity))
 
     def replaces(self, argument: Any) -> int:
-        """How many captions a captioning of all, or of the named pictures, would replace."""
+        """How many captions a captioning of all, or of the named images, would replace."""
         identity, names = read(argument, dataset=str, files=list)
         rows = self.studio.library.captions.read(self.library.own(identity))
         wanted = {str(name) for name in names}
@@ -222,7 +222,7 @@ class CaptionTab:
 
 
 def changes(studio: Studio, folder: Path) -> Json:
-    """What can be undone in a dataset, and which of its pictures a person should look at."""
+    """What can be undone in a dataset, and which of its images a person should look at."""
     from studio.formats.dataset import read_captions
 
     history = studio.library.captions.history()

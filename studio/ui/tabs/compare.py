@@ -77,7 +77,7 @@ class CompareTab:
                             elem_classes=["cs-field"], placeholder="of this comparison",
                         )  # fmt: skip
                     self.reference = gr.Dropdown(
-                        references(self.studio), value="", label="Pictures that show the truth",
+                        references(self.studio), value="", label="Reference images",
                         info="KID and image–image are measured against them.",
                         allow_custom_value=True, elem_id="cs-compare-reference",
                         elem_classes=["cs-field", "gen-keep"],
@@ -169,7 +169,7 @@ class CompareTab:
         cells = len(settings.columns) * len(settings.prompts) * len(settings.seeds)
         if cells > MOST_CELLS:
             raise InputError(
-                f"This would be {cells:,} pictures in the grid",
+                f"This would be {cells:,} images in the grid",
                 remedy=f"Use fewer prompts or seeds: at most {MOST_CELLS:,} together.",
             )
         return settings
@@ -196,13 +196,13 @@ class CompareTab:
 
 
 def references(studio: Studio) -> list[tuple[str, str]]:
-    """(title, folder) of the pictures that the datasets keep apart, then of the datasets."""
+    """(title, folder) of the images that the datasets keep apart, then of the datasets."""
     found = [("None: skip these measures", "")]
     datasets = studio.library.datasets()
     for info in datasets:
         if info.held_out:
-            found.append((f"{info.name}: held-out pictures", printable(info.held_out)))
-    return found + [(f"{info.name}: training pictures", printable(info.path)) for info in datasets]
+            found.append((f"{info.name}: held-out images", printable(info.held_out)))
+    return found + [(f"{info.name}: training images", printable(info.path)) for info in datasets]
 
 
 def named_reference(studio: Studio, text: str) -> Path:
@@ -219,12 +219,12 @@ def captions_of(studio: Studio, reference: str, most: int = 4) -> list[str]:
     from studio.infer.prompt import escaped
 
     if not reference:
-        raise InputError("No folder is chosen", remedy="Choose the pictures that show the truth.")
+        raise InputError("No folder is chosen", remedy="Choose the reference images.")
     captions = read_captions(named_reference(studio, reference))
     found = list(dict.fromkeys(text.strip() for text in captions.values() if text and text.strip()))
     if not found:
         raise InputError(
-            "There are no captions beside these pictures", remedy="Write the prompts yourself."
+            "There are no captions beside these images", remedy="Write the prompts yourself."
         )
     chosen = min(most, len(found))
     texts = [found[k * len(found) // chosen] for k in range(chosen)]

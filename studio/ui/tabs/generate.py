@@ -1,7 +1,7 @@
-"""The Generate tab: a base, a stack of adapters, a prompt, pictures.
+"""The Generate tab: a base, a stack of adapters, a prompt, images.
 
-Owns: the layout, collecting the settings of a batch, and putting a picture's settings back.
-Refuses to know: how pictures are drawn and saved (`studio.app`), how cards look (components).
+Owns: the layout, collecting the settings of a batch, and putting an image's settings back.
+Refuses to know: how images are drawn and saved (`studio.app`), how cards look (components).
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class GenerateTab:
             prompt_words(TARGET, "cs-generate-prompt")
             self.negative = gr.Textbox(
                 label="Negative prompt", lines=1, max_lines=6, elem_classes=["cs-field"],
-                elem_id="cs-generate-negative", placeholder="what must not be shown",
+                elem_id="cs-generate-negative", placeholder="what to avoid",
             )  # fmt: skip
             self.form.show(advanced=False)
             with gr.Row(elem_classes=["gen-seed"]):
@@ -99,7 +99,7 @@ class GenerateTab:
                     min_width=110,
                 )
         with gr.Accordion(
-            "Start from a picture", open=False, elem_classes=["cs-fields"]
+            "Image to image", open=False, elem_classes=["cs-fields"]
         ) as self.beginning:
             self.image = start_picture(self.studio, self.page)
             self.form.show(advanced=True, keys=["generate.denoising_strength"])

@@ -25,7 +25,7 @@ export class Arrivals {
     if (!planned.images && !into) {
       const [first] = leftOut;
       notice({
-        what: 'There are no pictures among these files',
+        what: 'There are no images among these files',
         why: first ? `${first[0]}: ${first[1]}.` : '',
         remedy: 'PNG, JPEG, WebP and BMP are understood.',
       });
@@ -37,7 +37,7 @@ export class Arrivals {
         planned.take.map((place) => files[place]),
         leftOut,
       );
-      const answer = await this.add({name: title || 'my pictures', files: sent, into: into || ''});
+      const answer = await this.add({name: title || 'my images', files: sent, into: into || ''});
       await this.done(answer.id);
       this.tell(answer, [...leftOut, ...answer.left_out]);
     } finally {

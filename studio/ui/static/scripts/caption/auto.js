@@ -8,8 +8,8 @@ import {poll} from '../core/timing.js';
 import {changeText, outcomeOf, replaceQuestion, undoneParts} from './auto_words.js';
 
 const NONE_SELECTED = {
-  what: 'No picture is selected',
-  remedy: 'Click the pictures you mean, or choose another group.',
+  what: 'No image is selected',
+  remedy: 'Click the images you mean, or choose another group.',
 };
 const REFRESH_EVERY = 1500; // milliseconds, while captions are written
 
@@ -29,10 +29,10 @@ export class AutoCard {
     });
     this.which = el(
       'select.cs-input',
-      {'aria-label': 'Which pictures'},
-      el('option', {value: 'missing'}, 'Pictures without a caption'),
-      el('option', {value: 'all'}, 'All pictures (replaces captions)'),
-      selectable && el('option', {value: 'selected'}, 'Selected pictures (replaces captions)'),
+      {'aria-label': 'Which images'},
+      el('option', {value: 'missing'}, 'Images without a caption'),
+      el('option', {value: 'all'}, 'All images (replaces captions)'),
+      selectable && el('option', {value: 'selected'}, 'Selected images (replaces captions)'),
     );
     this.node = this.lay();
     poll(this.node, async () => this.show(await asks.latest()), 700);
@@ -41,7 +41,7 @@ export class AutoCard {
   lay() {
     const label = {role: 'progressbar', 'aria-label': 'Captioning'};
     const start = () => attempt(() => this.start(), this.run);
-    this.run = el('button.cs-button.cs-primary', {type: 'button', onclick: start}, 'Describe pictures');
+    this.run = el('button.cs-button.cs-primary', {type: 'button', onclick: start}, 'Describe images');
     const cancel = {type: 'button', onclick: () => attempt(() => this.cancel())};
     this.stop = el('button.cs-button.cs-hidden', cancel, 'Cancel');
     const progress = el('div.cs-progress', label, this.bar);

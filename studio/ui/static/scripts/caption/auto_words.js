@@ -17,8 +17,8 @@ export function outcomeOf(task) {
   const why = [
     report.replaced && `${report.replaced} earlier captions are kept and can be brought back.`,
     marked && NEEDS_LOOK,
-    broken && `${broken} pictures could not be read and were left out.`,
-    !written && !marked && !broken && 'Every picture has a caption already.',
+    broken && `${broken} images could not be read and were left out.`,
+    !written && !marked && !broken && 'Every image has a caption already.',
   ];
   const text = counts.filter(Boolean).join(', ');
   const cancelled = task.state === 'cancelled';

@@ -7,7 +7,7 @@ import {notice} from '../core/notices.js';
 import {debounce} from '../core/timing.js';
 import {undoneParts} from './auto_words.js';
 
-const WHERE = 'Applies to the selected pictures, or to all when none is selected.';
+const WHERE = 'Applies to the selected images, or to all when none is selected.';
 
 const field = (label, node) => el('label.cs-label', {}, label, node);
 const input = (placeholder) => el('input.cs-input', {placeholder});

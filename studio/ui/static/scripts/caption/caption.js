@@ -18,7 +18,7 @@ import {button, datasetPanel, fileInput, samplePanel, startPanel} from './panels
 
 const MEMORY = 'cs-dataset';
 const MOST_PROBLEMS = 4;
-const SAVED = 'Captions are saved as you type, in a text file beside each picture. Ctrl+Enter goes to the next one.';
+const SAVED = 'Captions are saved as you type, in a text file beside each image. Ctrl+Enter goes to the next one.';
 const NO_TRIGGER = 'A dataset.toml in the folder can name one';
 
 const chip = (...children) => el('span.cs-chip', {}, children);
@@ -74,10 +74,10 @@ class Caption {
     const several = {multiple: true, accept};
     const take = (into) => (input) => this.bring(chosen(input), into());
     const nowhere = () => null;
-    this.filesInput = fileInput('Pictures to add', several, take(nowhere));
+    this.filesInput = fileInput('Images to add', several, take(nowhere));
     this.folderInput = fileInput('Folder to add', {webkitdirectory: true}, take(nowhere));
     this.moreInput = fileInput(
-      'Pictures to add to this dataset',
+      'Images to add to this dataset',
       several,
       take(() => this.dataset),
     );
@@ -99,8 +99,8 @@ class Caption {
     this.title = el('h2.cs-caption-title');
     this.chips = el('div.cs-toolbar', {style: {gap: '6px'}});
     this.problems = el('div');
-    const plus = {glyph: icon('plus', 14), title: 'Add pictures to this dataset'};
-    this.more = button('Add pictures', () => this.moreInput.click(), plus);
+    const plus = {glyph: icon('plus', 14), title: 'Add images to this dataset'};
+    this.more = button('Add images', () => this.moreInput.click(), plus);
     const train = el(
       'button.cs-button',
       {type: 'button', onclick: () => openTab('train', {dataset: this.dataset})},
@@ -131,11 +131,11 @@ class Caption {
       const attributes = {type: 'button', 'data-name': name, 'aria-pressed': name === 'all'};
       return el('button.cs-segment', {...attributes, onclick: () => this.filterState(name)}, label);
     });
-    const limits = {type: 'range', min: 150, max: 360, value: grid.width, 'aria-label': 'Size of the pictures'};
+    const limits = {type: 'range', min: 150, max: 360, value: grid.width, 'aria-label': 'Size of the images'};
     const size = el('input', {...limits, oninput: () => grid.size(Number(size.value))});
     const pick = () => (grid.selected.size ? grid.clearSelection() : grid.selectShown());
     this.pickAll = button('Select all', pick, {kind: '.cs-quiet'});
-    const segments = el('div.cs-segments', {role: 'group', 'aria-label': 'Which pictures'}, this.stateButtons);
+    const segments = el('div.cs-segments', {role: 'group', 'aria-label': 'Which images'}, this.stateButtons);
     return el('div.cs-toolbar', {}, segments, search, el('span.cs-spacer'), this.pickAll, size);
   }
   filter(conditions) {

@@ -2,10 +2,10 @@
 import {fileUrl} from '../core/address.js';
 import {el} from '../core/dom.js';
 
-const NONE = 'None yet. Open a folder by its path, or add pictures.';
+const NONE = 'None yet. Open a folder by its path, or add images.';
 
 const stateText = (images, captioned) =>
-  `${images} pictures · ${captioned === images ? 'all captioned' : `${captioned} captioned`}`;
+  `${images} images · ${captioned === images ? 'all captioned' : `${captioned} captioned`}`;
 
 export class DatasetList {
   /** `open(id)` is a click, `cover(info)` resolves with {path} of a small image, or nothing. */

@@ -27,7 +27,7 @@ export class CaptionGrid {
     this.locked = false;
     this.anchor = null; // where a selection with Shift begins
     this.canvas = el('div.cs-captions-canvas');
-    this.node = el('div.cs-captions', {tabindex: '-1', 'aria-label': 'Pictures and captions'}, this.canvas);
+    this.node = el('div.cs-captions', {tabindex: '-1', 'aria-label': 'Images and captions'}, this.canvas);
     this.fetchCopies = debounce(() => this.fetch(), 30);
     this.node.addEventListener('scroll', () => requestAnimationFrame(() => this.render()));
     new ResizeObserver(() => this.render()).observe(this.node);

@@ -5,7 +5,7 @@ import {el} from '../core/dom.js';
 import {icon} from '../core/icons.js';
 
 const START =
-  'Ten to thirty pictures of one subject or one style are enough. Drop them or a whole folder here, open a folder ' +
+  'Ten to thirty images of one subject or one style are enough. Drop them or a whole folder here, open a folder ' +
   'of this machine, or look at one of the samples on the left.';
 
 export const button = (label, onclick, {kind = '', glyph = null, title = null} = {}) =>
@@ -24,13 +24,13 @@ export function fileInput(label, more, take) {
 /** What is shown while no dataset is open; `choose` is {files(), folder()}. */
 export function startPanel(choose) {
   const buttons = [
-    button('Choose pictures…', choose.files, {kind: '.cs-primary'}),
+    button('Choose images…', choose.files, {kind: '.cs-primary'}),
     button('Choose a folder…', choose.folder),
   ];
   return el(
     'div.cs-empty',
     {},
-    el('p.cs-empty-title', {}, 'Start with a few pictures'),
+    el('p.cs-empty-title', {}, 'Start with a few images'),
     el('p', {}, START),
     el('div.cs-toolbar', {style: {'justify-content': 'center'}}, buttons),
   );
@@ -49,7 +49,7 @@ export function datasetPanel(list, choose, openFolder, inputs) {
     attempt(open);
   };
   const plus = () => ({glyph: icon('plus', 14)});
-  const buttons = [button('Pictures', choose.files, plus()), button('Folder', choose.folder, plus())];
+  const buttons = [button('Images', choose.files, plus()), button('Folder', choose.folder, plus())];
   return el(
     'section.cs-card.cs-stack',
     {style: {gap: '10px'}},

@@ -6,7 +6,7 @@ import {icon} from '../core/icons.js';
 import {tables} from '../core/tables.js';
 import {meaning, rowsOf, shownValue, stackText} from './measures.js';
 
-const LABEL = 'Pictures: + and − zoom all, arrows move, 0 resets';
+const LABEL = 'Images: + and − zoom all, arrows move, 0 resets';
 const BEHIND = 'Generated and reference images behind the measures';
 
 /** Address of one image; null while there is none. */

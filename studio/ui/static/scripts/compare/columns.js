@@ -137,7 +137,7 @@ class Columns {
     const answer = await call(this.server.take_file({path: sent.path, name: file.name, base: this.props.base}));
     if (!answer.card) {
       throw refusal({
-        what: 'This is a picture, not an adapter',
+        what: 'This is an image, not an adapter',
         where: file.name,
         remedy: 'Drop it on the Generate tab to get its settings back.',
       });

@@ -77,7 +77,7 @@ class Comparison {
     };
     const tabs = [tab('grid', 'Grid'), shown.columns.length > 1 && tab('ab', 'Side by side')];
     const limits = {type: 'range', min: 0, max: 4, step: 0.05, value: Math.log2(this.zoom.zoom)};
-    const range = el('input.cm-zoom.st-slider', {...limits, 'aria-label': 'Zoom of all pictures'});
+    const range = el('input.cm-zoom.st-slider', {...limits, 'aria-label': 'Zoom of all images'});
     range.addEventListener('input', () => this.zoom.scale(2 ** Number(range.value)));
     const report = ([format, label]) =>
       labelled('download', label, (event) => attempt(() => this.save(format), event.currentTarget));
@@ -173,7 +173,7 @@ class Comparison {
     const words = [
       el('b', {}, one.name || 'Comparison'),
       muted(one.columns.join(' · ')),
-      muted(`${formatTime(one.created)} · ${one.prompts} × ${one.seeds} pictures per column`),
+      muted(`${formatTime(one.created)} · ${one.prompts} × ${one.seeds} images per column`),
     ];
     const trash = iconButton('trash', `Move ${one.name || 'this comparison'} to the trash`, (event) =>
       attempt(remove, event.currentTarget),

@@ -5,7 +5,7 @@ import {wrap} from '../core/values.js';
 import {imageUrl, imageView} from './cells.js';
 import {rowsOf} from './measures.js';
 
-const HINT = 'Drag across the picture, or use ← and → while it is focused.';
+const HINT = 'Drag across the image, or use ← and → while it is focused.';
 
 const option = (value, chosen, text) => el('option', {value, selected: value === chosen}, text);
 
@@ -26,7 +26,7 @@ export function sideBySide(comparison, pair, changed) {
   };
   const which = el(
     'select.cs-input',
-    {'aria-label': 'Picture', onchange: (event) => set({row: Number(event.currentTarget.value)})},
+    {'aria-label': 'Image', onchange: (event) => set({row: Number(event.currentTarget.value)})},
     rows.map((one, at) => option(at, pair.row, `${one.text} · seed ${one.seed}`)),
   );
   const turn = (by) => set({row: wrap(pair.row + by, rows.length)});
@@ -41,7 +41,7 @@ export function sideBySide(comparison, pair, changed) {
     el('i.ab-line'),
   );
   const limits = {type: 'range', min: 0, max: 100, step: 1, value: pair.split};
-  const split = el('input.ab-split', {...limits, 'aria-label': 'Where the left picture ends'});
+  const split = el('input.ab-split', {...limits, 'aria-label': 'Where the left image ends'});
   split.addEventListener('input', () => {
     pair.split = Number(split.value);
     stage.style.setProperty('--split', pair.split);
@@ -52,9 +52,9 @@ export function sideBySide(comparison, pair, changed) {
     {},
     choose('a', 'Left'),
     choose('b', 'Right'),
-    el('label.cs-label.ab-which', {}, 'Picture', which),
-    iconButton('left', 'Previous picture', () => turn(-1)),
-    iconButton('right', 'Next picture', () => turn(1)),
+    el('label.cs-label.ab-which', {}, 'Image', which),
+    iconButton('left', 'Previous image', () => turn(-1)),
+    iconButton('right', 'Next image', () => turn(1)),
   );
   return el('div.ab', {}, chooser, stage, el('p.cs-small.cs-muted', {}, HINT));
 }

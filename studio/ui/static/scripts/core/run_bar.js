@@ -39,7 +39,7 @@ export function runBar(host, {label, start, cancel, look}) {
     stop.hidden = !running;
     progress.hidden = !running;
     note.hidden = !training;
-    note.textContent = training ? `“${training}” is training: pictures are drawn between its steps.` : '';
+    note.textContent = training ? `“${training}” is training: images are generated between its steps.` : '';
     if (running) fill.style.width = `${(task.total ? task.done / task.total : 0) * 100}%`;
     text.textContent = progressText(task, summary);
     trouble.replaceChildren(...(state === 'failed' && task.error ? [message(task.error, 'error')] : []));

@@ -30,7 +30,7 @@ class AxesGrid {
     this.opened = false; // whether the fold was ever opened
     this.form = axesForm(this.q('.ax-axes'));
     this.bar = runBar(this.q('.ax-run'), {
-      label: 'Draw grid',
+      label: 'Generate grid',
       start: () => this.start(),
       cancel: () => server.grid_interrupt({}),
       look: () => this.look(),
@@ -84,10 +84,10 @@ class AxesGrid {
       'div.cs-toolbar',
       {},
       el('b', {}, shown.name || 'Grid'),
-      el('span.cs-small.cs-muted', {}, `${shown.base} · ${done} of ${shown.cells.length} pictures`),
+      el('span.cs-small.cs-muted', {}, `${shown.base} · ${done} of ${shown.cells.length} images`),
       this.pageButtons(),
       el('span.cs-spacer'),
-      !shown.complete && !this.running && labelled('reuse', 'Draw the rest', rest),
+      !shown.complete && !this.running && labelled('reuse', 'Generate the rest', rest),
       sheet && el('a.cs-button', link, icon('download', 15), 'Contact sheet'),
     );
   }
@@ -116,7 +116,7 @@ class AxesGrid {
   }
   entry(one) {
     const images = one.done === one.cells ? one.cells : `${one.done} of ${one.cells}`;
-    const about = `${formatTime(one.created)} · ${one.base} · ${images} pictures`;
+    const about = `${formatTime(one.created)} · ${one.base} · ${images} images`;
     const remove = async () => {
       await call(this.server.grid_remove({id: one.id}));
       notice('Moved to the workspace’s trash folder', 'good');
@@ -167,7 +167,7 @@ class AxesGrid {
     }
     if (changed && !this.running) await this.ended();
     else if (first) await this.refresh();
-    this.bar.paint(this.task, answer.training, () => `${this.shown ? this.shown.cells.length : 0} pictures`);
+    this.bar.paint(this.task, answer.training, () => `${this.shown ? this.shown.cells.length : 0} images`);
   }
   began() {
     this.q('.ax').open = true;

@@ -17,7 +17,7 @@ export function enlargeCell(grid, first, at) {
   const side = el('div.lb-side');
   const close = iconButton('close', 'Close (Esc)', () => dialog.close(), '.lb-close');
   const stage = el('div.lb-stage', {}, image);
-  const dialog = el('dialog.lb', {'aria-label': 'Picture of the grid'}, stage, side, close);
+  const dialog = el('dialog.lb', {'aria-label': 'Image of the grid'}, stage, side, close);
 
   function show() {
     const href = fileUrl(`${grid.folder}/${cell.file}`);

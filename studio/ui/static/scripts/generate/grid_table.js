@@ -13,7 +13,7 @@ function failed({what, why, remedy}) {
 function cellView(cell, grid, {running, enlarge}) {
   if (cell.error) return failed(cell.error);
   if (!cell.file) {
-    const title = running ? 'Not drawn yet' : 'Not drawn';
+    const title = running ? 'Not generated yet' : 'Not generated';
     return el(`div.ax-cell${running ? '.cs-skeleton' : ''}`, {title});
   }
   const name = cellName(cell, grid.sides);
@@ -40,7 +40,7 @@ export function gridTable(grid, at, options) {
   const host = el(`div.ax-grid${rows ? '' : '.no-rows'}`, {
     role: 'group',
     tabindex: 0,
-    'aria-label': 'Pictures of the grid',
+    'aria-label': 'Images of the grid',
     style: {'--columns': x.headings.length},
   });
   if (rows) host.append(corner(x, y));

@@ -67,10 +67,10 @@ class Images {
   cell(image) {
     const src = fileUrl(image.path);
     const onload = (event) => sharpen(event.currentTarget);
-    const alt = image.prompt || 'generated picture';
+    const alt = image.prompt || 'generated image';
     const open = {
       type: 'button',
-      'aria-label': `Enlarge the picture with seed ${image.seed}`,
+      'aria-label': `Enlarge the image with seed ${image.seed}`,
       onclick: () => this.enlarge(this.results, image),
     };
     const copy = () => copyText(image.parameters || '', 'Parameters copied');
@@ -137,7 +137,7 @@ class Images {
       if (!host) continue;
       let image = host.querySelector('img');
       if (!image) {
-        image = el('img.pg-look', {alt: 'a picture being drawn'});
+        image = el('img.pg-look', {alt: 'an image being generated'});
         host.replaceChildren(image);
       }
       if (image.src !== url) image.src = url;

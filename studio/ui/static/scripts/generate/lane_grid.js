@@ -10,14 +10,14 @@ function heading(name, k) {
 }
 
 function blank(running) {
-  const inside = running ? el('div.cs-skeleton.pg-blank') : el('div.lg-none.cs-small.cs-muted', {}, 'not drawn');
+  const inside = running ? el('div.cs-skeleton.pg-blank') : el('div.lg-none.cs-small.cs-muted', {}, 'not generated');
   return el('div.cs-cell', {}, inside);
 }
 
 /** `lanes` are names, `images` have one as `lane`; `cell(image)` makes what is shown of one. */
 export function laneGrid({lanes, images, running, seeds}, cell) {
   const corner = el('div.lg-corner.cs-small.cs-muted', {role: 'columnheader'}, 'Seed');
-  const label = {role: 'table', 'aria-label': 'Pictures by lane and seed'};
+  const label = {role: 'table', 'aria-label': 'Images by lane and seed'};
   const table = el('div.lg', {...label, style: {'--lanes': lanes.length}}, row(corner, lanes.map(heading)));
   const byLane = lanes.map((name) => images.filter((image) => image.lane === name));
   for (const [k, seed] of seeds.entries()) {

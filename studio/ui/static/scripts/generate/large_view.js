@@ -95,7 +95,7 @@ export function enlargeImage(list, first, {ask, reuse, begin}) {
   const many = list.length > 1;
   const dialog = el(
     'dialog.lb',
-    {'aria-label': 'Picture'},
+    {'aria-label': 'Image'},
     stage,
     side,
     iconButton('close', 'Close (Esc)', close, '.lb-close'),
@@ -113,7 +113,7 @@ export function enlargeImage(list, first, {ask, reuse, begin}) {
     try {
       facts = await ask(shown.id);
     } catch (error) {
-      side.append(message(partsOf(error, 'This picture cannot be read')));
+      side.append(message(partsOf(error, 'This image cannot be read')));
       return;
     }
     if (list[at] === shown) side.append(...factParts(shown, facts, {reuse, begin, close}));

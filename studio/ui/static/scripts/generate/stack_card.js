@@ -18,7 +18,7 @@ const MOST_STEPS = 100;
 const STEPS_TITLE =
   'Tuning steps per prompt: more is stronger, and further from the prompt; empty takes the file’s own, or 5';
 const GRIP_TITLE = 'Drag to reorder, or into another lane; with Ctrl or Alt a copy (keys: Alt + arrows)';
-const ASK_TITLE = 'Draws the first picture with and without this file, and says by how much it differs';
+const ASK_TITLE = 'Generates the first image with and without this file, and says by how much it differs';
 
 /** Slider and number of one strength; `patch(fields)` is told what was chosen. */
 function strengthInputs(patch) {
@@ -40,7 +40,7 @@ function strengthInputs(patch) {
   return {slider, number, paint};
 }
 
-/** Tuning steps of an aesthetic embedding; `item()` is what stands on the stack now. */
+/** Tuning steps of an aesthetic embedding; `item()` is what is on the stack now. */
 function stepsInput(item, patch) {
   const attributes = {type: 'number', min: 0, max: MOST_STEPS, step: 1, placeholder: 'own', title: STEPS_TITLE};
   const input = el('input.cs-input.st-number', {...attributes, 'aria-label': 'Steps per prompt'});

@@ -13,7 +13,7 @@ const ALONE = ['The base alone', 'Drop adapter files here, or drag cards from ot
 const ONLY = [
   'Drop adapter files here',
   'or add them from the library below. They are applied from top to bottom; ' +
-    'a generated picture dropped here brings its settings back.',
+    'a generated image dropped here brings its settings back.',
 ];
 const OWN_PROMPT = 'Prompt of this lane; empty takes the prompt of all';
 const TAKES_ALL = 'This lane takes the prompt of all lanes';

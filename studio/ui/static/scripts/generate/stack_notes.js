@@ -10,7 +10,7 @@ const LAYERS = [
   ['missing', 'not in this base'],
 ];
 const MEASURED =
-  'Mean difference of a pixel between the pictures with and without this file, all else the same; ' +
+  'Mean difference of a pixel between the images with and without this file, all else the same; ' +
   '100 % is black against white';
 
 /** One line; `kind` is good or warn. */
@@ -43,7 +43,7 @@ export function effectNotes(effect) {
   const lists = layerLists(effect);
   if (effect.difference === null) return [noteLine('warn', `Cannot be used here. ${effect.reason}`), ...lists];
   if (!effect.difference) return [noteLine('warn', `No effect. ${effect.reason}`), ...lists];
-  const note = noteLine('good', `Changes the picture by ${formatShare(effect.difference)} (seed ${effect.seed})`);
+  const note = noteLine('good', `Changes the image by ${formatShare(effect.difference)} (seed ${effect.seed})`);
   note.title = MEASURED;
   return [note, ...lists];
 }

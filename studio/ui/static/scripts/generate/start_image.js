@@ -6,7 +6,7 @@ import {bringsFiles, el} from '../core/dom.js';
 import {labelled} from '../core/icons.js';
 import {message} from '../core/notices.js';
 
-const EMPTY = 'Drop a picture here: drawing then begins at it instead of at noise.';
+const EMPTY = 'Drop an image here: generating then begins at it instead of at noise.';
 
 class StartImage {
   constructor({element, trigger, props, server, upload}) {
@@ -35,7 +35,7 @@ class StartImage {
       const sent = await this.upload(file);
       this.set(await call(this.server.take_file({path: sent.path, name: file.name})));
     } catch (error) {
-      this.trouble = partsOf(error, 'This picture could not be sent');
+      this.trouble = partsOf(error, 'This image could not be sent');
     }
     this.reading = false;
     this.render();
@@ -55,18 +55,18 @@ class StartImage {
   }
 
   words() {
-    if (this.reading) return 'Reading the picture …';
+    if (this.reading) return 'Reading the image …';
     return this.shown ? this.shown.name : EMPTY;
   }
 
   render() {
     const {shown} = this;
     const choose = () => this.q('.sp-picker').click();
-    const browse = labelled('plus', shown ? 'Another picture' : 'Choose a picture', choose);
+    const browse = labelled('plus', shown ? 'Another image' : 'Choose an image', choose);
     const remove = shown && labelled('close', 'Remove', () => this.set(null), '.cs-quiet.sp-remove');
     const line = el(`p.cs-small${shown ? '' : '.cs-muted'}`, {role: 'status'}, this.words());
     const side = el('div.sp-side', {}, line, el('div.sp-buttons', {}, browse, remove));
-    const thumb = shown && el('img.sp-thumb', {src: fileUrl(shown.thumb), alt: 'the picture to start from'});
+    const thumb = shown && el('img.sp-thumb', {src: fileUrl(shown.thumb), alt: 'the image to start from'});
     this.q('.sp-zone').classList.toggle('is-empty', !shown);
     this.q('.sp-zone').replaceChildren(...(thumb ? [thumb, side] : [side]));
     this.q('.sp-trouble').replaceChildren(...(this.trouble ? [message(this.trouble, 'error')] : []));

@@ -20,7 +20,7 @@ const FIGURES = [
   ['held_out', 'Fixed noise, held out', (value) => plainNumber(value)],
   ['best_held_out', 'Lowest held out', (value) => plainNumber(value)],
   ['best_step', 'Reached at step', (value) => value ?? '–'],
-  ['change', 'The picture changes by', withUnit('%', 100)],
+  ['change', 'The image changes by', withUnit('%', 100)],
   ['peak_memory', 'Memory', formatBytes],
   ['bytes', 'File', formatBytes],
 ];

@@ -24,7 +24,7 @@ export function differs(field, shown, wanted) {
 /** Whether a field is found by all words. */
 export const isFound = (field, words) => words.every((word) => field.words.includes(word));
 
-export const foundText = (hits) => (hits ? `${hits} found` : 'No setting speaks of this');
+export const foundText = (hits) => (hits ? `${hits} found` : 'No matching setting');
 
 export const changedText = (count, preset) =>
   `${count} ${count === 1 ? 'setting differs' : 'settings differ'} from ${preset ? 'the preset' : 'the usual'}`;

@@ -14,13 +14,13 @@ const SERIES = [
     'train',
     'fixed noise, training',
     '--cs-plot-2',
-    'The same noise and timesteps each time, on training pictures: this one means something',
+    'The same noise and timesteps each time, on training images: this one means something',
   ],
   [
     'held_out',
     'fixed noise, held out',
     '--cs-plot-3',
-    'The same on pictures that are never trained on: rising means overfitting',
+    'The same on images that are never trained on: rising means overfitting',
   ],
 ];
 const KEYS = {ArrowLeft: -1, ArrowRight: 1, Home: -1e9, End: 1e9};

@@ -56,7 +56,7 @@ class Pick {
     this.element
       .querySelector('.cs-pick')
       .append(
-        group(field('Pictures', this.dataset), this.strip, this.facts, this.none),
+        group(field('Images', this.dataset), this.strip, this.facts, this.none),
         group(field('Base model', this.base), this.trouble),
         group(el('span.cs-label', {}, 'Method'), this.methods.node),
         group(field('Preset', this.preset), this.words, like),

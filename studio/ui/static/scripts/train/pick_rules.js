@@ -27,7 +27,7 @@ export function withChange(choices, value, changes) {
 
 /** [id, label] of every dataset; in front of them what is shown while none is chosen. */
 export function datasetOptions(choices, value) {
-  const label = ({name, pictures, sample}) => `${name} · ${pictures} pictures${sample ? ' · sample' : ''}`;
+  const label = ({name, pictures, sample}) => `${name} · ${pictures} images${sample ? ' · sample' : ''}`;
   const options = choices.datasets.map((one) => [one.id, label(one)]);
   if (datasetOf(choices, value)) return options;
   return [['', options.length ? 'Choose a dataset…' : 'No dataset yet'], ...options];

@@ -4,7 +4,7 @@ import {el} from '../core/dom.js';
 import {message} from '../core/notices.js';
 import {estimateRows, factRows} from './preflight_rows.js';
 
-const EMPTY = 'Choose pictures, and everything that would stand in the way is named here before you start.';
+const EMPTY = 'Choose images, and everything that would stand in the way is named here before you start.';
 
 const quiet = (text) => el('p.cs-muted.cs-small', {style: {margin: '0'}}, text);
 

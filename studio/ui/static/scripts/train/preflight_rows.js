@@ -2,7 +2,7 @@
 import {formatBytes, formatDuration} from '../core/format.js';
 
 const FACTS = [
-  ['pictures', 'Pictures'],
+  ['pictures', 'Images'],
   ['captioned', 'With captions'],
   ['held_out', 'Held out'],
   ['trigger', 'Trigger word', (value) => value || 'none'],
@@ -24,7 +24,7 @@ export function estimateRows(estimate) {
   const trained = Object.entries(estimate.trained || {});
   const buckets = estimate.buckets || [];
   const rows = [
-    ['Trained numbers', trained.map(([name, count]) => `${name} ${Number(count).toLocaleString()}`).join(', ')],
+    ['Trainable parameters', trained.map(([name, count]) => `${name} ${Number(count).toLocaleString()}`).join(', ')],
     ['Buckets', buckets.map(({items, width, height}) => `${items} at ${width}×${height}`).join(', ')],
     ['Time, measured', `about ${formatDuration(seconds)} (${perStep} s a step, without samples)`],
     ['Memory, measured', formatBytes(estimate.peak_memory)],

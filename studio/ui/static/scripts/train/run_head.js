@@ -9,11 +9,11 @@ import {badge, isActive, methodTitle} from './run_states.js';
 import {aboutRun, endingOf, speedText} from './run_words.js';
 
 const TITLES = {
-  pause: 'Gives the device away until you continue',
+  pause: 'Releases the GPU until you continue',
   save: 'Writes a checkpoint after this step',
-  sample: 'Draws a row of pictures after this step',
+  sample: 'Generates a row of images after this step',
   stop: 'Ends here and writes the file as it is now',
-  resume: 'Goes on from the last checkpoint, with the same result as without the break',
+  resume: 'Continues from the last checkpoint, with the same result as without the break',
   clone: 'Fills the form on the left with this run’s settings',
   remove: 'Moves the run to the workspace’s trash',
 };

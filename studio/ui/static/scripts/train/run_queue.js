@@ -28,7 +28,7 @@ class Queue {
     this.list = el('ol.cs-queue', {'aria-label': 'Waiting runs, the next one first'});
     this.count = el('span.cs-muted.cs-small');
     this.notes = el('div.cs-stack', {style: {gap: '8px'}});
-    const label = 'Go on with the next run when one has failed';
+    const label = 'Continue with the next run when one has failed';
     const turn = () => {
       flip(this.policy); // at once, so that a second click turns it back
       this.before = '';

@@ -18,8 +18,8 @@ import {sampleGrid} from './sample_grid.js';
 
 const MEMORY = 'cs-run';
 const EMPTY =
-  'Choose pictures and a method on the left, then press Start. ' +
-  'Here you will watch the loss fall and the same pictures change, step by step.';
+  'Choose images and a method on the left, then press Start. ' +
+  'Here you will watch the loss fall and the same images change, step by step.';
 const TO_TRASH = 'Move this run to the trash? Its finished file in the library stays.';
 
 class RunView {
@@ -107,7 +107,7 @@ class RunView {
     await this.resume(this.current);
     await this.refresh();
   }
-  /** What changed in the dataset is said before anything goes on with it. */
+  /** What changed in the dataset is said before anything continues with it. */
   async resume(run, accept = false) {
     try {
       await call(this.server.resume({run, accept}));

@@ -17,12 +17,12 @@ function proofParts(proof) {
   if (!proof) return {};
   const {matched, unmatched, prompt, change} = proof;
   const percent = Number((100 * change).toPrecision(2));
-  const found = `${matched} of ${matched + unmatched.length} modules found their place`;
+  const found = `${matched} of ${matched + unmatched.length} modules matched`;
   const effect = change ? `changes by ${percent} %` : 'does not change';
   const unused = `Not used: ${unmatched.slice(0, 3).join(', ')}${unmatched.length > 3 ? ' …' : ''}.`;
   const weak = change ? '' : 'Train longer or with a higher learning rate.';
   return {
-    why: `Loaded again for proof: ${found}; the picture of “${prompt}” ${effect}.`,
+    why: `Loaded again for proof: ${found}; the image of “${prompt}” ${effect}.`,
     remedy: unmatched.length ? unused : weak,
   };
 }

@@ -5,7 +5,7 @@ import {iconButton} from '../core/icons.js';
 import {clamp} from '../core/values.js';
 
 const EMPTY =
-  'The first row of pictures appears before the first step, so that every later one can be compared with it.';
+  'The first row of images appears before the first step, so that every later one can be compared with it.';
 const KEYS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
 const NEAR_END = 40; // pixels from the right: the grid then follows what is new
 
@@ -15,7 +15,7 @@ const sameTexts = (a, b) => a.length === b.length && a.every((text, k) => text =
 
 class SampleGrid {
   constructor() {
-    this.columns = new Map(); // step → {step, pictures: [address], prompts: [text]}
+    this.columns = new Map(); // step → {step, images: [address], prompts: [text]}
     this.prompts = [];
     this.rows = [];
     this.pinned = true; // to the right end

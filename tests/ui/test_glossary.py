@@ -1,0 +1,142 @@
+"""The page, the help and the documents use the field's own words (CONTRIBUTING, “Glossary”).
+
+What a person reads is collected: labels, explanations and placeholders of the page as Gradio sends
+it, the texts in its scripts, `--help` of every command, README, documents and presets. Words that
+only this project used must not come back.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from studio.app import Studio
+from studio.commands.options import build_parser
+from studio.core.paths import Workspace
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPTS = sorted((ROOT / "studio" / "ui" / "static").rglob("*.js"))
+DOCUMENTS = [
+    path
+    for path in (
+        *ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "presets").glob("*.toml")
+    )
+    if path.name not in ("CHANGELOG.md", "CONTRIBUTING.md")  # they name what was renamed
+]  # fmt: skip
+
+OLD = {
+    r"trained numbers": "trainable parameters",
+    r"class pictures?": "class (regularization) images",
+    r"ordinary class": "class",
+    r"shows? the truth": "reference images (held-out)",
+    r"(go|goes|going|gone) on from": "continue from",
+    r"start(ing)? from a picture": "image to image",
+    r"gives? (the device away|way)": "releases the GPU, yields",
+    r"proved file": "verified file",
+    r"learnt by heart": "probably overfitting",
+    r"are shortened": "clip gradient norm",
+    r"on a sphere": "spherical interpolation (slerp)",
+    r"no setting speaks": "no matching setting",
+    r"unread layers?": "unused layers",
+    r"found (its|their) place": "matched",
+    r"stands? (in front of|on (the|a) stack)": "acts on; is on the stack",
+    r"must not be shown": "negative prompt: what to avoid",
+    r"(puts?|putting) aside": "offloaded to disk",
+    r"draws? no lots": "is deterministic",
+    r"side-cars?": "sidecar",
+    r"many-sided": "diverse",
+    r"odd pictures": "outliers",
+}
+# In running prose of the documents these may stay; on the page and in the help they may not.
+LOOSE = {
+    r"pictures?": "image",
+    r"draw(n|s|ing)?(?! Things)": "generate, sample",
+}
+
+
+def _wrong(text: str, words: dict[str, str]) -> list[str]:
+    return [
+        f"“{found[0]}” ({new}): …{text[max(0, found.start() - 30) : found.end() + 30]}…"
+        for old, new in words.items()
+        for found in re.finditer(rf"(?<![\w/.-]){old}(?![\w/-]|\.\w)", text, re.IGNORECASE)
+    ]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Everything in a structure that has the look of words: a space, or a capital first."""
+    if isinstance(value, str):
+        if " " in value or value[:1].isupper():
+            yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _texts(inner)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The texts of the page: what Gradio sends, without scripts and styles."""
+    from studio.ui.app import build
+
+    studio = Studio(Workspace(tmp_path_factory.mktemp("workspace")))
+    config = json.loads(json.dumps(build(studio).get_config_file(), default=str))
+    studio.close()
+    shown = ("label", "info", "placeholder", "value", "choices", "html_template")
+    found: list[str] = []
+    for part in config["components"]:
+        found += _texts({key: part["props"].get(key) for key in shown})
+    return [
+        re.sub(r"<(style|script).*?</\1>|<[^>]*>", " ", text, flags=re.DOTALL) for text in found
+    ]
+
+
+def _helps() -> Iterator[tuple[str, str]]:
+    parser = build_parser()
+    yield "studio.py --help", parser.format_help()
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, inner in action.choices.items():
+                yield f"studio.py {name} --help", inner.format_help()
+
+
+def test_an_old_word_is_seen() -> None:
+    assert _wrong("84 of 84 modules matched", OLD)
+    assert _wrong("Class pictures", OLD) and _wrong("a picture", LOOSE)
+    assert not _wrong("It was made by Draw Things", LOOSE)
+    assert not _wrong("see pictures.js and draw_list", LOOSE)
+
+
+def test_the_page_uses_the_fields_words(page: list[str]) -> None:
+    assert len(page) > 200
+    assert [hit for text in page for hit in _wrong(text, OLD | LOOSE)] == []
+
+
+def test_the_help_uses_the_fields_words() -> None:
+    helps = dict(_helps())
+    assert len(helps) > 8
+    assert {name: hits for name, text in helps.items() if (hits := _wrong(text, OLD | LOOSE))} == {}
+
+
+STRINGS = re.compile(r"//[^\n]*|/\*.*?\*/|('(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`)", re.DOTALL)
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_the_scripts_use_the_fields_words(path: Path) -> None:
+    texts = [found[1] for found in STRINGS.finditer(path.read_text("utf-8")) if found[1]]
+    shown = [
+        re.sub(r"\$\{[^{}]*\}", "…", text) for text in texts if " " in text or text[1:2].isupper()
+    ]
+    assert [hit for text in shown for hit in _wrong(text, OLD | LOOSE)] == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_the_documents_use_the_fields_words(path: Path) -> None:
+    assert _wrong(path.read_text("utf-8"), OLD) == []
