@@ -28,6 +28,13 @@ def published(modelspec: str) -> tuple[Architecture | None, Variant | None]:
     return None, None
 
 
+def called(said: str) -> Architecture | None:
+    """The row that metadata mean by `said`, a modelspec architecture or kohya's version."""
+    rows = ARCHITECTURES.values()
+    exact = (row for row in rows if any(said in (v.modelspec, v.kohya) for v in row.variants))
+    return next(exact, None) or next((r for r in rows if said.lower().startswith(r.said)), None)
+
+
 def with_context(width: int) -> str | None:
     """The first architecture whose denoiser reads text this wide."""
     return next((n for n, row in ARCHITECTURES.items() if row.context_width == width), None)

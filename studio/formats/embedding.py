@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from studio.architectures import ARCHITECTURES, with_text_encoder
 from studio.core.errors import FileError
 from studio.formats import embedding_image, pickles, safetensors_file
 from studio.formats.lora_keys import sort_keys
@@ -33,7 +34,6 @@ MAX_TOKENS = 256
 MAX_BYTES = 512 << 20
 
 _SLOTS = {"clip_l": "text_encoder", "clip_g": "text_encoder_2"}
-_TOKEN_FAMILIES = {768: "sd1", 1024: "sd2", 1280: "sdxl"}
 _OUTPUT = "_out"  # ends the names of vectors that are added behind the text encoder
 
 
@@ -112,10 +112,11 @@ def listed_shape(entry: Any) -> tuple[int, ...] | None:
 
 def family(shapes: Mapping[str, tuple[int, ...]]) -> str | None:
     """Whose token embeddings these are, by their widths and the encoders that are there."""
-    if "clip_g" in shapes:
-        return "sdxl"
+    for row in ARCHITECTURES.values():
+        if any(name in shapes for second in row.text_encoders[1:] for name in second.spellings):
+            return row.name
     widths = {shape[-1] for name, shape in shapes.items() if shape and not name.endswith(_OUTPUT)}
-    return _TOKEN_FAMILIES.get(widths.pop()) if len(widths) == 1 else None
+    return with_text_encoder(widths.pop()) if len(widths) == 1 else None
 
 
 def write_a1111(

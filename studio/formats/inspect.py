@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
+from studio.architectures import ARCHITECTURES, with_context, with_text_encoder
+from studio.architectures.record import is_text_encoder
 from studio.core import atomic
 from studio.core.budget import check_text, cut_all
 from studio.core.errors import FileError, StudioError
@@ -37,9 +39,6 @@ FileKind = Literal["lora", "embedding", "hypernetwork", "aesthetic", "checkpoint
 
 MAX_CHECKPOINT_BYTES = 32 << 30
 MOST_TEXTS, LONGEST_TEXT = 500, 20_000  # of the metadata that a report shows
-
-_CONTEXT_FAMILIES = {768: "sd1", 1024: "sd2", 2048: "sdxl"}
-_TOKEN_FAMILIES = {768: "sd1", 1024: "sd2", 1280: "sdxl"}
 
 
 class _Shaped(Protocol):
@@ -192,19 +191,20 @@ def _pickled(path: Path, value: Any, report: FileReport) -> None:
         report.kind, report.dialect = "aesthetic", "pt"
     elif isinstance(value, list) and (rows := embedding.listed_shape(value)) and len(value) == 1:
         report.kind, report.dialect = "embedding", "diffusers"
-        report.family = _TOKEN_FAMILIES.get(rows[-1])
+        report.family = with_text_encoder(rows[-1])
     elif isinstance(value, list) and value and all(isinstance(t, TensorSpec) for t in value):
-        report.kind, report.dialect, report.family = "lora", "cloneofsimo", "sd1"
+        report.kind, report.dialect, report.family = "lora", "cloneofsimo", _of_cloneofsimo()
         report.rank = value[0].shape[1] if len(value[0].shape) > 1 else None
     elif isinstance(value, dict) and isinstance(value.get("string_to_param"), dict):
         report.kind, report.dialect = "embedding", "a1111"
         shapes = [embedding.listed_shape(entry) for entry in value["string_to_param"].values()]
         widths = [shape[-1] for shape in shapes if shape]
-        report.family = _TOKEN_FAMILIES.get(widths[0]) if widths else None
+        report.family = with_text_encoder(widths[0]) if widths else None
         report.metadata = _texts(value)
     elif isinstance(value, dict) and any(type(key) is int for key in value):
         report.kind, report.dialect = "hypernetwork", "a1111"
-        report.family = {True: "sd1"}.get(768 in value) or {True: "sd2"}.get(1024 in value)
+        rows = ARCHITECTURES.values()
+        report.family = next((r.name for r in rows if r.context_width in value), None)
         report.metadata = _texts(value)
         _activation(value.get("activation_func"), report)
     elif isinstance(value, dict):
@@ -292,17 +292,23 @@ def _lora_family(found: Sorted, shapes: Mapping[str, tuple[int, ...]]) -> str | 
         if width is None:
             continue
         name = entry.name.replace(".", "_")
-        if entry.component == "unet" and name.endswith(("attn2_to_k", "attn2_to_v")):
+        if not is_text_encoder(entry.component) and name.endswith(("attn2_to_k", "attn2_to_v")):
             context[width] += 1
         elif entry.component == "text_encoder" and name.endswith(("q_proj", "k_proj", "v_proj")):
             tokens[width] += 1
     if context:
-        return _CONTEXT_FAMILIES.get(context.most_common(1)[0][0])
-    if any(entry.component == "text_encoder_2" for entry in found.modules.values()):
-        return "sdxl"
+        return with_context(context.most_common(1)[0][0])
+    seen = {entry.component for entry in found.modules.values()}
+    for row in ARCHITECTURES.values():
+        if seen & set(row.text_names[1:]):
+            return row.name
     if tokens:
-        return _TOKEN_FAMILIES.get(tokens.most_common(1)[0][0])
-    return "sd1" if found.dialect == "cloneofsimo" else None
+        return with_text_encoder(tokens.most_common(1)[0][0])
+    return _of_cloneofsimo() if found.dialect == "cloneofsimo" else None
+
+
+def _of_cloneofsimo() -> str | None:
+    return next((row.name for row in ARCHITECTURES.values() if row.cloneofsimo), None)
 
 
 def _inputs(entry: ModuleKeys, shapes: Mapping[str, tuple[int, ...]]) -> int | None:
@@ -321,7 +327,7 @@ def _is_checkpoint(shapes: Mapping[str, tuple[int, ...]]) -> bool:
 def _context_family(shapes: Mapping[str, tuple[int, ...]]) -> str | None:
     for name, shape in shapes.items():
         if name.endswith("attn2.to_k.weight") and len(shape) == 2:
-            return _CONTEXT_FAMILIES.get(shape[1])
+            return with_context(shape[1])
     return None
 
 

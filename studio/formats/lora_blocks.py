@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from studio.architectures.record import is_text_encoder
 from studio.core.errors import MismatchError
 from studio.formats.lora_module import LoraModule
 
@@ -53,7 +54,7 @@ def block(module: LoraModule) -> str:
         if match := pattern.search(plain):
             number = next((int(text) for text in match.groups() if text), 0)
             inner = label.format(number)
-            return inner if module.component == "unet" else f"{part}, {inner}"
+            return inner if not is_text_encoder(module.component) else f"{part}, {inner}"
     return part
 
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from studio import architectures
 from studio.core.names import original, printable
-from studio.ui.components.stack import FAMILIES, base_facts, preview_of, trigger_of
+from studio.ui.components.stack import base_facts, preview_of, trigger_of
 from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def adapter_shelf(studio: Studio, page: Page, target: str, base: str) -> gr.HTML
             "looking": news.looking,
             "done": news.done,
             "total": news.total,
-            "family": FAMILIES.get(family, family),
+            "family": architectures.title(family),
         }
 
     def previews(argument: Any) -> Json:
@@ -87,6 +88,6 @@ def row(info: AdapterInfo) -> list[Any]:
     """One adapter, short: its script names the places, so that thousands are sent in one go."""
     return [
         printable(info.path), info.name, info.path.suffix.lower(), info.kind,
-        FAMILIES.get(info.family or "", info.family or ""), info.size, trigger_of(info),
+        architectures.title(info.family), info.size, trigger_of(info),
         info.modified, info.preview is not None, info.problem,
     ]  # fmt: skip

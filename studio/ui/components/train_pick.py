@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from studio.architectures import ARCHITECTURES
 from studio.core.errors import InputError, StudioError
 from studio.core.names import printable
 from studio.core.paths import ASSETS
@@ -80,7 +81,7 @@ def train_pick(studio: Studio, page: Page) -> gr.HTML:
                     "unsupported": {
                         family: reason
                         for family in families
-                        if (reason := method.unsupported(family))
+                        if (reason := method.unsupported(ARCHITECTURES[family]))
                     },
                 }
                 for method in METHODS.values()
