@@ -111,7 +111,7 @@ def table(measured: list[dict[str, Any]]) -> str:
             f"**{concept}** · base: KID {base['kid']:.2f}, to references "
             f"{base['image_reference']:.2f}, image–text {base['image_text']:.2f}",
             "",
-            "| method | seeds | trained numbers | file | seconds | peak memory | KID | of the base's"
+            "| method | seeds | trainable parameters | file | seconds | peak memory | KID | of the base's"
             " | to references | image–text | kept on other prompts |",
             "|---|---|---|---|---|---|---|---|---|---|---|",
         ]

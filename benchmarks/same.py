@@ -29,6 +29,7 @@ from PIL import Image  # noqa: E402
 from studio.app import Studio  # noqa: E402
 from studio.core.paths import Workspace  # noqa: E402
 from studio.library import presets  # noqa: E402
+from studio.runs.records import Step, only  # noqa: E402
 from studio.settings.generation import GenerateSettings  # noqa: E402
 
 ADAPTERS = ROOT / "assets" / "adapters"
@@ -93,8 +94,8 @@ def losses(studio: Studio) -> dict[str, list[str]]:
         }  # fmt: skip
         run = studio.runs.start(presets.config_from(preset, values))
         state = studio.runs.wait(run)
-        events = studio.runs.view(run)["events"]
-        found[method] = [state["state"], *(repr(e["loss"]) for e in events if "loss" in e)]
+        steps = only(studio.runs.view(run).events, Step)
+        found[method] = [state.state, *(repr(step.loss) for step in steps)]
         print(method, len(found[method]) - 1, flush=True)
     return found
 

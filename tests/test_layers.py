@@ -53,28 +53,18 @@ LONG_FILES_LEFT = {
         "families/base",
         "families/detect",
         "families/infer_config",
-        "formats/dataset",
-        "formats/embedding",
-        "formats/inspect",
         "formats/ldm_names",
-        "formats/pickle_machine",
         "infer/foreign/comfy",
-        "library/files",
-        "library/importing",
-        "methods/hypernetwork",
         "runs/training",
         "runs/worker",
         "settings/grid",
         "settings/training",
-        "train/loop",
         "ui/door",
-        "ui/tabs/generate",
     ]
 }
 LONG_FUNCTIONS = {"studio/train/loop.py Trainer.run", "studio/train/loop.py Trainer.one_step"}
 LONG_FUNCTIONS_LEFT = {
     "studio/compare/axes_grid.py draw",
-    "studio/formats/dataset.py read_dataset",
     "studio/infer/engine.py draw",
     "studio/infer/engine.py generate",
     "studio/starter/training.py train",
@@ -83,10 +73,6 @@ LONG_FUNCTIONS_LEFT = {
     "studio/ui/components/run_view.py run_view",
     "studio/ui/components/train_pick.py train_pick",
     "studio/ui/components/train_pick.py train_pick.choices",
-    "studio/ui/tabs/caption.py build",
-    "studio/ui/tabs/compare.py build",
-    "studio/ui/tabs/generate.py build",
-    "studio/ui/tabs/train.py build",
     "studio/ui/theme.py theme",
 }
 MANY_PARAMETERS_LEFT = {

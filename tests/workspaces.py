@@ -64,7 +64,7 @@ def config(studio: Studio) -> Callable[..., RunConfig]:
             "train": {"steps": 4, "batch_size": 2, "learning_rate": 1e-2},
             "sample": {"every": 2, "steps": 2},
             "save": {"every": 2},
-            "probe": {"every": 2},
+            "validation": {"every": 2},
             **values,
         }
         return presets.config_from(None, start, list(changes))

@@ -37,6 +37,7 @@ from studio.settings.training import SteeringSettings
 if TYPE_CHECKING:
     from studio.families.base import Base, Conditioning
     from studio.families.weighted import Text
+    from studio.formats.sniff import Content
     from studio.settings.training import StackItem
 
 _PARALLEL = 1e-4  # sine of the angle below which an arc is a straight line
@@ -62,9 +63,9 @@ class AestheticAdapter(Adapter):
         }
 
     @staticmethod
-    def read(path: str | Path) -> AestheticAdapter:
-        """Reads a file; errors of `studio.formats.aesthetic.read`."""
-        return AestheticAdapter(aesthetic.read(path))
+    def read(path: str | Path, content: Content | None = None) -> AestheticAdapter:
+        """See `Adapter.read`."""
+        return AestheticAdapter(aesthetic.read(path, content))
 
     def adjusted(self, item: StackItem) -> Adapter:
         """See `Adapter.adjusted`."""

@@ -26,6 +26,7 @@ from studio.core.errors import MismatchError, NonFiniteError
 if TYPE_CHECKING:
     from studio.adapters.cache import AdapterCache
     from studio.families.base import Base, Steering
+    from studio.formats.sniff import Content
     from studio.settings.training import StackItem, SteeringSettings
 
 
@@ -48,7 +49,7 @@ class Adapter(ABC):
     """One adapter file in memory. It holds no state about any base."""
 
     kind: ClassVar[str]
-    """`lora`, `embedding`, `hypernetwork`, `aesthetic` or `checkpoint`."""
+    """Its name in `studio.formats.kinds`."""
     path: Path
     name: str
     """The file's name without its ending, which is what prompts and infotexts call it."""
@@ -60,6 +61,14 @@ class Adapter(ABC):
     """How it bends prompts, for a kind that does."""
     text_only: ClassVar[bool] = False
     """Whether it changes nothing but how prompts are read."""
+
+    @staticmethod
+    @abstractmethod
+    def read(path: str | Path, content: Content | None = None) -> Adapter:
+        """Reads a file of this kind; `content` is what `sniff` said of it, if it was asked.
+
+        Raises MissingError, FileError.
+        """
 
     @cached_property
     def short_hash(self) -> str:

@@ -24,6 +24,7 @@ from studio.formats.ldm_names import UNetLayout
 
 if TYPE_CHECKING:
     from studio.families.base import Base
+    from studio.formats.sniff import Content
 
 
 class CheckpointAdapter(Adapter):
@@ -41,10 +42,10 @@ class CheckpointAdapter(Adapter):
         }
 
     @staticmethod
-    def read(path: str | Path) -> CheckpointAdapter:
-        """Reads everything but the VAE; FileError when it is no checkpoint."""
+    def read(path: str | Path, content: Content | None = None) -> CheckpointAdapter:
+        """See `Adapter.read`. Everything but the VAE is read."""
         path = Path(path)
-        with tensor_source.opened(path) as source:
+        with tensor_source.opened(path, content) as source:
             tensors = {
                 name: source.read(name)
                 for name in source.shapes

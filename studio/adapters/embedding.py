@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 
 from studio.adapters import diagnosis
 from studio.adapters.base import Adapter, Attachment, Report
-from studio.formats import embedding, metadata
+from studio.formats import embedding, embedding_facts, metadata
 from studio.formats.embedding import EmbeddingFile
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from studio.families.base import Base
+    from studio.formats.sniff import Content
 
 SLOTS = ("text_encoder", "text_encoder_2")
 
@@ -55,9 +56,9 @@ class WordAdapter(Adapter):
         }
 
     @staticmethod
-    def read(path: str | Path) -> WordAdapter:
-        """Reads a file; errors of `studio.formats.embedding.read`."""
-        return WordAdapter(embedding.read(path))
+    def read(path: str | Path, content: Content | None = None) -> WordAdapter:
+        """See `Adapter.read`."""
+        return WordAdapter(embedding.read(path, content))
 
     def attach(self, work: Attachment, strength: float, text_strength: float) -> Report:
         """See `Adapter.attach`. `text_strength` scales the vectors; 0 leaves the word unknown."""
@@ -78,7 +79,7 @@ class WordAdapter(Adapter):
             other = ", ".join(f"“{word}”" for word in twins)
             message += f" The case matters here: {other} is another file's word."
         if outputs := self.file.outputs:
-            message += f" {embedding.output_problem(outputs)}"
+            message += f" {embedding_facts.output_problem(outputs)}"
         return Report(self.path, self.kind, len(self.words), list(outputs), message)
 
 

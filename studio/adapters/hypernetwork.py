@@ -27,6 +27,7 @@ from studio.formats.hypernetwork_layers import ACTIVATIONS, batch_warning, refus
 
 if TYPE_CHECKING:
     from studio.families.base import Base
+    from studio.formats.sniff import Content
 
 
 class HypernetworkAdapter(Adapter):
@@ -52,9 +53,9 @@ class HypernetworkAdapter(Adapter):
         }
 
     @staticmethod
-    def read(path: str | Path) -> HypernetworkAdapter:
-        """Reads a file; errors of `studio.formats.hypernetwork.read`."""
-        return HypernetworkAdapter(hypernetwork.read(path))
+    def read(path: str | Path, content: Content | None = None) -> HypernetworkAdapter:
+        """See `Adapter.read`."""
+        return HypernetworkAdapter(hypernetwork.read(path, content))
 
     def attach(self, work: Attachment, strength: float, text_strength: float) -> Report:
         """See `Adapter.attach`. `text_strength` has no meaning here: only the UNet is touched."""

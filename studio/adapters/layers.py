@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from studio.adapters.names import ModuleNames
-    from studio.formats.lora import LoraFile, LoraModule
+    from studio.formats.lora import LoraFile
 
 
 def by_fit(file: LoraFile, names: ModuleNames) -> dict[str, list[str]]:
@@ -26,18 +26,10 @@ def by_fit(file: LoraFile, names: ModuleNames) -> dict[str, list[str]]:
             found["missing"].append(module.key)
             continue
         wanted = (weight.shape[0], weight.shape[1] if weight.dim() > 1 else 1)
-        given = _size(module)
+        given = module.size
         if given is None or given == wanted:
             found["fits"].append(module.key)
         else:
             theirs, own = (f"{inputs} to {outputs}" for outputs, inputs in (given, wanted))
             found["size"].append(f"{module.key}: {theirs} here, {own} in the base")
     return found
-
-
-def _size(module: LoraModule) -> tuple[int, int] | None:
-    """(outputs, inputs) of the layer a module was made for."""
-    parts = module.tensors
-    if module.kind != "lora" or parts["down"].dim() < 2:
-        return None
-    return int(parts["up"].shape[0]), int(parts["down"].shape[1])

@@ -23,10 +23,11 @@ from studio.core.errors import MismatchError
 from studio.formats import lora, metadata, safetensors_file
 from studio.formats.lora import LoraFile
 from studio.formats.lora_module import LoraModule
-from studio.formats.sniff import sniff
+from studio.formats.sniff import Content, sniff
 
 if TYPE_CHECKING:
     from studio.families.base import Base
+    from studio.formats.sniff import Content
 
 
 class LoraAdapter(Adapter):
@@ -34,8 +35,8 @@ class LoraAdapter(Adapter):
 
     kind = "lora"
 
-    def __init__(self, file: LoraFile) -> None:
-        self.file = file
+    def __init__(self, file: LoraFile, content: Content = "unknown") -> None:
+        self.file, self._content = file, content
         self.path = file.path
         self.name = file.path.stem
         self.size = sum(
@@ -53,14 +54,15 @@ class LoraAdapter(Adapter):
         }
 
     @staticmethod
-    def read(path: str | Path) -> LoraAdapter:
-        """Reads a file; errors of `studio.formats.lora.read`."""
-        return LoraAdapter(lora.read(path))
+    def read(path: str | Path, content: Content | None = None) -> LoraAdapter:
+        """See `Adapter.read`."""
+        content = content or sniff(path)
+        return LoraAdapter(lora.read(path, content), content)
 
     @cached_property
     def short_hash(self) -> str:
         """Of the bytes after the header where there is one, so that edited metadata changes nothing."""
-        if sniff(self.path) == "safetensors":
+        if self._content == "safetensors":
             return safetensors_file.model_hash(self.path)[:12]
         return super().short_hash
 
@@ -136,11 +138,8 @@ class LoraAdapter(Adapter):
         weight = target._parameters["weight"]
         assert weight is not None
         wanted = (weight.shape[0], weight.shape[1] if weight.dim() > 1 else 1)
-        parts = module.tensors
-        if module.kind != "lora" or parts["down"].dim() < 2:
-            return
-        given = (parts["up"].shape[0], parts["down"].shape[1])
-        if given != wanted:
+        given = module.size
+        if given is not None and given != wanted:
             detail = (
                 f"Its layer “{module.name}” turns {given[1]} numbers into {given[0]}, "
                 f"this base's turns {wanted[1]} into {wanted[0]}."

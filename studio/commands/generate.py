@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Draws, saves, and prints one path per picture."""
+    """Generates, saves, and prints one path per image."""
     with terminal.opened(arguments) as studio, Stopping("Stopping at the next step.") as stopping:
-        names = ("prompt", "base", "seed", "count", "denoising")
+        names = ("prompt", "base", "seed", "count", "denoising_strength")
         given = {name: getattr(arguments, name) for name in names}
         values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         stack = terminal.stack_values(studio, arguments.stack, arguments.adapter)
@@ -45,7 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
         )
         if not all(own.prompt.strip() for _, own in lanes.batches()):
             raise SettingsError(
-                "There is no prompt", remedy='Say what to draw: generate "a red fox in a forest".'
+                "There is no prompt",
+                remedy='Say what to generate: generate "a red fox in a forest".',
             )
         for note in prompt_tags.notes(lanes):
             say(note)

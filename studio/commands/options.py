@@ -92,7 +92,7 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--like", metavar="FILE", help="start from the settings a finished file was trained with"
     )
-    parser.add_argument("--data", metavar="DIR", help="folder of pictures, or a dataset's name")
+    parser.add_argument("--data", metavar="DIR", help="folder of images, or a dataset's name")
     parser.add_argument(
         "--base", metavar="MODEL", help="base model (default: the preset's, or starter)"
     )
@@ -112,7 +112,7 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_caption_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", metavar="DIR", help="folder of pictures, or a dataset's name")
+    parser.add_argument("folder", metavar="DIR", help="folder of images, or a dataset's name")
     parser.add_argument(
         "--captioner",
         default="starter",
@@ -138,7 +138,7 @@ def _add_caption_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_generate_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("prompt", nargs="?", metavar="PROMPT", help="what to draw")
+    parser.add_argument("prompt", nargs="?", metavar="PROMPT", help="what to generate")
     _add_stack(parser)
     parser.add_argument("--save-stack", metavar="NAME", help="keep the stack under this name")
     parser.add_argument(
@@ -146,19 +146,20 @@ def _add_generate_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="[NAME=]FILE[:STRENGTH][+FILE…][;PROMPT]",
-        help="one of up to six stacks drawn with the same seeds; repeat. NAME= alone is the base; "
+        help="one of up to six stacks with the same seeds; repeat. NAME= alone is the base; "
         "a lane without prompt takes PROMPT, and every --adapter stands first in each lane",
     )
-    parser.add_argument("--seed", type=int, metavar="N", help="seed of the first picture")
-    parser.add_argument("--count", type=int, metavar="N", help="how many pictures")
-    parser.add_argument("--image", metavar="FILE", help="start from this picture")
+    parser.add_argument("--seed", type=int, metavar="N", help="seed of the first image")
+    parser.add_argument("--count", type=int, metavar="N", help="how many images")
+    parser.add_argument("--image", metavar="FILE", help="image to image: start from this one")
     parser.add_argument(
-        "--like", metavar="PICTURE",
-        help="take the settings written in a picture, of this or another program; other options win",
+        "--like", metavar="IMAGE",
+        help="take the settings written in an image, of this or another program; other options win",
     )  # fmt: skip
     parser.add_argument(
-        "--denoising", type=float, metavar="X", help="how much of it is drawn anew, 0 to 1"
-    )
+        "--denoising-strength", "--denoising", dest="denoising_strength", type=float, metavar="X",
+        help="how much of it is changed, 0 to 1",
+    )  # fmt: skip
     _add_set(parser)
     _add_json(parser)
 
@@ -176,14 +177,14 @@ def _add_compare_options(parser: argparse.ArgumentParser) -> None:
         "--prompt", action="append", default=[], metavar="TEXT", help="one row each"
     )
     parser.add_argument("--seeds", metavar="1,2,3", help="one row each (default: 1,2,3,4)")
-    parser.add_argument("--reference", metavar="DIR", help="pictures that show the truth, for KID")
+    parser.add_argument("--reference", metavar="DIR", help="reference images (held-out), for KID")
     parser.add_argument("--name", metavar="TEXT", help="name of the comparison")
     _add_set(parser)
     _add_json(parser)
 
 
 def _add_grid_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("prompt", nargs="?", metavar="PROMPT", help="what to draw")
+    parser.add_argument("prompt", nargs="?", metavar="PROMPT", help="what to generate")
     for name, side in (("--x", "columns"), ("--y", "rows"), ("--pages", "pages")):
         parser.add_argument(
             name,
@@ -194,10 +195,10 @@ def _add_grid_options(parser: argparse.ArgumentParser) -> None:
             "seed, sampler, guidance or steps, with values between commas; repeat it for several "
             "prompts",
         )
-    parser.add_argument("--baseline", action="store_true", help="also draw the base alone")
+    parser.add_argument("--baseline", action="store_true", help="also generate with the base alone")
     _add_stack(parser)
     parser.add_argument("--name", metavar="TEXT", help="name of the grid")
-    parser.add_argument("--resume", metavar="GRID", help="draw what is missing of a grid")
+    parser.add_argument("--resume", metavar="GRID", help="continue an unfinished grid")
     _add_set(parser)
     _add_json(parser)
 
@@ -273,14 +274,14 @@ def _auth(text: str) -> tuple[str, str]:
 # name → (what it does, its options); a function of the same name is in studio/commands/<name>.py
 COMMANDS = {
     "train": ("teach a base model a concept", _add_train_options),
-    "caption": ("write captions beside the pictures of a folder", _add_caption_options),
-    "generate": ("draw pictures with a base and a stack of adapters", _add_generate_options),
+    "caption": ("write captions beside the images of a folder", _add_caption_options),
+    "generate": ("generate images with a base and a stack of adapters", _add_generate_options),
     "compare": (
-        "draw the same prompts and seeds with several stacks and measure them",
+        "generate the same prompts and seeds with several stacks and measure them",
         _add_compare_options,
     ),
     "grid": (
-        "draw one prompt along up to three axes: strengths, files, seeds …",
+        "generate one prompt along up to three axes: strengths, files, seeds …",
         _add_grid_options,
     ),
     "inspect": ("say what a file is, without running anything in it", _add_inspect_options),

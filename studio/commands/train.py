@@ -17,7 +17,16 @@ from studio.core.errors import DatasetChanged, InputError, Interrupted, Settings
 from studio.core.names import path_of, printable
 from studio.core.paths import is_file, is_folder
 from studio.library import presets
-from studio.runs.events import ENDED
+from studio.runs.records import (
+    Event,
+    Message,
+    Probed,
+    RunState,
+    Sampled,
+    Saved,
+    StateChanged,
+    Step,
+)
 
 if TYPE_CHECKING:
     from studio.app import Studio
@@ -60,16 +69,16 @@ def _resumed(studio: Studio, arguments: argparse.Namespace) -> str:
         raise
 
 
-def follow(studio: Studio, run_id: str, stopping: Stopping) -> dict[str, Any]:
+def follow(studio: Studio, run_id: str, stopping: Stopping) -> RunState:
     """Prints what happens until the run has ended; returns its last state."""
     say(f"Run {run_id}")
     progress, since, told = Progress(), 0, False
     while True:
         view = studio.runs.view(run_id, since)
-        since = view["next"]
-        for event in view["events"]:
-            _tell(event, view["state"], progress)
-        if view["state"].get("state") in ENDED:
+        since = view.next
+        for event in view.events:
+            _tell(event, view.state, progress)
+        if view.state.ended:
             break
         if stopping.asked and not told:
             told = True
@@ -77,7 +86,7 @@ def follow(studio: Studio, run_id: str, stopping: Stopping) -> dict[str, Any]:
                 studio.runs.command(run_id, "stop")
         if stopping.late:
             studio.close(0)
-            raise Interrupted("The run could not be stopped in time", safe=_safe(view["state"]))
+            raise Interrupted("The run could not be stopped in time", safe=_safe(view.state))
         time.sleep(POLL)
     progress.end()
     return studio.runs.wait(run_id)
@@ -154,52 +163,61 @@ def _print_check(found: dict[str, Any], as_json: bool) -> None:
         print(f"{name.replace('_', ' ')}: {value}")
 
 
-def _tell(event: dict[str, Any], state: dict[str, Any], progress: Progress) -> None:
-    kind = event.get("kind")
-    if kind == "step":
-        eta = state.get("eta")
-        left = f", {_clock(eta)} left" if isinstance(eta, int | float) else ""
-        step, steps = event["step"], state.get("steps")
-        line = f"step {step}/{steps}  loss {event['loss']:.4f}{left}"
-        progress.show(line, force=step == steps)
+def _tell(event: Event, state: RunState, progress: Progress) -> None:
+    if isinstance(event, Step):
+        left = f", {_clock(state.eta)} left" if state.eta is not None else ""
+        loss = "" if event.loss is None else f"  loss {event.loss:.4f}"
+        line = f"step {event.step}/{state.steps}{loss}{left}"
+        progress.show(line, force=event.step == state.steps)
         return
-    tell = {
-        "state": lambda: f"{event['state']}",
-        "message": lambda: f"{event['text']}",
-        "saved": lambda: f"saved step {event['step']}",
-        "sample": lambda: f"samples of step {event['step']}",
-        "probe": lambda: f"probe at step {event['step']}: {event['train']:.4f}",
-    }.get(str(kind))
-    if tell is not None:
+    text = _sentence(event)
+    if text:
         progress.end()
-        say(tell())
+        say(text)
 
 
-def _report(run_id: str, state: dict[str, Any], as_json: bool) -> None:
-    result = {"run": run_id, **{key: state.get(key) for key in ("state", "files", "seconds")}}
-    result["peak_memory"] = state.get("peak_memory")
-    if state.get("state") == "failed":
-        result |= {"reason": state.get("reason"), "remedy": state.get("remedy")}
+def _sentence(event: Event) -> str:
+    match event:
+        case StateChanged():
+            return event.state
+        case Message():
+            return event.text
+        case Saved():
+            return f"saved step {event.step}"
+        case Sampled():
+            return f"samples of step {event.step}"
+        case Probed():
+            return f"probe at step {event.step}: {event.train:.4f}"
+    return ""
+
+
+def _report(run_id: str, state: RunState, as_json: bool) -> None:
+    result: dict[str, Any] = {
+        "run": run_id, "state": state.state, "files": state.files, "seconds": state.seconds,
+        "peak_memory": state.peak_memory,
+    }  # fmt: skip
+    if state.state == "failed":
+        result |= {"reason": state.reason, "remedy": state.remedy}
     if as_json:
         terminal.print_json(result)
-    elif state.get("files"):
-        print(state["files"][0])
+    elif state.files:
+        print(state.files[0])
 
 
-def _exit_code(state: dict[str, Any], asked: bool) -> int:
-    if state.get("state") == "finished":
+def _exit_code(state: RunState, asked: bool) -> int:
+    if state.state == "finished":
         return 0
-    if state.get("state") == "failed":
+    if state.state == "failed":
         raise TrainingError(
-            "The run failed", why=state.get("reason"), remedy=state.get("remedy"), safe=_safe(state)
+            "The run failed", why=state.reason, remedy=state.remedy, safe=_safe(state)
         )
     if asked:
         raise Interrupted("Stopped as you asked", safe=_safe(state))
-    return 0 if state.get("state") == "stopped" else 1  # somebody stopped it from a page: fine
+    return 0 if state.state == "stopped" else 1  # somebody stopped it from a page: fine
 
 
-def _safe(state: dict[str, Any]) -> str | None:
-    step = state.get("last_checkpoint")
+def _safe(state: RunState) -> str | None:
+    step = state.last_checkpoint
     return f"The checkpoint of step {step} is intact; --resume goes on from it." if step else None
 
 

@@ -79,7 +79,7 @@ def compare(
         measuring = prepare(base, references, recorder, on_progress, cancelled)
     except Interrupted:
         return recorder.finish(time.monotonic() - began, cancelled=True)
-    pairs = _pairs(prompts, seeds, settings.pictures if measuring is not None else 0)
+    pairs = _pairs(prompts, seeds, settings.images if measuring is not None else 0)
     work = _Work(
         base, settings, prompts, seeds, pairs, recorder,
         cache if cache is not None else AdapterCache(), measuring, cancelled, between_steps,

@@ -34,7 +34,7 @@ def uniform(seed: int, purpose: str, *keys: int) -> float:
     return float(torch.rand((), generator=generator(seed, purpose, *keys)))
 
 
-def permutation(count: int, seed: int, epoch: int) -> list[int]:
-    """The order of `count` items in an epoch."""
-    order: list[int] = torch.randperm(count, generator=generator(seed, "order", epoch)).tolist()
+def permutation(count: int, seed: int, purpose: str, *keys: int) -> list[int]:
+    """An order of `count` items."""
+    order: list[int] = torch.randperm(count, generator=generator(seed, purpose, *keys)).tolist()
     return order

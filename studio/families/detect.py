@@ -21,7 +21,7 @@ from studio.core.errors import FileError, MissingError
 from studio.core.names import printable
 from studio.core.text import read_json, read_toml
 from studio.families import infer_config
-from studio.formats import tensor_source
+from studio.formats import kinds, tensor_source
 from studio.formats.blocks import blocks
 from studio.formats.inspect import inspect
 
@@ -265,11 +265,9 @@ def _remembered_recipe(path: Path, size: int, modified: int, stated: int) -> inf
 
 
 def _adapter_kind(path: Path) -> str | None:
-    names = {
-        "lora": "a LoRA", "embedding": "an embedding", "hypernetwork": "a hypernetwork",
-        "aesthetic": "an aesthetic embedding",
-    }  # fmt: skip
-    return names.get(inspect(path, hashes=False).kind)
+    """What a file is that is no base, as far as it is a kind of file that belongs elsewhere."""
+    row = kinds.find(inspect(path, hashes=False).kind)
+    return row.phrase if row is not None and row.place != "bases" else None
 
 
 def known_parts() -> list[str]:

@@ -19,7 +19,9 @@ from studio.core.budget import check_text
 from studio.core.errors import FileError, SettingsError
 from studio.core.text import parse_json
 from studio.formats import pickles, safetensors_file
-from studio.formats.sniff import sniff
+from studio.formats.file_report import FileReport, Outline
+from studio.formats.pickle_values import TensorSpec
+from studio.formats.sniff import Content, sniff
 from studio.settings.training import SteeringSettings
 
 if TYPE_CHECKING:
@@ -49,10 +51,24 @@ class AestheticFile:
         return int(self.direction.shape[0])
 
 
-def read(path: str | Path) -> AestheticFile:
-    """Reads a `.pt` (or a one-tensor safetensors) file; FileError when it holds no direction."""
+def recognise(outline: Outline, report: FileReport) -> bool:
+    """Whether a file is one: a tensor alone in a pickle, or the twin's only one."""
+    if list(outline.shapes) == ["aesthetic"] and outline.content == "safetensors":
+        report.dialect = "safetensors"
+        return True
+    if isinstance(outline.value, TensorSpec):
+        report.dialect = "pt"
+        return True
+    return False
+
+
+def read(path: str | Path, content: Content | None = None) -> AestheticFile:
+    """Reads a `.pt` (or a one-tensor safetensors) file; FileError when it holds no direction.
+
+    `content` is what `sniff` said of it, where it was asked already.
+    """
     path = Path(path)
-    if sniff(path) == "safetensors":
+    if (content or sniff(path)) == "safetensors":
         tensors, metadata = safetensors_file.read_tensors(path)
         file = from_object(path, tensors)
         file.metadata, file.recommended = metadata, _recommended(path, metadata)

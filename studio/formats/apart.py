@@ -10,11 +10,12 @@ import contextlib
 import json
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 
 from studio.core.text import parse_json
-from studio.formats.inspect import FileReport, inspect
+from studio.formats.file_report import FileReport
+from studio.formats.inspect import inspect
 
 MEMORY = 2 << 30  # bytes of addresses
 _ROOT = Path(__file__).resolve().parents[2]
@@ -45,7 +46,7 @@ def _main(path: str) -> int:
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    sys.stdout.write(json.dumps(inspect(path, hashes=False).as_dict()))
+    sys.stdout.write(json.dumps(asdict(inspect(path, hashes=False))))
     return 0
 
 

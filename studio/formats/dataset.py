@@ -12,27 +12,25 @@
 
 How other programs lay out their datasets is in formats/layouts.py.
 
-Owns: what a dataset holds in which order, and `DatasetInfo`.
+Owns: what a dataset holds in which order.
 Refuses to know: pixels (only headers are looked at), tokens, training. Imports no torch.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 
 from studio.core.errors import DatasetError
 from studio.core.names import path_of, printable
-from studio.formats.caption_marks import as_trained, notes_on
 from studio.formats.captions import Looked, read_caption, side_car, write_caption
 from studio.formats.dataset_file import DATASET_FILE, DatasetFile, read_dataset_file
+from studio.formats.dataset_info import DatasetInfo, DatasetPicture
 from studio.formats.image_memory import ImageFacts, ImageMemory
 from studio.formats.image_names import PICTURE_ENDINGS, is_picture, natural_key
 from studio.formats.layout_parts import Layout, Part
 from studio.formats.layouts import find_parts
-from studio.formats.unused import Unused, find_unused
+from studio.formats.unused import find_unused
 
 __all__ = [
     "DatasetFile", "DatasetInfo", "DatasetPicture", "is_picture", "natural_key",
@@ -41,63 +39,6 @@ __all__ = [
 
 HELD_OUT = "held_out"
 NAMED = 3  # images that cannot be read, named one by one
-
-
-@dataclass(frozen=True)
-class DatasetPicture:
-    """One usable picture. `caption` is its own, or the words of a kohya folder, or None."""
-
-    path: Path
-    caption: str | None
-    repeats: int
-    trigger: str = ""
-    """First word of the kohya folder it lies in: datasets of several concepts have several."""
-    size: tuple[int, int] | None = None
-    """Width and height in pixels, as shown."""
-    transparent: bool = False
-
-
-@dataclass(frozen=True)
-class DatasetInfo:
-    """A dataset as one look at its folder shows it. `problems` are sentences for people."""
-
-    name: str
-    path: Path
-    pictures: int
-    """Usable pictures; broken ones are in `problems` instead."""
-    captioned: int
-    """Pictures that have a caption of their own which is not blank."""
-    trigger: str
-    kind: Literal["subject", "style"]
-    class_word: str
-    repeats: int
-    held_out: Path | None
-    problems: list[str] = field(default_factory=list)
-    items: list[DatasetPicture] = field(default_factory=list)
-    """The usable pictures in order."""
-    notes: list[str] = field(default_factory=list)
-    """How its folders and files were understood, where that could be otherwise."""
-    unused: Unused = field(default_factory=Unused)
-    """What lies there and is not trained on."""
-    broken: dict[Path, str] = field(default_factory=dict)
-    """Images that cannot be read, with the reason."""
-
-    def phrase(self, trigger: str) -> str:
-        """What calls the subject: the trigger, with the class word where most captions have both."""
-        both = f"{trigger} {self.class_word}"
-        found = sum(both in (item.caption or "") for item in self.items)
-        return both if self.class_word and found > len(self.items) / 2 else trigger
-
-    def called(self, trigger: str) -> DatasetInfo:
-        """The dataset with its captions as training reads them, when `trigger` calls it."""
-        items = [
-            replace(item, caption=as_trained(item.caption, item.trigger or trigger))
-            if item.caption is not None
-            else item
-            for item in self.items
-        ]
-        notes = notes_on((item.caption for item in self.items), trigger)
-        return replace(self, items=items, notes=[*self.notes, *notes])
 
 
 def picture_files(folder: str | Path) -> list[Path]:
@@ -148,16 +89,8 @@ def read_dataset(folder: str | Path, images: ImageMemory | None = None) -> Datas
     broken = {path: known.problem for path, known in facts.items() if known.problem}
     problems += _broken(folder, broken)
     problems += _passed_over(folder, facts)
-    items, captioned = [], 0
-    for part, path, text in rows:
-        if path in broken:
-            continue
-        captioned += bool(text and text.strip())
-        trigger = (part.words or "").partition(" ")[0]
-        repeats = part.repeats or says.repeats
-        caption = text if text is not None else part.words
-        size = facts[path].width, facts[path].height
-        items.append(DatasetPicture(path, caption, repeats, trigger, size, facts[path].transparent))
+    whole = [row for row in rows if row[1] not in broken]
+    items = [_item(part, facts[path], path, text, says.repeats) for part, path, text in whole]
     if not items:
         raise DatasetError(
             f"None of the {len(rows)} pictures in this folder can be read",
@@ -170,7 +103,7 @@ def read_dataset(folder: str | Path, images: ImageMemory | None = None) -> Datas
         name=says.name or printable(folder.resolve().name),
         path=folder,
         pictures=len(items),
-        captioned=captioned,
+        captioned=sum(bool(text and text.strip()) for _, _, text in whole),
         trigger=trigger,
         kind=says.kind,
         class_word=class_word,
@@ -182,6 +115,15 @@ def read_dataset(folder: str | Path, images: ImageMemory | None = None) -> Datas
         unused=unused,
         broken=broken,
     )
+
+
+def _item(
+    part: Part, known: ImageFacts, path: Path, text: str | None, repeats: int
+) -> DatasetPicture:
+    caption = text if text is not None else part.words
+    trigger = (part.words or "").partition(" ")[0]
+    size = known.width, known.height
+    return DatasetPicture(path, caption, part.repeats or repeats, trigger, size, known.transparent)
 
 
 _LOOKED_FOR = f"Looked for files ending in {', '.join(PICTURE_ENDINGS)}, here and in sub-folders. "

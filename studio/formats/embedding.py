@@ -10,31 +10,33 @@ Vectors are [n, width] fp32: n rows that replace n token embeddings. Encoder slo
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from studio.architectures import ARCHITECTURES, with_text_encoder
 from studio.core.errors import FileError
 from studio.formats import embedding_image, pickles, safetensors_file
-from studio.formats.lora_keys import sort_keys
-from studio.formats.pickle_values import TensorSpec
-from studio.formats.sniff import sniff
+from studio.formats.embedding_facts import (
+    MAX_TOKENS,
+    MAX_VECTORS,
+    encoder_dialect,
+    fits,
+    is_embedding_layout,
+    is_table,
+    output_vectors,
+)
+from studio.formats.sniff import Content, sniff
 
 if TYPE_CHECKING:
     import torch
 
 EmbeddingDialect = Literal[
     "a1111", "diffusers", "kohya", "sdxl", "clip_l", "clip_g", "cloneofsimo", "image"
-]
-MAX_VECTORS = 1_024
-MAX_WIDTH = 16_384
-MAX_TOKENS = 256
+]  # fmt: skip
 MAX_BYTES = 512 << 20
 
 _SLOTS = {"clip_l": "text_encoder", "clip_g": "text_encoder_2"}
-_OUTPUT = "_out"  # ends the names of vectors that are added behind the text encoder
 
 
 @dataclass
@@ -54,10 +56,13 @@ class EmbeddingFile:
     """Names of output vectors, which belong behind the text encoder and are not used."""
 
 
-def read(path: str | Path) -> EmbeddingFile:
-    """Reads any container; FileError when there are no usable vectors in it."""
+def read(path: str | Path, content: Content | None = None) -> EmbeddingFile:
+    """Reads any container; FileError when there are no usable vectors in it.
+
+    `content` is what `sniff` said of it, where it was asked already.
+    """
     path = Path(path)
-    content = sniff(path)
+    content = content or sniff(path)
     if content == "safetensors":
         tensors, metadata = safetensors_file.read_tensors(path)
         return _from_tensors(path, tensors, metadata)
@@ -75,48 +80,6 @@ def from_object(path: Path, value: Any) -> EmbeddingFile:
     if _is_tensor(rows := _rows(value)):
         return _from_tensors(path, {path.stem: rows}, {})
     raise _nothing(path)
-
-
-def output_vectors(names: Iterable[str]) -> list[str]:
-    """Those of the tensors that OneTrainer adds to what the text encoder gives, not to its words."""
-    return sorted(name for name in names if name.endswith(_OUTPUT))
-
-
-def output_problem(names: Sequence[str]) -> str:
-    """What to say about output vectors in a file."""
-    listed = ", ".join(name[:60] for name in names)
-    return f"Its output vectors ({listed}) are not used: only its words act here."
-
-
-def encoder_dialect(names: Container[str]) -> Literal["sdxl", "clip_l", "clip_g"]:
-    """How a file is laid out that names its text encoders: SDXL's two, or just one of them."""
-    if "clip_l" in names and "clip_g" in names:
-        return "sdxl"
-    return "clip_l" if "clip_l" in names else "clip_g"
-
-
-def listed_shape(entry: Any) -> tuple[int, ...] | None:
-    """The shape that `read` gives a tensor's outline or a list of vectors; None for what is neither."""
-    if isinstance(entry, TensorSpec):
-        return entry.shape
-    if not isinstance(entry, (list, tuple)) or not 0 < len(entry) <= MAX_VECTORS:
-        return None
-    if all(isinstance(part, TensorSpec) and _fits(part.shape) for part in entry):
-        widths = {part.shape[-1] for part in entry}
-        rows = sum(part.shape[-2] if len(part.shape) > 1 else 1 for part in entry)
-        return (rows, widths.pop()) if len(widths) == 1 else None
-    if not _is_table(entry):
-        return None
-    return (len(entry), len(entry[0])) if isinstance(entry[0], (list, tuple)) else (len(entry),)
-
-
-def family(shapes: Mapping[str, tuple[int, ...]]) -> str | None:
-    """Whose token embeddings these are, by their widths and the encoders that are there."""
-    for row in ARCHITECTURES.values():
-        if any(name in shapes for second in row.text_encoders[1:] for name in second.spellings):
-            return row.name
-    widths = {shape[-1] for name, shape in shapes.items() if shape and not name.endswith(_OUTPUT)}
-    return with_text_encoder(widths.pop()) if len(widths) == 1 else None
 
 
 def write_a1111(
@@ -169,16 +132,6 @@ def write_sdxl(
     if tensors["clip_l"].shape[0] != tensors["clip_g"].shape[0]:
         raise ValueError("both encoders need the same number of vectors")
     return safetensors_file.write(path, tensors, metadata)
-
-
-def is_embedding_layout(shapes: Mapping[str, tuple[int, ...]], metadata: Mapping[str, str]) -> bool:
-    """Whether tensor names and shapes look like an embedding and nothing else; torch-free."""
-    shapes = {name: shape for name, shape in shapes.items() if not name.endswith(_OUTPUT)}
-    if not 0 < len(shapes) <= MAX_TOKENS or sort_keys(shapes, metadata).modules:
-        return False
-    if any(".weight" in name or ".bias" in name for name in shapes):
-        return False
-    return all(_fits(shape) for shape in shapes.values())
 
 
 def _from_tensors(
@@ -245,22 +198,11 @@ def _rows(entry: Any) -> Any:
 
     if not isinstance(entry, (list, tuple)) or not 0 < len(entry) <= MAX_VECTORS:
         return entry
-    if all(_is_tensor(part) and _fits(tuple(part.shape)) for part in entry):
+    if all(_is_tensor(part) and fits(tuple(part.shape)) for part in entry):
         if len({part.shape[-1] for part in entry}) == 1:
             return torch.cat([part.detach().float().reshape(-1, part.shape[-1]) for part in entry])
         return entry
-    return torch.tensor(entry, dtype=torch.float32) if _is_table(entry) else entry
-
-
-def _is_table(entry: Any) -> bool:
-    """Whether it is a row of numbers, or rows of the same length."""
-    rows = entry if isinstance(entry[0], (list, tuple)) else [entry]
-    return len({len(row) if isinstance(row, (list, tuple)) else -1 for row in rows}) == 1 and all(
-        isinstance(row, (list, tuple))
-        and 0 < len(row) <= MAX_WIDTH
-        and all(type(n) is float or (type(n) is int and abs(n) < 1 << 62) for n in row)
-        for row in rows
-    )
+    return torch.tensor(entry, dtype=torch.float32) if is_table(entry) else entry
 
 
 def _from_image(path: Path) -> EmbeddingFile:
@@ -281,20 +223,13 @@ def _nested(entry: Any, path: Path) -> torch.Tensor:
 
     rows = entry["TORCHTENSOR"]
     rows = rows if rows and isinstance(rows[0], list) else [rows]
-    if len(rows) > MAX_VECTORS or not _is_table(rows):
+    if len(rows) > MAX_VECTORS or not is_table(rows):
         raise _nothing(path, "The embedding in the picture is no table of numbers.")
     return torch.tensor(rows, dtype=torch.float32)
 
 
-def _fits(shape: tuple[int, ...]) -> bool:
-    if len(shape) not in (1, 2) and not (len(shape) == 3 and shape[0] == 1):
-        return False
-    vectors = shape[-2] if len(shape) > 1 else 1
-    return 0 < vectors <= MAX_VECTORS and 0 < shape[-1] <= MAX_WIDTH
-
-
 def _checked(vectors: torch.Tensor, path: str | Path) -> torch.Tensor:
-    if not vectors.is_floating_point() or not _fits(tuple(vectors.shape)):
+    if not vectors.is_floating_point() or not fits(tuple(vectors.shape)):
         raise _nothing(path, f"A tensor of shape {tuple(vectors.shape)} is no list of vectors.")
     rows = vectors.detach().cpu().float().reshape(-1, vectors.shape[-1])
     if not bool(rows.isfinite().all()):

@@ -22,6 +22,7 @@ from studio.core.budget import check_text
 from studio.core.errors import FileError
 from studio.core.text import parse_json
 from studio.formats import pickles, safetensors_file
+from studio.formats.hypernetwork_facts import TWIN_FORMAT
 from studio.formats.hypernetwork_layers import (
     OVER_THE_BATCH,
     Layer,
@@ -29,7 +30,7 @@ from studio.formats.hypernetwork_layers import (
     refusal,
     sequence,
 )
-from studio.formats.sniff import sniff
+from studio.formats.sniff import Content, sniff
 
 if TYPE_CHECKING:
     import torch
@@ -39,7 +40,6 @@ __all__ = [
     "write_optimizer", "write_pt", "write_safetensors",
 ]  # fmt: skip
 
-TWIN_FORMAT = "hypernetwork"
 MAX_WIDTH = 16_384
 MAX_WIDTHS = 64
 
@@ -98,10 +98,13 @@ class HypernetworkFile:
         return [0.0, *[0.3] * (places - 3), last, 0.0]
 
 
-def read(path: str | Path) -> HypernetworkFile:
-    """Reads a `.pt` or its safetensors twin; FileError when tensors are missing or misshapen."""
+def read(path: str | Path, content: Content | None = None) -> HypernetworkFile:
+    """Reads a `.pt` or its safetensors twin; FileError when tensors are missing or misshapen.
+
+    `content` is what `sniff` said of it, where it was asked already.
+    """
     path = Path(path)
-    if sniff(path) == "safetensors":
+    if (content or sniff(path)) == "safetensors":
         return _checked(_from_twin(path))
     return _checked(from_object(path, pickles.read_pt(path)))
 

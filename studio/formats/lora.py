@@ -23,7 +23,7 @@ from studio.formats.lora_dialects import Component, Dialect
 from studio.formats.lora_keys import ModuleKeys, refuse_unread, sort_keys
 from studio.formats.lora_module import LoraModule
 from studio.formats.peft_config import PeftConfig
-from studio.formats.sniff import sniff
+from studio.formats.sniff import Content, sniff
 
 if TYPE_CHECKING:
     import torch
@@ -56,10 +56,13 @@ class LoraFile:
         return alpha
 
 
-def read(path: str | Path) -> LoraFile:
-    """Reads a LoRA-like file of any dialect; FileError when there is no adapter in it."""
+def read(path: str | Path, content: Content | None = None) -> LoraFile:
+    """Reads a LoRA-like file of any dialect; FileError when there is no adapter in it.
+
+    `content` is what `sniff` said of it, where it was asked already.
+    """
     path = Path(path)
-    if sniff(path) == "safetensors":
+    if (content or sniff(path)) == "safetensors":
         tensors, metadata = safetensors_file.read_tensors(path)
         return from_tensors(path, tensors, metadata)
     value = pickles.read_pt(path)

@@ -49,6 +49,15 @@ class Algebra:
     """Whether ΔW is multiplied by alpha / rank."""
     multiplies: bool = False
     """Whether ΔW depends on the base's weight."""
+    inputs: Callable[[Shapes], int | None] = lambda shapes: None
+    """How many inputs the adapted layer has, where a part tells it."""
+    size: Callable[[Shapes], tuple[int, int] | None] = lambda shapes: None
+    """(outputs, inputs) of the adapted layer, where the parts tell both whatever the base."""
+    norm: Callable[[Tensors], float | None] | None = None
+    """‖ΔW‖ before alpha / rank without building ΔW, where there is a way (None: not for these)."""
+    twin: Kind | None = None
+    """The kind whose parts have the same names; `tell` sees by their shapes that it is this one."""
+    tell: Callable[[Shapes], bool] = lambda shapes: False
 
 
 def algebra(kind: Kind) -> Algebra:
@@ -67,7 +76,7 @@ def kind_of(parts: Iterable[str]) -> Kind | None:
 
 def kind_by_shape(kind: Kind, shapes: Shapes) -> Kind:
     """The kind where names do not tell it: LyCORIS' BOFT is OFT with one axis more."""
-    return "boft" if kind == "oft" and len(shapes.get("oft_blocks", ())) == 4 else kind
+    return next((row.kind for row in ROWS if row.twin == kind and row.tell(shapes)), kind)
 
 
 def complaint(kind: Kind, shapes: Shapes) -> str | None:
@@ -97,6 +106,17 @@ def _first_axis(part: str, *others: str) -> Callable[[Shapes], int | None]:
         return next((shapes[name][0] for name in (part, *others) if shapes.get(name)), None)
 
     return rank
+
+
+def _second_axis(part: str) -> Callable[[Shapes], int | None]:
+    def inputs(shapes: Shapes) -> int | None:
+        return shapes[part][1] if len(shapes.get(part, ())) > 1 else None
+
+    return inputs
+
+
+def _low_rank_size(s: Shapes) -> tuple[int, int] | None:
+    return (s["up"][0], s["down"][1]) if len(s["down"]) > 1 else None
 
 
 def _low_rank(s: Shapes) -> bool:
@@ -175,19 +195,23 @@ ROWS: tuple[Algebra, ...] = (
     Algebra(
         "adalora", (frozenset({"up", "down", "values"}),), _low_rank,
         lambda t, base, stated: lora_math_peft.adaptive(t), _first_axis("down"), scaled=True,
+        inputs=_second_axis("down"),
     ),
     Algebra(
         "lora", (frozenset({"up", "down"}),), _low_rank,
         lambda t, base, stated: lora_math.low_rank(t), _first_axis("down"), scaled=True,
+        inputs=_second_axis("down"), size=_low_rank_size, norm=lora_math.low_rank_norm,
     ),
     Algebra(
         "loha", (frozenset({"hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b"}),), _hadamard,
         lambda t, base, stated: lora_math.hadamard(t), _first_axis("hada_w1_b"), scaled=True,
+        inputs=_second_axis("hada_w1_b"),
     ),
     Algebra(
         "glora", (frozenset({"a1", "a2", "b1", "b2"}),), _generalized,
         lambda t, base, stated: lora_math.generalized(t, base),
         lambda shapes: min(shapes["a1"][:2]), scaled=True, multiplies=True,
+        inputs=_second_axis("a2"),
     ),
     Algebra(
         "ia3", (frozenset({"weight", "on_input"}),), lambda s: len(s["weight"]) >= 1,
@@ -202,9 +226,10 @@ ROWS: tuple[Algebra, ...] = (
         "oft", (frozenset({"oft_blocks"}), frozenset({"oft_diag"})), _square_blocks,
         lambda t, base, stated: lora_math.rotation(t, base, stated.alpha), multiplies=True,
     ),
-    Algebra(  # has the names of "oft"; its blocks have one axis more
+    Algebra(
         "boft", (), _square_blocks,
         lambda t, base, stated: lora_math.butterfly(t, base, stated.alpha), multiplies=True,
+        twin="oft", tell=lambda shapes: len(shapes.get("oft_blocks", ())) == 4,
     ),
     Algebra(
         "oft-peft", (frozenset({"oft_R"}),), _triangles,

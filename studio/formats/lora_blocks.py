@@ -9,14 +9,15 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
 from studio.architectures.record import is_text_encoder
 from studio.core.errors import MismatchError
+from studio.formats import lora, lora_algebra
+from studio.formats.lora import LoraFile
 from studio.formats.lora_module import LoraModule
-
-if TYPE_CHECKING:
-    from studio.formats.lora import LoraFile
+from studio.formats.sniff import Content
 
 _SIDES = (
     (re.compile(r"down_blocks_(\d+)"), "down {}"),
@@ -39,6 +40,11 @@ class BlockFacts:
     """Frobenius norm of all its changes at strength 1; None where that depends on the base."""
 
 
+def details(path: Path, content: Content | None) -> dict[str, Any]:
+    """The blocks of the file at `path`, for JSON; errors of `lora.read`."""
+    return {"blocks": [vars(facts) for facts in blocks(lora.read(path, content))]}
+
+
 def blocks(file: LoraFile) -> list[BlockFacts]:
     """The blocks of a file in its order."""
     found: dict[str, list[LoraModule]] = {}
@@ -59,17 +65,12 @@ def block(module: LoraModule) -> str:
 
 
 def norm(module: LoraModule) -> float | None:
-    """Frobenius norm of ΔW at strength 1; None where it depends on the base's weight.
-
-    For two factors without building ΔW: ‖BA‖² = ⟨BᵀB, AAᵀ⟩.
-    """
-    parts = module.tensors
+    """Frobenius norm of ΔW at strength 1; None where it depends on the base's weight."""
     if module.needs_base:
         return None
-    if module.kind == "lora" and {"up", "down"} <= parts.keys() and "mid" not in parts:
-        up, down = (parts[name].float().flatten(1) for name in ("up", "down"))
-        square = float(((up.T @ up) * (down @ down.T)).sum())
-        return math.sqrt(max(square, 0.0)) * abs(module.scale)
+    row = lora_algebra.algebra(module.kind)
+    if row.norm is not None and (found := row.norm(module.tensors)) is not None:
+        return found * abs(module.scale)
     try:
         return float(module.delta().norm())
     except (ValueError, AttributeError, MismatchError):  # a change of biases alone, or odd shapes

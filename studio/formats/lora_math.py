@@ -35,6 +35,15 @@ def low_rank(t: Tensors) -> torch.Tensor:
     return (up @ down.reshape(down.shape[0], -1)).reshape(up.shape[0], *down.shape[1:])
 
 
+def low_rank_norm(t: Tensors) -> float | None:
+    """‖up · down‖ without building it, by ‖BA‖² = ⟨BᵀB, AAᵀ⟩; None with a `mid` between them."""
+    if "mid" in t:
+        return None
+    up, down = t["up"].float().flatten(1), t["down"].float().flatten(1)
+    square = float(((up.T @ up) * (down @ down.T)).sum())
+    return math.sqrt(max(square, 0.0))
+
+
 def hadamard(t: Tensors) -> torch.Tensor:
     """LoHa: (w1_a w1_b) ⊙ (w2_a w2_b), each factor in Tucker form when t1, t2 are there."""
     import torch

@@ -54,6 +54,11 @@ class LoraModule:
         return lora_algebra.algebra(self.kind).rank(self.shapes) or self.settings.get("r")
 
     @property
+    def size(self) -> tuple[int, int] | None:
+        """(outputs, inputs) of the layer it was made for, for kinds whose parts tell both."""
+        return lora_algebra.algebra(self.kind).size(self.shapes)
+
+    @property
     def scale(self) -> float:
         """alpha / rank; 1 when either is missing or alpha is 0 (then alpha means rank)."""
         return self.alpha / self.rank if self.alpha and self.rank else 1.0

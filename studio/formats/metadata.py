@@ -231,6 +231,12 @@ def trigger(metadata: Mapping[str, str]) -> str | None:
     return metadata.get("modelspec.trigger_phrase") or None
 
 
+def names(metadata: Mapping[str, str]) -> tuple[str, ...]:
+    """What a file says it is called: kohya's output name, ModelSpec's title, A1111's name."""
+    keys = ("ss_output_name", "modelspec.title", "name")
+    return tuple(metadata[key][:300] for key in keys if metadata.get(key))
+
+
 def trained_on(metadata: Mapping[str, str]) -> tuple[str, str] | None:
     """(name, hash) of the base a file says it was trained on, as kohya or A1111 write it."""
     for name, value in (

@@ -18,7 +18,8 @@ from studio.core.budget import Budget, TooMuch, cut
 from studio.core.text import encodable
 from studio.formats import pickle_numpy
 from studio.formats.pickle_calls import ALLOWED, CALLS, INERT
-from studio.formats.pickle_reading import MAX_BYTES, Reading, memory
+from studio.formats.pickle_making import PLAIN, Making
+from studio.formats.pickle_reading import MAX_BYTES, memory
 from studio.formats.pickle_values import (
     TORCH_DTYPES,
     Bag,
@@ -33,14 +34,10 @@ from studio.formats.pickle_values import (
 )
 
 MAX_INSTRUCTIONS = 400_000
-MAX_TENSORS = 100_000
-_LONGEST_KEY = 1 << 63
-_PLAIN = (str, int, float, bool, bytes, type(None))
-_ENTRY = 100  # bytes of a table's entry
 _MARK = object()
 
 
-class Machine(Reading):
+class Machine(Making):
     """Runs one pickle from `file`; tensors become whatever `make_tensor` returns for their spec.
 
     With `training_leftovers`, what training programs leave in whole checkpoints (`INERT`) stands as
@@ -58,18 +55,11 @@ class Machine(Reading):
         budget: Budget | None = None,
         size: int = MAX_BYTES,
     ):
-        super().__init__(file, budget or Budget(), size)
+        super().__init__(file, make_tensor, budget or Budget(), size)
         self.training_leftovers = training_leftovers
-        self.make_tensor = make_tensor or (lambda spec, data: spec)
         self.storages: dict[str, StorageRef] = {}
-        self.inline: dict[str, bytes] = {}
-        self.arrays = 0
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
-        self.tensors: list[Any] = []
-        self.tensor_ids: set[int] = set()
-        self.tensor_bytes = 0
-        self.number_keys: dict[int, int] = {}  # of every table, by its id
 
     def run(self) -> Any:
         """The pickled value; the file is left right behind the pickle."""
@@ -96,7 +86,7 @@ class Machine(Reading):
 
     def _leaf(self, value: Any) -> int:
         """Bytes of a value that has no parts; Refused for what is no value but a tool of the pickle."""
-        if type(value) in _PLAIN:
+        if type(value) in PLAIN:
             return memory(value)
         tool = isinstance(value, (Global, StorageRef, pickle_numpy.ArrayShell))
         if tool and not (isinstance(value, Global) and value.name in TORCH_DTYPES):
@@ -142,27 +132,6 @@ class Machine(Reading):
 
     def _set(self, pairs: list[Any]) -> None:
         self.fill(self._top(dict), pairs)
-
-    def fill(self, table: dict[Any, Any], pairs: list[Any]) -> None:
-        """Puts keys and values, which come in turn, into a table."""
-        if len(pairs) % 2:
-            raise Refused("a key without a value")
-        for key, value in zip(pairs[::2], pairs[1::2], strict=True):
-            if isinstance(key, Inert):
-                continue
-            if type(key) not in _PLAIN:
-                raise Refused("a key that is no text and no number")
-            if type(key) is not str:
-                self._count_key(table, key)
-            table[key] = value
-
-    def _count_key(self, table: dict[Any, Any], key: Any) -> None:
-        """Numbers can be chosen so that each is looked for in the place of all before it."""
-        if type(key) is int and not -_LONGEST_KEY < key < _LONGEST_KEY:
-            raise Refused("a number out of all proportion as a key")
-        known = self.number_keys.get(id(table), 0)
-        self.budget.step(known)
-        self.number_keys[id(table)] = known + 1
 
     def _set_one(self) -> None:
         value, key = self._pop(), self._pop()
@@ -249,34 +218,6 @@ class Machine(Reading):
         if not isinstance(kind, Global) or kind.name != "ParameterDict":
             raise Refused("a module of a kind weight files do not need")
         self._push(kind)
-
-    # Tensors
-
-    def tensor(self, spec: TensorSpec, data: bytes | None = None) -> Any:
-        """What stands for a tensor; `data` when its bytes are in the pickle."""
-        if len(self.tensors) >= MAX_TENSORS:
-            raise Refused("too many tensors")
-        tensor = self.make_tensor(spec, data)
-        self.tensors.append(tensor)  # keeps it alive, so its id stays its own
-        self.tensor_ids.add(id(tensor))
-        self.tensor_bytes += spec.elements * spec.storage.itemsize
-        return tensor
-
-    def array(self, spec: TensorSpec, data: bytes) -> Any:
-        """What stands for a numpy array with these bytes."""
-        self.budget.take(len(data))
-        self.arrays += 1
-        self.inline[spec.storage.key] = data
-        return self.tensor(spec, data)
-
-    def copied(self, count: int) -> None:
-        """Spends what it costs to copy entries of a table, which one instruction can ask for."""
-        self.budget.step(count)
-        self.budget.take(_ENTRY * count)
-
-    def is_tensor(self, value: Any) -> bool:
-        """Whether a value is one of the tensors of this pickle."""
-        return id(value) in self.tensor_ids
 
     # Names and memory
 

@@ -13,7 +13,7 @@ import math
 import struct
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from studio.core import atomic
 from studio.core.names import encodable
@@ -33,10 +33,11 @@ if TYPE_CHECKING:
     import torch
 
 __all__ = [
-    "DTYPES", "MAX_HEADER_BYTES", "MAX_TENSORS", "Header", "TensorEntry", "legacy_hash",
+    "DTYPES", "MAX_HEADER_BYTES", "MAX_TENSORS", "Header", "TensorEntry", "file_hashes", "header_of",
     "model_hash", "read_header", "read_scalars", "read_tensors", "tensors_hash", "to_bytes", "write",
 ]  # fmt: skip
 
+_BLOCK = 1 << 20
 _SCALARS = {"F64": "<d", "F32": "<f", "F16": "<e", "BF16": "<f"}
 
 
@@ -71,19 +72,18 @@ def read_tensors(
     return tensors, header.metadata
 
 
-def read_scalars(path: str | Path, header: Header, names: Iterable[str]) -> dict[str, float]:
+def read_scalars(file: BinaryIO, header: Header, names: Iterable[str]) -> dict[str, float]:
     """The values of one-element floating-point tensors by name, without torch; others are skipped."""
     values: dict[str, float] = {}
-    with open_file(path) as file:
-        for name in names:
-            entry = header.tensors[name]
-            if math.prod(entry.shape) != 1 or entry.dtype not in _SCALARS:
-                continue
-            file.seek(header.data_start + entry.begin)
-            raw = file.read(entry.end - entry.begin)
-            if entry.dtype == "BF16":  # the upper half of an F32
-                raw = b"\0\0" + raw
-            values[name] = struct.unpack(_SCALARS[entry.dtype], raw)[0]
+    for name in names:
+        entry = header.tensors[name]
+        if math.prod(entry.shape) != 1 or entry.dtype not in _SCALARS:
+            continue
+        file.seek(header.data_start + entry.begin)
+        raw = file.read(entry.end - entry.begin)
+        if entry.dtype == "BF16":  # the upper half of an F32
+            raw = b"\0\0" + raw
+        values[name] = struct.unpack(_SCALARS[entry.dtype], raw)[0]
     return values
 
 
@@ -134,11 +134,26 @@ def model_hash(path: str | Path) -> str:
     return digest.hexdigest()
 
 
-def legacy_hash(path: str | Path) -> str:
-    """The old eight-digit hash of web UIs: SHA-256 of 64 KiB at 1 MiB into the file."""
+def file_hashes(path: str | Path, data_start: int | None = None) -> dict[str, str]:
+    """Every hash that people name a file by, in one reading of it.
+
+    `sha256`; `short`, its first ten digits; `legacy`, the old eight-digit hash of web UIs: SHA-256
+    of 64 KiB at 1 MiB into the file; and where `data_start` says how long the header is, `model`:
+    see `model_hash`.
+    """
+    whole, legacy, behind = hashlib.sha256(), hashlib.sha256(), hashlib.sha256()
+    place = 0
     with open_file(path) as file:
-        file.seek(0x100000)
-        return hashlib.sha256(file.read(0x10000)).hexdigest()[:8]
+        while block := file.read(_BLOCK):
+            whole.update(block)
+            if place == _BLOCK:
+                legacy.update(block[:0x10000])
+            if data_start is not None:
+                behind.update(memoryview(block)[max(0, data_start - place) :])
+            place += len(block)
+    found = {"sha256": whole.hexdigest(), "short": whole.hexdigest()[:10]}
+    found["legacy"] = legacy.hexdigest()[:8]
+    return found if data_start is None else {**found, "model": behind.hexdigest()}
 
 
 def _dtype_name(tensor: torch.Tensor) -> str:

@@ -26,7 +26,7 @@ from studio.formats.safetensors_header import (
     broken,
     header_of,
 )
-from studio.formats.sniff import open_file, sniff
+from studio.formats.sniff import Content, open_file, sniff
 
 if TYPE_CHECKING:
     import torch
@@ -48,9 +48,12 @@ class Source:
 
 
 @contextmanager
-def opened(path: str | Path) -> Iterator[Source]:
-    """Opens a file of tensors; FileError when it is neither kind, broken or hostile."""
-    if sniff(path) != "safetensors":
+def opened(path: str | Path, content: Content | None = None) -> Iterator[Source]:
+    """Opens a file of tensors; FileError when it is neither kind, broken or hostile.
+
+    `content` is what `sniff` said of it, where it was asked already.
+    """
+    if (content or sniff(path)) != "safetensors":
         with pickles.opened_checkpoint(path, max_bytes=MAX_PICKLED_BYTES) as (value, read):
             specs = _specs(value, path)
             shapes = {name: spec.shape for name, spec in specs.items()}

@@ -92,7 +92,7 @@ def generate(
         start = picture_latents(base, settings.image, height, width) if settings.image else None
         plan = sampling_plan(
             base, settings.sampler, settings.steps,
-            denoising=settings.denoising if settings.image else None,
+            denoising=settings.denoising_strength if settings.image else None,
         )  # fmt: skip
         told = scripts(
             base,
@@ -130,7 +130,7 @@ def generate(
                 seeds=[job.seed for job in batch],
                 changes=changes,
                 start=start,
-                denoising=settings.denoising,
+                denoising=settings.denoising_strength,
                 tiles=settings.tiles,
                 on_step=on_step,
                 cancelled=cancelled,

@@ -91,7 +91,7 @@ def write(settings: GenerateSettings, facts: Facts) -> str:
         "Model": facts.model,
         "VAE": facts.vae or None,
         "Clip skip": settings.clip_skip + 1 if settings.clip_skip else None,
-        "Denoising strength": f"{settings.denoising:g}" if settings.image else None,
+        "Denoising strength": f"{settings.denoising_strength:g}" if settings.image else None,
         "Emphasis": None if settings.syntax else "None",
     }
     if settings.variation_strength:
@@ -176,7 +176,7 @@ def read(text: str) -> dict[str, Any]:
     if (skip := _number(block.pairs, "Clip skip", int)) is not None:
         found["clip_skip"] = max(skip - 1, 0)
     if not any(key.startswith("Hires") for key in block.pairs):  # there it means the second pass
-        found["denoising"] = _number(block.pairs, "Denoising strength", float)
+        found["denoising_strength"] = _number(block.pairs, "Denoising strength", float)
     return {key: value for key, value in found.items() if value is not None and _valid(key, value)}
 
 

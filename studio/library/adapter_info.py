@@ -1,6 +1,6 @@
 """One adapter file as a list shows it, by its header alone.
 
-Owns: the record, and which endings and kinds count as adapters. Refuses to know: reading files.
+Owns: the record, and which endings adapters have. Refuses to know: reading files.
 """
 
 from __future__ import annotations
@@ -8,11 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from studio.formats import kinds
 from studio.formats.dataset import is_picture
 
 ADAPTER_ENDINGS = (".safetensors", ".pt", ".bin", ".ckpt", ".png", ".webp")
-ADAPTER_KINDS = ("lora", "embedding", "hypernetwork", "aesthetic")
-STACK_KINDS = (*ADAPTER_KINDS, "checkpoint")
 
 
 @dataclass(frozen=True)
@@ -32,11 +31,20 @@ class AdapterInfo:
     problem: str | None
     stale: str | None = None
     """Why it hardly does what it was trained for: the starter model has changed since."""
+    names: tuple[str, ...] = ()
+    """What the file itself says it is called."""
+
+    @property
+    def trigger_word(self) -> str:
+        """The word that calls it; web UIs call an embedding by its file's name."""
+        row = kinds.find(self.kind)
+        return self.trigger or (self.name if row is not None and row.called_by_name else "")
 
     @property
     def usable(self) -> bool:
-        """Whether it can stand on a stack; a `problem` may concern a part of it only."""
-        return self.kind in STACK_KINDS
+        """Whether it can be put on a stack; a `problem` may concern a part of it only."""
+        row = kinds.find(self.kind)
+        return row is not None and bool(row.adapter)
 
     @property
     def is_plain_picture(self) -> bool:

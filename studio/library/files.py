@@ -1,4 +1,4 @@
-"""What the person has: bases, datasets, adapter files.
+"""What the person has: datasets and adapter files, and bases (`base_files`).
 
 Owns: finding them (headers only, cached) and importing what was dropped.
 Refuses to know: torch, training, the page.
@@ -13,7 +13,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from studio.clip.folder import is_clip
 from studio.core.errors import DatasetError, FileError, InputError, MissingError, StudioError
 from studio.core.names import path_of, printable
 from studio.core.paths import (
@@ -27,78 +26,31 @@ from studio.core.paths import (
     modified,
     there,
 )
-from studio.families import hub
-from studio.families.detect import FILE_ENDINGS, BaseInfo, base_hash, denoiser_blocks, describe
-from studio.families.vocabulary import is_folder
+from studio.families.detect import base_hash
+from studio.formats import kinds
 from studio.formats.dataset import DatasetInfo, read_dataset
 from studio.formats.dataset_list import DatasetList, DatasetSummary
 from studio.formats.image_memory import ImageMemory
 from studio.formats.inspect import inspect
 from studio.library import adapter_names, keeping
-from studio.library.adapter_info import ADAPTER_ENDINGS, ADAPTER_KINDS, STACK_KINDS, AdapterInfo
+from studio.library.adapter_info import ADAPTER_ENDINGS, AdapterInfo
+from studio.library.base_files import BaseFiles
+from studio.library.given_files import Given
 from studio.library.header_cache import HeaderFacts, Headers
-from studio.library.importing import Given, Imported, import_files
+from studio.library.importing import Imported, import_files
 from studio.settings.training import RunConfig
 
 log = logging.getLogger(__name__)
 
 
-class LibraryFiles:
+class LibraryFiles(BaseFiles):
     """Bases, datasets and adapters of a workspace, and those that ship with the studio."""
 
     def __init__(self, workspace: Workspace) -> None:
-        self.workspace = workspace
+        super().__init__(workspace)
         self.headers = Headers(workspace.cache / "headers.json")
         self.images = ImageMemory(workspace.cache / "images")
         self._datasets = DatasetList(workspace.cache / "datasets.json")
-
-    def bases(self) -> list[BaseInfo]:
-        """The starter first, then the folders and model files in `bases/`; no vocabulary, no CLIP.
-
-        Names are all different.
-        """
-        found = [describe(STARTER)]
-        for path in sorted(entries(self.workspace.bases), key=lambda path: (is_file(path), path)):
-            if path.name.startswith(".") or not _may_be_base(path):
-                continue
-            info = _described(path)
-            taken = any(other.name == info.name for other in found)
-            found.append(replace(info, name=printable(path.name)) if taken else info)
-        return found
-
-    def base(self, name: str) -> BaseInfo:
-        """One base by name or path; of a hub id that is not here yet, hardly more than its name."""
-        path = self.base_path(name)
-        if isinstance(path, str):
-            return BaseInfo(
-                path, Path(path), None, "from the hub", 0, "unknown", None, 0,
-                assumed=[f"“{path}” is downloaded from the hub first."],
-            )  # fmt: skip
-        return describe(path)
-
-    def base_path(self, name: str) -> Path | str:
-        """The folder or file of a base given by name or path; another text is taken as a hub id."""
-        if name == "starter":
-            return STARTER
-        if is_name(name):
-            for ending in ("", *FILE_ENDINGS):
-                if there(named := path_of(self.workspace.bases / f"{name}{ending}")):
-                    return self.workspace.inside(named)
-        remote = self.workspace.access.remote
-        try:
-            if there(path := self.workspace.named(name)):
-                return path
-        except InputError:
-            if not remote:
-                raise
-        if hub.has_form(name) if remote else hub.is_id(name):
-            return hub.cached(name) or name
-        known = ", ".join(base.name for base in self.bases())
-        raise MissingError(
-            f"There is no base model “{name}”",
-            why=f"It is neither a folder nor a file, and not in {self.workspace.bases}",
-            remedy=f"Known are: {known}.",
-        )
 
     def check_paths(self, config: RunConfig) -> None:
         """Raises what makes a saved configuration unusable for whoever asks now: it may name
@@ -111,37 +63,6 @@ class LibraryFiles:
             self.workspace.pictures_folder(self.workspace.named(config.prior.folder))
         if config.options.get("continue_from"):
             self.adapter_path(str(config.options["continue_from"]))
-
-    def blocks(self, base: str) -> dict[str, bool]:
-        """The blocks of a base's denoiser and whether each has attention; MissingError, FileError."""
-        path = self.base_path(base)
-        if isinstance(path, str):
-            raise MissingError(
-                "This base has to be downloaded before its blocks are known", where=path
-            )
-        return denoiser_blocks(path)
-
-    def vaes(self) -> list[str]:
-        """Names of what lies in `vae/`: files, and folders with a configuration."""
-        return sorted(
-            printable(path.name)
-            for path in entries(self.workspace.vae)
-            if (path / "config.json").is_file()
-            or (path.is_file() and path.suffix.lower() in (*FILE_ENDINGS, ".pt"))
-        )
-
-    def vae_path(self, name: str) -> Path:
-        """The VAE given by its name in `vae/`, or by a path the studio may read."""
-        if is_name(name) and there(path := path_of(self.workspace.vae / name)):
-            return self.workspace.inside(path)
-        path = self.workspace.resolve(name)
-        if not there(path):
-            raise MissingError(
-                f"There is no VAE “{name}”",
-                why=f"It is not in {self.workspace.vae}.",
-                remedy=f"Known are: {', '.join(self.vaes()) or 'none'}.",
-            )
-        return path
 
     def datasets(self) -> list[DatasetSummary]:
         """The person's datasets, then the samples that ship; counted by names, not looked into."""
@@ -233,11 +154,8 @@ class LibraryFiles:
         except OSError as error:
             raise MissingError("This file is not there", where=path) from error
         facts = self.headers.of(path, status)
-        problem = facts.problem
-        if facts.kind not in STACK_KINDS and problem is None:
-            problem = f"This is a {facts.kind}, not an adapter."
         sides = (path.with_suffix(".preview.png"), path.with_suffix(".png"))
-        return AdapterInfo(
+        info = AdapterInfo(
             printable(path.stem),
             path,
             facts.kind,
@@ -247,9 +165,13 @@ class LibraryFiles:
             facts.trigger,
             status.st_mtime,
             next((side for side in sides if side != path and side.is_file()), None),
-            problem,
+            facts.problem,
             self._stale(facts),
+            facts.names,
         )
+        if info.usable or info.problem:
+            return info
+        return replace(info, problem=f"This is {kinds.phrase(facts.kind)}, not an adapter.")
 
     def listed(self, path: Path) -> AdapterInfo:
         """The same for lists: whatever a file does to its reader, it is a row with a problem."""
@@ -319,51 +241,32 @@ class LibraryFiles:
         return info.kind if info.usable else adapter_names.BROKEN
 
     def report(self, path: Path) -> dict[str, Any]:
-        """The report of `formats.inspect`, hashes included; of a LoRA its `blocks` too."""
+        """The report of `formats.inspect`, hashes included, and what more a kind tells of its files."""
         if not is_file(path):
             raise MissingError("This file is not there", where=path)
-        report = inspect(path).as_dict()
+        report = inspect(path)
+        self.headers.learn(path, report)
         if stale := self.adapter(path).stale:
-            report["problems"].append(stale)
-        if report["kind"] == "lora":
-            from studio.formats import lora, lora_blocks
-
-            report["blocks"] = [vars(facts) for facts in lora_blocks.blocks(lora.read(path))]
-        return report
+            report.problems.append(stale)
+        row = kinds.find(report.kind)
+        details = row.details(path, report.content) if row and row.details else {}
+        return {**report.as_dict(), **details}
 
     def import_adapter(self, path: str | Path, filename: str) -> AdapterInfo:
         """Copies an uploaded file into `adapters/` after looking inside; a broken one is refused."""
-        report = inspect(path := Path(path)).as_dict()
-        if report["kind"] not in ADAPTER_KINDS:
+        report = inspect(path := Path(path), hashes=False)
+        row = kinds.find(report.kind)
+        if row is None or row.place != "adapters":
+            *most, last = (kind.phrase for kind in kinds.KINDS if kind.place == "adapters")
             raise FileError(
                 "This file is not an adapter",
                 where=filename,
-                why="; ".join(report["problems"]) or f"It is a {report['kind']}.",
-                remedy="Drop a LoRA, embedding, hypernetwork or aesthetic file.",
+                why="; ".join(report.problems) or f"It is {kinds.phrase(report.kind)}.",
+                remedy=f"Put it into the workspace's folder “{row.place}”."
+                if row
+                else f"Drop {', '.join(most)} or {last}.",
                 safe="Nothing was changed.",
             )
         (target,) = keeping.keep(self.workspace.adapters, [path], name=Path(filename))
+        self.headers.learn(target, report)
         return self.adapter(target)
-
-
-def _may_be_base(path: Path) -> bool:
-    """A folder or model file, but no vocabulary and no CLIP."""
-    try:
-        model = path.suffix.lower() in FILE_ENDINGS if path.is_file() else not is_folder(path)
-        return model and not is_clip(path)
-    except (OSError, StudioError):
-        return True  # its row says what is wrong
-
-
-def _described(path: Path) -> BaseInfo:
-    """`describe` for lists: whatever is wrong with one base, the others are shown."""
-    try:
-        return describe(path)
-    except StudioError as error:
-        problem = error.sentence()
-    except Exception:
-        log.exception("the base %s could not be looked at", printable(path))
-        problem = "The studio cannot read this base; the details are in its log."
-    return BaseInfo(
-        printable(path.stem), path, None, "Not a base model", 0, "unknown", None, 0, [problem]
-    )

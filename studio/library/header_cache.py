@@ -6,6 +6,7 @@ what the page shows of them. No tensor is read and nothing is hashed.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import threading
@@ -22,13 +23,14 @@ from studio.core.errors import MissingError, StorageError, StudioError
 from studio.core.text import read_json
 from studio.formats import metadata
 from studio.formats.apart import inspect_apart
-from studio.formats.inspect import FileReport, inspect
+from studio.formats.file_report import FileReport
+from studio.formats.inspect import inspect
 from studio.library.suspects import Suspects
 
 log = logging.getLogger("studio.headers")
 LONGEST_PROBLEM = 2_000
 
-LAYOUT = f"2 {__version__}"
+LAYOUT = f"3 {__version__}"
 """Another version of the studio may recognise more: it reads every header again."""
 
 
@@ -43,6 +45,8 @@ class HeaderFacts:
     problem: str | None
     base_name: str = ""
     base_hash: str = ""
+    names: tuple[str, ...] = ()
+    """What the file says it is called."""
 
 
 class Headers:
@@ -73,13 +77,23 @@ class Headers:
             StudioError,
         ) as error:  # of the disk, not of the file: asked again next time
             return HeaderFacts("unknown", None, None, "", _said(error))
+        return self._remember(path, status, report)
+
+    def learn(self, path: Path, report: FileReport) -> None:
+        """Takes over what was just found in a file, so that it is not opened again for that."""
+        with contextlib.suppress(OSError):
+            self._remember(path, path.stat(), report)
+
+    def _remember(self, path: Path, status: stat_result, report: FileReport) -> HeaderFacts:
         problem = cut("; ".join(report.problems), LONGEST_PROBLEM) or None
+        base_name, base_hash = metadata.trained_on(report.metadata) or ("", "")
         facts = HeaderFacts(
             report.kind, report.dialect, report.family, report.trigger or "", problem,
-            *(metadata.trained_on(report.metadata) or ("", "")),
+            base_name, base_hash, metadata.names(report.metadata),
         )  # fmt: skip
         with self._lock:
-            self._known[key] = (*stamp, facts)
+            known = self._known = self._read() if self._known is None else self._known
+            known[str(path)] = (status.st_mtime_ns, status.st_size, facts)
             self._changed = True
         return facts
 
@@ -127,7 +141,11 @@ class Headers:
             if found["layout"] != LAYOUT:
                 return {}
             return {
-                key: (int(time), int(size), HeaderFacts(**facts))
+                key: (
+                    int(time),
+                    int(size),
+                    HeaderFacts(**{**facts, "names": tuple(facts["names"])}),
+                )
                 for key, (time, size, facts) in found["files"].items()
             }
         except (OSError, ValueError, TypeError, KeyError, AttributeError):

@@ -12,7 +12,7 @@ import dataclasses
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -25,9 +25,7 @@ from studio.formats.dataset import HELD_OUT, DatasetInfo, read_dataset
 from studio.formats.dataset_file import DATASET_FILE
 from studio.formats.masks import MASK_FOLDERS
 from studio.library.arrivals import Arrival, Group, LeftOut, grouped, same_name, usable
-
-Given = Path | str | tuple[str, Path]
-"""A file, a folder, or a file with the path that it has in the dataset."""
+from studio.library.given_files import Given, arrivals_of, files_below
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ def import_files(
     Raises DatasetError when no image is among them, StorageError when the disk refuses; a new
     dataset that could not be finished is removed again.
     """
-    arrivals, left_out = _arrivals(list(given))
+    arrivals, left_out = arrivals_of(list(given))
     places, unusable = usable([arrival.name for arrival in arrivals])
     left_out += unusable
     arrivals = [arrivals[place] for place in places]
@@ -91,7 +89,7 @@ class _Import:
         self.placed: list[tuple[Group, str]] = []
         here = [
             Arrival(path.relative_to(folder).as_posix(), path)
-            for path in _files(folder, [])
+            for path in files_below(folder, [])
             if not path.name.startswith(".")
         ]
         groups, _ = grouped(here)
@@ -264,49 +262,6 @@ def _stems(stem: str) -> Iterable[str]:
 
 def _has_caption(group: Group) -> bool:
     return any(not is_picture(arrival.name) for arrival in group.arrivals)
-
-
-def _arrivals(given: Sequence[Given]) -> tuple[list[Arrival], list[LeftOut]]:
-    """Every file that was given, under its path below the folder that all of them share."""
-    arrivals: list[Arrival] = []
-    left_out: list[LeftOut] = []
-    paths = [Path(os.path.abspath(one)) for one in given if not isinstance(one, tuple)]
-    roots = [path if path.is_dir() else path.parent for path in paths]
-    root = Path(os.path.commonpath(roots)) if roots else Path()
-    for path in paths:
-        inside = _files(path, left_out, root) if path.is_dir() else [path]
-        for file in inside:
-            name = file.relative_to(root).as_posix()
-            if why := _not_a_file(file, root):
-                left_out.append(LeftOut(name, why))
-            else:
-                arrivals.append(Arrival(name, file))
-    named = [one for one in given if isinstance(one, tuple)]
-    arrivals += [Arrival(name, file) for name, file in named]
-    return arrivals, left_out
-
-
-def _not_a_file(file: Path, root: Path) -> str | None:
-    try:
-        if not file.resolve().is_relative_to(root.resolve()):
-            return "it is a link that leads out of the folder"
-        return None if file.is_file() else "it is not a file"
-    except OSError as error:
-        return f"it cannot be read: {error.strerror}"
-
-
-def _files(folder: Path, left_out: list[LeftOut], root: Path | None = None) -> list[Path]:
-    """The files below a folder in order; links to folders are named, not followed."""
-    found = []
-    for where, folders, files in os.walk(folder, followlinks=False):
-        here = Path(where)
-        folders.sort()
-        for inner in [name for name in folders if (here / name).is_symlink()]:
-            folders.remove(inner)
-            name = (here / inner).relative_to(root or folder).as_posix()
-            left_out.append(LeftOut(name, "it is a link to a folder"))
-        found += [here / name for name in sorted(files)]
-    return found
 
 
 def _new_folder(datasets: Path, name: str) -> Path:

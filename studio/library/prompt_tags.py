@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.core.errors import InputError, MissingError, StudioError
-from studio.formats.inspect import inspect
+from studio.formats import kinds
 from studio.infer.tags import Tag, has_tags, split_tags, unread
 from studio.library import adapter_names
 from studio.library.adapter_info import AdapterInfo
@@ -20,8 +20,6 @@ from studio.library.files import LibraryFiles
 from studio.settings.block_weights import BASE
 from studio.settings.lanes import Lane, LanesSettings
 from studio.settings.training import GenerateSettings, StackItem, nearest
-
-_STATED = ("ss_output_name", "modelspec.title", "name")
 
 
 def with_tags(
@@ -128,7 +126,8 @@ def find(tag: Tag, infos: list[AdapterInfo], library: LibraryFiles) -> AdapterIn
     fitting = {info.path: info for info in infos if info.kind == tag.kind and info.usable}
     if named := library.named_adapter(tag.name, fitting):
         return fitting[named]
-    stated = [path for path in fitting if tag.name.lower() in _stated(path)]
+    named_so = {tag.name.lower()}
+    stated = [path for path, info in fitting.items() if named_so & {*map(str.lower, info.names)}]
     found = library.alike(stated)
     if len(found) > 1:
         raise adapter_names.several(tag.name, library.adapter_names(found))
@@ -137,28 +136,22 @@ def find(tag: Tag, infos: list[AdapterInfo], library: LibraryFiles) -> AdapterIn
     raise _missing(tag, infos, list(fitting.values()))
 
 
-def _stated(path: Path) -> list[str]:
-    """The names that a file says it has; of headers only, for there may be thousands."""
-    stated = inspect(path, hashes=False).metadata
-    return [str(stated[key]).lower() for key in _STATED if stated.get(key)]
-
-
 def _missing(tag: Tag, infos: list[AdapterInfo], fitting: list[AdapterInfo]) -> MissingError:
-    title = {"lora": "LoRA", "hypernetwork": "hypernetwork"}[tag.kind]
+    _, _, kind = kinds.phrase(tag.kind).partition(" ")
     other = next((info for info in infos if info.name.lower() == tag.name.lower()), None)
     close = nearest(Path(tag.name).name, [info.name for info in fitting])
     why = "The prompt names it in a tag."
     if other is not None and not other.usable and other.problem:
         why, remedy = other.problem, "Take the tag out, or put a whole file in its place."
     elif other is not None:
-        why = f"“{other.name}” is another kind of file: {other.kind}."
+        why = f"“{other.name}” is {kinds.phrase(other.kind)}."
         remedy = "Take the tag out, and add the file to the stack."
     elif close:
         remedy = f"Did you mean “{close}”?"
     else:
         remedy = "Copy the file into the workspace's folder “adapters”, or take the tag out."
     return MissingError(
-        f"There is no {title} “{tag.name}”",
+        f"There is no {kind} “{tag.name}”",
         where=tag.written,
         why=why,
         remedy=remedy,

@@ -1,6 +1,6 @@
 """Hypernetwork: small networks in front of K and V of every attention (A1111's, 2022).
 
-Owns: their structure and first values, the trained tensors, the `.pt`, its safetensors twin and
+Owns: their first values, the trained tensors, the `.pt`, its safetensors twin and
 its optimizer side-car.
 Refuses to know: the loop, base families by name, how networks are hooked in (`adapters`).
 """
@@ -11,92 +11,26 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from studio.architectures.record import Architecture
 from studio.core.errors import SettingsError
 from studio.core.names import path_of
-from studio.methods.base import ContinuedOptions, ExportFacts, Group, Method, Trainable
+from studio.methods.base import ExportFacts, Group, Method, Trainable
 from studio.methods.description import describe
-from studio.settings.training import RunConfig, Settings, setting
+from studio.methods.hypernetwork_options import (
+    FROM_THE_FILE,
+    HypernetworkOptions,
+    check_possible,
+    elsewhere,
+)
+from studio.settings.training import RunConfig, Settings
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from studio.families.base import Base
     from studio.formats.hypernetwork import HypernetworkFile
-
-Activation = Literal[
-    "linear", "relu", "leakyrelu", "elu", "swish", "tanh", "sigmoid", "celu", "gelu", "glu",
-    "hardshrink", "hardsigmoid", "hardtanh", "logsigmoid", "mish", "prelu", "relu6", "rrelu",
-    "selu", "silu", "softplus", "softshrink", "softsign", "tanhshrink",
-]  # fmt: skip
-# What a file to go on from decides instead of the options.
-FROM_THE_FILE = (
-    "layer_structure", "activation", "initialization", "layer_norm", "activate_output", "dropout",
-    "last_layer_dropout", "dropout_structure", "widths",
-)  # fmt: skip
-
-
-class HypernetworkOptions(ContinuedOptions):
-    """What only hypernetworks have."""
-
-    layer_structure: str = setting(
-        "1, 2, 1",
-        "Widths of the layers as multiples of the attention's; first and last are 1.",
-        pattern=r"^\s*\d+(\.\d+)?(\s*,\s*\d+(\.\d+)?){1,15}\s*$",
-    )
-    activation: Activation = setting(
-        "linear", "Function between the layers. ComfyUI loads only files with linear, relu, "
-        "leakyrelu, elu, swish, tanh, sigmoid, softsign or mish.",
-    )  # fmt: skip
-    initialization: Literal[
-        "Normal", "XavierUniform", "XavierNormal", "KaimingUniform", "KaimingNormal"
-    ] = setting("Normal", "How the first weights are drawn.", advanced=True)
-    layer_norm: bool = setting(False, "Normalise after every layer.", advanced=True)
-    activate_output: bool = setting(False, "Also activate the last layer.", advanced=True)
-    dropout: float = setting(
-        0.0, "Share of values dropped between the inner layers while training. ComfyUI goes on "
-        "dropping while it generates.", ge=0, lt=1,
-        advanced=True,
-    )  # fmt: skip
-    last_layer_dropout: bool = setting(
-        False, "Also drop values in front of the last layer.", advanced=True
-    )
-    dropout_structure: str = setting(
-        "", "Share dropped after each place of the layer structure, such as 0, 0.1, 0.3, 0; "
-        "empty takes the share above.",
-        pattern=r"^(\s*0?\.?\d*\s*(,\s*0?\.?\d*\s*)*)?$", advanced=True,
-    )  # fmt: skip
-    save_optimizer: bool = setting(
-        False, "Also write the optimizer's state beside the .pt (.pt.optim), so that A1111 can go "
-        "on training.", advanced=True,
-    )  # fmt: skip
-    widths: str = setting(
-        "", "Attention widths that get networks, such as 320, 768; empty takes every one.",
-        pattern=r"^(\s*\d+\s*(,\s*\d+\s*)*)?$", advanced=True,
-    )  # fmt: skip
-
-    @property
-    def structure(self) -> list[float]:
-        """The layer structure as numbers."""
-        return [float(part) for part in self.layer_structure.split(",")]
-
-    @property
-    def dropouts(self) -> list[float]:
-        """The share dropped after each place of the structure; A1111's rule where none is written."""
-        if self.dropout_structure.strip():
-            return [float(part) for part in self.dropout_structure.split(",")]
-        places = len(self.structure)
-        if places < 3:
-            return [0.0] * places
-        last = self.dropout if self.last_layer_dropout else 0.0
-        return [0.0, *[self.dropout] * (places - 3), last, 0.0]
-
-    @property
-    def chosen_widths(self) -> set[int]:
-        """The chosen widths; empty means all."""
-        return {int(part) for part in self.widths.split(",") if part.strip()}
 
 
 class Hypernetwork(Method):
@@ -119,7 +53,7 @@ class Hypernetwork(Method):
 
     def check(self, config: RunConfig, captions: Sequence[str]) -> list[str]:
         options = HypernetworkOptions.parse(config.options, where="options of hypernetwork")
-        _possible(options)
+        check_possible(options)
         warnings = options.without_effect(FROM_THE_FILE)
         if config.train.text_learning_rate:
             warnings.append("The text learning rate has no effect: only attention is changed.")
@@ -133,7 +67,7 @@ class Hypernetwork(Method):
             )
         elif options.last_layer_dropout and not options.dropout:
             warnings.append("“last_layer_dropout” has no effect: the share dropped is 0.")
-        warnings += _elsewhere(options)
+        warnings += elsewhere(options)
         if options.save_optimizer and config.train.optimizer != "adamw":
             warnings.append(
                 f"“save_optimizer” has no effect: A1111 does not know {config.train.optimizer}."
@@ -266,7 +200,7 @@ class HypernetworkTrainable(Trainable):
         from studio.formats.hypernetwork import HypernetworkFile
 
         options = self.options
-        _possible(options)
+        check_possible(options)
         dropouts = options.dropouts
         return HypernetworkFile(
             Path("new.pt"),
@@ -279,47 +213,6 @@ class HypernetworkTrainable(Trainable):
             dropout_structure=dropouts if any(dropouts) else None,
             last_layer_dropout=len(dropouts) > 2 and dropouts[-2] > 0,
             activate_output=options.activate_output,
-        )
-
-
-def _elsewhere(options: HypernetworkOptions) -> list[str]:
-    """What ComfyUI makes of the file (comfy_extras/nodes_hypernetwork.py); A1111 takes them all."""
-    from studio.formats.hypernetwork_layers import COMFYUI_KNOWS
-
-    said = []
-    if options.activation not in COMFYUI_KNOWS:
-        said.append(
-            f"ComfyUI will not load this file: it does not know the activation "
-            f"{options.activation}, only {', '.join(COMFYUI_KNOWS)}."
-        )
-    if any(options.dropouts):
-        said.append(
-            "ComfyUI leaves dropout on while it generates: the same seed gives another image "
-            "each time there."
-        )
-    return said
-
-
-def _possible(options: HypernetworkOptions) -> None:
-    """Raises SettingsError for a structure, a dropout or an activation that cannot be built."""
-    structure = options.structure
-    if structure[0] != 1 or structure[-1] != 1 or min(structure) <= 0:
-        raise SettingsError(
-            f"The layer structure {structure} cannot be used",
-            why="What goes in and what comes out must have the attention's own width",
-            remedy="Begin and end with 1, for example 1, 2, 1.",
-        )
-    dropouts = options.dropouts
-    if len(dropouts) != len(structure) or dropouts[0] or dropouts[-1] or max(dropouts) >= 1:
-        raise SettingsError(
-            f"The dropout structure {dropouts} does not fit the layer structure {structure}",
-            why="It needs a share below 1 for each place, and 0 for the first and the last",
-            remedy="Write as many numbers, for example 0, 0.1, 0 for 1, 2, 1.",
-        )
-    if options.activation == "glu":
-        raise SettingsError(
-            "The activation glu halves the width and fits no hypernetwork",
-            remedy="Choose another activation.",
         )
 
 

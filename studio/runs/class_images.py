@@ -51,8 +51,8 @@ def class_items(
             remedy="Write what class pictures show, e.g. “a cat”, or set the prior weight to 0.",
         )
     images = images or ImageMemory()
-    own = _own(prior.folder, prior.prompts[0], images)[: prior.pictures] if prior.folder else []
-    count = prior.pictures - len(own)
+    own = _own(prior.folder, prior.prompts[0], images)[: prior.images] if prior.folder else []
+    count = prior.images - len(own)
     drawn = _drawn(base, prior.prompts, count, cache, images, on_progress, cancelled)
     return [Item(path, caption, (side, side), False, 1) for path, caption in [*own, *drawn]]
 

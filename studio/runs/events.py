@@ -21,11 +21,10 @@ from studio.core import locks
 from studio.core.atomic import append_line, sync, write_json
 from studio.core.errors import BusyError, MissingError, StorageError, storage_error
 from studio.core.text import parse_json, read_json
+from studio.runs.records import Event, RunState, StateChanged, Step, read_event
 
-ACTIVE = ("queued", "preparing", "running", "paused", "stopping")
-ENDED = ("finished", "stopped", "failed", "interrupted")
 EVENTS, STATE, LOCK = "events.jsonl", "state.json", ".lock"
-UNSYNCED = ("step",)
+UNSYNCED = (Step,)
 """Events that come too often to be synced one by one: the next other one takes them along."""
 
 
@@ -34,23 +33,31 @@ class RunLog:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.state: dict[str, Any] = read_state(folder)
-        self._told = self.state.get("state")
+        self.state = read_state(folder)
+        self._told = self.state.state
         self._missed: list[tuple[str, bool]] = []
         self._stale = False
         self._lock = threading.RLock()
 
-    def event(self, kind: str, **facts: Any) -> None:
+    def event(self, event: Event) -> None:
         """Appends one event, durably unless it is one of many. Raises StorageError."""
         with self._lock:
             self._write_missed()
-            append_line(self.folder / EVENTS, _line(kind, facts), durable=kind not in UNSYNCED)
+            durable = not isinstance(event, UNSYNCED)
+            append_line(self.folder / EVENTS, _line(event), durable=durable)
 
     def update(self, **facts: Any) -> None:
         """Changes `state.json`; a changed `state` is logged as an event too. Raises StorageError;
         in memory the state has changed all the same."""
         with self._lock:
             self._change(facts)
+            self.flush()
+
+    def replace(self, state: RunState) -> None:
+        """`update` to all of another state. Raises StorageError."""
+        with self._lock:
+            self.state = state
+            self._change({"reason": state.reason, "remedy": state.remedy})
             self.flush()
 
     def tell(self, **facts: Any) -> bool:
@@ -65,7 +72,7 @@ class RunLog:
         """Writes whatever the disk has not taken yet. Raises StorageError."""
         with self._lock:
             if self._stale:
-                write_json(self.folder / STATE, self.state)
+                write_json(self.folder / STATE, self.state.as_json())
                 self._stale = False
             self._write_missed()
 
@@ -79,12 +86,12 @@ class RunLog:
         sync(self.folder / EVENTS)
 
     def _change(self, facts: dict[str, Any]) -> None:
-        self.state = {**self.state, **facts, "updated_at": round(time.time(), 3)}
+        self.state = self.state.changed(**facts, updated_at=round(time.time(), 3))
         self._stale = True
-        if "state" in facts and facts["state"] != self._told:
+        if self.state.state != self._told:
             shown = {key: facts[key] for key in ("reason", "remedy") if facts.get(key)}
-            self._missed.append((_line("state", {"state": facts["state"], **shown}), True))
-            self._told = facts["state"]
+            self._missed.append((_line(StateChanged(state=self.state.state, **shown)), True))
+            self._told = self.state.state
 
     def _write_missed(self) -> None:
         while self._missed:
@@ -93,20 +100,19 @@ class RunLog:
             self._missed.pop(0)
 
 
-def _line(kind: str, facts: dict[str, Any]) -> str:
-    return json.dumps({"t": round(time.time(), 3), "kind": kind, **facts}, ensure_ascii=False)
+def _line(event: Event) -> str:
+    return json.dumps(event.changed(t=round(time.time(), 3)).as_json(), ensure_ascii=False)
 
 
-def read_state(folder: Path) -> dict[str, Any]:
-    """`state.json` of a run; empty when there is none yet, or none that can be read."""
+def read_state(folder: Path) -> RunState:
+    """`state.json` of a run; without a `state` when there is none yet, or none that can be read."""
     try:
-        state = read_json(folder / STATE)
+        return RunState.read(read_json(folder / STATE))
     except (OSError, ValueError):
-        return {}
-    return state if isinstance(state, dict) else {}
+        return RunState()
 
 
-def read_events(folder: Path, since: int = 0) -> tuple[list[dict[str, Any]], int]:
+def read_events(folder: Path, since: int = 0) -> tuple[list[Event], int]:
     """Events after byte offset `since` and the next offset; a torn last line waits for the next call."""
     try:
         with open(folder / EVENTS, "rb") as file:
@@ -118,11 +124,9 @@ def read_events(folder: Path, since: int = 0) -> tuple[list[dict[str, Any]], int
     events = []
     for line in whole.split(b"\n"):
         try:
-            event = parse_json(line)
+            events.append(read_event(parse_json(line)))
         except ValueError:
             continue  # a line torn by a killed process; the next one starts clean
-        if isinstance(event, dict):
-            events.append(event)
     return events, max(0, since) + len(whole)
 
 
@@ -162,26 +166,27 @@ def _no_lock(error: OSError, folder: Path) -> StorageError:
 
 def honest_state(
     folder: Path, held_here: bool, repair: Callable[[RunLog], None] | None = None
-) -> dict[str, Any]:
+) -> RunState:
     """The state, with `interrupted` in place of an active state whose lock nobody holds.
 
     `repair` is called with the run's log when it has just been found interrupted. On a disk that
     refuses, the answer is the same and is not written.
     """
     state = read_state(folder)
-    if state.get("state") not in ACTIVE or held_here:
+    if not state.active or held_here:
         return state
     try:
         lock = locks.take(folder / LOCK)
     except OSError as error:
-        return {**state, "state": "interrupted", **_unknown(error, folder)}
+        reason, remedy = _unknown(error, folder)
+        return state.changed(state="interrupted", reason=reason, remedy=remedy)
     if lock is None:
         return state  # another process runs it
     try:
         log = RunLog(folder)
-        if log.state.get("state") not in ACTIVE:
+        if not log.state.active:
             return log.state  # it ended while we looked
-        if log.state.get("state") == "queued":  # its `place` stays: it can go back where it was
+        if log.state.state == "queued":  # its `place` stays: it can go back where it was
             reason = "The program ended while this run waited in the queue."
             remedy = "Resume puts it back into the queue."
         else:
@@ -195,11 +200,10 @@ def honest_state(
         lock.release()
 
 
-def _unknown(error: OSError, folder: Path) -> dict[str, Any]:
+def _unknown(error: OSError, folder: Path) -> tuple[str, str | None]:
+    """Why an active run counts as interrupted when its lock cannot be asked, and what helps."""
     found = _no_lock(error, folder)
     if error.errno in (errno.EROFS, errno.ENOENT, errno.EACCES, errno.ENOSPC, errno.EDQUOT):
-        return {"reason": "The program ended while this run was going on.", "remedy": None}
-    return {
-        "reason": f"Whether this run is going on cannot be told. {found.what}. {found.why}.",
-        "remedy": found.remedy,
-    }
+        return "The program ended while this run was going on.", None
+    reason = f"Whether this run is going on cannot be told. {found.what}. {found.why}."
+    return reason, found.remedy

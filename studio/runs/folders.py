@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import threading
 from pathlib import Path
-from typing import Any
 
 from studio.core import atomic
 from studio.core.errors import InputError, MissingError, StorageError, StudioError
@@ -21,7 +20,8 @@ from studio.core.text import read_toml
 from studio.library import presets
 from studio.library.library import Library
 from studio.runs import rebuilding
-from studio.runs.events import ACTIVE, RunLog, honest_state, read_events
+from studio.runs.events import RunLog, honest_state, read_events
+from studio.runs.records import RunState, RunView
 from studio.runs.run_states import RunStates
 from studio.settings.training import RunConfig
 
@@ -42,31 +42,23 @@ class RunFolders:
             if is_folder(folder):
                 self._state(folder)
 
-    def all(self) -> list[dict[str, Any]]:
+    def all(self) -> list[RunState]:
         """The state of every run, newest first."""
         folders = [path for path in entries(self.workspace.runs) if is_folder(path)]
         states = [self._listed(folder) for folder in folders]
         self._states.save({folder.name for folder in folders})
-        states = [state for state in states if state.get("run")]
-        return sorted(states, key=lambda state: str(state["run"]), reverse=True)
+        states = [state for state in states if state.run]
+        return sorted(states, key=lambda state: state.run, reverse=True)
 
-    def view(self, run_id: str, since: int = 0) -> dict[str, Any]:
-        """State, configuration and the events after byte offset `since` of one run.
-
-        The configuration is None when it cannot be read: what happened can be seen all the same.
-        """
+    def view(self, run_id: str, since: int = 0) -> RunView:
+        """State, configuration and the events after byte offset `since` of one run."""
         folder = self.folder(run_id)
         events, following = read_events(folder, since)
         try:
-            config = self.config(run_id).model_dump()
+            config = self.config(run_id)
         except StudioError:
             config = None
-        return {
-            "state": self._state(folder),
-            "config": config,
-            "events": events,
-            "next": following,
-        }
+        return RunView(self._state(folder), config, events, following)
 
     def config(self, run_id: str) -> RunConfig:
         """The complete configuration of a run."""
@@ -80,7 +72,7 @@ class RunFolders:
     def delete(self, run_id: str) -> Path:
         """Moves an ended run to the workspace's trash."""
         folder = self.folder(run_id)
-        if self._state(folder).get("state") in ACTIVE:
+        if self._state(folder).active:
             raise InputError("This run is still going on", where=run_id, remedy="Stop it first.")
         self._logs.pop(run_id, None)
         return atomic.move_to_trash(folder, self.workspace.trash)
@@ -102,23 +94,20 @@ class RunFolders:
             raise MissingError("There is no such run", where=run_id[:100])
         return folder
 
-    def _listed(self, folder: Path) -> dict[str, Any]:
+    def _listed(self, folder: Path) -> RunState:
         """`_state` for the list: one run that cannot be read keeps no other from view."""
         try:
             return self._state(folder)
         except Exception as error:
             log.error("the run %s cannot be read", printable(folder), exc_info=error)
             known = error.sentence() if isinstance(error, StudioError) else "It cannot be read."
-            return {"run": folder.name, "name": folder.name, "state": "failed", "reason": known}
+            return RunState(run=folder.name, name=folder.name, state="failed", reason=known)
 
-    def _state(self, folder: Path) -> dict[str, Any]:
+    def _state(self, folder: Path) -> RunState:
         """What a run here says of itself, else what the disk says of it."""
         run = self._logs.get(folder.name)
         if run is None:
-            return self._states.of(
-                folder,
-                lambda: honest_state(folder, False, rebuilding.repair) or rebuilding.state(folder),
-            )
+            return self._states.of(folder, lambda: _on_disk(folder))
         with self._condition:
             if folder.name not in self._locks:
                 try:  # it has ended; perhaps there is room by now
@@ -127,3 +116,9 @@ class RunFolders:
                 except StorageError:
                     pass
         return run.state
+
+
+def _on_disk(folder: Path) -> RunState:
+    """What a run's files say, also when its state was lost."""
+    state = honest_state(folder, False, rebuilding.repair)
+    return state if state.state else rebuilding.state(folder)

@@ -133,7 +133,7 @@ def preflight(config: RunConfig, library: Library) -> Preflight:
     per_epoch = math.ceil(
         sum(i.repeats for i in info.items) * config.data.repeats * shown / effective
     )
-    if config.train.warmup >= config.train.steps:
+    if config.train.warmup_steps >= config.train.steps:
         result.warnings.append("The warm-up is as long as the run: the full rate is never reached.")
     result.warnings += advice(config, info, base)
     result.facts = {
@@ -152,7 +152,7 @@ def preflight(config: RunConfig, library: Library) -> Preflight:
         "sample_prompts": config.sample.prompts,
     }
     if config.prior.weight:
-        result.facts["class_pictures"] = config.prior.pictures
+        result.facts["class_pictures"] = config.prior.images
     return result
 
 

@@ -8,15 +8,22 @@ last; checkpoints and samples are proved on disk before anybody hears of them.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from studio.core import atomic
 from studio.core.errors import StorageError
 from studio.core.paths import entries, is_file, is_folder
 from studio.core.text import read_json, read_toml
-from studio.runs.events import ENDED, RunLog, read_events
+from studio.runs.events import RunLog, read_events
+from studio.runs.records import ENDED, Message, RunState, Sampled, Saved, StateChanged, only
 
-Json = dict[str, Any]
+
+class Reached(NamedTuple):
+    """How far the checkpoints say that a run has come."""
+
+    step: int = 0
+    seconds: float | None = None
+    last_checkpoint: int | None = None
 
 
 def saved(run: Path) -> dict[int, Path]:
@@ -32,64 +39,69 @@ def saved(run: Path) -> dict[int, Path]:
 def repair(log: RunLog) -> None:
     """Adds to a run's log what its folder proves and the log lacks; the caller holds the run."""
     events, _ = read_events(log.folder)
-    known = {(event.get("kind"), event.get("step")) for event in events}
+    sampled = {event.step for event in only(events, Sampled)}
+    announced = {event.step for event in only(events, Saved)}
     try:
         if not events:
             text = "The log of this run was lost; what was saved has been found again."
-            log.event("message", level="warning", text=text)
+            log.event(Message(level="warning", text=text))
         prompts = _prompts(log.folder)
         for step, pictures in _samples(log.folder).items():
             # fewer than there are prompts: the row was never finished
-            if ("sample", step) not in known and len(pictures) >= len(prompts):
-                log.event("sample", step=step, pictures=pictures, prompts=prompts, found=True)
+            if step not in sampled and len(pictures) >= len(prompts):
+                log.event(
+                    Sampled(step=step, pictures=tuple(pictures), prompts=tuple(prompts), found=True)
+                )
         for step, folder in saved(log.folder).items():
-            if ("saved", step) not in known:
-                log.event("saved", step=step, folder=folder.name, found=True)
+            if step not in announced:
+                log.event(Saved(step=step, folder=folder.name, found=True))
     except StorageError:
         return  # nothing can be added now; the folder says the same next time
-    facts = _progress(log.folder)
-    if facts.get("last_checkpoint") != log.state.get("last_checkpoint"):
-        facts["step"] = max(facts.get("step", 0), _number(log.state.get("step")))
-        log.tell(**facts)
+    reached = _progress(log.folder)
+    if reached.last_checkpoint != log.state.last_checkpoint:
+        log.tell(
+            step=max(reached.step, log.state.step),
+            last_checkpoint=reached.last_checkpoint,
+            **({} if reached.seconds is None else {"seconds": reached.seconds}),
+        )
 
 
-def state(run: Path) -> Json:
-    """The state of a run whose own cannot be read; empty for a folder that is no run."""
+def state(run: Path) -> RunState:
+    """The state of a run whose own cannot be read; without a `state` for a folder that is none."""
     try:
         config = read_toml(run / "config.toml")
         train, method = dict(config["train"]), str(config["method"])
     except (OSError, ValueError, KeyError, TypeError):
-        return {}
+        return RunState()
     events, _ = read_events(run)
-    states = [event for event in events if event.get("kind") == "state"]
-    told: Json = states[-1] if states else {}
-    ended = told.get("state") if told.get("state") in ENDED else "interrupted"
-    return {
-        "run": run.name,
-        "name": str(config.get("name") or run.name),
-        "method": method,
-        "base": str(config.get("base", "")),
-        "epoch": 0,
-        "steps": _number(train.get("steps")),
-        "created_at": round((run / "config.toml").stat().st_mtime, 3),
-        "files": [],
-        "state": ended,
-        "reason": told.get("reason")
-        or "The state of this run was lost; this is what its files say.",
-        "remedy": told.get("remedy"),
-        **_progress(run),
-    }
+    told = next(reversed(only(events, StateChanged)), StateChanged(state=""))
+    reached = _progress(run)
+    return RunState(
+        run=run.name,
+        name=str(config.get("name") or run.name),
+        method=method,
+        base=str(config.get("base", "")),
+        epoch=0,
+        step=reached.step,
+        steps=_number(train.get("steps")),
+        seconds=reached.seconds,
+        created_at=round((run / "config.toml").stat().st_mtime, 3),
+        files=(),
+        last_checkpoint=reached.last_checkpoint,
+        state=told.state if told.state in ENDED else "interrupted",
+        reason=told.reason or "The state of this run was lost; this is what its files say.",
+        remedy=told.remedy,
+    )
 
 
-def _progress(run: Path) -> Json:
-    """Step, seconds and newest checkpoint, as the checkpoints say."""
+def _progress(run: Path) -> Reached:
     for step, folder in reversed(saved(run).items()):
         try:
             seconds = round(float(read_json(folder / "progress.json")["seconds"]), 2)
         except (OSError, ValueError, KeyError, TypeError):
             continue
-        return {"step": step, "seconds": seconds, "last_checkpoint": step}
-    return {"step": 0, "last_checkpoint": None}
+        return Reached(step, seconds, step)
+    return Reached()
 
 
 def _samples(run: Path) -> dict[int, list[str]]:

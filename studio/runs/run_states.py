@@ -18,13 +18,12 @@ from typing import Any
 from studio.core import atomic
 from studio.core.errors import StorageError
 from studio.core.text import read_json
-from studio.runs.events import ENDED, STATE
+from studio.runs.events import STATE
+from studio.runs.records import RunState
 
 SETTLED = 2.0  # seconds
 WORTH_WRITING = 25  # new ones; fewer are read again as fast as the memory is
 LAYOUT = 1
-
-Json = dict[str, Any]
 
 
 class RunStates:
@@ -32,11 +31,11 @@ class RunStates:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._known: dict[str, tuple[int, int, Json]] | None = None
+        self._known: dict[str, tuple[int, int, RunState]] | None = None
         self._new = 0
         self._lock = threading.Lock()
 
-    def of(self, folder: Path, read: Callable[[], Json]) -> Json:
+    def of(self, folder: Path, read: Callable[[], RunState]) -> RunState:
         """The state of a run: what is remembered, or else what `read` says."""
         try:
             status = (folder / STATE).stat()
@@ -48,11 +47,11 @@ class RunStates:
                 self._known = self._read()
             known = self._known.get(folder.name)
         if known is not None and known[:2] == stamp:
-            return dict(known[2])
+            return known[2]
         state = read()
-        if state.get("state") in ENDED and time.time() - status.st_mtime > SETTLED:
+        if state.ended and time.time() - status.st_mtime > SETTLED:
             with self._lock:
-                self._known[folder.name] = (*stamp, dict(state))
+                self._known[folder.name] = (*stamp, state)
                 self._new += 1
         return state
 
@@ -63,22 +62,25 @@ class RunStates:
                 return
             self._known = {name: self._known[name] for name in self._known.keys() & set(only)}
             self._new = 0
-            runs = {name: list(entry) for name, entry in self._known.items()}
+            runs = {
+                name: [time_ns, size, state.as_json()]
+                for name, (time_ns, size, state) in self._known.items()
+            }
         try:
             text = json.dumps({"layout": LAYOUT, "runs": runs}, ensure_ascii=False)
             atomic.write_text(self._file, text)
         except StorageError:  # all of it can be read again
             pass
 
-    def _read(self) -> dict[str, tuple[int, int, Json]]:
+    def _read(self) -> dict[str, tuple[int, int, RunState]]:
         try:
             found: Any = read_json(self._file)
             if found["layout"] != LAYOUT:
                 return {}
-            return {
-                str(name): (int(time_ns), int(size), dict(state))
+            known = {
+                str(name): (int(time_ns), int(size), RunState.read(state))
                 for name, (time_ns, size, state) in found["runs"].items()
-                if state["state"] in ENDED
             }
+            return {name: entry for name, entry in known.items() if entry[2].ended}
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return {}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any
 
 import torch
 from PIL import Image
@@ -21,6 +20,7 @@ from studio.formats.image_write import save_png
 from studio.infer import infotext
 from studio.infer.engine import draw, initial_noise
 from studio.infer.prompt_schedule import alike, scripts, together
+from studio.runs.records import Proof
 from studio.settings.training import GenerateSettings, RunConfig, StackItem
 
 AT_ONCE = 4
@@ -98,21 +98,21 @@ class Preview:
         return buffer.getvalue()
 
 
-def verify(base: Base, config: RunConfig, file: Path, cache: AdapterCache) -> dict[str, Any]:
+def verify(base: Base, config: RunConfig, file: Path, cache: AdapterCache) -> Proof:
     """Loads the written file as generating does; says what matched and how much a picture changes."""
     preview = Preview(base, config, file.parent)
     before = _pixels(preview.draw(1))
     with applied(base, [StackItem(path=str(file))], cache) as reports:
         after = _pixels(preview.draw(1))
     change = float((after - before).abs().mean())
-    return {
-        "file": file.name,
-        "matched": sum(report.matched for report in reports),
-        "unmatched": [name for report in reports for name in report.unmatched],
-        "change": round(change, 4),
-        "prompt": config.sample.prompts[0],
-        "ok": change > 0 and not any(report.unmatched for report in reports),
-    }
+    return Proof(
+        file=file.name,
+        matched=sum(report.matched for report in reports),
+        unmatched=tuple(name for report in reports for name in report.unmatched),
+        change=round(change, 4),
+        prompt=config.sample.prompts[0],
+        ok=change > 0 and not any(report.unmatched for report in reports),
+    )
 
 
 def _image(picture: Tensor) -> Image.Image:

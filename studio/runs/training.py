@@ -11,19 +11,21 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.core import atomic, memory
 from studio.core.errors import InputError, Interrupted, StorageError, StudioError
+from studio.core.record import Failure
 from studio.core.text import read_json
 from studio.library import presets
 from studio.runs import dataset_record
 from studio.runs.control import Control
-from studio.runs.events import ACTIVE, RunLog, hold
+from studio.runs.events import RunLog, hold
 from studio.runs.folders import RunFolders
 from studio.runs.preflight import Preflight, complete, preflight
+from studio.runs.records import Queue, RunState
 from studio.settings.training import RunConfig
 
 if TYPE_CHECKING:
@@ -78,18 +80,18 @@ class Runs(RunFolders):
         name = config.name or f"{Path(config.data.folder).name}-{config.method}"
         config = config.model_copy(update={"name": name})
         folder = self.workspace.new_run_folder(name)
-        state = {
-            "run": folder.name,
-            "name": name,
-            "method": config.method,
-            "base": config.base,
-            "step": 0,
-            "steps": config.train.steps,
-            "epoch": 0,
-            "created_at": round(time.time(), 3),
-            "files": [],
-            "last_checkpoint": None,
-        }
+        state = RunState(
+            run=folder.name,
+            name=name,
+            method=config.method,
+            base=config.base,
+            step=0,
+            steps=config.train.steps,
+            epoch=0,
+            created_at=round(time.time(), 3),
+            files=(),
+            last_checkpoint=None,
+        )
         try:
             atomic.write_text(folder / "config.toml", presets.to_toml(config))
             self._enqueue(folder, state, durably=True)
@@ -107,17 +109,19 @@ class Runs(RunFolders):
         folder = self.folder(run_id)
         state = self._state(folder)
         self.library.check_paths(self.config(run_id))
-        if state.get("state") in ACTIVE:
+        if state.active:
             raise InputError("This run is still going on", where=run_id)
-        if state.get("state") == "finished":
+        if state.state == "finished":
             raise InputError(
                 "This run is finished", where=run_id, remedy="Start a new one with its settings."
             )
         if not accept_changes:
             images = self.library.images
             dataset_record.check(folder, self.config(run_id), images)
-        facts = {"reason": None, "remedy": None, "finished_at": None}
-        self._enqueue(folder, {**state, **facts, "accept_changes": accept_changes})
+        again = state.changed(
+            reason=None, remedy=None, finished_at=None, accept_changes=accept_changes
+        )
+        self._enqueue(folder, again)
         return run_id
 
     def command(self, run_id: str, command: str) -> None:
@@ -142,22 +146,16 @@ class Runs(RunFolders):
 
     # The queue.
 
-    def queue(self, states: Sequence[Mapping[str, Any]] | None = None) -> dict[str, Any]:
-        """What waits, in order; whether a failure holds it, and which one does.
+    def queue(self, states: Sequence[RunState] | None = None) -> Queue:
+        """What waits, and what waited when the program ended: `requeue` puts that back.
 
-        `left`: runs that waited when the program ended, in their order; `requeue` puts them back.
         `states` saves reading them again when the caller has just asked for `all`.
         """
         with self._condition:
             waiting, held = list(self._queue), self._held
         known = self.all() if states is None else states
-        left = [s for s in known if s.get("state") == "interrupted" and s.get("place")]
-        return {
-            "waiting": waiting,
-            "held": held,
-            "continue_on_error": self.continue_on_error,
-            "left": [s["run"] for s in sorted(left, key=lambda s: (s["place"], s["run"]))],
-        }
+        left = sorted((s.place, s.run) for s in known if s.state == "interrupted" and s.place)
+        return Queue(waiting, held, self.continue_on_error, [run for _, run in left])
 
     def reorder(self, run_id: str, place: int) -> list[str]:
         """Moves a waiting run to `place` (0 is next); returns the new order, which is on disk."""
@@ -196,7 +194,7 @@ class Runs(RunFolders):
 
     def requeue(self) -> list[str]:
         """Puts back what waited when the program ended, in the same order; returns their ids."""
-        left = self.queue()["left"]
+        left = self.queue().left
         refused: StudioError | None = None
         for run_id in left:
             try:
@@ -207,7 +205,7 @@ class Runs(RunFolders):
             raise refused
         return left
 
-    def wait(self, run_id: str) -> dict[str, Any]:
+    def wait(self, run_id: str) -> RunState:
         """Blocks until the run has ended; returns its state."""
         with self._condition:
             while run_id in self._locks:
@@ -234,15 +232,14 @@ class Runs(RunFolders):
         if self._thread is not None:
             self._thread.join(timeout)
 
-    def _enqueue(self, folder: Path, facts: dict[str, Any], durably: bool = False) -> None:
+    def _enqueue(self, folder: Path, state: RunState, durably: bool = False) -> None:
         """Puts a run at the queue's end; with `durably` only if the disk has heard of it."""
         with self._condition:
             lock = self._locks[folder.name] = hold(folder)
             run = self._logs[folder.name] = self._logs.get(folder.name) or RunLog(folder)
-            last = self._logs[self._queue[-1]].state if self._queue else {}
-            facts = {**facts, "state": "queued", "place": 1 + (last.get("place") or 0)}
+            last = self._logs[self._queue[-1]].state.place if self._queue else 0
             try:
-                run.update(**facts)
+                run.replace(state.changed(state="queued", place=1 + (last or 0)))
             except StorageError:
                 if durably:
                     self._logs.pop(folder.name)
@@ -262,7 +259,7 @@ class Runs(RunFolders):
             self._held = None
         for place, run_id in enumerate(self._queue, 1):
             run = self._logs[run_id]
-            if run.state.get("place") != place:
+            if run.state.place != place:
                 run.tell(place=place)
 
     def _work(self) -> None:
@@ -285,10 +282,10 @@ class Runs(RunFolders):
             from studio.runs.worker import execute
 
             run.tell(place=None)
-            with self.runtime.lock.hold(f"training {run.state.get('name', run_id)}"):
+            with self.runtime.lock.hold(f"training {run.state.name or run_id}"):
                 execute(run, self.config(run_id), control, self.runtime)
         except Interrupted as error:
-            run.tell(state="stopped", reason=error.sentence(), files=[])
+            run.tell(state="stopped", reason=error.sentence(), files=())
         except Exception as error:  # every failure must reach the run's own page
             self._failed(run, error)
             return False
@@ -303,9 +300,15 @@ class Runs(RunFolders):
         log.error("run %s failed", run.folder.name, exc_info=error)
         if memory.is_full(error):
             self.runtime.give_back(error)
-        known = explain(error, run.state.get("last_checkpoint"))
-        facts = {"reason": known.sentence(), "remedy": known.remedy, "error": known.as_dict()}
-        if not run.tell(state="failed", finished_at=round(time.time(), 3), **facts):
+        known = explain(error, run.state.last_checkpoint)
+        told = run.tell(
+            state="failed",
+            finished_at=round(time.time(), 3),
+            reason=known.sentence(),
+            remedy=known.remedy,
+            error=Failure.of(known),
+        )
+        if not told:
             log.error("the failure could not be written to disk")
 
     def _release(self, run_id: str) -> None:

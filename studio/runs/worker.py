@@ -7,7 +7,7 @@ Refuses to know: the queue, pages. Imports torch: only the trainer's thread load
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +24,16 @@ from studio.runs import dataset_record
 from studio.runs.class_images import class_items
 from studio.runs.control import Control
 from studio.runs.events import RunLog, read_events
+from studio.runs.records import (
+    Bucket,
+    Finished,
+    Message,
+    Probed,
+    Sampled,
+    Saved,
+    Step,
+    only,
+)
 from studio.runs.samples import Preview, verify
 from studio.runtime.runtime import Runtime
 from studio.settings.training import RunConfig
@@ -55,20 +65,20 @@ class Worker:
     def __init__(self, run: RunLog, config: RunConfig, control: Control, runtime: Runtime) -> None:
         self.run, self.config, self.control, self.runtime = run, config, control, runtime
         self.started = time.time()
-        self.patience = Patience(config.probe.patience)
+        self.patience = Patience(config.validation.patience)
         self._written = 0.0
         self._speed: tuple[float, int] | None = None
 
     def execute(self) -> None:
         """The whole run."""
         self.run.tell(
-            state="preparing", started_at=self.run.state.get("started_at") or round(self.started, 3)
+            state="preparing", started_at=self.run.state.started_at or round(self.started, 3)
         )
         atomic.sweep_temporaries(self.run.folder)
         remove_unfinished(self.run.folder)
         self.prepare()
         if self.control.stop:
-            self.run.tell(state="stopped", reason="Stopped before the first step.", files=[])
+            self.run.tell(state="stopped", reason="Stopped before the first step.", files=())
             return
         self.run.tell(state="running")
         complete = self.trainer.run()
@@ -78,7 +88,7 @@ class Worker:
         # what is proved on disk is told, also when the disk has no room left for the telling
         self.run.tell(
             state="finished" if complete else "stopped",
-            files=[str(file) for file in files],
+            files=tuple(str(file) for file in files),
             finished_at=round(time.time(), 3),
             eta=0,
             **self.figures(),
@@ -135,7 +145,8 @@ class Worker:
         trained = {
             group.name: sum(t.numel() for t in group.parameters) for group in self.trainable.groups
         }
-        self.run.tell(trained=trained, buckets=bucket_table(items), class_pictures=len(prior))
+        buckets = tuple(Bucket(**row) for row in bucket_table(items))
+        self.run.tell(trained=trained, buckets=buckets, class_pictures=len(prior))
         self._go_back()
 
     def finish(self) -> list[Path]:
@@ -143,8 +154,8 @@ class Worker:
         with self.trainer.averaged():
             files = self._export(self.facts(self.preview.thumbnail()))
         proof = verify(self.base, self.config, files[0], self.runtime.adapters())
-        step, names = self.trainer.progress.step, [str(file) for file in files]
-        self.run.event("finished", step=step, files=names, verify=proof)
+        names = tuple(str(file) for file in files)
+        self.run.event(Finished(step=self.trainer.progress.step, files=names, verify=proof))
         return files
 
     def _export(self, facts: ExportFacts) -> list[Path]:
@@ -159,7 +170,7 @@ class Worker:
                 run.folder.name,
                 lambda folder: self.trainable.export(folder, facts),
             )
-        mine = {**_earlier(run), **(run.state.get("kept") or {})}
+        mine = {**_earlier(run), **(run.state.kept or {})}
         written = self.trainable.export(run.folder, facts)
         return keeping.keep(
             workspace.adapters, written, mine, lambda names: run.update(kept={**mine, **names})
@@ -174,8 +185,8 @@ class Worker:
             trigger=trigger,
             phrase=self.info.phrase(trigger),
             step=progress.step,
-            epoch=self.run.state.get("epoch", 0),
-            started_at=self.run.state["started_at"],
+            epoch=self.run.state.epoch,
+            started_at=self.run.state.started_at or self.started,
             finished_at=round(time.time(), 3),
             dataset=_dataset_facts(self.info, self.trainer.items, config),
             thumbnail=thumbnail,
@@ -184,13 +195,13 @@ class Worker:
 
     # What the loop calls, on this thread, between steps.
 
-    def on_step(self, facts: dict[str, Any]) -> None:
+    def on_step(self, facts: Mapping[str, Any]) -> None:
         """Logs every step; the state now and then."""
         shown = {
             key: round(value, 8) if isinstance(value, float) else value
             for key, value in facts.items()
         }
-        self.durably(lambda: self.run.event("step", **shown))
+        self.durably(lambda: self.run.event(Step.model_validate(shown)))
         now = time.monotonic()
         if now - self._written < STATE_EVERY and facts["step"] < self.config.train.steps:
             return
@@ -205,10 +216,10 @@ class Worker:
 
     def on_probe(self, step: int, train: float, held_out: float | None) -> None:
         """Logs the fixed-noise losses."""
-        self.durably(lambda: self.run.event("probe", step=step, train=train, held_out=held_out))
+        self.durably(lambda: self.run.event(Probed(step=step, train=train, held_out=held_out)))
         text = self.patience.add(step, train, held_out)
         if text:
-            self.durably(lambda: self.run.event("message", level="warning", text=text))
+            self.durably(lambda: self.run.event(Message(level="warning", text=text)))
 
     def on_sample(self, step: int) -> None:
         """Draws the sample row of a step."""
@@ -219,11 +230,11 @@ class Worker:
                 pictures = self.preview.draw()
         except NonFiniteError as error:  # says something about the samples, not about the loss
             text = f"No samples at step {step}: {error}"
-            self.durably(lambda: self.run.event("message", level="warning", text=text))
+            self.durably(lambda: self.run.event(Message(level="warning", text=text)))
             return
         files = self.durably(lambda: self.preview.save(step, pictures))
-        prompts = self.config.sample.prompts
-        self.durably(lambda: self.run.event("sample", step=step, pictures=files, prompts=prompts))
+        row = Sampled(step=step, pictures=tuple(files), prompts=tuple(self.config.sample.prompts))
+        self.durably(lambda: self.run.event(row))
         self._speed = None  # drawing is not training speed
 
     def on_save(self, progress: Progress) -> None:
@@ -238,7 +249,7 @@ class Worker:
             )
         )
         self.durably(lambda: self.run.update(last_checkpoint=progress.step, **self.figures()))
-        self.durably(lambda: self.run.event("saved", step=progress.step, folder=folder.name))
+        self.durably(lambda: self.run.event(Saved(step=progress.step, folder=folder.name)))
         remove_old(self.run.folder, self.config.save.keep)  # only now is the new one announced
 
     def on_pause(self) -> None:
@@ -277,7 +288,7 @@ class Worker:
 
     def _tell_paused(self, error: StorageError) -> None:
         """To the page from memory: the disk that refused may not take this either."""
-        safe = self.run.state.get("last_checkpoint")
+        safe = self.run.state.last_checkpoint
         error.safe = f"The last checkpoint, step {safe}, is intact." if safe else None
         remedy = "Free some space, then Continue." if error.full else "Mend that, then Continue."
         self.run.tell(state="paused", reason=error.sentence(), remedy=remedy)
@@ -302,7 +313,7 @@ class Worker:
         broken = {**self.info.broken, **self.runtime.library.images.broken(held_out), **broken}
         if broken:
             text = left_out(broken, self.info.path)
-            self.durably(lambda: self.run.event("message", level="warning", text=text))
+            self.durably(lambda: self.run.event(Message(level="warning", text=text)))
         if not items:
             raise DatasetError(
                 "None of the pictures can be read",
@@ -322,10 +333,10 @@ class Worker:
         if before is not None and self.dataset == dataset_record.digest(before):
             return
         if before is not None:
-            if not self.run.state.get("accept_changes"):
+            if not self.run.state.accept_changes:
                 dataset_record.compare(before, now)
             text = dataset_record.accepted(before, now)
-            self.durably(lambda: self.run.event("message", level="warning", text=text))
+            self.durably(lambda: self.run.event(Message(level="warning", text=text)))
         self.durably(lambda: dataset_record.write(self.run.folder, now))
         self.run.tell(accept_changes=None)
 
@@ -336,9 +347,9 @@ class Worker:
             steps = " and ".join(map(str, damaged))
             self._say("warning", f"The checkpoint of step {steps} is damaged and is passed over.")
         if folder is None:
-            announced = [event.get("step") for event in events if event.get("kind") == "saved"]
-            before = self.run.state.get("last_checkpoint") or (announced or damaged or [None])[-1]
-            if before is not None:
+            announced = [event.step for event in only(events, Saved)]
+            before = self.run.state.last_checkpoint or (announced or damaged or [0])[-1]
+            if before:
                 text = (
                     f"This run had saved step {before}, but no checkpoint of it can be read any "
                     "more. It begins again at step 0."
@@ -349,19 +360,19 @@ class Worker:
         progress, state = load_checkpoint(folder, self.trainer.optimizer)
         self.trainer.load_state(state)
         self.trainer.progress = progress
-        for event in events:  # what the sittings before have measured
-            if event.get("kind") == "probe" and event["step"] <= progress.step:
-                self.patience.add(event["step"], event["train"], event["held_out"])
+        for event in only(events, Probed):  # what the sittings before have measured
+            if event.step <= progress.step:
+                self.patience.add(event.step, event.train, event.held_out)
         self.run.tell(last_checkpoint=progress.step, step=progress.step)
         self._say("info", f"Going on from step {progress.step}")
 
     def _say(self, level: str, text: str) -> None:
-        self.durably(lambda: self.run.event("message", level=level, text=text))
+        self.durably(lambda: self.run.event(Message(level=level, text=text)))
 
 
 def _earlier(run: RunLog) -> dict[str, list[str]]:
     """Names and hashes of what a run of an earlier version wrote: its folder has the same files."""
-    names = [Path(str(file)).name for file in run.state.get("files") or []]
+    names = [Path(str(file)).name for file in run.state.files]
     copies = [path for path in run.folder.iterdir() if path.is_file()]
     return {
         name: [atomic.sha256(path) for path in copies if path.suffix == Path(name).suffix]

@@ -31,12 +31,14 @@ def setting(
     advanced: bool = False,
     multiline: bool = False,
     applies: str | None = None,
+    was: str | None = None,
     **constraints: Any,
 ) -> Any:
     """One setting. `constraints` are pydantic's (`ge`, `le`, `gt`, `min_length`, `default_factory`).
 
     `applies` says beside which values of another setting this one has an effect:
-    `loss.type=huber|smooth-l1` (keys from the top of the run, values as they are written).
+    `loss.type=huber|smooth-l1` (keys from the top of the run, values as they are written). `was` is
+    its name in older presets, runs and files, which is still read.
     """
     extra: dict[str, Any] = {
         "label": label,
@@ -44,6 +46,7 @@ def setting(
         "advanced": advanced,
         "multiline": multiline,
         "applies": applies,
+        "was": was,
     }
     return Field(default, description=help, json_schema_extra=extra, **constraints)
 
@@ -60,6 +63,7 @@ class Settings(BaseModel):
         if not isinstance(values, Mapping):
             return values
         known = cls.model_fields
+        values = _renamed(known, values)
         return {
             key: _fitted(known[key].annotation, value) if key in known else value
             for key, value in values.items()
@@ -102,6 +106,20 @@ def override(values: dict[str, Any], assignments: list[str]) -> dict[str, Any]:
                 raise SettingsError(f"“{key}” does not name a setting", where=assignment)
         target[last] = value
     return result
+
+
+def _renamed(known: Mapping[str, Any], values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same under today's names. Whoever writes an old name means it: it wins over the new."""
+    for name, info in known.items():
+        extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+        was = extra.get("was")
+        if was is None or was not in values:
+            continue
+        rest = {key: value for key, value in values.items() if key != was}
+        old, new = values[str(was)], values.get(name)
+        both = isinstance(old, Mapping) and isinstance(new, Mapping)
+        values = {**rest, name: {**new, **old} if both else old}  # type: ignore[dict-item]
+    return values
 
 
 def _fitted(kind: Any, value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Settings of drawing: what stands on a stack, one batch of pictures, one comparison.
+"""Settings of generating: what is on a stack, one batch of images, one comparison.
 
 Owns: these classes. Refuses to know: torch, files, training.
 """
@@ -24,7 +24,7 @@ Sampler = Literal[
 
 
 class SteeringSettings(Settings):
-    """How an aesthetic embedding bends the text of each prompt before pictures are drawn."""
+    """How an aesthetic embedding changes the text of each prompt before images are generated."""
 
     steps: int = setting(
         5, "Tuning steps of the text encoder per prompt: more is stronger, and further from "
@@ -41,12 +41,12 @@ class SteeringSettings(Settings):
         label="Text encoder", advanced=True,
     )  # fmt: skip
     slerp: bool = setting(
-        False, "Blend with the untouched text on a sphere instead of a straight line.",
-        label="Blend on a sphere", advanced=True,
+        False, "Spherical instead of linear interpolation with the untouched text.",
+        label="Spherical interpolation (slerp)", advanced=True,
     )  # fmt: skip
     negative: bool = setting(
-        False, "Also bend the negative prompt, as some web UIs do.",
-        label="Bend the negative prompt", advanced=True,
+        False, "Also apply it to the negative prompt, as some web UIs do.",
+        label="Apply to the negative prompt", advanced=True,
     )  # fmt: skip
     text: str = setting("", "Words that turn the direction.", label="Aesthetic text", advanced=True)
     text_angle: float = setting(
@@ -128,13 +128,13 @@ def _number(value: Any) -> bool:
 
 
 class GenerateSettings(Settings):
-    """One batch of pictures."""
+    """One batch of images."""
 
     base: str = setting("starter", "Base model.")
-    prompt: str = setting("", "What to draw.", multiline=True)
-    negative_prompt: str = setting("", "What not to draw.", multiline=True)
-    seed: int = setting(1, "Seed of the first picture; the next ones count up.", ge=0, le=2**32 - 1)
-    count: int = setting(4, "Pictures.", ge=1, le=64)
+    prompt: str = setting("", "What to generate.", multiline=True)
+    negative_prompt: str = setting("", "What to avoid.", multiline=True)
+    seed: int = setting(1, "Seed of the first image; the next ones count up.", ge=0, le=2**32 - 1)
+    count: int = setting(4, "Images.", ge=1, le=64)
     steps: int = setting(20, "Sampling steps.", ge=1, le=150)
     guidance: float = setting(4.0, "Guidance scale.", ge=0, le=50)
     sampler: Sampler = setting("DDIM", "Sampler.")
@@ -146,7 +146,7 @@ class GenerateSettings(Settings):
     )
     variation_strength: float = setting(
         0.0, "How far the noise goes from the seed's towards the variation seed's: 0 not at all, 1 "
-        "all the way. With a variation, pictures count up the variation seed and share the seed.",
+        "all the way. With a variation, images count up the variation seed and share the seed.",
         label="Variation strength", ge=0, le=1, advanced=True,
     )  # fmt: skip
     variation_seed: int = setting(
@@ -154,13 +154,13 @@ class GenerateSettings(Settings):
         advanced=True,
     )  # fmt: skip
     image: str = setting(
-        "", "Picture to start from; empty starts from noise. It fills the size, cut off evenly.",
-        label="Start from a picture", advanced=True,
+        "", "Image to start from; empty starts from noise. It is resized and cropped to the size.",
+        label="Image to image", advanced=True,
     )  # fmt: skip
-    denoising: float = setting(
-        0.6, "How much of the picture to start from is drawn anew: this share of the steps. 0 only "
+    denoising_strength: float = setting(
+        0.6, "How much of the initial image is changed: this share of the steps is taken. 0 only "
         "sends it through the VAE; at 1 hardly more than its broad colours stay.",
-        label="Denoising", ge=0, le=1, advanced=True,
+        label="Denoising strength", ge=0, le=1, advanced=True, was="denoising",
     )  # fmt: skip
     clip_skip: int = setting(
         0, "Text-encoder layers left out at the end.", ge=0, le=11, advanced=True
@@ -171,8 +171,8 @@ class GenerateSettings(Settings):
         advanced=True,
     )  # fmt: skip
     preview_every: int = setting(
-        3, "Show what is becoming of the pictures every so many steps; 0 never. It changes nothing.",
-        label="Preview every", unit="steps", ge=0, le=150, advanced=True,
+        3, "Show a live preview every so many steps; 0 never. It does not change the result.",
+        label="Live preview every", unit="steps", ge=0, le=150, advanced=True,
     )  # fmt: skip
     vae: str = setting(
         "", "VAE file or folder, by its name in the workspace's vae/ folder; empty uses the base's "
@@ -182,9 +182,9 @@ class GenerateSettings(Settings):
         "auto", "Decode in overlapping tiles, which needs much less memory and shifts colours a "
         "little; auto does so above one megapixel.", label="Decode in tiles", advanced=True,
     )  # fmt: skip
-    batch_size: int = setting(4, "Pictures drawn at once.", ge=1, le=64, advanced=True)
+    batch_size: int = setting(4, "Images generated at once.", ge=1, le=64, advanced=True)
     file_format: FileFormat = setting(
-        "png", "Kind of picture file; each carries its settings. PNG loses nothing, and takes settings "
+        "png", "Format of image files; each carries its settings. PNG loses nothing, and takes settings "
         "of any length: longer ones than the others can hold are saved as PNG.",
         label="File format", advanced=True,
     )  # fmt: skip
@@ -212,13 +212,14 @@ class CompareSettings(Settings):
     columns: list[Column] = setting(default_factory=list, help="What is compared.")
     prompts: list[str] = setting(default_factory=list, help="One per line.", multiline=True)
     seeds: list[int] = setting(default_factory=lambda: [1, 2, 3, 4], help="Seeds, one row each.")
-    negative_prompt: str = setting("", "What not to draw.", advanced=True)
+    negative_prompt: str = setting("", "What to avoid.", advanced=True)
     steps: int = setting(20, "Sampling steps.", ge=1, le=150)
     guidance: float = setting(4.0, "Guidance scale.", ge=0, le=50)
     sampler: Sampler = setting("DDIM", "Sampler.")
-    reference: str = setting("", "Folder of pictures that show the truth; empty skips KID.")
-    pictures: int = setting(
-        64, "Pictures per column for the measures; 0 measures only the grid.", ge=0, le=10_000
-    )
-    batch_size: int = setting(8, "Pictures drawn at once.", ge=1, le=64, advanced=True)
+    reference: str = setting("", "Folder of reference images (held-out); empty skips KID.")
+    images: int = setting(
+        64, "Images per column for the measures; 0 measures only the grid.", ge=0, le=10_000,
+        was="pictures",
+    )  # fmt: skip
+    batch_size: int = setting(8, "Images generated at once.", ge=1, le=64, advanced=True)
     device: str = setting("auto", "auto, cpu, cuda or cuda:N.", advanced=True)

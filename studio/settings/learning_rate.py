@@ -15,12 +15,12 @@ from studio.settings.training import TrainSettings
 
 def rate_factor(step: int, train: TrainSettings) -> float:
     """Multiplier of the learning rate at 1-based `step`."""
-    warm = min(1.0, step / train.warmup) if train.warmup else 1.0
+    warm = min(1.0, step / train.warmup_steps) if train.warmup_steps else 1.0
     if train.schedule == "listed":
         return warm * listed_rate(parse_rates(train.rates), step) / train.learning_rate
-    if warm < 1 or step == train.warmup:
+    if warm < 1 or step == train.warmup_steps:
         return warm
-    progress = (step - 1 - train.warmup) / max(1, train.steps - train.warmup)
+    progress = (step - 1 - train.warmup_steps) / max(1, train.steps - train.warmup_steps)
     return train.final_rate + (1 - train.final_rate) * _curve(progress, train)
 
 

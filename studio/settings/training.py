@@ -28,29 +28,31 @@ from studio.settings.rate_schedule import Schedule, parse_rates
 
 __all__ = [
     "Column", "CompareSettings", "DataSettings", "FileFormat", "GenerateSettings", "Interval", "LossSettings",
-    "PriorSettings", "ProbeSettings", "RunConfig", "SampleSettings", "Sampler", "SaveSettings", "Settings",
-    "StackItem", "SteeringSettings", "Tiles", "TrainSettings", "nearest", "override", "setting", "without_effect",
+    "PriorSettings", "RunConfig", "SampleSettings", "Sampler", "SaveSettings", "Settings",
+    "StackItem", "SteeringSettings", "Tiles", "TrainSettings", "ValidationSettings", "nearest", "override", "setting", "without_effect",
 ]  # fmt: skip
 
 
 class DataSettings(Settings):
-    """The pictures and how they are read."""
+    """The images and how they are read."""
 
-    folder: str = setting("", "Folder of pictures with captions beside them.", label="Dataset")
+    folder: str = setting("", "Folder of images with captions beside them.", label="Dataset")
     trigger: str = setting(
         "", "Word that calls the concept; empty takes the dataset's own.", label="Trigger word"
     )
     resolution: int = setting(
-        0, "Side of the square whose area every picture gets; 0 takes the base's own.",
+        0, "Side of the square whose area every image gets; 0 takes the base's own.",
         unit="px", ge=0, le=2048,
     )  # fmt: skip
     buckets: bool = setting(
-        True, "Keep the shape of pictures by sorting them into aspect-ratio buckets.", advanced=True
+        True, "Keep the shape of images by sorting them into aspect-ratio buckets.", advanced=True
     )
     flip: bool = setting(
-        False, "Also show pictures mirrored. Not for things with a left and a right.", advanced=True
+        False,
+        "Also train on mirrored images. Not for things with a left and a right.",
+        advanced=True,
     )
-    repeats: int = setting(1, "How often each picture counts in an epoch.", ge=1, le=1000)
+    repeats: int = setting(1, "How often each image counts in an epoch.", ge=1, le=1000)
     caption_dropout: float = setting(
         0.05, "Share of steps that train without the caption.", ge=0, le=1, advanced=True
     )
@@ -64,22 +66,22 @@ class DataSettings(Settings):
     template: list[str] = setting(
         default_factory=list, multiline=True, advanced=True, label="Caption template",
         help="Text around the caption: [name] becomes the trigger word, [filewords] the caption. "
-        "Of several lines one is drawn at every step; empty takes captions as they are.",
+        "Of several lines one is picked at every step; empty takes captions as they are.",
     )  # fmt: skip
     crop: Literal["centre", "random"] = setting(
-        "centre", "Which part of a picture is shown where it does not fit its bucket; random also "
-        "shows closer views.", advanced=True,
+        "centre", "Which part of an image is used where it does not fit its bucket; random also "
+        "takes closer crops.", advanced=True,
     )  # fmt: skip
     crops: int = setting(
-        4, "Crops per picture, the first at the centre. They are drawn once and cached; an epoch "
-        "shows each.", ge=2, le=64, advanced=True, applies="data.crop=random",
+        4, "Crops per image, the first at the centre. They are chosen once and cached; an epoch "
+        "has each.", ge=2, le=64, advanced=True, applies="data.crop=random",
     )  # fmt: skip
     crop_zoom: float = setting(
         1.25, "How much closer a random crop may be.", unit="×", ge=1, le=4, advanced=True,
         applies="data.crop=random",
     )  # fmt: skip
     mask: Literal["none", "alpha", "files"] = setting(
-        "none", "Which part of a picture is learnt: all; what is not transparent; or what is white "
+        "none", "Which part of an image is learned: all; what is not transparent; or what is white "
         "in a mask beside it (cat.mask.png, or masks/cat.png).", advanced=True,
     )  # fmt: skip
     mask_rest: float = setting(
@@ -92,7 +94,7 @@ class TrainSettings(Settings):
     """How long and how strongly to train."""
 
     steps: int = setting(300, "Optimizer steps.", ge=1, le=1_000_000)
-    batch_size: int = setting(1, "Pictures per step.", ge=1, le=512)
+    batch_size: int = setting(1, "Images per step.", ge=1, le=512)
     learning_rate: float = setting(1e-4, "Learning rate.", gt=0, le=10)
     text_learning_rate: float | None = setting(
         None, "Learning rate of the text encoder; empty uses the learning rate.", gt=0, le=10,
@@ -123,19 +125,23 @@ class TrainSettings(Settings):
         0.0, "Share of the learning rate that is left at the end.", ge=0, lt=1, advanced=True,
         applies="train.schedule=linear|cosine|cosine-restarts|polynomial",
     )  # fmt: skip
-    warmup: int = setting(0, "Steps over which the rate rises from zero.", ge=0, advanced=True)
+    warmup_steps: int = setting(
+        0, "Steps over which the learning rate rises from zero to its full value.", ge=0, advanced=True,
+        label="Warm-up steps", was="warmup",
+    )  # fmt: skip
     gradient_accumulation: int = setting(
         1, "Batches added up before each optimizer step.", ge=1, le=1024, advanced=True
     )
-    max_gradient_norm: float = setting(
-        1.0, "Gradients longer than this are shortened; 0 never shortens.", ge=0, advanced=True
-    )
+    clip_gradient_norm: float = setting(
+        1.0, "Gradients are clipped to this norm; 0 does not clip.", ge=0, advanced=True,
+        was="max_gradient_norm",
+    )  # fmt: skip
     gradient_checkpointing: bool = setting(
         False, "Recompute activations instead of keeping them: less memory, slower.", advanced=True
     )
     ema: float = setting(
         0.0, "Decay of the weights' moving average, which is what gets saved and sampled; "
-        "0 keeps none, 0.999 is usual.",
+        "0 turns it off, 0.999 is usual.",
         ge=0, lt=1, advanced=True,
     )  # fmt: skip
     attention: Literal["auto", "sdpa", "xformers"] = setting(
@@ -156,7 +162,7 @@ class LossSettings(Settings):
 
     type: Literal["l2", "huber", "smooth-l1"] = setting(
         "l2", "How an error counts: squared, or (pseudo-Huber, smooth L1) large ones only linearly, "
-        "which odd pictures disturb less.", advanced=True,
+        "which makes training less sensitive to outliers.", advanced=True,
     )  # fmt: skip
     huber_delta: float = setting(
         0.1, "Errors larger than this count linearly.", gt=0, le=10, advanced=True,
@@ -169,7 +175,7 @@ class LossSettings(Settings):
     )  # fmt: skip
     weighting: Literal["min-snr", "debiased", "none"] = setting(
         "min-snr", "Weight of the timesteps: Min-SNR (Hang et al. 2023), debiased estimation "
-        "(Yu et al. 2023), or all alike. Flow models weigh all alike.", advanced=True,
+        "(Yu et al. 2023), or all the same. Flow models weigh all the same.", advanced=True,
     )  # fmt: skip
     min_snr_gamma: float = setting(
         5.0, "Min-SNR weighting (Hang et al. 2023); 0 switches it off.", ge=0, le=100,
@@ -189,16 +195,16 @@ class LossSettings(Settings):
         advanced=True,
     )  # fmt: skip
     timestep_bias: float = setting(
-        0.0, "Above 0 draws noisy timesteps more often (composition), below 0 clean ones (detail).",
+        0.0, "Above 0 samples noisy timesteps more often (composition), below 0 clean ones (detail).",
         ge=-3, le=3, advanced=True,
     )  # fmt: skip
     noise_offset: float = setting(
-        0.0, "Adds a constant per channel to the noise, for very dark or bright pictures.",
+        0.0, "Adds a constant per channel to the noise, for very dark or bright images.",
         ge=0, le=1, advanced=True,
     )  # fmt: skip
     pyramid_noise: float = setting(
         0.0, "Adds coarser noise, each coarser level multiplied by this once more (usual 0.3; for "
-        "dark and bright pictures); 0 adds none.", ge=0, lt=1, advanced=True,
+        "dark and bright images); 0 adds none.", ge=0, lt=1, advanced=True,
     )  # fmt: skip
     input_perturbation: float = setting(
         0.0, "Extra noise on the input only, against accumulating errors (Ning et al. 2023; usual "
@@ -218,25 +224,25 @@ class LossSettings(Settings):
 
 
 class PriorSettings(Settings):
-    """Pictures of the ordinary class, trained beside one's own so that the model keeps it."""
+    """Class (regularization) images, trained beside one's own so that the model keeps the class."""
 
     weight: float = setting(
-        0.0, "Weight of the loss on class pictures; 0 leaves them out.",
+        0.0, "Weight of the loss on class (regularization) images; 0 trains without them.",
         label="Prior preservation", ge=0, le=10,
     )  # fmt: skip
     prompts: list[str] = setting(
         default_factory=list,
-        help="What class pictures show, one per line; empty takes the captions without the "
+        help="Prompts for class images, one per line; empty takes the captions without the "
         "trigger word.",
         label="Class prompts", multiline=True, advanced=True,
     )  # fmt: skip
-    pictures: int = setting(
-        100, "Class pictures; the base draws them once, later runs use them again.",
-        label="Class pictures", ge=1, le=10_000, advanced=True,
+    images: int = setting(
+        100, "Class (regularization) images; the base generates them once, later runs reuse them.",
+        label="Class images", ge=1, le=10_000, advanced=True, was="pictures",
     )  # fmt: skip
     folder: str = setting(
-        "", "Folder of your own class pictures, used before any is drawn.",
-        label="Own class pictures", advanced=True,
+        "", "Folder of your own class images, used before any is generated.",
+        label="Own class images", advanced=True,
     )  # fmt: skip
 
 
@@ -248,39 +254,39 @@ class SaveSettings(Settings):
         "training; never saves only at the end.",
     )  # fmt: skip
     keep: int = setting(
-        3, "Checkpoints kept; older ones are removed.", ge=1, le=1000, advanced=True
+        3, "Checkpoints kept; older ones are deleted.", ge=1, le=1000, advanced=True
     )
 
 
 class SampleSettings(Settings):
-    """The pictures drawn while training."""
+    """The images generated while training."""
 
     every: Interval = setting(
         Interval(50), "Time between sample rows, such as 50 steps, 1 epoch or 5 minutes of training; "
-        "never draws none.",
+        "never generates none.",
     )  # fmt: skip
     prompts: list[str] = setting(
         default_factory=list, help="One per line; empty takes them from the captions.",
         multiline=True,
     )  # fmt: skip
-    negative_prompt: str = setting("", "What the samples must not show.", advanced=True)
-    steps: int = setting(12, "Sampling steps per picture.", ge=1, le=150, advanced=True)
+    negative_prompt: str = setting("", "What the samples should avoid.", advanced=True)
+    steps: int = setting(12, "Sampling steps per image.", ge=1, le=150, advanced=True)
     guidance: float = setting(4.0, "Guidance scale.", ge=0, le=50, advanced=True)
     sampler: Sampler = setting("DDIM", "Sampler.", advanced=True)
     seed: int = setting(1, "Seed of the first column.", ge=0, le=2**32 - 1, advanced=True)
 
 
-class ProbeSettings(Settings):
-    """The loss that means something: fixed noise, fixed timesteps, training and held-out pictures."""
+class ValidationSettings(Settings):
+    """Validation loss: fixed noise and timesteps, on training images and on held-out images."""
 
     every: Interval = setting(
-        Interval(25), "Time between probes, such as 25 steps or 1 epoch; never does not probe.",
+        Interval(25), "Time between measurements, such as 25 steps or 1 epoch; never turns it off.",
         advanced=True,
     )  # fmt: skip
-    pictures: int = setting(8, "Pictures of each set.", ge=1, le=64, advanced=True)
+    images: int = setting(8, "Images of each set.", ge=1, le=64, advanced=True, was="pictures")
     patience: int = setting(
-        4, "Probes without a better held-out loss, while the training loss still falls, before a "
-        "message suggests to stop; 0 never does.", ge=0, le=1000, advanced=True,
+        4, "Measurements without a better held-out loss, while the training loss still falls, "
+        "before a message suggests stopping early; 0 never does.", ge=0, le=1000, advanced=True,
     )  # fmt: skip
 
 
@@ -290,7 +296,7 @@ class RunConfig(Settings):
     name: str = setting("", "Name of the run and of its file.", max_length=80)
     method: str = setting("lora", "Training method.")
     base: str = setting("starter", "Base model: a name from the list, a folder, or a file.")
-    seed: int = setting(1, "Seed of every random draw.", ge=0, le=2**32 - 1)
+    seed: int = setting(1, "Seed of everything that is random.", ge=0, le=2**32 - 1)
     device: str = setting("auto", "auto, cpu, cuda or cuda:N.", advanced=True)
     precision: Literal["auto", "fp32", "fp16", "bf16"] = setting(
         "auto", "Compute precision of the frozen base.", advanced=True
@@ -305,5 +311,5 @@ class RunConfig(Settings):
     prior: PriorSettings = Field(default_factory=PriorSettings)
     save: SaveSettings = Field(default_factory=SaveSettings)
     sample: SampleSettings = Field(default_factory=SampleSettings)
-    probe: ProbeSettings = Field(default_factory=ProbeSettings)
+    validation: ValidationSettings = setting(default_factory=ValidationSettings, was="probe")
     options: dict[str, Any] = Field(default_factory=dict)

@@ -236,7 +236,9 @@ class Plan:
     def _draw(self, epoch: int) -> list[list[int]]:
         batches = []
         for place, members in enumerate(self._buckets.values()):
-            order = [members[k] for k in permutation(len(members), self.seed + place, epoch)]
+            order = [
+                members[k] for k in permutation(len(members), self.seed, "items", epoch, place)
+            ]
             for start in range(0, len(order), self.batch_size):
                 batch = order[start : start + self.batch_size]
                 fill = 0
@@ -244,7 +246,7 @@ class Plan:
                     batch.append(order[fill % len(order)])
                     fill += 1
                 batches.append(batch)
-        return [batches[k] for k in permutation(len(batches), self.seed, epoch)]
+        return [batches[k] for k in permutation(len(batches), self.seed, "batches", epoch)]
 
 
 def training_caption(
@@ -257,7 +259,7 @@ def training_caption(
     if settings.shuffle_tags and "," in caption:
         tags = [tag.strip() for tag in caption.split(",")]
         kept, rest = tags[: settings.keep_tags], tags[settings.keep_tags :]
-        order = permutation(len(rest), seed, step * 1000 + item)
+        order = permutation(len(rest), seed, "tags", step, item)
         caption = ", ".join(kept + [rest[k] for k in order])
     line = 0
     if len(settings.template) > 1:

@@ -99,11 +99,11 @@ class Trainer:
             last = step >= config.train.steps
             probing, sampling, saving = (
                 last or part.every.due(step, self.steps_per_epoch, before, progress.seconds)
-                for part in (config.probe, config.sample, config.save)
+                for part in (config.validation, config.sample, config.save)
             )
             before = progress.seconds
             if step != resumed_at:  # what was due at a resumed step was done before
-                if config.probe.every and probing:
+                if config.validation.every and probing:
                     with self.averaged():
                         self.hooks.probe(step, *self.validation.measure())
                 if self.commands.sample or sampling:
@@ -151,7 +151,7 @@ class Trainer:
                         loss.backward()
                     terms[place] += loss.detach()
         norm = torch.nn.utils.clip_grad_norm_(
-            self.parameters, train.max_gradient_norm or float("inf")
+            self.parameters, train.clip_gradient_norm or float("inf")
         )
         # the step's only host sync
         own, prior, length = torch.cat([terms, norm.to(terms).view(1)]).tolist()

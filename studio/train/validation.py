@@ -27,7 +27,7 @@ class ValidationLoss:
         held_out: list[Item],
     ) -> None:
         self.objective, self.batches, self.config = objective, batches, config
-        self.sets = [_spread(found, config.probe.pictures) for found in (items, held_out)]
+        self.sets = [_spread(found, config.validation.images) for found in (items, held_out)]
 
     @torch.no_grad()
     def measure(self) -> tuple[float, float | None]:

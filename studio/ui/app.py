@@ -28,6 +28,7 @@ import gradio as gr
 
 from studio.core.errors import BusyError, InputError
 from studio.core.paths import Access
+from studio.library.tidying import UPLOADS
 from studio.ui import header, theme
 from studio.ui.door import Door
 from studio.ui.guard import EVERYWHERE, Guard
@@ -60,7 +61,7 @@ def build(studio: Studio) -> gr.Blocks:
 
 def _build(page: Page) -> gr.Blocks:
     studio = page.studio
-    os.environ["GRADIO_TEMP_DIR"] = str(studio.workspace.cache / "uploads")
+    os.environ["GRADIO_TEMP_DIR"] = str(studio.workspace.cache / UPLOADS)
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as demo:
         page.demo = demo
         header.build(page)

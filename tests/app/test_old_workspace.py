@@ -15,6 +15,7 @@ import pytest
 
 from studio.app import Studio
 from studio.core.paths import Workspace
+from studio.runs.records import Step, only
 
 HERE = Path(__file__).parent
 OLD = HERE.parent / "fixtures" / "workspace-2026-11"
@@ -34,12 +35,12 @@ def old(tmp_path: Path) -> Iterator[Studio]:
 
 
 def test_runs_are_listed_and_read(old: Studio) -> None:
-    assert {run["run"]: run["state"] for run in old.runs.all()} == {
+    assert {run.run: run.state for run in old.runs.all()} == {
         FINISHED: "finished",
         STOPPED: "stopped",
     }
     view = old.runs.view(FINISHED)
-    assert [event["step"] for event in view["events"] if "loss" in event] == list(range(1, 9))
+    assert [event.step for event in only(view.events, Step)] == list(range(1, 9))
     assert old.runs.config(FINISHED).method == "lora"
     assert old.runs.config(STOPPED).train.steps == 400
 
@@ -49,8 +50,8 @@ def test_a_stopped_run_goes_on_where_it_stopped(old: Studio) -> None:
     file.write_text(file.read_text("utf-8").replace("steps = 400", "steps = 10"), "utf-8")
     old.runs.resume(STOPPED)
     state = old.runs.wait(STOPPED)
-    assert (state["state"], state["step"]) == ("finished", 10)
-    steps = [event["step"] for event in old.runs.view(STOPPED)["events"] if "loss" in event]
+    assert (state.state, state.step) == ("finished", 10)
+    steps = [event.step for event in only(old.runs.view(STOPPED).events, Step)]
     assert steps == list(range(1, 11))
 
 

@@ -19,7 +19,13 @@ import pytest
 from tests.workspaces import make_workspace
 
 ROOT = Path(__file__).resolve().parents[2]
-QUICK = ["train.batch_size=2", "sample.every=2", "sample.steps=2", "save.every=2", "probe.every=2"]
+QUICK = [
+    "train.batch_size=2",
+    "sample.every=2",
+    "sample.steps=2",
+    "save.every=2",
+    "validation.every=2",
+]
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +111,9 @@ def test_generate_with_the_file_by_name(workspace: Path, trained: dict) -> None:
     assert "From the prompt onto the stack: mine" in tagged.stderr
     again = Path(json.loads(tagged.stdout)["pictures"][0]["path"])
     assert again.read_bytes() == second.read_bytes()
-    begun = run(workspace, *arguments, "--image", str(second), "--denoising", "0.5", "--json")
+    begun = run(
+        workspace, *arguments, "--image", str(second), "--denoising-strength", "0.5", "--json"
+    )
     assert begun.returncode == 0, begun.stderr
     assert "Denoising strength: 0.5" in json.loads(begun.stdout)["pictures"][0]["parameters"]
 

@@ -23,6 +23,7 @@ from studio.core import atomic
 from studio.core.paths import Workspace
 from studio.formats import safetensors_file
 from studio.library import presets
+from studio.runs.records import RunState, Saved
 from tests import failpoint
 from tests.workspaces import make_workspace
 
@@ -36,7 +37,7 @@ VALUES: dict[str, Any] = {
     "train": {"steps": STEPS, "batch_size": 2, "learning_rate": 1e-2},
     "sample": {"every": 3, "steps": 2},
     "save": {"every": EVERY},
-    "probe": {"every": 0},
+    "validation": {"every": 0},
 }
 
 
@@ -114,34 +115,34 @@ def expected(template: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     return tensors(state)
 
 
-def tensors(state: dict[str, Any]) -> dict[str, torch.Tensor]:
+def tensors(state: RunState) -> dict[str, torch.Tensor]:
     """What a finished run has learnt."""
-    assert state["state"] == "finished", state
-    found: dict[str, torch.Tensor] = safetensors_file.read_tensors(state["files"][0])[0]
+    assert state.state == "finished", state
+    found: dict[str, torch.Tensor] = safetensors_file.read_tensors(state.files[0])[0]
     return found
 
 
-def assert_learnt(state: dict[str, Any], expected: dict[str, torch.Tensor]) -> None:
+def assert_learnt(state: RunState, expected: dict[str, torch.Tensor]) -> None:
     """Bit for bit what it would have learnt without the fault."""
     found = tensors(state)
     assert found.keys() == expected.keys()
     assert all(torch.equal(found[name], value) for name, value in expected.items())
 
 
-def until(studio: Studio, run: str, *states: str) -> dict[str, Any]:
+def until(studio: Studio, run: str, *states: str) -> RunState:
     """The run's state as a viewer sees it, once it is one of `states`."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
-        state: dict[str, Any] = studio.runs.view(run)["state"]
-        if state.get("state") in states:
+        state = studio.runs.view(run).state
+        if state.state in states:
             return state
         time.sleep(0.01)
-    raise AssertionError(f"hangs: {studio.runs.view(run)['state']}")
+    raise AssertionError(f"hangs: {studio.runs.view(run).state}")
 
 
 def announced(studio: Studio, run: str) -> list[int]:
     """The steps that a viewer was told are saved."""
-    return [e["step"] for e in studio.runs.view(run)["events"] if e["kind"] == "saved"]
+    return [e.step for e in studio.runs.view(run).events if isinstance(e, Saved)]
 
 
 def assert_kept(studio: Studio, run: str, keep: int = 3) -> None:

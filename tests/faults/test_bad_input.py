@@ -38,10 +38,10 @@ def adapter(studio: Studio) -> Path:
     """A good LoRA for the tiny SD 1.x base."""
     values = {
         "base": "tiny", "data": {"folder": "zibbo"}, "train": {"steps": 2, "learning_rate": 1e-2},
-        "sample": {"every": 0, "steps": 2}, "probe": {"every": 0}, "save": {"every": 0},
+        "sample": {"every": 0, "steps": 2}, "validation": {"every": 0}, "save": {"every": 0},
     }  # fmt: skip
     state = studio.runs.wait(studio.runs.start(presets.config_from(None, values)))
-    return Path(state["files"][0])
+    return Path(state.files[0])
 
 
 @pytest.fixture(autouse=True)

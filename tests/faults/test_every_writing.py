@@ -25,6 +25,7 @@ from studio.formats.images import open_image
 from studio.library import keeping
 from studio.library.importing import import_files
 from studio.runs.events import RunLog, read_events, read_state
+from studio.runs.records import Event
 from studio.train.state import Progress, latest_checkpoint
 from tests import failpoint
 from tests.train.test_state import save, value_of
@@ -53,7 +54,7 @@ def image(value: int) -> Image.Image:
 
 
 def adapters(root: Path, text: str) -> list[Path]:
-    mine = read_state(root / "run").get("kept") or {}
+    mine = read_state(root / "run").kept or {}
     written = [atomic.write_text(root / "run" / f"k{ending}", text) for ending in (".pt", ".json")]
     log = RunLog(root / "run")
     return keeping.keep(root / "a", written, mine, lambda names: log.update(kept={**mine, **names}))
@@ -70,7 +71,7 @@ def model(root: Path, text: str) -> list[Path]:
 def log(root: Path, *kinds: str) -> None:
     run = RunLog(root)
     for kind in kinds:
-        run.event(kind, step=1)
+        run.event(Event(kind=kind))
 
 
 def texts(folder: Path, pattern: str = "*") -> set[str]:
@@ -78,10 +79,10 @@ def texts(folder: Path, pattern: str = "*") -> set[str]:
 
 
 def whole_log(root: Path) -> None:
-    kinds = [event["kind"] for event in read_events(root)[0]]
+    kinds = [event.kind for event in read_events(root)[0]]
     assert kinds[:2] == ["first", "second"] and set(kinds[2:]) <= {"saved"}, kinds
     log(root, "after")
-    assert read_events(root)[0][-1]["kind"] == "after", "nothing torn swallows the next line"
+    assert read_events(root)[0][-1].kind == "after", "nothing torn swallows the next line"
 
 
 def originals(root: Path) -> None:
@@ -115,7 +116,7 @@ SCENARIOS = {
     "the state": Scenario(
         lambda root: RunLog(root).update(state="running", step=1),
         lambda root: RunLog(root).update(state="paused", step=2),
-        lambda root: must(read_state(root)["step"] in (1, 2)),
+        lambda root: must(read_state(root).step in (1, 2)),
     ),
     "a caption": Scenario(
         lambda root: (save_png(root / "0.png", image(1)), write_caption(root / "0.png", "old")),

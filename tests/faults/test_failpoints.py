@@ -17,6 +17,7 @@ from studio.core import atomic
 from studio.core.errors import StorageError
 from studio.core.paths import Workspace
 from studio.library import presets
+from studio.runs.records import RunState
 from tests import failpoint
 from tests.faults import children
 from tests.faults.conftest import VALUES, Disk, assert_kept, assert_learnt, until
@@ -38,12 +39,12 @@ def refuse_once(
         run = studio.runs.start(config)
     state = until(studio, run, "paused", "finished", "failed", "stopped", "interrupted")
     assert_kept(studio, run)
-    if state["state"] == "paused":
-        assert state["reason"] and state["remedy"]
+    if state.state == "paused":
+        assert state.reason and state.remedy
         studio.runs.command(run, "continue")
         state = studio.runs.wait(run)
-    if state["state"] in ("failed", "stopped", "interrupted"):
-        assert state["reason"] and state["remedy"], state
+    if state.state in ("failed", "stopped", "interrupted"):
+        assert state.reason and state.remedy, state
         studio.runs.resume(run)
         state = studio.runs.wait(run)
     assert_learnt(state, expected)
@@ -60,14 +61,14 @@ def die_and_resume(root: Path, expected: dict[str, torch.Tensor], nth: int) -> b
     studio = Studio(Workspace(root))
     runs = studio.runs.all()
     if not runs:  # it died before there was a run
-        runs = [{"run": studio.runs.start(presets.config_from(None, VALUES)), "state": "queued"}]
+        runs = [RunState(run=studio.runs.start(presets.config_from(None, VALUES)), state="queued")]
     (run,) = runs
-    assert_kept(studio, run["run"])
-    if run["state"] == "interrupted":
-        studio.runs.resume(run["run"])
+    assert_kept(studio, run.run)
+    if run.state == "interrupted":
+        studio.runs.resume(run.run)
     else:
-        assert run["state"] in ("finished", "queued"), run
-    assert_learnt(studio.runs.wait(run["run"]), expected)
+        assert run.state in ("finished", "queued"), run
+    assert_learnt(studio.runs.wait(run.run), expected)
     assert len(studio.library.adapters()) == 1, "one run, one file"
     studio.close()
     assert not list(root.rglob(f"{atomic.TEMPORARY_PREFIX}*"))

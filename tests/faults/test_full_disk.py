@@ -41,22 +41,22 @@ def fill_and_free(root: Path, expected: dict[str, torch.Tensor], site: str, nth:
         run = studio.runs.start(presets.config_from(None, VALUES))
     except StorageError as error:  # it could not even be written down: said at once, nothing begun
         assert error.full and disk.struck
-        assert [s["state"] for s in studio.runs.all()] in ([], ["failed"])
+        assert [s.state for s in studio.runs.all()] in ([], ["failed"])
         disk.free()
         run = studio.runs.start(presets.config_from(None, VALUES))
     state = until(studio, run, "paused", "finished", "failed", "stopped")
     if disk.refusing:
-        if state["state"] == "paused":
-            assert "full" in state["reason"] and "Continue" in state["remedy"], state
+        if state.state == "paused":
+            assert "full" in (state.reason or "") and "Continue" in (state.remedy or ""), state
         else:
-            assert state["state"] == "finished", state  # it was whole before the disk was full
-        assert [s["run"] for s in studio.runs.all()] == [run]
+            assert state.state == "finished", state  # it was whole before the disk was full
+        assert [s.run for s in studio.runs.all()] == [run]
         assert isinstance(studio.library.adapters(), list) and isinstance(
             studio.generation.comparisons.all(), list
         )
         assert_kept(studio, run)
         disk.free()
-        if state["state"] == "paused":
+        if state.state == "paused":
             studio.runs.command(run, "continue")
     state = studio.runs.wait(run)
     assert_learnt(state, expected)
@@ -64,9 +64,9 @@ def fill_and_free(root: Path, expected: dict[str, torch.Tensor], site: str, nth:
     studio.close()
     failpoint.reached = None
     again = Studio(Workspace(root))  # what the next start shows
-    shown = again.runs.view(run)["state"]
-    if shown["state"] != "finished":  # the last word was never written: it goes on from its end
-        assert shown["state"] == "interrupted", shown
+    shown = again.runs.view(run).state
+    if shown.state != "finished":  # the last word was never written: it goes on from its end
+        assert shown.state == "interrupted", shown
         again.runs.resume(run)
         shown = again.runs.wait(run)
     assert_learnt(shown, expected)
@@ -100,7 +100,7 @@ def test_other_refusals_pause_too(
     failpoint.reached = disk
     run = studio.runs.start(presets.config_from(None, VALUES))
     state = until(studio, run, "paused", "finished", "failed")
-    assert state["state"] == "paused" and state["reason"] and state["remedy"]
+    assert state.state == "paused" and state.reason and state.remedy
     disk.free()
     studio.runs.command(run, "continue")
     assert_learnt(studio.runs.wait(run), expected)

@@ -19,6 +19,7 @@ from studio.app import Studio
 from studio.core import atomic
 from studio.core.errors import FileError
 from studio.core.paths import Workspace
+from studio.runs.records import Step
 from tests.faults import children
 from tests.faults.conftest import EVERY, STEPS, VALUES, announced, assert_kept, assert_learnt
 
@@ -39,9 +40,9 @@ def kill_and_resume(root: Path, expected: dict[str, torch.Tensor], seed: int) ->
 
     studio = Studio(Workspace(root))
     state = studio.runs.all()[0]
-    run = state["run"]
+    run = state.run
     done = {"interrupted", "stopped"} if again else {"interrupted", "finished"}
-    assert state["state"] in done, where
+    assert state.state in done, where
     folder = studio.runs.folder(run)
     known = announced(studio, run)
     assert not again or again in known, where
@@ -50,12 +51,12 @@ def kill_and_resume(root: Path, expected: dict[str, torch.Tensor], seed: int) ->
         if not (half / atomic.MANIFEST).exists():
             with pytest.raises(FileError):
                 atomic.verify_manifest(half)
-    if state["state"] != "finished":
+    if state.state != "finished":
         studio.runs.resume(run)
         state = studio.runs.wait(run)
     assert_learnt(state, expected)
     assert len(studio.library.adapters()) == 1, f"{where}: one run, one file"
-    repeats = [e["step"] for e in studio.runs.view(run)["events"] if e["kind"] == "step"]
+    repeats = [e.step for e in studio.runs.view(run).events if isinstance(e, Step)]
     studio.close()
     assert not list(root.rglob(f"{atomic.TEMPORARY_PREFIX}*")), where
     assert len(repeats) - STEPS <= EVERY, f"{where}: at most one interval again"

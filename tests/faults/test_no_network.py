@@ -40,7 +40,7 @@ app.warm_up(server.page)
 state = studio.runs.wait(studio.runs.start(presets.config_from(None, {values!r})))
 server.close()
 studio.close()
-print(json.dumps({{"status": status, "state": state["state"], "asked": sorted(set(asked))}}))
+print(json.dumps({{"status": status, "state": state.state, "asked": sorted(set(asked))}}))
 """
 OURSELVES = {"127.0.0.1", "localhost", "::1", "0.0.0.0"}
 

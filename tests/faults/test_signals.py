@@ -17,6 +17,7 @@ from studio.commands import terminal
 from studio.core import atomic
 from studio.core.errors import Interrupted
 from studio.runs.events import hold, read_state
+from studio.runs.records import RunState, RunView
 from tests.workspaces import make_workspace
 
 ROOT = str(Path(__file__).resolve().parent.parent.parent)
@@ -29,7 +30,7 @@ VALUES = {
     "train": {"steps": 100_000, "batch_size": 1},
     "sample": {"every": 0},
     "save": {"every": 2},
-    "probe": {"every": 0},
+    "validation": {"every": 0},
 }
 COMMAND = """
 import sys
@@ -86,17 +87,17 @@ def ended(root: Path, code: str, number: signal.Signals, ready: tuple[str, ...])
 def check_saved(root: Path) -> None:
     (folder,) = (root / "runs").iterdir()
     state = read_state(folder)
-    assert state["state"] == "stopped", state
-    assert state["last_checkpoint"] == state["step"] > 0, "saved at the step it had reached"
-    assert atomic.verify_manifest(folder / "checkpoints" / f"step-{state['step']:06d}")
-    assert [Path(file).is_file() for file in state["files"]] == [True]
+    assert state.state == "stopped", state
+    assert state.last_checkpoint == state.step > 0, "saved at the step it had reached"
+    assert atomic.verify_manifest(folder / "checkpoints" / f"step-{state.step:06d}")
+    assert [Path(file).is_file() for file in state.files] == [True]
     hold(folder).release()
 
 
 @pytest.mark.parametrize("number", CODES)
 def test_the_command_saves(tmp_path: Path, number: signal.Signals) -> None:
     make_workspace(tmp_path)
-    assignments = ["train.steps=100000", "sample.every=0", "probe.every=0", "save.every=2"]
+    assignments = ["train.steps=100000", "sample.every=0", "validation.every=0", "save.every=2"]
     code = COMMAND.format(root=ROOT, workspace=str(tmp_path), assignments=assignments)
     assert ended(tmp_path, code, number, ("saved step",)) == CODES[number]
     check_saved(tmp_path)
@@ -165,10 +166,10 @@ def test_what_does_not_stop_in_time_is_left(
     closed: list[float] = []
 
     class Slow:
-        def view(self, run: str, since: int) -> dict:
+        def view(self, run: str, since: int) -> RunView:
             if not closed and not stopping.asked:
                 os.kill(os.getpid(), signal.SIGTERM)
-            return {"events": [], "next": 0, "state": {"state": "running", "last_checkpoint": 7}}
+            return RunView(RunState(state="running", last_checkpoint=7), None, [], 0)
 
         def command(self, run: str, command: str) -> None:
             assert command == "stop"

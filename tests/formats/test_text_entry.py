@@ -17,6 +17,7 @@ from studio.formats.captions import ORIGINALS, write_caption
 from studio.formats.dataset import read_captions, read_dataset
 from studio.library import presets
 from studio.runs.events import read_events, read_state
+from studio.runs.records import Message, RunState
 from studio.settings import grid
 from studio.ui.form import Field, _plain
 from tests.odd_names import HALF, ODD, draw
@@ -143,7 +144,7 @@ def test_prompts_in_a_form_and_on_an_axis_end_at_line_ends_only() -> None:
 
 def test_a_runs_state_and_events_survive_any_text(tmp_path: Path) -> None:
     (tmp_path / "state.json").write_text("[" * 100_000)
-    assert read_state(tmp_path) == {}
+    assert read_state(tmp_path) == RunState()
     lines = [
         json.dumps({"kind": "message", "text": f"{HALF}\u2028x"}),
         "[" * 5000,
@@ -151,8 +152,8 @@ def test_a_runs_state_and_events_survive_any_text(tmp_path: Path) -> None:
     ]
     (tmp_path / "events.jsonl").write_text("\n".join(lines) + "\n")
     events, _ = read_events(tmp_path)
-    assert [event["kind"] for event in events] == ["message", "end"]
-    assert events[0]["text"] == "\ufffduD83C\u2028x"
+    assert [event.kind for event in events] == ["message", "end"]
+    assert isinstance(events[0], Message) and events[0].text == "\ufffduD83C\u2028x"
 
 
 def test_one_odd_comparison_keeps_no_other_from_view(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def test_a_name_that_nobody_has(studio: Studio, lora: Path, base: Base) -> None:
     assert caught.value.where == "<lora:korvu:1>"
     with pytest.raises(MissingError) as caught:
         with_tags(settings("a <lora:zorp>"), studio.library)
-    assert caught.value.why == "“zorp” is another kind of file: embedding."
+    assert caught.value.why == "“zorp” is an embedding."
     with pytest.raises(MissingError, match="hypernetwork “My Korvu”"):
         with_tags(settings("a <hypernet:My Korvu:1>"), studio.library)
     with pytest.raises(SettingsError, match="strength"):

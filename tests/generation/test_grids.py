@@ -31,13 +31,13 @@ def grid(**more: Any) -> GridSettings:
 
 def test_checkpoints_of_a_run_are_files_like_any_other(studio: Studio, config: Make) -> None:
     run = studio.runs.start(config(train={"steps": 4, "batch_size": 2, "learning_rate": 1e-1}))
-    assert studio.runs.wait(run)["state"] == "finished"
+    assert studio.runs.wait(run).state == "finished"
     found = studio.generation.grids.draw(grid(x=read("checkpoint", "2,4", of=run), baseline=True))
     assert found["complete"]
     assert found["sides"]["x"]["headings"] == ["base alone", "step 2", "step 4"]
     pictures = [(Path(found["folder"]) / cell["file"]).read_bytes() for cell in found["cells"]]
     assert len(set(pictures)) == 3
-    finished = Path(studio.runs.view(run)["state"]["files"][0])
+    finished = Path(studio.runs.view(run).state.files[0])
     with studio.runtime.lock.hold("test"):
         last = adapter_of(run, "4", studio.runs, studio.runtime)
     ours, theirs = (safetensors_file.read_tensors(path)[0] for path in (last, finished))

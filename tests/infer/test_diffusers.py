@@ -115,7 +115,7 @@ def test_starting_from_a_picture(
     ).images[0]  # fmt: skip
     settings = GenerateSettings(
         prompt=PROMPT, negative_prompt=NEGATIVE, seed=SEED, count=1, steps=6, guidance=4.0,
-        sampler=sampler, image=str(tmp_path / "a.png"), denoising=denoising,
+        sampler=sampler, image=str(tmp_path / "a.png"), denoising_strength=denoising,
     )  # fmt: skip
     found = np.asarray(engine.generate(base, settings)[0].image).astype(int)
     assert np.abs(found - np.asarray(image).astype(int)).max() <= 2

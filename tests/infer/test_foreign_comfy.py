@@ -100,7 +100,7 @@ def test_comfy_ui_from_a_picture_and_stacks_of_loras() -> None:
         found = record(prompt=graph)
     finally:
         graph["3"]["inputs"]["denoise"] = 1
-    assert found.settings["denoising"] == 0.55 and "width" not in found.settings
+    assert found.settings["denoising_strength"] == 0.55 and "width" not in found.settings
     assert found.settings["stack"] == [item("one", 0.5)]
     assert any("another picture" in note for note in found.notes)
 

@@ -106,7 +106,7 @@ def test_a_block_of_a1111() -> None:
         "seed": 1234567890,
         "variation_seed": 99,
         "variation_strength": 0.25,
-        "denoising": 0.45,
+        "denoising_strength": 0.45,
         "width": 512,
         "height": 768,
         "base": "v1-5-pruned-emaonly",
@@ -132,7 +132,7 @@ def test_a_second_pass_is_left_out() -> None:
 def test_round_trip_of_variations_pictures_and_plain_brackets() -> None:
     settings = GenerateSettings(
         prompt="[a] (b", variation_seed=8, variation_strength=0.125, image="/home/me/cat.png",
-        denoising=0.35, syntax=False, sampler="DPM++ 3M SDE Karras", width=64, height=96,
+        denoising_strength=0.35, syntax=False, sampler="DPM++ 3M SDE Karras", width=64, height=96,
     )  # fmt: skip
     text = write(settings, FACTS)
     assert "cat.png" not in text
@@ -140,7 +140,9 @@ def test_round_trip_of_variations_pictures_and_plain_brackets() -> None:
     assert (pairs["Variation seed"], pairs["Variation seed strength"]) == ("8", "0.125")
     assert (pairs["Denoising strength"], pairs["Emphasis"]) == ("0.35", "None")
     assert restored(settings) == settings.model_copy(update={"image": ""})
-    plain = parse(write(GenerateSettings(prompt="a", denoising=0.3, variation_seed=5), FACTS)).pairs
+    plain = parse(
+        write(GenerateSettings(prompt="a", denoising_strength=0.3, variation_seed=5), FACTS)
+    ).pairs
     assert not {"Variation seed", "Denoising strength", "Emphasis"} & plain.keys()
 
 

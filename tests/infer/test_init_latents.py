@@ -89,9 +89,11 @@ def test_from_nothing_to_everything_anew(
     base: Base = request.getfixturevalue(family)
     latents = picture_latents(base, str(picture), 32, 32)
     itself = (base.decode_latents(latents)[0] * 255).round().permute(1, 2, 0).int().numpy()
-    assert np.array_equal(drawn(base, image=str(picture), denoising=0), itself)
+    assert np.array_equal(drawn(base, image=str(picture), denoising_strength=0), itself)
     little, much, all_ = (
-        np.abs(drawn(base, image=str(picture), denoising=part, guidance=1.0) - itself).mean()
+        np.abs(
+            drawn(base, image=str(picture), denoising_strength=part, guidance=1.0) - itself
+        ).mean()
         for part in (0.25, 0.75, 1.0)
     )
     assert 0 < little < much
@@ -100,7 +102,7 @@ def test_from_nothing_to_everything_anew(
 
 @pytest.mark.parametrize("sampler", get_args(Sampler))
 def test_every_sampler_begins_at_a_picture(sd2: Base, sampler: Sampler, picture: Path) -> None:
-    more = {"sampler": sampler, "image": str(picture), "denoising": 0.5, "steps": 5}
+    more = {"sampler": sampler, "image": str(picture), "denoising_strength": 0.5, "steps": 5}
     first, second = engine.generate(sd2, settings(count=2, **more))
     found = np.asarray(second.image).astype(int)
     assert np.abs(found - drawn(sd2, seed=6, **more)).max() <= 2
@@ -117,7 +119,7 @@ def test_progress_counts_what_is_left(sd1: Base, picture: Path) -> None:
     for denoising, sampler in ((0.5, "DDIM"), (0.5, "Heun"), (0.01, "DDIM"), (0.0, "DDIM")):
         engine.generate(
             sd1,
-            settings(image=str(picture), denoising=denoising, sampler=sampler),
+            settings(image=str(picture), denoising_strength=denoising, sampler=sampler),
             on_progress=lambda done, total, _: seen.append((done, total)),
         )
     assert seen == [(1, 2), (2, 2), (1, 3), (2, 3), (3, 3), (1, 1)]

@@ -13,6 +13,7 @@ from studio.core.errors import InputError, MissingError, NonFiniteError
 from studio.families import hub, saving
 from studio.families.loading import load_base
 from studio.formats import safetensors_file
+from studio.runs.records import Message
 from studio.settings.training import GenerateSettings
 
 
@@ -61,8 +62,8 @@ def test_a_file_trains_and_draws_as_its_folder_does(studio: Studio, bases: Path,
 
     assert len({Image.open(p.path).tobytes() for p in _pictures(studio)}) == 1
     state = studio.runs.wait(studio.runs.start(config(base="solo")))
-    assert state["state"] == "finished", state
-    header = safetensors_file.read_header(state["files"][0]).metadata
+    assert state.state == "finished", state
+    header = safetensors_file.read_header(state.files[0]).metadata
     assert header["ss_sd_model_name"] == "solo"
     assert header["ss_new_sd_model_hash"] == load_base(bases / "solo.safetensors", "cpu").hash
 
@@ -127,8 +128,9 @@ def test_a_base_from_the_hub(studio: Studio, bases: Path, config, monkeypatch) -
     assert checked.ok, checked.errors
     assert any("downloaded from the hub first" in text for text in checked.warnings)
     state = studio.runs.wait(studio.runs.start(chosen))
-    assert state["state"] == "finished", state
-    assert state["preparing"].startswith("Read ") or "50 %" in state["preparing"]
+    assert state.state == "finished", state
+    told = state.preparing or ""
+    assert told.startswith("Read ") or "50 %" in told
     assert said == ["somebody/model"]
 
 
@@ -148,6 +150,6 @@ def test_a_preview_that_is_not_finite_does_not_end_the_run(
     monkeypatch.setattr(Preview, "draw", draw)
     identity = studio.runs.start(config())
     state = studio.runs.wait(identity)
-    assert state["state"] == "finished", state
-    texts = [e["text"] for e in studio.runs.view(identity)["events"] if e["kind"] == "message"]
+    assert state.state == "finished", state
+    texts = [e.text for e in studio.runs.view(identity).events if isinstance(e, Message)]
     assert texts == ["No samples at step 2: The picture became NaN."]

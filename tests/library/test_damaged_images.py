@@ -16,6 +16,7 @@ from studio.core.errors import DatasetError
 from studio.formats import safetensors_file
 from studio.library import image_checks
 from studio.library.image_checks import checked_dataset
+from studio.runs.records import Message, RunState, Step
 from studio.settings.training import RunConfig
 
 Make = Callable[..., RunConfig]
@@ -40,15 +41,15 @@ def jpeg(path: Path, colour: str = "teal") -> Path:
 
 
 def texts(studio: Studio, run: str) -> str:
-    return " ".join(e["text"] for e in studio.runs.view(run)["events"] if e["kind"] == "message")
+    return " ".join(e.text for e in studio.runs.view(run).events if isinstance(e, Message))
 
 
-def steps(studio: Studio, run: str) -> list[tuple[int, float]]:
-    return [(e["step"], e["loss"]) for e in studio.runs.view(run)["events"] if e["kind"] == "step"]
+def steps(studio: Studio, run: str) -> list[tuple[int, float | None]]:
+    return [(e.step, e.loss) for e in studio.runs.view(run).events if isinstance(e, Step)]
 
 
-def tensors(state: dict) -> dict[str, torch.Tensor]:
-    return safetensors_file.read_tensors(Path(state["files"][0]))[0]
+def tensors(state: RunState) -> dict[str, torch.Tensor]:
+    return safetensors_file.read_tensors(Path(state.files[0]))[0]
 
 
 def test_a_damaged_image_is_named_before_start_and_the_run_goes_on_without(
@@ -62,7 +63,7 @@ def test_a_damaged_image_is_named_before_start_and_the_run_goes_on_without(
     assert any("9 holiday.jpg is left out" in text for text in found.warnings)
     run = studio.runs.start(config())
     state = studio.runs.wait(run)
-    assert state["state"] == "finished", state
+    assert state.state == "finished", state
     assert "1 image left out: 9 holiday.jpg" in texts(studio, run)
     for name, tensor in tensors(without).items():
         assert torch.equal(tensors(state)[name], tensor), "it is as if it were not there"
@@ -71,18 +72,18 @@ def test_a_damaged_image_is_named_before_start_and_the_run_goes_on_without(
 def test_resume_after_a_damaged_image_is_exact(studio: Studio, config: Make) -> None:
     """The plan of batches is made over the images that can be read, before and after."""
     cut(jpeg(studio.workspace.datasets / "zibbo" / "1b.jpg"))
-    wanted = config("train.steps=60", "save.every=1", "sample.every=0", "probe.every=0")
+    wanted = config("train.steps=60", "save.every=1", "sample.every=0", "validation.every=0")
     straight = studio.runs.wait(studio.runs.start(wanted))
     run = studio.runs.start(wanted)
     for _ in range(6000):
-        if studio.runs.view(run)["state"].get("last_checkpoint"):
+        if studio.runs.view(run).state.last_checkpoint:
             break
         threading.Event().wait(0.02)
     studio.runs.command(run, "stop")
     stopped = studio.runs.wait(run)
-    assert stopped["state"] == "stopped", stopped
+    assert stopped.state == "stopped", stopped
     finished = studio.runs.wait(studio.runs.resume(run))
-    assert finished["state"] == "finished" and finished["step"] == 60
+    assert finished.state == "finished" and finished.step == 60
     for name, tensor in tensors(straight).items():
         assert torch.equal(tensors(finished)[name], tensor)
 
@@ -113,7 +114,7 @@ def test_damaged_held_out_and_class_images_and_masks_are_left_out(
     jpeg(folder / "1.mask.jpg")
     cut(folder / "1.mask.jpg")
     changed = config(
-        "prior.weight=1", "prior.pictures=2", f"prior.folder={tmp_path / 'cats'}",
+        "prior.weight=1", "prior.images=2", f"prior.folder={tmp_path / 'cats'}",
         "data.mask=files", "train.steps=2", "prior.prompts=['a cat']",
     )  # fmt: skip
     warnings = " ".join(studio.runs.preflight(changed).warnings)
@@ -125,8 +126,8 @@ def test_damaged_held_out_and_class_images_and_masks_are_left_out(
         assert said in warnings
     run = studio.runs.start(changed)
     state = studio.runs.wait(run)
-    assert state["state"] == "finished", state
-    assert state["class_pictures"] == 2, "one of the two own is drawn in its place"
+    assert state.state == "finished", state
+    assert state.class_pictures == 2, "one of the two own is drawn in its place"
     said = texts(studio, run)
     assert "1.png" in said and "b.jpg" in said
 
@@ -134,13 +135,13 @@ def test_damaged_held_out_and_class_images_and_masks_are_left_out(
 def test_a_class_image_of_the_cache_that_was_damaged_is_drawn_again(
     studio: Studio, config: Make
 ) -> None:
-    wanted = config("prior.weight=1", "prior.pictures=2", "train.steps=1")
-    assert studio.runs.wait(studio.runs.start(wanted))["state"] == "finished"
+    wanted = config("prior.weight=1", "prior.images=2", "train.steps=1")
+    assert studio.runs.wait(studio.runs.start(wanted)).state == "finished"
     made = sorted(studio.workspace.cache.glob("class/**/*.png"))
     before = made[0].read_bytes()
     cut(made[0], 0.9)
     state = studio.runs.wait(studio.runs.start(wanted))
-    assert state["state"] == "finished", state
+    assert state.state == "finished", state
     assert made[0].read_bytes() == before
 
 
@@ -159,7 +160,7 @@ def test_an_image_that_breaks_after_the_check_is_left_out_all_the_same(
     monkeypatch.setattr(worker, "checked_dataset", then_cut)
     run = studio.runs.start(config("train.steps=2"))
     state = studio.runs.wait(run)
-    assert state["state"] == "finished", state
+    assert state.state == "finished", state
     assert "2 images left out" in texts(studio, run)
 
 

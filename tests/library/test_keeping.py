@@ -121,16 +121,16 @@ def test_a_model_is_replaced_whole_and_by_its_own_run_only(tmp_path: Path) -> No
 @pytest.mark.parametrize("method", ["lora", "textual-inversion", "dreambooth"])
 def test_stop_and_resume_leave_one_file(studio: Studio, config: Make, method: str) -> None:
     run = studio.runs.start(config("train.steps=200", "save.every=1", method=method))
-    reach(studio, run, lambda view: view["state"].get("last_checkpoint"))
+    reach(studio, run, lambda view: view.state.last_checkpoint)
     studio.runs.command(run, "stop")
     stopped = studio.runs.wait(run)
-    assert stopped["state"] == "stopped" and stopped["files"]
+    assert stopped.state == "stopped" and stopped.files
     settings = studio.runs.folder(run) / "config.toml"
-    text = settings.read_text().replace("steps = 200", f"steps = {stopped['step'] + 1}")
+    text = settings.read_text().replace("steps = 200", f"steps = {stopped.step + 1}")
     settings.write_text(text)
     finished = studio.runs.wait(studio.runs.resume(run))
-    assert finished["state"] == "finished", finished
-    assert finished["files"] == stopped["files"], "the same name, so a word stays the same word"
+    assert finished.state == "finished", finished
+    assert finished.files == stopped.files, "the same name, so a word stays the same word"
     kinds = (".safetensors", ".pt")
     made = [path for path in studio.workspace.adapters.iterdir() if path.suffix in kinds]
     models = [path.name for path in studio.workspace.bases.iterdir() if path.name != "tiny"]
@@ -152,10 +152,10 @@ def test_dying_at_the_very_end_leaves_one_file(
 
     monkeypatch.setattr(Worker, "finish", dying)
     run = studio.runs.start(config())
-    assert studio.runs.wait(run)["files"] == []
+    assert studio.runs.wait(run).files == ()
     monkeypatch.setattr(Worker, "finish", normal)
     state = studio.runs.wait(studio.runs.resume(run))
-    assert [Path(file).name for file in state["files"]] == ["my-zibbo.safetensors"]
+    assert [Path(file).name for file in state.files] == ["my-zibbo.safetensors"]
     assert [path.name for path in studio.workspace.adapters.iterdir()] == ["my-zibbo.safetensors"]
     other = studio.runs.wait(studio.runs.start(config()))
-    assert [Path(file).name for file in other["files"]] == ["my-zibbo-2.safetensors"]
+    assert [Path(file).name for file in other.files] == ["my-zibbo-2.safetensors"]

@@ -40,15 +40,15 @@ def test_a_run_trains_on_an_odd_folder_and_goes_on_from_an_odd_file(
     rename(folder)
     draw(folder / "held_out" / f"{ODD}.png", 1)
     state = studio.runs.wait(studio.runs.start(config(data={"folder": printable(folder)}, name="")))
-    assert state["state"] == "finished", state
-    (file,) = [Path(path) for path in state["files"] if path.endswith(".safetensors")]
-    kept = studio.runs.config(state["run"])
+    assert state.state == "finished", state
+    (file,) = [Path(path) for path in state.files if path.endswith(".safetensors")]
+    kept = studio.runs.config(state.run)
     assert kept.data.folder == printable(folder)
     odd = file.rename(file.with_name(f"{ODD}.safetensors"))
     again = config(data={"folder": printable(folder)}, options={"continue_from": SHOWN})
     state = studio.runs.wait(studio.runs.start(again))
-    assert state["state"] == "finished", state
-    assert studio.runs.config(state["run"]).options["continue_from"] == printable(odd)
+    assert state.state == "finished", state
+    assert studio.runs.config(state.run).options["continue_from"] == printable(odd)
 
 
 def test_drawing_and_comparing_with_odd_files(studio: Studio) -> None:

@@ -11,13 +11,13 @@ import pytest
 from studio.app import Studio
 from studio.core import atomic, temporaries
 from studio.core.paths import Workspace
-from studio.library.tidying import IDLE_SECONDS, PLACES, Tidying
+from studio.library.tidying import IDLE_SECONDS, PLACES, UPLOADS, Tidying
 
 ORPHAN = f"{temporaries.PREFIX}0123456789ab-model.safetensors"
 
 
 def upload(workspace: Workspace, name: str, age: float) -> Path:
-    path = atomic.write_bytes(workspace.cache / "uploads" / name / "a.png", b"x")
+    path = atomic.write_bytes(workspace.cache / UPLOADS / name / "a.png", b"x")
     for place in (path, path.parent):
         os.utime(place, (time.time() - age,) * 2)
     return path
@@ -65,6 +65,17 @@ def test_uploads_of_before_go_when_no_other_studio_is_here(tmp_path: Path, old: 
     second.close()
     Tidying(workspace).tidy(time.time())
     assert not mine.exists()
+
+
+def test_a_studio_clears_the_uploads_of_the_last_one(tmp_path: Path, old: None) -> None:
+    workspace = Workspace(tmp_path)
+    before = upload(workspace, "before", 5)
+    studio = Studio(workspace)
+    studio.library.tidying.start().join()
+    mine = upload(workspace, "mine", 5)
+    studio.library.tidying.start().join()
+    assert not before.exists() and mine.exists()
+    studio.close()
 
 
 def test_what_comes_while_it_tidies_stays(tmp_path: Path, old: None) -> None:

@@ -40,7 +40,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "textual-inversion": {"vectors": 3, "init_words": "cat", "norm_prior": 0.01},
 }
 RATES = {"dreambooth": 1e-3}  # a whole model breaks where a small part of it learns
-# What switches off each method's own randomness and extra terms.
+# What switches off each method's own randomness and extra terms; every one that denoises has a row.
 QUIET = {
     "dreambooth": "prior.weight=0",
     "lora": "options.dropout=0",

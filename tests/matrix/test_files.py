@@ -69,7 +69,7 @@ def test_a_whole_model_is_a_base_of_its_own(
     trainer: Make, base: Base, method: str, tmp_path: Path
 ) -> None:
     if methods.find(method).product != "model":
-        return  # adapters are no bases; there is nothing to check
+        pytest.skip("its product is an adapter, which is no base")
     run = trainer("train.steps=10", "options.save_as=fp32")
     run.run()
     with run.trainable.attached():

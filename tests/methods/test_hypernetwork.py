@@ -14,7 +14,7 @@ from studio.core import atomic
 from studio.core.errors import FileError, MismatchError, MissingError, SettingsError
 from studio.families.base import Base
 from studio.formats import hypernetwork, pickles
-from studio.methods.hypernetwork import Activation
+from studio.methods.hypernetwork_options import Activation
 from tests.methods.conftest import (
     FACTS,
     predict,

@@ -17,6 +17,7 @@ from studio.core import atomic
 from studio.core.errors import InputError, MismatchError, MissingError, SettingsError
 from studio.formats import safetensors_file
 from studio.library import presets
+from studio.runs.records import Finished, RunState
 from studio.settings.training import RunConfig
 from studio.train.loop import Trainer
 from studio.train.state import latest_checkpoint
@@ -37,21 +38,21 @@ def config(studio: Studio, method: str, *changes: str, **options: Any) -> RunCon
         "name": f"my {method}", "method": method, "base": "tiny", "device": "cpu",
         "data": {"folder": "zibbo"}, "prior": {"weight": 0},
         "train": {"steps": 3, "learning_rate": 1e-3 if method == "dreambooth" else 1e-2},
-        "sample": {"every": 0, "steps": 2}, "save": {"every": 2}, "probe": {"every": 0},
+        "sample": {"every": 0, "steps": 2}, "save": {"every": 2}, "validation": {"every": 0},
         "options": options,
     }  # fmt: skip
     return presets.config_from(None, values, list(changes))
 
 
-def run(studio: Studio, wanted: RunConfig) -> dict[str, Any]:
+def run(studio: Studio, wanted: RunConfig) -> RunState:
     return studio.runs.wait(studio.runs.start(wanted))
 
 
-def failed(studio: Studio, state: dict[str, Any]) -> str:
+def failed(studio: Studio, state: RunState) -> str:
     """The sentence a person reads about a failed run, checked for what it must and must not have."""
-    assert state["state"] == "failed", state
-    said = f"{state['reason']} {state['remedy']}"
-    assert state["reason"] and state["remedy"] and not MACHINE_WORDS.search(said), said
+    assert state.state == "failed", state
+    said = f"{state.reason} {state.remedy}"
+    assert state.reason and state.remedy and not MACHINE_WORDS.search(said), said
     return said
 
 
@@ -72,12 +73,12 @@ def test_nan_stops_before_the_step_and_nothing_is_lost(
     state = run(studio, config(studio, method))
     said = failed(studio, state)
     assert "NaN at step 3" in said and "step 2" in said and "learning rate" in said
-    assert state["step"] == state["last_checkpoint"] == 2
-    folder = latest_checkpoint(studio.runs.folder(state["run"]))
+    assert state.step == state.last_checkpoint == 2
+    folder = latest_checkpoint(studio.runs.folder(state.run))
     assert atomic.verify_manifest(folder)["step"] == 2
     monkeypatch.undo()
-    resumed = studio.runs.wait(studio.runs.resume(state["run"]))
-    assert (resumed["state"], resumed["step"]) == ("finished", 3)
+    resumed = studio.runs.wait(studio.runs.resume(state.run))
+    assert (resumed.state, resumed.step) == ("finished", 3)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -102,7 +103,7 @@ def test_full_memory_names_the_remedy_and_the_last_checkpoint(
         and not any(module._forward_pre_hooks for module in base.denoiser.modules())
     ), "nothing stays attached"
     monkeypatch.undo()
-    assert studio.runs.wait(studio.runs.resume(state["run"]))["state"] == "finished"
+    assert studio.runs.wait(studio.runs.resume(state.run)).state == "finished"
 
 
 # What is wrong from the start.
@@ -140,9 +141,7 @@ def test_settings_the_base_cannot_fulfil(
 def sdxl_files(studio: Studio) -> dict[str, Path]:
     """One finished file of each method for the tiny SDXL base."""
     return {
-        method: Path(
-            run(studio, config(studio, method, "base=tiny-xl", "train.steps=1"))["files"][0]
-        )
+        method: Path(run(studio, config(studio, method, "base=tiny-xl", "train.steps=1")).files[0])
         for method in METHODS
         if "continue_from" in methods.find(method).Options.model_fields
     }
@@ -165,8 +164,8 @@ def test_a_name_from_the_adapters_goes_on_and_a_path_outside_does_not(
 ) -> None:
     name = sdxl_files[method].stem
     state = run(studio, config(studio, method, "base=tiny-xl", continue_from=name))
-    assert state["state"] == "finished", state
-    kept = studio.runs.view(state["run"])["config"]["options"]["continue_from"]
+    assert state.state == "finished", state
+    kept = studio.runs.config(state.run).options["continue_from"]
     assert kept == str(sdxl_files[method])
     outside = tmp_path / "x.safetensors"
     outside.write_bytes(sdxl_files[method].read_bytes())
@@ -186,11 +185,11 @@ def test_dora_with_convolutions_and_text_encoder_is_proved(studio: Studio) -> No
         conv_rank=2,
     )  # fmt: skip
     state = run(studio, wanted)
-    assert state["state"] == "finished", state
-    assert {"unet magnitudes", "text_encoder magnitudes"} <= set(state["trained"])
-    events = studio.runs.view(state["run"])["events"]
-    proof = next(event for event in events if event["kind"] == "finished")["verify"]
-    assert proof["ok"] and proof["change"] > 0 and not proof["unmatched"]
+    assert state.state == "finished", state
+    assert {"unet magnitudes", "text_encoder magnitudes"} <= set(state.trained or {})
+    events = studio.runs.view(state.run).events
+    proof = next(event for event in events if isinstance(event, Finished)).verify
+    assert proof and proof.ok and proof.change and not proof.unmatched
 
 
 def test_files_of_one_run_stay_together(studio: Studio) -> None:
@@ -199,7 +198,7 @@ def test_files_of_one_run_stay_together(studio: Studio) -> None:
             studio, "hypernetwork", "train.steps=2", "name=styled", f"seed={seed}",
             save_optimizer=True,
         )  # fmt: skip
-        return [Path(file) for file in run(studio, wanted)["files"]]
+        return [Path(file) for file in run(studio, wanted).files]
 
     endings = (".safetensors", ".pt", ".pt.optim")
     assert [file.name for file in files(1)] == [f"styled{ending}" for ending in endings]
@@ -213,29 +212,29 @@ def test_files_of_one_run_stay_together(studio: Studio) -> None:
 def test_a_word_for_the_negative_prompt_is_proved_there(studio: Studio) -> None:
     wanted = config(studio, "textual-inversion", "data.trigger=ugly", negative=True)
     state = run(studio, wanted)
-    assert state["state"] == "finished", state
-    view = studio.runs.view(state["run"])
-    assert view["config"]["sample"]["negative_prompt"] == "ugly"
-    assert all("ugly" not in prompt for prompt in view["config"]["sample"]["prompts"])
-    proof = next(event for event in view["events"] if event["kind"] == "finished")["verify"]
-    assert proof["ok"] and proof["change"] > 0, "it works from the negative prompt"
+    assert state.state == "finished", state
+    view = studio.runs.view(state.run)
+    assert view.config and view.config.sample.negative_prompt == "ugly"
+    assert all("ugly" not in prompt for prompt in view.config.sample.prompts)
+    proof = next(event for event in view.events if isinstance(event, Finished)).verify
+    assert proof and proof.ok and proof.change, "it works from the negative prompt"
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_settings_come_back_from_the_file(studio: Studio, method: str) -> None:
     state = run(studio, config(studio, method, "seed=5", "loss.noise_offset=0.1"))
-    file = next(Path(f) for f in state["files"] if f.endswith(".safetensors"))
+    file = next(Path(f) for f in state.files if f.endswith(".safetensors"))
     like = studio.library.config_like(file)
     assert like.notes == []
-    stored = studio.runs.config(state["run"])
+    stored = studio.runs.config(state.run)
     folder = stored.data.model_copy(update={"folder": "zibbo"})
     assert like.config == stored.model_copy(update={"data": folder})
-    assert run(studio, like.config)["state"] == "finished", "and can be run again as they are"
+    assert run(studio, like.config).state == "finished", "and can be run again as they are"
     header = json.dumps(safetensors_file.read_header(file).metadata)
     assert str(studio.workspace.root) not in header, "no path of this machine is in the file"
 
 
 def test_private_files_keep_their_settings_to_themselves(studio: Studio) -> None:
     state = run(studio, config(studio, "lora", "private_metadata=true"))
-    header = safetensors_file.read_header(state["files"][0]).metadata
+    header = safetensors_file.read_header(state.files[0]).metadata
     assert "studio.config" not in header and "a zibbo cat" not in json.dumps(header)

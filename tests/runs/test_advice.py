@@ -14,6 +14,7 @@ from studio.core import atomic
 from studio.families.detect import describe
 from studio.library.presets import all_presets, make_config
 from studio.runs.advice import FULL_SIZE, rate_advice
+from studio.runs.records import Message
 from studio.settings.training import RunConfig
 from studio.train.validation import ValidationLoss
 
@@ -102,8 +103,10 @@ def test_the_run_says_when_the_held_out_loss_was_lowest(
 ) -> None:
     measured = iter([(1.0, 0.5), (0.9, 0.4), (0.8, 0.45), (0.7, 0.5), (0.6, 0.55)])
     monkeypatch.setattr(ValidationLoss, "measure", lambda self: next(measured))
-    run = studio.runs.start(config("probe.every=1", "probe.patience=2", "sample.every=never"))
-    assert studio.runs.wait(run)["state"] == "finished", "nothing stops by itself"
-    texts = [e for e in studio.runs.view(run)["events"] if e["kind"] == "message"]
-    assert [event["level"] for event in texts] == ["warning"]
-    assert "lowest at step 1 (0.4, now 0.5)" in texts[0]["text"]
+    run = studio.runs.start(
+        config("validation.every=1", "validation.patience=2", "sample.every=never")
+    )
+    assert studio.runs.wait(run).state == "finished", "nothing stops by itself"
+    texts = [e for e in studio.runs.view(run).events if isinstance(e, Message)]
+    assert [event.level for event in texts] == ["warning"]
+    assert "lowest at step 1 (0.4, now 0.5)" in texts[0].text

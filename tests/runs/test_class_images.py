@@ -12,6 +12,7 @@ from studio.app import Studio
 from studio.core.errors import InputError
 from studio.families.token_match import without
 from studio.runs.events import read_events
+from studio.runs.records import Step
 from studio.settings.training import RunConfig
 
 Config = Callable[..., RunConfig]
@@ -22,33 +23,31 @@ def drawn(studio: Studio) -> dict[Path, int]:
 
 
 def test_class_pictures_are_drawn_once_and_teach(studio: Studio, config: Config) -> None:
-    wanted = config("method=dreambooth", "prior.weight=0.5", "prior.pictures=3", "train.steps=2")
+    wanted = config("method=dreambooth", "prior.weight=0.5", "prior.images=3", "train.steps=2")
     first = studio.runs.wait(studio.runs.start(wanted))
-    assert first["state"] == "finished", first
-    assert first["class_pictures"] == 3
+    assert first.state == "finished", first
+    assert first.class_pictures == 3
     made = drawn(studio)
     assert len(made) == 3
     second = studio.runs.start(wanted)
-    assert studio.runs.wait(second)["state"] == "finished"
+    assert studio.runs.wait(second).state == "finished"
     assert drawn(studio) == made, "used again, not drawn again"
     config_of = studio.runs.config(second)
     assert config_of.prior.prompts == ["a cat 0", "a cat 1", "a cat 2", "a cat 3"]
     events, _ = read_events(studio.runs.folder(second), 0)
-    steps = [event for event in events if event["kind"] == "step"]
-    assert all(0 < step["prior"] < step["loss"] for step in steps)
+    steps = [event for event in events if isinstance(event, Step)]
+    assert all(0 < (step.prior or 0) < (step.loss or 0) for step in steps)
 
 
 def test_the_weight_counts(studio: Studio, config: Config) -> None:
     losses = {}
     for weight in (0.25, 1.0):
         run = studio.runs.start(
-            config(
-                "method=dreambooth", f"prior.weight={weight}", "prior.pictures=2", "train.steps=1"
-            )
+            config("method=dreambooth", f"prior.weight={weight}", "prior.images=2", "train.steps=1")
         )
         studio.runs.wait(run)
         events, _ = read_events(studio.runs.folder(run), 0)
-        losses[weight] = next(event["prior"] for event in events if event["kind"] == "step")
+        losses[weight] = next(event.prior or 0.0 for event in events if isinstance(event, Step))
     assert losses[1.0] == pytest.approx(4 * losses[0.25], rel=1e-4)
 
 
@@ -57,9 +56,9 @@ def test_own_class_pictures_come_first(studio: Studio, config: Config, tmp_path:
     own.mkdir()
     Image.new("RGB", (40, 32), "teal").save(own / "cat.png")
     run = studio.runs.start(
-        config("prior.weight=1", "prior.pictures=1", f"prior.folder={own}", "train.steps=1")
+        config("prior.weight=1", "prior.images=1", f"prior.folder={own}", "train.steps=1")
     )
-    assert studio.runs.wait(run)["state"] == "finished"
+    assert studio.runs.wait(run).state == "finished"
     assert not drawn(studio)
 
 
@@ -93,12 +92,12 @@ def test_the_trigger_goes_and_the_gap_closes() -> None:
 
 def test_a_trained_model_is_listed_as_base_and_on_the_shelf(studio: Studio, config: Config) -> None:
     state = studio.runs.wait(studio.runs.start(config("method=dreambooth", "train.steps=2")))
-    assert state["state"] == "finished", state
-    (file,) = map(Path, state["files"])
+    assert state.state == "finished", state
+    (file,) = map(Path, state.files)
     assert file == studio.workspace.bases / "my-zibbo" / "my-zibbo.safetensors"
     made = next(base for base in studio.library.bases() if base.name == "my-zibbo")
     assert not made.problems and made.family == "sd1"
     shelf = next(info for info in studio.library.adapters() if info.path == file)
     assert (shelf.kind, shelf.problem, shelf.trigger) == ("checkpoint", None, "zibbo cat")
     again = studio.runs.wait(studio.runs.start(config("method=dreambooth", "train.steps=1")))
-    assert Path(again["files"][0]).parent.name == "my-zibbo-2"
+    assert Path(again.files[0]).parent.name == "my-zibbo-2"

@@ -93,11 +93,11 @@ def test_a_record_that_cannot_be_read_is_none(tmp_path: Path, damage: str) -> No
 
 def stopped(studio: Studio, config: Make) -> str:
     run = studio.runs.start(config("train.steps=400", "save.every=1", "sample.every=0"))
-    reach(studio, run, lambda view: view["state"].get("last_checkpoint"))
+    reach(studio, run, lambda view: view.state.last_checkpoint)
     studio.runs.command(run, "stop")
-    assert studio.runs.wait(run)["state"] == "stopped"
+    assert studio.runs.wait(run).state == "stopped"
     settings = studio.runs.folder(run) / "config.toml"
-    steps = studio.runs.view(run)["state"]["step"] + 2
+    steps = studio.runs.view(run).state.step + 2
     settings.write_text(settings.read_text().replace("steps = 400", f"steps = {steps}"))
     return run
 
@@ -111,7 +111,7 @@ def test_resuming_asks_once_and_goes_on_with_what_is_there(
     (studio.workspace.datasets / "zibbo" / "1.txt").write_text("a dog")
     with pytest.raises(DatasetChanged, match=r"1 caption differs: 1\.png"):
         studio.runs.resume(run)
-    assert studio.runs.view(run)["state"]["state"] == "stopped" and not studio.runs.active()
+    assert studio.runs.view(run).state.state == "stopped" and not studio.runs.active()
     assert (folder / dataset_record.FILE).read_bytes() == before
 
     part: Any = run_view(studio, Page(studio))
@@ -132,14 +132,14 @@ def test_resuming_asks_once_and_goes_on_with_what_is_there(
 def test_nothing_changed_means_no_question(studio: Studio, config: Make) -> None:
     run = stopped(studio, config)
     (studio.workspace.datasets / "zibbo" / "notes.md").write_text("not of the dataset")
-    assert studio.runs.wait(studio.runs.resume(run))["state"] == "finished"
+    assert studio.runs.wait(studio.runs.resume(run)).state == "finished"
 
 
 def test_a_run_of_before_the_record_goes_on(studio: Studio, config: Make) -> None:
     run = stopped(studio, config)
     (studio.runs.folder(run) / dataset_record.FILE).unlink()
     (studio.workspace.datasets / "zibbo" / "1.txt").write_text("a dog")
-    assert studio.runs.wait(studio.runs.resume(run))["state"] == "finished"
+    assert studio.runs.wait(studio.runs.resume(run)).state == "finished"
 
 
 def test_a_dataset_that_is_gone_is_said_before_anything_starts(
@@ -149,7 +149,7 @@ def test_a_dataset_that_is_gone_is_said_before_anything_starts(
     shutil.rmtree(studio.workspace.datasets / "zibbo")
     with pytest.raises(DatasetError):
         studio.runs.resume(run)
-    assert studio.runs.view(run)["state"]["state"] == "stopped"
+    assert studio.runs.view(run).state.state == "stopped"
 
 
 def test_the_option_belongs_to_resume(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -58,7 +58,7 @@ def go(runs: Runs, count: int = 1) -> None:
 
 
 def places(studio: Studio, ids: dict[str, str]) -> dict[str, int | None]:
-    return {n: read_state(studio.workspace.runs / run).get("place") for n, run in ids.items()}
+    return {n: read_state(studio.workspace.runs / run).place for n, run in ids.items()}
 
 
 def test_runs_change_places_and_begin_in_the_new_order(
@@ -67,7 +67,7 @@ def test_runs_change_places_and_begin_in_the_new_order(
     ids = start(studio, config, "first", "a", "b", "c")
     assert runs.started.acquire(timeout=30)
     queue = studio.runs.queue
-    assert queue()["waiting"] == [ids["a"], ids["b"], ids["c"]]
+    assert queue().waiting == [ids["a"], ids["b"], ids["c"]]
     assert studio.runs.reorder(ids["c"], 0) == [ids["c"], ids["a"], ids["b"]]
     assert studio.runs.reorder(ids["c"], 99) == [ids["a"], ids["b"], ids["c"]]
     studio.runs.reorder(ids["b"], 0)
@@ -77,9 +77,9 @@ def test_runs_change_places_and_begin_in_the_new_order(
     with pytest.raises(InputError, match="does not wait"):
         studio.runs.reorder(ids["first"], 0)
     go(runs, 3)
-    assert studio.runs.wait(ids["c"])["state"] == "finished"
+    assert studio.runs.wait(ids["c"]).state == "finished"
     assert runs.begun == ["first", "b", "c"]
-    assert studio.runs.view(ids["a"])["state"]["state"] == "stopped"
+    assert studio.runs.view(ids["a"]).state.state == "stopped"
 
 
 def test_a_failure_does_not_stop_the_next_run(studio: Studio, config: Make, runs: Runs) -> None:
@@ -89,9 +89,9 @@ def test_a_failure_does_not_stop_the_next_run(studio: Studio, config: Make, runs
     (folder / "config.toml").unlink()
     (studio.workspace.runs / ids["gone"]).rename(studio.workspace.trash / "gone")
     go(runs, 2)
-    assert studio.runs.wait(ids["good"])["state"] == "finished"
-    assert studio.runs.view(ids["bad"])["state"]["state"] == "failed"
-    assert read_state(folder)["state"] == "failed"
+    assert studio.runs.wait(ids["good"]).state == "finished"
+    assert studio.runs.view(ids["bad"]).state.state == "failed"
+    assert read_state(folder).state == "failed"
     assert runs.begun == ["bad", "good"]
 
 
@@ -103,15 +103,15 @@ def test_a_failure_holds_the_queue_when_asked_to(studio: Studio, config: Make, r
     go(runs)
     studio.runs.wait(ids["bad"])
     for _ in range(500):
-        if training.queue()["held"]:
+        if training.queue().held:
             break
         threading.Event().wait(0.01)
-    assert training.queue()["held"] == ids["bad"]
+    assert training.queue().held == ids["bad"]
     assert runs.begun == ["bad"], "the queue went on"
     training.go_on()
     go(runs, 2)
-    assert studio.runs.wait(ids["last"])["state"] == "finished"
-    assert training.queue()["held"] is None
+    assert studio.runs.wait(ids["last"]).state == "finished"
+    assert training.queue().held is None
 
 
 def test_switching_to_going_on_lets_a_held_queue_go(
@@ -125,7 +125,7 @@ def test_switching_to_going_on_lets_a_held_queue_go(
     go(runs, 2)
     studio.runs.wait(ids["bad"])
     studio.runs.continue_on_error = True
-    assert studio.runs.wait(ids["next"])["state"] == "finished"
+    assert studio.runs.wait(ids["next"]).state == "finished"
 
 
 def test_a_restart_shows_what_waited_and_can_put_it_back_in_order(
@@ -139,16 +139,16 @@ def test_a_restart_shows_what_waited_and_can_put_it_back_in_order(
     studio.close()
     again = Studio(studio.workspace)
     try:
-        states = {state["run"]: state for state in again.runs.all()}
-        assert [states[ids[n]]["state"] for n in ("a", "b", "c")] == ["interrupted"] * 3
-        assert "waited in the queue" in states[ids["a"]]["reason"]
+        states = {state.run: state for state in again.runs.all()}
+        assert [states[ids[n]].state for n in ("a", "b", "c")] == ["interrupted"] * 3
+        assert "waited in the queue" in (states[ids["a"]].reason or "")
         left = [ids["c"], ids["a"], ids["b"]]
-        assert again.runs.queue()["left"] == left
-        assert again.runs.queue()["continue_on_error"] is False, "the switch was forgotten"
+        assert again.runs.queue().left == left
+        assert again.runs.queue().continue_on_error is False, "the switch was forgotten"
         assert again.runs.requeue() == left
-        assert again.runs.queue()["left"] == []
+        assert again.runs.queue().left == []
         go(runs, 3)
-        assert again.runs.wait(ids["b"])["state"] == "finished"
+        assert again.runs.wait(ids["b"]).state == "finished"
         assert runs.begun[-3:] == ["c", "a", "b"]
     finally:
         again.close()

@@ -17,6 +17,7 @@ from studio.core import atomic
 from studio.core.errors import InputError, StorageError
 from studio.library import presets
 from studio.runs.events import RunLog, hold, honest_state, read_events, read_state
+from studio.runs.records import Event, RunView, StateChanged, Step, only
 from studio.settings.training import RunConfig
 from tests import failpoint
 from tests.runs.test_runs import reach
@@ -57,30 +58,27 @@ def test_a_pause_for_the_disk_is_seen_and_continued(
     if what != "everything":
         disk.only = lambda operation, path: what in path.parts
 
-    def step_of(event: dict) -> int:
-        return int(event.get("step") or 0)
-
-    def fill(view: dict) -> bool:
-        return any(step_of(event) >= 2 for event in view["events"])
+    def fill(view: RunView) -> bool:
+        return any(event.step >= 2 for event in only(view.events, Step))
 
     run = studio.runs.start(config("train.steps=12", "save.every=4"))
     reach(studio, run, fill)
     disk.code = code
-    view = reach(studio, run, lambda view: view["state"]["state"] == "paused")
-    assert view["state"]["reason"] and view["state"]["remedy"]
-    assert ("full" in view["state"]["reason"]) == (code == errno.ENOSPC), view["state"]
-    assert studio.runs.all()[0]["state"] == "paused", "the list says it too"
+    view = reach(studio, run, lambda view: view.state.state == "paused")
+    assert view.state.reason and view.state.remedy
+    assert ("full" in view.state.reason) == (code == errno.ENOSPC), view.state
+    assert studio.runs.all()[0].state == "paused", "the list says it too"
     studio.runs.command(run, "continue")  # no room yet: it pauses again, and still says why
-    reach(studio, run, lambda view: view["state"]["state"] == "paused" and view["state"]["reason"])
+    reach(studio, run, lambda view: view.state.state == "paused" and view.state.reason)
     disk.code = 0
     studio.runs.command(run, "continue")
     state = studio.runs.wait(run)
-    assert state["state"] == "finished" and not state["reason"], state
+    assert state.state == "finished" and not state.reason, state
     folder = studio.runs.folder(run)
-    assert read_state(folder)["state"] == "finished"
-    steps = [e["step"] for e in read_events(folder)[0] if e["kind"] == "step"]
+    assert read_state(folder).state == "finished"
+    steps = [e.step for e in read_events(folder)[0] if isinstance(e, Step)]
     assert steps == list(range(1, 13)), "nothing that was missed is missing, or there twice"
-    told = [e["state"] for e in read_events(folder)[0] if e["kind"] == "state"]
+    told = [e.state for e in read_events(folder)[0] if isinstance(e, StateChanged)]
     assert told.count("paused") >= 1 and told[-1] == "finished"
 
 
@@ -88,18 +86,18 @@ def test_stopping_on_a_full_disk_ends_and_is_written_later(
     studio: Studio, config: Make, disk: Disk
 ) -> None:
     run = studio.runs.start(config("train.steps=4000"))
-    reach(studio, run, lambda view: view["state"].get("last_checkpoint"))
+    reach(studio, run, lambda view: view.state.last_checkpoint)
     disk.code = errno.ENOSPC
-    reach(studio, run, lambda view: view["state"]["state"] == "paused")
+    reach(studio, run, lambda view: view.state.state == "paused")
     studio.runs.command(run, "stop")
     state = studio.runs.wait(run)
-    assert state["state"] == "failed" and "disk is full" in state["reason"]
+    assert state.state == "failed" and "disk is full" in (state.reason or "")
     folder = studio.runs.folder(run)
-    assert read_state(folder)["state"] != "failed", "there is no room for that"
+    assert read_state(folder).state != "failed", "there is no room for that"
     disk.code = 0
-    assert studio.runs.all()[0]["state"] == "failed"
-    assert read_state(folder)["state"] == "failed"
-    assert read_events(folder)[0][-1]["kind"] == "state"
+    assert studio.runs.all()[0].state == "failed"
+    assert read_state(folder).state == "failed"
+    assert read_events(folder)[0][-1].kind == "state"
 
 
 def test_nothing_of_a_run_that_could_not_be_started_stays(
@@ -116,7 +114,7 @@ def test_a_cache_is_not_needed(studio: Studio, config: Make, disk: Disk) -> None
     disk.code = errno.ENOSPC
     disk.only = lambda operation, path: "cache" in path.parts
     state = studio.runs.wait(studio.runs.start(config()))
-    assert state["state"] == "finished", state
+    assert state.state == "finished", state
 
 
 def read_only(monkeypatch: pytest.MonkeyPatch, root: Path, code: int) -> None:
@@ -156,8 +154,8 @@ def test_a_workspace_that_takes_no_writes_can_be_looked_at(
     read_only(monkeypatch, root, code)
     other = Studio(studio.workspace.__class__(root))
     (state,) = other.runs.all()
-    assert state["state"] == "interrupted"
-    assert other.runs.view(run)["events"][-1]["kind"] == "state"
+    assert state.state == "interrupted"
+    assert other.runs.view(run).events[-1].kind == "state"
     assert (
         [info.name for info in other.library.adapters()]
         and other.library.bases()
@@ -196,7 +194,7 @@ def test_a_file_system_without_locks_is_said_in_words(
     folder = studio.runs.folder(run)
     atomic.write_text(folder / "state.json", '{"run": "x", "state": "running"}')
     state = honest_state(folder, held_here=False)
-    assert state["state"] == "interrupted" and "cannot be told" in state["reason"]
+    assert state.state == "interrupted" and "cannot be told" in (state.reason or "")
 
 
 @pytest.mark.parametrize("kind", ["folder", "link", "pipe", "broken link"])
@@ -215,7 +213,7 @@ def test_a_lock_that_is_no_file_is_said_in_words(tmp_path: Path, kind: str) -> N
         return
     with pytest.raises(StorageError, match=r"cannot be locked.*Remove it"):
         hold(tmp_path)
-    assert honest_state(tmp_path, held_here=False)["state"] == "interrupted"
+    assert honest_state(tmp_path, held_here=False).state == "interrupted"
     assert (tmp_path / "original").read_text() == "somebody's"
     assert not (tmp_path / "nowhere").exists()
 
@@ -246,15 +244,15 @@ def test_every_announcement_is_synced(
 
     event = RunLog.event
 
-    def announcing(self: RunLog, kind: str, **facts: Any) -> None:
-        event(self, kind, **facts)
+    def announcing(self: RunLog, what: Event) -> None:
+        event(self, what)
         status = (self.folder / "events.jsonl").stat()
-        seen.append((kind, synced.get(status.st_ino, 0), status.st_size))
+        seen.append((what.kind, synced.get(status.st_ino, 0), status.st_size))
 
     monkeypatch.setattr(os, "fsync", noting)
     monkeypatch.setattr(RunLog, "event", announcing)
     run = studio.runs.start(config())
-    assert studio.runs.wait(run)["state"] == "finished"
+    assert studio.runs.wait(run).state == "finished"
     kinds = {kind for kind, _, _ in seen}
     assert {"saved", "sample", "probe", "finished", "step"} <= kinds
     assert all(durable == size for kind, durable, size in seen if kind != "step"), seen

@@ -19,20 +19,21 @@ from studio.core.errors import DatasetError, InputError, MissingError
 from studio.formats import safetensors_file
 from studio.formats.images import read_parameters
 from studio.infer import infotext
+from studio.runs.records import Finished, Probed, RunView, Sampled, Saved, StateChanged, Step
 from studio.settings.training import GenerateSettings, RunConfig, StackItem
 from tests import failpoint
 
 Make = Callable[..., RunConfig]
 
 
-def reach(studio: Studio, run: str, wanted: Callable[[dict], bool]) -> dict:
+def reach(studio: Studio, run: str, wanted: Callable[[RunView], object]) -> RunView:
     """Polls like a page until the view is as wanted."""
     for _ in range(6000):
         view = studio.runs.view(run)
         if wanted(view):
             return view
         threading.Event().wait(0.02)
-    raise AssertionError(studio.runs.view(run)["state"])
+    raise AssertionError(studio.runs.view(run).state)
 
 
 @pytest.mark.parametrize("method", ["lora", "textual-inversion"])
@@ -41,24 +42,24 @@ def test_a_run_leaves_a_proved_file_and_the_whole_story(
 ) -> None:
     run = studio.runs.start(config(method=method))
     state = studio.runs.wait(run)
-    assert state["state"] == "finished", state
-    assert state["step"] == state["steps"] == 4 and state["last_checkpoint"] == 4
-    events = studio.runs.view(run)["events"]
-    assert [e["step"] for e in events if e["kind"] == "step"] == [1, 2, 3, 4]
-    assert [e["step"] for e in events if e["kind"] == "sample"] == [0, 2, 4], "a step-0 baseline"
-    assert [e["step"] for e in events if e["kind"] == "probe"] == [0, 2, 4]
-    assert [e["step"] for e in events if e["kind"] == "saved"] == [2, 4]
-    assert [e["state"] for e in events if e["kind"] == "state"] == [
+    assert state.state == "finished", state
+    assert state.step == state.steps == 4 and state.last_checkpoint == 4
+    events = studio.runs.view(run).events
+    assert [e.step for e in events if isinstance(e, Step)] == [1, 2, 3, 4]
+    assert [e.step for e in events if isinstance(e, Sampled)] == [0, 2, 4], "a step-0 baseline"
+    assert [e.step for e in events if isinstance(e, Probed)] == [0, 2, 4]
+    assert [e.step for e in events if isinstance(e, Saved)] == [2, 4]
+    assert [e.state for e in events if isinstance(e, StateChanged)] == [
         "queued", "preparing", "running", "finished",
     ]  # fmt: skip
-    proof = next(e for e in events if e["kind"] == "finished")["verify"]
-    assert proof["ok"] and proof["matched"] and not proof["unmatched"] and proof["change"] > 0
+    proof = next(e for e in events if isinstance(e, Finished)).verify
+    assert proof and proof.ok and proof.matched and not proof.unmatched and proof.change
     for event in events:
-        for picture in event.get("pictures", []):
+        for picture in event.pictures if isinstance(event, Sampled) else ():
             assert studio.runs.file(run, picture).is_file()
-    for file in map(Path, state["files"]):
+    for file in map(Path, state.files):
         assert file.parent == studio.workspace.adapters and file.stat().st_size
-    info = next(i for i in studio.library.adapters() if i.path == Path(state["files"][0]))
+    info = next(i for i in studio.library.adapters() if i.path == Path(state.files[0]))
     assert info.problem is None
     assert info.kind == ("lora" if method == "lora" else "embedding")
     assert info.trigger == ("zibbo cat" if method == "lora" else "zibbo")  # as the captions say it
@@ -88,13 +89,13 @@ def test_pictures_are_drawn_between_steps_and_the_base_is_untouched(
     settings = GenerateSettings(base="tiny", prompt="a cat", count=1, steps=2, device="cpu")
     before = studio.generation.generate(settings).pictures[0].path.read_bytes()
     run = studio.runs.start(
-        config("train.steps=40", "sample.every=0", "save.every=0", "probe.every=0")
+        config("train.steps=40", "sample.every=0", "save.every=0", "validation.every=0")
     )
-    reach(studio, run, lambda view: view["state"]["state"] == "running")
+    reach(studio, run, lambda view: view.state.state == "running")
     during = studio.generation.generate(settings).pictures[0].path.read_bytes()
     assert studio.runs.active() == [run], "the training had not ended"
     state = studio.runs.wait(run)
-    stack = [StackItem(path=state["files"][0])]
+    stack = [StackItem(path=state.files[0])]
     trained = studio.generation.generate(settings.model_copy(update={"stack": stack}))
     after = studio.generation.generate(settings).pictures[0].path.read_bytes()
     assert before == during == after != trained.pictures[0].path.read_bytes()
@@ -104,19 +105,19 @@ def test_pictures_are_drawn_between_steps_and_the_base_is_untouched(
 def test_pause_stop_and_resume_give_the_uninterrupted_result(studio: Studio, config: Make) -> None:
     whole = studio.runs.wait(studio.runs.start(config("train.steps=12")))
     run = studio.runs.start(config("train.steps=12", "name='in pieces'"))
-    reach(studio, run, lambda view: any(e["kind"] == "step" for e in view["events"]))
+    reach(studio, run, lambda view: any(isinstance(e, Step) for e in view.events))
     studio.runs.command(run, "pause")
-    reach(studio, run, lambda view: view["state"]["state"] == "paused")
+    reach(studio, run, lambda view: view.state.state == "paused")
     studio.runs.command(run, "continue")
     studio.runs.command(run, "stop")
     stopped = studio.runs.wait(run)
-    if stopped["state"] == "stopped":  # it may have been faster than the command
-        assert stopped["last_checkpoint"] == stopped["step"] > 0
-        assert stopped["files"], "stopping leaves a usable file"
+    if stopped.state == "stopped":  # it may have been faster than the command
+        assert stopped.last_checkpoint == stopped.step > 0
+        assert stopped.files, "stopping leaves a usable file"
         studio.runs.resume(run)
         stopped = studio.runs.wait(run)
-    assert stopped["state"] == "finished"
-    one, other = (safetensors_file.read_tensors(s["files"][0])[0] for s in (whole, stopped))
+    assert stopped.state == "finished"
+    one, other = (safetensors_file.read_tensors(s.files[0])[0] for s in (whole, stopped))
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) for name in one)
     with pytest.raises(InputError, match="finished"):
@@ -135,12 +136,12 @@ def test_a_full_disk_pauses_and_continue_goes_on(
 
     monkeypatch.setattr(failpoint, "reached", failing)
     run = studio.runs.start(config())
-    view = reach(studio, run, lambda view: view["state"]["state"] == "paused")
-    assert "disk is full" in view["state"]["reason"]
+    view = reach(studio, run, lambda view: view.state.state == "paused")
+    assert "disk is full" in (view.state.reason or "")
     full.clear()
     studio.runs.command(run, "continue")
     state = studio.runs.wait(run)
-    assert state["state"] == "finished" and state["last_checkpoint"] == 4 and not state["reason"]
+    assert state.state == "finished" and state.last_checkpoint == 4 and not state.reason
 
 
 @pytest.mark.parametrize(
@@ -165,28 +166,26 @@ def test_a_failure_is_never_shown_as_success(
     monkeypatch.setattr(Trainer, "batch_loss", failing)
     run = studio.runs.start(config())
     state = studio.runs.wait(run)
-    assert state["state"] == "failed" and said in state["reason"]
-    assert "step 2, is intact" in state["reason"] and state["remedy"]
-    assert state["files"] == []
+    assert state.state == "failed" and said in (state.reason or "")
+    assert "step 2, is intact" in (state.reason or "") and state.remedy
+    assert state.files == ()
     monkeypatch.setattr(Trainer, "batch_loss", normal)
-    assert studio.runs.wait(studio.runs.resume(run))["state"] == "finished", (
-        "the same process goes on"
-    )
+    assert studio.runs.wait(studio.runs.resume(run)).state == "finished", "the same process goes on"
 
 
 def test_the_queue_can_be_left_and_runs_go_to_the_trash(studio: Studio, config: Make) -> None:
     first = studio.runs.start(config("train.steps=30", "save.every=0"))
     second = studio.runs.start(config(name="second"))
-    assert studio.runs.view(second)["state"]["state"] == "queued"
+    assert studio.runs.view(second).state.state == "queued"
     with pytest.raises(InputError, match="still going on"):
         studio.runs.delete(second)
     studio.runs.command(second, "stop")
-    assert studio.runs.view(second)["state"]["state"] == "stopped"
+    assert studio.runs.view(second).state.state == "stopped"
     kept = studio.runs.delete(second)
     assert kept.is_relative_to(studio.workspace.trash) and (kept / "config.toml").is_file()
     studio.runs.command(first, "stop")
-    assert studio.runs.wait(first)["state"] in ("stopped", "finished")
-    assert [state["run"] for state in studio.runs.all()] == [first]
+    assert studio.runs.wait(first).state in ("stopped", "finished")
+    assert [state.run for state in studio.runs.all()] == [first]
 
 
 @pytest.mark.parametrize("run", ["", ".", "..", "../runs", "nope", "/etc", "a/b"])
@@ -200,10 +199,10 @@ def test_a_run_whose_settings_are_damaged_is_still_seen(studio: Studio, config: 
     run = studio.runs.start(config(name="damaged"))
     (studio.runs.folder(run) / "config.toml").write_text("nonsense =")
     studio.runs.command(first, "stop")
-    assert studio.runs.wait(run)["state"] == "failed"
+    assert studio.runs.wait(run).state == "failed"
     view = studio.runs.view(run)
-    assert view["config"] is None
-    assert "settings of this run cannot be read" in view["state"]["reason"]
+    assert view.config is None
+    assert "settings of this run cannot be read" in (view.state.reason or "")
     with pytest.raises(MissingError, match="cannot be read"):
         studio.runs.config(run)
 

@@ -169,7 +169,7 @@ def measuring(studio: Studio) -> Any:
 
 def run_config(studio: Studio, **values: Any) -> RunConfig:
     start: dict[str, Any] = {
-        "base": "tiny", "device": "cpu", "data": {"folder": "zibbo"}, "probe": {"every": "never"},
+        "base": "tiny", "device": "cpu", "data": {"folder": "zibbo"}, "validation": {"every": "never"},
         "train": {"steps": 1, "batch_size": 1}, "sample": {"every": "never", "steps": 1},
     }  # fmt: skip
     return presets.config_from(None, start | values)
@@ -177,11 +177,12 @@ def run_config(studio: Studio, **values: Any) -> RunConfig:
 
 def run(studio: Studio, **values: Any) -> Any:
     state = studio.runs.wait(studio.runs.start(run_config(studio, **values)))
-    if state["state"] == "failed":
-        error = state["error"]
+    if state.state == "failed":
+        error = state.error
+        assert error is not None
         raise (
-            MemoryFullError(error["what"], remedy=error["remedy"])
-            if error["kind"] == "MemoryFullError"
+            MemoryFullError(error.what, remedy=error.remedy)
+            if error.kind == "MemoryFullError"
             else AssertionError(error)
         )
     return state

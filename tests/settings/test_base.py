@@ -8,7 +8,7 @@ import pytest
 from pydantic import Field
 
 from studio.core.errors import SettingsError
-from studio.methods.hypernetwork import HypernetworkOptions
+from studio.methods.hypernetwork_options import HypernetworkOptions
 from studio.settings.base import Settings, override, setting, without_effect
 from studio.settings.training import RunConfig
 

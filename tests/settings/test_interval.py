@@ -32,10 +32,10 @@ def test_what_is_no_interval_says_how_to_write_one(wrong: object) -> None:
 
 def test_settings_take_numbers_and_text_and_keep_them(tmp_path) -> None:
     config = presets.make_config(
-        {"save": {"every": 250}, "sample": {"every": "2 epochs"}}, ["probe.every=10 minutes"]
+        {"save": {"every": 250}, "sample": {"every": "2 epochs"}}, ["validation.every=10 minutes"]
     )
     assert (config.save.every, config.sample.every) == (Interval(250), Interval(2, "epochs"))
-    assert config.probe.every == Interval(10, "minutes")
+    assert config.validation.every == Interval(10, "minutes")
     (tmp_path / "c.toml").write_text(presets.to_toml(config), "utf-8")
     assert presets.make_config(presets.read_toml(tmp_path / "c.toml")) == config
     with pytest.raises(SettingsError, match=r"save\.every.*“often” is no interval"):

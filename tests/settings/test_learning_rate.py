@@ -54,7 +54,7 @@ def test_schedules_equal_those_of_diffusers(
     name: str, their_name: str, settings: dict, more: dict, warmup: int
 ) -> None:
     mine, reference = (
-        ours(schedule=name, warmup=warmup, **settings),
+        ours(schedule=name, warmup_steps=warmup, **settings),
         theirs(their_name, warmup, **more),
     )
     # our warm-up begins at its first step; diffusers spends that step at rate 0
@@ -74,7 +74,7 @@ def test_listed_rates_hold_up_to_their_steps() -> None:
     rates = [factor * FULL for factor in factors]
     assert rates[:4] == pytest.approx([1e-3, 1e-3, 1e-3, 1e-4])
     assert rates[9:11] == pytest.approx([1e-4, 1e-5]) and rates[-1] == pytest.approx(1e-5)
-    warm = ours(schedule="listed", rates="1e-2", warmup=4)
+    warm = ours(schedule="listed", rates="1e-2", warmup_steps=4)
     assert warm[:5] == pytest.approx([0.25, 0.5, 0.75, 1, 1])
     assert listed_rate(parse_rates("1e-3:3, 1e-4:5"), 9) == 1e-4, "the last goes on"
 

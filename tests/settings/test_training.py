@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from studio import methods
 from studio.core.errors import FileError, MissingError, SettingsError
 from studio.library import presets
-from studio.settings.training import CompareSettings, RunConfig, Settings, override
+from studio.settings.training import (
+    CompareSettings,
+    RunConfig,
+    Settings,
+    ValidationSettings,
+    override,
+)
 
 
 def all_settings(cls: type[Settings]) -> list[type[Settings]]:
@@ -93,3 +100,27 @@ def test_another_method_does_not_inherit_options() -> None:
         {"method": "textual-inversion", "train": {"batch_size": 2}},
     )
     assert merged == {"method": "textual-inversion", "train": {"steps": 3, "batch_size": 2}}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"train": {"warmup": 7}}, "train.warmup_steps=7"),
+        ({"train": {"max_gradient_norm": 0.5}}, "train.clip_gradient_norm=0.5"),
+        ({"probe": {"every": 5, "pictures": 3}}, "validation={every = 5, images = 3}"),
+        ({"prior": {"pictures": 12}}, "prior.images=12"),
+    ],
+)
+def test_names_of_older_versions_are_read(old: dict[str, Any], new: str) -> None:
+    assert RunConfig.parse(old) == RunConfig.parse(override({}, [new])) != RunConfig()
+    written = override(RunConfig().model_dump(), [f"{key}.{name}={value}" for key, inner in old.items()
+                                                   for name, value in inner.items()])  # fmt: skip
+    assert RunConfig.parse(written) == RunConfig.parse(old), "over a whole configuration too"
+
+
+def test_an_old_name_beside_the_new_one_is_meant() -> None:
+    assert RunConfig.parse({"train": {"warmup_steps": 3, "warmup": 9}}).train.warmup_steps == 9
+    both = {"validation": {"every": 7, "images": 2}, "probe": {"pictures": 5}}
+    assert RunConfig.parse(both).validation == ValidationSettings.parse({"every": 7, "images": 5})
+    with pytest.raises(SettingsError, match="warmup_steps"):
+        RunConfig.parse({"train": {"warmup": -1}})

@@ -104,6 +104,27 @@ def test_captions_are_dropped_and_shuffled_statelessly() -> None:
     assert len(set(kept)) == 6, "all orders of three tags"
 
 
+def test_orders_of_buckets_seeds_and_steps_are_independent() -> None:
+    def orders(seed: int) -> list[list[int]]:
+        """What an epoch shows of two buckets of forty items each, bucket by bucket."""
+        items = [Item(Path(f"{k}.png"), "", (32, 32 + 32 * (k // 40)), False, 1) for k in range(80)]
+        plan = Plan(items, 1, seed)
+        shown = [plan.batch(number)[0] for number in range(80)]
+        return [[k % 40 for k in shown if k // 40 == bucket] for bucket in (0, 1)]
+
+    found = [order for seed in (7, 8, 9) for order in orders(seed)]
+    assert len({tuple(order) for order in found}) == 6, "no bucket follows that of another seed"
+
+    settings = DataSettings(caption_dropout=0, shuffle_tags=True, keep_tags=0)
+    tags = ", ".join(str(k) for k in range(12))
+
+    def shuffled(step: int, item: int) -> str:
+        return training_caption(tags, settings, 1, step, item)
+
+    assert shuffled(1, 1000) != shuffled(2, 0)
+    assert shuffled(1, 2500) != shuffled(3, 500)
+
+
 def test_pixels_are_cropped_flipped_and_flattened(tmp_path: Path) -> None:
     pixels = np.zeros((20, 40, 4), np.uint8)
     pixels[:, :20] = (255, 0, 0, 255)  # left red, right transparent

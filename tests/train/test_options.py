@@ -51,7 +51,7 @@ def test_eight_bit_optimizer_learns_and_keeps_small_moments(make: Make) -> None:
 
 
 def test_weight_decay_shrinks_and_clipping_limits(make: Make) -> None:
-    loose, tight = make("train.max_gradient_norm=0"), make("train.max_gradient_norm=1e-6")
+    loose, tight = make("train.clip_gradient_norm=0"), make("train.clip_gradient_norm=1e-6")
     assert loose.one_step(1)["norm"] == pytest.approx(tight.one_step(1)["norm"], rel=1e-4)
     gradient = tight.optimizer.state[tight.parameters[0]]["exp_avg"]
     assert gradient.norm() <= 1e-6
@@ -65,7 +65,7 @@ def test_weight_decay_shrinks_and_clipping_limits(make: Make) -> None:
 def test_text_rate_and_warm_up(make: Make) -> None:
     run = make(
         "options.text_encoder=true", "train.text_learning_rate=1e-5", "train.learning_rate=1e-2",
-        "train.warmup=4", "train.schedule=constant",
+        "train.warmup_steps=4", "train.schedule=constant",
     )  # fmt: skip
     rates = [run.one_step(step)["lr"] for step in range(1, 6)]
     assert rates == pytest.approx([0.0025, 0.005, 0.0075, 0.01, 0.01])
@@ -118,7 +118,7 @@ def test_the_probe_measures_the_same_whatever_the_run_minimises(make: Make) -> N
 def test_intervals_in_epochs_and_minutes(make: Make) -> None:
     run = make(  # 5 pictures of two shapes, batch 2: 3 batches; an epoch is 1.5 steps of two
         "train.steps=6", "train.gradient_accumulation=2", "sample.every=1 epoch",
-        "save.every=2 minutes", "probe.every=never",
+        "save.every=2 minutes", "validation.every=never",
     )  # fmt: skip
     done: dict[str, list[int]] = {"sample": [], "save": [], "probe": []}
     run.hooks.sample = done["sample"].append

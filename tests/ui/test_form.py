@@ -42,7 +42,7 @@ def test_defaults_survive_the_way_through_the_page() -> None:
 
 def test_every_setting_of_a_run_has_an_input() -> None:
     keys = {field.key for field in fields_of(RunConfig)}
-    assert {"name", "train.steps", "data.folder", "sample.prompts", "probe.every"} <= keys
+    assert {"name", "train.steps", "data.folder", "sample.prompts", "validation.every"} <= keys
     made = Form(RunConfig)
     with gr.Blocks():
         made.show(advanced=False)

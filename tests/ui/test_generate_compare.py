@@ -19,7 +19,8 @@ from studio.formats.image_write import save_png
 from studio.infer import infotext
 from studio.infer.prompt import weighted
 from studio.library.adapter_info import AdapterInfo
-from studio.settings.training import GenerateSettings
+from studio.runs.records import RunState, RunView, Sampled
+from studio.settings.training import GenerateSettings, RunConfig
 from studio.ui import theme
 from studio.ui.components.bases import base_of
 from studio.ui.components.columns import columns_of, finished_runs
@@ -280,15 +281,16 @@ def test_the_last_run_needs_a_run(studio: Studio) -> None:
 def test_the_last_run_is_compared_with_the_base_on_its_own_prompts(
     studio: Studio, adapter: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = {"run": "r1", "name": "korvu", "method": "lora", "base": "starter", "state": "finished",
-           "files": [str(adapter)], "seconds": 83.0, "step": 300}  # fmt: skip
+    run = RunState(
+        run="r1", name="korvu", method="lora", base="starter", state="finished",
+        files=(str(adapter),), seconds=83.0, step=300,
+    )  # fmt: skip
     held = studio.workspace.datasets / "korvu" / "held-out"
     dataset = SimpleNamespace(name="korvu", path=held.parent, held_out=held)
-    view = {
-        "config": {"data": {"folder": "korvu"}, "sample": {"prompts": []}},
-        "events": [{"kind": "sample", "prompts": ["a korvu", "a korvu at the beach"]}],
-    }
-    monkeypatch.setattr(studio.runs, "all", lambda: [run | {"state": "failed"}, run])
+    sampled = Sampled(step=1, prompts=("a korvu", "a korvu at the beach"))
+    config = RunConfig.parse({"data": {"folder": "korvu"}})
+    view = RunView(run, config, [sampled], 0)
+    monkeypatch.setattr(studio.runs, "all", lambda: [run.changed(state="failed"), run])
     monkeypatch.setattr(studio.runs, "view", lambda identity: view)
     monkeypatch.setattr(studio.library, "datasets", lambda: [dataset])
     values = last_run(studio)

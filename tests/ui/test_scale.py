@@ -16,6 +16,7 @@ from studio.core.errors import StorageError
 from studio.core.paths import Workspace
 from studio.library.library import Library
 from studio.runs import run_states
+from studio.runs.records import RunState
 from studio.runs.run_states import RunStates
 from studio.ui.app import _build
 from studio.ui.components import picture_grid
@@ -66,7 +67,7 @@ def test_ended_runs_are_read_once_ever(workspace: Workspace, reads: list[str]) -
     reads.clear()
     assert len(studio.runs.all()) == RUNS
     later = Studio(Workspace(workspace.root))
-    assert [state["name"] for state in later.runs.all()] == [f"r{n}" for n in reversed(range(RUNS))]
+    assert [state.name for state in later.runs.all()] == [f"r{n}" for n in reversed(range(RUNS))]
     assert reads == []
 
 
@@ -77,7 +78,7 @@ def test_what_changed_is_read_again(workspace: Workspace, reads: list[str]) -> N
     studio.runs.all()
     reads.clear()
     folder = run(workspace, 7, name="another name")
-    assert next(s for s in studio.runs.all() if s["run"] == folder.name)["name"] == "another name"
+    assert next(s for s in studio.runs.all() if s.run == folder.name).name == "another name"
     assert reads == [folder.name]
 
 
@@ -88,15 +89,16 @@ def test_what_may_still_change_is_not_remembered(workspace: Workspace, reads: li
     studio = Studio(workspace)
     studio.runs.all()
     reads.clear()
-    assert {state["state"] for state in studio.runs.all()} == {"finished", "interrupted"}
+    assert {state.state for state in studio.runs.all()} == {"finished", "interrupted"}
     assert folder.name in reads
 
 
 def test_nobody_changes_the_memory(workspace: Workspace) -> None:
     run(workspace, 1)
     studio = Studio(workspace)
-    studio.runs.all()[0]["name"] = "changed by a caller"
-    assert studio.runs.all()[0]["name"] == "r1"
+    with pytest.raises(ValueError, match="frozen"):
+        studio.runs.all()[0].name = "changed by a caller"
+    assert studio.runs.all()[0].name == "r1"
 
 
 @pytest.mark.parametrize(
@@ -107,7 +109,7 @@ def test_nobody_changes_the_memory(workspace: Workspace) -> None:
 def test_a_memory_that_cannot_be_used_is_none(workspace: Workspace, content: str) -> None:
     run(workspace, 1)
     (workspace.cache / "runs.json").write_text(content)
-    assert [state["name"] for state in Studio(workspace).runs.all()] == ["r1"]
+    assert [state.name for state in Studio(workspace).runs.all()] == ["r1"]
 
 
 def test_runs_that_are_gone_are_forgotten(workspace: Workspace) -> None:
@@ -115,7 +117,7 @@ def test_runs_that_are_gone_are_forgotten(workspace: Workspace) -> None:
         run(workspace, number)
     studio = Studio(workspace)
     studio.runs.all()
-    studio.runs.delete(studio.runs.all()[0]["run"])
+    studio.runs.delete(studio.runs.all()[0].run)
     for number in range(RUNS, 2 * RUNS):
         run(workspace, number)
     studio.runs.all()
@@ -140,7 +142,7 @@ def test_a_disk_that_refuses_changes_nothing(
 def test_few_new_ones_are_not_worth_a_file(workspace: Workspace) -> None:
     states = RunStates(workspace.cache / "runs.json")
     for number in range(run_states.WORTH_WRITING - 1):
-        states.of(run(workspace, number), lambda: {"state": "finished"})
+        states.of(run(workspace, number), lambda: RunState(state="finished"))
     states.save({"x"})
     assert not (workspace.cache / "runs.json").exists()
 

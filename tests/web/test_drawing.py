@@ -125,7 +125,7 @@ def test_a_picture_to_start_from(tab: Any, served: Any, tmp_path: Path) -> None:
         tab.locator(".sp-thumb").wait_for()
         assert tab.locator(".sp-side p").inner_text() == "sunset <b>.png"
         drawn(tab, served)
-        assert written(served)["denoising"] == 0.6
+        assert written(served)["denoising_strength"] == 0.6
         kept = Path(seen[-1].image)
         assert kept.parent == served.workspace.cache / "start"
         tab.locator(".sp-remove").click()

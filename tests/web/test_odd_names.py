@@ -36,7 +36,7 @@ def test_an_odd_dataset_opens_is_captioned_and_trained(page: Any, served: Any) -
     page.click("#cs-train-start")
 
     def states() -> dict[str, str]:
-        return {run["name"]: run["state"] for run in served.studio.runs.all()}
+        return {run.name: run.state for run in served.studio.runs.all()}
 
     until(lambda: states().get(f"{SHOWN}-lora") in ("finished", "failed"))
     assert states()[f"{SHOWN}-lora"] == "finished"

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.browser
 
 def values(folder: Path, name: str, **train: Any) -> dict[str, Any]:
     start = {"steps": 5000, "batch_size": 1, **train}
-    quiet = {"save": {"every": 0}, "sample": {"every": 0}, "probe": {"every": 0}}
+    quiet = {"save": {"every": 0}, "sample": {"every": 0}, "validation": {"every": 0}}
     return {"name": name, "base": "tiny", "device": "cpu", "data": {"folder": str(folder)},
             "train": start, **quiet}  # fmt: skip
 
@@ -50,7 +50,7 @@ def test_waiting_runs_change_places_leave_and_begin_in_order(open_page: Any, ser
     until(lambda: order(page) == ["b", "a", "c", "d"])
     page.click("button[aria-label='Take a out of the queue']")
     until(lambda: order(page) == ["b", "c", "d"])
-    assert studio.runs.queue()["waiting"] == [ids["b"], ids["c"], ids["d"]]
+    assert studio.runs.queue().waiting == [ids["b"], ids["c"], ids["d"]]
     page.reload()
     page.click("#cs-tab-train-button")
     until(lambda: order(page) == ["b", "c", "d"])
@@ -62,8 +62,8 @@ def test_waiting_runs_change_places_leave_and_begin_in_order(open_page: Any, ser
     until(lambda: studio.runs.continue_on_error)
     studio.runs.command(first, "stop")
     ended = [studio.runs.wait(ids[name]) for name in ("b", "c", "d")]
-    assert [state["state"] for state in ended] == ["finished"] * 3
-    started = [state["started_at"] for state in ended]
+    assert [state.state for state in ended] == ["finished"] * 3
+    started = [state.started_at for state in ended]
     assert started == sorted(started), "they did not begin in the order shown"
     page.wait_for_selector(".cs-queue-card", state="hidden")
     page.click(f".cs-run-row[data-run='{ids['b']}']")
@@ -92,12 +92,12 @@ def test_a_failure_holds_the_queue_until_told_to_go_on(open_page: Any, served: A
     studio.runs.command(first, "stop")
     page = open_page("train")
     page.wait_for_selector(".cs-queue-card >> text=The queue waits because “bad” failed")
-    assert studio.runs.view(waits)["state"]["state"] == "queued"
+    assert studio.runs.view(waits).state.state == "queued"
     page.click(f".cs-run-row[data-run='{bad}']")
     wait_state(page, "failed")
     assert "settings of this run cannot be read" in page.inner_text(".cs-run-head .cs-notice")
     page.click(".cs-queue-card button:has-text('Go on')")
-    assert studio.runs.wait(waits)["state"] == "finished"
+    assert studio.runs.wait(waits).state == "finished"
     studio.runs.continue_on_error = True
 
 

@@ -260,7 +260,7 @@ class _Reader:
                 return
             if "pixels" in above.links or above.kind.startswith("LoadImage"):
                 self.record.note("It was drawn from another picture, which is not in it.")
-                self.record.take("denoising", denoise)
+                self.record.take("denoising_strength", denoise)
                 return
             self.left_out(above)
 

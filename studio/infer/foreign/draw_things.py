@@ -31,5 +31,5 @@ def read(texts: Mapping[str, str]) -> Record | None:
             record.file(entry.get("model"), entry.get("weight", 1.0))
     if facts.get("strength") not in (None, 1, 1.0):
         record.note("It was drawn from another picture, which is not in it.")
-        record.take("denoising", facts["strength"])
+        record.take("denoising_strength", facts["strength"])
     return record

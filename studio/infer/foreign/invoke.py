@@ -17,7 +17,7 @@ _NAMES = {
     "cfg_scale": "guidance", "seed": "seed", "clip_skip": "clip_skip",
 }  # fmt: skip
 _IMAGE = {"steps": "steps", "cfg_scale": "guidance", "seed": "seed"}
-_FLAGS = {"s": "steps", "S": "seed", "C": "guidance", "f": "denoising"}
+_FLAGS = {"s": "steps", "S": "seed", "C": "guidance", "f": "denoising_strength"}
 _FLAG = re.compile(r"(?:^|\s)-([sSCWHAfv])\s*([^\s-]\S*)")
 _DREAM = re.compile(r'\s*"(.*)"\s*(.*)', re.DOTALL)
 _NEGATIVE = re.compile(r"\[([^\[\]]*)\]")
@@ -66,7 +66,7 @@ def _present(facts: dict[str, Any]) -> Record:
         record.note("Its second prompt for SDXL is left out.")
     if facts.get("generation_mode") not in (None, "txt2img", "sdxl_txt2img"):
         record.note("It was drawn from another picture, which is not in it.")
-        record.take("denoising", facts.get("strength"))
+        record.take("denoising_strength", facts.get("strength"))
     return record
 
 
@@ -86,7 +86,7 @@ def _second(facts: dict[str, Any]) -> Record:
     record.model(facts.get("model_weights"))
     if image.get("type") == "img2img":
         record.note("It was drawn from another picture, which is not in it.")
-        record.take("denoising", image.get("strength"))
+        record.take("denoising_strength", image.get("strength"))
     if image.get("variations"):
         record.note("Its variations are left out.")
     return record
@@ -101,7 +101,7 @@ def _dream(prompt: str, flags: str) -> Record:
     record.sampler(given.get("A"))
     if "f" in given:
         record.note("It was drawn from another picture, which is not in it.")
-        record.take("denoising", given["f"])
+        record.take("denoising_strength", given["f"])
     return record
 
 

@@ -16,7 +16,7 @@ from studio.infer.foreign.tables import table_in
 _NUMBERED = re.compile(r"(-?\d+(?:\.\d+)?)::(.*?)(?:::|\Z)", re.DOTALL)
 _STEP = 1.05
 _NAMES = {
-    "steps": "steps", "scale": "guidance", "seed": "seed", "strength": "denoising",
+    "steps": "steps", "scale": "guidance", "seed": "seed", "strength": "denoising_strength",
 }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from studio.settings.training import GenerateSettings
 
 _ENDINGS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".sft", ".gguf")
 _WHOLE = ("steps", "seed", "width", "height", "clip_skip", "variation_seed")
-_FLOATS = ("guidance", "denoising", "variation_strength")
+_FLOATS = ("guidance", "denoising_strength", "variation_strength")
 _SEEDS = 1 << 32
 
 

@@ -43,7 +43,7 @@ def read(texts: Mapping[str, str]) -> Record | None:
             record.note(f"It was drawn with {said}, which is left out.")
     if facts.get("initimage"):
         record.note("It was drawn from another picture, which is not in it.")
-        record.take("denoising", facts.get("initimagecreativity"))
+        record.take("denoising_strength", facts.get("initimagecreativity"))
     return record
 
 

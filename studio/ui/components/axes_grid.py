@@ -161,9 +161,9 @@ def choices(studio: Studio) -> Json:
         "samplers": list(get_args(Sampler)),
         "adapters": [info.path.name for info in studio.library.adapters() if not info.problem],
         "runs": [
-            {"run": run["run"], "name": run.get("name") or run["run"], "steps": steps}
+            {"run": run.run, "name": run.name or run.run, "steps": steps}
             for run in studio.runs.all()
-            if (steps := studio.generation.grids.steps(run["run"]))
+            if (steps := studio.generation.grids.steps(run.run))
         ],
     }
 

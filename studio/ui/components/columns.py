@@ -14,6 +14,7 @@ import gradio as gr
 
 from studio.core.errors import InputError, StudioError
 from studio.core.names import printable
+from studio.runs.records import RunState
 from studio.settings.training import Column
 from studio.ui.components.stack import base_facts, card, cards, stack_items, take
 from studio.ui.live import Json, Page, component, read
@@ -79,27 +80,27 @@ def finished_runs(studio: Studio) -> list[Json]:
             found.append(
                 {
                     "group": "Runs",
-                    "run": run["run"],
+                    "run": run.run,
                     "path": printable(path),
-                    "name": run["name"] or run["run"],
-                    "kind": run.get("method", ""),
-                    "seconds": run.get("seconds"),
-                    "steps": run.get("step"),
-                    "base": run.get("base"),
+                    "name": run.name or run.run,
+                    "kind": run.method,
+                    "seconds": run.seconds,
+                    "steps": run.step,
+                    "base": run.base,
                 }
             )
     return found
 
 
-def run_adapter(studio: Studio, run: Json) -> Path | None:
+def run_adapter(studio: Studio, run: RunState) -> Path | None:
     """The finished adapter file of a run, where it can be used; None when there is none."""
-    if run.get("state") not in ("finished", "stopped"):
+    if run.state not in ("finished", "stopped"):
         return None
-    for name in run.get("files") or []:
+    for name in run.files:
         try:
             path = studio.workspace.resolve(name)
             if not path.is_file():
-                path = studio.runs.file(run["run"], str(name))
+                path = studio.runs.file(run.run, name)
         except StudioError:
             continue
         if path.is_file():

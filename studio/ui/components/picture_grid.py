@@ -106,9 +106,9 @@ class TrainingGlance:
         """None when nothing is being trained."""
         if time.monotonic() - self._seen[0] > 2:
             names = [
-                str(run.get("name") or run.get("run"))
+                run.name or run.run
                 for run in self._studio.runs.all()
-                if run.get("state") in ("preparing", "running")
+                if run.state in ("preparing", "running")
             ]
             self._seen = (time.monotonic(), names[0] if names else None)
         return self._seen[1]

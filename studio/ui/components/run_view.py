@@ -6,6 +6,7 @@ a reloaded page or a second browser shows the same. Refuses to know: forms, how 
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from studio.core.errors import InputError, StudioError
 from studio.core.names import path_of, printable
 from studio.methods import METHODS
 from studio.runs import history
+from studio.runs.records import Event, RunState, Sampled, Step, only
 from studio.settings.training import RunConfig
 from studio.ui.form import Form, fields_of
 from studio.ui.live import Json, Page, component, read
@@ -22,10 +24,6 @@ from studio.ui.live import Json, Page, component, read
 if TYPE_CHECKING:
     from studio.app import Studio
 
-LISTED = (
-    "run", "name", "method", "base", "state", "step", "steps", "seconds", "created_at",
-    "started_at", "updated_at", "reason",
-)  # fmt: skip
 SCRIPTS = ("icons", "loss_plot", "sample_grid", "run_parts", "run_list", "run_queue", "run_diff")
 TEMPLATE = '<div class="cs-runs cs-stack"></div>'
 
@@ -36,25 +34,23 @@ def run_view(studio: Studio, page: Page) -> gr.HTML:
     def runs(argument: Any) -> Json:
         """Every run, newest first, in the few facts a list needs; and the queue."""
         states = studio.runs.all()
-        listed = [{name: state.get(name) for name in LISTED} for state in states]
-        return {"runs": listed, "queue": studio.runs.queue(states)}
+        queue = asdict(studio.runs.queue(states))
+        return {"runs": [state.as_listed() for state in states], "queue": queue}
 
     def view(argument: Any) -> Json:
         """What is new in a run since byte offset `since`; steps as [step, loss, rate]."""
         run, since = read(argument, run=str, since=int)
         found = studio.runs.view(run, max(0, since))
-        events = found["events"]
-        steps = [[e.get("step"), e.get("loss"), e.get("lr")] for e in events if _is_step(e)]
+        others = [event for event in found.events if not isinstance(event, Step)]
         answer: Json = {
-            "state": _shown(found["state"]),
-            "steps": steps,
-            "events": [_with_files(studio, run, e) for e in events if not _is_step(e)],
-            "next": found["next"],
+            "state": _shown(found.state),
+            "steps": [[step.step, step.loss, step.lr] for step in only(found.events, Step)],
+            "events": [_with_files(studio, run, event) for event in others],
+            "next": found.next,
         }
-        config = found["config"]
-        if since == 0 and config is not None:
-            answer["config"] = config
-            answer["dataset"] = Path(str(config["data"]["folder"])).name
+        if since == 0 and found.config is not None:
+            answer["config"] = found.config.model_dump()
+            answer["dataset"] = Path(found.config.data.folder).name
         return answer
 
     def command(argument: Any) -> bool:
@@ -98,19 +94,18 @@ def run_view(studio: Studio, page: Page) -> gr.HTML:
         (pair,) = read(argument, runs=list)
         if len(pair) != 2 or not all(isinstance(run, str) for run in pair):
             raise InputError("A difference is between two runs", remedy="Choose two.")
-        views = [
-            studio.runs.view(run) | {"config": studio.runs.config(run).model_dump()} for run in pair
-        ]
-        found, labels = history.difference(views), _labels(views)
-        return found | {
-            "names": [
-                view["state"].get("name") or run for view, run in zip(views, pair, strict=True)
-            ],
-            "incomparable": [labels.get(key, key) for key in found["incomparable"]],
+        configs = [studio.runs.config(run) for run in pair]
+        views = [studio.runs.view(run) for run in pair]
+        found, labels = history.difference(views), _labels(configs)
+        return {
+            "names": [view.state.name or run for view, run in zip(views, pair, strict=True)],
+            "incomparable": [labels.get(key, key) for key in found.incomparable],
             "settings": [
                 {"key": key, "label": labels.get(key, key), "values": values}
-                for key, *values in found["settings"]
+                for key, *values in found.settings
             ],
+            "probes": [[probe.as_json() for probe in points] for points in found.probes],
+            "figures": [asdict(figures) for figures in found.figures],
         }
 
     return component(
@@ -124,39 +119,35 @@ def run_view(studio: Studio, page: Page) -> gr.HTML:
     )
 
 
-def _labels(views: list[Json]) -> dict[str, str]:
+def _labels(configs: list[RunConfig]) -> dict[str, str]:
     """The form's labels by key, with those of both runs' methods."""
     labels = {item.key: item.label for item in Form(RunConfig).fields}
-    for view in views:
-        method = METHODS.get(view["config"]["method"])
+    for config in configs:
+        method = METHODS.get(config.method)
         if method is not None:
             labels |= {item.key: item.label for item in fields_of(method.Options, "options.")}
     return labels
 
 
-def _is_step(event: Json) -> bool:
-    return event.get("kind") == "step"
-
-
-def _shown(state: Json) -> Json:
+def _shown(state: RunState) -> Json:
     """The state with finished files as the page's other tabs name them, and their sizes."""
     files = []
-    for name in state.get("files") or []:
-        path = path_of(str(name))
+    for name in state.files:
+        path = path_of(name)
         files.append(
             {"path": printable(path), "name": printable(path.name), "size": history.size_of(path)}
         )
-    return {**state, "files": files}
+    return {**state.as_json(), "files": files}
 
 
-def _with_files(studio: Studio, run: str, event: Json) -> Json:
+def _with_files(studio: Studio, run: str, event: Event) -> Json:
     """A sample event with its pictures as full paths below the run's folder."""
-    if event.get("kind") != "sample":
-        return event
+    if not isinstance(event, Sampled):
+        return event.as_json()
     pictures = []
-    for name in event.get("pictures", []):
+    for name in event.pictures:
         try:
-            pictures.append(str(studio.runs.file(run, str(name))))
+            pictures.append(str(studio.runs.file(run, name)))
         except (InputError, StudioError):
             pictures.append("")
-    return {**event, "pictures": pictures}
+    return {**event.as_json(), "pictures": pictures}

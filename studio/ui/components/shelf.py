@@ -13,7 +13,7 @@ import gradio as gr
 
 from studio import architectures
 from studio.core.names import original, printable
-from studio.ui.components.stack import base_facts, preview_of, trigger_of
+from studio.ui.components.stack import base_facts, preview_of
 from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:
@@ -88,6 +88,6 @@ def row(info: AdapterInfo) -> list[Any]:
     """One adapter, short: its script names the places, so that thousands are sent in one go."""
     return [
         printable(info.path), info.name, info.path.suffix.lower(), info.kind,
-        architectures.title(info.family), info.size, trigger_of(info),
+        architectures.title(info.family), info.size, info.trigger_word,
         info.modified, info.preview is not None, info.problem,
     ]  # fmt: skip

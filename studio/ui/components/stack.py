@@ -162,7 +162,7 @@ def card(
         "kind": info.kind,
         "family_title": family,
         "size": info.size,
-        "trigger": trigger_of(info),
+        "trigger": info.trigger_word,
         "preview": preview_of(page, info.preview, previews),
         "problem": problem,
         "modified": info.modified,
@@ -223,11 +223,6 @@ def named_stack(studio: Studio, entries: Any) -> tuple[list[Json], list[str]]:
     """A stack written in a picture names files: → stack value, and names that nobody has here, or
     that several files have."""
     return stack_named(entries, studio.library)
-
-
-def trigger_of(info: Any) -> str:
-    """The word that calls an adapter; web UIs call an embedding by its file's name."""
-    return info.trigger or (info.name if info.kind == "embedding" else "")
 
 
 def preview_of(page: Page, picture: Path | None, make: bool = True) -> str | None:

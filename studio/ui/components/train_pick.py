@@ -7,6 +7,7 @@ Refuses to know: settings and runs.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,7 @@ def train_pick(studio: Studio, page: Page) -> gr.HTML:
         problem = broken[0].as_dict() if broken else None
         seen: dict[str, Json] = {}
         for entry in experience(studio.runs.all()):
-            seen.setdefault(entry["method"], {})[entry["base"]] = entry
+            seen.setdefault(entry.method, {})[entry.base] = asdict(entry)
         return {
             "problem": problem,
             "datasets": [

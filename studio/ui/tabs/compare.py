@@ -15,6 +15,7 @@ import gradio as gr
 from studio.core.errors import InputError, MissingError, SettingsError, StudioError
 from studio.core.names import printable
 from studio.core.text import lines
+from studio.runs.records import Sampled, only
 from studio.settings.training import CompareSettings
 from studio.ui.components.bases import base_choices, base_of
 from studio.ui.components.columns import (
@@ -263,30 +264,28 @@ def last_run(studio: Studio) -> Json:
     run = runs[0]
     item = {"path": run["path"], "strength": 1.0, "text_strength": None, "enabled": True}
     column = {"name": run["name"], "stack": [item], "seconds": run["seconds"]}
-    config, prompts = run_facts(studio, run["run"])
+    dataset, prompts = run_facts(studio, run["run"])
     known = {name for _, name in base_choices(studio)}
     values: Json = {
         "columns": [BASE_COLUMN, column],
         "prompts": prompts[:4],
         "seeds": [1, 2, 3, 4],
         "name": f"{run['name']} and the base"[:80],
-        "reference": held_out(studio, str((config.get("data") or {}).get("folder") or "")),
+        "reference": held_out(studio, dataset),
     }
     return values | ({"base": run["base"]} if run["base"] in known else {})
 
 
-def run_facts(studio: Studio, identity: str) -> tuple[Json, list[str]]:
-    """The configuration of a run, and the prompts that its samples were drawn with."""
+def run_facts(studio: Studio, identity: str) -> tuple[str, list[str]]:
+    """The dataset of a run, and the prompts that its samples were generated with."""
     try:
         view = studio.runs.view(identity)
     except StudioError:
-        return {}, []
-    config: Json = view.get("config") or {}
-    prompts = list((config.get("sample") or {}).get("prompts") or [])
-    for event in view.get("events", []):
-        if not prompts and event.get("kind") == "sample":
-            prompts = [str(prompt) for prompt in event.get("prompts", [])]
-    return config, list(dict.fromkeys(prompts))
+        return "", []
+    prompts = list(view.config.sample.prompts) if view.config else []
+    for row in only(view.events, Sampled):
+        prompts = prompts or list(row.prompts)
+    return view.config.data.folder if view.config else "", list(dict.fromkeys(prompts))
 
 
 def held_out(studio: Studio, dataset: str) -> str:

@@ -101,7 +101,7 @@ class GenerateTab:
             "Start from a picture", open=False, elem_classes=["cs-fields"]
         ) as self.beginning:
             self.image = start_picture(self.studio, self.page)
-            self.form.show(advanced=True, keys=["generate.denoising"])
+            self.form.show(advanced=True, keys=["generate.denoising_strength"])
         with gr.Accordion("More settings", open=False, elem_classes=["cs-fields", "gen-more"]):
             self.form.components["generate.vae"] = vae_choice(self.studio)
             self.form.show(advanced=True)

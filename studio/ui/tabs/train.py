@@ -201,7 +201,8 @@ class TrainTab:
             draft = read_json(self.draft_file)
             chosen |= {key: str(draft["pick"].get(key, chosen[key])) for key in EMPTY}
             values = draft["values"] | {"options": draft["options"].get(chosen["method"], {})}
-            presets.config_from(None, values | {"method": chosen["method"]})
+            found = presets.config_from(None, values | {"method": chosen["method"]})
+            values = found.model_dump()  # also what an older version called otherwise
         except FileNotFoundError:
             chosen, values = _first_choice(self.studio, chosen)
         except (OSError, ValueError, KeyError, AttributeError, TypeError, StudioError):

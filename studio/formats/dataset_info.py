@@ -1,0 +1,71 @@
+"""A dataset as one look at its folder shows it.
+
+Owns: the records, and how captions are read once a trigger is chosen.
+Refuses to know: folders and files (`dataset`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from studio.formats.caption_marks import as_trained, notes_on
+from studio.formats.unused import Unused
+
+
+@dataclass(frozen=True)
+class DatasetPicture:
+    """One usable picture. `caption` is its own, or the words of a kohya folder, or None."""
+
+    path: Path
+    caption: str | None
+    repeats: int
+    trigger: str = ""
+    """First word of the kohya folder it lies in: datasets of several concepts have several."""
+    size: tuple[int, int] | None = None
+    """Width and height in pixels, as shown."""
+    transparent: bool = False
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """A dataset as one look at its folder shows it. `problems` are sentences for people."""
+
+    name: str
+    path: Path
+    pictures: int
+    """Usable pictures; broken ones are in `problems` instead."""
+    captioned: int
+    """Pictures that have a caption of their own which is not blank."""
+    trigger: str
+    kind: Literal["subject", "style"]
+    class_word: str
+    repeats: int
+    held_out: Path | None
+    problems: list[str] = field(default_factory=list)
+    items: list[DatasetPicture] = field(default_factory=list)
+    """The usable pictures in order."""
+    notes: list[str] = field(default_factory=list)
+    """How its folders and files were understood, where that could be otherwise."""
+    unused: Unused = field(default_factory=Unused)
+    """What lies there and is not trained on."""
+    broken: dict[Path, str] = field(default_factory=dict)
+    """Images that cannot be read, with the reason."""
+
+    def phrase(self, trigger: str) -> str:
+        """What calls the subject: the trigger, with the class word where most captions have both."""
+        both = f"{trigger} {self.class_word}"
+        found = sum(both in (item.caption or "") for item in self.items)
+        return both if self.class_word and found > len(self.items) / 2 else trigger
+
+    def called(self, trigger: str) -> DatasetInfo:
+        """The dataset with its captions as training reads them, when `trigger` calls it."""
+        items = [
+            replace(item, caption=as_trained(item.caption, item.trigger or trigger))
+            if item.caption is not None
+            else item
+            for item in self.items
+        ]
+        notes = notes_on((item.caption for item in self.items), trigger)
+        return replace(self, items=items, notes=[*self.notes, *notes])
