@@ -104,8 +104,8 @@ def _family(found: Sorted, shapes: Shapes) -> str | None:
             tokens[width] += 1
     if context:
         return with_context(context.most_common(1)[0][0])
-    if name := with_second_encoder(entry.component for entry in found.modules.values()):
-        return name
+    if second := with_second_encoder(entry.component for entry in found.modules.values()):
+        return second
     if tokens:
         return with_text_encoder(tokens.most_common(1)[0][0])
     return of_cloneofsimo() if found.dialect == "cloneofsimo" else None
