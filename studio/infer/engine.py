@@ -226,7 +226,7 @@ def draw(
 def picture_size(base: Base, height: int, width: int) -> tuple[int, int]:
     """(height, width) in pixels, 0 meaning the base's own; SettingsError when it cannot be drawn."""
     found = (height or base.native_size, width or base.native_size)
-    scale = base.latent_scale
+    scale = base.latent_scale * base.architecture.denoiser.patch
     for name, value in zip(("height", "width"), found, strict=True):
         if value % scale:
             lower = max(value // scale, 1) * scale
