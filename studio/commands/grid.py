@@ -29,17 +29,17 @@ def run(arguments: argparse.Namespace) -> int:
             made = studio.generation.grids.draw(_settings(studio, arguments), progress, stopping)
         progress.end()
         if arguments.json:
-            terminal.print_json(made)
+            terminal.print_json(made.as_shown())
         else:
-            for cell in made["cells"]:
-                if cell["error"]:
-                    say(f"{cell['x'] + 1}, {cell['y'] + 1}: {cell['error']['what']}")
-            for name in made["sheets"]:
-                print(f"{made['folder']}/{name}")
+            for cell in made.cells:
+                if cell.error:
+                    say(f"{cell.x + 1}, {cell.y + 1}: {cell.error.what}")
+            for name in made.sheets:
+                print(f"{made.folder}/{name}")
         if stopping.asked:
             raise Interrupted(
                 "Stopped as you asked",
-                remedy=f"Go on with: grid --resume {made['id']}",
+                remedy=f"Go on with: grid --resume {made.id}",
                 safe="Finished pictures are kept.",
             )
     return 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from studio.commands import terminal
@@ -152,7 +153,7 @@ def _check(studio: Studio, config: RunConfig, only: bool) -> dict[str, Any]:
     if not only:
         return {}
     say("Measuring a few steps.")
-    return {**preflight.as_dict(), "estimate": studio.runs.estimate(config)}
+    return {**preflight.as_dict(), "estimate": asdict(studio.runs.estimate(config))}
 
 
 def _print_check(found: dict[str, Any], as_json: bool) -> None:

@@ -1,12 +1,7 @@
-"""A grid of pictures, drawn cell by cell into a folder.
+"""A grid of images, generated cell by cell into a folder (`grid_record` says what lies there).
 
-    grids/20260131-120000-strengths/
-      grid.json           settings, headings, places; written first, so that a killed grid goes on
-      cells/p0-y0-x1.png  one picture with its settings inside; there once it is whole
-      sheet-1.png         all pictures of a page with headings, written last
-
-Owns: the order of work, these files, and what a failed cell leaves behind. Refuses to know: what
-axes mean (`studio.settings.grid`), how a picture is drawn (`infer.engine`).
+Owns: the order of work, and what a failed cell leaves behind. Refuses to know: what axes mean
+(`studio.settings.grid`), how an image is generated (`infer.engine`).
 """
 
 from __future__ import annotations
@@ -14,12 +9,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from studio.compare.grid_record import (
+    GRID_FILE,
+    Grid,
+    GridCell,
+    SideHeadings,
+    Sides,
+    cell_key,
+    read,
+)
 from studio.compare.sheet import sheet
 from studio.core import atomic
 from studio.core.errors import InputError, Interrupted, MissingError, NonFiniteError, StudioError
-from studio.core.text import read_json
 from studio.formats import image_write
 from studio.settings import grid
 from studio.settings.generation import GenerateSettings
@@ -30,9 +33,7 @@ if TYPE_CHECKING:
     from studio.families.base import Base
     from studio.infer.engine import Picture
 
-GRID_FILE = "grid.json"
 Progress = Callable[[int, int, str], None]
-Json = dict[str, Any]
 
 
 def draw(
@@ -44,17 +45,17 @@ def draw(
     cancelled: Callable[[], bool] | None = None,
     cache: AdapterCache | None = None,
     resolve: Callable[[GenerateSettings], GenerateSettings] | None = None,
-) -> Json:
-    """Draws the cells that are not there yet, then the sheets; returns what `read` says.
+) -> Grid:
+    """Generates the cells that are not there yet, then the sheets; returns what `read` says.
 
-    `on_progress(done, total, text)` counts sampling steps of single pictures. Cancelling keeps what
-    is drawn. A cell whose files cannot be used says so under `error` while others go on; when
-    nothing could be drawn, the first error is raised. SettingsError for axes that make no sense.
-    `resolve` is that of `axes.lay_out`.
+    `on_progress(done, total, text)` counts sampling steps of single images. Cancelling keeps what
+    is there. A cell whose files cannot be used says so under `error` while others go on; when
+    nothing could be generated, the first error is raised. SettingsError for axes that make no
+    sense. `resolve` is that of `grid.lay_out`.
     """
     folder, layout = Path(folder), grid.lay_out(settings, resolve)
     head = _header(base, settings, layout, folder)
-    atomic.write_json(folder / GRID_FILE, head)
+    atomic.write_json(folder / GRID_FILE, head.as_json())
     atomic.make_folder(folder / "cells")
     missing = [cell for cell in layout.cells if not (folder / _file(cell)).is_file()]
     total = sum(cell.settings.steps for cell in missing)
@@ -83,48 +84,18 @@ def draw(
         try:
             _generate(base, group[0], list(alike), on_step, cancelled, cache, on_pictures)
         except Interrupted:
-            return {**read(folder), "cancelled": True}
+            return read(folder).changed(cancelled=True)
         except (InputError, NonFiniteError) as error:  # its files: the others are none the worse
             first = first or error
-            for cell in group:
-                head["errors"][_key(cell)] = error.as_dict()
-            atomic.write_json(folder / GRID_FILE, head)
+            head = head.failed([_key(cell) for cell in group], error)
+            atomic.write_json(folder / GRID_FILE, head.as_json())
         done += cost
     if first and not drawn:
         raise first
-    head["seconds"] = round(head["seconds"] + time.time() - head["resumed"], 2)
-    atomic.write_json(folder / GRID_FILE, head)
+    head = head.changed(seconds=round(head.seconds + time.time() - head.resumed, 2))
+    atomic.write_json(folder / GRID_FILE, head.as_json())
     _sheets(folder, layout)
     return read(folder)
-
-
-def read(folder: str | Path) -> Json:
-    """A grid as it is on disk: `cells` with their files (None while missing) and errors, `sheets`.
-
-    MissingError when the folder is no grid.
-    """
-    folder = Path(folder)
-    there = {path.name for path in (folder / "cells").glob("p*")}
-    try:
-        head = read_json(folder / GRID_FILE)
-        for cell in head["cells"]:
-            cell["error"] = head["errors"].get(f"p{cell['page']}-y{cell['y']}-x{cell['x']}")
-            cell["file"] = cell["file"] if Path(cell["file"]).name in there else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise MissingError("There is no such grid", where=folder.name) from error
-    return {
-        **head,
-        "id": folder.name,
-        "folder": str(folder),
-        "complete": all(cell["file"] for cell in head["cells"]),
-        "cancelled": False,
-        "sheets": sorted(path.name for path in folder.glob("sheet-*.png")),
-    }
-
-
-def settings_of(folder: str | Path) -> GridSettings:
-    """The settings of a grid on disk, for going on with it."""
-    return GridSettings.parse(read(folder)["settings"], where=Path(folder).name)
 
 
 def _generate(
@@ -150,32 +121,40 @@ def _generate(
     )
 
 
-def _header(base: Base, settings: GridSettings, layout: grid.Layout, folder: Path) -> Json:
-    sides = {name: vars(getattr(layout, name)) for name in grid.SIDES}
+def _header(base: Base, settings: GridSettings, layout: grid.Layout, folder: Path) -> Grid:
+    created, seconds = time.time(), 0.0
     try:
         before = read(folder)
+        created, seconds = before.created, before.seconds
     except MissingError:
-        before = {"created": time.time(), "seconds": 0.0}
-    return {
-        "name": settings.name,
-        "created": before["created"],
-        "resumed": time.time(),
-        "seconds": before["seconds"],
-        "base": base.name,
-        "base_hash": base.hash,
-        "settings": settings.model_dump(),
-        "sides": sides,
-        "cells": [
-            {"x": c.x, "y": c.y, "page": c.page, "file": _file(c), "seed": c.settings.seed,
-             "prompt": c.settings.prompt}
-            for c in layout.cells
-        ],
-        "errors": {},
-    }  # fmt: skip
+        pass
+    sides = {
+        name: SideHeadings(title=side.title, headings=tuple(side.headings))
+        for name in grid.SIDES
+        for side in [getattr(layout, name)]
+    }
+    return Grid(
+        name=settings.name,
+        created=created,
+        resumed=time.time(),
+        seconds=seconds,
+        base=base.name,
+        base_hash=base.hash,
+        settings=settings.model_dump(),
+        sides=Sides(**sides),
+        cells=tuple(
+            GridCell(
+                x=cell.x, y=cell.y, page=cell.page, file=_file(cell),
+                seed=cell.settings.seed, prompt=cell.settings.prompt,
+            )
+            for cell in layout.cells
+        ),
+        errors={},
+    )  # fmt: skip
 
 
 def _key(cell: Cell) -> str:
-    return f"p{cell.page}-y{cell.y}-x{cell.x}"
+    return cell_key(cell.x, cell.y, cell.page)
 
 
 def _file(cell: Cell) -> str:

@@ -31,7 +31,7 @@ from studio.infer import infotext
 from studio.infer.engine import picture_size, to_image, used
 from studio.infer.prompt import plain
 from studio.infer.tags import has_tags
-from studio.settings.training import Column, CompareSettings, GenerateSettings
+from studio.settings.generation import CompareSettings, GenerateSettings, Lane
 
 Progress = Callable[[int, int, str], None]
 
@@ -110,7 +110,7 @@ def compare(
 
 
 def _column(
-    work: _Work, index: int, column: Column, on_step: Callable[[int], None]
+    work: _Work, index: int, column: Lane, on_step: Callable[[int], None]
 ) -> ComparedColumn:
     """Generates one column with its stack on the base; returns what was found."""
     began = time.monotonic()
@@ -202,7 +202,7 @@ def _header(
 
 
 def _save(
-    work: _Work, column: int, place: int, image: Tensor, own: Column, facts: infotext.Facts
+    work: _Work, column: int, place: int, image: Tensor, own: Lane, facts: infotext.Facts
 ) -> None:
     row, seed = place // len(work.seeds), work.pairs[place][1]
     chosen = work.settings
@@ -220,7 +220,7 @@ def _save(
     work.recorder.cell(column, row, seed, name)
 
 
-def _infotext_facts(work: _Work, column: Column) -> infotext.Facts:
+def _infotext_facts(work: _Work, column: Lane) -> infotext.Facts:
     height, width = picture_size(work.base, 0, 0)
     files = [used(item, work.cache) for item in column.stack if item.enabled]
     return infotext.Facts(work.base.name, work.base.hash[:10], (width, height), files)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from studio import methods
+from studio.compare.grid_record import Grid, read
 from studio.core import atomic
 from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.errors import MissingError
@@ -38,8 +39,8 @@ class Grids:
         on_progress: OnProgress | None = None,
         cancelled: Cancelled | None = None,
         started: Callable[[str], None] | None = None,
-    ) -> dict[str, Any]:
-        """Draws a grid when the device is free; `started` hears its id. See `compare.axes_grid`."""
+    ) -> Grid:
+        """Generates a grid when the device is free; `started` hears its id. See `compare.axes_grid`."""
         settings = self._with_paths(settings)
         if all(axis is None or axis.kind != "checkpoint" for axis in _axes(settings).values()):
             # what makes no sense is said before anything is loaded
@@ -54,12 +55,10 @@ class Grids:
         grid_id: str,
         on_progress: OnProgress | None = None,
         cancelled: Cancelled | None = None,
-    ) -> dict[str, Any]:
-        """Draws what is missing of a grid."""
-        from studio.compare.axes_grid import settings_of
-
+    ) -> Grid:
+        """Generates what is missing of a grid."""
         folder = self.folder(grid_id)
-        settings = self._with_paths(settings_of(folder))
+        settings = self._with_paths(read(folder).wanted)
         return self._run(settings, folder, on_progress, cancelled)
 
     def _run(
@@ -68,7 +67,7 @@ class Grids:
         folder: Path,
         on_progress: OnProgress | None,
         cancelled: Cancelled | None,
-    ) -> dict[str, Any]:
+    ) -> Grid:
         from studio.compare.axes_grid import draw
 
         drawing = settings.drawing
@@ -90,22 +89,18 @@ class Grids:
                     atomic.remove_folder(folder)  # it never began
                 raise
 
-    def all(self) -> list[dict[str, Any]]:
+    def all(self) -> list[Grid]:
         """Every grid, newest first."""
-        from studio.compare.axes_grid import read
-
         found = []
         for folder in entries(self.workspace.grids):
             try:
                 found.append(read(folder))
             except MissingError:
                 continue
-        return sorted(found, key=lambda grid: (grid["created"], grid["id"]), reverse=True)
+        return sorted(found, key=lambda grid: (grid.created, grid.id), reverse=True)
 
-    def one(self, grid_id: str) -> dict[str, Any]:
+    def one(self, grid_id: str) -> Grid:
         """One grid by its id, a plain folder name."""
-        from studio.compare.axes_grid import read
-
         return read(self.folder(grid_id))
 
     def folder(self, grid_id: str) -> Path:

@@ -18,7 +18,8 @@ from studio.library import adapter_names
 from studio.library.adapter_info import AdapterInfo
 from studio.library.files import LibraryFiles
 from studio.settings.block_weights import BASE
-from studio.settings.lanes import Lane, LanesSettings
+from studio.settings.generation import Lane
+from studio.settings.lanes import LanesSettings
 from studio.settings.training import GenerateSettings, StackItem, nearest
 
 

@@ -53,7 +53,16 @@ class Preflight:
         return {**asdict(self), "ok": self.ok}
 
 
-def complete(config: RunConfig, library: Library) -> tuple[RunConfig, DatasetInfo, BaseInfo]:
+@dataclass(frozen=True)
+class Complete:
+    """A configuration with nothing left open, and what it was completed from."""
+
+    config: RunConfig
+    dataset: DatasetInfo
+    base: BaseInfo
+
+
+def complete(config: RunConfig, library: Library) -> Complete:
     """Fills in what the dataset and the base know; raises what makes the run impossible."""
     folder = library.dataset_path(config.data.folder)
     info = checked_dataset(folder, library.images, image_checks.PATIENCE)
@@ -94,17 +103,22 @@ def complete(config: RunConfig, library: Library) -> tuple[RunConfig, DatasetInf
     sample = method.samples(config)
     if not own:  # captions are read in training as they stand; so are these
         sample = sample.model_copy(update={"prompts": [escaped(text) for text in sample.prompts]})
-    return config.model_copy(update={"sample": sample}), info, base
+    return Complete(config.model_copy(update={"sample": sample}), info, base)
 
 
 def preflight(config: RunConfig, library: Library) -> Preflight:
     """Looks at everything a run needs without loading a model."""
-    result = Preflight()
     try:
-        config, info, base = complete(config, library)
+        completed = complete(config, library)
     except StudioError as error:
-        result.errors.append(error.sentence())
-        return result
+        return Preflight(errors=[error.sentence()])
+    return judged(completed, library)
+
+
+def judged(completed: Complete, library: Library) -> Preflight:
+    """What `preflight` says of a configuration that could be completed."""
+    config, info, base = completed.config, completed.dataset, completed.base
+    result = Preflight()
     method = methods.find(config.method)
     if base.family and (reason := method.unsupported(ARCHITECTURES[base.family])):
         result.errors.append(reason)

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from studio.core import atomic, memory
 from studio.core.errors import InputError, Interrupted, StorageError, StudioError
@@ -24,11 +24,12 @@ from studio.runs import dataset_record
 from studio.runs.control import Control
 from studio.runs.events import RunLog, hold
 from studio.runs.folders import RunFolders
-from studio.runs.preflight import Preflight, complete, preflight
+from studio.runs.preflight import Preflight, complete, judged, preflight
 from studio.runs.records import Queue, RunState
 from studio.settings.training import RunConfig
 
 if TYPE_CHECKING:
+    from studio.runs.estimate import Estimate
     from studio.runtime.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -54,26 +55,26 @@ class Runs(RunFolders):
         """What is wrong, what is odd, and the facts; loads no model."""
         return preflight(config, self.library)
 
-    def estimate(self, config: RunConfig) -> dict[str, Any]:
+    def estimate(self, config: RunConfig) -> Estimate:
         """Seconds and bytes the run will take, measured on a few steps with the real model."""
         from studio.runs.estimate import estimate
 
-        completed, _, _ = complete(config, self.library)
+        completed = complete(config, self.library)
         with self.runtime.turn("measuring a few steps", "measuring"):
-            return estimate(completed, self.runtime)
+            return estimate(completed.config, self.runtime)
 
     def start(self, config: RunConfig) -> str:
         """Queues a run and returns its id; raises what makes it impossible before anything is
         written."""
         try:
-            completed, _, _ = complete(config, self.library)
+            completed = complete(config, self.library)
         except StudioError as error:
             error.safe = "Nothing was started."
             raise
-        found = self.preflight(completed)
+        found = judged(completed, self.library)
         if not found.ok:
             raise InputError(found.errors[0], safe="Nothing was started.")
-        return self.queued(completed)
+        return self.queued(completed.config)
 
     def queued(self, config: RunConfig) -> str:
         """Makes a run folder for a complete configuration and queues the run; returns its id."""

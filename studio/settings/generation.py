@@ -196,10 +196,12 @@ class GenerateSettings(Settings):
     stack: list[StackItem] = setting(default_factory=list, help="Adapter files, applied in order.")
 
 
-class Column(Settings):
-    """One column of a comparison: the base with a stack (an empty stack is the base itself)."""
+class Lane(Settings):
+    """One of several stacks side by side: a lane of a batch, a column of a comparison or of its
+    results. An empty stack is the base itself."""
 
-    name: str = setting(help="Heading.")
+    name: str = setting("", "Heading.")
+    prompt: str = setting("", "What to draw; empty takes the prompt of all lanes.", multiline=True)
     stack: list[StackItem] = setting(default_factory=list, help="Adapter files, applied in order.")
     seconds: float | None = setting(None, "Training time, when known.", unit="s")
 
@@ -209,7 +211,7 @@ class CompareSettings(Settings):
 
     name: str = setting("", "Name of the comparison.", max_length=80)
     base: str = setting("starter", "Base model.")
-    columns: list[Column] = setting(default_factory=list, help="What is compared.")
+    columns: list[Lane] = setting(default_factory=list, help="What is compared.")
     prompts: list[str] = setting(default_factory=list, help="One per line.", multiline=True)
     seeds: list[int] = setting(default_factory=lambda: [1, 2, 3, 4], help="Seeds, one row each.")
     negative_prompt: str = setting("", "What to avoid.", advanced=True)
@@ -223,3 +225,14 @@ class CompareSettings(Settings):
     )  # fmt: skip
     batch_size: int = setting(8, "Images generated at once.", ge=1, le=64, advanced=True)
     device: str = setting("auto", "auto, cpu, cuda or cuda:N.", advanced=True)
+
+    @field_validator("columns")
+    @classmethod
+    def _headed(cls, columns: list[Lane]) -> list[Lane]:
+        """Every column has a heading, and the prompts of all."""
+        if any(column.prompt.strip() for column in columns):
+            raise ValueError("all columns of a comparison get the same prompts")
+        return [
+            column if column.name else column.model_copy(update={"name": f"Column {number}"})
+            for number, column in enumerate(columns, 1)
+        ]

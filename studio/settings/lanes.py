@@ -8,17 +8,9 @@ from __future__ import annotations
 from pydantic import field_validator
 
 from studio.settings.base import Settings, setting
-from studio.settings.generation import GenerateSettings, StackItem
+from studio.settings.generation import GenerateSettings, Lane
 
-MOST_LANES = 6
-
-
-class Lane(Settings):
-    """One column of pictures: a stack, and a prompt of its own if it has one."""
-
-    name: str = setting("", "Heading.", max_length=60)
-    prompt: str = setting("", "What to draw; empty takes the prompt of all lanes.", multiline=True)
-    stack: list[StackItem] = setting(default_factory=list, help="Adapter files, applied in order.")
+MOST_LANES, MOST_LETTERS = 6, 60
 
 
 class LanesSettings(Settings):
@@ -40,6 +32,8 @@ class LanesSettings(Settings):
         named = []
         for number, lane in enumerate(lanes, 1):
             name = wanted = lane.name.strip() or f"Lane {number}"
+            if len(name) > MOST_LETTERS:
+                raise ValueError(f"the name of a lane has at most {MOST_LETTERS} letters")
             count = 2
             while name in taken:
                 name, count = f"{wanted} {count}", count + 1

@@ -14,7 +14,6 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from studio.settings.base import Settings, nearest, override, setting, without_effect
 from studio.settings.generation import (
-    Column,
     CompareSettings,
     FileFormat,
     GenerateSettings,
@@ -27,7 +26,7 @@ from studio.settings.interval import Interval
 from studio.settings.rate_schedule import Schedule, parse_rates
 
 __all__ = [
-    "Column", "CompareSettings", "DataSettings", "FileFormat", "GenerateSettings", "Interval", "LossSettings",
+    "CompareSettings", "DataSettings", "FileFormat", "GenerateSettings", "Interval", "LossSettings",
     "PriorSettings", "RunConfig", "SampleSettings", "Sampler", "SaveSettings", "Settings",
     "StackItem", "SteeringSettings", "Tiles", "TrainSettings", "ValidationSettings", "nearest", "override", "setting", "without_effect",
 ]  # fmt: skip

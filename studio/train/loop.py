@@ -43,17 +43,22 @@ class Commands(Protocol):
     sample: bool
 
 
+def _nobody(*_: Any) -> None:
+    """Nobody listens."""
+
+
 @dataclass
 class Hooks:
-    """What the loop tells the outside. All are called on the trainer's thread, between steps."""
+    """What the loop tells the outside; what nobody waits for is told to nobody. All are called on
+    the trainer's thread, between steps."""
 
-    step: Callable[[dict[str, Any]], None]
-    probe: Callable[[int, float, float | None], None]
-    sample: Callable[[int], None]
-    save: Callable[[Progress], None]
-    boundary: Callable[[], None]
+    step: Callable[[dict[str, Any]], None] = _nobody
+    probe: Callable[[int, float, float | None], None] = _nobody
+    sample: Callable[[int], None] = _nobody
+    save: Callable[[Progress], None] = _nobody
+    boundary: Callable[[], None] = _nobody
     """Hands the device to whoever waits, and returns when training may go on."""
-    paused: Callable[[], None]
+    paused: Callable[[], None] = _nobody
     """Called when a pause begins; returns when it ends or a stop is wanted."""
 
 

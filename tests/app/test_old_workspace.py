@@ -65,9 +65,9 @@ def test_a_comparison_is_read(old: Studio) -> None:
 
 def test_a_grid_is_read_and_gone_on_with(old: Studio) -> None:
     (found,) = old.generation.grids.all()
-    (Path(found["folder"]) / "cells" / "p0-y1-x1.png").unlink()
-    old.generation.grids.resume(found["id"])
-    assert (Path(found["folder"]) / "cells" / "p0-y1-x1.png").is_file()
+    (Path(found.folder) / "cells" / "p0-y1-x1.png").unlink()
+    old.generation.grids.resume(found.id)
+    assert (Path(found.folder) / "cells" / "p0-y1-x1.png").is_file()
 
 
 def test_a_saved_stack_finds_its_file(old: Studio) -> None:

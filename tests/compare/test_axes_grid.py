@@ -53,11 +53,11 @@ def test_cells_sheets_and_what_each_picture_says(
     seen: list[tuple[int, int]] = []
     grid = axes_grid.draw(base, wanted, tmp_path / "g",
                           on_progress=lambda done, total, text: seen.append((done, total)))  # fmt: skip
-    assert grid["complete"] and not grid["cancelled"]
-    assert grid["sides"]["x"] == {"title": "Strength", "headings": [ALONE, "0", "1"]}
+    assert grid.complete and not grid.cancelled
+    assert (grid.sides.x.title, grid.sides.x.headings) == ("Strength", (ALONE, "0", "1"))
     assert applied == [[], [0.0], [1.0]], "each stack once, in order"
     assert seen[-1] == (12, 12) and seen == sorted(seen)
-    files = {(cell["x"], cell["y"]): tmp_path / "g" / cell["file"] for cell in grid["cells"]}
+    files = {(cell.x, cell.y): tmp_path / "g" / cell.file for cell in grid.cells}
     assert np.array_equal(pixels(files[0, 0]), pixels(files[1, 0])), "strength 0 is the base alone"
     assert not np.array_equal(pixels(files[1, 0]), pixels(files[2, 0]))
     assert not np.array_equal(pixels(files[1, 0]), pixels(files[1, 1]))
@@ -66,7 +66,7 @@ def test_cells_sheets_and_what_each_picture_says(
     again = wanted.drawing.model_copy(update={"seed": 4, "count": 1})
     alone = np.asarray(engine.generate(base, again)[0].image).astype(int)
     assert np.abs(alone - pixels(files[2, 1])).max() <= 2, "the cell is the picture it says"
-    assert grid["sheets"] == ["sheet-1.png"]
+    assert grid.sheets == ("sheet-1.png",)
     contact = open_image(tmp_path / "g" / "sheet-1.png")
     assert contact.width > 3 * 160 and contact.height > 2 * 160
 
@@ -75,19 +75,17 @@ def test_it_goes_on_where_it_was_stopped(base: Base, make_lora: MakeLora, tmp_pa
     wanted, folder = settings(make_lora()), tmp_path / "g"
     steps = iter(range(100))
     grid = axes_grid.draw(base, wanted, folder, cancelled=lambda: next(steps) > 3)
-    assert grid["cancelled"] and not grid["complete"] and grid["sheets"] == []
-    there = {cell["file"] for cell in grid["cells"] if cell["file"]}
+    assert grid.cancelled and not grid.complete and grid.sheets == ()
+    there = {cell.file for cell in grid.cells if cell.there}
     assert 0 < len(there) < 6
     before = {name: (folder / name).stat().st_mtime_ns for name in there}
-    assert axes_grid.settings_of(folder) == wanted
-    whole = axes_grid.draw(base, axes_grid.settings_of(folder), folder)
-    assert whole["complete"] and whole["created"] == grid["created"]
+    assert axes_grid.read(folder).wanted == wanted
+    whole = axes_grid.draw(base, axes_grid.read(folder).wanted, folder)
+    assert whole.complete and whole.created == grid.created
     assert {name: (folder / name).stat().st_mtime_ns for name in there} == before
     fresh = axes_grid.draw(base, wanted, tmp_path / "fresh")
-    for cell in fresh["cells"]:
-        assert np.array_equal(
-            pixels(folder / cell["file"]), pixels(tmp_path / "fresh" / cell["file"])
-        )
+    for cell in fresh.cells:
+        assert np.array_equal(pixels(folder / cell.file), pixels(tmp_path / "fresh" / cell.file))
 
 
 def test_a_file_that_does_not_fit_costs_its_own_cells(
@@ -99,9 +97,9 @@ def test_a_file_that_does_not_fit_costs_its_own_cells(
     grid = axes_grid.draw(
         base, settings(good, x=adapters, drawing=plain, baseline=False), tmp_path / "g"
     )
-    assert [bool(cell["file"]) for cell in grid["cells"]] == [True, True, False] * 2
-    assert grid["cells"][2]["error"]["kind"] == "MismatchError"
-    assert grid["sheets"] == ["sheet-1.png"]
+    assert [cell.there for cell in grid.cells] == [True, True, False] * 2
+    assert (failure := grid.cells[2].error) and failure.kind == "MismatchError"
+    assert grid.sheets == ("sheet-1.png",)
     nothing = settings(good, x=read("adapter", str(wrong)), drawing=plain, baseline=False)
     with pytest.raises(MismatchError):
         axes_grid.draw(base, nothing, tmp_path / "h")
@@ -123,7 +121,7 @@ def test_equal_cells_are_drawn_once(
     wanted = settings(lora, y=read("adapter", f"none\n{lora}"),
                       drawing=settings(lora).drawing.model_copy(update={"stack": []}))  # fmt: skip
     grid = axes_grid.draw(base, wanted, tmp_path / "g")
-    assert grid["complete"] and len(grid["cells"]) == 6
+    assert grid.complete and len(grid.cells) == 6
     assert sum(drawn) == 3, "without a file strength changes nothing"
 
 

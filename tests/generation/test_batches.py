@@ -20,7 +20,8 @@ from studio.formats import safetensors_file
 from studio.formats.images import read_parameters
 from studio.infer import infotext
 from studio.library.prompt_tags import lanes_with_tags, notes, with_tags
-from studio.settings.lanes import Lane, LanesSettings
+from studio.settings.generation import Lane
+from studio.settings.lanes import LanesSettings
 from studio.settings.training import GenerateSettings, StackItem
 from studio.ui.components.stack import card
 from studio.ui.live import Page

@@ -11,6 +11,7 @@ import pytest
 
 from studio import cli
 from studio.app import Studio
+from studio.compare.grid_record import Grid
 from studio.core.errors import InputError, MissingError, SettingsError
 from studio.families.loading import load_base
 from studio.formats import safetensors_file
@@ -33,9 +34,9 @@ def test_checkpoints_of_a_run_are_files_like_any_other(studio: Studio, config: M
     run = studio.runs.start(config(train={"steps": 4, "batch_size": 2, "learning_rate": 1e-1}))
     assert studio.runs.wait(run).state == "finished"
     found = studio.generation.grids.draw(grid(x=read("checkpoint", "2,4", of=run), baseline=True))
-    assert found["complete"]
-    assert found["sides"]["x"]["headings"] == ["base alone", "step 2", "step 4"]
-    pictures = [(Path(found["folder"]) / cell["file"]).read_bytes() for cell in found["cells"]]
+    assert found.complete
+    assert found.sides.x.headings == ("base alone", "step 2", "step 4")
+    pictures = [(Path(found.folder) / cell.file).read_bytes() for cell in found.cells]
     assert len(set(pictures)) == 3
     finished = Path(studio.runs.view(run).state.files[0])
     with studio.runtime.lock.hold("test"):
@@ -47,7 +48,7 @@ def test_checkpoints_of_a_run_are_files_like_any_other(studio: Studio, config: M
         studio.generation.grids.draw(grid(x=read("checkpoint", "3", of=run)))
     with pytest.raises(MissingError):
         studio.generation.grids.draw(grid(x=read("checkpoint", "3", of="../runs")))
-    assert [one["id"] for one in studio.generation.grids.all()] == [found["id"]], (
+    assert [one.id for one in studio.generation.grids.all()] == [found.id], (
         "failed ones leave nothing"
     )
 
@@ -59,10 +60,10 @@ def test_kept_listed_gone_on_with_and_deleted(studio: Studio) -> None:
         grid(x=read("seed", "1,2,3"), drawing=grid().drawing.model_copy(update={"batch_size": 1})),
         cancelled=lambda: next(steps) > 2, started=started.append,
     )  # fmt: skip
-    assert started == [found["id"]] and found["cancelled"]
-    assert not studio.generation.grids.one(found["id"])["complete"]
-    assert studio.generation.grids.resume(found["id"])["complete"]
-    studio.generation.grids.delete(found["id"])
+    assert started == [found.id] and found.cancelled
+    assert not studio.generation.grids.one(found.id).complete
+    assert studio.generation.grids.resume(found.id).complete
+    studio.generation.grids.delete(found.id)
     assert studio.generation.grids.all() == []
     for name in ("", "..", "../runs", "gone"):
         with pytest.raises(InputError):
@@ -91,16 +92,16 @@ def test_tags_are_files_wherever_an_axis_writes_them(studio: Studio) -> None:
         grid(drawing=tagged, x=read("replace", "lora:one,lora:two"))
     )
     assert stacks_of(replaced) == [{"one.safetensors": 1}, {"two.safetensors": 1}]
-    assert [cell["prompt"] for cell in replaced["cells"]] == ["a cat"] * 2
+    assert [cell.prompt for cell in replaced.cells] == ["a cat"] * 2
     before = studio.generation.grids.all()
     with pytest.raises(MissingError, match="three"):
         studio.generation.grids.draw(grid(x=read("prompt", "a cat\na cat <lora:three:1>")))
     assert studio.generation.grids.all() == before
 
 
-def stacks_of(grid: dict[str, Any]) -> list[dict[str, float]]:
+def stacks_of(grid: Grid) -> list[dict[str, float]]:
     """File → strength as written into each picture."""
-    texts = (read_parameters(Path(grid["folder"]) / cell["file"]) for cell in grid["cells"])
+    texts = (read_parameters(Path(grid.folder) / cell.file) for cell in grid.cells)
     return [
         {item["path"]: item["strength"] for item in infotext.read(text or "").get("stack", [])}
         for text in texts

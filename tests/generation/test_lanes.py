@@ -18,6 +18,7 @@ from studio.families.loading import load_base
 from studio.formats.images import read_parameters
 from studio.generation.records import DrawnLane
 from studio.infer import infotext
+from studio.settings.generation import CompareSettings
 from studio.settings.lanes import LanesSettings
 from studio.settings.training import GenerateSettings
 from tests.tiny import make_tiny_sdxl, write_tiny_embedding, write_tiny_lora
@@ -178,3 +179,16 @@ def test_a_file_for_another_base_is_taken_apart_layer_by_layer(studio: Studio) -
     layers = found["layers"]
     assert layers["missing"] and layers["fits"] and layers["size"]
     assert "in the base" in layers["size"][0]
+
+
+def test_a_lane_of_a_batch_and_a_column_of_a_comparison_are_one_thing() -> None:
+    known = {"name": "a", "stack": [{"path": "x.safetensors", "strength": 0.5}]}
+    column = CompareSettings.parse({"columns": [{**known, "seconds": 3.0}, {}]}).columns
+    lane = LanesSettings.parse({"lanes": [{**known, "prompt": "a fox"}]}).lanes[0]
+    assert type(column[0]) is type(lane) and column[0].stack == lane.stack
+    assert [one.name for one in column] == ["a", "Column 2"]
+    with pytest.raises(SettingsError, match="same prompts"):
+        CompareSettings.parse({"columns": [{**known, "prompt": "a fox"}]})
+    with pytest.raises(SettingsError, match="60 letters"):
+        LanesSettings.parse({"lanes": [{"name": "x" * 61}]})
+    assert CompareSettings.parse({"columns": [{"name": "x" * 61}]}).columns[0].name == "x" * 61

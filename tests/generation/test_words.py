@@ -69,13 +69,13 @@ def test_samples_read_captions_as_training_does(
     for place, caption in enumerate(captions):
         (folder / f"{place}.txt").write_text(caption)
     values: dict[str, Any] = {"data": {"folder": "zibbo"}}
-    done, _, _ = complete(config(**values), studio.library)
-    again, _, _ = complete(done, studio.library)
+    done = complete(config(**values), studio.library).config
+    again = complete(done, studio.library).config
     assert again.sample.prompts == done.sample.prompts
     for caption, prompt in zip(captions, done.sample.prompts, strict=True):
         script = scripts(base, "", [prompt], steps=8)[prompt]
         assert script.order == (0,) * 8
         trained = base.encode([as_trained(caption, "zibbo")])
         assert torch.equal(script.pairs[0][1].embeds, trained.embeds)
-    own, _, _ = complete(config(**values, sample={"prompts": ["a (b:1.2)"]}), studio.library)
+    own = complete(config(**values, sample={"prompts": ["a (b:1.2)"]}), studio.library).config
     assert own.sample.prompts == ["a (b:1.2)"]

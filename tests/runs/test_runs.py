@@ -235,8 +235,8 @@ def test_preflight_blocks_and_warns(studio: Studio, config: Make) -> None:
 
 def test_the_estimate_is_measured_and_leaves_nothing(studio: Studio, config: Make) -> None:
     estimate = studio.runs.estimate(config())
-    assert estimate["seconds_per_step"] > 0 and estimate["trained"]["unet"] > 1000
-    assert estimate["buckets"] == [{"width": 32, "height": 32, "items": 4}]
+    assert estimate.seconds_per_step > 0 and estimate.trained["unet"] > 1000
+    assert estimate.buckets == [{"width": 32, "height": 32, "items": 4}]
     assert studio.runs.all() == []
 
 

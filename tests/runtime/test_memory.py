@@ -19,8 +19,9 @@ from studio.core import memory
 from studio.core.errors import FileError, MemoryFullError, StudioError
 from studio.families.base import Base
 from studio.library import presets
+from studio.settings.generation import Lane
 from studio.settings.grid import Axis, GridSettings
-from studio.settings.lanes import Lane, LanesSettings
+from studio.settings.lanes import LanesSettings
 from studio.settings.training import CompareSettings, GenerateSettings, RunConfig, StackItem
 from studio.train.loop import Trainer
 from studio.ui.live import endpoint, handler

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from studio.compare.grid_record import Grid
 from studio.formats.images import read_parameters
 from studio.infer import infotext
 from tests.web.conftest import Served
@@ -52,7 +53,7 @@ def add(page: Any, name: str) -> Any:
     return card
 
 
-def newest_grid(served: Served) -> dict[str, Any]:
+def newest_grid(served: Served) -> Grid:
     return served.studio.generation.grids.all()[0]
 
 
@@ -81,9 +82,9 @@ def test_a_grid_from_the_form_to_the_large_view(
     heads = page.locator(".ax-head").all_inner_texts()[1:]
     assert heads == ["base alone", "0", "1"]
     grid = newest_grid(served)
-    assert grid["complete"]
-    assert [cell["seed"] for cell in grid["cells"]] == [5, 5, 5, 6, 6, 6]
-    drawn = Path(grid["folder"]) / grid["cells"][5]["file"]
+    assert grid.complete
+    assert [cell.seed for cell in grid.cells] == [5, 5, 5, 6, 6, 6]
+    drawn = Path(grid.folder) / grid.cells[5].file
     said = infotext.read(read_parameters(drawn) or "")
     assert (said["prompt"], said["seed"], said["steps"]) == (HOSTILE, 6, 2)
     assert said["stack"][0]["path"] == "korvu.safetensors"
@@ -134,10 +135,8 @@ def test_with_lanes_a_grid_takes_the_files_and_the_prompt_of_one(
     page.get_by_label("What the columns vary").select_option("seed")
     page.get_by_label("Values of the columns").fill("5, 6")
     draw_grid(page, 2)
-    said = newest_grid(served)["cells"][0]
-    read_back = infotext.read(
-        read_parameters(Path(newest_grid(served)["folder"]) / said["file"]) or ""
-    )
+    said = newest_grid(served).cells[0]
+    read_back = infotext.read(read_parameters(Path(newest_grid(served).folder) / said.file) or "")
     assert [item["path"] for item in read_back["stack"]] == ["korvu.safetensors"]
     page.get_by_role("button", name="Remove this lane").last.click()
     lane.wait_for(state="hidden")
@@ -156,7 +155,7 @@ def test_pages_errors_and_what_is_left_of_an_interrupted_grid(
     page.locator(".ax-run .cs-notice", has_text="Eulr").or_(
         page.locator(".toast-body", has_text="Eulr")
     ).first.wait_for()
-    before = {grid["id"] for grid in served.studio.generation.grids.all()}
+    before = {grid.id for grid in served.studio.generation.grids.all()}
 
     page.get_by_label("Values of the columns").fill("")
     page.get_by_role("button", name="+ Euler", exact=True).click()
@@ -167,13 +166,13 @@ def test_pages_errors_and_what_is_left_of_an_interrupted_grid(
     draw_grid(page, 2)
     page.get_by_role("group", name="Guidance").get_by_role("button", name="4").click()
     assert page.locator(".ax-cell img").count() == 2
-    (identity,) = {grid["id"] for grid in served.studio.generation.grids.all()} - before
+    (identity,) = {grid.id for grid in served.studio.generation.grids.all()} - before
     grid = served.studio.generation.grids.one(identity)
-    assert grid["sheets"] == ["sheet-1.png", "sheet-2.png"]
+    assert grid.sheets == ("sheet-1.png", "sheet-2.png")
 
     # as after a kill: one picture is missing, and is all that is drawn
-    (Path(grid["folder"]) / grid["cells"][3]["file"]).unlink()
-    kept = (Path(grid["folder"]) / grid["cells"][0]["file"]).stat().st_mtime_ns
+    (Path(grid.folder) / grid.cells[3].file).unlink()
+    kept = (Path(grid.folder) / grid.cells[0].file).stat().st_mtime_ns
     page.reload()
     page.click("#cs-tab-generate-button")
     page.locator(".ax-summary").click()
@@ -182,8 +181,8 @@ def test_pages_errors_and_what_is_left_of_an_interrupted_grid(
     page.get_by_role("button", name="Draw the rest").click()
     page.get_by_role("button", name="Draw the rest").wait_for(state="detached")
     grid = served.studio.generation.grids.one(identity)
-    assert grid["complete"]
-    assert (Path(grid["folder"]) / grid["cells"][0]["file"]).stat().st_mtime_ns == kept
+    assert grid.complete
+    assert (Path(grid.folder) / grid.cells[0].file).stat().st_mtime_ns == kept
 
 
 def test_ranges_blocks_and_saved_stacks(open_page: Any, served: Served, loras: list[Path]) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import gradio as gr
 
+from studio.compare.grid_record import Grid
 from studio.core.errors import InputError, MissingError, SettingsError
 from studio.core.text import parse_json
 from studio.settings import grid
@@ -73,7 +74,7 @@ def axes_grid(studio: Studio, page: Page, form: Form, texts: Sequence[Any]) -> g
 
     def grid_open(argument: Any) -> Json:
         (identity,) = read(argument, id=str)
-        return studio.generation.grids.one(identity)
+        return studio.generation.grids.one(identity).as_shown()
 
     def grid_remove(argument: Any) -> None:
         (identity,) = read(argument, id=str)
@@ -174,16 +175,16 @@ def so_far(studio: Studio, task: Task, drawn: int) -> Json | None:
         grid = studio.generation.grids.one(task.about["grid"])
     except MissingError:
         return None
-    there = sum(1 for cell in grid["cells"] if cell["file"] or cell["error"])
-    return grid if there != drawn else None
+    there = sum(1 for cell in grid.cells if cell.there or cell.error)
+    return grid.as_shown() if there != drawn else None
 
 
-def summary(grid: Json) -> Json:
+def summary(grid: Grid) -> Json:
     """A grid as the list shows it."""
-    done = sum(1 for cell in grid["cells"] if cell["file"])
     return {
-        "id": grid["id"], "name": grid["name"], "created": grid["created"], "base": grid["base"],
-        "done": done, "cells": len(grid["cells"]), "complete": grid["complete"],
+        "id": grid.id, "name": grid.name, "created": grid.created, "base": grid.base,
+        "done": sum(cell.there for cell in grid.cells), "cells": len(grid.cells),
+        "complete": grid.complete,
     }  # fmt: skip
 
 
@@ -192,9 +193,9 @@ def _drawn(studio: Studio, settings: GridSettings, task: Task) -> Json:
         task.about = {"grid": identity}
 
     grid = studio.generation.grids.draw(settings, task.progress, task.cancelled.is_set, started)
-    return {"id": grid["id"], "seconds": grid["seconds"]}
+    return {"id": grid.id, "seconds": grid.seconds}
 
 
 def _resumed(studio: Studio, identity: str, task: Task) -> Json:
     grid = studio.generation.grids.resume(identity, task.progress, task.cancelled.is_set)
-    return {"id": grid["id"], "seconds": grid["seconds"]}
+    return {"id": grid.id, "seconds": grid.seconds}

@@ -1,8 +1,8 @@
 """The columns of a comparison: the base, and any stacks and runs beside it.
 
 Owns: the component, the sources a column can be made of, and the way back from what a browser
-sends to `Column`s. Refuses to know: prompts, measures, how a comparison is drawn.
-The value is a list of `Column` dictionaries.
+sends to `Lane`s. Refuses to know: prompts, measures, how a comparison is drawn.
+The value is a list of `Lane` dictionaries.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import gradio as gr
 from studio.core.errors import InputError, StudioError
 from studio.core.names import printable
 from studio.runs.records import RunState
-from studio.settings.training import Column
+from studio.settings.generation import Lane
 from studio.ui.components.stack import base_facts, card, cards, stack_items, take
 from studio.ui.live import Json, Page, component, read
 
@@ -108,7 +108,7 @@ def run_adapter(studio: Studio, run: RunState) -> Path | None:
     return None
 
 
-def columns_of(studio: Studio, value: Any) -> list[Column]:
+def columns_of(studio: Studio, value: Any) -> list[Lane]:
     """What a browser sent → checked columns with absolute paths inside the allowed folders."""
     if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
         raise InputError("The columns are unreadable", remedy="Reload the page.")
@@ -122,7 +122,7 @@ def columns_of(studio: Studio, value: Any) -> list[Column]:
         name = str(entry.get("name") or "").strip()[:60] or f"Column {number}"
         seconds = entry.get("seconds")
         found.append(
-            Column.parse(
+            Lane.parse(
                 {
                     "name": name,
                     "stack": [item.model_dump() for item in stack],

@@ -13,8 +13,7 @@ import gradio as gr
 
 from studio.core.errors import SettingsError
 from studio.infer.infotext import VERSION
-from studio.settings.generation import GenerateSettings
-from studio.settings.lanes import Lane
+from studio.settings.generation import GenerateSettings, Lane
 from studio.ui.components.bases import native_size
 from studio.ui.components.stack import base_facts, named_stack
 from studio.ui.live import Json

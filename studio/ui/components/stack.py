@@ -20,7 +20,8 @@ from studio import architectures
 from studio.core.errors import InputError, MissingError, StudioError
 from studio.core.names import printable
 from studio.library.image_settings import stack_named
-from studio.settings.lanes import MOST_LANES, Lane
+from studio.settings.generation import Lane
+from studio.settings.lanes import MOST_LANES, MOST_LETTERS
 from studio.settings.training import StackItem
 from studio.ui.components.stack_files import check_blocks, loaded_stack, stack_files
 from studio.ui.live import Json, Page, component, read
@@ -186,6 +187,8 @@ def lanes_of(studio: Studio, value: Any) -> list[Lane]:
         values = entry if isinstance(entry, dict) else {"": entry}
         stack = [item.model_dump() for item in stack_items(studio, values.get("stack", []))]
         lanes.append(Lane.parse(values | {"stack": stack}))
+        if len(lanes[-1].name) > MOST_LETTERS:
+            raise InputError(f"The name of a lane has at most {MOST_LETTERS} letters")
     return lanes
 
 

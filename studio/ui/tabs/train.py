@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -158,7 +159,7 @@ class TrainTab:
         result = self.studio.runs.preflight(config).as_dict()
         try:
             if result["ok"]:
-                result["estimate"] = self.studio.runs.estimate(config)
+                result["estimate"] = asdict(self.studio.runs.estimate(config))
         except Exception as error:  # the button must come back whatever happens
             parts = parts_of(error)
             result["errors"] = [" ".join(filter(None, (parts["what"] + ".", parts.get("remedy"))))]
