@@ -47,9 +47,6 @@ LONG_FILES_LEFT = {
     f"studio/{name}.py"
     for name in [
         "adapters/aesthetic",
-        "core/atomic",
-        "core/paths",
-        "core/text",
         "families/base",
         "families/detect",
         "families/infer_config",
@@ -57,8 +54,6 @@ LONG_FILES_LEFT = {
         "infer/foreign/comfy",
         "runs/training",
         "runs/worker",
-        "settings/grid",
-        "settings/training",
         "ui/door",
     ]
 }

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Collection
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from studio.caption.bulk import add_prefix
 from studio.caption.doubt import doubt
@@ -57,7 +57,7 @@ def caption_folder(
     on_progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
     record: Record | None = None,
-) -> dict[str, Any]:
+) -> CaptionReport:
     """Writes a caption beside every picture (or `files`), or only where one is missing or blank.
 
     `record` keeps what stood there before (see `caption.history`). What reads like no caption at
@@ -65,8 +65,7 @@ def caption_folder(
 
     `captioner` is a loaded one, or what `load_captioner` takes. `on_progress(done, total, file)`
     is called after each picture. Cancelling takes effect before the next batch and keeps what was
-    written. A picture that cannot be read is reported and passed over. Returns the fields of
-    `CaptionReport`. Raises DatasetError when the folder or one of `files` cannot be used, the
+    written. A picture that cannot be read is reported and passed over. Raises DatasetError when the folder or one of `files` cannot be used, the
     errors of `load_captioner`, and StorageError when the disk refuses; captions written until
     then are on disk.
     """
@@ -97,7 +96,7 @@ def caption_folder(
             done += 1
             if on_progress is not None:
                 on_progress(done, len(wanted), path.name)
-    return asdict(report)
+    return report
 
 
 def _chosen(folder: Path, files: Collection[str] | None) -> dict[Path, str | None]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from dataclasses import asdict
 from typing import Any
 
 from studio.commands import terminal
@@ -31,13 +32,13 @@ def run(arguments: argparse.Namespace) -> int:
             cancelled=stopping,
         )
         progress.end()
-        _show(result, arguments.json)
-        for name, found in result["marked"].items():
+        _show(asdict(result), arguments.json)
+        for name, found in result.marked.items():
             terminal.say(
                 f"Needs a look, so nothing was written: {printable(name)}. {found['why']}."
             )
-        if result["written"]:
-            kept = f"{result['replaced']} earlier captions are kept; " if result["replaced"] else ""
+        if result.written:
+            kept = f"{result.replaced} earlier captions are kept; " if result.replaced else ""
             again = shlex.join(["caption", str(arguments.folder), "--undo"])
             terminal.say(f"{kept}`studio.py {again}` takes this back.")
         if stopping.asked:

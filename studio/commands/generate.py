@@ -114,6 +114,6 @@ def _tell(made: list[DrawnLane]) -> None:
         if lane.name:
             say(f"{lane.name}: {lane.prompt}")
         for report in lane.batch.reports:
-            say(str(report.get("message", report)))
+            say(report.message)
         for picture in lane.batch.pictures:
             print(printable(picture.path))

@@ -13,8 +13,8 @@ import socket
 from pathlib import Path
 
 from studio.commands import terminal
+from studio.core.access import Access
 from studio.core.errors import BusyError
-from studio.core.paths import Access
 
 FIRST_PORT, PORTS = 7860, 100
 

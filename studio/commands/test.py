@@ -1,4 +1,4 @@
-"""`test`: lint, format, types, then every test, with an honest exit code.
+"""`test`: lint, format, types, the page's scripts, then every test, with an honest exit code.
 
 Owns: what is run, in which order and on which simulated processors. Refuses to know: what the
 tests test. pytest's last run is alone on stdout, so its summary is the last line there. The whole
@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 from studio.commands.requirements import ROOT, missing, needed
 from studio.commands.terminal import say
@@ -64,6 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     if chosen:
         return _call(["-m", "pytest", *_marks(arguments), *chosen])
     failed = [name for name, command in CHECKS.items() if _call(command) != 0]
+    failed += _scripts()
     failed += _simulated(arguments)
     if arguments.all:
         failed += _slowed()
@@ -71,6 +73,34 @@ def run(arguments: argparse.Namespace) -> int:
     if failed:
         say(f"Failed before the last run: {', '.join(failed)}.")
     return code or (1 if failed else 0)
+
+
+def _scripts() -> list[str]:
+    """The page's scripts: linter and formatter (Biome, as package-lock.json pins it). Their own tests
+    run with the others. Node is a developer's tool: without it, that is said."""
+    npm = shutil.which("npm")
+    if npm is None or shutil.which("node") is None:
+        say("Without Node (18 or newer, with npm) the page's scripts are not linted, and their own "
+            "tests are skipped.")  # fmt: skip
+        return []
+    if not _installed(npm):
+        say("The linter of the page's scripts could not be installed: they are not linted.")
+        return []
+    return ["scripts"] if _run([npm, "run", "--silent", "lint"]) != 0 else []
+
+
+def _installed(npm: str) -> bool:
+    """Whether node_modules is what package-lock.json names; brings it if need be."""
+    wanted, there = ROOT / "package-lock.json", ROOT / "node_modules" / ".package-lock.json"
+    if there.exists() and there.stat().st_mtime >= wanted.stat().st_mtime:
+        return True
+    return _run([npm, "ci", "--no-audit", "--no-fund"]) == 0
+
+
+def _run(command: list[str]) -> int:
+    """Runs another program than Python; what it says goes to stderr, as all before the last run."""
+    say(f"$ {' '.join([Path(command[0]).name, *command[1:]])}")
+    return subprocess.call(command, cwd=ROOT, stdout=sys.stderr)
 
 
 def _simulated(arguments: argparse.Namespace) -> list[str]:

@@ -26,7 +26,8 @@ from studio.core.errors import InputError, Interrupted, MissingError, NonFiniteE
 from studio.formats import image_write
 from studio.settings import grid
 from studio.settings.generation import GenerateSettings
-from studio.settings.grid import Cell, GridSettings
+from studio.settings.grid import GridSettings
+from studio.settings.grid_cells import Cell, Layout, groups, lay_out
 
 if TYPE_CHECKING:
     from studio.adapters.cache import AdapterCache
@@ -53,7 +54,7 @@ def draw(
     nothing could be generated, the first error is raised. SettingsError for axes that make no
     sense. `resolve` is that of `grid.lay_out`.
     """
-    folder, layout = Path(folder), grid.lay_out(settings, resolve)
+    folder, layout = Path(folder), lay_out(settings, resolve)
     head = _header(base, settings, layout, folder)
     atomic.write_json(folder / GRID_FILE, head.as_json())
     atomic.make_folder(folder / "cells")
@@ -61,7 +62,7 @@ def draw(
     total = sum(cell.settings.steps for cell in missing)
     done, drawn = 0, len(layout.cells) - len(missing)
     first: StudioError | None = None
-    for group in grid.groups(missing):
+    for group in groups(missing):
         # equal cells (the base alone beside every strength) are drawn once
         alike: dict[tuple[str, int], list[Cell]] = {}
         for cell in group:
@@ -121,7 +122,7 @@ def _generate(
     )
 
 
-def _header(base: Base, settings: GridSettings, layout: grid.Layout, folder: Path) -> Grid:
+def _header(base: Base, settings: GridSettings, layout: Layout, folder: Path) -> Grid:
     created, seconds = time.time(), 0.0
     try:
         before = read(folder)
@@ -169,7 +170,7 @@ def _save(folder: Path, cell: Cell, picture: Picture) -> None:
     )  # fmt: skip
 
 
-def _sheets(folder: Path, layout: grid.Layout) -> None:
+def _sheets(folder: Path, layout: Layout) -> None:
     for page, heading in enumerate(layout.pages.headings):
         pictures = {
             (cell.x, cell.y): folder / _file(cell)

@@ -20,17 +20,15 @@ import secrets
 import shutil
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from studio.core import disk, temporaries
-from studio.core.errors import FileError, storage_error
+from studio.core.errors import storage_error
 from studio.core.names import encodable
-from studio.core.text import read_json
 
 TEMPORARY_PREFIX = temporaries.PREFIX
-MANIFEST = "manifest.json"
 
 
 def _reached(operation: str, path: Path) -> None:
@@ -190,47 +188,6 @@ def replacing(target: str | Path, *, exclusive: bool = False) -> Iterator[Path]:
         raise storage_error(error, target, "What was there is intact.") from error
 
 
-def write_manifest(folder: str | Path, extra: Mapping[str, Any] | None = None) -> Path:
-    """Lists every file of `folder` with size and SHA-256; written last, so its presence is a promise."""
-    folder = Path(folder)
-    files = {
-        file.relative_to(folder).as_posix(): {"size": file.stat().st_size, "sha256": sha256(file)}
-        for file in sorted(folder.rglob("*"))
-        if file.is_file() and file.name != MANIFEST and not file.name.startswith(TEMPORARY_PREFIX)
-    }
-    return write_json(folder / MANIFEST, {"files": files, **(extra or {})})
-
-
-def verify_manifest(folder: str | Path) -> dict[str, Any]:
-    """Reads the manifest and checks every file by hash; raises FileError on the first difference."""
-    folder = Path(folder)
-    try:
-        manifest: dict[str, Any] = read_json(folder / MANIFEST)
-        files = manifest["files"]
-        items = [(name, facts["sha256"]) for name, facts in files.items()]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise FileError(
-            "This checkpoint is incomplete",
-            where=folder,
-            why="Its manifest is missing or unreadable, so it was never announced as saved.",
-            remedy="Use an earlier checkpoint of the same run.",
-        ) from error
-    for name, digest in items:
-        file = folder / name
-        try:
-            intact = file.is_file() and sha256(file) == digest
-        except OSError:  # the disk cannot read it any more
-            intact = False
-        if not intact:
-            raise FileError(
-                "This checkpoint is damaged",
-                where=file,
-                why="The file is missing or its hash differs from the manifest.",
-                remedy="Use an earlier checkpoint of the same run.",
-            )
-    return manifest
-
-
 def move_to_trash(path: str | Path, trash: str | Path) -> Path:
     """Moves a file or folder into `trash` under a name that is free; returns where it went."""
     path, trash = Path(path), make_folder(trash)
@@ -255,7 +212,7 @@ def remove_folder(path: str | Path) -> None:
             path.rename(outside / path.name)
     except OSError:  # no room even for that: from where it is, its promise first
         with contextlib.suppress(OSError):
-            (path / MANIFEST).unlink(missing_ok=True)
+            (path / "manifest.json").unlink(missing_ok=True)
         shutil.rmtree(path, ignore_errors=True)
 
 

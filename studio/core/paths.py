@@ -14,9 +14,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from studio.core.access import Access
 from studio.core.atomic import make_folder, new_folder
 from studio.core.errors import InputError, StorageError
 from studio.core.names import path_of
@@ -92,30 +92,6 @@ def modified(path: str | Path) -> float:
 def is_name(text: str) -> bool:
     """Whether `text` is one plain name, no path: safe to look for inside a folder."""
     return Path(text).name == text and text not in ("", ".", "..") and "\0" not in text
-
-
-@dataclass(frozen=True)
-class Access:
-    """Who names paths. Somebody at this machine may name any that the system lets them read; over a
-    link it is the workspace, what ships, and `allowed`, and no link leads out of these."""
-
-    remote: bool = False
-    allowed: tuple[Path, ...] = ()
-
-    @classmethod
-    def over_a_link(cls, folders: Sequence[str | Path] = ()) -> Access:
-        """With the folders named at the start; raises InputError for one that is none."""
-        found = []
-        for folder in folders:
-            path = Path(folder).expanduser()
-            if not path.is_dir():
-                raise InputError(
-                    "This folder is not there",
-                    where=path,
-                    remedy="Give --allow a folder on this machine.",
-                )
-            found.append(path.resolve())
-        return cls(True, tuple(found))
 
 
 class Workspace:

@@ -26,8 +26,7 @@ from studio.core.names import SURROGATE, encodable, encodable_all, original, pat
 
 __all__ = [
     "Decoded", "TextError", "decode", "encodable", "encodable_all", "expect", "lines", "original",
-    "parse_json", "parse_toml", "path_of", "printable", "read_bytes", "read_json", "read_text",
-    "read_toml",
+    "parse_json", "parse_toml", "path_of", "printable", "read_bytes", "read_json", "read_text", "read_toml",
 ]  # fmt: skip
 
 MOST_TEXT = 1 << 26  # bytes of a file that is read as text
@@ -292,10 +291,9 @@ def _checked(value: Any, form: str, place: str | None) -> Any:
 
 
 def _too_deep(form: str, place: str | None) -> TextError:
-    why = f"It is nested more than {MOST_DEPTH} levels deep"
-    return TextError(f"This {form} cannot be read", where=place, why=why)
+    deep = f"It is nested more than {MOST_DEPTH} levels deep"
+    return TextError(f"This {form} cannot be read", where=place, why=deep)
 
 
 def _sentence(error: ValueError) -> str:
-    said = str(error)
-    return encodable(said[:1].upper() + said[1:300])
+    return encodable(str(error)[:1].upper() + str(error)[1:300])

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from studio.adapters.base import Report
 from studio.core import memory
@@ -17,7 +16,7 @@ from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.errors import Interrupted, StudioError
 from studio.families.base import Base
 from studio.formats import image_write
-from studio.generation.records import DrawnLane, Generated, OnPreview, SavedPicture
+from studio.generation.records import DrawnLane, FileReport, Generated, OnPreview, SavedPicture
 from studio.infer import engine
 from studio.infer.preview import data_url
 from studio.library.library import Library
@@ -95,10 +94,10 @@ def resolved(settings: GenerateSettings, library: Library) -> GenerateSettings:
     return settings.model_copy(update={"stack": stack, "image": image})
 
 
-def _told(report: Report, library: Library) -> dict[str, Any]:
+def _told(report: Report, library: Library) -> FileReport:
     stale = library.adapter(report.path).stale
     message = " ".join(filter(None, (stale, report.message)))
-    return {**vars(report), "path": str(report.path), "message": message}
+    return FileReport(str(report.path), report.kind, report.matched, report.unmatched, message)
 
 
 @contextmanager
@@ -132,7 +131,7 @@ def _drawn(
 
     folder = runtime.library.workspace.output_folder()
     saved: list[SavedPicture] = []
-    reports: list[dict[str, Any]] = []
+    reports: list[FileReport] = []
 
     def keep(pictures: list[engine.Picture]) -> None:
         for picture in pictures:

@@ -6,7 +6,6 @@ Refuses to know: pages, files of pictures (nothing is saved). Imports torch.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,25 +18,10 @@ from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.errors import InputError, MismatchError
 from studio.families.base import Base
 from studio.generation.batches import ready_base, resolved
+from studio.generation.records import Effect
 from studio.infer import engine
 from studio.runtime.runtime import Runtime
 from studio.settings.training import GenerateSettings, StackItem
-
-
-@dataclass(frozen=True)
-class Effect:
-    """What was found. `difference` is the mean |with - without| of a channel, 0…1 of its range."""
-
-    difference: float | None
-    """None when the file cannot be used on this base at all."""
-    reason: str
-    """Why there is no effect; empty when there is one."""
-    layers: dict[str, list[str]] = field(default_factory=dict)
-    """For a LoRA its layers: `fits`, `size` (another size in this base), `missing`."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
 
 
 def effect(

@@ -22,7 +22,8 @@ from studio.runs import rebuilding
 from studio.runs.training import Runs
 from studio.runtime.runtime import Runtime
 from studio.settings.generation import GenerateSettings
-from studio.settings.grid import NONE, Axis, GridSettings, lay_out, reference
+from studio.settings.grid import NONE, Axis, GridSettings, reference
+from studio.settings.grid_cells import lay_out
 
 KEPT = "The images drawn so far are kept."
 

@@ -6,9 +6,8 @@ Owns: the records that generating returns. Refuses to know: how images are made.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 OnPreview = Callable[[int, list[str]], None]
 """Called with the place of a batch's first image and what its images look like, as data URLs."""
@@ -25,11 +24,23 @@ class SavedPicture:
 
 
 @dataclass(frozen=True)
+class FileReport:
+    """What became of one file of the stack."""
+
+    path: str
+    kind: str
+    matched: int
+    """Parts of it that found their place in the base."""
+    unmatched: list[str]
+    message: str
+
+
+@dataclass(frozen=True)
 class Generated:
     """One batch: the pictures, and what each adapter of the stack did."""
 
     pictures: list[SavedPicture]
-    reports: list[dict[str, Any]]
+    reports: list[FileReport]
     seconds: float
 
 
@@ -40,3 +51,15 @@ class DrawnLane:
     name: str
     prompt: str
     batch: Generated
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What was found. `difference` is the mean |with - without| of a channel, 0…1 of its range."""
+
+    difference: float | None
+    """None when the file cannot be used on this base at all."""
+    reason: str
+    """Why there is no effect; empty when there is one."""
+    layers: dict[str, list[str]] = field(default_factory=dict)
+    """For a LoRA its layers: `fits`, `size` (another size in this base), `missing`."""

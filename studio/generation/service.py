@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+from studio.caption.run import CaptionReport
 from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.names import text_of
 from studio.generation.comparisons import Comparisons
 from studio.generation.grids import Grids
-from studio.generation.records import DrawnLane, Generated, OnPreview
+from studio.generation.records import DrawnLane, Effect, Generated, OnPreview
 from studio.runs.training import Runs
 from studio.runtime.runtime import Runtime
 from studio.settings.generation import GenerateSettings
@@ -63,11 +63,11 @@ class Generation:
         place: int,
         on_progress: OnProgress | None = None,
         cancelled: Cancelled | None = None,
-    ) -> dict[str, Any]:
+    ) -> Effect:
         """How much the file at `place` of the stack changes the first image; saves nothing."""
         from studio.generation.effect import effect
 
-        return effect(settings, place, self.runtime, on_progress, cancelled).as_dict()
+        return effect(settings, place, self.runtime, on_progress, cancelled)
 
     def caption(
         self,
@@ -79,7 +79,7 @@ class Generation:
         files: list[str] | None = None,
         on_progress: OnProgress | None = None,
         cancelled: Cancelled | None = None,
-    ) -> dict[str, Any]:
+    ) -> CaptionReport:
         """Captions for a dataset's images by a model; what was there before is kept."""
         from studio.caption.run import caption_folder
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from studio import methods
-from studio.core import atomic
+from studio.core import atomic, manifest
 from studio.core.errors import FileError, InputError, MissingError
 from studio.formats import safetensors_file
 from studio.formats.dataset import read_dataset
@@ -50,10 +50,10 @@ def adapter_of(run_id: str, step: str, runs: Runs, runtime: Runtime) -> Path:
             else "It has none at all.",
         )
     source = checkpoint_folder(run, int(step))
-    atomic.verify_manifest(source)
+    manifest.verify(source)
     target = runtime.library.workspace.cache / "checkpoints" / run.name / source.name
     try:
-        return target / str(atomic.verify_manifest(target)["main"])
+        return target / str(manifest.verify(target)["main"])
     except FileError:
         atomic.remove_folder(target)  # half-written, or never
     base = runtime.base(config.base, config.device, config.precision)
@@ -69,5 +69,5 @@ def adapter_of(run_id: str, step: str, runs: Runs, runtime: Runtime) -> Path:
     facts = ExportFacts(f"{config.name}-{int(step)}", trigger, int(step), 0, now, now)
     with average.shown() if average else nullcontext():
         files = trainable.export(atomic.make_folder(target), facts)
-    atomic.write_manifest(target, {"main": files[0].name})
+    manifest.write(target, {"main": files[0].name})
     return files[0]

@@ -11,11 +11,11 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from studio.core import atomic
 from studio.core.errors import DatasetChanged
 from studio.core.names import path_of
+from studio.core.record import Filed, Record
 from studio.core.text import encodable, printable, read_json
 from studio.formats.dataset import DatasetInfo, read_captions
 from studio.formats.image_memory import ImageMemory
@@ -24,14 +24,38 @@ from studio.library.image_checks import checked_dataset
 from studio.settings.training import RunConfig
 
 FILE = "dataset.json"
+NO_CONTENT = ("folder", "version")
 NAMED = 8  # at most so many files are named for each kind of change
-Json = dict[str, Any]
+
+
+class LearntImage(Record):
+    """One image that is trained on or held out."""
+
+    sha256: str
+    caption: str | None = None
+    repeats: int
+    """How often it counts in an epoch; 0 for one that is held out."""
+    mask: str | None = None
+    """SHA-256 of its mask, where it has one."""
+
+
+class DatasetRecord(Filed):
+    """What a run learns from."""
+
+    folder: str = ""
+    trigger: str = ""
+    class_word: str = ""
+    images: dict[str, LearntImage]
+    """By the name relative to the folder."""
+
+
+Images = Mapping[str, LearntImage]
 
 
 def of(
     info: DatasetInfo, on_progress: Callable[[int, int], None] = lambda done, total: None
-) -> Json:
-    """Every image that is trained on or held out: hash, caption, how often it counts, its mask."""
+) -> DatasetRecord:
+    """Every image that is trained on or held out, as it is on disk now."""
     rows = [(item.path, item.caption, item.repeats) for item in info.items]
     if info.held_out is not None:
         rows += [(path, text, 0) for path, text in read_captions(info.held_out).items()]
@@ -39,37 +63,40 @@ def of(
     for number, (path, caption, repeats) in enumerate(rows, 1):
         mask = mask_file(path)
         with contextlib.suppress(OSError):  # gone since the folder was read: not trained on either
-            images[printable(path.relative_to(info.path))] = {
-                "sha256": atomic.sha256(path),
-                "caption": encodable(caption) if caption is not None else None,
-                "repeats": repeats,
-                **({"mask": atomic.sha256(mask)} if mask is not None else {}),
-            }
+            found = LearntImage(
+                sha256=atomic.sha256(path),
+                caption=encodable(caption) if caption is not None else None,
+                repeats=repeats,
+            )
+            if mask is not None:
+                found = found.changed(mask=atomic.sha256(mask))
+            images[printable(path.relative_to(info.path))] = found
         on_progress(number, len(rows))
-    words = {"trigger": encodable(info.trigger), "class_word": encodable(info.class_word)}
-    return {"folder": printable(info.path), **words, "images": images}
+    return DatasetRecord(
+        folder=printable(info.path),
+        trigger=encodable(info.trigger),
+        class_word=encodable(info.class_word),
+        images=images,
+    )
 
 
-def digest(record: Json) -> str:
+def digest(record: DatasetRecord) -> str:
     """One number for all of it; where the folder lies does not count."""
-    plain = {key: value for key, value in record.items() if key != "folder"}
+    plain = {key: value for key, value in record.as_json().items() if key not in NO_CONTENT}
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
-def write(run: Path, record: Json) -> None:
+def write(run: Path, record: DatasetRecord) -> None:
     """Notes what the run goes on with."""
-    atomic.write_json(run / FILE, record)
+    atomic.write_json(run / FILE, record.as_json())
 
 
-def read(run: Path) -> Json | None:
+def read(run: Path) -> DatasetRecord | None:
     """What the run went on with last; None for a run of an earlier version, or one not begun."""
     try:
-        record = read_json(run / FILE)
-        images = record["images"]
-        whole = all(isinstance(facts, dict) for facts in images.values())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return DatasetRecord.read(read_json(run / FILE))
+    except (OSError, ValueError):
         return None
-    return record if whole else None
 
 
 def check(run: Path, config: RunConfig, images: ImageMemory) -> None:
@@ -79,13 +106,13 @@ def check(run: Path, config: RunConfig, images: ImageMemory) -> None:
         compare(before, of(checked_dataset(path_of(config.data.folder), images)))
 
 
-def compare(before: Json, now: Json) -> None:
+def compare(before: DatasetRecord, now: DatasetRecord) -> None:
     """Raises DatasetChanged, saying precisely what differs."""
     changes = differences(before, now)
     if changes:
         raise DatasetChanged(
             "The dataset of this run has changed since it went on last",
-            where=now["folder"],
+            where=now.folder,
             why=" ".join(changes),
             remedy="Put the files back as they were, or accept the changes: "
             "then it goes on with what is there now.",
@@ -93,9 +120,9 @@ def compare(before: Json, now: Json) -> None:
         )
 
 
-def differences(before: Json, now: Json) -> list[str]:
+def differences(before: DatasetRecord, now: DatasetRecord) -> list[str]:
     """Sentences about what was added, removed, or is different; none when nothing is."""
-    old, new = before["images"], now["images"]
+    old, new = before.images, now.images
     both = [name for name in new if name in old]
     found = [
         _sentence("added", [name for name in new if name not in old]),
@@ -105,14 +132,17 @@ def differences(before: Json, now: Json) -> list[str]:
         _sentence("counting otherwise", _differing(both, old, new, "repeats")),
         _captions(_differing(both, old, new, "caption"), old, new),
     ]
-    for key, title in (("trigger", "trigger word"), ("class_word", "class word")):
-        if before.get(key, "") != now.get(key, ""):
-            found.append(f"The {title} was “{before.get(key, '')}” and is “{now.get(key, '')}”.")
+    for title, was, word in (
+        ("trigger word", before.trigger, now.trigger),
+        ("class word", before.class_word, now.class_word),
+    ):
+        if was != word:
+            found.append(f"The {title} was “{was}” and is “{word}”.")
     return [text for text in found if text]
 
 
-def _differing(names: Iterable[str], old: Json, new: Json, key: str) -> list[str]:
-    return [name for name in names if old[name].get(key) != new[name].get(key)]
+def _differing(names: Iterable[str], old: Images, new: Images, key: str) -> list[str]:
+    return [name for name in names if getattr(old[name], key) != getattr(new[name], key)]
 
 
 def _sentence(what: str, names: list[str]) -> str:
@@ -122,20 +152,19 @@ def _sentence(what: str, names: list[str]) -> str:
     return f"{count} {what}: {_listed(names)}."
 
 
-def _captions(names: list[str], old: Json, new: Json) -> str:
+def _captions(names: list[str], old: Images, new: Images) -> str:
     if not names:
         return ""
     if len(names) > 1:
         return f"{len(names)} captions differ: {_listed(names)}."
-    was, now = (_quoted(side[names[0]].get("caption")) for side in (old, new))
+    was, now = (_quoted(side[names[0]].caption) for side in (old, new))
     return f"1 caption differs: {names[0]} (was {was}, is {now})."
 
 
-def _quoted(caption: Any) -> str:
+def _quoted(caption: str | None) -> str:
     if not caption:
         return "empty"
-    text = str(caption)
-    return f"“{text if len(text) <= 80 else text[:79] + '…'}”"
+    return f"“{caption if len(caption) <= 80 else caption[:79] + '…'}”"
 
 
 def _listed(names: list[str]) -> str:
@@ -143,6 +172,6 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-def accepted(before: Mapping[str, Any], now: Json) -> str:
+def accepted(before: DatasetRecord, now: DatasetRecord) -> str:
     """What the run's log says when somebody accepted the changes."""
-    return "Going on with a changed dataset. " + " ".join(differences(dict(before), now))
+    return "Going on with a changed dataset. " + " ".join(differences(before, now))

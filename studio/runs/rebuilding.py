@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from studio.core import atomic
+from studio.core import manifest
 from studio.core.errors import StorageError
 from studio.core.paths import entries, is_file, is_folder
 from studio.core.text import read_json, read_toml
@@ -31,7 +31,7 @@ def saved(run: Path) -> dict[int, Path]:
     found = {
         int(folder.name.removeprefix("step-")): folder
         for folder in entries(run / "checkpoints")
-        if folder.name.removeprefix("step-").isdecimal() and is_file(folder / atomic.MANIFEST)
+        if folder.name.removeprefix("step-").isdecimal() and is_file(folder / manifest.MANIFEST)
     }
     return dict(sorted(found.items()))
 

@@ -91,7 +91,7 @@ class Worker:
             files=tuple(str(file) for file in files),
             finished_at=round(time.time(), 3),
             eta=0,
-            **self.figures(),
+            **self._figures(),
         )
 
     def prepare(self) -> None:
@@ -209,7 +209,9 @@ class Worker:
             speed = (facts["step"] - self._speed[1]) / (now - self._speed[0])
             left = (self.config.train.steps - facts["step"]) / speed
             self.durably(
-                lambda: self.run.update(speed=round(speed, 3), eta=round(left, 1), **self.figures())
+                lambda: self.run.update(
+                    speed=round(speed, 3), eta=round(left, 1), **self._figures()
+                )
             )
             self.durably(self.run.sync)
         self._speed, self._written = (now, facts["step"]), now
@@ -248,13 +250,13 @@ class Worker:
                 {"dataset": self.dataset},
             )
         )
-        self.durably(lambda: self.run.update(last_checkpoint=progress.step, **self.figures()))
+        self.durably(lambda: self.run.update(last_checkpoint=progress.step, **self._figures()))
         self.durably(lambda: self.run.event(Saved(step=progress.step, folder=folder.name)))
         remove_old(self.run.folder, self.config.save.keep)  # only now is the new one announced
 
     def on_pause(self) -> None:
         """Gives the device away until the pause ends."""
-        self.run.tell(state="paused", **self.figures())
+        self.run.tell(state="paused", **self._figures())
         with self.runtime.lock.released():
             self.control.wait_while_paused()
         if not self.control.stop:
@@ -275,7 +277,7 @@ class Worker:
                     raise
                 self.run.tell(state="running", reason=None, remedy=None)
 
-    def figures(self) -> dict[str, Any]:
+    def _figures(self) -> dict[str, Any]:
         """Step, epoch, time and memory for `state.json`."""
         progress = self.trainer.progress
         number = max(0, progress.step * self.config.train.gradient_accumulation - 1)

@@ -11,9 +11,6 @@ numbers.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -22,7 +19,7 @@ from pydantic import field_validator
 from studio.core.errors import SettingsError
 from studio.core.text import lines as text_lines
 from studio.settings.base import Settings, nearest, setting
-from studio.settings.generation import GenerateSettings, StackItem
+from studio.settings.generation import GenerateSettings
 
 AxisKind = Literal[
     "adapter", "checkpoint", "strength", "prompt", "replace", "seed", "sampler", "guidance", "steps"
@@ -92,111 +89,6 @@ class GridSettings(Settings):
     )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One picture of a grid, by its place."""
-
-    x: int
-    y: int
-    page: int
-    settings: GenerateSettings
-
-
-@dataclass(frozen=True)
-class Side:
-    """One axis as it is shown."""
-
-    title: str
-    headings: list[str]
-
-
-@dataclass(frozen=True)
-class Layout:
-    """A grid written out: three sides (of length 1 where nothing varies) and every cell."""
-
-    x: Side
-    y: Side
-    pages: Side
-    cells: list[Cell]
-
-
-def lay_out(
-    settings: GridSettings, resolve: Callable[[GenerateSettings], GenerateSettings] | None = None
-) -> Layout:
-    """Every cell with its settings, row by row. SettingsError when an axis makes no sense.
-
-    `resolve` has the last word on each cell's settings: it puts files that a prompt's tags name on
-    the stack, and its errors come through.
-    """
-    axes = {name: axis for name in SIDES if (axis := getattr(settings, name))}
-    kinds = [axis.kind for axis in axes.values()]
-    if doubled := [kind for kind in kinds if kinds.count(kind) > 1]:
-        raise SettingsError(
-            f"Two axes vary the same ({TITLES[doubled[0]].lower()})", remedy="Change one of them."
-        )
-    if {"adapter", "checkpoint"} <= set(kinds):
-        raise SettingsError("Files and checkpoints cannot vary at once", remedy="Change one axis.")
-    alone = _alone_on(axes) if settings.baseline else ""
-    sides, places = {}, {}
-    for name in SIDES:
-        sides[name], places[name] = _side(axes.get(name), name == alone)
-    count = len(places["x"]) * len(places["y"]) * len(places["pages"])
-    if count > MOST_CELLS:
-        raise SettingsError(
-            f"This grid has {count} pictures", remedy=f"Draw at most {MOST_CELLS} at once."
-        )
-    cells = []
-    for page, y, x in product(*(range(len(places[name])) for name in ("pages", "y", "x"))):
-        values = {"x": places["x"][x], "y": places["y"][y], "pages": places["pages"][page]}
-        drawn = _drawn(settings.drawing, axes, values)
-        drawn = resolve(drawn) if resolve else drawn
-        if None in values.values():
-            drawn = drawn.model_copy(update={"stack": []})
-        cells.append(Cell(x, y, page, drawn))
-    if alone and not any(item.enabled for cell in cells for item in cell.settings.stack):
-        raise SettingsError(
-            "The stack is empty, so every picture is the base alone already",
-            remedy="Put a file on the stack, or leave the baseline out.",
-        )
-    return Layout(sides["x"], sides["y"], sides["pages"], cells)
-
-
-def _side(axis: Axis | None, alone: bool) -> tuple[Side, list[str | None]]:
-    """How a side is shown, and its values; None stands for the base alone."""
-    if axis is None:
-        headings = ["with the stack", ALONE] if alone else [""]
-        return Side("", headings), ["", None] if alone else [""]
-    first = [ALONE] if alone else []
-    return Side(TITLES[axis.kind], [*first, *axis.headings]), [None] * alone + list(axis.values)
-
-
-def _drawn(
-    drawing: GenerateSettings, axes: dict[str, Axis], values: dict[str, str | None]
-) -> GenerateSettings:
-    """The settings of one cell, given the value of each side."""
-    drawn = drawing.model_copy(update={"count": 1})
-    plain = None in values.values()
-    added = ""
-    # the order of `TITLES` is the order in which axes act
-    for name in sorted(axes, key=lambda name: list(TITLES).index(axes[name].kind)):
-        axis, value = axes[name], values[name]
-        if value is None or (plain and axis.kind in STACK_KINDS):
-            continue
-        if axis.kind == "adapter":
-            added = reference(value)[0]
-        if axis.kind == "strength" and not axis.of and "adapter" in {a.kind for a in axes.values()}:
-            if added.lower() in NONE:
-                continue
-            axis = axis.model_copy(update={"of": Path(added).name})
-        drawn = apply(drawn, axis, value)
-    return drawn
-
-
-def apply(settings: GenerateSettings, axis: Axis, value: str) -> GenerateSettings:
-    """The settings with one axis at one value. SettingsError."""
-    return _ACTIONS[axis.kind](settings, axis, value)
-
-
 def reference(text: str) -> tuple[str, float]:
     """`FILE[:STRENGTH]` → (file, strength)."""
     name, colon, strength = text.rpartition(":")
@@ -225,95 +117,3 @@ def read(kind: str, text: str, of: str = "") -> Axis:
     if not lines:
         raise SettingsError(f"The axis “{kind}” has no values", remedy="Write one or more.")
     return Axis.parse({"kind": kind, "values": lines, "of": of})
-
-
-def _alone_on(axes: dict[str, Axis]) -> str:
-    """The side on which the base alone has its place."""
-    for name, axis in axes.items():
-        if axis.kind in STACK_KINDS:
-            return name
-    for name in ("y", "pages"):
-        if name not in axes:
-            return name
-    raise SettingsError(
-        "There is no place for the base alone", remedy="Leave an axis free, or the baseline out."
-    )
-
-
-def _adapter(settings: GenerateSettings, axis: Axis, value: str) -> GenerateSettings:
-    path, strength = reference(value)
-    if path.lower() in NONE:
-        return settings
-    item = StackItem.parse({"path": path, "strength": strength})
-    return settings.model_copy(update={"stack": [*settings.stack, item]})
-
-
-def _strength(settings: GenerateSettings, axis: Axis, value: str) -> GenerateSettings:
-    wanted = _parsed(StackItem, {"path": "x"}, "strength", value, axis)
-    stack = list(settings.stack)
-    chosen = [
-        k for k, item in enumerate(stack)
-        if item.enabled and (not axis.of or axis.of in (Path(item.path).stem, Path(item.path).name))
-    ]  # fmt: skip
-    if not chosen:
-        what = f"“{axis.of}” is not on the stack" if axis.of else "There is no file on the stack"
-        raise SettingsError(what, remedy="Add the file whose strength should vary.")
-    for k in chosen:
-        stack[k] = stack[k].model_copy(update={"strength": wanted})
-    return settings.model_copy(update={"stack": stack})
-
-
-def _replace(settings: GenerateSettings, axis: Axis, value: str) -> GenerateSettings:
-    searched = axis.values[0]
-    if searched not in settings.prompt and searched not in settings.negative_prompt:
-        raise SettingsError(
-            f"“{searched[:60]}” is not in the prompt",
-            why="Search and replace looks for its first value in the prompts.",
-        )
-    texts = {
-        name: getattr(settings, name).replace(searched, value)
-        for name in ("prompt", "negative_prompt")
-    }
-    return settings.model_copy(update=texts)
-
-
-def _field(name: str) -> Callable[[GenerateSettings, Axis, str], GenerateSettings]:
-    def change(settings: GenerateSettings, axis: Axis, value: str) -> GenerateSettings:
-        found = _parsed(GenerateSettings, {}, name, value, axis)
-        return settings.model_copy(update={name: found})
-
-    return change
-
-
-def _parsed(cls: type[Settings], rest: dict[str, Any], name: str, text: str, axis: Axis) -> Any:
-    """One value out of text, by the rules of the setting it becomes."""
-    try:
-        return getattr(cls.parse({**rest, name: text}), name)
-    except SettingsError as error:
-        raise SettingsError(
-            f"The axis “{TITLES[axis.kind].lower()}” cannot be {text[:60]!r}", why=error.what
-        ) from None
-
-
-def _checkpoint(settings: GenerateSettings, axis: Axis, value: str) -> GenerateSettings:
-    raise SettingsError("The checkpoints of this axis were not looked up", where=axis.of)
-
-
-_ACTIONS: dict[AxisKind, Callable[[GenerateSettings, Axis, str], GenerateSettings]] = {
-    "adapter": _adapter, "checkpoint": _checkpoint, "strength": _strength,
-    "prompt": _field("prompt"), "replace": _replace, "seed": _field("seed"),
-    "sampler": _field("sampler"), "guidance": _field("guidance"), "steps": _field("steps"),
-}  # fmt: skip
-
-
-def groups(cells: Sequence[Cell]) -> list[list[Cell]]:
-    """Cells that can be drawn together: all is equal but prompt and seed.
-
-    Ordered so that the stack changes as rarely as possible.
-    """
-    stacks: dict[str, dict[str, list[Cell]]] = {}
-    for cell in cells:
-        values = cell.settings.model_copy(update={"prompt": "", "seed": 0})
-        stack = "|".join(item.model_dump_json() for item in values.stack if item.enabled)
-        stacks.setdefault(stack, {}).setdefault(values.model_dump_json(), []).append(cell)
-    return [group for rest in stacks.values() for group in rest.values()]

@@ -16,7 +16,7 @@ from typing import Any
 from torch import Tensor
 from torch.optim import Optimizer
 
-from studio.core import atomic
+from studio.core import atomic, manifest
 from studio.core.errors import FileError, MissingError
 from studio.core.text import read_json
 from studio.formats import safetensors_file
@@ -60,14 +60,14 @@ def save_checkpoint(
         safetensors_file.write(beside / "trainable.safetensors", _plain(state), {})
         safetensors_file.write(beside / "optimizer.safetensors", _plain(tensors), {})
         atomic.write_json(beside / RECORD, record)
-        atomic.write_manifest(beside, {"step": progress.step, **(facts or {})})
+        manifest.write(beside, {"step": progress.step, **(facts or {})})
     return folder
 
 
 def _is_kept(folder: Path, record: dict[str, Any]) -> bool:
     """Whether this moment is there already, whole: seconds of training never come twice."""
     try:
-        atomic.verify_manifest(folder)
+        manifest.verify(folder)
         kept: bool = _record(folder) == json.loads(json.dumps(record))
     except FileError:
         return False
@@ -76,7 +76,7 @@ def _is_kept(folder: Path, record: dict[str, Any]) -> bool:
 
 def saved_steps(run: Path) -> list[int]:
     """Steps that have a manifest, oldest first."""
-    found = (run / "checkpoints").glob(f"step-*/{atomic.MANIFEST}")
+    found = (run / "checkpoints").glob(f"step-*/{manifest.MANIFEST}")
     steps = (path.parent.name.removeprefix("step-") for path in found)
     return sorted(int(step) for step in steps if step.isdecimal())
 
@@ -87,7 +87,7 @@ def newest_checkpoint(run: Path) -> tuple[Path | None, list[int]]:
     for step in reversed(saved_steps(run)):
         folder = checkpoint_folder(run, step)
         try:
-            atomic.verify_manifest(folder)
+            manifest.verify(folder)
             _record(folder)
         except FileError:
             damaged.append(step)
@@ -127,7 +127,7 @@ def remove_old(run: Path, keep: int) -> None:
 def remove_unfinished(run: Path) -> None:
     """Deletes folders that were never announced, as an earlier version left them."""
     for folder in (run / "checkpoints").glob("step-*"):
-        if not (folder / atomic.MANIFEST).exists():
+        if not (folder / manifest.MANIFEST).exists():
             atomic.remove_folder(folder)
 
 

@@ -26,10 +26,10 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio i
 
 import gradio as gr
 
+from studio.core.access import Access
 from studio.core.errors import BusyError, InputError
-from studio.core.paths import Access
 from studio.library.tidying import UPLOADS
-from studio.ui import header, theme
+from studio.ui import header, scripts, tables, theme
 from studio.ui.door import Door
 from studio.ui.guard import EVERYWHERE, Guard
 from studio.ui.live import Page
@@ -119,7 +119,7 @@ def serve(
     async def stand_outside(gradio: Any) -> AsyncIterator[None]:
         """Gradio puts its own middleware outside of any that is handed to it; the door goes first."""
         gradio.middleware_stack = Door(
-            NamedFiles(gradio.middleware_stack),
+            scripts.Scripts(NamedFiles(gradio.middleware_stack)),
             guard,
             served=served,
             login_page=theme.login_page if auth else None,
@@ -149,7 +149,7 @@ def serve(
         "footer_links": [],
         "theme": theme.theme(),
         "css": theme.stylesheet(),
-        "head": f"<script>{theme.script()}</script>",
+        "head": tables.element() + scripts.preloads(),
         "app_kwargs": {
             "lifespan": stand_outside,
             "docs_url": None,

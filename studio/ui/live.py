@@ -26,7 +26,7 @@ import gradio as gr
 
 from studio.core.errors import InputError
 from studio.core.names import encodable, encodable_all
-from studio.ui import theme
+from studio.ui import scripts
 from studio.ui.library import Library
 from studio.ui.tasks import Task as Task  # the tabs find it here
 from studio.ui.tasks import Tasks, parts_of
@@ -43,7 +43,7 @@ ACTION: Json = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 def endpoint(function: Callable[..., Any]) -> Callable[..., Json]:
-    """A server function for `gr.HTML(server_functions=[…])`; in JavaScript: `cs.call(server.f(…))`.
+    """A server function for `gr.HTML(server_functions=[…])`; in a script: `call(server.f(…))`.
 
     `function` takes one argument, whatever JSON the page sent. Answers `{"ok", "data"|"error"}`.
     """
@@ -87,19 +87,20 @@ def component(
     template: str,
     functions: Sequence[Callable[..., Any]] = (),
     *,
-    scripts: Sequence[str] = (),
+    events: Sequence[str] = (),
     value: Any = None,
     elem_id: str | None = None,
     **props: Any,
 ) -> gr.HTML:
-    """A part of the page that draws itself: `static/<name>.js` fills the static `template`.
+    """A part of the page that a script of its own fills: `name` stands in `static/scripts/main.js`.
 
-    `scripts` are further files of `static/`, put before it; they share its scope. `functions` become `server.<name>` in the script, each wrapped in `endpoint`.
+    `events` are what the script may send, `functions` become `server.<name>` there, each wrapped in
+    `endpoint`.
     """
     return gr.HTML(
         encodable_all(value),
         html_template=template,
-        js_on_load="\n".join(theme.part(file) for file in (*scripts, name)),
+        js_on_load=scripts.start(name, events),
         server_functions=[endpoint(function) for function in functions] or None,
         apply_default_css=False,
         elem_id=elem_id,
@@ -167,7 +168,7 @@ def read(argument: Any, **wanted: type) -> list[Any]:
 
 @dataclass
 class Page:
-    """What the tabs share. In JavaScript the same is `cs.go(tab, payload)` / `cs.receive(tab, f)`."""
+    """What the tabs share. Scripts do the same with `openTab(tab, payload)` and `receive(tab, f)`."""
 
     studio: Studio
     tasks: Tasks = field(default_factory=Tasks)
@@ -187,7 +188,7 @@ class Page:
 
     @functools.cached_property
     def thumbnails(self) -> Thumbnails:
-        """Small copies of pictures; `str(path)` goes to the page, which asks `cs.file(path)`."""
+        """Small copies of pictures; `str(path)` goes to the page, which asks `fileUrl(path)`."""
         return Thumbnails(self.studio.workspace.cache / "thumbnails")
 
     def uploaded(self, path: str) -> Path:

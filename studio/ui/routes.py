@@ -43,6 +43,7 @@ ROUTES = (
     ),  # starting asks it, once, without a session
     # the page's own files
     Route(GET, "/(assets|static|svelte)/.+", "signed in"),
+    Route(GET, "/scripts/[0-9a-f]+/[a-z_/]+\\.js", "signed in"),
     Route(GET, f"({API})?/theme\\.css", "signed in"),
     Route(GET, "/manifest\\.json", "signed in"),
     Route(GET, f"{API}/file=(?s:.+)", "signed in"),

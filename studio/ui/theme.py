@@ -1,6 +1,6 @@
 """The studio's visual language: colours, type, spacing, and the classes every tab shares.
 
-Owns: the Gradio theme, the style sheets and the page's script library (all in `static/`).
+Owns: the Gradio theme, the style sheets and the drawings (all in `static/`).
 Refuses to know: what the tabs show.
 
 Colours (CSS variables, both modes; never write a colour of your own):
@@ -136,16 +136,6 @@ def stylesheet() -> str:
     """Every style sheet of the page, the shared one first."""
     sheets = sorted(STATIC.glob("*.css"), key=lambda path: (path.name != "studio.css", path.name))
     return "\n".join(read_text(path) for path in sheets)
-
-
-def script() -> str:
-    """The page's script library (`static/studio.js`), for the head of the document."""
-    return read_text(STATIC / "studio.js")
-
-
-def part(name: str) -> str:
-    """The script of one component, for `gr.HTML(js_on_load=…)`: `static/<name>.js`."""
-    return read_text(STATIC / f"{name}.js")
 
 
 def drawing(name: str, otherwise: str) -> str:

@@ -37,7 +37,7 @@ def test_only_missing_captions_are_written_unless_told_otherwise(pictures):
     )
     assert read_caption(pictures / "2.png") == "mine"
     assert read_caption(pictures / "3.png") == "sks, colour (0, 0, 255)"
-    assert (list(report["written"]), report["kept"]) == (
+    assert (list(report.written), report.kept) == (
         ["1.png", "3.png", "9.png", "10.png"],
         ["2.png"],
     )
@@ -52,7 +52,7 @@ def test_every_picture_gets_its_own_caption_across_batches_and_broken_files(pict
     model = Names()
     report = caption_folder(pictures, captioner=model, batch_size=2)
     assert model.batches == [1, 2, 1]
-    assert list(report["broken"]) == ["2.png"]
+    assert list(report.broken) == ["2.png"]
     assert read_caption(pictures / "2.png") is None
     assert read_caption(pictures / "3.png") == "colour (0, 0, 255)"
     assert read_caption(pictures / "10.png") == "colour (0, 0, 0)"
@@ -63,9 +63,9 @@ def test_cancelling_keeps_what_was_written_and_going_on_finishes_the_rest(pictur
     report = caption_folder(
         pictures, captioner=model, batch_size=2, cancelled=lambda: len(model.batches) == 1
     )
-    assert report["cancelled"] and list(report["written"]) == ["1.png", "2.png"]
+    assert report.cancelled and list(report.written) == ["1.png", "2.png"]
     again = caption_folder(pictures, captioner=Names(), batch_size=2)
-    assert not again["cancelled"] and list(again["written"]) == ["3.png", "9.png", "10.png"]
+    assert not again.cancelled and list(again.written) == ["3.png", "9.png", "10.png"]
 
 
 def test_a_caption_typed_while_the_model_thinks_is_kept(pictures):
@@ -76,7 +76,7 @@ def test_a_caption_typed_while_the_model_thinks_is_kept(pictures):
 
     report = caption_folder(pictures, captioner=Slow())
     assert read_caption(pictures / "1.png") == "typed by hand"
-    assert "1.png" in report["kept"] and "1.png" not in report["written"]
+    assert "1.png" in report.kept and "1.png" not in report.written
 
 
 def test_a_model_without_words_does_not_empty_a_caption(pictures):
@@ -86,22 +86,22 @@ def test_a_model_without_words_does_not_empty_a_caption(pictures):
 
     write_caption(pictures / "1.png", "mine")
     report = caption_folder(pictures, captioner=Mute(), overwrite=True, prefix="sks")
-    assert len(report["broken"]) == 5 and report["written"] == {}
+    assert len(report.broken) == 5 and report.written == {}
     assert read_caption(pictures / "1.png") == "mine"
 
 
 def test_a_real_model_captions_a_folder(pictures, git_folder):
     report = caption_folder(pictures, captioner=load_captioner(git_folder, "cpu"), batch_size=3)
-    assert len(report["written"]) == 5
+    assert len(report.written) == 5
     assert all(read_captions(pictures).values())
-    assert report["cancelled"] is False
+    assert report.cancelled is False
     again = caption_folder(pictures, captioner=git_folder, device="cpu", overwrite=True)
-    assert again["written"] == report["written"]
+    assert again.written == report.written
 
 
 def test_only_the_chosen_pictures_are_captioned(pictures):
     report = caption_folder(pictures, captioner=Names(), files=["9.png", "2.png"])
-    assert list(report["written"]) == ["2.png", "9.png"]
+    assert list(report.written) == ["2.png", "9.png"]
     assert read_caption(pictures / "1.png") is None
     with pytest.raises(DatasetError, match=r"no such picture.*gone\.png"):
         caption_folder(pictures, captioner=Names(), files=["1.png", "gone.png"])
@@ -112,7 +112,7 @@ def test_no_model_is_loaded_when_there_is_nothing_to_do(pictures):
     for path in read_captions(pictures):
         write_caption(path, "mine")
     report = caption_folder(pictures, captioner="there/is no such model")
-    assert len(report["kept"]) == 5
+    assert len(report.kept) == 5
 
 
 def test_a_folder_that_is_not_there_is_an_error(tmp_path):
@@ -140,7 +140,7 @@ def test_replaced_captions_are_kept_and_come_back(pictures, tmp_path):
     report = caption_folder(
         pictures, captioner=Names(), overwrite=True, record=history.begin(pictures, "described")
     )
-    assert (len(report["written"]), report["replaced"]) == (5, 3)
+    assert (len(report.written), report.replaced) == (5, 3)
     again = History(tmp_path / "history")  # as after a restart
     (entry,) = again.entries(pictures)
     assert (entry.what, entry.replaced, entry.added) == ("described", 3, 2)
@@ -194,8 +194,8 @@ def test_what_reads_like_no_caption_is_marked_and_the_earlier_one_stays(pictures
         pictures, captioner=Says(*texts), overwrite=True, prefix="sks",
         record=history.begin(pictures, "described"),
     )  # fmt: skip
-    assert list(report["written"]) == ["2.png", "10.png"]
-    assert {name: found["why"] for name, found in report["marked"].items()} == {
+    assert list(report.written) == ["2.png", "10.png"]
+    assert {name: found["why"] for name, found in report.marked.items()} == {
         "1.png": "It repeats “big”", "3.png": "It repeats “in the”", "9.png": "It is a single word",
     }  # fmt: skip
     assert read_caption(pictures / "1.png") == "right one"
@@ -220,4 +220,4 @@ def test_a_caption_typed_while_captions_are_replaced_is_kept(pictures, tmp_path)
             return super().caption(images)
 
     report = caption_folder(pictures, captioner=Slow(), overwrite=True)
-    assert read_caption(pictures / "1.png") == "typed by hand" and report["kept"] == ["1.png"]
+    assert read_caption(pictures / "1.png") == "typed by hand" and report.kept == ["1.png"]

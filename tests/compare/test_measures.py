@@ -17,7 +17,8 @@ from studio.compare.measures import Features, Measure, measure
 from studio.compare.record import Comparison, read_comparison
 from studio.compare.report import to_csv, to_html, to_markdown
 from studio.settings.training import CompareSettings
-from studio.ui.components.compare_grid import as_page, measure_table
+from studio.ui.components.compare_grid import as_page
+from studio.ui.tables import tables
 
 NEAREST = Measure(
     key="nearest",
@@ -53,7 +54,7 @@ def test_a_new_row_is_measured_recorded_reported_printed_and_shown(base, tmp_pat
     (row,) = csv.DictReader(io.StringIO(to_csv(found)))
     assert float(row["nearest"]) == value and float(row["nearest_error"]) == 0.25
     assert any(line.split("  ", 1)[0] == "Nearest" and shown in line for line in table(found))
-    assert measure_table()[-1] == {
+    assert tables()["measures"][-1] == {
         "key": "nearest", "label": "Nearest", "formula": NEAREST.formula, "says": NEAREST.says,
         "better": "higher", "unit": "cos", "needs": ["clip", "reference"],
     }  # fmt: skip
@@ -62,7 +63,7 @@ def test_a_new_row_is_measured_recorded_reported_printed_and_shown(base, tmp_pat
 
 
 def test_the_page_is_told_of_every_measure():
-    keys = [row["key"] for row in measure_table()]
+    keys = [row["key"] for row in tables()["measures"]]
     assert keys == ["kid", "image_image", "image_reference", "image_text"]
     for row in measures.MEASURES:
         assert row.formula and row.says and ("lower" in row.says) == (row.better == "lower")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.core import atomic
+from studio.core import atomic, manifest
 from studio.core.errors import FileError, StorageError
 from tests import failpoint
 
@@ -62,7 +62,7 @@ def test_a_refusing_disk_leaves_the_old_file(tmp_path: Path, operation: int, cod
 KILLED = """
 import os, sys
 sys.path.insert(0, {root!r})
-from studio.core import atomic
+from studio.core import atomic, manifest
 from tests import failpoint
 seen = 0
 def reached(operation, path):
@@ -74,7 +74,7 @@ failpoint.reached = reached
 folder = {folder!r}
 for name in ("a.bin", "b.bin"):
     atomic.write_bytes(folder + "/" + name, b"new " + name.encode())
-atomic.write_manifest(folder, {{"step": 2}})
+manifest.write(folder, {{"step": 2}})
 print("whole")
 """
 
@@ -89,12 +89,12 @@ def test_a_killed_process_leaves_a_whole_folder_or_no_manifest(tmp_path: Path) -
         ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         whole = ended.returncode == 0
         outcomes.add(whole)
-        if (folder / atomic.MANIFEST).exists():
-            assert set(atomic.verify_manifest(folder)["files"]) == {"a.bin", "b.bin"}
+        if (folder / manifest.MANIFEST).exists():
+            assert set(manifest.verify(folder)["files"]) == {"a.bin", "b.bin"}
         else:
             assert not whole
             with pytest.raises(FileError, match="incomplete"):
-                atomic.verify_manifest(folder)
+                manifest.verify(folder)
         atomic.sweep_temporaries(folder)
         assert not [p for p in folder.iterdir() if p.name.startswith(atomic.TEMPORARY_PREFIX)]
     assert outcomes == {True, False}, "the sweep must reach past the last operation"
@@ -102,10 +102,10 @@ def test_a_killed_process_leaves_a_whole_folder_or_no_manifest(tmp_path: Path) -
 
 def test_a_changed_byte_is_noticed(tmp_path: Path) -> None:
     atomic.write_bytes(tmp_path / "weights.bin", b"\x00" * 100)
-    atomic.write_manifest(tmp_path)
+    manifest.write(tmp_path)
     (tmp_path / "weights.bin").write_bytes(b"\x00" * 99 + b"\x01")
     with pytest.raises(FileError, match="damaged"):
-        atomic.verify_manifest(tmp_path)
+        manifest.verify(tmp_path)
 
 
 def test_a_torn_line_does_not_swallow_the_next(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from studio.core import atomic, disk, locks, temporaries
+from studio.core import atomic, disk, locks, manifest, temporaries
 from studio.core.errors import StorageError
 from studio.core.paths import Workspace, slug
 from tests import failpoint
@@ -41,7 +41,7 @@ def fill(folder: Path, text: str) -> None:
     with atomic.replacing(folder) as inside:
         atomic.write_text(inside / "a.txt", text)
         atomic.write_text(inside / "deep" / "b.txt", text)
-        atomic.write_manifest(inside)
+        manifest.write(inside)
 
 
 def content(folder: Path) -> set[str]:
@@ -51,7 +51,7 @@ def content(folder: Path) -> set[str]:
 def test_a_folder_is_made_and_replaced(tmp_path: Path, way: str) -> None:
     for text in ("one", "two"):
         fill(tmp_path / "k", text)
-        assert content(tmp_path / "k") == {text} and atomic.verify_manifest(tmp_path / "k")
+        assert content(tmp_path / "k") == {text} and manifest.verify(tmp_path / "k")
     assert [path.name for path in tmp_path.iterdir()] == ["k"]
 
 
@@ -86,7 +86,7 @@ def test_a_refusing_disk_leaves_the_old_folder_or_the_new(
         except StorageError:
             failed = True
         failpoint.reached = None
-        assert atomic.verify_manifest(folder) and content(folder) in ({"old"}, {"new"})
+        assert manifest.verify(folder) and content(folder) in ({"old"}, {"new"})
         assert [path.name for path in folder.parent.iterdir()] == ["k"]
     assert count > 10, "the sweep must reach past the last operation"
 
@@ -95,7 +95,7 @@ KILLED = """
 import os, sys
 sys.path.insert(0, {root!r})
 from pathlib import Path
-from studio.core import atomic, disk
+from studio.core import atomic, disk, manifest
 from tests import failpoint
 if {two}:
     disk._renameat2 = lambda *_: False
@@ -108,7 +108,7 @@ def reached(operation, path):
 failpoint.reached = reached
 with atomic.replacing(Path({folder!r})) as inside:
     atomic.write_text(inside / "a.txt", "new")
-    atomic.write_manifest(inside)
+    manifest.write(inside)
 """
 
 
@@ -120,13 +120,13 @@ def test_a_killed_process_leaves_a_whole_folder_at_every_instant(tmp_path: Path,
         folder = tmp_path / str(count) / "k"
         with atomic.replacing(folder) as inside:
             atomic.write_text(inside / "a.txt", "old")
-            atomic.write_manifest(inside)
+            manifest.write(inside)
         code = KILLED.format(root=ROOT, two=two, count=count, folder=str(folder))
         killed = subprocess.run([sys.executable, "-c", code]).returncode == 9
         if not two:
-            assert atomic.verify_manifest(folder), "there is no instant without"
+            assert manifest.verify(folder), "there is no instant without"
         temporaries.sweep(tmp_path)
-        assert atomic.verify_manifest(folder) and content(folder) in ({"old"}, {"new"})
+        assert manifest.verify(folder) and content(folder) in ({"old"}, {"new"})
         assert [path.name for path in folder.parent.iterdir()] == ["k"]
     assert count > 10
 

@@ -19,7 +19,7 @@ import pytest
 import torch
 
 from studio.app import Studio
-from studio.core import atomic
+from studio.core import atomic, manifest
 from studio.core.paths import Workspace
 from studio.formats import safetensors_file
 from studio.library import presets
@@ -149,4 +149,4 @@ def assert_kept(studio: Studio, run: str, keep: int = 3) -> None:
     """The newest announced checkpoints are there, every byte of them."""
     folder = studio.runs.folder(run)
     for step in announced(studio, run)[-keep:]:
-        atomic.verify_manifest(folder / "checkpoints" / f"step-{step:06d}")
+        manifest.verify(folder / "checkpoints" / f"step-{step:06d}")

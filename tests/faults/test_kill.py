@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from studio.app import Studio
-from studio.core import atomic
+from studio.core import atomic, manifest
 from studio.core.errors import FileError
 from studio.core.paths import Workspace
 from studio.runs.records import Step
@@ -48,9 +48,9 @@ def kill_and_resume(root: Path, expected: dict[str, torch.Tensor], seed: int) ->
     assert not again or again in known, where
     assert_kept(studio, run)
     for half in (folder / "checkpoints").glob("step-*"):
-        if not (half / atomic.MANIFEST).exists():
+        if not (half / manifest.MANIFEST).exists():
             with pytest.raises(FileError):
-                atomic.verify_manifest(half)
+                manifest.verify(half)
     if state.state != "finished":
         studio.runs.resume(run)
         state = studio.runs.wait(run)

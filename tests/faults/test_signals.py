@@ -14,7 +14,7 @@ import pytest
 from studio import cli
 from studio.app import Studio
 from studio.commands import terminal
-from studio.core import atomic
+from studio.core import manifest
 from studio.core.errors import Interrupted
 from studio.runs.events import hold, read_state
 from studio.runs.records import RunState, RunView
@@ -89,7 +89,7 @@ def check_saved(root: Path) -> None:
     state = read_state(folder)
     assert state.state == "stopped", state
     assert state.last_checkpoint == state.step > 0, "saved at the step it had reached"
-    assert atomic.verify_manifest(folder / "checkpoints" / f"step-{state.step:06d}")
+    assert manifest.verify(folder / "checkpoints" / f"step-{state.step:06d}")
     assert [Path(file).is_file() for file in state.files] == [True]
     hold(folder).release()
 

@@ -222,4 +222,4 @@ def test_a_file_of_an_earlier_starter_is_flagged(studio: Studio, lora: Path) -> 
     assert stale in studio.library.inspect(old)["problems"]
     assert card(Page(studio), studio.library.adapter(old))["problem"] == stale
     made = studio.generation.generate(settings(stack=[{"path": str(old)}]))
-    assert made.reports[0]["message"].startswith(stale)
+    assert made.reports[0].message.startswith(stale)

@@ -147,10 +147,10 @@ def test_the_effect_of_a_file_is_the_mean_difference_of_pixels(
         for stack in ([settings.stack[0].model_copy(update={"enabled": True})], [])
     )
     arrays = [np.asarray(Image.open(path), np.float32) for path in (with_it, without)]
-    assert found["difference"] == pytest.approx(np.abs(arrays[0] - arrays[1]).mean() / 255)
-    assert found["difference"] > 0.001
-    assert found["reason"] == ""
-    assert len(found["layers"]["fits"]) > 4 and not found["layers"]["missing"]
+    assert found.difference == pytest.approx(np.abs(arrays[0] - arrays[1]).mean() / 255)
+    assert found.difference and found.difference > 0.001
+    assert found.reason == ""
+    assert len(found.layers["fits"]) > 4 and not found.layers["missing"]
     with pytest.raises(InputError, match="no such file"):
         studio.generation.effect(settings, 1)
 
@@ -160,23 +160,22 @@ def test_no_effect_says_why(studio: Studio, adapter: Path) -> None:
     word = write_tiny_embedding(studio.workspace.adapters / "grumf.safetensors", base)
     stack = [item(adapter, strength=0.0), item(word)]
     settings = GenerateSettings.parse(COMMON | {"stack": stack})
-    assert studio.generation.effect(settings, 0) | {"layers": {}} == {
-        "difference": 0.0, "reason": "Its strength is 0.", "layers": {},
-    }  # fmt: skip
+    none = studio.generation.effect(settings, 0)
+    assert (none.difference, none.reason) == (0.0, "Its strength is 0.")
     silent = studio.generation.effect(settings, 1)
-    assert silent["difference"] == 0
-    assert "grumf" in silent["reason"]
+    assert silent.difference == 0
+    assert "grumf" in silent.reason
     spoken = settings.model_copy(update={"prompt": "a grumf"})
-    assert studio.generation.effect(spoken, 1)["difference"] > 0
+    assert studio.generation.effect(spoken, 1).difference
 
 
 def test_a_file_for_another_base_is_taken_apart_layer_by_layer(studio: Studio) -> None:
     large = load_base(make_tiny_sdxl(studio.workspace.bases / "xl"), "cpu")
     path = write_tiny_lora(studio.workspace.adapters / "forxl.safetensors", large)
     found = studio.generation.effect(GenerateSettings.parse(COMMON | {"stack": [item(path)]}), 0)
-    assert found["difference"] is None
-    assert "SDXL" in found["reason"] and "SD 1.x" in found["reason"]
-    layers = found["layers"]
+    assert found.difference is None
+    assert "SDXL" in found.reason and "SD 1.x" in found.reason
+    layers = found.layers
     assert layers["missing"] and layers["fits"] and layers["size"]
     assert "in the base" in layers["size"][0]
 

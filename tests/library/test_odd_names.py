@@ -66,7 +66,7 @@ def test_drawing_and_comparing_with_odd_files(studio: Studio) -> None:
         made = studio.generation.generate(
             GenerateSettings.parse({**common, "prompt": prompt, "stack": stack})
         )
-        assert made.reports[0]["matched"]
+        assert made.reports[0].matched
         found = infotext.read(read_parameters(made.pictures[0].path) or "")
         assert found["stack"][0]["path"] in (f"{SHOWN}.safetensors", "good.safetensors")
     column = {"name": "odd", "stack": [{"path": printable(odd)}]}
@@ -83,7 +83,7 @@ def test_captions_are_written_beside_odd_images(studio: Studio, starter: Path) -
     folder = make_dataset(studio.workspace.datasets / ODD)
     rename(folder)
     report = studio.generation.caption(printable(folder), overwrite=True)
-    assert report["folder"] == printable(folder)
+    assert report.folder == printable(folder)
     captions = studio.library.captions.read(folder)
     assert {row["file"] for row in captions} == {f"{SHOWN}{k}.png" for k in range(4)}
     studio.library.captions.save(printable(folder), f"{SHOWN}1.png", "by hand")

@@ -13,7 +13,7 @@ import torch
 
 from studio import methods
 from studio.app import Studio
-from studio.core import atomic
+from studio.core import atomic, manifest
 from studio.core.errors import InputError, MismatchError, MissingError, SettingsError
 from studio.formats import safetensors_file
 from studio.library import presets
@@ -75,7 +75,7 @@ def test_nan_stops_before_the_step_and_nothing_is_lost(
     assert "NaN at step 3" in said and "step 2" in said and "learning rate" in said
     assert state.step == state.last_checkpoint == 2
     folder = latest_checkpoint(studio.runs.folder(state.run))
-    assert atomic.verify_manifest(folder)["step"] == 2
+    assert manifest.verify(folder)["step"] == 2
     monkeypatch.undo()
     resumed = studio.runs.wait(studio.runs.resume(state.run))
     assert (resumed.state, resumed.step) == ("finished", 3)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -91,6 +93,20 @@ def test_a_record_that_cannot_be_read_is_none(tmp_path: Path, damage: str) -> No
     assert dataset_record.read(tmp_path) is None
 
 
+def test_a_record_of_an_earlier_version_means_the_same(tmp_path: Path) -> None:
+    folder = make_dataset(tmp_path / "zibbo")
+    now = dataset_record.of(read_dataset(folder))
+    old = {key: value for key, value in now.as_json().items() if key != "version"}
+    (tmp_path / dataset_record.FILE).write_text(json.dumps(old))
+    before = dataset_record.read(tmp_path)
+    assert before is not None and dataset_record.digest(before) == dataset_record.digest(now)
+    content = {key: value for key, value in old.items() if key != "folder"}
+    known = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    assert dataset_record.digest(now) == known, (
+        "as it stands in the checkpoints of earlier versions"
+    )
+
+
 def stopped(studio: Studio, config: Make) -> str:
     run = studio.runs.start(config("train.steps=400", "save.every=1", "sample.every=0"))
     reach(studio, run, lambda view: view.state.last_checkpoint)
@@ -126,7 +142,7 @@ def test_resuming_asks_once_and_goes_on_with_what_is_there(
     assert cli.main([*command, "--accept-dataset-changes"]) == 0
     assert "Going on with a changed dataset. 1 caption differs" in capsys.readouterr().err
     record = dataset_record.read(folder)
-    assert record is not None and record["images"]["1.png"]["caption"] == "a dog"
+    assert record is not None and record.images["1.png"].caption == "a dog"
 
 
 def test_nothing_changed_means_no_question(studio: Studio, config: Make) -> None:

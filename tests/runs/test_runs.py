@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from studio.app import Studio
-from studio.core import atomic
+from studio.core import manifest
 from studio.core.errors import DatasetError, InputError, MissingError
 from studio.formats import safetensors_file
 from studio.formats.images import read_parameters
@@ -65,7 +65,7 @@ def test_a_run_leaves_a_proved_file_and_the_whole_story(
     assert info.trigger == ("zibbo cat" if method == "lora" else "zibbo")  # as the captions say it
     for step in (2, 4):
         folder = studio.runs.folder(run) / "checkpoints" / f"step-{step:06d}"
-        assert atomic.verify_manifest(folder)["step"] == step
+        assert manifest.verify(folder)["step"] == step
 
 
 def test_a_sample_says_how_it_was_made(studio: Studio, config: Make) -> None:
@@ -99,7 +99,7 @@ def test_pictures_are_drawn_between_steps_and_the_base_is_untouched(
     trained = studio.generation.generate(settings.model_copy(update={"stack": stack}))
     after = studio.generation.generate(settings).pictures[0].path.read_bytes()
     assert before == during == after != trained.pictures[0].path.read_bytes()
-    assert trained.reports[0]["matched"] > 0 and not trained.reports[0]["unmatched"]
+    assert trained.reports[0].matched > 0 and not trained.reports[0].unmatched
 
 
 def test_pause_stop_and_resume_give_the_uninterrupted_result(studio: Studio, config: Make) -> None:

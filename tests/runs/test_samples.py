@@ -41,6 +41,6 @@ def test_a_sample_changes_the_picture(studio: Studio, name: str) -> None:
     plain = GenerateSettings.parse(settings)
     with_it = plain.model_copy(update={"stack": [StackItem(path=str(info.path))]})
     before, after = (studio.generation.generate(wanted) for wanted in (plain, with_it))
-    assert not after.reports[0]["unmatched"]
+    assert not after.reports[0].unmatched
     first, second = (np.asarray(open_image(b.pictures[0].path), int) for b in (before, after))
     assert np.abs(first - second).mean() > 2

@@ -8,7 +8,8 @@ import pytest
 
 from studio.core.errors import SettingsError
 from studio.settings import grid
-from studio.settings.grid import ALONE, Axis, GridSettings, groups, lay_out, read
+from studio.settings.grid import ALONE, Axis, GridSettings, read
+from studio.settings.grid_cells import groups, lay_out
 from studio.settings.training import GenerateSettings, StackItem
 
 DRAWING = GenerateSettings(prompt="a red cat", negative_prompt="red sky", seed=5, count=4)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from studio.core import atomic
+from studio.core import manifest
 from studio.core.errors import MissingError, StorageError
 from studio.train import state
 from studio.train.state import Progress, checkpoint_folder, latest_checkpoint, save_checkpoint
@@ -52,7 +52,7 @@ def test_a_damaged_one_is_written_anew(tmp_path: Path) -> None:
     folder = save(tmp_path, 1.0, Progress(4, 0.5, 12.0))
     (folder / "trainable.safetensors").write_bytes(b"damaged")
     save(tmp_path, 1.0, Progress(4, 0.5, 12.0))
-    assert atomic.verify_manifest(folder) and value_of(folder) == 1.0
+    assert manifest.verify(folder) and value_of(folder) == 1.0
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])

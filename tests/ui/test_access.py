@@ -14,8 +14,9 @@ from PIL import Image
 from studio import cli
 from studio.app import Studio
 from studio.core import atomic
+from studio.core.access import Access
 from studio.core.errors import DatasetError, InputError, StudioError
-from studio.core.paths import Access, Workspace
+from studio.core.paths import Workspace
 from studio.formats.captions import write_caption
 from studio.library import presets
 from studio.settings.grid import Axis, GridSettings

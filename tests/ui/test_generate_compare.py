@@ -16,6 +16,7 @@ from studio.app import Studio
 from studio.core.errors import FileError, InputError, MissingError, SettingsError
 from studio.core.paths import Workspace
 from studio.formats.image_write import save_png
+from studio.generation.records import FileReport
 from studio.infer import infotext
 from studio.infer.prompt import weighted
 from studio.library.adapter_info import AdapterInfo
@@ -30,6 +31,7 @@ from studio.ui.components.restored_settings import usable
 from studio.ui.components.shelf import row
 from studio.ui.components.stack import cards, lanes_of, named_stack, report_facts, stack_items, take
 from studio.ui.live import Page
+from studio.ui.tables import tables
 from studio.ui.tabs.compare import captions_of, last_run, references, seed_list
 
 
@@ -117,9 +119,9 @@ def test_a_whole_model_is_a_card_like_any_other(
     assert card["kind"] == "checkpoint"
     assert card["problem"] is None
     assert [Path(one.path) for one in stack_items(studio, [item(path)])] == [path]
-    icons = theme.part("icons")
-    assert "checkpoint: 'Checkpoint'" in icons
-    assert '[data-kind="checkpoint"]' in theme.stylesheet()
+    kind = tables()["kinds"]["checkpoint"]
+    assert (kind["title"], kind["glyph"]) == ("Checkpoint", "cube")
+    assert f"--cs-{kind['colour']}:" in theme.stylesheet()
 
 
 def test_lanes_come_back_checked_with_absolute_paths(studio: Studio, adapter: Path) -> None:
@@ -146,8 +148,7 @@ def test_a_row_of_the_library_is_short_and_in_the_order_its_script_reads(
     studio: Studio, adapter: Path
 ) -> None:
     fields = row(studio.library.adapter(adapter))
-    names = theme.part("shelf").split("FIELDS = [")[1].split("]")[0].replace("'", "").split(", ")
-    found = dict(zip(names, fields, strict=True))
+    found = dict(zip(tables()["shelf_fields"], fields, strict=True))
     assert found["path"] == str(adapter)
     assert (found["name"], found["ending"], found["kind"]) == ("korvu", ".safetensors", "lora")
     assert (found["pictured"], found["problem"]) == (False, None)
@@ -241,7 +242,7 @@ def test_only_pictures_below_outputs_can_be_asked_for(studio: Studio, identity: 
 
 def test_reports_say_how_many_layers_were_left_out() -> None:
     layers = [f"layer {k}" for k in range(500)]
-    report = {"path": Path("a"), "message": "0 of 500 layers matched", "unmatched": layers}
+    report = FileReport("a", "lora", 0, layers, "0 of 500 layers matched")
     facts = report_facts([report])["a"]
     assert facts["unmatched_count"] == 500
     assert len(facts["unmatched"]) == 200

@@ -10,12 +10,18 @@ from typing import Any
 
 import pytest
 
+from studio.ui import scripts
 from tests.tiny import write_tiny_lora
 from tests.web.conftest import throttle
 from tests.web.test_caption_train import open_dataset, until
 
 pytestmark = pytest.mark.browser
 
+# What parts hand things over with, for code that runs in the page.
+HANDOVER = (
+    "const {hand, openTab, receive} = await import(new URL("
+    f"{scripts.address('core/handover.js')!r}, document.baseURI));\n"
+)
 # Frames come two seconds late, as on a machine that is busy: what waits for one, waits long.
 LATE_FRAMES = """
 window.late = {asked: 0, shown: 0};
@@ -72,51 +78,68 @@ def cards(page: Any) -> list[str]:
 
 
 def hand(page: Any, target: str, payload: Any) -> None:
-    page.evaluate("([target, payload]) => void cs.go(target, payload)", [target, payload])
+    page.evaluate(
+        "async ([target, payload]) => {" + HANDOVER + "void openTab(target, payload); }",
+        [target, payload],
+    )
 
 
 def test_a_message_waits_for_its_taker_and_is_taken_once_and_in_order(page: Any) -> None:
-    taken = page.evaluate("""async () => {
+    taken = page.evaluate(
+        "async () => {"
+        + HANDOVER
+        + """
       const taken = [], answers = [];
-      const sent = [1, 2, 3].map((n) => cs.hand('late', n).then((answer) => answers.push(answer)));
+      const sent = [1, 2, 3].map((n) => hand('late', n).then((answer) => answers.push(answer)));
       await new Promise((next) => setTimeout(next));
       if (answers.length) throw new Error('answered by nobody');
-      cs.receive('late', async (n) => {
+      receive('late', async (n) => {
         await new Promise((next) => setTimeout(next, 40 - 10 * n)); // the first takes longest
         taken.push(n);
         return n * 10;
       });
-      sent.push(cs.hand('late', 4).then((answer) => answers.push(answer)));
+      sent.push(hand('late', 4).then((answer) => answers.push(answer)));
       await Promise.all(sent);
       const later = [];
-      cs.receive('late', (n) => { later.push(n); }); // made anew: nothing comes twice
-      await cs.hand('late', 5);
+      receive('late', (n) => { later.push(n); }); // made anew: nothing comes twice
+      await hand('late', 5);
       return {taken, answers, later};
-    }""")
+    }"""
+    )
     assert taken == {"taken": [1, 2, 3, 4], "answers": [10, 20, 30, 40], "later": [5]}
 
 
 def test_a_taker_that_fails_says_so_and_the_next_message_arrives(page: Any) -> None:
-    taken = page.evaluate("""async () => {
+    taken = page.evaluate(
+        "async () => {"
+        + HANDOVER
+        + """
       const taken = [];
-      cs.receive('broken', (n) => { if (n === 1) throw {parts: {what: 'It was not to be had'}}; taken.push(n); });
-      await Promise.all([cs.hand('broken', 1), cs.hand('broken', 2)]);
+      receive('broken', (n) => { if (n === 1) throw {parts: {what: 'It was not to be had'}}; taken.push(n); });
+      await Promise.all([hand('broken', 1), hand('broken', 2)]);
       return taken;
-    }""")
+    }"""
+    )
     assert taken == [2]
     page.wait_for_selector("#cs-notices >> text=It was not to be had")
 
 
 def test_a_message_that_nobody_takes_is_said_and_kept(page: Any) -> None:
-    page.evaluate("""() => {
+    page.evaluate(
+        "async () => {"
+        + HANDOVER
+        + """
       const real = window.setTimeout;
       window.setTimeout = (action, time) => real(action, Math.min(time, 10));
       window.kept = [];
-      cs.hand('nobody', 'kept');
+      hand('nobody', 'kept');
       window.setTimeout = real;
-    }""")
+    }"""
+    )
     page.wait_for_selector("#cs-notices >> text=has not taken over yet")
-    page.evaluate("cs.receive('nobody', (message) => { kept.push(message); })")
+    page.evaluate(
+        "async () => {" + HANDOVER + "receive('nobody', (message) => { kept.push(message); }); }"
+    )
     page.wait_for_selector("#cs-notices >> text=has not taken over yet", state="detached")
     assert page.evaluate("kept") == ["kept"]
 

@@ -27,6 +27,17 @@ if TYPE_CHECKING:
     from studio.app import Studio
 
 KIND = "grid"
+HINTS: dict[grid.AxisKind, str] = {
+    "strength": "0, 0.5, 1",
+    "adapter": "one file per line, FILE:STRENGTH for another strength, none for no file",
+    "checkpoint": "steps of the run",
+    "prompt": "one prompt per line",
+    "replace": "what is searched, then what replaces it: cat, dog, fox",
+    "seed": "1, 2, 3",
+    "sampler": "Euler, DDIM",
+    "guidance": "2, 4, 7",
+    "steps": "10, 20, 40",
+}
 
 SKELETON = """
 <details class="cs-card ax">
@@ -89,7 +100,7 @@ def axes_grid(studio: Studio, page: Page, form: Form, texts: Sequence[Any]) -> g
         "axes_grid",
         SKELETON,
         [grid_status, grid_interrupt, grid_choices, grid_past, grid_open, grid_remove, grid_resume],
-        scripts=["icons", "run_bar", "axes_form"],
+        events=["grid"],
         elem_id="cs-axes",
         started="",
         refused="",
@@ -158,7 +169,10 @@ def grid_settings(drawing: GenerateSettings, text: str) -> GridSettings:
 def choices(studio: Studio) -> Json:
     """What the form offers: kinds of axes, samplers, files, and runs with their checkpoints."""
     return {
-        "kinds": [{"kind": kind, "title": title} for kind, title in grid.TITLES.items()],
+        "kinds": [
+            {"kind": kind, "title": title, "hint": HINTS[kind]}
+            for kind, title in grid.TITLES.items()
+        ],
         "samplers": list(get_args(Sampler)),
         "adapters": [info.path.name for info in studio.library.adapters() if not info.problem],
         "runs": [

@@ -64,7 +64,7 @@ def column_builder(studio: Studio, page: Page, base: str) -> gr.HTML:
         "columns",
         SKELETON,
         [sources, describe, take_file],
-        scripts=["icons"],
+        events=["input", "rebase", "shown"],
         value=[BASE_COLUMN],
         elem_id="cs-columns",
         base=base,

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from studio.compare import measures
 from studio.compare.record import Comparison, read_comparison
 from studio.core.errors import InputError, MissingError
 from studio.core.paths import entries
@@ -76,23 +75,11 @@ def compare_grid(studio: Studio, page: Page) -> gr.HTML:
         "comparison",
         SKELETON,
         [status, interrupt, past, open, remove, report],
-        scripts=["icons", "run_bar"],
+        events=["compare", "quick", "again"],
         elem_id="cs-comparison",
-        measures=measure_table(),
         started="",
         refused="",
     )
-
-
-def measure_table() -> list[Json]:
-    """The rows of the measures, as the page shows them."""
-    return [
-        {
-            "key": row.key, "label": row.label, "formula": row.formula, "says": row.says,
-            "better": row.better, "unit": row.unit, "needs": list(row.needs),
-        }
-        for row in measures.MEASURES
-    ]  # fmt: skip
 
 
 def as_page(comparison: Comparison) -> Json:

@@ -29,7 +29,7 @@ def form_tools(fields: Sequence[Field], reference: Callable[[Any], Json]) -> gr.
         "form_tools",
         TEMPLATE,
         [reference],
-        scripts=["icons"],
+        events=["reset"],
         elem_id="cs-form-tools",
         fields=[facts(item) for item in fields],
     )

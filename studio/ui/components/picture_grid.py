@@ -85,10 +85,10 @@ def picture_grid(studio: Studio, page: Page) -> gr.HTML:
         return picture_facts(picture_file(studio, identity))
 
     return component(
-        "pictures",
+        "images",
         SKELETON,
         [status, interrupt, history, picture],
-        scripts=["icons", "run_bar", "lane_grid"],
+        events=["generate", "finished", "reuse", "begin"],
         elem_id="cs-pictures",
         started="",
         refused="",

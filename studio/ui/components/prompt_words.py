@@ -16,7 +16,6 @@ def prompt_words(target: str, prompt: str) -> gr.HTML:
     return component(
         "prompt_words",
         '<div class="pw-words" role="group" aria-label="Trigger words"></div>',
-        scripts=["icons"],
         target=target,
         prompt=prompt,
     )

@@ -24,7 +24,6 @@ from studio.ui.live import Json, Page, component, read
 if TYPE_CHECKING:
     from studio.app import Studio
 
-SCRIPTS = ("icons", "loss_plot", "sample_grid", "run_parts", "run_list", "run_queue", "run_diff")
 TEMPLATE = '<div class="cs-runs cs-stack"></div>'
 
 
@@ -112,10 +111,9 @@ def run_view(studio: Studio, page: Page) -> gr.HTML:
         "run_view",
         TEMPLATE,
         [runs, view, command, resume, delete, reorder, policy, go_on, requeue, difference],
-        scripts=SCRIPTS,
+        events=["clone"],
         elem_id="cs-runs",
         open_run="",
-        methods={name: method.title for name, method in METHODS.items()},
     )
 
 

@@ -19,6 +19,7 @@ import gradio as gr
 from studio import architectures
 from studio.core.errors import InputError, MissingError, StudioError
 from studio.core.names import printable
+from studio.generation.records import FileReport
 from studio.library.image_settings import stack_named
 from studio.settings.generation import Lane
 from studio.settings.lanes import MOST_LANES, MOST_LETTERS
@@ -97,7 +98,7 @@ def adapter_stack(studio: Studio, page: Page, target: str, base: str, prompt: st
             check_blocks(studio),
             *stack_files(studio),
         ],
-        scripts=["icons", "stack_more", "stack_inside", "stack_files", "stack_card", "stack_lane"],
+        events=["input", "settings", "effect", "rebase"],
         value=[EMPTY_LANE],
         elem_id=f"cs-stack-{target}",
         target=target,
@@ -210,13 +211,13 @@ def stack_items(studio: Studio, value: Any) -> list[StackItem]:
     return items
 
 
-def report_facts(reports: Sequence[Json]) -> Json:
+def report_facts(reports: Sequence[FileReport]) -> Json:
     """Adapter reports by path, as the cards show them."""
     return {
-        str(report["path"]): {
-            "message": report["message"],
-            "unmatched": [str(name) for name in report["unmatched"][:200]],
-            "unmatched_count": len(report["unmatched"]),
+        report.path: {
+            "message": report.message,
+            "unmatched": report.unmatched[:200],
+            "unmatched_count": len(report.unmatched),
         }
         for report in reports
     }

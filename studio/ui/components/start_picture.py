@@ -40,10 +40,10 @@ def start_picture(studio: Studio, page: Page) -> gr.HTML:
         return facts(page, path, path.name)
 
     return component(
-        "start_picture",
+        "start_image",
         SKELETON,
         [take_file, describe],
-        scripts=["icons"],
+        events=["input"],
         value="",
         elem_id="cs-start-picture",
     )

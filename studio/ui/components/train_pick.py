@@ -124,7 +124,7 @@ def train_pick(studio: Studio, page: Page) -> gr.HTML:
         "train_pick",
         TEMPLATE,
         [choices, covers, files],
-        scripts=["icons", "method_cards", "settings_file"],
+        events=["input", "preset", "like"],
         value=dict(EMPTY),
         restored=False,
         elem_id="cs-train-pick",

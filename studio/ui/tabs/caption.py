@@ -1,6 +1,6 @@
 """The Caption tab: open pictures, let a model describe them, correct what it says.
 
-Owns: the tab's server functions. Everything visible is drawn by `static/caption*.js`.
+Owns: the tab's server functions. Everything visible is drawn by `static/scripts/caption/`.
 Refuses to know: models, how captions are stored (studio.formats), what bulk edits do
 (studio.caption.bulk).
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,6 @@ class CaptionTab:
                 self.save_caption, self.auto_caption, self.caption_task, self.cancel_caption,
                 self.bulk, self.undo, self.replaces,
             ],
-            scripts=["icons", "caption_grid", "caption_import", "caption_side"],
             accept=",".join(("image/*", *ENDINGS_BESIDE)),
             selectable="files" in inspect.signature(studio.generation.caption).parameters,
             elem_id="cs-caption",
@@ -159,9 +159,10 @@ class CaptionTab:
             named["files"] = [str(name) for name in names]
 
         def work(task: Task) -> Any:
-            return self.studio.generation.caption(
+            report = self.studio.generation.caption(
                 folder, on_progress=task.progress, cancelled=task.cancelled.is_set, **named
             )
+            return asdict(report)
 
         return self.page.tasks.start("caption", work, dataset=identity).view()
 

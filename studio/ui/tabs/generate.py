@@ -7,6 +7,7 @@ Refuses to know: how pictures are drawn and saved (`studio.app`), how cards look
 from __future__ import annotations
 
 import secrets
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -172,8 +173,10 @@ class GenerateTab:
             _, settings = batches[lane]
             self.page.tasks.start(
                 EFFECT,
-                lambda task: self.studio.generation.effect(
-                    settings, place, task.progress, task.cancelled.is_set
+                lambda task: asdict(
+                    self.studio.generation.effect(
+                        settings, place, task.progress, task.cancelled.is_set
+                    )
                 ),
                 token=token,
                 seed=settings.seed,

@@ -1,0 +1,129 @@
+// The card for automatic captions. Owns: starting, progress, what came of it, bringing captions back.
+// Refuses to know: how images are shown.
+import {attempt, refusal} from '../core/calls.js';
+import {el} from '../core/dom.js';
+import {labelled} from '../core/icons.js';
+import {message, notice} from '../core/notices.js';
+import {poll} from '../core/timing.js';
+import {changeText, outcomeOf, replaceQuestion, undoneParts} from './auto_words.js';
+
+const NONE_SELECTED = {
+  what: 'No picture is selected',
+  remedy: 'Click the pictures you mean, or choose another group.',
+};
+const REFRESH_EVERY = 1500; // milliseconds, while captions are written
+
+/** `asks`: what the card asks the server: start(argument), latest(), cancel(), replaces(files), undo().
+ *  `around`: dataset(), selection(), save() what waits, refresh() the captions. */
+export class AutoCard {
+  constructor(asks, around, selectable) {
+    Object.assign(this, {asks, around});
+    this.last = null; // the task as it was seen last
+    this.refreshed = 0;
+    this.bar = el('i');
+    this.words = el('span.cs-small.cs-muted.cs-number');
+    this.outcome = el('div', {'aria-live': 'polite'});
+    this.prefix = el('input.cs-input', {
+      placeholder: 'e.g. the trigger word',
+      'aria-label': 'Text in front of every caption',
+    });
+    this.which = el(
+      'select.cs-input',
+      {'aria-label': 'Which pictures'},
+      el('option', {value: 'missing'}, 'Pictures without a caption'),
+      el('option', {value: 'all'}, 'All pictures (replaces captions)'),
+      selectable && el('option', {value: 'selected'}, 'Selected pictures (replaces captions)'),
+    );
+    this.node = this.lay();
+    poll(this.node, async () => this.show(await asks.latest()), 700);
+  }
+
+  lay() {
+    const label = {role: 'progressbar', 'aria-label': 'Captioning'};
+    const start = () => attempt(() => this.start(), this.run);
+    this.run = el('button.cs-button.cs-primary', {type: 'button', onclick: start}, 'Describe pictures');
+    const cancel = {type: 'button', onclick: () => attempt(() => this.cancel())};
+    this.stop = el('button.cs-button.cs-hidden', cancel, 'Cancel');
+    const progress = el('div.cs-progress', label, this.bar);
+    this.progress = el('div.cs-stack.cs-hidden', {style: {gap: '6px'}}, progress, this.words);
+    this.backWords = el('span.cs-small.cs-muted');
+    const undo = () => attempt(() => this.undo(), this.backButton);
+    this.backButton = labelled('undo', 'Bring the earlier captions back', undo, '.cs-quiet.cs-undo');
+    this.back = el('div.cs-stack.cs-hidden', {style: {gap: '4px'}}, this.backWords, this.backButton);
+    const title = 'Describe automatically';
+    return el(
+      'section.cs-card.cs-stack',
+      {style: {gap: '10px'}, 'aria-label': title},
+      el('h3.cs-card-title', {style: {margin: '0'}}, title),
+      this.which,
+      el('label.cs-label', {}, 'Put in front of each caption', this.prefix),
+      el('div.cs-toolbar', {}, this.run, this.stop),
+      this.progress,
+      this.outcome,
+      this.back,
+    );
+  }
+
+  async start() {
+    const {asks, around} = this;
+    const which = this.which.value;
+    const files = [...around.selection()];
+    if (which === 'selected' && !files.length) throw refusal(NONE_SELECTED);
+    around.save();
+    const replaced = which === 'missing' ? 0 : await asks.replaces(which === 'selected' ? files : []);
+    if (replaced && !globalThis.confirm(replaceQuestion(replaced))) return;
+    this.outcome.replaceChildren();
+    this.last = null;
+    this.show(await asks.start({dataset: around.dataset(), which, prefix: this.prefix.value, files}));
+  }
+  async cancel() {
+    await this.asks.cancel();
+    this.stop.disabled = true;
+    this.words.textContent = 'Stopping after this batch…';
+  }
+  async undo() {
+    this.around.save();
+    const answer = await this.asks.undo();
+    notice(undoneParts(answer), 'good');
+    this.outcome.replaceChildren();
+    await this.around.refresh();
+  }
+
+  show(task) {
+    const works = task?.state === 'running';
+    const here = works && task.about.dataset === this.around.dataset();
+    this.progress.classList.toggle('cs-hidden', !here);
+    this.run.disabled = works;
+    this.stop.classList.toggle('cs-hidden', !here);
+    if (here) this.follow(task);
+    else this.stop.disabled = false;
+    if (this.last && this.last.id === task?.id && this.last.state === 'running' && !works) this.end(task);
+    this.last = task;
+  }
+  follow(task) {
+    this.bar.style.width = `${task.total ? (100 * task.done) / task.total : 3}%`;
+    const words = task.total ? `${task.done} of ${task.total}` : 'Loading the captioner…';
+    if (!this.stop.disabled) this.words.textContent = words;
+    if (Date.now() - this.refreshed < REFRESH_EVERY || !task.done) return;
+    this.refreshed = Date.now();
+    this.around.refresh();
+  }
+  end(task) {
+    this.around.refresh();
+    const dismiss = () => this.outcome.replaceChildren();
+    const {kind, parts} = outcomeOf(task);
+    const told = task.state === 'failed' ? message(task.error, 'error') : message(parts, kind, dismiss);
+    this.outcome.replaceChildren(told);
+  }
+
+  /** What can be taken back, also after a restart: the record lies in the workspace. */
+  changes(entry) {
+    this.back.classList.toggle('cs-hidden', !entry);
+    if (entry) this.backWords.textContent = changeText(entry);
+  }
+  opened(data) {
+    this.outcome.replaceChildren();
+    this.prefix.value = data.trigger;
+    this.changes(data.undo);
+  }
+}

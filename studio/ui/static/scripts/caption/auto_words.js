@@ -1,0 +1,44 @@
+// What automatic captions and their undoing say in words. Pure.
+import {count, formatTime} from '../core/format.js';
+
+const NEEDS_LOOK =
+  'What the model said of them was no caption, so nothing was written: the filter “Needs a look” shows them.';
+
+/** What became of a captioning that has ended: {kind, parts} of a message. */
+export function outcomeOf(task) {
+  const report = task.result || {};
+  const size = (part) => Object.keys(report[part] || {}).length;
+  const [written, kept, marked, broken] = ['written', 'kept', 'marked', 'broken'].map(size);
+  const counts = [
+    `${written} captions written`,
+    kept && `${kept} kept`,
+    marked && `${marked} need${marked === 1 ? 's' : ''} a look`,
+  ];
+  const why = [
+    report.replaced && `${report.replaced} earlier captions are kept and can be brought back.`,
+    marked && NEEDS_LOOK,
+    broken && `${broken} pictures could not be read and were left out.`,
+    !written && !marked && !broken && 'Every picture has a caption already.',
+  ];
+  const text = counts.filter(Boolean).join(', ');
+  const cancelled = task.state === 'cancelled';
+  const finished = written || marked ? text : 'Nothing to do';
+  const what = cancelled ? `Stopped: ${text}` : finished;
+  return {kind: cancelled || broken || marked ? 'warning' : 'good', parts: {what, why: why.filter(Boolean).join(' ')}};
+}
+
+/** The newest change of captions that can be taken back. */
+export function changeText({time, replaced, added, what}) {
+  const some = replaced ? `, ${replaced} of them replaced` : '';
+  return `${formatTime(time)}: ${count(replaced + added, 'caption')} ${what}${some}`;
+}
+
+/** What is asked before captions are replaced. */
+export const replaceQuestion = (number) =>
+  `Replace ${count(number, 'caption')}? The ${number === 1 ? 'one' : 'ones'} there now can be brought back.`;
+
+/** What bringing earlier captions back has done. */
+export const undoneParts = ({changed, kept}) => ({
+  what: `${changed} captions are back as they were`,
+  why: kept ? `${kept} were changed since and stay.` : '',
+});

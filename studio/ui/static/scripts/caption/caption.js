@@ -1,0 +1,282 @@
+// The Caption tab: datasets on the left, images on the right.
+// Owns: what is open, and how it is laid out. The grid, arriving files and the side cards are in
+// their own files.
+import {attempt, call} from '../core/calls.js';
+import {bringsFiles, el} from '../core/dom.js';
+import {openTab, receive} from '../core/handover.js';
+import {icon} from '../core/icons.js';
+import {recall, remember} from '../core/memory.js';
+import {message} from '../core/notices.js';
+import {Arrivals} from './arrivals.js';
+import {AutoCard} from './auto.js';
+import {BulkCard} from './bulk.js';
+import {DatasetList} from './dataset_list.js';
+import {chosen, dropped} from './folders.js';
+import {CaptionGrid} from './grid.js';
+import {STATES} from './list_rules.js';
+import {button, datasetPanel, fileInput, samplePanel, startPanel} from './panels.js';
+
+const MEMORY = 'cs-dataset';
+const MOST_PROBLEMS = 4;
+const SAVED = 'Captions are saved as you type, in a text file beside each picture. Ctrl+Enter goes to the next one.';
+const NO_TRIGGER = 'A dataset.toml in the folder can name one';
+
+const chip = (...children) => el('span.cs-chip', {}, children);
+const warning = (text) => el('span.cs-chip.is-warn', {}, text);
+
+class Caption {
+  constructor({element, props, server, upload}) {
+    Object.assign(this, {server, props, root: element.querySelector('.cs-caption')});
+    this.dataset = null; // id of the one that is open
+    this.facts = null; // what the server says of it
+    this.countedSelection = '';
+    this.list = new DatasetList({
+      open: (id) => this.open(id),
+      cover: async ({id, cover}) => (await call(server.thumbnails({dataset: id, files: [cover]})))[cover],
+    });
+    this.grid = new CaptionGrid({
+      save: (file, text) => call(server.save_caption({dataset: this.dataset, file, text})),
+      thumbnails: (files) => call(server.thumbnails({dataset: this.dataset, files})),
+      changed: () => this.count(),
+    });
+    this.cards(server, props);
+    this.arrivals = new Arrivals({
+      plan: (argument) => call(server.plan_import(argument)),
+      send: (file) => upload(file),
+      add: (argument) => call(server.add_files(argument)),
+      done: (id) => this.showAndOpen(id),
+    });
+    this.lay();
+  }
+
+  cards(server, props) {
+    const around = {
+      dataset: () => this.dataset,
+      selection: () => this.grid.selected,
+      save: () => this.grid.flush(),
+      refresh: () => this.refresh(),
+    };
+    const undo = () => call(server.undo({dataset: this.dataset}));
+    const asks = {
+      start: (argument) => call(server.auto_caption(argument)),
+      latest: () => call(server.caption_task(null)),
+      cancel: () => call(server.cancel_caption(null)),
+      replaces: (files) => call(server.replaces({dataset: this.dataset, files})),
+      undo,
+    };
+    const bulk = (argument) => call(server.bulk({dataset: this.dataset, ...argument}));
+    this.auto = new AutoCard(asks, around, props.selectable);
+    this.many = new BulkCard({bulk, undo}, around);
+  }
+
+  lay() {
+    const {accept} = this.props;
+    const several = {multiple: true, accept};
+    const take = (into) => (input) => this.bring(chosen(input), into());
+    const nowhere = () => null;
+    this.filesInput = fileInput('Pictures to add', several, take(nowhere));
+    this.folderInput = fileInput('Folder to add', {webkitdirectory: true}, take(nowhere));
+    this.moreInput = fileInput(
+      'Pictures to add to this dataset',
+      several,
+      take(() => this.dataset),
+    );
+    const choose = {files: () => this.filesInput.click(), folder: () => this.folderInput.click()};
+    const copy = async () => this.showAndOpen(await call(this.server.copy_sample({dataset: this.dataset})));
+    const openFolder = (folder) => this.openFolder(folder);
+    this.offer = startPanel(choose);
+    this.sample = samplePanel((event) => attempt(copy, event.currentTarget));
+    this.work = this.workPanel();
+    this.sideWork = el('div.cs-stack.cs-hidden', {}, this.auto.node, this.many.node);
+    const inputs = [this.filesInput, this.folderInput];
+    const main = [this.arrivals.progress, this.arrivals.account, this.offer, this.work];
+    this.root.append(
+      el('div.cs-stack', {}, datasetPanel(this.list.node, choose, openFolder, inputs), this.sideWork),
+      el('div.cs-caption-main.cs-stack', {}, main),
+    );
+  }
+  workPanel() {
+    this.title = el('h2.cs-caption-title');
+    this.chips = el('div.cs-toolbar', {style: {gap: '6px'}});
+    this.problems = el('div');
+    const plus = {glyph: icon('plus', 14), title: 'Add pictures to this dataset'};
+    this.more = button('Add pictures', () => this.moreInput.click(), plus);
+    const train = el(
+      'button.cs-button',
+      {type: 'button', onclick: () => openTab('train', {dataset: this.dataset})},
+      'Train with these',
+      icon('right', 14),
+    );
+    const head = [el('div', {}, this.title, this.chips), el('span.cs-spacer'), this.more, this.moreInput, train];
+    return el(
+      'div.cs-stack.cs-hidden',
+      {},
+      el('div.cs-caption-head', {}, head),
+      this.sample,
+      this.problems,
+      this.toolbar(),
+      this.grid.node,
+      el('p.cs-small.cs-muted', {style: {margin: '0'}}, SAVED),
+    );
+  }
+  toolbar() {
+    const {grid} = this;
+    const search = el('input.cs-input', {
+      type: 'search',
+      placeholder: 'Search captions',
+      'aria-label': 'Search captions and file names',
+      oninput: () => this.filter({text: search.value}),
+    });
+    this.stateButtons = STATES.map(([name, label]) => {
+      const attributes = {type: 'button', 'data-name': name, 'aria-pressed': name === 'all'};
+      return el('button.cs-segment', {...attributes, onclick: () => this.filterState(name)}, label);
+    });
+    const limits = {type: 'range', min: 150, max: 360, value: grid.width, 'aria-label': 'Size of the pictures'};
+    const size = el('input', {...limits, oninput: () => grid.size(Number(size.value))});
+    const pick = () => (grid.selected.size ? grid.clearSelection() : grid.selectShown());
+    this.pickAll = button('Select all', pick, {kind: '.cs-quiet'});
+    const segments = el('div.cs-segments', {role: 'group', 'aria-label': 'Which pictures'}, this.stateButtons);
+    return el('div.cs-toolbar', {}, segments, search, el('span.cs-spacer'), this.pickAll, size);
+  }
+  filter(conditions) {
+    this.grid.filter(conditions);
+    this.count();
+  }
+  filterState(state) {
+    for (const one of this.stateButtons) one.setAttribute('aria-pressed', one.dataset.name === state);
+    this.filter({state});
+  }
+
+  async showList() {
+    this.list.show(await call(this.server.datasets(null)), this.dataset);
+  }
+  async showAndOpen(id) {
+    await this.showList();
+    await this.open(id);
+  }
+  async openFolder(folder) {
+    await this.showAndOpen(await call(this.server.open_folder({folder})));
+  }
+  async open(id) {
+    await attempt(async () => {
+      const data = await call(this.server.open_dataset({dataset: id}));
+      this.grid.flush();
+      this.dataset = data.id;
+      this.facts = data;
+      remember('tab', MEMORY, data.id);
+      this.showHead(data);
+      this.grid.open(
+        data.items.map((item) => ({...item, look: data.looks[item.file] || ''})),
+        data.sample,
+      );
+      this.auto.opened(data);
+      this.many.opened(data);
+      this.count();
+      this.list.select(data.id);
+    });
+  }
+  showHead({name, path, problems, sample}) {
+    this.title.textContent = name;
+    this.title.title = path;
+    const what = `${problems.length} ${problems.length === 1 ? 'thing' : 'things'} to know`;
+    const told = () => message({what, why: problems.slice(0, MOST_PROBLEMS).join(' ')}, 'warning');
+    this.problems.replaceChildren(...(problems.length ? [told()] : []));
+    this.offer.classList.add('cs-hidden');
+    this.work.classList.remove('cs-hidden');
+    this.sideWork.classList.toggle('cs-hidden', sample);
+    this.more.classList.toggle('cs-hidden', sample);
+    this.sample.classList.toggle('cs-hidden', !sample);
+  }
+
+  count() {
+    if (!this.facts) return;
+    const counts = this.grid.counts();
+    const good = counts.all - counts.broken;
+    this.chips.replaceChildren(...this.chipsOf(counts, good));
+    this.pickAll.textContent = counts.selected ? 'Clear selection' : 'Select all';
+    for (const [name, some] of [
+      ['look', counts.looks],
+      ['broken', counts.broken],
+    ]) {
+      this.stateButtons.find((one) => one.dataset.name === name).classList.toggle('cs-hidden', !some);
+    }
+    this.list.count(this.dataset, good, counts.captioned);
+    const selection = [...this.grid.selected].join('|');
+    if (selection === this.countedSelection) return;
+    this.countedSelection = selection;
+    this.many.look();
+  }
+  chipsOf({captioned, looks, broken, selected}, good) {
+    const {trigger, class_word: classWord, kind} = this.facts;
+    const all = [
+      el('span.cs-chip.cs-number', {}, `${captioned} of ${good} captioned`),
+      trigger ? chip('trigger ', el('b', {}, trigger)) : el('span.cs-chip', {title: NO_TRIGGER}, 'no trigger word'),
+      classWord && chip('class ', el('b', {}, classWord)),
+      chip(kind),
+      looks && warning(`${looks} to look at`),
+      broken && warning(`${broken} left out`),
+      selected && chip(`${selected} selected`),
+    ];
+    return all.filter(Boolean);
+  }
+
+  /** Captions and what can be undone, after the server has changed some. */
+  async refresh() {
+    const mine = this.dataset;
+    if (!mine) return;
+    try {
+      const answer = await call(this.server.captions({dataset: mine}));
+      if (mine !== this.dataset) return; // another dataset was opened meanwhile
+      this.grid.update(answer.captions, answer.looks);
+      this.auto.changes(answer.undo);
+    } catch {
+      /* shown by the next action */
+    }
+  }
+
+  bring(read, into = null) {
+    return attempt(async () => this.arrivals.bring(await read, into));
+  }
+  takeDrops() {
+    const {root} = this;
+    let over = 0; // how many elements inside of this one the files are over
+    const leave = () => {
+      over = 0;
+      root.classList.remove('is-over');
+    };
+    const listen = (name, action) =>
+      root.addEventListener(name, (event) => {
+        if (bringsFiles(event)) action(event);
+      });
+    listen('dragenter', () => {
+      over += 1;
+      root.classList.add('is-over');
+    });
+    listen('dragleave', () => {
+      over -= 1;
+      if (over <= 0) leave();
+    });
+    listen('dragover', (event) => {
+      event.preventDefault();
+      event.dataTransfer.dropEffect = 'copy';
+    });
+    listen('drop', (event) => {
+      leave();
+      event.preventDefault();
+      this.bring(dropped(event.dataTransfer));
+    });
+  }
+
+  async begin() {
+    await this.showList();
+    const last = recall('tab', MEMORY);
+    if (last && this.list.cardOf(last)) await this.open(last);
+  }
+}
+
+export function mount(part) {
+  const caption = new Caption(part);
+  caption.takeDrops();
+  attempt(() => caption.begin());
+  receive('caption', ({dataset}) => dataset && caption.open(dataset));
+}

@@ -1,0 +1,71 @@
+// Panels of the Caption tab that only lead elsewhere: where to begin, the datasets with what opens
+// one, and the note above a sample.
+import {attempt} from '../core/calls.js';
+import {el} from '../core/dom.js';
+import {icon} from '../core/icons.js';
+
+const START =
+  'Ten to thirty pictures of one subject or one style are enough. Drop them or a whole folder here, open a folder ' +
+  'of this machine, or look at one of the samples on the left.';
+
+export const button = (label, onclick, {kind = '', glyph = null, title = null} = {}) =>
+  el(`button.cs-button${kind}`, {type: 'button', title, onclick}, glyph, label);
+
+/** A hidden file input; `take(input)` gets it when something was chosen. */
+export function fileInput(label, more, take) {
+  const input = el('input', {type: 'file', hidden: true, 'aria-label': label, ...more});
+  input.addEventListener('change', () => {
+    take(input);
+    input.value = '';
+  });
+  return input;
+}
+
+/** What is shown while no dataset is open; `choose` is {files(), folder()}. */
+export function startPanel(choose) {
+  const buttons = [
+    button('Choose pictures…', choose.files, {kind: '.cs-primary'}),
+    button('Choose a folder…', choose.folder),
+  ];
+  return el(
+    'div.cs-empty',
+    {},
+    el('p.cs-empty-title', {}, 'Start with a few pictures'),
+    el('p', {}, START),
+    el('div.cs-toolbar', {style: {'justify-content': 'center'}}, buttons),
+  );
+}
+
+/** The list of datasets, and below it a path to open and what brings files; `inputs` are hidden. */
+export function datasetPanel(list, choose, openFolder, inputs) {
+  const label = {placeholder: '/path/to/a/folder', 'aria-label': 'Folder on this machine', spellcheck: 'false'};
+  const path = el('input.cs-input', label);
+  const open = async () => {
+    await openFolder(path.value);
+    path.value = '';
+  };
+  const onsubmit = (event) => {
+    event.preventDefault();
+    attempt(open);
+  };
+  const plus = () => ({glyph: icon('plus', 14)});
+  const buttons = [button('Pictures', choose.files, plus()), button('Folder', choose.folder, plus())];
+  return el(
+    'section.cs-card.cs-stack',
+    {style: {gap: '10px'}},
+    el('h3.cs-card-title', {style: {margin: '0'}}, 'Datasets'),
+    list,
+    el('form.cs-path', {onsubmit}, path, el('button.cs-button', {type: 'submit'}, 'Open')),
+    el('div.cs-toolbar', {}, buttons, inputs),
+  );
+}
+
+/** The note above a sample that ships with the studio; `copy(event)` makes an own dataset of it. */
+export function samplePanel(copy) {
+  const words = [
+    el('b', {}, 'A sample that ships with the studio'),
+    el('p', {}, 'Train with it as it is, or make a copy and change its captions.'),
+  ];
+  const own = button('Make my own copy', copy, {glyph: icon('copy', 14)});
+  return el('div.cs-notice.cs-hidden', {'data-kind': 'info'}, el('div', {}, words), own);
+}

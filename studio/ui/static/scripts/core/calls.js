@@ -1,0 +1,52 @@
+// Calls to Python, and what becomes of their failures.
+import {notice} from './notices.js';
+import {released} from './press.js';
+
+const AWAY = {
+  what: 'The studio does not answer',
+  remedy: 'Check that it is still running where you started it; this page reconnects by itself.',
+};
+
+/** Awaits `server.fn(argument)`; returns its data or throws an Error that carries `.parts`. */
+export async function call(promise) {
+  let answer; // Gradio's own client answers nothing when the server is away
+  try {
+    answer = await promise;
+  } catch {
+    /* the same */
+  }
+  await released();
+  if (answer?.ok) return answer.data;
+  throw refusal(answer?.error || AWAY);
+}
+
+/** An error with the parts of a message. */
+export const refusal = (parts) => Object.assign(new Error(parts.what), {parts});
+
+/** The parts of what was thrown: those it carries, or a sentence of its own with the reason. */
+export const partsOf = (error, what) => error.parts || {what, why: String(error.message || error).slice(0, 300)};
+
+/** Runs an action; its failure becomes a notice. Returns undefined then. */
+export async function attempt(action, button = null) {
+  if (button) {
+    button.disabled = true;
+    button.setAttribute('aria-busy', 'true');
+  }
+  try {
+    return await action();
+  } catch (error) {
+    if (!error.parts) console.error(error);
+    const refused = /^HTTP \d+: (.+)/s.exec(error.message || ''); // an upload that the server did not take
+    notice(
+      refused && !error.parts
+        ? {what: 'This could not be uploaded', why: refused[1]}
+        : partsOf(error, 'This part of the page failed'),
+    );
+    return undefined;
+  } finally {
+    if (button) {
+      button.disabled = false;
+      button.removeAttribute('aria-busy');
+    }
+  }
+}

@@ -1,0 +1,42 @@
+// A button that opens a list of actions.
+import {el} from './dom.js';
+import {iconButton} from './icons.js';
+
+const EDGE = 8; // pixels that stay free at the window's sides
+
+function place(list, button) {
+  const box = button.getBoundingClientRect();
+  const own = list.getBoundingClientRect();
+  const fits = box.bottom + own.height + EDGE <= innerHeight;
+  const left = Math.min(box.right - own.width, innerWidth - own.width - EDGE);
+  list.style.left = `${Math.max(EDGE, left)}px`;
+  list.style.top = `${fits ? box.bottom + 4 : Math.max(EDGE, box.top - own.height - 4)}px`;
+}
+
+/** `entries()` → [[label, action], …] is asked each time the menu opens. */
+export function menuButton(label, entries) {
+  const list = el('div.cs-menu', {role: 'menu', popover: 'auto'});
+  list.addEventListener('keydown', (event) => {
+    const by = {ArrowDown: 1, ArrowUp: -1}[event.key];
+    if (!by) return;
+    const all = [...list.children];
+    event.preventDefault();
+    event.stopPropagation();
+    all[(all.indexOf(document.activeElement) + by + all.length) % all.length].focus();
+  });
+  const item = ([text, action]) => {
+    const onclick = () => {
+      list.hidePopover();
+      action();
+    };
+    return el('button', {type: 'button', role: 'menuitem', onclick}, text);
+  };
+  const button = iconButton('more', label, () => {
+    list.replaceChildren(...entries().map(item));
+    list.showPopover();
+    place(list, button);
+    list.firstChild?.focus();
+  });
+  button.setAttribute('aria-haspopup', 'menu');
+  return el('span', {}, button, list);
+}

@@ -1,0 +1,39 @@
+// Asking again, and not too often.
+
+/** Whether the page came over a share link, where every question is slow. */
+export const slow = () => location.hostname.endsWith('gradio.live');
+
+export const pause = (milliseconds) => new Promise((next) => setTimeout(next, milliseconds));
+
+/** `action` once, when nobody has asked for it for a while; with the newest arguments. */
+export function debounce(action, milliseconds) {
+  let timer = 0;
+  return (...given) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => action(...given), milliseconds);
+  };
+}
+
+/** Calls `look()` about every second while the element is visible; stops when it is gone. */
+export function poll(element, look, milliseconds = 1000) {
+  let busy = false;
+  let seen = false;
+  const tick = async () => {
+    if (seen && !element.isConnected) {
+      clearInterval(timer);
+      return;
+    }
+    seen ||= element.isConnected;
+    if (busy || document.hidden || element.offsetParent === null) return;
+    busy = true;
+    try {
+      await look();
+    } catch {
+      /* the next tick tries again */
+    } finally {
+      busy = false;
+    }
+  };
+  const timer = setInterval(tick, slow() ? milliseconds * 2 : milliseconds);
+  tick();
+}

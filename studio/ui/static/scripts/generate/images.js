@@ -1,0 +1,208 @@
+// Generated images. Owns: the run bar, the newest batch, earlier images.
+// Refuses to know: settings; it names an image, and Python reads what is written in its file.
+import {laneTitle} from '../core/adapters.js';
+import {fileUrl} from '../core/address.js';
+import {attempt, call} from '../core/calls.js';
+import {lanesNow} from '../core/channel.js';
+import {copyText} from '../core/clipboard.js';
+import {el, sharpen} from '../core/dom.js';
+import {count, fileName} from '../core/format.js';
+import {hand} from '../core/handover.js';
+import {icon, iconButton} from '../core/icons.js';
+import {runBar} from '../core/run_bar.js';
+import {poll} from '../core/timing.js';
+import {byDay, cellOfPreview} from './image_list.js';
+import {laneGrid} from './lane_grid.js';
+import {enlargeImage} from './large_view.js';
+
+const LOOK_EVERY = 500; // milliseconds
+const IDLE_LOOKS = 8; // while nothing runs, every eighth time
+const ENDED = ['finished', 'cancelled'];
+
+class Images {
+  constructor({element, trigger, server}) {
+    Object.assign(this, {element, trigger, server});
+    this.task = null;
+    this.lanes = []; // names, of the newest batch
+    this.results = []; // the newest batch
+    this.earlier = [];
+    this.more = false; // whether there are earlier ones still
+    this.finished = null; // the task whose images are shown
+    this.loaded = false; // whether the server has been asked at all
+    this.idle = 0;
+    this.bar = runBar(this.q('.pg-run'), {
+      label: 'Generate',
+      start: () => trigger('generate'),
+      cancel: () => server.interrupt({}),
+      look: () => this.look(),
+    });
+  }
+
+  q(selector) {
+    return this.element.querySelector(selector);
+  }
+  get running() {
+    return this.task?.state === 'running';
+  }
+
+  /** A lane's image gives its settings back to that lane, any other to the lane used last. */
+  reuse(image) {
+    const {lanes, current} = lanesNow();
+    const lane = image.lane ? lanes.findIndex((one, k) => laneTitle(one, k) === image.lane) : current;
+    this.trigger('reuse', {id: image.id, lane: Math.max(lane, 0), stack: true});
+  }
+  /** After a reload the form shows what was generated last; a stack that this browser remembers stays. */
+  async restore(result) {
+    const kept = await hand('generate:lanes', result.lanes);
+    this.trigger('reuse', {id: this.results[0].id, lane: 0, stack: !kept && !result.lanes.length});
+  }
+  enlarge(list, image) {
+    enlargeImage(list, image, {
+      ask: (id) => call(this.server.picture({id})),
+      reuse: (one) => this.reuse(one),
+      begin: (one) => this.trigger('begin', {id: one.id}),
+    });
+  }
+
+  cell(image) {
+    const src = fileUrl(image.path);
+    const onload = (event) => sharpen(event.currentTarget);
+    const alt = image.prompt || 'generated picture';
+    const open = {
+      type: 'button',
+      'aria-label': `Enlarge the picture with seed ${image.seed}`,
+      onclick: () => this.enlarge(this.results, image),
+    };
+    const copy = () => copyText(image.parameters || '', 'Parameters copied');
+    const save = {href: src, download: fileName(image.id), title: 'Download', 'aria-label': 'Download'};
+    return el(
+      'figure.cs-cell.pg-cell',
+      {'data-id': image.id},
+      el('button.pg-open', open, el('img', {src, alt, loading: 'lazy', draggable: 'true', onload})),
+      el(
+        'figcaption',
+        {},
+        el('span.cs-number.cs-small.cs-muted', {}, `seed ${image.seed ?? '–'}`),
+        el('span.cs-spacer'),
+        iconButton('reuse', 'Use these settings again', () => this.reuse(image)),
+        iconButton('copy', 'Copy the parameters', copy),
+        el('a.cs-button.cs-quiet.cs-icon', save, icon('download')),
+      ),
+    );
+  }
+
+  newest() {
+    const {running, results} = this;
+    const lanes = running ? this.task.about.lanes : this.lanes;
+    const host = this.q('.pg-results');
+    host.classList.toggle('is-waiting', running);
+    host.classList.toggle('is-lanes', lanes.length > 1);
+    if (lanes.length > 1) {
+      const seeds = this.task?.about.seeds || [];
+      host.replaceChildren(laneGrid({lanes, images: results, running, seeds}, (image) => this.cell(image)));
+    } else if (running) {
+      const blank = () => el('div.cs-cell', {}, el('div.cs-skeleton.pg-blank'));
+      host.replaceChildren(...Array.from({length: this.task.about.count || 0}, blank));
+    } else host.replaceChildren(...results.map((image) => this.cell(image)));
+  }
+
+  render() {
+    this.newest();
+    const {results, earlier} = this;
+    this.q('.pg-empty').hidden = this.running || results.length > 0 || earlier.length > 0;
+    const old = earlier.filter((image) => !results.some((other) => other.id === image.id));
+    const thumb = (image) => {
+      const label = `Enlarge ${fileName(image.id)}`;
+      const attributes = {type: 'button', 'aria-label': label, onclick: () => this.enlarge(old, image)};
+      return el('button.pg-thumb', attributes, el('img', {src: fileUrl(image.path), alt: '', loading: 'lazy'}));
+    };
+    const today = new Date().toLocaleDateString('sv');
+    const days = byDay(old).flatMap(([day, images]) => [
+      el('h4.cs-small.cs-muted', {}, day === today ? 'Today' : day),
+      el('div.pg-strip', {}, images.map(thumb)),
+    ]);
+    this.q('.pg-earlier').hidden = !old.length;
+    this.q('.pg-days').replaceChildren(...days);
+    this.q('.pg-more').hidden = !this.more;
+  }
+
+  /** What the images being generated look like so far, in the places that wait for them. */
+  previews() {
+    const {lanes, count: perLane} = this.task.about;
+    const results = this.q('.pg-results');
+    const many = lanes.length > 1;
+    const cells = many ? results.querySelectorAll('.lg-cell > .cs-cell') : results.children;
+    for (const [place, url] of Object.entries(this.task.looks || {})) {
+      const host = cells[many ? cellOfPreview(place, perLane, lanes.length) : place];
+      if (!host) continue;
+      let image = host.querySelector('img');
+      if (!image) {
+        image = el('img.pg-look', {alt: 'a picture being drawn'});
+        host.replaceChildren(image);
+      }
+      if (image.src !== url) image.src = url;
+    }
+  }
+
+  async history(offset = 0) {
+    await attempt(async () => {
+      const answer = await call(this.server.history({offset}));
+      this.earlier = offset ? [...this.earlier, ...answer.pictures] : answer.pictures;
+      this.more = answer.more;
+    });
+    this.render();
+  }
+
+  async look() {
+    let answer;
+    try {
+      answer = await call(this.server.status({known: this.finished || ''}));
+    } catch {
+      return; // the next look tells
+    }
+    const before = `${this.task?.id} ${this.task?.state}`;
+    this.task = answer.task;
+    if (this.task && `${this.task.id} ${this.task.state}` !== before) await this.changed();
+    if (this.running && this.task.result && this.task.result.pictures.length !== this.results.length) {
+      this.results = this.task.result.pictures; // a lane is ready
+      this.render();
+    }
+    this.loaded = true;
+    if (this.running) this.previews();
+    this.bar.paint(this.task, answer.training, () => count(this.results.length, 'picture'));
+  }
+
+  async changed() {
+    const {task} = this;
+    if (task.state === 'failed' && task.error.kind === 'MismatchError') this.trigger('finished', {id: task.id});
+    if (this.running) this.results = [];
+    if (ENDED.includes(task.state) && task.result) {
+      this.finished = task.id;
+      this.results = task.result.pictures;
+      this.lanes = task.about.lanes;
+      this.trigger('finished', {id: task.id});
+      if (!this.loaded && this.results.length) this.restore(task.result);
+    }
+    if (!this.running) await this.history();
+    this.render();
+  }
+
+  async tick() {
+    this.idle += 1;
+    if (this.running || this.bar.starting || this.idle % IDLE_LOOKS === 1) await this.look();
+  }
+  answered() {
+    this.bar.answered();
+    this.look();
+  }
+}
+
+export function mount(part) {
+  const images = new Images(part);
+  images.bar.shortcut(document.querySelector('.gen-layout') || document.body);
+  images.q('.pg-more').addEventListener('click', () => images.history(images.earlier.length));
+  part.watch('started', () => images.answered());
+  part.watch('refused', () => images.answered());
+  images.history();
+  poll(part.element, () => images.tick(), LOOK_EVERY);
+}

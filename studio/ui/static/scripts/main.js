@@ -1,0 +1,48 @@
+// The page's one entry. Gradio makes a part of the page and calls `mount` with its name; the part's
+// own module does the rest. Owns: which module a name means. Refuses to know: what the parts show.
+import {catchStrayDrops} from './core/drops.js';
+import {notice} from './core/notices.js';
+import {watchPresses} from './core/press.js';
+
+const PARTS = {
+  header: () => import('./core/header.js'),
+  caption: () => import('./caption/caption.js'),
+  train_pick: () => import('./train/pick.js'),
+  form_tools: () => import('./train/form_tools.js'),
+  preflight: () => import('./train/preflight.js'),
+  run_view: () => import('./train/run_view.js'),
+  stack: () => import('./generate/stack.js'),
+  shelf: () => import('./generate/shelf.js'),
+  prompt_words: () => import('./generate/prompt_words.js'),
+  start_image: () => import('./generate/start_image.js'),
+  images: () => import('./generate/images.js'),
+  axes_grid: () => import('./generate/axes_grid.js'),
+  columns: () => import('./compare/columns.js'),
+  comparison: () => import('./compare/comparison.js'),
+};
+
+/** Starts one part. `part` is what Gradio gives to a component's script: {element, trigger, props,
+ *  server, upload, watch}; `events` are the names that Python listens to. */
+export async function mount(name, part, events) {
+  let found;
+  try {
+    found = await PARTS[name]();
+  } catch (error) {
+    console.error(error);
+    notice({
+      what: 'A part of the page could not be loaded',
+      where: name,
+      why: 'The studio was started anew, perhaps in another version, or is away.',
+      remedy: 'Reload the page.',
+    });
+    return;
+  }
+  const trigger = (event, data) => {
+    if (!events.includes(event)) throw new Error(`“${name}” sends “${event}”, which nobody listens to`);
+    part.trigger(event, data);
+  };
+  found.mount({...part, trigger});
+}
+
+catchStrayDrops();
+watchPresses();

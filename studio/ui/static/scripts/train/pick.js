@@ -1,0 +1,175 @@
+// What is trained with what. Owns: the value {dataset, base, method, preset}.
+import {fileUrl} from '../core/address.js';
+import {call, partsOf, refusal} from '../core/calls.js';
+import {hear, tell} from '../core/channel.js';
+import {el} from '../core/dom.js';
+import {openTab, receive} from '../core/handover.js';
+import {icon} from '../core/icons.js';
+import {message} from '../core/notices.js';
+import {ownValue} from '../core/own_value.js';
+import {poll} from '../core/timing.js';
+import {Hold} from './hold.js';
+import {methodCards} from './method_cards.js';
+import * as rules from './pick_rules.js';
+import {settingsFile} from './settings_file.js';
+
+const MOST_COVERS = 7;
+const COVER = {width: '46px', height: '46px'};
+const OWN = ['', 'Own settings'];
+
+const select = (label) => el('select.cs-input', {'aria-label': label});
+const field = (label, node) => el('label.cs-label', {}, label, node);
+const group = (...children) => el('div.cs-stack', {style: {gap: '6px'}}, children);
+
+function fillOptions(node, entries, chosen) {
+  node.replaceChildren(...entries.map(([id, label]) => el('option', {value: id}, label)));
+  if (entries.some(([id]) => id === chosen)) node.value = chosen;
+}
+
+class Pick {
+  constructor(part) {
+    Object.assign(this, {part, element: part.element, props: part.props, server: part.server});
+    this.choices = null; // what can be chosen; null until the server was asked
+    this.read = ''; // the same as text
+    this.covered = ''; // the dataset whose images are shown
+    this.hold = new Hold(part.element);
+    this.dataset = select('Dataset');
+    this.base = select('Base model');
+    this.preset = select('Preset');
+    this.strip = el('div.cs-strip', {'aria-hidden': 'true'});
+    this.facts = el('div.cs-small.cs-muted');
+    this.words = el('div.cs-small.cs-muted');
+    this.trouble = el('div');
+    this.methods = methodCards((method) => method !== this.value.method && this.change({method}));
+    const toCaption = {type: 'button', onclick: () => openTab('caption')};
+    this.none = el('button.cs-button', toCaption, 'Make one in the Caption tab', icon('right', 14));
+    this.setValue = ownValue(part, () => this.render());
+    this.lay();
+  }
+
+  lay() {
+    const like = settingsFile({
+      list: () => call(this.server.files(null)),
+      send: (file) => this.part.upload(file),
+      chosen: (file) => this.part.trigger('like', {file}),
+    });
+    this.element
+      .querySelector('.cs-pick')
+      .append(
+        group(field('Pictures', this.dataset), this.strip, this.facts, this.none),
+        group(field('Base model', this.base), this.trouble),
+        group(el('span.cs-label', {}, 'Method'), this.methods.node),
+        group(field('Preset', this.preset), this.words, like),
+      );
+  }
+
+  get value() {
+    return {...rules.EMPTY, ...(this.props.value || {})};
+  }
+  /** `fill`: whether the preset is to fill the form. */
+  set(changes, fill = false) {
+    const next = {...this.value, ...changes};
+    this.setValue(next);
+    this.render();
+    if (fill) this.part.trigger('preset', {token: this.hold.begin()});
+    else this.part.trigger('input', next);
+  }
+  change(changes) {
+    this.set(rules.withChange(this.choices, this.value, changes), true);
+  }
+
+  render() {
+    const {choices, value} = this;
+    if (!choices) return;
+    const info = rules.datasetOf(choices, value);
+    fillOptions(this.dataset, rules.datasetOptions(choices, value), value.dataset);
+    this.none.classList.toggle('cs-hidden', choices.datasets.length > 0);
+    this.strip.classList.toggle('cs-hidden', !info);
+    this.facts.textContent = rules.datasetFacts(info);
+    if (info) this.showCovers(info);
+    const base = rules.baseOf(choices, value);
+    fillOptions(this.base, rules.baseOptions(choices), value.base);
+    const problems = [
+      base?.problem && message({what: base.problem}, 'error'),
+      choices.problem && message(choices.problem, 'warning'),
+    ];
+    this.trouble.replaceChildren(...problems.filter(Boolean));
+    this.methods.render(choices.methods, value.method, base?.family, value.base);
+    const found = rules.fittingPresets(choices, value);
+    fillOptions(this.preset, [OWN, ...found.map((one) => [one.name, one.title])], value.preset);
+    this.words.textContent = found.find((one) => one.name === value.preset)?.description || '';
+    tell('studio:pick', value);
+  }
+
+  async showCovers(info) {
+    if (this.covered === info.id) return;
+    this.covered = info.id;
+    const blank = () => el('span.cs-skeleton', {style: COVER});
+    this.strip.replaceChildren(...Array.from({length: Math.min(MOST_COVERS, info.pictures)}, blank));
+    let found = [];
+    try {
+      found = await call(this.server.covers({dataset: info.id}));
+    } catch {
+      /* then there are none */
+    }
+    if (this.covered !== info.id) return;
+    this.strip.replaceChildren(...found.map((path) => el('img', {src: fileUrl(path), alt: ''})));
+  }
+
+  async load() {
+    let found = null;
+    try {
+      found = await call(this.server.choices(null));
+    } catch (error) {
+      const parts = partsOf(error, 'The choices cannot be shown');
+      if (!this.choices) this.trouble.replaceChildren(message(parts, 'error'));
+      return;
+    }
+    const text = JSON.stringify(found);
+    if (text === this.read) return;
+    this.read = text;
+    this.choices = found;
+    this.render();
+  }
+
+  /** Until Python has put into the form what was there when the page was left; fields wait for it. */
+  async restored() {
+    const {props, part} = this;
+    if (props.restored) return;
+    const token = this.hold.begin();
+    await new Promise((resolve) => {
+      part.watch('restored', () => props.restored && resolve());
+    });
+    this.hold.end(token);
+  }
+
+  /** “Train with these” elsewhere in the studio: {dataset: id}. */
+  async brought({dataset}, restored) {
+    if (!dataset) return;
+    await restored; // it may come late: a hand-over comes after it
+    await this.load(); // it may be newer than the list, or gone
+    if (!this.choices?.datasets.some((one) => one.id === dataset)) {
+      throw refusal({
+        what: 'This dataset is not in the list of datasets',
+        where: dataset,
+        remedy: 'Open its folder in the Caption tab and try again.',
+      });
+    }
+    this.set({dataset});
+  }
+
+  listen() {
+    this.dataset.addEventListener('change', () => this.set({dataset: this.dataset.value}));
+    this.base.addEventListener('change', () => this.change({base: this.base.value}));
+    this.preset.addEventListener('change', () => this.set({preset: this.preset.value}, this.preset.value !== ''));
+    this.part.watch('filled', () => this.hold.end(this.props.filled));
+    hear(this.element, 'studio:pick?', () => this.choices && tell('studio:pick', this.value));
+    const restored = this.restored();
+    receive('train', (payload) => this.brought(payload, restored));
+    poll(this.element, () => this.load(), 4000);
+  }
+}
+
+export function mount(part) {
+  new Pick(part).listen();
+}

@@ -1,0 +1,221 @@
+// The live view of one run and the list of all. Owns: which run is shown and asking for what is new.
+// Everything shown comes from the run's folder, so reloading changes nothing.
+import {fileUrl} from '../core/address.js';
+import {attempt, call} from '../core/calls.js';
+import {el} from '../core/dom.js';
+import {receive} from '../core/handover.js';
+import {recall, remember} from '../core/memory.js';
+import {notice} from '../core/notices.js';
+import {poll} from '../core/timing.js';
+import {lossPlot} from './loss_plot.js';
+import {runDiff} from './run_diff.js';
+import {runHead} from './run_head.js';
+import {runList} from './run_list.js';
+import {runMessages} from './run_messages.js';
+import {runQueue} from './run_queue.js';
+import {isActive} from './run_states.js';
+import {sampleGrid} from './sample_grid.js';
+
+const MEMORY = 'cs-run';
+const EMPTY =
+  'Choose pictures and a method on the left, then press Start. ' +
+  'Here you will watch the loss fall and the same pictures change, step by step.';
+const TO_TRASH = 'Move this run to the trash? Its finished file in the library stays.';
+
+class RunView {
+  constructor({element, props, server, trigger}) {
+    Object.assign(this, {element, props, server, trigger});
+    this.current = ''; // the run that is shown
+    this.chosen = false; // by somebody, not because it is the newest
+    this.generation = 0; // counts the runs that were shown
+    this.looking = false;
+    this.acting = 0; // commands that have not ended
+    this.lastAct = Promise.resolve();
+    this.asked = 0; // counts the questions for all runs
+    this.newest = 0; // the question whose answer is shown
+    this.startOver();
+    this.plot = lossPlot();
+    this.samples = sampleGrid();
+    this.messages = runMessages();
+    this.difference = runDiff(() => {
+      this.list.clear();
+      this.difference.hide();
+    });
+    this.list = runList(
+      (run) => this.show(run, true),
+      (pair) => this.compare(pair),
+    );
+    this.head = runHead({
+      command: (command) => this.command(command),
+      resume: () => this.resumeCurrent(),
+      clone: () => trigger('clone', {run: this.current}),
+      remove: () => this.remove(),
+    });
+    this.queue = runQueue(this.queueActions());
+    this.lay();
+  }
+
+  startOver() {
+    Object.assign(this, {since: 0, dataset: '', proof: null});
+  }
+  lay() {
+    const title = el('p.cs-empty-title', {}, 'No run yet');
+    this.empty = el('div.cs-empty.cs-runs-empty', {}, title, el('p', {}, EMPTY));
+    const parts = [this.head.node, this.messages.advice, this.plot.node, this.samples.node, this.messages.node];
+    this.live = el('div.cs-stack.cs-hidden', {}, parts);
+    const root = this.element.querySelector('.cs-runs');
+    root.append(this.empty, this.queue.node, this.live, this.list.node, this.difference.node);
+  }
+
+  queueActions() {
+    const {server} = this;
+    return {
+      open: (run) => this.show(run, true),
+      reorder: (run, place) => this.act(() => server.reorder({run, place})),
+      take: (run) => this.act(() => server.command({run, command: 'stop'})),
+      policy: (value) => this.act(() => server.policy({continue_on_error: value})),
+      goOn: () => this.act(() => server.go_on(null)),
+      requeue: () => this.act(() => server.requeue(null)),
+    };
+  }
+  /** Commands go one after the other. What was asked before one ended is old when it arrives. */
+  act(ask) {
+    this.acting += 1;
+    const quietly = (promise) => promise.catch(() => {});
+    const run = async () => {
+      try {
+        return await call(ask());
+      } finally {
+        this.acting -= 1;
+        this.asked += 1;
+        this.newest = this.asked;
+        await quietly(this.refresh());
+      }
+    };
+    this.lastAct = quietly(this.lastAct).then(run);
+    return this.lastAct;
+  }
+  async compare(pair) {
+    if (!pair) this.difference.hide();
+    else await attempt(async () => this.difference.show(await call(this.server.difference({runs: pair}))));
+  }
+  async command(command) {
+    await call(this.server.command({run: this.current, command}));
+    await this.look();
+  }
+  async resumeCurrent() {
+    await this.resume(this.current);
+    await this.refresh();
+  }
+  /** What changed in the dataset is said before anything goes on with it. */
+  async resume(run, accept = false) {
+    try {
+      await call(this.server.resume({run, accept}));
+    } catch (error) {
+      const {kind, what, why} = error.parts || {};
+      if (accept || kind !== 'DatasetChanged') throw error;
+      const question = `${what}.\n\n${why}\n\nGo on with what is there now?`;
+      if (globalThis.confirm(question)) await this.resume(run, true);
+    }
+  }
+  async remove() {
+    const run = this.current;
+    if (!globalThis.confirm(TO_TRASH)) return;
+    await call(this.server.delete({run}));
+    notice({what: 'The run is in the workspace’s trash'}, 'good');
+    this.current = '';
+    this.chosen = false;
+    await this.refresh();
+  }
+
+  show(run, byHand = false) {
+    this.chosen ||= byHand;
+    if (run === this.current) return;
+    this.current = run;
+    this.generation += 1;
+    this.startOver();
+    for (const part of [this.plot, this.samples, this.messages]) part.clear();
+    this.empty.classList.add('cs-hidden');
+    this.live.classList.remove('cs-hidden');
+    remember('tab', MEMORY, this.chosen ? run : '');
+    this.look();
+  }
+
+  async look() {
+    if (!this.current || this.looking) return;
+    this.looking = true;
+    const mine = this.generation;
+    try {
+      const answer = await call(this.server.view({run: this.current, since: this.since}));
+      if (mine === this.generation) this.learn(answer);
+    } catch (error) {
+      if (error.parts?.kind === 'MissingError') this.gone();
+    } finally {
+      this.looking = false;
+      if (mine !== this.generation) this.look();
+    }
+  }
+  learn(answer) {
+    this.since = answer.next;
+    if (answer.config) this.dataset = answer.dataset;
+    this.plot.add(answer.steps.filter(([, loss]) => typeof loss === 'number'));
+    for (const event of answer.events) this.take(event);
+    this.head.update(answer.state, this.dataset, this.plot.last(), this.proof);
+  }
+  take(event) {
+    if (event.kind === 'probe') this.plot.probe(event);
+    else if (event.kind === 'sample') {
+      this.samples.add({...event, pictures: event.pictures.map((path) => path && fileUrl(path))});
+    } else {
+      if (event.kind === 'saved') this.plot.mark(event.step);
+      if (event.kind === 'finished') this.proof = event.verify;
+      this.messages.add(event);
+    }
+  }
+  gone() {
+    this.current = '';
+    this.chosen = false;
+    this.live.classList.add('cs-hidden');
+  }
+
+  async refresh() {
+    this.asked += 1;
+    const mine = this.asked;
+    const {runs, queue} = await call(this.server.runs(null));
+    if (this.acting || mine < this.newest) return;
+    this.newest = mine;
+    const works = (run) => isActive(run.state) && run.state !== 'queued';
+    const active = runs.find(works) || runs.find((run) => run.state === 'queued');
+    if (!this.current || (!this.chosen && active && active.run !== this.current)) {
+      const next = active || runs[0];
+      if (next) this.show(next.run);
+    }
+    if (!runs.length) {
+      this.live.classList.add('cs-hidden');
+      this.empty.classList.remove('cs-hidden');
+    }
+    this.list.node.classList.toggle('cs-hidden', !runs.length);
+    this.list.update(runs, this.current);
+    this.queue.update(queue, runs);
+  }
+
+  /** Python asks for a run: `<id>#<anything>`, so that the same one can be asked for twice. */
+  asked() {
+    if (!this.props.open_run) return;
+    this.chosen = true;
+    this.show(this.props.open_run.split('#')[0], true);
+    this.refresh();
+  }
+}
+
+export function mount(part) {
+  const view = new RunView(part);
+  part.watch('open_run', () => view.asked());
+  receive('train:run', (payload) => {
+    if (payload.run) view.show(payload.run, true);
+  });
+  const last = recall('tab', MEMORY);
+  if (last) view.show(last, true);
+  poll(part.element, () => view.look(), 1000);
+  poll(part.element, () => view.refresh(), 2500);
+}

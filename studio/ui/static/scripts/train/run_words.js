@@ -1,0 +1,84 @@
+// What is said of a run: its speed, how it ended, what its events mean. Pure.
+import {count, formatBytes, formatTime} from '../core/format.js';
+
+export function speedText(speed) {
+  if (!speed) return '–';
+  return speed >= 1 ? `${speed.toFixed(1)} steps/s` : `${(1 / speed).toFixed(1)} s/step`;
+}
+
+/** One line about a run; `method` is its method's title. */
+export function aboutRun(state, method, dataset) {
+  const parts = [method, `on ${state.base}`, dataset && `with ${dataset}`];
+  return [...parts, formatTime(state.started_at || state.created_at)].filter(Boolean).join(' · ');
+}
+
+/** What loading the written file again has shown, as parts of a message. */
+function proofParts(proof) {
+  if (!proof) return {};
+  const {matched, unmatched, prompt, change} = proof;
+  const percent = Number((100 * change).toPrecision(2));
+  const found = `${matched} of ${matched + unmatched.length} modules found their place`;
+  const effect = change ? `changes by ${percent} %` : 'does not change';
+  const unused = `Not used: ${unmatched.slice(0, 3).join(', ')}${unmatched.length > 3 ? ' …' : ''}.`;
+  const weak = change ? '' : 'Train longer or with a higher learning rate.';
+  return {
+    why: `Loaded again for proof: ${found}; the picture of “${prompt}” ${effect}.`,
+    remedy: unmatched.length ? unused : weak,
+  };
+}
+
+const told = (kind, parts) => ({kind, parts});
+
+/** How a run ended or why it does not go on: {kind, parts} of a message, or null. */
+export function endingOf(state, proof) {
+  const {reason, remedy} = state;
+  switch (state.state) {
+    case 'failed':
+      return told('error', state.error || {what: 'The run failed', why: reason, remedy});
+    case 'interrupted':
+      return told('warning', {what: 'This run was interrupted', why: reason, remedy, safe: savedText(state)});
+    case 'paused':
+      return reason ? told('warning', {what: 'Paused', why: reason, remedy}) : null;
+    case 'finished':
+    case 'stopped':
+      return writtenOf(state, proof);
+    default:
+      return null;
+  }
+}
+
+function savedText(state) {
+  if (state.last_checkpoint) return `Step ${state.last_checkpoint} is saved.`;
+  return state.place ? '' : 'No step was saved: Resume begins again.';
+}
+
+function writtenOf(state, proof) {
+  const done = state.state === 'finished';
+  if (!state.files?.length) {
+    if (done) return null;
+    return told('info', {what: state.reason || 'Stopped before the first step', remedy: 'Nothing was written.'});
+  }
+  const files = state.files.map((file) => `${file.name} (${formatBytes(file.size)})`).join(', ');
+  const what = `${done ? 'Finished' : `Stopped at step ${state.step}`}: ${files}`;
+  return told(proof && !proof.ok ? 'warning' : 'good', {what, ...proofParts(proof)});
+}
+
+/** One line of the log; undefined for events that are not logged. `title(state)` names a state. */
+export function eventText(event, title) {
+  switch (event.kind) {
+    case 'saved':
+      return `Checkpoint saved at step ${event.step}`;
+    case 'message':
+      return event.text;
+    case 'state':
+      return `${title(event.state)}${event.reason ? `: ${event.reason}` : ''}`;
+    case 'finished':
+      return `File written at step ${event.step}`;
+    default:
+      return undefined;
+  }
+}
+
+/** What the queue says of runs that waited when the program ended. */
+export const waitedText = (runs) =>
+  runs === 1 ? 'One run waited when the program ended' : `${count(runs, 'run')} waited when the program ended`;

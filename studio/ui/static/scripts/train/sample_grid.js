@@ -1,0 +1,145 @@
+// Sample images of a run, prompt by prompt and step by step; the first column is step 0.
+// Owns: the grid and the large view. Refuses to know: how images are made.
+import {closeBeside, el, sharpen} from '../core/dom.js';
+import {iconButton} from '../core/icons.js';
+import {clamp} from '../core/values.js';
+
+const EMPTY =
+  'The first row of pictures appears before the first step, so that every later one can be compared with it.';
+const KEYS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
+const NEAR_END = 40; // pixels from the right: the grid then follows what is new
+
+const title = (step) => (step === 0 ? 'before' : `step ${step}`);
+const stepHeading = (step) => el('div.cs-samples-step.cs-small.cs-number', {role: 'columnheader'}, title(step));
+const sameTexts = (a, b) => a.length === b.length && a.every((text, k) => text === b[k]);
+
+class SampleGrid {
+  constructor() {
+    this.columns = new Map(); // step → {step, pictures: [address], prompts: [text]}
+    this.prompts = [];
+    this.rows = [];
+    this.pinned = true; // to the right end
+    this.table = el('div.cs-samples-table', {role: 'table', 'aria-label': 'Samples by prompt and step'});
+    const sideways = {tabindex: '0', 'aria-label': 'Samples, scroll sideways'};
+    this.scroller = el('div.cs-samples-scroll', sideways, this.table);
+    this.note = el('span.cs-small.cs-muted');
+    this.empty = el('p.cs-muted.cs-small', {style: {margin: '0'}}, EMPTY);
+    this.large = el('dialog.cs-lightbox', {'aria-label': 'Sample'});
+    closeBeside(this.large);
+    const heading = el('h3.cs-card-title', {style: {margin: '0'}}, 'Samples');
+    const bar = el('div.cs-toolbar', {}, heading, this.note, el('span.cs-spacer'), this.sizeInput());
+    const parts = [bar, this.empty, this.scroller, this.large];
+    this.node = el('section.cs-card.cs-samples', {'aria-label': 'Samples'}, parts);
+    this.scroller.addEventListener('scroll', () => {
+      const {scrollLeft, clientWidth, scrollWidth} = this.scroller;
+      this.pinned = scrollLeft + clientWidth > scrollWidth - NEAR_END;
+    });
+  }
+
+  sizeInput() {
+    const limits = {type: 'range', min: 64, max: 240, value: 104, title: 'Size'};
+    const size = el('input.cs-range', {...limits, 'aria-label': 'Size of the samples'});
+    size.addEventListener('input', () => this.table.style.setProperty('--cs-sample', `${size.value}px`));
+    return size;
+  }
+  get order() {
+    return [...this.columns.keys()].sort((a, b) => a - b);
+  }
+
+  cell(step, index) {
+    const src = this.columns.get(step)?.pictures[index];
+    if (!src) return el('div.cs-sample', {role: 'cell'});
+    const prompt = this.prompts[index];
+    const onload = (event) => sharpen(event.currentTarget, 160);
+    const image = el('img', {src, alt: `${title(step)}: ${prompt}`, loading: 'lazy', decoding: 'async', onload});
+    const attributes = {
+      type: 'button',
+      title: `${title(step)} · ${prompt}`,
+      onclick: () => this.enlarge(step, index),
+    };
+    return el('div.cs-sample', {role: 'cell'}, el('button', attributes, image));
+  }
+  row(prompt, index) {
+    const heading = {role: 'rowheader', title: prompt};
+    const words = el('div.cs-samples-prompt.cs-small', heading, el('span', {}, prompt || '(empty)'));
+    const cells = this.order.map((step) => this.cell(step, index));
+    return el('div.cs-samples-row', {role: 'row'}, words, cells);
+  }
+  build() {
+    const corner = el('div.cs-samples-prompt', {role: 'columnheader'});
+    const head = el('div.cs-samples-row', {role: 'row'}, corner, this.order.map(stepHeading));
+    this.rows = this.prompts.map((prompt, index) => this.row(prompt, index));
+    this.table.replaceChildren(head, ...this.rows);
+    this.finish();
+  }
+  finish() {
+    const {size} = this.columns;
+    this.empty.classList.toggle('cs-hidden', size > 0);
+    this.scroller.classList.toggle('cs-hidden', !size);
+    this.note.textContent = size ? `${this.prompts.length} prompts × ${size} moments, always the same noise` : '';
+    if (this.pinned) this.scroller.scrollLeft = this.scroller.scrollWidth;
+  }
+
+  /** One more column; the whole grid is made anew only when it does not go to the right end. */
+  add(event) {
+    const last = Math.max(-1, ...this.columns.keys());
+    const behind = event.step > last && sameTexts(event.prompts, this.prompts) && this.rows.length > 0;
+    this.prompts = event.prompts;
+    this.columns.set(event.step, event);
+    if (!behind) {
+      this.build();
+      return;
+    }
+    this.table.firstChild.append(stepHeading(event.step));
+    for (const [index, row] of this.rows.entries()) row.append(this.cell(event.step, index));
+    this.finish();
+  }
+  clear() {
+    this.columns.clear();
+    Object.assign(this, {prompts: [], rows: [], pinned: true});
+    this.table.replaceChildren();
+    this.finish();
+  }
+
+  /** The large view; arrow keys go through steps and prompts. */
+  enlarge(step, index) {
+    const {order, large} = this;
+    let at = order.indexOf(step);
+    let row = index;
+    const go = (across, down = 0) => {
+      at = clamp(at + across, 0, order.length - 1);
+      row = clamp(row + down, 0, this.prompts.length - 1);
+      show();
+    };
+    const show = () => {
+      const {pictures} = this.columns.get(order[at]);
+      const prompt = this.prompts[row];
+      const onload = (event) => sharpen(event.currentTarget, 300);
+      const bar = el(
+        'div.cs-toolbar',
+        {},
+        el('b', {}, title(order[at])),
+        el('span.cs-muted', {}, prompt),
+        el('span.cs-spacer'),
+        iconButton('left', 'Earlier step', () => go(-1)),
+        iconButton('right', 'Later step', () => go(1)),
+        iconButton('close', 'Close', () => large.close()),
+      );
+      large.replaceChildren(el('img', {src: pictures[row], alt: prompt, onload}), bar);
+    };
+    large.onkeydown = (event) => {
+      const by = KEYS[event.key];
+      if (!by) return;
+      event.preventDefault();
+      go(...by);
+    };
+    show();
+    large.showModal();
+  }
+}
+
+/** {node, add(event), clear}. */
+export function sampleGrid() {
+  const grid = new SampleGrid();
+  return {node: grid.node, add: (event) => grid.add(event), clear: () => grid.clear()};
+}

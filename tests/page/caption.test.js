@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import {test} from 'node:test';
+import * as words from '../../studio/ui/static/scripts/caption/auto_words.js';
+import {sentName, withoutTop} from '../../studio/ui/static/scripts/caption/folders.js';
+import * as rules from '../../studio/ui/static/scripts/caption/list_rules.js';
+
+const ITEMS = [
+  {file: '1.png', caption: 'a red cat'},
+  {file: '2.png', caption: ' '},
+  {file: '3.png', caption: '', problem: 'It is broken'},
+  {file: '4.png', caption: 'a dog', look: 'odd words'},
+];
+const files = (items) => items.map(({file}) => file[0]).join('');
+const NONE = new Set();
+
+test('images are filtered by state and by words of caption or name', () => {
+  const found = (state, text = '', selected = NONE) => files(rules.filtered(ITEMS, {state, text}, selected));
+  assert.equal(found('all'), '1234');
+  assert.equal(found('missing'), '23');
+  assert.equal(found('look'), '4');
+  assert.equal(found('broken'), '3');
+  assert.equal(found('selected', '', new Set(['2.png'])), '2');
+  assert.equal(found('all', 'RED'), '1');
+  assert.equal(found('all', '2.png'), '2');
+});
+
+test('they are counted', () => {
+  const counts = rules.countsOf(ITEMS, new Set(['1.png']));
+  assert.deepEqual(counts, {all: 4, selected: 1, captioned: 2, looks: 1, broken: 1});
+});
+
+test('a click turns one, a click with Shift adds all between', () => {
+  const click = (selected, file, anchor = null) => [...rules.selection(selected, ITEMS, file, anchor)].sort();
+  assert.deepEqual(click(NONE, '2.png'), ['2.png']);
+  assert.deepEqual(click(new Set(['2.png']), '2.png'), []);
+  assert.deepEqual(click(NONE, '4.png', '2.png'), ['2.png', '3.png', '4.png']);
+  assert.deepEqual(click(NONE, '1.png', '3.png'), ['1.png', '2.png', '3.png']);
+});
+
+test('cells fill the width, and only rows in view are made', () => {
+  const lay = rules.layout(714, 220);
+  assert.equal(lay.columns, 3);
+  assert.equal(lay.cell * 3 + lay.gap * 2, 700);
+  assert.equal(rules.layout(10, 220).columns, 1);
+  assert.equal(rules.totalHeight(lay, 0), 0);
+  assert.equal(rules.totalHeight(lay, 4), 2 * lay.height + lay.gap);
+  assert.deepEqual(rules.placeOf(lay, 4), [lay.cell + lay.gap, lay.height + lay.gap]);
+  const row = lay.height + lay.gap;
+  assert.deepEqual(rules.itemsInView(lay, 0, row), [0, 9]);
+  assert.deepEqual(rules.itemsInView(lay, 10 * row, row), [24, 39]);
+});
+
+test('a folder that was dropped alone gives the dataset its name', () => {
+  const given = (...names) => withoutTop(names.map((name) => ({name, file: null})));
+  const one = given('cats/1.png', 'cats/in/2.png');
+  assert.equal(one.title, 'cats');
+  assert.deepEqual(
+    one.files.map(({name}) => name),
+    ['1.png', 'in/2.png'],
+  );
+  const two = given('cats/1.png', 'dogs/2.png');
+  assert.deepEqual([two.title, two.files[0].name], ['cats', 'cats/1.png']);
+  assert.deepEqual([given('1.png').title, given().title], ['', '']);
+});
+
+test('only tables go to the server by their name', () => {
+  assert.deepEqual(['a/metadata.JSONL', 'a/x.png', 'my secret name.txt'].map(sentName), [
+    'metadata.JSONL',
+    'file',
+    'file',
+  ]);
+});
+
+test('what became of a captioning', () => {
+  const outcome = (state, result) => words.outcomeOf({state, result});
+  const good = outcome('finished', {written: {a: 1, b: 1}, kept: {c: 1}, replaced: 1});
+  assert.deepEqual([good.kind, good.parts.what], ['good', '2 captions written, 1 kept']);
+  assert.match(good.parts.why, /1 earlier captions are kept/);
+  const odd = outcome('finished', {marked: {a: 'x'}});
+  assert.deepEqual([odd.kind, odd.parts.what], ['warning', '0 captions written, 1 needs a look']);
+  assert.equal(outcome('finished', {}).parts.what, 'Nothing to do');
+  assert.equal(outcome('cancelled', {written: {a: 1}}).parts.what, 'Stopped: 1 captions written');
+});
+
+test('questions and notes about captions', () => {
+  assert.equal(words.replaceQuestion(1), 'Replace 1 caption? The one there now can be brought back.');
+  assert.match(words.replaceQuestion(2), /2 captions\? The ones/);
+  assert.match(words.changeText({time: 0, replaced: 1, added: 2, what: 'written'}), /3 captions written, 1 of them/);
+  assert.equal(words.undoneParts({changed: 2, kept: 0}).why, '');
+});

@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import {test} from 'node:test';
+import * as columns from '../../studio/ui/static/scripts/compare/column_list.js';
+import * as measures from '../../studio/ui/static/scripts/compare/measures.js';
+
+const KID = {
+  key: 'kid',
+  label: 'KID',
+  says: 'distance',
+  formula: 'MMD',
+  better: 'lower',
+  unit: '',
+  needs: ['clip', 'reference'],
+};
+const TEXT = {...KID, key: 'image_text', label: 'Image–text', better: 'higher', needs: ['clip']};
+const column = (name, found, more = {}) => ({name, stack: [], measures: found, ...more});
+const comparison = (list, more = {}) => ({columns: list, complete: true, notes: [], ...more});
+
+test('the best is the lowest or the highest, and only among several', () => {
+  const list = [column('a', {kid: 0.2, image_text: 0.3}), column('b', {kid: 0.1, image_text: 0.2})];
+  assert.equal(measures.bestOf(list, KID), 0.1);
+  assert.equal(measures.bestOf(list, TEXT), 0.3);
+  assert.equal(measures.bestOf(list.slice(1), KID), null);
+  assert.equal(measures.bestOf([column('a', {kid: null}), list[1]], KID), null);
+  assert.equal(measures.bestOf([list[1], list[1]], KID), null); // they do not differ
+});
+
+test('a value is shown with its error and what it was measured on', () => {
+  const all = comparison([
+    column('a', {kid: 0.12345}, {standard_errors: {kid: 0.0456}, counts: [8, 20]}),
+    column('b', {kid: 12.345}),
+  ]);
+  const first = measures.shownValue(all, all.columns[0], KID);
+  assert.deepEqual([first.text, first.error, first.best], ['0.1235', ' ±0.046', true]);
+  assert.equal(first.title, 'distance: MMD. Measured on 8 against 20 images.');
+  assert.equal(measures.shownValue(all, all.columns[1], KID).text, '12.35');
+  assert.equal(measures.shownValue(all, all.columns[0], {...KID, unit: 'px'}).text, '0.1235 px');
+});
+
+test('a missing value says why', () => {
+  const none = column('a', {});
+  const why = (more, measure = KID, one = none) => measures.whyNot(comparison([one], more), one, measure);
+  assert.match(why({}, KID, column('a', {}, {error: {what: 'x'}})), /could not be generated/);
+  assert.match(why({complete: false}), /Not measured yet/);
+  assert.match(why({}), /No reference folder/);
+  assert.match(why({reference: {images: 4}}), /It was not measured/);
+  assert.equal(why({notes: ['CLIP is missing.']}, TEXT), 'CLIP is missing.');
+  assert.equal(measures.shownValue(comparison([none]), none, KID).text, '—');
+});
+
+test('reasons are said once for all measures that they explain', () => {
+  const broken = column('c', {}, {error: {what: 'x'}});
+  const all = comparison([column('a', {image_text: 0.3}), column('b', {image_text: 0.2}), broken]);
+  assert.deepEqual(measures.missingReasons(all, [KID, TEXT]), [['No reference folder was chosen.', ['KID']]]);
+  assert.deepEqual(measures.missingReasons({...all, complete: false}, [KID, TEXT]), []);
+});
+
+test('rows are prompts with seeds', () => {
+  const rows = measures.rowsOf({prompts: ['a', 'b'], seeds: [1, 2]});
+  assert.deepEqual(
+    rows.map(({text, seed}) => `${text}${seed}`),
+    ['a1', 'a2', 'b1', 'b2'],
+  );
+  assert.equal(measures.stackText([]), 'base model alone');
+  assert.equal(measures.stackText([{path: '/x/k.safetensors', strength: 0.5}]), 'k × 0.5');
+});
+
+test('columns get names of their own, and no more than there may be', () => {
+  const base = columns.baseColumn();
+  const found = columns.withColumns([base], [base, base, columns.newColumn('k', '/k')], 3);
+  assert.deepEqual(
+    found.map(({name}) => name),
+    ['Base', 'Base 2', 'Base 3'],
+  );
+  assert.deepEqual(columns.withColumns(found, [base], 3), found);
+});
+
+test('columns are changed, moved and removed without touching the others', () => {
+  const list = ['a', 'b', 'c'].map((name) => columns.newColumn(name, `/${name}`));
+  const names = (some) => some.map(({name}) => name).join('');
+  assert.equal(names(columns.movedColumn(list, 2, -1)), 'acb');
+  assert.equal(names(columns.withoutColumn(list, 0)), 'bc');
+  assert.equal(names(columns.withColumn(list, 1, {name: 'x'})), 'axc');
+  assert.equal(names(list), 'abc');
+  const stack = columns.withFiles(list[0].stack, ['/a', '/n']);
+  assert.deepEqual(
+    stack.map(({path}) => path),
+    ['/a', '/n'],
+  );
+  assert.deepEqual(
+    columns.withoutFile(stack, '/a').map(({path}) => path),
+    ['/n'],
+  );
+});
+
+test('sources are found by words, broken ones never', () => {
+  const sources = [
+    {name: 'Korvu', kind: 'lora', group: 'Runs', run: 'r1', path: '/k', seconds: 4},
+    {name: 'Zorp', kind: 'embedding', group: 'Adapters', path: '/z', trigger: 'zz'},
+    {name: 'Broken', kind: 'lora', group: 'Adapters', path: '/b', problem: 'x'},
+  ];
+  const names = (words) => columns.matching(sources, words).map(({name}) => name);
+  assert.deepEqual(names([]), ['Korvu', 'Zorp']);
+  assert.deepEqual(names(['runs', 'korv']), ['Korvu']);
+  assert.deepEqual(names(['zz']), ['Zorp']);
+  assert.deepEqual(columns.wanted(sources, {run: 'r1'}).map(columns.columnOf)[0].seconds, 4);
+  assert.deepEqual(
+    columns.wanted(sources, {adapters: ['/z', '/k']}).map(({name}) => name),
+    ['Zorp'],
+  );
+});

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import {test} from 'node:test';
+import {cellFacts, cellName, withValue} from '../../studio/ui/static/scripts/generate/axes_text.js';
+import {byDay, cellOfPreview} from '../../studio/ui/static/scripts/generate/image_list.js';
+import {headRows, metadataRows, normText} from '../../studio/ui/static/scripts/generate/inside_rows.js';
+import * as list from '../../studio/ui/static/scripts/generate/shelf_list.js';
+
+const FIELDS = ['path', 'name', 'kind', 'family_title', 'trigger', 'modified', 'problem'];
+const card = (...values) => list.cardOf(values, FIELDS);
+const CARDS = [
+  card('1', 'b10', 'lora', 'SD 1.x', 'zorp', 5, null),
+  card('2', 'B2', 'embedding', 'SDXL', '', 7, null),
+  card('3', 'a', 'lora', '', '', 5, 'It is broken'),
+];
+const names = (cards) => cards.map((one) => one.name);
+const ALL = {words: [], kind: '', fits: false, family: 'SD 1.x'};
+
+test('rows of the library are ordered by name, or the newest first', () => {
+  assert.deepEqual(names(list.ordered(CARDS, 'name')), ['a', 'B2', 'b10']);
+  assert.deepEqual(names(list.ordered(CARDS, 'new')), ['B2', 'a', 'b10']);
+});
+
+test('they are found by words, kind, and whether they fit the base', () => {
+  assert.equal(list.filtered(CARDS, ALL).length, 3);
+  assert.deepEqual(names(list.filtered(CARDS, {...ALL, words: ['lora', 'zorp']})), ['b10']);
+  assert.deepEqual(names(list.filtered(CARDS, {...ALL, kind: 'embedding'})), ['B2']);
+  assert.deepEqual(names(list.filtered(CARDS, {...ALL, fits: true})), ['b10']);
+  assert.equal(list.misfit(CARDS[1], 'SD 1.x'), 'Made for SDXL; this base is SD 1.x.');
+  assert.equal(list.misfit(CARDS[1], ''), '');
+  assert.equal(list.misfit(CARDS[2], ''), 'It is broken');
+});
+
+test('only rows in view and a few around them are made', () => {
+  const view = {height: 520, row: 52, length: 1000};
+  assert.deepEqual(list.rowsInView({...view, top: 0}), [0, 19]);
+  assert.deepEqual(list.rowsInView({...view, top: 5200}), [96, 115]);
+  assert.deepEqual(list.rowsInView({...view, top: 0, length: 3}), [0, 3]);
+});
+
+test('kinds are counted by name', () => {
+  assert.deepEqual(list.kindCounts(CARDS), [
+    ['embedding', 1],
+    ['lora', 2],
+  ]);
+});
+
+test('images are grouped by day in their order', () => {
+  const image = (id, day) => ({id, day});
+  const days = byDay([image(1, 'b'), image(2, 'b'), image(3, 'a')]);
+  assert.deepEqual(
+    days.map(([day, images]) => [day, images.map(({id}) => id)]),
+    [
+      ['b', [1, 2]],
+      ['a', [3]],
+    ],
+  );
+});
+
+test('an image of a lane finds its cell: lanes are columns, cells are counted by rows', () => {
+  const cells = [0, 1, 2, 3, 4, 5].map((place) => cellOfPreview(place, 3, 2));
+  assert.deepEqual(cells, [0, 2, 4, 1, 3, 5]);
+});
+
+test('values of an axis are added as they are read', () => {
+  assert.equal(withValue(' ', 'Euler', ', '), 'Euler');
+  assert.equal(withValue('DDIM ', 'Euler', ', '), 'DDIM, Euler');
+  assert.equal(withValue('', 'a, b', ', '), '"a, b"');
+});
+
+test('a cell is called by what varies', () => {
+  const sides = {
+    x: {title: 'Seed', headings: ['1', '2']},
+    y: {title: '', headings: ['']},
+    pages: {title: 'Steps', headings: ['10']},
+  };
+  const cell = {x: 1, y: 0, page: 0};
+  assert.equal(cellName(cell, sides), 'Seed 2, Steps 10');
+  assert.deepEqual(cellFacts(cell, sides)[0], ['Seed', '2']);
+});
+
+test('what is in a file: its training apart from other metadata, without the preview', () => {
+  const {training, others} = metadataRows({
+    ss_learning_rate: '1e-4',
+    'modelspec.title': 'k',
+    'modelspec.thumbnail': 'data:…',
+  });
+  assert.deepEqual(training, [['learning rate', '1e-4']]);
+  assert.deepEqual(others, [['modelspec.title', 'k']]);
+  assert.deepEqual(headRows({parameters: 12345})[3], ['Numbers', '12,345']);
+  assert.deepEqual([normText(null), normText(1.23456)], ['depends on the base', '1.23']);
+});
