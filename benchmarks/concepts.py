@@ -27,13 +27,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from studio.adapters.cache import AdapterCache
 from studio.adapters.loading import load_adapter
 from studio.clip.encoders import load_clip
-from studio.compare.concept import draw_with, measure_concept
-from studio.compare.drawing import How
+from studio.compare.concept import generate_with, measure_concept
 from studio.core import atomic
 from studio.core.device import device_facts
 from studio.core.errors import StudioError
 from studio.families.base import Base
 from studio.families.loading import load_base
+from studio.infer.batches import SamplingOptions
 from studio.settings.training import StackItem
 from studio.starter import data, world
 from studio.starter.classifier import AttributeClassifier, accuracy
@@ -53,11 +53,13 @@ def measure(arguments: argparse.Namespace, plain: dict[str, Any] | None = None) 
         (text, picture)
         for picture, text in world.concept_scenes(arguments.concept, "held_out", arguments.pictures)
     ]
-    how = How(arguments.steps, arguments.guidance, arguments.sampler, "", arguments.batch_size)
+    how = SamplingOptions(
+        arguments.steps, arguments.guidance, arguments.sampler, batch_size=arguments.batch_size
+    )
 
     def one(name: str, stack: list[StackItem]) -> dict[str, Any]:
         learnt = measure_concept(
-            base, stack, truth, scorer=scorer, how=how, first_seed=arguments.seed, cache=cache,
+            base, stack, truth, scorer=scorer, options=how, first_seed=arguments.seed, cache=cache,
             on_progress=_progress(name),
         )  # fmt: skip
         measured = learnt.measured
@@ -95,13 +97,13 @@ def measure(arguments: argparse.Namespace, plain: dict[str, Any] | None = None) 
 
 
 def _attributes(
-    base: Base, stack: list[StackItem], how: How, cache: AdapterCache,
+    base: Base, stack: list[StackItem], how: SamplingOptions, cache: AdapterCache,
     arguments: argparse.Namespace, name: str,
 ) -> dict[str, float]:  # fmt: skip
     """Share of ordinary prompts whose kind, colour and place are in the picture."""
     scenes = data.fresh_scenes(arguments.forgetting, _SCENES_OF)
     judge = AttributeClassifier.load(base.path / "classifier.safetensors")
-    pictures = draw_with(
+    pictures = generate_with(
         base, stack, [world.caption(scene) for scene in scenes], how,
         first_seed=_FORGETTING_SEED + arguments.seed, cache=cache,
         on_progress=_progress(f"{name}, other prompts"),

@@ -107,8 +107,8 @@ def steps_of(
             engine.generate(
                 base,
                 settings.model_copy(update={"stack": stack}),
+                engine.Watch(lambda *_, marks=marks: marks.append(now(base))),
                 cache=cache,
-                on_progress=lambda *_, marks=marks: marks.append(now(base)),
             )
             if number >= 0:
                 measured[name] += [b - a for a, b in pairwise(marks)]

@@ -60,20 +60,12 @@ LONG_FILES_LEFT = {
 LONG_FUNCTIONS = {"studio/train/loop.py Trainer.run", "studio/train/loop.py Trainer.one_step"}
 LONG_FUNCTIONS_LEFT = {
     "studio/compare/axes_grid.py draw",
-    "studio/infer/engine.py draw",
-    "studio/infer/engine.py generate",
     "studio/starter/training.py train",
     "studio/ui/app.py serve",
-    "studio/ui/components/axes_grid.py axes_grid",
-    "studio/ui/components/run_view.py run_view",
-    "studio/ui/components/train_pick.py train_pick",
-    "studio/ui/components/train_pick.py train_pick.choices",
     "studio/ui/theme.py theme",
 }
 MANY_PARAMETERS_LEFT = {
     "studio/caption/run.py caption_folder",
-    "studio/infer/engine.py draw",
-    "studio/infer/engine.py generate",
 }
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 HEAVY = ("torch", "diffusers", "transformers", "peft")

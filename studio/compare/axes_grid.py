@@ -32,7 +32,7 @@ from studio.settings.grid_cells import Cell, Layout, groups, lay_out
 if TYPE_CHECKING:
     from studio.adapters.cache import AdapterCache
     from studio.families.base import Base
-    from studio.infer.engine import Picture
+    from studio.infer.engine import GeneratedImage
 
 Progress = Callable[[int, int, str], None]
 
@@ -70,7 +70,9 @@ def draw(
         cost = sum(cell.settings.steps for cell in group)
         waiting = iter(alike.values())
 
-        def on_pictures(pictures: list[Picture], waiting: Iterator[list[Cell]] = waiting) -> None:
+        def on_pictures(
+            pictures: list[GeneratedImage], waiting: Iterator[list[Cell]] = waiting
+        ) -> None:
             nonlocal drawn
             for picture in pictures:
                 for cell in next(waiting):
@@ -106,19 +108,19 @@ def _generate(
     on_step: Progress,
     cancelled: Callable[[], bool] | None,
     cache: AdapterCache | None,
-    on_pictures: Callable[[list[Picture]], None],
+    on_pictures: Callable[[list[GeneratedImage]], None],
 ) -> None:
-    from studio.infer.engine import generate
+    from studio.infer.batches import Job
+    from studio.infer.engine import Watch, generate
 
+    variation = like.settings.variation_seed
     generate(
         base,
         like.settings,
-        prompts=[prompt for prompt, _ in pairs],
-        seeds=[seed for _, seed in pairs],
-        on_progress=on_step,
-        cancelled=cancelled,
+        Watch(on_progress=on_step, cancelled=cancelled, on_images=on_pictures),
+        jobs=[Job(prompt, seed, variation) for prompt, seed in pairs],
         cache=cache,
-        on_pictures=on_pictures,
+        work="grid",
     )
 
 
@@ -162,7 +164,7 @@ def _file(cell: Cell) -> str:
     return f"cells/{_key(cell)}{image_write.ENDINGS[cell.settings.file_format]}"
 
 
-def _save(folder: Path, cell: Cell, picture: Picture) -> None:
+def _save(folder: Path, cell: Cell, picture: GeneratedImage) -> None:
     settings = cell.settings
     image_write.save(
         folder / "cells" / _key(cell), picture.image, picture.parameters,

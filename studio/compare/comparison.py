@@ -16,24 +16,32 @@ from torch import Tensor
 
 from studio.adapters.cache import AdapterCache
 from studio.adapters.stack import applied
-from studio.compare.drawing import How, Pair, draw_pairs
 from studio.compare.measures import Measured
 from studio.compare.measuring import Measuring, prepare
 from studio.compare.record import ComparedColumn, Comparison, Recorder, Reference, StackFile
 from studio.core import atomic
+from studio.core.callbacks import Cancelled, OnProgress, SharedDevice
 from studio.core.errors import InputError, Interrupted, NonFiniteError, SettingsError, StudioError
 from studio.core.names import path_of
 from studio.core.record import Failure
+from studio.core.size import OWN_SIZE
 from studio.families.base import Base
 from studio.formats.dataset import picture_files
 from studio.formats.image_write import save_png
 from studio.infer import infotext
-from studio.infer.engine import picture_size, to_image, used
+from studio.infer.batches import (
+    Batch,
+    Job,
+    Position,
+    SamplingOptions,
+    image_size,
+    sampled,
+    to_image,
+)
+from studio.infer.engine import used
 from studio.infer.prompt import plain
 from studio.infer.tags import has_tags
 from studio.settings.generation import CompareSettings, GenerateSettings, Lane
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass
@@ -44,13 +52,13 @@ class _Work:
     settings: CompareSettings
     prompts: list[str]
     seeds: list[int]
-    pairs: list[Pair]
+    jobs: list[Job]
     """The grid, prompt by prompt, then further images for the measures."""
     recorder: Recorder
     cache: AdapterCache
     measuring: Measuring | None
-    cancelled: Callable[[], bool] | None
-    between_steps: Callable[[], None] | None
+    cancelled: Cancelled | None
+    device: SharedDevice | None
 
 
 def compare(
@@ -58,9 +66,9 @@ def compare(
     settings: CompareSettings,
     folder: str | Path,
     *,
-    on_progress: Progress | None = None,
-    cancelled: Callable[[], bool] | None = None,
-    between_steps: Callable[[], None] | None = None,
+    on_progress: OnProgress | None = None,
+    cancelled: Cancelled | None = None,
+    device: SharedDevice | None = None,
     cache: AdapterCache | None = None,
 ) -> Comparison:
     """Generates and measures every column into `folder`; returns what `comparison.json` says.
@@ -69,6 +77,7 @@ def compare(
     generated and returns it with `cancelled` true. A column whose files cannot be used says so
     under `error` while the others go on; when none can be used, its error is raised. Raises
     SettingsError for nothing to compare, DatasetError for a reference folder without images.
+    Between batches `device` lets others go first, with nothing on the base.
     """
     began = time.monotonic()
     prompts, seeds = _checked(base, settings)
@@ -79,23 +88,27 @@ def compare(
         measuring = prepare(base, references, recorder, on_progress, cancelled)
     except Interrupted:
         return recorder.finish(time.monotonic() - began, cancelled=True)
-    pairs = _pairs(prompts, seeds, settings.images if measuring is not None else 0)
+    jobs = _jobs(prompts, seeds, settings.images if measuring is not None else 0)
     work = _Work(
-        base, settings, prompts, seeds, pairs, recorder,
-        cache if cache is not None else AdapterCache(), measuring, cancelled, between_steps,
+        base, settings, prompts, seeds, jobs, recorder,
+        cache if cache is not None else AdapterCache(), measuring, cancelled, device,
     )  # fmt: skip
-    each = len(pairs) * settings.steps
+    each = len(jobs) * settings.steps
     errors: list[StudioError] = []
     try:
         for index, column in enumerate(settings.columns):
 
-            def on_step(done: int, before: int = index * each, name: str = column.name) -> None:
+            def on_position(
+                at: Position, before: int = index * each, name: str = column.name
+            ) -> None:
                 if on_progress is not None:
-                    finished = f"{done // settings.steps} of {len(pairs)} images"
+                    part = at.evaluation * settings.steps // at.evaluations
+                    done = at.images * settings.steps + at.in_batch * part
+                    finished = f"{done // settings.steps} of {len(jobs)} images"
                     on_progress(before + done, each * len(settings.columns), f"{name}: {finished}")
 
             try:
-                recorder.column(index, _column(work, index, column, on_step))
+                recorder.column(index, _column(work, index, column, on_position))
             except (InputError, NonFiniteError) as error:  # its files: the others are fine
                 errors.append(error)
                 failed = recorder.comparison.columns[index].changed(
@@ -110,34 +123,37 @@ def compare(
 
 
 def _column(
-    work: _Work, index: int, column: Lane, on_step: Callable[[int], None]
+    work: _Work, index: int, column: Lane, on_position: Callable[[Position], None]
 ) -> ComparedColumn:
     """Generates one column with its stack on the base; returns what was found."""
     began = time.monotonic()
     features: dict[int, Tensor] = {}
-    grid = len(work.prompts) * len(work.seeds)
-    with applied(work.base, column.stack, work.cache) as reports:
-        facts = _infotext_facts(work, column)
-        for indices, pixels in draw_pairs(
-            work.base, work.pairs, How.of(work.settings), on_step=on_step,
-            cancelled=work.cancelled, between_steps=work.between_steps,
-        ):  # fmt: skip
-            for place, image in zip(indices, pixels, strict=True):
-                if place < grid:
-                    _save(work, index, place, image, column, facts)
-            if work.measuring is not None:
-                rows = work.measuring.scorer.image_features(pixels)
-                features.update(zip(indices, rows, strict=True))
+    batches = sampled(
+        work.base, work.jobs, _options(work.settings), on_position=on_position,
+        cancelled=work.cancelled,
+    )  # fmt: skip
+    finished = False
+    while not finished:
+        with applied(work.base, column.stack, work.cache) as reports:
+            facts = _infotext_facts(work, column)
+            for batch in batches:
+                _keep(work, index, batch, column, facts, features)
+                if work.device is not None and work.device.wanted:
+                    break
+            else:
+                finished = True
+        if work.device is not None:
+            work.device.yield_to_others()
     measured = Measured()
     if work.measuring is not None:
-        rows = torch.stack([features[place] for place in range(len(work.pairs))])
-        measured = work.measuring.of(rows, [plain(prompt) for prompt, _ in work.pairs])
+        rows = torch.stack([features[place] for place in range(len(work.jobs))])
+        measured = work.measuring.of(rows, [plain(job.prompt) for job in work.jobs])
     return (
         work.recorder.comparison.columns[index]
         .measured(measured)
         .changed(
             generation_seconds=round(time.monotonic() - began, 2),
-            images=len(work.pairs),
+            images=len(work.jobs),
             messages=tuple(report.message for report in reports if report.message),
         )
     )
@@ -161,19 +177,48 @@ def _checked(base: Base, settings: CompareSettings) -> tuple[list[str], list[int
         )
     if wrong := [seed for seed in seeds if not 0 <= seed < 2**32]:
         raise SettingsError(f"The seed {wrong[0]} is outside 0 … 4294967295")
-    picture_size(base, 0, 0)
+    image_size(base, OWN_SIZE)
     return prompts, seeds
 
 
-def _pairs(prompts: Sequence[str], seeds: Sequence[int], pictures: int) -> list[Pair]:
+def _keep(
+    work: _Work,
+    index: int,
+    batch: Batch,
+    column: Lane,
+    facts: infotext.Facts,
+    features: dict[int, Tensor],
+) -> None:
+    """Saves the images of a batch that belong to the grid; adds what CLIP sees in all of them."""
+    for place, pixels in zip(batch.places, batch.pixels, strict=True):
+        if place < len(work.prompts) * len(work.seeds):
+            _save(work, index, place, pixels, column, facts)
+    if work.measuring is not None:
+        rows = work.measuring.scorer.image_features(batch.pixels)
+        features.update(zip(batch.places, rows, strict=True))
+
+
+def _options(settings: CompareSettings) -> SamplingOptions:
+    return SamplingOptions(
+        steps=settings.steps,
+        guidance=settings.guidance,
+        sampler=settings.sampler,
+        negative_prompt=settings.negative_prompt,
+        batch_size=settings.batch_size,
+        syntax=True,
+        work="comparison",
+    )
+
+
+def _jobs(prompts: Sequence[str], seeds: Sequence[int], images: int) -> list[Job]:
     """The grid, then images of seeds that nobody chose, until there are `pictures`."""
-    pairs = [(prompt, seed) for prompt in prompts for seed in seeds]
+    jobs = [Job(prompt, seed) for prompt in prompts for seed in seeds]
     taken, seed = set(seeds), max(seeds)
-    while len(pairs) < pictures:
+    while len(jobs) < images:
         seed = (seed + 1) % 2**32
         if seed not in taken:
-            pairs.append((prompts[len(pairs) % len(prompts)], seed))
-    return pairs
+            jobs.append(Job(prompts[len(jobs) % len(prompts)], seed))
+    return jobs
 
 
 def _header(
@@ -204,7 +249,7 @@ def _header(
 def _save(
     work: _Work, column: int, place: int, image: Tensor, own: Lane, facts: infotext.Facts
 ) -> None:
-    row, seed = place // len(work.seeds), work.pairs[place][1]
+    row, seed = place // len(work.seeds), work.jobs[place].seed
     chosen = work.settings
     text = infotext.write(
         GenerateSettings(
@@ -221,9 +266,9 @@ def _save(
 
 
 def _infotext_facts(work: _Work, column: Lane) -> infotext.Facts:
-    height, width = picture_size(work.base, 0, 0)
+    size = image_size(work.base, OWN_SIZE)
     files = [used(item, work.cache) for item in column.stack if item.enabled]
-    return infotext.Facts(work.base.name, work.base.hash[:10], (width, height), files)
+    return infotext.Facts(work.base.name, work.base.hash[:10], size, files)
 
 
 def _size(path: str) -> int:

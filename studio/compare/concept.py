@@ -17,31 +17,31 @@ from torch import Tensor
 from studio.adapters.cache import AdapterCache
 from studio.adapters.stack import applied
 from studio.clip.encoders import Clip, load_clip
-from studio.compare.drawing import How, draw_pairs
 from studio.compare.measures import Features, Measured, measure
 from studio.families.base import Base
+from studio.infer.batches import Job, SamplingOptions, sampled
 from studio.settings.training import StackItem
 
 
-def draw_with(
+def generate_with(
     base: Base,
     stack: Sequence[StackItem],
     prompts: Sequence[str],
-    how: How,
+    options: SamplingOptions,
     *,
     first_seed: int = 0,
     cache: AdapterCache | None = None,
     on_progress: Callable[[int, int, str], None] | None = None,
 ) -> Tensor:
     """One image per prompt, uint8 [N, H, W, 3]; image i has the seed `first_seed` + i."""
-    pairs = [(prompt, first_seed + index) for index, prompt in enumerate(prompts)]
+    jobs = [Job(prompt, first_seed + index) for index, prompt in enumerate(prompts)]
     found: dict[int, Tensor] = {}
     with applied(base, stack, cache):
-        for indices, pixels in draw_pairs(base, pairs, how):
-            found.update(zip(indices, pixels, strict=True))
+        for batch in sampled(base, jobs, options):
+            found.update(zip(batch.places, batch.pixels, strict=True))
             if on_progress is not None:
-                on_progress(len(found), len(pairs), f"{len(found)} of {len(pairs)} images")
-    return torch.stack([found[index] for index in range(len(pairs))])
+                on_progress(len(found), len(jobs), f"{len(found)} of {len(jobs)} images")
+    return torch.stack([found[index] for index in range(len(jobs))])
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def measure_concept(
     references: Sequence[tuple[str, np.ndarray]],
     *,
     scorer: Clip | None = None,
-    how: How | None = None,
+    options: SamplingOptions | None = None,
     first_seed: int = 0,
     cache: AdapterCache | None = None,
     on_progress: Callable[[int, int, str], None] | None = None,
@@ -74,8 +74,8 @@ def measure_concept(
     scorer = scorer or load_clip(base.path, base.device)
     prompts = [prompt for prompt, _ in references]
     reference = scorer.image_features(np.stack([image for _, image in references]))
-    generated = draw_with(
-        base, stack, prompts, how or How(), first_seed=first_seed, cache=cache,
+    generated = generate_with(
+        base, stack, prompts, options or SamplingOptions(), first_seed=first_seed, cache=cache,
         on_progress=on_progress,
     )  # fmt: skip
     images = scorer.image_features(generated)

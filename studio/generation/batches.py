@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from PIL.Image import Image
+
 from studio.adapters.base import Report
 from studio.core import memory
 from studio.core.callbacks import Cancelled, OnProgress
@@ -18,6 +20,7 @@ from studio.families.base import Base
 from studio.formats import image_write
 from studio.generation.records import DrawnLane, FileReport, Generated, OnPreview, SavedPicture
 from studio.infer import engine
+from studio.infer.engine import GeneratedImage, Watch
 from studio.infer.preview import data_url
 from studio.library.library import Library
 from studio.library.prompt_tags import with_tags
@@ -31,7 +34,7 @@ def generate(
     runtime: Runtime,
     on_progress: OnProgress | None,
     cancelled: Cancelled | None,
-    on_look: OnPreview | None = None,
+    on_preview: OnPreview | None = None,
 ) -> Generated:
     """Draws a batch when the device is free and saves it under today's outputs.
 
@@ -39,7 +42,7 @@ def generate(
     """
     settings = resolved(settings, runtime.library)
     with ready_base(settings, runtime, on_progress) as base:
-        return _drawn(base, settings, runtime, on_progress, cancelled, on_look)
+        return _drawn(base, settings, runtime, on_progress, cancelled, on_preview)
 
 
 def generate_lanes(
@@ -48,11 +51,11 @@ def generate_lanes(
     on_progress: OnProgress | None,
     cancelled: Cancelled | None,
     on_lane: Callable[[DrawnLane], None] | None = None,
-    on_look: OnPreview | None = None,
+    on_preview: OnPreview | None = None,
 ) -> list[DrawnLane]:
     """Draws every lane in order, with one turn on the device; each is saved when it is drawn.
 
-    `on_lane` hears of each as soon as it is saved; `on_look` counts pictures over all lanes. When it
+    `on_lane` hears of each as soon as it is saved; `on_preview` counts pictures over all lanes. When it
     is stopped, what was finished is returned; Interrupted when that is nothing.
     """
 
@@ -67,14 +70,14 @@ def generate_lanes(
                 if on_progress:
                     on_progress(step + place * total, total * len(batches), f"{name}: {text}")
 
-            def look(picture: int, looks: list[str], before: int = place * own.count) -> None:
-                if on_look:
-                    on_look(before + picture, looks)
+            def show(picture: int, images: list[str], before: int = place * own.count) -> None:
+                if on_preview:
+                    on_preview(before + picture, images)
 
             try:
                 if cancelled and cancelled():
                     raise Interrupted("Drawing was stopped")
-                batch = _drawn(base, own, runtime, progress, cancelled, look)
+                batch = _drawn(base, own, runtime, progress, cancelled, show)
             except Interrupted:
                 if not done:
                     raise
@@ -126,37 +129,31 @@ def _drawn(
     runtime: Runtime,
     on_progress: OnProgress | None,
     cancelled: Cancelled | None,
-    on_look: OnPreview | None,
+    on_preview: OnPreview | None,
 ) -> Generated:
 
     folder = runtime.library.workspace.output_folder()
     saved: list[SavedPicture] = []
     reports: list[FileReport] = []
 
-    def keep(pictures: list[engine.Picture]) -> None:
-        for picture in pictures:
+    def keep(images: list[GeneratedImage]) -> None:
+        for picture in images:
             stamp = f"{time.strftime('%H%M%S')}-{time.time_ns() // 1000 % 1_000_000:06d}"
             path = image_write.save(
                 folder / f"{stamp}-{len(saved)}-{picture.seed}", picture.image, picture.parameters,
                 settings.file_format, settings.quality,
             )  # fmt: skip
             saved.append(SavedPicture(path, picture.seed, picture.prompt, picture.parameters))
-        reports[:] = [_told(report, runtime.library) for report in pictures[0].reports]
+        reports[:] = [_told(report, runtime.library) for report in images[0].reports]
+
+    def show(place: int, images: list[Image]) -> None:
+        if on_preview:
+            on_preview(place, [data_url(image) for image in images])
 
     started = time.perf_counter()
+    watch = Watch(on_progress, cancelled, show if on_preview else None, keep)
     try:
-        with memory.explained("images"):
-            engine.generate(
-                base,
-                settings,
-                on_progress=on_progress,
-                cancelled=cancelled,
-                on_preview=(lambda place, looks: on_look(place, [data_url(look) for look in looks]))
-                if on_look
-                else None,
-                on_pictures=keep,
-                cache=runtime.adapters(),
-            )
+        engine.generate(base, settings, watch, cache=runtime.adapters())
     except Interrupted:
         if not saved:
             raise

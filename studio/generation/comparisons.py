@@ -31,7 +31,7 @@ class Comparisons:
         on_progress: OnProgress | None = None,
         cancelled: Cancelled | None = None,
     ) -> Comparison:
-        """Generates and measures when the device is free."""
+        """Generates and measures when the device is free; yields it between batches."""
         if not settings.columns or not settings.prompts or not settings.seeds:
             raise InputError(
                 "A comparison needs at least one column, one prompt and one seed",
@@ -66,7 +66,7 @@ class Comparisons:
                 folder,
                 on_progress=on_progress,
                 cancelled=cancelled,
-                between_steps=None,
+                device=self.runtime.lock,
                 cache=self.runtime.adapters(),
             )
 

@@ -58,9 +58,9 @@ def effect(
                 (picture,) = engine.generate(
                     base,
                     settings.model_copy(update={"stack": stack}),
-                    on_progress=progress,
-                    cancelled=cancelled,
+                    engine.Watch(progress, cancelled),
                     cache=cache,
+                    work="effect",
                 )
             except MismatchError as error:
                 if error.where != item.path:

@@ -33,16 +33,16 @@ class Generation:
         settings: GenerateSettings,
         on_progress: OnProgress | None = None,
         cancelled: Cancelled | None = None,
-        on_look: OnPreview | None = None,
+        on_preview: OnPreview | None = None,
     ) -> Generated:
         """One batch, saved under `outputs/`.
 
-        Tags in the prompt count as files on the stack (see `library.prompt_tags`). `on_look` sees
+        Tags in the prompt count as files on the stack (see `library.prompt_tags`). `on_preview` sees
         the images every `settings.preview_every` steps.
         """
         from studio.generation.batches import generate
 
-        return generate(settings, self.runtime, on_progress, cancelled, on_look)
+        return generate(settings, self.runtime, on_progress, cancelled, on_preview)
 
     def generate_lanes(
         self,
@@ -50,12 +50,12 @@ class Generation:
         on_progress: OnProgress | None = None,
         cancelled: Cancelled | None = None,
         on_lane: Callable[[DrawnLane], None] | None = None,
-        on_look: OnPreview | None = None,
+        on_preview: OnPreview | None = None,
     ) -> list[DrawnLane]:
         """Lanes side by side in one turn, each saved; stopped, the finished ones remain."""
         from studio.generation.batches import generate_lanes
 
-        return generate_lanes(settings, self.runtime, on_progress, cancelled, on_lane, on_look)
+        return generate_lanes(settings, self.runtime, on_progress, cancelled, on_lane, on_preview)
 
     def effect(
         self,

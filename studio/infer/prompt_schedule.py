@@ -1,4 +1,4 @@
-"""What a picture is told at each step: prompts encoded, and put together for a batch.
+"""The conditioning at each step: prompts encoded, and put together for a batch.
 
 Owns: encoding each distinct pair of texts once, and when a batch's conditioning changes.
 Refuses to know: the sampling loop, how brackets are written (`studio.infer.prompt`).
@@ -69,21 +69,24 @@ def scripts(
     return found
 
 
-def alike(told: Sequence[Script], size: int) -> Iterator[list[int]]:
-    """Indices into `told`, in order, in batches of scripts equally many chunks long at every step.
+def alike(found: Sequence[Script], size: int) -> Iterator[list[int]]:
+    """Indices into `found`, in order, in batches of scripts equally many chunks long at every step.
 
-    Padding a short prompt for its neighbour's sake would change its picture.
+    Padding a short prompt for its neighbour's sake would change its image.
     """
-    for _, neighbours in groupby(range(len(told)), key=lambda index: told[index].lengths):
+    for _, neighbours in groupby(range(len(found)), key=lambda index: found[index].lengths):
         indices = list(neighbours)
         for start in range(0, len(indices), size):
             yield indices[start : start + size]
 
 
-def together(batch: Sequence[Script]) -> dict[int, Pair]:
-    """Step → the pair for a whole batch from that step on; step 0 is always there."""
-    changes: dict[int, Pair] = {}
-    joined: dict[tuple[int, ...], Pair] = {}
+def together(batch: Sequence[Script], guided: bool) -> dict[int, Conditioning]:
+    """Step → the conditioning of a whole batch from that step on; step 0 is always there.
+
+    [B, T, D]; `guided`: [2B, T, D], its first half unconditional.
+    """
+    changes: dict[int, Conditioning] = {}
+    joined: dict[tuple[int, ...], Conditioning] = {}
     before: tuple[int, ...] | None = None
     for step, places in enumerate(zip(*(script.order for script in batch), strict=True)):
         if places == before:
@@ -91,9 +94,7 @@ def together(batch: Sequence[Script]) -> dict[int, Pair]:
         before = places
         if places not in joined:
             rows = [script.pairs[k] for script, k in zip(batch, places, strict=True)]
-            joined[places] = (
-                Conditioning.join([without for without, _ in rows]),
-                Conditioning.join([with_text for _, with_text in rows]),
-            )
+            without = [negative for negative, _ in rows] if guided else []
+            joined[places] = Conditioning.join([*without, *(text for _, text in rows)])
         changes[step] = joined[places]
     return changes

@@ -13,19 +13,18 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
-from studio.compare.drawing import How, draw_pairs
 from studio.core.errors import DatasetError, SettingsError
 from studio.core.names import path_of
 from studio.families.base import Base
 from studio.formats.dataset import picture_files, read_captions
 from studio.formats.image_memory import ImageMemory
 from studio.formats.image_write import save_png
-from studio.infer.engine import to_image
+from studio.infer.batches import Job, SamplingOptions, sampled, to_image
 from studio.library.image_checks import whole
 from studio.settings.training import RunConfig
 from studio.train.data import Item
 
-HOW = How(steps=20, guidance=4.0, sampler="DDIM", batch_size=8)
+OPTIONS = SamplingOptions(work="class images")
 
 
 def class_items(
@@ -109,16 +108,16 @@ def _draw(
 ) -> None:
     done = total - len(missing)
     on_progress(done, total)
-    pairs = [(prompt, seed) for _, prompt, seed in missing]
-    for indices, pixels in draw_pairs(base, pairs, HOW, cancelled=cancelled):
-        for index, picture in zip(indices, pixels, strict=True):
-            path, prompt, _ = missing[index]
-            save_png(path, to_image(picture), prompt)
-        done += len(indices)
+    jobs = [Job(prompt, seed) for _, prompt, seed in missing]
+    for batch in sampled(base, jobs, OPTIONS, cancelled=cancelled):
+        for place, pixels in zip(batch.places, batch.pixels, strict=True):
+            path, prompt, _ = missing[place]
+            save_png(path, to_image(pixels), prompt)
+        done += len(batch.places)
         on_progress(done, total)
 
 
 def _folder(base: Base, cache: Path, prompt: str) -> Path:
-    facts = f"{prompt}/{HOW.steps}/{HOW.guidance}/{HOW.sampler}"
+    facts = f"{prompt}/{OPTIONS.steps}/{OPTIONS.guidance}/{OPTIONS.sampler}"
     name = hashlib.sha256(facts.encode()).hexdigest()[:16]
     return cache / "class" / base.hash[:16] / name

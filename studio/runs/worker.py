@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from studio import methods
-from studio.core import atomic, memory
+from studio.core import atomic
 from studio.core.device import peak_memory
 from studio.core.errors import DatasetError, Interrupted, NonFiniteError, StorageError
 from studio.core.names import path_of
@@ -115,12 +115,11 @@ class Worker:
         items = read_items(self.info, config.data, resolution, multiple)
         held_out = held_out_items(self.info, config.data, resolution, multiple, images)
         cache = self.runtime.library.workspace.cache
-        with memory.explained("class images"):
-            prior = self.durably(
-                lambda: class_items(
-                    self.base, config, cache, self._drawing, lambda: bool(self.control.stop), images
-                )
+        prior = self.durably(
+            lambda: class_items(
+                self.base, config, cache, self._drawing, lambda: bool(self.control.stop), images
             )
+        )
         latents = LatentCache(self.base, cache)
         broken = latents.fill([*items, *held_out, *prior], self._reading)
         items, held_out, prior = (
@@ -229,7 +228,7 @@ class Worker:
             return
         try:
             with self.trainable.attached():
-                pictures = self.preview.draw()
+                pictures = self.preview.generate()
         except NonFiniteError as error:  # says something about the samples, not about the loss
             text = f"No samples at step {step}: {error}"
             self.durably(lambda: self.run.event(Message(level="warning", text=text)))

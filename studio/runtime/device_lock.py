@@ -1,7 +1,7 @@
 """Who computes now: one device, one holder at a time, first come first served.
 
-Owns: the turn. A training holds it for long and gives way between steps, so a picture asked for
-during a training is drawn after the current step. Refuses to know: what the holders do.
+Owns: the turn. A training holds it for long and yields between steps, a comparison between batches,
+so an image asked for meanwhile is generated after the current step or batch. Refuses to know: what the holders do.
 """
 
 from __future__ import annotations
@@ -42,11 +42,15 @@ class DeviceLock:
 
     def yield_to_others(self) -> None:
         """Lets everybody who waits now go first."""
+        if self.wanted:
+            with self.released():
+                pass
+
+    @property
+    def wanted(self) -> bool:
+        """Whether somebody waits."""
         with self._condition:
-            if len(self._queue) < 2:
-                return
-        with self.released():
-            pass
+            return len(self._queue) > 1
 
     @property
     def holder(self) -> str | None:

@@ -85,6 +85,7 @@ class Runtime:
             with memory.explained(work, safe), self.lock.hold(name):
                 yield
         except MemoryFullError as error:
+            error.safe = error.safe or safe
             log.warning("the memory was full while %s", name, exc_info=error)
             self.give_back(error)
             raise

@@ -67,7 +67,7 @@ class Task:
         self.done, self.total, self.text = done, total, text
 
     def look(self, place: int, urls: list[str]) -> None:
-        """For `on_look=`; `place` is the first picture's among all that are being drawn."""
+        """For `on_preview=`; `place` is the first picture's among all that are being drawn."""
         self.looks = {str(number): url for number, url in enumerate(urls, place)}
 
     def view(self) -> Json:

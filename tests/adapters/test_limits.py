@@ -19,7 +19,7 @@ from studio.families.base import Base
 from studio.families.loading import load_base
 from studio.families.saving import save_single
 from studio.formats import aesthetic, ldm_names
-from studio.infer.engine import generate
+from studio.infer.engine import Watch, generate
 from studio.settings import block_weights
 from studio.settings.training import GenerateSettings, StackItem
 from tests.adapters.test_hypernetwork import make as make_hypernetwork
@@ -138,7 +138,7 @@ def test_an_interruption_in_the_middle_leaves_the_base_as_it_was(
     calls = iter([False, False, True])
     settings = GenerateSettings(prompt="a cat", steps=4, stack=[item(files["lora"], end=0.3)])
     with pytest.raises(Interrupted):
-        generate(base, settings, cancelled=lambda: next(calls))
+        generate(base, settings, Watch(cancelled=lambda: next(calls)))
     assert all(parameters(base)[name] is before[name] for name in before)
     assert base.on_step is None
 

@@ -113,7 +113,7 @@ def test_equal_cells_are_drawn_once(
     own = engine.generate
 
     def watched(*given: Any, **named: Any) -> Any:
-        drawn.append(len(named["prompts"]))
+        drawn.append(len(named["jobs"]))
         return own(*given, **named)
 
     monkeypatch.setattr(engine, "generate", watched)

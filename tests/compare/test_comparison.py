@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,7 @@ from studio.core.errors import DatasetError, MissingError, SettingsError, Storag
 from studio.formats.images import read_parameters
 from studio.infer import infotext
 from studio.infer.engine import generate
+from studio.runtime.device_lock import DeviceLock
 from studio.settings.training import CompareSettings, GenerateSettings
 from tests import failpoint
 
@@ -189,20 +192,55 @@ def test_cancelling_works_while_reference_pictures_are_read(base, references, tm
     assert comparison.cancelled and comparison.cells == () and len(asked) == 3
 
 
+def test_between_batches_others_go_first_and_nothing_changes(base, make_lora, tmp_path):
+    """Whoever waits gets the base as it is, and the comparison goes on as if nobody had been there."""
+    lora = {"path": str(make_lora())}
+    settings = settings_for([lora], [], images=0, batch_size=2)
+    own = GenerateSettings(prompt="a dog", seed=9, count=1, steps=2, device="cpu")
+    (alone,) = generate(base, own)
+    expected = compare(base, settings, tmp_path / "alone")
+
+    lock, others, turns = DeviceLock(), [], []
+
+    def other() -> None:
+        with lock.hold("generating"):
+            turns.append(len(seen))
+            others.append(generate(base, own)[0].image.tobytes())
+
+    seen: list[int] = []
+    threads = [threading.Thread(target=other) for _ in range(2)]
+
+    def on_progress(done: int, total: int, text: str) -> None:
+        seen.append(done)
+        if len(seen) in (1, 3):  # during the first batch and the second
+            threads[len(seen) // 2].start()
+            while not lock.wanted:
+                time.sleep(0.001)
+
+    with lock.hold("comparing"):
+        found = compare(base, settings, tmp_path / "c", on_progress=on_progress, device=lock)
+    for thread in threads:
+        thread.join(20)
+    assert turns == [2, 4], "each after the batch, of two steps, in which it began to wait"
+    assert others == [alone.image.tobytes()] * 2, "no stack is on the base meanwhile"
+    assert not found.cancelled and len(found.cells) == 8
+    for cell in found.cells:
+        files = [tmp_path / name / cell.file for name in ("alone", "c")]
+        assert files[0].read_bytes() == files[1].read_bytes()
+    assert [column.messages for column in found.columns] == [c.messages for c in expected.columns]
+
+
 def test_progress_counts_up_to_the_whole(base, tmp_path):
     seen: list[tuple[int, int, str]] = []
-    steps: list[None] = []
     compare(
         base,
         settings_for([], [], pictures=5),
         tmp_path / "c",
         on_progress=lambda *step: seen.append(step),
-        between_steps=lambda: steps.append(None),
     )
     done = [step[0] for step in seen]
     assert done == sorted(done) and done[-1] == seen[-1][1] == 2 * 5 * 2
     assert seen[-1][2] == "column 1: 5 of 5 images"
-    assert len(steps) == 2 * 2 * 2  # columns × batches × steps
 
 
 def test_a_killed_comparison_shows_what_it_had_and_that_it_is_not_whole(

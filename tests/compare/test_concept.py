@@ -6,20 +6,20 @@ import numpy as np
 import pytest
 
 from studio.clip.encoders import load_clip
-from studio.compare.concept import draw_with, measure_concept
-from studio.compare.drawing import How
+from studio.compare.concept import generate_with, measure_concept
+from studio.infer.batches import SamplingOptions
 from studio.settings.training import StackItem
 
-HOW = How(steps=2, batch_size=4)
+OPTIONS = SamplingOptions(steps=2, batch_size=4)
 PROMPTS = ["a cat", "a dog", "a red cat", "a house", "sky", "a photo of a cat", "dog", "red sky"]
 
 
 def test_pictures_of_the_same_stack_are_at_no_distance_from_themselves(base, make_lora):
     stack = [StackItem(path=str(make_lora()))]
-    own = draw_with(base, stack, PROMPTS, HOW, first_seed=5).numpy()
+    own = generate_with(base, stack, PROMPTS, OPTIONS, first_seed=5).numpy()
     truth = list(zip(PROMPTS, own, strict=True))
-    found = measure_concept(base, stack, truth, how=HOW, first_seed=5)
-    plain = measure_concept(base, [], truth, how=HOW, first_seed=5)
+    found = measure_concept(base, stack, truth, options=OPTIONS, first_seed=5)
+    plain = measure_concept(base, [], truth, options=OPTIONS, first_seed=5)
     assert found.image_own == pytest.approx(1, abs=1e-5)
     distance, other = found.measured.values["kid"], plain.measured.values["kid"]
     assert distance is not None and other is not None
@@ -33,7 +33,7 @@ def test_a_scorer_is_taken_instead_of_the_bases_own(base, clip_folder):
     scorer = load_clip(clip_folder)
     seen: list[tuple[int, int, str]] = []
     found = measure_concept(
-        base, [], truth, scorer=scorer, how=HOW, on_progress=lambda *step: seen.append(step)
+        base, [], truth, scorer=scorer, options=OPTIONS, on_progress=lambda *step: seen.append(step)
     )
     assert found.measured.errors["kid"] is None and found.measured.counts == (2, 2)
     assert seen[-1] == (2, 2, "2 of 2 images")

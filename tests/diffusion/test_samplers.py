@@ -15,6 +15,7 @@ from studio.diffusion.lms import coefficients
 from studio.diffusion.process import process_of
 from studio.families.base import Base
 from studio.infer import engine
+from studio.infer.batches import Job, SamplingOptions, sampled
 from studio.settings.training import GenerateSettings, Sampler
 
 
@@ -86,11 +87,9 @@ def test_lms_coefficients() -> None:
 
 def test_lms_with_one_derivative_is_euler_and_later_it_is_not(sd1: Base) -> None:
     def draw(sampler: Sampler, steps: int) -> torch.Tensor:
-        pair = sd1.encode_pair("", "a red cat")
-        noise = engine.initial_noise(sd1, 3, 32, 32)
-        return engine.draw(
-            sd1, pair[1], pair[0], noise, sampler=sampler, steps=steps, guidance=3, size=(32, 32)
-        ).int()
+        options = SamplingOptions(sampler=sampler, steps=steps, guidance=3)
+        (batch,) = sampled(sd1, [Job("a red cat", 3)], options)
+        return batch.pixels.int()
 
     assert int((draw("LMS", 1) - draw("Euler", 1)).abs().max()) <= 1
     exact = draw("Heun", 60)
@@ -111,7 +110,7 @@ def velocity(latents: torch.Tensor, sigma: float) -> torch.Tensor:
     return sigma * centred - MEAN - (1 - sigma) * SPREAD**2 * centred
 
 
-def sampled(base: Base, sampler: Sampler, steps: int, noise: torch.Tensor) -> torch.Tensor:
+def solved(base: Base, sampler: Sampler, steps: int, noise: torch.Tensor) -> torch.Tensor:
     plan = samplers.sampling_plan(base, sampler, steps)
     latents = plan.begin(noise)
     own = [torch.Generator().manual_seed(9) for _ in noise]
@@ -134,21 +133,21 @@ DRAWS_NOISE = ("DPM++ SDE", "DPM++ 2M SDE", "DPM++ 3M SDE", "LCM")
 def test_samplers_of_a_flow_end_where_its_formula_says(flow: Base, sampler: Sampler) -> None:
     noise = torch.randn(4, 4, 32, 32, generator=torch.Generator().manual_seed(1))
     exact = MEAN + SPREAD * noise
-    few, many = (sampled(flow, sampler, steps, noise) for steps in (8, 64))
+    few, many = (solved(flow, sampler, steps, noise) for steps in (8, 64))
     if sampler in DRAWS_NOISE:  # as a distribution
         assert abs(float(many.mean()) - MEAN) < 0.02
         assert abs(float(many.std()) - SPREAD) < (0.2 if sampler == "LCM" else 0.1)
     else:
         error, later = ((found - exact).abs().mean() for found in (few, many))
         assert later < 0.02 and later < error / 4
-    assert torch.equal(many, sampled(flow, sampler, 64, noise))
+    assert torch.equal(many, solved(flow, sampler, 64, noise))
 
 
 def test_higher_orders_pay_on_a_flow_too(flow: Base) -> None:
     noise = torch.randn(1, 4, 32, 32, generator=torch.Generator().manual_seed(1))
     exact = MEAN + SPREAD * noise
     names: list[Sampler] = ["Euler", "DPM++ 2M", "UniPC", "Heun"]
-    euler, *better = ((sampled(flow, name, 32, noise) - exact).abs().mean() for name in names)
+    euler, *better = ((solved(flow, name, 32, noise) - exact).abs().mean() for name in names)
     assert all(error < euler / 2 for error in better)
 
 

@@ -196,7 +196,7 @@ def test_looks_arrive_as_small_pictures(studio: Studio) -> None:
     looks: list[tuple[int, list[str]]] = []
     studio.generation.generate(
         settings(count=3, batch_size=2, preview_every=2),
-        on_look=lambda place, urls: looks.append((place, urls)),
+        on_preview=lambda place, urls: looks.append((place, urls)),
     )
     assert [(place, len(urls)) for place, urls in looks] == [(0, 2), (2, 1)]
     assert all(url.startswith("data:image/jpeg;base64,") for _, urls in looks for url in urls)

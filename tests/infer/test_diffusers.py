@@ -10,10 +10,11 @@ import pytest
 import torch
 from PIL import Image
 
+from studio.core.size import Size
 from studio.families.base import Base
 from studio.formats import embedding, ldm_names
 from studio.infer import engine
-from studio.infer.init_latents import picture_latents
+from studio.infer.init_latents import image_latents
 from studio.settings.training import GenerateSettings, Sampler, StackItem
 from tests.tiny import write_tiny_lora
 
@@ -106,7 +107,7 @@ def test_starting_from_a_picture(
     base: Base = request.getfixturevalue(family)
     drawn = np.random.default_rng(3).integers(0, 255, (8, 8, 3), np.uint8)
     Image.fromarray(drawn).resize((32, 32)).save(tmp_path / "a.png")
-    start = picture_latents(base, str(tmp_path / "a.png"), 32, 32)
+    start = image_latents(base, str(tmp_path / "a.png"), Size(32, 32))
     made = diffusers.StableDiffusionImg2ImgPipeline(**pipeline(base.path, sampler).components)
     made.set_progress_bar_config(disable=True)
     image = made(

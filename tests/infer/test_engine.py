@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from studio.adapters.cache import AdapterCache
-from studio.core.errors import InputError, Interrupted, SettingsError
+from studio.core.errors import Interrupted, SettingsError
 from studio.families.base import Base
 from studio.infer import engine, infotext
+from studio.infer.batches import Job
+from studio.infer.engine import Watch
 from studio.settings.training import GenerateSettings, Sampler, StackItem
 from tests.tiny import write_tiny_embedding, write_tiny_lora
 
@@ -27,7 +29,7 @@ def settings(**different: Any) -> GenerateSettings:
     return GenerateSettings.parse({**values, **different})
 
 
-def pixels(picture: engine.Picture) -> np.ndarray:
+def pixels(picture: engine.GeneratedImage) -> np.ndarray:
     return np.asarray(picture.image).astype(int)
 
 
@@ -61,16 +63,12 @@ def test_neighbours_in_a_batch_change_rounding_only(sd1: Base, sampler: Sampler)
 
 def test_pairs_of_prompts_and_seeds(sdxl: Base) -> None:
     long = "a red dog " * 40
-    prompts, seeds = ["a cat", long, "a dog"], [1, 2, 3]
-    pictures = engine.generate(sdxl, settings(batch_size=8), prompts=prompts, seeds=seeds)
-    assert [(picture.prompt, picture.seed) for picture in pictures] == list(
-        zip(prompts, seeds, strict=True)
-    )
+    jobs = [Job("a cat", 1), Job(long, 2), Job("a dog", 3)]
+    pictures = engine.generate(sdxl, settings(batch_size=8), jobs=jobs)
+    assert [Job(picture.prompt, picture.seed) for picture in pictures] == jobs
     for picture in pictures:
         alone = one(sdxl, prompt=picture.prompt, seed=picture.seed)
         assert np.abs(pixels(picture) - alone).max() <= 2
-    with pytest.raises(InputError, match="3 prompts but 2 seeds"):
-        engine.generate(sdxl, settings(), prompts=prompts, seeds=[1, 2])
 
 
 def test_seeds_count_past_the_end(sd1: Base) -> None:
@@ -98,16 +96,13 @@ def test_sizes(sd1: Base) -> None:
 
 def test_progress_counts_every_step_once(sd1: Base) -> None:
     seen: list[tuple[int, int, str]] = []
-    pauses: list[None] = []
     engine.generate(
         sd1,
         settings(count=3, batch_size=2),
-        on_progress=lambda *facts: seen.append(facts),
-        between_steps=lambda: pauses.append(None),
+        Watch(lambda *facts: seen.append(facts)),
     )
     assert [done for done, _, _ in seen] == [1, 2, 3, 4, 5, 6]
     assert {total for _, total, _ in seen} == {6}
-    assert len(pauses) == 6
 
 
 def test_cancelling_stops_at_a_step_and_takes_the_stack_off(sd1: Base, tmp_path: Path) -> None:
@@ -118,8 +113,7 @@ def test_cancelling_stops_at_a_step_and_takes_the_stack_off(sd1: Base, tmp_path:
         engine.generate(
             sd1,
             settings(stack=stack),
-            on_progress=lambda done, *_: steps.append(done),
-            cancelled=lambda: len(steps) == 2,
+            Watch(lambda done, *_: steps.append(done), lambda: len(steps) == 2),
         )
     assert steps == [1, 2]
     assert np.array_equal(one(sd1), plain)
@@ -131,12 +125,12 @@ def test_training_may_happen_between_steps(sd1: Base) -> None:
 
     plain = one(sd1)
 
-    def train() -> None:
+    def train(*_: Any) -> None:
         weight = torch.ones(3, requires_grad=True)
         (weight * 2).sum().backward()
         assert weight.grad is not None
 
-    picture = engine.generate(sd1, settings(), between_steps=train)[0]
+    picture = engine.generate(sd1, settings(), Watch(train))[0]
     assert np.array_equal(pixels(picture), plain)
 
 

@@ -11,9 +11,10 @@ import torch
 from PIL import Image
 
 from studio.core.errors import FileError
+from studio.core.size import Size
 from studio.families.base import Base
 from studio.infer import engine, infotext
-from studio.infer.init_latents import initial_noise, picture_latents, varied_noise
+from studio.infer.init_latents import image_latents, initial_noise, varied_noise
 from studio.settings.training import GenerateSettings, Sampler
 from tests.near import assert_near
 
@@ -38,7 +39,7 @@ def picture(tmp_path: Path) -> Path:
 
 
 def test_variation_is_the_web_uis_slerp(sd1: Base) -> None:
-    low, high = initial_noise(sd1, 5, 32, 24), initial_noise(sd1, 9, 32, 24)
+    low, high = (initial_noise(sd1, seed, Size(24, 32)) for seed in (5, 9))
     found = varied_noise(low, high, 0.3)
     # their formula, written out for one picture [C, h, w]
     a, b = low[0], high[0]
@@ -67,19 +68,19 @@ def test_variations_share_the_seed_and_count_up_their_own(sd1: Base) -> None:
 
 
 def test_a_picture_fills_the_size_and_is_cut_evenly(sd1: Base, picture: Path) -> None:
-    latents = picture_latents(sd1, str(picture), 32, 32)
+    latents = image_latents(sd1, str(picture), Size(32, 32))
     assert latents.shape == (1, 4, 16, 16)
     middle = picture.with_name("middle.png")
     with Image.open(picture) as opened:
         opened.crop((24, 0, 72, 48)).save(middle)
     torch.testing.assert_close(
-        latents, picture_latents(sd1, str(middle), 32, 32), atol=0.05, rtol=0
+        latents, image_latents(sd1, str(middle), Size(32, 32)), atol=0.05, rtol=0
     )
     clear = picture.with_name("clear.png")
     Image.new("RGBA", (8, 8), (255, 0, 0, 0)).save(clear)
     white = picture.with_name("white.png")
     Image.new("RGB", (8, 8), "white").save(white)
-    assert torch.equal(*(picture_latents(sd1, str(path), 32, 32) for path in (clear, white)))
+    assert torch.equal(*(image_latents(sd1, str(path), Size(32, 32)) for path in (clear, white)))
 
 
 @pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl"])
@@ -87,7 +88,7 @@ def test_from_nothing_to_everything_anew(
     family: str, picture: Path, request: pytest.FixtureRequest
 ) -> None:
     base: Base = request.getfixturevalue(family)
-    latents = picture_latents(base, str(picture), 32, 32)
+    latents = image_latents(base, str(picture), Size(32, 32))
     itself = (base.decode_latents(latents)[0] * 255).round().permute(1, 2, 0).int().numpy()
     assert np.array_equal(drawn(base, image=str(picture), denoising_strength=0), itself)
     little, much, all_ = (
@@ -120,7 +121,7 @@ def test_progress_counts_what_is_left(sd1: Base, picture: Path) -> None:
         engine.generate(
             sd1,
             settings(image=str(picture), denoising_strength=denoising, sampler=sampler),
-            on_progress=lambda done, total, _: seen.append((done, total)),
+            engine.Watch(lambda done, total, _: seen.append((done, total))),
         )
     assert seen == [(1, 2), (2, 2), (1, 3), (2, 3), (3, 3), (1, 1)]
 

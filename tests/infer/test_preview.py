@@ -16,6 +16,7 @@ from studio.diffusion.samplers import sampling_plan
 from studio.families.base import Base
 from studio.families.loading import load_base
 from studio.infer import engine, preview
+from studio.infer.engine import Watch
 from studio.settings.training import GenerateSettings, Sampler
 from tests.near import assert_near
 
@@ -36,7 +37,7 @@ def test_looking_changes_no_byte(sd1: Base, sampler: Sampler) -> None:
     looked = engine.generate(
         sd1,
         settings(sampler=sampler),
-        on_preview=lambda place, pictures: looks.append((place, len(pictures))),
+        Watch(on_preview=lambda place, images: looks.append((place, len(images)))),
     )
     evaluations = 11 if sampler == "Heun" else 6
     assert looks == [(0, 2)] * (evaluations // 2) + [(2, 1)] * (evaluations // 2)
@@ -48,7 +49,9 @@ def test_looking_changes_no_byte(sd1: Base, sampler: Sampler) -> None:
 def test_zero_never_looks_and_costs_nothing(sd1: Base) -> None:
     sd1.preview_factors = None
     engine.generate(
-        sd1, settings(preview_every=0), on_preview=lambda *_: pytest.fail("nobody wanted to look")
+        sd1,
+        settings(preview_every=0),
+        Watch(on_preview=lambda *_: pytest.fail("nobody wanted to look")),
     )
     assert sd1.preview_factors is None
 
@@ -62,7 +65,7 @@ def test_the_last_look_is_like_the_picture(starter_base: Base, sampler: Sampler)
             prompt="a red robot in the night sky", count=1, steps=8, preview_every=1,
             sampler=sampler,
         ),
-        on_preview=lambda _, looks: last.append(np.asarray(looks[0]).astype(float)),
+        Watch(on_preview=lambda _, looks: last.append(np.asarray(looks[0]).astype(float))),
     )  # fmt: skip
     side = picture.image.width // starter_base.latent_scale
     small = np.asarray(picture.image.resize((side, side), Image.Resampling.BOX)).astype(float)
@@ -88,7 +91,7 @@ def test_another_vae_gets_its_own_factors(sd1: Base) -> None:
 
 def test_a_look_is_small(starter_base: Base) -> None:
     noise = torch.randn(1, starter_base.latent_channels, 256, 192)
-    (look,) = preview.small_pictures(starter_base, noise)
+    (look,) = preview.small_images(starter_base, noise)
     assert look.size == (192, 256)
     url = preview.data_url(look)
     assert url.startswith("data:image/jpeg;base64,") and len(url) < 20_000

@@ -13,6 +13,7 @@ from studio.adapters.aesthetic import PromptSteering
 from studio.families.base import Base, Conditioning
 from studio.families.weighted import Span, Weighted
 from studio.infer import engine
+from studio.infer.batches import Job
 from studio.infer.prompt import weighted
 from studio.infer.prompt_schedule import scripts, together
 from studio.settings.training import GenerateSettings, SteeringSettings
@@ -163,11 +164,15 @@ def test_each_pair_of_texts_is_encoded_once(sd1: Base, monkeypatch: pytest.Monke
 
 
 def test_a_batch_changes_only_where_somebody_changes(sd1: Base) -> None:
-    told = scripts(sd1, "", ["a cat", "a [cat:dog:2]"], steps=4)
-    changes = together([told["a cat"], told["a [cat:dog:2]"]])
-    assert sorted(changes) == [0, 2]
-    assert changes[0][1].embeds.shape[0] == 2
-    assert torch.equal(changes[2][1].embeds[1:], told["a [cat:dog:2]"].pairs[1][1].embeds)
+    found = scripts(sd1, "", ["a cat", "a [cat:dog:2]"], steps=4)
+    both = [found["a cat"], found["a [cat:dog:2]"]]
+    later = found["a [cat:dog:2]"].pairs[1]
+    plain, guided = together(both, guided=False), together(both, guided=True)
+    assert sorted(plain) == sorted(guided) == [0, 2]
+    assert len(plain[0].embeds) == 2 and len(guided[0].embeds) == 4
+    assert torch.equal(plain[2].embeds[1:], later[1].embeds)
+    assert torch.equal(guided[2].embeds[1:2], later[0].embeds), "first those without text"
+    assert torch.equal(guided[2].embeds[3:], later[1].embeds)
 
 
 def settings(prompt: str, **more: object) -> GenerateSettings:
@@ -200,7 +205,8 @@ def test_second_order_samplers_change_at_the_step_not_at_the_evaluation(sd1: Bas
 
 def test_neighbours_whose_chunks_change_do_not_matter(sd1: Base) -> None:
     prompts = ["a cat", "a cat [:BREAK a dog:2]", "a [cat|dog]"]
-    pictures = engine.generate(sd1, settings("", batch_size=8), prompts=prompts, seeds=[1, 2, 3])
+    jobs = [Job(prompt, seed) for seed, prompt in enumerate(prompts, 1)]
+    pictures = engine.generate(sd1, settings("", batch_size=8), jobs=jobs)
     for picture in pictures:
         alone = drawn(sd1, picture.prompt, seed=picture.seed)
         assert np.abs(np.asarray(picture.image).astype(int) - alone).max() <= 2

@@ -139,15 +139,15 @@ def test_a_preview_that_is_not_finite_does_not_end_the_run(
 ) -> None:
     from studio.runs.samples import Preview
 
-    whole, calls = Preview.draw, []
+    whole, calls = Preview.generate, []
 
-    def draw(self: Preview, count: int | None = None):
+    def generate(self: Preview, count: int | None = None):
         calls.append(count)
         if len(calls) == 2:
             raise NonFiniteError("The picture became NaN")
         return whole(self, count)
 
-    monkeypatch.setattr(Preview, "draw", draw)
+    monkeypatch.setattr(Preview, "generate", generate)
     identity = studio.runs.start(config())
     state = studio.runs.wait(identity)
     assert state.state == "finished", state

@@ -15,8 +15,7 @@ from PIL import Image
 from studio import methods
 from studio.adapters.loading import load_adapter
 from studio.clip.encoders import load_clip
-from studio.compare.concept import draw_with
-from studio.compare.drawing import How
+from studio.compare.concept import generate_with
 from studio.compare.metrics import image_image
 from studio.core.errors import MismatchError, UnavailableError
 from studio.core.paths import ASSETS, Workspace
@@ -25,6 +24,7 @@ from studio.families.loading import load_base
 from studio.formats import aesthetic, safetensors_file
 from studio.formats.dataset import read_dataset
 from studio.formats.inspect import inspect
+from studio.infer.batches import SamplingOptions
 from studio.library import presets
 from studio.library.library import Library
 from studio.methods.base import ExportFacts
@@ -253,7 +253,9 @@ def test_the_shipped_preset_moves_pictures_towards_the_style(tmp_path: Path) -> 
     reference = clip.image_features(np.stack([picture for picture, _ in truth]))
     prompts = [text for _, text in truth]
     before, after = (
-        clip.image_features(draw_with(base, stack, prompts, How(steps=8, batch_size=5)))
+        clip.image_features(
+            generate_with(base, stack, prompts, SamplingOptions(steps=8, batch_size=5))
+        )
         for stack in ([], [StackItem(path=str(file))])
     )
     assert image_image(after, reference) > image_image(before, reference) + 0.1

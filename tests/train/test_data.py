@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from studio.core.size import Size
 from studio.formats.dataset import read_dataset
 from studio.settings.training import DataSettings
 from studio.train.data import (
@@ -57,7 +58,7 @@ def test_training_image_to_image_and_references_see_srgb(tmp_path: Path) -> None
         def sample_latents(self, moments: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
             return noise
 
-    init_latents.picture_latents(Base(), str(path), 32, 32)  # type: ignore[arg-type]
+    init_latents.image_latents(Base(), str(path), Size(32, 32))  # type: ignore[arg-type]
     assert torch.allclose(seen[0][0].mean((1, 2)), wanted, atol=2 / 127.5)
 
 

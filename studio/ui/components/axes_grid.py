@@ -62,61 +62,88 @@ SKELETON = """
 
 
 def axes_grid(studio: Studio, page: Page, form: Form, texts: Sequence[Any]) -> gr.HTML:
-    """The component; `texts` are the tab's base, prompt, negative prompt, lanes and start picture."""
-    glance = TrainingGlance(studio)
+    """The component; `texts` are the tab's base, prompt, negative prompt, lanes and start image."""
+    return AxesGrid(studio, page, form).build(texts)
 
-    def grid_status(argument: Any) -> Json:
+
+class AxesGrid:
+    """What the grid of the Generate tab may ask, and starting one."""
+
+    def __init__(self, studio: Studio, page: Page, form: Form) -> None:
+        self.studio, self.page, self.form = studio, page, form
+        self.glance = TrainingGlance(studio)
+
+    def build(self, texts: Sequence[Any]) -> gr.HTML:
+        grid = component(
+            "axes_grid",
+            SKELETON,
+            [
+                self.grid_status,
+                self.grid_interrupt,
+                self.grid_choices,
+                self.grid_past,
+                self.grid_open,
+                self.grid_remove,
+                self.grid_resume,
+            ],
+            events=["grid"],
+            elem_id="cs-axes",
+            started="",
+            refused="",
+        )
+        asking = grid.grid(
+            self.start, [*texts, *self.form.inputs], grid, trigger_mode="once", show_progress="hidden",
+            api_visibility="private",
+        )  # fmt: skip
+        asking.failure(refused, None, grid, queue=False, show_progress="hidden",
+                       api_visibility="private")  # fmt: skip
+        return grid
+
+    def grid_status(self, argument: Any) -> Json:
         (drawn,) = read(argument, drawn=int)
-        task = page.tasks.latest(KIND)
+        task = self.page.tasks.latest(KIND)
         view = task.view() if task else None
-        grid = so_far(studio, task, drawn) if task and task.state == "running" else None
-        return {"task": view, "training": glance.name(), "grid": grid}
+        grid = so_far(self.studio, task, drawn) if task and task.state == "running" else None
+        return {"task": view, "training": self.glance.name(), "grid": grid}
 
-    def grid_interrupt(argument: Any) -> None:
-        task = page.tasks.latest(KIND)
+    def grid_interrupt(self, argument: Any) -> None:
+        task = self.page.tasks.latest(KIND)
         if task:
             task.cancelled.set()
 
-    def grid_choices(argument: Any) -> Json:
-        return choices(studio)
+    def grid_choices(self, argument: Any) -> Json:
+        return choices(self.studio)
 
-    def grid_past(argument: Any) -> list[Json]:
-        return [summary(grid) for grid in studio.generation.grids.all()]
+    def grid_past(self, argument: Any) -> list[Json]:
+        return [summary(grid) for grid in self.studio.generation.grids.all()]
 
-    def grid_open(argument: Any) -> Json:
+    def grid_open(self, argument: Any) -> Json:
         (identity,) = read(argument, id=str)
-        return studio.generation.grids.one(identity).as_shown()
+        return self.studio.generation.grids.one(identity).as_shown()
 
-    def grid_remove(argument: Any) -> None:
+    def grid_remove(self, argument: Any) -> None:
         (identity,) = read(argument, id=str)
-        studio.generation.grids.delete(identity)
+        self.studio.generation.grids.delete(identity)
 
-    def grid_resume(argument: Any) -> None:
+    def grid_resume(self, argument: Any) -> None:
         (identity,) = read(argument, id=str)
-        studio.generation.grids.folder(identity)
-        page.tasks.start(KIND, lambda task: _resumed(studio, identity, task), grid=identity)
-
-    grid = component(
-        "axes_grid",
-        SKELETON,
-        [grid_status, grid_interrupt, grid_choices, grid_past, grid_open, grid_remove, grid_resume],
-        events=["grid"],
-        elem_id="cs-axes",
-        started="",
-        refused="",
-    )
+        self.studio.generation.grids.folder(identity)
+        self.page.tasks.start(
+            KIND, lambda task: _resumed(self.studio, identity, task), grid=identity
+        )
 
     @handler
     def start(
+        self,
         event: gr.EventData, base: str, prompt: str, negative: str, lanes: Any, image: Any,
         *rest: Any,
     ) -> Any:  # fmt: skip
         text, place = read(event._data, json=str, lane=int)
-        known = lanes_of(studio, lanes)
+        known = lanes_of(self.studio, lanes)
         if not 0 <= place < len(known):
             raise InputError("The grid's lane is gone", remedy="Choose another one and try again.")
         lane = known[place]
-        values = form.values(list(rest)) | {
+        values = self.form.values(list(rest)) | {
             "base": base,
             "prompt": lane.prompt or prompt or "",
             "negative_prompt": negative or "",
@@ -126,18 +153,12 @@ def axes_grid(studio: Studio, page: Page, form: Form, texts: Sequence[Any]) -> g
         try:
             drawing = GenerateSettings.parse(values)
         except SettingsError as error:
-            raise form.named(error) from None
+            raise self.form.named(error) from None
         settings = grid_settings(drawing, text)
-        task = page.tasks.start(KIND, lambda task: _drawn(studio, settings, task), grid="")
+        task = self.page.tasks.start(
+            KIND, lambda task: _drawn(self.studio, settings, task), grid=""
+        )
         return gr.HTML(started=task.id)
-
-    asking = grid.grid(
-        start, [*texts, *form.inputs], grid, trigger_mode="once", show_progress="hidden",
-        api_visibility="private",
-    )  # fmt: skip
-    asking.failure(refused, None, grid, queue=False, show_progress="hidden",
-                   api_visibility="private")  # fmt: skip
-    return grid
 
 
 def grid_settings(drawing: GenerateSettings, text: str) -> GridSettings:

@@ -19,7 +19,7 @@ from studio.runs import history
 from studio.runs.records import Event, RunState, Sampled, Step, only
 from studio.settings.training import RunConfig
 from studio.ui.form import Form, fields_of
-from studio.ui.live import Json, Page, component, read
+from studio.ui.live import Json, component, read
 
 if TYPE_CHECKING:
     from studio.app import Studio
@@ -27,24 +27,53 @@ if TYPE_CHECKING:
 TEMPLATE = '<div class="cs-runs cs-stack"></div>'
 
 
-def run_view(studio: Studio, page: Page) -> gr.HTML:
+def run_view(studio: Studio) -> gr.HTML:
     """The component. Python opens a run with `gr.HTML(open_run=<id>)`."""
+    return RunView(studio).build()
 
-    def runs(argument: Any) -> Json:
+
+class RunView:
+    """What the runs of the page may ask."""
+
+    def __init__(self, studio: Studio) -> None:
+        self.studio = studio
+
+    def build(self) -> gr.HTML:
+        return component(
+            "run_view",
+            TEMPLATE,
+            [
+                self.runs,
+                self.view,
+                self.command,
+                self.resume,
+                self.delete,
+                self.reorder,
+                self.policy,
+                self.go_on,
+                self.requeue,
+                self.difference,
+            ],
+            events=["clone"],
+            elem_id="cs-runs",
+            open_run="",
+        )
+
+    def runs(self, argument: Any) -> Json:
         """Every run, newest first, in the few facts a list needs; and the queue."""
-        states = studio.runs.all()
-        queue = asdict(studio.runs.queue(states))
+        states = self.studio.runs.all()
+        queue = asdict(self.studio.runs.queue(states))
         return {"runs": [state.as_listed() for state in states], "queue": queue}
 
-    def view(argument: Any) -> Json:
+    def view(self, argument: Any) -> Json:
         """What is new in a run since byte offset `since`; steps as [step, loss, rate]."""
         run, since = read(argument, run=str, since=int)
-        found = studio.runs.view(run, max(0, since))
+        found = self.studio.runs.view(run, max(0, since))
         others = [event for event in found.events if not isinstance(event, Step)]
         answer: Json = {
             "state": _shown(found.state),
             "steps": [[step.step, step.loss, step.lr] for step in only(found.events, Step)],
-            "events": [_with_files(studio, run, event) for event in others],
+            "events": [_with_files(self.studio, run, event) for event in others],
             "next": found.next,
         }
         if since == 0 and found.config is not None:
@@ -52,49 +81,49 @@ def run_view(studio: Studio, page: Page) -> gr.HTML:
             answer["dataset"] = Path(found.config.data.folder).name
         return answer
 
-    def command(argument: Any) -> bool:
+    def command(self, argument: Any) -> bool:
         """pause, continue, stop, save or sample."""
         run, what = read(argument, run=str, command=str)
-        studio.runs.command(run, what)
+        self.studio.runs.command(run, what)
         return True
 
-    def resume(argument: Any) -> str:
+    def resume(self, argument: Any) -> str:
         """Goes on with a run that ended before its last step; `accept` what changed meanwhile."""
         run, accept = read(argument, run=str, accept=bool)
-        return studio.runs.resume(run, accept_changes=accept)
+        return self.studio.runs.resume(run, accept_changes=accept)
 
-    def delete(argument: Any) -> str:
+    def delete(self, argument: Any) -> str:
         """Moves a run to the workspace's trash; says where."""
         (run,) = read(argument, run=str)
-        return str(studio.runs.delete(run))
+        return str(self.studio.runs.delete(run))
 
-    def reorder(argument: Any) -> list[str]:
+    def reorder(self, argument: Any) -> list[str]:
         """Moves a waiting run; place 0 is next."""
         run, place = read(argument, run=str, place=int)
-        return studio.runs.reorder(run, place)
+        return self.studio.runs.reorder(run, place)
 
-    def policy(argument: Any) -> bool:
+    def policy(self, argument: Any) -> bool:
         """Whether the queue goes on after a failure."""
         (value,) = read(argument, continue_on_error=bool)
-        studio.runs.continue_on_error = value
+        self.studio.runs.continue_on_error = value
         return bool(value)
 
-    def go_on(argument: Any) -> bool:
+    def go_on(self, argument: Any) -> bool:
         """Lets a queue that a failure holds go on."""
-        studio.runs.go_on()
+        self.studio.runs.go_on()
         return True
 
-    def requeue(argument: Any) -> list[str]:
+    def requeue(self, argument: Any) -> list[str]:
         """Puts back what waited when the program ended."""
-        return studio.runs.requeue()
+        return self.studio.runs.requeue()
 
-    def difference(argument: Any) -> Json:
+    def difference(self, argument: Any) -> Json:
         """How two runs differ: `names`, `settings` with labels, `probes`, `figures`."""
         (pair,) = read(argument, runs=list)
         if len(pair) != 2 or not all(isinstance(run, str) for run in pair):
             raise InputError("A difference is between two runs", remedy="Choose two.")
-        configs = [studio.runs.config(run) for run in pair]
-        views = [studio.runs.view(run) for run in pair]
+        configs = [self.studio.runs.config(run) for run in pair]
+        views = [self.studio.runs.view(run) for run in pair]
         found, labels = history.difference(views), _labels(configs)
         return {
             "names": [view.state.name or run for view, run in zip(views, pair, strict=True)],
@@ -106,15 +135,6 @@ def run_view(studio: Studio, page: Page) -> gr.HTML:
             "probes": [[probe.as_json() for probe in points] for points in found.probes],
             "figures": [asdict(figures) for figures in found.figures],
         }
-
-    return component(
-        "run_view",
-        TEMPLATE,
-        [runs, view, command, resume, delete, reorder, policy, go_on, requeue, difference],
-        events=["clone"],
-        elem_id="cs-runs",
-        open_run="",
-    )
 
 
 def _labels(configs: list[RunConfig]) -> dict[str, str]:

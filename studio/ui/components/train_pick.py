@@ -25,6 +25,7 @@ from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:
     from studio.app import Studio
+    from studio.families.detect import BaseInfo
 
 TEMPLATE = '<div class="cs-card cs-pick"></div>'
 COVERS = 7
@@ -35,58 +36,41 @@ def train_pick(studio: Studio, page: Page) -> gr.HTML:
     """The component. Events: `input` (something else was chosen), `preset` (fill the form) and
     `like` (fill it with the settings of a file).
     """
+    return TrainPick(studio, page).build()
 
-    def choices(argument: Any) -> Json:
+
+class TrainPick:
+    """What the choice of dataset, base, method and preset may ask."""
+
+    def __init__(self, studio: Studio, page: Page) -> None:
+        self.studio, self.page = studio, page
+
+    def build(self) -> gr.HTML:
+        return component(
+            "train_pick",
+            TEMPLATE,
+            [self.choices, self.covers, self.files],
+            events=["input", "preset", "like"],
+            value=dict(EMPTY),
+            restored=False,
+            elem_id="cs-train-pick",
+        )
+
+    def choices(self, argument: Any) -> Json:
         """Everything that can be chosen, as it is on disk now."""
-        bases = studio.library.bases()
+        bases = self.studio.library.bases()
         families = {base.family for base in bases if base.family}
         broken: list[StudioError] = []  # one bad file must not empty the list
-        presets = studio.library.presets(broken=broken)
+        presets = self.studio.library.presets(broken=broken)
         problem = broken[0].as_dict() if broken else None
         seen: dict[str, Json] = {}
-        for entry in experience(studio.runs.all()):
+        for entry in experience(self.studio.runs.all()):
             seen.setdefault(entry.method, {})[entry.base] = asdict(entry)
         return {
             "problem": problem,
-            "datasets": [
-                {
-                    "id": printable(info.path),
-                    "name": info.name,
-                    "pictures": info.pictures,
-                    "captioned": info.captioned,
-                    "trigger": info.trigger,
-                    "kind": info.kind,
-                    "sample": info.path.is_relative_to(ASSETS),
-                }
-                for info in page.library.all()
-                if info.pictures
-            ],
-            "bases": [
-                {
-                    "name": base.name,
-                    "title": base.title,
-                    "family": base.family,
-                    "size": base.native_size,
-                    "bytes": base.size_bytes,
-                    "problem": base.problems[0] if base.problems else None,
-                }
-                for base in bases
-            ],
-            "methods": [
-                {
-                    "name": method.name,
-                    "title": method.title,
-                    "summary": method.summary,
-                    "drawing": theme.drawing(f"method-{method.name}", "method"),
-                    "seen": seen.get(method.name, {}),
-                    "unsupported": {
-                        family: reason
-                        for family in families
-                        if (reason := method.unsupported(ARCHITECTURES[family]))
-                    },
-                }
-                for method in METHODS.values()
-            ],
+            "datasets": self._datasets(),
+            "bases": self._bases(bases),
+            "methods": self._methods(families, seen),
             "presets": [
                 {
                     "name": preset.name,
@@ -100,35 +84,70 @@ def train_pick(studio: Studio, page: Page) -> gr.HTML:
             ],
         }
 
-    def covers(argument: Any) -> list[str]:
+    def _datasets(self) -> list[Json]:
+        return [
+            {
+                "id": printable(info.path),
+                "name": info.name,
+                "pictures": info.pictures,
+                "captioned": info.captioned,
+                "trigger": info.trigger,
+                "kind": info.kind,
+                "sample": info.path.is_relative_to(ASSETS),
+            }
+            for info in self.page.library.all()
+            if info.pictures
+        ]
+
+    def _bases(self, bases: list[BaseInfo]) -> list[Json]:
+        return [
+            {
+                "name": base.name,
+                "title": base.title,
+                "family": base.family,
+                "size": base.native_size,
+                "bytes": base.size_bytes,
+                "problem": base.problems[0] if base.problems else None,
+            }
+            for base in bases
+        ]
+
+    def _methods(self, families: set[str], seen: dict[str, Json]) -> list[Json]:
+        return [
+            {
+                "name": method.name,
+                "title": method.title,
+                "summary": method.summary,
+                "drawing": theme.drawing(f"method-{method.name}", "method"),
+                "seen": seen.get(method.name, {}),
+                "unsupported": {
+                    family: reason
+                    for family in families
+                    if (reason := method.unsupported(ARCHITECTURES[family]))
+                },
+            }
+            for method in METHODS.values()
+        ]
+
+    def covers(self, argument: Any) -> list[str]:
         """Thumbnails of the first pictures of a dataset."""
         from studio.formats.dataset import picture_files
 
         (identity,) = read(argument, dataset=str)
         found: list[str] = []
-        for picture in picture_files(page.library.path(identity)):
+        for picture in picture_files(self.page.library.path(identity)):
             if len(found) == COVERS:
                 break
             try:
-                found.append(str(page.thumbnails.of(picture)))
+                found.append(str(self.page.thumbnails.of(picture)))
             except (StudioError, OSError):
                 continue
         return found
 
-    def files(argument: Any) -> list[Json]:
+    def files(self, argument: Any) -> list[Json]:
         """The library's files, newest first."""
-        found = sorted(studio.library.adapters(), key=lambda info: -info.modified)
-        return [card(page, info, previews=False) for info in found]
-
-    return component(
-        "train_pick",
-        TEMPLATE,
-        [choices, covers, files],
-        events=["input", "preset", "like"],
-        value=dict(EMPTY),
-        restored=False,
-        elem_id="cs-train-pick",
-    )
+        found = sorted(self.studio.library.adapters(), key=lambda info: -info.modified)
+        return [card(self.page, info, previews=False) for info in found]
 
 
 def checked(page: Page, value: Any) -> tuple[Json, Path]:

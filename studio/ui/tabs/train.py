@@ -57,7 +57,7 @@ class TrainTab:
                         "Measure first", elem_id="cs-train-measure", min_width=140, scale=0
                     )
             with gr.Column():
-                self.runs = run_view(studio, page)
+                self.runs = run_view(studio)
         self._connect()
 
     def _connect(self) -> None:
