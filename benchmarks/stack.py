@@ -30,6 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.shapes import random_folder  # noqa: E402
+from studio.adapters import lora_file  # noqa: E402
 from studio.adapters.cache import AdapterCache  # noqa: E402
 from studio.adapters.hypernetwork import attentions, blank_network  # noqa: E402
 from studio.adapters.stack import applied  # noqa: E402
@@ -38,7 +39,7 @@ from studio.core.device import processor_name  # noqa: E402
 from studio.core.paths import STARTER  # noqa: E402
 from studio.families.base import Base  # noqa: E402
 from studio.families.loading import load_base  # noqa: E402
-from studio.formats import hypernetwork, lora, lora_write, safetensors_file  # noqa: E402
+from studio.formats import hypernetwork, lora  # noqa: E402
 from studio.formats.hypernetwork import HypernetworkFile  # noqa: E402
 from studio.infer import engine  # noqa: E402
 from studio.settings.training import GenerateSettings, StackItem  # noqa: E402
@@ -227,8 +228,7 @@ def write_lora(path: Path, base: Base, seed: int) -> Path:
                 "up": torch.randn(out, RANK, generator=generator) * 0.01,
             }
             modules.append(lora.LoraModule("unet", name, "dotted", "lora", tensors, float(RANK)))
-    tensors = lora_write.kohya_tensors(modules, base.architecture.kohya_prefixes, half=False)
-    return safetensors_file.write(path, tensors)
+    return lora_file.write(path, base, modules)
 
 
 def write_hypernetwork(path: Path, base: Base, seed: int) -> Path:

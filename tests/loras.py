@@ -15,8 +15,8 @@ TWO = {"unet": "lora_unet", "text_encoder": "lora_te1", "text_encoder_2": "lora_
 def write_lora(
     path: str | Path, modules: Iterable[LoraModule], metadata: Mapping[str, str] | None = None
 ) -> Path:
-    """A kohya file in single precision; encoders get numbers where there are two."""
+    """A kohya file of no base in particular; encoders get numbers where there are two."""
     modules = list(modules)
     two = any(module.component == "text_encoder_2" for module in modules)
-    tensors = lora_write.kohya_tensors(modules, TWO if two else ONE, half=False)
+    tensors = lora_write.kohya_tensors(modules, TWO if two else ONE)
     return safetensors_file.write(path, tensors, metadata)

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
+
+if TYPE_CHECKING:
+    from studio.formats.lora_module import LoraModule
 
 # Merged on top of single bytes, so that some words are one token and others several.
 _WORDS = ("a", "an", "of", "cat", "dog", "red", "photo", "house", "sky")
@@ -189,21 +192,26 @@ def _byte_letters() -> str:
     return "".join(letters)
 
 
-def write_tiny_lora(
-    path: str | Path,
+def write_tiny_lora(path: str | Path, base: Any, *arguments: Any, **more: Any) -> Path:
+    """The LoRA of `tiny_lora` as training ships it."""
+    from studio.adapters import lora_file
+
+    return lora_file.write(path, base, tiny_lora(base, *arguments, **more))
+
+
+def tiny_lora(
     base: Any,
     layers: tuple[str, ...] = ("to_q", "to_k", "to_v", "to_out.0"),
     components: Sequence[Any] = ("unet",),
     seed: int = 0,
     size: float = 0.3,
     rank: int = 4,
-) -> Path:
-    """A kohya LoRA for `base` (a `studio.families.base.Base`) on every module ending so.
+) -> list[LoraModule]:
+    """A LoRA for `base` (a `studio.families.base.Base`) on every module ending so.
 
-    `size` is the standard deviation of its factors: 0.3 changes a picture visibly.
+    `size` is the standard deviation of its factors: 0.3 changes an image visibly.
     """
     from studio.formats import lora
-    from tests.loras import write_lora
 
     generator = torch.Generator().manual_seed(seed)
     modules = []
@@ -221,7 +229,7 @@ def write_tiny_lora(
                 modules.append(
                     lora.LoraModule(component, name, "dotted", "lora", tensors, rank / 2)
                 )
-    return write_lora(path, modules, {})
+    return modules
 
 
 def write_tiny_embedding(path: str | Path, base: Any, vectors: int = 2, seed: int = 0) -> Path:

@@ -1,6 +1,6 @@
 """Aesthetic embeddings on a base: every prompt's text is bent towards a CLIP direction.
 
-Owns: which text encoder a direction belongs to, the tuning per prompt, blending, A1111's options.
+Owns: the tuning per prompt, blending, A1111's options.
 Refuses to know: the file (`studio.formats.aesthetic`), how text becomes tokens, how pictures are
 drawn.
 
@@ -12,23 +12,24 @@ A1111's extension. Computed in fp32, once per prompt, whatever the base's precis
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from studio.adapters.base import Adapter, Attachment, Report
 from studio.adapters.cache import AdapterCache
-from studio.adapters.diagnosis import listed
-from studio.clip.encoders import text_side
-from studio.clip.folder import find_clip, find_clips
-from studio.core.errors import MismatchError, NonFiniteError, UnavailableError
+from studio.adapters.steered_encoder import (
+    completed,
+    copies,
+    find_tower,
+    standing_in,
+    transformer_of,
+)
+from studio.core.errors import NonFiniteError
 from studio.families import text as reading
 from studio.formats import aesthetic, metadata
 from studio.formats.aesthetic import AestheticFile
@@ -87,19 +88,6 @@ class AestheticAdapter(Adapter):
         return Report(self.path, self.kind, 1, [], message)
 
 
-@dataclass(frozen=True)
-class _Tower:
-    """The text encoder that a direction steers, and how its pooled output becomes features."""
-
-    index: int
-    projection: Tensor
-    """[width, hidden], fp32, on the base's device."""
-    start: dict[str, Tensor] | None = None
-    """Weights that tuning starts from; None: the base's own."""
-    missing: list[nn.Module] = field(default_factory=list)
-    """Last layers that the CLIP has and the base's encoder was cut off before."""
-
-
 class PromptSteering:
     """A direction at work on a base; see `families.base.Steering`.
 
@@ -122,7 +110,7 @@ class PromptSteering:
         self.negative = settings.negative
         with torch.inference_mode(False):  # whoever asks: both take part in gradients
             self.direction = direction.to(base.device, torch.float32, copy=True)
-            self._tower = _tower(base, len(direction), settings.encoder, source)
+            self._tower = find_tower(base, len(direction), settings.encoder, source)
         self._cache, self._key = cache, key
 
     def change(
@@ -145,14 +133,14 @@ class PromptSteering:
     ) -> Conditioning:
         """The text [1, T, D] as the tuned encoder sees it."""
         tower = self._tower
-        transformer = _transformer(base.text_encoders[tower.index])
+        transformer = transformer_of(base.text_encoders[tower.index])
         # autograd must work although callers draw in inference mode
         with torch.inference_mode(False), torch.enable_grad():
             target = self._target(base)
-            tuned = _copies(transformer, tower.start)
-            with _standing_in(transformer, tuned):
+            tuned = copies(transformer, tower.start)
+            with standing_in(transformer, tuned):
                 optimizer = torch.optim.Adam(tuned.values(), lr=self.settings.rate)
-                with _completed(transformer, tower.missing):
+                with completed(transformer, tower.missing):
                     for _ in range(self.settings.steps):
                         cosines = self._features(base, texts[place]) @ target
                         optimizer.zero_grad()
@@ -180,10 +168,10 @@ class PromptSteering:
         settings = self.settings
         if not settings.text.strip() or not settings.text_angle:
             return self.direction
-        transformer = _transformer(base.text_encoders[self._tower.index])
+        transformer = transformer_of(base.text_encoders[self._tower.index])
         with (
-            _standing_in(transformer, _copies(transformer, self._tower.start)),
-            _completed(transformer, self._tower.missing),
+            standing_in(transformer, copies(transformer, self._tower.start)),
+            completed(transformer, self._tower.missing),
         ):
             words = functional.normalize(self._features(base, settings.text).mean(0), dim=-1)
         if settings.text_negative:
@@ -213,110 +201,6 @@ def slerp(start: Tensor, end: Tensor, amount: float) -> Tensor:
     arc = torch.sin((1 - amount) * angle) * start + torch.sin(amount * angle) * end
     straight = start + amount * (end - start)
     return torch.where(sine < _PARALLEL, straight, arc / sine.clamp(min=_PARALLEL))
-
-
-def _tower(base: Base, width: int, encoder: str, source: Path | str) -> _Tower:
-    """The width decides: an encoder's own projection, or the one of the CLIP beside the base."""
-    hidden = [int(found.config.hidden_size) for found in base.text_encoders]
-    own = [_own_projection(found) for found in base.text_encoders]
-    for index, weight in enumerate(own):
-        if encoder == "checkpoint" and weight is not None and len(weight) == width:
-            return _Tower(index, weight.to(base.device, torch.float32))
-    clips = [clip for clip in find_clips(base.path, base.text_widths) if clip.text_width in hidden]
-    for clip in clips:
-        if clip.width == width:
-            return _from_clip(base, hidden.index(clip.text_width), text_side(base, clip), encoder)
-    known = {len(weight) for weight in own if weight is not None} | {clip.width for clip in clips}
-    if width in known:  # by an encoder's own projection
-        raise UnavailableError(
-            "The CLIP's own text encoder is not there",
-            where=base.path,
-            why="The setting “Text encoder” is “paper”.",
-            remedy="Set it to “checkpoint”, or put the full CLIP into the base's folder “clip”.",
-        )
-    if not known or width in hidden:
-        find_clip(base.path, width, base.text_widths)  # raises, and says where to get it
-    fitting = (
-        f"can be steered by directions {listed(sorted(known))} wide, those of its own CLIP"
-        if known
-        else f"has text {listed(hidden)} wide, which the CLIP beside it does not know"
-    )
-    raise MismatchError(
-        "This aesthetic embedding does not fit this base",
-        where=source,
-        why=f"Its direction is {width} numbers wide; “{base.name}” ({base.architecture.title}) {fitting}.",
-        remedy="Make one from pictures with this base, or take it off the stack.",
-    )
-
-
-def _from_clip(base: Base, index: int, side: Any, encoder: str) -> _Tower:
-    """Uses a CLIP's projection; its text weights and missing layers as far as they are wanted."""
-    own, theirs = _transformer(base.text_encoders[index]), _transformer(side)
-    missing = theirs.encoder.layers[len(own.encoder.layers) :]
-    return _Tower(
-        index,
-        side.text_projection.weight.detach().to(base.device, torch.float32),
-        dict(theirs.named_parameters()) if encoder == "paper" else None,
-        [copy.deepcopy(layer).to(base.device) for layer in missing],
-    )
-
-
-def _own_projection(encoder: Any) -> Tensor | None:
-    projection = getattr(encoder, "text_projection", None)
-    return projection.weight.detach() if projection is not None else None
-
-
-def _transformer(encoder: Any) -> Any:
-    """The layers themselves, without a projection around them."""
-    return getattr(encoder, "text_model", encoder)
-
-
-def _copies(transformer: nn.Module, start: dict[str, Tensor] | None) -> dict[str, nn.Parameter]:
-    """fp32 copies of every weight, or of another's weights of the same names, ready to learn."""
-    copies = {}
-    for name, parameter in transformer.named_parameters():
-        source = parameter if start is None else start.get(name)
-        if source is None or source.shape != parameter.shape:
-            raise MismatchError(
-                "The text encoder of the CLIP beside this base is built differently",
-                why=f"Their “{name}” do not have one shape.",
-                remedy="Set “Text encoder” of the aesthetic embedding to “checkpoint”.",
-            )
-        made = source.detach().to(parameter.device, torch.float32, copy=True)
-        copies[name] = nn.Parameter(made)
-    return copies
-
-
-@contextmanager
-def _standing_in(transformer: nn.Module, copies: Mapping[str, nn.Parameter]) -> Iterator[None]:
-    """Inside, the module computes with the copies; afterwards its own parameters are back."""
-    places = []
-    for name, made in copies.items():
-        owner, _, parameter = name.rpartition(".")
-        module = transformer.get_submodule(owner)
-        places.append((module._parameters, parameter, module._parameters[parameter], made))
-    try:
-        for parameters, parameter, _, made in places:
-            parameters[parameter] = made
-        yield
-    finally:
-        for parameters, parameter, own, _ in places:
-            parameters[parameter] = own
-
-
-@contextmanager
-def _completed(transformer: Any, missing: Sequence[nn.Module]) -> Iterator[None]:
-    """Inside, the encoder has its CLIP's last layers too: features are read behind them.
-
-    They stay frozen, because nobody reads the text behind them.
-    """
-    layers = transformer.encoder.layers
-    count = len(layers)
-    try:
-        layers.extend(missing)
-        yield
-    finally:
-        del layers[count:]
 
 
 def _bytes(found: Conditioning) -> int:

@@ -1,12 +1,12 @@
 """Names of the original Stable Diffusion layout ⇄ names of diffusers, as pure string functions.
 
 Owns: which `input_blocks.4.1` is which `down_blocks.1.attentions.0`, computed from the numbers of
-a layout, for the UNet, the VAE and OpenCLIP's text encoder, in both directions.
-Refuses to know: tensors (`single_file` moves those), models, files.
+a layout, for the UNet and the VAE, in both directions (`openclip_names` has the text encoders).
+Refuses to know: tensors (`single_file_layout` moves those), models, files.
 
 Names are dotted module paths or parameter names; whatever follows a known part is kept, so
 `….to_q` and `….to_q.weight` both work. Sources: CompVis/stable-diffusion and
-Stability-AI/generative-models (openaimodel.py, model.py), mlfoundations/open_clip.
+Stability-AI/generative-models (openaimodel.py, model.py).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 _RESNET = {
     "in_layers.0": "norm1",
@@ -29,20 +29,6 @@ _VAE_ATTENTION = {
     "norm": "group_norm", "q": "to_q", "k": "to_k", "v": "to_v", "proj_out": "to_out.0",
 }  # fmt: skip
 _VAE_FORMERLY = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
-_OPENCLIP = {
-    "ln_1": "layer_norm1",
-    "ln_2": "layer_norm2",
-    "attn.out_proj": "self_attn.out_proj",
-    "mlp.c_fc": "mlp.fc1",
-    "mlp.c_proj": "mlp.fc2",
-}
-_OPENCLIP_WHOLE = {
-    "token_embedding.weight": "text_model.embeddings.token_embedding.weight",
-    "positional_embedding": "text_model.embeddings.position_embedding.weight",
-    "ln_final.weight": "text_model.final_layer_norm.weight",
-    "ln_final.bias": "text_model.final_layer_norm.bias",
-}
-_FUSED = ("q_proj", "k_proj", "v_proj")
 
 
 @dataclass(frozen=True)
@@ -242,57 +228,6 @@ def vae_table(blocks: int) -> Table:
     return Table(pairs)
 
 
-class OpenClipName(NamedTuple):
-    """Where a CLIP parameter is in OpenCLIP's text encoder.
-
-    `third` is 0, 1, 2 for the q, k, v part of a fused matrix; `transposed` when [in, out] there.
-    """
-
-    name: str
-    third: Literal[0, 1, 2] | None = None
-    transposed: bool = False
-
-
-def clip_to_openclip(name: str) -> OpenClipName | None:
-    """A transformers CLIP text parameter in OpenCLIP's naming (SD 2.x, SDXL's second encoder)."""
-    if name == "text_projection.weight":
-        return OpenClipName("text_projection", transposed=True)
-    name = with_text_model(name)
-    for theirs, ours in _OPENCLIP_WHOLE.items():
-        if name == ours:
-            return OpenClipName(theirs)
-    head, _, rest = name.removeprefix("text_model.encoder.layers.").partition(".")
-    if not head.isdecimal() or not rest:
-        return None
-    block = f"transformer.resblocks.{head}"
-    for number, projection in enumerate(_FUSED):
-        if rest.startswith(f"self_attn.{projection}."):
-            kind = rest.rpartition(".")[2]
-            third: Any = number
-            return OpenClipName(f"{block}.attn.in_proj_{kind}", third)
-    found = _replaced(rest, {ours: theirs for theirs, ours in _OPENCLIP.items()})
-    return OpenClipName(f"{block}.{found}") if found else None
-
-
-def openclip_to_clip(name: str) -> list[str]:
-    """The CLIP parameters an OpenCLIP parameter holds: three (q, k, v) for a fused one, else one.
-
-    Empty for names that CLIP's text encoder does not have (`logit_scale`, the image tower, …).
-    """
-    if name in ("text_projection", "text_projection.weight"):
-        return ["text_projection.weight"]
-    if name in _OPENCLIP_WHOLE:
-        return [_OPENCLIP_WHOLE[name]]
-    if not name.startswith("transformer.resblocks."):
-        return []
-    head, _, rest = name.removeprefix("transformer.resblocks.").partition(".")
-    layer = f"text_model.encoder.layers.{head}"
-    if rest in ("attn.in_proj_weight", "attn.in_proj_bias"):
-        return [f"{layer}.self_attn.{part}.{rest.rpartition('_')[2]}" for part in _FUSED]
-    found = _replaced(rest, _OPENCLIP)
-    return [f"{layer}.{found}"] if found and head.isdecimal() else []
-
-
 def with_text_model(name: str) -> str:
     """Newer classes of CLIP have no `text_model` level in their names; files always do."""
     if name.startswith(("embeddings.", "encoder.layers.", "final_layer_norm.")):
@@ -307,11 +242,12 @@ def _translate(name: str, table: Mapping[str, tuple[str, dict[str, str]]]) -> st
             rest = ".".join(parts[length:])
             if not rest:
                 return found[0]
-            return f"{found[0]}.{_replaced(rest, found[1]) or rest}"
+            return f"{found[0]}.{replaced(rest, found[1]) or rest}"
     return None
 
 
-def _replaced(rest: str, inner: Mapping[str, str]) -> str | None:
+def replaced(rest: str, inner: Mapping[str, str]) -> str | None:
+    """A path whose beginning is one of `inner`'s, with the other beginning; else None."""
     for old, new in inner.items():
         if rest == old or rest.startswith(old + "."):
             return new + rest[len(old) :]

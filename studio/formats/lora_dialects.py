@@ -85,6 +85,7 @@ _ENDINGS: dict[str, tuple[str, Dialect]] = {
     ".dora_scale": ("dora_scale", "kohya"),
     ".weight": ("weight", "lycoris"),
 }  # fmt: skip
+_KOHYA: tuple[Dialect, ...] = ("kohya", "lycoris")  # LyCORIS' parts lie in kohya's files
 _KEY = re.compile(
     "(.+?)(" + "|".join(re.escape(e) for e in sorted(_ENDINGS, key=len, reverse=True)) + ")"
 )
@@ -182,6 +183,14 @@ def dotted(prefix: str) -> tuple[Component, str] | None:
         if prefix.startswith(start) and len(prefix) > len(start):
             return component, _today(kept + prefix[len(start) :], component)
     return None
+
+
+def ending(part: str) -> str | None:
+    """What ends the name of a part in kohya's files; None for a part that they have no name for."""
+    own = (
+        text for text, (named, dialect) in _ENDINGS.items() if named == part and dialect in _KOHYA
+    )
+    return next(own, None)
 
 
 def unread_kind(name: str) -> str | None:

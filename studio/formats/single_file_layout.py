@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from studio.architectures import ARCHITECTURES
 from studio.architectures.record import Architecture, TextEncoder
 from studio.core.errors import MismatchError
-from studio.formats import ldm_names, safetensors_file
+from studio.formats import ldm_names, openclip_names, safetensors_file
 
 if TYPE_CHECKING:
     import torch
@@ -65,7 +65,7 @@ def to_single_file(
             if not encoder.openclip:
                 whole[prefix + ldm_names.with_text_model(name)] = tensor
                 continue
-            place = ldm_names.clip_to_openclip(name)
+            place = openclip_names.clip_to_openclip(name)
             if place is None:
                 raise _unknown(name)
             if place.third is None:
@@ -131,7 +131,7 @@ def pieces(name: str, unet: ldm_names.UNetLayout, vae_blocks: int = 4) -> list[P
             theirs = name.removeprefix(encoder.single_file)
             if not encoder.openclip:
                 return [Piece(part, ldm_names.with_text_model(theirs))]
-            names = ldm_names.openclip_to_clip(theirs)
+            names = openclip_names.openclip_to_clip(theirs)
             if len(names) == 3:
                 return [Piece(part, ours, third) for third, ours in enumerate(names)]
             return [Piece(part, ours, transposed=theirs == "text_projection") for ours in names]

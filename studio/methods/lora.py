@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from studio.families.base import Base
     from studio.formats.lora_module import LoraModule
-    from studio.formats.metadata import Facts
 
 
 class Lora(Method):
@@ -140,28 +139,20 @@ class LoraTrainable(Trainable):
             tensor.data.copy_(state[name])
 
     def export(self, folder: Path, facts: ExportFacts) -> list[Path]:
+        from studio.adapters import lora_file
         from studio.core.paths import slug
 
-        usual = self.plan.usual
+        usual, target = self.plan.usual, folder / f"{slug(facts.name)}.safetensors"
         described = describe(
             self.base, self.config, facts, rank=usual.rank, alpha=usual.alpha, **self._network()
         )
-        path = self._write(folder / f"{slug(facts.name)}.safetensors", self.modules(), described)
+        path = lora_file.write(target, self.base, self.modules(), described)
         copied = self._copy(folder / slug(facts.name), facts)
         return [path, copied] if copied else [path]
 
-    def _write(self, path: Path, modules: list[LoraModule], described: Facts) -> Path:
-        from studio.formats import lora_write, metadata, safetensors_file
-        from studio.formats.ldm_names import UNetLayout
-
-        base, kind = self.base, self.base.architecture
-        wanted = kind.denoiser.original_names
-        original = UNetLayout.from_config(base.denoiser.config) if wanted else None
-        tensors = lora_write.kohya_tensors(modules, kind.kohya_prefixes, original)
-        return safetensors_file.write(path, tensors, metadata.build(described, tensors))
-
     def _copy(self, stem: Path, facts: ExportFacts) -> Path | None:
         """The compatible copy beside a DoRA, if one is wanted: `mine-lora` or `mine-weights`."""
+        from studio.adapters import lora_file
         from studio.formats import lora_plain
 
         wanted = self.options.dora_copy
@@ -183,7 +174,7 @@ class LoraTrainable(Trainable):
             description=said, **network,
         )  # fmt: skip
         path = stem.with_name(f"{stem.name}-{wanted.lower()}.safetensors")
-        return self._write(path, made.modules, described)
+        return lora_file.write(path, self.base, made.modules, described)
 
     def _weight(self, module: LoraModule) -> Any:
         return self.layers[module.component][module.name][0].weight

@@ -15,8 +15,9 @@ from studio.core.errors import FileError, MismatchError
 from studio.families.base import Base
 from studio.formats import embedding, safetensors_file
 from studio.settings.training import StackItem
+from tests.loras import write_lora
 from tests.near import assert_near
-from tests.tiny import write_tiny_embedding, write_tiny_lora
+from tests.tiny import tiny_lora, write_tiny_embedding, write_tiny_lora
 
 TEXT = ("q_proj", "k_proj", "v_proj", "out_proj")
 
@@ -79,7 +80,7 @@ def test_every_spelling_means_the_same(
 ) -> None:
     base: Base = request.getfixturevalue(family)
     layers = (*TEXT, "to_q", "to_out.0", "conv2", "ff.net.2")
-    kohya = write_tiny_lora(tmp_path / "k.safetensors", base, layers, tuple(base.components()))
+    kohya = write_lora(tmp_path / "k.safetensors", tiny_lora(base, layers, [*base.components()]))
     expected, unmatched = weights(base, kohya)
     assert unmatched == []
     assert len(expected) > 20
@@ -95,7 +96,7 @@ def test_changes_equal_the_formula(sd1: Base, tmp_path: Path) -> None:
     for name, weight in changed.items():
         module = name.removeprefix("unet.").removesuffix(".weight")
         key = f"lora_unet_{module.replace('.', '_')}"
-        down, up = (tensors[f"{key}.lora_{side}.weight"] for side in ("down", "up"))
+        down, up = (tensors[f"{key}.lora_{side}.weight"].float() for side in ("down", "up"))
         scale = float(tensors[f"{key}.alpha"]) / down.shape[0] * 0.6
         plain = sd1.denoiser.get_parameter(name.removeprefix("unet."))
         delta = (up.flatten(1) @ down.flatten(1)).reshape(weight.shape) * scale

@@ -13,8 +13,9 @@ from studio.adapters.base import Report
 from studio.adapters.stack import applied
 from studio.families.base import Base
 from studio.settings.training import StackItem
+from tests.loras import write_lora
 from tests.near import assert_near
-from tests.tiny import write_tiny_lora
+from tests.tiny import tiny_lora, write_tiny_lora
 
 TEXT = ("q_proj", "k_proj", "v_proj", "out_proj")
 
@@ -81,9 +82,8 @@ def test_modules_with_a_broken_alpha_are_counted_out(sd1: Base, tmp_path: Path) 
 def test_text_encoders_under_comfyuis_names_change_what_kohyas_names_change(
     sdxl: Base, tmp_path: Path
 ) -> None:
-    kohya = write_tiny_lora(
-        tmp_path / "k.safetensors", sdxl, (*TEXT, "to_q"), tuple(sdxl.components())
-    )
+    modules = tiny_lora(sdxl, (*TEXT, "to_q"), tuple(sdxl.components()))
+    kohya = write_lora(tmp_path / "k.safetensors", modules)
     tensors = load_file(kohya)
     comfy: dict[str, Tensor] = {}
     for part, root in sdxl.components().items():

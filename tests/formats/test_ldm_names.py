@@ -9,7 +9,7 @@ import torch
 
 from studio.architectures import ARCHITECTURES
 from studio.core.errors import MismatchError
-from studio.formats import ldm_names, safetensors_file, single_file_layout
+from studio.formats import ldm_names, openclip_names, safetensors_file, single_file_layout
 from studio.formats.ldm_names import SD1, SDXL, UNetLayout
 from tests import tiny
 
@@ -208,7 +208,7 @@ def test_a_part_without_an_original_name_is_said(bases):
 @pytest.mark.parametrize("name", ["logit_scale", "visual.proj", "transformer.resblocks.x.ln_1.weight",
                                   "transformer.resblocks.0.who"])  # fmt: skip
 def test_openclip_names_that_clip_does_not_have(name):
-    assert ldm_names.openclip_to_clip(name) == []
+    assert openclip_names.openclip_to_clip(name) == []
 
 
 def test_kohya_names_in_original_spelling_can_be_resolved_by_underscores():

@@ -8,7 +8,15 @@ import pytest
 import torch
 
 from studio.core.errors import FileError
-from studio.formats import cloneofsimo, ldm_names, lora, lora_write, safetensors_file
+from studio.formats import (
+    cloneofsimo,
+    ldm_names,
+    lora,
+    lora_algebra,
+    lora_dialects,
+    lora_write,
+    safetensors_file,
+)
 from tests.formats.builders import TEXT_PATH, UNET_PATH, pair
 from tests.loras import ONE, TWO
 from tests.near import HALF, assert_near
@@ -394,6 +402,19 @@ def test_what_has_no_name_in_kohyas_files_is_an_error():
     parts = {"up": UP, "down": DOWN}
     with pytest.raises(ValueError, match="positional"):
         lora_write.kohya_tensors([lora.LoraModule("unet", "3", "index", "lora", parts)], ONE)
-    with pytest.raises(ValueError, match="no name for the part hada_w1_a"):
-        module = lora.LoraModule("unet", "x", "dotted", "loha", {"hada_w1_a": UP})
+    with pytest.raises(ValueError, match="no name for the part boft_R"):
+        module = lora.LoraModule("unet", "x", "dotted", "boft-peft", {"boft_R": UP})
         lora_write.kohya_tensors([module], ONE)
+
+
+@pytest.mark.parametrize("row", lora_algebra.ROWS, ids=lambda row: row.kind)
+def test_every_algebra_of_kohyas_files_is_written_with_the_names_it_is_read_by(row):
+    """A row has all it takes: what recognises its parts, and names for them in one table."""
+    for needed in row.needs:
+        endings = {part: lora_dialects.ending(part) for part in needed}
+        assert row.kind == lora_algebra.kind_of(needed)
+        if None in endings.values():  # PEFT's own
+            continue
+        for part, ending in endings.items():
+            spelled = lora_dialects.parse(f"lora_unet_mid_block_x{ending}")
+            assert spelled is not None and spelled.part == part

@@ -207,27 +207,28 @@ def test_a_textual_inversion(sd1: Base, tmp_path: Path, vectors: int) -> None:
     assert not np.array_equal(found, ours(sd1, "DDIM"))
 
 
-def test_an_sdxl_lora_with_the_original_names(sdxl: Base, tmp_path: Path) -> None:
-    """What most SDXL files carry: `input_blocks_…`, as the original code calls its modules."""
+def test_an_sdxl_lora_has_the_original_names(sdxl: Base, tmp_path: Path) -> None:
+    """Ours and most others: `input_blocks_…`, as the original code calls its modules."""
     from safetensors.torch import load_file, save_file
 
     layers = ("to_q", "to_v", "proj_in", "conv1", "conv_shortcut", "downsamplers.0.conv")
     path = write_tiny_lora(tmp_path / "a.safetensors", sdxl, layers)
-    expected = ours(sdxl, "Euler", path)
-    short = {name.replace(".", "_"): name for name, _ in sdxl.denoiser.named_modules()}
-    layout = ldm_names.UNetLayout.from_config(sdxl.denoiser.config)
-    original = {name: ldm_names.diffusers_to_ldm_unet(name, layout) for name in short.values()}
-    tensors = {}
-    for key, tensor in load_file(path).items():
-        module, _, part = key.removeprefix("lora_unet_").partition(".")
-        tensors[f"lora_unet_{str(original[short[module]]).replace('.', '_')}.{part}"] = tensor
+    tensors = load_file(path)
     assert any("middle_block_1_transformer_blocks_0" in key for key in tensors)
-    save_file(tensors, tmp_path / "b.safetensors")
-    assert np.array_equal(ours(sdxl, "Euler", tmp_path / "b.safetensors"), expected)
-    # their own reading of such names knows attention layers only
-    attention = {key: tensor for key, tensor in tensors.items() if "_transformer_blocks_" in key}
-    save_file(attention, tmp_path / "c.safetensors")
     made = pipeline(sdxl.path, "Euler")
-    made.load_lora_weights(str(tmp_path / "c.safetensors"))
-    found = ours(sdxl, "Euler", tmp_path / "c.safetensors")
+    made.load_lora_weights(str(path))
+    found = ours(sdxl, "Euler", path)
     assert np.abs(found - theirs(made)).max() <= 2
+    # files written before had diffusers' names, and act alike
+    layout = ldm_names.UNetLayout.from_config(sdxl.denoiser.config)
+    names = [name for name, _ in sdxl.denoiser.named_modules()]
+    short = {
+        str(ldm_names.diffusers_to_ldm_unet(name, layout)).replace(".", "_"): name for name in names
+    }
+    earlier = {}
+    for key, tensor in tensors.items():
+        module, _, part = key.removeprefix("lora_unet_").partition(".")
+        earlier[f"lora_unet_{short[module].replace('.', '_')}.{part}"] = tensor
+    assert any("mid_block_attentions_0" in key for key in earlier)
+    save_file(earlier, tmp_path / "b.safetensors")
+    assert np.array_equal(ours(sdxl, "Euler", tmp_path / "b.safetensors"), found)

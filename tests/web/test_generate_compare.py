@@ -243,7 +243,7 @@ def test_a_comparison_from_columns_to_report(page: Any, studio: Any) -> None:
     page.fill("#cs-compare-prompts textarea", "a red cat\na dog house")
     page.fill("#cs-compare-seeds input, #cs-compare-seeds textarea", "1-2")
     page.fill("#cs-field-compare-steps input", "2")
-    page.fill("#cs-field-compare-pictures input", "6")
+    page.fill("#cs-field-compare-images input", "6")
     page.locator("#cs-compare-reference input").fill(str(reference))
     page.locator("#cs-compare-reference input").press("Enter")
     page.get_by_role("button", name="Compare", exact=True).click()
