@@ -1,10 +1,8 @@
 """LoRA files as they are written, in the names that every Stable Diffusion program loads: kohya's.
 
-Owns: kohya's names for components, modules and parts, and the precision of each part.
-Refuses to know: reading (`lora`), training, metadata.
-
-For SDXL kohya's scripts and web UIs know a layer by the name of the original code
-(`lora_unet_input_blocks_4_1_…`); for SD 1.x and 2.x by diffusers' (`lora_unet_down_blocks_…`).
+Owns: kohya's names for components and modules, and the precision of each part (`lora_dialects` has
+the parts' names, for reading and writing). Refuses to know: reading (`lora`), training, metadata,
+which names a base's layers get (`studio.adapters.lora_file`).
 """
 
 from __future__ import annotations
@@ -13,33 +11,25 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from studio.architectures.record import is_text_encoder
-from studio.formats import ldm_names
+from studio.formats import ldm_names, lora_dialects
 from studio.formats.lora_module import LoraModule
 
 if TYPE_CHECKING:
     import torch
 
-# Part → its ending, and whether half precision is enough. DoRA's lengths scale the base's own weight.
-_PARTS = {
-    "down": ("lora_down.weight", True),
-    "up": ("lora_up.weight", True),
-    "dora_scale": ("dora_scale", False),
-    "diff": ("diff", True),
-}
+_WHOLE = ("dora_scale",)  # parts that half precision would spoil: they scale the base's own weight
 
 
 def kohya_tensors(
     modules: Iterable[LoraModule],
     prefixes: Mapping[str, str],
     original: ldm_names.UNetLayout | None = None,
-    *,
-    half: bool = True,
 ) -> dict[str, torch.Tensor]:
     """A file's tensors by name, on the CPU, from modules with dotted diffusers names.
 
     `prefixes`: component → what its keys begin with. `original`: the layout of the UNet whose layers
-    get the original code's names. `half` stores factors in fp16. ValueError for a part that kohya's
-    files have no name for, and for a module known by its number only.
+    get the original code's names. Factors are stored in fp16. ValueError for a part that kohya's files
+    have no name for, and for a module known by its number only.
     """
     import torch
 
@@ -47,12 +37,11 @@ def kohya_tensors(
     for module in modules:
         key = f"{prefixes[module.component]}_{_underscored(module, original)}"
         for part, tensor in module.tensors.items():
-            if part not in _PARTS:
+            if (ending := lora_dialects.ending(part)) is None:
                 raise ValueError(f"there is no name for the part {part}")
-            ending, may_be_half = _PARTS[part]
             kept = tensor.detach().cpu()
-            kept = kept.half() if half and may_be_half else kept.float()
-            tensors[f"{key}.{ending}"] = kept.contiguous()
+            kept = kept.float() if part in _WHOLE else kept.half()
+            tensors[f"{key}{ending}"] = kept.contiguous()
         if module.rank:  # written also where the factor is 1: programs differ when it is missing
             alpha = float(module.rank) if module.alpha is None else module.alpha
             tensors[f"{key}.alpha"] = torch.tensor(alpha)
