@@ -100,8 +100,8 @@ def best_attention(device: torch.device | str = "auto") -> str:
     return "xformers" if attention_backends(device)["xformers"].works else "sdpa"
 
 
-def peak_memory(device: torch.device | str = "cpu") -> int:
-    """Bytes at the highest point since `reset_peak_memory`, or since the start where the system
+def peak_memory(device: torch.device | str) -> int:
+    """Bytes, tensors on a GPU or the whole process on a CPU, at the highest point since `reset_peak_memory`, or since the start where the system
     cannot forget."""
     if _is_cuda(device):
         import torch
@@ -122,7 +122,7 @@ def peak_memory(device: torch.device | str = "cpu") -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def reset_peak_memory(device: torch.device | str = "cpu") -> None:
+def reset_peak_memory(device: torch.device | str) -> None:
     """Starts the measurement of `peak_memory` anew, where the system can."""
     if _is_cuda(device):
         import torch

@@ -11,6 +11,7 @@ Whatever it returns has been through `names.encodable`; names of files go throug
 from __future__ import annotations
 
 import codecs
+import contextlib
 import json
 import os
 import re
@@ -193,10 +194,10 @@ def _unicode(data: bytes) -> Decoded | None:
                 return Decoded(encodable(text), encoding, False)
     if (wide := _without_mark(data)) is not None:
         return wide
-    try:
-        return Decoded(data.decode("utf-8-sig"), "utf-8", True)
-    except UnicodeDecodeError:
-        return None
+    for errors in ("strict", "surrogatepass"):  # then halves of emoji, one by one (CESU-8)
+        with contextlib.suppress(UnicodeDecodeError):
+            return Decoded(encodable(data.decode("utf-8-sig", errors)), "utf-8", errors == "strict")
+    return None
 
 
 def _without_mark(data: bytes) -> Decoded | None:

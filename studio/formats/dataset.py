@@ -95,7 +95,7 @@ def read_dataset(folder: str | Path, images: ImageMemory | None = None) -> Datas
         raise DatasetError(
             f"None of the {len(rows)} pictures in this folder can be read",
             where=folder,
-            why=problems[-1],
+            why=" ".join(_broken(folder, broken)),
             remedy="Export the pictures again as PNG or JPEG.",
         )
     trigger, class_word, repeats = kohya_words([part for part, _, _ in rows], says)
@@ -136,7 +136,8 @@ def _broken(folder: Path, broken: dict[Path, str]) -> list[str]:
         for path, why in [*broken.items()][:NAMED]
     ]
     if len(broken) > NAMED:
-        named.append(f"{len(broken) - NAMED} more images cannot be read and are left out.")
+        more = len(broken) - NAMED
+        named.append(f"{more} more {'image is' if more == 1 else 'images are'} left out.")
     return named
 
 

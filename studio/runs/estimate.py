@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 
 from studio import methods
-from studio.core.device import peak_memory
+from studio.core.device import peak_memory, reset_peak_memory
 from studio.core.names import path_of
 from studio.library.image_checks import checked_dataset
 from studio.runs.control import Control
@@ -41,6 +41,7 @@ class Estimate:
 def estimate(config: RunConfig, runtime: Runtime) -> Estimate:
     """Takes a few steps of a complete configuration, and throws them away."""
     base = runtime.base(config.base, config.device, config.precision)
+    reset_peak_memory(base.device)
     library = runtime.library
     info = checked_dataset(path_of(config.data.folder), library.images)
     resolution = config.data.resolution or base.native_size
@@ -61,7 +62,7 @@ def estimate(config: RunConfig, runtime: Runtime) -> Estimate:
     return Estimate(
         seconds_per_step=round(per_step, 3),
         seconds=round(per_step * config.train.steps),
-        peak_memory=peak_memory(),
+        peak_memory=peak_memory(base.device),
         trained={g.name: sum(t.numel() for t in g.parameters) for g in trainable.groups},
         buckets=bucket_table(items),
     )

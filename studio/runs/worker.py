@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from studio import methods
 from studio.core import atomic
-from studio.core.device import peak_memory
+from studio.core.device import peak_memory, reset_peak_memory
 from studio.core.errors import DatasetError, Interrupted, NonFiniteError, StorageError
 from studio.core.names import path_of
 from studio.formats.dataset import DatasetInfo, picture_files
@@ -103,6 +103,7 @@ class Worker:
             config.precision,
             said=self._preparing,
         )
+        reset_peak_memory(self.base.device)
         images = self.runtime.library.images
         self.info = checked_dataset(path_of(config.data.folder), images, on_progress=self._looking)
         self._note_dataset()
@@ -284,7 +285,7 @@ class Worker:
             "step": progress.step,
             "epoch": self.trainer.plan.epoch(number),
             "seconds": round(progress.seconds, 2),
-            "peak_memory": peak_memory(),
+            "peak_memory": peak_memory(self.base.device),
         }
 
     def _tell_paused(self, error: StorageError) -> None:

@@ -74,15 +74,32 @@ def test_a_kernel_that_imports_but_cannot_compute_is_not_used(attend, reason: st
 def test_peak_memory_sees_what_was_used_and_can_be_reset() -> None:
     process = psutil.Process()
     size = 200_000_000  # bytes, mapped directly: the allocator may keep what tensors give back
-    device.reset_peak_memory()
-    before = device.peak_memory()
+    device.reset_peak_memory("cpu")
+    before = device.peak_memory("cpu")
     with mmap.mmap(-1, size) as block:
         block.write(b"\1" * size)
         used = process.memory_info().rss
-    assert device.peak_memory() - before > 0.8 * size
+    assert device.peak_memory("cpu") - before > 0.8 * size
     assert used - process.memory_info().rss > 0.8 * size
-    device.reset_peak_memory()
-    assert device.peak_memory() < used
+    device.reset_peak_memory("cpu")
+    assert device.peak_memory("cpu") < used
+
+
+def test_the_peak_of_a_gpu_is_that_of_its_tensors(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def peak(place: torch.device) -> int:
+        asked.append(f"peak {place}")
+        return 123
+
+    monkeypatch.setattr(
+        torch.cuda, "reset_peak_memory_stats", lambda place: asked.append(f"reset {place}")
+    )
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", peak)
+    gpu = torch.device("cuda", 1)
+    device.reset_peak_memory(gpu)
+    assert device.peak_memory(gpu) == 123
+    assert asked == ["reset cuda:1", "peak cuda:1"]
 
 
 def test_facts_name_the_machine() -> None:

@@ -91,6 +91,22 @@ def test_torn_utf8_stays_utf8_and_shows_what_is_torn() -> None:
     assert os.fsencode(text.original(found.text)) == torn
 
 
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [
+        (b"party \xed\xa0\xbc\xed\xbe\x89 end", "party \U0001f389 end"),
+        (b"party \xed\xa0\xbc", "party \ufffduD83C"),
+        ("é".encode() + b" \xed\xbe\x89", "é \ufffduDF89"),
+    ],
+)
+def test_halves_of_emoji_written_one_by_one_are_joined_or_shown(data: bytes, shown: str) -> None:
+    found = text.decode(data)
+    assert (found.text, found.encoding, found.certain) == (shown, "utf-8", False)
+    assert text.expect([data, b"a caf\xe9", b"un caf\xe9 cr\xe8me"]) == text.expect(
+        [b"a caf\xe9", b"un caf\xe9 cr\xe8me"]
+    ), "it speaks for no old encoding"
+
+
 def test_no_bytes_at_all_are_lost_or_fail() -> None:
     lots = random.Random(3)
     for length in range(200):

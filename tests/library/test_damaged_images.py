@@ -92,12 +92,14 @@ def test_a_run_of_damaged_images_alone_says_so_and_starts_nothing(
     studio: Studio, config: Make
 ) -> None:
     folder = studio.workspace.datasets / "broken"
-    for k in range(3):
+    for k in range(4):
         cut(jpeg(folder / f"{k}.jpg"))
     found = studio.runs.preflight(config("data.folder=broken"))
     assert not found.ok
-    assert "None of the 3 pictures in this folder can be read" in found.errors[0]
-    with pytest.raises(DatasetError, match="None of the 3"):
+    assert "None of the 4 pictures in this folder can be read" in found.errors[0]
+    assert "0.jpg is left out: This picture cannot be read." in found.errors[0]
+    assert "1 more image is left out." in found.errors[0]
+    with pytest.raises(DatasetError, match="None of the 4"):
         studio.runs.start(config("data.folder=broken"))
     assert studio.runs.all() == []
 

@@ -19,6 +19,8 @@ from studio.core.errors import DatasetError, InputError, MissingError
 from studio.formats import safetensors_file
 from studio.formats.images import read_parameters
 from studio.infer import infotext
+from studio.runs import estimate as estimating
+from studio.runs import worker
 from studio.runs.records import Finished, Probed, RunView, Sampled, Saved, StateChanged, Step
 from studio.settings.training import GenerateSettings, RunConfig, StackItem
 from tests import failpoint
@@ -231,6 +233,29 @@ def test_preflight_blocks_and_warns(studio: Studio, config: Make) -> None:
         with pytest.raises(InputError, match="Nothing was started"):
             studio.runs.start(config(*changes))
     assert studio.runs.all() == []
+
+
+def test_memory_is_that_of_the_device_that_computes_from_its_base_on(
+    studio: Studio, config: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def reset(place: torch.device) -> None:
+        asked.append(("reset", str(place)))
+
+    def peak(place: torch.device) -> int:
+        asked.append(("peak", str(place)))
+        return 123
+
+    for module in (estimating, worker):
+        monkeypatch.setattr(module, "reset_peak_memory", reset)
+        monkeypatch.setattr(module, "peak_memory", peak)
+    assert studio.runs.estimate(config()).peak_memory == 123
+    assert asked == [("reset", "cpu"), ("peak", "cpu")]
+    asked.clear()
+    state = studio.runs.wait(studio.runs.start(config()))
+    assert state.peak_memory == 123
+    assert asked[0] == ("reset", "cpu") and set(asked[1:]) == {("peak", "cpu")}
 
 
 def test_the_estimate_is_measured_and_leaves_nothing(studio: Studio, config: Make) -> None:
