@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from studio.adapters.base import Adapter, Attachment, Report
+from studio.architectures.record import is_text_encoder
 from studio.core.errors import MismatchError
 from studio.formats import metadata, single_file_layout, tensor_source
 from studio.formats.ldm_names import UNetLayout
@@ -61,7 +62,7 @@ class CheckpointAdapter(Adapter):
         matched, changed, unmatched = 0, 0, []
         for component, state in parts.items():
             model = base.components().get(component)
-            factor = strength if component == "unet" else text_strength
+            factor = strength if not is_text_encoder(component) else text_strength
             for name, theirs in state.items():
                 place = _place(model, name) if model is not None else None
                 if place is None:

@@ -12,24 +12,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from studio.architectures import ARCHITECTURES, called, title, with_context
+from studio.architectures.foreign import FOREIGN, WIDE_TEXTS
 from studio.core.errors import MismatchError
 from studio.formats.lora_dialects import Component, component_hint
 
 if TYPE_CHECKING:
     from studio.families.base import Base
     from studio.formats.lora import LoraFile
-
-# Width of the text that cross-attention reads → which bases read such text.
-_TEXT_WIDTHS = {768: "SD 1.x", 1024: "SD 2.x", 2048: "SDXL", 4096: "SD 3 or a newer base"}
-_ARCHITECTURES = {
-    "stable-diffusion-v1": "SD 1.x",
-    "stable-diffusion-v2": "SD 2.x",
-    "stable-diffusion-xl": "SDXL",
-    "stable-diffusion-v3": "SD 3",
-    "stable-diffusion-3": "SD 3",
-    "flux": "Flux",
-}
-_VERSIONS = {"sd_v1": "SD 1.x", "sd_v2": "SD 2.x", "sdxl": "SDXL", "sd3": "SD 3", "flux": "Flux"}
 
 _PARTS: dict[Component, str] = {
     "unet": "UNet",
@@ -88,7 +78,9 @@ def _some(names: Sequence[str]) -> str:
 def embedding_mismatch(path: Path, given: dict[str, int], base: Base) -> MismatchError:
     """The error for an embedding; `given` is encoder slot → width."""
     widths = tuple(given.values())
-    known = {(768,): "SD 1.x", (1024,): "SD 2.x", (768, 1280): "SDXL"}.get(widths, "another base")
+    rows = ARCHITECTURES.values()
+    fitting = (row.title for row in rows if widths == tuple(e.width for e in row.text_encoders))
+    known = next(fitting, "another base")
     wanted = [int(encoder.config.hidden_size) for encoder in base.text_encoders]
     return MismatchError(
         "This embedding does not fit this base",
@@ -101,19 +93,23 @@ def embedding_mismatch(path: Path, given: dict[str, int], base: Base) -> Mismatc
 
 def made_for_what(file: LoraFile) -> str | None:
     """The family a file was made for, as far as it shows."""
-    architecture = file.metadata.get("modelspec.architecture", "").lower()
-    version = file.metadata.get("ss_base_model_version", "").lower()
-    for start, title in (*_ARCHITECTURES.items(), *_VERSIONS.items()):
-        if architecture.startswith(start) or version.startswith(start):
-            return title
+    keys = ("modelspec.architecture", "ss_base_model_version")
+    stated = [file.metadata.get(key, "").lower() for key in keys]
+    for said in filter(None, stated):
+        if row := called(said):
+            return row.title
+    for other in FOREIGN:
+        if any(said.startswith(other.metadata) for said in stated):
+            return other.title
     names = " ".join((*(module.key for module in file.modules.values()), *file.leftovers))
-    if re.search(r"double_blocks|single_transformer_blocks", names):
-        return "Flux"
-    if "joint_blocks" in names:
-        return "SD 3"
-    if "text_encoder_2." in names or re.search(r"attentions_\d+_transformer_blocks_[1-9]", names):
-        return "SDXL"
-    return _TEXT_WIDTHS.get(text_width(file) or 0)
+    for other in FOREIGN:
+        if any(part in names for part in other.keys):
+            return other.title
+    for row in ARCHITECTURES.values():
+        if any(re.search(sign, names) for sign in row.key_signs):
+            return row.title
+    width = text_width(file) or 0
+    return title(with_context(width)) or WIDE_TEXTS.get(width)
 
 
 def text_width(file: LoraFile) -> int | None:

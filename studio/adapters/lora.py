@@ -18,6 +18,7 @@ from studio.adapters import diagnosis
 from studio.adapters.base import Adapter, Attachment, Report
 from studio.adapters.embedding import widths_fit
 from studio.adapters.names import ModuleNames
+from studio.architectures.record import is_text_encoder
 from studio.core.errors import MismatchError
 from studio.formats import lora, metadata, safetensors_file
 from studio.formats.lora import LoraFile
@@ -83,7 +84,7 @@ class LoraAdapter(Adapter):
                 unmatched.append(module.key)
                 continue
             found[module.component] += 1
-            factor = strength if module.component == "unet" else text_strength
+            factor = strength if not is_text_encoder(module.component) else text_strength
             if factor == 0:
                 self._check(module, target, work)
                 continue

@@ -35,3 +35,6 @@ FOREIGN = (
         ("stable-diffusion-v3", "stable-diffusion-3", "sd3"),
     ),
 )
+
+WIDE_TEXTS = {4096: "SD 3 or a newer base"}
+"""Width of the text that a denoiser reads → which of them do."""

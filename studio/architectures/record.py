@@ -168,8 +168,12 @@ class Architecture:
     """What a model with too few text encoders probably is."""
     kohya_v2: bool = False
     """kohya's `ss_v2`."""
-    kohya_start: str = ""
-    """What every `ss_base_model_version` of it begins with, where versions are many."""
+    said: tuple[str, ...] = ()
+    """Beginnings of what metadata call everything that was made for it."""
+    key_signs: tuple[str, ...] = ()
+    """Patterns of keys that only adapters for it have."""
+    cloneofsimo: bool = False
+    """Whether cloneofsimo's files, which say nothing of a base, are for it."""
 
     @property
     def objective(self) -> Objective:

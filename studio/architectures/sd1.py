@@ -30,4 +30,6 @@ SD1 = Architecture(
     optional_parts=("safety_checker",),
     index_facts={"requires_safety_checker": False},
     distilled=DISTILLED,
+    said=("stable-diffusion-v1", "sd_v1"),
+    cloneofsimo=True,
 )

@@ -44,5 +44,6 @@ SD2 = Architecture(
     optional_parts=("safety_checker",),
     index_facts={"requires_safety_checker": False},
     distilled=DISTILLED,
+    said=("stable-diffusion-v2", "sd_v2"),
     kohya_v2=True,
 )

@@ -40,5 +40,6 @@ SDXL = Architecture(
     index_facts={"force_zeros_for_empty_prompt": True},
     distilled=DISTILLED,
     without="an SDXL refiner",
-    kohya_start="sdxl",
+    said=("stable-diffusion-xl", "sdxl"),
+    key_signs=(r"text_encoder_2\.", r"attentions_\d+_transformer_blocks_[1-9]"),
 )

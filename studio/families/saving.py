@@ -55,8 +55,10 @@ def save_folder(
         state = _state(base, component, states.get(component, {}), dtype)
         safetensors_file.write(folder / component / f"{name}.safetensors", state, {"format": "pt"})
         atomic.write_json(folder / component / "config.json", config)
-    for name, tokenizer in zip(base.architecture.tokenizer_names, base.tokenizers, strict=True):
-        vocabulary.write(tokenizer, folder / name)
+    kind = base.architecture
+    named = zip(kind.tokenizer_names, base.tokenizers, kind.text_encoders, strict=True)
+    for name, tokenizer, encoder in named:
+        vocabulary.write(tokenizer, folder / name, encoder.tokens)
     scheduler = _scheduler(base, zero_terminal)
     atomic.write_json(folder / "scheduler" / "scheduler_config.json", scheduler)
     _copy_beside(base, folder)
@@ -79,6 +81,7 @@ def save_single(
     CLIP's usual one is written beside the file, as `<name>.tokenizer/`.
     """
     path = Path(path)
+    single_file_layout.require(base.architecture)
     configs = _configs(base, dtype)
     parts = {name: _state(base, name, states.get(name, {}), dtype) for name in configs}
     stated = {

@@ -107,10 +107,18 @@ def _assign(path: Path, part: str, module: nn.Module, state: Mapping[str, Tensor
         )
     module.load_state_dict(state, assign=True)
     for name, buffer in list(module.named_buffers()):
-        if buffer.is_meta:  # counted positions, which files need not hold
-            owner, _, last = name.rpartition(".")
-            counted = torch.arange(buffer.shape[-1]).expand(buffer.shape).clone()
-            module.get_submodule(owner).register_buffer(last, counted, persistent=False)
+        if buffer.is_meta:  # what files need not hold
+            place, _, last = name.rpartition(".")
+            owner = module.get_submodule(place)
+            owner.register_buffer(last, _computed(owner, last, buffer), persistent=False)
+
+
+def _computed(owner: Any, last: str, buffer: Tensor) -> Tensor:
+    """Angles of rotary positions as their class computes them; else counted positions."""
+    if hasattr(owner, "config") and not list(owner.parameters()):
+        computed: Tensor = getattr(type(owner)(owner.config), last)
+        return computed
+    return torch.arange(buffer.shape[-1]).expand(buffer.shape).clone()
 
 
 def _wrong_size(path: Path, name: str, tensor: Tensor, like: Tensor) -> FileError:

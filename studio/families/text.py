@@ -73,12 +73,12 @@ def encode(base: Base, index: int, prompts: Sequence[Text], forward: Forward) ->
     return Encoded(hidden, pooled[::count] if pooled is not None else None)
 
 
-def emphasised(hidden: Tensor, weights: Sequence[Sequence[float]]) -> Tensor:
+def emphasised(hidden: Tensor, weights: Sequence[Sequence[float]], first: int = 1) -> Tensor:
     """Hidden states [N, 77, d], each token's times its weight, each chunk's mean as it was.
 
     z' = w·z, then z'·mean(z)/mean(z'), the mean over all tokens and numbers of a chunk, begin and
     end included with weight 1: “Original” emphasis of A1111's web UI. `weights`: per chunk one for
-    each of its tokens. Chunks without weights are untouched; pooled outputs are never weighted.
+    each of its tokens from place `first` on (CLIP: behind the begin token). Chunks without weights are untouched; pooled outputs are never weighted.
     A mean that is nothing but rounding (an encoder whose last norm has no bias) is not kept: the
     quotient of two of them is any number, also infinity.
     """
@@ -87,8 +87,9 @@ def emphasised(hidden: Tensor, weights: Sequence[Sequence[float]]) -> Tensor:
         return hidden
     factors = hidden.new_ones((len(rows), hidden.shape[1], 1), dtype=torch.float32)
     for place, row in enumerate(rows):
-        # + 1: the begin token
-        factors[place, 1 : len(weights[row]) + 1, 0] = torch.tensor(weights[row]).to(factors)
+        factors[place, first : len(weights[row]) + first, 0] = torch.tensor(weights[row]).to(
+            factors
+        )
     plain = hidden[rows].float()
     scaled = plain * factors
     before, after = plain.mean((1, 2), keepdim=True), scaled.mean((1, 2), keepdim=True)

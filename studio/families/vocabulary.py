@@ -94,23 +94,24 @@ def _count(folder: Path) -> int:
         return 0
 
 
-def write(tokenizer: Any, folder: Path) -> Path:
-    """Writes `tokenizer.json` (today's readers), `vocab.json` and `merges.txt` (older ones)."""
+def write(tokenizer: Any, folder: Path, most: int | None = 77) -> Path:
+    """Writes the vocabulary for an encoder of at most `most` tokens (None: any number).
+
+    As `tokenizer.json` (today's readers), `vocab.json` and `merges.txt` (older ones)."""
     whole = parse_json(tokenizer.backend_tokenizer.to_str())
     whole |= {"truncation": None, "padding": None}
     merges = [
         pair if isinstance(pair, str) else " ".join(pair) for pair in whole["model"]["merges"]
     ]
     special = ("bos_token", "eos_token", "pad_token", "unk_token")
-    tokens = {name: str(getattr(tokenizer, name)) for name in special}
+    tokens = {name: str(found) for name in special if (found := getattr(tokenizer, name))}
     compact: dict[str, Any] = {"ensure_ascii": False, "separators": (",", ":")}
     atomic.write_text(folder / "tokenizer.json", json.dumps(whole, **compact))
     atomic.write_text(folder / "vocab.json", json.dumps(whole["model"]["vocab"], **compact))
     atomic.write_text(folder / "merges.txt", "\n".join(["#version: 0.2", *merges, ""]))
     atomic.write_json(folder / "special_tokens_map.json", tokens)
-    length = min(int(tokenizer.model_max_length), 77)
-    atomic.write_json(
-        folder / "tokenizer_config.json",
-        {"tokenizer_class": "CLIPTokenizer", "model_max_length": length, **tokens},
-    )
+    stated: dict[str, Any] = {"tokenizer_class": type(tokenizer).__name__}
+    if most is not None:
+        stated["model_max_length"] = min(int(tokenizer.model_max_length), most)
+    atomic.write_json(folder / "tokenizer_config.json", {**stated, **tokens})
     return folder

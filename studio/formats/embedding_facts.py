@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from studio import architectures
+from studio.architectures import with_second_encoder, with_text_encoder
 from studio.formats.file_report import FileReport, Outline, Shapes, plain_texts
 from studio.formats.lora_keys import sort_keys
 from studio.formats.pickle_values import TensorSpec
@@ -29,13 +29,13 @@ def recognise(outline: Outline, report: FileReport) -> bool:
     if isinstance(value, list):
         rows = listed_shape(value) if len(value) == 1 else None
         report.dialect = "diffusers" if rows else None
-        report.family = architectures.with_text_encoder(rows[-1]) if rows else None
+        report.family = with_text_encoder(rows[-1]) if rows else None
         return rows is not None
     if isinstance(value, dict) and isinstance(value.get("string_to_param"), dict):
         found = [listed_shape(entry) for entry in value["string_to_param"].values()]
         widths = [shape[-1] for shape in found if shape]
         report.dialect = "a1111"
-        report.family = architectures.with_text_encoder(widths[0]) if widths else None
+        report.family = with_text_encoder(widths[0]) if widths else None
         report.metadata = plain_texts(value)
         return True
     outputs = output_vectors(shapes)
@@ -93,10 +93,10 @@ def listed_shape(entry: Any) -> tuple[int, ...] | None:
 
 def family(shapes: Shapes) -> str | None:
     """Whose token embeddings these are, by their widths and the encoders that are there."""
-    if "clip_g" in shapes:
-        return "sdxl"
+    if name := with_second_encoder(shapes):
+        return name
     widths = {shape[-1] for name, shape in shapes.items() if shape and not name.endswith(_OUTPUT)}
-    return architectures.with_text_encoder(widths.pop()) if len(widths) == 1 else None
+    return with_text_encoder(widths.pop()) if len(widths) == 1 else None
 
 
 def is_embedding_layout(shapes: Shapes, metadata: Mapping[str, str]) -> bool:

@@ -28,9 +28,8 @@ def recognise(outline: Outline, report: FileReport) -> bool:
     if not any(type(key) is int for key in value):
         return False
     report.dialect = "a1111"
-    report.family = next(
-        (n for n, row in ARCHITECTURES.items() if row.context_width in value), None
-    )
+    rows = ARCHITECTURES.values()
+    report.family = next((row.name for row in rows if row.context_width in value), None)
     report.metadata = plain_texts(value)
     _activation(value.get("activation_func"), report)
     return True

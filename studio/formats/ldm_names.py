@@ -229,10 +229,10 @@ def vae_table(blocks: int) -> Table:
 
 
 def with_text_model(name: str) -> str:
-    """Newer text encoders have no `text_model` level in their names; files always do."""
-    if name.startswith(("text_model.", "text_projection")):
-        return name
-    return f"text_model.{name}"
+    """Newer classes of CLIP have no `text_model` level in their names; files always do."""
+    if name.startswith(("embeddings.", "encoder.layers.", "final_layer_norm.")):
+        return f"text_model.{name}"
+    return name
 
 
 def _translate(name: str, table: Mapping[str, tuple[str, dict[str, str]]]) -> str | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from studio.architectures.record import is_text_encoder
 from studio.core.errors import MismatchError
 from studio.formats import lora, lora_algebra
 from studio.formats.lora import LoraFile
@@ -59,7 +60,7 @@ def block(module: LoraModule) -> str:
         if match := pattern.search(plain):
             number = next((int(text) for text in match.groups() if text), 0)
             inner = label.format(number)
-            return inner if module.component == "unet" else f"{part}, {inner}"
+            return inner if not is_text_encoder(module.component) else f"{part}, {inner}"
     return part
 
 

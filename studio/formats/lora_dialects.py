@@ -9,7 +9,10 @@ from __future__ import annotations
 import re
 from typing import Literal, NamedTuple
 
-Component = Literal["unet", "text_encoder", "text_encoder_2"]
+from studio.architectures import ARCHITECTURES
+
+Component = str
+"""`unet` for any denoiser, as kohya and ComfyUI call them all; `text_encoder`, `text_encoder_2`, …"""
 Spelling = Literal["kohya", "dotted", "index"]
 Dialect = Literal["kohya", "lycoris", "peft", "diffusers", "cloneofsimo"]
 
@@ -95,16 +98,11 @@ _ADAPTER_NAME = re.compile(
 _SHARED = re.compile(r"(?:.*\.)?(vera_[AB])(?:\.(?!weight$)[\w-]+)?")
 _SLOT = re.compile(r"(unet|text_encoder):(\d{1,5}):(up|down)")
 
-_UNDERSCORED_COMPONENTS: dict[str, Component] = {
-    "unet": "unet",
-    "te": "text_encoder",
-    "te1": "text_encoder",
-    "te2": "text_encoder_2",
-    "text_encoder": "text_encoder",
-    "text_encoder_2": "text_encoder_2",
-    "clip_l": "text_encoder",
-    "clip_h": "text_encoder",
-    "clip_g": "text_encoder_2",
+_UNDERSCORED_COMPONENTS: dict[str, Component] = {"unet": "unet"} | {
+    spelling: name
+    for row in ARCHITECTURES.values()
+    for name, encoder in zip(row.text_names, row.text_encoders, strict=True)
+    for spelling in encoder.spellings
 }
 # kohya's networks name themselves in front: LoRA, LyCORIS, OFT.
 _UNDERSCORED = re.compile(
@@ -125,16 +123,14 @@ _DOTTED: tuple[tuple[str, Component, str], ...] = (
     ("te1.", "text_encoder", ""),
     ("te2.", "text_encoder_2", ""),
     ("te.", "text_encoder", ""),
-    ("unet.", "unet", ""),
+    *((f"{row.denoiser.name}.", "unet", "") for row in ARCHITECTURES.values()),
     ("model.diffusion_model.", "unet", ""),
     ("diffusion_model.", "unet", ""),
     ("model.", "unet", ""),
     *(
         (start, "unet", start)
-        for start in (
-            "down_blocks.", "mid_block.", "up_blocks.", "conv_in", "conv_out", "time_emb", "add_emb",
-            "input_blocks.", "middle_block.", "output_blocks.", "out.", "label_emb.",
-        )
+        for row in ARCHITECTURES.values()
+        for start in row.denoiser.starts
     ),
     ("text_model.", "text_encoder", "text_model."),
     ("encoder.layers.", "text_encoder", "encoder.layers."),

@@ -9,7 +9,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from studio import architectures
+from studio.architectures import (
+    of_cloneofsimo,
+    with_context,
+    with_second_encoder,
+    with_text_encoder,
+)
+from studio.architectures.record import is_text_encoder
 from studio.core.errors import FileError
 from studio.formats import embedding_facts, lora_algebra, metadata, peft_config
 from studio.formats.file_report import FileReport, Outline, Shapes
@@ -24,7 +30,7 @@ def recognise(outline: Outline, report: FileReport) -> bool:
     """
     if _is_trio(outline):
         first = outline.value[0].shape
-        report.dialect, report.family = "cloneofsimo", "sd1"
+        report.dialect, report.family = "cloneofsimo", of_cloneofsimo()
         report.rank = first[1] if len(first) > 1 else None
         return True
     found = sort_keys(outline.shapes, outline.metadata)
@@ -92,17 +98,17 @@ def _family(found: Sorted, shapes: Shapes) -> str | None:
         if width is None:
             continue
         name = entry.name.replace(".", "_")
-        if entry.component == "unet" and name.endswith(("attn2_to_k", "attn2_to_v")):
+        if not is_text_encoder(entry.component) and name.endswith(("attn2_to_k", "attn2_to_v")):
             context[width] += 1
         elif entry.component == "text_encoder" and name.endswith(("q_proj", "k_proj", "v_proj")):
             tokens[width] += 1
     if context:
-        return architectures.with_context(context.most_common(1)[0][0])
-    if any(entry.component == "text_encoder_2" for entry in found.modules.values()):
-        return "sdxl"
+        return with_context(context.most_common(1)[0][0])
+    if second := with_second_encoder(entry.component for entry in found.modules.values()):
+        return second
     if tokens:
-        return architectures.with_text_encoder(tokens.most_common(1)[0][0])
-    return "sd1" if found.dialect == "cloneofsimo" else None
+        return with_text_encoder(tokens.most_common(1)[0][0])
+    return of_cloneofsimo() if found.dialect == "cloneofsimo" else None
 
 
 def _inputs(entry: ModuleKeys, shapes: Shapes) -> int | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from studio.architectures.record import is_text_encoder
 from studio.formats import ldm_names, lora_dialects
 from studio.formats.lora_module import LoraModule
 
@@ -51,7 +52,7 @@ def _underscored(module: LoraModule, original: ldm_names.UNetLayout | None) -> s
     if module.spelling == "index":
         raise ValueError("a positional module must be resolved to a name first")
     name = module.name
-    if module.component != "unet":
+    if is_text_encoder(module.component):
         name = ldm_names.with_text_model(name)
     elif original is not None:
         name = ldm_names.diffusers_to_ldm_unet(name, original) or name

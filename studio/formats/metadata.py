@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from studio.architectures import ARCHITECTURES, published
+from studio.architectures import ARCHITECTURES, called, published
 from studio.formats import safetensors_file
 from studio.formats.sniff import sniff_bytes
 
@@ -220,12 +220,8 @@ def family(metadata: Mapping[str, str]) -> str | None:
     """The architecture's name as the metadata says it, or None when it does not."""
     stated = metadata.get("modelspec.architecture", "").split("/")[0]
     version = metadata.get("ss_base_model_version", "")
-    for row in ARCHITECTURES.values():
-        if any(stated == v.modelspec or version == v.kohya for v in row.variants):
-            return row.name
-    for row in ARCHITECTURES.values():
-        if row.kohya_start and version.startswith(row.kohya_start):
-            return row.name
+    if (row := called(stated) or called(version)) is not None:
+        return row.name
     v2 = metadata.get("ss_v2") == "True"
     return next((row.name for row in ARCHITECTURES.values() if v2 and row.kohya_v2), None)
 

@@ -6,7 +6,7 @@ Owns: that recognition. Refuses to know: which family's configuration a model ha
 
 from __future__ import annotations
 
-from studio import architectures
+from studio.architectures import with_context
 from studio.formats.file_report import FileReport, Outline, Shapes
 
 _STARTS = ("model.diffusion_model.", "first_stage_model.", "down_blocks.", "unet.down_blocks.")
@@ -39,5 +39,5 @@ def recognise_vae(outline: Outline, report: FileReport) -> bool:
 def _context_family(shapes: Shapes) -> str | None:
     for name, shape in shapes.items():
         if name.endswith("attn2.to_k.weight") and len(shape) == 2:
-            return architectures.with_context(shape[1])
+            return with_context(shape[1])
     return None

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
+from studio.architectures.record import is_text_encoder
 from studio.core.text import parse_json
 from studio.formats.lora_keys import sort_keys
 
@@ -72,7 +73,7 @@ def of_kohya(metadata: Mapping[str, str], names: list[str]) -> Recipe | None:
             recipe.values[setting] = value
     _network(metadata, recipe)
     recipe.values["options.text_encoder"] = any(
-        entry.component != "unet" for entry in modules.values()
+        is_text_encoder(entry.component) for entry in modules.values()
     )
     recipe.values["options.target"] = _target([entry.name for entry in modules.values()])
     if recipe.values.get("options.target") != "attention + MLP + conv":

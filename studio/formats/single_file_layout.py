@@ -35,6 +35,15 @@ def text_parts(kind: Architecture) -> dict[str, TextEncoder]:
     return {name: encoder for name, encoder in named if encoder.single_file}
 
 
+def require(kind: Architecture) -> None:
+    """Raises MismatchError for an architecture that has no layout of one file here."""
+    if not text_parts(kind):
+        raise MismatchError(
+            f"The studio writes no single file of {kind.title}, whose layout it does not know",
+            remedy="Save it as a diffusers folder.",
+        )
+
+
 def to_single_file(
     parts: Mapping[str, State], kind: Architecture, unet: ldm_names.UNetLayout, vae_blocks: int = 4
 ) -> dict[str, torch.Tensor]:
@@ -155,12 +164,7 @@ def write(
     """
     import torch
 
-    if not text_parts(kind):
-        raise MismatchError(
-            f"{kind.title} has no layout of one file that the studio writes",
-            where=path,
-            remedy="Save it as a diffusers folder.",
-        )
+    require(kind)
     whole = to_single_file(parts, kind, unet, vae_blocks)
     whole |= {name: torch.empty(0) for name in markers}
     return safetensors_file.write(path, whole, metadata)

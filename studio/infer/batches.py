@@ -246,7 +246,7 @@ def decoded(base: Base, latents: Tensor, size: Size, tiles: Tiles = "auto") -> T
 def image_size(base: Base, size: Size) -> Size:
     """The size in pixels, 0 meaning the base's own; SettingsError when the base cannot make it."""
     found = Size(size.width or base.native_size, size.height or base.native_size)
-    scale = base.latent_scale
+    scale = base.latent_scale * base.architecture.denoiser.patch
     for name, value in (("height", found.height), ("width", found.width)):
         if value % scale:
             lower = max(value // scale, 1) * scale

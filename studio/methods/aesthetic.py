@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from studio.architectures.record import Architecture
 from studio.methods.base import ExportFacts, Group, Method, Trainable
 from studio.methods.description import describe
 from studio.settings.training import RunConfig, SteeringSettings, TrainSettings
@@ -64,6 +65,11 @@ class Aesthetic(Method):
         if idle:
             warnings.append(f"No effect here, because nothing is denoised: {', '.join(idle)}.")
         return warnings
+
+    def unsupported(self, architecture: Architecture) -> str | None:
+        if any(encoder.clip for encoder in architecture.text_encoders):
+            return None
+        return f"{architecture.title} has no text encoder of a CLIP, which a direction steers."
 
     def prepare(self, base: Base, config: RunConfig, trigger: str) -> Trainable:
         return AestheticTrainable(base, config, trigger)

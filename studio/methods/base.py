@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from studio.architectures.record import Architecture
 from studio.settings.training import RunConfig, SampleSettings, Settings, setting
 
 if TYPE_CHECKING:
@@ -150,8 +151,8 @@ class Method(ABC):
     reads_captions: ClassVar[bool] = True
     """Whether captions teach it anything."""
 
-    def unsupported(self, family: str) -> str | None:
-        """Why this method cannot be used on a family, or None."""
+    def unsupported(self, architecture: Architecture) -> str | None:
+        """Why this method cannot be used on an architecture, by what that has; or None."""
         return None
 
     def complete(self, options: dict[str, Any], class_word: str) -> dict[str, Any]:

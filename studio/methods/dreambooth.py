@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from studio.architectures.record import is_text_encoder
 from studio.methods.base import ExportFacts, Group, Method, Trainable
 from studio.methods.description import describe
 from studio.settings.training import RunConfig, Settings, setting
@@ -103,7 +104,7 @@ class DreamBoothTrainable(Trainable):
         self.trains_text = self.options.text_encoder
         self.places: dict[str, dict[str, _Place]] = {}
         for component, model in base.components().items():
-            if component == "unet" or self.options.text_encoder:
+            if not is_text_encoder(component) or self.options.text_encoder:
                 unread = base.family.unread(base).get(component, ())
                 self.places[component] = _copies(model, self.options.weights, unread)
         offload.put_aside(
@@ -114,7 +115,7 @@ class DreamBoothTrainable(Trainable):
             Group(
                 component,
                 [place.copy for place in places.values()],
-                config.train.learning_rate if component == "unet" else text_rate,
+                config.train.learning_rate if not is_text_encoder(component) else text_rate,
                 config.train.weight_decay,
             )
             for component, places in self.places.items()
@@ -139,7 +140,7 @@ class DreamBoothTrainable(Trainable):
             return
         self.trains_text = learning
         for component, places in self.places.items():
-            if component != "unet":
+            if is_text_encoder(component):
                 for place in places.values():
                     place.copy.requires_grad_(learning)
 

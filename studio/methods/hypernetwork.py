@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from studio.architectures.record import Architecture
 from studio.core.errors import SettingsError
 from studio.core.names import path_of
 from studio.methods.base import ExportFacts, Group, Method, Trainable
@@ -41,6 +42,14 @@ class Hypernetwork(Method):
         "Learns small networks that bend what attention looks at: strong on styles, larger files."
     )
     Options: ClassVar[type[Settings]] = HypernetworkOptions
+
+    def unsupported(self, architecture: Architecture) -> str | None:
+        if architecture.denoiser.cross_attention:
+            return None
+        return (
+            f"{architecture.title} reads text and image in one attention; a hypernetwork needs "
+            "layers that read the text alone."
+        )
 
     def check(self, config: RunConfig, captions: Sequence[str]) -> list[str]:
         options = HypernetworkOptions.parse(config.options, where="options of hypernetwork")

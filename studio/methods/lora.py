@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from studio.architectures.record import is_text_encoder
 from studio.methods import lora_layers
 from studio.methods.base import ExportFacts, Group, Method, Trainable
 from studio.methods.description import describe
@@ -79,7 +80,7 @@ class LoraTrainable(Trainable):
         self.options = LoraOptions.parse(config.options, where="options of lora")
         continued = self.options.continue_from
         self.plan = (from_file if continued else lora_layers.plan)(base, self.options)
-        self.trains_text = any(component != "unet" for component in self.plan.layers)
+        self.trains_text = any(is_text_encoder(component) for component in self.plan.layers)
         self.layers: dict[str, dict[str, tuple[nn.Module, nn.Module]]] = {
             component: lora_layers.wrap(
                 base.components()[component],
@@ -100,7 +101,7 @@ class LoraTrainable(Trainable):
         """One group per component; DoRA's magnitudes apart, for decay would shrink the base itself."""
         train = self.config.train
         rate = train.learning_rate
-        if component != "unet":
+        if is_text_encoder(component):
             rate = train.text_learning_rate or rate
         parts: dict[bool, list[Tensor]] = {False: [], True: []}
         for name in sorted(self.layers[component]):

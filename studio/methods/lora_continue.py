@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.core.errors import FileError, SettingsError
 from studio.core.text import path_of
-from studio.methods.lora_layers import TARGETS, Plan, Size, components, unread_layers
+from studio.methods.lora_layers import TARGETS, Plan, Size, components, endings, unread_layers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -97,12 +97,11 @@ def _inside_the_target(base: Base, options: LoraOptions, found: dict[Any, LoraMo
                 where=options.continue_from,
                 remedy="Switch “Train text encoder” on.",
             )
-        endings = tuple("." + suffix for suffix in TARGETS[options.target])
-        if not name.endswith(endings):
+        if not name.endswith(endings(base, component, options.target)):
             fitting = [
                 target
-                for target, suffixes in TARGETS.items()
-                if all(n.endswith(tuple("." + s for s in suffixes)) for _, n in found)
+                for target in TARGETS
+                if all(n.endswith(endings(base, part, target)) for part, n in found)
             ]
             raise SettingsError(
                 f"The file to continue from has layers outside “{options.target}”",

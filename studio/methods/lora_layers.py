@@ -12,6 +12,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from studio.architectures.record import is_text_encoder
 from studio.core.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -21,17 +22,18 @@ if TYPE_CHECKING:
     from studio.formats.lora_module import LoraModule
     from studio.methods.lora_options import LoraOptions
 
-ATTENTION = ("to_q", "to_k", "to_v", "to_out.0", "q_proj", "k_proj", "v_proj", "out_proj")
-FEED_FORWARD = ("ff.net.0.proj", "ff.net.2", "proj_in", "proj_out", "fc1", "fc2")
-# What kohya's scripts train when they are given a rank for convolutions.
-CONVOLUTION = (
-    "conv1", "conv2", "conv_shortcut", "time_emb_proj", "downsamplers.0.conv", "upsamplers.0.conv",
-)  # fmt: skip
+# What people choose → the roles of the layers (`architectures.Layers`).
 TARGETS: dict[str, tuple[str, ...]] = {
-    "attention": ATTENTION,
-    "attention + MLP": ATTENTION + FEED_FORWARD,
-    "attention + MLP + conv": ATTENTION + FEED_FORWARD + CONVOLUTION,
+    "attention": ("attention",),
+    "attention + MLP": ("attention", "feed_forward"),
+    "attention + MLP + conv": ("attention", "feed_forward", "convolution"),
 }
+
+
+def endings(base: Base, component: str, target: str) -> tuple[str, ...]:
+    """What the names of a component's layers end with that the choice `target` means."""
+    layers = base.architecture.layers(component)
+    return tuple(f".{name}" for role in TARGETS[target] for name in getattr(layers, role))
 
 
 @dataclass(frozen=True)
@@ -131,17 +133,17 @@ def updates(wrapper: Any) -> dict[str, Tensor]:
 
 
 def components(base: Base, options: LoraOptions) -> list[str]:
-    return [name for name in base.components() if name == "unet" or options.text_encoder]
+    return [name for name in base.components() if not is_text_encoder(name) or options.text_encoder]
 
 
 def _targeted(base: Base, component: str, options: LoraOptions) -> dict[str, nn.Module]:
     """Layers of a component that the target and the filter name, and whose output is read."""
     unread = base.family.unread(base).get(component, ())
-    endings = tuple("." + suffix for suffix in TARGETS[options.target])
+    wanted = endings(base, component, options.target)
     return {
         name: module
         for name, module in base.components()[component].named_modules()
-        if name.endswith(endings)
+        if name.endswith(wanted)
         and hasattr(module, "weight")
         and not any(part in name for part in unread)
         and _passes(name, options.only)

@@ -1,12 +1,13 @@
 """What a run's settings will probably not do: sentences for the preflight.
 
-Owns: the usual learning rates of full-size bases, and warnings about rates, masks, templates and
+Owns: when an architecture's usual learning rates hold for a base, and warnings about rates, masks, templates and
 noise. Refuses to know: what blocks a run (`runs.preflight`), torch.
 """
 
 from __future__ import annotations
 
 from studio import methods
+from studio.architectures import ARCHITECTURES
 from studio.core.errors import StudioError
 from studio.families.detect import BaseInfo, learning_rates
 from studio.formats.captions import unknown_places
@@ -15,15 +16,7 @@ from studio.formats.masks import mask_file
 from studio.settings.rate_schedule import parse_rates
 from studio.settings.training import RunConfig, without_effect
 
-# Method → (lowest, highest) that usually works on SD 1.x, 2.x and SDXL. A base that is not of
-# their size states its own in studio.toml, or there is no advice.
-USUAL_RATES: dict[str, tuple[float, float]] = {
-    "lora": (1e-5, 1e-3),
-    "textual-inversion": (5e-4, 1e-2),
-    "hypernetwork": (1e-6, 5e-5),
-    "dreambooth": (5e-7, 1e-5),
-}
-FULL_SIZE = 500 << 20  # bytes of weights; the smallest Stable Diffusion has three times as many
+FULL_SIZE = 500 << 20  # bytes of weights; a base below has other rates, in its studio.toml or none
 
 
 def advice(config: RunConfig, info: DatasetInfo, base: BaseInfo) -> list[str]:
@@ -52,8 +45,8 @@ def rate_advice(config: RunConfig, base: BaseInfo) -> list[str]:
     except StudioError as error:
         return [error.sentence()]
     usual = stated.get(config.method)
-    if usual is None and base.size_bytes >= FULL_SIZE:
-        usual = USUAL_RATES.get(config.method)
+    if usual is None and base.family and base.size_bytes >= FULL_SIZE:
+        usual = ARCHITECTURES[base.family].learning_rates.get(config.method)
     if usual is None:
         return []
     low, high, beside = *usual, ""

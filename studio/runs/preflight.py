@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from studio import methods
+from studio.architectures import ARCHITECTURES
 from studio.clip.folder import find_clip
 from studio.core.errors import SettingsError, StudioError, UnavailableError
 from studio.core.names import path_of, printable
@@ -119,8 +120,7 @@ def judged(completed: Complete, library: Library) -> Preflight:
     config, info, base = completed.config, completed.dataset, completed.base
     result = Preflight()
     method = methods.find(config.method)
-    reason = method.unsupported(base.family or "")
-    if reason:
+    if base.family and (reason := method.unsupported(ARCHITECTURES[base.family])):
         result.errors.append(reason)
     if method.needs_clip and base.path.exists():  # one from the hub may not be here yet
         _check_clip(result, base)

@@ -4,7 +4,8 @@ Owns: the names, reading text, and which factor a block ends up with. Refuses to
 a network has (`formats.blocks` computes them) and what a factor is applied to.
 
 Names are those of block-weight tools: `BASE` (the text encoders, and what lies outside the blocks),
-`IN00`…, `M00` (also `MID`), `OUT00`…; `IN` and `OUT` alone mean all blocks of that side.
+`IN00`…, `M00` (also `MID`), `OUT00`… of a U-Net; `IN` and `OUT` alone mean all blocks of that side.
+A transformer's have the letters that its architecture's row states, e.g. `L00`….
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from studio.architectures import ARCHITECTURES
 from studio.core.errors import SettingsError
 from studio.settings.base import nearest
 
@@ -31,7 +33,6 @@ PRESETS = {
     "INALL": "1" * 7 + "0" * 10, "MIDD": "10001111111100000", "OUTD": "10000000111100000",
     "OUTS": "10000000000011111", "OUTALL": "10000000111111111", "ALL0.5": "5" * 17,
 }  # fmt: skip
-_SHAPE = re.compile(r"(IN|OUT)(\d{1,2})?")
 _EXAMPLE = "Write names with factors (IN04=0.5, OUT=0.8), or one number per block in order."
 
 
@@ -42,11 +43,18 @@ def canonical(name: str) -> str:
         return plain
     if plain in ("MID", "M", "MIDDLE"):
         return MIDDLE
-    if found := _SHAPE.fullmatch(plain):
+    found = re.fullmatch(rf"({'|'.join(_letters())})(\d{{1,2}})?", plain)
+    if found:
         return found[1] if found[2] is None else f"{found[1]}{int(found[2]):02}"
     usual = [BASE, "MID", MIDDLE, INPUT, OUTPUT]
     usual += [f"{side}{number:02}" for side in (INPUT, OUTPUT) for number in range(12)]
     raise _unknown(name, usual)
+
+
+def _letters() -> list[str]:
+    """What the blocks of any architecture are called before their number."""
+    rows = ARCHITECTURES.values()
+    return [INPUT, OUTPUT, *(block.letters for row in rows for block in row.denoiser.blocks)]
 
 
 def parse(text: str) -> dict[str, float] | list[float]:
@@ -113,10 +121,11 @@ def listed(text: str) -> dict[str, float]:
 def factors(wanted: Mapping[str, float], blocks: Mapping[str, bool]) -> dict[str, float]:
     """The factor of BASE and of every block: its own, else its side's, else 1. SettingsError."""
     names = [BASE, *blocks]
-    for name in wanted:
-        if name not in (INPUT, OUTPUT, *names):
-            raise _unknown(name, [*names, INPUT, OUTPUT])
     sides = {name: re.sub(r"\d+$", "", name) for name in names}
+    known = list(dict.fromkeys([*names, INPUT, OUTPUT, *(sides[name] for name in blocks)]))
+    for name in wanted:
+        if name not in known:
+            raise _unknown(name, known)
     return {name: wanted.get(name, wanted.get(sides[name], 1.0)) for name in names}
 
 

@@ -18,7 +18,7 @@ def low_rank(name: str, component: str = "unet", rank: int = 2, alpha: float = 1
         "down": torch.randn(rank, 6, generator=generator),
         "up": torch.randn(4, rank, generator=generator),
     }
-    return LoraModule(component, name, "dotted", "lora", tensors, alpha)  # type: ignore[arg-type]
+    return LoraModule(component, name, "dotted", "lora", tensors, alpha)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from studio.core.errors import FileError, MismatchError, MissingError, SettingsE
 from studio.families.base import Base
 from studio.formats import lora, safetensors_file
 from studio.formats.inspect import inspect
-from studio.methods.lora_layers import TARGETS, updates
+from studio.methods.lora_layers import TARGETS, endings, updates
 from tests.methods.conftest import (
     FACTS,
     predict,
@@ -352,9 +352,11 @@ def test_settings_without_effect_are_named() -> None:
     assert any("text learning rate" in w for w in warnings("lora", "train.text_learning_rate=1e-4"))
 
 
-def test_targets_grow() -> None:
-    one, two, three = (set(TARGETS[target]) for target in TARGETS)
+def test_targets_grow(sd1: Base) -> None:
+    one, two, three = (set(endings(sd1, "unet", target)) for target in TARGETS)
     assert one < two < three
+    one, two, three = (set(endings(sd1, "text_encoder", target)) for target in TARGETS)
+    assert one < two == three
 
 
 def test_inspect_sees_dora_and_conv(sd1: Base, tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from studio import architectures
 from studio.core.names import original, printable
-from studio.ui.components.stack import FAMILIES, base_facts, preview_of
+from studio.ui.components.stack import base_facts, preview_of
 from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def adapter_shelf(studio: Studio, page: Page, target: str, base: str) -> gr.HTML
             "looking": news.looking,
             "done": news.done,
             "total": news.total,
-            "family": FAMILIES.get(family, family),
+            "family": architectures.title(family),
         }
 
     def previews(argument: Any) -> Json:
@@ -91,6 +92,6 @@ def row(info: AdapterInfo) -> list[Any]:
     """One adapter, short: `FIELDS` names the places, so that thousands are sent in one go."""
     return [
         printable(info.path), info.name, info.path.suffix.lower(), info.kind,
-        FAMILIES.get(info.family or "", info.family or ""), info.size, info.trigger_word,
+        architectures.title(info.family), info.size, info.trigger_word,
         info.modified, info.preview is not None, info.problem,
     ]  # fmt: skip

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from studio import architectures
 from studio.core.errors import InputError, MissingError, StudioError
 from studio.core.names import printable
 from studio.generation.records import FileReport
@@ -29,7 +30,6 @@ from studio.ui.live import Json, Page, component, read
 if TYPE_CHECKING:
     from studio.app import Studio
 
-FAMILIES = {"sd1": "SD 1.x", "sd2": "SD 2.x", "sdxl": "SDXL"}
 MOST = 64
 EFFECT = "effect"
 EMPTY_LANE: Json = {"name": "", "prompt": "", "stack": []}
@@ -154,10 +154,10 @@ def card(
 ) -> Json:
     """An adapter as shelf and stack show it; `fit` is the base's (family, title). Lists of all that
     there is come without `previews` that would first have to be made."""
-    family = FAMILIES.get(info.family or "", info.family or "")
+    family = architectures.title(info.family)
     problem = info.problem or info.stale
     if not info.problem and fit and fit[0] and info.family and info.family != fit[0]:
-        problem = f"Made for {family}; this base is {FAMILIES.get(fit[0], fit[0])}."
+        problem = f"Made for {family}; this base is {architectures.title(fit[0])}."
     return {
         "path": path or printable(info.path),
         "name": info.name,

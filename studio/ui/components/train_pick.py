@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from studio.architectures import ARCHITECTURES
 from studio.core.errors import InputError, StudioError
 from studio.core.names import printable
 from studio.core.paths import ASSETS
@@ -120,7 +121,9 @@ class TrainPick:
                 "drawing": theme.drawing(f"method-{method.name}", "method"),
                 "seen": seen.get(method.name, {}),
                 "unsupported": {
-                    family: reason for family in families if (reason := method.unsupported(family))
+                    family: reason
+                    for family in families
+                    if (reason := method.unsupported(ARCHITECTURES[family]))
                 },
             }
             for method in METHODS.values()

@@ -1,0 +1,104 @@
+"""LoRA on a flow-matching transformer: it learns, resumes to the bit, acts from its file, samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from studio import methods
+from studio.adapters.stack import applied
+from studio.architectures import ARCHITECTURES
+from studio.families.base import Base
+from studio.families.loading import load_base
+from studio.formats.inspect import inspect
+from studio.infer.engine import generate
+from studio.settings.training import GenerateSettings, StackItem
+from studio.train.loop import Trainer
+from studio.train.state import latest_checkpoint, load_checkpoint, save_checkpoint
+from tests.flow import TOY, known, make_toy_flow
+from tests.matrix.conftest import fingerprint, make_trainer
+from tests.matrix.test_files import export, predicted
+from tests.matrix.test_training import final_state
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Base]:
+    with known():
+        yield load_base(make_toy_flow(tmp_path_factory.mktemp("toy-flow")), "cpu", "fp32")
+
+
+def trainer(base: Base, pictures: Path, cache: Path, *changes: str) -> Trainer:
+    return make_trainer(base, "lora", pictures, cache, *changes)
+
+
+def test_it_learns_and_resumes_to_the_bit(toy: Base, pictures: Path, tmp_path: Path) -> None:
+    toy.encode(["a cat"])  # the library puts its own recorders in at first use
+    before = fingerprint(toy)
+    whole = trainer(toy, pictures, tmp_path)
+    started = final_state(whole)
+    assert whole.run() is True
+    changed = final_state(whole)
+    assert any(name.startswith("transformer.layers.") for name in changed)
+    assert any(name.startswith("text_encoder.") for name in changed)
+    moved = [name for name in started if not torch.equal(started[name], changed[name])]
+    assert len(moved) > len(started) / 2
+    first = trainer(toy, pictures, tmp_path)
+
+    def save(progress: Any) -> None:
+        save_checkpoint(tmp_path / "run", progress, first.trainable.state(), first.optimizer)
+
+    first.hooks.save = save
+    first.hooks.step = lambda facts: setattr(first.commands, "stop", facts["step"] == 4)
+    assert first.run() is False
+    second = trainer(toy, pictures, tmp_path)
+    second.progress, state = load_checkpoint(latest_checkpoint(tmp_path / "run"), second.optimizer)
+    second.trainable.load_state(state)
+    second.run()
+    resumed = final_state(second)
+    assert all(torch.equal(changed[name], resumed[name]) for name in changed)
+    assert fingerprint(toy) == before
+
+
+def test_its_file_acts_as_trained_and_shows_in_images(
+    toy: Base, pictures: Path, tmp_path: Path
+) -> None:
+    run = trainer(toy, pictures, tmp_path)
+    run.run()
+    plain, before = predicted(toy), fingerprint(toy)
+    with run.trainable.attached():
+        trained = predicted(toy)
+    (file,) = export(run, tmp_path)
+    assert inspect(file).family == TOY.name
+    with applied(toy, [StackItem(path=str(file))]) as reports:
+        assert reports[0].matched and not reports[0].unmatched, reports
+        from_file = predicted(toy)
+    effect = (trained - plain).norm()
+    assert effect > 0 and (from_file - trained).norm() < 0.02 * effect
+    assert torch.equal(predicted(toy), plain) and fingerprint(toy) == before
+    settings: dict[str, Any] = {
+        "prompt": "a red cat", "steps": 3, "guidance": 2.0, "seed": 1, "sampler": "DDIM",
+    }  # fmt: skip
+    drawn = [
+        np.asarray(generate(toy, GenerateSettings(**settings, stack=stack))[0].image)
+        for stack in (
+            [],
+            [],
+            [StackItem(path=str(file))],
+            [StackItem(path=str(file), blocks={"L": 0.0})],
+        )
+    ]
+    assert drawn[0].shape == (32, 32, 3) and np.array_equal(drawn[0], drawn[1])
+    assert not np.array_equal(drawn[0], drawn[2])
+    assert not np.array_equal(drawn[2], drawn[3]), "block weights reach a transformer's layers"
+
+
+def test_methods_ask_what_an_architecture_has(toy: Base) -> None:
+    refused = {name: row.unsupported(toy.architecture) for name, row in methods.METHODS.items()}
+    assert {name for name, reason in refused.items() if reason} == {"hypernetwork", "aesthetic"}
+    rows = [row for row in ARCHITECTURES.values() if row is not TOY]
+    assert not any(m.unsupported(row) for m in methods.METHODS.values() for row in rows)
