@@ -12,13 +12,13 @@ const SERIES = [
   ['smooth', 'smoothed', '--cs-plot-1', 'The same, averaged over recent steps'],
   [
     'train',
-    'fixed noise, training',
+    'validation loss, training images',
     '--cs-plot-2',
     'The same noise and timesteps each time, on training images: this one means something',
   ],
   [
     'held_out',
-    'fixed noise, held out',
+    'validation loss, held-out images',
     '--cs-plot-3',
     'The same on images that are never trained on: rising means overfitting',
   ],
@@ -114,7 +114,7 @@ class LossPlot {
     const rows = [
       row('loss', shortNumber(data.losses[index])),
       row('smoothed', shortNumber(data.averages[index])),
-      probe ? row('fixed noise', shortNumber(probe.train) + held) : [],
+      probe ? row('validation loss', shortNumber(probe.train) + held) : [],
       typeof rate === 'number' ? row('rate', shortNumber(rate)) : [],
     ];
     readout.replaceChildren(el('b', {}, `step ${data.steps[index]}`), el('dl', {}, rows));

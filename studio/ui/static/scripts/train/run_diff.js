@@ -41,7 +41,7 @@ function plot(curves) {
   for (const [k, points] of curves.entries()) {
     for (const series of SERIES) shapes.push(...curve(points, k, series, scales));
   }
-  const label = 'Fixed-noise losses of both runs over steps';
+  const label = 'Validation losses of both runs over steps';
   const attributes = {viewBox: `0 0 ${BOX.width} ${BOX.height}`, class: 'cs-diff-plot', role: 'img'};
   return svg('svg', {...attributes, 'aria-label': label}, ...shapes);
 }

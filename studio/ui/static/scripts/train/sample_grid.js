@@ -4,8 +4,7 @@ import {closeBeside, el, sharpen} from '../core/dom.js';
 import {iconButton} from '../core/icons.js';
 import {clamp} from '../core/values.js';
 
-const EMPTY =
-  'The first row of images appears before the first step, so that every later one can be compared with it.';
+const EMPTY = 'The first row of images appears before the first step, so that every later one can be compared with it.';
 const KEYS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
 const NEAR_END = 40; // pixels from the right: the grid then follows what is new
 
