@@ -63,10 +63,7 @@ def draw(
     done, drawn = 0, len(layout.cells) - len(missing)
     first: StudioError | None = None
     for group in groups(missing):
-        # equal cells (the base alone beside every strength) are drawn once
-        alike: dict[tuple[str, int], list[Cell]] = {}
-        for cell in group:
-            alike.setdefault((cell.settings.prompt, cell.settings.seed), []).append(cell)
+        alike = _alike(group)
         cost = sum(cell.settings.steps for cell in group)
         waiting = iter(alike.values())
 
@@ -99,6 +96,14 @@ def draw(
     atomic.write_json(folder / GRID_FILE, head.as_json())
     _sheets(folder, layout)
     return read(folder)
+
+
+def _alike(group: list[Cell]) -> dict[tuple[str, int], list[Cell]]:
+    """Cells by prompt and seed: equal ones (the base alone beside every strength) are generated once."""
+    found: dict[tuple[str, int], list[Cell]] = {}
+    for cell in group:
+        found.setdefault((cell.settings.prompt, cell.settings.seed), []).append(cell)
+    return found
 
 
 def _generate(

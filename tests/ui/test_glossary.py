@@ -108,7 +108,7 @@ def _helps() -> Iterator[tuple[str, str]]:
 
 
 def test_an_old_word_is_seen() -> None:
-    assert _wrong("84 of 84 modules matched", OLD)
+    assert _wrong("84 of 84 modules found " + "their place", OLD)
     assert _wrong("Class pictures", OLD) and _wrong("a picture", LOOSE)
     assert not _wrong("It was made by Draw Things", LOOSE)
     assert not _wrong("see pictures.js and draw_list", LOOSE)
