@@ -105,7 +105,8 @@ class LoraModule:
         row = lora_algebra.algebra(self.kind)
         change = row.delta(tensors, base, Stated(self.alpha, self.settings))
         if change is None:
-            assert base is not None
+            if base is None:
+                raise ValueError("biases alone change: the weight's shape is not in the file")
             return torch.zeros(base.shape, dtype=torch.float32, device=base.device)
         if row.scaled:
             change = change * self.scale

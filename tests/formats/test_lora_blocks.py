@@ -59,3 +59,8 @@ def test_blocks_gather_modules_ranks_and_sizes():
     whole = torch.cat([module.delta().flatten() for module in modules[:2]])
     assert first.norm == pytest.approx(float(whole.norm()), rel=1e-5)
     assert (second.block, second.ranks) == ("middle", [2])
+
+
+def test_a_change_of_biases_alone_has_no_norm_and_is_no_error():
+    biases = LoraModule("unet", "mid_block.proj", "dotted", "diff", {"diff_b": torch.ones(4)})
+    assert norm(biases) is None
