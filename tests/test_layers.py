@@ -58,8 +58,6 @@ LONG_FILES_LEFT = {
 LONG_FUNCTIONS = {"studio/train/loop.py Trainer.run", "studio/train/loop.py Trainer.one_step"}
 LONG_FUNCTIONS_LEFT = {
     "studio/starter/training.py train",
-    "studio/ui/app.py serve",
-    "studio/ui/theme.py theme",
 }
 MANY_PARAMETERS_LEFT = {
     "studio/caption/run.py caption_folder",

@@ -86,6 +86,43 @@ class Server:
         self.demo.close(verbose=False)
 
 
+def _launch_options() -> dict[str, Any]:
+    """What is the same for every server of ours."""
+    return {
+        "inbrowser": False,
+        "prevent_thread_lock": True,
+        "quiet": True,
+        "debug": False,
+        "show_error": False,
+        "max_file_size": MAX_UPLOAD,
+        "blocked_paths": [],
+        "strict_cors": True,
+        "state_session_capacity": 200,
+        "run_history": False,
+        "enable_monitoring": False,
+        "mcp_server": False,
+        "ssr_mode": False,
+        "pwa": False,
+        "footer_links": [],
+        "theme": theme.theme(),
+        "css": theme.stylesheet(),
+        "head": tables.element() + scripts.preloads(),
+    }
+
+
+async def _start(page: Page, options: dict[str, Any]) -> tuple[gr.Blocks, str, str]:
+    """Builds the page and begins to serve it: (page, address, shared address or nothing)."""
+    demo = _build(page)
+    demo.queue(default_concurrency_limit=1, max_size=MAX_QUEUE, api_open=False)
+    _, local, shared = demo.launch(**options)
+    if not isinstance(demo.app.middleware_stack, Door):  # then it would be open to all
+        demo.close(verbose=False)
+        raise RuntimeError("the server's door is not in its place")
+    # A shared page of Gradio's loads its program from somebody else's server; ours is right here.
+    demo.share = False
+    return demo, local, shared
+
+
 def serve(
     studio: Studio,
     *,
@@ -126,30 +163,13 @@ def serve(
         )
         yield
 
-    options: dict[str, Any] = {
+    options = {
+        **_launch_options(),
         "server_name": host,
         "server_port": port,
         "share": share,
         "auth": checker(*auth) if auth else None,
-        "inbrowser": False,
-        "prevent_thread_lock": True,
-        "quiet": True,
-        "debug": False,
-        "show_error": False,
-        "max_file_size": MAX_UPLOAD,
         "allowed_paths": [str(folder) for folder in served],
-        "blocked_paths": [],
-        "strict_cors": True,
-        "state_session_capacity": 200,
-        "run_history": False,
-        "enable_monitoring": False,
-        "mcp_server": False,
-        "ssr_mode": False,
-        "pwa": False,
-        "footer_links": [],
-        "theme": theme.theme(),
-        "css": theme.stylesheet(),
-        "head": tables.element() + scripts.preloads(),
         "app_kwargs": {
             "lifespan": stand_outside,
             "docs_url": None,
@@ -158,22 +178,11 @@ def serve(
         },
     }
 
-    async def start() -> tuple[gr.Blocks, str, str]:
-        demo = _build(page)
-        demo.queue(default_concurrency_limit=1, max_size=MAX_QUEUE, api_open=False)
-        _, local, shared = demo.launch(**options)
-        if not isinstance(demo.app.middleware_stack, Door):  # then it would be open to all
-            demo.close(verbose=False)
-            raise RuntimeError("the server's door is not in its place")
-        # A shared page of Gradio's loads its program from somebody else's server; ours is right here.
-        demo.share = False
-        return demo, local, shared
-
     try:
         # Inside a running loop, because without one Gradio makes several and never closes them;
         # on a thread, because the caller may have a loop of its own.
         with ThreadPoolExecutor(1) as thread:
-            demo, local, shared = thread.submit(asyncio.run, start()).result()
+            demo, local, shared = thread.submit(asyncio.run, _start(page, options)).result()
     except OSError as error:
         raise _port_taken(port) from error
     return Server(url=local.rstrip("/") or local, share_url=shared or None, demo=demo, page=page)
