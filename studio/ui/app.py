@@ -178,6 +178,11 @@ def serve(
         },
     }
 
+    return _served(page, options, port)
+
+
+def _served(page: Page, options: dict[str, Any], port: int) -> Server:
+    """The server, begun on a thread of its own; BusyError where the port is taken."""
     try:
         # Inside a running loop, because without one Gradio makes several and never closes them;
         # on a thread, because the caller may have a loop of its own.
