@@ -29,9 +29,10 @@ import gradio as gr
 from studio.core.access import Access
 from studio.core.errors import BusyError, InputError
 from studio.library.tidying import UPLOADS
-from studio.ui import header, scripts, tables, theme
+from studio.ui import header, scripts, theme
 from studio.ui.door import Door
 from studio.ui.guard import EVERYWHERE, Guard
+from studio.ui.launch_options import launch_options
 from studio.ui.live import Page
 from studio.ui.logins import checker
 from studio.ui.named_files import NamedFiles
@@ -48,7 +49,6 @@ TABS = (
     ("generate", "Generate", generate),
     ("compare", "Compare", compare),
 )
-MAX_UPLOAD = 4 * 1024**3  # bytes: a big adapter; a whole base goes through the bases folder
 MAX_QUEUE = 64
 TITLE = "Concept Studio"
 UNSEEN_SECONDS, AFTER_PAINT_SECONDS = 15.0, 1.0  # until the engine loads
@@ -84,30 +84,6 @@ class Server:
     def close(self) -> None:
         """Stops serving; runs go on until the studio itself is closed."""
         self.demo.close(verbose=False)
-
-
-def _launch_options() -> dict[str, Any]:
-    """What is the same for every server of ours."""
-    return {
-        "inbrowser": False,
-        "prevent_thread_lock": True,
-        "quiet": True,
-        "debug": False,
-        "show_error": False,
-        "max_file_size": MAX_UPLOAD,
-        "blocked_paths": [],
-        "strict_cors": True,
-        "state_session_capacity": 200,
-        "run_history": False,
-        "enable_monitoring": False,
-        "mcp_server": False,
-        "ssr_mode": False,
-        "pwa": False,
-        "footer_links": [],
-        "theme": theme.theme(),
-        "css": theme.stylesheet(),
-        "head": tables.element() + scripts.preloads(),
-    }
 
 
 async def _start(page: Page, options: dict[str, Any]) -> tuple[gr.Blocks, str, str]:
@@ -164,7 +140,7 @@ def serve(
         yield
 
     options = {
-        **_launch_options(),
+        **launch_options(),
         "server_name": host,
         "server_port": port,
         "share": share,
