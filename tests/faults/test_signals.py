@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from studio import cli
-from studio.app import Studio
 from studio.commands import terminal
 from studio.core import manifest
 from studio.core.errors import Interrupted
+from studio.generation.comparisons import Comparisons
+from studio.generation.service import Generation
 from studio.runs.events import hold, read_state
 from studio.runs.records import RunState, RunView
 from tests.workspaces import make_workspace
@@ -114,35 +115,35 @@ def test_the_server_saves(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, *CODES])
 @pytest.mark.parametrize(
-    ("method", "command"),
+    ("service", "method", "command"),
     [
-        ("generate", ["generate", "a cat"]),
-        ("compare", ["compare", "--prompt", "a cat"]),
-        ("caption", ["caption", "zibbo"]),
+        (Generation, "generate", ["generate", "a cat"]),
+        (Comparisons, "compare", ["compare", "--prompt", "a cat"]),
+        (Generation, "caption", ["caption", "zibbo"]),
     ],
 )
 def test_every_command_ends_by_its_signal(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, method: str,
-    command: list[str],
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, service: type,
+    method: str, command: list[str],
 ) -> None:  # fmt: skip
-    def work(self: Studio, *_: Any, cancelled: Any, **__: Any) -> None:
+    def work(self: Any, *_: Any, cancelled: Any, **__: Any) -> None:
         os.kill(os.getpid(), number)
         assert cancelled()
         raise Interrupted("Stopped as you asked")
 
-    monkeypatch.setattr(Studio, method, work)
+    monkeypatch.setattr(service, method, work)
     assert cli.main(["--workspace", str(tmp_path), *command]) == CODES.get(number, 130)
 
 
 def test_a_second_one_leaves_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def work(self: Studio, *_: Any, **__: Any) -> None:
+    def work(self: Any, *_: Any, **__: Any) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGTERM)
         raise AssertionError("not reached")
 
-    monkeypatch.setattr(Studio, "generate", work)
+    monkeypatch.setattr(Generation, "generate", work)
     assert cli.main(["--workspace", str(tmp_path), "generate", "a cat"]) == 143
 
 

@@ -19,6 +19,7 @@ from studio.core import memory
 from studio.core.errors import FileError, MemoryFullError, StudioError
 from studio.families.base import Base
 from studio.library import presets
+from studio.library.library import Library
 from studio.settings.generation import Lane
 from studio.settings.grid import Axis, GridSettings
 from studio.settings.lanes import LanesSettings
@@ -367,7 +368,7 @@ def test_a_command_says_it_without_a_log(
     def full(*_: Any) -> Any:
         raise FORMS[form]()
 
-    monkeypatch.setattr(Studio, "inspect", full)
+    monkeypatch.setattr(Library, "inspect", full)
     file = tmp_path / "a.pt"
     file.write_bytes(b"x")
     assert cli.main(["--workspace", str(tmp_path / "w"), "inspect", str(file)]) == 1
