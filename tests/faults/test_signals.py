@@ -45,6 +45,7 @@ import sys
 sys.path.insert(0, {root!r})
 import studio.ui.app as app
 from studio.cli import main
+from studio.library import presets
 from studio.runs.worker import Worker
 
 on_save, launch = Worker.on_save, app.launch
@@ -179,6 +180,7 @@ def test_what_does_not_stop_in_time_is_left(
             closed.append(timeout)
 
     slow: Any = Slow()
+    slow.runs = slow
     with (
         pytest.raises(Interrupted, match="in time") as caught,
         terminal.Stopping("Stopping.") as stopping,
