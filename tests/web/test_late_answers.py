@@ -75,7 +75,7 @@ def queued(served: Any) -> dict[str, str]:
 
     first = start("first")
     studio.runs.command(first, "pause")
-    until(lambda: studio.runs.view(first)["state"]["state"] == "paused")
+    until(lambda: studio.runs.view(first).state.state == "paused")
     return {name: start(name) for name in ("a", "b", "c", "d")}
 
 

@@ -66,7 +66,7 @@ export class Arrivals {
       leftOut.length && `${count(leftOut.length, 'file is', 'files are')} left out.`,
     ];
     const parts = {
-      what: `${count(images, 'picture')} added, ${count(copied, 'file')} in all`,
+      what: `${count(images, 'image')} added, ${count(copied, 'file')} in all`,
       why: why.filter(Boolean).join(' '),
     };
     const dismiss = () => this.account.replaceChildren();

@@ -169,7 +169,7 @@ class Images {
     }
     this.loaded = true;
     if (this.running) this.previews();
-    this.bar.paint(this.task, answer.training, () => count(this.results.length, 'picture'));
+    this.bar.paint(this.task, answer.training, () => count(this.results.length, 'image'));
   }
 
   async changed() {
