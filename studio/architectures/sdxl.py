@@ -41,5 +41,8 @@ SDXL = Architecture(
     distilled=DISTILLED,
     without="an SDXL refiner",
     said=("stable-diffusion-xl", "sdxl"),
-    key_signs=(r"text_encoder_2\.", r"attentions_\d+_transformer_blocks_[1-9]"),
+    key_signs=(
+        r"text_encoder_2\.|lora_te2_",
+        r"(?:attentions[._]\d+|blocks[._]\d+[._]1|middle_block[._]1)[._]transformer_blocks[._][1-9]",
+    ),
 )

@@ -89,7 +89,7 @@ def test_an_answer_from_before_a_command_undoes_nothing(
     answers.hold()
     before = len(answers.held)
     page.click("button[aria-label='c: earlier']")
-    until(lambda: served.studio.runs.queue()["waiting"][1] == queued["c"])
+    until(lambda: served.studio.runs.queue().waiting[1] == queued["c"])
     until(lambda: page.wait_for_timeout(50) or len(answers.held) > before)
     old, new = answers.held[:before], answers.held[before:]
     answers.held = new
