@@ -10,7 +10,7 @@ import pytest
 from studio.app import Studio
 from studio.core.paths import SAMPLE_ADAPTERS, Workspace
 from studio.formats.images import open_image
-from studio.library import library
+from studio.library import files
 from studio.settings.training import GenerateSettings, StackItem
 
 SAMPLES = sorted(path.stem for path in SAMPLE_ADAPTERS.glob("*.*") if path.suffix != ".md")
@@ -18,7 +18,7 @@ SAMPLES = sorted(path.stem for path in SAMPLE_ADAPTERS.glob("*.*") if path.suffi
 
 @pytest.fixture
 def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
-    monkeypatch.setattr(library, "SAMPLE_ADAPTERS", SAMPLE_ADAPTERS)
+    monkeypatch.setattr(files, "SAMPLE_ADAPTERS", SAMPLE_ADAPTERS)
     return Studio(Workspace(tmp_path))
 
 
