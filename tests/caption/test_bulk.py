@@ -85,8 +85,8 @@ def test_an_edit_combines_in_the_order_of_its_fields():
         remove=["solo"], find="kitten", replace="cat", trigger="zib", class_word="cat",
         prefix="drawing", suffix="flat", dedupe=True,
     )  # fmt: skip
-    assert edited("solo, kitten, sun, sun", edit) == "generating, zib cat, sun, flat"
-    assert edited(None, edit) == "generating, zib cat, flat"
+    assert edited("solo, kitten, sun, sun", edit) == "drawing, zib cat, sun, flat"
+    assert edited(None, edit) == "drawing, zib cat, flat"
     with pytest.raises(SettingsError, match="“prefix”"):
         BulkEdit.parse({"prefx": "a"})
 
