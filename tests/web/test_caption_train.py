@@ -178,7 +178,7 @@ def test_pictures_from_the_desktop_become_a_dataset(page: Any, served: Any, tmp_
         files.append(str(tmp_path / name))
     page.wait_for_selector(".cs-empty >> text=Start with a few images")
     page.set_input_files("input[aria-label='Images to add']", files)
-    page.wait_for_selector(".cs-caption-title:has-text('my-pictures')")
+    page.wait_for_selector(".cs-caption-title:has-text('my-images')")
     assert page.locator(".cs-caption-name").all_inner_texts() == ["2.png", "10.png"]
 
 

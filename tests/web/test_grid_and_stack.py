@@ -77,7 +77,7 @@ def test_a_grid_from_the_form_to_the_large_view(
     page.get_by_label("Values of the columns").fill("0, 1")
     page.get_by_label("What the rows vary").select_option("seed")
     page.get_by_label("Values of the rows").fill("5\n6")
-    page.get_by_role("switch", name="Also generate the base alone").click()
+    page.get_by_role("switch", name="Also generate with the base alone").click()
     draw_grid(page, 6)
     heads = page.locator(".ax-head").all_inner_texts()[1:]
     assert heads == ["base alone", "0", "1"]
