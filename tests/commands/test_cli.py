@@ -218,6 +218,7 @@ class Ran:
         self.settings: list[dict[str, str]] = []
         monkeypatch.setattr(test_command, "_call", self._call)
         monkeypatch.setattr(test_command, "_find_browser", lambda: None)
+        monkeypatch.setattr(test_command, "_run", lambda command: 0)
         monkeypatch.setattr(test_command, "_has", lambda processor: processor not in lacking)
 
     def _call(self, command, settings=None, *, quiet=False) -> int:
