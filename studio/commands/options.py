@@ -262,7 +262,7 @@ def _add_json(parser: argparse.ArgumentParser) -> None:
 
 
 def _port(text: str) -> int:
-    if not text.isdigit() or int(text) > 65535:
+    if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"“{text}” is not a port; use 1 to 65535, or 0 for any")
     return int(text)
 
