@@ -226,8 +226,9 @@ def _add_test_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="the full sweeps too (hours)")
     parser.add_argument(
         "--processor",
-        choices=("none", "avx2", "avx512"),
-        help="compute as a processor with these vector instructions would",
+        choices=("native", "none", "avx2", "avx512"),
+        help="compute as a processor with these vector instructions would (default: avx2, and "
+        "native for the last run of --all)",
     )
 
 
