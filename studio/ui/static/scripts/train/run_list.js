@@ -5,7 +5,11 @@ import {formatTime} from '../core/format.js';
 import {icon} from '../core/icons.js';
 import {badge, methodTitle} from './run_states.js';
 
-const HINTS = ['Tick two to see how they differ.', 'Choose one more to see how they differ.', 'How they differ is shown below.'];
+const HINTS = [
+  'Tick two to see how they differ.',
+  'Choose one more to see how they differ.',
+  'How they differ is shown below.',
+];
 const CHECK_TITLE = 'Choose two runs to see how they differ';
 
 /** {node, update, clear}; `open(run)` shows one, `compare([a, b])` their difference, `compare(null)` none. */
