@@ -30,7 +30,7 @@ from studio.library.suspects import Suspects
 log = logging.getLogger("studio.headers")
 LONGEST_PROBLEM = 2_000
 
-LAYOUT = f"3 {__version__}"
+LAYOUT = f"4 {__version__}"
 """Another version of the studio may recognise more: it reads every header again."""
 
 

@@ -236,7 +236,7 @@ class Worker:
             )
 
     def _drawing(self, done: int, total: int) -> None:
-        self._preparing(f"Drew {done} of {total} class images")
+        self._preparing(f"Generated {done} of {total} class images")
 
     def _note_dataset(self) -> None:
         """What is learned from is on disk before the first step; a change needs somebody's word."""

@@ -98,7 +98,7 @@ def _means_a_file(value: dict[str, Any]) -> bool:
 async def read_body(request: Request, receive: Receive, limit: int) -> bytes | None:
     """The whole body, or None when it is longer than `limit`."""
     stated = request.header("content-length")
-    if stated.isdigit() and int(stated) > limit:
+    if stated.isdecimal() and int(stated) > limit:
         return None
     found = bytearray()
     while True:
