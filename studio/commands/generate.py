@@ -16,7 +16,7 @@ from studio.core.errors import Interrupted, SettingsError
 from studio.core.names import printable
 from studio.generation.records import DrawnLane
 from studio.library import prompt_tags
-from studio.library.image_settings import stack_named, usable_settings
+from studio.library.image_settings import as_written, stack_named, usable_settings
 from studio.settings import training
 from studio.settings.lanes import LanesSettings
 
@@ -86,7 +86,7 @@ def _like(studio: Studio, file: str) -> dict[str, Any]:
         raise SettingsError(
             "This image carries no settings", remedy="Leave --like out, or name another image."
         )
-    values, notes = dict(found.settings), list(found.notes)
+    values, notes = as_written(dict(found.settings)), list(found.notes)
     values["stack"], missing = stack_named(values.get("stack"), studio.library)
     notes += [f"“{name}” is not in your library, so it is left out." for name in missing]
     if values.get("base") not in {None, *(info.name for info in studio.library.bases())}:
