@@ -30,6 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     with terminal.opened(arguments) as studio, Stopping("Stopping at the next step.") as stopping:
         names = ("prompt", "base", "seed", "count", "denoising_strength")
         given = {name: getattr(arguments, name) for name in names}
+        given["styles"] = arguments.style
         values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         stack = terminal.stack_values(studio, arguments.stack, arguments.adapter)
         values = (_like(studio, arguments.like) if arguments.like else {}) | values
@@ -113,6 +114,9 @@ def _tell(made: list[DrawnLane]) -> None:
     for lane in made:
         if lane.name:
             say(f"{lane.name}: {lane.prompt}")
+        drawn = dict.fromkeys(picture.prompt for picture in lane.batch.pictures)
+        for prompt in drawn if len(drawn) > 1 else []:
+            say(prompt)
         for report in lane.batch.reports:
             say(report.message)
         for picture in lane.batch.pictures:

@@ -74,7 +74,6 @@ def generate_lanes(
                 if on_progress:
                     on_progress(step + place * total, total * len(batches), f"{name}: {text}")
 
-
             try:
                 if cancelled and cancelled():
                     raise Interrupted("Generating was stopped")
@@ -160,7 +159,7 @@ def _watches(found: list[Part], watch: Watch) -> Iterator[Watch]:
         ) -> None:
             if watch.on_progress:
                 told = f"{done} of {total} images" if count < total else text
-                watch.on_progress(done * steps + step * count, total * steps, told)
+                watch.on_progress(step + steps * done // count, steps * total // count, told)
 
         def preview(place: int, images: list[Image], done: int = done) -> None:
             if watch.on_preview:

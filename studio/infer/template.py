@@ -15,6 +15,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TypeVar
 
 from studio.core.errors import InputError
@@ -61,7 +62,7 @@ class _Group:
     def parts(self, start: int) -> list[tuple[int, int]]:
         """Begin and end of each part."""
         edges = [start, *self.bars, self.end]
-        return [(a + 1, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        return [(a + 1, b) for a, b in pairwise(edges)]
 
 
 def _groups(text: str) -> dict[int, _Group]:

@@ -128,12 +128,16 @@ def _read(path: Path) -> Iterator[Style]:
     """The styles in a file; none in one of another kind."""
     if path.suffix.lower() == ENDING:
         values = StyleText.parse(read_toml(path), where=path.name)
-        yield Style(values.name or printable(path.stem), values.prompt, values.negative_prompt, path)
+        yield Style(
+            values.name or printable(path.stem), values.prompt, values.negative_prompt, path
+        )
     elif path.suffix.lower() == ".csv":
         try:
             table = csv.DictReader(io.StringIO(text.read_text(path)))
             for row in table:
                 if name := (row.get("name") or "").strip():
-                    yield Style(name, row.get("prompt") or "", row.get("negative_prompt") or "", path)
+                    yield Style(
+                        name, row.get("prompt") or "", row.get("negative_prompt") or "", path
+                    )
         except (OSError, csv.Error) as error:
             raise FileError("This table of styles cannot be read", where=path.name) from error
