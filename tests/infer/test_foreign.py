@@ -421,7 +421,5 @@ def test_a_stack_that_cannot_be_read_is_not_lost_silently(stack: str, taken: boo
     assert ("stack" in record.settings) == bool(taken)
     said = ["CFG scale “x” is nothing the studio takes."]
     if taken is False:
-        said.append(
-            "Its stack cannot be read: the files that it was generated with are left out."
-        )
+        said.append("Its stack cannot be read: the files that it was generated with are left out.")
     assert record.notes == said
