@@ -124,8 +124,10 @@ def _joined(found: re.Match[str]) -> str:
 
 def _in_another_form(path: Path) -> Path:
     """The file that is there under the other Unicode form of its name, or `path`."""
-    forms = () if path.name.isascii() else ("NFC", "NFD")
-    others = (path.with_name(unicodedata.normalize(form, path.name)) for form in forms)
+    if path.name.isascii():
+        return path
+    forms = (unicodedata.normalize("NFC", path.name), unicodedata.normalize("NFD", path.name))
+    others = (path.with_name(form) for form in forms)
     return next((other for other in others if os.path.lexists(other)), path)
 
 
