@@ -151,6 +151,12 @@ def _add_generate_options(parser: argparse.ArgumentParser) -> None:
         help="one of up to six stacks with the same seeds; repeat. NAME= alone is the base; "
         "a lane without prompt takes PROMPT, and every --adapter stands first in each lane",
     )
+    parser.add_argument(
+        "--style",
+        action="append",
+        metavar="NAME",
+        help="style of the workspace's folder styles/, put around the prompt; repeat for more",
+    )
     parser.add_argument("--seed", type=int, metavar="N", help="seed of the first image")
     parser.add_argument("--count", type=int, metavar="N", help="how many images")
     parser.add_argument("--image", metavar="FILE", help="image to image: start from this one")

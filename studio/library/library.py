@@ -18,7 +18,9 @@ from studio.library.image_settings import described
 from studio.library.index import AdapterIndex
 from studio.library.presets import Like, PresetInfo
 from studio.library.saved_stacks import SavedStacks
+from studio.library.styles import Styles
 from studio.library.tidying import Tidying
+from studio.library.wildcards import Wildcards
 
 
 class Library(LibraryFiles):
@@ -28,6 +30,8 @@ class Library(LibraryFiles):
         super().__init__(workspace)
         self.index = AdapterIndex(self)
         self.stacks = SavedStacks(self)
+        self.styles = Styles(workspace)
+        self.wildcards = Wildcards(workspace)
         self.captions = Captions(workspace, self.dataset_path)
         self.tidying = Tidying(workspace)
 
