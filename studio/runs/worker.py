@@ -162,19 +162,25 @@ class Worker:
         """Adapters are written into the run and copied to `adapters/`; a whole model is too big
         for a second copy and is written to `bases/` alone. What this run wrote before is replaced.
         """
-        workspace, run = self.runtime.library.workspace, self.run
+        library, run = self.runtime.library, self.run
+        name = run.folder.name
         if methods.find(self.config.method).product == "model":
-            return keeping.keep_model(
-                workspace.bases,
+            files = keeping.keep_model(
+                library.workspace.bases,
                 facts.name,
-                run.folder.name,
+                name,
                 lambda folder: self.trainable.export(folder, facts),
             )
+            library.notes.change(files[0], run=name, name=facts.name)
+            return files
         mine = {**_earlier(run), **(run.state.kept or {})}
         written = self.trainable.export(run.folder, facts)
-        return keeping.keep(
-            workspace.adapters, written, mine, lambda names: run.update(kept={**mine, **names})
+        kept = library.keep_run(
+            name, facts.name, written, mine, lambda names: run.update(kept={**mine, **names})
         )
+        if text := keeping.other_name(written, kept, library.reserved):
+            self._say("info", text)
+        return kept
 
     def facts(self, thumbnail: bytes | None) -> ExportFacts:
         """What the file says about itself."""
