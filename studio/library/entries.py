@@ -58,6 +58,11 @@ class Entry:
         """Whether it ships with the studio."""
         return self.where.startswith(f"{SAMPLES}/")
 
+    @property
+    def movable(self) -> bool:
+        """Whether it lies among the adapters of the workspace, in one of its folders."""
+        return self.where.startswith("adapters/")
+
 
 def grouped(paths: Iterable[Path]) -> list[list[Path]]:
     """Files side by side that share a name without its ending, together."""

@@ -85,6 +85,12 @@ class AdapterIndex:
             found = self._rows.get(path)
         return found[1] if found else None
 
+    def folders(self) -> list[str]:
+        """The folders below `adapters/` in which something has been seen."""
+        with self._lock:
+            found = {row[1].folder for row in self._rows.values() if row[1].movable}
+        return sorted(found - {""})
+
     def label(self, entry: Entry) -> str:
         """What an entry is called among all that have been seen: like no other."""
         with self._lock:

@@ -16,7 +16,7 @@ from studio.core.names import text_of
 from studio.core.paths import Workspace, entries
 from studio.formats import images
 from studio.library import keeping, presets
-from studio.library.adapter_info import ADAPTER_ENDINGS
+from studio.library.adapter_info import ADAPTER_ENDINGS, AdapterInfo
 from studio.library.captions import Captions
 from studio.library.entries import SAMPLES, Entry
 from studio.library.files import LibraryFiles
@@ -73,6 +73,11 @@ class Library(LibraryFiles):
                 companion = place.stem.removeprefix(places[0].stem)
                 self.notes.change(place, run=run, name=f"{name}{companion}")
         return places
+
+    def called(self, info: AdapterInfo) -> str:
+        """What a file is called where it is shown: like no other, as far as they have been seen."""
+        entry = self.index.entry(str(info.path))
+        return self.index.label(entry) if entry else self.notes.of(info.path).name or info.name
 
     def choose_thumbnail(self, entry: Entry, image: Path) -> Path:
         """Puts a small copy of an image beside an entry of one's own, where other programs look for

@@ -16,7 +16,7 @@ from studio.core import atomic
 from studio.core.errors import InputError, MissingError, StorageError, StudioError
 from studio.core.locks import Lock
 from studio.core.names import path_of, printable
-from studio.core.paths import entries, is_file, is_folder
+from studio.core.paths import entries, is_file, is_folder, there
 from studio.core.text import read_toml
 from studio.library import presets
 from studio.library.library import Library
@@ -44,7 +44,7 @@ class RunFolders:
             if is_folder(folder):
                 state = self._state(folder)
                 library.notes.assume(
-                    {path: Note(run=state.run, name=state.name) for path in self._files(state)}
+                    {path: Note(run=state.run, name=state.name) for path in self._left(state)}
                 )
 
     def all(self) -> list[RunState]:
@@ -99,7 +99,12 @@ class RunFolders:
             raise MissingError("There is no such run", where=run_id[:100])
         return folder
 
-    def _files(self, state: RunState) -> Iterator[Path]:
+    def files(self, state: RunState) -> list[Path]:
+        """The files that a run left, wherever they are now; none that are gone."""
+        files = [path for path in map(path_of, state.files) if there(path)]
+        return files or self.library.shelving.of_run(state.run)
+
+    def _left(self, state: RunState) -> Iterator[Path]:
         """The files of a run that are where it left them, also when the workspace was moved."""
         roots = self.library.roots
         for path in map(path_of, state.files):

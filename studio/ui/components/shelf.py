@@ -13,6 +13,7 @@ import gradio as gr
 
 from studio import architectures
 from studio.core.names import original, printable
+from studio.ui.components.shelf_entry import ShelfEntry
 from studio.ui.components.stack import base_facts, pictured, preview_of
 from studio.ui.live import Json, Page, component, read
 
@@ -33,12 +34,13 @@ SKELETON = """
     <span class="cs-spacer"></span>
     <label class="sh-fits cs-small cs-muted">fits this base
       <button type="button" role="switch" aria-checked="true" class="cs-switch" aria-label="Only adapters that work with this base"></button></label>
-    <span class="sh-refresh"></span>
+    <span class="sh-buttons"></span>
   </div>
   <div class="sh-tools">
     <input type="search" class="cs-input sh-search" placeholder="Search" aria-label="Search the library">
     <select class="cs-input sh-kind" aria-label="Kind"></select>
     <select class="cs-input sh-sort" aria-label="Order"><option value="new">Newest</option><option value="name">Name</option></select>
+    <select class="cs-input sh-folder" aria-label="Folder" hidden></select>
   </div>
   <div class="sh-look" role="status" hidden><span class="cs-small cs-muted"></span><div class="cs-progress"><i></i></div></div>
   <div class="sh-view"><ul class="sh-list" aria-label="Adapters in the library"></ul></div>
@@ -80,7 +82,7 @@ def adapter_shelf(studio: Studio, page: Page, target: str, base: str) -> gr.HTML
     return component(
         "shelf",
         SKELETON,
-        [library, previews],
+        [library, previews, *ShelfEntry(studio, page).functions()],
         events=["shown"],
         elem_id=f"cs-shelf-{target}",
         target=target,

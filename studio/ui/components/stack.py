@@ -152,17 +152,18 @@ def card(
     path: str | None = None,
     fit: tuple[str, str] | None = None,
     *,
+    name: str | None = None,
     previews: bool = True,
 ) -> Json:
-    """An adapter as shelf and stack show it; `fit` is the base's (family, title). Lists of all that
-    there is come without `previews` that would first have to be made."""
+    """An adapter as lists and the stack show it; `fit` is the base's (family, title). Lists of all
+    that there is come without `previews` that would first have to be made."""
     family = architectures.title(info.family)
     problem = info.problem or info.stale
     if not info.problem and fit and fit[0] and info.family and info.family != fit[0]:
         problem = f"Made for {family}; this base is {architectures.title(fit[0])}."
     return {
         "path": path or printable(info.path),
-        "name": info.name,
+        "name": name or page.studio.library.called(info),
         "kind": info.kind,
         "family_title": family,
         "size": info.size,
