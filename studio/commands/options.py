@@ -226,8 +226,9 @@ def _add_test_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="the full sweeps too (hours)")
     parser.add_argument(
         "--processor",
-        choices=("none", "avx2", "avx512"),
-        help="compute as a processor with these vector instructions would",
+        choices=("native", "none", "avx2", "avx512"),
+        help="compute as a processor with these vector instructions would (default: avx2, and "
+        "native for the last run of --all)",
     )
 
 
@@ -261,7 +262,7 @@ def _add_json(parser: argparse.ArgumentParser) -> None:
 
 
 def _port(text: str) -> int:
-    if not text.isdigit() or int(text) > 65535:
+    if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"“{text}” is not a port; use 1 to 65535, or 0 for any")
     return int(text)
 

@@ -1,7 +1,7 @@
 """`test`: lint, format, types, the page's scripts, then every test, with an honest exit code.
 
-Owns: what is run, in which order and on which simulated processors. Refuses to know: what the
-tests test. pytest's last run is alone on stdout, so its summary is the last line there. The whole
+Owns: what is run, in which order and on which simulated processors (AVX2 unless told otherwise:
+the same kernels wherever the tests run). Refuses to know: what the tests test. pytest's last run is alone on stdout, so its summary is the last line there. The whole
 suite is dealt out to as many processes as there are cores, file by file; what is named runs in one.
 """
 
@@ -33,8 +33,9 @@ NUMERIC = (
     "formats/test_lora_plain.py", "formats/test_others_read.py", "infer", "matrix", "methods",
     "train",
 )  # fmt: skip
-# Instruction sets that torch, oneDNN and MKL are held to, whatever the machine has.
-PROCESSORS = {
+# Instruction sets that torch, oneDNN and MKL are limited to, whatever the machine has.
+PROCESSORS: dict[str, dict[str, str]] = {
+    "native": {},
     "none": {
         "ATEN_CPU_CAPABILITY": "default",
         "ONEDNN_MAX_CPU_ISA": "SSE41",
@@ -43,7 +44,7 @@ PROCESSORS = {
     "avx2": {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "AVX2"},
     "avx512": {"ATEN_CPU_CAPABILITY": "avx512", "ONEDNN_MAX_CPU_ISA": "AVX512_CORE"},
 }
-USUAL = "avx2"  # what most people's machines have: the one tried on every run
+USUAL = "avx2"  # what most people's machines have; so one machine's result holds on the next
 SLOWDOWN, REPEATS = "6", 3  # the browser tests under `--all`: how much slower, how often
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
@@ -60,19 +61,38 @@ def run(arguments: argparse.Namespace) -> int:
         )
     _find_browser()
     chosen: list[str] = arguments.rest
-    if arguments.processor:
-        os.environ.update(PROCESSORS[arguments.processor])
+    os.environ.update(PROCESSORS[_processor(arguments)])
     if chosen:
         return _call(["-m", "pytest", *_marks(arguments), *chosen])
     failed = [name for name, command in CHECKS.items() if _call(command) != 0]
     failed += _scripts()
-    failed += _simulated(arguments)
     if arguments.all:
-        failed += _slowed()
+        failed += _simulated() + _slowed()
     code = _call(["-m", "pytest", *_dealt(), *_marks(arguments)])
     if failed:
         say(f"Failed before the last run: {', '.join(failed)}.")
     return code or (1 if failed else 0)
+
+
+def _processor(arguments: argparse.Namespace) -> str:
+    """Which row of `PROCESSORS` the last run is limited to."""
+    if arguments.processor and not _has(arguments.processor):
+        raise UnavailableError(
+            f"This machine's processor cannot compute as one with {arguments.processor}.",
+            remedy="Leave out --processor, or choose fewer vector instructions.",
+        )
+    usual = USUAL if _has(USUAL) else "native"
+    return arguments.processor or ("native" if arguments.all else usual)
+
+
+def _has(processor: str) -> bool:
+    """Whether this machine has the instructions; with others a process would just end."""
+    import torch
+
+    order = ("DEFAULT", "AVX2", "AVX512")
+    wanted = PROCESSORS[processor].get("ATEN_CPU_CAPABILITY", "default").upper()
+    there = torch.backends.cpu.get_cpu_capability()
+    return wanted == "DEFAULT" or (there in order and order.index(wanted) <= order.index(there))
 
 
 def _scripts() -> list[str]:
@@ -103,14 +123,15 @@ def _run(command: list[str]) -> int:
     return subprocess.call(command, cwd=ROOT, stdout=sys.stderr)
 
 
-def _simulated(arguments: argparse.Namespace) -> list[str]:
+def _simulated() -> list[str]:
     """The numeric tests as other processors would compute them; what failed, by name."""
     failed = []
     tests = [f"tests/{name}" for name in NUMERIC]
-    for processor, settings in (
-        PROCESSORS.items() if arguments.all else [(USUAL, PROCESSORS[USUAL])]
-    ):
-        for threads in ("1", "2") if arguments.all else ("1",):
+    for processor, settings in PROCESSORS.items():
+        if not _has(processor):
+            say(f"This machine cannot compute as one with {processor}: not tried.")
+            continue
+        for threads in ("1", "2"):
             name = f"numbers ({processor}, {threads} thread{'s' * (threads != '1')})"
             say(name)
             settings = {**settings, "OMP_NUM_THREADS": threads}

@@ -112,15 +112,15 @@ def check_text(
     wide = b"\\u" in plain or _BEYOND_64K.search(raw) is not None
     width = 4 if wide else 1 if raw.isascii() else 2
     if width * len(raw) > size:
-        raise TooMuch("more text than any such file")
+        raise TooMuch("more text than any such file needs")
     if _marks(plain) <= values:
         return  # few enough even if they all stood outside of quotes
     quoted = plain.replace(b'\\"', b"")
     if quoted.count(b'"') > 2 * values:
-        raise TooMuch("more texts than any such file")
+        raise TooMuch("more texts than any such file needs")
     outside = b"".join(quoted.split(b'"')[::2])
     if _marks(outside) > values:
-        raise TooMuch("more values than any such file")
+        raise TooMuch("more values than any such file needs")
 
 
 def _marks(text: bytes) -> int:

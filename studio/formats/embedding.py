@@ -22,6 +22,7 @@ from studio.formats.embedding_facts import (
     MAX_VECTORS,
     encoder_dialect,
     fits,
+    inner_table,
     is_embedding_layout,
     is_table,
     output_vectors,
@@ -76,7 +77,8 @@ def from_object(path: Path, value: Any) -> EmbeddingFile:
     if isinstance(value, dict) and isinstance(value.get("string_to_param"), dict):
         return _from_a1111(path, value, "a1111")
     if isinstance(value, dict):
-        return _from_tensors(path, {name: _rows(entry) for name, entry in value.items()}, {})
+        table = {name: _rows(entry) for name, entry in inner_table(value).items()}
+        return _from_tensors(path, table, {})
     if _is_tensor(rows := _rows(value)):
         return _from_tensors(path, {path.stem: rows}, {})
     raise _nothing(path)

@@ -37,6 +37,8 @@ def recognise(outline: Outline, report: FileReport) -> bool:
         report.dialect = "a1111"
         report.family = with_text_encoder(widths[0]) if widths else None
         report.metadata = plain_texts(value)
+        if not widths:
+            report.problems.append("None of its tensors is a list of vectors.")
         return True
     outputs = output_vectors(shapes)
     if {"clip_l", "clip_g"} & shapes.keys():
@@ -56,6 +58,12 @@ def recognise(outline: Outline, report: FileReport) -> bool:
     if outputs:
         report.notes.append(output_problem(outputs))
     return True
+
+
+def inner_table(value: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """The table that lies in `state_dict`, where training programs put it; else the value itself."""
+    inner = value.get("state_dict")
+    return inner if isinstance(inner, dict) else value
 
 
 def output_vectors(names: Iterable[str]) -> list[str]:

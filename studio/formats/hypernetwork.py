@@ -22,11 +22,13 @@ from studio.core.budget import check_text
 from studio.core.errors import FileError
 from studio.core.text import parse_json
 from studio.formats import pickles, safetensors_file
-from studio.formats.hypernetwork_facts import TWIN_FORMAT
+from studio.formats.hypernetwork_facts import TWIN_FORMAT, width_of
 from studio.formats.hypernetwork_layers import (
     OVER_THE_BATCH,
     Layer,
+    acts,
     expected_shapes,
+    flag,
     refusal,
     sequence,
 )
@@ -153,8 +155,8 @@ def from_object(path: Path, value: Any) -> HypernetworkFile:
     if not isinstance(value, dict):
         raise _broken(path, "It holds no table.")
     networks: dict[int, tuple[State, State]] = {}
-    for width, states in value.items():
-        if type(width) is not int:
+    for key, states in value.items():
+        if (width := width_of(key, states)) is None:
             continue
         if not isinstance(states, (tuple, list)) or len(states) != 2:
             raise _broken(path, f"Width {width} has no two networks.")
@@ -188,18 +190,22 @@ def _with_settings(
     structure = _numbers(path, value.get("layer_structure"), "layer structure", 1e-3, 64.0)
     if structure is not None and len(structure) < 2:
         raise _broken(path, "Its layer structure has no layers.")
+    places, output = structure or [1, 2, 1], flag(value.get("activate_output"), True)
+    activation = value.get("activation") if acts(places, output) else None
+    if activation is not None and (why := refusal(activation)):
+        raise _broken(path, why)
     step = value.get("step")
     return HypernetworkFile(
         path,
         networks,
-        layer_structure=structure or [1, 2, 1],
-        activation=_text(value.get("activation")) or "linear",
-        is_layer_norm=value.get("is_layer_norm") is True,
+        layer_structure=places,
+        activation=activation or "linear",
+        is_layer_norm=flag(value.get("is_layer_norm"), False),
         weight_initialization=_text(value.get("weight_initialization")) or "Normal",
-        use_dropout=any(dropout) if dropout else value.get("use_dropout") is True,
+        use_dropout=any(dropout) if dropout else flag(value.get("use_dropout"), False),
         dropout_structure=dropout,
-        last_layer_dropout=value.get("last_layer_dropout") is True,
-        activate_output=value.get("activate_output", True) is not False,
+        last_layer_dropout=flag(value.get("last_layer_dropout"), False),
+        activate_output=output,
         name=_text(value.get("name")) or path.stem,
         step=step if type(step) is int else 0,
         sd_checkpoint=_text(value.get("sd_checkpoint")),
@@ -228,9 +234,16 @@ def _checked(file: HypernetworkFile) -> HypernetworkFile:
     if why := refusal(file.activation):
         raise _broken(file.path, why)
     layers = file.sequence()
+    first, last = file.layer_structure[0], file.layer_structure[-1]
     for width, states in file.networks.items():
         if not 1 <= width <= MAX_WIDTH:
             raise _broken(file.path, f"A width of {width} is not possible.")
+        if not int(width * first) == int(width * last) == width:
+            raise _broken(
+                file.path,
+                f"Its layer structure begins with {first:g} and ends with {last:g} times the width; "
+                "what a network changes it takes and gives back at its own width.",
+            )
         expected = expected_shapes(layers, width)
         for part, state in zip("KV", states, strict=True):
             found = {key: tuple(tensor.shape) for key, tensor in state.items()}
@@ -262,6 +275,7 @@ def _settings(file: HypernetworkFile) -> dict[str, Any]:
 def _numbers(path: Path, value: Any, what: str, low: float, high: float) -> list[float] | None:
     if value is None:
         return None
+    value = value.tolist() if hasattr(value, "tolist") else value  # an array of numpy's
     good = isinstance(value, (list, tuple)) and len(value) <= 64
     if not good or not all(
         type(n) in (int, float) and math.isfinite(n) and low <= n <= high for n in value

@@ -5,13 +5,14 @@ Owns: that recognition. Refuses to know: its layers (`hypernetwork_layers`), rea
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from studio.architectures import ARCHITECTURES
 from studio.core.budget import check_text
 from studio.core.text import parse_json
 from studio.formats.file_report import FileReport, Outline, plain_texts
-from studio.formats.hypernetwork_layers import OVER_THE_BATCH, batch_warning, refusal
+from studio.formats.hypernetwork_layers import OVER_THE_BATCH, acts, batch_warning, flag, refusal
 
 TWIN_FORMAT = "hypernetwork"
 
@@ -21,31 +22,45 @@ def recognise(outline: Outline, report: FileReport) -> bool:
     facts, value = outline.metadata, outline.value
     if facts.get("format") == TWIN_FORMAT and "hypernetwork" in facts:
         report.dialect = "safetensors"
-        _activation(_stated_activation(facts["hypernetwork"]), report)
+        settings = _stated(facts["hypernetwork"])
+        _activation(settings.get("activation"), settings, report)
         return True
     if not isinstance(value, dict) or isinstance(value.get("string_to_param"), dict):
         return False
-    if not any(type(key) is int for key in value):
+    widths = {width_of(key, entry) for key, entry in value.items()} - {None}
+    if not widths:
         return False
     report.dialect = "a1111"
     rows = ARCHITECTURES.values()
-    report.family = next((row.name for row in rows if row.context_width in value), None)
+    report.family = next((row.name for row in rows if row.context_width in widths), None)
     report.metadata = plain_texts(value)
-    _activation(value.get("activation_func"), report)
+    _activation(value.get("activation_func"), value, report)
     return True
 
 
-def _stated_activation(settings: str) -> Any:
+def width_of(key: Any, entry: Any) -> int | None:
+    """The width whose networks stand under `key`; programs that keep their tables as JSON make a
+    text of the number. None for a key that is a setting."""
+    if type(key) is int:
+        return key
+    number = isinstance(key, str) and key.isascii() and key.isdecimal() and len(key) < 9
+    pair = isinstance(entry, (tuple, list)) and all(isinstance(state, dict) for state in entry)
+    return int(key) if number and pair else None
+
+
+def _stated(settings: str) -> Mapping[Any, Any]:
     try:
         check_text(settings, values=10_000)
         stated = parse_json(settings)
     except ValueError:
-        return None
-    return stated.get("activation") if isinstance(stated, dict) else None
+        return {}
+    return stated if isinstance(stated, dict) else {}
 
 
-def _activation(name: Any, report: FileReport) -> None:
-    if not isinstance(name, str):
+def _activation(name: Any, settings: Mapping[Any, Any], report: FileReport) -> None:
+    structure = settings.get("layer_structure")
+    places = structure if isinstance(structure, (list, tuple)) else (1, 2, 1)
+    if name is None or not acts(places, flag(settings.get("activate_output"), True)):
         return
     if why := refusal(name):
         report.problems.append(why)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 from studio.core.budget import shown
 
@@ -51,9 +51,9 @@ COMFYUI_KNOWS = (
 )  # fmt: skip
 
 
-def refusal(activation: str) -> str | None:
+def refusal(activation: Any) -> str | None:
     """Why no network can have this activation, or None. A name may be written in any case."""
-    name = activation.lower()
+    name = activation.lower() if isinstance(activation, str) else shown(activation, 40)
     if name in ("", "linear"):
         return None
     if name not in ACTIVATIONS:
@@ -63,6 +63,16 @@ def refusal(activation: str) -> str | None:
     if name in ("threshold", "multiheadattention"):
         return f"Its activation {name} needs numbers of its own, which such a file does not hold."
     return None
+
+
+def flag(value: Any, otherwise: bool) -> bool:
+    """A yes or no of the file's settings; some programs wrote 1 and 0."""
+    return bool(value) if type(value) in (bool, int) else otherwise
+
+
+def acts(structure: Sequence[float], activate_output: bool) -> bool:
+    """Whether networks of this structure have a place for the activation at all."""
+    return len(structure) > 2 or activate_output
 
 
 def batch_warning(activation: str) -> str:

@@ -81,7 +81,7 @@ def _safetensors(file: BinaryIO, path: Path, report: FileReport) -> int:
         file, path, safetensors_file.MAX_HEADER_BYTES, safetensors_file.MAX_TENSORS
     )
     facts = header.metadata
-    report.metadata = cut_all(facts, LONGEST_TEXT, MOST_TEXTS)
+    report.metadata = cut_all(metadata.in_order(facts), LONGEST_TEXT, MOST_TEXTS)
     report.parameters = header.parameters
     report.trigger = metadata.trigger(facts)
     report.notes += [said] if (said := metadata.copied(facts)) else []
@@ -117,8 +117,8 @@ def _table(value: Any) -> Shapes:
     """The shapes of a table of tensors, or of the one that lies in `state_dict`."""
     if not isinstance(value, dict):
         return {}
-    inner = value["state_dict"] if isinstance(value.get("state_dict"), dict) else value
-    found = {name: embedding_facts.listed_shape(entry) for name, entry in inner.items()}
+    inner = embedding_facts.inner_table(value).items()
+    found = {name: embedding_facts.listed_shape(entry) for name, entry in inner}
     return {name: shape for name, shape in found.items() if isinstance(name, str) and shape}
 
 

@@ -23,6 +23,7 @@ from studio.formats.sniff import sniff_bytes
 if TYPE_CHECKING:
     import torch
 
+LONGEST_TRIGGER = 2_000
 NEGATIVE_HINT = "Write it in the negative prompt."
 
 Product = Literal["lora", "textual-inversion", "hypernetwork", "aesthetic", "checkpoint"]
@@ -103,6 +104,7 @@ class Facts:
     """Every setting of the run, so that it can be run again."""
 
 
+_KNOWN = ("modelspec.", "ss_", "sshs_", "studio.", "sd_checkpoint", "name")
 _KOHYA = (
     "session_id", "learning_rate", "unet_lr", "text_encoder_lr", "optimizer", "lr_scheduler",
     "lr_warmup_steps", "max_train_steps", "steps", "epoch", "num_epochs", "total_batch_size",
@@ -226,9 +228,17 @@ def family(metadata: Mapping[str, str]) -> str | None:
     return next((row.name for row in ARCHITECTURES.values() if v2 and row.kohya_v2), None)
 
 
+def in_order(metadata: Mapping[str, str]) -> dict[str, str]:
+    """The same entries, those under keys that programs agree on before all others.
+
+    A list that is cut keeps these; some files have an entry for every image they were trained on.
+    """
+    return dict(sorted(metadata.items(), key=lambda entry: not entry[0].startswith(_KNOWN)))
+
+
 def trigger(metadata: Mapping[str, str]) -> str | None:
-    """The phrase that calls the concept, when the file names it."""
-    return metadata.get("modelspec.trigger_phrase") or None
+    """The phrase that calls the concept, when the file names it; no more of it than a prompt takes."""
+    return metadata.get("modelspec.trigger_phrase", "")[:LONGEST_TRIGGER] or None
 
 
 def names(metadata: Mapping[str, str]) -> tuple[str, ...]:
@@ -244,7 +254,7 @@ def trained_on(metadata: Mapping[str, str]) -> tuple[str, str] | None:
         ("sd_checkpoint_name", "sd_checkpoint"),
     ):
         if metadata.get(name) and metadata.get(value):
-            return metadata[name], metadata[value]
+            return metadata[name][:300], metadata[value][:300]
     return None
 
 

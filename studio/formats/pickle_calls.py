@@ -20,6 +20,7 @@ from studio.formats.pickle_values import (
     Refused,
     TensorSpec,
     pairs_of,
+    signed,
     tensor_spec,
     typed,
     view_of,
@@ -81,12 +82,13 @@ def _tensor_with_type(machine: Maker, arguments: tuple[Any, ...]) -> Any:
     # (storage, offset, shape, stride, requires gradient, hooks, type[, metadata])
     if len(arguments) not in (7, 8):
         raise Refused("a tensor without data")
-    return machine.tensor(view_of(typed(arguments[0], arguments[6]), *arguments[1:4]))
+    view = view_of(typed(arguments[0], arguments[6]), *arguments[1:4])
+    return machine.tensor(signed(view, *arguments[7:]))
 
 
-def _tensor_from_array(machine: Maker, arguments: tuple[Any, ...]) -> Any:
-    # (array, type, device, requires gradient): tensors of a Mac's graphics. bfloat16 travels as
-    # float32, which has all its values, so the array is the tensor.
+def _tensor_of_device(machine: Maker, arguments: tuple[Any, ...]) -> Any:
+    # (array or tensor, type, device, requires gradient): from a Mac's graphics, DirectML, a TPU.
+    # bfloat16 travels as float32, which has all its values, so what is given is the tensor.
     if len(arguments) != 4 or not machine.is_tensor(arguments[0]):
         raise Refused("a tensor made of no array")
     if not isinstance(arguments[1], Global) or arguments[1].name not in TORCH_DTYPES:
@@ -166,8 +168,9 @@ _REBUILDS: dict[tuple[str, str], Call] = {
     ("torch._utils", "_rebuild_tensor_v3"): _tensor_with_type,
     ("torch._utils", "_rebuild_parameter"): _parameter,
     ("torch._utils", "_rebuild_parameter_with_state"): _parameter,
-    ("torch._utils", "_rebuild_device_tensor_from_numpy"): _tensor_from_array,
-    ("torch._utils", "_rebuild_xla_tensor"): _tensor_from_array,
+    ("torch._utils", "_rebuild_device_tensor_from_numpy"): _tensor_of_device,
+    ("torch._utils", "_rebuild_device_tensor_from_cpu_tensor"): _tensor_of_device,
+    ("torch._utils", "_rebuild_xla_tensor"): _tensor_of_device,
 }
 CALLS: dict[tuple[str, str], Call] = {
     **_REBUILDS,

@@ -8,7 +8,7 @@ Refuses to know: instructions and stacks (`pickle_machine`), which names may be 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 INLINE = "in the pickle: "  # before the name of an array whose bytes the pickle itself holds
@@ -53,6 +53,8 @@ class TensorSpec:
     offset: int
     shape: tuple[int, ...]
     stride: tuple[int, ...]
+    negated: bool = False
+    """Whether the data has the opposite signs, as torch keeps a conjugate's imaginary part."""
 
     @property
     def elements(self) -> int:
@@ -123,7 +125,15 @@ def tensor_spec(arguments: tuple[Any, ...]) -> TensorSpec:
     """A view from the arguments of torch's `_rebuild_tensor_v2`, proved to lie inside its data."""
     if len(arguments) not in (6, 7):
         raise Refused("a tensor without data")
-    return view_of(*arguments[:4])
+    return signed(view_of(*arguments[:4]), *arguments[6:])
+
+
+def signed(spec: TensorSpec, metadata: Any = None) -> TensorSpec:
+    """The view as the last argument of torch's functions completes it: what its data stands for."""
+    stated = metadata if isinstance(metadata, dict) else {}
+    if stated.get("conj"):
+        raise Refused("a tensor of complex numbers")
+    return replace(spec, negated=bool(stated.get("neg")))
 
 
 def view_of(storage: Any, offset: Any, shape: Any, stride: Any) -> TensorSpec:
@@ -138,8 +148,9 @@ def view_of(storage: Any, offset: Any, shape: Any, stride: Any) -> TensorSpec:
         raise Refused("a tensor with a strange shape")
     elements = math.prod(shape)
     reach = sum((size - 1) * step for size, step in zip(shape, stride, strict=True))
-    # More elements than bytes behind them would let a small file fill the memory.
-    if elements > storage.elements or (elements and offset + reach >= storage.elements):
+    # That a small file stands for many elements is weighed for all its tensors together
+    # (`pickle_containers`): one number may be spread over a whole tensor.
+    if elements and offset + reach >= storage.elements:
         raise Refused("a tensor that reaches outside its data")
     return TensorSpec(storage, offset, shape, stride)
 

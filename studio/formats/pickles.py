@@ -142,4 +142,5 @@ def _view(storage: torch.Tensor, spec: TensorSpec) -> torch.Tensor:
     dtype = getattr(torch, DTYPES[spec.dtype][1])
     if storage.dtype != dtype:  # plain bytes, of which the tensor says what they are
         storage = storage.view(dtype)
-    return storage.as_strided(spec.shape, spec.stride, spec.offset)
+    view = storage.as_strided(spec.shape, spec.stride, spec.offset)
+    return view.neg() if spec.negated else view

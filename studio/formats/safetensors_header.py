@@ -97,7 +97,7 @@ def header_of(file: BinaryIO, path: str | Path, max_header_bytes: int, max_tenso
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         raise broken(path, "Its metadata is not a list of texts.")
     if len(fields) > max_tensors:
-        raise _too_many(path, max_tensors)
+        raise _too_much(path, f"It names {len(fields):,} tensors; the limit is {max_tensors:,}.")
     tensors = {name: _entry(name, value, path) for name, value in fields.items()}
     _check_offsets(tensors, size - 8 - length, path)
     return Header(metadata, tensors, 8 + length)
@@ -107,7 +107,7 @@ def _parse(raw: bytes, path: str | Path, max_tensors: int) -> dict[str, Any]:
     try:
         check_text(raw, values=_VALUES_PER_TENSOR * max_tensors)
     except TooMuch as error:
-        raise _too_many(path, max_tensors) from error
+        raise _too_much(path, f"It has {error}.") from error
     try:
         fields = text.parse_json(raw.decode("utf-8"), unique=True)
     except ValueError as error:
@@ -117,16 +117,24 @@ def _parse(raw: bytes, path: str | Path, max_tensors: int) -> dict[str, Any]:
     return fields
 
 
-def _too_many(path: str | Path, max_tensors: int) -> FileError:
+def _too_much(path: str | Path, why: str) -> FileError:
     return FileError(
-        "This file's header names too many tensors or values",
+        "This file's header holds more than can be read safely",
         where=path,
-        why=f"The limit is {max_tensors:,} tensors.",
-        remedy="Choose an adapter or a model, not a dump of a whole program.",
+        why=why,
+        remedy="Ask its author for a copy without the long texts or the tensors that no adapter has.",
     )
 
 
 def _entry(name: str, value: Any, path: str | Path) -> TensorEntry:
+    stated = value.get("dtype") if isinstance(value, dict) else None
+    if isinstance(stated, str) and stated not in DTYPES:
+        raise FileError(
+            "This file holds a type of numbers that the studio does not read",
+            where=path,
+            why=f"Tensor {name[:80]!a} is of type {stated[:20]!a}.",
+            remedy="Get the file in fp16, bf16 or fp32.",
+        )
     try:
         dtype, shape, (begin, end) = value["dtype"], value["shape"], value["data_offsets"]
         name.encode("utf-8")

@@ -90,17 +90,15 @@ class Generation:
         cancelled: Cancelled | None = None,
     ) -> CaptionReport:
         """Captions for a dataset's images by a model; what was there before is kept."""
-        from studio.caption.run import caption_folder
+        from studio.caption.run import CaptionOptions, caption_folder
 
         library = self.runtime.library
         root = library.dataset_path(text_of(folder))
         with self.runtime.turn("captioning", "captions", "Captions written so far are kept."):
             return caption_folder(
                 root,
-                captioner=captioner,
-                overwrite=overwrite,
-                prefix=prefix,
-                files=files,
+                captioner,
+                CaptionOptions(overwrite, prefix, files),
                 on_progress=on_progress,
                 cancelled=cancelled,
                 record=library.captions.history().begin(root, "described"),

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from studio.families.base import Base, Conditioning
+from studio.families.base import Base
+from studio.families.conditioning import Conditioning
 from studio.infer import prompt
 
 Pair = tuple[Conditioning, Conditioning]

@@ -18,7 +18,8 @@ from torch import Tensor
 
 from studio.core.size import Size
 from studio.diffusion.samplers import SamplingPlan
-from studio.families.base import Base, Conditioning
+from studio.families.base import Base
+from studio.families.conditioning import Conditioning
 
 
 class Denoiser(Protocol):

@@ -26,7 +26,7 @@ from studio.core.paths import (
     modified,
     there,
 )
-from studio.families.detect import base_hash
+from studio.families.part_files import base_hash
 from studio.formats import kinds
 from studio.formats.dataset import DatasetInfo, read_dataset
 from studio.formats.dataset_list import DatasetList, DatasetSummary

@@ -210,12 +210,16 @@ def test_first_interrupt_asks_second_leaves(capsys: pytest.CaptureFixture[str]) 
 class Ran:
     """What the test command would have started: Python's arguments and the settings for each."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, bad: str) -> None:
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, bad: str, lacking: tuple[str, ...] = ()
+    ) -> None:
         self.bad = bad
         self.commands: list[list[str]] = []
         self.settings: list[dict[str, str]] = []
         monkeypatch.setattr(test_command, "_call", self._call)
         monkeypatch.setattr(test_command, "_find_browser", lambda: None)
+        monkeypatch.setattr(test_command, "_run", lambda command: 0)
+        monkeypatch.setattr(test_command, "_has", lambda processor: processor not in lacking)
 
     def _call(self, command, settings=None, *, quiet=False) -> int:
         self.commands.append(command)
@@ -223,27 +227,51 @@ class Ran:
         return 1 if self.bad in (*command, *(settings or {}).values()) else 0
 
 
-@pytest.mark.parametrize("bad", ["check", "mypy", "AVX2"])
+@pytest.fixture
+def own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test command sets variables for its children; this process gets its own back."""
+    for name in ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_CBWR", "STUDIO_TEST_ALL"):
+        monkeypatch.setenv(name, "")  # so that the end of the test puts back what was there
+        monkeypatch.delenv(name)
+
+
+@pytest.mark.usefixtures("own_environment")
+@pytest.mark.parametrize("bad", ["check", "mypy"])
 def test_failed_checks_fail_the_test_command_even_when_tests_pass(monkeypatch, bad: str) -> None:
     ran = Ran(monkeypatch, bad)
     assert test_command.run(cli.parse(["test"])) == 1
     assert ran.commands[-1] == ["-m", "pytest", *test_command._dealt()], "its summary comes last"
-    assert [s["ONEDNN_MAX_CPU_ISA"] for s in ran.settings if s] == ["AVX2"], "numbers, once"
+    assert os.environ["ONEDNN_MAX_CPU_ISA"] == "AVX2", "the same kernels on every machine"
     ran.commands.clear()
     assert test_command.run(cli.parse(["test", "tests/commands/test_cli.py", "-k", "port"])) == 0
     assert ran.commands == [["-m", "pytest", "tests/commands/test_cli.py", "-k", "port"]]
 
 
+@pytest.mark.usefixtures("own_environment")
 def test_all_tries_every_processor_and_a_slow_browser_three_times(monkeypatch) -> None:
-    monkeypatch.setenv("STUDIO_TEST_ALL", "")  # put back afterwards
     ran = Ran(monkeypatch, "nothing")
     assert test_command.run(cli.parse(["test", "--all"])) == 0
-    tried = {(s["ONEDNN_MAX_CPU_ISA"], s["OMP_NUM_THREADS"]) for s in ran.settings if len(s) > 1}
-    assert tried == {(i, n) for i in ("SSE41", "AVX2", "AVX512_CORE") for n in ("1", "2")}
+    simulated = [settings for settings in ran.settings if "OMP_NUM_THREADS" in settings]
+    tried = {(s.get("ONEDNN_MAX_CPU_ISA"), s["OMP_NUM_THREADS"]) for s in simulated}
+    assert tried == {(i, n) for i in (None, "SSE41", "AVX2", "AVX512_CORE") for n in ("1", "2")}
+    assert "ONEDNN_MAX_CPU_ISA" not in os.environ, "the last run is the machine's own"
     assert [s for s in ran.settings if "STUDIO_TEST_THROTTLE" in s] == [
         {"STUDIO_TEST_THROTTLE": "6"}
     ] * 3
     assert "slow or not slow" in ran.commands[-1]
+
+
+@pytest.mark.usefixtures("own_environment")
+def test_instructions_that_the_machine_lacks_are_not_tried(monkeypatch, capsys) -> None:
+    ran = Ran(monkeypatch, "nothing", lacking=("avx2", "avx512"))
+    assert test_command.run(cli.parse(["test", "-k", "port"])) == 0
+    assert "ONEDNN_MAX_CPU_ISA" not in os.environ
+    assert test_command.run(cli.parse(["test", "--all"])) == 0
+    tried = {s.get("ONEDNN_MAX_CPU_ISA") for s in ran.settings if "OMP_NUM_THREADS" in s}
+    assert tried == {None, "SSE41"}
+    assert "cannot compute as one with avx512: not tried" in capsys.readouterr().err
+    with pytest.raises(errors.UnavailableError, match="avx512"):
+        test_command.run(cli.parse(["test", "--processor", "avx512"]))
 
 
 def test_inspect_says_what_a_file_is_not(workspace: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from studio.architectures import ARCHITECTURES
 from studio.core.errors import FileError, MissingError
-from studio.families import detect, family
+from studio.families import detect, family, part_files
 from studio.families.base import Base
 from studio.families.loading import load_base, locate
 from tests.near import HALF, assert_near
@@ -33,7 +33,7 @@ def test_families_are_told_apart_by_configuration(
         assert info.title == ARCHITECTURES[name].title == family(name).architecture.title
         assert info.size_bytes > 1_000_000
     assert detect.describe(sd2_folder).prediction_type == "v_prediction"
-    assert detect.text_widths(sdxl_folder) == [32, 64]
+    assert part_files.text_widths(sdxl_folder) == [32, 64]
 
 
 @pytest.mark.parametrize(
@@ -129,14 +129,14 @@ def test_facts_beside_the_base(copy: Path) -> None:
 
 
 def test_hash_follows_the_weights_and_nothing_else(copy: Path, sd1: Base) -> None:
-    assert detect.base_hash(copy) == sd1.hash
+    assert part_files.base_hash(copy) == sd1.hash
     (copy / "README.md").write_text("about")
-    assert detect.base_hash(copy) == sd1.hash
+    assert part_files.base_hash(copy) == sd1.hash
     weights = copy / "vae" / "diffusion_pytorch_model.safetensors"
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
     weights.write_bytes(data)
-    assert detect.base_hash(copy) != sd1.hash
+    assert part_files.base_hash(copy) != sd1.hash
 
 
 def test_a_base_is_frozen_and_in_eval_mode(sd1: Base, sdxl: Base) -> None:

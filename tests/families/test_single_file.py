@@ -15,7 +15,7 @@ from torch import nn
 
 from studio.architectures import ARCHITECTURES
 from studio.core.errors import FileError, MissingError
-from studio.families import detect, infer_config, saving, single_file_loader, vocabulary
+from studio.families import detect, infer_config, part_files, saving, single_file_loader, vocabulary
 from studio.families.base import Base
 from studio.families.loading import load_base
 from studio.formats import ldm_names, safetensors_file, single_file_layout
@@ -48,7 +48,7 @@ def test_folder_to_file_to_the_same_picture(base: Base, exported: Path) -> None:
     assert_same(base, again)
     assert picture(again) == picture(base)
     assert again.modelspec == base.modelspec
-    assert again.hash == detect.base_hash(exported)
+    assert again.hash == part_files.base_hash(exported)
     assert [t.pad_token for t in again.tokenizers] == [t.pad_token for t in base.tokenizers]
     for module in (again.vae, *again.components().values()):
         assert not module.training
@@ -61,7 +61,7 @@ def test_the_hash_of_a_file_is_what_other_programs_call_its_hash(sd1: Base, tmp_
 
     path = saving.save_single(sd1, tmp_path / "a.safetensors", {}, torch.float16)
     whole = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert detect.base_hash(path) == whole == load_base(path, "cpu").hash
+    assert part_files.base_hash(path) == whole == load_base(path, "cpu").hash
 
 
 def test_a_file_becomes_a_folder_and_another_file(

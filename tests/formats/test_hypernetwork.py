@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -193,3 +194,52 @@ def test_a_softmax_is_named_in_the_report(tmp_path):
         tmp_path / "y.safetensors", hypernetwork.read(tmp_path / "x.pt")
     )
     assert inspect(twin, hashes=False).notes == report.notes
+
+
+@pytest.mark.parametrize("structure", [[1, 2], [2, 1], [1, 2, 2], [0.5, 1, 1]])
+def test_networks_that_give_back_another_width_are_refused(tmp_path, structure):
+    torch.save(build(structure, activation_func="relu", activate_output=False), tmp_path / "x.pt")
+    with pytest.raises(FileError, match="at its own width"):
+        hypernetwork.read(tmp_path / "x.pt")
+
+
+@pytest.mark.parametrize("name", ["glu", "threshold", "nope", "softmax"])
+def test_an_activation_without_a_place_is_no_reason_to_refuse(tmp_path, name):
+    """Of one layer, and its output not activated, A1111's web UI never makes the activation."""
+    torch.save(build([1, 1], activation_func=name, activate_output=False), tmp_path / "x.pt")
+    report = inspect(tmp_path / "x.pt", hashes=False)
+    assert (report.kind, report.problems, report.notes) == ("hypernetwork", [], [])
+    file = hypernetwork.read(tmp_path / "x.pt")
+    assert [layer.kind for layer in file.sequence()] == ["linear"]
+    twin = hypernetwork.write_safetensors(tmp_path / "y.safetensors", file)
+    assert inspect(twin, hashes=False).problems == []
+
+
+def test_widths_that_became_texts_are_widths(tmp_path):
+    """A layer structure beside them is no vector of an embedding."""
+    value = {str(key): entry for key, entry in build([1, 2, 1], width=768).items()}
+    torch.save(value, tmp_path / "x.pt")
+    report = inspect(tmp_path / "x.pt", hashes=False)
+    assert (report.kind, report.family, report.problems) == ("hypernetwork", "sd1", [])
+    assert set(hypernetwork.read(tmp_path / "x.pt").networks) == {768}
+
+
+def test_settings_as_numpy_or_as_numbers_mean_the_same(tmp_path):
+    value = build([1, 2, 1], activation_func="relu", activate_output=False, is_layer_norm=True)
+    odd = {
+        "layer_structure": np.array([1, 2, 1]), "dropout_structure": np.zeros(3),
+        "activation_func": np.str_("relu"), "activate_output": 0, "is_layer_norm": 1,
+    }  # fmt: skip
+    torch.save(value, tmp_path / "x.pt")
+    torch.save({**value, **odd}, tmp_path / "y.pt")
+    plain, other = (hypernetwork.read(tmp_path / name) for name in ("x.pt", "y.pt"))
+    assert other.sequence() == plain.sequence()
+    assert (other.activate_output, other.is_layer_norm) == (False, True)
+    assert inspect(tmp_path / "y.pt", hashes=False).problems == []
+
+
+def test_an_activation_that_is_no_name_is_not_taken_for_none(tmp_path):
+    torch.save({**build([1, 2, 1]), "activation_func": 3}, tmp_path / "x.pt")
+    assert "called 3" in inspect(tmp_path / "x.pt", hashes=False).problems[0]
+    with pytest.raises(FileError, match="called 3, which is none of torch's"):
+        hypernetwork.read(tmp_path / "x.pt")

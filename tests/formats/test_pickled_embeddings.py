@@ -235,3 +235,52 @@ def test_a_file_of_output_vectors_alone_is_refused_by_that_name(tmp_path):
     assert "output vectors only (clip_l_out)" in " ".join(inspect(path, hashes=False).problems)
     with pytest.raises(FileError, match=r"output vectors only \(clip_l_out\)"):
         embedding.read(path)
+
+
+def saved_and_read(tmp_path, value):
+    torch.save(value, tmp_path / "word.pt")
+    report = inspect(tmp_path / "word.pt", hashes=False)
+    assert (report.kind, report.family, report.problems) == ("embedding", "sd1", [])
+    ((_, slots),) = embedding.read(tmp_path / "word.pt").embeddings.items()
+    return slots["text_encoder"]
+
+
+def test_a_tensor_of_directml_is_read(tmp_path):
+    """PyTorch 2.6 and later hand over a tensor of the CPU where others hand over an array."""
+    moved = Rebuilt(
+        torch._utils._rebuild_device_tensor_from_cpu_tensor,
+        VECTORS, torch.float32, "privateuseone:0", False,
+    )  # fmt: skip
+    assert torch.equal(saved_and_read(tmp_path, a1111(moved)), VECTORS)
+
+
+@pytest.mark.parametrize("spread", [torch.tensor(0.5), torch.tensor([[0.5], [0.25]])])
+def test_numbers_spread_over_a_tensor_are_read(tmp_path, spread):
+    vectors = spread.expand(2, 768)
+    assert torch.equal(saved_and_read(tmp_path, a1111(vectors)), vectors)
+    torch.save(a1111(torch.tensor(0.5).expand(1 << 20, 768)), tmp_path / "bomb.pt")
+    with pytest.raises(FileError, match="far more tensors than data"):
+        embedding.read(tmp_path / "bomb.pt")
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.filterwarnings("ignore:TypedStorage is deprecated")
+def test_a_tensor_kept_with_opposite_signs_has_its_own(tmp_path, zipped):
+    torch.save(
+        a1111(torch._neg_view(VECTORS)), tmp_path / "w.pt", _use_new_zipfile_serialization=zipped
+    )
+    ((_, slots),) = embedding.read(tmp_path / "w.pt").embeddings.items()
+    assert torch.equal(slots["text_encoder"], -VECTORS)
+
+
+def test_a_table_in_a_state_dict_is_read_as_it_is_recognised(tmp_path):
+    assert torch.equal(saved_and_read(tmp_path, {"state_dict": {"<word>": VECTORS}}), VECTORS)
+
+
+@pytest.mark.parametrize("entry", [{"weight": VECTORS}, "none", [[1.0], [2.0, 3.0]]])
+def test_a_word_without_vectors_is_a_problem_before_it_is_used(tmp_path, entry):
+    torch.save(a1111(entry), tmp_path / "word.pt")
+    problems = inspect(tmp_path / "word.pt", hashes=False).problems
+    assert "None of its tensors is a list of vectors." in problems
+    with pytest.raises(FileError, match="list of vectors"):
+        embedding.read(tmp_path / "word.pt")

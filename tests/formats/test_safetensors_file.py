@@ -147,11 +147,11 @@ def test_header_bombs_are_refused_by_what_is_counted(tmp_path):
     path = tmp_path / "x.safetensors"
     many = {f"t{i}": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]} for i in range(20_001)}
     path.write_bytes(safetensors_bytes(many))
-    with pytest.raises(FileError, match="too many tensors"):
+    with pytest.raises(FileError, match="20,001 tensors; the limit is 20,000"):
         safetensors_file.read_header(path, max_tensors=20_000)
     assert len(safetensors_file.read_header(path).tensors) == 20_001
     path.write_bytes(safetensors_bytes(b'{"a":[' + b"[]," * 3_000_001 + b"0]}"))
-    with pytest.raises(FileError, match="too many tensors or values"):
+    with pytest.raises(FileError, match="more values than any such file"):
         safetensors_file.read_header(path)
     with open(path, "wb") as file:  # a hole instead of bytes
         file.write(struct.pack("<Q", 100_000_001) + b"{")
@@ -180,6 +180,51 @@ def test_a_header_with_long_texts_is_read_wherever_it_is_looked_at(tmp_path, meb
     # the report is for people: it has the beginning, and says how much there is
     assert len(report.metadata["ss_tag_frequency"]) < 30_000
     assert f"({len(tags):,} characters)" in report.metadata["ss_tag_frequency"]
+
+
+def test_a_header_of_too_much_text_is_not_said_to_have_too_many_tensors(tmp_path):
+    """One emoji makes every character of a text four bytes wide."""
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(
+        safetensors_bytes(b'{"__metadata__":{"a":"' + b"x" * 68_000_000 + "🎉".encode() + b'"}}')
+    )
+    with pytest.raises(FileError, match="more text than any such file") as caught:
+        safetensors_file.read_header(path)
+    assert "too many" not in str(caught.value)
+
+
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_captions_inside_of_json_inside_of_json_are_one_text(tmp_path, ascii_only):
+    captions = {f'a "猫" on [{n}], {{left}}, 🎉': 1 for n in range(60_000)}
+    inner = json.dumps([{"captions": json.dumps(captions, ensure_ascii=ascii_only)}])
+    path = safetensors_file.write(
+        tmp_path / "x.safetensors",
+        {"lora_unet_a.lora_up.weight": torch.ones(8, 2), "lora_unet_a.lora_down.weight": torch.ones(2, 8)},
+        {"ss_datasets": inner},
+    )  # fmt: skip
+    assert inspect(path, hashes=False).problems == []
+    assert safetensors_file.read_header(path).metadata["ss_datasets"] == inner
+
+
+def test_a_header_with_room_left_for_later_texts_is_read(tmp_path):
+    """Some programs pad it with blanks, so that metadata can be edited in place."""
+    path = tmp_path / "x.safetensors"
+    header = json.dumps({"__metadata__": {"name": "word"}, "emb_params": ONE}).encode()
+    path.write_bytes(safetensors_bytes(header + b" " * (12 << 20), bytes(8)))
+    report = inspect(path)
+    assert (report.kind, report.metadata["name"], report.problems) == ("embedding", "word", [])
+    assert report.hashes["model"] == hashlib.sha256(bytes(8)).hexdigest()
+
+
+def test_the_report_keeps_what_programs_agree_on(tmp_path):
+    """An entry for every image comes before all others, and the report shows no more than 500."""
+    files = {f"a{n:04}.png": f"caption {n}" for n in range(700)}
+    path = tmp_path / "x.safetensors"
+    facts = {**files, "ss_output_name": "zork", "modelspec.title": "Zork", "studio.for": "x"}
+    path.write_bytes(safetensors_bytes({"__metadata__": facts, "emb_params": ONE}, bytes(8)))
+    shown = inspect(path, hashes=False).metadata
+    assert shown.keys() > {"ss_output_name", "modelspec.title", "studio.for", "a0000.png"}
+    assert shown["…"] == "203 more are not shown"
 
 
 def test_half_a_surrogate_in_metadata_cannot_break_what_shows_it(tmp_path):

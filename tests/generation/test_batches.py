@@ -14,8 +14,8 @@ from studio.app import Studio
 from studio.core.errors import InputError, Interrupted, MissingError, SettingsError
 from studio.core.paths import STARTER
 from studio.families.base import Base
-from studio.families.detect import base_hash
 from studio.families.loading import load_base
+from studio.families.part_files import base_hash
 from studio.formats import safetensors_file
 from studio.formats.images import read_parameters
 from studio.infer import infotext

@@ -17,10 +17,10 @@ from studio.library import header_cache as headers_module
 from studio.library import index as shelf_module
 
 
-def write(folder: Path, name: str, word: str) -> Path:
+def write(folder: Path, name: str, word: str, **facts: str) -> Path:
     """An embedding of a few bytes."""
     header = {
-        "__metadata__": {"modelspec.trigger_phrase": word},
+        "__metadata__": {**facts, "modelspec.trigger_phrase": word},
         "emb_params": {"dtype": "F16", "shape": [1, 768], "data_offsets": [0, 1536]},
     }
     text = json.dumps(header).encode()
@@ -137,3 +137,23 @@ def test_a_page_is_answered_while_headers_are_read(
     go_on.set()
     studio.library.index.wait()
     assert [entry.title for entry in studio.library.index.news("", 0).changed] == ["one", "two"]
+
+
+def test_a_header_of_many_and_of_long_texts_keeps_the_names_and_fits_the_list(
+    studio: Studio,
+) -> None:
+    captions = {f"a{n:04}.png": f"caption {n}" for n in range(700)}
+    stated = {
+        "ss_output_name": "zork",
+        "ss_sd_model_name": "b" * 50_000,
+        "ss_sd_model_hash": "0" * 64,
+    }
+    path = write(studio.workspace.adapters, "many", "a cat, " * 1_000_000, **captions, **stated)
+    info = studio.library.adapter(path)
+    assert info.names == ("zork",)
+    assert info.trigger == ("a cat, " * 1_000)[:2_000]
+    studio.library.headers.save()
+    memory = studio.workspace.cache / "headers.json"
+    assert memory.stat().st_size < 10_000
+    ((*_, facts),) = json.loads(memory.read_text())["files"].values()
+    assert facts["base_hash"] == "0" * 64

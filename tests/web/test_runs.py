@@ -10,7 +10,7 @@ import pytest
 
 from studio.library import presets
 from studio.library.presets import to_toml
-from tests.web.test_caption_train import until, wait_state
+from tests.web.test_caption_train import choose, number, until, wait_state
 
 pytestmark = pytest.mark.browser
 
@@ -119,6 +119,24 @@ def past_run(served: Any, name: str, lowest: float, **train: Any) -> str:
              "step": 10, "steps": 20, "seconds": 5.0, "files": [], "last_checkpoint": 10}  # fmt: skip
     (folder / "state.json").write_text(json.dumps(state))
     return str(folder.name)
+
+
+def test_a_run_that_was_just_started_is_shown(open_page: Any, served: Any) -> None:
+    """Although another one was chosen by hand, and however far down the form the button was pressed."""
+    earlier = past_run(served, "earlier", 0.1)
+    page = open_page("train")
+    page.click(f".cs-run-row[data-run='{earlier}']")
+    wait_state(page, "interrupted")
+    choose(page, served.dataset("fresh", ["a zorp blob"] * 2))
+    number(page, "train-steps", 1)
+    page.fill("#cs-field-name :is(input, textarea)", "started")
+    page.keyboard.press("End")
+    page.click("#cs-train-start")
+    page.wait_for_selector(".cs-run-name:has-text('started')")
+    page.wait_for_function(
+        "(() => { const {top, bottom} = document.querySelector('.cs-run-head').getBoundingClientRect();"
+        " return top >= 0 && bottom <= innerHeight; })()"
+    )
 
 
 def test_two_runs_side_by_side(open_page: Any, served: Any) -> None:

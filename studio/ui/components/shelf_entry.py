@@ -41,9 +41,6 @@ class ShelfEntry:
         """Everything that the dialog of an entry shows."""
         entry = self._entry(argument)
         info, run = entry.info, entry.note.run
-        folders = {
-            row.folder for row in self.library.shelving.all() if row.where[:9] == "adapters/"
-        }
         return {
             "path": printable(info.path),
             "title": entry.title,

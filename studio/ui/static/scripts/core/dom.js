@@ -55,6 +55,12 @@ export const isOn = (node) => node.getAttribute('aria-checked') === 'true';
 /** Puts a switch into its other state. */
 export const flip = (node) => node.setAttribute('aria-checked', String(!isOn(node)));
 
+/** Scrolls to the beginning of something that cannot be seen in full where the page stands. */
+export function intoView(node) {
+  const {top, bottom} = node.getBoundingClientRect();
+  if (top < 0 || bottom > innerHeight) node.scrollIntoView({block: 'start'});
+}
+
 /** Whether files are being dragged from outside of the page. */
 export const bringsFiles = (event) => [...(event.dataTransfer?.types || [])].includes('Files');
 

@@ -5,7 +5,11 @@ import {formatTime} from '../core/format.js';
 import {icon} from '../core/icons.js';
 import {badge, methodTitle} from './run_states.js';
 
-const HINTS = ['Tick two to see how they differ.', 'Choose one more to see how they differ.', ''];
+const HINTS = [
+  'Tick two to see how they differ.',
+  'Choose one more to see how they differ.',
+  'How they differ is shown below.',
+];
 const CHECK_TITLE = 'Choose two runs to see how they differ';
 
 /** {node, update, clear}; `open(run)` shows one, `compare([a, b])` their difference, `compare(null)` none. */
@@ -77,7 +81,8 @@ export function runList(open, compare) {
     if (key === before) return;
     before = key;
     count.textContent = String(runs.length);
-    hint.textContent = runs.length < 2 ? '' : HINTS[chosen.length];
+    hint.textContent = HINTS[chosen.length];
+    hint.hidden = runs.length < 2;
     const again = focused();
     const none = el('p.cs-muted.cs-small', {style: {margin: '0'}}, 'No runs yet.');
     list.replaceChildren(...(runs.length ? runs.map((run) => row(run, current)) : [none]));

@@ -3,7 +3,7 @@
 import {fileUrl} from '../core/address.js';
 import {attempt, call} from '../core/calls.js';
 import {tell} from '../core/channel.js';
-import {el} from '../core/dom.js';
+import {el, intoView} from '../core/dom.js';
 import {openTab, receive} from '../core/handover.js';
 import {recall, remember} from '../core/memory.js';
 import {notice} from '../core/notices.js';
@@ -19,7 +19,7 @@ import {sampleGrid} from './sample_grid.js';
 
 const MEMORY = 'cs-run';
 const EMPTY =
-  'Choose images and a method on the left, then press Start. ' +
+  'Choose images and a method on the left, then press Start training. ' +
   'Here you will watch the loss fall and the same images change, step by step.';
 const TO_TRASH = 'Move this run to the trash? Its finished file in the library stays.';
 
@@ -218,17 +218,17 @@ class RunView {
   }
 
   /** Python asks for a run: `<id>#<anything>`, so that the same one can be asked for twice. */
-  asked() {
+  openAsked() {
     if (!this.props.open_run) return;
-    this.chosen = true;
     this.show(this.props.open_run.split('#')[0], true);
     this.refresh();
+    intoView(this.head.node);
   }
 }
 
 export function mount(part) {
   const view = new RunView(part);
-  part.watch('open_run', () => view.asked());
+  part.watch('open_run', () => view.openAsked());
   receive('train:run', (payload) => {
     if (payload.run) view.show(payload.run, true);
   });
