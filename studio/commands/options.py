@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 
 from studio import __version__
+from studio.commands import library_options
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -288,6 +289,7 @@ COMMANDS = {
         _add_grid_options,
     ),
     "inspect": ("say what a file is, without running anything in it", _add_inspect_options),
+    "library": ("list, rename, trash or restore what is in the library", library_options.add),
     "doctor": ("say what works on this machine, and what is missing", _add_doctor_options),
     "bench": ("measure: the starter model, start-up, speed", _add_bench_options),
     "test": ("lint, types and every test", _add_test_options),

@@ -12,13 +12,13 @@ from typing import Any
 
 from studio.core import atomic
 from studio.core.errors import StudioError
-from studio.core.names import text_of
+from studio.core.names import printable, text_of
 from studio.core.paths import Workspace, entries
 from studio.formats import images
 from studio.library import keeping, presets
 from studio.library.adapter_info import ADAPTER_ENDINGS, AdapterInfo
 from studio.library.captions import Captions
-from studio.library.entries import SAMPLES, Entry
+from studio.library.entries import SAMPLES, Entry, grouped
 from studio.library.files import LibraryFiles
 from studio.library.image_settings import described
 from studio.library.index import AdapterIndex
@@ -78,6 +78,12 @@ class Library(LibraryFiles):
         """What a file is called where it is shown: like no other, as far as they have been seen."""
         entry = self.index.entry(str(info.path))
         return self.index.label(entry) if entry else self.notes.of(info.path).name or info.name
+
+    def column_name(self, path: Path) -> str:
+        """A file as the heading of a column: its name, in full where others have the same."""
+        same = [p for p in self.adapter_files() if p.stem.casefold() == path.stem.casefold()]
+        several = len(grouped([*same, path])) > 1
+        return self.adapter_names([path])[0] if several else printable(path.stem)
 
     def choose_thumbnail(self, entry: Entry, image: Path) -> Path:
         """Puts a small copy of an image beside an entry of one's own, where other programs look for

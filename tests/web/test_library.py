@@ -159,8 +159,7 @@ def test_a_file_leads_to_its_run_and_a_checkpoint_of_it_to_a_file(
 ) -> None:
     run = trained(served, "my blob")
     page = opened(open_page)
-    menu_row = row(page, "my blob")
-    assert menu_row.locator("img.st-thumb").count() == 1, "the run's sample is its thumbnail"
+    row(page, "my blob").locator("img.st-thumb").wait_for()  # the run's sample
     menu(page, "my blob", "Open the run it came from")
     page.wait_for_selector(".cs-run-name >> text=my blob")
     wait_state(page, "finished")

@@ -84,25 +84,21 @@ def named(entries: list[Entry]) -> list[tuple[AdapterInfo, str]]:
 
 def finished_runs(studio: Studio) -> list[Json]:
     """Runs that left a file, newest first, as sources of a column."""
-    found = []
-    runs = studio.runs.all()
-    count = Counter(run.name for run in runs)
-    for run in runs:
-        path = run_adapter(studio, run)
-        if path is not None:
-            found.append(
-                {
-                    "group": "Runs",
-                    "run": run.run,
-                    "path": printable(path),
-                    "name": run.name if count[run.name] == 1 else f"{run.name} ({run.run})",
-                    "kind": run.method,
-                    "seconds": run.seconds,
-                    "steps": run.step,
-                    "base": run.base,
-                }
-            )
-    return found
+    found = [(run, path) for run in studio.runs.all() if (path := run_adapter(studio, run))]
+    count = Counter(run.name for run, _ in found)
+    return [
+        {
+            "group": "Runs",
+            "run": run.run,
+            "path": printable(path),
+            "name": run.name if run.name and count[run.name] == 1 else f"{run.name} ({run.run})",
+            "kind": run.method,
+            "seconds": run.seconds,
+            "steps": run.step,
+            "base": run.base,
+        }
+        for run, path in found
+    ]
 
 
 def run_adapter(studio: Studio, run: RunState) -> Path | None:
