@@ -16,7 +16,7 @@ from studio.core.errors import Interrupted, SettingsError
 from studio.core.names import printable
 from studio.generation.records import DrawnLane
 from studio.library import prompt_tags
-from studio.library.image_settings import stack_named, usable_settings
+from studio.library.image_settings import as_written, stack_named, usable_settings
 from studio.settings import training
 from studio.settings.lanes import LanesSettings
 
@@ -30,6 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     with terminal.opened(arguments) as studio, Stopping("Stopping at the next step.") as stopping:
         names = ("prompt", "base", "seed", "count", "denoising_strength")
         given = {name: getattr(arguments, name) for name in names}
+        given["styles"] = arguments.style
         values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         stack = terminal.stack_values(studio, arguments.stack, arguments.adapter)
         values = (_like(studio, arguments.like) if arguments.like else {}) | values
@@ -86,7 +87,7 @@ def _like(studio: Studio, file: str) -> dict[str, Any]:
         raise SettingsError(
             "This image carries no settings", remedy="Leave --like out, or name another image."
         )
-    values, notes = dict(found.settings), list(found.notes)
+    values, notes = as_written(dict(found.settings)), list(found.notes)
     values["stack"], missing = stack_named(values.get("stack"), studio.library)
     notes += [f"“{name}” is not in your library, so it is left out." for name in missing]
     if values.get("base") not in {None, *(info.name for info in studio.library.bases())}:
@@ -113,6 +114,9 @@ def _tell(made: list[DrawnLane]) -> None:
     for lane in made:
         if lane.name:
             say(f"{lane.name}: {lane.prompt}")
+        drawn = dict.fromkeys(picture.prompt for picture in lane.batch.pictures)
+        for prompt in drawn if len(drawn) > 1 else []:
+            say(prompt)
         for report in lane.batch.reports:
             say(report.message)
         for picture in lane.batch.pictures:

@@ -25,8 +25,10 @@ from studio.library.index import AdapterIndex
 from studio.library.presets import Like, PresetInfo
 from studio.library.saved_stacks import SavedStacks
 from studio.library.shelving import Shelving
+from studio.library.styles import Styles
 from studio.library.tidying import Tidying
 from studio.library.trash import Trash
+from studio.library.wildcards import Wildcards
 
 THUMBNAIL = 512  # pixels of the longer side
 
@@ -40,6 +42,8 @@ class Library(LibraryFiles):
         self.trash = Trash(self.shelving)
         self.index = AdapterIndex(self.shelving)
         self.stacks = SavedStacks(self)
+        self.styles = Styles(workspace)
+        self.wildcards = Wildcards(workspace)
         self.captions = Captions(workspace, self.dataset_path)
         self.tidying = Tidying(workspace)
 

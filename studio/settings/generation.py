@@ -133,6 +133,9 @@ class GenerateSettings(Settings):
     base: str = setting("starter", "Base model.")
     prompt: str = setting("", "What to generate.", multiline=True)
     negative_prompt: str = setting("", "What to avoid.", multiline=True)
+    styles: list[str] = setting(
+        default_factory=list, help="Styles of the workspace, by name, put around the prompts in turn.",
+    )  # fmt: skip
     seed: int = setting(1, "Seed of the first image; the next ones count up.", ge=0, le=2**32 - 1)
     count: int = setting(4, "Images.", ge=1, le=64)
     steps: int = setting(20, "Sampling steps.", ge=1, le=150)
@@ -166,8 +169,8 @@ class GenerateSettings(Settings):
         0, "Text-encoder layers left out at the end.", ge=0, le=11, advanced=True
     )
     syntax: bool = setting(
-        True, "(more), [less], (much more:1.3), BREAK, [first:then:0.5], [in|turn] and <lora:name:1> "
-        "mean something. Off, they are text.", label="Brackets and tags have a meaning",
+        True, "(more), [less], (much more:1.3), BREAK, [first:then:0.5], [in|turn], <lora:name:1>, "
+        "{one|other} and __wildcard__ mean something. Off, they are text.", label="Brackets and tags have a meaning",
         advanced=True,
     )  # fmt: skip
     preview_every: int = setting(

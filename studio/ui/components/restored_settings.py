@@ -13,6 +13,7 @@ import gradio as gr
 
 from studio.core.errors import SettingsError
 from studio.infer.infotext import VERSION
+from studio.library.image_settings import as_written
 from studio.settings.generation import GenerateSettings, Lane
 from studio.ui.components.bases import native_size
 from studio.ui.components.stack import base_facts, named_stack
@@ -43,7 +44,7 @@ def usable(found: Json) -> Json:
             known[name] = getattr(GenerateSettings.parse({name: found[name]}), name)
         except SettingsError:
             continue
-    return known
+    return as_written(known)
 
 
 def into_lane(studio: Studio, found: Json, lane: Lane, prompt: str) -> tuple[Lane, bool]:
