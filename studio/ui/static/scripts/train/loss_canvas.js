@@ -1,6 +1,5 @@
 // Painting the loss plot: axes, the range of raw losses per column of pixels, lines, points. So ten
 // thousand steps cost as much as three hundred. Refuses to know: where the data come from.
-import {shortNumber} from '../core/format.js';
 import {cssColour} from '../core/theme.js';
 import {bounds, columnRanges, logTicks, scales, ticks} from './plot_math.js';
 
@@ -56,13 +55,14 @@ class Painter {
   axes() {
     const {c, box, ends, data} = this;
     const {left, top, width, height} = box;
-    const values = this.isLog ? logTicks(...ends) : ticks(...ends, Math.max(2, Math.floor(height / 48)));
+    const lines = Math.max(2, Math.floor(height / 48));
+    const values = this.isLog ? logTicks(...ends, lines) : ticks(...ends, lines);
     this.style(cssColour('--cs-line'), 1);
     Object.assign(c, {font: FONT, fillStyle: this.muted, textAlign: 'right', textBaseline: 'middle'});
     for (const value of values) {
       const at = Math.round(this.y(value)) + 0.5;
       this.segment([left, at], [left + width, at]);
-      c.fillText(shortNumber(value), left - 7, at);
+      c.fillText(String(value), left - 7, at);
     }
     Object.assign(c, {textAlign: 'center', textBaseline: 'top'});
     const steps = ticks(0, data.end, Math.max(2, Math.floor(width / 90)));

@@ -1,6 +1,7 @@
 // Sample images of a run, prompt by prompt and step by step; the first column is step 0.
 // Owns: the grid and the large view. Refuses to know: how images are made.
 import {closeBeside, el, sharpen} from '../core/dom.js';
+import {count} from '../core/format.js';
 import {iconButton} from '../core/icons.js';
 import {clamp} from '../core/values.js';
 
@@ -9,6 +10,7 @@ const KEYS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDow
 const NEAR_END = 40; // pixels from the right: the grid then follows what is new
 
 const title = (step) => (step === 0 ? 'before' : `step ${step}`);
+const sizeText = (prompts, steps) => `${count(prompts, 'prompt')} at ${count(steps, 'step')}, always the same noise`;
 const sameTexts = (a, b) => a.length === b.length && a.every((text, k) => text === b[k]);
 
 class SampleGrid {
@@ -98,7 +100,7 @@ class SampleGrid {
     const {size} = this.columns;
     this.empty.classList.toggle('cs-hidden', size > 0);
     this.scroller.classList.toggle('cs-hidden', !size);
-    this.note.textContent = size ? `${this.prompts.length} prompts × ${size} moments, always the same noise` : '';
+    this.note.textContent = size ? sizeText(this.prompts.length, size) : '';
     if (this.pinned) this.scroller.scrollLeft = this.scroller.scrollWidth;
   }
 
