@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 
 from studio import __version__
+from studio.commands import library_options
 from studio.commands.mask_options import add_mask_options
 
 
@@ -218,10 +219,6 @@ def _add_inspect_options(parser: argparse.ArgumentParser) -> None:
     _add_json(parser)
 
 
-def _add_doctor_options(parser: argparse.ArgumentParser) -> None:
-    _add_json(parser)
-
-
 def _add_bench_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "what", nargs="?", metavar="WHAT", help="starter, startup, …; none lists all"
@@ -296,7 +293,8 @@ COMMANDS = {
         _add_grid_options,
     ),
     "inspect": ("say what a file is, without running anything in it", _add_inspect_options),
-    "doctor": ("say what works on this machine, and what is missing", _add_doctor_options),
+    "library": ("list, rename, trash or restore what is in the library", library_options.add),
+    "doctor": ("say what works on this machine, and what is missing", _add_json),
     "bench": ("measure: the starter model, start-up, speed", _add_bench_options),
     "test": ("lint, types and every test", _add_test_options),
 }
