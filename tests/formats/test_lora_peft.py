@@ -208,7 +208,9 @@ def test_settings_that_cannot_be_used_are_said(tmp_path: Path, settings: str, sa
 
 def test_a_pattern_without_a_number_leaves_what_is_stated_for_all(tmp_path: Path) -> None:
     path = adapter(tmp_path, '{"lora_alpha": 1, "r": 2, "alpha_pattern": {"to_q": null}}')
-    assert next(iter(lora.read(path).modules.values())).alpha == inspect(path, hashes=False).alpha == 1
+    assert (
+        next(iter(lora.read(path).modules.values())).alpha == inspect(path, hashes=False).alpha == 1
+    )
 
 
 def test_one_means_yes_in_the_settings(tmp_path: Path) -> None:
