@@ -36,7 +36,9 @@ def test_a_new_dataset_is_asked_once_what_it_shows(
     page.wait_for_selector(".cs-fold label:has-text('blorp')")
     page.click(".cs-caption-head button:has-text('Change')")
     page.click(f"{CARD} button:has-text('A style')")
-    assert not page.get_by_role("textbox", name="Class word").is_visible(), "a style is no example of a class"
+    assert not page.get_by_role("textbox", name="Class word").is_visible(), (
+        "a style is no example of a class"
+    )
     page.click(f"{CARD} button:has-text('Save')")
     page.wait_for_selector(".cs-caption-head .cs-chip >> text=style")
     assert read_dataset_file(folder).kind == "style"
