@@ -5,7 +5,7 @@ were left for a person to look at. Refuses to know: models, edits, the page.
 
     <dataset>/<time>.jsonl    one file for each change, never deleted
       {"what": …, "folder": …, "time": …}
-      {"image": …, "before": …, "after": …, "had_file": …}    durable before it is done
+      {"picture": …, "before": …, "after": …, "had_file": …}    durable before it is done
       {"look": image, "why": …, "text": …, "before": …}       left for a person
       {"undone": …}
 """

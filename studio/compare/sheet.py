@@ -91,7 +91,7 @@ def _font(size: int) -> FreeTypeFont:
     font = ImageFont.load_default(size)
     if not isinstance(font, FreeTypeFont):
         raise UnavailableError(
-            "Headings cannot be generated",
+            "Headings cannot be written",
             why="The imaging library of this environment was built without fonts (FreeType).",
             remedy="Start the studio with its own environment: python studio.py.",
             safe="The images of the grid are kept.",

@@ -1,4 +1,4 @@
-"""Weights of a base offloaded to disk on the disk while copies of them learn.
+"""Weights of a base offloaded to disk while copies of them learn.
 
 Owns: when that is worth it, and the scratch file. Refuses to know: methods, models, runs.
 

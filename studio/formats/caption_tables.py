@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from studio.core.errors import DatasetError
-from studio.core.names import original
+from studio.core.names import composed, original
 from studio.core.text import TextError, lines, parse_json
 from studio.formats.caption_text import CaptionTexts
 
@@ -35,6 +35,7 @@ class Tables:
         """The tables that are there."""
         self._by_path: dict[str, str] = {}
         self._by_name: dict[str, str] = {}
+        self._places: set[PurePosixPath] = set()
         self.problems: list[str] = []
         for name, read in TABLES.items():
             if (folder / name).is_file():
@@ -48,10 +49,11 @@ class Tables:
             place = PurePosixPath(picture.relative_to(self.folder).as_posix())
         except ValueError:
             return None
-        for key in (str(place), str(place.with_suffix(""))):
+        for key in (composed(str(place)), composed(str(place.with_suffix("")))):
             if key in self._by_path:
                 return self._by_path[key]
-        return self._by_name.get(place.name, self._by_name.get(place.stem))
+        named = self._by_name
+        return named.get(composed(place.name), named.get(composed(place.stem)))
 
     def _read(self, read: Reader) -> dict[str, str]:
         try:
@@ -62,7 +64,7 @@ class Tables:
 
     def places(self) -> set[PurePosixPath]:
         """The images that are named, by their paths below the folder."""
-        return {PurePosixPath(key) for key in self._by_path}
+        return set(self._places)
 
     def _add(self, key: str, text: str) -> None:
         for form in dict.fromkeys((key, original(key))):  # a name as it is, or as it prints
@@ -74,9 +76,10 @@ class Tables:
             return
         if path.is_absolute() or ":" in path.parts[0][1:2] or ".." in path.parts:
             # written on another machine, or for another folder: the name is what is left
-            self._by_name.setdefault(path.name, text)
+            self._by_name.setdefault(composed(path.name), text)
         else:
-            self._by_path.setdefault(str(path), text)
+            self._by_path.setdefault(composed(str(path)), text)
+            self._places.add(path)
 
 
 def caption_of(row: Any) -> str | None:
@@ -114,8 +117,9 @@ def _jsonl(folder: Path, problems: list[str], texts: CaptionTexts | None) -> dic
         except (ValueError, KeyError, TypeError, AttributeError, StopIteration):
             bad.append(number)
     if bad:
+        some = "1 line holds" if len(bad) == 1 else f"{len(bad)} lines hold"
         problems.append(
-            f"{METADATA_FILE}: {len(bad)} lines hold no file_name and text, the first is line {bad[0]}"
+            f"{METADATA_FILE}: {some} no file_name and text, the first is line {bad[0]}"
         )
     return found
 

@@ -173,8 +173,8 @@ def _from_json(file: Path, texts: CaptionTexts) -> str | None:
 
 
 def _keep_original(file: Path) -> None:
-    """Before a caption is written in UTF-8 over one in another encoding, its bytes are offloaded to disk:
-    what was taken for its text may be wrong."""
+    """Before a caption is written in UTF-8 over one in another encoding, its bytes are kept beside
+    it: what was taken for its text may be wrong."""
     kept = file.parent / ORIGINALS / file.name
     if not file.is_file() or kept.exists():
         return

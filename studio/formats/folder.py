@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from studio.core.errors import DatasetError
+from studio.core.names import same_name
 from studio.formats.image_names import is_hidden, is_picture, natural_key
 from studio.formats.masks import is_condition, is_mask
 
@@ -67,7 +68,7 @@ class Folder:
 
     @cached_property
     def _names(self) -> set[str]:
-        return {os.path.splitext(name)[0] for name in self._named}
+        return {same_name(os.path.splitext(name)[0]) for name in self._named}
 
     @cached_property
     def _named(self) -> set[str]:
@@ -81,7 +82,7 @@ class Folder:
                 if name in self.files:
                     return name
             for name in (stem + ending, image + ending):
-                for found in self._folded.get(name.casefold(), ()):
+                for found in self._alike.get(same_name(name), ()):
                     if found[: -len(ending)] not in self._stems:
                         return found
                     if found[: -len(ending)] in (stem, image):
@@ -89,13 +90,13 @@ class Folder:
         return None
 
     @cached_property
-    def _folded(self) -> dict[str, list[str]]:
-        """Caption files by their names without case."""
-        folded: dict[str, list[str]] = {}
+    def _alike(self) -> dict[str, list[str]]:
+        """Caption files by what systems mix up in their names."""
+        alike: dict[str, list[str]] = {}
         for name in sorted(self.files):
             if name.lower().endswith((*CAPTION_ENDINGS, ".json")):
-                folded.setdefault(name.casefold(), []).append(name)
-        return folded
+                alike.setdefault(same_name(name), []).append(name)
+        return alike
 
     @cached_property
     def _stems(self) -> set[str]:

@@ -24,7 +24,7 @@ from studio.formats.dataset_file import DATASET_FILE, DatasetFile
 from studio.formats.folder import Folder
 from studio.formats.layout_files import concepts, kohya_config
 from studio.formats.layout_parts import MOST_REPEATS, Layout, Part, repeats_of
-from studio.formats.masks import MASK_FOLDERS
+from studio.formats.masks import holds_masks
 
 Read = Callable[[Folder, DatasetFile, Looked], Layout | None]
 """A layout's reader: None where the folder is not laid out like that."""
@@ -118,7 +118,8 @@ def _add_plain(layout: Layout, root: Folder, says: DatasetFile, looked: Looked) 
     plain = [
         name
         for name in root.folders
-        if name not in (*MASK_FOLDERS, says.held_out or "held_out")
+        if name != (says.held_out or "held_out")
+        and not holds_masks(name)
         and root.path / name not in taken
         and root.path / name not in layout.known
         and looked.folder(root.path / name).images

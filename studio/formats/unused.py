@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from studio.core.errors import StudioError
-from studio.core.names import printable
+from studio.core.names import composed, printable, same_name
 from studio.formats.captions import CAPTION_ENDINGS, Looked
 from studio.formats.dataset_file import DATASET_FILE
 from studio.formats.folder import Folder
 from studio.formats.image_names import NOT_READ, is_picture
-from studio.formats.masks import MASK_FOLDERS
+from studio.formats.masks import holds_masks
 from studio.formats.sniff import sniff
 
 SHOWN = 3  # names of a kind
@@ -85,10 +85,10 @@ def find_unused(
 
 def _absent(root: Path, folders: list[Path], looked: Looked) -> list[str]:
     """What tables of captions name and nobody finds, relative to the dataset."""
-    images = {place / name for place in folders for name in looked.folder(place).images}
-    stems = {path.with_suffix("") for path in images}
+    images = {Path(composed(str(p / n))) for p in folders for n in looked.folder(p).images}
+    known = images | {path.with_suffix("") for path in images}
     named = {place / name for place in folders for name in looked.tables(place).places()}
-    gone = [p for p in named if p not in images and p not in stems and not os.path.isfile(p)]
+    gone = [p for p in named if Path(composed(str(p))) not in known and not os.path.isfile(p)]
     return [printable(path.relative_to(root)) for path in gone]
 
 
@@ -97,7 +97,7 @@ def _in(folder: Folder, looked: Looked, trained: bool) -> list[tuple[str, str]]:
     found = [("masks", name) for name in folder.masks]
     found += [("conditions", name) for name in folder.conditions]
     for name in folder.folders:
-        if name in MASK_FOLDERS:
+        if holds_masks(name):
             inner = looked.folder(folder.path / name).files
             found += [("masks", f"{name}/{file}") for file in inner if is_picture(file)]
         else:
@@ -107,7 +107,7 @@ def _in(folder: Folder, looked: Looked, trained: bool) -> list[tuple[str, str]]:
     stems: set[str] = set()
     for image in folder.images:
         own |= {folder.caption_file(image) or "", folder.caption_file(image, (".json",)) or ""}
-        stems |= {Path(image).stem.casefold(), image.casefold()}
+        stems |= {same_name(Path(image).stem), same_name(image)}
     images = set(folder.images) if trained else set()
     rest = folder.files - images - own - tables - {DATASET_FILE}
     rest -= {*folder.masks, *folder.conditions}
@@ -129,7 +129,7 @@ def _kind(name: str, stems: set[str]) -> str:
     if ending in NOT_READ:
         return "unreadable"
     if ending in CAPTION_ENDINGS or ending == ".json":
-        second = Path(name).stem.casefold() in stems
+        second = same_name(Path(name).stem) in stems
         return "second" if second else "captions" if ending != ".json" else "settings"
     if ending in _SETTINGS:
         return "settings"

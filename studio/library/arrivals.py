@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import os
 import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from studio.core.names import same_name
 from studio.formats.captions import CAPTION_ENDINGS
 from studio.formats.image_names import NOT_READ, is_hidden, is_picture
-from studio.formats.masks import MASK_FOLDERS
+from studio.formats.masks import holds_masks
 
 # What readers of datasets look for beside images and captions: metadata.jsonl, dataset.toml and
 # the tables of other programs.
@@ -69,7 +69,9 @@ class Group:
     def renamed(self, arrival: Arrival, stem: str) -> str:
         """The path that `arrival` gets when the whole group is called `stem`."""
         path = PurePosixPath(arrival.name)
-        return str(path.with_name(stem + path.name[len(self.stem) :]))
+        name, own = path.name, same_name(self.stem)
+        tail = next((name[n:] for n in range(1, len(name)) if same_name(name[:n]) == own), "")
+        return str(path.with_name(stem + (tail or name[len(self.stem) :])))
 
 
 def why_refused(name: str) -> str | None:
@@ -121,14 +123,25 @@ def usable(names: Iterable[str]) -> tuple[list[int], list[LeftOut]]:
     return taken, left_out
 
 
-def same_name(name: str) -> str:
-    """What two names share that a system without upper case, or with another Unicode, mixes up."""
-    return unicodedata.normalize("NFC", name).casefold()
+class _Images:
+    """(folder, stem) of the images that arrive."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._exact = {(_folder(name), _stem(name)) for name in names if is_picture(name)}
+        self._alike: dict[tuple[str, str], tuple[str, str]] = {}
+        for folder, stem in sorted(self._exact):
+            self._alike.setdefault((same_name(folder), same_name(stem)), (folder, stem))
+
+    def find(self, folder: str, stem: str) -> tuple[str, str] | None:
+        """That of the image a file of this name belongs to, whatever system wrote the name."""
+        if (folder, stem) in self._exact:
+            return folder, stem
+        return self._alike.get((same_name(folder), same_name(stem)))
 
 
 def grouped(arrivals: list[Arrival]) -> tuple[list[Group], list[Arrival]]:
     """Arrivals by the image they belong to, in order, and those that speak of a whole folder."""
-    images = {(_folder(a.name), _stem(a.name)) for a in arrivals if is_picture(a.name)}
+    images = _Images(arrival.name for arrival in arrivals)
     groups: dict[tuple[str, str], Group] = {}
     tables = []
     for arrival in arrivals:
@@ -139,25 +152,26 @@ def grouped(arrivals: list[Arrival]) -> tuple[list[Group], list[Arrival]]:
     return list(groups.values()), tables
 
 
-def _group_of(name: str, images: set[tuple[str, str]]) -> tuple[str, str] | None:
+def _group_of(name: str, images: _Images) -> tuple[str, str] | None:
     """(folder, stem) of the image that a file belongs to; None for a table of a whole folder."""
     folder, stem = _folder(name), _stem(name)
     if not is_picture(name):
-        if is_picture(stem) and (folder, _stem(stem)) in images:  # the caption 1.png.txt
+        table = PurePosixPath(name).suffix.lower() in TABLE_ENDINGS
+        if is_picture(stem) and images.find(folder, _stem(stem)):  # the caption 1.png.txt
             stem = _stem(stem)
-        elif PurePosixPath(name).suffix.lower() in TABLE_ENDINGS and (folder, stem) not in images:
+        elif table and not images.find(folder, stem):
             return None
     inside = PurePosixPath(folder)
-    if inside.name in MASK_FOLDERS:
+    if holds_masks(inside.name):
         outside = str(inside.parent)
         folder = "" if outside == "." else f"{outside}/"
-        if (folder, stem) in images:
-            return folder, stem
+        if found := images.find(folder, stem):
+            return found
     for ending in _BESIDE_AN_IMAGE:
-        base = stem.removesuffix(ending)
-        if base != stem and (folder, base) in images:
-            return folder, base
-    return folder, stem
+        base = stem[: -len(ending)]
+        if same_name(stem).endswith(ending) and (found := images.find(folder, base)):
+            return found
+    return images.find(folder, stem) or (folder, stem)
 
 
 def _folder(name: str) -> str:

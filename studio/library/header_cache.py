@@ -30,7 +30,7 @@ from studio.library.suspects import Suspects
 log = logging.getLogger("studio.headers")
 LONGEST_PROBLEM = 2_000
 
-LAYOUT = f"3 {__version__}"
+LAYOUT = f"4 {__version__}"
 """Another version of the studio may recognise more: it reads every header again."""
 
 
@@ -47,6 +47,8 @@ class HeaderFacts:
     base_hash: str = ""
     names: tuple[str, ...] = ()
     """What the file says it is called."""
+    thumbnail: bool = False
+    """Whether it carries a small image."""
 
 
 class Headers:
@@ -90,6 +92,7 @@ class Headers:
         facts = HeaderFacts(
             report.kind, report.dialect, report.family, report.trigger or "", problem,
             base_name, base_hash, metadata.names(report.metadata),
+            "modelspec.thumbnail" in report.metadata,
         )  # fmt: skip
         with self._lock:
             known = self._known = self._read() if self._known is None else self._known

@@ -13,7 +13,7 @@ from studio.core.errors import DatasetError
 from studio.core.names import printable
 from studio.formats.dataset import DatasetInfo, picture_files, read_dataset
 from studio.formats.image_memory import ImageMemory
-from studio.formats.masks import mask_file
+from studio.formats.masks import Masks
 from studio.settings.training import RunConfig
 
 PATIENCE: float | None = 2.0
@@ -73,7 +73,8 @@ def image_lines(
 
 def _masks(info: DatasetInfo, images: ImageMemory, warnings: list[str]) -> list[str]:
     """Warns of masks that cannot be read; returns the names of those that are black all over."""
-    masks = {mask: item for item in info.items if (mask := mask_file(item.path)) is not None}
+    find = Masks().of
+    masks = {mask: item for item in info.items if (mask := find(item.path)) is not None}
     images.decode(list(masks), PATIENCE)
     facts = images.all_facts(masks)
     broken = {mask: known.problem for mask, known in facts.items() if known.problem}

@@ -18,13 +18,14 @@ from pathlib import Path, PurePosixPath
 
 from studio.core import atomic
 from studio.core.errors import DatasetError, StudioError
+from studio.core.names import same_name
 from studio.core.paths import slug
 from studio.formats.caption_tables import TABLES, Tables
 from studio.formats.captions import is_picture, write_caption
 from studio.formats.dataset import HELD_OUT, DatasetInfo, read_dataset
 from studio.formats.dataset_file import DATASET_FILE
-from studio.formats.masks import MASK_FOLDERS
-from studio.library.arrivals import Arrival, Group, LeftOut, grouped, same_name, usable
+from studio.formats.masks import holds_masks
+from studio.library.arrivals import Arrival, Group, LeftOut, grouped, usable
 from studio.library.given_files import Given, arrivals_of, files_below
 
 
@@ -281,7 +282,7 @@ def _count_plain_folders(folder: Path, names: list[str]) -> None:
     """
     inner = {PurePosixPath(name).parts[0] for name in names
              if is_picture(name) and len(PurePosixPath(name).parts) == 2}  # fmt: skip
-    plain = sorted(inner - {HELD_OUT, *MASK_FOLDERS})
+    plain = sorted(name for name in inner if name != HELD_OUT and not holds_masks(name))
     if not plain or (folder / DATASET_FILE).exists():
         return
     try:

@@ -37,7 +37,7 @@ class HypernetworkOptions(ContinuedOptions):
     )  # fmt: skip
     initialization: Literal[
         "Normal", "XavierUniform", "XavierNormal", "KaimingUniform", "KaimingNormal"
-    ] = setting("Normal", "How the first weights are generated.", advanced=True)
+    ] = setting("Normal", "How the weights are initialized.", advanced=True)
     layer_norm: bool = setting(False, "Normalise after every layer.", advanced=True)
     activate_output: bool = setting(False, "Also activate the last layer.", advanced=True)
     dropout: float = setting(

@@ -9,10 +9,11 @@ from __future__ import annotations
 from studio import methods
 from studio.architectures import ARCHITECTURES
 from studio.core.errors import StudioError
-from studio.families.detect import BaseInfo, learning_rates
+from studio.families.detect import BaseInfo
+from studio.families.stated_facts import learning_rates
 from studio.formats.captions import unknown_places
 from studio.formats.dataset import DatasetInfo
-from studio.formats.masks import mask_file
+from studio.formats.masks import Masks
 from studio.settings.rate_schedule import parse_rates
 from studio.settings.training import RunConfig, without_effect
 
@@ -81,7 +82,8 @@ def _mask_advice(config: RunConfig, info: DatasetInfo) -> list[str]:
     if config.data.mask == "none":
         return []
     files = config.data.mask == "files"
-    without = sum(not (mask_file(i.path) if files else i.transparent) for i in info.items)
+    masks = Masks()
+    without = sum(not (masks.of(i.path) if files else i.transparent) for i in info.items)
     if not without:
         return []
     what = "a mask beside them" if files else "transparency"

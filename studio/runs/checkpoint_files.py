@@ -41,7 +41,7 @@ def adapter_of(run_id: str, step: str, runs: Runs, runtime: Runtime) -> Path:
             remedy="Compare its finished model instead.",
         )
     known = saved_steps(run)
-    if not step.isdigit() or int(step) not in known:
+    if not step.isdecimal() or int(step) not in known:
         raise MissingError(
             f"This run has no checkpoint of step {step[:20]}",
             where=run_id,

@@ -19,7 +19,7 @@ from studio.core.record import Filed, Record
 from studio.core.text import encodable, printable, read_json
 from studio.formats.dataset import DatasetInfo, read_captions
 from studio.formats.image_memory import ImageMemory
-from studio.formats.masks import mask_file
+from studio.formats.masks import Masks
 from studio.library.image_checks import checked_dataset
 from studio.settings.training import RunConfig
 
@@ -59,9 +59,9 @@ def of(
     rows = [(item.path, item.caption, item.repeats) for item in info.items]
     if info.held_out is not None:
         rows += [(path, text, 0) for path, text in read_captions(info.held_out).items()]
-    images = {}
+    images, masks = {}, Masks()
     for number, (path, caption, repeats) in enumerate(rows, 1):
-        mask = mask_file(path)
+        mask = masks.of(path)
         with contextlib.suppress(OSError):  # gone since the folder was read: not trained on either
             found = LearntImage(
                 sha256=atomic.sha256(path),

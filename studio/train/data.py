@@ -25,7 +25,7 @@ from studio.formats.dataset import DatasetInfo, read_captions
 from studio.formats.image_memory import ImageMemory
 from studio.formats.image_names import READING
 from studio.formats.images import image_size, open_image
-from studio.formats.masks import mask_file
+from studio.formats.masks import Masks
 from studio.settings.training import DataSettings
 
 MAX_ASPECT = 2.0  # an image longer than 2 : 1 is cropped to it
@@ -83,7 +83,7 @@ def read_items(
 ) -> list[Item]:
     """The training items of a dataset: every crop of every usable image, mirrored too if asked."""
     several = len({picture.trigger for picture in info.items}) > 1
-    items = []
+    items, masks = [], Masks()
     for picture in info.items:
         size = picture.size or image_size(picture.path)
         bucket = _bucket(size, settings, resolution, multiple)
@@ -93,7 +93,7 @@ def read_items(
             bucket,
             False,
             picture.repeats * settings.repeats,
-            mask=_mask(picture.path, settings),
+            mask=_mask(picture.path, settings, masks),
             name=picture.trigger if several else "",
         )
         for crop in range(settings.crops) if settings.crop == "random" else (None,):
@@ -118,7 +118,7 @@ def held_out_items(
     """
     if info.held_out is None:
         return []
-    captions = read_captions(info.held_out)
+    captions, masks = read_captions(info.held_out), Masks()
     facts = (images or ImageMemory()).all_facts(captions)
     return [
         Item(
@@ -127,7 +127,7 @@ def held_out_items(
             _bucket((known.width, known.height), settings, resolution, multiple),
             False,
             1,
-            mask=_mask(path, settings),
+            mask=_mask(path, settings, masks),
         )
         for path, known in facts.items()
         if not known.problem
@@ -190,10 +190,10 @@ def _cropped(item: Item, size: tuple[int, int], most: float, crop: int) -> Item:
     return replace(item, zoom=zoom, corner=(top, left))
 
 
-def _mask(path: Path, settings: DataSettings) -> Path | None:
+def _mask(path: Path, settings: DataSettings, masks: Masks) -> Path | None:
     if settings.mask == "alpha":
         return path
-    return mask_file(path) if settings.mask == "files" else None
+    return masks.of(path) if settings.mask == "files" else None
 
 
 def bucket_table(items: list[Item]) -> list[dict[str, int]]:

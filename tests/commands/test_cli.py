@@ -295,6 +295,7 @@ def test_inspect_says_what_a_file_is_not(workspace: Path, tmp_path: Path) -> Non
         (["generate"], "prompt"),
         (["generate", "a fox", "--set", "stpes=3"], "steps"),
         (["generate", "a fox", "--adapter", "nothing-like-it"], "adapter"),
+        (["generate", "a fox", "--mask-prompt", "a cat"], "--mask"),
         (["compare"], "--prompt"),
         (["compare", "--prompt", "a fox", "--seeds", "1,x"], "1,x"),
         (["caption", "/nowhere"], "/nowhere"),

@@ -18,7 +18,7 @@ from studio.formats.dataset import (
     write_caption,
 )
 from studio.formats.dataset_list import DatasetList
-from studio.formats.masks import mask_file
+from studio.formats.masks import Masks
 
 
 def draw(folder: Path, *names: str) -> Path:
@@ -201,7 +201,7 @@ def test_masks_belong_to_their_pictures_by_name(tmp_path):
     draw(tmp_path, "a.jpg", "a.mask.png", "b.png", "b_mask.png", "c.png", "lone.mask.png")
     draw(tmp_path / "masks", "c.webp")
     draw(tmp_path / "mask", "lone.mask.png")
-    found = {path.name: mask_file(path) for path in picture_files(tmp_path)}
+    found = {path.name: Masks().of(path) for path in picture_files(tmp_path)}
     assert found == {
         "a.jpg": tmp_path / "a.mask.png",
         "b.png": tmp_path / "b_mask.png",

@@ -12,7 +12,7 @@ from PIL import Image
 from studio.core.errors import DatasetError, InputError, StorageError
 from studio.core.paths import ASSETS, Workspace
 from studio.formats.dataset import read_caption, read_captions, read_dataset
-from studio.formats.masks import mask_file
+from studio.formats.masks import Masks
 from studio.library.arrivals import usable, why_refused
 from studio.library.importing import Imported, import_files
 from studio.library.library import Library
@@ -75,7 +75,7 @@ def test_a_folder_arrives_as_it_is(tmp_path: Path, datasets: Path):
     assert {p.relative_to(source): t for p, t in there.items()} == {
         p.relative_to(info.path): t for p, t in here.items()
     }
-    assert mask_file(info.path / "1.png") == info.path / "masks" / "1.png"
+    assert Masks().of(info.path / "1.png") == info.path / "masks" / "1.png"
     assert info.held_out == info.path / "held_out"
     assert here[info.path / "10_dog" / "0.jpg"] == "told by the table"
     assert info.pictures == read_dataset(source).pictures == 9
@@ -159,7 +159,7 @@ def test_into_an_existing_dataset(tmp_path: Path, datasets: Path):
         "1.png": "red one", "1-2.png": "blue one", "2.png": "green one",
         "3.png": "teal, says the table",
     }  # fmt: skip
-    assert mask_file(folder / "1-2.png") == folder / "masks" / "1-2.png"
+    assert Masks().of(folder / "1-2.png") == folder / "masks" / "1-2.png"
     assert info.same == ["2.png"] and "stays" in why(info, "metadata.jsonl")
     again = import_files([second], datasets, "unused", folder)
     assert again.copied == [] and contents(folder) == after

@@ -25,7 +25,7 @@ function curve(points, k, [name, dash], {x, y}) {
 
 function plot(curves) {
   const scales = curveScales(curves, BOX);
-  if (!scales) return el('p.cs-muted.cs-small', {}, 'These runs have no fixed-noise losses to generate.');
+  if (!scales) return el('p.cs-muted.cs-small', {}, 'These runs have no validation loss to plot.');
   const {x, y, bottom, top, most} = scales;
   const shapes = [];
   for (let k = 0; k <= LINES; k += 1) {
