@@ -10,6 +10,7 @@ import argparse
 
 from studio import __version__
 from studio.commands import library_options, option_types
+from studio.commands.mask_options import add_mask_options
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -173,6 +174,7 @@ def _add_generate_options(parser: argparse.ArgumentParser) -> None:
         "--denoising-strength", "--denoising", dest="denoising_strength", type=float, metavar="X",
         help="how much of it is changed, 0 to 1",
     )  # fmt: skip
+    add_mask_options(parser)
     _add_set(parser)
     _add_json(parser)
 
