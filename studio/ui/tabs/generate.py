@@ -18,11 +18,18 @@ from studio.settings.generation import GenerateSettings
 from studio.settings.lanes import LanesSettings
 from studio.ui.components.axes_grid import axes_grid
 from studio.ui.components.bases import base_choices, base_of
+from studio.ui.components.draft import Draft
 from studio.ui.components.generate_batch import about, generate
 from studio.ui.components.picture_grid import KIND, picture_facts, picture_file, picture_grid
 from studio.ui.components.prompt_tags import tags_moved
 from studio.ui.components.prompt_words import prompt_words
-from studio.ui.components.restored_settings import into_lane, tell_origin, that_are_here, usable
+from studio.ui.components.restored_settings import (
+    into_lane,
+    tell_origin,
+    that_are_here,
+    usable,
+    valid,
+)
 from studio.ui.components.shelf import adapter_shelf
 from studio.ui.components.stack import EFFECT, adapter_stack, lanes_of
 from studio.ui.components.start_picture import start_picture
@@ -122,9 +129,9 @@ class GenerateTab:
         asking.failure(refused, None, self.pictures, **QUIET)
         self.pictures.finished(self.finished, None, self.stack, **QUIET)
         outputs = [*self.texts, *self.form.inputs]
-        self.pictures.reuse(self.reuse, [self.stack, self.base], outputs, **ACTION)
+        reused = self.pictures.reuse(self.reuse, [self.stack, self.base], outputs, **ACTION)
         self.pictures.begin(self.begin, None, [self.image, self.beginning], **ACTION)
-        self.stack.settings(self.restore, [self.stack, self.base], outputs, **ACTION)
+        restored = self.stack.settings(self.restore, [self.stack, self.base], outputs, **ACTION)
         self.stack.effect(
             self.effect,
             [*self.texts, self.image, *self.form.inputs],
@@ -132,8 +139,12 @@ class GenerateTab:
             trigger_mode="multiple",
             **ACTION,
         )
-        self.stack.rebase(self.rebased, None, self.base, **ACTION)
-        self.dice.click(lambda: secrets.randbelow(2**32), None, self.seed, **QUIET)
+        rebased = self.stack.rebase(self.rebased, None, self.base, **ACTION)
+        diced = self.dice.click(lambda: secrets.randbelow(2**32), None, self.seed, **QUIET)
+        Draft(self.studio.workspace.cache / "generate-form.json").keeps(
+            self.page, [self.always, self.base, self.prompt, self.negative, *self.form.inputs],
+            self.drafted, self.contents, after=[asking, reused, restored, rebased, diced],
+        )  # fmt: skip
         self.base.change(
             lambda base: (gr.HTML(base=base), gr.HTML(base=base)),
             self.base,
@@ -223,6 +234,21 @@ class GenerateTab:
     @handler
     def rebased(self, event: gr.EventData) -> Any:
         return base_of(self.studio, event._data)
+
+    def drafted(self, always: bool, base: str, prompt: str, negative: str, *rest: Any) -> Json:
+        """What is kept of the form; every browser remembers a stack of its own."""
+        texts = {"prompt": prompt or "", "negative_prompt": negative or ""}
+        return {"always": bool(always), "base": base, **texts, **self.form.values(rest)}
+
+    def contents(self, kept: Json) -> list[Any]:
+        """What the form holds again, as far as it is still there."""
+        known = valid(GenerateSettings, kept)
+        if known.get("vae") not in self.studio.library.vaes():
+            known.pop("vae", None)
+        bases = [name for _, name in base_choices(self.studio)]
+        base = known.get("base") if known.get("base") in bases else self.first
+        texts = [known.get(key, "") for key in ("prompt", "negative_prompt")]
+        return [kept.get("always") is True, base, *texts, *self.form.updates(known)]
 
     def fill(self, found: Json, value: Any, base: str, lane: int) -> list[Any]:
         """Restored settings into every input, for the lane that asked."""
