@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks import concepts
 from studio.core import atomic
 from studio.core.paths import STARTER
-from studio.families.detect import base_hash
+from studio.families.part_files import base_hash
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "methods"

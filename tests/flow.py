@@ -27,7 +27,8 @@ from studio.architectures.record import (
     Variant,
 )
 from studio.families import whole_text
-from studio.families.base import Base, Conditioning, Family
+from studio.families.base import Base, Family
+from studio.families.conditioning import Conditioning
 from studio.families.loading import load_parts
 from studio.families.weighted import Text
 from tests.tiny import _byte_letters, _seeded

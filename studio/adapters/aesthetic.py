@@ -36,7 +36,8 @@ from studio.formats.aesthetic import AestheticFile
 from studio.settings.training import SteeringSettings
 
 if TYPE_CHECKING:
-    from studio.families.base import Base, Conditioning
+    from studio.families.base import Base
+    from studio.families.conditioning import Conditioning
     from studio.families.weighted import Text
     from studio.formats.sniff import Content
     from studio.settings.training import StackItem

@@ -16,7 +16,7 @@ from typing import Any
 
 from studio.core import text
 from studio.core.errors import UnavailableError
-from studio.families import detect
+from studio.families import part_files
 
 # Width of a text encoder → the published CLIP it was cut out of.
 PUBLISHED = {
@@ -73,7 +73,7 @@ def find_clip(
 
 
 def _published(base: str | Path, text_widths: Sequence[int]) -> list[str]:
-    widths = text_widths or detect.text_widths(home_of(base))
+    widths = text_widths or part_files.text_widths(home_of(base))
     return [PUBLISHED[width] for width in widths if width in PUBLISHED]
 
 

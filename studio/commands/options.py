@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 
 from studio import __version__
+from studio.commands import library_options
+from studio.commands.mask_options import add_mask_options
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -151,6 +153,12 @@ def _add_generate_options(parser: argparse.ArgumentParser) -> None:
         help="one of up to six stacks with the same seeds; repeat. NAME= alone is the base; "
         "a lane without prompt takes PROMPT, and every --adapter stands first in each lane",
     )
+    parser.add_argument(
+        "--style",
+        action="append",
+        metavar="NAME",
+        help="style of the workspace's folder styles/, put around the prompt; repeat for more",
+    )
     parser.add_argument("--seed", type=int, metavar="N", help="seed of the first image")
     parser.add_argument("--count", type=int, metavar="N", help="how many images")
     parser.add_argument("--image", metavar="FILE", help="image to image: start from this one")
@@ -162,6 +170,7 @@ def _add_generate_options(parser: argparse.ArgumentParser) -> None:
         "--denoising-strength", "--denoising", dest="denoising_strength", type=float, metavar="X",
         help="how much of it is changed, 0 to 1",
     )  # fmt: skip
+    add_mask_options(parser)
     _add_set(parser)
     _add_json(parser)
 
@@ -207,10 +216,6 @@ def _add_grid_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_inspect_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="adapter, checkpoint, or folder")
-    _add_json(parser)
-
-
-def _add_doctor_options(parser: argparse.ArgumentParser) -> None:
     _add_json(parser)
 
 
@@ -288,7 +293,8 @@ COMMANDS = {
         _add_grid_options,
     ),
     "inspect": ("say what a file is, without running anything in it", _add_inspect_options),
-    "doctor": ("say what works on this machine, and what is missing", _add_doctor_options),
+    "library": ("list, rename, trash or restore what is in the library", library_options.add),
+    "doctor": ("say what works on this machine, and what is missing", _add_json),
     "bench": ("measure: the starter model, start-up, speed", _add_bench_options),
     "test": ("lint, types and every test", _add_test_options),
 }

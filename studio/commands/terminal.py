@@ -229,7 +229,8 @@ def stack_reference(studio: Studio, text: str) -> tuple[str, list[dict[str, Any]
     if not equals:
         name, files = "", text
     stack = [adapter_reference(studio, part) for part in files.split("+") if part]
-    return name or " + ".join(printable(Path(item["path"]).stem) for item in stack), stack
+    names = (studio.library.column_name(Path(item["path"])) for item in stack)
+    return name or " + ".join(names), stack
 
 
 def _plain(value: Any) -> Any:

@@ -1,36 +1,44 @@
 """What a folder or file holds, by its configuration or its shapes and never by its name.
 
-Owns: telling the architectures apart, listing what a broken base lacks, and the base's hash.
+Owns: telling the architectures apart, and listing what a broken base lacks.
 Refuses to know: torch, how a base is loaded, methods and adapters.
 """
 
 from __future__ import annotations
 
 import functools
-import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from studio.architectures import ARCHITECTURES
-from studio.architectures.record import PREDICTION_TYPES, Architecture, is_text_encoder
-from studio.core.atomic import sha256
+from studio.architectures.record import (
+    PREDICTION_TYPES,
+    Architecture,
+    Denoiser,
+    inpainting_channels,
+)
 from studio.core.errors import FileError, MissingError
 from studio.core.names import printable
-from studio.core.text import read_json, read_toml
 from studio.families import infer_config
+from studio.families.part_files import (
+    has_config,
+    has_weights,
+    known_parts,
+    part_config,
+    part_weights,
+    read_object,
+    weight_files,
+)
+from studio.families.single_file_kind import NotABase
+from studio.families.stated_facts import facts, facts_file
 from studio.formats import kinds, tensor_source
 from studio.formats.blocks import blocks
 from studio.formats.inspect import inspect
 
-FACTS = "studio.toml"
 FILE_ENDINGS = (".safetensors", ".ckpt")
 """How one-file bases are called; what they are is decided by their content."""
-# Base names of weight files, in the order of preference.
-_WEIGHTS = ("diffusion_pytorch_model", "model")
-_VARIANTS = ("", ".fp16", ".bf16")
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,8 @@ class BaseInfo:
     """Why it cannot be used, in plain words; empty when it can."""
     assumed: list[str] = field(default_factory=list)
     """What was concluded about a file that does not say it, in plain words."""
+    inpainting: bool = False
+    """Whether it was trained to fill in masked parts; it cannot be trained here."""
 
 
 def describe(path: str | Path) -> BaseInfo:
@@ -71,8 +81,10 @@ def describe(path: str | Path) -> BaseInfo:
     if not (path / "model_index.json").is_file():
         return _no_base(path, _no_index(path))
     problems: list[str] = []
-    configs = {part: _config(path, part, problems) for part in known_parts() if _has_config(part)}
-    kind = _architecture(_read(path / "model_index.json", problems), configs, problems)
+    configs = {
+        part: part_config(path, part, problems) for part in known_parts() if has_config(part)
+    }
+    kind = _architecture(read_object(path / "model_index.json", problems), configs, problems)
     for part in kind.parts if kind else ():
         if not (path / part).is_dir():
             problems.append(f"Its folder “{part}” is missing.")
@@ -92,24 +104,23 @@ def describe(path: str | Path) -> BaseInfo:
         hash=None,
         size_bytes=sum(file.stat().st_size for file in weight_files(path)),
         problems=list(dict.fromkeys(problems)),
+        inpainting=kind is not None and _inpaints(kind, configs),
     )
 
 
 def file_recipe(path: str | Path) -> infer_config.Recipe:
     """What the one-file base `path` is made of.
 
-    Raises FileError when it is broken or hostile, `infer_config.NotABase` when it is something else.
+    Raises FileError when it is broken or hostile, `NotABase` when it is something else.
     """
     path = Path(path)
     shapes, metadata = tensor_source.outline(path)
     stated = facts(path)
     try:
         return infer_config.recipe(shapes, metadata, stated)
-    except infer_config.NotABase as reason:
+    except NotABase as reason:
         kind = _adapter_kind(path) if "tensors are no" in str(reason) else None
-        raise infer_config.NotABase(
-            f"It is {kind}, not a base model." if kind else reason
-        ) from None
+        raise NotABase(f"It is {kind}, not a base model." if kind else reason) from None
 
 
 def denoiser_blocks(path: str | Path) -> dict[str, bool]:
@@ -120,114 +131,14 @@ def denoiser_blocks(path: str | Path) -> dict[str, bool]:
     try:
         kind = ARCHITECTURES[describe(path).family or ""].denoiser
         recipe = file_recipe(path).parts if path.is_file() else {}
-        return blocks(kind, recipe.get(kind.name) or _config(path, kind.name, []))
-    except (infer_config.NotABase, KeyError, TypeError, ValueError) as error:
+        return blocks(kind, recipe.get(kind.name) or part_config(path, kind.name, []))
+    except (NotABase, KeyError, TypeError, ValueError) as error:
         raise FileError(
             "The blocks of this base are not known",
             where=path.name,
             why="Its network is not described where it should be.",
             remedy="Choose another base, or name blocks without numbering them.",
         ) from error
-
-
-def facts_file(path: str | Path) -> Path:
-    """Where a person states facts about a base: in its folder, or beside its file (`mine.toml`)."""
-    path = Path(path)
-    return path.with_suffix(".toml") if path.is_file() else path / FACTS
-
-
-def facts(path: str | Path) -> dict[str, Any]:
-    """What is stated about the base: `native_size`, `learning_rates`, and for a file
-    `prediction_type` (`epsilon` or `v`).
-
-    Raises FileError when it is not TOML.
-    """
-    file = facts_file(path)
-    if not file.is_file():
-        return {}
-    try:
-        return read_toml(file)
-    except (OSError, ValueError) as error:
-        raise FileError("The facts beside this base cannot be read", where=file) from error
-
-
-def learning_rates(path: str | Path) -> dict[str, tuple[float, float]]:
-    """Sane learning rates (lowest, highest) per method, where the base's folder states them."""
-    stated = facts(path).get("learning_rates", {})
-    try:
-        return {method: (float(low), float(high)) for method, (low, high) in stated.items()}
-    except (AttributeError, TypeError, ValueError) as error:
-        raise FileError(
-            "The facts beside this base cannot be read",
-            where=facts_file(path),
-            why="Its learning rates should be pairs: method = [lowest, highest].",
-        ) from error
-
-
-def read_scheduler(path: str | Path) -> dict[str, Any]:
-    """The scheduler's configuration as the folder states it."""
-    return _config(Path(path), "scheduler", [])
-
-
-def text_widths(path: str | Path) -> list[int]:
-    """Widths of the text encoders, in order."""
-    widths = [
-        _config(Path(path), part, []).get("hidden_size")
-        for part in known_parts()
-        if is_text_encoder(part)
-    ]
-    return [int(width) for width in widths if width]
-
-
-def weight_files(path: str | Path) -> list[Path]:
-    """The weight files that loading this base reads, sorted by part."""
-    if Path(path).is_file():
-        return [Path(path)]
-    parts = sorted(filter(has_weights, known_parts()))
-    return [file for part in parts for file in part_weights(Path(path) / part)[0]]
-
-
-def part_weights(folder: Path) -> tuple[list[Path], str]:
-    """The safetensors of one part and their variant (`""`, `fp16`, `bf16`); empty when none."""
-    for variant in _VARIANTS:
-        for stem in _WEIGHTS:
-            single = folder / f"{stem}{variant}.safetensors"
-            if single.is_file():
-                return [single], variant[1:]
-            # diffusers and transformers put the variant in different places of an index's name
-            for index in (
-                folder / f"{stem}.safetensors.index{variant}.json",
-                folder / f"{stem}{variant}.safetensors.index.json",
-            ):
-                if index.is_file():
-                    names = set(_read(index, []).get("weight_map", {}).values())
-                    return [folder / Path(str(name)).name for name in sorted(names)], variant[1:]
-    return [], ""
-
-
-def base_hash(path: str | Path) -> str:
-    """SHA-256 over names and contents of the weight files; remembered until a file changes.
-
-    Of a one-file base, the SHA-256 of the file, as other programs give it. Raises MissingError when
-    a weight file is not there.
-    """
-    digest = hashlib.sha256()
-    if Path(path).is_file():
-        stat = Path(path).stat()
-        return _file_hash(Path(path), stat.st_size, stat.st_mtime_ns)
-    for file in weight_files(path):
-        try:
-            stat = file.stat()
-        except OSError as error:
-            raise MissingError("A weight file of this base is missing", where=file) from error
-        digest.update(os.fsencode(f"{file.parent.name}/{file.name}\0"))
-        digest.update(_file_hash(file, stat.st_size, stat.st_mtime_ns).encode())
-    return digest.hexdigest()
-
-
-@functools.lru_cache(maxsize=256)
-def _file_hash(file: Path, size: int, modified: int) -> str:
-    return sha256(file)
 
 
 def _no_base(path: Path, problem: str) -> BaseInfo:
@@ -244,7 +155,7 @@ def _describe_file(path: Path) -> BaseInfo:
         found = _remembered_recipe(path, stat.st_size, stat.st_mtime_ns, changed)
     except FileError as error:
         return _no_base(path, error.sentence())
-    except infer_config.NotABase as reason:
+    except NotABase as reason:
         return _no_base(path, str(reason))
     return BaseInfo(
         name=printable(path.stem),
@@ -256,6 +167,7 @@ def _describe_file(path: Path) -> BaseInfo:
         hash=None,
         size_bytes=stat.st_size,
         assumed=list(found.assumed),
+        inpainting=_inpaints(ARCHITECTURES[found.family], found.parts),
     )
 
 
@@ -268,20 +180,6 @@ def _adapter_kind(path: Path) -> str | None:
     """What a file is that is no base, as far as it is a kind of file that belongs elsewhere."""
     row = kinds.find(inspect(path, hashes=False).kind)
     return row.phrase if row is not None and row.place != "bases" else None
-
-
-def known_parts() -> list[str]:
-    """The folders that any architecture's parts lie in, each once."""
-    return list(dict.fromkeys(part for row in ARCHITECTURES.values() for part in row.parts))
-
-
-def _has_config(part: str) -> bool:
-    return not part.startswith("tokenizer")
-
-
-def has_weights(part: str) -> bool:
-    """Whether the folder `part` of a base holds weights."""
-    return _has_config(part) and part != "scheduler"
 
 
 def _architecture(
@@ -302,10 +200,12 @@ def _architecture(
         return None
     denoiser = rows[0].denoiser
     config = configs[denoiser.name]
-    if config.get("in_channels") != configs["vae"].get("latent_channels", rows[0].latents.channels):
+    channels = config.get("in_channels")
+    latents = configs["vae"].get("latent_channels", rows[0].latents.channels)
+    if channels != latents and not is_inpainting(denoiser, channels, latents):
         problems.append(
-            f"Its {denoiser.title} wants {config.get('in_channels')} channels: an inpainting, "
-            "depth or editing model. The studio generates from text alone."
+            f"Its {denoiser.title} wants {channels} channels: a depth or editing model. "
+            "The studio generates from text, and inpaints."
         )
     kind = next((row for row in rows if _is_its(row, config)), None)
     if kind is None or not stated & set(kind.text_names):
@@ -318,6 +218,12 @@ def _architecture(
     return kind
 
 
+def is_inpainting(denoiser: Denoiser, channels: Any, latents: Any) -> bool:
+    """Whether a denoiser of this many input channels fills in masked parts of an image."""
+    known = denoiser.inpainting and isinstance(latents, int)
+    return known and channels == inpainting_channels(latents)
+
+
 def _is_its(row: Architecture, config: Mapping[str, Any]) -> bool:
     """Whether a denoiser's configuration carries all signs of a row; absent, None and False are one."""
     stated = config.get("_class_name", row.denoiser.class_name)
@@ -325,6 +231,11 @@ def _is_its(row: Architecture, config: Mapping[str, Any]) -> bool:
     return stated == row.denoiser.class_name and all(
         (config.get(key) or None) == (value or None) for key, value in signs
     )
+
+
+def _inpaints(kind: Architecture, configs: Mapping[str, Mapping[str, Any]]) -> bool:
+    channels = configs[kind.denoiser.name].get("in_channels")
+    return is_inpainting(kind.denoiser, channels, configs["vae"].get("latent_channels"))
 
 
 def _native_size(
@@ -372,19 +283,3 @@ def _no_index(path: Path) -> str:
     if (path / "config.json").is_file():
         return "It is one part of a base, or another kind of model; choose the folder above it."
     return "It is not a diffusers folder: there is no model_index.json in it."
-
-
-def _config(path: Path, part: str, problems: list[str]) -> dict[str, Any]:
-    name = "scheduler_config.json" if part == "scheduler" else "config.json"
-    return _read(path / part / name, problems) if (path / part / name).is_file() else {}
-
-
-def _read(file: Path, problems: list[str]) -> dict[str, Any]:
-    try:
-        content = read_json(file)
-    except (OSError, ValueError):
-        content = None
-    if not isinstance(content, dict):
-        problems.append(f"Its “{file.parent.name}/{file.name}” is not readable JSON.")
-        return {}
-    return content

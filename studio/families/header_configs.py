@@ -2,7 +2,7 @@
 
 Owns: which keys a file's header may decide, and refusing counts no model has. A header comes from
 anywhere: it decides numbers, never a class, a path or a program part.
-Refuses to know: torch, shapes, what files of other programs look like (`from_shapes`).
+Refuses to know: torch, shapes, what files of other programs look like (`infer_config`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 from studio.architectures.record import Architecture
 from studio.core.text import parse_json
+from studio.families.single_file_kind import NotABase
 from studio.formats import single_file_layout
 
 _UNET = """
@@ -35,10 +36,6 @@ _KEYS = {"unet": frozenset(_UNET.split()), "vae": frozenset(_VAE.split())}
 _TEXT_KEYS = frozenset(_TEXT.split())
 _MOST = 100
 """Layers, blocks or transformers a header may ask for; real models have up to 32."""
-
-
-class NotABase(Exception):
-    """Why a file is no base the studio can load, as one plain sentence."""
 
 
 def read(metadata: Mapping[str, str], kind: Architecture) -> dict[str, Any]:

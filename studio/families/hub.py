@@ -18,7 +18,7 @@ from typing import Any
 from studio.architectures import ARCHITECTURES
 from studio.core.errors import FileError, MissingError
 from studio.core.paths import there
-from studio.families import detect
+from studio.families import detect, part_files
 
 _ID = re.compile(r"[A-Za-z0-9][\w.\-]*/[A-Za-z0-9][\w.\-]*(@[\w.\-/]+)?")
 _SMALL = (".json", ".txt", ".toml")
@@ -102,11 +102,11 @@ def wanted(files: Iterable[str], half: bool) -> list[str]:
     """The files of a repository to download, of each part's weights one precision."""
     files = sorted(files)
     chosen = [file for file in files if "/" not in file and file.endswith(_SMALL)]
-    for part in detect.known_parts():
+    for part in part_files.known_parts():
         inside = [file for file in files if file.startswith(f"{part}/") and file.count("/") == 1]
         small = [f for f in inside if f.endswith(_SMALL) and ".safetensors.index" not in f]
         chosen += [file for file in small if "flax" not in file]
-        if not detect.has_weights(part):
+        if not part_files.has_weights(part):
             continue
         weights = [file for file in inside if file not in small and "safetensors" in file]
         order = ("fp16", "", "bf16") if half else ("", "fp16", "bf16")

@@ -1,7 +1,7 @@
 """What a one-file base with a U-Net and CLIP is made of, read off its names and shapes.
 
-Owns: the numbers of UNet, VAE and text encoders, derived wherever a shape tells them;
-recognising what is *not* a base the studio can load. Refuses to know: torch, the file's name.
+Owns: the numbers of UNet, VAE and text encoders, derived wherever a shape tells them.
+Refuses to know: torch, the file's name, what is no base (`single_file_kind`).
 
 What no shape tells is a convention of the published models: heads (64 channels each, where the
 architecture's row states no number), 32 groups per norm, CLIP-L's quick GELU, the VAE's scale.
@@ -11,48 +11,22 @@ Sources: Rombach et al. 2022, Podell et al. 2023, the configurations published w
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from studio.architectures import ARCHITECTURES, published
-from studio.architectures.foreign import FOREIGN
+from studio.architectures import published
 from studio.architectures.record import PREDICTION_TYPES, Architecture, TextEncoder
 from studio.families import header_configs
-from studio.families.header_configs import NotABase
+from studio.families.single_file_kind import NotABase, Shapes, architecture
 from studio.formats import single_file_layout
 from studio.formats.single_file_layout import UNET, VAE
-
-Shapes = Mapping[str, tuple[int, ...]]
-
-__all__ = ["NotABase", "Recipe", "native_size", "recipe", "vae_config"]
 
 _PREDICTIONS: dict[str, str] = {
     said: name for objective, name in PREDICTION_TYPES.items() for said in (objective, name)
 }
-# (beginning of a name, what a file with such names is)
-_NO_BASE = (
-    ("model.diffusion_model.input_blocks.1.0.time_stack.", "a video model"),
-    (
-        "conditioner.embedders.0.model.",
-        "an SDXL refiner, which finishes images; choose the SDXL base",
-    ),
-    ("noise_augmentor.", "an unCLIP model, which generates from images"),
-    ("embedder.model.", "an unCLIP model, which generates from images"),
-    ("control_model.", "a ControlNet"),
-    ("controlnet_", "a ControlNet"),
-    ("edm_", "an SDXL model with another kind of noise (EDM)"),
-    ("down_blocks.", "the UNet of a diffusers folder alone; choose the whole folder"),
-    ("text_model.", "a text encoder alone; choose the whole model"),
-    ("cond_stage_model.roberta.", "a model with another text encoder (AltDiffusion)"),
-)
 HEAD = 64
 """Channels per attention head."""
-_CHANNELS = {
-    5: "a depth model", 7: "an upscaler", 8: "an editing model (InstructPix2Pix)",
-    9: "an inpainting model",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -79,7 +53,7 @@ def recipe(shapes: Shapes, metadata: Mapping[str, str], stated: Mapping[str, Any
 
     Of `stated`, `prediction_type` and `native_size` are looked at. Raises NotABase.
     """
-    kind = _architecture(shapes)
+    kind = architecture(shapes)
     exact = header_configs.read(metadata, kind)
     assumed: list[str] = []
     parts = exact.get("parts") or _parts(shapes, kind)
@@ -99,38 +73,6 @@ def native_size(kind: Architecture, prediction_type: str) -> int:
     """Pixels of the published models of an architecture that predict this."""
     objective = next(o for o, name in PREDICTION_TYPES.items() if name == prediction_type)
     return kind.variant(objective).native_size
-
-
-def _architecture(shapes: Shapes) -> Architecture:
-    first = f"{UNET}input_blocks.0.0.weight"
-    foreign = [(start, f"a {row.title} model") for row in FOREIGN for start in row.single_file]
-    for start, what in (*foreign, *_NO_BASE):
-        if any(name.startswith(start) for name in shapes):
-            raise NotABase(f"It is {what}.")
-    if first not in shapes:
-        raise NotABase(_without_unet(shapes))
-    channels = shapes[first][1] if len(shapes[first]) == 4 else 0
-    if channels != 4:
-        what = _CHANNELS.get(channels, f"a model with {channels} input channels")
-        raise NotABase(f"It is {what}; the studio generates from text alone.")
-    for row in ARCHITECTURES.values():
-        for sign, what in row.distilled.items():
-            if sign in shapes:
-                raise NotABase(f"It is {what}.")
-    kind = single_file_layout.architecture_of(shapes)
-    if kind is None:
-        raise NotABase("It holds a UNet without a text encoder; choose a whole model.")
-    if not any(name.startswith(VAE) for name in shapes):
-        raise NotABase("It holds no VAE, which turns latents into images; choose a whole model.")
-    return kind
-
-
-def _without_unet(shapes: Shapes) -> str:
-    if any("lora_" in name or ".lora" in name for name in shapes):
-        return "It is a LoRA, not a base model: put it on the stack."
-    if any(re.match(r"(first_stage_model\.)?(encoder|decoder)\.conv_in\.", n) for n in shapes):
-        return "It is a VAE, not a whole model: it can be chosen as VAE when generating."
-    return f"Its {len(shapes)} tensors are no Stable Diffusion model."
 
 
 def _prediction(
@@ -211,7 +153,7 @@ def _unet(shapes: Shapes, kind: Architecture) -> dict[str, Any]:
     up = ["CrossAttnUpBlock2D" if depth else "UpBlock2D" for depth in reversed(depths)]
     heads = kind.denoiser.heads
     config: dict[str, Any] = {
-        "in_channels": 4,
+        "in_channels": shapes[f"{UNET}input_blocks.0.0.weight"][1],
         "out_channels": shapes.get(f"{UNET}out.2.weight", (4,))[0],
         "block_out_channels": widths,
         "layers_per_block": layers[0] if len(set(layers)) == 1 else layers,

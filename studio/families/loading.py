@@ -29,7 +29,9 @@ from studio.families import (
     family,
     hub,
     infer_config,
+    part_files,
     single_file_loader,
+    stated_facts,
     vae,
     vocabulary,
     weights,
@@ -108,7 +110,7 @@ def load_parts(
     """
     with ThreadPoolExecutor(1) as beside, quietly():
         # reading for the hash and reading for the model share the disk's cache
-        hashing = beside.submit(detect.base_hash, path)
+        hashing = beside.submit(part_files.base_hash, path)
         if path.is_file():
             parts = _from_file(kind.architecture, path, dtype, extra_vocabulary)
         else:
@@ -171,10 +173,10 @@ def _from_folder(kind: Architecture, path: Path, dtype: torch.dtype) -> _Parts:
             vocabulary.read(path / name, class_name=encoder.tokenizer)
             for name, encoder in zip(kind.tokenizer_names, kind.text_encoders, strict=True)
         ],
-        scheduler=detect.read_scheduler(path),
+        scheduler=part_files.read_scheduler(path),
         prediction_type=info.prediction_type,
         native_size=info.native_size,
-        learning_rates=detect.learning_rates(path),
+        learning_rates=stated_facts.learning_rates(path),
     )
 
 
@@ -198,7 +200,7 @@ def _from_file(
         scheduler=recipe.scheduler,
         prediction_type=recipe.prediction_type,
         native_size=recipe.native_size,
-        learning_rates=detect.learning_rates(path) or recipe.learning_rates,
+        learning_rates=stated_facts.learning_rates(path) or recipe.learning_rates,
     )
 
 
@@ -222,7 +224,7 @@ def _part(model: Any, folder: Path, dtype: torch.dtype) -> nn.Module:
             return model.from_config(model.load_config(folder, local_files_only=True))
 
     part = _checked(make, folder, f"The part “{name}”")
-    files, _ = detect.part_weights(folder)
+    files, _ = part_files.part_weights(folder)
 
     def pieces(key: str) -> list[single_file_layout.Piece]:
         ours = ldm_names.vae_today(key) if name == "vae" else weights.file_name(name, key)

@@ -20,14 +20,14 @@ from studio.architectures.record import is_text_encoder
 from studio.core import atomic
 from studio.core.errors import MismatchError
 from studio.core.text import parse_json
-from studio.families import detect, vocabulary, weights
+from studio.families import stated_facts, vocabulary, weights
 from studio.families.base import Base
 from studio.formats import ldm_names, safetensors_file, single_file_layout
 
 States = Mapping[str, Mapping[str, Tensor]]
 """Component (`unet`, `vae`, `text_encoder`, …) → parameter name → tensor."""
 
-_BESIDE = ("clip", "captioner", "classifier.safetensors", detect.FACTS, "MODEL_CARD.md")
+_BESIDE = ("clip", "captioner", "classifier.safetensors", stated_facts.FACTS, "MODEL_CARD.md")
 """What a base may carry beside its parts, and what its descendants keep."""
 
 
@@ -201,8 +201,8 @@ def _copy_beside(base: Base, folder: Path) -> None:
         for file in files:
             if file.is_file():
                 atomic.copy_file(file, folder / file.relative_to(base.path))
-    if not (base.path / detect.FACTS).is_file():
-        atomic.write_text(folder / detect.FACTS, _facts(base))
+    if not (base.path / stated_facts.FACTS).is_file():
+        atomic.write_text(folder / stated_facts.FACTS, _facts(base))
 
 
 def _facts(base: Base) -> str:

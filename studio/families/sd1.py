@@ -13,7 +13,8 @@ from torch import Tensor
 
 from studio.architectures.sd1 import SD1
 from studio.families import text
-from studio.families.base import Base, Conditioning
+from studio.families.base import Base
+from studio.families.conditioning import Conditioning
 from studio.families.unet import UNetFamily
 from studio.families.weighted import Text
 

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from studio.architectures.sdxl import SDXL
 from studio.families import text
-from studio.families.base import Base, Conditioning
+from studio.families.base import Base
+from studio.families.conditioning import Conditioning
 from studio.families.unet import UNetFamily
 from studio.families.weighted import Text
 

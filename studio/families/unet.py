@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from studio.families.base import Base, Conditioning, Family
+from studio.families.base import Base, Family
+from studio.families.conditioning import Conditioning
 from studio.families.loading import load_parts
 
 

@@ -18,7 +18,8 @@ from torch import nn
 from studio.core import memory
 from studio.core.errors import FileError, MismatchError, MissingError
 from studio.core.text import read_json
-from studio.families import detect, infer_config, single_file_loader
+from studio.families import infer_config, part_files, single_file_loader
+from studio.families.single_file_kind import NotABase, Shapes
 from studio.formats import ldm_names, single_file_layout, tensor_source
 
 
@@ -30,7 +31,7 @@ def load(path: Path, own: Mapping[str, Any]) -> nn.Module:
     if not path.exists():
         raise MissingError("This VAE is not there", where=path, remedy="Choose another VAE.")
     folder = path / "vae" if (path / "vae").is_dir() else path
-    files = detect.part_weights(folder)[0] if path.is_dir() else [path]
+    files = part_files.part_weights(folder)[0] if path.is_dir() else [path]
     if not files:
         raise FileError("This folder holds no VAE", where=path, remedy="Choose another VAE.")
     shapes, _ = tensor_source.outline(files[0])
@@ -61,7 +62,7 @@ def load(path: Path, own: Mapping[str, Any]) -> nn.Module:
     return made
 
 
-def _layout(path: Path, shapes: infer_config.Shapes) -> tuple[dict[str, str], dict[str, Any]]:
+def _layout(path: Path, shapes: Shapes) -> tuple[dict[str, str], dict[str, Any]]:
     """Name in the file → diffusers' name, and the configuration that the shapes tell."""
     prefix = (
         single_file_layout.VAE if any(n.startswith(single_file_layout.VAE) for n in shapes) else ""
@@ -81,7 +82,7 @@ def _layout(path: Path, shapes: infer_config.Shapes) -> tuple[dict[str, str], di
         names = {prefix + name: ours for name, ours in found.items() if ours}
     try:
         return names, infer_config.vae_config(original, "")
-    except infer_config.NotABase as reason:
+    except NotABase as reason:
         raise FileError(
             "This file holds no VAE of a Stable Diffusion model",
             where=path,

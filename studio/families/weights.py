@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from studio.core.errors import MissingError
-from studio.families import detect
+from studio.families import part_files
 from studio.families.base import Base
 from studio.formats import ldm_names, single_file_layout, tensor_source
 
@@ -35,7 +35,7 @@ def own_state(base: Base, component: str) -> Iterator[tuple[str, Tensor]]:
                 for piece in mine:
                     yield piece.name, piece.of(tensor)
         return
-    files, _ = detect.part_weights(base.path / component)
+    files, _ = part_files.part_weights(base.path / component)
     if not files:
         raise MissingError(
             f"The weights of the part “{component}” are not there", where=base.path / component

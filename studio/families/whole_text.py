@@ -15,7 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from studio.families.base import Base, Conditioning
+from studio.families.base import Base
+from studio.families.conditioning import Conditioning
 from studio.families.text import chunks_of, emphasised, overlaid
 from studio.families.weighted import Text
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.core.errors import FileError
+from studio.core.names import printable
 from studio.formats import lora_algebra, peft_config, pickles, safetensors_file
 from studio.formats.lora_dialects import Component, Dialect
 from studio.formats.lora_keys import ModuleKeys, refuse_unread, sort_keys
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     import torch
 
 __all__ = ["LoraFile", "LoraModule", "from_tensors", "read"]
+
+_FLAGS = ("on_input",)  # parts that are a yes or no
 
 
 @dataclass
@@ -90,6 +93,7 @@ def from_tensors(
         if default and entry.component == "text_encoder":
             entry.component = default
         file.modules[key] = _module(entry, tensors, config)
+    _refuse_whole_numbers(file)
     odd = {
         key: module.alpha
         for key, module in file.modules.items()
@@ -126,6 +130,18 @@ def _module(
     if entry.spelling == "dotted" and config.values:
         _configure(module, config)
     return module
+
+
+def _refuse_whole_numbers(file: LoraFile) -> None:
+    for key, module in file.modules.items():
+        factors = [tensor for part, tensor in module.tensors.items() if part not in _FLAGS]
+        if not all(tensor.is_floating_point() for tensor in factors):
+            raise FileError(
+                "This file holds whole numbers, and not what they stand for",
+                where=file.path,
+                why=f"Its module “{printable(key)[:120]}” was packed without the scale to unpack it.",
+                remedy="Get the file in fp16, bf16 or fp32.",
+            )
 
 
 def _configure(module: LoraModule, config: PeftConfig) -> None:

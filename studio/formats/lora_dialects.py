@@ -95,6 +95,8 @@ _ADAPTER_NAME = re.compile(
     r"|hada_(?:w[12]_[ab]|t[12])|lokr_(?:w[12](?:_[ab])?|t2)))"
     r"\.(?!weight$|bias$)[\w-]+(?=\.weight$|\.bias$|$)"
 )
+# torch.compile and training on several GPUs wrap a model, and leave their level in its names.
+_WRAPPED = re.compile(r"(?<![^.])(?:_orig_mod|module)\.|(?<=_unet_)_orig_mod_")
 _SHARED = re.compile(r"(?:.*\.)?(vera_[AB])(?:\.(?!weight$)[\w-]+)?")
 _SLOT = re.compile(r"(unet|text_encoder):(\d{1,5}):(up|down)")
 
@@ -163,7 +165,7 @@ def parse(name: str) -> Spelled | None:
         return Spelled("unet", "", "dotted", shared[1], "peft", shared=True)
     if not (found := _KEY.fullmatch(_ADAPTER_NAME.sub(r"\1", name))):
         return None
-    prefix, (part, dialect) = found[1], _ENDINGS[found[2]]
+    prefix, (part, dialect) = _WRAPPED.sub("", found[1]), _ENDINGS[found[2]]
     if kohya := _UNDERSCORED.fullmatch(prefix):
         return Spelled(_UNDERSCORED_COMPONENTS[kohya[1]], kohya[2], "kohya", part, dialect)
     if lycoris := _LYCORIS.fullmatch(prefix):

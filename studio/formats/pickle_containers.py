@@ -15,7 +15,8 @@ import zipfile
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
-from studio.core.budget import Budget
+from studio.core.budget import Budget, cut
+from studio.core.names import printable
 from studio.formats.pickle_machine import Machine
 from studio.formats.pickle_reading import MAX_BYTES
 from studio.formats.pickle_values import Refused, StorageRef, TensorSpec
@@ -80,7 +81,8 @@ class Zip:
 
     def _check(self, info: zipfile.ZipInfo) -> None:
         if not _MEMBER.fullmatch(info.filename):
-            raise Refused("a member that weight files do not have")
+            name = cut(printable(info.filename), 80)
+            raise Refused(f"a file “{name}”, as archives that want to be unpacked do")
         if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
             raise Refused("a compressed member, which weight files do not have")
         name = info.filename.split("/", 1)[1]

@@ -38,7 +38,10 @@ __all__ = [
 ]  # fmt: skip
 
 _BLOCK = 1 << 20
-_SCALARS = {"F64": "<d", "F32": "<f", "F16": "<e", "BF16": "<f"}
+_SCALARS = {
+    "F64": "<d", "F32": "<f", "F16": "<e", "BF16": "<f",
+    "I64": "<q", "I32": "<i", "I16": "<h", "I8": "<b", "U8": "<B",
+}  # fmt: skip
 
 
 def read_tensors(
@@ -73,7 +76,7 @@ def read_tensors(
 
 
 def read_scalars(file: BinaryIO, header: Header, names: Iterable[str]) -> dict[str, float]:
-    """The values of one-element floating-point tensors by name, without torch; others are skipped."""
+    """The values of one-element tensors by name, without torch; of rare types they are skipped."""
     values: dict[str, float] = {}
     for name in names:
         entry = header.tensors[name]
@@ -83,7 +86,7 @@ def read_scalars(file: BinaryIO, header: Header, names: Iterable[str]) -> dict[s
         raw = file.read(entry.end - entry.begin)
         if entry.dtype == "BF16":  # the upper half of an F32
             raw = b"\0\0" + raw
-        values[name] = struct.unpack(_SCALARS[entry.dtype], raw)[0]
+        values[name] = float(struct.unpack(_SCALARS[entry.dtype], raw)[0])
     return values
 
 

@@ -127,6 +127,14 @@ def _too_much(path: str | Path, why: str) -> FileError:
 
 
 def _entry(name: str, value: Any, path: str | Path) -> TensorEntry:
+    stated = value.get("dtype") if isinstance(value, dict) else None
+    if isinstance(stated, str) and stated not in DTYPES:
+        raise FileError(
+            "This file holds a type of numbers that the studio does not read",
+            where=path,
+            why=f"Tensor {name[:80]!a} is of type {stated[:20]!a}.",
+            remedy="Get the file in fp16, bf16 or fp32.",
+        )
     try:
         dtype, shape, (begin, end) = value["dtype"], value["shape"], value["data_offsets"]
         name.encode("utf-8")

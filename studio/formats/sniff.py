@@ -15,7 +15,7 @@ Content = Literal[
     "safetensors", "zip", "torch-legacy", "pickle",
     "png", "jpeg", "webp", "gif", "bmp", "tiff", "avif",
     "heic", "jxl", "jpeg2000", "photoshop", "raw",
-    "gguf", "html", "lfs-pointer", "text", "empty", "unknown",
+    "gguf", "archive", "html", "lfs-pointer", "text", "empty", "unknown",
 ]  # fmt: skip
 
 WORDS: dict[Content, str] = {
@@ -36,6 +36,7 @@ WORDS: dict[Content, str] = {
     "photoshop": "a Photoshop document",
     "raw": "a camera's raw file",
     "gguf": "a GGUF model",
+    "archive": "a packed archive",
     "html": "a web page, probably an error page saved in place of the download",
     "lfs-pointer": "a Git LFS pointer, a note that stands for the real file",
     "text": "a text file",
@@ -74,6 +75,11 @@ _SIGNATURES: tuple[tuple[bytes, Content], ...] = (
     (b"IIRO", "raw"),
     (b"IIU\0", "raw"),
     (b"GGUF", "gguf"),
+    (b"\x1f\x8b", "archive"),  # gzip
+    (b"7z\xbc\xaf\x27\x1c", "archive"),
+    (b"Rar!\x1a\x07", "archive"),
+    (b"\xfd7zXZ\0", "archive"),
+    (b"\x28\xb5\x2f\xfd", "archive"),  # zstd
     (b"version https://git-lfs", "lfs-pointer"),
 )
 
@@ -140,6 +146,7 @@ def wrong_content(path: str | Path, content: Content, wanted: str) -> FileError:
         "lfs-pointer": "Run `git lfs pull` in the repository it came from, or download it again.",
         "html": "Download it again; the site may want you to log in first.",
         "empty": "Download or copy it again.",
+        "archive": "Unpack it, and choose the file inside it.",
         "heic": "Save it as JPEG or PNG first; phones do that when they send it as “most compatible”.",
         "jxl": "Save it as PNG or JPEG first, for instance with djxl.",
         "jpeg2000": "Save it as PNG or JPEG first.",

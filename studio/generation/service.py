@@ -24,7 +24,7 @@ class Generation:
     """Everything waits its turn on the device, at a step boundary while a training runs."""
 
     def __init__(self, runtime: Runtime, runs: Runs) -> None:
-        self.runtime = runtime
+        self.runtime, self.runs = runtime, runs
         self.grids = Grids(runtime, runs)
         self.comparisons = Comparisons(runtime)
 
@@ -69,6 +69,15 @@ class Generation:
 
         return effect(settings, place, self.runtime, on_progress, cancelled)
 
+    def use_checkpoint(self, run: str, step: int) -> Path:
+        """The file that a run would have left at one of its checkpoints, in the library.
+
+        Once made it is found again. Errors as in `runs.checkpoint_files`.
+        """
+        from studio.generation.checkpoints import library_file
+
+        return library_file(run, step, self.runs, self.runtime)
+
     def caption(
         self,
         folder: str | Path,
@@ -81,17 +90,15 @@ class Generation:
         cancelled: Cancelled | None = None,
     ) -> CaptionReport:
         """Captions for a dataset's images by a model; what was there before is kept."""
-        from studio.caption.run import caption_folder
+        from studio.caption.run import CaptionOptions, caption_folder
 
         library = self.runtime.library
         root = library.dataset_path(text_of(folder))
         with self.runtime.turn("captioning", "captions", "Captions written so far are kept."):
             return caption_folder(
                 root,
-                captioner=captioner,
-                overwrite=overwrite,
-                prefix=prefix,
-                files=files,
+                captioner,
+                CaptionOptions(overwrite, prefix, files),
                 on_progress=on_progress,
                 cancelled=cancelled,
                 record=library.captions.history().begin(root, "described"),

@@ -15,7 +15,7 @@ from studio.core import atomic, paths
 from studio.core.errors import InputError, MissingError, StudioError
 from studio.core.names import once, printable
 from studio.core.paths import modified, slug
-from studio.families.detect import base_hash
+from studio.families.part_files import base_hash
 from studio.formats import stack_file
 from studio.formats.stack_file import ENDING, Entry, StackFile
 from studio.library.files import LibraryFiles

@@ -9,7 +9,8 @@ from __future__ import annotations
 from studio import methods
 from studio.architectures import ARCHITECTURES
 from studio.core.errors import StudioError
-from studio.families.detect import BaseInfo, learning_rates
+from studio.families.detect import BaseInfo
+from studio.families.stated_facts import learning_rates
 from studio.formats.captions import unknown_places
 from studio.formats.dataset import DatasetInfo
 from studio.formats.masks import Masks

@@ -9,16 +9,13 @@ import statistics
 import time
 from dataclasses import dataclass
 
-from studio import methods
-from studio.core.device import peak_memory, reset_peak_memory
-from studio.core.names import path_of
-from studio.library.image_checks import checked_dataset
+from studio.core.device import peak_memory
 from studio.runs.control import Control
+from studio.runs.preparation import Preparation
 from studio.runtime.runtime import Runtime
 from studio.settings.training import RunConfig
-from studio.train.cache import LatentCache
-from studio.train.data import bucket_table, read_items
-from studio.train.loop import Hooks, Trainer
+from studio.train.data import bucket_table
+from studio.train.loop import Hooks
 
 STEPS = 3
 
@@ -40,19 +37,12 @@ class Estimate:
 
 def estimate(config: RunConfig, runtime: Runtime) -> Estimate:
     """Takes a few steps of a complete configuration, and throws them away."""
-    base = runtime.base(config.base, config.device, config.precision)
-    reset_peak_memory(base.device)
-    library = runtime.library
-    info = checked_dataset(path_of(config.data.folder), library.images)
-    resolution = config.data.resolution or base.native_size
-    items = read_items(info, config.data, resolution, base.size_multiple)
-    latents = LatentCache(base, library.workspace.cache)
-    broken = latents.fill(items, lambda done, total: None)
-    items = [item for item in items if item.path not in broken]
-    trainable = methods.find(config.method).prepare(base, config, config.data.trigger)
+    made = Preparation(config, runtime)
+    made.read()
+    made.encode([], lambda done, total: None)
     # own images take the place of class images: a step costs the same, and none need be generated
-    prior = items if config.prior.weight else []
-    trainer = Trainer(base, trainable, config, items, [], latents, Control(), Hooks(), prior=prior)
+    made.prior = made.items if config.prior.weight else []
+    trainer = made.trainer(Control(), Hooks())
     seconds = []
     for step in range(1, STEPS + 1):
         started = time.perf_counter()
@@ -62,7 +52,7 @@ def estimate(config: RunConfig, runtime: Runtime) -> Estimate:
     return Estimate(
         seconds_per_step=round(per_step, 3),
         seconds=round(per_step * config.train.steps),
-        peak_memory=peak_memory(base.device),
-        trained={g.name: sum(t.numel() for t in g.parameters) for g in trainable.groups},
-        buckets=bucket_table(items),
+        peak_memory=peak_memory(made.base.device),
+        trained=made.trained,
+        buckets=bucket_table(made.items),
     )

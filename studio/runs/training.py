@@ -1,26 +1,26 @@
 """Training runs: the queue, the one trainer thread, commands, and what any viewer sees.
 
 Owns: run folders, their locks, the order of the queue and what a failure does to it. A run lives
-here and on disk; a page only looks. Refuses to know: torch (the worker is imported on the trainer's thread), pages.
+here and on disk; a page only looks. Refuses to know: torch, pages, what happens in a run's turn
+(`turn`).
 
 What a run here says of itself is shown from memory: a disk that takes no writes hides nothing.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from studio.core import atomic, memory
-from studio.core.errors import InputError, Interrupted, StorageError, StudioError
-from studio.core.record import Failure
+from studio.core import atomic
+from studio.core.errors import InputError, StorageError, StudioError
 from studio.core.text import read_json
 from studio.library import presets
-from studio.runs import dataset_record
+from studio.runs import dataset_record, turn
 from studio.runs.control import Control
 from studio.runs.events import RunLog, hold
 from studio.runs.folders import RunFolders
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from studio.runs.estimate import Estimate
     from studio.runtime.runtime import Runtime
 
-log = logging.getLogger(__name__)
 COMMANDS = ("pause", "continue", "stop", "save", "sample")
 SETTINGS = "queue.json"
 
@@ -277,40 +276,13 @@ class Runs(RunFolders):
                     self._held = run_id if self._queue else None
 
     def _one(self, run_id: str, control: Control) -> bool:
-        """Runs one; False when it failed. Whatever happens to it, the next one can be run."""
-        run = self._logs[run_id]
         try:
-            from studio.runs.worker import execute
-
-            run.tell(place=None)
-            with self.runtime.lock.hold(f"training {run.state.name or run_id}"):
-                execute(run, self.config(run_id), control, self.runtime)
-        except Interrupted as error:
-            run.tell(state="stopped", reason=error.sentence(), files=())
-        except Exception as error:  # every failure must reach the run's own page
-            self._failed(run, error)
-            return False
+            return turn.take(
+                self._logs[run_id], partial(self.config, run_id), control, self.runtime
+            )
         finally:
             with self._condition:
                 self._release(run_id)
-        return True
-
-    def _failed(self, run: RunLog, error: Exception) -> None:
-        from studio.runs.failures import explain
-
-        log.error("run %s failed", run.folder.name, exc_info=error)
-        if memory.is_full(error):
-            self.runtime.give_back(error)
-        known = explain(error, run.state.last_checkpoint)
-        told = run.tell(
-            state="failed",
-            finished_at=round(time.time(), 3),
-            reason=known.sentence(),
-            remedy=known.remedy,
-            error=Failure.of(known),
-        )
-        if not told:
-            log.error("the failure could not be written to disk")
 
     def _release(self, run_id: str) -> None:
         self._forget(run_id)

@@ -90,75 +90,104 @@ def train(
     device: str = "cpu",
 ) -> nn.Module:
     """Trains `module` to the end of its schedule and returns its averaged copy."""
-    path = state / f"{name}.pt"
-    module = module.to(device).train()
-    averaged = copy.deepcopy(module).eval().requires_grad_(False)
-    weights = [p for p in module.parameters() if p.requires_grad]
-    shadows = [
-        a
-        for a, p in zip(averaged.parameters(), module.parameters(), strict=True)
-        if p.requires_grad
-    ]
-    optimizer = torch.optim.AdamW(
-        weights, lr=schedule.peak, betas=(0.9, 0.99), weight_decay=schedule.weight_decay, fused=True
-    )
-    step, seconds = 0, 0.0
-    begun: dict[str, Any] = {"step": 0, "seconds": 0.0}
-    if path.exists():
-        saved = torch.load(path, map_location=device, weights_only=True)
-        module.load_state_dict(saved["module"])
-        averaged.load_state_dict(saved["averaged"])
+    part = _Part(state / f"{name}.pt", name, module.to(device).train(), schedule)
+    part.resume(device)
+    saved = time.monotonic()
+    while part.done < 1.0:
+        part.advance(loss_of)
+        if part.step % 100 == 0:
+            part.say()
+        if time.monotonic() - saved > schedule.save_every:
+            part.save()
+            saved = time.monotonic()
+            if report:
+                print(f"[{name}] step {part.step}: {report(part.averaged)}", flush=True)
+            part.began = time.monotonic()  # neither saving nor the report is training
+    part.save()
+    if report:
+        print(f"[{name}] finished at step {part.step}: {report(part.averaged)}", flush=True)
+    return part.averaged
+
+
+class _Part:
+    """A module while it is trained: its weights, their average, the optimizer, and how far it is."""
+
+    def __init__(self, path: Path, name: str, module: nn.Module, schedule: Schedule) -> None:
+        self.path, self.name, self.module, self.schedule = path, name, module, schedule
+        self.averaged = copy.deepcopy(module).eval().requires_grad_(False)
+        self.weights = [p for p in module.parameters() if p.requires_grad]
+        both = zip(self.averaged.parameters(), module.parameters(), strict=True)
+        self.shadows = [average for average, p in both if p.requires_grad]
+        self.optimizer = torch.optim.AdamW(
+            self.weights, lr=schedule.peak, betas=(0.9, 0.99),
+            weight_decay=schedule.weight_decay, fused=True,
+        )  # fmt: skip
+        self.step, self.seconds, self.smooth = 0, 0.0, 0.0
+        self.begun: dict[str, Any] = {"step": 0, "seconds": 0.0}
+        self.began = time.monotonic()
+
+    def resume(self, device: str) -> None:
+        """Goes back to the last checkpoint, where there is one."""
+        if not self.path.exists():
+            return
+        saved = torch.load(self.path, map_location=device, weights_only=True)
+        self.module.load_state_dict(saved["module"])
+        self.averaged.load_state_dict(saved["averaged"])
         if saved["optimizer"]:
-            optimizer.load_state_dict(saved["optimizer"])
-        step, seconds = int(saved["step"]), float(saved["seconds"])
-        begun = saved.get("begun", begun)
-        print(f"[{name}] resumes at step {step} after {seconds / 60:.1f} min", flush=True)
+            self.optimizer.load_state_dict(saved["optimizer"])
+        self.step, self.seconds = int(saved["step"]), float(saved["seconds"])
+        self.begun = saved.get("begun", self.begun)
+        minutes = self.seconds / 60
+        print(f"[{self.name}] resumes at step {self.step} after {minutes:.1f} min", flush=True)
+        self.began = time.monotonic()
 
-    def save() -> None:
-        parts = {"module": module, "averaged": averaged, "optimizer": optimizer}
+    def save(self) -> None:
+        """Writes a checkpoint."""
+        parts = {"module": self.module, "averaged": self.averaged, "optimizer": self.optimizer}
         kept = {key: part.state_dict() for key, part in parts.items()}
-        save_state(path, {**kept, "step": step, "seconds": seconds, "begun": begun})
+        place = {"step": self.step, "seconds": self.seconds, "begun": self.begun}
+        save_state(self.path, {**kept, **place})
 
-    def since() -> tuple[int, float]:
-        return step - begun["step"], seconds - begun["seconds"]
+    @property
+    def since(self) -> tuple[int, float]:
+        """Steps and seconds since the schedule began."""
+        return self.step - self.begun["step"], self.seconds - self.begun["seconds"]
 
-    smooth, last_save, began = 0.0, time.monotonic(), time.monotonic()
-    while schedule.progress(*since()) < 1.0:
-        for group in optimizer.param_groups:
-            group["lr"] = schedule.rate(*since())
-        loss = loss_of(module, step)
+    @property
+    def done(self) -> float:
+        """How much of the schedule is done, in [0, 1]."""
+        return self.schedule.progress(*self.since)
+
+    def advance(self, loss_of: Callable[[nn.Module, int], torch.Tensor]) -> None:
+        """One step; raises FloatingPointError before it when the loss is not a number."""
+        rate = self.schedule.rate(*self.since)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        loss = loss_of(self.module, self.step)
         value = float(loss.detach())
         if value != value:
             raise FloatingPointError(
-                f"The loss of the starter's {name} is not a number at step {step} (rate "
-                f"{optimizer.param_groups[0]['lr']:.2e}); the last checkpoint in {state} is intact."
+                f"The loss of the starter's {self.name} is not a number at step {self.step} (rate "
+                f"{rate:.2e}); the last checkpoint in {self.path.parent} is intact."
             )
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(weights, 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        decay = min(schedule.averaging, (step + 1) / (step + 10))
-        torch._foreach_lerp_(shadows, [w.detach() for w in weights], 1 - decay)
-        step += 1
-        smooth = value if smooth == 0 else smooth + (value - smooth) * 0.02
+        torch.nn.utils.clip_grad_norm_(self.weights, 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        decay = min(self.schedule.averaging, (self.step + 1) / (self.step + 10))
+        torch._foreach_lerp_(self.shadows, [w.detach() for w in self.weights], 1 - decay)
+        self.step += 1
+        self.smooth = value if self.smooth == 0 else self.smooth + (value - self.smooth) * 0.02
         now = time.monotonic()
-        seconds, began = seconds + now - began, now
-        if step % 100 == 0:
-            rate = optimizer.param_groups[0]["lr"]
-            steps, spent = since()
-            clock = time.strftime("%H:%M:%S")
-            print(
-                f"[{name}] {clock} step {step} loss {smooth:.4f} rate {rate:.2e} "
-                f"{spent / steps:.3f} s/step, {schedule.progress(*since()):.0%} done",
-                flush=True,
-            )
-        if now - last_save > schedule.save_every:
-            save()
-            last_save = time.monotonic()
-            if report:
-                print(f"[{name}] step {step}: {report(averaged)}", flush=True)
-            began = time.monotonic()
-    save()
-    if report:
-        print(f"[{name}] finished at step {step}: {report(averaged)}", flush=True)
-    return averaged
+        self.seconds, self.began = self.seconds + now - self.began, now
+
+    def say(self) -> None:
+        """One line: loss, rate, speed, how much is done."""
+        rate = self.optimizer.param_groups[0]["lr"]
+        steps, spent = self.since
+        clock = time.strftime("%H:%M:%S")
+        print(
+            f"[{self.name}] {clock} step {self.step} loss {self.smooth:.4f} rate {rate:.2e} "
+            f"{spent / steps:.3f} s/step, {self.done:.0%} done",
+            flush=True,
+        )

@@ -11,7 +11,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from studio.families.base import Base, Conditioning
+from studio.families.base import Base
+from studio.families.conditioning import Conditioning
 from studio.methods.base import Trainable
 from studio.settings.training import DataSettings
 from studio.train.cache import LatentCache, TextCache

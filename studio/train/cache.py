@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from studio.core.errors import InputError, StorageError, StudioError
-from studio.families.base import Base, Conditioning
+from studio.families.base import Base
+from studio.families.conditioning import Conditioning
 from studio.formats import safetensors_file
 from studio.train.data import Item, load_mask, load_pixels
 

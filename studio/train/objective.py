@@ -20,7 +20,8 @@ from studio.diffusion.contract import Process
 from studio.diffusion.noise import training_noise
 from studio.diffusion.process import process_of
 from studio.diffusion.seeds import gaussian
-from studio.families.base import Base, Conditioning
+from studio.families.base import Base
+from studio.families.conditioning import Conditioning
 from studio.settings.training import LossSettings
 
 PLAIN = LossSettings(weighting="none")

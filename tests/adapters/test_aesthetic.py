@@ -20,7 +20,8 @@ from studio.clip import folder
 from studio.clip.encoders import load_clip
 from studio.core.errors import MismatchError, NonFiniteError, SettingsError, UnavailableError
 from studio.families import text as reading
-from studio.families.base import Base, Conditioning
+from studio.families.base import Base
+from studio.families.conditioning import Conditioning
 from studio.families.loading import load_base
 from studio.formats import aesthetic
 from studio.infer.engine import generate

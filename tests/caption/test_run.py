@@ -10,7 +10,7 @@ from PIL.Image import Image
 
 from studio.caption.captioner import load_captioner
 from studio.caption.history import History
-from studio.caption.run import caption_folder
+from studio.caption.run import CaptionOptions, caption_folder
 from studio.core.errors import DatasetError, MissingError
 from studio.formats.dataset import read_caption, read_captions, write_caption
 from tests import failpoint
@@ -33,7 +33,10 @@ def test_only_missing_captions_are_written_unless_told_otherwise(pictures):
     write_caption(pictures / "3.png", "   ")
     seen: list[tuple[int, int, str]] = []
     report = caption_folder(
-        pictures, captioner=Names(), prefix="sks", on_progress=lambda *step: seen.append(step)
+        pictures,
+        captioner=Names(),
+        options=CaptionOptions(prefix="sks"),
+        on_progress=lambda *step: seen.append(step),
     )
     assert read_caption(pictures / "2.png") == "mine"
     assert read_caption(pictures / "3.png") == "sks, colour (0, 0, 255)"
@@ -43,14 +46,14 @@ def test_only_missing_captions_are_written_unless_told_otherwise(pictures):
     )
     assert [(done, total) for done, total, _ in seen] == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
-    caption_folder(pictures, captioner=Names(), overwrite=True)
+    caption_folder(pictures, captioner=Names(), options=CaptionOptions(overwrite=True))
     assert read_caption(pictures / "2.png") == "colour (0, 255, 0)"
 
 
 def test_every_picture_gets_its_own_caption_across_batches_and_broken_files(pictures):
     (pictures / "2.png").write_bytes(b"broken")
     model = Names()
-    report = caption_folder(pictures, captioner=model, batch_size=2)
+    report = caption_folder(pictures, captioner=model, options=CaptionOptions(batch_size=2))
     assert model.batches == [1, 2, 1]
     assert list(report.broken) == ["2.png"]
     assert read_caption(pictures / "2.png") is None
@@ -61,10 +64,13 @@ def test_every_picture_gets_its_own_caption_across_batches_and_broken_files(pict
 def test_cancelling_keeps_what_was_written_and_going_on_finishes_the_rest(pictures):
     model = Names()
     report = caption_folder(
-        pictures, captioner=model, batch_size=2, cancelled=lambda: len(model.batches) == 1
+        pictures,
+        captioner=model,
+        options=CaptionOptions(batch_size=2),
+        cancelled=lambda: len(model.batches) == 1,
     )
     assert report.cancelled and list(report.written) == ["1.png", "2.png"]
-    again = caption_folder(pictures, captioner=Names(), batch_size=2)
+    again = caption_folder(pictures, captioner=Names(), options=CaptionOptions(batch_size=2))
     assert not again.cancelled and list(again.written) == ["3.png", "9.png", "10.png"]
 
 
@@ -85,26 +91,36 @@ def test_a_model_without_words_does_not_empty_a_caption(pictures):
             return [" "] * len(images)
 
     write_caption(pictures / "1.png", "mine")
-    report = caption_folder(pictures, captioner=Mute(), overwrite=True, prefix="sks")
+    report = caption_folder(
+        pictures, captioner=Mute(), options=CaptionOptions(overwrite=True, prefix="sks")
+    )
     assert len(report.broken) == 5 and report.written == {}
     assert read_caption(pictures / "1.png") == "mine"
 
 
 def test_a_real_model_captions_a_folder(pictures, git_folder):
-    report = caption_folder(pictures, captioner=load_captioner(git_folder, "cpu"), batch_size=3)
+    report = caption_folder(
+        pictures, captioner=load_captioner(git_folder, "cpu"), options=CaptionOptions(batch_size=3)
+    )
     assert len(report.written) == 5
     assert all(read_captions(pictures).values())
     assert report.cancelled is False
-    again = caption_folder(pictures, captioner=git_folder, device="cpu", overwrite=True)
+    again = caption_folder(
+        pictures, captioner=git_folder, options=CaptionOptions(device="cpu", overwrite=True)
+    )
     assert again.written == report.written
 
 
 def test_only_the_chosen_pictures_are_captioned(pictures):
-    report = caption_folder(pictures, captioner=Names(), files=["9.png", "2.png"])
+    report = caption_folder(
+        pictures, captioner=Names(), options=CaptionOptions(files=["9.png", "2.png"])
+    )
     assert list(report.written) == ["2.png", "9.png"]
     assert read_caption(pictures / "1.png") is None
     with pytest.raises(DatasetError, match=r"no such image.*gone\.png"):
-        caption_folder(pictures, captioner=Names(), files=["1.png", "gone.png"])
+        caption_folder(
+            pictures, captioner=Names(), options=CaptionOptions(files=["1.png", "gone.png"])
+        )
     assert read_caption(pictures / "1.png") is None
 
 
@@ -138,7 +154,10 @@ def test_replaced_captions_are_kept_and_come_back(pictures, tmp_path):
     before = read_captions(pictures)
     history = History(tmp_path / "history")
     report = caption_folder(
-        pictures, captioner=Names(), overwrite=True, record=history.begin(pictures, "described")
+        pictures,
+        captioner=Names(),
+        options=CaptionOptions(overwrite=True),
+        record=history.begin(pictures, "described"),
     )
     assert (len(report.written), report.replaced) == (5, 3)
     again = History(tmp_path / "history")  # as after a restart
@@ -154,8 +173,7 @@ def test_replaced_captions_are_kept_and_come_back(pictures, tmp_path):
 def test_changes_are_undone_one_by_one_newest_first(pictures, tmp_path):
     history = History(tmp_path / "history")
     for said in ("first one", "second one", "third one"):
-        caption_folder(pictures, captioner=Says(*[said] * 5), overwrite=True,
-                       record=history.begin(pictures, said))  # fmt: skip
+        caption_folder(pictures, captioner=Says(*[said] * 5), options=CaptionOptions(overwrite=True), record=history.begin(pictures, said))  # fmt: skip
     left: list[str | None] = ["second one", "first one", None]
     for word in left:
         history.undo(pictures)
@@ -176,8 +194,7 @@ def test_a_run_that_dies_between_record_and_caption_loses_nothing(pictures, tmp_
 
     monkeypatch.setattr(failpoint, "reached", die)
     with pytest.raises(KeyboardInterrupt):
-        caption_folder(pictures, captioner=Names(), overwrite=True,
-                       record=history.begin(pictures, "described"))  # fmt: skip
+        caption_folder(pictures, captioner=Names(), options=CaptionOptions(overwrite=True), record=history.begin(pictures, "described"))  # fmt: skip
     monkeypatch.setattr(failpoint, "reached", None)
     assert read_caption(pictures / "1.png") != "right one"
     with open(next((tmp_path / "history").rglob("*.jsonl")), "a") as file:
@@ -190,10 +207,7 @@ def test_what_reads_like_no_caption_is_marked_and_the_earlier_one_stays(pictures
     write_caption(pictures / "1.png", "right one")
     history = History(tmp_path / "history")
     texts = ["a " + "big " * 30, "a red cat", "in the in the in the", "dog", "a fish"]
-    report = caption_folder(
-        pictures, captioner=Says(*texts), overwrite=True, prefix="sks",
-        record=history.begin(pictures, "described"),
-    )  # fmt: skip
+    report = caption_folder(pictures, captioner=Says(*texts), options=CaptionOptions(overwrite=True, prefix="sks"), record=history.begin(pictures, "described"))  # fmt: skip
     assert list(report.written) == ["2.png", "10.png"]
     assert {name: found["why"] for name, found in report.marked.items()} == {
         "1.png": "It repeats “big”", "3.png": "It repeats “in the”", "9.png": "It is a single word",
@@ -205,8 +219,7 @@ def test_what_reads_like_no_caption_is_marked_and_the_earlier_one_stays(pictures
     write_caption(pictures / "3.png", "somebody looked")
     looks = history.looks(pictures, read_captions(pictures))
     assert sorted(path.name for path in looks) == ["1.png", "9.png"]
-    caption_folder(pictures, captioner=Says("a good one"), files=["9.png"],
-                   record=history.begin(pictures, "described"))  # fmt: skip
+    caption_folder(pictures, captioner=Says("a good one"), options=CaptionOptions(files=["9.png"]), record=history.begin(pictures, "described"))  # fmt: skip
     looks = history.looks(pictures, read_captions(pictures))
     assert [path.name for path in looks] == ["1.png"]
 
@@ -219,5 +232,5 @@ def test_a_caption_typed_while_captions_are_replaced_is_kept(pictures, tmp_path)
             write_caption(pictures / "1.png", "typed by hand")
             return super().caption(images)
 
-    report = caption_folder(pictures, captioner=Slow(), overwrite=True)
+    report = caption_folder(pictures, captioner=Slow(), options=CaptionOptions(overwrite=True))
     assert read_caption(pictures / "1.png") == "typed by hand" and report.kept == ["1.png"]

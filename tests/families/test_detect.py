@@ -10,10 +10,11 @@ import pytest
 
 from studio.architectures import ARCHITECTURES
 from studio.core.errors import FileError, MissingError
-from studio.families import detect, family
+from studio.families import detect, family, part_files
 from studio.families.base import Base
 from studio.families.loading import load_base, locate
 from tests.near import HALF, assert_near
+from tests.tiny import make_tiny_inpainting
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def test_families_are_told_apart_by_configuration(
         assert info.title == ARCHITECTURES[name].title == family(name).architecture.title
         assert info.size_bytes > 1_000_000
     assert detect.describe(sd2_folder).prediction_type == "v_prediction"
-    assert detect.text_widths(sdxl_folder) == [32, 64]
+    assert part_files.text_widths(sdxl_folder) == [32, 64]
 
 
 @pytest.mark.parametrize(
@@ -52,9 +53,9 @@ def test_families_are_told_apart_by_configuration(
         ),
         (
             lambda f: (f / "unet" / "config.json").write_text(
-                json.dumps({**json.loads((f / "unet/config.json").read_text()), "in_channels": 9})
+                json.dumps({**json.loads((f / "unet/config.json").read_text()), "in_channels": 8})
             ),
-            "inpainting",
+            "editing model",
         ),
     ],
 )
@@ -64,6 +65,12 @@ def test_a_broken_base_says_what_it_lacks(copy: Path, break_it, words: str) -> N
     assert words in problems
     with pytest.raises(FileError, match=words):
         load_base(copy, "cpu")
+
+
+def test_an_inpainting_base_is_known_as_one(tmp_path: Path, sd1_folder: Path) -> None:
+    info = detect.describe(make_tiny_inpainting(tmp_path / "fill"))
+    assert (info.family, info.problems, info.inpainting) == ("sd1", [], True)
+    assert not detect.describe(sd1_folder).inpainting
 
 
 def test_a_folder_or_file_that_is_no_base(tmp_path: Path, sd1_folder: Path) -> None:
@@ -129,14 +136,14 @@ def test_facts_beside_the_base(copy: Path) -> None:
 
 
 def test_hash_follows_the_weights_and_nothing_else(copy: Path, sd1: Base) -> None:
-    assert detect.base_hash(copy) == sd1.hash
+    assert part_files.base_hash(copy) == sd1.hash
     (copy / "README.md").write_text("about")
-    assert detect.base_hash(copy) == sd1.hash
+    assert part_files.base_hash(copy) == sd1.hash
     weights = copy / "vae" / "diffusion_pytorch_model.safetensors"
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
     weights.write_bytes(data)
-    assert detect.base_hash(copy) != sd1.hash
+    assert part_files.base_hash(copy) != sd1.hash
 
 
 def test_a_base_is_frozen_and_in_eval_mode(sd1: Base, sdxl: Base) -> None:

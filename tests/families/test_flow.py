@@ -10,7 +10,8 @@ import torch
 
 from studio.core.errors import MismatchError
 from studio.families import detect, saving
-from studio.families.base import Base, Conditioning
+from studio.families.base import Base
+from studio.families.conditioning import Conditioning
 from studio.families.loading import load_base
 from tests.flow import TOY, known, make_toy_flow
 

@@ -15,7 +15,7 @@ from torch import nn
 
 from studio.architectures import ARCHITECTURES
 from studio.core.errors import FileError, MissingError
-from studio.families import detect, infer_config, saving, single_file_loader, vocabulary
+from studio.families import detect, infer_config, part_files, saving, single_file_loader, vocabulary
 from studio.families.base import Base
 from studio.families.loading import load_base
 from studio.formats import ldm_names, safetensors_file, single_file_layout
@@ -48,7 +48,7 @@ def test_folder_to_file_to_the_same_picture(base: Base, exported: Path) -> None:
     assert_same(base, again)
     assert picture(again) == picture(base)
     assert again.modelspec == base.modelspec
-    assert again.hash == detect.base_hash(exported)
+    assert again.hash == part_files.base_hash(exported)
     assert [t.pad_token for t in again.tokenizers] == [t.pad_token for t in base.tokenizers]
     for module in (again.vae, *again.components().values()):
         assert not module.training
@@ -61,7 +61,7 @@ def test_the_hash_of_a_file_is_what_other_programs_call_its_hash(sd1: Base, tmp_
 
     path = saving.save_single(sd1, tmp_path / "a.safetensors", {}, torch.float16)
     whole = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert detect.base_hash(path) == whole == load_base(path, "cpu").hash
+    assert part_files.base_hash(path) == whole == load_base(path, "cpu").hash
 
 
 def test_a_file_becomes_a_folder_and_another_file(
@@ -426,12 +426,31 @@ def _without(whole: dict[str, torch.Tensor], start: str) -> dict[str, torch.Tens
     return {name: tensor for name, tensor in whole.items() if not name.startswith(start)}
 
 
-def _inpainting(whole: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {**whole, "model.diffusion_model.input_blocks.0.0.weight": torch.zeros(64, 9, 3, 3)}
+def _channels(whole: dict[str, torch.Tensor], count: int) -> dict[str, torch.Tensor]:
+    first = "model.diffusion_model.input_blocks.0.0.weight"
+    return {**whole, first: torch.zeros(64, count, 3, 3)}
+
+
+@pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl"])
+def test_an_inpainting_model_of_another_program(family: str, tmp_path: Path) -> None:
+    whole = _channels(original(family)[0], 9)
+    path = safetensors_file.write(tmp_path / "fill.safetensors", whole)
+    info = detect.describe(path)
+    assert (info.family, info.problems, info.inpainting) == (family, [], True)
+    vocabulary.write(tiny_tokenizer(), tmp_path / "tokenizer")
+    loaded = load_base(path, "cpu", "fp32")
+    assert loaded.inpainting and loaded.latent_channels == 4
+    assert loaded.denoiser.config.in_channels == 9
+    if family == "sd1":
+        assert len(picture(loaded, width=32, height=32)) == 32 * 32 * 3
+        copy = saving.save_single(loaded, tmp_path / "copy.safetensors", {}, torch.float32)
+        assert detect.describe(copy).inpainting
+        assert_same(loaded, load_base(copy, "cpu", "fp32"))
 
 
 REFUSED: list[tuple[str, Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]], str]] = [
-    ("sd1", _inpainting, "inpainting model"),
+    ("sd1", lambda w: _channels(w, 8), "editing model"),
+    ("sd1", lambda w: _channels(w, 13), "13 input channels"),
     ("sd1", lambda w: _without(w, "cond_stage_model."), "without a text encoder"),
     ("sd1", lambda w: _without(w, "first_stage_model."), "no VAE"),
     ("sd1", lambda w: {n: t for n, t in w.items() if n.startswith("first_stage")}, "It is a VAE"),

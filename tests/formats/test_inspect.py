@@ -6,6 +6,7 @@ import hashlib
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import torch
 from studio.core.errors import FileError, MissingError
 from studio.formats import aesthetic, embedding, hypernetwork, lora, metadata, safetensors_file
 from studio.formats.inspect import inspect
-from tests.formats.builders import TEXT_PATH, hypernetwork_state
+from tests.formats.builders import TEXT_PATH, hypernetwork_state, safetensors_bytes
 from tests.loras import write_lora
 
 
@@ -74,13 +75,14 @@ def test_alpha_from_the_metadata_when_no_tensor_has_it(tmp_path):
     assert inspect(path).alpha is None
 
 
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "int64", "int8"])
 def test_alpha_is_read_without_torch_in_every_precision(tmp_path, dtype):
     tensors = {
         "lora_unet_a.lora_up.weight": torch.randn(8, 2), "lora_unet_a.lora_down.weight": torch.randn(2, 8),
-        "lora_unet_a.alpha": torch.tensor(1.5, dtype=getattr(torch, dtype)),
+        "lora_unet_a.alpha": torch.tensor(1.5).to(getattr(torch, dtype)),
     }  # fmt: skip
-    assert inspect(safetensors_file.write(tmp_path / "x.safetensors", tensors)).alpha == 1.5
+    expected = 1.5 if "float" in dtype else 1.0
+    assert inspect(safetensors_file.write(tmp_path / "x.safetensors", tensors)).alpha == expected
 
 
 def test_embeddings(tmp_path):
@@ -130,6 +132,8 @@ def test_checkpoints(tmp_path):
     [
         (b"just a text", "text file"), (b"", "empty"), (b"<html></html>", "web page"),
         (b"\x80\x02cos\nsystem\n.", "pickle"), (b"PK\x03\x04rest", "damaged"), (bytes(100), "not a format"),
+        (b"\x1f\x8b\x08" + bytes(90), "packed archive"), (b"7z\xbc\xaf\x27\x1c" + bytes(90), "Unpack it"),
+        (b"Rar!\x1a\x07\x01\0" + bytes(90), "Unpack it"),
     ],
 )  # fmt: skip
 def test_files_that_are_something_else(tmp_path, content, word):
@@ -186,3 +190,18 @@ def test_the_shelf_never_imports_torch(tmp_path):
     )
     assert done.stderr == ""
     assert done.stdout.split() == ["lora", "embedding", "aesthetic"]
+
+
+def test_an_archive_under_the_name_of_weights_names_what_is_in_it(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.safetensors", "w") as archive:
+        archive.writestr("zorp/lora.safetensors", b"x" * 50)
+    (problem,) = inspect(tmp_path / "x.safetensors", hashes=False).problems
+    assert "zorp/lora.safetensors" in problem and "unpacked" in problem
+
+
+@pytest.mark.parametrize("dtype", ["F8_E8M0", "F4", "C64", "F8_E4M3FNUZ"])
+def test_numbers_of_an_unknown_type_are_no_damage(tmp_path, dtype):
+    entry = {"dtype": dtype, "shape": [2], "data_offsets": [0, 2]}
+    (tmp_path / "x.safetensors").write_bytes(safetensors_bytes({"a": entry}, bytes(2)))
+    (problem,) = inspect(tmp_path / "x.safetensors", hashes=False).problems
+    assert dtype in problem and "damaged" not in problem

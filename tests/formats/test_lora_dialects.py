@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from studio.core.errors import FileError
 from studio.formats import lora
 from tests.formats.builders import TEXT_PATH, UNET_PATH
 from tests.formats.test_lora import DELTA, DOWN, UP, one, saved
@@ -97,3 +98,34 @@ def test_a_bias_of_the_first_factor_goes_through_the_second(tmp_path):
     assert_near(
         linear(x, module.delta(), module.bias_delta()), linear(linear(x, DOWN, first), UP, second)
     )
+
+
+@pytest.mark.parametrize(
+    "up, down, name",
+    [
+        (f"unet._orig_mod.{UNET_PATH}.lora_B.weight", f"unet._orig_mod.{UNET_PATH}.lora_A.weight", UNET_PATH),
+        (f"module.unet.{UNET_PATH}.lora_B.weight", f"module.unet.{UNET_PATH}.lora_A.weight", UNET_PATH),
+        (f"base_model.model._orig_mod.{UNET_PATH}.lora_B.default.weight",
+         f"base_model.model._orig_mod.{UNET_PATH}.lora_A.default.weight", UNET_PATH),
+        ("lora_unet__orig_mod_mid_block_x.lora_up.weight", "lora_unet__orig_mod_mid_block_x.lora_down.weight",
+         "mid_block_x"),
+        ("module.lora_unet_mid_block_x.lora_up.weight", "module.lora_unet_mid_block_x.lora_down.weight",
+         "mid_block_x"),
+    ],
+    ids=["compiled", "several GPUs", "PEFT compiled", "kohya compiled", "kohya on several GPUs"],
+)  # fmt: skip
+def test_levels_that_a_wrapped_model_leaves_in_names_are_passed_over(tmp_path, up, down, name):
+    file = lora.read(saved(tmp_path, {up: UP, down: DOWN}))
+    assert_near(one(file, f"unet.{name}").delta(), DELTA)
+    assert file.problems == []
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.uint8, torch.bool])
+def test_factors_of_whole_numbers_are_refused_not_taken_for_their_values(tmp_path, dtype):
+    name = "lora_unet_mid_block_x"
+    tensors = {f"{name}.lora_up.weight": UP, f"{name}.lora_down.weight": DOWN}
+    path = saved(tmp_path, {key: (t * 50).to(dtype) for key, t in tensors.items()})
+    with pytest.raises(FileError, match="whole numbers, and not what they stand for"):
+        lora.read(path)
+    whole_alpha = saved(tmp_path, {**tensors, f"{name}.alpha": torch.tensor(4)})
+    assert one(lora.read(whole_alpha), "unet.mid_block_x").alpha == 4

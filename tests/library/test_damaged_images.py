@@ -151,7 +151,7 @@ def test_an_image_that_breaks_after_the_check_is_left_out_all_the_same(
     studio: Studio, config: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the check and the first step a share goes away, or somebody edits a file."""
-    from studio.runs import worker
+    from studio.runs import preparation
 
     def then_cut(*arguments: object, **options: object) -> object:
         info = checked_dataset(*arguments, **options)  # type: ignore[arg-type]
@@ -159,7 +159,7 @@ def test_an_image_that_breaks_after_the_check_is_left_out_all_the_same(
         (studio.workspace.datasets / "zibbo" / "2.png").unlink()
         return info
 
-    monkeypatch.setattr(worker, "checked_dataset", then_cut)
+    monkeypatch.setattr(preparation, "checked_dataset", then_cut)
     run = studio.runs.start(config("train.steps=2"))
     state = studio.runs.wait(run)
     assert state.state == "finished", state

@@ -20,7 +20,7 @@ from studio.formats import safetensors_file
 from studio.formats.images import read_parameters
 from studio.infer import infotext
 from studio.runs import estimate as estimating
-from studio.runs import worker
+from studio.runs import preparation, worker
 from studio.runs.records import Finished, Probed, RunView, Sampled, Saved, StateChanged, Step
 from studio.settings.training import GenerateSettings, RunConfig, StackItem
 from tests import failpoint
@@ -247,8 +247,8 @@ def test_memory_is_that_of_the_device_that_computes_from_its_base_on(
         asked.append(("peak", str(place)))
         return 123
 
+    monkeypatch.setattr(preparation, "reset_peak_memory", reset)
     for module in (estimating, worker):
-        monkeypatch.setattr(module, "reset_peak_memory", reset)
         monkeypatch.setattr(module, "peak_memory", peak)
     assert studio.runs.estimate(config()).peak_memory == 123
     assert asked == [("reset", "cpu"), ("peak", "cpu")]

@@ -18,7 +18,7 @@ import pytest
 
 from studio.app import Studio
 from studio.core.paths import Workspace
-from studio.ui import app, door, routes
+from studio.ui import app, requests, routes
 from studio.ui.logins import (
     FREE_TRIES,
     LONGEST_WAIT,
@@ -273,7 +273,7 @@ def test_no_other_origin_may_read(local: Client, origin: str) -> None:
 
 @pytest.mark.parametrize("chunked", [False, True])
 def test_bodies_have_a_limit(local: Client, chunked: bool) -> None:
-    body = b'{"data": "' + b"x" * door.LARGEST_JSON + b'"}'
+    body = b'{"data": "' + b"x" * requests.LARGEST_JSON + b'"}'
     sent: Any = iter([body[:1000], body[1000:]]) if chunked else body
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # refused while it was sent
         assert local.call(sent, "queue/join").status == 413
@@ -282,7 +282,7 @@ def test_bodies_have_a_limit(local: Client, chunked: bool) -> None:
 
 
 def test_a_password_is_not_a_book(stranger: Client) -> None:
-    answer = stranger.login("x", "y" * door.LARGEST_FORM)
+    answer = stranger.login("x", "y" * requests.LARGEST_FORM)
     assert answer.status == 413
 
 
@@ -324,9 +324,9 @@ def test_what_is_no_call_is_refused(local: Client, body: bytes) -> None:
 
 def test_what_parts_send_is_let_through() -> None:
     usual = {"data": [{"path": "/w/adapters/a.pt", "strength": 1}], "component_id": 3}
-    assert door.json_problem(json.dumps(usual).encode()) is None
+    assert requests.json_problem(json.dumps(usual).encode()) is None
     prompt = {"data": ["see https://example.org", {"prompt": "http://x"}]}
-    assert door.json_problem(json.dumps(prompt).encode()) is None
+    assert requests.json_problem(json.dumps(prompt).encode()) is None
 
 
 def test_uploads_are_forms(local: Client) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from studio.ui import door
+from studio.ui import answer_headers, door
 from studio.ui.thumbs import Thumbnails
 from tests import failpoint
 
@@ -34,7 +34,9 @@ def test_a_thumbnail_needs_no_cache(
     head, _, data = shown.partition(",")
     assert head == "data:image/webp;base64"
     assert Image.open(io.BytesIO(base64.b64decode(data))).size == (64, 32)
-    assert f"img-src 'self' {head.partition(':')[0]}:" in door.PAGE_POLICY, "the page may show it"
+    assert f"img-src 'self' {head.partition(':')[0]}:" in answer_headers.PAGE_POLICY, (
+        "the page may show it"
+    )
     monkeypatch.undo()
     assert Path(Thumbnails(tmp_path / "cache").of(picture, 64)).is_file()
 

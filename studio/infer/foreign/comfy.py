@@ -1,25 +1,22 @@
 """ComfyUI: the graph in `prompt` or `workflow` (PNG), in EXIF's Make, Model and others (WebP, JPEG).
 
-Owns: following the first sampler's links to texts, latents, files. Refuses to know: how a graph is
-saved (`comfy_graph`), anybody's own nodes: what they would do is named as left out.
+Owns: what the nodes mean, from the first sampler on: texts, latents, files. Refuses to know: how a
+graph is saved (`comfy_graph`) and walked (`comfy_walk`), anybody's own nodes: what they would do is
+named as left out.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from studio.infer.foreign.comfy_graph import Node, from_prompt, from_workflow
+from studio.infer.foreign.comfy_walk import Graph
 from studio.infer.foreign.record import Record, plain_name
 from studio.infer.foreign.tables import table_in
 
-_FARTHEST = 200
-"""Links that are followed: a graph may go round."""
 _EMBEDDING = re.compile(r"\bembedding:([^\s,():]+(?:\.\w+)?)")
-_HELD = ("populated_text", "text", "value", "string", "prompt", "Value", "widget_0")
-_PART = re.compile(r"(?:text|string|prompt)_?[a-z0-9]{1,2}")
-_BETWEEN = ("delimiter", "separator")
 _MODEL_NAMES = ("ckpt_name", "unet_name", "model_name")
 _QUIET = {
     "CheckpointLoaderSimple", "CheckpointLoader", "UNETLoader", "CLIPSetLastLayer", "Reroute",
@@ -32,7 +29,7 @@ def read(texts: Mapping[str, str]) -> Record | None:
     if not graph:
         return None
     record = Record("ComfyUI")
-    reader = _Reader(nodes, record)
+    reader = _Reader(Graph(nodes), record)
     samplers = [key for key, node in nodes.items() if reader.is_sampler(node)]
     if not samplers:
         record.note("No sampler that is known stands in its graph, so nothing could be read.")
@@ -59,12 +56,10 @@ def _graph(texts: Mapping[str, str]) -> tuple[dict[str, Node], bool]:
 
 
 class _Reader:
-    """Walks one graph. Names of inputs say what a link carries; classes only where they must."""
+    """Reads one graph into a record; knows nodes by their inputs, by their class where it must."""
 
-    def __init__(self, nodes: dict[str, Node], record: Record) -> None:
-        self.nodes, self.record = nodes, record
-        self.left = _FARTHEST
-        """Conditionings that are still looked at: they may fork and join again and again."""
+    def __init__(self, graph: Graph, record: Record) -> None:
+        self.graph, self.record = graph, record
 
     def is_sampler(self, node: Node) -> bool:
         """It has noise to begin with and something to reach."""
@@ -78,8 +73,8 @@ class _Reader:
         """The sampler whose latents come from no other sampler."""
         for key in samplers:
             above = list(
-                self.up(
-                    self.nodes[key],
+                self.graph.up(
+                    self.graph.nodes[key],
                     ("latent_image", "latent", "samples", "pixels", "image", "images"),
                 )
             )
@@ -87,83 +82,31 @@ class _Reader:
                 return key
         return samplers[0]
 
-    def up(self, node: Node, names: tuple[str, ...]) -> Iterator[Node]:
-        """The nodes above `node`, each by the first of `names` that it has a link under."""
-        for _ in range(_FARTHEST):
-            link = next((node.links[name] for name in names if name in node.links), None)
-            if link is None and (node.passes or node.kind.startswith("Reroute")):
-                link = next(iter(node.links.values()), None)
-            if link is None or link[0] not in self.nodes:
-                return
-            node = self.nodes[link[0]]
-            yield node
-
-    def value(self, node: Node, *names: str) -> Any:
-        """A value of a node by name, also where a node above it holds the value."""
-        for name in names:
-            if name in node.values:
-                value = node.values[name]
-                return (
-                    value.get("content")
-                    if isinstance(value, dict) and "content" in value
-                    else value
-                )
-            if name in node.links:
-                for above in (
-                    one for _, one in zip(range(9), self._sources(node, name), strict=False)
-                ):
-                    held = (
-                        name,
-                        "value",
-                        "int",
-                        "float",
-                        "seed",
-                        "string",
-                        "text",
-                        "Value",
-                        "widget_0",
-                    )
-                    found = [above.values[key] for key in held if key in above.values]
-                    if found:
-                        return found[0]
-        return None
-
-    def _sources(self, node: Node, name: str) -> Iterator[Node]:
-        """What `name` is linked to, and on through nodes that hand a value on."""
-        seen = 0
-        while name in node.links and node.links[name][0] in self.nodes and seen < _FARTHEST:
-            node, seen = self.nodes[node.links[name][0]], seen + 1
-            yield node
-            if name not in node.links and node.links:
-                name = next(iter(node.links))
-
-    def above(self, node: Node, name: str) -> Node:
-        """The node that a link leads to, or one without anything."""
-        link = node.links.get(name)
-        return self.nodes.get(link[0], Node("")) if link else Node("")
-
     def sampler(self, node: Node) -> None:
         """Everything, from one sampler on."""
         record = self.record
-        guider, sigmas = self.above(node, "guider"), self.above(node, "sigmas")
-        chosen, noise = self.above(node, "sampler"), self.above(node, "noise")
+        guider, sigmas = self.graph.above(node, "guider"), self.graph.above(node, "sigmas")
+        chosen, noise = self.graph.above(node, "sampler"), self.graph.above(node, "noise")
         told = guider if guider.kind else node
         record.seed(
-            self.value(node, "seed", "noise_seed") or self.value(noise, "noise_seed", "seed")
+            self.graph.value(node, "seed", "noise_seed")
+            or self.graph.value(noise, "noise_seed", "seed")
         )
-        steps = self.value(node, "steps") or self.value(sigmas, "steps")
+        steps = self.graph.value(node, "steps") or self.graph.value(sigmas, "steps")
         record.take("steps", steps)
-        record.take("guidance", self.value(told, "cfg") or self.value(node, "cfg"))
-        name = self.value(node, "sampler_name") or self.value(chosen, "sampler_name")
+        record.take("guidance", self.graph.value(told, "cfg") or self.graph.value(node, "cfg"))
+        name = self.graph.value(node, "sampler_name") or self.graph.value(chosen, "sampler_name")
         if not name and chosen.kind:
             name = chosen.kind.removeprefix("Sampler")
         karras = "karras" if sigmas.kind == "KarrasScheduler" else None
-        schedule = self.value(node, "scheduler") or self.value(sigmas, "scheduler") or karras
+        schedule = (
+            self.graph.value(node, "scheduler") or self.graph.value(sigmas, "scheduler") or karras
+        )
         record.sampler(name, schedule)
         self.prompts(told)
         self.files(told if "model" in told.links else node)
-        self.latents(node, self.value(node, "denoise") or self.value(sigmas, "denoise"))
-        start, end = self.value(node, "start_at_step"), self.value(node, "end_at_step")
+        self.latents(node, self.graph.value(node, "denoise") or self.graph.value(sigmas, "denoise"))
+        start, end = self.graph.value(node, "start_at_step"), self.graph.value(node, "end_at_step")
         if (isinstance(start, int) and start > 0) or (isinstance(end, int) and _less(end, steps)):
             record.note("Its sampler takes only part of the steps; here all are taken.")
 
@@ -174,16 +117,15 @@ class _Reader:
             texts = self.texts(node, link)
             if texts:
                 self.record.take(name, " BREAK ".join(texts))
-        for above in self._all(node):
-            layer = self.value(above, "stop_at_clip_layer", "clip_skip")
+        for above in self.graph.all_above(node):
+            layer = self.graph.value(above, "stop_at_clip_layer", "clip_skip")
             if type(layer) is int and layer < 0 and not above.passes:
                 self.record.take("clip_skip", -layer - 1)
 
     def texts(self, node: Node, link: str) -> list[str]:
         """The texts behind a link, in order; several where conditionings are put together."""
-        above = self.above(node, link)
-        self.left -= 1
-        if self.left < 0 or not above.kind or above.kind == "ConditioningZeroOut":
+        above = self.graph.above(node, link)
+        if not self.graph.may_look() or not above.kind or above.kind == "ConditioningZeroOut":
             return []
         if (text := self._own_text(above, link)) is not None:
             return [_prompt(text)]
@@ -200,61 +142,42 @@ class _Reader:
         for name in ("text", f"text_{side}", side, "text_g", "prompt", "string", "t5xxl", "clip_l"):
             if name in ("positive", "negative") and name in node.links:
                 continue
-            found = self.text(node, name)
+            found = self.graph.text(node, name)
             if found is not None:
-                other = self.text(node, "text_l") if name == "text_g" else None
+                other = self.graph.text(node, "text_l") if name == "text_g" else None
                 if isinstance(other, str) and other.strip() and other != found:
                     self.record.note("Its second text encoder had a prompt of its own, left out.")
                 return found
         return None
 
-    def text(self, node: Node, name: str) -> str | None:
-        """A text of a node by name, followed through nodes that hold texts and join them."""
-        self.left -= 1
-        if isinstance(value := node.values.get(name), str):
-            return value
-        above = self.above(node, name)
-        if not above.kind or self.left < 0:
-            return None
-        for key in _HELD:
-            if key in above.values or (key == name and key in above.links):
-                if (found := self.text(above, key)) is not None:
-                    return found
-        names = [key for key in (*above.values, *above.links) if _PART.fullmatch(key)]
-        parts = [self.text(above, key) for key in sorted(names)]
-        if not parts and above.links:
-            return self.text(above, next(iter(above.links)))
-        between = next((above.values[key] for key in _BETWEEN if key in above.values), " ")
-        return str(between).join(part for part in parts if part) if any(parts) else None
-
     def files(self, node: Node) -> None:
         """The base, and what stands between it and the sampler, in the order of the loaders."""
         record = self.record
         stack: list[tuple[Any, Any, Any]] = []
-        for above in self.up(node, ("model", "MODEL", "base_model", "basic_pipe")):
+        for above in self.graph.up(node, ("model", "MODEL", "base_model", "basic_pipe")):
             if above.passes:
                 continue
             found = list(_loras(above))
             stack[:0] = found
-            if name := self.value(above, "hypernetwork_name"):
-                stack[:0] = [(name, self.value(above, "strength"), None)]
-            base = next((n for n in _MODEL_NAMES if self.value(above, n)), None)
+            if name := self.graph.value(above, "hypernetwork_name"):
+                stack[:0] = [(name, self.graph.value(above, "strength"), None)]
+            base = next((n for n in _MODEL_NAMES if self.graph.value(above, n)), None)
             if base and (not found or base != "model_name"):
-                record.model(self.value(above, base))
+                record.model(self.graph.value(above, base))
             if not base and not found and "hypernetwork_name" not in above.values:
                 self.left_out(above)
         for entry in stack:
             record.file(*entry)
-        for one in self.nodes.values():
+        for one in self.graph.nodes.values():
             if one.kind == "VAELoader" and not one.passes:
-                record.vae(self.value(one, "vae_name"))
+                record.vae(self.graph.value(one, "vae_name"))
 
     def latents(self, node: Node, denoise: Any) -> None:
         """The size, or that another image was begun with."""
         names = ("latent_image", "latent", "samples", "optional_latent", "pixels", "image")
-        for above in self.up(node, names):
-            width = self.value(above, "width", "empty_latent_width")
-            height = self.value(above, "height", "empty_latent_height")
+        for above in self.graph.up(node, names):
+            width = self.graph.value(above, "width", "empty_latent_width")
+            height = self.graph.value(above, "height", "empty_latent_height")
             if width and height and not above.passes:
                 self.record.size(width, height)
                 return
@@ -268,16 +191,6 @@ class _Reader:
         """Says that a node had an effect that is not here."""
         if node.kind not in _QUIET and not node.passes and not node.kind.startswith("Reroute"):
             self.record.note(f"What its node “{node.kind[:60]}” does is left out.")
-
-    def _all(self, node: Node) -> Iterator[Node]:
-        """Every node above, each once."""
-        waiting, seen = list(node.links.values()), set()
-        while waiting:
-            key, _ = waiting.pop()
-            if key in self.nodes and key not in seen:
-                seen.add(key)
-                yield self.nodes[key]
-                waiting += self.nodes[key].links.values()
 
 
 def _loras(node: Node) -> list[tuple[Any, Any, Any]]:
