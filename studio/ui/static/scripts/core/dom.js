@@ -42,10 +42,11 @@ export function closeBeside(dialog) {
   });
 }
 
-/** Shows a dialog until it is closed: focus stays inside, Escape closes it, and then it is gone. */
-export function openDialog(dialog) {
+/** Shows a dialog until it is closed: focus stays inside, Escape closes it, and then it is gone. One
+ *  with fields stands inside of its part (`host`), where they have the page's shape. */
+export function openDialog(dialog, host = pageRoot()) {
   dialog.addEventListener('close', () => dialog.remove());
-  pageRoot().append(dialog);
+  host.append(dialog);
   dialog.showModal();
 }
 

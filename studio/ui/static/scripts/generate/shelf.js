@@ -89,6 +89,7 @@ class Shelf {
     const change = async () => {
       await call(this.server.favourite({path: card.path, value: !card.favourite}));
       await this.load(false);
+      this.nodes.get(card.path)?.querySelector('.sh-star').focus(); // the row was made anew
     };
     attempt(change);
   }
