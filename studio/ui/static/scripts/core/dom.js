@@ -50,6 +50,12 @@ export function openDialog(dialog, host = pageRoot()) {
   dialog.showModal();
 }
 
+/** Fills a select with [value, label] pairs and chooses one of them, the first where `chosen` is none. */
+export function fillOptions(select, entries, chosen) {
+  select.replaceChildren(...entries.map(([value, label]) => el('option', {value}, label)));
+  if (entries.some(([value]) => value === chosen)) select.value = chosen;
+}
+
 /** Whether a switch (`role=switch`) is on. */
 export const isOn = (node) => node.getAttribute('aria-checked') === 'true';
 

@@ -92,7 +92,7 @@ function foot(about, shelf, dialog) {
       labelled(
         null,
         `Open its run: ${run.name}`,
-        leave(() => shelf.openRun(run.id)),
+        leave(() => shelf.openRun(about)),
       ),
     el('span.cs-spacer'),
     !about.sample &&

@@ -34,7 +34,7 @@ function star(card, shelf) {
 const actions = (card, shelf) => () =>
   [
     ['Name, notes, thumbnail …', () => shelf.open(card)],
-    card.run && ['Open the run it came from', () => shelf.openRun(card.run)],
+    card.run && ['Open the run it came from', () => shelf.openRun(card)],
     !card.sample && ['Move to the trash', () => shelf.discard(card)],
   ].filter(Boolean);
 
