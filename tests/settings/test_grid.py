@@ -146,6 +146,10 @@ def test_stacks_change_as_rarely_as_possible() -> None:
 
 
 def test_files_of_one_name_have_their_folder_in_the_heading() -> None:
-    values = ["/w/adapters/style.safetensors:1", "/w/adapters/deep/style.safetensors:1", "/w/a.pt:0.5"]
+    values = [
+        "/w/adapters/style.safetensors:1",
+        "/w/adapters/deep/style.safetensors:1",
+        "/w/a.pt:0.5",
+    ]
     axis = Axis(kind="adapter", values=values)
     assert axis.headings == ["adapters/style", "deep/style", "a × 0.5"]
