@@ -4,11 +4,13 @@ studio was started anew."""
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from studio.library import presets
+from tests.web.conftest import draw_picture
 from tests.web.test_caption_train import until
 from tests.web.test_runs import values
 
@@ -127,3 +129,23 @@ def test_while_the_studio_is_away_one_banner_says_so_and_buttons_wait(
     page.wait_for_selector(".cs-away", state="detached")
     until(lambda: page.get_attribute(".cs-dot", "data-ready") != "no")
     assert len(served.studio.runs.all()) == before
+
+
+def test_an_opened_folder_stays_on_the_list_while_it_is_away(
+    open_page: Any, served: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "drive"
+    folder.mkdir()
+    draw_picture(folder / "1.png", 1)
+    page = open_page()
+    page.fill("input[aria-label='Folder on this machine']", str(folder))
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".cs-caption-title:has-text('drive')")
+    folder.rename(tmp_path / "away")
+    page.reload()
+    row = page.locator(".cs-dataset", has_text="drive")
+    row.wait_for()
+    assert row.is_disabled() and "not there now" in row.inner_text()
+    page.click("button[aria-label^='Take drive off this list']")
+    row.wait_for(state="detached")
+    assert (tmp_path / "away" / "1.png").is_file()

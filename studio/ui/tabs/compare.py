@@ -124,14 +124,13 @@ class CompareTab:
         """What the form holds again, as far as it is still there."""
         found = {key: str(kept.get(key) or "") for key in TEXTS}
         known_bases = [name for _, name in base_choices(self.studio)]
-        known_references = [folder for _, folder in references(self.studio)]
         form = kept.get("form")
         return [
             found["base"] if found["base"] in known_bases else self.first,
             usable_columns(self.studio, kept.get("columns")),
             found["prompts"],
             found["seeds"],
-            found["reference"] if found["reference"] in known_references else "",
+            found["reference"],
             found["name"],
             *self.form.updates(valid(CompareSettings, form if isinstance(form, dict) else {})),
         ]

@@ -31,6 +31,7 @@ class Caption {
     this.countedSelection = '';
     this.list = new DatasetList({
       open: (id) => this.open(id),
+      forget: (id) => attempt(() => call(server.forget_folder({dataset: id})).then(() => this.showList())),
       cover: async ({id, cover}) => (await call(server.thumbnails({dataset: id, files: [cover]})))[cover],
     });
     this.grid = new CaptionGrid({
