@@ -41,7 +41,7 @@ class WordAdapter(Adapter):
         if len(self.words) == 1:
             vectors = next(iter(self.words.values()))
             for key in ("modelspec.trigger_phrase", "token"):
-                stated = file.metadata.get(key, "").strip()
+                stated = file.metadata.get(key, "").strip()[: metadata.LONGEST_TRIGGER]
                 if stated and stated != "*":  # `*` is the placeholder old programs all write
                     self.words.setdefault(stated, vectors)
         tensors = [tensor for slots in file.embeddings.values() for tensor in slots.values()]

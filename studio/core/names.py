@@ -1,6 +1,6 @@
-"""Names and texts that no encoder takes: made printable, and back again.
+"""Names and texts that no encoder takes: made printable, and back again; names that systems mix up.
 
-Owns: the two ways to write what is not valid Unicode. Refuses to know: files, encodings
+Owns: the two ways to write what is not valid Unicode, and the forms of what is. Refuses to know: files, encodings
 (`studio.core.text`), errors: everything may import it.
 
 Python keeps a file name's undecodable byte 0xE9 as the lone surrogate U+DCE9, and half an emoji in
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -60,15 +61,28 @@ def path_of(text: str | os.PathLike[str]) -> Path:
     """The path that a printable text names.
 
     A text that `printable` never made (typed by hand, from another program) and that names an
-    existing file as it stands, is taken as it stands. Asking what is there never raises for it.
+    existing file as it stands, is taken as it stands; so is a name whose accents a Mac keeps apart
+    from their letters, or the other way round. Asking what is there never raises for it.
     """
     literal = os.fspath(text)
     meant = original(literal)
     if not _can_be_a_path(meant):
         return Path(encodable(literal))
-    if meant != literal and not os.path.lexists(meant) and os.path.lexists(literal):
+    if os.path.lexists(meant):
+        return Path(meant)
+    if meant != literal and os.path.lexists(literal):
         return Path(literal)
-    return Path(meant)
+    return _in_another_form(Path(meant))
+
+
+def composed(name: str) -> str:
+    """A name in the Unicode form that most systems write; a Mac's archives take letters apart."""
+    return unicodedata.normalize("NFC", name)
+
+
+def same_name(name: str) -> str:
+    """What two names share that a system without upper case, or with another Unicode, mixes up."""
+    return composed(name).casefold()
 
 
 def encodable(text: str) -> str:
@@ -106,6 +120,15 @@ def _unescaped(found: re.Match[str]) -> str:
 
 def _joined(found: re.Match[str]) -> str:
     return found[0].encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+
+
+def _in_another_form(path: Path) -> Path:
+    """The file that is there under the other Unicode form of its name, or `path`."""
+    if path.name.isascii():
+        return path
+    forms = (unicodedata.normalize("NFC", path.name), unicodedata.normalize("NFD", path.name))
+    others = (path.with_name(form) for form in forms)
+    return next((other for other in others if os.path.lexists(other)), path)
 
 
 def _can_be_a_path(text: str) -> bool:

@@ -151,6 +151,14 @@ class Workspace:
         return self._folder("stacks")
 
     @property
+    def wildcards(self) -> Path:
+        return self._folder("wildcards")
+
+    @property
+    def styles(self) -> Path:
+        return self._folder("styles")
+
+    @property
     def captions(self) -> Path:
         """Earlier captions of every dataset, see `caption.history`."""
         return self._folder("captions")

@@ -9,6 +9,7 @@ joins words, so `mug` is not found in `mug-2`.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 
 
@@ -17,13 +18,19 @@ def bounded(word: str) -> str:
     # a boundary is only asked for beside a letter: `<s1>` may touch anything
     before = r"(?<!\w)(?<!\w-)" if re.match(r"\w", word) else ""
     after = r"(?!\w)(?!-\w)" if re.search(r"\w\Z", word) else ""
-    return f"{before}{re.escape(word)}{after}"
+    return f"{before}{_written(word)}{after}"
 
 
 def named(text: str, words: Iterable[str]) -> str:
     """Which of `words` a match of theirs means: the one written so, or else the first but for case."""
-    found = [word for word in words if re.fullmatch(re.escape(word), text, re.IGNORECASE)]
+    found = [word for word in words if re.fullmatch(_written(word), text, re.IGNORECASE)]
     return text if text in found else found[0]
+
+
+def _written(word: str) -> str:
+    """`word` as a pattern: also with its accents apart, as a Mac writes the names of files."""
+    forms = (word, *(unicodedata.normalize(form, word) for form in ("NFC", "NFD")))
+    return f"(?:{'|'.join(re.escape(form) for form in dict.fromkeys(forms))})"
 
 
 def contains(text: str, word: str) -> bool:

@@ -15,10 +15,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from studio.core.errors import DatasetError
-from studio.core.names import original
+from studio.core.names import composed, original
 from studio.core.text import TextError, lines, parse_json
 from studio.formats.caption_text import CaptionTexts
-from studio.formats.image_names import composed
 
 METADATA_FILE = "metadata.jsonl"
 _CAPTION_KEYS = ("text", "caption", "prompt")

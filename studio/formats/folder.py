@@ -12,7 +12,8 @@ from functools import cached_property
 from pathlib import Path
 
 from studio.core.errors import DatasetError
-from studio.formats.image_names import is_hidden, is_picture, natural_key, same_name
+from studio.core.names import same_name
+from studio.formats.image_names import is_hidden, is_picture, natural_key
 from studio.formats.masks import is_condition, is_mask
 
 CAPTION_ENDINGS = (".txt", ".caption", ".captions", ".cap", ".tags")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import unicodedata
 from pathlib import Path
 
 READING = 2
@@ -44,16 +43,6 @@ def is_picture(path: str | Path) -> bool:
 def is_hidden(name: str) -> bool:
     """Files and folders that a system keeps for itself: nobody means them for training."""
     return name.startswith(".") or name.casefold() in _SYSTEM
-
-
-def composed(name: str) -> str:
-    """A name in the Unicode form that most systems write; a Mac's archives take letters apart."""
-    return unicodedata.normalize("NFC", name)
-
-
-def same_name(name: str) -> str:
-    """What two names share that a system without upper case, or with another Unicode, mixes up."""
-    return composed(name).casefold()
 
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:

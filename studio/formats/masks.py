@@ -16,8 +16,8 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
+from studio.core.names import same_name
 from studio.core.paths import entries
-from studio.formats.image_names import same_name
 
 MASK_FOLDERS = ("masks", "mask")
 _ENDINGS = (".mask", "-masklabel", "-mask", "_mask")

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from studio.core.errors import StudioError
-from studio.core.names import printable
+from studio.core.names import composed, printable, same_name
 from studio.formats.captions import CAPTION_ENDINGS, Looked
 from studio.formats.dataset_file import DATASET_FILE
 from studio.formats.folder import Folder
-from studio.formats.image_names import NOT_READ, composed, is_picture, same_name
+from studio.formats.image_names import NOT_READ, is_picture
 from studio.formats.masks import holds_masks
 from studio.formats.sniff import sniff
 

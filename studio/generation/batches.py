@@ -9,6 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 
 from PIL.Image import Image
 
@@ -18,12 +20,14 @@ from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.errors import Interrupted, StudioError
 from studio.families.base import Base
 from studio.formats import image_write
+from studio.generation.parts import Part, parts
 from studio.generation.records import DrawnLane, FileReport, Generated, OnPreview, SavedPicture
 from studio.infer import engine
 from studio.infer.engine import GeneratedImage, Watch
+from studio.infer.infotext_block import extended
+from studio.infer.preview import OnPreview as OnImages
 from studio.infer.preview import data_url
 from studio.library.library import Library
-from studio.library.prompt_tags import with_tags
 from studio.runtime.runtime import Runtime
 from studio.settings.lanes import LanesSettings
 from studio.settings.training import GenerateSettings
@@ -40,9 +44,9 @@ def generate(
 
     Interrupted is raised only when no image was finished; otherwise the finished ones come back.
     """
-    settings = resolved(settings, runtime.library)
+    found = parts(settings, runtime.library)
     with ready_base(settings, runtime, on_progress) as base:
-        return _drawn(base, settings, runtime, on_progress, cancelled, on_preview)
+        return _drawn(base, found, runtime, Watch(on_progress, cancelled, _shown(on_preview)))
 
 
 def generate_lanes(
@@ -59,10 +63,10 @@ def generate_lanes(
     is stopped, what was finished is returned; Interrupted when that is nothing.
     """
 
-    batches = [(name, resolved(own, runtime.library)) for name, own in settings.batches()]
+    batches = [(name, own, parts(own, runtime.library)) for name, own in settings.batches()]
     done: list[DrawnLane] = []
     with ready_base(settings.common, runtime, on_progress) as base:
-        for place, (name, own) in enumerate(batches):
+        for place, (name, own, found) in enumerate(batches):
 
             def progress(
                 step: int, total: int, text: str = "", place: int = place, name: str = name
@@ -70,14 +74,11 @@ def generate_lanes(
                 if on_progress:
                     on_progress(step + place * total, total * len(batches), f"{name}: {text}")
 
-            def show(picture: int, images: list[str], before: int = place * own.count) -> None:
-                if on_preview:
-                    on_preview(before + picture, images)
-
             try:
                 if cancelled and cancelled():
                     raise Interrupted("Generating was stopped")
-                batch = _drawn(base, own, runtime, progress, cancelled, show)
+                show = _shown(on_preview, place * own.count)
+                batch = _drawn(base, found, runtime, Watch(progress, cancelled, show))
             except Interrupted:
                 if not done:
                     raise
@@ -86,15 +87,6 @@ def generate_lanes(
             if on_lane:
                 on_lane(done[-1])
     return done
-
-
-def resolved(settings: GenerateSettings, library: Library) -> GenerateSettings:
-    """The same with its prompt's tags on the stack, and checked, absolute paths of all files."""
-    settings, _ = with_tags(settings, library)
-    resolve = library.workspace.resolve
-    stack = [item.model_copy(update={"path": str(resolve(item.path))}) for item in settings.stack]
-    image = str(resolve(settings.image)) if settings.image else ""
-    return settings.model_copy(update={"stack": stack, "image": image})
 
 
 def _told(report: Report, library: Library) -> FileReport:
@@ -123,37 +115,28 @@ def ready_base(
         )
 
 
-def _drawn(
-    base: Base,
-    settings: GenerateSettings,
-    runtime: Runtime,
-    on_progress: OnProgress | None,
-    cancelled: Cancelled | None,
-    on_preview: OnPreview | None,
-) -> Generated:
-
+def _drawn(base: Base, found: list[Part], runtime: Runtime, watch: Watch) -> Generated:
+    """The images of all parts, each saved as soon as its batch is finished."""
     folder = runtime.library.workspace.output_folder()
     saved: list[SavedPicture] = []
-    reports: list[FileReport] = []
+    reports: dict[str, FileReport] = {}
 
-    def keep(images: list[GeneratedImage]) -> None:
+    def keep(part: Part, images: list[GeneratedImage]) -> None:
         for picture in images:
             stamp = f"{time.strftime('%H%M%S')}-{time.time_ns() // 1000 % 1_000_000:06d}"
+            text = extended(picture.parameters, part.templates)
             path = image_write.save(
-                folder / f"{stamp}-{len(saved)}-{picture.seed}", picture.image, picture.parameters,
-                settings.file_format, settings.quality,
+                folder / f"{stamp}-{len(saved)}-{picture.seed}", picture.image, text,
+                part.settings.file_format, part.settings.quality,
             )  # fmt: skip
-            saved.append(SavedPicture(path, picture.seed, picture.prompt, picture.parameters))
-        reports[:] = [_told(report, runtime.library) for report in images[0].reports]
-
-    def show(place: int, images: list[Image]) -> None:
-        if on_preview:
-            on_preview(place, [data_url(image) for image in images])
+            saved.append(SavedPicture(path, picture.seed, picture.prompt, text))
+        reports.update({str(one.path): _told(one, runtime.library) for one in images[0].reports})
 
     started = time.perf_counter()
-    watch = Watch(on_progress, cancelled, show if on_preview else None, keep)
     try:
-        engine.generate(base, settings, watch, cache=runtime.adapters())
+        for part, seen in zip(found, _watches(found, watch), strict=True):
+            watched = replace(seen, on_images=partial(keep, part))
+            engine.generate(base, part.settings, watched, jobs=part.jobs, cache=runtime.adapters())
     except Interrupted:
         if not saved:
             raise
@@ -161,4 +144,33 @@ def _drawn(
         if saved:
             error.safe = f"The {len(saved)} images finished before are kept."
         raise
-    return Generated(saved, reports, round(time.perf_counter() - started, 3))
+    seconds = round(time.perf_counter() - started, 3)
+    return Generated(saved, list(reports.values()), seconds)
+
+
+def _watches(found: list[Part], watch: Watch) -> Iterator[Watch]:
+    """The watch of each part: its steps and images are counted behind those of the parts before."""
+    total, done = sum(len(part.jobs) for part in found), 0
+    for part in found:
+        count = len(part.jobs)
+
+        def progress(
+            step: int, steps: int, text: str = "", done: int = done, count: int = count
+        ) -> None:
+            if watch.on_progress:
+                told = f"{done} of {total} images" if count < total else text
+                watch.on_progress(step + steps * done // count, steps * total // count, told)
+
+        def preview(place: int, images: list[Image], done: int = done) -> None:
+            if watch.on_preview:
+                watch.on_preview(done + place, images)
+
+        yield replace(watch, on_progress=progress, on_preview=watch.on_preview and preview)
+        done += count
+
+
+def _shown(on_preview: OnPreview | None, before: int = 0) -> OnImages | None:
+    """Previews as data URLs for a caller that counts `before` images in front of them."""
+    if on_preview is None:
+        return None
+    return lambda place, images: on_preview(before + place, [data_url(image) for image in images])

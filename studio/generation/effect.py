@@ -17,7 +17,8 @@ from studio.adapters.lora import LoraAdapter
 from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.errors import InputError, MismatchError
 from studio.families.base import Base
-from studio.generation.batches import ready_base, resolved
+from studio.generation.batches import ready_base
+from studio.generation.parts import resolved
 from studio.generation.records import Effect
 from studio.infer import engine
 from studio.runtime.runtime import Runtime

@@ -18,6 +18,7 @@ from studio.core.errors import MissingError
 from studio.core.names import path_of
 from studio.core.paths import entries, is_folder
 from studio.infer.tags import split_tags
+from studio.infer.template import has_choices
 from studio.runs import rebuilding
 from studio.runs.training import Runs
 from studio.runtime.runtime import Runtime
@@ -141,12 +142,14 @@ class Grids:
             for name, axis in _axes(settings).items()
             if axis is not None and axis.kind == "adapter"
         }
-        if not _varies_tags(settings):
-            changes["drawing"] = self._resolved(settings.drawing)
+        if not _varies_tags(settings) and not has_choices(settings.drawing.prompt):
+            from studio.generation.parts import located
+
+            changes["drawing"] = located(settings.drawing, self.runtime.library)
         return settings.model_copy(update=changes)
 
     def _resolved(self, settings: GenerateSettings) -> GenerateSettings:
-        from studio.generation.batches import resolved
+        from studio.generation.parts import resolved
 
         return resolved(settings, self.runtime.library)
 

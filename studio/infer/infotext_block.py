@@ -41,6 +41,11 @@ def composed(prompt: str, negative: str, pairs: Mapping[str, Any]) -> str:
     return "\n".join([prompt, *([f"{NEGATIVE} {negative}"] if negative else []), last])
 
 
+def extended(block: str, pairs: Mapping[str, str]) -> str:
+    """The block with more pairs behind its last one."""
+    return block + "".join(f", {key}: {_quoted(value)}" for key, value in pairs.items())
+
+
 def parse(text: str) -> Block:
     """Takes a block of any program apart; what is not understood ends in the prompt or in pairs."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").strip("\n").split("\n")

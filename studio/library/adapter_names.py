@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from studio.core import atomic
 from studio.core.errors import InputError, MissingError
-from studio.core.names import once, printable
+from studio.core.names import composed, once, printable, same_name
 from studio.settings.training import nearest
 
 LISTED = 5
@@ -38,7 +38,7 @@ def find(
     """
     wanted = once(text).replace("\\", "/").strip("/")
     known = [(name_of(path, roots), path) for path in files]
-    for same in (str, str.casefold):
+    for same in (str, composed, same_name):
         for shortened in (str, _without(endings)):
             hits = [path for name, path in known if _means(same(wanted), same(shortened(name)))]
             if found := one_of(hits, kind_of, endings):

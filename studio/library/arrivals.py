@@ -16,8 +16,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from studio.core.names import same_name
 from studio.formats.captions import CAPTION_ENDINGS
-from studio.formats.image_names import NOT_READ, is_hidden, is_picture, same_name
+from studio.formats.image_names import NOT_READ, is_hidden, is_picture
 from studio.formats.masks import holds_masks
 
 # What readers of datasets look for beside images and captions: metadata.jsonl, dataset.toml and

@@ -17,7 +17,7 @@ from studio.formats.image_kinds import KINDS
 from studio.formats.image_texts import USER_COMMENT
 from studio.formats.images import read_texts
 from studio.formats.sniff import sniff
-from studio.infer import infotext
+from studio.infer import infotext, template
 from studio.infer.foreign import restored
 from studio.library.files import LibraryFiles
 from studio.settings.training import StackItem
@@ -61,6 +61,21 @@ def usable_settings(path: Path, name: str) -> PictureSettings | None:
             safe="Nothing was changed.",
         )
     return found
+
+
+def as_written(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings with prompts that are read as they stand: what an image says it was generated
+    from has no choices left in it, whatever its braces look like."""
+    if settings.get("syntax") is False:
+        return settings
+    prompts: dict[str, Any] = {
+        name: template.escaped(str(settings[name]))
+        for name in ("prompt", "negative_prompt")
+        if name in settings
+    }
+    if inside := settings.get("inpaint", {}).get("prompt"):
+        prompts["inpaint"] = {**settings["inpaint"], "prompt": template.escaped(inside)}
+    return settings | prompts
 
 
 def described(path: Path) -> dict[str, Any] | None:

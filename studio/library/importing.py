@@ -18,12 +18,12 @@ from pathlib import Path, PurePosixPath
 
 from studio.core import atomic
 from studio.core.errors import DatasetError, StudioError
+from studio.core.names import same_name
 from studio.core.paths import slug
 from studio.formats.caption_tables import TABLES, Tables
 from studio.formats.captions import is_picture, write_caption
 from studio.formats.dataset import HELD_OUT, DatasetInfo, read_dataset
 from studio.formats.dataset_file import DATASET_FILE
-from studio.formats.image_names import same_name
 from studio.formats.masks import holds_masks
 from studio.library.arrivals import Arrival, Group, LeftOut, grouped, usable
 from studio.library.given_files import Given, arrivals_of, files_below

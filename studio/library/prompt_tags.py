@@ -14,6 +14,7 @@ from typing import Any
 from studio.core.errors import InputError, MissingError, StudioError
 from studio.formats import kinds
 from studio.infer.tags import Tag, has_tags, split_tags, unread
+from studio.infer.template import has_choices
 from studio.library import adapter_names
 from studio.library.adapter_info import AdapterInfo
 from studio.library.files import LibraryFiles
@@ -55,15 +56,34 @@ def with_tags(
     return settings.model_copy(update=changed), list(moved.values())
 
 
+def mask_with_tags(settings: GenerateSettings, library: LibraryFiles) -> GenerateSettings:
+    """The same for the prompt inside a mask: its files join what acts there, and nowhere else."""
+    inpaint = settings.inpaint
+    if not inpaint.mask:
+        return settings
+    stack = settings.stack if inpaint.stack is None else inpaint.stack
+    inside, moved = with_tags(
+        settings.model_copy(update={"prompt": inpaint.prompt, "stack": stack}), library
+    )
+    if not moved:
+        return settings
+    changed = inpaint.model_copy(update={"prompt": inside.prompt, "stack": inside.stack})
+    return settings.model_copy(update={"inpaint": changed})
+
+
 def lanes_with_tags(
     settings: LanesSettings, library: LibraryFiles
 ) -> tuple[LanesSettings, list[StackItem]]:
     """The same for lanes: tags of the prompt of all go to every lane that draws it, a lane's own
-    stay with it. Errors as in `with_tags`."""
+    stay with it, and those of a prompt with choices stay in it: images may choose other files.
+    Errors as in `with_tags`."""
     lanes: list[Lane] = []
     moved: dict[str, StackItem] = {}
     for lane in settings.lanes:
         prompt = lane.prompt if lane.prompt.strip() else settings.common.prompt
+        if has_choices(prompt):
+            lanes.append(lane)
+            continue
         own, items = with_tags(
             settings.common.model_copy(update={"prompt": prompt, "stack": lane.stack}), library
         )
@@ -71,7 +91,7 @@ def lanes_with_tags(
         lanes.append(lane.model_copy(update={"stack": own.stack, "prompt": told}))
         moved |= {item.path: item for item in items}
     common = settings.common
-    if common.syntax:
+    if common.syntax and not has_choices(common.prompt):
         common = common.model_copy(update={"prompt": split_tags(common.prompt)[0]})
     return settings.model_copy(update={"common": common, "lanes": lanes}), list(moved.values())
 

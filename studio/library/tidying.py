@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 UPLOADS = "uploads"
 PLACES = (
     "datasets", "bases", "vae", "adapters", "runs", "outputs", "comparisons", "grids", "stacks",
-    "cache", "logs",
+    "styles", "cache", "logs",
 )  # fmt: skip
 IDLE_SECONDS = 24 * 3600
 """An upload that nobody has touched for so long belongs to no open page."""

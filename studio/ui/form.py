@@ -220,7 +220,8 @@ class Form:
             for part in item.key.removeprefix(self.prefix).split("."):
                 value = value.get(part, ...) if isinstance(value, dict) else ...
             value = item.default if value is ... else value
-            contents.append("\n".join(value) if isinstance(value, list) else value)
+            as_lines = isinstance(value, list) and isinstance(self.components[item.key], gr.Textbox)
+            contents.append("\n".join(value) if as_lines else value)
         return contents
 
     def named(self, error: SettingsError) -> SettingsError:
@@ -260,6 +261,8 @@ def _input(item: Field) -> gr.components.Component:
 
 
 def _plain(item: Field, value: Any) -> Any:
+    if item.kind == "lines" and isinstance(value, list):  # of a list one chooses from
+        return value
     if item.kind == "lines":
         return [line.strip() for line in lines(str(value or "")) if line.strip()]
     if item.kind == "text":

@@ -58,6 +58,7 @@ class Task:
     error: Json | None = None
     result: Any = None
     started: float = field(default_factory=time.time)
+    ended: float | None = None
     looks: dict[str, str] = field(default_factory=dict)
     """What the images being drawn look like so far: place → data URL, of the newest batch."""
     cancelled: threading.Event = field(default_factory=threading.Event)
@@ -73,8 +74,9 @@ class Task:
     def view(self) -> Json:
         """What the page shows."""
         names = ("id", "kind", "about", "done", "total", "text", "state", "error", "result")
+        until = time.time() if self.ended is None else self.ended
         return {name: getattr(self, name) for name in names} | {
-            "seconds": round(time.time() - self.started, 1),
+            "seconds": round(until - self.started, 1),
             "looks": self.looks if self.state == "running" else {},
         }
 
@@ -117,12 +119,14 @@ class Tasks:
     def _run(self, task: Task, work: Callable[[Task], Any]) -> None:
         try:
             task.result = work(task)
-            task.state = "cancelled" if task.cancelled.is_set() else "finished"
+            state = "cancelled" if task.cancelled.is_set() else "finished"
         except Interrupted:
-            task.state = "cancelled"
+            state = "cancelled"
         except Exception as error:
             task.error = parts_of(error)
-            task.state = "failed"
+            state = "failed"
+        task.ended = time.time()
+        task.state = state
 
     def find(self, identity: str) -> Task:
         """The task with this id; raises MissingError."""

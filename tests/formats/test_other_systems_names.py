@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 import unicodedata
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from studio.core.names import path_of
+from studio.core.paths import ASSETS, Workspace
 from studio.formats.dataset import picture_files, read_captions, read_dataset
 from studio.formats.masks import Masks
 from studio.library.importing import import_files
+from studio.library.library import Library
 
 APART, TOGETHER = (unicodedata.normalize(form, "café") for form in ("NFD", "NFC"))
 
@@ -83,3 +87,16 @@ def test_what_belongs_together_keeps_one_name_when_it_is_imported(tmp_path: Path
     assert sorted(text or "" for text in found.values()) == ["camera one", "camera two"]
     masks = Masks()
     assert len({masks.of(path) for path in found} - {None}) == 2
+
+
+def test_what_is_named_is_found_under_the_other_form(tmp_path: Path) -> None:
+    library = Library(Workspace(tmp_path / "workspace"))
+    workspace = library.workspace
+    file = workspace.adapters / f"{APART}.safetensors"
+    shutil.copy(ASSETS / "adapters" / "zibbo-lora.safetensors", file)
+    draw(workspace.datasets / APART / "a.png")
+    for name in (APART, TOGETHER):
+        assert library.adapter_path(name) == file
+        assert library.dataset_path(name) == workspace.datasets / APART
+        assert path_of(tmp_path / f"{name}.new") == tmp_path / f"{name}.new"
+    assert library.adapter_path(TOGETHER.upper()) == file

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,17 @@ def test_each_name_works_as_one_is_told_to_write_it(base: Base, tmp_path: Path, 
             assert torch.equal(told(base, f"{before}{written}{after}"), expected)
             assert torch.equal(told(base, f"{before}{written.lower()}{after}"), expected)
     assert not torch.equal(told(base, f"a {name} cat"), told(base, "a thing cat"))
+
+
+def test_a_name_from_a_mac_is_the_word_that_keyboards_write(base: Base, tmp_path: Path) -> None:
+    apart, together = (unicodedata.normalize(form, "zébu") for form in ("NFD", "NFC"))
+    file = write_tiny_embedding(tmp_path / f"{apart}.safetensors", base)
+    simple = write_tiny_embedding(tmp_path / "thing.safetensors", base)
+    stack = [StackItem(path=str(path)) for path in (file, simple)]
+    with applied(base, stack, AdapterCache()):
+        expected = told(base, "a (thing:1.2) cat")
+        for word in (apart, together, together.upper()):
+            assert torch.equal(told(base, f"a ({word}:1.2) cat"), expected)
 
 
 def test_two_files_whose_words_differ_by_case_say_so(base: Base, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from studio.diffusion.samplers_by_name import sampler_of
+from studio.infer import infotext
 from studio.infer.foreign import READERS, restored
 from studio.settings.training import GenerateSettings
 from tests.infer.foreign_texts import GRAPH, WORKFLOW, item, record
@@ -306,7 +307,7 @@ def test_programs_that_write_the_block(more: str, texts: dict[str, str], program
 
 def test_what_of_a_block_is_left_out_is_said() -> None:
     more = (
-        ", Hires upscale: 2, ADetailer model: face.pt, Refiner: x, ENSD: 31337, "
+        ", Hires upscale: 2, Hires upscaler: 4x-UltraSharp, ADetailer model: face.pt, Refiner: x, ENSD: 31337, "
         'ControlNet 0: "Module: canny, Weight: 1", Version: v1.9.4'
     )
     found = record(parameters=BLOCK.format("DPM++ 2S a", 2**40 + 7, more))
@@ -314,7 +315,7 @@ def test_what_of_a_block_is_left_out_is_said() -> None:
     said = " ".join(found.notes)
     for word in (
         "DPM++ 2S a",
-        "hires fix",
+        "4x-UltraSharp",
         "ADetailer",
         "refiner",
         "ENSD",
@@ -403,3 +404,22 @@ def test_any_text_is_read_without_error() -> None:
                 GenerateSettings.parse(known)
                 assert all(isinstance(note, str) and note for note in found.notes)
     assert len({title for title, _ in READERS}) == len(READERS)
+
+
+@pytest.mark.parametrize(
+    "stack, taken",
+    [
+        ('[{"file": "x.safetensors", "strength": 1.0}]', True), ("[]", None),
+        ('[{"file": "x.safetensors", "strength": 1e999}]', False), ('[{"file": "x.safe', False),
+        ('[{"file": "x", "strength": 1.0, "blocks": {"IN01": "a"}}]', False), ("[3]", False),
+    ],
+)  # fmt: skip
+def test_a_stack_that_cannot_be_read_is_not_lost_silently(stack: str, taken: bool | None) -> None:
+    block = f"Steps: 2, Sampler: DDIM, CFG scale: x, Size: 64x64, Stack: {json.dumps(stack)}"
+    record = restored({"parameters": f"a cat\n{block}, Version: {infotext.VERSION}"})
+    assert record is not None and record.program == infotext.VERSION
+    assert ("stack" in record.settings) == bool(taken)
+    said = ["CFG scale “x” is nothing the studio takes."]
+    if taken is False:
+        said.append("Its stack cannot be read: the files that it was generated with are left out.")
+    assert record.notes == said

@@ -29,9 +29,11 @@ test('smoothing goes on where it was', () => {
 });
 
 test('axes have round values inside of their ends', () => {
-  assert.deepEqual(ticks(0, 1, 4), [0, 0.25, 0.5, 0.75, 1]);
+  assert.deepEqual(ticks(0, 1, 4), [0, 0.5, 1]);
   assert.deepEqual(ticks(0, 300, 3), [0, 100, 200, 300]);
+  assert.deepEqual(ticks(0.02, 0.06, 3), [0.02, 0.04, 0.06]);
   assert.deepEqual(logTicks(0.01, 0.2), [0.01, 0.02, 0.05, 0.1, 0.2]);
+  assert.deepEqual(logTicks(0.021, 0.048, 3), [0.03, 0.04]); // between 0.02 and 0.05 no log line lies
 });
 
 test('outliers of raw losses do not set the ends, lines do', () => {
@@ -89,6 +91,25 @@ test('steps that are repeated after a checkpoint replace those before', () => {
   assert.deepEqual(data.losses, [0.5, 0.9, 0.8]);
   assert.equal(data.averages.length, 3);
   assert.deepEqual(data.probes, []);
+});
+
+test('a log that arrives at once and went back to the beginning gives one curve', () => {
+  const data = new LossData();
+  data.add([
+    [1, 0.5, 1e-4],
+    [2, 0.4, 1e-4],
+    [3, 0.3, 1e-4],
+    [1, 0.9, 1e-5],
+    [2, 0.8, 1e-5],
+  ]);
+  assert.deepEqual(data.steps, [1, 2]);
+  assert.deepEqual(data.losses, [0.9, 0.8]);
+  assert.deepEqual(data.rates, [1e-5, 1e-5]);
+  data.mark(2);
+  data.mark(3);
+  data.probe({step: 3, train: 0.2});
+  assert.deepEqual([data.marks, data.probes], [[2], []], 'what came after is gone');
+  close(data.averages[1], 0.85);
 });
 
 test('probes are one per step, in order', () => {

@@ -137,7 +137,7 @@ test('events of the log', () => {
   assert.equal(text({kind: 'saved', step: 4}), 'Checkpoint saved at step 4');
   assert.equal(text({kind: 'state', state: 'failed', reason: 'why'}), 'FAILED: why');
   assert.equal(text({kind: 'probe'}), undefined);
-  assert.deepEqual([0, 2.04, 0.25].map(words.speedText), ['–', '2.0 steps/s', '4.0 s/step']);
+  assert.deepEqual([0, 20.4, 1.01, 0.025].map(words.speedText), ['–', '0.049 s/step', '0.99 s/step', '40 s/step']);
   assert.equal(words.waitedText(1), 'One run waited when the program ended');
 });
 

@@ -12,15 +12,17 @@ from collections.abc import Mapping
 from studio.diffusion.samplers_by_name import sampler_of
 from studio.infer import infotext
 from studio.infer.foreign.record import Record
+from studio.infer.infotext_passes import upscaler_of
 
 # Key of a block (or how it begins) → what is left out.
 _LEFT_OUT = {
-    "Hires": "a second pass (hires fix)", "ADetailer": "ADetailer", "ControlNet": "ControlNet",
+    "ADetailer": "ADetailer", "ControlNet": "ControlNet",
     "Refiner": "a refiner", "Mask blur": "a mask", "AddNet": "Additional Networks", "Tiled Diffusion":
     "tiled diffusion", "freeu_": "FreeU", "Dynamic thresholding": "dynamic thresholding", "ENSD":
     "another noise for ancestral samplers (ENSD)", "Token merging": "token merging", "NGMS":
     "skipped negative guidance",
 }  # fmt: skip
+_NUMBERS = {"Steps": "steps", "CFG scale": "guidance", "Size": "width"}
 
 
 def read(texts: Mapping[str, str]) -> Record | None:
@@ -53,19 +55,24 @@ def plain(texts: Mapping[str, str]) -> Record | None:
 
 def _read(text: str, block: infotext.Block, texts: Mapping[str, str]) -> Record:
     record = Record(_program(block.pairs, texts), infotext.read(text))
+    pairs = block.pairs
+    for key, setting in _NUMBERS.items():
+        if key in pairs and setting not in record.settings:
+            record.note(f"{key} “{pairs[key][:40]}” is nothing the studio takes.")
+    if pairs.get("Stack", "[]") != "[]" and "stack" not in record.settings:
+        record.note("Its stack cannot be read: the files that it was generated with are left out.")
     if record.program == infotext.VERSION:
         return record
-    pairs = block.pairs
     name = pairs.get("Sampler", "")
     record.note(sampler_of(name, pairs.get("Schedule type", pairs.get("Scheduler", "")))[1])
+    upscaler = pairs.get("Hires upscaler", "")
+    if upscaler and not upscaler_of(upscaler):
+        record.note(f"The upscaler “{upscaler[:40]}” is not here: Lanczos enlarges instead.")
     for start, said in _LEFT_OUT.items():
         if any(key.startswith(start) for key in pairs):
             record.note(f"It was generated with {said}, which is left out.")
     if "Denoising strength" in pairs and not any(key.startswith("Hires") for key in pairs):
         record.note("It was generated from another image, which is not in it.")
-    for key, setting in (("Steps", "steps"), ("CFG scale", "guidance"), ("Size", "width")):
-        if key in pairs and setting not in record.settings:
-            record.note(f"{key} “{pairs[key][:40]}” is nothing the studio takes.")
     record.seed(pairs.get("Seed"))
     return record
 

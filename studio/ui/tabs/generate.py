@@ -26,6 +26,7 @@ from studio.ui.components.restored_settings import into_lane, tell_origin, that_
 from studio.ui.components.shelf import adapter_shelf
 from studio.ui.components.stack import EFFECT, adapter_stack, lanes_of
 from studio.ui.components.start_picture import start_picture
+from studio.ui.components.styles import style_choice, style_tools
 from studio.ui.form import Form
 from studio.ui.live import ACTION, QUIET, Json, Page, handler, parts_of, read, refused
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from studio.app import Studio
 
 TARGET = "generate"
-OWN = ("base", "prompt", "negative_prompt", "stack", "device", "image")
+OWN = ("base", "prompt", "negative_prompt", "stack", "device", "image", "inpaint")
 
 
 def build(studio: Studio, page: Page) -> None:
@@ -85,6 +86,8 @@ class GenerateTab:
                 label="Negative prompt", lines=1, max_lines=6, elem_classes=["cs-field"],
                 elem_id="cs-generate-negative", placeholder="what to avoid",
             )  # fmt: skip
+            self.form.components["generate.styles"] = styles = style_choice(self.studio)
+            style_tools(self.studio, styles, self.prompt, self.negative)
             self.form.show(advanced=False)
             with gr.Row(elem_classes=["gen-seed"]):
                 self.always = gr.Checkbox(
@@ -102,7 +105,10 @@ class GenerateTab:
             "Image to image", open=False, elem_classes=["cs-fields"]
         ) as self.beginning:
             self.image = start_picture(self.studio, self.page)
-            self.form.show(advanced=True, keys=["generate.denoising_strength"])
+            keys = ["generate.denoising_strength", "generate.fit"]
+            self.form.show(advanced=True, keys=keys)
+        with gr.Accordion("Hires fix", open=False, elem_classes=["cs-fields", "gen-hires"]):
+            self.form.show(advanced=True, sections=["generate.hires"])
         with gr.Accordion("More settings", open=False, elem_classes=["cs-fields", "gen-more"]):
             self.form.components["generate.vae"] = vae_choice(self.studio)
             self.form.show(advanced=True)

@@ -1,6 +1,5 @@
 // Painting the loss plot: axes, the range of raw losses per column of pixels, lines, points. So ten
 // thousand steps cost as much as three hundred. Refuses to know: where the data come from.
-import {shortNumber} from '../core/format.js';
 import {cssColour} from '../core/theme.js';
 import {bounds, columnRanges, logTicks, scales, ticks} from './plot_math.js';
 
@@ -15,6 +14,9 @@ const PROBES = [
 
 /** The step under a horizontal place of the pointer. */
 export const stepAt = (offset, width, end) => ((offset - EDGE.left) / (width - EDGE.left - EDGE.right)) * end;
+
+/** How many steps lie in a number of pixels. */
+export const stepsIn = (pixels, width, end) => (pixels / (width - EDGE.left - EDGE.right)) * end;
 
 class Painter {
   constructor(canvas, data, {shown, isLog, width, height, ratio}) {
@@ -53,13 +55,14 @@ class Painter {
   axes() {
     const {c, box, ends, data} = this;
     const {left, top, width, height} = box;
-    const values = this.isLog ? logTicks(...ends) : ticks(...ends, Math.max(2, Math.floor(height / 48)));
+    const lines = Math.max(2, Math.floor(height / 48));
+    const values = this.isLog ? logTicks(...ends, lines) : ticks(...ends, lines);
     this.style(cssColour('--cs-line'), 1);
     Object.assign(c, {font: FONT, fillStyle: this.muted, textAlign: 'right', textBaseline: 'middle'});
     for (const value of values) {
       const at = Math.round(this.y(value)) + 0.5;
       this.segment([left, at], [left + width, at]);
-      c.fillText(shortNumber(value), left - 7, at);
+      c.fillText(String(value), left - 7, at);
     }
     Object.assign(c, {textAlign: 'center', textBaseline: 'top'});
     const steps = ticks(0, data.end, Math.max(2, Math.floor(width / 90)));
@@ -121,8 +124,10 @@ class Painter {
     const {c, box} = this;
     const bottom = box.top + box.height;
     this.style(this.muted, 1, 0.8);
-    for (const step of this.data.marks) {
+    const accent = cssColour('--cs-accent');
+    for (const step of new Set([...this.data.marks, ...this.data.kept])) {
       const at = this.x(step);
+      c.fillStyle = this.data.kept.includes(step) ? accent : this.muted;
       c.beginPath();
       c.moveTo(at - 4, bottom + 4);
       c.lineTo(at + 4, bottom + 4);

@@ -11,7 +11,7 @@ export class LossData {
   }
 
   clear() {
-    Object.assign(this, {steps: [], losses: [], rates: [], averages: [], probes: [], marks: []});
+    Object.assign(this, {steps: [], losses: [], rates: [], averages: [], probes: [], marks: [], kept: []});
   }
   get length() {
     return this.steps.length;
@@ -21,13 +21,15 @@ export class LossData {
     return Math.max(this.steps.at(-1) || 0, this.probes.at(-1)?.step || 0, LEAST_END);
   }
 
-  /** Rows [step, loss, rate]; those that are repeated replace what came after a checkpoint. */
+  /** Rows [step, loss, rate]; those that are repeated replace what came after a checkpoint, also when
+   *  a whole log arrives at once and the run went back in the middle of it. */
   add(rows) {
-    if (!rows.length) return;
-    const [[first]] = rows;
-    if (this.length && first <= this.steps.at(-1)) this.cut(first);
-    const from = this.length;
+    let from = this.length;
     for (const [step, loss, rate] of rows) {
+      if (this.length && step <= this.steps.at(-1)) {
+        this.cut(step);
+        from = Math.min(from, this.length);
+      }
       this.steps.push(step);
       this.losses.push(loss);
       this.rates.push(rate);
@@ -37,7 +39,9 @@ export class LossData {
   /** The run went back to a checkpoint: what comes from `step` on is forgotten. */
   cut(step) {
     const keep = this.steps.findIndex((one) => one >= step);
-    for (const list of [this.steps, this.losses, this.rates, this.averages]) list.length = Math.max(0, keep);
+    for (const list of [this.steps, this.losses, this.rates]) list.length = Math.max(0, keep);
+    this.averages.length = Math.min(this.averages.length, Math.max(0, keep));
+    this.marks = this.marks.filter((mark) => mark < step);
     this.probes = this.probes.filter((probe) => probe.step < step);
   }
   /** `share` of one. */
@@ -45,13 +49,28 @@ export class LossData {
     this.weight = Math.min(0.995, share);
     smooth(this.losses, this.averages, this.weight);
   }
+  /** Whether a step is later than all there are: the run has gone back since. */
+  isGone(step) {
+    return this.length > 0 && step > this.steps.at(-1);
+  }
   probe(event) {
+    if (this.isGone(event.step)) return;
     this.probes = this.probes.filter((probe) => probe.step !== event.step);
     this.probes.push(event);
     this.probes.sort((a, b) => a.step - b.step);
   }
   mark(step) {
-    if (!this.marks.includes(step)) this.marks.push(step);
+    if (!this.isGone(step) && !this.marks.includes(step)) this.marks.push(step);
+  }
+  /** The steps whose checkpoints are on disk. */
+  keep(steps) {
+    this.kept = steps;
+  }
+  /** The step of the nearest of these that is at most `reach` steps away. */
+  keptNear(step, reach) {
+    const away = (other) => Math.abs(other - step);
+    const near = this.kept.filter((other) => away(other) <= reach);
+    return near.sort((a, b) => away(a) - away(b))[0];
   }
   /** Those with a value of this name: train, held_out. */
   probesOf(name) {

@@ -16,19 +16,21 @@ export function smooth(values, averages, weight, from = 0) {
 export function ticks(low, high, count) {
   const raw = (high - low) / Math.max(1, count);
   const power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 2.5, 5, 10].map((m) => m * power).find((s) => s >= raw) || power * 10;
+  const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= raw) || power * 10;
   const found = [];
   for (let v = Math.ceil(low / step) * step; v <= high + step * 1e-6; v += step) found.push(Number(v.toPrecision(10)));
   return found;
 }
 
-/** 1, 2, 5, 10, 20 … between two ends. */
-export function logTicks(low, high) {
+const LEAST_LOG = 3; // lines: fewer say nothing of a narrow range
+
+/** 1, 2, 5, 10, 20 … between two ends; where hardly one of these lies, evenly spaced ones. */
+export function logTicks(low, high, count = LEAST_LOG) {
   const found = [];
   for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power += 1) {
-    found.push(...[1, 2, 5].map((m) => m * 10 ** power).filter((v) => v >= low && v <= high));
+    found.push(...[1, 2, 5].map((m) => Number((m * 10 ** power).toPrecision(10))).filter((v) => v >= low && v <= high));
   }
-  return found;
+  return found.length < LEAST_LOG ? ticks(low, high, count) : found;
 }
 
 const usable = (isLog) => (value) => typeof value === 'number' && Number.isFinite(value) && (!isLog || value > 0);

@@ -1,10 +1,8 @@
 // What is said of a run: its speed, how it ended, what its events mean. Pure.
 import {count, formatBytes, formatTime} from '../core/format.js';
 
-export function speedText(speed) {
-  if (!speed) return '–';
-  return speed >= 1 ? `${speed.toFixed(1)} steps/s` : `${(1 / speed).toFixed(1)} s/step`;
-}
+/** `speed` in steps per second; always in one unit, so that two looks and two runs can be compared. */
+export const speedText = (speed) => (speed ? `${Number((1 / speed).toPrecision(3))} s/step` : '–');
 
 /** One line about a run; `method` is its method's title. */
 export function aboutRun(state, method, dataset) {
