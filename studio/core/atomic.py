@@ -19,7 +19,6 @@ import os
 import secrets
 import shutil
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -68,7 +67,7 @@ def _putting(path: Path, safe: str, exclusive: bool) -> Iterator[None]:
     that says what is `safe`, or with `exclusive` the FileExistsError that it is."""
     try:
         make_folder(path.parent)
-        _sweep_once(path.parent)
+        temporaries.sweep_once(path.parent)
         yield
     except FileExistsError:
         if exclusive:
@@ -276,22 +275,6 @@ def _ends_a_line(descriptor: int, size: int) -> bool:
 
 def _copy(source: Path, target: Path) -> None:
     shutil.copyfile(source, target)
-
-
-_swept: set[Path] = set()
-_sweeping = threading.Lock()
-
-
-def _sweep_once(folder: Path) -> None:
-    """Clears away what dead processes left in a folder, when this one first writes there.
-
-    So it happens wherever the studio writes, also in folders that are nobody's workspace.
-    """
-    with _sweeping:
-        if folder in _swept:
-            return
-        _swept.add(folder)
-    temporaries.sweep(folder, deep=False)
 
 
 def _in_the_way(path: Path) -> OSError:
