@@ -17,6 +17,7 @@ from studio.library.files import LibraryFiles
 from studio.library.image_settings import described
 from studio.library.index import AdapterIndex
 from studio.library.presets import Like, PresetInfo
+from studio.library.prompt_history import PromptHistory
 from studio.library.saved_stacks import SavedStacks
 from studio.library.styles import Styles
 from studio.library.tidying import Tidying
@@ -31,6 +32,7 @@ class Library(LibraryFiles):
         self.index = AdapterIndex(self)
         self.stacks = SavedStacks(self)
         self.styles = Styles(workspace)
+        self.prompts = PromptHistory(workspace)
         self.wildcards = Wildcards(workspace)
         self.captions = Captions(workspace, self.dataset_path)
         self.tidying = Tidying(workspace)

@@ -13,6 +13,7 @@ const PARTS = {
   run_view: () => import('./train/run_view.js'),
   stack: () => import('./generate/stack.js'),
   shelf: () => import('./generate/shelf.js'),
+  prompt_tools: () => import('./generate/prompt_tools.js'),
   prompt_words: () => import('./generate/prompt_words.js'),
   start_image: () => import('./generate/start_image.js'),
   images: () => import('./generate/images.js'),
