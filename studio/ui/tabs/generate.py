@@ -17,7 +17,7 @@ from studio.settings.generation import GenerateSettings
 from studio.settings.lanes import LanesSettings
 from studio.ui.components.axes_grid import axes_grid
 from studio.ui.components.bases import base_choices, base_of
-from studio.ui.components.generate_batch import about, generate
+from studio.ui.components.generate_batch import about, generate, with_new_seed
 from studio.ui.components.picture_grid import KIND, picture_facts, picture_file, picture_grid
 from studio.ui.components.prompt_tags import tags_moved
 from studio.ui.components.prompt_tools import prompt_tools
@@ -29,6 +29,7 @@ from studio.ui.components.stack import EFFECT, adapter_stack, lanes_of
 from studio.ui.components.start_picture import start_picture
 from studio.ui.components.styles import style_choice, style_tools
 from studio.ui.form import Form
+from studio.ui.jobs import Jobs
 from studio.ui.live import ACTION, QUIET, Json, Page, handler, parts_of, read, refused
 
 if TYPE_CHECKING:
@@ -53,13 +54,17 @@ class GenerateTab:
         self.form = Form(
             GenerateSettings, prefix="generate.", skip=[f"generate.{key}" for key in OWN]
         )
+        self.jobs: Jobs[LanesSettings] = Jobs(
+            page.tasks, KIND, lambda settings, task: generate(studio, settings, task),
+            about=about, again=with_new_seed,
+        )  # fmt: skip
         with gr.Row(elem_classes=["gen-layout"]):
             with gr.Column(elem_classes=["cs-form"]):
                 self._what()
             with gr.Column(elem_classes=["cs-form"]):
                 self._how()
             with gr.Column(elem_classes=["cs-form"]):
-                self.pictures = picture_grid(studio, page)
+                self.pictures = picture_grid(studio, page, self.jobs)
         self.seed = self.form.components["generate.seed"]
         self.texts = [self.base, self.prompt, self.negative, self.stack]
         axes_grid(studio, page, self.form, [*self.texts, self.image])
@@ -155,15 +160,14 @@ class GenerateTab:
         return LanesSettings(common=common.seeded(), lanes=lanes_of(self.studio, lanes))
 
     @handler
-    def start(self, *inputs: Any) -> tuple[Any, ...]:
-        """Begins a batch in the background."""
+    def start(self, event: gr.EventData, *inputs: Any) -> tuple[Any, ...]:
+        """Begins a batch in the background, or puts it behind those that wait."""
+        (repeats,) = read(event._data, repeats=bool)
         settings = self.asked(inputs)
         self.studio.library.prompts.add(settings.common.prompt, settings.common.negative_prompt)
         settings, written, laid = tags_moved(self.studio, settings)
-        task = self.page.tasks.start(
-            KIND, lambda task: generate(self.studio, settings, task), **about(settings)
-        )
-        return gr.HTML(started=task.id), written, laid
+        job = self.jobs.add(settings, repeats)
+        return gr.HTML(started=job.id), written, laid
 
     @handler
     def last_seed(self) -> Any:
