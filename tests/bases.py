@@ -8,7 +8,7 @@ import pytest
 
 from studio.families.base import Base
 from studio.families.loading import load_base
-from tests.tiny import make_tiny_sd1, make_tiny_sd2, make_tiny_sdxl
+from tests.tiny import make_tiny_inpainting, make_tiny_sd1, make_tiny_sd2, make_tiny_sdxl
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +39,13 @@ def sd2(sd2_folder: Path) -> Base:
 @pytest.fixture(scope="session")
 def sdxl(sdxl_folder: Path) -> Base:
     return load_base(sdxl_folder, "cpu", "fp32")
+
+
+@pytest.fixture(scope="session")
+def inpainting_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_inpainting(tmp_path_factory.mktemp("bases") / "tiny-inpainting")
+
+
+@pytest.fixture(scope="session")
+def inpainting(inpainting_folder: Path) -> Base:
+    return load_base(inpainting_folder, "cpu", "fp32")

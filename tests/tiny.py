@@ -72,6 +72,11 @@ def make_tiny_sdxl(folder: str | Path) -> Path:
     return Path(folder)
 
 
+def make_tiny_inpainting(folder: str | Path) -> Path:
+    """An SD 1.x folder for inpainting: as `make_tiny_sd1`, its UNet reads 9 channels."""
+    return _pipeline(folder, "epsilon", use_linear_projection=False, in_channels=9)
+
+
 def tiny_tokenizer(pad: str = "<|endoftext|>") -> Any:
     """A CLIPTokenizer over single bytes and a few whole words; it can spell any text."""
     from transformers import CLIPTokenizer
@@ -97,23 +102,26 @@ def _pipeline(
     prediction_type: str,
     use_linear_projection: bool,
     pad: str = "<|endoftext|>",
+    in_channels: int = 4,
 ) -> Path:
-    from diffusers import DDIMScheduler, StableDiffusionPipeline
+    import diffusers
 
     tokenizer = tiny_tokenizer(pad)
-    pipeline = StableDiffusionPipeline(
+    name = "StableDiffusionPipeline" if in_channels == 4 else "StableDiffusionInpaintPipeline"
+    pipeline = getattr(diffusers, name)(
         vae=_seeded(_vae, 1),
         text_encoder=_seeded(lambda: _text(len(tokenizer), 32), 2),
         tokenizer=tokenizer,
         unet=_seeded(
             lambda: _unet(
+                in_channels=in_channels,
                 cross_attention_dim=32,
                 use_linear_projection=use_linear_projection,
                 attention_head_dim=4,
             ),
             3,
         ),
-        scheduler=DDIMScheduler(**_SCHEDULER, prediction_type=prediction_type),
+        scheduler=diffusers.DDIMScheduler(**_SCHEDULER, prediction_type=prediction_type),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
@@ -122,12 +130,12 @@ def _pipeline(
     return Path(folder)
 
 
-def _unet(**different: Any) -> nn.Module:
+def _unet(in_channels: int = 4, **different: Any) -> nn.Module:
     from diffusers import UNet2DConditionModel
 
     return UNet2DConditionModel(
         sample_size=16,
-        in_channels=4,
+        in_channels=in_channels,
         out_channels=4,
         block_out_channels=(32, 64),
         layers_per_block=1,

@@ -28,6 +28,12 @@ def is_text_encoder(component: str) -> bool:
     return component.startswith("text_encoder")
 
 
+def inpainting_channels(latents: int) -> int:
+    """What an inpainting model reads: noisy latents, the mask, and the latents of the image without
+    what is masked (the models published with Rombach et al. 2022)."""
+    return 2 * latents + 1
+
+
 @dataclass(frozen=True, eq=False)
 class Layers:
     """Endings of the names of a component's layers that adapters change, by their role."""
@@ -106,6 +112,8 @@ class Denoiser:
     """Attention heads of every layer, where a one-file base does not show them."""
     patch: int = 1
     """Latents along one side of a token."""
+    inpainting: bool = False
+    """Whether there are inpainting models of it (see `inpainting_channels`)."""
 
 
 @dataclass(frozen=True, eq=False)

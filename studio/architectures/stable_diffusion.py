@@ -40,6 +40,7 @@ UNET = Denoiser(
         "input_blocks.", "middle_block.", "output_blocks.", "out.", "label_emb.",
     ),
     original_layout=True,
+    inpainting=True,
 )  # fmt: skip
 SCHEDULER = {
     "_class_name": "DDIMScheduler",

@@ -28,22 +28,7 @@ if TYPE_CHECKING:
 def run(arguments: argparse.Namespace) -> int:
     """Generates, saves, and prints one path per image."""
     with terminal.opened(arguments) as studio, Stopping("Stopping at the next step.") as stopping:
-        names = ("prompt", "base", "seed", "count", "denoising_strength")
-        given = {name: getattr(arguments, name) for name in names}
-        given["styles"] = arguments.style
-        values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-        stack = terminal.stack_values(studio, arguments.stack, arguments.adapter)
-        values = (_like(studio, arguments.like) if arguments.like else {}) | values
-        values["stack"] = stack or values.get("stack", [])
-        if arguments.image:
-            values["image"] = str(terminal.named_file(studio, arguments.image))
-        settings = training.GenerateSettings.parse(training.override(values, arguments.assignments))
-        lanes = LanesSettings.parse(
-            {
-                "common": settings.model_dump(),
-                "lanes": [_lane(studio, text) for text in arguments.lane] or [{}],
-            }
-        )
+        lanes = _asked(studio, arguments)
         if not all(own.prompt.strip() for _, own in lanes.batches()):
             raise SettingsError(
                 "There is no prompt",
@@ -79,6 +64,27 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _asked(studio: Studio, arguments: argparse.Namespace) -> LanesSettings:
+    """The settings that the options amount to; one lane where none is named."""
+    names = ("prompt", "base", "seed", "count", "denoising_strength")
+    given = {name: getattr(arguments, name) for name in names}
+    given["styles"] = arguments.style
+    values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    stack = terminal.stack_values(studio, arguments.stack, arguments.adapter)
+    values = (_like(studio, arguments.like) if arguments.like else {}) | values
+    values["stack"] = stack or values.get("stack", [])
+    values["inpaint"] = values.get("inpaint", {}) | _inside(studio, arguments)
+    if arguments.image:
+        values["image"] = str(terminal.named_file(studio, arguments.image))
+    settings = training.GenerateSettings.parse(training.override(values, arguments.assignments))
+    return LanesSettings.parse(
+        {
+            "common": settings.model_dump(),
+            "lanes": [_lane(studio, text) for text in arguments.lane] or [{}],
+        }
+    )
+
+
 def _like(studio: Studio, file: str) -> dict[str, Any]:
     """The settings in an image, with what cannot be taken over said."""
     path = terminal.named_file(studio, file)
@@ -89,6 +95,9 @@ def _like(studio: Studio, file: str) -> dict[str, Any]:
         )
     values, notes = as_written(dict(found.settings)), list(found.notes)
     values["stack"], missing = stack_named(values.get("stack"), studio.library)
+    if (inside := values.get("inpaint", {}).get("stack")) is not None:
+        own, also = stack_named(inside, studio.library)
+        values["inpaint"], missing = {**values["inpaint"], "stack": own}, [*missing, *also]
     notes += [f"“{name}” is not in your library, so it is left out." for name in missing]
     if values.get("base") not in {None, *(info.name for info in studio.library.bases())}:
         notes.append(f"The base “{values.pop('base')}” is not here.")
@@ -98,6 +107,23 @@ def _like(studio: Studio, file: str) -> dict[str, Any]:
     for note in notes:
         say(note)
     return values
+
+
+def _inside(studio: Studio, arguments: argparse.Namespace) -> dict[str, Any]:
+    """What the options say of the pass inside a mask."""
+    found: dict[str, Any] = {}
+    if arguments.mask is None:
+        if arguments.mask_prompt or arguments.mask_stack or arguments.mask_adapter:
+            raise SettingsError(
+                "There is no mask", remedy="Name the image that says what is redrawn: --mask FILE."
+            )
+        return found
+    found["mask"] = str(terminal.named_file(studio, arguments.mask))
+    if arguments.mask_prompt is not None:
+        found["prompt"] = arguments.mask_prompt
+    if arguments.mask_stack or arguments.mask_adapter:
+        found["stack"] = terminal.stack_values(studio, arguments.mask_stack, arguments.mask_adapter)
+    return found
 
 
 def _lane(studio: Studio, text: str) -> dict[str, Any]:

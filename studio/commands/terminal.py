@@ -31,8 +31,14 @@ if TYPE_CHECKING:
 def opened(arguments: argparse.Namespace) -> Iterator[Studio]:
     """The application object for this command's workspace, closed again at the end."""
     from studio.app import Studio
+    from studio.runs.notify import Notifier
+    from studio.settings.workspace import workspace_settings
 
-    studio = Studio(Workspace(arguments.workspace or default_workspace()))
+    workspace = Workspace(arguments.workspace or default_workspace())
+    asked = getattr(arguments, "notify", None)
+    notifier = Notifier(workspace_settings(workspace).notify if asked is None else asked)
+    studio = Studio(workspace)
+    studio.runs.notifier = notifier
     try:
         yield studio
     finally:
@@ -229,7 +235,8 @@ def stack_reference(studio: Studio, text: str) -> tuple[str, list[dict[str, Any]
     if not equals:
         name, files = "", text
     stack = [adapter_reference(studio, part) for part in files.split("+") if part]
-    return name or " + ".join(printable(Path(item["path"]).stem) for item in stack), stack
+    names = (studio.library.column_name(Path(item["path"])) for item in stack)
+    return name or " + ".join(names), stack
 
 
 def _plain(value: Any) -> Any:

@@ -115,8 +115,8 @@ def _generate(
     cache: AdapterCache | None,
     on_pictures: Callable[[list[GeneratedImage]], None],
 ) -> None:
-    from studio.infer.batches import Job
     from studio.infer.engine import Watch, generate
+    from studio.infer.options import Job
 
     variation = like.settings.variation_seed
     generate(

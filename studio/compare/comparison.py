@@ -29,16 +29,10 @@ from studio.families.base import Base
 from studio.formats.dataset import picture_files
 from studio.formats.image_write import save_png
 from studio.infer import infotext
-from studio.infer.batches import (
-    Batch,
-    Job,
-    Position,
-    SamplingOptions,
-    image_size,
-    sampled,
-    to_image,
-)
+from studio.infer.batches import Batch, Position, sampled
+from studio.infer.decoding import image_size, to_image
 from studio.infer.engine import used
+from studio.infer.options import Job, SamplingOptions
 from studio.infer.prompt import plain
 from studio.infer.tags import has_tags
 from studio.settings.generation import CompareSettings, GenerateSettings, Lane

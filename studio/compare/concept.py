@@ -19,7 +19,8 @@ from studio.adapters.stack import applied
 from studio.clip.encoders import Clip, load_clip
 from studio.compare.measures import Features, Measured, measure
 from studio.families.base import Base
-from studio.infer.batches import Job, SamplingOptions, sampled
+from studio.infer.batches import sampled
+from studio.infer.options import Job, SamplingOptions
 from studio.settings.training import StackItem
 
 

@@ -201,6 +201,25 @@ def move_to_trash(path: str | Path, trash: str | Path) -> Path:
     return target
 
 
+def move(path: str | Path, target: str | Path) -> Path:
+    """Moves a file or folder to a free place, else FileExistsError. After StorageError it stays."""
+    path, target = Path(path), Path(target)
+    make_folder(target.parent)
+    try:
+        _reached("move", target)
+        disk.rename_new(path, target)
+        for folder in {path.parent, target.parent}:
+            disk.fsync_folder(folder)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno != errno.EXDEV or not path.is_file():  # to another disk a file is copied
+            raise storage_error(error, path, "Nothing was moved.") from error
+        copy_file(path, target, exclusive=True)
+        path.unlink()
+    return target
+
+
 def remove_folder(path: str | Path) -> None:
     """Deletes one of the studio's own folders (old checkpoints, half-written ones).
 

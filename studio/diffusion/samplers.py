@@ -124,14 +124,18 @@ class SamplingPlan:
         """Latents before the first evaluation: noise [B, C, h, w] alone, or on top of `start`."""
         if start is None:
             return noise * getattr(self.scheduler, "init_noise_sigma", 1.0)
-        start = start.expand_as(noise)
-        if not len(self.timesteps):
-            return start
-        first = self.timesteps[:1].expand(len(noise))
+        return self.noisy(start.expand_as(noise), noise, 0)
+
+    def noisy(self, clean: Tensor, noise: Tensor, index: int) -> Tensor:
+        """`clean` [B, C, h, w] with as much noise as latents have before evaluation `index`, at which
+        the sampling is; none behind the last."""
+        if index >= len(self.timesteps):
+            return clean
+        timestep = self.timesteps[index].expand(len(noise))
         # flow schedulers compute with the process's own latents, others with latents scaled their way
         add = self.process.add_noise if self.process.kind == "flow" else self.scheduler.add_noise
-        noisy: Tensor = add(start, noise, first)
-        return noisy
+        found: Tensor = add(clean, noise, timestep)
+        return found
 
     def inputs(self, latents: Tensor, index: int) -> Tensor:
         """What the network is given at evaluation `index`."""

@@ -18,7 +18,12 @@ from typing import Any, ClassVar, Protocol
 import torch
 from torch import Tensor, nn
 
-from studio.architectures.record import PREDICTION_TYPES, Architecture, Objective
+from studio.architectures.record import (
+    PREDICTION_TYPES,
+    Architecture,
+    Objective,
+    inpainting_channels,
+)
 from studio.core.errors import NonFiniteError
 from studio.families.conditioning import Conditioning
 from studio.families.weighted import Text
@@ -104,6 +109,12 @@ class Base:
     def latent_channels(self) -> int:
         """Channels of a latent."""
         return self.family.latent_channels(self)
+
+    @property
+    def inpainting(self) -> bool:
+        """Whether the denoiser also reads a mask and the image without what is masked."""
+        config: Any = self.denoiser.config
+        return int(config.in_channels) == inpainting_channels(self.latent_channels)
 
     @property
     def size_multiple(self) -> int:
@@ -211,6 +222,7 @@ class Base:
     ) -> Tensor:
         """Noisy latents [B, C, h, w], timesteps [B] → the network's prediction [B, C, h, w].
 
+        An inpainting base reads [B, 2C + 1, h, w] (`infer.inpainting`).
         Timesteps are places in the training schedule, of 1000; of a flow, σ · 1000. `size` is
         (height, width) in pixels, for families that are told it.
         """

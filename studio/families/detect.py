@@ -13,7 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from studio.architectures import ARCHITECTURES
-from studio.architectures.record import PREDICTION_TYPES, Architecture
+from studio.architectures.record import (
+    PREDICTION_TYPES,
+    Architecture,
+    Denoiser,
+    inpainting_channels,
+)
 from studio.core.errors import FileError, MissingError
 from studio.core.names import printable
 from studio.families import infer_config
@@ -55,6 +60,8 @@ class BaseInfo:
     """Why it cannot be used, in plain words; empty when it can."""
     assumed: list[str] = field(default_factory=list)
     """What was concluded about a file that does not say it, in plain words."""
+    inpainting: bool = False
+    """Whether it was trained to fill in masked parts; it cannot be trained here."""
 
 
 def describe(path: str | Path) -> BaseInfo:
@@ -97,6 +104,7 @@ def describe(path: str | Path) -> BaseInfo:
         hash=None,
         size_bytes=sum(file.stat().st_size for file in weight_files(path)),
         problems=list(dict.fromkeys(problems)),
+        inpainting=kind is not None and _inpaints(kind, configs),
     )
 
 
@@ -159,6 +167,7 @@ def _describe_file(path: Path) -> BaseInfo:
         hash=None,
         size_bytes=stat.st_size,
         assumed=list(found.assumed),
+        inpainting=_inpaints(ARCHITECTURES[found.family], found.parts),
     )
 
 
@@ -191,10 +200,12 @@ def _architecture(
         return None
     denoiser = rows[0].denoiser
     config = configs[denoiser.name]
-    if config.get("in_channels") != configs["vae"].get("latent_channels", rows[0].latents.channels):
+    channels = config.get("in_channels")
+    latents = configs["vae"].get("latent_channels", rows[0].latents.channels)
+    if channels != latents and not is_inpainting(denoiser, channels, latents):
         problems.append(
-            f"Its {denoiser.title} wants {config.get('in_channels')} channels: an inpainting, "
-            "depth or editing model. The studio generates from text alone."
+            f"Its {denoiser.title} wants {channels} channels: a depth or editing model. "
+            "The studio generates from text, and inpaints."
         )
     kind = next((row for row in rows if _is_its(row, config)), None)
     if kind is None or not stated & set(kind.text_names):
@@ -207,6 +218,12 @@ def _architecture(
     return kind
 
 
+def is_inpainting(denoiser: Denoiser, channels: Any, latents: Any) -> bool:
+    """Whether a denoiser of this many input channels fills in masked parts of an image."""
+    known = denoiser.inpainting and isinstance(latents, int)
+    return known and channels == inpainting_channels(latents)
+
+
 def _is_its(row: Architecture, config: Mapping[str, Any]) -> bool:
     """Whether a denoiser's configuration carries all signs of a row; absent, None and False are one."""
     stated = config.get("_class_name", row.denoiser.class_name)
@@ -214,6 +231,11 @@ def _is_its(row: Architecture, config: Mapping[str, Any]) -> bool:
     return stated == row.denoiser.class_name and all(
         (config.get(key) or None) == (value or None) for key, value in signs
     )
+
+
+def _inpaints(kind: Architecture, configs: Mapping[str, Mapping[str, Any]]) -> bool:
+    channels = configs[kind.denoiser.name].get("in_channels")
+    return is_inpainting(kind.denoiser, channels, configs["vae"].get("latent_channels"))
 
 
 def _native_size(

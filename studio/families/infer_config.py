@@ -153,7 +153,7 @@ def _unet(shapes: Shapes, kind: Architecture) -> dict[str, Any]:
     up = ["CrossAttnUpBlock2D" if depth else "UpBlock2D" for depth in reversed(depths)]
     heads = kind.denoiser.heads
     config: dict[str, Any] = {
-        "in_channels": 4,
+        "in_channels": shapes[f"{UNET}input_blocks.0.0.weight"][1],
         "out_channels": shapes.get(f"{UNET}out.2.weight", (4,))[0],
         "block_out_channels": widths,
         "layers_per_block": layers[0] if len(set(layers)) == 1 else layers,

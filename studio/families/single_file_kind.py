@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from studio.architectures import ARCHITECTURES
 from studio.architectures.foreign import FOREIGN
-from studio.architectures.record import Architecture
+from studio.architectures.record import Architecture, inpainting_channels
 from studio.formats import single_file_layout
 from studio.formats.single_file_layout import UNET, VAE
 
@@ -36,7 +36,6 @@ _NO_BASE = (
 )
 _CHANNELS = {
     5: "a depth model", 7: "an upscaler", 8: "an editing model (InstructPix2Pix)",
-    9: "an inpainting model",
 }  # fmt: skip
 
 
@@ -54,9 +53,9 @@ def architecture(shapes: Shapes) -> Architecture:
     if first not in shapes:
         raise NotABase(_without_unet(shapes))
     channels = shapes[first][1] if len(shapes[first]) == 4 else 0
-    if channels != 4:
+    if channels not in (4, inpainting_channels(4)):
         what = _CHANNELS.get(channels, f"a model with {channels} input channels")
-        raise NotABase(f"It is {what}; the studio generates from text alone.")
+        raise NotABase(f"It is {what}; the studio generates from text, and inpaints.")
     for row in ARCHITECTURES.values():
         for sign, what in row.distilled.items():
             if sign in shapes:

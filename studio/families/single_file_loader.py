@@ -145,8 +145,13 @@ def measured_prediction(unet: Any, width: int) -> str:
     like = next(unet.parameters())
     noise = torch.randn(2, 4, 16, 16, generator=torch.Generator().manual_seed(0))
     noise = noise.to(like.device, like.dtype)
+    # an inpainting model is also told that all is masked, and an image of nothing
+    more = noise.new_zeros(2, unet.config.in_channels - 4, 16, 16)
+    more[:, :1] = 1
     text = torch.zeros(2, 77, width, device=like.device, dtype=like.dtype)
     time = torch.full((2,), 999, device=like.device)
-    answer = unet(noise, time, encoder_hidden_states=text, return_dict=False)[0]
+    answer = unet(
+        torch.cat([noise, more], dim=1), time, encoder_hidden_states=text, return_dict=False
+    )[0]
     share = (answer.float() * noise.float()).sum() / noise.float().square().sum()
     return "epsilon" if float(share) > 0.5 else "v_prediction"

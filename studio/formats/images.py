@@ -8,6 +8,7 @@ Refuses to know: what the settings text means (`studio.infer` writes and parses 
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,10 +20,12 @@ from PIL import Image
 from PIL.ImageFile import ImageFile
 
 from studio.core.errors import FileError, StorageError
+from studio.formats import metadata
 from studio.formats.image_colour import plain, transparent
 from studio.formats.image_kinds import KINDS, TOLERANT, orientation, upright
 from studio.formats.image_texts import USER_COMMENT, texts_of
 from studio.formats.image_write import encoded, without_alpha
+from studio.formats.safetensors_header import read_header
 from studio.formats.sniff import open_file, sniff_bytes, wrong_content
 
 MAX_PIXELS = 64_000_000
@@ -63,6 +66,16 @@ def open_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
         turn = orientation(image, file)
         image.load()
         return plain(upright(image, turn))[0]
+
+
+def carried_image(path: str | Path) -> Image.Image:
+    """The small image that an adapter file carries, as `open_image` gives it. FileError without one."""
+    data = metadata.thumbnail(read_header(path).metadata)
+    if data is None:
+        raise FileError("This file carries no image", where=path)
+    with _decoded(io.BytesIO(data), path, MAX_PIXELS) as image:
+        image.load()
+        return plain(image)[0]
 
 
 def check_image(path: str | Path) -> Checked:
@@ -119,35 +132,41 @@ def read_parameters(path: str | Path) -> str | None:
 
 @contextmanager
 def _opened(path: str | Path, max_pixels: int) -> Iterator[tuple[ImageFile, BinaryIO]]:
-    with open_file(path) as file:
-        try:
-            content = sniff_bytes(file.read(512))
-            file.seek(0)
-            if content not in KINDS:
-                raise wrong_content(path, content, "an image the studio can read")
-            kind = KINDS[content]
-            image = TOLERANT[kind](file) if kind in TOLERANT else Image.open(file, formats=[kind])
-            width, height = image.size
-            if width * height > max_pixels:
-                raise _too_large(path, width, height, max_pixels)
-            yield image, file
-        except (FileError, MemoryError):
-            raise
-        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-            raise _too_large(path, 0, 0, max_pixels) from error
-        except Exception as error:
-            if isinstance(error, OSError) and error.errno:  # the disk, not what is on it
-                raise StorageError(
-                    "This file could not be read",
-                    where=path,
-                    why=f"The system said: {error.strerror}",
-                ) from error
-            raise FileError(
-                "This image cannot be read",
+    with open_file(path) as file, _decoded(file, path, max_pixels) as image:
+        yield image, file
+
+
+@contextmanager
+def _decoded(file: BinaryIO, path: str | Path, max_pixels: int) -> Iterator[ImageFile]:
+    """The image in `file`, which lies at or in `path`; what goes wrong with it inside is said."""
+    try:
+        content = sniff_bytes(file.read(512))
+        file.seek(0)
+        if content not in KINDS:
+            raise wrong_content(path, content, "an image the studio can read")
+        kind = KINDS[content]
+        image = TOLERANT[kind](file) if kind in TOLERANT else Image.open(file, formats=[kind])
+        width, height = image.size
+        if width * height > max_pixels:
+            raise _too_large(path, width, height, max_pixels)
+        yield image
+    except (FileError, MemoryError):
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _too_large(path, 0, 0, max_pixels) from error
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno:  # the disk, not what is on it
+            raise StorageError(
+                "This file could not be read",
                 where=path,
-                why="Its data is damaged or cut off.",
-                remedy="Export it again as PNG or JPEG.",
+                why=f"The system said: {error.strerror}",
             ) from error
+        raise FileError(
+            "This image cannot be read",
+            where=path,
+            why="Its data is damaged or cut off.",
+            remedy="Export it again as PNG or JPEG.",
+        ) from error
 
 
 def _too_large(path: str | Path, width: int, height: int, max_pixels: int) -> FileError:

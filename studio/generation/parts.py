@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 from studio.infer import template
-from studio.infer.batches import Job
 from studio.infer.engine import counted
+from studio.infer.options import Job
 from studio.library.library import Library
-from studio.library.prompt_tags import with_tags
-from studio.settings.training import GenerateSettings
+from studio.library.prompt_tags import mask_with_tags, with_tags
+from studio.settings.training import GenerateSettings, StackItem
 
 PROMPTS = {"prompt": "Template", "negative_prompt": "Negative Template"}
 """Each prompt, and what other programs call the text from which it was chosen."""
@@ -38,7 +39,7 @@ def parts(settings: GenerateSettings, library: Library) -> list[Part]:
     styled = library.styles.applied(settings)
     chosen = _with_choices(styled)
     templates = {PROMPTS[name]: getattr(styled, name) for name in chosen}
-    if not chosen:
+    if not chosen and not _choices_inside(styled):
         own = located(styled, library)
         return [Part(own, counted(own), {})]
     images = []
@@ -59,22 +60,39 @@ def resolved(settings: GenerateSettings, library: Library) -> GenerateSettings:
     """The settings of the image with `settings.seed`: styles put around its prompts, choices made,
     tags on the stack, checked paths. Errors of styles, wildcards, tags and paths."""
     settings = library.styles.applied(settings)
-    changes = {
-        name: template.resolve(
-            getattr(settings, name), settings.seed, library.wildcards.lines, name
-        )
-        for name in _with_choices(settings)
+
+    def chosen(text: str, name: str) -> str:
+        return template.resolve(text, settings.seed, library.wildcards.lines, name)
+
+    changes: dict[str, Any] = {
+        name: chosen(getattr(settings, name), name) for name in _with_choices(settings)
     }
+    if _choices_inside(settings):
+        prompt = chosen(settings.inpaint.prompt, "inpaint.prompt")
+        changes["inpaint"] = settings.inpaint.model_copy(update={"prompt": prompt})
     return located(settings.model_copy(update=changes), library)
 
 
 def located(settings: GenerateSettings, library: Library) -> GenerateSettings:
     """The same with its prompt's tags on the stack, and checked, absolute paths of all files."""
     settings, _ = with_tags(settings, library)
+    settings = mask_with_tags(settings, library)
     resolve = library.workspace.resolve
-    stack = [item.model_copy(update={"path": str(resolve(item.path))}) for item in settings.stack]
-    image = str(resolve(settings.image)) if settings.image else ""
-    return settings.model_copy(update={"stack": stack, "image": image})
+
+    def with_paths(stack: list[StackItem]) -> list[StackItem]:
+        return [item.model_copy(update={"path": str(resolve(item.path))}) for item in stack]
+
+    inpaint = settings.inpaint
+    inside = {
+        "mask": str(resolve(inpaint.mask)) if inpaint.mask else "",
+        "stack": None if inpaint.stack is None else with_paths(inpaint.stack),
+    }
+    changes = {
+        "stack": with_paths(settings.stack),
+        "image": str(resolve(settings.image)) if settings.image else "",
+        "inpaint": inpaint.model_copy(update=inside),
+    }
+    return settings.model_copy(update=changes)
 
 
 def _with_choices(settings: GenerateSettings) -> list[str]:
@@ -82,3 +100,9 @@ def _with_choices(settings: GenerateSettings) -> list[str]:
     if not settings.syntax:
         return []
     return [name for name in PROMPTS if template.has_choices(getattr(settings, name))]
+
+
+def _choices_inside(settings: GenerateSettings) -> bool:
+    """Whether the prompt inside a mask holds choices."""
+    inpaint = settings.inpaint
+    return bool(settings.syntax and inpaint.mask) and template.has_choices(inpaint.prompt)

@@ -29,7 +29,7 @@ class Generation:
     """Everything waits its turn on the device, at a step boundary while a training runs."""
 
     def __init__(self, runtime: Runtime, runs: Runs) -> None:
-        self.runtime = runtime
+        self.runtime, self.runs = runtime, runs
         self.grids = Grids(runtime, runs)
         self.comparisons = Comparisons(runtime)
 
@@ -84,6 +84,15 @@ class Generation:
         from studio.generation.token_count import TokenCounter
 
         return TokenCounter(self.runtime.library)
+
+    def use_checkpoint(self, run: str, step: int) -> Path:
+        """The file that a run would have left at one of its checkpoints, in the library.
+
+        Once made it is found again. Errors as in `runs.checkpoint_files`.
+        """
+        from studio.generation.checkpoints import library_file
+
+        return library_file(run, step, self.runs, self.runtime)
 
     def caption(
         self,

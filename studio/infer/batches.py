@@ -1,8 +1,8 @@
 """Images from prompts and seeds, batch by batch, from a base as it stands.
 
-Owns: what every image of a batch has in common, batching, noise by seed, decoding, and the words when
-memory runs out. Generating, comparing and the samples of a run go through it. Refuses to know: stacks
-(the caller has applied one, or none), files, measures, the loop itself (`studio.infer.sampling`).
+Owns: batching, one pass after the other, and the words when memory runs out. Generating, comparing and
+the samples of a run go through it. Refuses to know: stacks (the caller has applied one, or none), files,
+measures, what a pass consists of (`studio.infer.passes`).
 
 An image depends on its own prompt and seed; its neighbours in a batch change it by rounding only.
 """
@@ -13,79 +13,22 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from studio.core import memory
 from studio.core.callbacks import Cancelled
-from studio.core.errors import Interrupted, SettingsError
-from studio.core.size import OWN_SIZE, Size
-from studio.diffusion.samplers import SamplingPlan, sampling_plan
+from studio.core.errors import Interrupted
+from studio.core.size import Size
 from studio.families.base import Base
 from studio.infer import preview
-from studio.infer.init_latents import image_latents, initial_noise, varied_noise
+from studio.infer.decoding import decoded, image_size, size_multiple
+from studio.infer.hires import enlarged, larger, schedule_steps
+from studio.infer.init_latents import image_latents
+from studio.infer.inpainting import Canvas
+from studio.infer.options import Job, SamplingOptions
+from studio.infer.passes import Extent, Pass
 from studio.infer.preview import OnPreview
-from studio.infer.prompt_schedule import alike, scripts, together
-from studio.infer.sampling import Denoiser, Guided, Prompted, sample
-from studio.settings.training import GenerateSettings, Sampler, Tiles
-
-_DECODED_AT_ONCE = 1 << 20
-"""Pixels."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """What one image is generated from."""
-
-    prompt: str
-    seed: int
-    variation_seed: int = 0
-
-
-@dataclass(frozen=True)
-class SamplingOptions:
-    """What the images of a batch have in common."""
-
-    steps: int = 20
-    guidance: float = 4.0
-    """Above 1, classifier-free guidance; else the unconditional half is left out."""
-    sampler: Sampler = "DDIM"
-    negative_prompt: str = ""
-    batch_size: int = 8
-    syntax: bool = False
-    """Whether brackets in a prompt have their meaning; captions are text as it stands."""
-    size: Size = OWN_SIZE
-    """0: the base's own."""
-    clip_skip: int = 0
-    image: str = ""
-    """File of an image to begin with; of its steps the last `denoising_strength` are taken."""
-    denoising_strength: float = 1.0
-    variation_strength: float = 0.0
-    tiles: Tiles = "auto"
-    preview_every: int = 0
-    """Evaluations of the network between two live previews; 0 shows none."""
-    work: memory.Work = "images"
-    """In whose words a full memory is said."""
-
-    @classmethod
-    def of(cls, settings: GenerateSettings, work: memory.Work = "images") -> SamplingOptions:
-        """What the settings of Generate say."""
-        return cls(
-            steps=settings.steps,
-            guidance=settings.guidance,
-            sampler=settings.sampler,
-            negative_prompt=settings.negative_prompt,
-            batch_size=settings.batch_size,
-            syntax=settings.syntax,
-            size=Size(settings.width, settings.height),
-            clip_skip=settings.clip_skip,
-            image=settings.image,
-            denoising_strength=settings.denoising_strength,
-            variation_strength=settings.variation_strength,
-            tiles=settings.tiles,
-            preview_every=settings.preview_every,
-            work=work,
-        )
+from studio.infer.prompt_schedule import alike
 
 
 @dataclass(frozen=True)
@@ -119,19 +62,21 @@ def sampled(
     jobs: Sequence[Job],
     options: SamplingOptions,
     *,
+    canvas: Canvas | None = None,
     on_position: Callable[[Position], None] | None = None,
     cancelled: Cancelled | None = None,
     on_preview: OnPreview | None = None,
 ) -> Iterator[Batch]:
-    """The images of `jobs`, in order, as batches become ready.
+    """The images of `jobs`, in order, as batches become ready; with a `canvas`, its images as they are
+    redrawn, at its size.
 
     Texts are encoded before the first batch. Equal jobs lead to equal batches, so two stacks differ
     by themselves alone. Raises Interrupted when `cancelled` says so, MemoryFullError in the words of
     `options.work`, and the errors of `options.image`.
     """
     with memory.explained(options.work):
-        work = _Work(base, jobs, options)
-        groups = work.groups()
+        work = _Work(base, jobs, options, canvas)
+        groups = work.groups(len(jobs))
     done = 0
     for number, places in enumerate(groups):
 
@@ -154,45 +99,28 @@ def sampled(
 
 
 class _Work:
-    """What all batches share: encoded texts, the beginning, the plan's length."""
+    """What all batches share: the passes, and the image that the first one begins with."""
 
-    def __init__(self, base: Base, jobs: Sequence[Job], options: SamplingOptions) -> None:
-        self.base, self.jobs, self.options = base, jobs, options
-        self.size = image_size(base, options.size)
-        self.start = image_latents(base, options.image, self.size) if options.image else None
-        plan = self.plan()
-        self.evaluations = len(plan)
-        self.scripts = scripts(
-            base,
-            options.negative_prompt,
-            (job.prompt for job in jobs),
-            steps=max(plan.steps, 1),
-            clip_skip=options.clip_skip,
-            syntax=options.syntax,
+    def __init__(
+        self, base: Base, jobs: Sequence[Job], options: SamplingOptions, canvas: Canvas | None
+    ) -> None:
+        self.base, self.options = base, options
+        size = canvas.size if canvas else image_size(base, options.size)
+        self.start = (
+            image_latents(base, options.image, size, options.fit) if options.image else None
         )
+        begins = canvas is not None or self.start is not None
+        strength = options.denoising_strength if begins else None
+        extents = [Extent(size, options.steps, strength)]
+        if options.hires.upscale > 1 and canvas is None:
+            extents.append(second_pass(base, options, size))
+        self.passes = [Pass(base, jobs, options, extent, canvas) for extent in extents]
+        self.evaluations = sum(one.evaluations for one in self.passes)
 
-    def groups(self) -> list[list[int]]:
-        """Which jobs share a batch."""
-        found = [self.scripts[job.prompt] for job in self.jobs]
-        return list(alike(found, self.options.batch_size))
-
-    def plan(self) -> SamplingPlan:
-        """A fresh plan: its scheduler has a state."""
-        options, scale = self.options, self.base.latent_scale
-        return sampling_plan(
-            self.base,
-            options.sampler,
-            options.steps,
-            denoising=None if self.start is None else options.denoising_strength,
-            latent_size=(self.size.height // scale, self.size.width // scale),
-        )
-
-    def denoiser(self, places: list[int]) -> Denoiser:
-        """The base with the prompts of a batch, guided where the options say so."""
-        guided = self.options.guidance > 1
-        changes = together([self.scripts[self.jobs[k].prompt] for k in places], guided)
-        prompted = Prompted(self.base, changes, self.size)
-        return Guided(prompted, self.options.guidance) if guided else prompted
+    def groups(self, count: int) -> list[list[int]]:
+        """Which of `count` jobs share a batch."""
+        lengths = [tuple(one.lengths(place) for one in self.passes) for place in range(count)]
+        return list(alike(lengths, self.options.batch_size))
 
     def batch(
         self,
@@ -202,74 +130,42 @@ class _Work:
         on_clean: Callable[[Tensor], None] | None,
     ) -> Tensor:
         """One batch; `on_evaluation` hears of evaluations, `on_clean` sees latents without noise."""
-        base, options, plan = self.base, self.options, self.plan()
-        noise = torch.cat([self.noise(self.jobs[k]) for k in places])
-        generators = [_generator_after(self.jobs[k].seed, noise) for k in places]
-        _stop_if(cancelled)
-        with torch.inference_mode():
-            latents = plan.begin(noise.to(base.device, torch.float32), self.start)
-        for made in sample(self.denoiser(places), plan, latents, generators, base.on_step):
-            latents, number = made.latents, made.index + 1
-            if on_clean and options.preview_every and number % options.preview_every == 0:
-                with torch.inference_mode():
-                    on_clean(made.clean())
-            on_evaluation(number)
-            if number < len(plan):
-                _stop_if(cancelled)
-        return decoded(base, latents, self.size, options.tiles)
-
-    def noise(self, job: Job) -> Tensor:
-        """What the image begins with [1, C, h, w]."""
-        noise, strength = (
-            initial_noise(self.base, job.seed, self.size),
-            self.options.variation_strength,
-        )
-        if not strength:
-            return noise
-        other = initial_noise(self.base, job.variation_seed, self.size)
-        return varied_noise(noise, other, strength)
+        base, options, latents, done = self.base, self.options, self.start, 0
+        for one in self.passes:
+            _stop_if(cancelled)
+            if one is not self.passes[0]:
+                assert latents is not None, "the first pass has made them"
+                latents = enlarged(base, latents, one.extent.size, options.hires.upscaler)
+            latents, evaluations = one.begin(places, latents)
+            for made in evaluations:
+                latents, number = made.latents, done + made.index + 1
+                if on_clean and options.preview_every and number % options.preview_every == 0:
+                    with torch.inference_mode():
+                        on_clean(made.clean())
+                on_evaluation(number)
+                if number < self.evaluations:
+                    _stop_if(cancelled)
+            done += one.evaluations
+        assert latents is not None, "there is always a first pass"
+        return decoded(base, latents, self.passes[-1].extent.size, options.tiles)
 
 
-def decoded(base: Base, latents: Tensor, size: Size, tiles: Tiles = "auto") -> Tensor:
-    """Latents [B, C, h, w] → uint8 [B, H, W, 3] on the CPU, about a megapixel at a time: decoding
-    takes more memory than denoising. `tiles` says when an image is decoded in parts."""
-    pixels = size.width * size.height
-    cut = tiles == "always" or (tiles == "auto" and pixels > _DECODED_AT_ONCE)
-    with torch.inference_mode():
-        parts = []
-        for part in latents.split(max(_DECODED_AT_ONCE // pixels, 1)):
-            images = base.decode_latents(part, cut) * 255
-            parts.append(images.round().to(torch.uint8).permute(0, 2, 3, 1).cpu())
-    return torch.cat(parts)
+def output_size(base: Base, options: SamplingOptions) -> Size:
+    """The size of finished images; SettingsError when the base cannot make the first pass's."""
+    size = image_size(base, options.size)
+    return second_pass(base, options, size).size if options.hires.upscale > 1 else size
 
 
-def image_size(base: Base, size: Size) -> Size:
-    """The size in pixels, 0 meaning the base's own; SettingsError when the base cannot make it."""
-    found = Size(size.width or base.native_size, size.height or base.native_size)
-    scale = base.latent_scale * base.architecture.denoiser.patch
-    for name, value in (("height", found.height), ("width", found.width)):
-        if value % scale:
-            lower = max(value // scale, 1) * scale
-            raise SettingsError(
-                f"The {name} {value} px is not possible with “{base.name}”",
-                why=f"Its images come in multiples of {scale} px.",
-                remedy=f"Use {lower} or {lower + scale}.",
-            )
-    return found
-
-
-def to_image(pixels: Tensor) -> Image.Image:
-    """uint8 [H, W, 3] → an image."""
-    return Image.fromarray(pixels.numpy())
+def second_pass(base: Base, options: SamplingOptions, size: Size) -> Extent:
+    """The extent of hires fix after a first pass at `size`."""
+    hires = options.hires
+    return Extent(
+        larger(size, hires.upscale, size_multiple(base)),
+        schedule_steps(hires, options.steps),
+        hires.denoising_strength,
+    )
 
 
 def _stop_if(cancelled: Cancelled | None) -> None:
     if cancelled and cancelled():
         raise Interrupted("Generating was stopped")
-
-
-def _generator_after(seed: int, noise: Tensor) -> torch.Generator:
-    """The generator of an image's initial noise, advanced past it, as one generator would be."""
-    generator = torch.Generator().manual_seed(seed)
-    torch.randn((1, *noise.shape[1:]), generator=generator)
-    return generator

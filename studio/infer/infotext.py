@@ -11,13 +11,11 @@ keys for the way back: `Stack`, the adapter files by name with their strengths, 
 factors, as JSON; `Tags`, what was put behind the prompt; `Exact prompt` and `Exact negative prompt`,
 where what stands there differs from what was written. The first
 aesthetic embedding is also written as A1111's extension does it (`Aesthetic embedding` and seven
-more keys), and read from there where there is no `Stack`. An image that was started from is not
-named, only its denoising.
+more keys), and read from there where there is no `Stack`. Second passes are `infotext_passes`' business.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,10 +23,11 @@ from pathlib import Path
 from typing import Any
 
 from studio.core.errors import SettingsError
-from studio.core.text import parse_json
 from studio.diffusion.samplers_by_name import sampler_of
 from studio.families.token_match import bounded
 from studio.infer.infotext_block import NEGATIVE, Block, composed, parse
+from studio.infer.infotext_passes import number, read_passes, write_passes
+from studio.infer.infotext_stack import read_stack, write_stack
 from studio.infer.prompt import escaped
 from studio.infer.tags import written
 from studio.settings.block_weights import factors
@@ -46,7 +45,6 @@ _AESTHETIC = {
     "Aesthetic text negative": "text_negative",
     "Aesthetic slerp angle": "text_angle",
 }
-_LIMITS = ("aesthetic", "start", "end", "blocks")
 
 
 @dataclass(frozen=True)
@@ -72,6 +70,8 @@ class Facts:
     model_hash: str
     size: tuple[int, int]
     used: Sequence[Used] = ()
+    used_inside: Sequence[Used] | None = None
+    """What took part inside a mask alone, where that pass has a stack of its own."""
     vae: str = ""
     """File name of the VAE, where it is not the base's own."""
     blocks: Mapping[str, bool] = field(default_factory=dict)
@@ -91,21 +91,23 @@ def write(settings: GenerateSettings, facts: Facts) -> str:
         "Model": facts.model,
         "VAE": facts.vae or None,
         "Clip skip": settings.clip_skip + 1 if settings.clip_skip else None,
-        "Denoising strength": f"{settings.denoising_strength:g}" if settings.image else None,
         "Emphasis": None if settings.syntax else "None",
     }
+    inside = facts.used_inside
+    pairs |= write_passes(
+        settings, None if inside is None else write_stack(used.item for used in inside)
+    )
     if settings.variation_strength:
         pairs["Variation seed"] = settings.variation_seed
         pairs["Variation seed strength"] = f"{settings.variation_strength:g}"
     for key, kind in (("Lora hashes", "lora"), ("TI hashes", "embedding")):
-        found = [used for used in facts.used if used.kind == kind]
+        found = [used for used in (*facts.used, *(inside or ())) if used.kind == kind]
         # as the web UI does: its reader knows no quotes inside
         names = [re.sub(r"[,:\r\n]", "", used.name) for used in found]
         hashes = zip(names, found, strict=True)
         pairs[key] = ", ".join(f"{name}: {used.short_hash}" for name, used in hashes) or None
     pairs |= next((_aesthetic(used) for used in facts.used if used.steering), {})
-    stack = [_item(used.item) for used in facts.used]
-    pairs["Stack"] = json.dumps(stack, ensure_ascii=False) if stack else None
+    pairs["Stack"] = write_stack(used.item for used in facts.used) if facts.used else None
     tags = " ".join(filter(None, (_tag(used, facts.blocks) for used in facts.used)))
     if tags:
         pairs["Tags"] = tags = f" {tags}" if settings.prompt else tags
@@ -157,40 +159,26 @@ def read(text: str) -> dict[str, Any]:
             "Exact prompt", block.prompt.removesuffix(block.pairs.get("Tags", ""))
         ),
         "negative_prompt": block.pairs.get("Exact negative prompt", block.negative_prompt),
-        "steps": _number(block.pairs, "Steps", int),
+        "steps": number(block.pairs, "Steps", int),
         "sampler": sampler_of(
             block.pairs.get("Sampler", ""),
             block.pairs.get("Schedule type", block.pairs.get("Scheduler", "")),
         )[0],
-        "guidance": _number(block.pairs, "CFG scale", float),
-        "seed": _number(block.pairs, "Seed", int),
-        "variation_seed": _number(block.pairs, "Variation seed", int),
-        "variation_strength": _number(block.pairs, "Variation seed strength", float),
+        "guidance": number(block.pairs, "CFG scale", float),
+        "seed": number(block.pairs, "Seed", int),
+        "variation_seed": number(block.pairs, "Variation seed", int),
+        "variation_strength": number(block.pairs, "Variation seed strength", float),
         "syntax": False if block.pairs.get("Emphasis") == "None" else None,
         "base": block.pairs.get("Model"),
         "vae": block.pairs.get("VAE"),
-        "stack": _stack(block.pairs.get("Stack", "")) or _aesthetic_stack(block.pairs),
+        **read_passes(block.pairs),
+        "stack": read_stack(block.pairs.get("Stack", "")) or _aesthetic_stack(block.pairs),
     }
     if size := re.fullmatch(r"(\d{1,5})\s*x\s*(\d{1,5})", block.pairs.get("Size", "")):
         found["width"], found["height"] = int(size[1]), int(size[2])
-    if (skip := _number(block.pairs, "Clip skip", int)) is not None:
+    if (skip := number(block.pairs, "Clip skip", int)) is not None:
         found["clip_skip"] = max(skip - 1, 0)
-    if not any(key.startswith("Hires") for key in block.pairs):  # there it means the second pass
-        found["denoising_strength"] = _number(block.pairs, "Denoising strength", float)
     return {key: value for key, value in found.items() if value is not None and _valid(key, value)}
-
-
-def _item(item: StackItem) -> dict[str, Any]:
-    entry: dict[str, Any] = {"file": Path(item.path).name, "strength": item.strength}
-    if item.text_strength is not None:
-        entry["text_strength"] = item.text_strength
-    # what is as usual is left out: the block stays short
-    for name in _LIMITS:
-        if (value := getattr(item, name)) != StackItem.model_fields[name].get_default(
-            call_default_factory=True
-        ):
-            entry[name] = value
-    return entry
 
 
 def _aesthetic(used: Used) -> dict[str, Any]:
@@ -213,33 +201,6 @@ def _aesthetic_stack(pairs: dict[str, str]) -> list[dict[str, Any]] | None:
         return None
     changes = settings.model_dump(include=set(stated))
     return [{"path": f"{Path(name).name}.pt", "strength": weight, "aesthetic": changes}]
-
-
-def _stack(text: str) -> list[dict[str, Any]] | None:
-    try:
-        entries = parse_json(text)
-        return [
-            {
-                "path": Path(str(entry["file"])).name,
-                "strength": float(entry.get("strength", 1.0)),
-                "text_strength": _float_or_none(entry.get("text_strength")),
-                **{name: entry[name] for name in _LIMITS if name in entry},
-            }
-            for entry in entries
-        ]
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return None
-
-
-def _float_or_none(value: Any) -> float | None:
-    return None if value is None else float(value)
-
-
-def _number(pairs: dict[str, str], key: str, kind: type[int] | type[float]) -> Any:
-    try:
-        return kind(pairs[key])
-    except (KeyError, ValueError):
-        return None
 
 
 def _valid(key: str, value: Any) -> bool:

@@ -6,7 +6,7 @@ Refuses to know: the sampling loop, how brackets are written (`studio.infer.prom
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -70,12 +70,13 @@ def scripts(
     return found
 
 
-def alike(found: Sequence[Script], size: int) -> Iterator[list[int]]:
-    """Indices into `found`, in order, in batches of scripts equally many chunks long at every step.
+def alike(lengths: Sequence[Hashable], size: int) -> Iterator[list[int]]:
+    """Indices into `lengths`, in order, in batches of equal ones: of scripts that have equally many
+    text positions at every step.
 
     Padding a short prompt for its neighbour's sake would change its image.
     """
-    for _, neighbours in groupby(range(len(found)), key=lambda index: found[index].lengths):
+    for _, neighbours in groupby(range(len(lengths)), key=lambda index: lengths[index]):
         indices = list(neighbours)
         for start in range(0, len(indices), size):
             yield indices[start : start + size]

@@ -85,11 +85,13 @@ def sample(
     latents: Tensor,
     generators: list[torch.Generator],
     before_step: Callable[[int, int], None] | None = None,
+    keep: Callable[[SamplingPlan, int, Tensor], Tensor] | None = None,
 ) -> Iterator[Evaluation]:
     """The evaluations of `plan`, each computed when it is asked for.
 
     `latents` [B, C, h, w] are those of `plan.begin`; `generators`, one per image, matter to samplers
-    that add noise at their steps. `before_step(step, steps)` is called before each sampling step.
+    that add noise at their steps. `before_step(step, steps)` is called before each sampling step;
+    `keep(plan, index, latents)` has the last word on the latents after each evaluation.
     """
     for index, timestep in enumerate(plan.timesteps):
         if before_step and plan.starts_step(index):
@@ -98,4 +100,5 @@ def sample(
             inputs = plan.inputs(latents, index)
             prediction = denoiser(inputs, timestep, plan.step_of(index))
             latents = plan.step(prediction, index, latents, generators)
+            latents = keep(plan, index, latents) if keep else latents
         yield Evaluation(plan, index, latents, inputs, prediction)

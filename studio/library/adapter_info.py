@@ -33,6 +33,8 @@ class AdapterInfo:
     """Why it hardly does what it was trained for: the starter model has changed since."""
     names: tuple[str, ...] = ()
     """What the file itself says it is called."""
+    thumbnail: bool = False
+    """Whether the file itself carries a small image."""
 
     @property
     def trigger_word(self) -> str:

@@ -38,6 +38,7 @@ from studio.library.base_files import BaseFiles
 from studio.library.given_files import Given
 from studio.library.header_cache import HeaderFacts, Headers
 from studio.library.importing import Imported, import_files
+from studio.library.notes import Notes
 from studio.settings.training import RunConfig
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class LibraryFiles(BaseFiles):
         super().__init__(workspace)
         self.headers = Headers(workspace.cache / "headers.json")
         self.images = ImageMemory(workspace.cache / "images")
+        self.notes = Notes(workspace, lambda path: adapter_names.name_of(path, self.roots))
         self._datasets = DatasetList(workspace.cache / "datasets.json")
 
     def check_paths(self, config: RunConfig) -> None:
@@ -168,6 +170,7 @@ class LibraryFiles(BaseFiles):
             facts.problem,
             self._stale(facts),
             facts.names,
+            facts.thumbnail,
         )
         if info.usable or info.problem:
             return info
@@ -214,7 +217,7 @@ class LibraryFiles(BaseFiles):
         """The one among the library's files (or `files`) that a name means; None for no name.
         InputError when there are several."""
         known = self.adapter_files() if files is None else files
-        return adapter_names.find(name, known, self._roots, self._kind, ADAPTER_ENDINGS)
+        return adapter_names.find(name, known, self.roots, self._kind, ADAPTER_ENDINGS)
 
     def alike(self, files: Sequence[Path]) -> list[Path]:
         """Those of `files` that really differ: no copies, not the same work in two formats."""
@@ -222,10 +225,11 @@ class LibraryFiles(BaseFiles):
 
     def adapter_names(self, files: Iterable[Path]) -> list[str]:
         """The names by which these files cannot be mistaken."""
-        return [adapter_names.name_of(path, self._roots) for path in files]
+        return [adapter_names.name_of(path, self.roots) for path in files]
 
-    @property
-    def _roots(self) -> dict[str, Path]:
+    @cached_property
+    def roots(self) -> dict[str, Path]:
+        """The folders of adapters by the words that stand for them in names."""
         workspace = self.workspace
         return {
             "adapters": workspace.adapters, "samples": SAMPLE_ADAPTERS, "bases": workspace.bases

@@ -47,6 +47,8 @@ class HeaderFacts:
     base_hash: str = ""
     names: tuple[str, ...] = ()
     """What the file says it is called."""
+    thumbnail: bool = False
+    """Whether it carries a small image."""
 
 
 class Headers:
@@ -90,6 +92,7 @@ class Headers:
         facts = HeaderFacts(
             report.kind, report.dialect, report.family, report.trigger or "", problem,
             base_name, base_hash, metadata.names(report.metadata),
+            "modelspec.thumbnail" in report.metadata,
         )  # fmt: skip
         with self._lock:
             known = self._known = self._read() if self._known is None else self._known

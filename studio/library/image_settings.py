@@ -68,11 +68,13 @@ def as_written(settings: dict[str, Any]) -> dict[str, Any]:
     from has no choices left in it, whatever its braces look like."""
     if settings.get("syntax") is False:
         return settings
-    prompts = {
+    prompts: dict[str, Any] = {
         name: template.escaped(str(settings[name]))
         for name in ("prompt", "negative_prompt")
         if name in settings
     }
+    if inside := settings.get("inpaint", {}).get("prompt"):
+        prompts["inpaint"] = {**settings["inpaint"], "prompt": template.escaped(inside)}
     return settings | prompts
 
 

@@ -1,7 +1,7 @@
 """The library of adapters for a page: looked through in the background, told in small portions.
 
 Owns: the thread that looks, how far it is, and what changed since a page asked last.
-Refuses to know: what a header says (`LibraryFiles`, `Headers`), how a row looks.
+Refuses to know: what an entry is (`Shelving`), what a header says, how a row looks.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import logging
 import secrets
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from studio.core.errors import StudioError
-
-if TYPE_CHECKING:
-    from studio.library.adapter_info import AdapterInfo
-    from studio.library.files import LibraryFiles
+from studio.library.adapter_info import ADAPTER_ENDINGS
+from studio.library.entries import Entry, grouped, labels
+from studio.library.shelving import Shelving, stamps
 
 log = logging.getLogger(__name__)
 PORTION = 1000
@@ -31,7 +31,7 @@ class IndexNews:
 
     epoch: str
     version: int
-    changed: list[AdapterInfo]
+    changed: list[Entry]
     gone: list[str]
     more: bool
     looking: bool
@@ -42,11 +42,12 @@ class IndexNews:
 class AdapterIndex:
     """Rows by path, each with the number of its last change."""
 
-    def __init__(self, library: LibraryFiles) -> None:
-        self._library = library
+    def __init__(self, shelving: Shelving) -> None:
+        self._shelving, self._library = shelving, shelving.library
         self._epoch = secrets.token_hex(4)  # numbers mean nothing after a restart
-        self._rows: dict[str, tuple[int, AdapterInfo]] = {}
+        self._rows: dict[str, tuple[int, Entry]] = {}
         self._gone: dict[str, int] = {}
+        self._labels: dict[Path, str] | None = None
         self._version = 0
         self._done = self._total = 0
         self._thread: threading.Thread | None = None
@@ -68,22 +69,44 @@ class AdapterIndex:
             if epoch != self._epoch:
                 since = 0
             new = sorted(
-                ((number, info) for number, info in self._rows.values() if number > since),
-                key=lambda entry: entry[0],
+                (row for row in self._rows.values() if row[0] > since), key=lambda row: row[0]
             )
             portion, more = new[:PORTION], len(new) > PORTION
             version = portion[-1][0] if more else self._version
             gone = [path for path, number in self._gone.items() if since < number <= version]
             return IndexNews(
-                self._epoch, version, [info for _, info in portion], gone, more,
+                self._epoch, version, [entry for _, entry in portion], gone, more,
                 self._thread is not None, self._done, self._total,
             )  # fmt: skip
 
-    def info(self, path: str) -> AdapterInfo | None:
-        """One file by its path, as far as it has been seen."""
+    def entry(self, path: str) -> Entry | None:
+        """One entry by the path of its main file, as far as it has been seen."""
         with self._lock:
             found = self._rows.get(path)
         return found[1] if found else None
+
+    def folders(self) -> list[str]:
+        """The folders below `adapters/` in which something has been seen."""
+        with self._lock:
+            found = {row[1].folder for row in self._rows.values() if row[1].movable}
+        return sorted(found - {""})
+
+    def label(self, entry: Entry) -> str:
+        """What an entry is called among all that have been seen: like no other."""
+        with self._lock:
+            if self._labels is None:
+                self._labels = labels(row[1] for row in self._rows.values())
+            return self._labels.get(entry.path, entry.title)
+
+    def again(self, *paths: Path) -> None:
+        """Looks at single files now: they have just been changed, moved or taken away."""
+        for path in paths:
+            (group,) = grouped([path, *(path.with_suffix(ending) for ending in ADAPTER_ENDINGS)])
+            entries = self._shelving.of_group(dict.fromkeys(group))
+            with self._lock:
+                self._put(entries)
+                here = {str(entry.path) for entry in entries}
+                self._remove({str(one) for one in group} - here)
 
     def wait(self) -> None:
         """Blocks until nothing is being looked through."""
@@ -103,28 +126,41 @@ class AdapterIndex:
                 self._again = False
 
     def _scan(self) -> None:
-        paths = self._library.adapter_files()
+        groups = grouped(self._library.adapter_files())
         with self._lock:
-            self._done, self._total = 0, len(paths)
-        seen: set[str] = set()
+            self._done, self._total = 0, sum(map(len, groups))
+        seen: dict[str, Entry] = {}
         saved = time.monotonic()
-        for path in paths:
-            info = self._library.listed(path) if path.exists() else None  # gone meanwhile
+        for group in groups:
+            entries = self._shelving.of_group(group)
+            seen |= {str(entry.path): entry for entry in entries}
             with self._lock:
-                self._done += 1
-                if info is not None and not info.is_plain_picture:
-                    seen.add(str(path))
-                    known = self._rows.get(str(path))
-                    if known is None or known[1] != info:
-                        self._version += 1
-                        self._rows[str(path)] = (self._version, info)
-                        self._gone.pop(str(path), None)
+                self._done += len(group)
+                self._put(entries)
             if time.monotonic() - saved > SAVE_SECONDS:
                 self._library.headers.save()
                 saved = time.monotonic()
         with self._lock:
-            for name in self._rows.keys() - seen:
+            self._remove(self._rows.keys() - seen.keys())
+        self._library.headers.save(only={str(path) for group in groups for path in group})
+        if self._shelving.notes.follow(stamps(seen.values())):
+            with self._lock:
+                self._again = True
+
+    def _put(self, entries: Iterable[Entry]) -> None:
+        """Rows as they are now. Call with the lock held."""
+        for entry in entries:
+            known = self._rows.get(str(entry.path))
+            if known is None or known[1] != entry:
                 self._version += 1
-                del self._rows[name]
-                self._gone[name] = self._version
-        self._library.headers.save(only={str(path) for path in paths})
+                self._rows[str(entry.path)] = (self._version, entry)
+                self._gone.pop(str(entry.path), None)
+                self._labels = None
+
+    def _remove(self, names: Iterable[str]) -> None:
+        """These files are no rows any more. Call with the lock held."""
+        for name in self._rows.keys() & set(names):
+            self._version += 1
+            del self._rows[name]
+            self._gone[name] = self._version
+            self._labels = None

@@ -29,12 +29,13 @@ def keep(
     note: Callable[[dict[str, list[str]]], None] = lambda names: None,
     *,
     name: Path | None = None,
+    reserved: Set[str] = frozenset(),
 ) -> list[Path]:
     """Copies files that belong together into `folder`, under one name: theirs of before, or a free
     one (or, with `name`, that of a single file). The very same content keeps its place.
 
     `x.safetensors`, `x.pt`, `x.pt.optim` stay together. `note` hears what will be written where,
-    before it is.
+    before it is. Names that are `reserved` (casefolded) are as good as taken.
     """
     mine = mine or {}
     stem = (name or written[0]).stem
@@ -42,7 +43,7 @@ def keep(
     if name is not None:
         contents = {name.suffix.lower(): written[0]}
     hashes = {ending: atomic.sha256(path) for ending, path in contents.items()}
-    for place in _names(slug(stem, "adapter"), mine, hashes):
+    for place in _names(slug(stem, "adapter"), mine, hashes, reserved):
         targets = {ending: folder / f"{place}{ending}" for ending in contents}
         # asked before it is looked whose they are: what appears after this is another's
         fresh = {target for target in targets.values() if not there(target)}
@@ -57,6 +58,15 @@ def keep(
         if _copied(contents, targets, fresh):
             return list(targets.values())
     raise FileError(f"There are too many files called “{stem}”", where=folder)
+
+
+def other_name(written: Sequence[Path], kept: Sequence[Path], reserved: Set[str]) -> str | None:
+    """What to say when files were kept under another name than they were written under."""
+    wanted, given = slug(written[0].stem, "adapter"), kept[0]
+    if given.stem == wanted:
+        return None
+    whose = "a sample that ships" if wanted.casefold() in reserved else "another file"
+    return f"The file is called “{given.name}”, because {whose} is called “{wanted}”."
 
 
 def keep_model(bases: Path, name: str, run: str, write: Callable[[Path], list[Path]]) -> list[Path]:
@@ -79,7 +89,7 @@ def keep_model(bases: Path, name: str, run: str, write: Callable[[Path], list[Pa
     raise FileError(f"There are too many models called “{stem}”", where=bases)
 
 
-def _names(stem: str, mine: Hashes, hashes: Mapping[str, str]) -> Iterator[str]:
+def _names(stem: str, mine: Hashes, hashes: Mapping[str, str], reserved: Set[str]) -> Iterator[str]:
     """Names to try: those the files had before, then numbered ones."""
     for name in mine:
         # the longest first: `x-lora.safetensors` is the companion of `x`, not a file called `x-lora`
@@ -87,7 +97,8 @@ def _names(stem: str, mine: Hashes, hashes: Mapping[str, str]) -> Iterator[str]:
             if name.endswith(ending) and name != ending:
                 yield name.removesuffix(ending)
                 break
-    yield from (_numbered(stem, count) for count in range(1, 10_000))
+    numbered = (_numbered(stem, count) for count in range(1, 10_000))
+    yield from (name for name in numbered if name.casefold() not in reserved)
 
 
 def _numbered(stem: str, count: int) -> str:

@@ -5,31 +5,43 @@ Owns: putting these parts together. Refuses to know: torch, training, the page.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from studio.core import atomic
 from studio.core.errors import StudioError
-from studio.core.names import text_of
-from studio.core.paths import Workspace
-from studio.library import presets
+from studio.core.names import printable, text_of
+from studio.core.paths import Workspace, entries
+from studio.formats import images
+from studio.library import keeping, presets
+from studio.library.adapter_info import ADAPTER_ENDINGS, AdapterInfo
 from studio.library.captions import Captions
+from studio.library.entries import SAMPLES, Entry, grouped
 from studio.library.files import LibraryFiles
 from studio.library.image_settings import described
 from studio.library.index import AdapterIndex
 from studio.library.presets import Like, PresetInfo
 from studio.library.prompt_history import PromptHistory
 from studio.library.saved_stacks import SavedStacks
+from studio.library.shelving import Shelving
 from studio.library.styles import Styles
 from studio.library.tidying import Tidying
+from studio.library.trash import Trash
 from studio.library.wildcards import Wildcards
+
+THUMBNAIL = 512  # pixels of the longer side
 
 
 class Library(LibraryFiles):
-    """Bases, datasets, adapters, captions, presets and saved stacks."""
+    """Bases, datasets, adapters and their entries, captions, presets and saved stacks."""
 
     def __init__(self, workspace: Workspace) -> None:
         super().__init__(workspace)
-        self.index = AdapterIndex(self)
+        self.shelving = Shelving(self, self.notes)
+        self.trash = Trash(self.shelving)
+        self.index = AdapterIndex(self.shelving)
         self.stacks = SavedStacks(self)
         self.styles = Styles(workspace)
         self.prompts = PromptHistory(workspace)
@@ -46,6 +58,44 @@ class Library(LibraryFiles):
     def config_like(self, path: str | Path) -> Like:
         """The settings a finished adapter file was trained with, and what could not be taken over."""
         return presets.like_file(self.adapter_path(text_of(path)))
+
+    @cached_property
+    def reserved(self) -> frozenset[str]:
+        """Names of what ships (casefolded): no run's file gets one of them."""
+        return frozenset(path.stem.casefold() for path in entries(self.roots[SAMPLES]))
+
+    def keep_run(
+        self,
+        run: str,
+        name: str,
+        written: Sequence[Path],
+        mine: keeping.Hashes,
+        note: Callable[[dict[str, list[str]]], None],
+    ) -> list[Path]:
+        """Copies the files of a run into the library (see `keeping.keep`) and notes whose they are."""
+        places = keeping.keep(self.workspace.adapters, written, mine, note, reserved=self.reserved)
+        for place in places:
+            if place.suffix in ADAPTER_ENDINGS:
+                companion = place.stem.removeprefix(places[0].stem)
+                self.notes.change(place, run=run, name=f"{name}{companion}")
+        return places
+
+    def called(self, info: AdapterInfo) -> str:
+        """What a file is called where it is shown: like no other, as far as they have been seen."""
+        entry = self.index.entry(str(info.path))
+        return self.index.label(entry) if entry else self.notes.of(info.path).name or info.name
+
+    def column_name(self, path: Path) -> str:
+        """A file as the heading of a column: its name, in full where others have the same."""
+        same = [p for p in self.adapter_files() if p.stem.casefold() == path.stem.casefold()]
+        several = len(grouped([*same, path])) > 1
+        return self.adapter_names([path])[0] if several else printable(path.stem)
+
+    def choose_thumbnail(self, entry: Entry, image: Path) -> Path:
+        """Puts a small copy of an image beside an entry of one's own, where other programs look for
+        it too."""
+        data = images.thumbnail(image, THUMBNAIL)
+        return atomic.write_bytes(entry.path.with_suffix(".preview.png"), data)
 
     def inspect(self, path: str | Path) -> dict[str, Any]:
         """What a file is; of an image, which program made it and its settings."""

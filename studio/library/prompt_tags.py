@@ -56,6 +56,21 @@ def with_tags(
     return settings.model_copy(update=changed), list(moved.values())
 
 
+def mask_with_tags(settings: GenerateSettings, library: LibraryFiles) -> GenerateSettings:
+    """The same for the prompt inside a mask: its files join what acts there, and nowhere else."""
+    inpaint = settings.inpaint
+    if not inpaint.mask:
+        return settings
+    stack = settings.stack if inpaint.stack is None else inpaint.stack
+    inside, moved = with_tags(
+        settings.model_copy(update={"prompt": inpaint.prompt, "stack": stack}), library
+    )
+    if not moved:
+        return settings
+    changed = inpaint.model_copy(update={"prompt": inside.prompt, "stack": inside.stack})
+    return settings.model_copy(update={"inpaint": changed})
+
+
 def lanes_with_tags(
     settings: LanesSettings, library: LibraryFiles
 ) -> tuple[LanesSettings, list[StackItem]]:

@@ -19,7 +19,9 @@ from studio.families.base import Base
 from studio.formats.dataset import picture_files, read_captions
 from studio.formats.image_memory import ImageMemory
 from studio.formats.image_write import save_png
-from studio.infer.batches import Job, SamplingOptions, sampled, to_image
+from studio.infer.batches import sampled
+from studio.infer.decoding import to_image
+from studio.infer.options import Job, SamplingOptions
 from studio.library.image_checks import whole
 from studio.settings.training import RunConfig
 from studio.train.data import Item

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from studio.core import atomic
 from studio.core.errors import InputError, MissingError, StorageError, StudioError
 from studio.core.locks import Lock
 from studio.core.names import path_of, printable
-from studio.core.paths import entries, is_folder
+from studio.core.paths import entries, is_file, is_folder, there
 from studio.core.text import read_toml
 from studio.library import presets
 from studio.library.library import Library
+from studio.library.notes import Note
 from studio.runs import rebuilding
 from studio.runs.events import RunLog, honest_state, read_events
 from studio.runs.records import RunState, RunView
@@ -38,9 +40,12 @@ class RunFolders:
         self._logs: dict[str, RunLog] = {}
         """Runs going on or queued here, and ended ones whose end the disk has not taken yet."""
         self._states = RunStates(self.workspace.cache / "runs.json")
-        for folder in entries(self.workspace.runs):
+        for folder in sorted(entries(self.workspace.runs)):
             if is_folder(folder):
-                self._state(folder)
+                state = self._state(folder)
+                library.notes.assume(
+                    {path: Note(run=state.run, name=state.name) for path in self._left(state)}
+                )
 
     def all(self) -> list[RunState]:
         """The state of every run, newest first."""
@@ -49,6 +54,10 @@ class RunFolders:
         self._states.save({folder.name for folder in folders})
         states = [state for state in states if state.run]
         return sorted(states, key=lambda state: state.run, reverse=True)
+
+    def state(self, run_id: str) -> RunState:
+        """One run as it is now. Raises MissingError."""
+        return self._state(self.folder(run_id))
 
     def view(self, run_id: str, since: int = 0) -> RunView:
         """State, configuration and the events after byte offset `since` of one run."""
@@ -93,6 +102,19 @@ class RunFolders:
         ):
             raise MissingError("There is no such run", where=run_id[:100])
         return folder
+
+    def files(self, state: RunState) -> list[Path]:
+        """The files that a run left, wherever they are now; none that are gone."""
+        files = [path for path in map(path_of, state.files) if there(path)]
+        return files or self.library.shelving.of_run(state.run)
+
+    def _left(self, state: RunState) -> Iterator[Path]:
+        """The files of a run that are where it left them, also when the workspace was moved."""
+        roots = self.library.roots
+        for path in map(path_of, state.files):
+            inside = (path.name, f"{path.parent.name}/{path.name}")
+            places = zip((roots["adapters"], roots["bases"]), inside, strict=True)
+            yield from (root / name for root, name in places if is_file(root / name))
 
     def _listed(self, folder: Path) -> RunState:
         """`_state` for the list: one run that cannot be read keeps no other from view."""

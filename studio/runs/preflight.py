@@ -122,6 +122,12 @@ def judged(completed: Complete, library: Library) -> Preflight:
     method = methods.find(config.method)
     if base.family and (reason := method.unsupported(ARCHITECTURES[base.family])):
         result.errors.append(reason)
+    if base.inpainting:
+        result.errors.append(
+            f"“{base.name}” is an inpainting model, which learns from masked images; training shows "
+            "it whole ones. Choose the base it was made from: what is trained on that one can be "
+            "used on the inpainting model too."
+        )
     if method.needs_clip and base.path.exists():  # one from the hub may not be here yet
         _check_clip(result, base)
     captions = [item.caption or "" for item in info.items]

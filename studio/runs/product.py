@@ -12,8 +12,8 @@ from typing import Any
 
 from studio import methods
 from studio.core import atomic
-from studio.core.paths import Workspace
 from studio.library import keeping
+from studio.library.library import Library
 from studio.methods.base import ExportFacts, Trainable
 from studio.runs.events import RunLog
 from studio.runs.preparation import Preparation
@@ -41,23 +41,29 @@ def export_facts(
 
 
 def export(
-    trainable: Trainable, facts: ExportFacts, run: RunLog, workspace: Workspace
-) -> list[Path]:
+    trainable: Trainable, facts: ExportFacts, run: RunLog, library: Library
+) -> tuple[list[Path], str | None]:
     """Adapters are written into the run and copied to `adapters/`; a whole model is too big for a
     second copy and is written to `bases/` alone. What this run wrote before is replaced.
+
+    The files, and a sentence where they could not have the name that they should have.
     """
     if methods.find(run.state.method).product == "model":
-        return keeping.keep_model(
-            workspace.bases,
+        files = keeping.keep_model(
+            library.workspace.bases,
             facts.name,
             run.folder.name,
             lambda folder: trainable.export(folder, facts),
         )
+        library.notes.change(files[0], run=run.folder.name, name=facts.name)
+        return files, None
     mine = {**_earlier(run), **(run.state.kept or {})}
     written = trainable.export(run.folder, facts)
-    return keeping.keep(
-        workspace.adapters, written, mine, lambda names: run.update(kept={**mine, **names})
-    )
+    kept = library.keep_run(
+        run.folder.name, facts.name, written, mine,
+        lambda names: run.update(kept={**mine, **names}),
+    )  # fmt: skip
+    return kept, keeping.other_name(written, kept, library.reserved)
 
 
 def _dataset_facts(made: Preparation) -> dict[str, Any]:

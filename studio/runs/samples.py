@@ -18,7 +18,9 @@ from studio.core.size import Size
 from studio.families.base import Base
 from studio.formats.image_write import save_png
 from studio.infer import infotext
-from studio.infer.batches import Job, SamplingOptions, sampled, to_image
+from studio.infer.batches import sampled
+from studio.infer.decoding import to_image
+from studio.infer.options import Job, SamplingOptions
 from studio.runs.records import Proof
 from studio.settings.training import GenerateSettings, RunConfig, StackItem
 

@@ -121,8 +121,9 @@ class Worker:
         """Writes the files, shows them under `adapters/`, proves that they load and work."""
         with self.trainer.averaged():
             facts = export_facts(self.made, self.trainer, self.run, self.preview.thumbnail())
-            workspace = self.runtime.library.workspace
-            files = export(self.made.trainable, facts, self.run, workspace)
+            files, said = export(self.made.trainable, facts, self.run, self.runtime.library)
+        if said:
+            self.disk.say("info", said)
         proof = verify(self.made.base, self.config, files[0], self.runtime.adapters())
         names = tuple(str(file) for file in files)
         self.run.event(Finished(step=self.trainer.progress.step, files=names, verify=proof))

@@ -14,7 +14,7 @@ from typing import Any
 
 from studio.core.errors import SettingsError
 from studio.settings.base import Settings
-from studio.settings.generation import GenerateSettings, StackItem
+from studio.settings.generation import GenerateSettings
 from studio.settings.grid import (
     ALONE,
     MOST_CELLS,
@@ -27,6 +27,7 @@ from studio.settings.grid import (
     GridSettings,
     reference,
 )  # fmt: skip
+from studio.settings.stack import StackItem
 
 
 @dataclass(frozen=True)

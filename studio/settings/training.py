@@ -16,20 +16,22 @@ from studio.settings.base import Settings, nearest, override, setting, without_e
 from studio.settings.generation import (
     CompareSettings,
     FileFormat,
+    Fit,
     GenerateSettings,
     Sampler,
-    StackItem,
-    SteeringSettings,
     Tiles,
 )
 from studio.settings.interval import Interval
 from studio.settings.loss import LossSettings
+from studio.settings.passes import HiresSettings, InpaintSettings, Upscaler
 from studio.settings.rate_schedule import Schedule, parse_rates
+from studio.settings.stack import StackItem, SteeringSettings
 
 __all__ = [
-    "CompareSettings", "DataSettings", "FileFormat", "GenerateSettings", "Interval", "LossSettings",
-    "PriorSettings", "RunConfig", "SampleSettings", "Sampler", "SaveSettings", "Settings",
-    "StackItem", "SteeringSettings", "Tiles", "TrainSettings", "ValidationSettings", "nearest", "override", "setting", "without_effect",
+    "CompareSettings", "DataSettings", "FileFormat", "Fit", "GenerateSettings", "HiresSettings",
+    "InpaintSettings", "Interval", "LossSettings", "PriorSettings", "RunConfig", "SampleSettings",
+    "Sampler", "SaveSettings", "Settings", "StackItem", "SteeringSettings", "Tiles", "TrainSettings",
+    "Upscaler", "ValidationSettings", "nearest", "override", "setting", "without_effect",
 ]  # fmt: skip
 
 

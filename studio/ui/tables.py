@@ -15,8 +15,8 @@ from studio.compare import measures
 from studio.formats.kinds import KINDS
 from studio.methods import METHODS
 from studio.runs.records import ACTIVE, ENDED
-from studio.settings.generation import StackItem
 from studio.settings.lanes import MOST_LANES
+from studio.settings.stack import StackItem
 from studio.ui.components import columns, shelf
 
 Json = dict[str, Any]

@@ -39,17 +39,19 @@ class Thumbnails:
         return self.folder / f"{name}.webp"
 
     def of(self, picture: Path, side: int = SIDE) -> Path | str:
-        """The thumbnail of an image: its file, or where the disk takes none, itself as a data URL.
+        """The thumbnail of an image, or of the one that an adapter file carries: its file, or where
+        the disk takes none, itself as a data URL.
 
-        Raises FileError when it is none, or broken.
+        Raises FileError when there is none, or a broken one.
         """
         target = self._place(picture, side)
         if target.exists():
             return target
-        from studio.formats.images import open_image
+        from studio.formats.images import carried_image, open_image
 
         with _MAKING:
-            image = open_image(picture)
+            carried = picture.suffix.lower() == ".safetensors"
+            image = carried_image(picture) if carried else open_image(picture)
             image.thumbnail((side, side))
             if image.mode not in ("RGB", "RGBA"):
                 image = image.convert("RGBA" if "transparency" in image.info else "RGB")

@@ -295,6 +295,7 @@ def test_inspect_says_what_a_file_is_not(workspace: Path, tmp_path: Path) -> Non
         (["generate"], "prompt"),
         (["generate", "a fox", "--set", "stpes=3"], "steps"),
         (["generate", "a fox", "--adapter", "nothing-like-it"], "adapter"),
+        (["generate", "a fox", "--mask-prompt", "a cat"], "--mask"),
         (["compare"], "--prompt"),
         (["compare", "--prompt", "a fox", "--seeds", "1,x"], "1,x"),
         (["caption", "/nowhere"], "/nowhere"),
@@ -331,3 +332,10 @@ def test_doctor_sees_a_missing_starter_and_a_workspace_that_cannot_be_written(
     (tmp_path / "file").write_text("in the way")
     assert doctor._workspace(tmp_path / "file" / "workspace").status == "problem"
     assert doctor._workspace(tmp_path / "new" / "workspace").status == "ok"
+
+
+@pytest.mark.parametrize("port", ["²", "-1", "65536", "8o"])
+def test_what_is_no_port_is_said(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        cli.main([f"--port={port}"])
+    assert left.value.code == 2 and "is not a port" in capsys.readouterr().err

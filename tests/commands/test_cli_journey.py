@@ -14,7 +14,9 @@ import time
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.workspaces import make_workspace
 
@@ -116,6 +118,33 @@ def test_generate_with_the_file_by_name(workspace: Path, trained: dict) -> None:
     )
     assert begun.returncode == 0, begun.stderr
     assert "Denoising strength: 0.5" in json.loads(begun.stdout)["pictures"][0]["parameters"]
+
+
+def test_generate_inside_a_mask_and_at_a_larger_size(workspace: Path, trained: dict) -> None:
+    plain = ["generate", "a zibbo cat", "--base", "tiny", "--count", "1", "--json"]
+    plain += ["--set", "steps=2"]
+    first = Path(json.loads(run(workspace, *plain).stdout)["pictures"][0]["path"])
+    mask = Image.new("L", (32, 32), 0)
+    mask.paste(255, (8, 8, 24, 24))
+    mask.save(workspace / "mask.png")
+    masked = ["--mask", str(workspace / "mask.png"), "--mask-prompt", "a dog"]
+    where = np.asarray(mask) > 0
+    for more in ([], ["--image", str(first)]):
+        result = run(workspace, *plain, *masked, "--mask-adapter", "mine:0.7", *more)
+        assert result.returncode == 0, result.stderr
+        made = json.loads(result.stdout)
+        assert [Path(report["path"]).stem for report in made["adapters"]] == ["mine"]
+        with Image.open(made["pictures"][0]["path"]) as image, Image.open(first) as before:
+            found, expected = np.asarray(image), np.asarray(before)
+        assert np.array_equal(found[~where], expected[~where])
+        assert not np.array_equal(found[where], expected[where])
+    again = run(workspace, *plain, "--like", str(made["pictures"][0]["path"]), *masked[:2])
+    assert again.returncode == 0, again.stderr
+    large = run(workspace, *plain, "--set", "hires.upscale=1.5", "--set", "hires.upscaler=Latent")
+    with Image.open(json.loads(large.stdout)["pictures"][0]["path"]) as image:
+        assert image.size == (48, 48)
+    refused = run(workspace, *plain, *masked[2:])
+    assert refused.returncode == 2 and "There is no mask" in refused.stderr
 
 
 def test_ctrl_c_saves_first_and_resume_takes_no_other_settings(workspace: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from studio.clip.encoders import load_clip
 from studio.compare.concept import generate_with, measure_concept
-from studio.infer.batches import SamplingOptions
+from studio.infer.options import SamplingOptions
 from studio.settings.training import StackItem
 
 OPTIONS = SamplingOptions(steps=2, batch_size=4)

@@ -15,7 +15,8 @@ from studio.diffusion.lms import coefficients
 from studio.diffusion.process import process_of
 from studio.families.base import Base
 from studio.infer import engine
-from studio.infer.batches import Job, SamplingOptions, sampled
+from studio.infer.batches import sampled
+from studio.infer.options import Job, SamplingOptions
 from studio.settings.training import GenerateSettings, Sampler
 
 

@@ -14,6 +14,7 @@ from studio.families import detect, family, part_files
 from studio.families.base import Base
 from studio.families.loading import load_base, locate
 from tests.near import HALF, assert_near
+from tests.tiny import make_tiny_inpainting
 
 
 @pytest.fixture
@@ -52,9 +53,9 @@ def test_families_are_told_apart_by_configuration(
         ),
         (
             lambda f: (f / "unet" / "config.json").write_text(
-                json.dumps({**json.loads((f / "unet/config.json").read_text()), "in_channels": 9})
+                json.dumps({**json.loads((f / "unet/config.json").read_text()), "in_channels": 8})
             ),
-            "inpainting",
+            "editing model",
         ),
     ],
 )
@@ -64,6 +65,12 @@ def test_a_broken_base_says_what_it_lacks(copy: Path, break_it, words: str) -> N
     assert words in problems
     with pytest.raises(FileError, match=words):
         load_base(copy, "cpu")
+
+
+def test_an_inpainting_base_is_known_as_one(tmp_path: Path, sd1_folder: Path) -> None:
+    info = detect.describe(make_tiny_inpainting(tmp_path / "fill"))
+    assert (info.family, info.problems, info.inpainting) == ("sd1", [], True)
+    assert not detect.describe(sd1_folder).inpainting
 
 
 def test_a_folder_or_file_that_is_no_base(tmp_path: Path, sd1_folder: Path) -> None:

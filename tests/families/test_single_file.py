@@ -426,12 +426,31 @@ def _without(whole: dict[str, torch.Tensor], start: str) -> dict[str, torch.Tens
     return {name: tensor for name, tensor in whole.items() if not name.startswith(start)}
 
 
-def _inpainting(whole: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {**whole, "model.diffusion_model.input_blocks.0.0.weight": torch.zeros(64, 9, 3, 3)}
+def _channels(whole: dict[str, torch.Tensor], count: int) -> dict[str, torch.Tensor]:
+    first = "model.diffusion_model.input_blocks.0.0.weight"
+    return {**whole, first: torch.zeros(64, count, 3, 3)}
+
+
+@pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl"])
+def test_an_inpainting_model_of_another_program(family: str, tmp_path: Path) -> None:
+    whole = _channels(original(family)[0], 9)
+    path = safetensors_file.write(tmp_path / "fill.safetensors", whole)
+    info = detect.describe(path)
+    assert (info.family, info.problems, info.inpainting) == (family, [], True)
+    vocabulary.write(tiny_tokenizer(), tmp_path / "tokenizer")
+    loaded = load_base(path, "cpu", "fp32")
+    assert loaded.inpainting and loaded.latent_channels == 4
+    assert loaded.denoiser.config.in_channels == 9
+    if family == "sd1":
+        assert len(picture(loaded, width=32, height=32)) == 32 * 32 * 3
+        copy = saving.save_single(loaded, tmp_path / "copy.safetensors", {}, torch.float32)
+        assert detect.describe(copy).inpainting
+        assert_same(loaded, load_base(copy, "cpu", "fp32"))
 
 
 REFUSED: list[tuple[str, Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]], str]] = [
-    ("sd1", _inpainting, "inpainting model"),
+    ("sd1", lambda w: _channels(w, 8), "editing model"),
+    ("sd1", lambda w: _channels(w, 13), "13 input channels"),
     ("sd1", lambda w: _without(w, "cond_stage_model."), "without a text encoder"),
     ("sd1", lambda w: _without(w, "first_stage_model."), "no VAE"),
     ("sd1", lambda w: {n: t for n, t in w.items() if n.startswith("first_stage")}, "It is a VAE"),

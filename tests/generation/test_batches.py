@@ -66,6 +66,27 @@ def test_a_tag_is_a_file_on_the_stack(studio: Studio, lora: Path) -> None:
     ]
 
 
+def test_a_tag_of_the_prompt_inside_a_mask_acts_there(studio: Studio, lora: Path) -> None:
+    mask = Image.new("L", (32, 32), 0)
+    mask.paste(255, (8, 8, 24, 24))
+    mask.save(studio.workspace.cache / "mask.png")
+    place = {"mask": str(studio.workspace.cache / "mask.png"), "blur": 0}
+    plain = drawn(studio, "a cat")
+    tagged = drawn(studio, "a cat", inpaint={**place, "prompt": "a dog <lora:my korvu:0.9:0.4>"})
+    stack = [StackItem(path=str(lora), strength=0.4, text_strength=0.9).model_dump()]
+    named = drawn(studio, "a cat", inpaint={**place, "prompt": "a dog", "stack": stack})
+    without = drawn(studio, "a cat", inpaint={**place, "prompt": "a dog"})
+    where = np.asarray(mask) > 0
+    assert np.array_equal(tagged, named) and not np.array_equal(tagged, without)
+    for found in (tagged, without):
+        assert np.array_equal(found[~where], plain[~where])
+        assert not np.array_equal(found[where], plain[where])
+    with pytest.raises(MissingError, match="nobody"):
+        drawn(studio, "a cat", inpaint={**place, "prompt": "<lora:nobody:1>"})
+    with pytest.raises(InputError, match="outside"):
+        drawn(studio, "a cat", inpaint={"mask": "/etc/hosts"})
+
+
 def test_a_tag_takes_a_file_that_is_understood_in_part(studio: Studio, lora: Path) -> None:
     """Training leftovers in a file are worth a word, not a refusal."""
     tensors, facts = safetensors_file.read_tensors(lora)

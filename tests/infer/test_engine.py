@@ -12,8 +12,8 @@ from studio.adapters.cache import AdapterCache
 from studio.core.errors import Interrupted, SettingsError
 from studio.families.base import Base
 from studio.infer import engine, infotext
-from studio.infer.batches import Job
 from studio.infer.engine import Watch
+from studio.infer.options import Job
 from studio.settings.training import GenerateSettings, Sampler, StackItem
 from tests.tiny import write_tiny_embedding, write_tiny_lora
 

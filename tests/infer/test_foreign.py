@@ -307,7 +307,7 @@ def test_programs_that_write_the_block(more: str, texts: dict[str, str], program
 
 def test_what_of_a_block_is_left_out_is_said() -> None:
     more = (
-        ", Hires upscale: 2, ADetailer model: face.pt, Refiner: x, ENSD: 31337, "
+        ", Hires upscale: 2, Hires upscaler: 4x-UltraSharp, ADetailer model: face.pt, Refiner: x, ENSD: 31337, "
         'ControlNet 0: "Module: canny, Weight: 1", Version: v1.9.4'
     )
     found = record(parameters=BLOCK.format("DPM++ 2S a", 2**40 + 7, more))
@@ -315,7 +315,7 @@ def test_what_of_a_block_is_left_out_is_said() -> None:
     said = " ".join(found.notes)
     for word in (
         "DPM++ 2S a",
-        "hires fix",
+        "4x-UltraSharp",
         "ADetailer",
         "refiner",
         "ENSD",

@@ -114,7 +114,7 @@ def test_a_block_of_a1111() -> None:
     }
 
 
-def test_a_second_pass_is_left_out() -> None:
+def test_a_second_pass_at_a_larger_size() -> None:
     assert read(HIRES) == {
         "prompt": "a castle",
         "negative_prompt": "",
@@ -126,6 +126,7 @@ def test_a_second_pass_is_left_out() -> None:
         "height": 1216,
         "base": "sd_xl_base_1.0",
         "vae": "sdxl_vae.safetensors",
+        "hires": {"upscale": 1.5, "steps": 10, "denoising_strength": 0.35},
     }
 
 

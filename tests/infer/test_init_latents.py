@@ -14,7 +14,7 @@ from studio.core.errors import FileError
 from studio.core.size import Size
 from studio.families.base import Base
 from studio.infer import engine, infotext
-from studio.infer.init_latents import image_latents, initial_noise, varied_noise
+from studio.infer.init_latents import fitted, image_latents, initial_noise, opened, varied_noise
 from studio.settings.training import GenerateSettings, Sampler
 from tests.near import assert_near
 
@@ -81,6 +81,34 @@ def test_a_picture_fills_the_size_and_is_cut_evenly(sd1: Base, picture: Path) ->
     white = picture.with_name("white.png")
     Image.new("RGB", (8, 8), "white").save(white)
     assert torch.equal(*(image_latents(sd1, str(path), Size(32, 32)) for path in (clear, white)))
+
+
+def test_an_image_of_other_proportions_is_cut_continued_or_stretched(picture: Path) -> None:
+    wide = opened(str(picture))
+    found = {
+        fit: np.asarray(fitted(wide, Size(32, 32), fit)).astype(int)
+        for fit in ("crop", "pad", "stretch")
+    }
+    assert all(image.shape == (32, 32, 3) for image in found.values())
+    whole = np.asarray(wide.resize((32, 16), Image.Resampling.LANCZOS)).astype(int)
+    assert np.abs(found["pad"][8:24] - whole).max() <= 2
+    assert np.array_equal(found["pad"][0], found["pad"][8])
+    assert np.array_equal(found["pad"][31], found["pad"][23])
+    middle = wide.crop((24, 0, 72, 48)).resize((32, 32), Image.Resampling.LANCZOS)
+    assert np.abs(found["crop"] - np.asarray(middle).astype(int)).max() <= 2
+    assert np.array_equal(
+        found["stretch"], np.asarray(wide.resize((32, 32), Image.Resampling.LANCZOS))
+    )
+
+
+def test_the_fit_is_in_the_settings_and_comes_back(sd1: Base, picture: Path) -> None:
+    blocks = {}
+    images = []
+    for fit in ("crop", "pad", "stretch"):
+        (made,) = engine.generate(sd1, settings(image=str(picture), fit=fit))
+        blocks[fit] = infotext.read(made.parameters).get("fit", "crop")
+        images.append(np.asarray(made.image).tobytes())
+    assert blocks == {fit: fit for fit in blocks} and len(set(images)) == 3
 
 
 @pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl"])

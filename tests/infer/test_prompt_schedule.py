@@ -14,7 +14,7 @@ from studio.families.base import Base
 from studio.families.conditioning import Conditioning
 from studio.families.weighted import Span, Weighted
 from studio.infer import engine
-from studio.infer.batches import Job
+from studio.infer.options import Job
 from studio.infer.prompt import weighted
 from studio.infer.prompt_schedule import scripts, together
 from studio.settings.training import GenerateSettings, SteeringSettings

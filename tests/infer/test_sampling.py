@@ -12,7 +12,9 @@ from studio.core.errors import MemoryFullError, SettingsError
 from studio.core.size import Size
 from studio.diffusion.samplers import sampling_plan
 from studio.families.base import Base
-from studio.infer.batches import Job, Position, SamplingOptions, image_size, sampled
+from studio.infer.batches import Position, sampled
+from studio.infer.decoding import image_size
+from studio.infer.options import Job, SamplingOptions
 from studio.infer.sampling import Guided, Prompted, sample
 
 

@@ -36,7 +36,7 @@ def again(studio: Studio) -> Studio:
 
 def rows(studio: Studio) -> dict[str, str | None]:
     looked(studio)
-    return {info.name: info.problem for info in studio.library.index.news().changed}
+    return {entry.info.name: entry.info.problem for entry in studio.library.index.news().changed}
 
 
 def test_hostile_files_are_rows_with_their_reason_beside_good_ones(studio: Studio) -> None:

@@ -15,6 +15,7 @@ from studio.families.loading import load_base
 from studio.formats import safetensors_file
 from studio.runs.records import Message
 from studio.settings.training import GenerateSettings
+from tests.tiny import make_tiny_inpainting
 
 
 @pytest.fixture
@@ -110,6 +111,17 @@ def test_a_vae_by_its_name(studio: Studio, bases: Path) -> None:
     with pytest.raises(NonFiniteError, match=r"burnt\.safetensors"):
         studio.generation.generate(plain.model_copy(update={"vae": "burnt.safetensors"}))
     assert list(studio.workspace.outputs.rglob("*.png")) == before
+
+
+def test_an_inpainting_base_generates_and_does_not_train(studio: Studio, config) -> None:
+    make_tiny_inpainting(studio.workspace.bases / "fill")
+    settings = GenerateSettings(base="fill", prompt="a cat", count=1, steps=1, device="cpu")
+    assert studio.generation.generate(settings).pictures
+    checked = studio.runs.preflight(config(base="fill"))
+    assert not checked.ok and "“fill” is an inpainting model" in " ".join(checked.errors)
+    with pytest.raises(InputError, match="inpainting model"):
+        studio.runs.start(config(base="fill"))
+    assert studio.runs.preflight(config()).ok
 
 
 def test_a_base_from_the_hub(studio: Studio, bases: Path, config, monkeypatch) -> None:

@@ -68,8 +68,8 @@ def test_a_header_is_read_once_and_again_when_the_file_changes(
     os.utime(paths[1], (1, 1))
     looked(again)
     assert read == [*paths, paths[1]]
-    found = again.library.index.info(str(paths[1]))
-    assert found is not None and found.trigger == "other"
+    found = again.library.index.entry(str(paths[1]))
+    assert found is not None and found.info.trigger == "other"
 
 
 def test_a_broken_memory_is_found_again_and_what_is_gone_is_forgotten(
@@ -100,7 +100,7 @@ def test_news_come_in_portions_and_only_once(
     while more:
         news = studio.library.index.news(epoch, since)
         assert len(news.changed) <= 2
-        names += [info.name for info in news.changed]
+        names += [entry.title for entry in news.changed]
         epoch, since, more = news.epoch, news.version, news.more
     assert names == list("abcde")
     assert studio.library.index.news(epoch, since).changed == []
@@ -108,7 +108,7 @@ def test_news_come_in_portions_and_only_once(
     (studio.workspace.adapters / "a.safetensors").unlink()
     looked(studio)
     news = studio.library.index.news(epoch, since)
-    assert [info.name for info in news.changed] == ["f"]
+    assert [entry.title for entry in news.changed] == ["f"]
     assert [Path(path).stem for path in news.gone] == ["a"]
     assert len(studio.library.index.news("of another start", news.version).changed) == 2
 
@@ -132,11 +132,11 @@ def test_a_page_is_answered_while_headers_are_read(
     assert reached.wait(20)
     news = studio.library.index.news("", 0)
     assert (news.looking, news.done, news.total) == (True, 1, 2)
-    assert [info.name for info in news.changed] == ["one"]
+    assert [entry.title for entry in news.changed] == ["one"]
     studio.library.index.look()  # asked meanwhile: it looks once more afterwards
     go_on.set()
     studio.library.index.wait()
-    assert [info.name for info in studio.library.index.news("", 0).changed] == ["one", "two"]
+    assert [entry.title for entry in studio.library.index.news("", 0).changed] == ["one", "two"]
 
 
 def test_a_header_of_many_and_of_long_texts_keeps_the_names_and_fits_the_list(

@@ -24,7 +24,7 @@ from studio.families.loading import load_base
 from studio.formats import aesthetic, safetensors_file
 from studio.formats.dataset import read_dataset
 from studio.formats.inspect import inspect
-from studio.infer.batches import SamplingOptions
+from studio.infer.options import SamplingOptions
 from studio.library import presets
 from studio.library.library import Library
 from studio.methods.base import ExportFacts

@@ -3,16 +3,28 @@ import {test} from 'node:test';
 import {cellFacts, cellName, withValue} from '../../studio/ui/static/scripts/generate/axes_text.js';
 import {byDay, cellOfPreview} from '../../studio/ui/static/scripts/generate/image_list.js';
 import {headRows, metadataRows, normText} from '../../studio/ui/static/scripts/generate/inside_rows.js';
+import {withRenamed} from '../../studio/ui/static/scripts/generate/lanes.js';
 import * as list from '../../studio/ui/static/scripts/generate/shelf_list.js';
 
-const FIELDS = ['path', 'name', 'kind', 'family_title', 'trigger', 'modified', 'problem'];
+const FIELDS = [
+  'path',
+  'title',
+  'kind',
+  'family_title',
+  'trigger',
+  'modified',
+  'problem',
+  'folder',
+  'favourite',
+  'where',
+];
 const card = (...values) => list.cardOf(values, FIELDS);
 const CARDS = [
-  card('1', 'b10', 'lora', 'SD 1.x', 'zorp', 5, null),
-  card('2', 'B2', 'embedding', 'SDXL', '', 7, null),
-  card('3', 'a', 'lora', '', '', 5, 'It is broken'),
+  card('1', 'b10', 'lora', 'SD 1.x', 'zorp', 5, null, 'deep/er', true, 'adapters/deep/er/x.safetensors'),
+  card('2', 'B2', 'embedding', 'SDXL', '', 7, null, 'deep', false, 'adapters/deep/b2.pt'),
+  card('3', 'a', 'lora', '', '', 5, 'It is broken', '', false, 'adapters/a.pt'),
 ];
-const names = (cards) => cards.map((one) => one.name);
+const names = (cards) => cards.map((one) => one.title);
 const ALL = {words: [], kind: '', fits: false, family: 'SD 1.x'};
 
 test('rows of the library are ordered by name, or the newest first', () => {
@@ -28,6 +40,26 @@ test('they are found by words, kind, and whether they fit the base', () => {
   assert.equal(list.misfit(CARDS[1], 'SD 1.x'), 'Made for SDXL; this base is SD 1.x.');
   assert.equal(list.misfit(CARDS[1], ''), '');
   assert.equal(list.misfit(CARDS[2], ''), 'It is broken');
+});
+
+test('they are found by file, folder and star', () => {
+  const found = (more) => names(list.filtered(CARDS, {...ALL, ...more}));
+  assert.deepEqual(found({words: ['x.safetensors']}), ['b10']);
+  assert.deepEqual(found({folder: 'deep'}), ['b10', 'B2']);
+  assert.deepEqual(found({folder: 'deep/er'}), ['b10']);
+  assert.deepEqual(found({favourites: true}), ['b10']);
+  assert.deepEqual(list.foldersOf(CARDS), ['deep', 'deep/er']);
+});
+
+test('titles that several entries have', () => {
+  const shared = list.sharedTitles([{title: 'Fox'}, {title: 'fox'}, {title: 'cat'}]);
+  assert.deepEqual([...shared], ['fox']);
+});
+
+test('a renamed file keeps its place on the stack and in columns', () => {
+  const lanes = [{name: '', stack: [{path: 'a', strength: 2}, {path: 'b'}]}];
+  assert.deepEqual(withRenamed(lanes, 'a', 'c')[0].stack, [{path: 'c', strength: 2}, {path: 'b'}]);
+  assert.equal(lanes[0].stack[0].path, 'a');
 });
 
 test('only rows in view and a few around them are made', () => {

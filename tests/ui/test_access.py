@@ -368,12 +368,13 @@ def test_dots_are_no_names(studio: Studio, name: str) -> None:
 def test_a_preview_that_is_a_link_is_not_shown_over_a_link(remote: Studio, elsewhere: Path) -> None:
     from studio.ui.components.stack import preview_of
 
-    link = remote.workspace.adapters / "a.png"
-    link.symlink_to(elsewhere / "0.png")
-    page = Page(remote)
-    assert preview_of(page, link) is None
+    file = remote.workspace.adapters / "a.safetensors"
+    file.write_bytes(b"broken")
+    file.with_suffix(".png").symlink_to(elsewhere / "0.png")
+    info, page = remote.library.adapter(file), Page(remote)
+    assert info.preview and preview_of(page, info) is None
     remote.workspace.access = Access()
-    assert preview_of(page, link)
+    assert preview_of(page, info)
 
 
 def test_an_output_that_is_a_link_is_not_shown(studio: Studio, elsewhere: Path) -> None:

@@ -147,10 +147,11 @@ def test_hostile_lanes_are_refused(studio: Studio, value: Any) -> None:
 def test_a_row_of_the_library_is_short_and_in_the_order_its_script_reads(
     studio: Studio, adapter: Path
 ) -> None:
-    fields = row(studio.library.adapter(adapter))
+    fields = row(studio.library.shelving.entry(adapter))
     found = dict(zip(tables()["shelf_fields"], fields, strict=True))
     assert found["path"] == str(adapter)
-    assert (found["name"], found["ending"], found["kind"]) == ("korvu", ".safetensors", "lora")
+    assert (found["title"], found["kind"]) == ("korvu", "lora")
+    assert (found["where"], found["folder"]) == ("adapters/korvu.safetensors", "")
     assert (found["pictured"], found["problem"]) == (False, None)
     assert len(json.dumps(fields)) < 300
 

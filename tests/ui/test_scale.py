@@ -197,7 +197,7 @@ def test_the_page_is_built_and_first_shown_without_looking_at_the_library(
         return answer["data"]
 
     calls: list[Callable[[], Any]] = [
-        lambda: ask("header", "readiness"),
+        lambda: ask("header", "readiness", run="none"),
         lambda: ask("caption", "datasets"),
         lambda: ask("train-pick", "choices"),
         lambda: ask("shelf-generate", "library", base="starter", epoch="", since=0, look=False),
@@ -216,10 +216,12 @@ def test_lists_of_everything_make_no_thumbnails(workspace: Workspace) -> None:
 
     from studio.ui.components.stack import preview_of
 
-    picture = workspace.adapters / "a.png"
-    Image.new("RGB", (8, 8)).save(picture)
+    file = workspace.adapters / "a.safetensors"
+    file.write_bytes(b"broken")
+    Image.new("RGB", (8, 8)).save(file.with_suffix(".png"))
     page = Page(Studio(workspace))
-    assert preview_of(page, picture, make=False) is None
-    made = preview_of(page, picture)
+    info = page.studio.library.adapter(file)
+    assert preview_of(page, info, make=False) is None
+    made = preview_of(page, info)
     assert made
-    assert preview_of(page, picture, make=False) == made
+    assert preview_of(page, info, make=False) == made

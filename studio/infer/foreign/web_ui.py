@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from studio.diffusion.samplers_by_name import sampler_of
 from studio.infer import infotext
 from studio.infer.foreign.record import Record
+from studio.infer.infotext_passes import upscaler_of
 
 # Key of a block (or how it begins) → what is left out.
 _LEFT_OUT = {
-    "Hires": "a second pass (hires fix)", "ADetailer": "ADetailer", "ControlNet": "ControlNet",
+    "ADetailer": "ADetailer", "ControlNet": "ControlNet",
     "Refiner": "a refiner", "Mask blur": "a mask", "AddNet": "Additional Networks", "Tiled Diffusion":
     "tiled diffusion", "freeu_": "FreeU", "Dynamic thresholding": "dynamic thresholding", "ENSD":
     "another noise for ancestral samplers (ENSD)", "Token merging": "token merging", "NGMS":
@@ -64,6 +65,9 @@ def _read(text: str, block: infotext.Block, texts: Mapping[str, str]) -> Record:
         return record
     name = pairs.get("Sampler", "")
     record.note(sampler_of(name, pairs.get("Schedule type", pairs.get("Scheduler", "")))[1])
+    upscaler = pairs.get("Hires upscaler", "")
+    if upscaler and not upscaler_of(upscaler):
+        record.note(f"The upscaler “{upscaler[:40]}” is not here: Lanczos enlarges instead.")
     for start, said in _LEFT_OUT.items():
         if any(key.startswith(start) for key in pairs):
             record.note(f"It was generated with {said}, which is left out.")

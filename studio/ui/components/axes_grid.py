@@ -15,6 +15,7 @@ import gradio as gr
 from studio.compare.grid_record import Grid
 from studio.core.errors import InputError, MissingError, SettingsError
 from studio.core.text import parse_json
+from studio.library.entries import names
 from studio.settings import grid
 from studio.settings.grid import GridSettings
 from studio.settings.training import GenerateSettings, Sampler
@@ -195,7 +196,7 @@ def choices(studio: Studio) -> Json:
             for kind, title in grid.TITLES.items()
         ],
         "samplers": list(get_args(Sampler)),
-        "adapters": [info.path.name for info in studio.library.adapters() if not info.problem],
+        "adapters": names(e for e in studio.library.shelving.all() if not e.info.problem),
         "runs": [
             {"run": run.run, "name": run.name or run.run, "steps": steps}
             for run in studio.runs.all()

@@ -7,6 +7,7 @@ The value is a list of `Lane` dictionaries.
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ import gradio as gr
 
 from studio.core.errors import InputError, StudioError
 from studio.core.names import printable
+from studio.library.adapter_info import AdapterInfo
+from studio.library.entries import Entry, labels
 from studio.runs.records import RunState
 from studio.settings.generation import Lane
 from studio.ui.components.stack import base_facts, card, cards, stack_items, take
@@ -48,8 +51,10 @@ def column_builder(studio: Studio, page: Page, base: str) -> gr.HTML:
     def sources(argument: Any) -> list[Json]:
         (base,) = read(argument, base=str)
         fit = base_facts(studio, base)
-        adapters = [card(page, info, fit=fit, previews=False) for info in studio.library.adapters()]
-        return finished_runs(studio) + [{"group": "Adapters", **entry} for entry in adapters]
+        return finished_runs(studio) + [
+            {"group": "Adapters", **card(page, info, fit=fit, name=name, previews=False)}
+            for info, name in named(studio.library.shelving.all())
+        ]
 
     def describe(argument: Any) -> list[Json]:
         paths, base = read(argument, paths=list, base=str)
@@ -71,36 +76,38 @@ def column_builder(studio: Studio, page: Page, base: str) -> gr.HTML:
     )
 
 
+def named(entries: list[Entry]) -> list[tuple[AdapterInfo, str]]:
+    """Entries with what each is called where all of them are listed."""
+    names = labels(entries)
+    return [(entry.info, names[entry.path]) for entry in entries]
+
+
 def finished_runs(studio: Studio) -> list[Json]:
     """Runs that left a file, newest first, as sources of a column."""
-    found = []
-    for run in studio.runs.all():
-        path = run_adapter(studio, run)
-        if path is not None:
-            found.append(
-                {
-                    "group": "Runs",
-                    "run": run.run,
-                    "path": printable(path),
-                    "name": run.name or run.run,
-                    "kind": run.method,
-                    "seconds": run.seconds,
-                    "steps": run.step,
-                    "base": run.base,
-                }
-            )
-    return found
+    found = [(run, path) for run in studio.runs.all() if (path := run_adapter(studio, run))]
+    count = Counter(run.name for run, _ in found)
+    return [
+        {
+            "group": "Runs",
+            "run": run.run,
+            "path": printable(path),
+            "name": run.name if run.name and count[run.name] == 1 else f"{run.name} ({run.run})",
+            "kind": run.method,
+            "seconds": run.seconds,
+            "steps": run.step,
+            "base": run.base,
+        }
+        for run, path in found
+    ]
 
 
 def run_adapter(studio: Studio, run: RunState) -> Path | None:
     """The finished adapter file of a run, where it can be used; None when there is none."""
     if run.state not in ("finished", "stopped"):
         return None
-    for name in run.files:
+    for found in studio.runs.files(run):
         try:
-            path = studio.workspace.resolve(name)
-            if not path.is_file():
-                path = studio.runs.file(run.run, name)
+            path = studio.workspace.resolve(found)
         except StudioError:
             continue
         if path.is_file():

@@ -14,6 +14,7 @@ import gradio as gr
 from studio.core.errors import SettingsError
 from studio.infer.infotext import VERSION
 from studio.library.image_settings import as_written
+from studio.settings.base import Settings
 from studio.settings.generation import GenerateSettings, Lane
 from studio.ui.components.bases import native_size
 from studio.ui.components.stack import base_facts, named_stack
@@ -41,7 +42,8 @@ def usable(found: Json) -> Json:
         GenerateSettings.model_fields.keys() - {"stack", "device", "image"}
     ):
         try:
-            known[name] = getattr(GenerateSettings.parse({name: found[name]}), name)
+            value = getattr(GenerateSettings.parse({name: found[name]}), name)
+            known[name] = value.model_dump() if isinstance(value, Settings) else value
         except SettingsError:
             continue
     return as_written(known)

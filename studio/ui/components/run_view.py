@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from studio.core.errors import InputError, StudioError
-from studio.core.names import path_of, printable
+from studio.core.names import printable
 from studio.methods import METHODS
 from studio.runs import history
 from studio.runs.records import Event, RunState, Sampled, Step, only
@@ -53,6 +53,7 @@ class RunView:
                 self.go_on,
                 self.requeue,
                 self.difference,
+                self.use_checkpoint,
             ],
             events=["clone"],
             elem_id="cs-runs",
@@ -71,7 +72,8 @@ class RunView:
         found = self.studio.runs.view(run, max(0, since))
         others = [event for event in found.events if not isinstance(event, Step)]
         answer: Json = {
-            "state": _shown(found.state),
+            "state": self._shown(found.state),
+            "checkpoints": self._checkpoints(run),
             "steps": [[step.step, step.loss, step.lr] for step in only(found.events, Step)],
             "events": [_with_files(self.studio, run, event) for event in others],
             "next": found.next,
@@ -117,6 +119,28 @@ class RunView:
         """Puts back what waited when the program ended."""
         return self.studio.runs.requeue()
 
+    def use_checkpoint(self, argument: Any) -> Json:
+        """A run's checkpoint as a file of the library: its path, and the run's base."""
+        run, step = read(argument, run=str, step=int)
+        path = self.studio.generation.use_checkpoint(run, step)
+        self.studio.library.index.again(path)
+        return {"path": printable(path), "base": self.studio.runs.config(run).base}
+
+    def _checkpoints(self, run: str) -> list[int]:
+        """The steps whose checkpoints can become files."""
+        try:
+            return self.studio.generation.grids.steps(run)
+        except StudioError:
+            return []
+
+    def _shown(self, state: RunState) -> Json:
+        """The state with finished files as the page's other tabs name them, and their sizes."""
+        files = [
+            {"path": printable(path), "name": printable(path.name), "size": history.size_of(path)}
+            for path in self.studio.runs.files(state)
+        ]
+        return {**state.as_json(), "files": files}
+
     def difference(self, argument: Any) -> Json:
         """How two runs differ: `names`, `settings` with labels, `probes`, `figures`."""
         (pair,) = read(argument, runs=list)
@@ -145,17 +169,6 @@ def _labels(configs: list[RunConfig]) -> dict[str, str]:
         if method is not None:
             labels |= {item.key: item.label for item in fields_of(method.Options, "options.")}
     return labels
-
-
-def _shown(state: RunState) -> Json:
-    """The state with finished files as the page's other tabs name them, and their sizes."""
-    files = []
-    for name in state.files:
-        path = path_of(name)
-        files.append(
-            {"path": printable(path), "name": printable(path.name), "size": history.size_of(path)}
-        )
-    return {**state.as_json(), "files": files}
 
 
 def _with_files(studio: Studio, run: str, event: Event) -> Json:

@@ -13,17 +13,18 @@ import gradio as gr
 
 from studio import architectures
 from studio.core.names import original, printable
-from studio.ui.components.stack import base_facts, preview_of
+from studio.ui.components.shelf_entry import ShelfEntry
+from studio.ui.components.stack import base_facts, pictured, preview_of
 from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:
     from studio.app import Studio
-    from studio.library.adapter_info import AdapterInfo
+    from studio.library.entries import Entry
 
 IN_VIEW = 60
 FIELDS = (
-    "path", "name", "ending", "kind", "family_title", "size", "trigger", "modified", "pictured",
-    "problem",
+    "path", "title", "where", "kind", "family_title", "size", "trigger", "modified", "pictured",
+    "problem", "folder", "sample", "favourite", "noted", "run", "others",
 )  # fmt: skip
 
 SKELETON = """
@@ -33,12 +34,13 @@ SKELETON = """
     <span class="cs-spacer"></span>
     <label class="sh-fits cs-small cs-muted">fits this base
       <button type="button" role="switch" aria-checked="true" class="cs-switch" aria-label="Only adapters that work with this base"></button></label>
-    <span class="sh-refresh"></span>
+    <span class="sh-buttons"></span>
   </div>
   <div class="sh-tools">
     <input type="search" class="cs-input sh-search" placeholder="Search" aria-label="Search the library">
     <select class="cs-input sh-kind" aria-label="Kind"></select>
     <select class="cs-input sh-sort" aria-label="Order"><option value="new">Newest</option><option value="name">Name</option></select>
+    <select class="cs-input sh-folder" aria-label="Folder" hidden></select>
   </div>
   <div class="sh-look" role="status" hidden><span class="cs-small cs-muted"></span><div class="cs-progress"><i></i></div></div>
   <div class="sh-view"><ul class="sh-list" aria-label="Adapters in the library"></ul></div>
@@ -59,7 +61,7 @@ def adapter_shelf(studio: Studio, page: Page, target: str, base: str) -> gr.HTML
         return {
             "epoch": news.epoch,
             "version": news.version,
-            "rows": [row(info) for info in news.changed],
+            "rows": [row(entry) for entry in news.changed],
             "gone": [printable(path) for path in news.gone],
             "more": news.more,
             "looking": news.looking,
@@ -71,16 +73,16 @@ def adapter_shelf(studio: Studio, page: Page, target: str, base: str) -> gr.HTML
     def previews(argument: Any) -> Json:
         (paths,) = read(argument, paths=list)
         asked = (
-            studio.library.index.info(original(path))
+            studio.library.index.entry(original(path))
             for path in paths[:IN_VIEW]
             if isinstance(path, str)
         )
-        return {printable(info.path): preview_of(page, info.preview) for info in asked if info}
+        return {printable(entry.path): preview_of(page, entry.info) for entry in asked if entry}
 
     return component(
         "shelf",
         SKELETON,
-        [library, previews],
+        [library, previews, *ShelfEntry(studio, page).functions()],
         events=["shown"],
         elem_id=f"cs-shelf-{target}",
         target=target,
@@ -88,10 +90,11 @@ def adapter_shelf(studio: Studio, page: Page, target: str, base: str) -> gr.HTML
     )
 
 
-def row(info: AdapterInfo) -> list[Any]:
-    """One adapter, short: `FIELDS` names the places, so that thousands are sent in one go."""
+def row(entry: Entry) -> list[Any]:
+    """One entry, short: `FIELDS` names the places, so that thousands are sent in one go."""
+    info, note = entry.info, entry.note
     return [
-        printable(info.path), info.name, info.path.suffix.lower(), info.kind,
-        architectures.title(info.family), info.size, info.trigger_word,
-        info.modified, info.preview is not None, info.problem,
+        printable(info.path), entry.title, entry.where, info.kind, architectures.title(info.family),
+        info.size, info.trigger_word, info.modified, pictured(info), info.problem, entry.folder,
+        entry.sample, note.favourite, bool(note.notes), note.run, len(entry.others),
     ]  # fmt: skip

@@ -29,8 +29,10 @@ from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:
     from studio.app import Studio
+    from studio.library.adapter_info import AdapterInfo
 
 MOST = 64
+PREVIEW = 96  # pixels
 EFFECT = "effect"
 EMPTY_LANE: Json = {"name": "", "prompt": "", "stack": []}
 PICTURES = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"RIFF": "webp"}
@@ -146,26 +148,27 @@ def cards(studio: Studio, page: Page, paths: Sequence[str], base: str) -> list[J
 
 def card(
     page: Page,
-    info: Any,
+    info: AdapterInfo,
     path: str | None = None,
     fit: tuple[str, str] | None = None,
     *,
+    name: str | None = None,
     previews: bool = True,
 ) -> Json:
-    """An adapter as shelf and stack show it; `fit` is the base's (family, title). Lists of all that
-    there is come without `previews` that would first have to be made."""
+    """An adapter as lists and the stack show it; `fit` is the base's (family, title). Lists of all
+    that there is come without `previews` that would first have to be made."""
     family = architectures.title(info.family)
     problem = info.problem or info.stale
     if not info.problem and fit and fit[0] and info.family and info.family != fit[0]:
         problem = f"Made for {family}; this base is {architectures.title(fit[0])}."
     return {
         "path": path or printable(info.path),
-        "name": info.name,
+        "name": name or page.studio.library.called(info),
         "kind": info.kind,
         "family_title": family,
         "size": info.size,
         "trigger": info.trigger_word,
-        "preview": preview_of(page, info.preview, previews),
+        "preview": preview_of(page, info, previews),
         "problem": problem,
         "modified": info.modified,
     }
@@ -229,13 +232,19 @@ def named_stack(studio: Studio, entries: Any) -> tuple[list[Json], list[str]]:
     return stack_named(entries, studio.library)
 
 
-def preview_of(page: Page, picture: Path | None, make: bool = True) -> str | None:
+def pictured(info: AdapterInfo) -> bool:
+    """Whether there is an image of what an adapter does, beside the file or in it."""
+    return info.preview is not None or info.thumbnail
+
+
+def preview_of(page: Page, info: AdapterInfo, make: bool = True) -> str | None:
     """Where the page finds a small copy of an adapter's image; None when it must not be made now."""
+    if not pictured(info):
+        return None
     try:
-        if picture is None:
-            return None
-        place = page.studio.workspace.inside(picture)
-        small = page.thumbnails.of(place, 96) if make else page.thumbnails.made(place, 96)
+        place = page.studio.workspace.inside(info.preview or info.path)
+        find = page.thumbnails.of if make else page.thumbnails.made
+        small = find(place, PREVIEW)
         return str(small) if small else None
     except (StudioError, OSError):
         return None

@@ -20,6 +20,7 @@ from studio.core.paths import ASSETS
 from studio.methods import METHODS
 from studio.runs.history import experience
 from studio.ui import theme
+from studio.ui.components.columns import named
 from studio.ui.components.stack import card
 from studio.ui.live import Json, Page, component, read
 
@@ -146,8 +147,8 @@ class TrainPick:
 
     def files(self, argument: Any) -> list[Json]:
         """The library's files, newest first."""
-        found = sorted(self.studio.library.adapters(), key=lambda info: -info.modified)
-        return [card(self.page, info, previews=False) for info in found]
+        found = sorted(self.studio.library.shelving.all(), key=lambda entry: -entry.info.modified)
+        return [card(self.page, info, name=name, previews=False) for info, name in named(found)]
 
 
 def checked(page: Page, value: Any) -> tuple[Json, Path]:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from studio.app import Studio
 
 TARGET = "generate"
-OWN = ("base", "prompt", "negative_prompt", "stack", "device", "image")
+OWN = ("base", "prompt", "negative_prompt", "stack", "device", "image", "inpaint")
 
 
 def build(studio: Studio, page: Page) -> None:
@@ -110,7 +110,10 @@ class GenerateTab:
             "Image to image", open=False, elem_classes=["cs-fields"]
         ) as self.beginning:
             self.image = start_picture(self.studio, self.page)
-            self.form.show(advanced=True, keys=["generate.denoising_strength"])
+            keys = ["generate.denoising_strength", "generate.fit"]
+            self.form.show(advanced=True, keys=keys)
+        with gr.Accordion("Hires fix", open=False, elem_classes=["cs-fields", "gen-hires"]):
+            self.form.show(advanced=True, sections=["generate.hires"])
         with gr.Accordion("More settings", open=False, elem_classes=["cs-fields", "gen-more"]):
             self.form.components["generate.vae"] = vae_choice(self.studio)
             self.form.show(advanced=True)

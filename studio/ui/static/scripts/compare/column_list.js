@@ -40,6 +40,13 @@ export function withFiles(stack, paths) {
 
 export const withoutFile = (stack, path) => stack.filter((one) => one.path !== path);
 
+/** Columns in which a file is known by its new path. */
+export const withRenamed = (columns, from, to) =>
+  columns.map((column) => ({
+    ...column,
+    stack: column.stack.map((one) => (one.path === from ? {...one, path: to} : one)),
+  }));
+
 /** Sources that can be used and have all `words`. */
 export const matching = (sources, words) =>
   sources.filter((source) => {

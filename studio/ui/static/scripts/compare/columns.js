@@ -2,6 +2,7 @@
 // Value: columns as in `column_list.js`.
 import {adapterFacts, adapterThumb} from '../core/adapters.js';
 import {attempt, call, partsOf, refusal} from '../core/calls.js';
+import {hear} from '../core/channel.js';
 import {el} from '../core/dom.js';
 import {fileName} from '../core/format.js';
 import {receive} from '../core/handover.js';
@@ -180,6 +181,10 @@ class Columns {
     this.acceptDrops(this.q('.co'), (paths) =>
       this.add(...paths.map((path) => model.newColumn(this.known.get(path)?.name || 'Adapter', path))),
     );
+    hear(this.element, 'studio:renamed', ({from, to}) => {
+      const held = this.columns.some((column) => column.stack.some((one) => one.path === from));
+      if (held) this.commit(model.withRenamed(this.columns, from, to));
+    });
     receive('compare', (payload) => this.brought(payload));
     this.part.watch('base', () => this.describe(true));
     new IntersectionObserver((entries) => {

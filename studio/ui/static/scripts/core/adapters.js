@@ -25,11 +25,13 @@ export function adapterThumb(facts, size = '') {
   return el(`span.st-thumb.st-glyph${size}`, attributes, glyph ? icon(glyph, 20) : letter);
 }
 
+export const kindMark = (kind) => el('span.st-kind', {style: kindColour(kind)}, kindTitle(kind));
+
 export function adapterFacts(facts) {
   return el(
     'span.st-meta',
     {},
-    facts.kind && el('span.st-kind', {style: kindColour(facts.kind)}, kindTitle(facts.kind)),
+    facts.kind && kindMark(facts.kind),
     facts.family_title && el('span', {}, facts.family_title),
     facts.size ? el('span.cs-number', {}, formatBytes(facts.size)) : null,
   );

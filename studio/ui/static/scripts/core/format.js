@@ -29,6 +29,13 @@ export function formatTime(unix, now = new Date()) {
   return date.toLocaleString(undefined, today ? CLOCK : {month: 'short', day: 'numeric', ...CLOCK});
 }
 
+/** A moment (seconds since 1970) by its day; the year where it is another one. */
+export function formatDay(unix, now = new Date()) {
+  const date = new Date(unix * 1000);
+  const year = date.getFullYear() === now.getFullYear() ? {} : {year: 'numeric'};
+  return date.toLocaleDateString(undefined, {month: 'short', day: 'numeric', ...year});
+}
+
 /** count(1, 'file') → 1 file; count(2, 'file') → 2 files; count(2, 'is', 'are') → 2 are. */
 export const count = (number, one, many = `${one}s`) => `${number} ${number === 1 ? one : many}`;
 

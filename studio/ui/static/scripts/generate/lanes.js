@@ -32,6 +32,13 @@ export function withItem(lanes, at, path, fields) {
 export const withoutItem = (lanes, at, path) =>
   withLane(lanes, at, {stack: lanes[at].stack.filter((item) => item.path !== path)});
 
+/** Lanes in which a file is known by its new path. */
+export const withRenamed = (lanes, from, to) =>
+  lanes.map((lane) => ({
+    ...lane,
+    stack: lane.stack.map((item) => (item.path === from ? {...item, path: to} : item)),
+  }));
+
 /** Lanes with one more file in one of them, in front of `index`. */
 export function withAdded(lanes, at, path, index) {
   const stack = [...lanes[at].stack];

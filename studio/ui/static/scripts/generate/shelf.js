@@ -1,22 +1,35 @@
 // The library of adapters. Owns: search, filters, order, rows that can be added or dragged. Only
 // rows in view exist. Refuses to know: the stack; it only hands over what was chosen.
-import {ADAPTER, adapterFacts, adapterThumb, kindTitle} from '../core/adapters.js';
+import {kindTitle} from '../core/adapters.js';
 import {attempt, call} from '../core/calls.js';
-import {hear} from '../core/channel.js';
+import {hear, tell} from '../core/channel.js';
 import {el, flip, isOn} from '../core/dom.js';
 import {searchWords} from '../core/format.js';
-import {hand} from '../core/handover.js';
+import {hand, openTab} from '../core/handover.js';
 import {iconButton} from '../core/icons.js';
+import {notice} from '../core/notices.js';
 import {tables} from '../core/tables.js';
 import {debounce, pause} from '../core/timing.js';
-import {cardOf, filtered, kindCounts, misfit, ordered, rowsInView} from './shelf_list.js';
+import {showEntry} from './shelf_entry.js';
+import {cardOf, filtered, foldersOf, kindCounts, ordered, rowsInView, sharedTitles} from './shelf_list.js';
+import {shelfRow} from './shelf_row.js';
+import {showTrash} from './shelf_trash.js';
 
 const HEIGHT = 52; // pixels of a row, as in the style sheet
-const USUAL = '.safetensors';
 const EMPTY =
   'Adapters come from the Train tab: every finished run appears here. ' +
   'Files from elsewhere: drop them on the stack above.';
 const NO_HIT = 'Nothing fits this search. Clear it, or change the filters.';
+
+/** Fills a select with [value, title] pairs behind “all”; what was chosen stays so. */
+function offer(select, all, pairs) {
+  const chosen = select.value;
+  select.replaceChildren(
+    el('option', {value: ''}, all),
+    ...pairs.map(([value, title]) => el('option', {value}, title)),
+  );
+  select.value = pairs.some(([value]) => value === chosen) ? chosen : '';
+}
 
 class Shelf {
   constructor(part) {
@@ -35,6 +48,16 @@ class Shelf {
     this.held = false; // rows stay as they are under a pressed mouse
     this.fetchPreviews = debounce((paths) => this.preview(paths), 120);
     this.view = this.q('.sh-view');
+    this.told = false; // whether something changed since other parts were told
+    this.shared = new Set(); // titles that several entries have
+    this.onlyStars = iconButton('star', 'Only favourites', () => this.toggleStars(), '.sh-star');
+    this.onlyStars.setAttribute('aria-pressed', false);
+  }
+
+  toggleStars() {
+    const on = this.onlyStars.getAttribute('aria-pressed') !== 'true';
+    this.onlyStars.setAttribute('aria-pressed', on);
+    this.restart();
   }
 
   q(selector) {
@@ -46,34 +69,41 @@ class Shelf {
     return filtered(this.sorted, {
       words: searchWords(this.q('.sh-search').value),
       kind: this.q('.sh-kind').value,
+      folder: this.q('.sh-folder').value,
+      favourites: this.onlyStars.getAttribute('aria-pressed') === 'true',
       fits: isOn(this.q('.cs-switch')),
       family: this.family,
     });
   }
 
-  row(card) {
-    const trouble = misfit(card, this.family);
-    const choose = () => hand(`${this.props.target}:add`, {paths: [card.path]});
-    const add = iconButton('plus', `Add ${card.name} to the stack`, choose);
-    const facts = trouble ? el('span.sh-problem', {}, trouble) : adapterFacts(card);
-    if (!trouble && card.trigger) facts.append(el('span.sh-trigger', {title: 'Trigger word'}, `“${card.trigger}”`));
-    const ending = card.ending !== USUAL && el('span.cs-muted', {}, card.ending);
-    const title = trouble || `${card.name}${card.ending}\nDrag onto a stack, or double-click`;
-    const node = el(
-      'li.sh-row',
-      {draggable: 'true', title},
-      adapterThumb({...card, preview: this.previews.get(card.path)}, '.sh-thumb'),
-      el('div.st-title', {}, el('b', {}, card.name, ending), facts),
-      el('span.cs-spacer'),
-      add,
-    );
-    if (trouble) node.classList.add('is-unfit');
-    node.addEventListener('dragstart', (event) => {
-      event.dataTransfer.setData(ADAPTER, JSON.stringify({path: card.path, from: 'library'}));
-      event.dataTransfer.effectAllowed = 'copy';
-    });
-    node.addEventListener('dblclick', () => add.click());
-    return node;
+  choose(card) {
+    hand(`${this.props.target}:add`, {paths: [card.path]});
+  }
+  openRun(run) {
+    openTab('train:run', {run});
+  }
+  open(card) {
+    showEntry(card.path, this);
+  }
+  star(card) {
+    const change = async () => {
+      await call(this.server.favourite({path: card.path, value: !card.favourite}));
+      await this.load(false);
+    };
+    attempt(change);
+  }
+  discard(card) {
+    const remove = async () => {
+      await call(this.server.discard({path: card.path}));
+      notice({what: `${card.title} is in the workspace’s trash`, why: 'The library’s trash brings it back.'}, 'good');
+      await this.load(false);
+    };
+    attempt(remove);
+  }
+  /** A file has another name or place: every part of the page that holds it is told. */
+  async renamed(from, to) {
+    if (from !== to) tell('studio:renamed', {from, to});
+    await this.load(false);
   }
 
   /** Its row is made anew when it comes into view. */
@@ -94,7 +124,7 @@ class Shelf {
     const host = this.q('.sh-list');
     let before = null;
     for (const [k, card] of seen.entries()) {
-      if (!this.nodes.has(card.path)) this.nodes.set(card.path, this.row(card));
+      if (!this.nodes.has(card.path)) this.nodes.set(card.path, shelfRow(card, this));
       const node = this.nodes.get(card.path);
       node.style.transform = `translateY(${(first + k) * HEIGHT}px)`;
       node.setAttribute('aria-posinset', first + k + 1);
@@ -153,9 +183,21 @@ class Shelf {
     this.heard = !answer.looking || this.cards.size > 0;
     this.progress(answer);
     if (!changed) return;
+    this.told = true;
     this.sorted = null;
-    this.offerKinds();
+    this.share();
+    this.offerFilters();
     this.render();
+  }
+
+  /** Rows whose title became shared, or is so no longer, are made anew. */
+  share() {
+    const shared = sharedTitles(this.cards.values());
+    for (const path of [...this.nodes.keys()]) {
+      const key = this.cards.get(path)?.title.toLowerCase();
+      if (shared.has(key) !== this.shared.has(key)) this.forget(path);
+    }
+    this.shared = shared;
   }
 
   progress({looking, done, total}) {
@@ -164,33 +206,36 @@ class Shelf {
     this.q('.sh-look i').style.width = `${total ? (done / total) * 100 : 0}%`;
   }
 
-  offerKinds() {
+  offerFilters() {
     const kinds = kindCounts(this.cards.values());
-    const select = this.q('.sh-kind');
-    const chosen = select.value;
-    const option = ([kind, count]) => el('option', {value: kind}, `${kindTitle(kind)} (${count})`);
-    select.replaceChildren(el('option', {value: ''}, 'All kinds'), ...kinds.map(option));
-    select.value = kinds.some(([kind]) => kind === chosen) ? chosen : '';
+    const titles = kinds.map(([kind, count]) => [kind, `${kindTitle(kind)} (${count})`]);
+    offer(this.q('.sh-kind'), 'All kinds', titles);
+    const folders = foldersOf(this.cards.values()).map((folder) => [folder, folder]);
+    offer(this.q('.sh-folder'), 'All folders', folders);
+    this.q('.sh-folder').hidden = !folders.length;
   }
 
   async released() {
     while (this.held) await pause(50);
   }
 
-  /** Asks until everything that changed has been told; one question at a time. */
-  async load() {
+  /** Asks until everything that changed has been told; one question at a time. Unless `look`, only
+   *  for what the studio has changed itself. */
+  async load(look = true) {
     if (this.busy) {
       this.again = true;
       return;
     }
     this.busy = true;
-    await attempt(() => this.asked());
+    await attempt(() => this.asked(look));
     this.busy = false;
+    if (this.told) tell('studio:labels', {});
+    this.told = false;
   }
-  async asked() {
+  async asked(first) {
     let answer = null;
     do {
-      const look = this.again || !answer;
+      const look = this.again || (first && !answer);
       this.again = false;
       const {epoch, version} = this;
       answer = await call(this.server.library({base: this.props.base, epoch, since: version, look}));
@@ -207,9 +252,13 @@ class Shelf {
   }
 
   listen() {
-    this.q('.sh-refresh').append(iconButton('refresh', 'Look again', () => this.load()));
+    this.q('.sh-buttons').append(
+      this.onlyStars,
+      iconButton('trash', 'Trash of the library', () => showTrash(this)),
+      iconButton('refresh', 'Look again', () => this.load()),
+    );
     this.q('.sh-search').addEventListener('input', () => this.restart());
-    for (const name of ['.sh-kind', '.sh-sort']) {
+    for (const name of ['.sh-kind', '.sh-sort', '.sh-folder']) {
       this.q(name).addEventListener('change', () => {
         this.sorted = null;
         this.restart();

@@ -5,7 +5,7 @@ import {compareNames} from '../core/format.js';
 /** A row of the server's, short: `fields` names its places. */
 export function cardOf(values, fields) {
   const card = Object.fromEntries(fields.map((name, k) => [name, values[k]]));
-  card.text = `${card.name} ${card.kind} ${card.trigger} ${card.family_title}`.toLowerCase();
+  card.text = `${card.title} ${card.where} ${card.kind} ${card.trigger} ${card.family_title}`.toLowerCase();
   return card;
 }
 
@@ -16,17 +16,20 @@ export function misfit(card, family) {
   return other ? `Made for ${card.family_title}; this base is ${family}.` : '';
 }
 
-const byName = (a, b) => compareNames(a.name, b.name);
+const byName = (a, b) => compareNames(a.title, b.title) || compareNames(a.where, b.where);
 const byAge = (a, b) => b.modified - a.modified || byName(a, b);
 
 /** A new list in one of the orders `name` and `new`. */
 export const ordered = (cards, order) => [...cards].sort(order === 'name' ? byName : byAge);
 
-/** Those that have all `words`, the `kind` (or any), and, with `fits`, no misfit. */
-export const filtered = (cards, {words, kind, fits, family}) =>
+/** Those that have all `words`, the `kind` and `folder` (or any); with `fits` no misfit, with
+ *  `favourites` only these. */
+export const filtered = (cards, {words, kind, folder, favourites, fits, family}) =>
   cards.filter(
     (card) =>
       (!kind || card.kind === kind) &&
+      (!folder || card.folder === folder || card.folder.startsWith(`${folder}/`)) &&
+      (!favourites || card.favourite) &&
       (!fits || !misfit(card, family)) &&
       words.every((word) => card.text.includes(word)),
   );
@@ -35,6 +38,28 @@ export const filtered = (cards, {words, kind, fits, family}) =>
 export function rowsInView({top, height, row, length}) {
   const first = Math.max(0, Math.floor(top / row) - 4);
   return [first, Math.min(length, first + Math.ceil(height / row) + 9)];
+}
+
+/** The titles, in lower case, that more than one card has. */
+export function sharedTitles(cards) {
+  const seen = new Set();
+  const shared = new Set();
+  for (const {title} of cards) {
+    const key = title.toLowerCase();
+    if (seen.has(key)) shared.add(key);
+    seen.add(key);
+  }
+  return shared;
+}
+
+/** The folders in which something lies, and those around them, by name. */
+export function foldersOf(cards) {
+  const found = new Set();
+  for (const {folder} of cards) {
+    const parts = folder ? folder.split('/') : [];
+    for (const k of parts.keys()) found.add(parts.slice(0, k + 1).join('/'));
+  }
+  return [...found].sort(compareNames);
 }
 
 /** [kind, how many] for every kind there is, by name. */

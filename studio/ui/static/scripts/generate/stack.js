@@ -182,6 +182,13 @@ class Stack {
     this.render();
   }
 
+  /** A file of the library has another name or place. */
+  renamed({from, to}) {
+    this.past = this.past.map((lanes) => model.withRenamed(lanes, from, to));
+    if (!this.lanes.some((lane) => model.placeOf(lane, from) >= 0)) return;
+    this.commit(model.withRenamed(this.lanes, from, to), '', false);
+  }
+
   /** A stack that was saved under a name. */
   load(loaded, at = this.current) {
     this.patchLane(at, {stack: loaded.items}, `${loaded.name} loaded`);
@@ -214,6 +221,8 @@ class Stack {
     document.addEventListener('input', (event) => {
       if (event.target.matches?.(`#${this.props.prompt} textarea`)) this.render();
     });
+    hear(this.element, 'studio:renamed', (places) => this.renamed(places));
+    hear(this.element, 'studio:labels', () => this.describe(true));
     this.part.watch('reports', () => this.render());
     this.part.watch('base', () => {
       this.effects.clear();

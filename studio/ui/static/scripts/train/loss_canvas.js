@@ -15,6 +15,9 @@ const PROBES = [
 /** The step under a horizontal place of the pointer. */
 export const stepAt = (offset, width, end) => ((offset - EDGE.left) / (width - EDGE.left - EDGE.right)) * end;
 
+/** How many steps lie in a number of pixels. */
+export const stepsIn = (pixels, width, end) => (pixels / (width - EDGE.left - EDGE.right)) * end;
+
 class Painter {
   constructor(canvas, data, {shown, isLog, width, height, ratio}) {
     const box = {
@@ -121,8 +124,10 @@ class Painter {
     const {c, box} = this;
     const bottom = box.top + box.height;
     this.style(this.muted, 1, 0.8);
-    for (const step of this.data.marks) {
+    const accent = cssColour('--cs-accent');
+    for (const step of new Set([...this.data.marks, ...this.data.kept])) {
       const at = this.x(step);
+      c.fillStyle = this.data.kept.includes(step) ? accent : this.muted;
       c.beginPath();
       c.moveTo(at - 4, bottom + 4);
       c.lineTo(at + 4, bottom + 4);

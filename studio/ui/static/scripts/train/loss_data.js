@@ -11,7 +11,7 @@ export class LossData {
   }
 
   clear() {
-    Object.assign(this, {steps: [], losses: [], rates: [], averages: [], probes: [], marks: []});
+    Object.assign(this, {steps: [], losses: [], rates: [], averages: [], probes: [], marks: [], kept: []});
   }
   get length() {
     return this.steps.length;
@@ -61,6 +61,16 @@ export class LossData {
   }
   mark(step) {
     if (!this.isGone(step) && !this.marks.includes(step)) this.marks.push(step);
+  }
+  /** The steps whose checkpoints are on disk. */
+  keep(steps) {
+    this.kept = steps;
+  }
+  /** The step of the nearest of these that is at most `reach` steps away. */
+  keptNear(step, reach) {
+    const away = (other) => Math.abs(other - step);
+    const near = this.kept.filter((other) => away(other) <= reach);
+    return near.sort((a, b) => away(a) - away(b))[0];
   }
   /** Those with a value of this name: train, held_out. */
   probesOf(name) {

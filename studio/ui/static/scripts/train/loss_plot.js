@@ -3,7 +3,7 @@
 import {el} from '../core/dom.js';
 import {shortNumber} from '../core/format.js';
 import {clamp} from '../core/values.js';
-import {paint, stepAt} from './loss_canvas.js';
+import {paint, stepAt, stepsIn} from './loss_canvas.js';
 import {LossData} from './loss_data.js';
 import {nearest} from './plot_math.js';
 
@@ -23,10 +23,12 @@ const SERIES = [
     'The same on images that are never trained on: rising means overfitting',
   ],
 ];
+const REACH = 14; // pixels: so far from a checkpoint a click still means it
 const KEYS = {ArrowLeft: -1, ArrowRight: 1, Home: -1e9, End: 1e9};
 
 class LossPlot {
-  constructor() {
+  constructor(use) {
+    this.use = use; // use(step): the checkpoint of that step is wanted
     this.data = new LossData();
     this.shown = {raw: true, smooth: true, train: true, held_out: true};
     this.isLog = false;
@@ -103,9 +105,21 @@ class LossPlot {
     Object.assign(canvas.style, {width: `${width}px`, height: `${height}px`});
   }
 
+  /** The step of the checkpoint that a click would use now. */
+  meant() {
+    const reach = stepsIn(REACH, this.area.clientWidth, this.data.end);
+    return this.cursor === null ? undefined : this.data.keptNear(this.cursor, reach);
+  }
+  useMeant() {
+    const step = this.meant();
+    if (step !== undefined) this.use(step);
+  }
+
   tell(index, at, width) {
     const {data, readout} = this;
+    const kept = this.meant();
     readout.classList.toggle('is-shown', index >= 0);
+    this.canvas.style.cursor = kept === undefined ? '' : 'pointer';
     if (index < 0) return;
     const row = (label, value) => [el('dt', {}, label), el('dd', {}, value)];
     const probe = data.probeAt(data.steps[index]);
@@ -117,7 +131,8 @@ class LossPlot {
       probe ? row('validation loss', shortNumber(probe.train) + held) : [],
       typeof rate === 'number' ? row('rate', shortNumber(rate)) : [],
     ];
-    readout.replaceChildren(el('b', {}, `step ${data.steps[index]}`), el('dl', {}, rows));
+    const offer = kept !== undefined && el('p.cs-plot-use', {}, `Click or Enter: use checkpoint ${kept} in Generate`);
+    readout.replaceChildren(el('b', {}, `step ${data.steps[index]}`), el('dl', {}, rows), ...(offer ? [offer] : []));
     const flip = at > 50 + (width - 62) * 0.6;
     readout.style.left = flip ? '' : `${at + 12}px`;
     readout.style.right = flip ? `${width - at + 12}px` : '';
@@ -129,6 +144,10 @@ class LossPlot {
       this.cursor = stepAt(event.offsetX, area.clientWidth, data.end);
       this.later();
     });
+    canvas.addEventListener('click', (event) => {
+      this.cursor = stepAt(event.offsetX, area.clientWidth, data.end);
+      this.useMeant();
+    });
     for (const name of ['pointerleave', 'blur']) {
       canvas.addEventListener(name, () => {
         this.cursor = null;
@@ -137,6 +156,7 @@ class LossPlot {
     }
     canvas.addEventListener('keydown', (event) => {
       const by = KEYS[event.key];
+      if (event.key === 'Enter') this.useMeant();
       if (!by || !data.length) return;
       event.preventDefault();
       const last = data.length - 1;
@@ -149,9 +169,10 @@ class LossPlot {
   }
 }
 
-/** The plot of one run: {node, add, probe, mark, clear, last}, as `LossData` has them. */
-export function lossPlot() {
-  const plot = new LossPlot();
+/** The plot of one run: {node, add, probe, mark, keep, clear, last}, as `LossData` has them;
+ *  `use(step)` is called where a checkpoint was chosen. */
+export function lossPlot(use) {
+  const plot = new LossPlot(use);
   const then = (name) => (given) => {
     plot.data[name](given);
     plot.later();
@@ -166,6 +187,7 @@ export function lossPlot() {
     add: then('add'),
     probe: then('probe'),
     mark: then('mark'),
+    keep: then('keep'),
     clear,
     last: () => plot.data.last(),
   };

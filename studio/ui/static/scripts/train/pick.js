@@ -42,7 +42,7 @@ class Pick {
     this.trouble = el('div');
     this.methods = methodCards((method) => method !== this.value.method && this.change({method}));
     const toCaption = {type: 'button', onclick: () => openTab('caption')};
-    this.none = el('button.cs-button', toCaption, 'Make one in the Caption tab', icon('right', 14));
+    this.none = el('button.cs-button.cs-hidden', toCaption, 'Make one in the Caption tab', icon('right', 14));
     this.setValue = ownValue(part, () => this.render());
     this.lay();
   }

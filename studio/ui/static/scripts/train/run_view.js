@@ -2,8 +2,9 @@
 // Everything shown comes from the run's folder, so reloading changes nothing.
 import {fileUrl} from '../core/address.js';
 import {attempt, call} from '../core/calls.js';
+import {tell} from '../core/channel.js';
 import {el, intoView} from '../core/dom.js';
-import {receive} from '../core/handover.js';
+import {openTab, receive} from '../core/handover.js';
 import {recall, remember} from '../core/memory.js';
 import {notice} from '../core/notices.js';
 import {poll} from '../core/timing.js';
@@ -29,13 +30,15 @@ class RunView {
     this.chosen = false; // by somebody, not because it is the newest
     this.generation = 0; // counts the runs that were shown
     this.looking = false;
+    this.using = false; // a checkpoint is being written as a file
     this.acting = 0; // commands that have not ended
     this.lastAct = Promise.resolve();
     this.asked = 0; // counts the questions for all runs
     this.newest = 0; // the question whose answer is shown
     this.startOver();
-    this.plot = lossPlot();
-    this.samples = sampleGrid();
+    const use = (step) => attempt(() => this.useCheckpoint(step));
+    this.plot = lossPlot(use);
+    this.samples = sampleGrid(use);
     this.messages = runMessages();
     this.difference = runDiff(() => {
       this.list.clear();
@@ -107,6 +110,20 @@ class RunView {
     await this.resume(this.current);
     await this.refresh();
   }
+  /** A checkpoint as a file of the library, on the stack of the Generate tab. */
+  async useCheckpoint(step) {
+    if (this.using) return;
+    this.using = true;
+    const waiting = notice({what: `Writing the file of step ${step} …`}, 'good', 1e6);
+    try {
+      const {path, base} = await call(this.server.use_checkpoint({run: this.current, step}));
+      tell('studio:library', {});
+      openTab('generate', {adapters: [path], base});
+    } finally {
+      waiting.remove();
+      this.using = false;
+    }
+  }
   /** What changed in the dataset is said before anything continues with it. */
   async resume(run, accept = false) {
     try {
@@ -157,6 +174,7 @@ class RunView {
   }
   learn(answer) {
     this.since = answer.next;
+    for (const part of [this.plot, this.samples]) part.keep(answer.checkpoints);
     if (answer.config) this.dataset = answer.dataset;
     this.plot.add(answer.steps.filter(([, loss]) => typeof loss === 'number'));
     for (const event of answer.events) this.take(event);

@@ -10,12 +10,13 @@ const KEYS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDow
 const NEAR_END = 40; // pixels from the right: the grid then follows what is new
 
 const title = (step) => (step === 0 ? 'before' : `step ${step}`);
-const stepHeading = (step) => el('div.cs-samples-step.cs-small.cs-number', {role: 'columnheader'}, title(step));
 const sizeText = (prompts, steps) => `${count(prompts, 'prompt')} at ${count(steps, 'step')}, always the same noise`;
 const sameTexts = (a, b) => a.length === b.length && a.every((text, k) => text === b[k]);
 
 class SampleGrid {
-  constructor() {
+  constructor(use) {
+    this.use = use; // use(step): the checkpoint of that step is wanted
+    this.kept = []; // steps whose checkpoints are on disk
     this.columns = new Map(); // step → {step, images: [address], prompts: [text]}
     this.prompts = [];
     this.rows = [];
@@ -47,6 +48,29 @@ class SampleGrid {
     return [...this.columns.keys()].sort((a, b) => a - b);
   }
 
+  useButton(step) {
+    const label = `Use the checkpoint of step ${step} in Generate`;
+    const onclick = () => {
+      this.large.close();
+      this.use(step);
+    };
+    const attributes = {type: 'button', title: label, 'aria-label': label, onclick};
+    return this.kept.includes(step) && el('button.cs-button.cs-quiet.cs-sample-use', attributes, 'Use');
+  }
+  heading(step) {
+    const attributes = {role: 'columnheader'};
+    return el('div.cs-samples-step.cs-small.cs-number', attributes, title(step), this.useButton(step));
+  }
+  keep(steps) {
+    if (steps.join() === this.kept.join()) return;
+    this.kept = steps;
+    this.table.firstChild?.replaceChildren(...this.headings());
+  }
+  headings() {
+    const corner = el('div.cs-samples-prompt', {role: 'columnheader'});
+    return [corner, ...this.order.map((step) => this.heading(step))];
+  }
+
   cell(step, index) {
     const src = this.columns.get(step)?.pictures[index];
     if (!src) return el('div.cs-sample', {role: 'cell'});
@@ -67,8 +91,7 @@ class SampleGrid {
     return el('div.cs-samples-row', {role: 'row'}, words, cells);
   }
   build() {
-    const corner = el('div.cs-samples-prompt', {role: 'columnheader'});
-    const head = el('div.cs-samples-row', {role: 'row'}, corner, this.order.map(stepHeading));
+    const head = el('div.cs-samples-row', {role: 'row'}, this.headings());
     this.rows = this.prompts.map((prompt, index) => this.row(prompt, index));
     this.table.replaceChildren(head, ...this.rows);
     this.finish();
@@ -91,13 +114,13 @@ class SampleGrid {
       this.build();
       return;
     }
-    this.table.firstChild.append(stepHeading(event.step));
+    this.table.firstChild.append(this.heading(event.step));
     for (const [index, row] of this.rows.entries()) row.append(this.cell(event.step, index));
     this.finish();
   }
   clear() {
     this.columns.clear();
-    Object.assign(this, {prompts: [], rows: [], pinned: true});
+    Object.assign(this, {prompts: [], rows: [], kept: [], pinned: true});
     this.table.replaceChildren();
     this.finish();
   }
@@ -122,6 +145,7 @@ class SampleGrid {
         el('b', {}, title(order[at])),
         el('span.cs-muted', {}, prompt),
         el('span.cs-spacer'),
+        this.useButton(order[at]),
         iconButton('left', 'Earlier step', () => go(-1)),
         iconButton('right', 'Later step', () => go(1)),
         iconButton('close', 'Close', () => large.close()),
@@ -139,8 +163,13 @@ class SampleGrid {
   }
 }
 
-/** {node, add(event), clear}. */
-export function sampleGrid() {
-  const grid = new SampleGrid();
-  return {node: grid.node, add: (event) => grid.add(event), clear: () => grid.clear()};
+/** {node, add(event), keep(steps), clear}; `use(step)` is called where a checkpoint was chosen. */
+export function sampleGrid(use) {
+  const grid = new SampleGrid(use);
+  return {
+    node: grid.node,
+    add: (event) => grid.add(event),
+    keep: (steps) => grid.keep(steps),
+    clear: () => grid.clear(),
+  };
 }

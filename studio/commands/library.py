@@ -1,0 +1,123 @@
+"""`library`: the entries of the library, listed, renamed, put into the trash and brought back.
+
+Owns: the command's output. Refuses to know: how entries are found and moved.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from studio import architectures
+from studio.commands import terminal
+from studio.core.errors import InputError
+from studio.core.names import printable
+from studio.formats import kinds
+from studio.library.entries import Entry, labels
+from studio.library.trash import Trashed
+
+if TYPE_CHECKING:
+    from studio.app import Studio
+
+COLUMN = 40  # characters of a name, at most
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Does one action; exit code 2 for a name that means nothing, or several entries."""
+    action = {"list": _list, "rename": _rename, "trash": _trash, "restore": _restore}
+    with terminal.opened(arguments) as studio:
+        lines, result = action[arguments.action](studio, arguments)
+    if arguments.json:
+        terminal.print_json(result)
+    else:
+        for line in lines:
+            print(line)
+    return 0
+
+
+Answer = tuple[list[str], Any]
+"""What is printed, and the same for JSON."""
+
+
+def _list(studio: Studio, arguments: argparse.Namespace) -> Answer:
+    if arguments.trash:
+        gone = studio.library.trash.all()
+        return _table([_gone(one) for one in gone]), [asdict(one) for one in gone]
+    entries = studio.library.shelving.all()
+    names = labels(entries)
+    facts = [_facts(entry, names[entry.path]) for entry in entries]
+    rows = [
+        ["★" if one["favourite"] else "", one["name"], kinds.title(one["kind"]), one["base"],
+         _day(one["modified"]), one["file"]]
+        for one in facts
+    ]  # fmt: skip
+    return _table(rows), facts
+
+
+def _rename(studio: Studio, arguments: argparse.Namespace) -> Answer:
+    entry = studio.library.shelving.own(_name(arguments))
+    if arguments.new is None and arguments.folder is None:
+        raise InputError("No new name is given", remedy="Write: library rename NAME NEW")
+    moved = studio.library.shelving.move(entry, arguments.new, arguments.folder)
+    return [printable(moved.path)], _facts(moved, moved.title)
+
+
+def _trash(studio: Studio, arguments: argparse.Namespace) -> Answer:
+    gone = studio.library.trash.put(studio.library.shelving.own(_name(arguments)))
+    return [f"{gone.title} is in the trash. Bring it back with: library restore {gone.id}"], asdict(
+        gone
+    )
+
+
+def _restore(studio: Studio, arguments: argparse.Namespace) -> Answer:
+    trash = studio.library.trash
+    entry = trash.restore(trash.find(_name(arguments)).id)
+    return [printable(entry.path)], _facts(entry, entry.title)
+
+
+def _name(arguments: argparse.Namespace) -> str:
+    if not arguments.name:
+        raise InputError(
+            "No entry is named", remedy=f"Write its name: library {arguments.action} NAME"
+        )
+    return str(arguments.name)
+
+
+def _facts(entry: Entry, name: str) -> dict[str, Any]:
+    info, note = entry.info, entry.note
+    return {
+        "name": name,
+        "file": entry.where,
+        "path": printable(info.path),
+        "files": [printable(path.name) for path in entry.paths],
+        "kind": info.kind,
+        "base": architectures.title(info.family),
+        "trigger": info.trigger_word,
+        "modified": info.modified,
+        "sample": entry.sample,
+        "favourite": note.favourite,
+        "notes": note.notes,
+        "run": note.run,
+        "problem": info.problem,
+    }
+
+
+def _gone(one: Trashed) -> list[str]:
+    return [one.title, kinds.title(one.kind), one.where, _day(one.at), one.id]
+
+
+def _day(moment: float) -> str:
+    return time.strftime("%Y-%m-%d", time.localtime(moment))
+
+
+def _table(rows: list[list[str]]) -> list[str]:
+    """Cells below each other; long ones are cut, but for the last."""
+    cut = [[printable(c) if k == len(row) - 1 else printable(c)[:COLUMN] for k, c in enumerate(row)]
+           for row in rows]  # fmt: skip
+    widths = [max(map(len, column)) for column in zip(*cut, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cut
+    ]
