@@ -5,12 +5,8 @@ Owns: these classes. Refuses to know: torch, files, training.
 
 from __future__ import annotations
 
-<<<<<<< HEAD
 import secrets
-from typing import Any, Literal, Self
-=======
-from typing import Literal
->>>>>>> main
+from typing import Literal, Self
 
 from pydantic import field_validator
 

@@ -32,6 +32,12 @@ class Desk:
         self.done.append(number)
         return {}
 
+    @property
+    def task(self) -> Task:
+        found = self.tasks.latest("count")
+        assert found
+        return found
+
     def waiting(self) -> list[int]:
         return [job["n"] for job in self.jobs.view()["jobs"]]
 
@@ -67,7 +73,7 @@ def test_a_repeated_job_takes_turns_with_others_until_it_is_stopped() -> None:
     desk.jobs.stop_repeating()
     desk.go.release(2)
     until(lambda: not desk.jobs.view()["repeating"])
-    until(lambda: desk.tasks.latest("count").state != "running")
+    until(lambda: desk.task.state != "running")
     assert desk.waiting() == [] and len(desk.done) <= 4
 
 
@@ -77,7 +83,7 @@ def test_a_failure_is_seen_before_the_list_goes_on() -> None:
         desk.jobs.add(number)
     desk.go.release()
     until(lambda: desk.jobs.view()["held"])
-    assert desk.tasks.latest("count").error["what"] == "A negative number"
+    assert (desk.task.error or {})["what"] == "A negative number"
     assert desk.waiting() == [2, 3]
     desk.jobs.resume()
     desk.go.release(2)

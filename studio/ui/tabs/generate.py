@@ -18,6 +18,7 @@ from studio.settings.lanes import LanesSettings
 from studio.ui.components.axes_grid import axes_grid
 from studio.ui.components.bases import base_choices, base_of
 from studio.ui.components.generate_batch import about, generate, with_new_seed
+from studio.ui.components.modes import mode_switch
 from studio.ui.components.picture_grid import KIND, picture_facts, picture_file, picture_grid
 from studio.ui.components.prompt_tags import tags_moved
 from studio.ui.components.prompt_tools import prompt_tools
@@ -58,17 +59,22 @@ class GenerateTab:
             page.tasks, KIND, lambda settings, task: generate(studio, settings, task),
             about=about, again=with_new_seed,
         )  # fmt: skip
-        with gr.Row(elem_classes=["gen-layout"]):
-            with gr.Column(elem_classes=["cs-form"]):
-                self._what()
-            with gr.Column(elem_classes=["cs-form"]):
-                self._how()
-            with gr.Column(elem_classes=["cs-form"]):
-                self.pictures = picture_grid(studio, page, self.jobs)
+        with gr.Column(elem_classes=["gen-modes"]):
+            mode_switch()
+            with gr.Row(elem_classes=["gen-layout"]):
+                self._columns()
+        self._connect()
+
+    def _columns(self) -> None:
+        with gr.Column(elem_classes=["cs-form"]):
+            self._what()
+        with gr.Column(elem_classes=["cs-form"]):
+            self._how()
         self.seed = self.form.components["generate.seed"]
         self.texts = [self.base, self.prompt, self.negative, self.stack]
-        axes_grid(studio, page, self.form, [*self.texts, self.image])
-        self._connect()
+        with gr.Column(elem_classes=["cs-form"]):
+            self.pictures = picture_grid(self.studio, self.page, self.jobs)
+            axes_grid(self.studio, self.page, self.form, [*self.texts, self.image])
 
     def _what(self) -> None:
         """Base, stack, library."""
