@@ -47,7 +47,8 @@ def generate_tab(open_page: Any, path: str = "/?__theme=light") -> Any:
 
 
 def add(page: Any, name: str) -> Any:
-    page.locator("#cs-shelf-generate .sh-row", has_text=name).first.get_by_role("button").click()
+    row = page.locator("#cs-shelf-generate .sh-row", has_text=name).first
+    row.get_by_role("button", name="to the stack").click()
     card = page.locator(".st-card", has_text=name)
     card.wait_for()
     return card
