@@ -2,7 +2,7 @@
 import {fileUrl} from '../core/address.js';
 import {call, partsOf, refusal} from '../core/calls.js';
 import {hear, tell} from '../core/channel.js';
-import {el} from '../core/dom.js';
+import {el, fillOptions} from '../core/dom.js';
 import {openTab, receive} from '../core/handover.js';
 import {icon} from '../core/icons.js';
 import {message} from '../core/notices.js';
@@ -20,11 +20,6 @@ const OWN = ['', 'Own settings'];
 const select = (label) => el('select.cs-input', {'aria-label': label});
 const field = (label, node) => el('label.cs-label', {}, label, node);
 const group = (...children) => el('div.cs-stack', {style: {gap: '6px'}}, children);
-
-function fillOptions(node, entries, chosen) {
-  node.replaceChildren(...entries.map(([id, label]) => el('option', {value: id}, label)));
-  if (entries.some(([id]) => id === chosen)) node.value = chosen;
-}
 
 class Pick {
   constructor(part) {
