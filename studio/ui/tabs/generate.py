@@ -6,7 +6,6 @@ Refuses to know: how images are drawn and saved (`studio.app`), how cards look (
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +16,13 @@ from studio.core.text import parse_json
 from studio.settings.generation import GenerateSettings
 from studio.settings.lanes import LanesSettings
 from studio.ui.components.axes_grid import axes_grid
-from studio.ui.components.bases import base_choices, base_of
+from studio.ui.components.bases import base_choices, base_of, vae_choice
 from studio.ui.components.draft import Draft
-from studio.ui.components.generate_batch import about, generate
+from studio.ui.components.generate_batch import about, generate, with_new_seed
+from studio.ui.components.modes import mode_switch
 from studio.ui.components.picture_grid import KIND, picture_facts, picture_file, picture_grid
 from studio.ui.components.prompt_tags import tags_moved
+from studio.ui.components.prompt_tools import prompt_tools
 from studio.ui.components.prompt_words import prompt_words
 from studio.ui.components.restored_settings import (
     into_lane,
@@ -31,10 +32,12 @@ from studio.ui.components.restored_settings import (
     valid,
 )
 from studio.ui.components.shelf import adapter_shelf
+from studio.ui.components.size_row import size_row
 from studio.ui.components.stack import EFFECT, adapter_stack, lanes_of
 from studio.ui.components.start_picture import start_picture
 from studio.ui.components.styles import style_choice, style_tools
 from studio.ui.form import Form
+from studio.ui.jobs import Jobs
 from studio.ui.live import ACTION, QUIET, Json, Page, handler, parts_of, read, refused
 
 if TYPE_CHECKING:
@@ -59,17 +62,26 @@ class GenerateTab:
         self.form = Form(
             GenerateSettings, prefix="generate.", skip=[f"generate.{key}" for key in OWN]
         )
-        with gr.Row(elem_classes=["gen-layout"]):
-            with gr.Column(elem_classes=["cs-form"]):
-                self._what()
-            with gr.Column(elem_classes=["cs-form"]):
-                self._how()
-            with gr.Column(elem_classes=["cs-form"]):
-                self.pictures = picture_grid(studio, page)
+        self.jobs: Jobs[LanesSettings] = Jobs(
+            page.tasks, KIND, lambda settings, task: generate(studio, settings, task),
+            about=about, again=with_new_seed,
+        )  # fmt: skip
+        with gr.Column(elem_classes=["gen-modes"]):
+            mode_switch()
+            with gr.Row(elem_classes=["gen-layout"]):
+                self._columns()
+        self._connect()
+
+    def _columns(self) -> None:
+        with gr.Column(elem_classes=["cs-form"]):
+            self._what()
+        with gr.Column(elem_classes=["cs-form"]):
+            self._how()
         self.seed = self.form.components["generate.seed"]
         self.texts = [self.base, self.prompt, self.negative, self.stack]
-        axes_grid(studio, page, self.form, [*self.texts, self.image])
-        self._connect()
+        with gr.Column(elem_classes=["cs-form"]):
+            self.pictures = picture_grid(self.studio, self.page, self.jobs)
+            axes_grid(self.studio, self.page, self.form, [*self.texts, self.image])
 
     def _what(self) -> None:
         """Base, stack, library."""
@@ -88,6 +100,9 @@ class GenerateTab:
                 label="Prompt", lines=4, max_lines=12, elem_id="cs-generate-prompt",
                 elem_classes=["cs-field"], placeholder="a red robot in the night sky",
             )  # fmt: skip
+            self.tools = prompt_tools(
+                self.studio, self.first, "cs-generate-prompt", "cs-generate-negative"
+            )
             prompt_words(TARGET, "cs-generate-prompt")
             self.negative = gr.Textbox(
                 label="Negative prompt", lines=1, max_lines=6, elem_classes=["cs-field"],
@@ -95,18 +110,14 @@ class GenerateTab:
             )  # fmt: skip
             self.form.components["generate.styles"] = styles = style_choice(self.studio)
             style_tools(self.studio, styles, self.prompt, self.negative)
+            size_row(self.studio, self.form, self.base, self.first)
             self.form.show(advanced=False)
             with gr.Row(elem_classes=["gen-seed"]):
-                self.always = gr.Checkbox(
-                    label="New seed each time", value=False, container=False,
-                    elem_id="cs-generate-always", min_width=60,
-                )  # fmt: skip
                 self.dice = gr.Button(
-                    "New seed",
-                    size="sm",
-                    elem_id="cs-generate-dice",
-                    scale=0,
-                    min_width=110,
+                    "Random seed (−1)", size="sm", elem_id="cs-generate-dice", min_width=60
+                )
+                self.again = gr.Button(
+                    "Seed of the last image", size="sm", elem_id="cs-generate-again", min_width=60
                 )
         with gr.Accordion(
             "Image to image", open=False, elem_classes=["cs-fields"]
@@ -122,8 +133,8 @@ class GenerateTab:
 
     def _connect(self) -> None:
         asking = self.pictures.generate(
-            self.start, [self.always, *self.texts, self.image, *self.form.inputs],
-            [self.pictures, self.seed, self.prompt, self.stack],
+            self.start, [*self.texts, self.image, *self.form.inputs],
+            [self.pictures, self.prompt, self.stack],
             trigger_mode="once", **ACTION,
         )  # fmt: skip
         asking.failure(refused, None, self.pictures, **QUIET)
@@ -140,20 +151,21 @@ class GenerateTab:
             **ACTION,
         )
         rebased = self.stack.rebase(self.rebased, None, self.base, **ACTION)
-        diced = self.dice.click(lambda: secrets.randbelow(2**32), None, self.seed, **QUIET)
+        diced = self.dice.click(lambda: -1, None, self.seed, **QUIET)
+        seeded = self.again.click(self.last_seed, None, self.seed, **QUIET)
         Draft(self.studio.workspace.cache / "generate-form.json").keeps(
-            self.page, [self.always, self.base, self.prompt, self.negative, *self.form.inputs],
-            self.drafted, self.contents, after=[asking, reused, restored, rebased, diced],
+            self.page, [self.base, self.prompt, self.negative, *self.form.inputs],
+            self.drafted, self.contents, after=[asking, reused, restored, rebased, diced, seeded],
         )  # fmt: skip
         self.base.change(
-            lambda base: (gr.HTML(base=base), gr.HTML(base=base)),
+            lambda base: [gr.HTML(base=base)] * 3,
             self.base,
-            [self.stack, self.shelf],
+            [self.stack, self.shelf, self.tools],
             **QUIET,
         )
 
-    def asked(self, inputs: tuple[Any, ...], seed: int | None = None) -> LanesSettings:
-        """What `texts`, the image and the form hold; a `seed` replaces the form's."""
+    def asked(self, inputs: tuple[Any, ...]) -> LanesSettings:
+        """What `texts`, the image and the form hold."""
         base, prompt, negative, lanes, image, *rest = inputs
         values = self.form.values(tuple(rest)) | {
             "base": base,
@@ -161,23 +173,27 @@ class GenerateTab:
             "negative_prompt": negative or "",
             "image": image or "",
         }
-        if seed is not None:
-            values["seed"] = seed
         try:
             common = GenerateSettings.parse(values)
         except SettingsError as error:
             raise self.form.named(error) from None
-        return LanesSettings(common=common, lanes=lanes_of(self.studio, lanes))
+        return LanesSettings(common=common.seeded(), lanes=lanes_of(self.studio, lanes))
 
     @handler
-    def start(self, always: bool, *inputs: Any) -> tuple[Any, ...]:
-        """Begins a batch in the background."""
-        settings = self.asked(inputs, secrets.randbelow(2**32) if always else None)
+    def start(self, event: gr.EventData, *inputs: Any) -> tuple[Any, ...]:
+        """Begins a batch in the background, or puts it behind those that wait."""
+        (repeats,) = read(event._data, repeats=bool)
+        settings = self.asked(inputs)
+        self.studio.library.prompts.add(settings.common.prompt, settings.common.negative_prompt)
         settings, written, laid = tags_moved(self.studio, settings)
-        task = self.page.tasks.start(
-            KIND, lambda task: generate(self.studio, settings, task), **about(settings)
-        )
-        return gr.HTML(started=task.id), settings.common.seed, written, laid
+        job = self.jobs.add(settings, repeats)
+        return gr.HTML(started=job.id), written, laid
+
+    @handler
+    def last_seed(self) -> Any:
+        """The seed of the batch that was asked for last."""
+        task = self.page.tasks.latest(KIND)
+        return task.about["seeds"][0] if task else gr.skip()
 
     @handler
     def effect(self, event: gr.EventData, *inputs: Any) -> Any:
@@ -235,10 +251,10 @@ class GenerateTab:
     def rebased(self, event: gr.EventData) -> Any:
         return base_of(self.studio, event._data)
 
-    def drafted(self, always: bool, base: str, prompt: str, negative: str, *rest: Any) -> Json:
+    def drafted(self, base: str, prompt: str, negative: str, *rest: Any) -> Json:
         """What is kept of the form; every browser remembers a stack of its own."""
         texts = {"prompt": prompt or "", "negative_prompt": negative or ""}
-        return {"always": bool(always), "base": base, **texts, **self.form.values(rest)}
+        return {"base": base, **texts, **self.form.values(rest)}
 
     def contents(self, kept: Json) -> list[Any]:
         """What the form holds again, as far as it is still there."""
@@ -248,7 +264,7 @@ class GenerateTab:
         bases = [name for _, name in base_choices(self.studio)]
         base = known.get("base") if known.get("base") in bases else self.first
         texts = [known.get(key, "") for key in ("prompt", "negative_prompt")]
-        return [kept.get("always") is True, base, *texts, *self.form.updates(known)]
+        return [base, *texts, *self.form.updates(known)]
 
     def fill(self, found: Json, value: Any, base: str, lane: int) -> list[Any]:
         """Restored settings into every input, for the lane that asked."""
@@ -269,17 +285,3 @@ class GenerateTab:
             [one.model_dump() for one in lanes],
             *self.form.updates(known),
         ]  # fmt: skip
-
-
-def vae_choice(studio: Studio) -> gr.Dropdown:
-    """The VAEs of the workspace, looked up anew whenever the list is opened."""
-
-    def choices() -> list[tuple[str, str]]:
-        return [("the base's own", ""), *((name, name) for name in studio.library.vaes())]
-
-    vae = gr.Dropdown(
-        choices(), value="", allow_custom_value=True, label="VAE", elem_id="cs-field-generate-vae",
-        elem_classes=["cs-field"], info="Another decoder: copy it into the workspace's folder vae.",
-    )  # fmt: skip
-    vae.focus(lambda: gr.Dropdown(choices()), None, vae, **QUIET)
-    return vae
