@@ -47,7 +47,7 @@ SKELETON = """
 
 def picture_grid(studio: Studio, page: Page) -> gr.HTML:
     """The component. Events: `generate`, `finished`, `reuse` (data: `{"id", "lane", "stack"}`) and
-    `begin` (`{"id"}`)."""
+    `begin` (`{"id", "inpaint"}`)."""
 
     glance = TrainingGlance(studio)
 

@@ -15,6 +15,7 @@ const PARTS = {
   shelf: () => import('./generate/shelf.js'),
   prompt_words: () => import('./generate/prompt_words.js'),
   start_image: () => import('./generate/start_image.js'),
+  mask_brush: () => import('./generate/mask_brush.js'),
   images: () => import('./generate/images.js'),
   axes_grid: () => import('./generate/axes_grid.js'),
   columns: () => import('./compare/columns.js'),
