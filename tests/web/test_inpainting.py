@@ -129,7 +129,7 @@ def test_the_brush_works_by_keyboard(tab: Any, served: Any, asked: Any, tmp_path
     before = int(size.input_value())
     canvas.press("]")
     assert int(size.input_value()) > before
-    for key in ("ArrowRight", "ArrowRight", "Space", "ArrowLeft", "Space"):
+    for key in ("Space", *["ArrowRight"] * 6, "Space"):
         canvas.press(key)
     tab.locator(".mb-erase").press("Space")
     assert tab.locator(".mb-erase").get_attribute("aria-checked") == "true"
@@ -145,8 +145,8 @@ def test_the_brush_works_by_keyboard(tab: Any, served: Any, asked: Any, tmp_path
     # everything painted over: said in words
     tab.locator(".mb-erase").click()
     size.fill(size.get_attribute("max"))
-    brushed(tab, (0.02, 0.1), (0.98, 0.1))
-    brushed(tab, (0.98, 0.9), (0.02, 0.9))
+    for height in (0.1, 0.5, 0.9):
+        brushed(tab, (0.02, height), (0.98, height))
     tab.get_by_role("button", name="Generate", exact=True).click()
     tab.get_by_text("The mask covers the whole image").first.wait_for()
     tab.locator(".sp-remove").click()
@@ -161,7 +161,7 @@ def test_hires_fix_from_the_page(tab: Any, served: Any, asked: Any) -> None:
     # its settings come back with the image
     tab.locator("#cs-field-generate-hires-upscale input").first.fill("1")
     tab.locator(".pg-open").first.click()
-    tab.get_by_role("button", name="Use these settings").click()
+    tab.get_by_role("button", name="Use these settings", exact=True).click()
     tab.wait_for_function(
         "document.querySelector('#cs-field-generate-hires-upscale input').value === '1.5'"
     )

@@ -36,7 +36,7 @@ SKELETON = """
     <div class="mb-tools" role="toolbar" aria-label="Brush"></div>
     <div class="mb-stage"><img alt="the image to start from"><canvas class="mb-canvas" tabindex="0"></canvas></div>
     <p class="mb-said cs-small cs-muted" role="status"></p>
-    <label class="mb-stack cs-small">Stack in the mask <select></select></label>
+    <label class="mb-stack cs-small">Stack in the mask <select class="cs-input"></select></label>
   </div>
 </div>
 """
