@@ -90,7 +90,8 @@ class HypernetworkAdapter(Adapter):
                 if width in networks:
                     work.hook(module, partial(_stand, module, networks[width][part], strength))
         unmatched = [f"width {width}" for width in strange]
-        message = f"It stands in front of {matched} attentions."
+        layers = "attention layer" if matched == 1 else "attention layers"
+        message = f"It acts on {matched} {layers}."
         if self.file.mixes_the_batch:
             message += f" {batch_warning(self.file.activation)}"
         return Report(self.path, self.kind, matched, unmatched, message)

@@ -154,7 +154,9 @@ def storage_error(error: OSError, path: str | Path, safe: str | None = None) -> 
         errno.ENOTSUP: ("the file system cannot do that", "Keep the workspace on a local disk."),
         errno.ENOLCK: ("the file system has no locks left", "Keep the workspace on a local disk."),
     }
-    why, remedy = reasons.get(error.errno or 0, (f"the system said: {error.strerror}", None))
+    why, remedy = reasons.get(
+        error.errno or 0, (f"the system said: {error.strerror or error}", None)
+    )
     found = StorageError(
         "A file could not be written", where=path, why=f"Because {why}", remedy=remedy, safe=safe
     )

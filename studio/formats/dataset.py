@@ -126,7 +126,7 @@ def _item(
     return DatasetPicture(path, caption, part.repeats or repeats, trigger, size, known.transparent)
 
 
-_LOOKED_FOR = f"Looked for files ending in {', '.join(PICTURE_ENDINGS)}, here and in sub-folders. "
+_LOOKED_FOR = f"Looked for files ending in {', '.join(PICTURE_ENDINGS)}, here and in sub-folders."
 
 
 def _broken(folder: Path, broken: dict[Path, str]) -> list[str]:

@@ -1,18 +1,21 @@
 """`dataset.toml`: what a person says of a dataset beside its images.
 
-Owns: its keys, and the error that names the nearest right one. Refuses to know: images, captions.
+Owns: its keys, the error that names the nearest right one, and writing what the page asks. Refuses to know: images, captions.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import tomli_w
 from pydantic import Field
 
+from studio.core import atomic
 from studio.core.errors import DatasetError, SettingsError
-from studio.core.text import TextError, read_toml
+from studio.core.text import TextError, parse_toml, read_text, read_toml
 from studio.settings.training import Settings, setting
 
 DATASET_FILE = "dataset.toml"
@@ -64,3 +67,45 @@ def read_dataset_file(folder: Path) -> DatasetFile:
         raise DatasetError(
             error.what, where=file, why=error.why, remedy="Correct the file and open it again."
         ) from None
+
+
+def write_dataset_file(folder: Path, changes: Mapping[str, str]) -> DatasetFile:
+    """Writes `changes` (keys of `DatasetFile` with texts) into the file in `folder`, and returns what
+    it says then.
+
+    Every other line stays as somebody wrote it, comments too. Raises SettingsError for a wrong key or
+    value, DatasetError when the file is another program's or cannot be read, StorageError.
+    """
+    file = folder / DATASET_FILE
+    text = read_text(file) if file.is_file() else ""
+    read_dataset_file(folder)  # its errors say what is wrong with what is there
+    before = parse_toml(text)
+    if is_kohyas(before):
+        raise DatasetError(
+            "What the dataset shows cannot be written into its folder",
+            where=file,
+            why="Another program's settings lie there under the name of the studio's file.",
+            remedy="Rename that file, then try again.",
+        )
+    wanted = {**before, **changes}
+    says = DatasetFile.parse(wanted, where=str(file))
+    text = _replaced(text, changes)
+    try:
+        understood = parse_toml(text) == wanted
+    except TextError:
+        understood = False
+    atomic.write_text(file, text if understood else tomli_w.dumps(wanted))
+    return says
+
+
+def _replaced(text: str, changes: Mapping[str, str]) -> str:
+    """`text` with the lines of some keys replaced, or added above everything else."""
+    table = re.search(r"^[ \t]*\[", text, re.MULTILINE)
+    split = table.start() if table else len(text)
+    head, tables = text[:split], text[split:]
+    for key, value in changes.items():
+        line = tomli_w.dumps({key: value})
+        found = re.search(rf"^[ \t]*{key}[ \t]*=.*(?:\n|\Z)", head, re.MULTILINE)
+        start, end = found.span() if found else (0, 0)
+        head = head[:start] + line + head[end:]
+    return head + tables

@@ -49,7 +49,7 @@ class PeftConfig:
 
     def rank_stabilized(self, component: str) -> bool:
         """Whether alpha is divided by √rank instead of the rank."""
-        return self._setting(component, "use_rslora") is True
+        return self._setting(component, "use_rslora") in (True, 1)
 
     def switches(self, component: str, name: str) -> dict[str, Any]:
         """The settings that change the arithmetic of one module, those that are usable."""
@@ -82,6 +82,8 @@ class PeftConfig:
         if not isinstance(patterns, dict):
             return otherwise
         for pattern, value in patterns.items():
+            if type(value) not in (int, float):
+                continue
             plain = str(pattern).strip("^$").replace("\\.", ".")
             if name == plain or (name.endswith(f".{plain}") and not str(pattern).startswith("^")):
                 return value
@@ -128,11 +130,26 @@ def _problems(values: Mapping[str, Any], where: str) -> list[str]:
                 f"It was begun as {str(value)[:20]!a}, which changes the base as well: on the base "
                 "itself it is off. Save it with PEFT's conversion to an ordinary LoRA."
             )
+    for key, pattern, value in _patterns(values):
+        if type(value) not in (int, float):
+            said.append(f"“{key}” {where} states no number for {pattern[:60]!a}; it is left out.")
+            break
     not_understood = _compiled(values)[1]
     if not_understood:
         first = not_understood[0][:80]
         said.append(f"{len(not_understood)} patterns {where} were not understood, first {first!a}.")
     return said
+
+
+def _patterns(values: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
+    """(setting, pattern, value) of the settings that differ from module to module."""
+    return [
+        (key, str(pattern), value)
+        for key, patterns in values.items()
+        if key.rpartition(".")[2] in ("alpha_pattern", "rank_pattern")
+        and isinstance(patterns, dict)
+        for pattern, value in patterns.items()
+    ]
 
 
 def _compiled(values: Mapping[str, Any]) -> tuple[dict[str, re.Pattern[str]], list[str]]:
@@ -141,14 +158,7 @@ def _compiled(values: Mapping[str, Any]) -> tuple[dict[str, re.Pattern[str]], li
     Left out are those whose search could take long: a repeated group, many repetitions, very many
     of them.
     """
-    wanted = [
-        str(pattern)
-        for key, patterns in values.items()
-        if key.rpartition(".")[2] in ("alpha_pattern", "rank_pattern")
-        and isinstance(patterns, dict)
-        for pattern in patterns
-        if not _PLAIN.fullmatch(str(pattern))
-    ]
+    wanted = [pattern for _, pattern, _ in _patterns(values) if not _PLAIN.fullmatch(pattern)]
     found: dict[str, re.Pattern[str]] = {}
     odd: list[str] = []
     for pattern in dict.fromkeys(wanted):

@@ -24,6 +24,7 @@ from studio.runs import dataset_record, turn
 from studio.runs.control import Control
 from studio.runs.events import RunLog, hold
 from studio.runs.folders import RunFolders
+from studio.runs.notify import Notifier
 from studio.runs.preflight import Preflight, complete, judged, preflight
 from studio.runs.records import Queue, RunState
 from studio.settings.training import RunConfig
@@ -49,6 +50,7 @@ class Runs(RunFolders):
         self._held: str | None = None
         """The failed run for whose sake the queue waits."""
         self._settings = self.workspace.runs / SETTINGS
+        self.notifier = Notifier()
 
     def preflight(self, config: RunConfig) -> Preflight:
         """What is wrong, what is odd, and the facts; loads no model."""
@@ -231,6 +233,7 @@ class Runs(RunFolders):
             self._condition.notify_all()
         if self._thread is not None:
             self._thread.join(timeout)
+        self.notifier.close()
 
     def _enqueue(self, folder: Path, state: RunState, durably: bool = False) -> None:
         """Puts a run at the queue's end; with `durably` only if the disk has heard of it."""
@@ -281,6 +284,7 @@ class Runs(RunFolders):
                 self._logs[run_id], partial(self.config, run_id), control, self.runtime
             )
         finally:
+            self.notifier.tell(self._logs[run_id].state)
             with self._condition:
                 self._release(run_id)
 

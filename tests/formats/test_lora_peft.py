@@ -193,6 +193,7 @@ def adapter(folder: Path, settings: str | None, alpha: torch.Tensor | None = Non
         ),
         ('{"lora_alpha": 8, "alpha_pattern": {"(a+)+$": 1}}', "1 patterns .* not understood"),
         ('{"lora_alpha": 8, "alpha_pattern": {"[": 1}}', "1 patterns .* not understood"),
+        ('{"lora_alpha": 8, "alpha_pattern": {"to_q": "4"}}', "states no number for 'to_q'"),
         ('{"lora_alpha": 8, "init_lora_weights": "pissa"}', "begun as 'pissa'.*changes the base"),
         ('{"lora_alpha": 8, "unet.init_lora_weights": "olora"}', "begun as 'olora'"),
     ],
@@ -203,6 +204,18 @@ def test_settings_that_cannot_be_used_are_said(tmp_path: Path, settings: str, sa
     path = adapter(tmp_path, settings)
     for problems in (lora.read(path).problems, inspect(path, hashes=False).problems):
         assert len(problems) == 1 and re.search(said, problems[0]), problems
+
+
+def test_a_pattern_without_a_number_leaves_what_is_stated_for_all(tmp_path: Path) -> None:
+    path = adapter(tmp_path, '{"lora_alpha": 1, "r": 2, "alpha_pattern": {"to_q": null}}')
+    assert (
+        next(iter(lora.read(path).modules.values())).alpha == inspect(path, hashes=False).alpha == 1
+    )
+
+
+def test_one_means_yes_in_the_settings(tmp_path: Path) -> None:
+    path = adapter(tmp_path, '{"lora_alpha": 2, "r": 2, "use_rslora": 1}')
+    assert next(iter(lora.read(path).modules.values())).scale == pytest.approx(2 / 2**0.5)
 
 
 def test_a_byte_order_mark_in_the_settings_changes_nothing(tmp_path: Path) -> None:

@@ -42,9 +42,9 @@ HINTS: dict[grid.AxisKind, str] = {
 }
 
 SKELETON = """
-<details class="cs-card ax">
-  <summary class="ax-summary"><h3 class="cs-card-title">Grid</h3>
-    <span class="cs-muted cs-small">Vary strengths, files, prompts, seeds … and see all of it at once</span></summary>
+<div class="cs-card ax">
+  <h3 class="cs-card-title">Grid</h3>
+  <p class="cs-muted cs-small">Vary strengths, files, prompts, seeds … and see all of it at once</p>
   <div class="ax-form">
     <div class="ax-axes"></div>
     <label class="ax-lane cs-small" hidden>Files and prompt of <select class="cs-input"></select></label>
@@ -55,11 +55,11 @@ SKELETON = """
   <div class="cs-empty ax-empty" hidden>
     <p class="cs-empty-title">No grid yet</p>
     <p>Choose what varies along the columns, and rows if you like. Everything else is taken from the
-    settings and the stack above: the same seed and the same noise in every cell.</p>
+    settings and the stack beside it: the same seed and the same noise in every cell.</p>
   </div>
   <div class="ax-view"></div>
   <div class="ax-past" hidden><h4 class="cs-small cs-muted">Earlier grids</h4><ul class="ax-list"></ul></div>
-</details>
+</div>
 """
 
 

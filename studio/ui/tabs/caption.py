@@ -17,6 +17,7 @@ from studio.core.errors import InputError
 from studio.core.names import original, printable
 from studio.core.paths import ASSETS
 from studio.formats.dataset import is_picture
+from studio.formats.dataset_file import write_dataset_file
 from studio.library.arrivals import ENDINGS_BESIDE, LeftOut, usable
 from studio.ui.library import contents
 from studio.ui.live import Json, Page, Task, component, read
@@ -43,7 +44,7 @@ class CaptionTab:
             TEMPLATE,
             [
                 self.datasets, self.open_dataset, self.open_folder, self.plan_import,
-                self.add_files, self.copy_sample, self.thumbnails, self.captions,
+                self.add_files, self.copy_sample, self.about, self.thumbnails, self.captions,
                 self.save_caption, self.auto_caption, self.caption_task, self.cancel_caption,
                 self.bulk, self.undo, self.replaces,
             ],
@@ -120,6 +121,17 @@ class CaptionTab:
         """A copy that may be edited; answers its id."""
         (identity,) = read(argument, dataset=str)
         return self.library.copy(identity)
+
+    def about(self, argument: Any) -> Json:
+        """Writes what a dataset shows and the words for it; answers them as they are read then."""
+        identity, kind, trigger, class_word = read(
+            argument, dataset=str, kind=str, trigger=str, class_word=str
+        )
+        folder = self.library.own(identity)
+        said = {"kind": kind, "trigger": trigger.strip(), "class_word": class_word.strip()}
+        write_dataset_file(folder, said)
+        info = self.studio.library.summary(folder)
+        return {"kind": info.kind, "trigger": info.trigger, "class_word": info.class_word}
 
     def thumbnails(self, argument: Any) -> Json:
         """File name → address of its thumbnail, or the reason why there is none."""

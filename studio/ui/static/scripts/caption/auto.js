@@ -121,6 +121,10 @@ export class AutoCard {
     this.back.classList.toggle('cs-hidden', !entry);
     if (entry) this.backWords.textContent = changeText(entry);
   }
+  /** The words in front of captions follow the trigger, unless somebody wrote others. */
+  triggerChanged(before, now) {
+    if (this.prefix.value === before) this.prefix.value = now;
+  }
   opened(data) {
     this.outcome.replaceChildren();
     this.prefix.value = data.trigger;

@@ -7,6 +7,7 @@ import {openTab, receive} from '../core/handover.js';
 import {icon} from '../core/icons.js';
 import {recall, remember} from '../core/memory.js';
 import {message} from '../core/notices.js';
+import {AboutCard} from './about.js';
 import {Arrivals} from './arrivals.js';
 import {AutoCard} from './auto.js';
 import {BulkCard} from './bulk.js';
@@ -19,7 +20,6 @@ import {button, datasetPanel, fileInput, samplePanel, startPanel} from './panels
 const MEMORY = 'cs-dataset';
 const MOST_PROBLEMS = 4;
 const SAVED = 'Captions are saved as you type, in a text file beside each image. Ctrl+Enter goes to the next one.';
-const NO_TRIGGER = 'A dataset.toml in the folder can name one';
 
 const chip = (...children) => el('span.cs-chip', {}, children);
 const warning = (text) => el('span.cs-chip.is-warn', {}, text);
@@ -67,6 +67,16 @@ class Caption {
     const bulk = (argument) => call(server.bulk({dataset: this.dataset, ...argument}));
     this.auto = new AutoCard(asks, around, props.selectable);
     this.many = new BulkCard({bulk, undo}, around);
+    this.about = new AboutCard(async (said) => {
+      const mine = this.dataset;
+      const facts = await call(server.about({dataset: mine, ...said}));
+      if (mine !== this.dataset) return;
+      this.auto.triggerChanged(this.facts.trigger, facts.trigger);
+      Object.assign(this.facts, facts);
+      this.about.opened(this.facts, false);
+      this.many.opened(this.facts);
+      this.count();
+    });
   }
 
   lay() {
@@ -113,6 +123,7 @@ class Caption {
       {},
       el('div.cs-caption-head', {}, head),
       this.sample,
+      this.about.node,
       this.problems,
       this.toolbar(),
       this.grid.node,
@@ -186,6 +197,7 @@ class Caption {
     this.sideWork.classList.toggle('cs-hidden', sample);
     this.more.classList.toggle('cs-hidden', sample);
     this.sample.classList.toggle('cs-hidden', !sample);
+    this.about.opened(this.facts, !this.facts.trigger && !this.facts.class_word);
   }
 
   count() {
@@ -210,9 +222,10 @@ class Caption {
     const {trigger, class_word: classWord, kind} = this.facts;
     const all = [
       el('span.cs-chip.cs-number', {}, `${captioned} of ${good} captioned`),
-      trigger ? chip('trigger ', el('b', {}, trigger)) : el('span.cs-chip', {title: NO_TRIGGER}, 'no trigger word'),
+      trigger ? chip('trigger ', el('b', {}, trigger)) : chip('no trigger word'),
       classWord && chip('class ', el('b', {}, classWord)),
       chip(kind),
+      !this.facts.sample && this.about.edit,
       looks && warning(`${looks} to look at`),
       broken && warning(`${broken} left out`),
       selected && chip(`${selected} selected`),
@@ -278,5 +291,8 @@ export function mount(part) {
   const caption = new Caption(part);
   caption.takeDrops();
   attempt(() => caption.begin());
-  receive('caption', ({dataset}) => dataset && caption.open(dataset));
+  receive('caption', async ({dataset, about}) => {
+    if (dataset) await caption.open(dataset);
+    if (dataset && about) caption.about.show(true);
+  });
 }
