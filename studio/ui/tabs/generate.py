@@ -19,6 +19,7 @@ from studio.ui.components.axes_grid import axes_grid
 from studio.ui.components.bases import base_choices, base_of, vae_choice
 from studio.ui.components.draft import Draft
 from studio.ui.components.generate_batch import about, generate, with_new_seed
+from studio.ui.components.mask_brush import inpaint_values, mask_brush
 from studio.ui.components.modes import mode_switch
 from studio.ui.components.picture_grid import KIND, picture_facts, picture_file, picture_grid
 from studio.ui.components.prompt_tags import tags_moved
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from studio.app import Studio
 
 TARGET = "generate"
-OWN = ("base", "prompt", "negative_prompt", "stack", "device", "image", "inpaint")
+OWN = ("base", "prompt", "negative_prompt", "stack", "device", "image", "inpaint.mask")
 
 
 def build(studio: Studio, page: Page) -> None:
@@ -81,7 +82,7 @@ class GenerateTab:
         self.texts = [self.base, self.prompt, self.negative, self.stack]
         with gr.Column(elem_classes=["cs-form"]):
             self.pictures = picture_grid(self.studio, self.page, self.jobs)
-            axes_grid(self.studio, self.page, self.form, [*self.texts, self.image])
+            axes_grid(self.studio, self.page, self.form, [*self.texts, self.image, self.mask])
 
     def _what(self) -> None:
         """Base, stack, library."""
@@ -125,6 +126,9 @@ class GenerateTab:
             self.image = start_picture(self.studio, self.page)
             keys = ["generate.denoising_strength", "generate.fit"]
             self.form.show(advanced=True, keys=keys)
+            with gr.Accordion("Inpaint", open=False, elem_classes=["gen-inpaint"]) as inpainting:
+                self.mask, self.inpainting = mask_brush(self.studio), inpainting
+                self.form.show(advanced=True, sections=["generate.inpaint"])
         with gr.Accordion("Hires fix", open=False, elem_classes=["cs-fields", "gen-hires"]):
             self.form.show(advanced=True, sections=["generate.hires"])
         with gr.Accordion("More settings", open=False, elem_classes=["cs-fields", "gen-more"]):
@@ -133,7 +137,7 @@ class GenerateTab:
 
     def _connect(self) -> None:
         asking = self.pictures.generate(
-            self.start, [*self.texts, self.image, *self.form.inputs],
+            self.start, [*self.texts, self.image, self.mask, *self.form.inputs],
             [self.pictures, self.prompt, self.stack],
             trigger_mode="once", **ACTION,
         )  # fmt: skip
@@ -141,11 +145,13 @@ class GenerateTab:
         self.pictures.finished(self.finished, None, self.stack, **QUIET)
         outputs = [*self.texts, *self.form.inputs]
         reused = self.pictures.reuse(self.reuse, [self.stack, self.base], outputs, **ACTION)
-        self.pictures.begin(self.begin, None, [self.image, self.beginning], **ACTION)
+        self.pictures.begin(
+            self.begin, None, [self.image, self.beginning, self.inpainting], **ACTION
+        )
         restored = self.stack.settings(self.restore, [self.stack, self.base], outputs, **ACTION)
         self.stack.effect(
             self.effect,
-            [*self.texts, self.image, *self.form.inputs],
+            [*self.texts, self.image, self.mask, *self.form.inputs],
             self.stack,
             trigger_mode="multiple",
             **ACTION,
@@ -165,14 +171,15 @@ class GenerateTab:
         )
 
     def asked(self, inputs: tuple[Any, ...]) -> LanesSettings:
-        """What `texts`, the image and the form hold."""
-        base, prompt, negative, lanes, image, *rest = inputs
+        """What `texts`, the image, the mask and the form hold."""
+        base, prompt, negative, lanes, image, mask, *rest = inputs
         values = self.form.values(tuple(rest)) | {
             "base": base,
             "prompt": prompt or "",
             "negative_prompt": negative or "",
             "image": image or "",
         }
+        values["inpaint"] |= inpaint_values(self.studio, mask, image)
         try:
             common = GenerateSettings.parse(values)
         except SettingsError as error:
@@ -235,9 +242,11 @@ class GenerateTab:
         return self.fill(found, lanes, base, lane)
 
     @handler
-    def begin(self, event: gr.EventData) -> tuple[Any, Any]:
-        (identity,) = read(event._data, id=str)
-        return str(picture_file(self.studio, identity)), gr.Accordion(open=True)
+    def begin(self, event: gr.EventData) -> tuple[Any, Any, Any]:
+        identity, inpaint = read(event._data, id=str, inpaint=bool)
+        opened = gr.Accordion(open=True)
+        path = str(picture_file(self.studio, identity))
+        return path, opened, opened if inpaint else gr.skip()
 
     @handler
     def restore(self, lanes: Any, base: str, event: gr.EventData) -> list[Any]:

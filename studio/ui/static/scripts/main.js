@@ -18,6 +18,7 @@ const PARTS = {
   prompt_tools: () => import('./generate/prompt_tools.js'),
   prompt_words: () => import('./generate/prompt_words.js'),
   start_image: () => import('./generate/start_image.js'),
+  mask_brush: () => import('./generate/mask_brush.js'),
   modes: () => import('./generate/modes.js'),
   images: () => import('./generate/images.js'),
   axes_grid: () => import('./generate/axes_grid.js'),

@@ -73,7 +73,7 @@ class Images {
     enlargeImage(list, image, {
       ask: (id) => call(this.server.picture({id})),
       reuse: (one) => this.reuse(one),
-      begin: (one) => this.trigger('begin', {id: one.id}),
+      begin: (one, inpaint = false) => this.trigger('begin', {id: one.id, inpaint}),
     });
   }
 
