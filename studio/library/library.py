@@ -24,6 +24,7 @@ from studio.library.files import LibraryFiles
 from studio.library.image_settings import described
 from studio.library.index import AdapterIndex
 from studio.library.presets import Like, PresetInfo
+from studio.library.prompt_history import PromptHistory
 from studio.library.saved_stacks import SavedStacks
 from studio.library.shelving import Shelving
 from studio.library.styles import Styles
@@ -45,6 +46,7 @@ class Library(LibraryFiles):
         self.index = AdapterIndex(self.shelving)
         self.stacks = SavedStacks(self)
         self.styles = Styles(workspace)
+        self.prompts = PromptHistory(workspace)
         self.wildcards = Wildcards(workspace)
         self.captions = Captions(workspace, self.dataset_path)
         self.tidying = Tidying(workspace)

@@ -90,8 +90,15 @@ class Tasks:
         self._numbers = itertools.count(1)
         self._recalled: deque[str] = deque(maxlen=50)
 
-    def start(self, kind: str, work: Callable[[Task], Any], **about: Any) -> Task:
-        """Runs `work(task)` in a thread; raises BusyError while one of this kind runs."""
+    def start(
+        self,
+        kind: str,
+        work: Callable[[Task], Any],
+        after: Callable[[Task], None] | None = None,
+        **about: Any,
+    ) -> Task:
+        """Runs `work(task)` in a thread, and `after(task)` when it is over, however it went; raises
+        BusyError while one of this kind runs."""
         with self._lock:
             if any(t.kind == kind and t.state == "running" for t in self._tasks.values()):
                 raise BusyError(
@@ -104,7 +111,8 @@ class Tasks:
             for old in list(self._tasks)[:-50]:
                 if self._tasks[old].state != "running":
                     del self._tasks[old]
-        threading.Thread(target=self._run, args=(task, work), name=task.id, daemon=True).start()
+        arguments = (task, work, after)
+        threading.Thread(target=self._run, args=arguments, name=task.id, daemon=True).start()
         return task
 
     def recall(self, token: str) -> None:
@@ -116,7 +124,9 @@ class Tasks:
                 if task.about.get("token") == token:
                     task.cancelled.set()
 
-    def _run(self, task: Task, work: Callable[[Task], Any]) -> None:
+    def _run(
+        self, task: Task, work: Callable[[Task], Any], after: Callable[[Task], None] | None
+    ) -> None:
         try:
             task.result = work(task)
             state = "cancelled" if task.cancelled.is_set() else "finished"
@@ -127,6 +137,8 @@ class Tasks:
             state = "failed"
         task.ended = time.time()
         task.state = state
+        if after:
+            after(task)
 
     def find(self, identity: str) -> Task:
         """The task with this id; raises MissingError."""

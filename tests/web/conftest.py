@@ -1,7 +1,7 @@
 """The real page on a free port, with a tiny base and two small datasets, seen by a real browser.
 
-Owns: `served` (one studio per test file), `page` (a fresh browser tab that reports every console
-error and every request to elsewhere) and the images. Refuses to know: what the tabs do.
+Owns: `served` (one studio per test file), `page` (a fresh browser tab that reports every
+uncaught error and every request to elsewhere) and the images. Refuses to know: what the tabs do.
 """
 
 from __future__ import annotations

@@ -301,6 +301,7 @@ def expect_names(page: Any, names: set[str]) -> None:
 
 def draw(page: Any) -> None:
     page.get_by_role("button", name="Generate", exact=True).click()
+    page.locator("#cs-pictures .rb[data-state='finished']").wait_for()
     page.locator(".rb-text", has_text="images in").first.wait_for()
 
 

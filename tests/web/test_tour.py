@@ -124,7 +124,7 @@ class Walker:
 
     def press_beside(self, label: str) -> None:
         row = self.page.locator("li:visible", has=self.page.locator(f"b:text-is('{label}')"))
-        row.get_by_role("button").click()
+        row.get_by_role("button", name=re.compile("^Add ")).click()
 
     def set(self, label: str, value: str) -> None:
         self.page.wait_for_selector(
