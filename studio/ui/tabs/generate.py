@@ -17,6 +17,7 @@ from studio.settings.generation import GenerateSettings
 from studio.settings.lanes import LanesSettings
 from studio.ui.components.axes_grid import axes_grid
 from studio.ui.components.bases import base_choices, base_of
+from studio.ui.components.gallery import gallery
 from studio.ui.components.generate_batch import about, generate, with_new_seed
 from studio.ui.components.modes import mode_switch
 from studio.ui.components.picture_grid import KIND, picture_facts, picture_file, picture_grid
@@ -63,6 +64,7 @@ class GenerateTab:
             mode_switch()
             with gr.Row(elem_classes=["gen-layout"]):
                 self._columns()
+            self.gallery = gallery(studio, page)
         self._connect()
 
     def _columns(self) -> None:
@@ -133,8 +135,9 @@ class GenerateTab:
         asking.failure(refused, None, self.pictures, **QUIET)
         self.pictures.finished(self.finished, None, self.stack, **QUIET)
         outputs = [*self.texts, *self.form.inputs]
-        self.pictures.reuse(self.reuse, [self.stack, self.base], outputs, **ACTION)
-        self.pictures.begin(self.begin, None, [self.image, self.beginning], **ACTION)
+        for part in (self.pictures, self.gallery):
+            part.reuse(self.reuse, [self.stack, self.base], outputs, **ACTION)
+            part.begin(self.begin, None, [self.image, self.beginning], **ACTION)
         self.stack.settings(self.restore, [self.stack, self.base], outputs, **ACTION)
         self.stack.effect(
             self.effect,

@@ -18,6 +18,7 @@ const PARTS = {
   start_image: () => import('./generate/start_image.js'),
   modes: () => import('./generate/modes.js'),
   images: () => import('./generate/images.js'),
+  gallery: () => import('./generate/gallery.js'),
   axes_grid: () => import('./generate/axes_grid.js'),
   columns: () => import('./compare/columns.js'),
   comparison: () => import('./compare/comparison.js'),
