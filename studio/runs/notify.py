@@ -17,7 +17,6 @@ import time
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from studio.core.errors import SettingsError
 from studio.core.names import encodable_all, path_of
@@ -79,8 +78,8 @@ class Notifier:
         for thread in self._sending:
             thread.join(max(0.0, until - time.monotonic()))
 
-    def _send(self, told: dict[str, Any]) -> None:
-        data = json.dumps(encodable_all(told)).encode()
+    def _send(self, told: Told) -> None:
+        data = json.dumps(encodable_all(vars(told))).encode()
         try:
             if parts := command_of(self.target):
                 subprocess.run(
@@ -89,28 +88,43 @@ class Notifier:
             else:
                 _post(self.target, data, self.seconds)
         except Exception as error:  # a run is not worth less because nobody could be told
-            log.warning("no notification about the run %s could be sent: %s", told["run"], error)
+            log.warning("no notification about the run %s could be sent: %s", told.run, error)
 
 
-def message(state: RunState) -> dict[str, Any]:
-    """What is sent: plain facts, and a sentence under `text`, the key that chat services read.
+@dataclass(frozen=True)
+class Told:
+    """What is sent: plain facts, and a sentence under `text`, the key that chat services read."""
 
-    Files are named without their folders: the message may leave this machine.
-    """
+    text: str
+    run: str
+    name: str
+    method: str
+    base: str
+    state: str
+    step: int
+    steps: int
+    seconds: float | None
+    reason: str | None
+    files: tuple[str, ...]
+    """Without their folders: the message may leave this machine."""
+
+
+def message(state: RunState) -> Told:
+    """What is told of a run."""
     text = f"{state.name or state.run}: {state.state} at step {state.step} of {state.steps}"
-    return {
-        "text": f"{text}. {state.reason}" if state.reason else text,
-        "run": state.run,
-        "name": state.name,
-        "method": state.method,
-        "base": state.base,
-        "state": state.state,
-        "step": state.step,
-        "steps": state.steps,
-        "seconds": state.seconds,
-        "reason": state.reason,
-        "files": [Path(path_of(name)).name for name in state.files],
-    }
+    return Told(
+        text=f"{text}. {state.reason}" if state.reason else text,
+        run=state.run,
+        name=state.name,
+        method=state.method,
+        base=state.base,
+        state=state.state,
+        step=state.step,
+        steps=state.steps,
+        seconds=state.seconds,
+        reason=state.reason,
+        files=tuple(Path(path_of(name)).name for name in state.files),
+    )
 
 
 def _post(address: str, data: bytes, seconds: float) -> None:

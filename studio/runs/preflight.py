@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 import shutil
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 from studio import methods
 from studio.architectures import ARCHITECTURES
 from studio.clip.folder import find_clip
 from studio.core.errors import SettingsError, StudioError, UnavailableError
 from studio.core.names import path_of, printable
+from studio.core.record import Table
 from studio.families.detect import BaseInfo
 from studio.families.token_match import contains, without
 from studio.formats.captions import fill_template
@@ -26,6 +26,7 @@ from studio.library import image_checks
 from studio.library.image_checks import checked_dataset, image_lines
 from studio.library.library import Library
 from studio.runs.advice import advice
+from studio.runs.records import RunFacts
 from studio.settings.training import DataSettings, RunConfig
 
 LOW_DISK = 500 << 20
@@ -41,16 +42,18 @@ class Preflight:
     warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """How files and folders were understood: nothing odd, but worth a look."""
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: RunFacts | None = None
+    """None where the settings could not be completed."""
 
     @property
     def ok(self) -> bool:
         """True when the run may start."""
         return not self.errors
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> Table:
         """Plain data for pages and JSON output."""
-        return {**asdict(self), "ok": self.ok}
+        facts = self.facts.as_json() if self.facts else {}
+        return {**vars(self), "facts": facts, "ok": self.ok}
 
 
 @dataclass(frozen=True)
@@ -146,6 +149,15 @@ def judged(completed: Complete, library: Library) -> Preflight:
             "A sample prompt names a file (<lora:…>). Samples show this run alone: the tag is read "
             "as text."
         )
+    if config.train.warmup_steps >= config.train.steps:
+        result.warnings.append("The warm-up is as long as the run: the full rate is never reached.")
+    result.warnings += advice(config, info, base)
+    result.facts = _facts(completed)
+    return result
+
+
+def _facts(completed: Complete) -> RunFacts:
+    config, info, base = completed.config, completed.dataset, completed.base
     effective = config.train.batch_size * config.train.gradient_accumulation
     shown = (2 if config.data.flip else 1) * (
         config.data.crops if config.data.crop == "random" else 1
@@ -153,27 +165,22 @@ def judged(completed: Complete, library: Library) -> Preflight:
     per_epoch = math.ceil(
         sum(i.repeats for i in info.items) * config.data.repeats * shown / effective
     )
-    if config.train.warmup_steps >= config.train.steps:
-        result.warnings.append("The warm-up is as long as the run: the full rate is never reached.")
-    result.warnings += advice(config, info, base)
-    result.facts = {
-        "pictures": info.pictures,
-        "captioned": info.captioned,
-        "held_out": _held_out_count(info),
-        "trigger": config.data.trigger,
-        "class_word": info.class_word,
-        "method": method.title,
-        "base": base.name,
-        "family": base.title,
-        "resolution": config.data.resolution,
-        "steps": config.train.steps,
-        "effective_batch": effective,
-        "epochs": round(config.train.steps / max(1, per_epoch), 1),
-        "sample_prompts": config.sample.prompts,
-    }
-    if config.prior.weight:
-        result.facts["class_pictures"] = config.prior.images
-    return result
+    facts = RunFacts(
+        pictures=info.pictures,
+        captioned=info.captioned,
+        held_out=_held_out_count(info),
+        trigger=config.data.trigger,
+        class_word=info.class_word,
+        method=methods.find(config.method).title,
+        base=base.name,
+        family=base.title,
+        resolution=config.data.resolution,
+        steps=config.train.steps,
+        effective_batch=effective,
+        epochs=round(config.train.steps / max(1, per_epoch), 1),
+        sample_prompts=tuple(config.sample.prompts),
+    )
+    return facts.changed(class_pictures=config.prior.images) if config.prior.weight else facts
 
 
 def sample_prompts(info: DatasetInfo, data: DataSettings) -> list[str]:

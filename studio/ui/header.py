@@ -79,7 +79,7 @@ def going_on(studio: Studio) -> Json | None:
     """The run that this studio works on now."""
     states = (studio.runs.state(run) for run in studio.runs.active())
     state = next((state for state in states if state.active and state.state != "queued"), None)
-    return None if state is None else {**state.as_listed(), "eta": state.eta}
+    return None if state is None else {**state.as_listed().as_json(), "eta": state.eta}
 
 
 def ended(studio: Studio, run: str) -> Json | None:
@@ -90,7 +90,7 @@ def ended(studio: Studio, run: str) -> Json | None:
         state = studio.runs.state(run)
     except MissingError:
         return None
-    return state.as_listed() if state.ended else None
+    return state.as_listed().as_json() if state.ended else None
 
 
 def _machine() -> str:

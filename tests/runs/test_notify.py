@@ -147,4 +147,4 @@ def test_the_workspace_or_the_option_name_the_target(tmp_path: Path) -> None:
 
 def test_a_message_is_one_sentence_and_plain_facts() -> None:
     told = message(RunState(run="1-zorp", name="zorp", state="stopped", step=3, steps=9))
-    assert told["text"] == "zorp: stopped at step 3 of 9"
+    assert told.text == "zorp: stopped at step 3 of 9"

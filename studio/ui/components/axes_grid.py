@@ -19,6 +19,7 @@ from studio.library.entries import names
 from studio.settings import grid
 from studio.settings.grid import GridSettings
 from studio.settings.training import GenerateSettings, Sampler
+from studio.ui.components.mask_brush import inpaint_values
 from studio.ui.components.picture_grid import TrainingGlance
 from studio.ui.components.stack import lanes_of
 from studio.ui.form import Form
@@ -63,7 +64,7 @@ SKELETON = """
 
 
 def axes_grid(studio: Studio, page: Page, form: Form, texts: Sequence[Any]) -> gr.HTML:
-    """The component; `texts` are the tab's base, prompt, negative prompt, lanes and start image."""
+    """The component; `texts` are the tab's base, prompt, negative prompt, lanes, start image and mask."""
     return AxesGrid(studio, page, form).build(texts)
 
 
@@ -137,7 +138,7 @@ class AxesGrid:
     def start(
         self,
         event: gr.EventData, base: str, prompt: str, negative: str, lanes: Any, image: Any,
-        *rest: Any,
+        mask: Any, *rest: Any,
     ) -> Any:  # fmt: skip
         text, place = read(event._data, json=str, lane=int)
         known = lanes_of(self.studio, lanes)
@@ -151,6 +152,7 @@ class AxesGrid:
             "stack": [item.model_dump() for item in lane.stack],
             "image": image or "",
         }
+        values["inpaint"] |= inpaint_values(self.studio, mask, image)
         try:
             drawing = GenerateSettings.parse(values)
         except SettingsError as error:

@@ -45,7 +45,7 @@ SKELETON = """
 
 def picture_grid(studio: Studio, page: Page, jobs: Jobs[Any]) -> gr.HTML:
     """The component. Events: `generate` (data: `{"repeats"}`), `finished`, `reuse` (data: `{"id", "lane", "stack"}`) and
-    `begin` (`{"id"}`)."""
+    `begin` (`{"id", "inpaint"}`)."""
 
     glance = TrainingGlance(studio)
 
