@@ -27,12 +27,13 @@ from studio.ui.components.bases import base_of
 from studio.ui.components.columns import columns_of, finished_runs
 from studio.ui.components.compare_grid import summary, written_report
 from studio.ui.components.picture_grid import picture_facts, picture_file, saved_files
+from studio.ui.components.references import captions_of, references
 from studio.ui.components.restored_settings import usable
 from studio.ui.components.shelf import row
 from studio.ui.components.stack import cards, lanes_of, named_stack, report_facts, stack_items, take
 from studio.ui.live import Page
 from studio.ui.tables import tables
-from studio.ui.tabs.compare import captions_of, last_run, references, seed_list
+from studio.ui.tabs.compare import last_run, seed_list
 
 
 @pytest.fixture
