@@ -20,7 +20,7 @@ from studio.ui.components.bases import base_choices, base_of, vae_choice
 from studio.ui.components.draft import Draft
 from studio.ui.components.gallery import gallery
 from studio.ui.components.generate_batch import about, generate, with_new_seed
-from studio.ui.components.mask_brush import inpaint_values, mask_brush
+from studio.ui.components.mask_brush import mask_brush, with_mask
 from studio.ui.components.modes import mode_switch
 from studio.ui.components.picture_grid import KIND, picture_facts, picture_file, picture_grid
 from studio.ui.components.prompt_tags import tags_moved
@@ -182,7 +182,7 @@ class GenerateTab:
             "negative_prompt": negative or "",
             "image": image or "",
         }
-        values["inpaint"] |= inpaint_values(self.studio, mask, image)
+        values = with_mask(self.studio, values, mask)
         try:
             common = GenerateSettings.parse(values)
         except SettingsError as error:
