@@ -160,6 +160,7 @@ def test_half_an_emoji_that_a_browser_sends_is_no_obstacle(served: Served) -> No
 def test_a_workspace_in_an_odd_folder_is_served(tmp_path: Path, free_port: int) -> None:
     studio = Studio(Workspace(tmp_path / ODD))
     draw(studio.workspace.outputs / "2026-01-01" / "1.png", 1)
+    draw(studio.workspace.outputs / "2026-01-01" / f"{ODD}.png", 1)
     draw(studio.workspace.root / "elsewhere.png", 1)
     server = app.serve(studio, port=free_port)
     try:
@@ -173,6 +174,7 @@ def test_a_workspace_in_an_odd_folder_is_served(tmp_path: Path, free_port: int) 
 
         assert urlopen(server.url).status == 200
         assert status(studio.workspace.outputs / "2026-01-01" / "1.png") == 200
+        assert status(studio.workspace.outputs / "2026-01-01" / f"{ODD}.png") == 200
         assert status(studio.workspace.root / "elsewhere.png") == 403
     finally:
         server.close()
