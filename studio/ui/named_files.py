@@ -36,6 +36,6 @@ class NamedFiles:
 class _Printable(FileResponse):
     """Gradio sends a file's name in a header, which can hold Unicode alone."""
 
-    def __init__(self, path: Any, *args: Any, filename: str | None = None, **options: Any) -> None:
+    def __init__(self, path: Any, *, filename: str | None = None, **options: Any) -> None:
         shown = None if filename is None else printable(filename)
-        super().__init__(path, *args, filename=shown, **options)
+        super().__init__(path, filename=shown, **options)

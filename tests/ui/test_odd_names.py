@@ -101,7 +101,8 @@ def test_every_adapter_is_listed_and_stands_on_a_stack(served: Served) -> None:
     served.studio.library.index.look()
     served.studio.library.index.wait()
     rows = served.ask("library", base="starter", epoch="", since=0, look=False)["rows"]
-    paths = {row[1]: row[0] for row in rows}
+    assert {row[1] for row in rows} == {"good", "n \ufffduD83C"}, "a run's file has the run's name"
+    paths = {Path(row[0]).stem: row[0] for row in rows}
     assert set(paths) == {"good", SHOWN}
     previews = served.ask("previews", paths=[paths[SHOWN]])
     assert Path(previews[paths[SHOWN]]).is_file()
