@@ -21,10 +21,11 @@ from studio.core.errors import InputError, StorageError, StudioError
 from studio.core.text import read_json
 from studio.library import presets
 from studio.runs import dataset_record, turn
+from studio.runs.completion import complete
 from studio.runs.control import Control
 from studio.runs.events import RunLog, hold
 from studio.runs.folders import RunFolders
-from studio.runs.preflight import Preflight, complete, judged, preflight
+from studio.runs.preflight import judged
 from studio.runs.records import Queue, RunState
 from studio.settings.training import RunConfig
 
@@ -49,10 +50,6 @@ class Runs(RunFolders):
         self._held: str | None = None
         """The failed run for whose sake the queue waits."""
         self._settings = self.workspace.runs / SETTINGS
-
-    def preflight(self, config: RunConfig) -> Preflight:
-        """What is wrong, what is odd, and the facts; loads no model."""
-        return preflight(config, self.library)
 
     def estimate(self, config: RunConfig) -> Estimate:
         """Seconds and bytes the run will take, measured on a few steps with the real model."""

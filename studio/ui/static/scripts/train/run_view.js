@@ -203,6 +203,7 @@ class RunView {
     if (this.acting || mine < this.newest) return;
     this.newest = mine;
     const works = (run) => isActive(run.state) && run.state !== 'queued';
+    tell('studio:runs', {going: runs.some((run) => isActive(run.state))});
     const active = runs.find(works) || runs.find((run) => run.state === 'queued');
     if (!this.current || (!this.chosen && active && active.run !== this.current)) {
       const next = active || runs[0];
