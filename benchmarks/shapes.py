@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from studio.architectures.stable_diffusion import SCHEDULER
 from studio.core.paths import STARTER
 from studio.families import family
 from studio.families.base import Base
@@ -52,14 +53,6 @@ OPENCLIP_G = {
     "hidden_size": 1280, "intermediate_size": 5120, "num_hidden_layers": 32,
     "num_attention_heads": 20, "projection_dim": 1280, "hidden_act": "gelu",
 }  # fmt: skip
-SCHEDULER = {
-    "num_train_timesteps": 1000,
-    "beta_start": 0.00085,
-    "beta_end": 0.012,
-    "beta_schedule": "scaled_linear",
-    "steps_offset": 1,
-    "clip_sample": False,
-}
 TINY = 8  # divides widths for a quick look on a CPU
 
 

@@ -71,6 +71,11 @@ MAY_READ_TEXT = {
         "distribution.read_text",
     ): "whether an installer's note is there",
 }
+# Rooms whose states are records, and (file, name) → why this one may take or give anything.
+TYPED_ROOMS = tuple(f"studio/{room}/" for room in ("runs", "compare", "generation", "settings"))
+MAY_TAKE_ANYTHING = {
+    ("studio/settings/base.py", "setting"): "stands where a class states a setting of any type",
+}
 # Scripts that make the shipped model: they run on a developer's machine and may start over.
 SCRIPTS = "studio/starter/"
 
@@ -247,6 +252,50 @@ def wrong_text(tree: ast.AST, name: str) -> list[str]:
     return found
 
 
+def untyped_tables(tree: ast.AST, name: str) -> list[str]:
+    """A dict of anything, or Any, where others call in: what is in it then only strings agree on.
+
+    Looks at parameters, results and fields that are public. `studio.core.record.Table` is the name
+    for JSON whose form is somebody else's; `object` for what is only handed on.
+    """
+    if not name.startswith(TYPED_ROOMS):
+        return []
+    return [
+        f"{name}:{line} {what}: {ast.unparse(annotation)}"
+        for what, annotation, line in _public_annotations(tree)
+        if _is_free(annotation) and (name, what) not in MAY_TAKE_ANYTHING
+    ]
+
+
+def _public_annotations(tree: ast.AST, outer: str = "") -> Iterator[tuple[str, ast.expr, int]]:
+    """(name, annotation, line) of what the callers of a module see."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield from _public_annotations(node, f"{outer}{node.name}.")
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            if outer and not node.target.id.startswith("_"):
+                yield f"{outer}{node.target.id}", node.annotation, node.lineno
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            if node.name.startswith("_") and node.name != "__init__":
+                continue
+            given = node.args
+            found = [one.annotation for one in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
+            for annotation in (*found, node.returns):
+                if annotation is not None:
+                    yield f"{outer}{node.name}", annotation, node.lineno
+
+
+def _is_free(annotation: ast.expr) -> bool:
+    """Whether Any, or a dict that does not say of what, is somewhere in an annotation."""
+    if isinstance(annotation, ast.Name):
+        return annotation.id in ("Any", "dict")
+    if isinstance(annotation, ast.Subscript):
+        literal = _dotted(annotation.value) in ("Literal", "Annotated")
+        return not literal and _is_free(annotation.slice)
+    inner = [node for node in ast.iter_child_nodes(annotation) if isinstance(node, ast.expr)]
+    return any(map(_is_free, inner))
+
+
 Rule = Callable[[ast.AST, str], list[str]]
 RULES: list[tuple[Rule, str, str]] = [  # rule, an offender's name, its source
     (wrong_imports, "studio/formats/x.py", "from studio.families import sd1"),
@@ -269,6 +318,10 @@ RULES: list[tuple[Rule, str, str]] = [  # rule, an offender's name, its source
     (wrong_text, "studio/runs/x.py", "path.read_text('utf-8')"),
     (wrong_text, "studio/ui/x.py", "prompts.splitlines()"),
     (wrong_text, "studio/ui/x.py", "open(path, encoding='utf-8')"),
+    (untyped_tables, "studio/runs/x.py", "def facts() -> dict[str, Any]: ..."),
+    (untyped_tables, "studio/runs/x.py", "def facts(found: list[dict]) -> None: ..."),
+    (untyped_tables, "studio/compare/x.py", "class Cell:\n    found: Mapping[str, Any] | None"),
+    (untyped_tables, "studio/settings/x.py", "class A:\n    def read(self) -> Any: ..."),
 ]
 
 
@@ -360,7 +413,15 @@ def test_no_modules_import_each_other() -> None:
 
 @pytest.mark.parametrize(
     "rule",
-    [wrong_imports, heavy_in_page, wrong_writes, wrong_unpickling, wrong_pictures, wrong_text],
+    [
+        wrong_imports,
+        heavy_in_page,
+        wrong_writes,
+        wrong_unpickling,
+        wrong_pictures,
+        wrong_text,
+        untyped_tables,
+    ],
 )
 def test_source_keeps_the_rule(rule: Rule) -> None:
     found = [hit for path in FILES for hit in rule(_tree(path), _name(path))]

@@ -1,6 +1,6 @@
 """A whole model on the stack: the base becomes it, or goes part of the way towards it.
 
-Owns: the difference between a checkpoint's weights and the base's, UNet and text encoders.
+Owns: the difference between a checkpoint's weights and the base's, denoiser and text encoders.
 Refuses to know: the one-file layout (`formats.single_file`), how weights are replaced.
 
 Strength s gives W + s · (W′ − W): 1 is the checkpoint up to rounding, ½ is half-way, and LoRA on

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from studio.families.base import Base
     from studio.formats.lora import LoraFile
 
-_PARTS: dict[Component, str] = {
-    "unet": "UNet",
+_TEXTS: dict[Component, str] = {
     "text_encoder": "text encoder",
     "text_encoder_2": "second text encoder",
+    "text_encoder_3": "third text encoder",
 }
 
 
@@ -43,26 +43,32 @@ def mismatch(file: LoraFile, base: Base, detail: str) -> MismatchError:
     )
 
 
-def what_matched(file: LoraFile, found: Mapping[str, int], unmatched: Sequence[str]) -> str:
+def what_matched(
+    file: LoraFile, base: Base, found: Mapping[str, int], unmatched: Sequence[str]
+) -> str:
     """How many modules of a file act on a base, part by part, and why the others do not.
 
-    `found` counts modules by component; `unmatched` names those that the base does not have.
+    `found` counts modules by the file's components; `unmatched` names those that the base does not
+    have.
     """
-    totals = Counter(module.component for module in file.modules.values())
-    lost = Counter(component_hint(name) for name in file.leftovers)
+    own, denoiser = base.architecture.component, base.architecture.denoiser
+    titles = {denoiser.name: denoiser.title, **_TEXTS}
+    totals = Counter(own(module.component) for module in file.modules.values())
+    act = Counter({own(component): count for component, count in found.items()})
+    lost = Counter(own(component_hint(name)) for name in file.leftovers)
     message = f"{sum(found.values())} of {totals.total()} modules matched"
-    parts = [part for part in _PARTS if totals[part] or lost[part]]
-    if parts != ["unet"]:
-        counts = (f"{_PARTS[part]} {found.get(part, 0)} of {totals[part]}" for part in parts)
+    parts = [part for part in titles if totals[part] or lost[part]]
+    if parts != [denoiser.name]:
+        counts = (f"{titles[part]} {act[part]} of {totals[part]}" for part in parts)
         message += f" ({', '.join(counts)})"
     if not unmatched and not file.leftovers:
         return message + "."
     message = f"Only a part of this file acts: {message}."
     for part in parts:
         if lost[part]:
-            first = next(name for name in file.leftovers if component_hint(name) == part)
+            first = next(name for name in file.leftovers if own(component_hint(name)) == part)
             message += (
-                f" {lost[part]} tensors of the {_PARTS[part]} could not be used, "
+                f" {lost[part]} tensors of the {titles[part]} could not be used, "
                 f"first “{first[:80]}”."
             )
     if unmatched:

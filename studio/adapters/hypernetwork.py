@@ -1,6 +1,6 @@
 """Hypernetworks on a base: small networks in front of K and V of every attention of their width.
 
-Owns: building the networks and hooking them into the UNet. Refuses to know: the file's layout
+Owns: building the networks and hooking them into the denoiser. Refuses to know: the file's layout
 (`studio.formats.hypernetwork`), training.
 
 Per width there are two networks; each changes what K or V is computed from: x + strength · MLP(x).
@@ -58,7 +58,7 @@ class HypernetworkAdapter(Adapter):
         return HypernetworkAdapter(hypernetwork.read(path, content))
 
     def attach(self, work: Attachment, strength: float, text_strength: float) -> Report:
-        """See `Adapter.attach`. `text_strength` has no meaning here: only the UNet is touched."""
+        """See `Adapter.attach`. `text_strength` has no meaning here: only the denoiser is touched."""
         base = work.base
         found = attentions(base)
         widths = {width for width, _, _ in found}
@@ -90,7 +90,8 @@ class HypernetworkAdapter(Adapter):
                 if width in networks:
                     work.hook(module, partial(_stand, module, networks[width][part], strength))
         unmatched = [f"width {width}" for width in strange]
-        message = f"It stands in front of {matched} attentions."
+        layers = "attention layer" if matched == 1 else "attention layers"
+        message = f"It acts on {matched} {layers}."
         if self.file.mixes_the_batch:
             message += f" {batch_warning(self.file.activation)}"
         return Report(self.path, self.kind, matched, unmatched, message)
@@ -138,7 +139,7 @@ def _activation(file: HypernetworkFile) -> nn.Module:
 
 
 def attentions(base: Base) -> list[tuple[int, nn.Module, nn.Module]]:
-    """(width of the input of K and V, K, V) of every attention of the UNet."""
+    """(width of the input of K and V, K, V) of every attention of the denoiser."""
     return [
         (int(module.to_k.in_features), module.to_k, module.to_v)
         for module in base.denoiser.modules()

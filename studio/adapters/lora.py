@@ -99,7 +99,7 @@ class LoraAdapter(Adapter):
             raise diagnosis.mismatch(file, base, detail)
         for target, parameter, delta, factor in changes:
             work.change(target, parameter, delta, factor, self.path.name)
-        message = diagnosis.what_matched(file, found, unmatched)
+        message = diagnosis.what_matched(file, base, found, unmatched)
         return Report(
             self.path, self.kind, found.total() + len(words), file.leftovers + unmatched, message
         )

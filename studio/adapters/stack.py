@@ -7,7 +7,7 @@ Order rule: weight changes (LoRA and its kin) are summed, W + Σ sᵢ ΔWᵢ in 
 but for rounding, and changes relative to W (DoRA, IA3, OFT) all see the base's own W. Hooks
 (hypernetworks) feed one into the next in list order. Of two words with one name the later wins.
 Aesthetic embeddings each bend the same untouched text, and their changes are added up.
-A range of the sampling and factors per block hold for weight changes and hooks in the UNet; factors
+A range of the sampling and factors per block hold for weight changes and hooks in the denoiser; factors
 also for weight changes in text encoders (BASE). Prompts are read once, so words, aesthetic embeddings
 and text encoders know no range; their reports say so.
 """

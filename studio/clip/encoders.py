@@ -8,10 +8,10 @@ Shapes: N images or texts · D width of the shared space · H × W pixels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -19,17 +19,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from studio.clip.folder import ClipFolder, find_clip, home_of, read_json
-from studio.core import memory
 from studio.core.device import pick_device
-from studio.core.errors import FileError
-from studio.core.text import lines
 from studio.families.base import Base
-from studio.families.loading import quietly
+from studio.families.libraries import broken_as, quietly
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-T = TypeVar("T")
 _MEAN, _DEVIATION = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 
@@ -121,14 +117,12 @@ def load_clip(
     tokens = found.path if (found.path / "tokenizer_config.json").is_file() else home / "tokenizer"
     target = pick_device(device) if isinstance(device, str) else device
 
-    def load() -> Clip:
+    with _broken(found):
         from transformers import CLIPModel, CLIPTokenizer
 
         tokenizer = CLIPTokenizer.from_pretrained(tokens, local_files_only=True)
         model = _model(CLIPModel, found.path).to(target)
         return Clip(model, tokenizer, *_normalisation(found.path))
-
-    return _loaded(load, found)
 
 
 def text_side(base: Base, found: ClipFolder) -> Any:
@@ -143,13 +137,10 @@ def text_side(base: Base, found: ClipFolder) -> Any:
 
 
 def _load_text_side(found: ClipFolder) -> Any:
-
-    def load() -> Any:
+    with _broken(found):
         from transformers import CLIPTextModelWithProjection
 
         return _model(CLIPTextModelWithProjection, found.path)
-
-    return _loaded(load, found)
 
 
 def _model(kind: Any, folder: Path) -> Any:
@@ -178,18 +169,9 @@ def _without_report() -> Iterator[None]:
         logging.set_verbosity(before)
 
 
-def _loaded(load: Callable[[], T], found: ClipFolder) -> T:
-    try:
-        return load()
-    except Exception as error:  # the library fails in many ways on broken folders
-        if memory.is_full(error):
-            raise
-        raise FileError(
-            "The CLIP beside this base cannot be loaded",
-            where=found.path,
-            why=(lines(str(error).strip()) or [type(error).__name__])[0][:200],
-            remedy="It must be a full CLIP model with safetensors weights and its tokenizer.",
-        ) from error
+def _broken(found: ClipFolder) -> AbstractContextManager[None]:
+    remedy = "It must be a full CLIP model with safetensors weights and its tokenizer."
+    return broken_as("The CLIP beside this base cannot be loaded", found.path, remedy)
 
 
 def _pixels(image: Image) -> Tensor:

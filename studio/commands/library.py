@@ -26,7 +26,10 @@ COLUMN = 40  # characters of a name, at most
 
 def run(arguments: argparse.Namespace) -> int:
     """Does one action; exit code 2 for a name that means nothing, or several entries."""
-    action = {"list": _list, "rename": _rename, "trash": _trash, "restore": _restore}
+    action = {
+        "list": _list, "rename": _rename, "trash": _trash, "restore": _restore,
+        "checkpoint": _checkpoint,
+    }  # fmt: skip
     with terminal.opened(arguments) as studio:
         lines, result = action[arguments.action](studio, arguments)
     if arguments.json:
@@ -75,6 +78,13 @@ def _restore(studio: Studio, arguments: argparse.Namespace) -> Answer:
     trash = studio.library.trash
     entry = trash.restore(trash.find(_name(arguments)).id)
     return [printable(entry.path)], _facts(entry, entry.title)
+
+
+def _checkpoint(studio: Studio, arguments: argparse.Namespace) -> Answer:
+    if not (arguments.new or "").isdecimal():
+        raise InputError("No step is given", remedy="Write: library checkpoint RUN STEP")
+    path = studio.generation.use_checkpoint(_name(arguments), int(arguments.new))
+    return [printable(path)], {"path": printable(path)}
 
 
 def _name(arguments: argparse.Namespace) -> str:

@@ -12,6 +12,7 @@ ACTIONS = {
     "rename": "give an entry another name, or with --folder another folder",
     "trash": "move an entry with all its files to the workspace's trash",
     "restore": "bring an entry back from there, by its name or id",
+    "checkpoint": "write the file of a run's checkpoint: NAME is the run, NEW the step",
 }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 
 from studio import __version__
-from studio.commands import library_options
+from studio.commands import library_options, option_types
 from studio.commands.mask_options import add_mask_options
 
 
@@ -71,11 +71,13 @@ class _Help(argparse.Action):
 def _add_launch_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("opening the studio")
     group.add_argument(
-        "--port", type=_port, metavar="N", help="port (default: first free from 7860)"
+        "--port", type=option_types.port, metavar="N", help="port (default: first free from 7860)"
     )
     group.add_argument("--listen", action="store_true", help="let other machines in (password set)")
     group.add_argument("--share", action="store_true", help="public link for 72 h (password set)")
-    group.add_argument("--auth", type=_auth, metavar="USER:PASS", help="ask for this password")
+    group.add_argument(
+        "--auth", type=option_types.auth, metavar="USER:PASS", help="ask for this password"
+    )
     group.add_argument(
         "--allow",
         action="append",
@@ -84,6 +86,7 @@ def _add_launch_options(parser: argparse.ArgumentParser) -> None:
         help="with --listen, --share or --auth: a folder that may be named besides the workspace; "
         "repeat for more",
     )
+    option_types.add_notify(group)
     group.add_argument("--no-browser", action="store_true", help="do not open a browser window")
 
 
@@ -111,6 +114,7 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--check", action="store_true", help="only check and estimate; start nothing"
     )
+    option_types.add_notify(parser)
     _add_set(parser)
     _add_json(parser)
 
@@ -264,19 +268,6 @@ def _add_set(parser: argparse.ArgumentParser) -> None:
 
 def _add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the result as JSON, for scripts")
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"“{text}” is not a port; use 1 to 65535, or 0 for any")
-    return int(text)
-
-
-def _auth(text: str) -> tuple[str, str]:
-    user, colon, password = text.partition(":")
-    if not (user and colon and password):
-        raise argparse.ArgumentTypeError("write USER:PASS, both not empty")
-    return user, password
 
 
 # name → (what it does, its options); a function of the same name is in studio/commands/<name>.py

@@ -31,8 +31,14 @@ if TYPE_CHECKING:
 def opened(arguments: argparse.Namespace) -> Iterator[Studio]:
     """The application object for this command's workspace, closed again at the end."""
     from studio.app import Studio
+    from studio.runs.notify import Notifier
+    from studio.settings.workspace import workspace_settings
 
-    studio = Studio(Workspace(arguments.workspace or default_workspace()))
+    workspace = Workspace(arguments.workspace or default_workspace())
+    asked = getattr(arguments, "notify", None)
+    notifier = Notifier(workspace_settings(workspace).notify if asked is None else asked)
+    studio = Studio(workspace)
+    studio.runs.notifier = notifier
     try:
         yield studio
     finally:

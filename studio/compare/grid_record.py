@@ -11,12 +11,11 @@ Owns: the records and reading them. Refuses to know: how images are generated. I
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field
 
 from studio.core.errors import MissingError, StudioError
-from studio.core.record import Failure, Filed, Record
+from studio.core.record import Failure, Filed, Record, Table
 from studio.core.text import read_json
 from studio.settings.grid import GridSettings
 
@@ -69,7 +68,7 @@ class Grid(Filed):
     """Time spent on it, in all sittings."""
     base: str = ""
     base_hash: str = ""
-    settings: dict[str, Any]
+    settings: Table
     """As they were written; `wanted` reads them."""
     sides: Sides
     cells: tuple[GridCell, ...]
@@ -100,7 +99,7 @@ class Grid(Filed):
         """The same with an error for some of its cells."""
         return self.changed(errors={**self.errors, **dict.fromkeys(keys, Failure.of(error))})
 
-    def as_shown(self) -> dict[str, Any]:
+    def as_shown(self) -> Table:
         """For a page or a program: with what is there and what is not."""
         cells = [
             {**cell.as_json(), "file": cell.file if cell.there else None,

@@ -13,14 +13,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field
 
 from studio.compare.measures import Measured
 from studio.core import atomic, text
 from studio.core.errors import MissingError
-from studio.core.record import Failure, Filed, Record
+from studio.core.record import Failure, Filed, Record, Table
 
 COMPARISON_FILE = "comparison.json"
 PROGRESS_FILE = "progress.jsonl"
@@ -68,7 +67,7 @@ class ComparedColumn(Record):
     """The same as a sentence."""
 
     @classmethod
-    def upgraded(cls, values: dict[str, Any]) -> dict[str, Any]:
+    def upgraded(cls, values: Table) -> Table:
         for old, new in (("pictures", "images"), ("draw_seconds", "generation_seconds")):
             if old in values:
                 values.setdefault(new, values.pop(old))
@@ -96,7 +95,7 @@ class Reference(Record):
     images: int = 0
 
     @classmethod
-    def upgraded(cls, values: dict[str, Any]) -> dict[str, Any]:
+    def upgraded(cls, values: Table) -> Table:
         if "pictures" in values:
             values.setdefault("images", values.pop("pictures"))
         return values
@@ -117,7 +116,7 @@ class Comparison(Filed):
     seeds: tuple[int, ...]
     reference: Reference = Reference()
     columns: tuple[ComparedColumn, ...]
-    settings: dict[str, Any] = Field(default_factory=dict)
+    settings: Table = Field(default_factory=dict)
     """As they were written; `CompareSettings.parse` reads them."""
     seconds: float | None = None
     complete: bool = False
@@ -127,7 +126,7 @@ class Comparison(Filed):
     """Sentences for people about the whole."""
 
     @classmethod
-    def upgraded(cls, values: dict[str, Any]) -> dict[str, Any]:
+    def upgraded(cls, values: Table) -> Table:
         for name, part in (("columns", ComparedColumn), ("cells", Cell)):
             if isinstance(rows := values.get(name), list):
                 values[name] = [part.read(row) for row in rows]
@@ -178,7 +177,7 @@ class Recorder:
         atomic.write_json(self.folder / COMPARISON_FILE, self.comparison.as_json())
         return self.comparison
 
-    def _append(self, line: dict[str, Any]) -> None:
+    def _append(self, line: Table) -> None:
         atomic.append_line(
             self.folder / PROGRESS_FILE, json.dumps(line, ensure_ascii=False), durable=True
         )
@@ -220,7 +219,7 @@ def _whole(folder: Path) -> Comparison | None:
 
 def _so_far(folder: Path) -> Comparison | None:
     """What the lines add up to; a torn last line of a killed process is passed over."""
-    found: dict[str, Any] | None = None
+    found: Table | None = None
     try:
         lines = text.read_bytes(folder / PROGRESS_FILE).split(b"\n")
     except (OSError, text.TextError):

@@ -19,7 +19,6 @@ import os
 import secrets
 import shutil
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -46,9 +45,7 @@ def write_with(
     has just put it there.
     """
     path = Path(path)
-    try:
-        make_folder(path.parent)
-        _sweep_once(path.parent)
+    with _putting(path, "The previous version is intact.", exclusive):
         _reached("write", path)
         with temporaries.file(path) as temporary:
             writer(temporary)
@@ -60,15 +57,30 @@ def write_with(
                 disk.rename_new(temporary, path)
             else:
                 os.replace(temporary, path)
-        _reached("fsync-folder", path)
-        disk.fsync_folder(path.parent)
+        _settled(path)
+    return path
+
+
+@contextlib.contextmanager
+def _putting(path: Path, safe: str, exclusive: bool) -> Iterator[None]:
+    """Around whatever puts something at `path`: its folder is there, and a refusal is a StorageError
+    that says what is `safe`, or with `exclusive` the FileExistsError that it is."""
+    try:
+        make_folder(path.parent)
+        temporaries.sweep_once(path.parent)
+        yield
     except FileExistsError:
         if exclusive:
             raise
-        raise storage_error(_in_the_way(path), path, "The previous version is intact.") from None
+        raise storage_error(_in_the_way(path), path, safe) from None
     except OSError as error:
-        raise storage_error(error, path, "The previous version is intact.") from error
-    return path
+        raise storage_error(error, path, safe) from error
+
+
+def _settled(path: Path) -> None:
+    """What stands at `path` now stands there after a power failure too."""
+    _reached("fsync-folder", path)
+    disk.fsync_folder(path.parent)
 
 
 def write_bytes(path: str | Path, data: bytes) -> Path:
@@ -164,28 +176,20 @@ def replacing(target: str | Path, *, exclusive: bool = False) -> Iterator[Path]:
     With `exclusive` nothing is replaced: FileExistsError when something is there.
     """
     target = Path(target)
-    make_folder(target.parent)
-    try:
-        _sweep_once(target.parent)
-        holder = temporaries.folder(target)
-        with holder as outside:
-            inside = outside / target.name
-            inside.mkdir()
-            yield inside
-            disk.fsync_folders(inside)
-            _reached("exchange", target)
-            if exclusive:
-                disk.rename_new(inside, target)
-            else:
-                disk.exchange(inside, target, lambda: _reached("exchange", target))
-            _reached("fsync-folder", target)
-            disk.fsync_folder(target.parent)
-    except FileExistsError:
+    with (
+        _putting(target, "What was there is intact.", exclusive),
+        temporaries.folder(target) as outside,
+    ):
+        inside = outside / target.name
+        inside.mkdir()
+        yield inside
+        disk.fsync_folders(inside)
+        _reached("exchange", target)
         if exclusive:
-            raise
-        raise storage_error(_in_the_way(target), target, "What was there is intact.") from None
-    except OSError as error:
-        raise storage_error(error, target, "What was there is intact.") from error
+            disk.rename_new(inside, target)
+        else:
+            disk.exchange(inside, target, lambda: _reached("exchange", target))
+        _settled(target)  # before the old content goes with the temporary folder
 
 
 def move_to_trash(path: str | Path, trash: str | Path) -> Path:
@@ -271,22 +275,6 @@ def _ends_a_line(descriptor: int, size: int) -> bool:
 
 def _copy(source: Path, target: Path) -> None:
     shutil.copyfile(source, target)
-
-
-_swept: set[Path] = set()
-_sweeping = threading.Lock()
-
-
-def _sweep_once(folder: Path) -> None:
-    """Clears away what dead processes left in a folder, when this one first writes there.
-
-    So it happens wherever the studio writes, also in folders that are nobody's workspace.
-    """
-    with _sweeping:
-        if folder in _swept:
-            return
-        _swept.add(folder)
-    temporaries.sweep(folder, deep=False)
 
 
 def _in_the_way(path: Path) -> OSError:

@@ -15,6 +15,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from studio.core.errors import StudioError
 
+Table = dict[str, Any]
+"""A table of JSON or TOML as a file, a page or a program has it: what no record has read yet, what one
+has become to be written, or what belongs to somebody else's record (a method's options)."""
+
 
 class Record(BaseModel):
     """A part of a record on disk."""
@@ -37,7 +41,7 @@ class Record(BaseModel):
                 values = {key: inner for key, inner in values.items() if key not in wrong}
 
     @classmethod
-    def upgraded(cls, values: dict[str, Any]) -> dict[str, Any]:
+    def upgraded(cls, values: Table) -> Table:
         """The table of an earlier version as it is written today."""
         return values
 
@@ -47,7 +51,7 @@ class Record(BaseModel):
         assert not unknown, f"{type(self).__name__} has no {unknown}"
         return self.model_copy(update=facts)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Table:
         """A plain table, ready for JSON, of every field that was ever set."""
         return self.model_dump(exclude_unset=True)
 
@@ -63,7 +67,7 @@ class Filed(Record):
         found = super().read(value)
         return found.changed(version=max(found.version, cls.model_fields["version"].default))
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Table:
         return {"version": self.version, **super().as_json()}
 
 

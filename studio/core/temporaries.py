@@ -15,6 +15,7 @@ import os
 import secrets
 import shutil
 import stat
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,8 @@ REPLACED = ".replaced"
 UNLOCKABLE_SECONDS = 24 * 3600
 """Where the file system has no locks, only what is older than this was certainly left behind."""
 _TAIL = 48  # bytes of the final name that a temporary one shows
+_swept: set[Path] = set()
+_sweeping = threading.Lock()
 
 
 @contextlib.contextmanager
@@ -62,6 +65,18 @@ def sweep(root: str | Path, *, deep: bool = True) -> int:
         count += sum(_cleared(Path(place) / name) for name in found)
         folders[:] = [name for name in folders if not name.startswith(PREFIX)] if deep else []
     return count
+
+
+def sweep_once(folder: Path) -> None:
+    """Clears away what dead processes left in a folder, when this one first writes there.
+
+    So it happens wherever the studio writes, also in folders that are nobody's workspace.
+    """
+    with _sweeping:
+        if folder in _swept:
+            return
+        _swept.add(folder)
+    sweep(folder, deep=False)
 
 
 def _made(path: Path, folder: bool) -> tuple[Path, locks.Lock | None]:

@@ -115,8 +115,8 @@ def wanted(files: Iterable[str], half: bool) -> list[str]:
     return chosen
 
 
-def vocabulary() -> Path | None:
-    """The folder of CLIP's usual vocabulary in the hub's cache, downloaded if need be."""
+def vocabulary(download: bool = True) -> Path | None:
+    """The folder of CLIP's usual vocabulary in the hub's cache, with `download` brought there."""
     from huggingface_hub import hf_hub_download, try_to_load_from_cache
 
     names = ("vocab.json", "merges.txt")
@@ -125,6 +125,8 @@ def vocabulary() -> Path | None:
             found = [try_to_load_from_cache(repository, folder + name) for name in names]
             if all(isinstance(path, str) for path in found):
                 return Path(str(found[0])).parent
+    if not download:
+        return None
     try:
         paths = [Path(hf_hub_download(VOCABULARIES[0], name)) for name in names]
     except Exception:  # a network fails in many ways; the caller says what to do

@@ -6,10 +6,8 @@ missing. Refuses to know: what makes one family different from another.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,12 +16,10 @@ import torch
 from torch import nn
 
 from studio.architectures.record import Architecture
-from studio.core import memory
 from studio.core.device import pick_device, pick_dtype
 from studio.core.errors import FileError, MissingError
 from studio.core.names import path_of
 from studio.core.paths import STARTER
-from studio.core.text import lines as text_lines
 from studio.families import (
     detect,
     family,
@@ -37,6 +33,7 @@ from studio.families import (
     weights,
 )
 from studio.families.base import Base, Family
+from studio.families.libraries import broken_as, quietly
 from studio.formats import ldm_names, single_file_layout
 
 
@@ -118,7 +115,7 @@ def load_parts(
         digest = hashing.result()
     for part in (parts.denoiser, parts.vae, *parts.encoders):
         part.to(device).eval().requires_grad_(False)
-    _check_widths(path, parts.denoiser, parts.encoders)
+    _check_widths(path, kind.architecture, parts)
     width = sum(encoder.config.hidden_size for encoder in parts.encoders)
     prediction = parts.prediction_type or single_file_loader.measured_prediction(
         parts.denoiser, width
@@ -187,7 +184,8 @@ def _from_file(
     words = recipe.parts[kind.text_names[0]]
     # looked for first: without it, reading gigabytes is of no use
     folder = vocabulary.find(path, words["vocab_size"], extra_vocabulary)
-    modules = _checked(lambda: single_file_loader.make(recipe), path, "The configuration")
+    with _broken("The configuration", path):
+        modules = single_file_loader.make(recipe)
     single_file_loader.fill(
         path,
         {name: (m, torch.float32 if name == "vae" else dtype) for name, m in modules.items()},
@@ -216,14 +214,12 @@ def _part(model: Any, folder: Path, dtype: torch.dtype) -> nn.Module:
     """One part, in memory of its own: mapped weights would crash us when their file is replaced."""
     name = folder.name
 
-    def make() -> nn.Module:
-        with torch.device("meta"):
-            if hasattr(model, "main_input_name"):  # transformers
-                config = model.config_class.from_pretrained(folder, local_files_only=True)
-                return model(config)
-            return model.from_config(model.load_config(folder, local_files_only=True))
-
-    part = _checked(make, folder, f"The part “{name}”")
+    with _broken(f"The part “{name}”", folder), torch.device("meta"):
+        if hasattr(model, "main_input_name"):  # transformers
+            config = model.config_class.from_pretrained(folder, local_files_only=True)
+            part = model(config)
+        else:
+            part = model.from_config(model.load_config(folder, local_files_only=True))
     files, _ = part_files.part_weights(folder)
 
     def pieces(key: str) -> list[single_file_layout.Piece]:
@@ -234,53 +230,17 @@ def _part(model: Any, folder: Path, dtype: torch.dtype) -> nn.Module:
     return part
 
 
-def _checked(load: Callable[[], Any], place: Path, what: str) -> Any:
-    try:
-        return load()
-    except Exception as error:  # loaders raise nearly any type for a broken file
-        if memory.is_full(error):
-            raise
-        raise FileError(
-            f"{what} of this base cannot be read",
-            where=place,
-            why=_first_line(error),
-            remedy="Download or copy the base again and compare the file sizes.",
-        ) from error
+def _broken(what: str, place: Path) -> AbstractContextManager[None]:
+    remedy = "Download or copy the base again and compare the file sizes."
+    return broken_as(f"{what} of this base cannot be read", place, remedy)
 
 
-def _check_widths(path: Path, denoiser: Any, encoders: list[Any]) -> None:
-    wanted = getattr(denoiser.config, "cross_attention_dim", None)
-    given = sum(encoder.config.hidden_size for encoder in encoders)
+def _check_widths(path: Path, kind: Architecture, parts: _Parts) -> None:
+    wanted = getattr(parts.denoiser.config, "cross_attention_dim", None)
+    given = sum(encoder.config.hidden_size for encoder in parts.encoders)
     if isinstance(wanted, int) and wanted != given:
         raise FileError(
             "The parts of this base do not belong together",
             where=path,
-            why=f"Its UNet wants text {wanted} wide, its text encoders give {given}.",
+            why=f"Its {kind.denoiser.title} wants text {wanted} wide, its text encoders give {given}.",
         )
-
-
-def _first_line(error: Exception) -> str:
-    lines = text_lines(str(error).strip())
-    return f"Reading it said: {lines[0][:200]}" if lines else "Reading it failed."
-
-
-@contextmanager
-def quietly() -> Iterator[None]:
-    """Keeps the loaders' progress bars and an optional library's complaint off the terminal."""
-    # it reports kernels it would like to download; `doctor` says what it can do
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
-    from diffusers.utils import logging as diffusers_logging
-    from transformers.utils import logging as transformers_logging
-
-    shown = [
-        switch
-        for switch in (diffusers_logging, transformers_logging)
-        if switch.is_progress_bar_enabled()
-    ]
-    try:
-        for switch in shown:
-            switch.disable_progress_bar()
-        yield
-    finally:
-        for switch in shown:
-            switch.enable_progress_bar()

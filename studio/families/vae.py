@@ -3,7 +3,7 @@
 Owns: reading a VAE alone, and refusing one that does not fit. Refuses to know: devices, bases
 beyond their VAE's configuration.
 
-The scale of latents belongs to the UNet that was trained on them, so it stays the base's own.
+The scale of latents belongs to the denoiser that was trained on them, so it stays the base's own.
 """
 
 from __future__ import annotations

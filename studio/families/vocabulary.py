@@ -33,11 +33,11 @@ def is_folder(folder: Path) -> bool:
     )
 
 
-def find(base: Path, size: int, also: Path | None = None) -> Path:
+def find(base: Path, size: int, also: Path | None = None, *, download: bool = True) -> Path:
     """The folder of the vocabulary of `size` tokens for the one-file base `base`.
 
     Looked at, in order: `<name>.tokenizer/` and `tokenizer/` beside the file, the file's own
-    folder, `also`, the hub's cache; the usual vocabulary is downloaded at last. Raises
+    folder, `also`, the hub's cache; the usual vocabulary is downloaded at last, with `download`. Raises
     MissingError naming where to put it.
     """
     beside = base.with_suffix(BESIDE)
@@ -45,7 +45,7 @@ def find(base: Path, size: int, also: Path | None = None) -> Path:
     for folder in places:
         if is_folder(folder) and _count(folder) == size:
             return folder
-    if size == USUAL_SIZE and (found := hub.vocabulary()) is not None:
+    if size == USUAL_SIZE and (found := hub.vocabulary(download)) is not None:
         return found
     remedy = f"Put vocab.json and merges.txt into “{beside}” or “{base.parent / 'tokenizer'}”"
     if size == USUAL_SIZE:

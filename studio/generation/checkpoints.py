@@ -29,7 +29,7 @@ def library_file(run_id: str, step: int, runs: Runs, runtime: Runtime) -> Path:
     (path,) = keeping.keep(
         library.workspace.adapters, [made], name=wanted, reserved=library.reserved
     )
-    library.notes.change(path, run=run_id, name=f"{name}, step {step}")
+    library.note_run(path, run_id, f"{name}, step {step}")
     sample = runs.folder(run_id) / "samples" / f"step-{step:06d}" / "0.png"
     if is_file(sample):
         with contextlib.suppress(StudioError):  # the file is there, with an image or without

@@ -43,6 +43,7 @@ class Grids:
         started: Callable[[str], None] | None = None,
     ) -> Grid:
         """Generates a grid when the device is free; `started` hears its id. See `compare.axes_grid`."""
+        settings = settings.model_copy(update={"drawing": settings.drawing.seeded()})
         settings = self._with_paths(settings)
         if all(axis is None or axis.kind != "checkpoint" for axis in _axes(settings).values()):
             # what makes no sense is said before anything is loaded

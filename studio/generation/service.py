@@ -6,7 +6,9 @@ Owns: that torch is loaded only when something is asked for. Refuses to know: pa
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from studio.caption.run import CaptionReport
 from studio.core.callbacks import Cancelled, OnProgress
@@ -18,6 +20,9 @@ from studio.runs.training import Runs
 from studio.runtime.runtime import Runtime
 from studio.settings.generation import GenerateSettings
 from studio.settings.lanes import LanesSettings
+
+if TYPE_CHECKING:
+    from studio.generation.token_count import TokenCount, TokenCounter
 
 
 class Generation:
@@ -42,7 +47,7 @@ class Generation:
         """
         from studio.generation.batches import generate
 
-        return generate(settings, self.runtime, on_progress, cancelled, on_preview)
+        return generate(settings.seeded(), self.runtime, on_progress, cancelled, on_preview)
 
     def generate_lanes(
         self,
@@ -55,6 +60,7 @@ class Generation:
         """Lanes side by side in one turn, each saved; stopped, the finished ones remain."""
         from studio.generation.batches import generate_lanes
 
+        settings = settings.seeded()
         return generate_lanes(settings, self.runtime, on_progress, cancelled, on_lane, on_preview)
 
     def effect(
@@ -67,7 +73,17 @@ class Generation:
         """How much the file at `place` of the stack changes the first image; saves nothing."""
         from studio.generation.effect import effect
 
-        return effect(settings, place, self.runtime, on_progress, cancelled)
+        return effect(settings.seeded(), place, self.runtime, on_progress, cancelled)
+
+    def token_count(self, base: str, prompt: str) -> TokenCount:
+        """How many tokens a prompt has on a base; see `token_count.TokenCounter`."""
+        return self._tokens.count(base, prompt)
+
+    @cached_property
+    def _tokens(self) -> TokenCounter:
+        from studio.generation.token_count import TokenCounter
+
+        return TokenCounter(self.runtime.library)
 
     def use_checkpoint(self, run: str, step: int) -> Path:
         """The file that a run would have left at one of its checkpoints, in the library.

@@ -5,13 +5,14 @@ Owns: putting these parts together. Refuses to know: torch, training, the page.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from studio.core import atomic
-from studio.core.errors import StudioError
+from studio.core.errors import FileError, StudioError
 from studio.core.names import printable, text_of
 from studio.core.paths import Workspace, entries
 from studio.formats import images
@@ -23,6 +24,7 @@ from studio.library.files import LibraryFiles
 from studio.library.image_settings import described
 from studio.library.index import AdapterIndex
 from studio.library.presets import Like, PresetInfo
+from studio.library.prompt_history import PromptHistory
 from studio.library.saved_stacks import SavedStacks
 from studio.library.shelving import Shelving
 from studio.library.styles import Styles
@@ -30,6 +32,7 @@ from studio.library.tidying import Tidying
 from studio.library.trash import Trash
 from studio.library.wildcards import Wildcards
 
+log = logging.getLogger(__name__)
 THUMBNAIL = 512  # pixels of the longer side
 
 
@@ -43,6 +46,7 @@ class Library(LibraryFiles):
         self.index = AdapterIndex(self.shelving)
         self.stacks = SavedStacks(self)
         self.styles = Styles(workspace)
+        self.prompts = PromptHistory(workspace)
         self.wildcards = Wildcards(workspace)
         self.captions = Captions(workspace, self.dataset_path)
         self.tidying = Tidying(workspace)
@@ -75,8 +79,15 @@ class Library(LibraryFiles):
         for place in places:
             if place.suffix in ADAPTER_ENDINGS:
                 companion = place.stem.removeprefix(places[0].stem)
-                self.notes.change(place, run=run, name=f"{name}{companion}")
+                self.note_run(place, run, f"{name}{companion}")
         return places
+
+    def note_run(self, path: Path, run: str, name: str) -> None:
+        """Notes which run wrote a file; notes that cannot be read stop no run."""
+        try:
+            self.notes.change(path, run=run, name=name)
+        except FileError:
+            log.warning("the run of %s could not be noted", path.name, exc_info=True)
 
     def called(self, info: AdapterInfo) -> str:
         """What a file is called where it is shown: like no other, as far as they have been seen."""

@@ -135,7 +135,8 @@ class Trash:
             names = {main: main.name}
         noted = {path: record.notes.get(printable(name)) for path, name in names.items()}
         self._notes.brought({path: Note.read(found) for path, found in noted.items() if found})
-        atomic.remove_folder(home)
+        if {path.name for path in listed(home)} <= {RECORD}:  # nothing else lies in it
+            atomic.remove_folder(home)
         return self._shelving.entry(main)
 
 

@@ -1,4 +1,4 @@
-"""DreamBooth: the whole UNet, and if wanted the text encoder, learns (Ruiz et al. 2022).
+"""DreamBooth: the whole denoiser, and if wanted the text encoder, learns (Ruiz et al. 2022).
 
 Owns: the trained copies of the base's weights, when the text encoder stops, the finished model.
 Refuses to know: the loop, class images (prior preservation is the loop's), families by name.

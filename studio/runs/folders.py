@@ -58,6 +58,10 @@ class RunFolders:
         states = [state for state in states if state.run]
         return sorted(states, key=lambda state: state.run, reverse=True)
 
+    def state(self, run_id: str) -> RunState:
+        """One run as it is now. Raises MissingError."""
+        return self._state(self.folder(run_id))
+
     def view(self, run_id: str, since: int = 0) -> RunView:
         """State, configuration and the events after byte offset `since` of one run."""
         folder = self.folder(run_id)

@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from studio.core.names import path_of
 from studio.runs.records import Event, Finished, Probed, RunState, RunView, only
@@ -51,13 +51,20 @@ class Figures:
     change: float | None
 
 
+class DifferingSetting(NamedTuple):
+    """A setting and its values in two runs; one that only one method has is None on the other side."""
+
+    key: str
+    first: object
+    second: object
+
+
 @dataclass(frozen=True)
 class Difference:
     """What differs between two runs in settings, curves, and end figures."""
 
-    settings: list[tuple[str, Any, Any]]
-    """(key, first, second) in the order of the settings' classes; a setting that only one method
-    has is None on the other side."""
+    settings: list[DifferingSetting]
+    """In the order of the settings' classes."""
     incomparable: list[str]
     """Differing keys that make the heights of the curves incomparable."""
     probes: list[list[Probed]]
@@ -103,7 +110,7 @@ def difference(views: Sequence[RunView]) -> Difference:
     keys = list(dict.fromkeys([*first, *second]))
     differing = [key for key in keys if first.get(key) != second.get(key) and key not in NAMES]
     return Difference(
-        [(key, first.get(key), second.get(key)) for key in differing],
+        [DifferingSetting(key, first.get(key), second.get(key)) for key in differing],
         [key for key in differing if key in SAME_PROBE],
         [_probes(view.events) for view in views],
         [figures(view) for view in views],
@@ -132,9 +139,9 @@ def figures(view: RunView) -> Figures:
     )
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def _flat(values: Mapping[str, object], prefix: str = "") -> dict[str, object]:
     """Nested settings → dotted keys."""
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for name, value in values.items():
         if isinstance(value, Mapping):
             found |= _flat(value, f"{prefix}{name}.")

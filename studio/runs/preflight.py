@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import shutil
 from dataclasses import dataclass, field
-from typing import Any
 
 from studio import methods
 from studio.architectures import ARCHITECTURES
@@ -17,6 +16,7 @@ from studio.clip.folder import find_clip
 from studio.core.device import pick_device
 from studio.core.errors import StudioError, UnavailableError
 from studio.core.names import path_of
+from studio.core.record import Table
 from studio.families.detect import BaseInfo
 from studio.families.token_match import contains
 from studio.formats.captions import fill_template
@@ -27,6 +27,7 @@ from studio.library.library import Library
 from studio.runs.advice import advice
 from studio.runs.completion import TRIGGER, Complete, complete
 from studio.runs.expectation import Expectation
+from studio.runs.records import RunFacts
 from studio.settings.training import RunConfig
 
 LOW_DISK = 500 << 20
@@ -42,7 +43,8 @@ class Preflight:
     warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """How files and folders were understood: nothing odd, but worth a look."""
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: RunFacts | None = None
+    """None where the settings could not be completed."""
     expected: Expectation | None = None
     """What the run will about take; None where nobody asked, or the run cannot start."""
     about: dict[str, str] = field(default_factory=dict)
@@ -75,10 +77,11 @@ class Preflight:
         """True when the run may start."""
         return not self.errors
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> Table:
         """Plain data for pages and JSON output."""
+        facts = self.facts.as_json() if self.facts else {}
         expected = self.expected.as_json() if self.expected else None
-        return {**vars(self), "expected": expected, "ok": self.ok}
+        return {**vars(self), "facts": facts, "expected": expected, "ok": self.ok}
 
 
 def refused(error: StudioError) -> Preflight:
@@ -133,6 +136,14 @@ def judged(completed: Complete, library: Library) -> Preflight:
             "as text.",
             "sample.prompts",
         )
+    for finding in advice(config, info, base):
+        result.warn(*finding)
+    result.facts = _facts(completed)
+    return result
+
+
+def _facts(completed: Complete) -> RunFacts:
+    config, info, base = completed.config, completed.dataset, completed.base
     effective = config.train.batch_size * config.train.gradient_accumulation
     shown = (2 if config.data.flip else 1) * (
         config.data.crops if config.data.crop == "random" else 1
@@ -140,26 +151,22 @@ def judged(completed: Complete, library: Library) -> Preflight:
     per_epoch = math.ceil(
         sum(i.repeats for i in info.items) * config.data.repeats * shown / effective
     )
-    for finding in advice(config, info, base):
-        result.warn(*finding)
-    result.facts = {
-        "pictures": info.pictures,
-        "captioned": info.captioned,
-        "held_out": _held_out_count(info),
-        "trigger": config.data.trigger,
-        "class_word": info.class_word,
-        "method": method.title,
-        "base": base.name,
-        "family": base.title,
-        "resolution": config.data.resolution,
-        "steps": config.train.steps,
-        "effective_batch": effective,
-        "epochs": round(config.train.steps / max(1, per_epoch), 1),
-        "sample_prompts": config.sample.prompts,
-    }
-    if config.prior.weight:
-        result.facts["class_pictures"] = config.prior.images
-    return result
+    facts = RunFacts(
+        pictures=info.pictures,
+        captioned=info.captioned,
+        held_out=_held_out_count(info),
+        trigger=config.data.trigger,
+        class_word=info.class_word,
+        method=methods.find(config.method).title,
+        base=base.name,
+        family=base.title,
+        resolution=config.data.resolution,
+        steps=config.train.steps,
+        effective_batch=effective,
+        epochs=round(config.train.steps / max(1, per_epoch), 1),
+        sample_prompts=tuple(config.sample.prompts),
+    )
+    return facts.changed(class_pictures=config.prior.images) if config.prior.weight else facts
 
 
 def _check_prior(result: Preflight, config: RunConfig, info: DatasetInfo) -> None:

@@ -55,7 +55,7 @@ def export(
             run.folder.name,
             lambda folder: trainable.export(folder, facts),
         )
-        library.notes.change(files[0], run=run.folder.name, name=facts.name)
+        library.note_run(files[0], run.folder.name, facts.name)
         return files, None
     mine = {**_earlier(run), **(run.state.kept or {})}
     written = trainable.export(run.folder, facts)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from studio.core.record import Failure, Filed, Record
+from studio.core.record import Failure, Filed, Record, Table
 from studio.settings.training import RunConfig
 
 ACTIVE = ("queued", "preparing", "running", "paused", "stopping")
@@ -24,6 +24,30 @@ class Bucket(Record):
     width: int
     height: int
     items: int
+
+
+class RunFacts(Record):
+    """What a run will be, in numbers and names, before it starts."""
+
+    pictures: int
+    captioned: int
+    held_out: int
+    trigger: str
+    class_word: str
+    method: str
+    """Its title."""
+    base: str
+    family: str
+    """The base's title."""
+    resolution: int
+    """Pixels."""
+    steps: int
+    effective_batch: int
+    """Images per optimizer step."""
+    epochs: float
+    sample_prompts: tuple[str, ...]
+    class_pictures: int | None = None
+    """Not set without prior preservation."""
 
 
 class RunState(Filed):
@@ -79,15 +103,28 @@ class RunState(Filed):
         """Whether it is over, for now."""
         return self.state in ENDED
 
-    def as_listed(self) -> dict[str, Any]:
+    def as_listed(self) -> ListedRun:
         """The few facts that a list of runs shows."""
-        return {name: getattr(self, name) for name in LISTED}
+        return ListedRun.model_construct(
+            **{name: getattr(self, name) for name in ListedRun.model_fields}
+        )
 
 
-LISTED = (
-    "run", "name", "method", "base", "state", "step", "steps", "seconds", "created_at",
-    "started_at", "updated_at", "reason",
-)  # fmt: skip
+class ListedRun(Record):
+    """A run as a line of a list; the fields are those of `RunState`."""
+
+    run: str
+    name: str
+    method: str
+    base: str
+    state: str
+    step: int
+    steps: int
+    seconds: float | None
+    created_at: float | None
+    started_at: float | None
+    updated_at: float | None
+    reason: str | None
 
 
 class Event(Record):
@@ -97,7 +134,7 @@ class Event(Record):
     """When, in seconds since 1970."""
     kind: str = ""
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Table:
         return {"t": self.t, "kind": self.kind, **super().as_json()}
 
 

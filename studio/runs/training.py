@@ -25,6 +25,7 @@ from studio.runs.completion import complete
 from studio.runs.control import Control
 from studio.runs.events import RunLog, hold
 from studio.runs.folders import RunFolders
+from studio.runs.notify import Notifier
 from studio.runs.preflight import judged
 from studio.runs.records import Queue, RunState
 from studio.settings.training import RunConfig
@@ -50,6 +51,7 @@ class Runs(RunFolders):
         self._held: str | None = None
         """The failed run for whose sake the queue waits."""
         self._settings = self.workspace.runs / SETTINGS
+        self.notifier = Notifier()
 
     def estimate(self, config: RunConfig) -> Estimate:
         """Seconds and bytes the run will take, measured on a few steps with the real model."""
@@ -228,6 +230,7 @@ class Runs(RunFolders):
             self._condition.notify_all()
         if self._thread is not None:
             self._thread.join(timeout)
+        self.notifier.close()
 
     def _enqueue(self, folder: Path, state: RunState, durably: bool = False) -> None:
         """Puts a run at the queue's end; with `durably` only if the disk has heard of it."""
@@ -278,6 +281,7 @@ class Runs(RunFolders):
                 self._logs[run_id], partial(self.config, run_id), control, self.runtime
             )
         finally:
+            self.notifier.tell(self._logs[run_id].state)
             with self._condition:
                 self._release(run_id)
 

@@ -8,7 +8,6 @@ Imports torch: only the trainer's thread loads it.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ from studio.runs.samples import Preview, verify
 from studio.runtime.runtime import Runtime
 from studio.settings.training import RunConfig
 from studio.train.data import bucket_table
-from studio.train.loop import Hooks
+from studio.train.loop import Hooks, StepFacts
 from studio.train.patience import Patience
 from studio.train.state import (
     Progress,
@@ -131,22 +130,23 @@ class Worker:
 
     # What the loop calls, on this thread, between steps.
 
-    def on_step(self, facts: Mapping[str, Any]) -> None:
+    def on_step(self, facts: StepFacts) -> None:
         """Logs every step; the state now and then."""
         shown = {
             key: round(value, 8) if isinstance(value, float) else value
-            for key, value in facts.items()
+            for key, value in vars(facts).items()
+            if value is not None
         }
         self.disk.event(Step.model_validate(shown))
         now = time.monotonic()
-        if now - self._written < STATE_EVERY and facts["step"] < self.config.train.steps:
+        if now - self._written < STATE_EVERY and facts.step < self.config.train.steps:
             return
-        if self._speed and facts["step"] > self._speed[1]:
-            speed = (facts["step"] - self._speed[1]) / (now - self._speed[0])
-            left = (self.config.train.steps - facts["step"]) / speed
+        if self._speed and facts.step > self._speed[1]:
+            speed = (facts.step - self._speed[1]) / (now - self._speed[0])
+            left = (self.config.train.steps - facts.step) / speed
             self.disk.update(speed=round(speed, 3), eta=round(left, 1), **self._figures())
             self.disk.do(self.run.sync)
-        self._speed, self._written = (now, facts["step"]), now
+        self._speed, self._written = (now, facts.step), now
 
     def on_probe(self, step: int, train: float, held_out: float | None) -> None:
         """Logs the fixed-noise losses."""

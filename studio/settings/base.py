@@ -19,6 +19,7 @@ from pydantic_core import PydanticUndefined
 
 from studio.core.budget import shown
 from studio.core.errors import SettingsError
+from studio.core.record import Table
 from studio.core.text import TextError, parse_toml
 
 
@@ -70,7 +71,7 @@ class Settings(BaseModel):
         }
 
     @classmethod
-    def parse(cls, values: Mapping[str, Any], where: str | None = None) -> Self:
+    def parse(cls, values: Mapping[str, object], where: str | None = None) -> Self:
         """Validates `values`; raises SettingsError naming every wrong key, value and range."""
         try:
             return cls.model_validate(dict(values))
@@ -84,7 +85,7 @@ class Settings(BaseModel):
             ).at(found) from None
 
 
-def override(values: dict[str, Any], assignments: list[str]) -> dict[str, Any]:
+def override(values: Table, assignments: list[str]) -> Table:
     """Applies `key=value` assignments (dotted keys, TOML values or bare text) to nested `values`."""
     import copy
 

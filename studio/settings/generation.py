@@ -5,7 +5,8 @@ Owns: these classes. Refuses to know: torch, files, training.
 
 from __future__ import annotations
 
-from typing import Literal
+import secrets
+from typing import Literal, Self
 
 from pydantic import field_validator
 
@@ -33,7 +34,10 @@ class GenerateSettings(Settings):
     styles: list[str] = setting(
         default_factory=list, help="Styles of the workspace, by name, put around the prompts in turn.",
     )  # fmt: skip
-    seed: int = setting(1, "Seed of the first image; the next ones count up.", ge=0, le=2**32 - 1)
+    seed: int = setting(
+        1, "Seed of the first image; the next ones count up. −1 takes one at random.",
+        ge=-1, le=2**32 - 1,
+    )  # fmt: skip
     count: int = setting(4, "Images.", ge=1, le=64)
     steps: int = setting(20, "Sampling steps.", ge=1, le=150)
     guidance: float = setting(4.0, "Guidance scale.", ge=0, le=50)
@@ -100,6 +104,15 @@ class GenerateSettings(Settings):
     inpaint: InpaintSettings = setting(default_factory=InpaintSettings)
     hires: HiresSettings = setting(default_factory=HiresSettings)
     stack: list[StackItem] = setting(default_factory=list, help="Adapter files, applied in order.")
+
+    def seeded(self) -> Self:
+        """The same with a seed: one at random where it is −1."""
+        return self.model_copy(update={"seed": random_seed()}) if self.seed < 0 else self
+
+
+def random_seed() -> int:
+    """Any seed."""
+    return secrets.randbelow(2**32)
 
 
 class Lane(Settings):

@@ -59,18 +59,23 @@ class Axis(Settings):
 
     @property
     def headings(self) -> list[str]:
-        """One heading per value."""
+        """One heading per value; files of one name have their folder before it."""
         if len(self.labels) == len(self.values):
             return self.labels
-        return [self._heading(value) for value in self.values]
+        short = [self._heading(value) for value in self.values]
+        return [
+            heading if short.count(heading) == 1 else self._heading(value, folder=True)
+            for value, heading in zip(self.values, short, strict=True)
+        ]
 
-    def _heading(self, value: str) -> str:
+    def _heading(self, value: str, folder: bool = False) -> str:
         if self.kind != "adapter":
             return value
         path, strength = reference(value)
         if path.lower() in NONE:
             return "without"
-        return Path(path).stem + (f" × {strength:g}" if strength != 1 else "")
+        place = f"{Path(path).parent.name}/" if folder else ""
+        return place + Path(path).stem + (f" × {strength:g}" if strength != 1 else "")
 
 
 class GridSettings(Settings):

@@ -193,6 +193,13 @@ def _field(name: str) -> Callable[[GenerateSettings, Axis, str], GenerateSetting
     return change
 
 
+def _seed(settings: GenerateSettings, axis: Axis, value: str) -> GenerateSettings:
+    found = _field("seed")(settings, axis, value)
+    if found.seed < 0:  # a cell that is generated again has to be the same
+        raise SettingsError("The axis “seed” cannot be −1", remedy="Write the seeds themselves.")
+    return found
+
+
 def _parsed(cls: type[Settings], rest: dict[str, Any], name: str, text: str, axis: Axis) -> Any:
     """One value out of text, by the rules of the setting it becomes."""
     try:
@@ -209,7 +216,7 @@ def _checkpoint(settings: GenerateSettings, axis: Axis, value: str) -> GenerateS
 
 _ACTIONS: dict[AxisKind, Callable[[GenerateSettings, Axis, str], GenerateSettings]] = {
     "adapter": _adapter, "checkpoint": _checkpoint, "strength": _strength,
-    "prompt": _field("prompt"), "replace": _replace, "seed": _field("seed"),
+    "prompt": _field("prompt"), "replace": _replace, "seed": _seed,
     "sampler": _field("sampler"), "guidance": _field("guidance"), "steps": _field("steps"),
 }  # fmt: skip
 

@@ -5,6 +5,8 @@ Owns: the settings of lanes, and the batches they amount to. Refuses to know: dr
 
 from __future__ import annotations
 
+from typing import Self
+
 from pydantic import field_validator
 
 from studio.settings.base import Settings, setting
@@ -40,6 +42,10 @@ class LanesSettings(Settings):
             taken.add(name)
             named.append(lane.model_copy(update={"name": name}))
         return named
+
+    def seeded(self) -> Self:
+        """The same with a seed for all lanes: one at random where it is −1."""
+        return self.model_copy(update={"common": self.common.seeded()})
 
     def batches(self) -> list[tuple[str, GenerateSettings]]:
         """(name, settings) of each lane's batch, in order."""

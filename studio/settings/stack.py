@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import ValidationInfo, field_validator
 
 from studio.core.errors import SettingsError
+from studio.core.record import Table
 from studio.settings import block_weights
 from studio.settings.base import Settings, setting
 
@@ -59,7 +60,7 @@ class StackItem(Settings):
         None, "Strength on the text encoder; empty uses the same.", ge=-10, le=10
     )
     enabled: bool = setting(True, "Off keeps the file on the stack without effect.")
-    aesthetic: dict[str, Any] = setting(
+    aesthetic: Table = setting(
         default_factory=dict,
         help="For an aesthetic embedding: settings that differ from what its file recommends.",
     )

@@ -8,10 +8,11 @@ file and derive from `Settings` too.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from studio.core.record import Table
 from studio.settings.base import Settings, nearest, override, setting, without_effect
 from studio.settings.generation import (
     CompareSettings,
@@ -248,4 +249,4 @@ class RunConfig(Settings):
     save: SaveSettings = Field(default_factory=SaveSettings)
     sample: SampleSettings = Field(default_factory=SampleSettings)
     validation: ValidationSettings = setting(default_factory=ValidationSettings, was="probe")
-    options: dict[str, Any] = Field(default_factory=dict)
+    options: Table = Field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Which kernels compute the UNet's attention during a run.
+"""Which kernels compute the denoiser's attention during a run.
 
 Owns: choosing them, and putting them in for a step and taking them out again.
 Refuses to know: how they are tried (`studio.core.device`).
@@ -35,19 +35,19 @@ def usable_attention(choice: str, device: torch.device) -> str:
 
 
 @contextmanager
-def attention(unet: Any, kernels: str) -> Iterator[None]:
-    """Inside, the UNet attends with these kernels; outside, with its own processors again.
+def attention(denoiser: Any, kernels: str) -> Iterator[None]:
+    """Inside, the denoiser attends with these kernels; outside, with its own processors again.
 
-    `sdpa` is what diffusers puts into every UNet, so nothing is touched.
+    `sdpa` is what diffusers puts into every denoiser, so nothing is touched.
     """
     if kernels == "sdpa":
         yield
         return
     from diffusers.models.attention_processor import XFormersAttnProcessor
 
-    own = dict(unet.attn_processors)
-    unet.set_attn_processor(XFormersAttnProcessor())
+    own = dict(denoiser.attn_processors)
+    denoiser.set_attn_processor(XFormersAttnProcessor())
     try:
         yield
     finally:
-        unet.set_attn_processor(own)
+        denoiser.set_attn_processor(own)

@@ -47,12 +47,28 @@ def _nobody(*_: Any) -> None:
     """Nobody listens."""
 
 
+@dataclass(frozen=True)
+class StepFacts:
+    """One optimizer step that was taken."""
+
+    step: int
+    """From 1."""
+    loss: float
+    smoothed: float | None
+    lr: float
+    norm: float
+    """Length of the gradient before clipping."""
+    epoch: int
+    prior: float | None
+    """The part of the loss that class images have; None without them."""
+
+
 @dataclass
 class Hooks:
     """What the loop tells the outside; what nobody waits for is told to nobody. All are called on
     the trainer's thread, between steps."""
 
-    step: Callable[[dict[str, Any]], None] = _nobody
+    step: Callable[[StepFacts], None] = _nobody
     probe: Callable[[int, float, float | None], None] = _nobody
     sample: Callable[[int], None] = _nobody
     save: Callable[[Progress], None] = _nobody
@@ -133,7 +149,7 @@ class Trainer:
         """Optimizer steps in which every image comes as often as it should."""
         return self.plan.batches_per_epoch / self.config.train.gradient_accumulation
 
-    def one_step(self, step: int) -> dict[str, Any]:
+    def one_step(self, step: int) -> StepFacts:
         """One optimizer step; returns loss, rate and speed. NaN stops before anything changes."""
         started = time.perf_counter()
         train = self.config.train
@@ -170,15 +186,15 @@ class Trainer:
         if self.ema:
             self.ema.update(step)
         self._advance(step, value, time.perf_counter() - started)
-        return {
-            "step": step,
-            "loss": value,
-            "smoothed": self.progress.smoothed_loss,
-            "lr": rate,
-            "norm": length,
-            "epoch": self.plan.epoch(step * train.gradient_accumulation - 1),
-            **({"prior": prior} if self.prior else {}),
-        }
+        return StepFacts(
+            step=step,
+            loss=value,
+            smoothed=self.progress.smoothed_loss,
+            lr=rate,
+            norm=length,
+            epoch=self.plan.epoch(step * train.gradient_accumulation - 1),
+            prior=prior if self.prior else None,
+        )
 
     def losses(self, number: int, step: int) -> Iterator[Tensor]:
         """The terms whose sum a batch minimises, one at a time: only one graph is alive.
@@ -248,15 +264,15 @@ class Trainer:
 
 
 @contextmanager
-def _checkpointing(unet: Any, wanted: bool) -> Iterator[None]:
+def _checkpointing(denoiser: Any, wanted: bool) -> Iterator[None]:
     """Inside, activations are recomputed in the backward pass instead of being kept."""
     if wanted:
-        unet.enable_gradient_checkpointing()
+        denoiser.enable_gradient_checkpointing()
     try:
         yield
     finally:
         if wanted:
-            unet.disable_gradient_checkpointing()
+            denoiser.disable_gradient_checkpointing()
 
 
 def _non_finite(

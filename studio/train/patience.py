@@ -28,6 +28,6 @@ class Patience:
         self._told.add(best)
         return (
             f"The held-out loss was lowest at step {best} ({self._rows[best][1]:.4g}, now "
-            f"{held_out:.4g}), while the training loss still falls: from here on the images are "
-            "rather overfitted. Stop keeps what there is; nothing stops by itself."
+            f"{held_out:.4g}), while the training loss still falls: the run is probably "
+            "overfitting from here on. Stop keeps what there is; nothing stops by itself."
         )

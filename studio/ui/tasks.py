@@ -58,6 +58,7 @@ class Task:
     error: Json | None = None
     result: Any = None
     started: float = field(default_factory=time.time)
+    ended: float | None = None
     looks: dict[str, str] = field(default_factory=dict)
     """What the images being drawn look like so far: place → data URL, of the newest batch."""
     cancelled: threading.Event = field(default_factory=threading.Event)
@@ -73,8 +74,9 @@ class Task:
     def view(self) -> Json:
         """What the page shows."""
         names = ("id", "kind", "about", "done", "total", "text", "state", "error", "result")
+        until = time.time() if self.ended is None else self.ended
         return {name: getattr(self, name) for name in names} | {
-            "seconds": round(time.time() - self.started, 1),
+            "seconds": round(until - self.started, 1),
             "looks": self.looks if self.state == "running" else {},
         }
 
@@ -88,8 +90,15 @@ class Tasks:
         self._numbers = itertools.count(1)
         self._recalled: deque[str] = deque(maxlen=50)
 
-    def start(self, kind: str, work: Callable[[Task], Any], **about: Any) -> Task:
-        """Runs `work(task)` in a thread; raises BusyError while one of this kind runs."""
+    def start(
+        self,
+        kind: str,
+        work: Callable[[Task], Any],
+        after: Callable[[Task], None] | None = None,
+        **about: Any,
+    ) -> Task:
+        """Runs `work(task)` in a thread, and `after(task)` when it is over, however it went; raises
+        BusyError while one of this kind runs."""
         with self._lock:
             if any(t.kind == kind and t.state == "running" for t in self._tasks.values()):
                 raise BusyError(
@@ -102,7 +111,8 @@ class Tasks:
             for old in list(self._tasks)[:-50]:
                 if self._tasks[old].state != "running":
                     del self._tasks[old]
-        threading.Thread(target=self._run, args=(task, work), name=task.id, daemon=True).start()
+        arguments = (task, work, after)
+        threading.Thread(target=self._run, args=arguments, name=task.id, daemon=True).start()
         return task
 
     def recall(self, token: str) -> None:
@@ -114,15 +124,21 @@ class Tasks:
                 if task.about.get("token") == token:
                     task.cancelled.set()
 
-    def _run(self, task: Task, work: Callable[[Task], Any]) -> None:
+    def _run(
+        self, task: Task, work: Callable[[Task], Any], after: Callable[[Task], None] | None
+    ) -> None:
         try:
             task.result = work(task)
-            task.state = "cancelled" if task.cancelled.is_set() else "finished"
+            state = "cancelled" if task.cancelled.is_set() else "finished"
         except Interrupted:
-            task.state = "cancelled"
+            state = "cancelled"
         except Exception as error:
             task.error = parts_of(error)
-            task.state = "failed"
+            state = "failed"
+        task.ended = time.time()
+        task.state = state
+        if after:
+            after(task)
 
     def find(self, identity: str) -> Task:
         """The task with this id; raises MissingError."""

@@ -332,3 +332,10 @@ def test_doctor_sees_a_missing_starter_and_a_workspace_that_cannot_be_written(
     (tmp_path / "file").write_text("in the way")
     assert doctor._workspace(tmp_path / "file" / "workspace").status == "problem"
     assert doctor._workspace(tmp_path / "new" / "workspace").status == "ok"
+
+
+@pytest.mark.parametrize("port", ["²", "-1", "65536", "8o"])
+def test_what_is_no_port_is_said(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        cli.main([f"--port={port}"])
+    assert left.value.code == 2 and "is not a port" in capsys.readouterr().err

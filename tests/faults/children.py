@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from studio.app import Studio
 from studio.core.paths import Workspace
 from studio.library import presets
-from studio.train.loop import Trainer
+from studio.train.loop import StepFacts, Trainer
 from tests import failpoint
 
 HANGS = 600  # seconds
@@ -76,7 +76,7 @@ def killed_after_a_step(root: Path, values: dict[str, Any], last: int) -> None:
     """A run that is killed between a step and what comes behind it."""
     normal = Trainer.one_step
 
-    def one_step(self: Trainer, step: int) -> dict[str, Any]:
+    def one_step(self: Trainer, step: int) -> StepFacts:
         facts = normal(self, step)
         if step == last:
             die()
@@ -117,7 +117,7 @@ def killed_while_saved_again(
 
     normal_step, normal_run = Trainer.one_step, Trainer.run
 
-    def one_step(self: Trainer, step: int) -> dict[str, Any]:
+    def one_step(self: Trainer, step: int) -> StepFacts:
         facts = normal_step(self, step)
         if step == again:
             studio.runs.command(run, "pause")

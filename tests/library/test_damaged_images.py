@@ -59,7 +59,7 @@ def test_a_damaged_image_is_named_before_start_and_the_run_goes_on_without(
     without = studio.runs.wait(studio.runs.start(config()))
     cut(jpeg(folder / "9 holiday.jpg"))
     found = studio.runs.preflight(config())
-    assert found.ok and found.facts["pictures"] == 4
+    assert found.ok and found.facts and found.facts.pictures == 4
     assert any("9 holiday.jpg is left out" in text for text in found.warnings)
     run = studio.runs.start(config())
     state = studio.runs.wait(run)
@@ -212,7 +212,7 @@ def test_what_is_not_used_is_one_line_and_how_often_images_count_a_note(
         assert said in lines[0]
     assert any("“3_zibbo cat” × 3" in note for note in found.notes)
     assert any("“2023_summer” counts once" in note for note in found.notes)
-    assert found.facts["pictures"] == 6
+    assert found.facts and found.facts.pictures == 6
     used = studio.runs.preflight(config("data.mask=files"))
     (line,) = [text for text in used.warnings if text.startswith("Not used: ")]
     assert "taken for the mask" not in line

@@ -140,6 +140,13 @@ def test_notes_that_cannot_be_read_stay_and_are_spoken_of(library: Studio) -> No
     assert file.read_text() == "{" and path.is_file()
 
 
+def test_notes_that_cannot_be_read_stop_no_run(studio: Studio, config: Make) -> None:
+    (studio.workspace.root / "library.json").write_text("{")
+    state = studio.runs.wait(studio.runs.start(config()))
+    assert (state.state, len(state.files)) == ("finished", 1), state
+    assert (studio.workspace.root / "library.json").read_text() == "{"
+
+
 def test_notes_of_a_newer_version_are_kept(library: Studio) -> None:
     path = write(library.workspace.adapters, "one", "word")
     file = library.workspace.root / "library.json"

@@ -131,8 +131,12 @@ def make_config(method: str, pictures: Path, *changes: str) -> RunConfig:
 
 
 def fingerprint(base: Base) -> dict[str, int]:
-    """Where every weight of the base lives and what it holds, hooks counted."""
-    facts: dict[str, int] = {}
+    """Where every weight of the base lives and what it holds; hooks, words and steerings counted."""
+    facts = {
+        "words": len(base.words),
+        "steering": len(base.steering),
+        "on_step": int(base.on_step is not None),
+    }
     for component, model in {**base.components(), "vae": base.vae}.items():
         for name, module in model.named_modules():
             facts[f"{component}.{name}#"] = len(module._forward_hooks) + len(

@@ -15,7 +15,7 @@ from studio.families.base import Base
 from studio.families.loading import load_base
 from studio.methods.base import ExportFacts
 from studio.settings.training import StackItem
-from studio.train.loop import Trainer
+from studio.train.loop import StepFacts, Trainer
 from tests.matrix.conftest import TRIGGER, fingerprint
 from tests.near import assert_near
 
@@ -88,8 +88,8 @@ def test_the_average_is_what_is_shown(trainer: Make, base: Base, decay: float) -
     run = trainer(f"train.ema={decay}", "train.steps=3")
     by_hand: list[torch.Tensor] = [p.detach().clone() for p in run.parameters]
 
-    def follow(facts: dict[str, float]) -> None:
-        weight = min(decay, (1 + facts["step"]) / (10 + facts["step"]))
+    def follow(facts: StepFacts) -> None:
+        weight = min(decay, (1 + facts.step) / (10 + facts.step))
         for average, parameter in zip(by_hand, run.parameters, strict=True):
             average.mul_(weight).add_(parameter.detach(), alpha=1 - weight)
 

@@ -53,7 +53,7 @@ def test_it_learns_and_resumes_to_the_bit(toy: Base, pictures: Path, tmp_path: P
         save_checkpoint(tmp_path / "run", progress, first.trainable.state(), first.optimizer)
 
     first.hooks.save = save
-    first.hooks.step = lambda facts: setattr(first.commands, "stop", facts["step"] == 4)
+    first.hooks.step = lambda facts: setattr(first.commands, "stop", facts.step == 4)
     assert first.run() is False
     second = trainer(toy, pictures, tmp_path)
     second.progress, state = load_checkpoint(latest_checkpoint(tmp_path / "run"), second.optimizer)
@@ -76,6 +76,7 @@ def test_its_file_acts_as_trained_and_shows_in_images(
     assert inspect(file).family == TOY.name
     with applied(toy, [StackItem(path=str(file))]) as reports:
         assert reports[0].matched and not reports[0].unmatched, reports
+        assert "(transformer " in reports[0].message and "text encoder " in reports[0].message
         from_file = predicted(toy)
     effect = (trained - plain).norm()
     assert effect > 0 and (from_file - trained).norm() < 0.02 * effect

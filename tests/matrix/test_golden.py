@@ -29,7 +29,7 @@ def test_the_first_ten_losses_are_the_known_ones(
     trainer: Callable[..., Trainer], base: Base, method: str
 ) -> None:
     losses: list[float] = []
-    run = trainer(*SETTINGS, hooks={"step": lambda facts: losses.append(facts["loss"])})
+    run = trainer(*SETTINGS, hooks={"step": lambda facts: losses.append(facts.loss)})
     run.run()
     key = f"{method} on {'starter' if base.path == STARTER else base.architecture.name}"
     if os.environ.get("STUDIO_WRITE_GOLDEN"):

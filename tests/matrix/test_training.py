@@ -83,7 +83,7 @@ def test_the_first_step_equals_a_plain_loop(trainer: Make, base: Base, method: s
         predicted = base.denoise(noisy, torch.tensor([t]), text, (height, width))
         loss = functional.mse_loss(predicted, target) * weight
         loss.backward()
-    assert abs(loss.item() - fact["loss"]) < 1e-5
+    assert abs(loss.item() - fact.loss) < 1e-5
     rate = RATES.get(method, 1e-2)
     for parameter in parameters:  # AdamW's first step: m̂ = g, v̂ = g²
         gradient = parameter.grad
@@ -101,7 +101,7 @@ def test_resumed_is_bit_equal_to_uninterrupted(trainer: Make, tmp_path: Path) ->
     run = tmp_path / "run"
     first = trainer()
     first.hooks.save = lambda progress: _saved(run, first, progress)
-    first.hooks.step = lambda facts: setattr(first.commands, "stop", facts["step"] == 4)
+    first.hooks.step = lambda facts: setattr(first.commands, "stop", facts.step == 4)
     assert first.run() is False
     second = trainer()
     second.progress, state = load_checkpoint(latest_checkpoint(run), second.optimizer)
@@ -135,7 +135,7 @@ def test_a_bad_loss_stops_before_the_step(trainer: Make, bad: float) -> None:
     after = final_state(run)
     assert all(torch.equal(before[name], after[name]) for name in before)
     run.batch_loss = normal  # type: ignore[method-assign]
-    assert run.one_step(2)["loss"] > 0, "the same run can go on"
+    assert run.one_step(2).loss > 0, "the same run can go on"
 
 
 def test_accumulation_adds_up_batches(trainer: Make) -> None:

@@ -96,7 +96,7 @@ def test_more_than_one_pass_changes_nothing_and_reads_nothing(
     before = {name: tensor.clone() for name, tensor in run.trainable.state().items()}
     monkeypatch.setattr(type(run.trainable), "_feature", None)
     fact = run.one_step(run.plan.batches_per_epoch + 1)
-    assert 0 < fact["loss"] < 1 and fact["norm"] == 0
+    assert 0 < fact.loss < 1 and fact.norm == 0
     after = run.trainable.state()
     assert all(torch.equal(before[name], after[name]) for name in before)
 
@@ -106,8 +106,8 @@ def test_the_loss_is_the_distance_to_the_mean_so_far(
 ) -> None:
     run = trainer(base, pictures, tmp_path, "train.batch_size=1")
     assert run.validation.measure() == (1.0, None), "no direction yet"
-    assert run.one_step(1)["loss"] == pytest.approx(0, abs=1e-6), "one image is its own mean"
-    second = run.one_step(2)["loss"]
+    assert run.one_step(1).loss == pytest.approx(0, abs=1e-6), "one image is its own mean"
+    second = run.one_step(2).loss
     state = run.trainable.state()
     if len(state["numbers"]) == 2:
         a, b = state["features"]

@@ -51,6 +51,11 @@ test('they are found by file, folder and star', () => {
   assert.deepEqual(list.foldersOf(CARDS), ['deep', 'deep/er']);
 });
 
+test('where a file lies, in short', () => {
+  assert.deepEqual(CARDS.map(list.placeOf), ['deep/er/x.safetensors', 'deep/b2.pt', 'a.pt']);
+  assert.equal(list.placeOf({where: 'samples/zibbo.safetensors'}), 'samples/zibbo.safetensors');
+});
+
 test('titles that several entries have', () => {
   const shared = list.sharedTitles([{title: 'Fox'}, {title: 'fox'}, {title: 'cat'}]);
   assert.deepEqual([...shared], ['fox']);

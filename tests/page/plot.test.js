@@ -134,3 +134,13 @@ test('probes are one per step, in order', () => {
   data.clear();
   assert.equal(data.end, 10);
 });
+
+test('a click means the nearest checkpoint on disk, if one is near', () => {
+  const data = new LossData();
+  data.keep([100, 200, 300]);
+  assert.equal(data.keptNear(190, 20), 200);
+  assert.equal(data.keptNear(149, 60), 100);
+  assert.equal(data.keptNear(150, 20), undefined);
+  data.clear();
+  assert.equal(data.keptNear(200, 20), undefined);
+});

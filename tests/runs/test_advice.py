@@ -148,7 +148,9 @@ def test_a_template_brings_the_trigger_in(studio: Studio, config: Make) -> None:
     assert any("absent from 4 of 4" in w for w in studio.runs.preflight(config()).warnings)
     assert studio.runs.preflight(config("data.template=['[name], [filewords]']")).warnings == []
     crops = studio.runs.preflight(config("data.crop=random", "data.flip=true"))
-    assert crops.facts["epochs"] == 0.2, "4 steps of 2 images; an epoch shows 4 × 4 × 2"
+    assert crops.facts and crops.facts.epochs == 0.2, (
+        "4 steps of 2 images; an epoch shows 4 × 4 × 2"
+    )
 
 
 def test_the_run_says_when_the_held_out_loss_was_lowest(

@@ -211,8 +211,9 @@ def test_a_run_whose_settings_are_damaged_is_still_seen(studio: Studio, config: 
 
 def test_preflight_blocks_and_warns(studio: Studio, config: Make) -> None:
     found = studio.runs.preflight(config())
-    assert found.ok and found.facts["pictures"] == 4 and found.facts["trigger"] == "zibbo"
-    assert found.facts["epochs"] == 2.0
+    assert found.ok and found.facts is not None
+    assert found.facts.pictures == 4 and found.facts.trigger == "zibbo"
+    assert found.facts.epochs == 2.0
     (studio.workspace.datasets / "zibbo" / "3.txt").unlink()
     (studio.workspace.datasets / "zibbo" / "0.txt").write_text("a cat")
     (studio.workspace.datasets / "zibbo" / "1.png").write_bytes(b"not a picture")

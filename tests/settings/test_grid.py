@@ -143,3 +143,13 @@ def test_stacks_change_as_rarely_as_possible() -> None:
     assert [len(group) for group in found] == [3] * 6
     strengths = [group[0].settings.stack[0].strength for group in found]
     assert strengths == [0, 0, 0.5, 0.5, 1, 1], "each stack once, though pages come first"
+
+
+def test_files_of_one_name_have_their_folder_in_the_heading() -> None:
+    values = [
+        "/w/adapters/style.safetensors:1",
+        "/w/adapters/deep/style.safetensors:1",
+        "/w/a.pt:0.5",
+    ]
+    axis = Axis(kind="adapter", values=values)
+    assert axis.headings == ["adapters/style", "deep/style", "a × 0.5"]

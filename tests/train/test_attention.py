@@ -51,11 +51,11 @@ def test_kernels_are_used_for_the_step_and_taken_out_again(
 
     own = {name: id(one) for name, one in tiny.denoiser.attn_processors.items()}
     plain, other = make(), make()
-    losses = [plain.one_step(1)["loss"]]
+    losses = [plain.one_step(1).loss]
     assert not calls
     monkeypatch.setattr(attention_processor, "XFormersAttnProcessor", Counted)
     other.attention = "xformers"
-    losses.append(other.one_step(1)["loss"])
+    losses.append(other.one_step(1).loss)
     assert len(calls) == len(own) > 0, "every attention of the UNet"
     assert losses[0] == losses[1] and torch.equal(weights(plain), weights(other))
     assert own == {name: id(one) for name, one in tiny.denoiser.attn_processors.items()}

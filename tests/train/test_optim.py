@@ -49,7 +49,7 @@ def test_every_optimizer_learns_and_resumes_bit_equal(
 
     first = make(*settings(name, steps))
     first.hooks.save = save(first)
-    first.hooks.step = lambda facts: setattr(first.commands, "stop", facts["step"] == steps // 2)
+    first.hooks.step = lambda facts: setattr(first.commands, "stop", facts.step == steps // 2)
     assert first.run() is False
     second = make(*settings(name, steps))
     folder = latest_checkpoint(tmp_path / "run")
@@ -86,7 +86,7 @@ def test_adafactor_keeps_rows_and_columns_only(make: Make) -> None:
 
 def test_prodigy_finds_its_rate_and_shows_it(make: Make, capsys: pytest.CaptureFixture) -> None:
     run = make(*settings("prodigy", 12), "train.schedule=constant")
-    rates = [run.one_step(step)["lr"] for step in range(1, 13)]
+    rates = [run.one_step(step).lr for step in range(1, 13)]
     assert rates[0] == pytest.approx(1e-6) and max(rates) > 1e-5
     assert capsys.readouterr().out == ""
     groups = [
@@ -102,7 +102,7 @@ def test_rates_of_groups_keep_their_proportion_when_listed(make: Make) -> None:
         "options.text_encoder=true", "train.learning_rate=1e-2", "train.text_learning_rate=1e-3",
         "train.schedule=listed", "train.rates=1e-3:1, 1e-4",
     )  # fmt: skip
-    assert run.one_step(1)["lr"] == pytest.approx(1e-3)
-    assert run.one_step(2)["lr"] == pytest.approx(1e-4)
+    assert run.one_step(1).lr == pytest.approx(1e-3)
+    assert run.one_step(2).lr == pytest.approx(1e-4)
     assert [g["lr"] for g in run.optimizer.param_groups] == pytest.approx([1e-4, 1e-5])
-    assert math.isfinite(run.one_step(3)["loss"])
+    assert math.isfinite(run.one_step(3).loss)

@@ -29,9 +29,9 @@ def test_checkpointing_recomputes_and_changes_nothing(
         return forward(*arguments, **more)
 
     monkeypatch.setattr(block, "forward", counted)
-    losses = [plain.one_step(1)["loss"]]
+    losses = [plain.one_step(1).loss]
     once = len(calls)
-    losses.append(checked.one_step(1)["loss"])
+    losses.append(checked.one_step(1).loss)
     assert len(calls) == once + 2 == 3, "blocks ran again in the backward pass"
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     torch.testing.assert_close(weights(plain), weights(checked), atol=1e-4, rtol=1e-3)
@@ -52,7 +52,7 @@ def test_eight_bit_optimizer_learns_and_keeps_small_moments(make: Make) -> None:
 
 def test_weight_decay_shrinks_and_clipping_limits(make: Make) -> None:
     loose, tight = make("train.clip_gradient_norm=0"), make("train.clip_gradient_norm=1e-6")
-    assert loose.one_step(1)["norm"] == pytest.approx(tight.one_step(1)["norm"], rel=1e-4)
+    assert loose.one_step(1).norm == pytest.approx(tight.one_step(1).norm, rel=1e-4)
     gradient = tight.optimizer.state[tight.parameters[0]]["exp_avg"]
     assert gradient.norm() <= 1e-6
     heavy = make("train.weight_decay=1", "train.learning_rate=0.1")
@@ -67,7 +67,7 @@ def test_text_rate_and_warm_up(make: Make) -> None:
         "options.text_encoder=true", "train.text_learning_rate=1e-5", "train.learning_rate=1e-2",
         "train.warmup_steps=4", "train.schedule=constant",
     )  # fmt: skip
-    rates = [run.one_step(step)["lr"] for step in range(1, 6)]
+    rates = [run.one_step(step).lr for step in range(1, 6)]
     assert rates == pytest.approx([0.0025, 0.005, 0.0075, 0.01, 0.01])
     assert [group["lr"] for group in run.optimizer.param_groups] == pytest.approx([1e-2, 1e-5])
 
@@ -124,7 +124,7 @@ def test_intervals_in_epochs_and_minutes(make: Make) -> None:
     run.hooks.sample = done["sample"].append
     run.hooks.save = lambda progress: done["save"].append(progress.step)
     run.hooks.probe = lambda step, *_: done["probe"].append(step)
-    run.hooks.step = lambda facts: setattr(run.progress, "seconds", 50.0 * facts["step"])
+    run.hooks.step = lambda facts: setattr(run.progress, "seconds", 50.0 * facts.step)
     assert run.plan.batches_per_epoch == 3
     assert run.run() is True
     assert done == {"sample": [0, 2, 3, 5, 6], "save": [3, 5, 6], "probe": []}

@@ -123,3 +123,14 @@ def test_work_that_is_recalled_before_it_is_asked_for_does_not_begin() -> None:
     tasks.recall("late")
     assert task.cancelled.is_set()
     go.set()
+
+
+def test_the_time_of_a_piece_of_work_stands_still_once_it_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    task = Tasks().start("paint", lambda task: None)
+    while task.state == "running":
+        pass
+    later = task.started + 1047
+    monkeypatch.setattr("studio.ui.tasks.time.time", lambda: later)
+    assert task.view()["seconds"] < 1000

@@ -197,7 +197,7 @@ def test_the_page_is_built_and_first_shown_without_looking_at_the_library(
         return answer["data"]
 
     calls: list[Callable[[], Any]] = [
-        lambda: ask("header", "readiness"),
+        lambda: ask("header", "readiness", run="none"),
         lambda: ask("caption", "datasets"),
         lambda: ask("train-pick", "choices"),
         lambda: ask("shelf-generate", "library", base="starter", epoch="", since=0, look=False),

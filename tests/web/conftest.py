@@ -1,7 +1,7 @@
 """The real page on a free port, with a tiny base and two small datasets, seen by a real browser.
 
-Owns: `served` (one studio per test file), `page` (a fresh browser tab that reports every console
-error and every request to elsewhere) and the images. Refuses to know: what the tabs do.
+Owns: `served` (one studio per test file), `page` (a fresh browser tab that reports every
+uncaught error and every request to elsewhere) and the images. Refuses to know: what the tabs do.
 """
 
 from __future__ import annotations
@@ -115,9 +115,16 @@ def draw_picture(path: Path, seed: int) -> None:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A running studio; the heavy libraries load meanwhile."""
+    """A running studio with a tiny base."""
     workspace = Workspace(tmp_path_factory.mktemp("web") / "workspace")
     make_tiny_sd1(workspace.bases / "tiny")
+    with serving(workspace) as served:
+        yield served
+
+
+@contextlib.contextmanager
+def serving(workspace: Workspace) -> Iterator[Served]:
+    """A running studio on a workspace; the heavy libraries load meanwhile."""
     studio = Studio(workspace)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -152,7 +159,10 @@ def open_page(browser: Any, served: Served) -> Iterator[Any]:
     problems: list[str] = []
 
     def open_tab(
-        tab: str = "caption", path: str = "/?__theme=light", answers: Sequence[bool] = ()
+        tab: str = "caption",
+        path: str = "/?__theme=light",
+        answers: Sequence[bool] = (),
+        width: int = 1440,
     ) -> Any:
         """`answers` are given to the page's questions in turn; then, as without any, yes."""
         waiting = list(answers)
@@ -163,7 +173,7 @@ def open_page(browser: Any, served: Served) -> Iterator[Any]:
             else:
                 dialog.accept()
 
-        context = browser.new_context(viewport={"width": 1440, "height": 900})
+        context = browser.new_context(viewport={"width": width, "height": 900})
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(TIMEOUT)

@@ -148,7 +148,7 @@ def test_looks_while_drawing_and_what_an_interruption_keeps(tab: Any, served: An
     generate(tab)
     tab.locator(".pg-look").first.wait_for()
     assert tab.locator(".pg-look").first.get_attribute("src").startswith("data:image/jpeg")
-    tab.get_by_text("4 of 8 images").wait_for()
+    tab.get_by_text("4 of 8 images").wait_for(timeout=300_000)  # 600 steps, maybe on a busy machine
     tab.get_by_role("button", name="Interrupt").click()
     tab.get_by_text("Interrupted: 4 images finished before are kept.").wait_for()
     assert tab.locator(".pg-results .pg-cell img").count() == 4

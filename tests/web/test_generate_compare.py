@@ -132,7 +132,7 @@ def test_rows_stay_where_they_are_under_a_pressed_mouse(page: Any, studio: Studi
 
 def test_dragging_strength_and_switch_reach_python(page: Any, studio: Any) -> None:
     shelf_row(page, "korvu").drag_to(page.locator("#cs-stack-generate .st-zone"))
-    shelf_row(page, "neonline").get_by_role("button").click()
+    shelf_row(page, "neonline").get_by_role("button", name="to the stack").click()
     cards = page.locator(".st-card")
     expect_names(page, {"popdot", "korvu", "neonline"})
     names = [text.split("\n")[0] for text in cards.locator(".st-title b").all_inner_texts()]
@@ -218,7 +218,7 @@ def test_a_refused_setting_says_why_and_the_button_comes_back(page: Any) -> None
 def test_names_are_text_and_nothing_else(page: Any) -> None:
     row = shelf_row(page, "onerror")
     assert HOSTILE in row.inner_text()
-    row.get_by_role("button").click()
+    row.get_by_role("button", name="to the stack").click()
     card = page.locator(".st-card", has_text="onerror")
     card.wait_for()
     assert page.evaluate("window.hit") is None
@@ -301,6 +301,7 @@ def expect_names(page: Any, names: set[str]) -> None:
 
 def draw(page: Any) -> None:
     page.get_by_role("button", name="Generate", exact=True).click()
+    page.locator("#cs-pictures .rb[data-state='finished']").wait_for()
     page.locator(".rb-text", has_text="images in").first.wait_for()
 
 

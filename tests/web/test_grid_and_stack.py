@@ -47,7 +47,8 @@ def generate_tab(open_page: Any, path: str = "/?__theme=light") -> Any:
 
 
 def add(page: Any, name: str) -> Any:
-    page.locator("#cs-shelf-generate .sh-row", has_text=name).first.get_by_role("button").click()
+    row = page.locator("#cs-shelf-generate .sh-row", has_text=name).first
+    row.get_by_role("button", name="to the stack").click()
     card = page.locator(".st-card", has_text=name)
     card.wait_for()
     return card
@@ -72,7 +73,7 @@ def test_a_grid_from_the_form_to_the_large_view(
     page = generate_tab(open_page)
     add(page, "korvu")
     page.fill("#cs-generate-prompt textarea", HOSTILE)
-    page.locator(".ax-summary").click()
+    page.get_by_role("radio", name="Grid").click()
     page.locator(".ax-empty", has_text="No grid yet").wait_for()
     page.get_by_label("Values of the columns").fill("0, 1")
     page.get_by_label("What the rows vary").select_option("seed")
@@ -124,7 +125,7 @@ def test_with_lanes_a_grid_takes_the_files_and_the_prompt_of_one(
 ) -> None:
     page = generate_tab(open_page)
     page.fill("#cs-generate-prompt textarea", "a red cat")
-    page.locator(".ax-summary").click()
+    page.get_by_role("radio", name="Grid").click()
     lane = page.locator(".ax-lane")
     assert lane.is_hidden(), "with one lane there is nothing to choose"
     page.get_by_role("button", name="Add a lane").click()
@@ -147,8 +148,7 @@ def test_pages_errors_and_what_is_left_of_an_interrupted_grid(
 ) -> None:
     page = generate_tab(open_page, "/?__theme=dark")
     page.fill("#cs-generate-prompt textarea", "a red cat")
-    if page.locator(".ax:not([open])").count():
-        page.locator(".ax-summary").click()
+    page.get_by_role("radio", name="Grid").click()
     page.get_by_label("What the columns vary").select_option("sampler")
     page.get_by_label("Values of the columns").fill("Eulr")
     page.get_by_role("button", name="Generate grid").click()
@@ -175,7 +175,7 @@ def test_pages_errors_and_what_is_left_of_an_interrupted_grid(
     kept = (Path(grid.folder) / grid.cells[0].file).stat().st_mtime_ns
     page.reload()
     page.click("#cs-tab-generate-button")
-    page.locator(".ax-summary").click()
+    page.get_by_role("radio", name="Grid").click()
     if not page.get_by_role("button", name="Generate the rest").is_visible():
         page.locator(".ax-list .cm-open").first.click()
     page.get_by_role("button", name="Generate the rest").click()

@@ -41,7 +41,7 @@ def open_inside(open_page: Any, lora: Path) -> tuple[Any, Any]:
     row = page.locator("#cs-shelf-generate .sh-row", has_text=lora.stem).first
     row.wait_for()
     if not page.locator(".st-card", has_text=lora.stem).count():
-        row.get_by_role("button").click()
+        row.get_by_role("button", name="to the stack").click()
     card = page.locator(".st-card", has_text=lora.stem)
     card.get_by_role("button", name=MENU).focus()
     page.keyboard.press("Enter")
@@ -119,7 +119,7 @@ def test_a_file_that_went_away_says_so_in_the_dialog(open_page: Any, lora: Path)
     page.click("#cs-generate-base input")
     page.get_by_role("option", name="tiny · ").first.click()
     page.locator("#cs-shelf-generate .sh-row", has_text=lora.stem).first.get_by_role(
-        "button"
+        "button", name="to the stack"
     ).click()
     card = page.locator(".st-card", has_text=lora.stem)
     card.get_by_role("button", name=MENU).wait_for()

@@ -124,7 +124,7 @@ def in_python(page: Any, studio: Studio, act: Callable[[], None] | None = None) 
         page.wait_for_timeout(50)
     asked = generation.asked
     assert asked is not None
-    page.locator(".rb-go:enabled").first.wait_for()
+    page.locator("#cs-pictures .rb:not([data-state='starting'], [data-state='running'])").wait_for()
     return [
         (one.name, one.prompt, [Path(item.path).stem for item in one.stack]) for one in asked.lanes
     ]

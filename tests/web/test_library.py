@@ -125,7 +125,7 @@ def test_to_the_trash_and_back(open_page: Any, served: Any, lora: Any) -> None:
 def test_two_files_of_one_name_are_told_apart(open_page: Any, lora: Any) -> None:
     lora("style"), lora("deep/style")
     page = opened(open_page)
-    expected = ["style adapters/deep/style.safetensors", "style adapters/style.safetensors"]
+    expected = ["style deep/style.safetensors", "style style.safetensors"]
     until(lambda: titles(page) == expected)
     row(page, "deep/style").get_by_role("button", name="Add style to the stack").click()
     page.wait_for_selector(

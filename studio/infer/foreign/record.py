@@ -67,7 +67,7 @@ class Record:
         if found is None:
             return
         if found < 0:
-            self.note("The seed was drawn at random and is not in the image.")
+            self.note("The seed was random and is not in the image.")
         elif found >= _SEEDS:
             lower = int(found) % _SEEDS
             self.note(

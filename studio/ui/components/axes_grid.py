@@ -19,6 +19,7 @@ from studio.library.entries import names
 from studio.settings import grid
 from studio.settings.grid import GridSettings
 from studio.settings.training import GenerateSettings, Sampler
+from studio.ui.components.mask_brush import inpaint_values
 from studio.ui.components.picture_grid import TrainingGlance
 from studio.ui.components.stack import lanes_of
 from studio.ui.form import Form
@@ -41,9 +42,9 @@ HINTS: dict[grid.AxisKind, str] = {
 }
 
 SKELETON = """
-<details class="cs-card ax">
-  <summary class="ax-summary"><h3 class="cs-card-title">Grid</h3>
-    <span class="cs-muted cs-small">Vary strengths, files, prompts, seeds … and see all of it at once</span></summary>
+<div class="cs-card ax">
+  <h3 class="cs-card-title">Grid</h3>
+  <p class="cs-muted cs-small">Vary strengths, files, prompts, seeds … and see all of it at once</p>
   <div class="ax-form">
     <div class="ax-axes"></div>
     <label class="ax-lane cs-small" hidden>Files and prompt of <select class="cs-input"></select></label>
@@ -54,16 +55,16 @@ SKELETON = """
   <div class="cs-empty ax-empty" hidden>
     <p class="cs-empty-title">No grid yet</p>
     <p>Choose what varies along the columns, and rows if you like. Everything else is taken from the
-    settings and the stack above: the same seed and the same noise in every cell.</p>
+    settings and the stack beside it: the same seed and the same noise in every cell.</p>
   </div>
   <div class="ax-view"></div>
   <div class="ax-past" hidden><h4 class="cs-small cs-muted">Earlier grids</h4><ul class="ax-list"></ul></div>
-</details>
+</div>
 """
 
 
 def axes_grid(studio: Studio, page: Page, form: Form, texts: Sequence[Any]) -> gr.HTML:
-    """The component; `texts` are the tab's base, prompt, negative prompt, lanes and start image."""
+    """The component; `texts` are the tab's base, prompt, negative prompt, lanes, start image and mask."""
     return AxesGrid(studio, page, form).build(texts)
 
 
@@ -137,7 +138,7 @@ class AxesGrid:
     def start(
         self,
         event: gr.EventData, base: str, prompt: str, negative: str, lanes: Any, image: Any,
-        *rest: Any,
+        mask: Any, *rest: Any,
     ) -> Any:  # fmt: skip
         text, place = read(event._data, json=str, lane=int)
         known = lanes_of(self.studio, lanes)
@@ -151,6 +152,7 @@ class AxesGrid:
             "stack": [item.model_dump() for item in lane.stack],
             "image": image or "",
         }
+        values["inpaint"] |= inpaint_values(self.studio, mask, image)
         try:
             drawing = GenerateSettings.parse(values)
         except SettingsError as error:

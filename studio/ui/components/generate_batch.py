@@ -26,6 +26,12 @@ def about(settings: LanesSettings) -> Json:
     }  # fmt: skip
 
 
+def with_new_seed(settings: LanesSettings) -> LanesSettings:
+    """The same batch once more, with other images."""
+    common = settings.common.model_copy(update={"seed": -1})
+    return settings.model_copy(update={"common": common}).seeded()
+
+
 def generate(studio: Studio, settings: LanesSettings, task: Task) -> Json:
     """Draws one batch, or one per lane; the result names every image by its place in `outputs/`.
 

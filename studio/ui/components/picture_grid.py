@@ -18,6 +18,7 @@ import gradio as gr
 from studio.core.errors import MissingError
 from studio.core.names import printable
 from studio.core.paths import entries, is_file, is_folder, modified
+from studio.ui.jobs import Jobs
 from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ BATCH = 48
 SKELETON = """
 <div class="pg">
   <div class="pg-run"></div>
+  <div class="cs-card jq" hidden></div>
   <div class="cs-grid pg-results" aria-label="Newest images"></div>
   <div class="cs-empty pg-empty" hidden>
     <p class="cs-empty-title">Nothing generated yet</p>
@@ -45,9 +47,9 @@ SKELETON = """
 """
 
 
-def picture_grid(studio: Studio, page: Page) -> gr.HTML:
-    """The component. Events: `generate`, `finished`, `reuse` (data: `{"id", "lane", "stack"}`) and
-    `begin` (`{"id"}`)."""
+def picture_grid(studio: Studio, page: Page, jobs: Jobs[Any]) -> gr.HTML:
+    """The component. Events: `generate` (data: `{"repeats"}`), `finished`, `reuse` (data: `{"id", "lane", "stack"}`) and
+    `begin` (`{"id", "inpaint"}`)."""
 
     glance = TrainingGlance(studio)
 
@@ -57,9 +59,19 @@ def picture_grid(studio: Studio, page: Page) -> gr.HTML:
         view = task.view() if task else None
         if view and view["id"] == known:
             view["result"] = None  # the page has it already
-        return {"task": view, "training": glance.name()}
+        return {"task": view, "training": glance.name(), "queue": jobs.view()}
+
+    def queue_remove(argument: Any) -> None:
+        jobs.remove(*read(argument, id=str))
+
+    def queue_change(argument: Any) -> None:
+        (action,) = read(argument, action=str)
+        actions = {"clear": jobs.clear, "resume": jobs.resume, "once": jobs.stop_repeating}
+        if action in actions:
+            actions[action]()
 
     def interrupt(argument: Any) -> None:
+        jobs.stop_repeating()
         task = page.tasks.latest(KIND)
         if task:
             task.cancelled.set()
@@ -87,7 +99,7 @@ def picture_grid(studio: Studio, page: Page) -> gr.HTML:
     return component(
         "images",
         SKELETON,
-        [status, interrupt, history, picture],
+        [status, interrupt, queue_remove, queue_change, history, picture],
         events=["generate", "finished", "reuse", "begin"],
         elem_id="cs-pictures",
         started="",

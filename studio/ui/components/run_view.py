@@ -64,7 +64,7 @@ class RunView:
         """Every run, newest first, in the few facts a list needs; and the queue."""
         states = self.studio.runs.all()
         queue = asdict(self.studio.runs.queue(states))
-        return {"runs": [state.as_listed() for state in states], "queue": queue}
+        return {"runs": [state.as_listed().as_json() for state in states], "queue": queue}
 
     def view(self, argument: Any) -> Json:
         """What is new in a run since byte offset `since`; steps as [step, loss, rate]."""

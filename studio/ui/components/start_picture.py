@@ -67,5 +67,11 @@ def taken(studio: Studio, upload: Path) -> Path:
 
 
 def facts(page: Page, path: Path, name: str) -> Json:
-    """What the field shows of an image."""
-    return {"path": str(path), "name": name, "thumb": str(page.thumbnails.of(path, 192))}
+    """What the field shows of an image, and the mask's brush."""
+    from studio.formats.images import image_size
+
+    width, height = image_size(path)
+    small, large = (str(page.thumbnails.of(path, side)) for side in (192, 1024))
+    return {
+        "path": str(path), "name": name, "thumb": small, "large": large, "width": width, "height": height,
+    }  # fmt: skip

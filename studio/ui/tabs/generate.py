@@ -6,7 +6,6 @@ Refuses to know: how images are drawn and saved (`studio.app`), how cards look (
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -18,23 +17,28 @@ from studio.settings.generation import GenerateSettings
 from studio.settings.lanes import LanesSettings
 from studio.ui.components.axes_grid import axes_grid
 from studio.ui.components.bases import base_choices, base_of
-from studio.ui.components.generate_batch import about, generate
+from studio.ui.components.generate_batch import about, generate, with_new_seed
+from studio.ui.components.mask_brush import inpaint_values, mask_brush
+from studio.ui.components.modes import mode_switch
 from studio.ui.components.picture_grid import KIND, picture_facts, picture_file, picture_grid
 from studio.ui.components.prompt_tags import tags_moved
+from studio.ui.components.prompt_tools import prompt_tools
 from studio.ui.components.prompt_words import prompt_words
 from studio.ui.components.restored_settings import into_lane, tell_origin, that_are_here, usable
 from studio.ui.components.shelf import adapter_shelf
+from studio.ui.components.size_row import size_row
 from studio.ui.components.stack import EFFECT, adapter_stack, lanes_of
 from studio.ui.components.start_picture import start_picture
 from studio.ui.components.styles import style_choice, style_tools
 from studio.ui.form import Form
+from studio.ui.jobs import Jobs
 from studio.ui.live import ACTION, QUIET, Json, Page, handler, parts_of, read, refused
 
 if TYPE_CHECKING:
     from studio.app import Studio
 
 TARGET = "generate"
-OWN = ("base", "prompt", "negative_prompt", "stack", "device", "image", "inpaint")
+OWN = ("base", "prompt", "negative_prompt", "stack", "device", "image", "inpaint.mask")
 
 
 def build(studio: Studio, page: Page) -> None:
@@ -52,17 +56,26 @@ class GenerateTab:
         self.form = Form(
             GenerateSettings, prefix="generate.", skip=[f"generate.{key}" for key in OWN]
         )
-        with gr.Row(elem_classes=["gen-layout"]):
-            with gr.Column(elem_classes=["cs-form"]):
-                self._what()
-            with gr.Column(elem_classes=["cs-form"]):
-                self._how()
-            with gr.Column(elem_classes=["cs-form"]):
-                self.pictures = picture_grid(studio, page)
+        self.jobs: Jobs[LanesSettings] = Jobs(
+            page.tasks, KIND, lambda settings, task: generate(studio, settings, task),
+            about=about, again=with_new_seed,
+        )  # fmt: skip
+        with gr.Column(elem_classes=["gen-modes"]):
+            mode_switch()
+            with gr.Row(elem_classes=["gen-layout"]):
+                self._columns()
+        self._connect()
+
+    def _columns(self) -> None:
+        with gr.Column(elem_classes=["cs-form"]):
+            self._what()
+        with gr.Column(elem_classes=["cs-form"]):
+            self._how()
         self.seed = self.form.components["generate.seed"]
         self.texts = [self.base, self.prompt, self.negative, self.stack]
-        axes_grid(studio, page, self.form, [*self.texts, self.image])
-        self._connect()
+        with gr.Column(elem_classes=["cs-form"]):
+            self.pictures = picture_grid(self.studio, self.page, self.jobs)
+            axes_grid(self.studio, self.page, self.form, [*self.texts, self.image, self.mask])
 
     def _what(self) -> None:
         """Base, stack, library."""
@@ -81,6 +94,9 @@ class GenerateTab:
                 label="Prompt", lines=4, max_lines=12, elem_id="cs-generate-prompt",
                 elem_classes=["cs-field"], placeholder="a red robot in the night sky",
             )  # fmt: skip
+            self.tools = prompt_tools(
+                self.studio, self.first, "cs-generate-prompt", "cs-generate-negative"
+            )
             prompt_words(TARGET, "cs-generate-prompt")
             self.negative = gr.Textbox(
                 label="Negative prompt", lines=1, max_lines=6, elem_classes=["cs-field"],
@@ -88,18 +104,14 @@ class GenerateTab:
             )  # fmt: skip
             self.form.components["generate.styles"] = styles = style_choice(self.studio)
             style_tools(self.studio, styles, self.prompt, self.negative)
+            size_row(self.studio, self.form, self.base, self.first)
             self.form.show(advanced=False)
             with gr.Row(elem_classes=["gen-seed"]):
-                self.always = gr.Checkbox(
-                    label="New seed each time", value=False, container=False,
-                    elem_id="cs-generate-always", min_width=60,
-                )  # fmt: skip
                 self.dice = gr.Button(
-                    "New seed",
-                    size="sm",
-                    elem_id="cs-generate-dice",
-                    scale=0,
-                    min_width=110,
+                    "Random seed (−1)", size="sm", elem_id="cs-generate-dice", min_width=60
+                )
+                self.again = gr.Button(
+                    "Seed of the last image", size="sm", elem_id="cs-generate-again", min_width=60
                 )
         with gr.Accordion(
             "Image to image", open=False, elem_classes=["cs-fields"]
@@ -107,6 +119,9 @@ class GenerateTab:
             self.image = start_picture(self.studio, self.page)
             keys = ["generate.denoising_strength", "generate.fit"]
             self.form.show(advanced=True, keys=keys)
+            with gr.Accordion("Inpaint", open=False, elem_classes=["gen-inpaint"]) as inpainting:
+                self.mask, self.inpainting = mask_brush(self.studio), inpainting
+                self.form.show(advanced=True, sections=["generate.inpaint"])
         with gr.Accordion("Hires fix", open=False, elem_classes=["cs-fields", "gen-hires"]):
             self.form.show(advanced=True, sections=["generate.hires"])
         with gr.Accordion("More settings", open=False, elem_classes=["cs-fields", "gen-more"]):
@@ -115,58 +130,66 @@ class GenerateTab:
 
     def _connect(self) -> None:
         asking = self.pictures.generate(
-            self.start, [self.always, *self.texts, self.image, *self.form.inputs],
-            [self.pictures, self.seed, self.prompt, self.stack],
+            self.start, [*self.texts, self.image, self.mask, *self.form.inputs],
+            [self.pictures, self.prompt, self.stack],
             trigger_mode="once", **ACTION,
         )  # fmt: skip
         asking.failure(refused, None, self.pictures, **QUIET)
         self.pictures.finished(self.finished, None, self.stack, **QUIET)
         outputs = [*self.texts, *self.form.inputs]
         self.pictures.reuse(self.reuse, [self.stack, self.base], outputs, **ACTION)
-        self.pictures.begin(self.begin, None, [self.image, self.beginning], **ACTION)
+        self.pictures.begin(
+            self.begin, None, [self.image, self.beginning, self.inpainting], **ACTION
+        )
         self.stack.settings(self.restore, [self.stack, self.base], outputs, **ACTION)
         self.stack.effect(
             self.effect,
-            [*self.texts, self.image, *self.form.inputs],
+            [*self.texts, self.image, self.mask, *self.form.inputs],
             self.stack,
             trigger_mode="multiple",
             **ACTION,
         )
         self.stack.rebase(self.rebased, None, self.base, **ACTION)
-        self.dice.click(lambda: secrets.randbelow(2**32), None, self.seed, **QUIET)
+        self.dice.click(lambda: -1, None, self.seed, **QUIET)
+        self.again.click(self.last_seed, None, self.seed, **QUIET)
         self.base.change(
-            lambda base: (gr.HTML(base=base), gr.HTML(base=base)),
+            lambda base: [gr.HTML(base=base)] * 3,
             self.base,
-            [self.stack, self.shelf],
+            [self.stack, self.shelf, self.tools],
             **QUIET,
         )
 
-    def asked(self, inputs: tuple[Any, ...], seed: int | None = None) -> LanesSettings:
-        """What `texts`, the image and the form hold; a `seed` replaces the form's."""
-        base, prompt, negative, lanes, image, *rest = inputs
+    def asked(self, inputs: tuple[Any, ...]) -> LanesSettings:
+        """What `texts`, the image, the mask and the form hold."""
+        base, prompt, negative, lanes, image, mask, *rest = inputs
         values = self.form.values(tuple(rest)) | {
             "base": base,
             "prompt": prompt or "",
             "negative_prompt": negative or "",
             "image": image or "",
         }
-        if seed is not None:
-            values["seed"] = seed
+        values["inpaint"] |= inpaint_values(self.studio, mask, image)
         try:
             common = GenerateSettings.parse(values)
         except SettingsError as error:
             raise self.form.named(error) from None
-        return LanesSettings(common=common, lanes=lanes_of(self.studio, lanes))
+        return LanesSettings(common=common.seeded(), lanes=lanes_of(self.studio, lanes))
 
     @handler
-    def start(self, always: bool, *inputs: Any) -> tuple[Any, ...]:
-        """Begins a batch in the background."""
-        settings = self.asked(inputs, secrets.randbelow(2**32) if always else None)
+    def start(self, event: gr.EventData, *inputs: Any) -> tuple[Any, ...]:
+        """Begins a batch in the background, or puts it behind those that wait."""
+        (repeats,) = read(event._data, repeats=bool)
+        settings = self.asked(inputs)
+        self.studio.library.prompts.add(settings.common.prompt, settings.common.negative_prompt)
         settings, written, laid = tags_moved(self.studio, settings)
-        task = self.page.tasks.start(
-            KIND, lambda task: generate(self.studio, settings, task), **about(settings)
-        )
-        return gr.HTML(started=task.id), settings.common.seed, written, laid
+        job = self.jobs.add(settings, repeats)
+        return gr.HTML(started=job.id), written, laid
+
+    @handler
+    def last_seed(self) -> Any:
+        """The seed of the batch that was asked for last."""
+        task = self.page.tasks.latest(KIND)
+        return task.about["seeds"][0] if task else gr.skip()
 
     @handler
     def effect(self, event: gr.EventData, *inputs: Any) -> Any:
@@ -208,9 +231,11 @@ class GenerateTab:
         return self.fill(found, lanes, base, lane)
 
     @handler
-    def begin(self, event: gr.EventData) -> tuple[Any, Any]:
-        (identity,) = read(event._data, id=str)
-        return str(picture_file(self.studio, identity)), gr.Accordion(open=True)
+    def begin(self, event: gr.EventData) -> tuple[Any, Any, Any]:
+        identity, inpaint = read(event._data, id=str, inpaint=bool)
+        opened = gr.Accordion(open=True)
+        path = str(picture_file(self.studio, identity))
+        return path, opened, opened if inpaint else gr.skip()
 
     @handler
     def restore(self, lanes: Any, base: str, event: gr.EventData) -> list[Any]:

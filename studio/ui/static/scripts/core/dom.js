@@ -42,11 +42,18 @@ export function closeBeside(dialog) {
   });
 }
 
-/** Shows a dialog until it is closed: focus stays inside, Escape closes it, and then it is gone. */
-export function openDialog(dialog) {
+/** Shows a dialog until it is closed: focus stays inside, Escape closes it, and then it is gone. One
+ *  with fields stands inside of its part (`host`), where they have the page's shape. */
+export function openDialog(dialog, host = pageRoot()) {
   dialog.addEventListener('close', () => dialog.remove());
-  pageRoot().append(dialog);
+  host.append(dialog);
   dialog.showModal();
+}
+
+/** Fills a select with [value, label] pairs and chooses one of them, the first where `chosen` is none. */
+export function fillOptions(select, entries, chosen) {
+  select.replaceChildren(...entries.map(([value, label]) => el('option', {value}, label)));
+  if (entries.some(([value]) => value === chosen)) select.value = chosen;
 }
 
 /** Whether a switch (`role=switch`) is on. */

@@ -4,7 +4,8 @@ import {iconButton} from './icons.js';
 
 const EDGE = 8; // pixels that stay free at the window's sides
 
-function place(list, button) {
+/** Puts an open popover below the button that opened it, or above where there is no room. */
+export function place(list, button) {
   const box = button.getBoundingClientRect();
   const own = list.getBoundingClientRect();
   const fits = box.bottom + own.height + EDGE <= innerHeight;
@@ -13,7 +14,7 @@ function place(list, button) {
   list.style.top = `${fits ? box.bottom + 4 : Math.max(EDGE, box.top - own.height - 4)}px`;
 }
 
-/** `entries()` → [[label, action], …] is asked each time the menu opens. */
+/** `entries()` → [[label, action], …], or a promise of it, is asked each time the menu opens. */
 export function menuButton(label, entries) {
   const list = el('div.cs-menu', {role: 'menu', popover: 'auto'});
   list.addEventListener('keydown', (event) => {
@@ -31,8 +32,8 @@ export function menuButton(label, entries) {
     };
     return el('button', {type: 'button', role: 'menuitem', onclick}, text);
   };
-  const button = iconButton('more', label, () => {
-    list.replaceChildren(...entries().map(item));
+  const button = iconButton('more', label, async () => {
+    list.replaceChildren(...(await entries()).map(item));
     list.showPopover();
     place(list, button);
     list.firstChild?.focus();

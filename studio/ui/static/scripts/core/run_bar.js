@@ -8,34 +8,38 @@ import {progressText} from './progress.js';
 
 const LONGEST_SILENCE = 60000; // milliseconds, when the connection was lost meanwhile
 
-/** `label` is the button's; `start()`, `cancel()` and `look()` are what it does, `cancel` a call. */
-export function runBar(host, {label, start, cancel, look}) {
+/** `label` is the button's; `start()`, `cancel()` and `look()` are what it does, `cancel` a call. With
+ *  `queues` more can be started while one runs; `more` are buttons beside it. */
+export function runBar(host, {label, start, cancel, look, queues = false, more = []}) {
   let starting = 0; // when the button was pressed, until Python has answered
   const text = el('span.rb-text', {role: 'status'});
   const fill = el('i');
   const progress = el('div.cs-progress', {hidden: true}, fill);
   const note = el('p.rb-training', {hidden: true});
   const trouble = el('div');
-  const press = () => {
+  const press = (action) => {
     starting = Date.now();
     go.disabled = true;
-    start();
+    bar.dataset.state = 'starting';
+    action();
   };
   const interrupt = async () => {
     await call(cancel());
     await look();
   };
-  const go = labelled(null, label, press, '.cs-primary.rb-go');
+  const go = labelled(null, label, () => press(start), '.cs-primary.rb-go');
   go.title = 'Ctrl + Enter';
   const stop = labelled('stop', 'Interrupt', () => attempt(interrupt, stop), '.cs-danger');
-  const line = el('div.rb-line', {}, el('div.rb-buttons', {}, go, stop), text);
-  host.append(el('div.cs-card.rb', {}, line, progress, note), trouble);
+  const line = el('div.rb-line', {}, el('div.rb-buttons', {}, go, more, stop), text);
+  const bar = el('div.cs-card.rb', {}, line, progress, note);
+  host.append(bar, trouble);
 
   function paint(task, training, summary) {
     const state = task?.state || 'idle';
     const running = state === 'running';
-    if (running || Date.now() - starting > LONGEST_SILENCE) starting = 0;
-    go.disabled = running || starting > 0;
+    if ((running && !queues) || Date.now() - starting > LONGEST_SILENCE) starting = 0;
+    go.disabled = (running && !queues) || starting > 0;
+    bar.dataset.state = starting ? 'starting' : state;
     stop.hidden = !running;
     progress.hidden = !running;
     note.hidden = !training;
@@ -55,6 +59,7 @@ export function runBar(host, {label, start, cancel, look}) {
   return {
     paint,
     shortcut,
+    press,
     get starting() {
       return starting > 0;
     },

@@ -14,8 +14,9 @@ export function debounce(action, milliseconds) {
   };
 }
 
-/** Calls `look()` about every second while the element is visible; stops when it is gone. */
-export function poll(element, look, milliseconds = 1000) {
+/** Calls `look()` about every second while the element is visible, with `always` also while the
+ *  browser shows another tab; stops when it is gone. */
+export function poll(element, look, milliseconds = 1000, {always = false} = {}) {
   let busy = false;
   let seen = false;
   const tick = async () => {
@@ -24,7 +25,7 @@ export function poll(element, look, milliseconds = 1000) {
       return;
     }
     seen ||= element.isConnected;
-    if (busy || document.hidden || element.offsetParent === null) return;
+    if (busy || (document.hidden && !always) || element.offsetParent === null) return;
     busy = true;
     try {
       await look();

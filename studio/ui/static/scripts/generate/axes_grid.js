@@ -27,7 +27,6 @@ class AxesGrid {
     this.past = [];
     this.idle = 0;
     this.finished = null; // the task whose grid was opened when it ended
-    this.opened = false; // whether the fold was ever opened
     this.form = axesForm(this.q('.ax-axes'));
     this.bar = runBar(this.q('.ax-run'), {
       label: 'Generate grid',
@@ -170,7 +169,6 @@ class AxesGrid {
     this.bar.paint(this.task, answer.training, () => `${this.shown ? this.shown.cells.length : 0} images`);
   }
   began() {
-    this.q('.ax').open = true;
     if (this.shown?.id === this.task.about.grid) return;
     this.shown = null;
     this.page = 0;
@@ -193,18 +191,18 @@ class AxesGrid {
     this.q('.ax-lane').hidden = lanes.length < 2;
   }
 
-  async unfold() {
-    if (!this.q('.ax').open) return;
+  get visible() {
+    return this.element.offsetParent !== null;
+  }
+
+  async offer() {
+    if (!this.visible) return;
     await attempt(async () => this.form.offer(await call(this.server.grid_choices({}))));
-    if (this.opened) return;
-    this.opened = true;
-    await this.look();
   }
 
   async tick() {
     this.idle += 1;
-    const open = this.q('.ax').open && this.idle % IDLE_LOOKS === 1;
-    if (this.running || this.bar.starting || open) await this.look();
+    if (this.running || this.bar.starting || this.idle % IDLE_LOOKS === 1) await this.look();
   }
   answered() {
     this.bar.answered();
@@ -215,12 +213,12 @@ class AxesGrid {
 export function mount(part) {
   const grid = new AxesGrid(part);
   grid.q('.ax-baseline .cs-switch').addEventListener('click', (event) => flip(event.currentTarget));
-  grid.q('.ax').addEventListener('toggle', () => grid.unfold());
-  hear(part.element, 'studio:library', () => grid.unfold());
+  hear(part.element, 'studio:library', () => grid.offer());
+  hear(part.element, 'studio:mode-shown', () => grid.offer());
   hear(part.element, 'studio:lanes-shown', () => grid.offerLanes());
   grid.offerLanes();
   part.watch('started', () => grid.answered());
   part.watch('refused', () => grid.answered());
-  grid.look();
+  grid.offer();
   poll(part.element, () => grid.tick(), LOOK_EVERY);
 }

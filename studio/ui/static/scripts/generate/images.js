@@ -8,10 +8,11 @@ import {copyText} from '../core/clipboard.js';
 import {el, sharpen} from '../core/dom.js';
 import {count, fileName} from '../core/format.js';
 import {hand} from '../core/handover.js';
-import {icon, iconButton} from '../core/icons.js';
+import {icon, iconButton, labelled} from '../core/icons.js';
 import {runBar} from '../core/run_bar.js';
 import {poll} from '../core/timing.js';
 import {byDay, cellOfPreview} from './image_list.js';
+import {jobQueue} from './job_queue.js';
 import {laneGrid} from './lane_grid.js';
 import {enlargeImage} from './large_view.js';
 
@@ -30,11 +31,28 @@ class Images {
     this.finished = null; // the task whose images are shown
     this.loaded = false; // whether the server has been asked at all
     this.idle = 0;
+    const forever = labelled('reuse', 'Forever', () => this.bar.press(() => trigger('generate', {repeats: true})));
+    forever.title = 'Generate again and again, with another seed each time, until you stop it';
     this.bar = runBar(this.q('.pg-run'), {
       label: 'Generate',
-      start: () => trigger('generate'),
+      queues: true,
+      more: [forever],
+      start: () => trigger('generate', {repeats: false}),
       cancel: () => server.interrupt({}),
       look: () => this.look(),
+    });
+    const change = async (action) => {
+      await call(server.queue_change({action}));
+      await this.look();
+    };
+    this.queue = jobQueue(this.q('.jq'), {
+      remove: async (id) => {
+        await call(server.queue_remove({id}));
+        await this.look();
+      },
+      clear: () => change('clear'),
+      resume: () => change('resume'),
+      stopRepeating: () => change('once'),
     });
   }
 
@@ -60,7 +78,7 @@ class Images {
     enlargeImage(list, image, {
       ask: (id) => call(this.server.picture({id})),
       reuse: (one) => this.reuse(one),
-      begin: (one) => this.trigger('begin', {id: one.id}),
+      begin: (one, inpaint = false) => this.trigger('begin', {id: one.id, inpaint}),
     });
   }
 
@@ -160,19 +178,20 @@ class Images {
     } catch {
       return; // the next look tells
     }
-    const before = `${this.task?.id} ${this.task?.state}`;
+    const before = this.task;
     this.task = answer.task;
-    if (this.task && `${this.task.id} ${this.task.state}` !== before) await this.changed();
+    if (this.task && (this.task.id !== before?.id || this.task.state !== before.state)) await this.changed(before);
     if (this.running && this.task.result && this.task.result.pictures.length !== this.results.length) {
       this.results = this.task.result.pictures; // a lane is ready
       this.render();
     }
     this.loaded = true;
     if (this.running) this.previews();
+    this.queue.paint(answer.queue);
     this.bar.paint(this.task, answer.training, () => count(this.results.length, 'image'));
   }
 
-  async changed() {
+  async changed(before) {
     const {task} = this;
     if (task.state === 'failed' && task.error.kind === 'MismatchError') this.trigger('finished', {id: task.id});
     if (this.running) this.results = [];
@@ -183,7 +202,8 @@ class Images {
       this.trigger('finished', {id: task.id});
       if (!this.loaded && this.results.length) this.restore(task.result);
     }
-    if (!this.running) await this.history();
+    const next = before?.state === 'running' && before.id !== task.id; // the one before ended unseen
+    if (!this.running || next) await this.history();
     this.render();
   }
 

@@ -69,6 +69,11 @@ function factParts(image, facts, {reuse, begin, close}) {
     {},
     labelled('reuse', 'Use these settings', after(reuse), '.cs-primary'),
     labelled('image', 'Start from this', after(begin)),
+    labelled(
+      'brush',
+      'Inpaint',
+      after((one) => begin(one, true)),
+    ),
     labelled('copy', 'Copy parameters', copy),
     el('a.cs-button', download, icon('download', 15), 'Download'),
   );

@@ -3,7 +3,7 @@
 import {kindTitle} from '../core/adapters.js';
 import {attempt, call} from '../core/calls.js';
 import {hear, tell} from '../core/channel.js';
-import {el, flip, isOn} from '../core/dom.js';
+import {fillOptions, flip, isOn} from '../core/dom.js';
 import {searchWords} from '../core/format.js';
 import {hand, openTab} from '../core/handover.js';
 import {iconButton} from '../core/icons.js';
@@ -20,16 +20,6 @@ const EMPTY =
   'Adapters come from the Train tab: every finished run appears here. ' +
   'Files from elsewhere: drop them on the stack above.';
 const NO_HIT = 'Nothing fits this search. Clear it, or change the filters.';
-
-/** Fills a select with [value, title] pairs behind “all”; what was chosen stays so. */
-function offer(select, all, pairs) {
-  const chosen = select.value;
-  select.replaceChildren(
-    el('option', {value: ''}, all),
-    ...pairs.map(([value, title]) => el('option', {value}, title)),
-  );
-  select.value = pairs.some(([value]) => value === chosen) ? chosen : '';
-}
 
 class Shelf {
   constructor(part) {
@@ -79,8 +69,13 @@ class Shelf {
   choose(card) {
     hand(`${this.props.target}:add`, {paths: [card.path]});
   }
-  openRun(run) {
-    openTab('train:run', {run});
+  openRun({path}) {
+    const open = async () => {
+      const {run} = await call(this.server.about({path}));
+      if (run) openTab('train:run', {run: run.id});
+      else notice('The run of this file is not in the workspace any more', 'warning');
+    };
+    attempt(open);
   }
   open(card) {
     showEntry(card.path, this);
@@ -89,6 +84,7 @@ class Shelf {
     const change = async () => {
       await call(this.server.favourite({path: card.path, value: !card.favourite}));
       await this.load(false);
+      this.nodes.get(card.path)?.querySelector('.sh-star').focus(); // the row was made anew
     };
     attempt(change);
   }
@@ -209,9 +205,10 @@ class Shelf {
   offerFilters() {
     const kinds = kindCounts(this.cards.values());
     const titles = kinds.map(([kind, count]) => [kind, `${kindTitle(kind)} (${count})`]);
-    offer(this.q('.sh-kind'), 'All kinds', titles);
+    const refill = (select, all, pairs) => fillOptions(select, [['', all], ...pairs], select.value);
+    refill(this.q('.sh-kind'), 'All kinds', titles);
     const folders = foldersOf(this.cards.values()).map((folder) => [folder, folder]);
-    offer(this.q('.sh-folder'), 'All folders', folders);
+    refill(this.q('.sh-folder'), 'All folders', folders);
     this.q('.sh-folder').hidden = !folders.length;
   }
 

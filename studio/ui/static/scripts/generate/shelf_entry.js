@@ -92,7 +92,7 @@ function foot(about, shelf, dialog) {
       labelled(
         null,
         `Open its run: ${run.name}`,
-        leave(() => shelf.openRun(run.id)),
+        leave(() => shelf.openRun(about)),
       ),
     el('span.cs-spacer'),
     !about.sample &&
@@ -109,7 +109,7 @@ function foot(about, shelf, dialog) {
 export async function showEntry(path, shelf) {
   const dialog = el('dialog.cs-lightbox.se', {'aria-label': 'Entry of the library'}, el('p.cs-muted', {}, 'Reading …'));
   closeBeside(dialog);
-  openDialog(dialog);
+  openDialog(dialog, shelf.element);
   let about;
   try {
     about = await call(shelf.server.about({path}));

@@ -40,6 +40,9 @@ export function rowsInView({top, height, row, length}) {
   return [first, Math.min(length, first + Math.ceil(height / row) + 9)];
 }
 
+/** Where a file lies, in short: below the folder of adapters its path there. */
+export const placeOf = (card) => card.where.replace(/^adapters\//, '');
+
 /** The titles, in lower case, that more than one card has. */
 export function sharedTitles(cards) {
   const seen = new Set();

@@ -5,7 +5,7 @@ import {el} from '../core/dom.js';
 import {formatBytes, formatDay} from '../core/format.js';
 import {iconButton} from '../core/icons.js';
 import {menuButton} from '../core/menu.js';
-import {misfit} from './shelf_list.js';
+import {misfit, placeOf} from './shelf_list.js';
 
 /** The path of an entry as a tooltip shows it, and how it is used. */
 const hint = (card) =>
@@ -34,7 +34,7 @@ function star(card, shelf) {
 const actions = (card, shelf) => () =>
   [
     ['Name, notes, thumbnail …', () => shelf.open(card)],
-    card.run && ['Open the run it came from', () => shelf.openRun(card.run)],
+    card.run && ['Open the run it came from', () => shelf.openRun(card)],
     !card.sample && ['Move to the trash', () => shelf.discard(card)],
   ].filter(Boolean);
 
@@ -42,7 +42,7 @@ const actions = (card, shelf) => () =>
 export function shelfRow(card, shelf) {
   const trouble = misfit(card, shelf.family);
   const add = iconButton('plus', `Add ${card.title} to the stack`, () => shelf.choose(card));
-  const where = shelf.shared.has(card.title.toLowerCase()) && el('span.cs-muted.sh-where', {}, ` ${card.where}`);
+  const where = shelf.shared.has(card.title.toLowerCase()) && el('span.cs-muted.sh-where', {}, ` ${placeOf(card)}`);
   const node = el(
     'li.sh-row',
     {draggable: 'true', title: trouble ? `${trouble}\n${card.path}` : hint(card), 'data-path': card.path},

@@ -34,6 +34,6 @@ export async function showTrash(shelf) {
   const head = el('div.si-head', {}, el('h3.cs-card-title', {}, 'Trash'), el('span.cs-spacer'), close);
   dialog.append(head, none, list);
   closeBeside(dialog);
-  openDialog(dialog);
+  openDialog(dialog, shelf.element);
   await attempt(fill);
 }

@@ -163,5 +163,9 @@ export function laneView(at, stack) {
   }
 
   takeDrops(stack, at, {node, list, over});
-  return {node, sync, flash, over, focus: () => head.name.focus()};
+  function focus() {
+    head.name.focus();
+    node.scrollIntoView({block: 'nearest', inline: 'nearest'});
+  }
+  return {node, sync, flash, over, focus};
 }

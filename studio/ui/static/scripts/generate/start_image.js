@@ -2,6 +2,7 @@
 // Value: its path, or ''.
 import {fileUrl} from '../core/address.js';
 import {call, partsOf} from '../core/calls.js';
+import {hear, tell} from '../core/channel.js';
 import {bringsFiles, el} from '../core/dom.js';
 import {labelled} from '../core/icons.js';
 import {message} from '../core/notices.js';
@@ -11,7 +12,7 @@ const EMPTY = 'Drop an image here: generating then begins at it instead of at no
 class StartImage {
   constructor({element, trigger, props, server, upload}) {
     Object.assign(this, {element, trigger, props, server, upload});
-    this.shown = null; // {path, name, thumb}
+    this.shown = null; // {path, name, thumb, large, width, height}
     this.trouble = null;
     this.reading = false;
   }
@@ -69,10 +70,12 @@ class StartImage {
     const thumb = shown && el('img.sp-thumb', {src: fileUrl(shown.thumb), alt: 'the image to start from'});
     this.q('.sp-zone').classList.toggle('is-empty', !shown);
     this.q('.sp-zone').replaceChildren(...(thumb ? [thumb, side] : [side]));
+    tell('studio:start-image', shown);
     this.q('.sp-trouble').replaceChildren(...(this.trouble ? [message(this.trouble, 'error')] : []));
   }
 
   listen() {
+    hear(this.element, 'studio:start-image?', (answer) => answer(this.shown));
     const zone = this.q('.sp-zone');
     zone.addEventListener('dragover', (event) => {
       if (!bringsFiles(event)) return;

@@ -2,7 +2,7 @@
 import {fileUrl} from '../core/address.js';
 import {call, partsOf, refusal} from '../core/calls.js';
 import {hear, tell} from '../core/channel.js';
-import {el} from '../core/dom.js';
+import {el, fillOptions} from '../core/dom.js';
 import {openTab, receive} from '../core/handover.js';
 import {icon} from '../core/icons.js';
 import {message} from '../core/notices.js';
@@ -22,11 +22,6 @@ const select = (label) => el('select.cs-input', {'aria-label': label});
 const field = (label, node) => el('label.cs-label', {}, label, node);
 const group = (...children) => el('div.cs-stack', {style: {gap: '6px'}}, children);
 
-function fillOptions(node, entries, chosen) {
-  node.replaceChildren(...entries.map(([id, label]) => el('option', {value: id}, label)));
-  if (entries.some(([id]) => id === chosen)) node.value = chosen;
-}
-
 class Pick {
   constructor(part) {
     Object.assign(this, {part, element: part.element, props: part.props, server: part.server});
@@ -43,7 +38,7 @@ class Pick {
     this.trouble = el('div');
     this.methods = methodCards((method) => method !== this.value.method && this.change({method}));
     const toCaption = {type: 'button', onclick: () => openTab('caption')};
-    this.none = el('button.cs-button', toCaption, 'Make one in the Caption tab', icon('right', 14));
+    this.none = el('button.cs-button.cs-hidden', toCaption, 'Make one in the Caption tab', icon('right', 14));
     this.setValue = ownValue(part, () => this.render());
     this.lay();
   }

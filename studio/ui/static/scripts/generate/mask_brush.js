@@ -1,0 +1,235 @@
+// The brush that marks what is redrawn. Owns: canvas, tools, keyboard. Refuses to know: what is generated
+// from it, and where the image comes from (`start_image.js` tells). Value: see `mask_brush.py`.
+import {fileUrl} from '../core/address.js';
+import {call} from '../core/calls.js';
+import {hear, tell} from '../core/channel.js';
+import {el} from '../core/dom.js';
+import {labelled} from '../core/icons.js';
+import {ownValue} from '../core/own_value.js';
+import {
+  begun,
+  extended,
+  LEAST,
+  mostSize,
+  onImage,
+  paint,
+  sentMask,
+  steppedSize,
+  undone,
+  usualSize,
+} from './mask_strokes.js';
+
+const COLOUR = '#ff3b6b';
+const LONGEST = 1024; // pixels of the canvas: strokes are kept in the image's own
+const SAME = 'same';
+const ARROWS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
+const HELP =
+  'Paint with the mouse or a finger. With the keyboard: arrow keys move the brush, Space paints, [ and ] change its size.';
+
+class MaskBrush {
+  constructor(part) {
+    Object.assign(this, {element: part.element, server: part.server});
+    this.image = null; // {path, large, width, height}
+    this.strokes = [];
+    this.size = LEAST;
+    this.erase = false;
+    this.stack = null;
+    this.cursor = null; // [x, y] of the keyboard's brush
+    this.keep = ownValue(part, () => this.cleared(part.props.value));
+    this.send = (value) => {
+      this.keep(value);
+      part.trigger('input', value);
+    };
+    this.canvas = this.q('.mb-canvas');
+    this.canvas.setAttribute('aria-label', `Mask. ${HELP}`);
+    this.canvas.title = HELP;
+  }
+
+  q(selector) {
+    return this.element.querySelector(selector);
+  }
+
+  /** Python has put another value in its place: only "nothing" is ever set. */
+  cleared(value) {
+    if (value) return;
+    this.strokes = [];
+    this.render();
+  }
+
+  take(image) {
+    if (image?.path === this.image?.path) return;
+    this.image = image;
+    this.strokes = [];
+    this.cursor = null;
+    if (image) {
+      this.size = usualSize(image);
+      this.q('.mb-stage img').src = fileUrl(image.large);
+      const scale = Math.min(1, LONGEST / Math.max(image.width, image.height));
+      this.canvas.width = Math.max(1, Math.round(image.width * scale));
+      this.canvas.height = Math.max(1, Math.round(image.height * scale));
+    }
+    this.changed();
+  }
+
+  changed() {
+    this.send(sentMask(this.image, this.strokes, this.stack));
+    this.render();
+  }
+
+  setStrokes(strokes) {
+    this.strokes = strokes;
+    this.changed();
+  }
+
+  resize(by) {
+    this.size = steppedSize(this.size, by, this.image);
+    this.render();
+  }
+
+  point(event) {
+    return onImage({x: event.clientX, y: event.clientY}, this.canvas.getBoundingClientRect(), this.image);
+  }
+
+  down(event) {
+    if (event.button || !this.image) return;
+    event.preventDefault(); // no dragging of the image, no selecting
+    this.canvas.setPointerCapture(event.pointerId);
+    this.canvas.focus({preventScroll: true});
+    this.painting = event.pointerId;
+    this.cursor = null;
+    this.strokes = begun(this.strokes, this, this.point(event));
+    this.draw();
+  }
+
+  move(event) {
+    if (event.pointerId !== this.painting) return;
+    const all = event.getCoalescedEvents?.() || [];
+    for (const one of all.length ? all : [event]) this.strokes = extended(this.strokes, this.point(one));
+    this.draw();
+  }
+
+  up(event) {
+    if (event.pointerId !== this.painting) return;
+    this.painting = null;
+    this.changed();
+  }
+
+  key(event) {
+    const {image} = this;
+    if (!image || event.ctrlKey || event.metaKey || event.altKey) return;
+    const by = ARROWS[event.key];
+    const at = this.cursor || [image.width / 2, image.height / 2];
+    const within = (value, most) => Math.min(Math.max(value, 0), most);
+    if (by) {
+      const step = Math.max(1, Math.round(this.size / 2));
+      this.cursor = [within(at[0] + by[0] * step, image.width), within(at[1] + by[1] * step, image.height)];
+      this.draw();
+    } else if (event.key === ' ' || event.key === 'Enter') {
+      this.cursor = at;
+      this.setStrokes(begun(this.strokes, this, at));
+    } else if (event.key === '[' || event.key === ']') this.resize(event.key === ']' ? 1 : -1);
+    else return;
+    event.preventDefault();
+  }
+
+  draw() {
+    const context = this.canvas.getContext('2d');
+    const scale = this.canvas.width / this.image.width;
+    paint(context, this.strokes, scale, COLOUR);
+    if (!this.cursor) return;
+    const [x, y] = this.cursor;
+    context.lineWidth = 2;
+    context.strokeStyle = this.erase ? '#ffffff' : COLOUR;
+    context.beginPath();
+    context.arc(x * scale, y * scale, Math.max((this.size * scale) / 2, 2), 0, 2 * Math.PI);
+    context.stroke();
+  }
+
+  render() {
+    const {image, strokes} = this;
+    this.q('.mb-none').hidden = Boolean(image);
+    this.q('.mb-work').hidden = !image;
+    if (!image) return;
+    const range = this.q('.mb-size');
+    range.max = mostSize(image);
+    range.value = this.size;
+    range.setAttribute('aria-valuetext', `${this.size} pixels`);
+    this.q('.mb-erase').setAttribute('aria-checked', String(this.erase));
+    for (const name of ['.mb-undo', '.mb-clear']) this.q(name).disabled = !strokes.length;
+    this.q('.mb-said').textContent = strokes.length
+      ? `What is coloured is redrawn; everything else stays as it is. Brush: ${this.size} px.`
+      : `Nothing is marked: the whole image is the start. Brush: ${this.size} px.`;
+    this.draw();
+  }
+
+  build() {
+    const size = el('input.cs-range.mb-size', {
+      type: 'range',
+      min: LEAST,
+      step: 1,
+      'aria-label': 'Brush size',
+      oninput: () => {
+        this.size = Number(size.value);
+        this.render();
+      },
+    });
+    const erase = el('button.cs-switch.mb-erase', {
+      type: 'button',
+      role: 'switch',
+      'aria-label': 'Erase',
+      'aria-checked': 'false',
+      onclick: () => {
+        this.erase = !this.erase;
+        this.render();
+      },
+    });
+    this.q('.mb-tools').replaceChildren(
+      el('label.cs-small.mb-tool', {}, 'Brush', size),
+      el('span.cs-small.mb-tool', {}, 'Erase', erase),
+      labelled('undo', 'Undo', () => this.setStrokes(undone(this.strokes)), '.cs-quiet.mb-undo'),
+      labelled('trash', 'Clear', () => this.setStrokes([]), '.cs-quiet.mb-clear'),
+    );
+  }
+
+  /** The stacks that are saved now; the choice stays while its stack is there. */
+  async stacks() {
+    const select = this.q('.mb-stack select');
+    const chosen = select.value || SAME;
+    const entries = [
+      [SAME, 'the stack of the lane'],
+      ['', 'none: the base alone'],
+    ];
+    try {
+      for (const {id, name} of await call(this.server.saved_stacks({}))) entries.push([`:${id}`, name]);
+    } catch {
+      return; // the list stays as it was
+    }
+    select.replaceChildren(...entries.map(([value, text]) => el('option', {value}, text)));
+    select.value = entries.some(([value]) => value === chosen) ? chosen : SAME;
+    this.stack = select.value === SAME ? null : select.value.slice(1);
+  }
+
+  listen() {
+    const {canvas} = this;
+    canvas.addEventListener('pointerdown', (event) => this.down(event));
+    canvas.addEventListener('pointermove', (event) => this.move(event));
+    for (const name of ['pointerup', 'pointercancel']) canvas.addEventListener(name, (event) => this.up(event));
+    canvas.addEventListener('keydown', (event) => this.key(event));
+    const select = this.q('.mb-stack select');
+    select.addEventListener('focus', () => this.stacks());
+    select.addEventListener('change', () => {
+      this.stack = select.value === SAME ? null : select.value.slice(1);
+      this.changed();
+    });
+    hear(this.element, 'studio:start-image', (image) => this.take(image));
+  }
+}
+
+export function mount(part) {
+  const brush = new MaskBrush(part);
+  brush.build();
+  brush.listen();
+  brush.render();
+  brush.stacks();
+  tell('studio:start-image?', (image) => brush.take(image));
+}

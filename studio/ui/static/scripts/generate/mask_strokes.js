@@ -1,0 +1,55 @@
+// Strokes of a mask: a list that only grows or is cut, and how one is painted. Pure but for `paint`.
+// A stroke is {size, erase, points: [[x, y], …]} in pixels of the image.
+
+export const LEAST = 1;
+
+/** The size of the brush on an image that nobody has painted on yet. */
+export const usualSize = ({width, height}) => Math.max(LEAST, Math.round(Math.min(width, height) / 8));
+
+export const mostSize = ({width, height}) => Math.max(LEAST, Math.round(Math.min(width, height) / 2));
+
+/** A size `by` steps larger or smaller, each about a sixth. */
+export function steppedSize(size, by, image) {
+  const step = Math.max(1, Math.round(size / 6));
+  return Math.min(Math.max(size + by * step, LEAST), mostSize(image));
+}
+
+/** Where on the image something at `x`, `y` of the window is; `box` is where the image is shown. */
+export function onImage({x, y}, box, image) {
+  const place = (at, from, length, pixels) => Math.round(((at - from) / length) * pixels * 10) / 10;
+  return [place(x, box.left, box.width, image.width), place(y, box.top, box.height, image.height)];
+}
+
+/** The strokes with a point added to the last one. */
+export function extended(strokes, point) {
+  const last = strokes[strokes.length - 1];
+  return [...strokes.slice(0, -1), {...last, points: [...last.points, point]}];
+}
+
+export const begun = (strokes, {size, erase}, point) => [...strokes, {size, erase, points: [point]}];
+
+export const undone = (strokes) => strokes.slice(0, -1);
+
+/** What the page sends: '' while nothing is marked. */
+export function sentMask(image, strokes, stack) {
+  return image && strokes.length ? JSON.stringify({image: image.path, stack, strokes}) : '';
+}
+
+/** Paints all strokes; one that erases takes away what is there. */
+export function paint(context, strokes, scale, colour) {
+  context.clearRect(0, 0, context.canvas.width, context.canvas.height);
+  context.lineCap = 'round';
+  context.lineJoin = 'round';
+  context.strokeStyle = colour;
+  for (const {size, erase, points} of strokes) {
+    context.globalCompositeOperation = erase ? 'destination-out' : 'source-over';
+    context.lineWidth = size * scale;
+    context.beginPath();
+    const [[x, y], ...rest] = points;
+    context.moveTo(x * scale, y * scale);
+    if (!rest.length) context.lineTo(x * scale, y * scale); // a dot
+    for (const [nextX, nextY] of rest) context.lineTo(nextX * scale, nextY * scale);
+    context.stroke();
+  }
+  context.globalCompositeOperation = 'source-over';
+}

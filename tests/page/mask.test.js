@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import {test} from 'node:test';
+import * as mask from '../../studio/ui/static/scripts/generate/mask_strokes.js';
+
+const image = {path: '/a.png', width: 400, height: 200};
+const brush = {size: 20, erase: false};
+
+test('a point of the window becomes one of the image, however large it is shown', () => {
+  const box = {left: 100, top: 50, width: 200, height: 100};
+  assert.deepEqual(mask.onImage({x: 100, y: 50}, box, image), [0, 0]);
+  assert.deepEqual(mask.onImage({x: 200, y: 100}, box, image), [200, 100]);
+  assert.deepEqual(mask.onImage({x: 300, y: 150}, box, image), [400, 200]);
+});
+
+test('strokes grow and are undone without changing what was there before', () => {
+  const first = Object.freeze(mask.begun([], brush, [1, 2]));
+  const longer = mask.extended(first, [3, 4]);
+  assert.deepEqual(longer, [{size: 20, erase: false, points: [[1, 2], [3, 4]]}]); // biome-ignore format: short
+  assert.equal(first[0].points.length, 1);
+  const both = mask.begun(longer, {size: 5, erase: true}, [9, 9]);
+  assert.deepEqual(mask.undone(both), longer);
+  assert.deepEqual(mask.undone(mask.undone(both)), []);
+  assert.deepEqual(mask.undone([]), []);
+});
+
+test('the size of the brush stays between one pixel and half the image', () => {
+  assert.equal(mask.usualSize(image), 25);
+  assert.equal(mask.usualSize({width: 3, height: 2}), 1);
+  assert.equal(mask.steppedSize(100, 1, image), 100);
+  assert.equal(mask.steppedSize(1, -1, image), 1);
+  assert.equal(mask.steppedSize(12, 1, image), 14);
+});
+
+test('nothing is sent while nothing is marked', () => {
+  const strokes = mask.begun([], brush, [1, 2]);
+  assert.equal(mask.sentMask(image, [], null), '');
+  assert.equal(mask.sentMask(null, strokes, null), '');
+  assert.deepEqual(JSON.parse(mask.sentMask(image, strokes, null)), {image: '/a.png', stack: null, strokes});
+});

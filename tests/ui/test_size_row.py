@@ -1,0 +1,24 @@
+"""Sizes that are offered for a base: its own first, about as many pixels, sides it can make."""
+
+from __future__ import annotations
+
+import pytest
+
+from studio.ui.components.size_row import OWN, near, size_choices
+
+
+@pytest.mark.parametrize("native", [64, 512, 768, 1024])
+def test_sizes_have_about_the_pixels_of_the_base(native: int) -> None:
+    choices = size_choices(native)
+    assert choices[0] == (f"{native} × {native} · the base's own", OWN)
+    assert len(choices) == 7
+    for _, value in choices[1:]:
+        width, height = (int(side) for side in value.split(" × "))
+        assert width % 8 == height % 8 == 0
+        assert 0.75 < width * height / native**2 < 1.25
+
+
+def test_sdxl_gets_the_sizes_it_was_trained_on() -> None:
+    assert near(1024, 4 / 3) == (1152, 896)
+    assert near(1024, 9 / 16) == (768, 1344)
+    assert [value for _, value in size_choices(None)] == [OWN]
