@@ -68,6 +68,10 @@ class Preflight:
             return
         self.error(error.sentence(), next(iter(error.problems), ""))
 
+    def places(self) -> dict[str, str]:
+        """Key of a setting → what is wrong with it."""
+        return {self.about[text]: text for text in self.errors if text in self.about}
+
     def _place(self, text: str, key: str) -> None:
         if key:
             self.about[text] = key

@@ -5,8 +5,9 @@ import {count} from '../core/format.js';
 export function answerOf({errors = [], about = {}, run = '', before = 0}) {
   const [first, ...others] = errors;
   if (first) {
-    const why = others.length ? `And ${count(others.length, 'more thing')}: see “Before you start”.` : '';
-    return {kind: 'error', parts: {what: `Nothing was started. ${first}`, why}, key: about[first] || ''};
+    const remedy = others.length ? `And ${count(others.length, 'more thing')}: see “Before you start”.` : '';
+    const why = first.replace(/\s*Nothing was started\.$/, '');
+    return {kind: 'error', parts: {what: 'Nothing was started', why, remedy}, key: about[first] || ''};
   }
   if (!run) return null;
   const what = before ? `Queued: it begins after ${count(before, 'run')}` : 'Training has started';
