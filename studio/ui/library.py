@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from studio.core.errors import DatasetError, InputError, MissingError
 from studio.core.names import original, path_of, printable
-from studio.core.paths import ASSETS, there
+from studio.core.paths import ASSETS, is_folder, there
+from studio.ui.opened_folders import OpenedFolders
 
 if TYPE_CHECKING:
     from studio.app import Studio
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from studio.formats.image_memory import ImageMemory
 
 Json = dict[str, Any]
+AWAY = "This folder is not there now"
 
 
 class Library:
@@ -28,7 +30,7 @@ class Library:
 
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
-        self._opened: dict[str, Path] = {}
+        self.opened = OpenedFolders(studio.workspace)
         self._known: dict[str, Path] = {}
         self._lock = threading.Lock()
 
@@ -36,17 +38,25 @@ class Library:
         """The library, then the folders that were opened by hand."""
         found = list(self._studio.library.datasets())
         listed = {printable(info.path) for info in found}
-        with self._lock:
-            extra = [path for key, path in self._opened.items() if key not in listed]
-        found += [info for path in extra if (info := self._studio.library.summary(path)).pictures]
+        extra = [path for key, path in self.opened.all().items() if key not in listed]
+        found += [info for path in extra if (info := self._summary(path)).pictures or info.problems]
         with self._lock:
             self._known = {printable(info.path): info.path for info in found}
         return found
 
+    def _summary(self, folder: Path) -> DatasetSummary:
+        """A folder that was opened by hand, also while it is not there."""
+        if is_folder(folder):
+            return self._studio.library.summary(folder)
+        from studio.formats.dataset_list import DatasetSummary
+
+        name = printable(folder.name) or printable(folder)
+        return DatasetSummary(name=name, path=folder, problems=[AWAY])
+
     def path(self, identity: str) -> Path:
         """The folder with this id; raises MissingError."""
         with self._lock:
-            path = self._known.get(identity) or self._opened.get(identity)
+            path = self._known.get(identity)
         if path is None:
             self.all()
             path = self._known.get(identity)
@@ -80,10 +90,7 @@ class Library:
         inside = path_of(workspace.datasets / text)
         path = workspace.named(inside if there(inside) else text)
         info = self._studio.library.read_dataset(workspace.pictures_folder(path))
-        resolved = workspace.open_folder(info.path)
-        with self._lock:
-            self._opened[printable(resolved)] = resolved
-        return printable(resolved)
+        return self.opened.add(workspace.open_folder(info.path))
 
     def file(self, identity: str, name: str) -> Path:
         """An image of a dataset by its relative name; raises InputError outside the folder."""

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from studio.app import Studio
+from studio.core.access import Access
 from studio.core.errors import DatasetError, FileError, InputError, MissingError
 from studio.core.paths import Workspace
 from studio.formats.image_memory import ImageMemory
@@ -115,3 +116,42 @@ def test_what_is_not_used_is_said_where_a_dataset_is_opened(studio: Studio) -> N
     said = " ".join(contents(folder, ImageMemory())["problems"])
     assert "live.heic" in said and "PNG" in said and "elsewhere" in said
     assert contents(pictures(studio.workspace.datasets / "plain"), ImageMemory())["problems"] == []
+
+
+def test_opened_folders_are_remembered_and_stay_on_the_list_while_they_are_away(
+    studio: Studio, tmp_path: Path
+) -> None:
+    folder = pictures(tmp_path / "caf\udce9 drive")
+    identity = Library(studio).open(str(folder))
+    again = Library(studio)  # the studio was started anew
+    assert again.path(identity) == folder.resolve()
+    folder.rename(tmp_path / "unplugged")
+    (info,) = [one for one in again.all() if one.path == folder.resolve()]
+    assert (info.pictures, info.problems) == (0, [module.AWAY])
+    (tmp_path / "unplugged").rename(folder)
+    (info,) = [one for one in again.all() if one.path == folder.resolve()]
+    assert info.pictures == 3
+    again.opened.forget(identity)
+    assert folder.resolve() not in {one.path for one in Library(studio).all()}
+    assert folder.is_dir()
+
+
+def test_over_a_link_remembered_folders_are_as_closed_as_any(
+    studio: Studio, tmp_path: Path
+) -> None:
+    identity = Library(studio).open(str(pictures(tmp_path / "private")))
+    pictures(tmp_path / "gone")
+    Library(studio).open(str(tmp_path / "gone"))
+    (tmp_path / "gone").rename(tmp_path / "moved")
+    over = Studio(Workspace(studio.workspace.root))
+    over.workspace.access = Access.over_a_link()
+    library = Library(over)
+    assert not {one.path for one in library.all()} & {tmp_path / "private", tmp_path / "gone"}
+    with pytest.raises(MissingError):
+        library.path(identity)
+
+
+def test_a_list_of_opened_folders_that_is_nonsense_is_none(studio: Studio) -> None:
+    for text in ("{", "{}", '[1, "", "relative", null]'):
+        (studio.workspace.cache / "opened-folders.json").write_text(text)
+        assert Library(studio).opened.all() == {}

@@ -144,7 +144,7 @@ def test_a_refused_switch_turns_back(page: Any, served: Any, queued: Any) -> Non
 
     page.route(CALLS, refuse)
     switch.click()
-    page.wait_for_selector("#cs-notices >> text=The studio does not answer")
+    page.wait_for_selector("#cs-notices >> text=The studio did not answer")
     until(lambda: switch.get_attribute("aria-checked") == "true")
 
 

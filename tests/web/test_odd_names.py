@@ -47,7 +47,7 @@ def test_an_odd_adapter_is_in_the_library_and_on_the_stack(open_page: Any, serve
     page.wait_for_selector(f"#cs-shelf-generate .sh-list >> text={SHOWN}")
     assert page.locator("#cs-shelf-generate .sh-list >> text=good").count()
     row = page.locator(f"#cs-shelf-generate .sh-list li:has-text('{SHOWN}')")
-    row.get_by_role("button", name="to the stack").click()
+    row.get_by_role("button", name="to the stack").first.click()
     page.wait_for_selector(f"#cs-stack-generate .st-lanes >> text={SHOWN}")
     page.click("#cs-tab-compare-button")
     page.wait_for_selector("#cs-tab-compare-button[aria-selected=true]")

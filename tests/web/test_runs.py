@@ -154,7 +154,7 @@ def test_two_runs_side_by_side(open_page: Any, served: Any) -> None:
     assert "0.5 s" in page.inner_text(".cs-diff")
     page.click("[aria-label='Close the difference']")
     page.wait_for_selector(".cs-diff", state="hidden")
-    assert page.locator(".cs-check[aria-checked=true]").count() == 0
+    assert page.locator(".cs-run-check[aria-checked=true]").count() == 0
 
 
 def test_a_run_says_how_it_ended_and_its_settings_come_back(open_page: Any, served: Any) -> None:

@@ -1,4 +1,4 @@
-"""The base models as the page offers them.
+"""The base models, and the VAEs beside them, as the page offers them.
 
 Owns: the choices of every select, and what a page needs to know of one base.
 Refuses to know: how bases are found (`studio.library`).
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from studio.core.errors import MissingError
-from studio.ui.live import read
+from studio.ui.live import QUIET, read
 
 if TYPE_CHECKING:
     from studio.app import Studio
@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 def base_choices(studio: Studio) -> list[tuple[str, str]]:
     """(title, name) of the bases for a dropdown."""
     return [
-        (f"{info.name} · {info.title}, {info.native_size} px", info.name)
+        (
+            f"{info.name} · {info.title}{', inpainting' if info.inpainting else ''}, "
+            f"{info.native_size} px",
+            info.name,
+        )
         for info in studio.library.bases()
         if info.family
     ]
@@ -42,3 +46,17 @@ def base_of(studio: Studio, sent: Any) -> gr.Dropdown:
 def native_size(studio: Studio, base: str) -> int | None:
     """The side of the images a base was made for."""
     return next((info.native_size for info in studio.library.bases() if info.name == base), None)
+
+
+def vae_choice(studio: Studio) -> gr.Dropdown:
+    """The VAEs of the workspace, looked up anew whenever the list is opened."""
+
+    def choices() -> list[tuple[str, str]]:
+        return [("the base's own", ""), *((name, name) for name in studio.library.vaes())]
+
+    vae = gr.Dropdown(
+        choices(), value="", allow_custom_value=True, label="VAE", elem_id="cs-field-generate-vae",
+        elem_classes=["cs-field"], info="Another decoder: copy it into the workspace's folder vae.",
+    )  # fmt: skip
+    vae.focus(lambda: gr.Dropdown(choices()), None, vae, **QUIET)
+    return vae

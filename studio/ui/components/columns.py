@@ -138,3 +138,14 @@ def columns_of(studio: Studio, value: Any) -> list[Lane]:
             )
         )
     return found
+
+
+def usable_columns(studio: Studio, value: Any) -> list[Json]:
+    """Of columns that were kept those that can still be used; the base alone when none can."""
+    found: list[Lane] = []
+    for entry in value if isinstance(value, list) else []:
+        try:
+            found += columns_of(studio, [entry])
+        except StudioError:  # its file is gone, or may not be named from here
+            continue
+    return [column.model_dump() for column in found[:MOST]] or [dict(BASE_COLUMN)]

@@ -42,7 +42,7 @@ def generate(studio: Studio, settings: LanesSettings, task: Task) -> Json:
     if len(lanes) == 1:
         ((_, own),) = settings.batches()
         batch = studio.generation.generate(own, task.progress, task.cancelled.is_set, task.look)
-        return _with(studio, result | {"lanes": []}, "", batch)
+        return _with(studio, result, "", batch)
 
     def ready(lane: DrawnLane) -> None:
         task.result = _with(studio, task.result or result, lane.name, lane.batch)

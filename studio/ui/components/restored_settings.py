@@ -36,17 +36,21 @@ def tell_origin(found: Json) -> None:
 
 
 def usable(found: Json) -> Json:
-    """Of an image's settings those that this form can hold, each checked on its own."""
+    """Of an image's settings those that this form can hold."""
+    others = ("stack", "device", "image")
+    return as_written(valid(GenerateSettings, {k: v for k, v in found.items() if k not in others}))
+
+
+def valid(kind: type[Settings], found: Json) -> Json:
+    """Of `found` those settings of this kind that can be used, each checked on its own."""
     known: Json = {}
-    for name in found.keys() & (
-        GenerateSettings.model_fields.keys() - {"stack", "device", "image"}
-    ):
+    for name in found.keys() & kind.model_fields.keys():
         try:
-            value = getattr(GenerateSettings.parse({name: found[name]}), name)
+            value = getattr(kind.parse({name: found[name]}), name)
             known[name] = value.model_dump() if isinstance(value, Settings) else value
         except SettingsError:
             continue
-    return as_written(known)
+    return known
 
 
 def into_lane(studio: Studio, found: Json, lane: Lane, prompt: str) -> tuple[Lane, bool]:

@@ -43,7 +43,7 @@ class CaptionTab:
             "caption",
             TEMPLATE,
             [
-                self.datasets, self.open_dataset, self.open_folder, self.plan_import,
+                self.datasets, self.open_dataset, self.open_folder, self.forget_folder, self.plan_import,
                 self.add_files, self.copy_sample, self.about, self.thumbnails, self.captions,
                 self.save_caption, self.auto_caption, self.caption_task, self.cancel_caption,
                 self.bulk, self.undo, self.replaces,
@@ -55,6 +55,7 @@ class CaptionTab:
 
     def datasets(self, argument: Any) -> list[Json]:
         """The library, with a cover image each."""
+        opened = self.library.opened.all()
         return [
             {
                 "id": printable(info.path),
@@ -63,6 +64,7 @@ class CaptionTab:
                 "captioned": info.captioned,
                 "kind": info.kind,
                 "sample": info.path.is_relative_to(ASSETS),
+                "opened": printable(info.path) in opened,
                 "cover": printable(info.cover.relative_to(info.path).as_posix())
                 if info.cover
                 else None,
@@ -87,6 +89,12 @@ class CaptionTab:
         """A folder named by path; answers the dataset's id."""
         (folder,) = read(argument, folder=str)
         return self.library.open(folder)
+
+    def forget_folder(self, argument: Any) -> bool:
+        """Takes a folder that was opened by its path off the list."""
+        (identity,) = read(argument, dataset=str)
+        self.library.opened.forget(identity)
+        return True
 
     def plan_import(self, argument: Any) -> Json:
         """Which of these paths can be imported (their places), and what speaks against the rest."""

@@ -7,13 +7,11 @@ Refuses to know: how a comparison is drawn and measured, and how it looks (compo
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from studio.core.errors import InputError, MissingError, SettingsError, StudioError
-from studio.core.names import printable
 from studio.core.text import lines
 from studio.runs.records import Sampled, only
 from studio.settings.training import CompareSettings
@@ -23,14 +21,19 @@ from studio.ui.components.columns import (
     column_builder,
     columns_of,
     finished_runs,
+    usable_columns,
 )
 from studio.ui.components.compare_grid import KIND, compare_grid
+from studio.ui.components.draft import Draft
+from studio.ui.components.references import captions_of, held_out, named_reference, references
+from studio.ui.components.restored_settings import valid
 from studio.ui.form import Form
 from studio.ui.live import ACTION, QUIET, Json, Page, Task, handler, read, refused
 
 if TYPE_CHECKING:
     from studio.app import Studio
 
+TEXTS = ("base", "columns", "prompts", "seeds", "reference", "name")
 OWN = ("base", "columns", "prompts", "seeds", "reference", "device", "name")
 MOST_SEEDS = 64
 MOST_CELLS = 2000
@@ -93,20 +96,44 @@ class CompareTab:
         self.texts = [self.base, self.columns, self.prompts, self.seeds, self.reference, self.name]
 
     def _connect(self) -> None:
-        self.captions.click(self.prompts_of, self.reference, self.prompts, **ACTION)
+        captions = self.captions.click(self.prompts_of, self.reference, self.prompts, **ACTION)
         comparing = self.results.compare(
             self.start, [*self.texts, *self.form.inputs], self.results, **ACTION
         )
         comparing.failure(refused, None, self.results, **QUIET)
-        self.results.quick(
+        quick = self.results.quick(
             self.quick, [self.base, *self.form.inputs], [*self.texts, self.results], **ACTION
         )
-        self.results.again(self.again, None, [*self.texts, *self.form.inputs], **ACTION)
+        again = self.results.again(self.again, None, [*self.texts, *self.form.inputs], **ACTION)
         self.base.change(lambda base: gr.HTML(base=base), self.base, self.columns, **QUIET)
         self.columns.shown(
             self.shown, [self.base, self.reference], [self.base, self.reference], **QUIET
         )
-        self.columns.rebase(self.rebased, None, self.base, **ACTION)
+        rebased = self.columns.rebase(self.rebased, None, self.base, **ACTION)
+        Draft(self.studio.workspace.cache / "compare-form.json").keeps(
+            self.page, [*self.texts, *self.form.inputs], self.drafted, self.contents,
+            after=[captions, quick, again, rebased],
+        )  # fmt: skip
+
+    def drafted(self, *held: Any) -> Json:
+        """What is kept of the form."""
+        texts, rest = held[: len(TEXTS)], held[len(TEXTS) :]
+        return dict(zip(TEXTS, texts, strict=True)) | {"form": self.form.values(rest)}
+
+    def contents(self, kept: Json) -> list[Any]:
+        """What the form holds again, as far as it is still there."""
+        found = {key: str(kept.get(key) or "") for key in TEXTS}
+        known_bases = [name for _, name in base_choices(self.studio)]
+        form = kept.get("form")
+        return [
+            found["base"] if found["base"] in known_bases else self.first,
+            usable_columns(self.studio, kept.get("columns")),
+            found["prompts"],
+            found["seeds"],
+            found["reference"],
+            found["name"],
+            *self.form.updates(valid(CompareSettings, form if isinstance(form, dict) else {})),
+        ]
 
     @handler
     def start(
@@ -195,42 +222,6 @@ class CompareTab:
         return "\n".join(captions_of(self.studio, reference or ""))
 
 
-def references(studio: Studio) -> list[tuple[str, str]]:
-    """(title, folder) of the images that the datasets keep apart, then of the datasets."""
-    found = [("None: skip these measures", "")]
-    datasets = studio.library.datasets()
-    for info in datasets:
-        if info.held_out:
-            found.append((f"{info.name}: held-out images", printable(info.held_out)))
-    return found + [(f"{info.name}: training images", printable(info.path)) for info in datasets]
-
-
-def named_reference(studio: Studio, text: str) -> Path:
-    """The folder of reference images that a page names; InputError outside what it may name."""
-    return studio.workspace.pictures_folder(studio.workspace.resolve(text))
-
-
-def captions_of(studio: Studio, reference: str, most: int = 4) -> list[str]:
-    """Some captions of a folder, evenly spread: measures want prompts like the reference's.
-
-    Brackets are escaped, because a caption is text as it stands; each is one line.
-    """
-    from studio.formats.dataset import read_captions
-    from studio.infer.prompt import escaped
-
-    if not reference:
-        raise InputError("No folder is chosen", remedy="Choose the reference images.")
-    captions = read_captions(named_reference(studio, reference))
-    found = list(dict.fromkeys(text.strip() for text in captions.values() if text and text.strip()))
-    if not found:
-        raise InputError(
-            "There are no captions beside these images", remedy="Write the prompts yourself."
-        )
-    chosen = min(most, len(found))
-    texts = [found[k * len(found) // chosen] for k in range(chosen)]
-    return [escaped(" ".join(text.split())) for text in texts]
-
-
 def seed_list(text: str) -> list[int]:
     """“1-4, 9” → 1, 2, 3, 4, 9. Raises SettingsError."""
     found: list[int] = []
@@ -286,11 +277,3 @@ def run_facts(studio: Studio, identity: str) -> tuple[str, list[str]]:
     for row in only(view.events, Sampled):
         prompts = prompts or list(row.prompts)
     return view.config.data.folder if view.config else "", list(dict.fromkeys(prompts))
-
-
-def held_out(studio: Studio, dataset: str) -> str:
-    """The held-out folder of a dataset given by name or path; empty when it has none."""
-    for info in studio.library.datasets():
-        if dataset and dataset in (info.name, printable(info.path)) and info.held_out:
-            return printable(info.held_out)
-    return ""

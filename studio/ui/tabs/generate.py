@@ -16,15 +16,23 @@ from studio.core.text import parse_json
 from studio.settings.generation import GenerateSettings
 from studio.settings.lanes import LanesSettings
 from studio.ui.components.axes_grid import axes_grid
-from studio.ui.components.bases import base_choices, base_of
+from studio.ui.components.bases import base_choices, base_of, vae_choice
+from studio.ui.components.draft import Draft
+from studio.ui.components.gallery import gallery
 from studio.ui.components.generate_batch import about, generate, with_new_seed
-from studio.ui.components.mask_brush import inpaint_values, mask_brush
+from studio.ui.components.mask_brush import mask_brush, with_mask
 from studio.ui.components.modes import mode_switch
 from studio.ui.components.picture_grid import KIND, picture_facts, picture_file, picture_grid
 from studio.ui.components.prompt_tags import tags_moved
 from studio.ui.components.prompt_tools import prompt_tools
 from studio.ui.components.prompt_words import prompt_words
-from studio.ui.components.restored_settings import into_lane, tell_origin, that_are_here, usable
+from studio.ui.components.restored_settings import (
+    into_lane,
+    tell_origin,
+    that_are_here,
+    usable,
+    valid,
+)
 from studio.ui.components.shelf import adapter_shelf
 from studio.ui.components.size_row import size_row
 from studio.ui.components.stack import EFFECT, adapter_stack, lanes_of
@@ -64,6 +72,7 @@ class GenerateTab:
             mode_switch()
             with gr.Row(elem_classes=["gen-layout"]):
                 self._columns()
+            self.gallery = gallery(studio, page)
         self._connect()
 
     def _columns(self) -> None:
@@ -137,11 +146,12 @@ class GenerateTab:
         asking.failure(refused, None, self.pictures, **QUIET)
         self.pictures.finished(self.finished, None, self.stack, **QUIET)
         outputs = [*self.texts, *self.form.inputs]
-        self.pictures.reuse(self.reuse, [self.stack, self.base], outputs, **ACTION)
-        self.pictures.begin(
-            self.begin, None, [self.image, self.beginning, self.inpainting], **ACTION
-        )
-        self.stack.settings(self.restore, [self.stack, self.base], outputs, **ACTION)
+        beginning = [self.image, self.beginning, self.inpainting]
+        reused = []
+        for part in (self.pictures, self.gallery):
+            reused.append(part.reuse(self.reuse, [self.stack, self.base], outputs, **ACTION))
+            part.begin(self.begin, None, beginning, **ACTION)
+        restored = self.stack.settings(self.restore, [self.stack, self.base], outputs, **ACTION)
         self.stack.effect(
             self.effect,
             [*self.texts, self.image, self.mask, *self.form.inputs],
@@ -149,9 +159,13 @@ class GenerateTab:
             trigger_mode="multiple",
             **ACTION,
         )
-        self.stack.rebase(self.rebased, None, self.base, **ACTION)
-        self.dice.click(lambda: -1, None, self.seed, **QUIET)
-        self.again.click(self.last_seed, None, self.seed, **QUIET)
+        rebased = self.stack.rebase(self.rebased, None, self.base, **ACTION)
+        diced = self.dice.click(lambda: -1, None, self.seed, **QUIET)
+        seeded = self.again.click(self.last_seed, None, self.seed, **QUIET)
+        Draft(self.studio.workspace.cache / "generate-form.json").keeps(
+            self.page, [self.base, self.prompt, self.negative, *self.form.inputs],
+            self.drafted, self.contents, after=[asking, *reused, restored, rebased, diced, seeded],
+        )  # fmt: skip
         self.base.change(
             lambda base: [gr.HTML(base=base)] * 3,
             self.base,
@@ -168,7 +182,7 @@ class GenerateTab:
             "negative_prompt": negative or "",
             "image": image or "",
         }
-        values["inpaint"] |= inpaint_values(self.studio, mask, image)
+        values = with_mask(self.studio, values, mask)
         try:
             common = GenerateSettings.parse(values)
         except SettingsError as error:
@@ -249,6 +263,21 @@ class GenerateTab:
     def rebased(self, event: gr.EventData) -> Any:
         return base_of(self.studio, event._data)
 
+    def drafted(self, base: str, prompt: str, negative: str, *rest: Any) -> Json:
+        """What is kept of the form; every browser remembers a stack of its own."""
+        texts = {"prompt": prompt or "", "negative_prompt": negative or ""}
+        return {"base": base, **texts, **self.form.values(rest)}
+
+    def contents(self, kept: Json) -> list[Any]:
+        """What the form holds again, as far as it is still there."""
+        known = valid(GenerateSettings, kept)
+        if known.get("vae") not in self.studio.library.vaes():
+            known.pop("vae", None)
+        bases = [name for _, name in base_choices(self.studio)]
+        base = known.get("base") if known.get("base") in bases else self.first
+        texts = [known.get(key, "") for key in ("prompt", "negative_prompt")]
+        return [base, *texts, *self.form.updates(known)]
+
     def fill(self, found: Json, value: Any, base: str, lane: int) -> list[Any]:
         """Restored settings into every input, for the lane that asked."""
         known = usable(found)
@@ -268,17 +297,3 @@ class GenerateTab:
             [one.model_dump() for one in lanes],
             *self.form.updates(known),
         ]  # fmt: skip
-
-
-def vae_choice(studio: Studio) -> gr.Dropdown:
-    """The VAEs of the workspace, looked up anew whenever the list is opened."""
-
-    def choices() -> list[tuple[str, str]]:
-        return [("the base's own", ""), *((name, name) for name in studio.library.vaes())]
-
-    vae = gr.Dropdown(
-        choices(), value="", allow_custom_value=True, label="VAE", elem_id="cs-field-generate-vae",
-        elem_classes=["cs-field"], info="Another decoder: copy it into the workspace's folder vae.",
-    )  # fmt: skip
-    vae.focus(lambda: gr.Dropdown(choices()), None, vae, **QUIET)
-    return vae

@@ -1,7 +1,9 @@
 // The page's one entry. Gradio makes a part of the page and calls `mount` with its name; the part's
 // own module does the rest. Owns: which module a name means. Refuses to know: what the parts show.
+import {holdButtons} from './core/connection.js';
 import {catchStrayDrops} from './core/drops.js';
 import {notice} from './core/notices.js';
+import {watchPlace} from './core/place.js';
 import {watchPresses} from './core/press.js';
 
 const PARTS = {
@@ -20,6 +22,7 @@ const PARTS = {
   mask_brush: () => import('./generate/mask_brush.js'),
   modes: () => import('./generate/modes.js'),
   images: () => import('./generate/images.js'),
+  gallery: () => import('./generate/gallery.js'),
   axes_grid: () => import('./generate/axes_grid.js'),
   columns: () => import('./compare/columns.js'),
   comparison: () => import('./compare/comparison.js'),
@@ -49,4 +52,6 @@ export async function mount(name, part, events) {
 }
 
 catchStrayDrops();
+holdButtons();
 watchPresses();
+watchPlace('caption');

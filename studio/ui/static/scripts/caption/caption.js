@@ -5,8 +5,8 @@ import {attempt, call} from '../core/calls.js';
 import {bringsFiles, el} from '../core/dom.js';
 import {openTab, receive} from '../core/handover.js';
 import {icon} from '../core/icons.js';
-import {recall, remember} from '../core/memory.js';
 import {message} from '../core/notices.js';
+import {insideOf, setInside} from '../core/place.js';
 import {AboutCard} from './about.js';
 import {Arrivals} from './arrivals.js';
 import {AutoCard} from './auto.js';
@@ -17,7 +17,6 @@ import {CaptionGrid} from './grid.js';
 import {STATES} from './list_rules.js';
 import {button, datasetPanel, fileInput, samplePanel, startPanel} from './panels.js';
 
-const MEMORY = 'cs-dataset';
 const MOST_PROBLEMS = 4;
 const SAVED = 'Captions are saved as you type, in a text file beside each image. Ctrl+Enter goes to the next one.';
 
@@ -32,6 +31,7 @@ class Caption {
     this.countedSelection = '';
     this.list = new DatasetList({
       open: (id) => this.open(id),
+      forget: (id) => attempt(() => call(server.forget_folder({dataset: id})).then(() => this.showList())),
       cover: async ({id, cover}) => (await call(server.thumbnails({dataset: id, files: [cover]})))[cover],
     });
     this.grid = new CaptionGrid({
@@ -174,7 +174,7 @@ class Caption {
       this.grid.flush();
       this.dataset = data.id;
       this.facts = data;
-      remember('tab', MEMORY, data.id);
+      setInside('caption', data.id);
       this.showHead(data);
       this.grid.open(
         data.items.map((item) => ({...item, look: data.looks[item.file] || ''})),
@@ -282,7 +282,7 @@ class Caption {
 
   async begin() {
     await this.showList();
-    const last = recall('tab', MEMORY);
+    const last = insideOf('caption');
     if (last && this.list.cardOf(last)) await this.open(last);
   }
 }

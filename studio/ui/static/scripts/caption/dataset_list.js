@@ -1,6 +1,7 @@
 // The list of datasets: a cover, a name, how many images have a caption.
 import {fileUrl} from '../core/address.js';
 import {el} from '../core/dom.js';
+import {iconButton} from '../core/icons.js';
 
 const NONE = 'None yet. Open a folder by its path, or add images.';
 
@@ -8,9 +9,10 @@ const stateText = (images, captioned) =>
   `${images} images · ${captioned === images ? 'all captioned' : `${captioned} captioned`}`;
 
 export class DatasetList {
-  /** `open(id)` is a click, `cover(info)` resolves with {path} of a small image, or nothing. */
-  constructor({open, cover}) {
-    Object.assign(this, {open, cover});
+  /** `open(id)` is a click, `cover(info)` resolves with {path} of a small image, or nothing;
+   *  `forget(id)` takes a folder off the list. */
+  constructor({open, cover, forget}) {
+    Object.assign(this, {open, cover, forget});
     this.node = el('div.cs-datasets', {role: 'listbox', 'aria-label': 'Datasets'});
   }
 
@@ -33,6 +35,7 @@ export class DatasetList {
       'aria-selected': info.id === current,
       'data-id': info.id,
       title: info.id,
+      disabled: Boolean(info.problem && !info.pictures && info.opened),
       onclick: () => this.open(info.id),
     };
     const share = info.pictures ? info.captioned / info.pictures : 0;
@@ -41,7 +44,15 @@ export class DatasetList {
       el('span.cs-small.cs-muted.cs-number', {}, info.problem || stateText(info.pictures, info.captioned)),
       el('span.cs-progress', {}, el('i', {style: {width: `${share * 100}%`}})),
     ];
-    return el('button.cs-dataset', attributes, cover, el('span.cs-dataset-words', {}, words));
+    const card = el('button.cs-dataset', attributes, cover, el('span.cs-dataset-words', {}, words));
+    if (!info.opened) return card;
+    const label = `Take ${info.name} off this list; its files stay`;
+    return el(
+      'div.cs-dataset-line',
+      {},
+      card,
+      iconButton('close', label, () => this.forget(info.id)),
+    );
   }
 
   show(datasets, current) {

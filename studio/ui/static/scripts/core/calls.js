@@ -1,11 +1,9 @@
 // Calls to Python, and what becomes of their failures.
+import {connectionLost} from './connection.js';
 import {notice} from './notices.js';
 import {released} from './press.js';
 
-const AWAY = {
-  what: 'The studio does not answer',
-  remedy: 'Check that it is still running where you started it; this page reconnects by itself.',
-};
+const AWAY = {kind: 'Away', what: 'The studio did not answer', remedy: 'Try again when it does.'};
 
 /** Awaits `server.fn(argument)`; returns its data or throws an Error that carries `.parts`. */
 export async function call(promise) {
@@ -17,6 +15,7 @@ export async function call(promise) {
   }
   await released();
   if (answer?.ok) return answer.data;
+  if (!answer) connectionLost();
   throw refusal(answer?.error || AWAY);
 }
 
@@ -35,12 +34,14 @@ export async function attempt(action, button = null) {
   try {
     return await action();
   } catch (error) {
+    const away = error.parts?.kind === 'Away';
     if (!error.parts) console.error(error);
     const refused = /^HTTP \d+: (.+)/s.exec(error.message || ''); // an upload that the server did not take
     notice(
       refused && !error.parts
         ? {what: 'This could not be uploaded', why: refused[1]}
         : partsOf(error, 'This part of the page failed'),
+      away ? 'warning' : 'error',
     );
     return undefined;
   } finally {

@@ -1,6 +1,7 @@
 // The line at the top: what the machine is doing, the run going on, and light or dark.
 import {bell} from './bell.js';
 import {call} from './calls.js';
+import {watchConnection} from './connection.js';
 import {openTab} from './handover.js';
 import {endedText, runText, runTitle} from './run_progress.js';
 import {tables} from './tables.js';
@@ -31,10 +32,13 @@ export function mount({element, server}) {
       dot.dataset.ready = answer.state;
       text.textContent = answer.text;
       show(answer.run, answer.ended);
-    } catch {
+    } catch (error) {
       dot.dataset.ready = 'no';
-      text.textContent = 'the studio does not answer';
+      text.textContent = error.parts.what;
     }
   };
+  watchConnection(async () => {
+    if (!(await server.readiness({run: followed}))) throw new Error('no answer');
+  });
   poll(element, look, 2000, {always: true});
 }

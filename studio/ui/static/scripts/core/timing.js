@@ -1,4 +1,5 @@
 // Asking again, and not too often.
+import {isLost} from './connection.js';
 
 /** Whether the page came over a share link, where every question is slow. */
 export const slow = () => location.hostname.endsWith('gradio.live');
@@ -25,7 +26,7 @@ export function poll(element, look, milliseconds = 1000, {always = false} = {}) 
       return;
     }
     seen ||= element.isConnected;
-    if (busy || (document.hidden && !always) || element.offsetParent === null) return;
+    if (busy || isLost() || (document.hidden && !always) || element.offsetParent === null) return;
     busy = true;
     try {
       await look();

@@ -69,11 +69,6 @@ class Images {
     const lane = image.lane ? lanes.findIndex((one, k) => laneTitle(one, k) === image.lane) : current;
     this.trigger('reuse', {id: image.id, lane: Math.max(lane, 0), stack: true});
   }
-  /** After a reload the form shows what was generated last; a stack that this browser remembers stays. */
-  async restore(result) {
-    const kept = await hand('generate:lanes', result.lanes);
-    this.trigger('reuse', {id: this.results[0].id, lane: 0, stack: !kept && !result.lanes.length});
-  }
   enlarge(list, image) {
     enlargeImage(list, image, {
       ask: (id) => call(this.server.picture({id})),
@@ -200,7 +195,7 @@ class Images {
       this.results = task.result.pictures;
       this.lanes = task.about.lanes;
       this.trigger('finished', {id: task.id});
-      if (!this.loaded && this.results.length) this.restore(task.result);
+      if (!this.loaded && this.results.length) hand('generate:lanes', task.result.lanes);
     }
     const next = before?.state === 'running' && before.id !== task.id; // the one before ended unseen
     if (!this.running || next) await this.history();

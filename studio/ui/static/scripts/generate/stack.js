@@ -245,11 +245,9 @@ class Stack {
   receive() {
     const {target} = this.props;
     // What was generated last, for a browser that remembers nothing of its own.
-    // Answers whether the stack that is here stays.
     receive(`${target}:lanes`, (value) => {
-      const kept = this.lanes.length > 1 || this.lanes.some((lane) => lane.stack.length);
-      if (!kept && value.length) this.commit(clone(value));
-      return kept;
+      const some = (lanes) => lanes.length > 1 || lanes.some((lane) => lane.stack.length);
+      if (!some(this.lanes) && some(value)) this.commit(clone(value));
     });
     // From the library beside it: into the lane that is marked.
     receive(`${target}:add`, ({paths}) => {

@@ -50,7 +50,7 @@ export function runList(open, compare) {
     return el(
       'div.cs-run-line',
       {role: 'listitem'},
-      el('button.cs-check', check, picked && icon('check', 12)),
+      el('button.cs-run-check', check, picked && icon('check', 12)),
       el(
         'button.cs-run-row',
         line,

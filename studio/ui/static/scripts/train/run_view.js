@@ -5,8 +5,8 @@ import {attempt, call} from '../core/calls.js';
 import {tell} from '../core/channel.js';
 import {el, intoView} from '../core/dom.js';
 import {openTab, receive} from '../core/handover.js';
-import {recall, remember} from '../core/memory.js';
 import {notice} from '../core/notices.js';
+import {insideOf, setInside} from '../core/place.js';
 import {poll} from '../core/timing.js';
 import {lossPlot} from './loss_plot.js';
 import {openResumeForm} from './resume_form.js';
@@ -18,7 +18,6 @@ import {runQueue} from './run_queue.js';
 import {isActive} from './run_states.js';
 import {sampleGrid} from './sample_grid.js';
 
-const MEMORY = 'cs-run';
 const EMPTY =
   'Choose images and a method on the left, then press Start training. ' +
   'Here you will watch the loss fall and the same images change, step by step.';
@@ -146,13 +145,13 @@ class RunView {
     if (!globalThis.confirm(TO_TRASH)) return;
     await call(this.server.delete({run}));
     notice({what: 'The run is in the workspace’s trash'}, 'good');
-    this.current = '';
-    this.chosen = false;
+    this.leave();
     await this.refresh();
   }
 
   show(run, byHand = false) {
     this.chosen ||= byHand;
+    if (this.chosen) setInside('train', run);
     if (run === this.current) return;
     this.current = run;
     this.generation += 1;
@@ -160,7 +159,6 @@ class RunView {
     for (const part of [this.plot, this.samples, this.messages]) part.clear();
     this.empty.classList.add('cs-hidden');
     this.live.classList.remove('cs-hidden');
-    remember('tab', MEMORY, this.chosen ? run : '');
     this.look();
   }
 
@@ -196,9 +194,14 @@ class RunView {
       this.messages.add(event);
     }
   }
-  gone() {
+  /** The run that was shown is not there any more. */
+  leave() {
     this.current = '';
     this.chosen = false;
+    setInside('train', '');
+  }
+  gone() {
+    this.leave();
     this.live.classList.add('cs-hidden');
   }
 
@@ -239,7 +242,7 @@ export function mount(part) {
   receive('train:run', (payload) => {
     if (payload.run) view.show(payload.run, true);
   });
-  const last = recall('tab', MEMORY);
+  const last = insideOf('train');
   if (last) view.show(last, true);
   poll(part.element, () => view.look(), 1000);
   poll(part.element, () => view.refresh(), 2500);

@@ -1,0 +1,24 @@
+"""The style sheets: each class has one home."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+
+from studio.ui import theme
+
+RULE = re.compile(r"([^{}]+)\{[^{}]*\}")
+PLAIN = re.compile(r"\.([\w-]+)")
+
+
+def test_no_class_is_defined_in_two_style_sheets() -> None:
+    """All sheets are on the page at once: a second definition changes the first one's parts."""
+    homes: dict[str, set[str]] = defaultdict(set)
+    for path in theme.STATIC.glob("*.css"):
+        text = re.sub(r"/\*.*?\*/", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+        for selectors in RULE.findall(text):
+            for selector in selectors.split(","):
+                if found := PLAIN.fullmatch(selector.strip()):
+                    homes[found[1]].add(path.name)
+    assert len(homes) > 200, "the rules were not found"
+    assert {name: files for name, files in homes.items() if len(files) > 1} == {}
