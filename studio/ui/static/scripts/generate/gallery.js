@@ -80,9 +80,9 @@ class Gallery {
     if (found.missing.length) notice(`Not in your library, so left out: ${found.missing.join(', ')}`, 'warning');
     openTab('compare', {columns: found.columns, base: found.base});
   }
-  begin(image) {
+  begin(image, inpaint = false) {
     tell('studio:mode', 'images');
-    this.trigger('begin', {id: image.id});
+    this.trigger('begin', {id: image.id, inpaint});
   }
   reuse(image) {
     tell('studio:mode', 'images');
@@ -92,7 +92,7 @@ class Gallery {
     enlargeImage(this.images, image, {
       ask: (id) => call(this.server.picture({id})),
       reuse: (one) => this.reuse(one),
-      begin: (one) => this.begin(one),
+      begin: (one, inpaint) => this.begin(one, inpaint),
     });
   }
 
@@ -105,6 +105,7 @@ class Gallery {
     return [
       ['Use these settings', () => this.reuse(image)],
       ['Image to image', () => this.begin(image)],
+      ['Inpaint', () => this.begin(image, true)],
       ['Compare its stack', () => this.compare(image)],
       ...datasets.slice(0, MOST_DATASETS).map(into),
       ['Delete', () => this.remove(image)],
