@@ -33,7 +33,7 @@ from studio.core.device import device_facts
 from studio.core.errors import StudioError
 from studio.families.base import Base
 from studio.families.loading import load_base
-from studio.infer.batches import SamplingOptions
+from studio.infer.options import SamplingOptions
 from studio.settings.training import StackItem
 from studio.starter import data, world
 from studio.starter.classifier import AttributeClassifier, accuracy

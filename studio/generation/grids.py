@@ -45,13 +45,25 @@ class Grids:
         """Generates a grid when the device is free; `started` hears its id. See `compare.axes_grid`."""
         settings = settings.model_copy(update={"drawing": settings.drawing.seeded()})
         settings = self._with_paths(settings)
-        if all(axis is None or axis.kind != "checkpoint" for axis in _axes(settings).values()):
-            # what makes no sense is said before anything is loaded
-            lay_out(settings, self._resolved)
+        self._check(settings)
         folder = self.workspace.new_folder(self.workspace.grids, settings.name or "grid")
         if started:
             started(folder.name)
         return self._run(settings, folder, on_progress, cancelled)
+
+    def _check(self, settings: GridSettings) -> None:
+        """Refuses axes that make no sense, before anything is loaded or written."""
+        files: dict[str, Axis] = {}
+        for name, axis in _axes(settings).items():
+            if axis is None or axis.kind != "checkpoint":
+                continue
+            from studio.runs.checkpoint_files import check_step
+
+            for value in axis.values:
+                check_step(axis.of, value, self.runs)
+            # they are written when it is their turn; here any file stands for one
+            files[name] = Axis(kind="adapter", values=[f"step-{value}" for value in axis.values])
+        lay_out(settings.model_copy(update=files), self._resolved)
 
     def resume(
         self,

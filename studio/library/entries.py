@@ -71,22 +71,21 @@ def grouped(paths: Iterable[Path]) -> list[list[Path]]:
 
 
 def entries_of(
-    infos: Sequence[AdapterInfo], roots: Mapping[str, Path], note_of: Callable[[Path], Note]
+    infos: Sequence[AdapterInfo], roots: Mapping[str, Path], note_of: Callable[[str], Note]
 ) -> list[Entry]:
-    """The entries among files of one group: one for each kind, one for each that is broken."""
+    """The entries among files of one group: one for each kind, one for each that is broken.
+
+    `note_of` is asked by unmistakable names.
+    """
     found: dict[str, list[AdapterInfo]] = {}
     for info in sorted(infos, key=lambda info: _rank(info.path)):
         if not info.is_plain_picture:
             found.setdefault(info.kind if info.usable else str(info.path), []).append(info)
-    return [
-        Entry(
-            first,
-            tuple(others),
-            adapter_names.name_of(first.path, roots),
-            note_of(first.path),
-        )
+    mains = [
+        (adapter_names.name_of(first.path, roots), first, others)
         for first, *others in found.values()
     ]
+    return [Entry(first, tuple(others), where, note_of(where)) for where, first, others in mains]
 
 
 def labels(entries: Iterable[Entry]) -> dict[Path, str]:

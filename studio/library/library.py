@@ -23,6 +23,7 @@ from studio.library.entries import SAMPLES, Entry, grouped
 from studio.library.files import LibraryFiles
 from studio.library.image_settings import described
 from studio.library.index import AdapterIndex
+from studio.library.outputs import Outputs
 from studio.library.presets import Like, PresetInfo
 from studio.library.prompt_history import PromptHistory
 from studio.library.saved_stacks import SavedStacks
@@ -45,6 +46,7 @@ class Library(LibraryFiles):
         self.trash = Trash(self.shelving)
         self.index = AdapterIndex(self.shelving)
         self.stacks = SavedStacks(self)
+        self.outputs = Outputs(workspace)
         self.styles = Styles(workspace)
         self.prompts = PromptHistory(workspace)
         self.wildcards = Wildcards(workspace)

@@ -62,7 +62,10 @@ class Notes:
 
     def of(self, path: Path) -> Note:
         """The note of a file; an empty one where nothing was noted."""
-        name = self._name_of(path)
+        return self.named(self._name_of(path))
+
+    def named(self, name: str) -> Note:
+        """The same by the file's unmistakable name."""
         with self._lock, contextlib.suppress(FileError):
             self._refresh()
         return self._notes.get(name) or self._assumed.get(name, NONE)

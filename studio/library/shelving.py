@@ -48,7 +48,7 @@ class Shelving:
     def of_group(self, group: Iterable[Path]) -> list[Entry]:
         """The entries among files side by side that share a name without its ending."""
         infos = [self.library.listed(path) for path in group if path.exists()]
-        return entries_of(infos, self.library.roots, self.notes.of)
+        return entries_of(infos, self.library.roots, self.notes.named)
 
     def of_run(self, run: str) -> list[Path]:
         """The files of a run, wherever they are now."""

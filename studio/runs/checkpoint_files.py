@@ -31,24 +31,9 @@ def adapter_of(run_id: str, step: str, runs: Runs, runtime: Runtime) -> Path:
     Raises MissingError (no such run or checkpoint), FileError (damaged), InputError (the run trains
     a whole model).
     """
+    check_step(run_id, step, runs)
     run, config = runs.folder(run_id), runs.config(run_id)
     method = methods.find(config.method)
-    if method.product == "model":
-        raise InputError(
-            "The checkpoints of this run are whole models",
-            where=run_id,
-            why="An axis can vary adapter files only.",
-            remedy="Compare its finished model instead.",
-        )
-    known = saved_steps(run)
-    if not step.isdecimal() or int(step) not in known:
-        raise MissingError(
-            f"This run has no checkpoint of step {step[:20]}",
-            where=run_id,
-            remedy=f"There are those of step {', '.join(map(str, known))}."
-            if known
-            else "It has none at all.",
-        )
     source = checkpoint_folder(run, int(step))
     manifest.verify(source)
     target = runtime.library.workspace.cache / "checkpoints" / run.name / source.name
@@ -71,3 +56,24 @@ def adapter_of(run_id: str, step: str, runs: Runs, runtime: Runtime) -> Path:
         files = trainable.export(atomic.make_folder(target), facts)
     manifest.write(target, {"main": files[0].name})
     return files[0]
+
+
+def check_step(run_id: str, step: str, runs: Runs) -> None:
+    """Refuses what `adapter_of` cannot make, by what lies in the run's folder; errors as there."""
+    run = runs.folder(run_id)
+    if methods.find(runs.config(run_id).method).product == "model":
+        raise InputError(
+            "The checkpoints of this run are whole models",
+            where=run_id,
+            why="An axis can vary adapter files only.",
+            remedy="Compare its finished model instead.",
+        )
+    known = saved_steps(run)
+    if not step.isdecimal() or int(step) not in known:
+        raise MissingError(
+            f"This run has no checkpoint of step {step[:20]}",
+            where=run_id,
+            remedy=f"There are those of step {', '.join(map(str, known))}."
+            if known
+            else "It has none at all.",
+        )

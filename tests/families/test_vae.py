@@ -12,7 +12,7 @@ from studio.core.errors import FileError, MismatchError, MissingError, NonFinite
 from studio.families.base import Base
 from studio.families.loading import load_base, replaced_vae
 from studio.formats import ldm_names, safetensors_file
-from studio.infer import batches, engine, infotext
+from studio.infer import decoding, engine, infotext
 from studio.settings.training import GenerateSettings
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -137,7 +137,7 @@ def test_what_is_no_vae(sd1: Base, tmp_path: Path) -> None:
 def test_tiles_when_asked_for_or_when_large(
     sd1: Base, monkeypatch: pytest.MonkeyPatch, tiles: Any, size: int, limit: int, cut: bool
 ) -> None:
-    monkeypatch.setattr(batches, "_DECODED_AT_ONCE", limit)
+    monkeypatch.setattr(decoding, "_DECODED_AT_ONCE", limit)
     largest: list[int] = []
     handle = sd1.vae.decoder.register_forward_pre_hook(
         lambda _, inputs: largest.append(inputs[0].shape[-1])

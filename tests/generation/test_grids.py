@@ -48,6 +48,13 @@ def test_checkpoints_of_a_run_are_files_like_any_other(studio: Studio, config: M
         studio.generation.grids.draw(grid(x=read("checkpoint", "3", of=run)))
     with pytest.raises(MissingError):
         studio.generation.grids.draw(grid(x=read("checkpoint", "3", of="../runs")))
+    kept = sorted((studio.workspace.cache / "checkpoints").rglob("*"))
+    started: list[str] = []
+    for wrong in (read("sampler", "Eulr"), read("steps", "2,9999"), read("seed", "-1")):
+        with pytest.raises(SettingsError):
+            asked = grid(x=read("checkpoint", "2", of=run), y=wrong)
+            studio.generation.grids.draw(asked, started=started.append)
+    assert started == [] and sorted((studio.workspace.cache / "checkpoints").rglob("*")) == kept
     assert [one.id for one in studio.generation.grids.all()] == [found.id], (
         "failed ones leave nothing"
     )

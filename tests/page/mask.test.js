@@ -33,7 +33,8 @@ test('the size of the brush stays between one pixel and half the image', () => {
 
 test('nothing is sent while nothing is marked', () => {
   const strokes = mask.begun([], brush, [1, 2]);
-  assert.equal(mask.sentMask(image, [], null), '');
-  assert.equal(mask.sentMask(null, strokes, null), '');
-  assert.deepEqual(JSON.parse(mask.sentMask(image, strokes, null)), {image: '/a.png', stack: null, strokes});
+  const how = {fresh: false, stack: null};
+  assert.equal(mask.sentMask(image, [], how), '');
+  assert.equal(mask.sentMask(null, strokes, how), '');
+  assert.deepEqual(JSON.parse(mask.sentMask(image, strokes, how)), {image: '/a.png', ...how, strokes});
 });

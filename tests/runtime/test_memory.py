@@ -245,7 +245,7 @@ def only_denoising(monkeypatch: pytest.MonkeyPatch, site: str, error: Exception)
     fails = Fails(monkeypatch, error)
     monkeypatch.setattr(Trainer, "one_step", normal)
     monkeypatch.undo()
-    monkeypatch.setattr("studio.infer.batches.sample", _raiser(error, fails))
+    monkeypatch.setattr("studio.infer.passes.sample", _raiser(error, fails))
     return fails
 
 

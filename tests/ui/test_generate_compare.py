@@ -20,13 +20,14 @@ from studio.generation.records import FileReport
 from studio.infer import infotext
 from studio.infer.prompt import weighted
 from studio.library.adapter_info import AdapterInfo
+from studio.library.outputs import saved_files
 from studio.runs.records import RunState, RunView, Sampled
 from studio.settings.training import GenerateSettings, RunConfig
 from studio.ui import theme
 from studio.ui.components.bases import base_of
 from studio.ui.components.columns import columns_of, finished_runs
 from studio.ui.components.compare_grid import summary, written_report
-from studio.ui.components.picture_grid import picture_facts, picture_file, saved_files
+from studio.ui.components.picture_grid import picture_facts, picture_file
 from studio.ui.components.references import captions_of, references
 from studio.ui.components.restored_settings import usable
 from studio.ui.components.shelf import row
@@ -196,7 +197,7 @@ def test_settings_of_a_picture_survive_the_round_trip(studio: Studio) -> None:
     assert facts["parameters"] == text
     assert facts["settings"]["stack"] == []  # ours, so no stack means none
     assert ("Seed", "7") in facts["facts"]
-    assert saved_files(studio) == [path]
+    assert saved_files(studio.workspace.outputs) == [path]
     kept = usable(facts["settings"] | {"device": "cuda:9", "steps": 10**9, "unknown": 1})
     assert (kept["prompt"], kept["seed"], kept["sampler"]) == ("a red robot", 7, "Euler a")
     assert not kept.keys() & {"device", "steps", "unknown", "stack"}

@@ -14,7 +14,7 @@ from studio.app import Studio
 from studio.core.errors import InputError, MissingError
 from studio.core.paths import Workspace
 from studio.settings.training import InpaintSettings
-from studio.ui.components.mask_brush import inpaint_values, painted
+from studio.ui.components.mask_brush import painted, with_mask
 from studio.ui.components.start_picture import taken
 
 STROKE = {"size": 8, "erase": False, "points": [[10, 10], [30, 10]]}
@@ -31,8 +31,15 @@ def image(studio: Studio, tmp_path: Path) -> str:
     return str(taken(studio, tmp_path / "a.png"))
 
 
-def sent(image: str, *strokes: Any, stack: Any = None) -> str:
-    return json.dumps({"image": image, "stack": stack, "strokes": strokes})
+def sent(image: str, *strokes: Any, stack: Any = None, fresh: bool = False) -> str:
+    return json.dumps({"image": image, "fresh": fresh, "stack": stack, "strokes": strokes})
+
+
+def inpaint_values(studio: Studio, text: Any, image: str) -> dict[str, Any]:
+    """What is added to settings that have a blur of 3."""
+    found = with_mask(studio, {"image": image, "inpaint": {"blur": 3}}, text)
+    assert found["inpaint"].pop("blur") == 3 and found["image"] == image
+    return dict(found["inpaint"])
 
 
 def test_strokes_paint_and_erase() -> None:
@@ -86,3 +93,10 @@ def test_the_stack_in_the_mask(studio: Studio, image: str) -> None:
     assert inpaint_values(studio, sent(image, STROKE, stack=""), image)["stack"] == []
     with pytest.raises(MissingError, match="no saved stack"):
         inpaint_values(studio, sent(image, STROKE, stack="gone"), image)
+
+
+def test_a_second_pass_has_no_image_to_start_from(studio: Studio, image: str) -> None:
+    values = {"image": image, "prompt": "a cat"}
+    found = with_mask(studio, values, sent(image, STROKE, fresh=True))
+    assert found["image"] == "" and Path(found["inpaint"]["mask"]).is_file()
+    assert values == {"image": image, "prompt": "a cat"}

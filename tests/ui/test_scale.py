@@ -14,13 +14,14 @@ from studio.app import Studio
 from studio.core import atomic
 from studio.core.errors import StorageError
 from studio.core.paths import Workspace
+from studio.library import outputs
 from studio.library.library import Library
+from studio.library.outputs import saved_files
 from studio.runs import run_states
 from studio.runs.records import RunState
 from studio.runs.run_states import RunStates
 from studio.ui.app import _build
-from studio.ui.components import picture_grid
-from studio.ui.components.picture_grid import BATCH, saved_files
+from studio.ui.components.picture_grid import BATCH
 from studio.ui.live import Page
 
 RUNS = 60
@@ -158,18 +159,18 @@ def test_of_twenty_thousand_outputs_only_the_newest_days_are_looked_at(
     (workspace.outputs / "zebra").mkdir()
     (workspace.outputs / "zebra" / "1.png").write_bytes(b"x")
     looked: list[str] = []
-    real = picture_grid._pictures
+    real = outputs._images
 
     def counted(folder: Path) -> list[str]:
         looked.append(folder.name)
         return real(folder)
 
-    monkeypatch.setattr(picture_grid, "_pictures", counted)
+    monkeypatch.setattr(outputs, "_images", counted)
     studio = Studio(workspace)
-    first = saved_files(studio, BATCH + 1)
+    first = saved_files(studio.workspace.outputs, BATCH + 1)
     assert len(first) == BATCH + 1
     assert looked == ["2026-01-20", "2026-01-19"]
-    everything = saved_files(studio)
+    everything = saved_files(studio.workspace.outputs)
     assert len(everything) == 20 * 30 + 1
     assert everything[: BATCH + 1] == first
     assert everything[-1].parent.name == "zebra"

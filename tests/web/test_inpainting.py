@@ -110,6 +110,13 @@ def test_a_stroke_of_the_mouse_is_redrawn_and_nothing_else(
     assert stack and [item.strength for item in stack] == [0.8]
     assert np.array_equal(other[~where], first[~where])
     assert not np.array_equal(other[where], found[where])
+    # a second pass: the mask acts on images that are generated first
+    tab.get_by_role("switch", name="Second pass on new images").click()
+    assert "generated first" in said.inner_text()
+    third = drawn(tab, served)
+    assert asked[-1].image == "" and asked[-1].inpaint.mask
+    assert np.array_equal(third[~where], first[~where])
+    assert not np.array_equal(third[where], first[where])
     # undone, the whole image is the start again
     tab.locator(".mb-undo").click()
     assert "Nothing is marked" in said.inner_text()

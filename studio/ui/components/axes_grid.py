@@ -19,7 +19,7 @@ from studio.library.entries import names
 from studio.settings import grid
 from studio.settings.grid import GridSettings
 from studio.settings.training import GenerateSettings, Sampler
-from studio.ui.components.mask_brush import inpaint_values
+from studio.ui.components.mask_brush import with_mask
 from studio.ui.components.picture_grid import TrainingGlance
 from studio.ui.components.stack import lanes_of
 from studio.ui.form import Form
@@ -152,7 +152,7 @@ class AxesGrid:
             "stack": [item.model_dump() for item in lane.stack],
             "image": image or "",
         }
-        values["inpaint"] |= inpaint_values(self.studio, mask, image)
+        values = with_mask(self.studio, values, mask)
         try:
             drawing = GenerateSettings.parse(values)
         except SettingsError as error:

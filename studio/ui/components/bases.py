@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 def base_choices(studio: Studio) -> list[tuple[str, str]]:
     """(title, name) of the bases for a dropdown."""
     return [
-        (f"{info.name} · {info.title}, {info.native_size} px", info.name)
+        (
+            f"{info.name} · {info.title}{', inpainting' if info.inpainting else ''}, "
+            f"{info.native_size} px",
+            info.name,
+        )
         for info in studio.library.bases()
         if info.family
     ]

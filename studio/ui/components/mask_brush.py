@@ -3,10 +3,11 @@
 Owns: the component, and strokes → a mask as a file. Refuses to know: what is generated (`studio.infer`).
 The value is JSON text, or "" where nothing is marked:
 
-    {"image": path, "stack": null | "" | id of a saved stack,
+    {"image": path, "fresh": bool, "stack": null | "" | id of a saved stack,
      "strokes": [{"size": pixels, "erase": bool, "points": [[x, y], …]}]}
 
-Points are pixels of the image. The strokes come with the other inputs, so Generate never uses a mask that
+Points are pixels of the image. `fresh`: the image only shows where to paint; what is redrawn are images
+that are generated first, a second pass on the subject. The strokes come with the other inputs, so Generate never uses a mask that
 is still on its way.
 """
 
@@ -31,10 +32,11 @@ if TYPE_CHECKING:
 SKELETON = """
 <div class="mb">
   <p class="mb-none cs-small cs-muted">Choose an image to start from, or press “Inpaint” at a generated one;
-    then paint over what is to be redrawn.</p>
+    then paint over what is to be redrawn. Nothing is found by itself: there is no detector.</p>
   <div class="mb-work" hidden>
     <div class="mb-tools" role="toolbar" aria-label="Brush"></div>
     <div class="mb-stage"><img alt="the image to start from"><canvas class="mb-canvas" tabindex="0"></canvas></div>
+    <div class="mb-fresh cs-small"></div>
     <p class="mb-said cs-small cs-muted" role="status"></p>
     <label class="mb-stack cs-small">Stack in the mask <select class="cs-input"></select></label>
   </div>
@@ -55,23 +57,26 @@ def mask_brush(studio: Studio) -> gr.HTML:
     )
 
 
-def inpaint_values(studio: Studio, text: Any, image: Any) -> Json:
-    """What the component adds to the settings `inpaint` for the start image `image`: nothing while
-    nothing is marked on that image. InputError for a value that no page sends, MissingError for a
-    saved stack that is gone."""
+def with_mask(studio: Studio, values: Json, text: Any) -> Json:
+    """The values of the settings with what the component says: the same while nothing is marked on
+    their image. InputError for a value that no page sends, MissingError for a saved stack, or files
+    of it, that are gone."""
+    image = values.get("image")
     if not (image and isinstance(text, str) and text):
-        return {}
+        return values
     try:
         sent = parse_json(text)
         if sent["image"] != image or not sent["strokes"]:
-            return {}
+            return values
         strokes = [_checked(stroke) for stroke in sent["strokes"]]
-        name = sent["stack"]
+        name, fresh = sent["stack"], sent["fresh"] is True
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError("The mask is unreadable", remedy="Reload the page.") from error
     if sum(len(points) for _, _, points in strokes) > _MOST_POINTS:
         raise InputError("The mask has too many strokes", remedy="Clear it and use a wider brush.")
-    return {"mask": _kept_mask(studio, str(image), text, strokes), "stack": _stack(studio, name)}
+    mask = {"mask": _kept_mask(studio, image, text, strokes), "stack": _stack(studio, name)}
+    inpaint = {**values.get("inpaint", {}), **mask}
+    return {**values, "image": "" if fresh else image, "inpaint": inpaint}
 
 
 Stroke = tuple[float, bool, list[tuple[float, float]]]

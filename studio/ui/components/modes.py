@@ -1,4 +1,4 @@
-"""The switch at the top of the Generate tab: images or a grid.
+"""The switch at the top of the Generate tab: images, a grid, or the gallery.
 
 Owns: the component. Refuses to know: what these show; `prompts.css` hides the others.
 """

@@ -7,17 +7,14 @@ An image is named by its place below `outputs/`; nothing else can be asked for.
 
 from __future__ import annotations
 
-import os
-import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from studio.core.errors import MissingError
 from studio.core.names import printable
-from studio.core.paths import entries, is_file, is_folder, modified
+from studio.library.outputs import saved_files
 from studio.ui.jobs import Jobs
 from studio.ui.live import Json, Page, component, read
 
@@ -25,7 +22,6 @@ if TYPE_CHECKING:
     from studio.app import Studio
 
 KIND = "generate"
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 BATCH = 48
 
 SKELETON = """
@@ -79,7 +75,7 @@ def picture_grid(studio: Studio, page: Page, jobs: Jobs[Any]) -> gr.HTML:
     def history(argument: Any) -> Json:
         (offset,) = read(argument, offset=int)
         start = max(0, offset)
-        files = saved_files(studio, start + BATCH + 1)
+        files = saved_files(studio.workspace.outputs, start + BATCH + 1)
         chosen = files[start : start + BATCH]
         root = studio.workspace.outputs
         pictures = [
@@ -126,39 +122,9 @@ class TrainingGlance:
         return self._seen[1]
 
 
-def saved_files(studio: Studio, most: int | None = None) -> list[Path]:
-    """Images in `outputs/`, newest day first and newest first in each; of `most` of them no more
-    days are looked at than it takes."""
-    found: list[Path] = []
-    for folder in sorted(entries(studio.workspace.outputs), key=_day, reverse=True):
-        if most is not None and len(found) >= most:
-            break
-        if is_folder(folder):
-            files = [folder / name for name in _pictures(folder)]
-            found += sorted(files, key=lambda path: (modified(path), path.name), reverse=True)
-    return found[:most]
-
-
-def _day(folder: Path) -> tuple[bool, str]:
-    """Folders that somebody named otherwise come after all days."""
-    return bool(re.fullmatch(r"\d{4}-\d\d-\d\d", folder.name)), folder.name
-
-
-def _pictures(folder: Path) -> list[str]:
-    try:
-        names = os.listdir(folder)
-    except OSError:  # it went away, or is not ours to read
-        return []
-    return [name for name in names if name.lower().endswith(ENDINGS) and not name.startswith(".")]
-
-
 def picture_file(studio: Studio, identity: str) -> Path:
     """The image named by its place below `outputs/`; anything else is refused."""
-    root = studio.workspace.outputs
-    path = studio.workspace.resolve(root / identity, [root])
-    if path.suffix.lower() not in ENDINGS or not is_file(path):
-        raise MissingError("This image is not there any more", where=Path(identity).name[:120])
-    return path
+    return studio.library.outputs.path(identity)
 
 
 def picture_facts(path: Path) -> Json:

@@ -18,8 +18,9 @@ from studio.settings.lanes import LanesSettings
 from studio.ui.components.axes_grid import axes_grid
 from studio.ui.components.bases import base_choices, base_of, vae_choice
 from studio.ui.components.draft import Draft
+from studio.ui.components.gallery import gallery
 from studio.ui.components.generate_batch import about, generate, with_new_seed
-from studio.ui.components.mask_brush import inpaint_values, mask_brush
+from studio.ui.components.mask_brush import mask_brush, with_mask
 from studio.ui.components.modes import mode_switch
 from studio.ui.components.picture_grid import KIND, picture_facts, picture_file, picture_grid
 from studio.ui.components.prompt_tags import tags_moved
@@ -71,6 +72,7 @@ class GenerateTab:
             mode_switch()
             with gr.Row(elem_classes=["gen-layout"]):
                 self._columns()
+            self.gallery = gallery(studio, page)
         self._connect()
 
     def _columns(self) -> None:
@@ -144,10 +146,11 @@ class GenerateTab:
         asking.failure(refused, None, self.pictures, **QUIET)
         self.pictures.finished(self.finished, None, self.stack, **QUIET)
         outputs = [*self.texts, *self.form.inputs]
-        reused = self.pictures.reuse(self.reuse, [self.stack, self.base], outputs, **ACTION)
-        self.pictures.begin(
-            self.begin, None, [self.image, self.beginning, self.inpainting], **ACTION
-        )
+        beginning = [self.image, self.beginning, self.inpainting]
+        reused = []
+        for part in (self.pictures, self.gallery):
+            reused.append(part.reuse(self.reuse, [self.stack, self.base], outputs, **ACTION))
+            part.begin(self.begin, None, beginning, **ACTION)
         restored = self.stack.settings(self.restore, [self.stack, self.base], outputs, **ACTION)
         self.stack.effect(
             self.effect,
@@ -161,7 +164,7 @@ class GenerateTab:
         seeded = self.again.click(self.last_seed, None, self.seed, **QUIET)
         Draft(self.studio.workspace.cache / "generate-form.json").keeps(
             self.page, [self.base, self.prompt, self.negative, *self.form.inputs],
-            self.drafted, self.contents, after=[asking, reused, restored, rebased, diced, seeded],
+            self.drafted, self.contents, after=[asking, *reused, restored, rebased, diced, seeded],
         )  # fmt: skip
         self.base.change(
             lambda base: [gr.HTML(base=base)] * 3,
@@ -179,7 +182,7 @@ class GenerateTab:
             "negative_prompt": negative or "",
             "image": image or "",
         }
-        values["inpaint"] |= inpaint_values(self.studio, mask, image)
+        values = with_mask(self.studio, values, mask)
         try:
             common = GenerateSettings.parse(values)
         except SettingsError as error:

@@ -34,6 +34,7 @@ class MaskBrush {
     this.size = LEAST;
     this.erase = false;
     this.stack = null;
+    this.fresh = false; // whether images are generated first, and redrawn then
     this.cursor = null; // [x, y] of the keyboard's brush
     this.keep = ownValue(part, () => this.cleared(part.props.value));
     this.send = (value) => {
@@ -72,7 +73,7 @@ class MaskBrush {
   }
 
   changed() {
-    this.send(sentMask(this.image, this.strokes, this.stack));
+    this.send(sentMask(this.image, this.strokes, this));
     this.render();
   }
 
@@ -145,6 +146,12 @@ class MaskBrush {
     context.stroke();
   }
 
+  words() {
+    if (!this.strokes.length) return 'Nothing is marked: the whole image is the start.';
+    if (this.fresh) return 'Images are generated first; then what is coloured is redrawn in each.';
+    return 'What is coloured is redrawn; everything else stays as it is.';
+  }
+
   render() {
     const {image, strokes} = this;
     this.q('.mb-none').hidden = Boolean(image);
@@ -156,9 +163,8 @@ class MaskBrush {
     range.setAttribute('aria-valuetext', `${this.size} pixels`);
     this.q('.mb-erase').setAttribute('aria-checked', String(this.erase));
     for (const name of ['.mb-undo', '.mb-clear']) this.q(name).disabled = !strokes.length;
-    this.q('.mb-said').textContent = strokes.length
-      ? `What is coloured is redrawn; everything else stays as it is. Brush: ${this.size} px.`
-      : `Nothing is marked: the whole image is the start. Brush: ${this.size} px.`;
+    this.q('.mb-fresh button').setAttribute('aria-checked', String(this.fresh));
+    this.q('.mb-said').textContent = `${this.words()} Brush: ${this.size} px.`;
     this.draw();
   }
 
@@ -173,16 +179,18 @@ class MaskBrush {
         this.render();
       },
     });
-    const erase = el('button.cs-switch.mb-erase', {
-      type: 'button',
-      role: 'switch',
-      'aria-label': 'Erase',
-      'aria-checked': 'false',
-      onclick: () => {
-        this.erase = !this.erase;
-        this.render();
-      },
+    const flip = (label, onclick) =>
+      el('button.cs-switch', {type: 'button', role: 'switch', 'aria-label': label, 'aria-checked': 'false', onclick});
+    const erase = flip('Erase', () => {
+      this.erase = !this.erase;
+      this.render();
     });
+    const fresh = flip('Second pass on new images', () => {
+      this.fresh = !this.fresh;
+      this.changed();
+    });
+    erase.classList.add('mb-erase');
+    this.q('.mb-fresh').replaceChildren(fresh, 'Second pass: generate new images, then redraw this part of them');
     this.q('.mb-tools').replaceChildren(
       el('label.cs-small.mb-tool', {}, 'Brush', size),
       el('span.cs-small.mb-tool', {}, 'Erase', erase),

@@ -31,8 +31,8 @@ export const begun = (strokes, {size, erase}, point) => [...strokes, {size, eras
 export const undone = (strokes) => strokes.slice(0, -1);
 
 /** What the page sends: '' while nothing is marked. */
-export function sentMask(image, strokes, stack) {
-  return image && strokes.length ? JSON.stringify({image: image.path, stack, strokes}) : '';
+export function sentMask(image, strokes, {fresh, stack}) {
+  return image && strokes.length ? JSON.stringify({image: image.path, fresh, stack, strokes}) : '';
 }
 
 /** Paints all strokes; one that erases takes away what is there. */

@@ -1,4 +1,4 @@
-// The switch at the top of the Generate tab: images or a grid. Owns: which of them is
+// The switch at the top of the Generate tab: images, a grid, or the gallery. Owns: which of them is
 // shown, remembered for this tab of the browser. Refuses to know: what they show.
 import {hear, tell} from '../core/channel.js';
 import {el} from '../core/dom.js';
@@ -7,6 +7,7 @@ import {recall, remember} from '../core/memory.js';
 const MODES = [
   ['images', 'Images'],
   ['grid', 'Grid'],
+  ['gallery', 'Gallery'],
 ];
 const KEPT = 'studio:generate-mode';
 
