@@ -15,6 +15,7 @@ import html
 import inspect
 import logging
 import math
+import re
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -52,11 +53,20 @@ def endpoint(function: Callable[..., Any]) -> Callable[..., Json]:
         try:
             return {"ok": True, "data": sendable(function(encodable_all(argument)))}
         except Exception as error:
-            return {"ok": False, "error": parts_of(error)}
+            return {"ok": False, "error": told(error)}
 
     call.__name__ = function.__name__
     call.__doc__ = function.__doc__
     return call
+
+
+def told(error: BaseException) -> Json:
+    """An error's parts; an uploaded file is called by its name there, not by where it was put."""
+    place = re.compile(re.escape(str(Path(gr.utils.get_upload_folder()))) + r"[/\\][^/\\]+[/\\]")
+    parts = parts_of(error)
+    return {
+        key: place.sub("", text) if isinstance(text, str) else text for key, text in parts.items()
+    }
 
 
 def sendable(value: Any) -> Any:
@@ -119,7 +129,7 @@ def handler(function: Callable[..., Any]) -> Callable[..., Any]:
         except gr.Error:
             raise
         except Exception as error:
-            raise toast(parts_of(error)) from None
+            raise toast(told(error)) from None
 
     @functools.wraps(function)
     def generate(*arguments: Any, **named: Any) -> Iterator[Any]:
@@ -129,7 +139,7 @@ def handler(function: Callable[..., Any]) -> Callable[..., Any]:
         except gr.Error:
             raise
         except Exception as error:
-            raise toast(parts_of(error)) from None
+            raise toast(told(error)) from None
 
     return generate if inspect.isgeneratorfunction(function) else call
 

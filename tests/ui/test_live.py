@@ -134,3 +134,17 @@ def test_the_time_of_a_piece_of_work_stands_still_once_it_has_ended(
     later = task.started + 1047
     monkeypatch.setattr("studio.ui.tasks.time.time", lambda: later)
     assert task.view()["seconds"] < 1000
+
+
+def test_an_uploaded_file_is_called_by_its_name_in_messages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "cache"))
+    arrived = tmp_path / "cache" / "0a1b2c" / "my file.json"
+
+    def refused(argument: object) -> None:
+        raise InputError("This cannot be read", where=arrived, why=f"{arrived} is empty")
+
+    error = endpoint(refused)()["error"]
+    assert error["where"] == "my file.json"
+    assert error["why"] == "my file.json is empty"

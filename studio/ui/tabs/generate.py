@@ -40,7 +40,7 @@ from studio.ui.components.start_picture import start_picture
 from studio.ui.components.styles import style_choice, style_tools
 from studio.ui.form import Form
 from studio.ui.jobs import Jobs
-from studio.ui.live import ACTION, QUIET, Json, Page, handler, parts_of, read, refused
+from studio.ui.live import ACTION, QUIET, Json, Page, handler, read, refused, told
 
 if TYPE_CHECKING:
     from studio.app import Studio
@@ -225,7 +225,7 @@ class GenerateTab:
                 seed=settings.seed,
             )
         except Exception as error:  # the card that asked is told, not the whole page
-            return gr.HTML(refused={"token": token, "error": parts_of(error)})
+            return gr.HTML(refused={"token": token, "error": told(error)})
         return gr.skip()
 
     @handler
