@@ -104,7 +104,9 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--method", metavar="NAME", help="training method, when there is no preset")
     parser.add_argument("--name", metavar="TEXT", help="name of the run and of its file")
     parser.add_argument(
-        "--resume", metavar="RUN", help="continue with an interrupted or stopped run"
+        "--resume",
+        metavar="RUN",
+        help="continue with a run that ended; --set changes its rate, steps, samples or saving",
     )
     parser.add_argument(
         "--accept-dataset-changes",

@@ -61,7 +61,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _resumed(studio: Studio, arguments: argparse.Namespace) -> str:
     try:
-        return studio.runs.resume(arguments.resume, accept_changes=arguments.accept_dataset_changes)
+        return studio.runs.resume(
+            arguments.resume,
+            accept_changes=arguments.accept_dataset_changes,
+            changes=arguments.assignments or [],
+        )
     except DatasetChanged as error:
         error.remedy = (
             "Put the files back as they were, or continue with what is there now: "
@@ -95,10 +99,10 @@ def follow(studio: Studio, run_id: str, stopping: Stopping) -> RunState:
 
 def _nothing_else(arguments: argparse.Namespace) -> None:
     """A resumed run has its settings: what would silently have no effect is refused."""
-    names = ("preset", "like", "data", "base", "method", "name", "check", "assignments")
+    names = ("preset", "like", "data", "base", "method", "name", "check")
     given = [name for name in names if getattr(arguments, name)]
     if given:
-        words = ", ".join("--set" if name == "assignments" else f"--{name}" for name in given)
+        words = ", ".join(f"--{name}" for name in given)
         raise SettingsError(
             f"A resumed run keeps its settings, so {words} would have no effect",
             remedy="Leave it out, or start a new run. Nothing was started.",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import sys
 import warnings
 from collections.abc import Callable
@@ -71,6 +72,12 @@ def pick_dtype(device: torch.device | str, request: str = "auto") -> torch.dtype
         return torch.float32
     major, _ = torch.cuda.get_device_capability(device)
     return torch.bfloat16 if major >= 8 else torch.float16  # 8 = Ampere, the first with bf16 units
+
+
+def has_gpu_driver() -> bool:
+    """Whether NVIDIA's driver is installed: a guess without torch, good enough to say how long
+    something will about take."""
+    return shutil.which("nvidia-smi") is not None
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,10 @@ Every error carries four sentences, each optional but the first: `what` happened
 from __future__ import annotations
 
 import errno
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Self
 
 from studio.core.names import encodable, printable
 
@@ -34,6 +37,8 @@ class StudioError(Exception):
     """The root. `str(error)` is one readable paragraph without addresses or library names."""
 
     exit_code = 1
+    problems: Mapping[str, str] = MappingProxyType({})
+    """Key of a setting → the sentence about it, so that it can be shown at its field."""
 
     def __init__(
         self,
@@ -52,6 +57,11 @@ class StudioError(Exception):
         self.remedy = encodable(remedy) if remedy else remedy
         self.safe = safe
         super().__init__(self.what)
+
+    def at(self, problems: Mapping[str, str]) -> Self:
+        """The same error, which now says of which settings it speaks."""
+        self.problems = dict(problems)
+        return self
 
     def __str__(self) -> str:
         return self.sentence()

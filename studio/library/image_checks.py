@@ -83,7 +83,13 @@ def _masks(info: DatasetInfo, images: ImageMemory, warnings: list[str]) -> list[
             f"{_count(len(broken), 'mask')} cannot be read ({_listed(list(broken))}): their images "
             "are left out."
         )
-    return [printable(mask.relative_to(info.path)) for mask, known in facts.items() if known.black]
+    black = [mask for mask, known in facts.items() if known.black]
+    if black and len(black) == len(info.items):
+        warnings.append(
+            "All masks are black: nothing of any image is learned. White is what matters; perhaps "
+            "they are inverted."
+        )
+    return [printable(mask.relative_to(info.path)) for mask in black]
 
 
 def _class_images(folder: Path, images: ImageMemory) -> list[str]:

@@ -1,10 +1,12 @@
-"""What a run's settings will probably not do: sentences for the preflight.
+"""What a run's settings will probably not do: sentences for the preflight, each with its setting.
 
-Owns: when an architecture's usual learning rates hold for a base, and warnings about rates, masks, templates and
-noise. Refuses to know: what blocks a run (`runs.preflight`), torch.
+Owns: when an architecture's usual learning rates hold for a base, and warnings about rates, lengths,
+sizes, masks, templates and noise. Refuses to know: what blocks a run (`runs.preflight`), torch.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from studio import methods
 from studio.architectures import ARCHITECTURES
@@ -17,56 +19,104 @@ from studio.formats.masks import Masks
 from studio.settings.rate_schedule import parse_rates
 from studio.settings.training import RunConfig, without_effect
 
+MANY_STEPS = 50_000  # far more than any preset or published recipe for a handful of images
+HIGHEST_RATE = 0.1  # above it no adaptive optimizer has trained anything here, whatever the base
 FULL_SIZE = 500 << 20  # bytes of weights; a base below has other rates, in its studio.toml or none
 
 
-def advice(config: RunConfig, info: DatasetInfo, base: BaseInfo) -> list[str]:
+class Finding(NamedTuple):
+    """A sentence about a run's settings, and the key of the one it is about, where it is about one."""
+
+    text: str
+    key: str = ""
+
+
+def advice(config: RunConfig, info: DatasetInfo, base: BaseInfo) -> list[Finding]:
     """Everything worth a warning."""
     return [
-        *without_effect(config),
+        *(Finding(text) for text in without_effect(config)),
         *rate_advice(config, base),
+        *_length_advice(config, info),
+        *_size_advice(config, base),
         *_template_advice(config, info),
         *_mask_advice(config, info),
         *_noise_advice(config, base),
     ]
 
 
-def rate_advice(config: RunConfig, base: BaseInfo) -> list[str]:
+def rate_advice(config: RunConfig, base: BaseInfo) -> list[Finding]:
     """Learning rates outside what usually works for this method on this base."""
-    train = config.train
+    train, key = config.train, "train.learning_rate"
     if train.optimizer == "prodigy":
         if not 0.1 <= train.learning_rate <= 2:
-            return [
-                "Prodigy finds the learning rate itself: leave it at 1 "
-                f"(it is {train.learning_rate:g})."
-            ]
+            found = f"leave it at 1 (it is {train.learning_rate:g})."
+            return [Finding(f"Prodigy finds the learning rate itself: {found}", key)]
         return []
     try:
         stated = learning_rates(base.path)
     except StudioError as error:
-        return [error.sentence()]
+        return [Finding(error.sentence(), "base")]
     usual = stated.get(config.method)
     if usual is None and base.family and base.size_bytes >= FULL_SIZE:
         usual = ARCHITECTURES[base.family].learning_rates.get(config.method)
-    if usual is None:
-        return []
-    low, high, beside = *usual, ""
-    if train.optimizer.startswith("lion"):
-        low, high, beside = low / 10, high / 3, " with Lion"
-    rates = [rate for rate, _ in parse_rates(train.rates)] if train.schedule == "listed" else []
-    rates = rates or [train.learning_rate]
-    if train.text_learning_rate:
-        rates.append(train.text_learning_rate)
     title = methods.find(config.method).title
+    low, high, whose = 0.0, HIGHEST_RATE, "with any base"
+    if usual is not None:
+        low, high, whose = *usual, f"for {title} on this base"
+    if train.optimizer.startswith("lion"):
+        low, high, whose = low / 10, high / 3, f"{whose} with Lion"
+    if train.schedule == "listed":
+        rates = [("train.rates", rate) for rate, _ in parse_rates(train.rates)]
+    else:
+        rates = [(key, train.learning_rate)]
+    if train.text_learning_rate:
+        rates.append(("train.text_learning_rate", train.text_learning_rate))
+    bounds = f"{_plain(low)} … {_plain(high)}, what" if usual else f"{_plain(high)} and less, which"
     return [
-        f"Learning rate {_plain(rate)} is outside {_plain(low)} … {_plain(high)}, what usually "
-        f"works for {title} on this base{beside}."
-        for rate in dict.fromkeys(rates)
+        Finding(f"Learning rate {_plain(rate)} is outside {bounds} usually works {whose}.", setting)
+        for setting, rate in dict.fromkeys(rates)
         if not low * 0.999 <= rate <= high * 1.001
     ]
 
 
-def _template_advice(config: RunConfig, info: DatasetInfo) -> list[str]:
+def _length_advice(config: RunConfig, info: DatasetInfo) -> list[Finding]:
+    train, found = config.train, []
+    if train.steps > MANY_STEPS:
+        found.append(
+            Finding(
+                f"{train.steps:,} steps are far more than a few images can use: from some thousand on "
+                "a run learns them by heart. Usual are 300 to 3,000.",
+                "train.steps",
+            )
+        )
+    if train.batch_size > info.pictures:
+        found.append(
+            Finding(
+                f"A batch of {train.batch_size} is larger than the dataset ({info.pictures}): every "
+                "step sees some images more than once.",
+                "train.batch_size",
+            )
+        )
+    if train.warmup_steps >= train.steps:
+        text = "The warm-up is as long as the run: the full rate is never reached."
+        found.append(Finding(text, "train.warmup_steps"))
+    return found
+
+
+def _size_advice(config: RunConfig, base: BaseInfo) -> list[Finding]:
+    side, native = config.data.resolution, base.native_size
+    if not native or native / 2 <= side <= native * 2:
+        return []
+    return [
+        Finding(
+            f"The base was made for {native} px; at {side} px it can hardly make an image, and learns "
+            f"that. Set the resolution to {native}, or to 0 for the base's own.",
+            "data.resolution",
+        )
+    ]
+
+
+def _template_advice(config: RunConfig, info: DatasetInfo) -> list[Finding]:
     lines = config.data.template
     found = [
         f"“{place}” in the caption template stays as it is: known are [name] and [filewords]."
@@ -75,10 +125,10 @@ def _template_advice(config: RunConfig, info: DatasetInfo) -> list[str]:
     named = config.data.trigger or all(item.trigger for item in info.items)
     if not named and any("[name]" in line for line in lines):
         found.append("[name] in the caption template stays empty: no trigger word is set.")
-    return found
+    return [Finding(text, "data.template") for text in found]
 
 
-def _mask_advice(config: RunConfig, info: DatasetInfo) -> list[str]:
+def _mask_advice(config: RunConfig, info: DatasetInfo) -> list[Finding]:
     if config.data.mask == "none":
         return []
     files = config.data.mask == "files"
@@ -87,17 +137,19 @@ def _mask_advice(config: RunConfig, info: DatasetInfo) -> list[str]:
     if not without:
         return []
     what = "a mask beside them" if files else "transparency"
+    text = f"{without} of {info.pictures} images do not have {what}: all of them is learned."
     if without == info.pictures:
-        return [f"No image has {what}: masks have no effect."]
-    return [f"{without} of {info.pictures} images do not have {what}: all of them is learned."]
+        text = f"No image has {what}: masks have no effect."
+    return [Finding(text, "data.mask")]
 
 
-def _noise_advice(config: RunConfig, base: BaseInfo) -> list[str]:
+def _noise_advice(config: RunConfig, base: BaseInfo) -> list[Finding]:
     if config.loss.zero_terminal_snr and base.prediction_type == "epsilon":
-        return [
+        text = (
             "Zero-terminal SNR is meant for bases that predict v; this one predicts the noise, "
             "and learns nothing from an image of noise alone."
-        ]
+        )
+        return [Finding(text, "loss.zero_terminal_snr")]
     return []
 
 

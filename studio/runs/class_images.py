@@ -9,7 +9,6 @@ every run with the same base and prompts uses them again.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,10 +22,18 @@ from studio.infer.batches import sampled
 from studio.infer.decoding import to_image
 from studio.infer.options import Job, SamplingOptions
 from studio.library.image_checks import whole
-from studio.settings.training import RunConfig
+from studio.runs.class_cache import (
+    GUIDANCE,
+    SAMPLER,
+    STEPS,
+    file_name,
+    folder_of,
+    wanted_prompts,
+)
+from studio.settings.training import PriorSettings, RunConfig
 from studio.train.data import Item
 
-OPTIONS = SamplingOptions(work="class images")
+OPTIONS = SamplingOptions(steps=STEPS, guidance=GUIDANCE, sampler=SAMPLER, work="class images")
 
 
 def class_items(
@@ -54,7 +61,7 @@ def class_items(
     images = images or ImageMemory()
     own = _own(prior.folder, prior.prompts[0], images)[: prior.images] if prior.folder else []
     count = prior.images - len(own)
-    drawn = _drawn(base, prior.prompts, count, cache, images, on_progress, cancelled)
+    drawn = _drawn(base, prior, count, cache, images, on_progress, cancelled)
     return [Item(path, caption, (side, side), False, 1) for path, caption in [*own, *drawn]]
 
 
@@ -81,7 +88,7 @@ def _own(folder: str, prompt: str, images: ImageMemory) -> list[tuple[Path, str]
 
 def _drawn(
     base: Base,
-    prompts: list[str],
+    prior: PriorSettings,
     count: int,
     cache: Path,
     images: ImageMemory,
@@ -89,10 +96,9 @@ def _drawn(
     cancelled: Callable[[], bool],
 ) -> list[tuple[Path, str]]:
     """(file, prompt) of `count` images of the base's own size; image k has seed k."""
-    wanted = [prompts[k % len(prompts)] for k in range(count)]
     places = [
-        (_folder(base, cache, prompt) / f"{seed:05d}.png", prompt, seed)
-        for seed, prompt in enumerate(wanted)
+        (folder_of(cache, base.hash, prompt) / file_name(seed), prompt, seed)
+        for seed, prompt in enumerate(wanted_prompts(prior, count))
     ]
     usable, _ = whole([path for path, _, _ in places if path.is_file()], images)
     missing = [place for place in places if place[0] not in set(usable)]
@@ -117,9 +123,3 @@ def _draw(
             save_png(path, to_image(pixels), prompt)
         done += len(batch.places)
         on_progress(done, total)
-
-
-def _folder(base: Base, cache: Path, prompt: str) -> Path:
-    facts = f"{prompt}/{OPTIONS.steps}/{OPTIONS.guidance}/{OPTIONS.sampler}"
-    name = hashlib.sha256(facts.encode()).hexdigest()[:16]
-    return cache / "class" / base.hash[:16] / name

@@ -1,4 +1,4 @@
-"""The run folders of a workspace: listed, read, deleted to the trash.
+"""The run folders of a workspace: listed, read, deleted to the trash; what they say of the next run.
 
 Owns: what of a run can be looked at. Refuses to know: the queue, torch, pages.
 
@@ -22,7 +22,10 @@ from studio.library import presets
 from studio.library.library import Library
 from studio.library.notes import Note
 from studio.runs import rebuilding
+from studio.runs.completion import complete
 from studio.runs.events import RunLog, honest_state, read_events
+from studio.runs.expectation import expect
+from studio.runs.preflight import Preflight, judged, refused
 from studio.runs.records import RunState, RunView
 from studio.runs.run_states import RunStates
 from studio.settings.training import RunConfig
@@ -77,6 +80,18 @@ class RunFolders:
         except (OSError, ValueError) as error:
             raise MissingError("The settings of this run cannot be read", where=path) from error
         return presets.make_config(values, where=run_id)
+
+    def preflight(self, config: RunConfig) -> Preflight:
+        """What is wrong, what is odd, the facts, and what the run will about take; loads no model."""
+        try:
+            completed = complete(config, self.library)
+        except StudioError as error:
+            return refused(error)
+        found = judged(completed, self.library)
+        found.expected = expect(
+            completed.config, completed.base, self.all(), self.config, self.workspace.cache
+        )
+        return found
 
     def delete(self, run_id: str) -> Path:
         """Moves an ended run to the workspace's trash."""

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from studio.core.names import path_of
 from studio.runs.records import Event, Finished, Probed, RunState, RunView, only
+from studio.settings.training import RunConfig
 
 # The validation loss (fixed noise) is of one scale only where these are equal: the same images, noise and
 # model. (What is trained, and how, is what one wants to compare.)
@@ -106,15 +107,24 @@ def size_of(path: Path) -> int | None:
 
 def difference(views: Sequence[RunView]) -> Difference:
     """Two views of runs, both with a configuration → what differs."""
-    first, second = (_flat(view.config.model_dump()) if view.config else {} for view in views)
-    keys = list(dict.fromkeys([*first, *second]))
-    differing = [key for key in keys if first.get(key) != second.get(key) and key not in NAMES]
+    found = differing(*(view.config for view in views))
     return Difference(
-        [DifferingSetting(key, first.get(key), second.get(key)) for key in differing],
-        [key for key in differing if key in SAME_PROBE],
+        found,
+        [setting.key for setting in found if setting.key in SAME_PROBE],
         [_probes(view.events) for view in views],
         [figures(view) for view in views],
     )
+
+
+def differing(one: RunConfig | None, other: RunConfig | None) -> list[DifferingSetting]:
+    """The settings that differ, in the order of their classes, names left out."""
+    first, second = (_flat(config.model_dump()) if config else {} for config in (one, other))
+    keys = list(dict.fromkeys([*first, *second]))
+    return [
+        DifferingSetting(key, first.get(key), second.get(key))
+        for key in keys
+        if first.get(key) != second.get(key) and key not in NAMES
+    ]
 
 
 def figures(view: RunView) -> Figures:

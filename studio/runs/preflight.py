@@ -1,7 +1,7 @@
 """Before Start: is everything there, and what will happen.
 
-Owns: completing a configuration from dataset and base, and the list of errors, warnings, facts.
-Refuses to know: torch; it answers in milliseconds. `worker.estimate` measures time and memory.
+Owns: the list of errors, warnings, facts. Refuses to know: torch; it answers in milliseconds.
+`estimate` measures time and memory.
 """
 
 from __future__ import annotations
@@ -13,21 +13,22 @@ from dataclasses import dataclass, field
 from studio import methods
 from studio.architectures import ARCHITECTURES
 from studio.clip.folder import find_clip
-from studio.core.errors import SettingsError, StudioError, UnavailableError
-from studio.core.names import path_of, printable
+from studio.core.device import pick_device
+from studio.core.errors import StudioError, UnavailableError
+from studio.core.names import path_of
 from studio.core.record import Table
 from studio.families.detect import BaseInfo
-from studio.families.token_match import contains, without
+from studio.families.token_match import contains
 from studio.formats.captions import fill_template
 from studio.formats.dataset import DatasetInfo, picture_files
-from studio.infer.prompt import escaped
 from studio.infer.tags import has_tags
-from studio.library import image_checks
-from studio.library.image_checks import checked_dataset, image_lines
+from studio.library.image_checks import image_lines
 from studio.library.library import Library
 from studio.runs.advice import advice
+from studio.runs.completion import TRIGGER, Complete, complete
+from studio.runs.expectation import Expectation
 from studio.runs.records import RunFacts
-from studio.settings.training import DataSettings, RunConfig
+from studio.settings.training import RunConfig
 
 LOW_DISK = 500 << 20
 GENTLE_PRIOR = 0.1  # more holds a style back (docs/results.md)
@@ -44,6 +45,36 @@ class Preflight:
     """How files and folders were understood: nothing odd, but worth a look."""
     facts: RunFacts | None = None
     """None where the settings could not be completed."""
+    expected: Expectation | None = None
+    """What the run will about take; None where nobody asked, or the run cannot start."""
+    about: dict[str, str] = field(default_factory=dict)
+    """Sentence of the above → key of the setting it is about, so that it can be shown there."""
+
+    def error(self, text: str, key: str = "") -> None:
+        """Adds what keeps the run from starting."""
+        self.errors.append(text)
+        self._place(text, key)
+
+    def warn(self, text: str, key: str = "") -> None:
+        """Adds something worth knowing."""
+        self.warnings.append(text)
+        self._place(text, key)
+
+    def refuse(self, error: StudioError) -> None:
+        """Adds an error with the settings it speaks of."""
+        if len(error.problems) > 1:
+            for key, text in error.problems.items():
+                self.error(text, key)
+            return
+        self.error(error.sentence(), next(iter(error.problems), ""))
+
+    def places(self) -> dict[str, str]:
+        """Key of a setting → what is wrong with it."""
+        return {self.about[text]: text for text in self.errors if text in self.about}
+
+    def _place(self, text: str, key: str) -> None:
+        if key:
+            self.about[text] = key
 
     @property
     def ok(self) -> bool:
@@ -53,60 +84,15 @@ class Preflight:
     def as_dict(self) -> Table:
         """Plain data for pages and JSON output."""
         facts = self.facts.as_json() if self.facts else {}
-        return {**vars(self), "facts": facts, "ok": self.ok}
+        expected = self.expected.as_json() if self.expected else None
+        return {**vars(self), "facts": facts, "expected": expected, "ok": self.ok}
 
 
-@dataclass(frozen=True)
-class Complete:
-    """A configuration with nothing left open, and what it was completed from."""
-
-    config: RunConfig
-    dataset: DatasetInfo
-    base: BaseInfo
-
-
-def complete(config: RunConfig, library: Library) -> Complete:
-    """Fills in what the dataset and the base know; raises what makes the run impossible."""
-    folder = library.dataset_path(config.data.folder)
-    info = checked_dataset(folder, library.images, image_checks.PATIENCE)
-    base = library.base(config.base)
-    if base.problems:
-        raise SettingsError(
-            f"The base model “{config.base}” cannot be used",
-            where=base.path,
-            why="; ".join(base.problems),
-        )
-    method = methods.find(config.method)
-    trigger = config.data.trigger or info.trigger
-    info = info.called(trigger)
-    data = config.data.model_copy(
-        update={
-            "folder": printable(info.path),
-            "trigger": trigger,
-            "resolution": config.data.resolution or base.native_size,
-        }
-    )
-    given = dict(config.options)
-    if given.get("continue_from"):
-        given["continue_from"] = printable(library.adapter_path(given["continue_from"]))
-    options = method.Options.parse(method.complete(given, info.class_word))
-    own = list(config.sample.prompts)
-    prompts = own or sample_prompts(info, data)
-    prior = config.prior
-    if prior.folder.strip():
-        root = library.workspace.pictures_folder(library.workspace.named(prior.folder))
-        prior = prior.model_copy(update={"folder": str(root)})
-    if prior.weight and not prior.prompts:
-        found = class_prompts(info, trigger)
-        prior = prior.model_copy(update={"prompts": found})
-    sample = config.sample.model_copy(update={"prompts": prompts})
-    config = config.model_copy(
-        update={"data": data, "options": options.model_dump(), "prior": prior, "sample": sample}
-    )
-    sample = method.samples(config)
-    if not own:  # captions are read in training as they stand; so are these
-        sample = sample.model_copy(update={"prompts": [escaped(text) for text in sample.prompts]})
-    return Complete(config.model_copy(update={"sample": sample}), info, base)
+def refused(error: StudioError) -> Preflight:
+    """What is said of a configuration that could not be completed."""
+    found = Preflight()
+    found.refuse(error)
+    return found
 
 
 def preflight(config: RunConfig, library: Library) -> Preflight:
@@ -114,7 +100,7 @@ def preflight(config: RunConfig, library: Library) -> Preflight:
     try:
         completed = complete(config, library)
     except StudioError as error:
-        return Preflight(errors=[error.sentence()])
+        return refused(error)
     return judged(completed, library)
 
 
@@ -123,8 +109,10 @@ def judged(completed: Complete, library: Library) -> Preflight:
     config, info, base = completed.config, completed.dataset, completed.base
     result = Preflight()
     method = methods.find(config.method)
+    for finding in completed.findings:
+        result.warn(*finding)
     if base.family and (reason := method.unsupported(ARCHITECTURES[base.family])):
-        result.errors.append(reason)
+        result.error(reason, "method")
     if base.inpainting:
         result.errors.append(
             f"“{base.name}” is an inpainting model, which learns from masked images; training shows "
@@ -136,22 +124,24 @@ def judged(completed: Complete, library: Library) -> Preflight:
     captions = [item.caption or "" for item in info.items]
     if method.reads_captions:
         _check_captions(result, config, info, captions)
+    _check_trigger(result, config, info, library)
+    _check_device(result, config)
     _check_prior(result, config, info)
     _check_disk(result, library, base if method.product == "model" else None)
     try:
         result.warnings += method.check(config, captions)
     except StudioError as error:
-        result.errors.append(error.sentence())
+        result.refuse(error)
     warnings, result.notes = image_lines(config, info, library.images)
     result.warnings += [*info.problems, *warnings, *base.assumed]
     if any(has_tags(prompt) for prompt in config.sample.prompts):
-        result.warnings.append(
+        result.warn(
             "A sample prompt names a file (<lora:…>). Samples show this run alone: the tag is read "
-            "as text."
+            "as text.",
+            "sample.prompts",
         )
-    if config.train.warmup_steps >= config.train.steps:
-        result.warnings.append("The warm-up is as long as the run: the full rate is never reached.")
-    result.warnings += advice(config, info, base)
+    for finding in advice(config, info, base):
+        result.warn(*finding)
     result.facts = _facts(completed)
     return result
 
@@ -183,49 +173,32 @@ def _facts(completed: Complete) -> RunFacts:
     return facts.changed(class_pictures=config.prior.images) if config.prior.weight else facts
 
 
-def sample_prompts(info: DatasetInfo, data: DataSettings) -> list[str]:
-    """Four captions spread over the dataset, in the template's first line, or the trigger itself."""
-    found = [
-        fill_template(line, item.trigger or data.trigger, item.caption or "")
-        for item in info.items
-        for line in (data.template or ["[filewords]"])[:1]
-    ]
-    captions = list(dict.fromkeys(filter(None, found)))
-    if not captions:
-        return [data.trigger or info.name]
-    count = min(4, len(captions))
-    return [captions[place * len(captions) // count] for place in range(count)]
-
-
-def class_prompts(info: DatasetInfo, trigger: str) -> list[str]:
-    """The captions without the trigger, each once; else “a” and the class word; else nothing."""
-    captions = (without(item.caption, trigger) for item in info.items if item.caption)
-    found = [caption for caption in dict.fromkeys(captions) if caption]
-    return found or ([f"a {info.class_word}"] if info.class_word else [])
-
-
 def _check_prior(result: Preflight, config: RunConfig, info: DatasetInfo) -> None:
     prior = config.prior
     if not prior.weight:
         if prior.folder or prior.prompts:
-            result.warnings.append("The class images have no effect: the prior weight is 0.")
+            text = "The class images have no effect: the prior weight is 0."
+            result.warn(text, "prior.weight")
         return
     if not prior.prompts:
-        result.errors.append(
-            "Prior preservation needs a class prompt: write what class images show, "
-            "e.g. “a cat”, or set the prior weight to 0."
+        result.error(
+            "Your own class images need a prompt: write what they show, e.g. “a cat”, or set the "
+            "prior weight to 0.",
+            "prior.prompts",
         )
     if info.kind == "style" and prior.weight > GENTLE_PRIOR:
-        result.warnings.append(
+        result.warn(
             "Class images show the same scenes without the style and hold it back; "
-            f"for a style, set the prior weight to {GENTLE_PRIOR} or 0."
+            f"for a style, set the prior weight to {GENTLE_PRIOR} or 0.",
+            "prior.weight",
         )
     if prior.folder:
         root = path_of(prior.folder).expanduser()
         if not root.is_dir() or not picture_files(root):
-            result.errors.append(
+            result.error(
                 f"There are no class images in “{prior.folder}”. Choose a folder of images, "
-                "or leave it empty: then the base generates them."
+                "or leave it empty: then the base generates them.",
+                "prior.folder",
             )
 
 
@@ -247,7 +220,7 @@ def _check_captions(
     own = {item.trigger for item in info.items}
     trigger = config.data.trigger
     if not trigger and ("" in own or len(own) < 2):
-        result.warnings.append("No trigger word is set: nothing will call the concept by name.")
+        result.warn("No trigger word is set: nothing will call the concept by name.", TRIGGER)
         return
     several = len(own) > 1
     words = [item.trigger if several and item.trigger else trigger for item in info.items]
@@ -261,10 +234,40 @@ def _check_captions(
     )
     if without and config.method != "textual-inversion":
         names = "”, “".join(dict.fromkeys(words))
-        result.warnings.append(
+        result.warn(
             f"The trigger word “{names}” is absent from {without} of {info.pictures} captions; "
-            "add it in the Caption tab, or it will call nothing."
+            "add it in the Caption tab, or it will call nothing.",
+            "data.trigger",
         )
+
+
+def _check_trigger(
+    result: Preflight, config: RunConfig, info: DatasetInfo, library: Library
+) -> None:
+    """A word left over from the run before is the easiest thing to overlook."""
+    trigger = config.data.trigger
+    if not trigger or trigger == info.trigger:
+        return
+    captions = [item.caption or "" for item in info.items]
+    if captions and all(contains(text, trigger) for text in captions):
+        return
+    others = [other.name for other in library.datasets() if other.trigger == trigger]
+    if others:
+        own = f"; this dataset's own is “{info.trigger}”" if info.trigger else ""
+        result.warn(
+            f"The trigger word “{trigger}” belongs to another dataset, {others[0]}{own}. "
+            "Empty the field to take the dataset's own.",
+            "data.trigger",
+        )
+
+
+def _check_device(result: Preflight, config: RunConfig) -> None:
+    if config.device in ("auto", "cpu"):
+        return
+    try:
+        pick_device(config.device)
+    except StudioError as error:
+        result.error(error.sentence(), "device")
 
 
 def _check_disk(result: Preflight, library: Library, whole: BaseInfo | None) -> None:

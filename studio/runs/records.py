@@ -81,6 +81,8 @@ class RunState(Filed):
     files: tuple[str, ...] = ()
     preparing: str | None = None
     """What it does before the first step."""
+    prepared: tuple[int, int] | None = None
+    """Done and all of what is counted there."""
     trained: dict[str, int] | None = None
     """Group → trainable parameters."""
     buckets: tuple[Bucket, ...] | None = None

@@ -21,11 +21,13 @@ from studio.core.errors import InputError, StorageError, StudioError
 from studio.core.text import read_json
 from studio.library import presets
 from studio.runs import dataset_record, turn
+from studio.runs.changes import changed, going_on, may_go_on, record
+from studio.runs.completion import complete
 from studio.runs.control import Control
 from studio.runs.events import RunLog, hold
 from studio.runs.folders import RunFolders
 from studio.runs.notify import Notifier
-from studio.runs.preflight import Preflight, complete, judged, preflight
+from studio.runs.preflight import judged
 from studio.runs.records import Queue, RunState
 from studio.settings.training import RunConfig
 
@@ -52,10 +54,6 @@ class Runs(RunFolders):
         self._settings = self.workspace.runs / SETTINGS
         self.notifier = Notifier()
 
-    def preflight(self, config: RunConfig) -> Preflight:
-        """What is wrong, what is odd, and the facts; loads no model."""
-        return preflight(config, self.library)
-
     def estimate(self, config: RunConfig) -> Estimate:
         """Seconds and bytes the run will take, measured on a few steps with the real model."""
         from studio.runs.estimate import estimate
@@ -74,7 +72,7 @@ class Runs(RunFolders):
             raise
         found = judged(completed, self.library)
         if not found.ok:
-            raise InputError(found.errors[0], safe="Nothing was started.")
+            raise InputError(found.errors[0], safe="Nothing was started.").at(found.places())
         return self.queued(completed.config)
 
     def queued(self, config: RunConfig) -> str:
@@ -103,27 +101,27 @@ class Runs(RunFolders):
             raise
         return folder.name
 
-    def resume(self, run_id: str, *, accept_changes: bool = False) -> str:
-        """Queues a run that ended before its last step; it continues from its newest checkpoint.
+    def resume(
+        self, run_id: str, *, accept_changes: bool = False, changes: Sequence[str] = ()
+    ) -> str:
+        """Queues a run that ended; it continues from its newest checkpoint, with the same result as
+        without the break unless `changes` (`key=value`, see `runs.changes`) says otherwise.
 
-        Raises DatasetChanged when its dataset is not what it was, unless that is accepted.
+        A paused run is stopped first. Raises DatasetChanged when its dataset is not what it was,
+        unless that is accepted.
         """
-        folder = self.folder(run_id)
-        state = self._state(folder)
-        self.library.check_paths(self.config(run_id))
-        if state.active:
-            raise InputError("This run is still going on", where=run_id)
-        if state.state == "finished":
-            raise InputError(
-                "This run is finished", where=run_id, remedy="Start a new one with its settings."
-            )
+        folder, config = self.folder(run_id), self.config(run_id)
+        self.library.check_paths(config)
+        wanted = changed(config, changes)
+        if changes and self._state(folder).state == "paused":
+            self.command(run_id, "stop")
+            self.wait(run_id)
+        may_go_on(state := self._state(folder), config, wanted)
         if not accept_changes:
-            images = self.library.images
-            dataset_record.check(folder, self.config(run_id), images)
-        again = state.changed(
-            reason=None, remedy=None, finished_at=None, accept_changes=accept_changes
-        )
-        self._enqueue(folder, again)
+            dataset_record.check(folder, config, self.library.images)
+        record(RunLog(folder), config, wanted)
+        again = going_on(state, wanted)
+        self._enqueue(folder, again.changed(accept_changes=accept_changes))
         return run_id
 
     def command(self, run_id: str, command: str) -> None:

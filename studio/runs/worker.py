@@ -21,6 +21,7 @@ from studio.runs.class_images import class_items
 from studio.runs.control import Control
 from studio.runs.durable import Durable
 from studio.runs.events import RunLog, read_events
+from studio.runs.pace import Pace
 from studio.runs.preparation import Preparation
 from studio.runs.product import export, export_facts
 from studio.runs.records import Bucket, Finished, Probed, Sampled, Saved, Step, only
@@ -55,6 +56,7 @@ class Worker:
         self.started = time.time()
         self.disk = Durable(run, control, runtime.lock)
         self.patience = Patience(config.validation.patience)
+        self.pace = Pace()
         self._written = 0.0
         self._speed: tuple[float, int] | None = None
 
@@ -69,7 +71,7 @@ class Worker:
         if self.control.stop:
             self.run.tell(state="stopped", reason="Stopped before the first step.", files=())
             return
-        self.run.tell(state="running")
+        self.run.tell(state="running", prepared=None, eta=None)
         complete = self.trainer.run()
         if not complete:
             self.run.tell(state="stopping")
@@ -143,8 +145,8 @@ class Worker:
             return
         if self._speed and facts.step > self._speed[1]:
             speed = (facts.step - self._speed[1]) / (now - self._speed[0])
-            left = (self.config.train.steps - facts.step) / speed
-            self.disk.update(speed=round(speed, 3), eta=round(left, 1), **self._figures())
+            left = self.pace.left("steps", facts.step, self.config.train.steps)
+            self.disk.update(speed=round(speed, 3), eta=left, **self._figures())
             self.disk.do(self.run.sync)
         self._speed, self._written = (now, facts.step), now
 
@@ -194,6 +196,7 @@ class Worker:
         if not self.control.stop:
             self.run.tell(state="running", reason=None, remedy=None)
         self._speed = None
+        self.pace.again()
 
     def _figures(self) -> dict[str, Any]:
         """Step, epoch, time and memory for `state.json`."""
@@ -207,18 +210,24 @@ class Worker:
         }
 
     def _preparing(self, text: str) -> None:
-        self.run.tell(preparing=text)
+        self.run.tell(preparing=text, prepared=None, eta=None)
+
+    def _counted(self, did: str, done: int, total: int, what: str) -> None:
+        """One of the phases before the first step, for the bar and the time left."""
+        left = self.pace.left(f"{did} {what}", done, total)
+        text = f"{did} {done} of {total} {what}"
+        self.run.tell(preparing=text, prepared=(done, total), eta=left)
 
     def _reading(self, done: int, total: int) -> None:
         if self.control.stop:
             raise Interrupted("Stopped while reading the images")
         if done == total or done % 25 == 0:
-            self._preparing(f"Read {done} of {total} images")
+            self._counted("Read", done, total, "images")
 
     def _looking(self, done: int, total: int) -> None:
         if self.control.stop:
             raise Interrupted("Stopped while looking at the images")
-        self._preparing(f"Looked at {done} of {total} images")
+        self._counted("Looked at", done, total, "images")
 
     def _name_left_out(self, broken: dict[Path, str]) -> None:
         """Says which images the run goes on without; DatasetError when it has none left."""
@@ -237,7 +246,7 @@ class Worker:
             )
 
     def _drawing(self, done: int, total: int) -> None:
-        self._preparing(f"Generated {done} of {total} class images")
+        self._counted("Generated", done, total, "class images")
 
     def _note_dataset(self) -> None:
         """What is learned from is on disk before the first step; a change needs somebody's word."""

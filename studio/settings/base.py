@@ -76,12 +76,13 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(dict(values))
         except ValidationError as error:
-            problems = [_problem(cls, details) for details in error.errors()]
+            found = {_key(details): _problem(cls, details) for details in error.errors()}
+            problems = list(found.values())
             raise SettingsError(
                 problems[0] if len(problems) == 1 else "Settings are wrong: " + "; ".join(problems),
                 where=where,
                 remedy="Correct it and try again; nothing was started.",
-            ) from None
+            ).at(found) from None
 
 
 def override(values: Table, assignments: list[str]) -> Table:
@@ -181,9 +182,13 @@ def nearest(word: str, words: list[str]) -> str | None:
     return found[0] if found else None
 
 
+def _key(details: Any) -> str:
+    return ".".join(str(part) for part in details["loc"])
+
+
 def _problem(cls: type[Settings], details: Any) -> str:
     path = [str(part) for part in details["loc"]]
-    key = ".".join(path)
+    key = _key(details)
     if details["type"] == "extra_forbidden":
         known = list(_model_at(cls, path[:-1]).model_fields)
         close = nearest(path[-1], known)
@@ -191,8 +196,43 @@ def _problem(cls: type[Settings], details: Any) -> str:
         return f"there is no setting “{key}”; {hint}"
     if details["type"] == "missing":
         return f"the setting “{key}” is missing"
-    said = details["msg"].removeprefix("Value error, ")
-    return f"“{key}” cannot be {shown(details['input'])}: {said[0].lower()}{said[1:]}"
+    return f"“{key}” cannot be {shown(details['input'])}: {_reason(details)}"
+
+
+# What pydantic calls a problem → what it means; the names in braces are its limits.
+_REASONS = {
+    "greater_than_equal": "it must be at least {ge}",
+    "greater_than": "it must be more than {gt}",
+    "less_than_equal": "it must be at most {le}",
+    "less_than": "it must be less than {lt}",
+    "literal_error": "it must be {expected}",
+    "string_too_long": "it may have at most {max_length} characters",
+    "string_type": "it must be a text",
+    "finite_number": "it must be a finite number",
+    "list_type": "it must be a list",
+    "model_type": "it must be a table of settings",
+    "dict_type": "it must be a table of settings",
+    **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "it must be a whole number"),
+    **dict.fromkeys(("float_parsing", "float_type"), "it must be a number"),
+    **dict.fromkeys(("bool_parsing", "bool_type"), "it must be true or false"),
+}
+
+
+def _reason(details: Any) -> str:
+    """Why a value is refused, in our words; a validator's own are its own."""
+    known = _REASONS.get(details["type"])
+    if known is None:
+        said = str(details["msg"]).removeprefix("Value error, ")
+        return f"{said[0].lower()}{said[1:]}"
+    limits = {name: _limit(value) for name, value in details.get("ctx", {}).items()}
+    return known.format(**limits)
+
+
+def _limit(value: Any) -> str:
+    """A limit as people write it: 1,000,000 and 0.5; alternatives without quotation marks."""
+    if isinstance(value, str):
+        return value.replace("'", "")
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:g}"
 
 
 def _model_at(cls: type[Settings], path: list[str]) -> type[Settings]:

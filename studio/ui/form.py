@@ -201,10 +201,7 @@ class Form:
         for item, value in zip(self.shown, arguments, strict=True):
             value = _plain(item, value)
             if value is None and not item.optional:
-                raise SettingsError(
-                    f"“{item.label}” is empty", where=item.key, remedy=f"Its usual value is "
-                    f"{item.default!r}." if item.default is not None else "Fill it in.",
-                )  # fmt: skip
+                raise _empty(item)
             target = result
             *parents, last = item.key.removeprefix(self.prefix).split(".")
             for parent in parents:
@@ -225,14 +222,28 @@ class Form:
         return contents
 
     def named(self, error: SettingsError) -> SettingsError:
-        """The same error with the form's labels where it names keys."""
-        what = error.what
+        """The same error with the form's labels where it names keys, at its own fields' keys."""
+        own = {item.key.removeprefix(self.prefix): item.key for item in self.fields}
+        problems = {own.get(key, key): self._told(text) for key, text in error.problems.items()}
+        return SettingsError(
+            self._told(error.what),
+            where=error.where,
+            why=error.why,
+            remedy=error.remedy,
+            safe=error.safe,
+        ).at(problems)
+
+    def _told(self, text: str) -> str:
         for item in sorted(self.fields, key=lambda f: -len(f.key)):
             key = item.key.removeprefix(self.prefix)
-            what = what.replace(f"“{key}”", f"“{item.label}” ({key})")
-        return SettingsError(
-            what, where=error.where, why=error.why, remedy=error.remedy, safe=error.safe
-        )
+            text = text.replace(f"“{key}”", f"“{item.label}” ({key})")
+        return text
+
+
+def _empty(item: Field) -> SettingsError:
+    usual = None if item.default is None else f"Its usual value is {item.default!r}."
+    error = SettingsError(f"“{item.label}” is empty", where=item.key, remedy=usual or "Fill it in.")
+    return error.at({item.key: error.sentence()})
 
 
 def _wide(item: Field) -> bool:

@@ -18,7 +18,7 @@ from studio.families.base import Base
 from studio.families.loading import load_base
 from studio.formats.caption_marks import as_trained
 from studio.infer.prompt_schedule import scripts
-from studio.runs.preflight import complete
+from studio.runs.completion import complete
 from studio.settings.training import RunConfig, StackItem
 from tests.tiny import write_tiny_embedding
 

@@ -42,7 +42,7 @@ def test_rates_of_a_full_size_base(
     base = replace(describe(studio.workspace.bases / "tiny"), size_bytes=FULL_SIZE)
     found = rate_advice(make_config({}, list(changes)), base)
     assert len(found) == (said is not None), found
-    assert said is None or said in found[0]
+    assert said is None or said in found[0].text
 
 
 def test_a_base_states_its_own_rates_and_a_small_one_without_gets_no_advice(
@@ -87,6 +87,59 @@ def test_what_has_no_effect_or_rarely_works_is_said(
         assert found.warnings == []
     else:
         assert any(said in text for text in found.warnings), found.warnings
+
+
+@pytest.mark.parametrize(
+    ("changes", "said", "key"),
+    [
+        (("train.steps=1000000",), "1,000,000 steps are far more", "train.steps"),
+        (("train.batch_size=5",), "larger than the dataset (4)", "train.batch_size"),
+        (("train.learning_rate=1",), "Learning rate 1 is outside 0.1 and less", "train.learning_rate"),
+        (("data.resolution=512",), "The base was made for 32 px; at 512 px", "data.resolution"),
+        (("train.warmup_steps=4",), "The warm-up is as long as the run", "train.warmup_steps"),
+        (("data.trigger=blorp",), "belongs to another dataset, other; this dataset's own is “zibbo”", "data.trigger"),
+    ],
+)  # fmt: skip
+def test_a_warning_names_its_setting(
+    studio: Studio, config: Make, changes: tuple[str, ...], said: str, key: str
+) -> None:
+    other = studio.workspace.datasets / "other"
+    other.mkdir()
+    Image.new("RGB", (32, 32)).save(other / "1.png")
+    atomic.write_text(other / "dataset.toml", 'trigger = "blorp"')
+    found = studio.runs.preflight(config(*changes))
+    (text,) = [warning for warning in found.warnings if said in warning]
+    assert found.ok and found.about[text] == key
+
+
+@pytest.mark.parametrize(
+    ("changes", "said", "key"),
+    [
+        (("device=cuda:77",), "“cuda:77” is not available", "device"),
+        (("device=gpu",), "“gpu” is not a device", "device"),
+        (("base=nothing",), "There is no base model “nothing”", "base"),
+        (("data.folder=nothing",), "There is no dataset “nothing”", "data.folder"),
+        (("options.continue_from=nothing",), "nothing", "options.continue_from"),
+    ],
+)
+def test_an_error_names_its_setting(
+    studio: Studio, config: Make, changes: tuple[str, ...], said: str, key: str
+) -> None:
+    found = studio.runs.preflight(config(*changes))
+    (text,) = found.errors
+    assert said in text and found.about[text] == key
+
+
+def test_black_masks_are_named(studio: Studio, config: Make) -> None:
+    folder = studio.workspace.datasets / "zibbo"
+    masks = [folder / f"{k}.mask.png" for k in range(4)]
+    for mask in masks:
+        Image.new("L", (32, 32)).save(mask)
+    found = studio.runs.preflight(config("data.mask=files"))
+    assert any("All masks are black" in text for text in found.warnings)
+    Image.new("L", (32, 32), 255).save(masks[0])
+    found = studio.runs.preflight(config("data.mask=files"))
+    assert not any("All masks are black" in text for text in found.warnings)
 
 
 def test_a_template_brings_the_trigger_in(studio: Studio, config: Make) -> None:

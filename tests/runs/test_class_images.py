@@ -11,6 +11,7 @@ from PIL import Image
 from studio.app import Studio
 from studio.core.errors import InputError
 from studio.families.token_match import without
+from studio.formats.dataset_file import write_dataset_file
 from studio.runs.events import read_events
 from studio.runs.records import Step
 from studio.settings.training import RunConfig
@@ -70,8 +71,11 @@ def test_what_is_missing_is_said_before_anything_starts(
     bare = studio.workspace.datasets / "bare"
     bare.mkdir()
     Image.new("RGB", (32, 32)).save(bare / "1.png")
-    with pytest.raises(InputError, match="needs a class prompt"):
-        studio.runs.start(config("prior.weight=1", "data.folder=bare"))
+    own = tmp_path / "own"
+    own.mkdir()
+    Image.new("RGB", (32, 32)).save(own / "1.png")
+    with pytest.raises(InputError, match="own class images need a prompt"):
+        studio.runs.start(config("prior.weight=1", "data.folder=bare", f"prior.folder={own}"))
     assert not studio.runs.all()
     style = config("prior.weight=1", data={"folder": "neonline"})
     assert any("hold it back" in warning for warning in studio.runs.preflight(style).warnings)
@@ -81,6 +85,26 @@ def test_what_is_missing_is_said_before_anything_starts(
     assert not any("hold it back" in warning for warning in studio.runs.preflight(subject).warnings)
     warned = studio.runs.preflight(config("prior.prompts=['a cat']"))
     assert any("prior weight is 0" in warning for warning in warned.warnings)
+
+
+def test_without_a_class_a_preset_trains_without_class_images(
+    studio: Studio, config: Config
+) -> None:
+    """Own images, no captions, and a preset with prior preservation: it works, and says what is off."""
+    bare = studio.workspace.datasets / "bare"
+    bare.mkdir()
+    for k in range(2):
+        Image.new("RGB", (32, 32), (k, 0, 0)).save(bare / f"{k}.png")
+    wanted = config("method=dreambooth", "prior.weight=1", "data.folder=bare", "train.steps=1")
+    found = studio.runs.preflight(wanted)
+    (said,) = [text for text in found.warnings if "No class images are used" in text]
+    assert found.ok and found.about[said] == "dataset.class_word"
+    run = studio.runs.start(wanted)
+    assert studio.runs.wait(run).state == "finished"
+    assert studio.runs.config(run).prior.weight == 0 and not drawn(studio)
+    write_dataset_file(bare, {"class_word": "cat"})
+    named = studio.runs.preflight(wanted)
+    assert not any("No class images are used" in text for text in named.warnings)
 
 
 def test_the_trigger_goes_and_the_gap_closes() -> None:

@@ -130,7 +130,7 @@ def test_resuming_asks_once_and_goes_on_with_what_is_there(
     assert (folder / dataset_record.FILE).read_bytes() == before
 
     part: Any = run_view(studio)
-    refused = part.resume({"run": run, "accept": False})
+    refused = part.resume({"run": run, "accept": False, "changes": {}})
     assert refused["error"]["kind"] == "DatasetChanged", "by this the page knows to ask"
     assert "1.png" in refused["error"]["why"]
 

@@ -43,7 +43,15 @@ def test_every_setting_explains_itself(cls: type[Settings]) -> None:
     [
         ({"trian": {}}, "did you mean “train”"),
         ({"train": {"stepz": 3}}, "did you mean “steps”"),
-        ({"train": {"steps": 0}}, "greater than or equal to 1"),
+        ({"train": {"steps": 0}}, "“train.steps” cannot be 0: it must be at least 1"),
+        ({"train": {"steps": 2_000_000}}, "it must be at most 1,000,000"),
+        ({"train": {"steps": 1.5}}, "it must be a whole number"),
+        ({"train": {"learning_rate": 0}}, "it must be more than 0"),
+        (
+            {"train": {"optimizer": "sgd"}},
+            "it must be adamw, adamw-8bit, adafactor, lion, lion-8bit or prodigy",
+        ),
+        ({"name": "x" * 81}, "it may have at most 80 characters"),
         ({"train": {"learning_rate": float("nan")}}, "learning_rate"),
         ({"method": "lora", "options": {"rnk": 3}}, "did you mean “rank”"),
         ({"method": "lorra"}, "Did you mean “lora”"),

@@ -115,18 +115,56 @@ def test_a_newcomer_finds_the_preset_of_the_base_that_ships(tab: Tab) -> None:
     assert tab.call("restored")[0]["preset"] == "starter-lora"
 
 
+def refused(tab: Tab, sent: Any) -> Any:
+    """What is answered beside the button when nothing was started."""
+    before = len(tab.studio.runs.all())
+    _, review, told = tab.call("started", *tab.values("started", cs_train_pick=sent))
+    assert review["errors"] == told["errors"] and not told["run"]
+    assert len(tab.studio.runs.all()) == before
+    return told
+
+
 def test_nothing_starts_without_pictures(tab: Tab) -> None:
-    with pytest.raises(gr.Error, match="No dataset is chosen"):
-        tab.call("started", *tab.values("started", cs_train_pick=pick(tab, dataset="")))
-    assert tab.studio.runs.all() == []
+    told = refused(tab, pick(tab, dataset=""))
+    assert "No dataset is chosen" in told["errors"][0]
+    assert list(told["about"].values()) == ["data.folder"]
+
+
+def test_several_wrong_settings_are_each_at_their_field(tab: Tab) -> None:
+    values = {"train_steps": 0, "train_batch_size": 0}
+    review = tab.call("reviewed", *tab.values("reviewed", cs_train_pick=pick(tab), **values))
+    assert sorted(review["about"].values()) == ["train.batch_size", "train.steps"]
+    assert "“Train steps” (train.steps) cannot be 0: it must be at least 1" in review["errors"]
+    empty = tab.call("reviewed", *tab.values("reviewed", cs_train_pick=pick(tab), train_steps=None))
+    assert list(empty["about"].values()) == ["train.steps"]
+    rank = {"options_lora_rank": 0}
+    review = tab.call("reviewed", *tab.values("reviewed", cs_train_pick=pick(tab), **rank))
+    assert list(review["about"].values()) == ["options-lora.rank"]
+
+
+def test_words_belong_to_the_dataset_they_were_typed_for(tab: Tab) -> None:
+    other = tab.studio.workspace.datasets / "other"
+    other.mkdir(exist_ok=True)
+    Image.new("RGB", (32, 32)).save(other / "1.png")
+
+    def words(dataset: str) -> list[str]:
+        return list(tab.call("followed", event(token="t"), pick(tab, dataset=dataset))[1:])
+
+    mine = pick(tab)["dataset"]
+    assert words(mine) == ["", ""]
+    values = tab.values("reviewed", cs_train_pick=pick(tab), data_trigger="blorp", name="first")
+    tab.call("reviewed", *values)
+    assert words(str(other)) == ["", ""], "another dataset's word is not taken along"
+    assert words(mine) == ["first", "blorp"]
+    tab.call("reviewed", *tab.values("reviewed", cs_train_pick=pick(tab), data_trigger="", name=""))
+    assert words(mine) == ["", ""]
 
 
 @pytest.mark.parametrize(
     "sent", [None, [], {}, {"dataset": 1}, {"dataset": "/etc", "base": "", "method": "lora"}]
 )
 def test_hostile_choices_are_refused(tab: Tab, sent: Any) -> None:
-    with pytest.raises(gr.Error):
-        tab.call("started", *tab.values("started", cs_train_pick=sent))
+    assert refused(tab, sent)["errors"]
 
 
 def test_a_preset_fills_the_form_but_not_the_name(tab: Tab) -> None:

@@ -6,6 +6,7 @@ a reloaded page or a second browser shows the same. Refuses to know: forms, how 
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from studio.core.errors import InputError, StudioError
 from studio.core.names import printable
 from studio.methods import METHODS
 from studio.runs import history
+from studio.runs.changes import suggestion
 from studio.runs.records import Event, RunState, Sampled, Step, only
 from studio.settings.training import RunConfig
 from studio.ui.form import Form, fields_of
@@ -81,6 +83,8 @@ class RunView:
         if since == 0 and found.config is not None:
             answer["config"] = found.config.model_dump()
             answer["dataset"] = Path(found.config.data.folder).name
+        if found.config is not None:
+            answer["suggestion"] = suggestion(found.state, found.config)
         return answer
 
     def command(self, argument: Any) -> bool:
@@ -90,9 +94,13 @@ class RunView:
         return True
 
     def resume(self, argument: Any) -> str:
-        """Continues with a run that ended before its last step; `accept` what changed meanwhile."""
-        run, accept = read(argument, run=str, accept=bool)
-        return self.studio.runs.resume(run, accept_changes=accept)
+        """Continues with a run that ended; `accept` what changed in its dataset meanwhile. `changes`
+        are settings by key with which it goes on, as texts, numbers or lists."""
+        run, accept, values = read(argument, run=str, accept=bool, changes=dict)
+        changes = [
+            f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in values.items()
+        ]
+        return self.studio.runs.resume(run, accept_changes=accept, changes=changes)
 
     def delete(self, argument: Any) -> str:
         """Moves a run to the workspace's trash; says where."""

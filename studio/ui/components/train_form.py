@@ -55,6 +55,10 @@ class TrainForm:
         self.fields = [*self.form.shown, *(item for f in forms for item in f.shown)]
         self.columns = [column for name in METHODS for column in self._groups[name]]
 
+    def input_of(self, key: str) -> gr.components.Component:
+        """The input of one of the run's own settings."""
+        return self.form.components[key]
+
     def _method_fields(self, *, advanced: bool) -> None:
         """A column per method; only the chosen method's is visible."""
         for name, form in self.options.items():

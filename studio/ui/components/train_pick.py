@@ -34,7 +34,8 @@ EMPTY: Json = {"dataset": "", "base": "starter", "method": "lora", "preset": ""}
 
 
 def train_pick(studio: Studio, page: Page) -> gr.HTML:
-    """The component. Events: `input` (something else was chosen), `preset` (fill the form) and
+    """The component. Events: `input` (something else was chosen), `dataset` (another dataset: its
+    words belong into the form), `preset` (fill the form) and
     `like` (fill it with the settings of a file).
     """
     return TrainPick(studio, page).build()
@@ -51,7 +52,7 @@ class TrainPick:
             "train_pick",
             TEMPLATE,
             [self.choices, self.covers, self.files],
-            events=["input", "preset", "like"],
+            events=["input", "dataset", "preset", "like"],
             value=dict(EMPTY),
             restored=False,
             elem_id="cs-train-pick",
@@ -157,6 +158,6 @@ def checked(page: Page, value: Any) -> tuple[Json, Path]:
     if not dataset:
         raise InputError(
             "No dataset is chosen", remedy="Choose one, or make one in the Caption tab."
-        )
+        ).at({"data.folder": "No dataset is chosen."})
     pick = {"dataset": dataset, "base": base, "method": method, "preset": preset}
     return pick, page.library.path(dataset)

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from studio.core import atomic
 from studio.core.errors import InputError, SettingsError, StorageError, StudioError
 from studio.core.names import printable
-from studio.core.text import read_json
 from studio.library import presets
+from studio.runs.preflight import refused
 from studio.settings.training import RunConfig
 from studio.ui.components.run_view import run_view
+from studio.ui.components.start_answer import answer, start_answer
+from studio.ui.components.train_draft import TrainDraft
 from studio.ui.components.train_form import TrainForm
 from studio.ui.components.train_pick import EMPTY, checked, train_pick
 from studio.ui.live import ACTION, QUIET, Json, Page, component, handler, log, parts_of, read
@@ -40,8 +41,8 @@ class TrainTab:
     def __init__(self, studio: Studio, page: Page) -> None:
         self.studio, self.page = studio, page
         self.form = TrainForm()
-        self.draft_file = studio.workspace.cache / "train-form.json"
-        with gr.Row(elem_classes=["cs-split"]):
+        self.draft = TrainDraft(studio.workspace.cache / "train-form.json")
+        with gr.Row(elem_classes=["cs-split", "train-layout"]):
             with gr.Column(elem_classes=["cs-form"]):
                 self.pick = train_pick(studio, page)
                 self.review = component(
@@ -56,6 +57,7 @@ class TrainTab:
                     self.measure = gr.Button(
                         "Measure first", elem_id="cs-train-measure", min_width=140, scale=0
                     )
+                self.answer = start_answer()
             with gr.Column():
                 self.runs = run_view(studio)
         self._connect()
@@ -65,7 +67,7 @@ class TrainTab:
         everything, filling = [pick, *inputs], [pick, *self.form.columns, *inputs]
         latest: Json = {**QUIET, "trigger_mode": "always_last"}
         gr.on(
-            [pick.input, *(one.input for one in inputs)],
+            [pick.input, *(_edited(one) for one in inputs)],
             self.reviewed,
             everything,
             review,
@@ -76,9 +78,11 @@ class TrainTab:
         pick.preset(self.filled, everything, filling, **choose).then(**again)
         self.form.tools.reset(self.reset, pick, inputs, **choose).then(**again)
         self.runs.clone(self.cloned, pick, filling, **choose).then(**again)
+        words = [pick, self.form.input_of("name"), self.form.input_of("data.trigger")]
+        pick.dataset(self.followed, pick, words, **choose).then(**again)
         pick.like(self.likened, pick, filling, **choose).then(**again)
         self.start.click(
-            self.started, everything, [self.runs, review], api_name="train_start",
+            self.started, everything, [self.runs, review, self.answer], api_name="train_start",
             show_progress="hidden", concurrency_limit=1,
         )  # fmt: skip
         self.measure.click(
@@ -103,14 +107,14 @@ class TrainTab:
         try:
             return self.studio.runs.preflight(self.config_of(value, arguments)).as_dict()
         except StudioError as error:
-            return {"errors": [error.sentence()]}
+            return refused(error).as_dict()
 
     @handler
     def reviewed(self, value: Any, *arguments: Any) -> Any:
         review = self.judged(value, arguments)
         try:
             values, found = self.form.values(arguments)
-            atomic.write_json(self.draft_file, {"pick": value, "values": values, "options": found})
+            self.draft.keep(value, values, found)
         except SettingsError:
             pass  # half-typed; the last whole draft stays
         except StorageError as error:  # the form is not safe: that must be seen
@@ -136,6 +140,13 @@ class TrainTab:
         ]
 
     @handler
+    def followed(self, event: gr.EventData, value: Any) -> list[Any]:
+        """Another dataset: its own words, or what was typed for it before; never another's."""
+        (token,) = read(event._data, token=str)
+        (dataset,) = read(value, dataset=str)
+        return [gr.HTML(filled=token), *self.draft.words(dataset)]
+
+    @handler
     def reset(self, value: Any, event: gr.EventData) -> list[Any]:
         """Some settings back to what the preset says."""
         method, preset = read(value, method=str, preset=str)
@@ -148,9 +159,16 @@ class TrainTab:
         ]
 
     @handler
-    def started(self, value: Any, *arguments: Any) -> tuple[Any, Any]:
-        run = self.studio.runs.start(self.config_of(value, arguments))
-        return gr.HTML(open_run=f"{run}#{time.time()}"), self.judged(value, arguments)
+    def started(self, value: Any, *arguments: Any) -> tuple[Any, Any, Any]:
+        """Checks everything once more, and starts; the answer is shown where Start was pressed."""
+        try:
+            before = len(self.studio.runs.active())
+            run = self.studio.runs.start(self.config_of(value, arguments))
+        except StudioError as error:
+            found = refused(error)
+            return gr.skip(), found.as_dict(), answer(error=found)
+        shown = gr.HTML(open_run=f"{run}#{time.time()}")
+        return shown, self.judged(value, arguments), answer(run=run, before=before)
 
     @handler
     def measured(self, value: Any, *arguments: Any) -> Iterator[tuple[Any, Any]]:
@@ -199,7 +217,7 @@ class TrainTab:
         """The form as it was left, also after a restart."""
         chosen, values = dict(EMPTY), {}
         try:
-            draft = read_json(self.draft_file)
+            draft = self.draft.read()
             chosen |= {key: str(draft["pick"].get(key, chosen[key])) for key in EMPTY}
             values = draft["values"] | {"options": draft["options"].get(chosen["method"], {})}
             found = presets.config_from(None, values | {"method": chosen["method"]})
@@ -214,6 +232,11 @@ class TrainTab:
             *self.form.shown(chosen["method"]),
             *self.form.contents(values, chosen["method"]),
         ]
+
+
+def _edited(one: gr.components.Component) -> Any:
+    """The event of an edit. A text's `input` is silent when it is emptied, or pasted as a whole."""
+    return one.change if isinstance(one, gr.Textbox) else one.input
 
 
 def _first_choice(studio: Studio, chosen: Json) -> tuple[Json, Json]:

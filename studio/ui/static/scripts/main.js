@@ -12,6 +12,7 @@ const PARTS = {
   train_pick: () => import('./train/pick.js'),
   form_tools: () => import('./train/form_tools.js'),
   preflight: () => import('./train/preflight.js'),
+  start_answer: () => import('./train/start_answer.js'),
   run_view: () => import('./train/run_view.js'),
   stack: () => import('./generate/stack.js'),
   shelf: () => import('./generate/shelf.js'),

@@ -7,6 +7,7 @@ import {hear, tell} from '../core/channel.js';
 import {el} from '../core/dom.js';
 import {searchWords} from '../core/format.js';
 import {poll} from '../core/timing.js';
+import {goTo, showProblems} from './field_errors.js';
 import {applies, changedText, differs, foundText, isFound} from './form_rules.js';
 
 const NO_EFFECT = 'Has no effect with the other settings as they are';
@@ -115,7 +116,7 @@ class FormTools {
     mark(node, 'idle', idle);
     mark(node, 'missed', Boolean(field.folded) && !isFound(field, words));
     mark(node, 'changed', other);
-    node.title = idle ? NO_EFFECT : '';
+    node.title = idle ? NO_EFFECT : field.help;
     let button = node.querySelector(':scope > .cs-reset');
     if (other && !button) {
       button = el('button.cs-reset', {type: 'button', onclick: () => this.reset([field])}, 'reset');
@@ -141,6 +142,24 @@ class FormTools {
     if (!other) dot?.remove();
   }
 
+  /** The element of a setting; `options.x` is one of the chosen method. */
+  fieldOf(key) {
+    const own = key.replace(/^options\./, `options-${this.pick.method}.`);
+    const id = this.byKey.get(own)?.id;
+    return id ? document.getElementById(id) : null;
+  }
+  showWrong(problems) {
+    const found = Object.entries(problems).map(([key, text]) => [this.fieldOf(key)?.id, text]);
+    showProblems(this.element.closest('.cs-form'), Object.fromEntries(found.filter(([id]) => id)));
+  }
+  go(key) {
+    const node = this.fieldOf(key);
+    if (!node) return;
+    this.search.value = '';
+    this.look();
+    goTo(node, (group) => open(group, true));
+  }
+
   /** Asks what the chosen preset contains, once per method and preset. */
   async ask() {
     const {method, preset} = this.pick;
@@ -162,6 +181,8 @@ class FormTools {
       this.pick = {method, base, preset};
       this.ask();
     });
+    hear(this.element, 'studio:wrong', (problems) => this.showWrong(problems));
+    hear(this.element, 'studio:field', ({key}) => this.go(key));
     tell('studio:pick?');
     const form = this.element.closest('.cs-form');
     form?.addEventListener('click', (event) => {

@@ -8,6 +8,7 @@ import {icon} from '../core/icons.js';
 import {message} from '../core/notices.js';
 import {ownValue} from '../core/own_value.js';
 import {poll} from '../core/timing.js';
+import {goTo} from './field_errors.js';
 import {Hold} from './hold.js';
 import {methodCards} from './method_cards.js';
 import * as rules from './pick_rules.js';
@@ -61,16 +62,15 @@ class Pick {
   get value() {
     return {...rules.EMPTY, ...(this.props.value || {})};
   }
-  /** `fill`: whether the preset is to fill the form. */
-  set(changes, fill = false) {
+  /** `event`: what Python hears; all but `input` fill a part of the form, which waits for it. */
+  set(changes, event = 'input') {
     const next = {...this.value, ...changes};
     this.setValue(next);
     this.render();
-    if (fill) this.part.trigger('preset', {token: this.hold.begin()});
-    else this.part.trigger('input', next);
+    this.part.trigger(event, event === 'input' ? next : {token: this.hold.begin()});
   }
   change(changes) {
-    this.set(rules.withChange(this.choices, this.value, changes), true);
+    this.set(rules.withChange(this.choices, this.value, changes), 'preset');
   }
 
   render() {
@@ -94,6 +94,14 @@ class Pick {
     fillOptions(this.preset, [OWN, ...found.map((one) => [one.name, one.title])], value.preset);
     this.words.textContent = found.find((one) => one.name === value.preset)?.description || '';
     tell('studio:pick', value);
+  }
+
+  /** What a sentence of the preflight is about, where it is chosen here or said of the dataset. */
+  go(key) {
+    const {dataset} = this.value;
+    if (key.startsWith('dataset.')) openTab('caption', {dataset, about: true});
+    const node = {'data.folder': this.dataset, base: this.base, method: this.methods.node}[key];
+    if (node) goTo(node, () => {});
   }
 
   async showCovers(info) {
@@ -150,15 +158,18 @@ class Pick {
         remedy: 'Open its folder in the Caption tab and try again.',
       });
     }
-    this.set({dataset});
+    this.set({dataset}, 'dataset');
   }
 
   listen() {
-    this.dataset.addEventListener('change', () => this.set({dataset: this.dataset.value}));
+    this.dataset.addEventListener('change', () => this.set({dataset: this.dataset.value}, 'dataset'));
     this.base.addEventListener('change', () => this.change({base: this.base.value}));
-    this.preset.addEventListener('change', () => this.set({preset: this.preset.value}, this.preset.value !== ''));
+    this.preset.addEventListener('change', () =>
+      this.set({preset: this.preset.value}, this.preset.value ? 'preset' : 'input'),
+    );
     this.part.watch('filled', () => this.hold.end(this.props.filled));
     hear(this.element, 'studio:pick?', () => this.choices && tell('studio:pick', this.value));
+    hear(this.element, 'studio:field', ({key}) => this.go(key));
     const restored = this.restored();
     receive('train', (payload) => this.brought(payload, restored));
     poll(this.element, () => this.load(), 4000);

@@ -1,24 +1,34 @@
 // What stands in the way of a run, what is odd about it, and its facts.
-// Value: {errors, warnings, notes, facts, estimate?}.
+// Value: {errors, warnings, notes, facts, about, estimate?}; `about` names the setting of a sentence.
+import {tell} from '../core/channel.js';
 import {el} from '../core/dom.js';
-import {message} from '../core/notices.js';
-import {estimateRows, factRows} from './preflight_rows.js';
+import {estimateRows, expectedRows, factRows} from './preflight_rows.js';
 
 const EMPTY = 'Choose images, and everything that would stand in the way is named here before you start.';
 
 const quiet = (text) => el('p.cs-muted.cs-small', {style: {margin: '0'}}, text);
 
+/** A sentence, and where it is about a setting, a button that goes there. */
+function sentence(text, key) {
+  const go = () => tell('studio:field', {key});
+  const label = key?.startsWith('dataset.') ? 'Say what the images show' : 'Show the setting';
+  return [text, key && el('button.cs-link', {type: 'button', onclick: go}, label)];
+}
+
 /** One message for one text, a list under a heading for several. */
-function told(kind, texts, heading) {
+function told(kind, texts, heading, about = {}) {
   if (!texts?.length) return [];
-  if (texts.length === 1) return [message(texts[0], kind)];
-  const list = el(
-    'ul',
-    {},
-    texts.map((text) => el('li', {}, text)),
-  );
   const attributes = {'data-kind': kind, role: kind === 'error' ? 'alert' : 'status'};
-  return [el('div.cs-notice', attributes, el('div', {}, el('b', {}, heading), list))];
+  const parts = texts.map((text) => sentence(text, about[text]));
+  const [only] = parts;
+  const list = () =>
+    el(
+      'ul',
+      {},
+      parts.map((part) => el('li', {}, part)),
+    );
+  const inner = texts.length === 1 ? el('b', {}, only) : [el('b', {}, heading), list()];
+  return [el('div.cs-notice', attributes, el('div', {}, inner))];
 }
 
 function factList(rows) {
@@ -30,14 +40,16 @@ function factList(rows) {
 export function mount({element, props, watch}) {
   const root = element.querySelector('.cs-preflight');
   function render() {
-    const {errors, warnings, notes, facts, estimate} = props.value || {};
+    const {errors, warnings, notes, facts, expected, estimate, about} = props.value || {};
     root.replaceChildren(
       el('h3.cs-card-title', {style: {margin: '0'}}, 'Before you start'),
-      ...told('error', errors, 'The run cannot start'),
-      ...told('warning', warnings, `${warnings?.length} things to know`),
+      ...told('error', errors, 'The run cannot start', about),
+      ...told('warning', warnings, `${warnings?.length} things to know`, about),
       ...(notes || []).map(quiet),
-      factList([...factRows(facts), ...estimateRows(estimate)]),
+      factList([...factRows(facts), ...expectedRows(expected, estimate), ...estimateRows(estimate)]),
     );
+    const wrong = (errors || []).filter((text) => about?.[text]).map((text) => [about[text], text]);
+    tell('studio:wrong', Object.fromEntries(wrong));
   }
   watch('value', render);
   render();

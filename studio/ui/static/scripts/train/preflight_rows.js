@@ -1,5 +1,5 @@
 // The facts of a run before it starts, as rows of a list. Pure.
-import {formatBytes, formatDuration} from '../core/format.js';
+import {count, formatBytes, formatDuration} from '../core/format.js';
 
 const FACTS = [
   ['pictures', 'Images'],
@@ -16,6 +16,28 @@ const FACTS = [
 /** [[label, text], …] of what the settings amount to. */
 export const factRows = (facts = {}) =>
   FACTS.filter(([key]) => facts[key] !== undefined).map(([key, label, text = String]) => [label, text(facts[key])]);
+
+const origin = ({source, runs}) =>
+  ({
+    runs: `estimated from ${count(runs, 'run')} here`,
+    'other runs': `estimated from ${count(runs, 'run')} of other methods here`,
+    guess: 'a rough guess: nothing has run on this base here yet',
+  })[source];
+
+/** [[label, text], …] of what the run will about take; what was measured first takes the place of
+ *  what was estimated. */
+export function expectedRows(expected, estimate) {
+  if (!expected) return [];
+  const {class_images: images, class_seconds: seconds} = expected;
+  const first = images ? `${count(images, 'class image')}, about ${formatDuration(seconds)}, once` : '';
+  const rows = [
+    estimate ? [] : ['Time', `about ${formatDuration(expected.seconds)} without samples, ${origin(expected)}`],
+    ['Before that', first],
+    estimate ? [] : ['Memory', `about ${formatBytes(expected.memory)}, estimated`],
+    ['Disk', `about ${formatBytes(expected.disk)} with checkpoints, estimated`],
+  ];
+  return rows.filter(([, text]) => text);
+}
 
 /** [[label, text], …] of what measuring first has shown; none without an estimate. */
 export function estimateRows(estimate) {

@@ -5,6 +5,7 @@ import {el} from '../core/dom.js';
 import {formatBytes, formatDuration} from '../core/format.js';
 import {openTab} from '../core/handover.js';
 import {message} from '../core/notices.js';
+import {betterText} from './resume_rules.js';
 import {badge, isActive, methodTitle} from './run_states.js';
 import {aboutRun, endingOf, speedText} from './run_words.js';
 
@@ -14,6 +15,8 @@ const TITLES = {
   sample: 'Generates a row of images after this step',
   stop: 'Ends here and writes the file as it is now',
   resume: 'Continues from the last checkpoint, with the same result as without the break',
+  better: 'It would fail again as it is; with this it probably goes on',
+  change: 'Goes on with another rate, more steps, other samples',
   clone: 'Fills the form on the left with this run’s settings',
   remove: 'Moves the run to the workspace’s trash',
 };
@@ -24,7 +27,8 @@ function button(label, action, style = '', title = '') {
 }
 
 /** The buttons of a run that waits or works. */
-function steering(state, command) {
+function steering(state, {command, change}) {
+  const changing = () => button('Change and resume…', change, '', TITLES.change);
   const send = (name) => () => command(name);
   const stop = (label = 'Stop', title = '') => button(label, send('stop'), '.cs-danger', title);
   switch (state) {
@@ -33,7 +37,7 @@ function steering(state, command) {
     case 'preparing':
       return [stop()];
     case 'paused':
-      return [button('Continue', send('continue'), '.cs-primary'), stop()];
+      return [button('Continue', send('continue'), '.cs-primary'), changing(), stop()];
     case 'running':
       return [
         button('Pause', send('pause'), '', TITLES.pause),
@@ -47,15 +51,20 @@ function steering(state, command) {
 }
 
 /** The buttons of a run that has ended. */
-function afterwards({run, base, files, state, step, steps}, actions) {
+function afterwards({run, base, files, state, step, steps, last_checkpoint: checkpoint}, actions, suggestion) {
   const file = files?.[0];
   const use = () => openTab('generate', {adapters: [file.path], base});
   const compare = () => openTab('compare', {run, base});
-  const resume = () => button('Resume', actions.resume, file ? '' : '.cs-primary', TITLES.resume);
+  const better = Object.keys(suggestion).length > 0;
+  const goesOn = () =>
+    better
+      ? button(betterText(suggestion, checkpoint), () => actions.resume(suggestion), '.cs-primary', TITLES.better)
+      : button('Resume', () => actions.resume({}), file ? '' : '.cs-primary', TITLES.resume);
   return [
     file && button('Try it in Generate', use, '.cs-primary'),
     file && button('Compare', compare),
-    state !== 'finished' && step < steps && resume(),
+    state !== 'finished' && step < steps && goesOn(),
+    button('Change and resume…', actions.change, '', TITLES.change),
     button('Use its settings', actions.clone, '', TITLES.clone),
     button('Delete', actions.remove, '.cs-danger', TITLES.remove),
   ].filter(Boolean);
@@ -63,13 +72,13 @@ function afterwards({run, base, files, state, step, steps}, actions) {
 
 function figureList(state, live, step) {
   const figure = (label, value, title = '') => el('div', {title}, el('dt', {}, label), el('dd.cs-number', {}, value));
-  const running = state.state === 'running';
+  const going = state.state === 'running' || state.state === 'preparing';
   return [
     figure('Step', state.steps ? `${step} / ${state.steps}` : '–'),
     figure('Epoch', state.epoch ?? '–'),
     figure('Loss', typeof live.loss === 'number' ? live.loss.toPrecision(3) : '–', 'Smoothed'),
     figure('Speed', speedText(state.speed)),
-    running ? figure('Time left', formatDuration(state.eta)) : figure('Time trained', formatDuration(state.seconds)),
+    going ? figure('Time left', formatDuration(state.eta)) : figure('Time trained', formatDuration(state.seconds)),
     figure('Memory', formatBytes(state.peak_memory || null), 'The most this process has used'),
     figure('Last save', state.last_checkpoint ? `step ${state.last_checkpoint}` : '–'),
   ];
@@ -94,7 +103,7 @@ function whenOther(change) {
   };
 }
 
-/** {node, update}; `actions`: command(name), resume(), clone(), remove(). */
+/** {node, update}; `actions`: command(name), resume(changes), change(), clone(), remove(). */
 export function runHead(actions) {
   const name = el('h2.cs-run-name');
   const about = el('span.cs-muted.cs-small');
@@ -109,24 +118,26 @@ export function runHead(actions) {
   const top = el('div.cs-run-top', {}, title, buttons);
   const node = el('section.cs-card.cs-run-head', {'aria-label': 'Run'}, top, progress, figures, end);
 
-  const setButtons = whenOther((state) => {
+  const setButtons = whenOther((state, suggestion) => {
     const active = isActive(state.state);
-    buttons.replaceChildren(...(active ? steering(state.state, actions.command) : afterwards(state, actions)));
+    const found = active ? steering(state.state, actions) : afterwards(state, actions, suggestion);
+    buttons.replaceChildren(...found);
   });
   const setEnd = whenOther((state, proof) => end.replaceChildren(...endParts(state, proof)));
 
   /** `live` is what the plot knows last, `proof` what loading the written file has shown. */
-  function update(state, dataset, live, proof) {
+  function update(state, dataset, live, proof, suggestion) {
     const step = Math.max(state.step || 0, live.step || 0);
-    const total = state.steps || 0;
+    const [done, total] = (state.state === 'preparing' && state.prepared) || [step, state.steps || 0];
     name.textContent = state.name || state.run;
     mark.replaceChildren(badge(state.state));
     about.textContent = aboutRun(state, methodTitle(state.method), dataset);
-    bar.style.width = `${total ? (100 * step) / total : 0}%`;
-    progress.setAttribute('aria-valuenow', step);
+    bar.style.width = `${total ? (100 * done) / total : 0}%`;
+    progress.setAttribute('aria-valuenow', done);
+    progress.setAttribute('aria-label', total === state.steps ? 'Steps' : state.preparing);
     progress.setAttribute('aria-valuemax', total);
     figures.replaceChildren(...figureList(state, live, step));
-    setButtons([state.run, state.state, state.files, state.step < state.steps], state);
+    setButtons([state.run, state.state, state.files, state.step < state.steps, suggestion], state, suggestion);
     setEnd([state.run, state.state, state.reason, state.files, proof, state.preparing], state, proof);
   }
   return {node, update};

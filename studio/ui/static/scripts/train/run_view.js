@@ -9,6 +9,7 @@ import {notice} from '../core/notices.js';
 import {insideOf, setInside} from '../core/place.js';
 import {poll} from '../core/timing.js';
 import {lossPlot} from './loss_plot.js';
+import {openResumeForm} from './resume_form.js';
 import {runDiff} from './run_diff.js';
 import {runHead} from './run_head.js';
 import {runList} from './run_list.js';
@@ -49,7 +50,8 @@ class RunView {
     );
     this.head = runHead({
       command: (command) => this.command(command),
-      resume: () => this.resumeCurrent(),
+      resume: (changes) => this.resumeCurrent(changes),
+      change: () => this.changeCurrent(),
       clone: () => trigger('clone', {run: this.current}),
       remove: () => this.remove(),
     });
@@ -105,8 +107,8 @@ class RunView {
     await call(this.server.command({run: this.current, command}));
     await this.look();
   }
-  async resumeCurrent() {
-    await this.resume(this.current);
+  async resumeCurrent(changes) {
+    await this.resume(this.current, changes);
     await this.refresh();
   }
   /** A checkpoint as a file of the library, on the stack of the Generate tab. */
@@ -123,15 +125,19 @@ class RunView {
       this.using = false;
     }
   }
+  async changeCurrent() {
+    const {config} = await call(this.server.view({run: this.current, since: 0}));
+    openResumeForm(config, (changes) => this.resumeCurrent(changes));
+  }
   /** What changed in the dataset is said before anything continues with it. */
-  async resume(run, accept = false) {
+  async resume(run, changes, accept = false) {
     try {
-      await call(this.server.resume({run, accept}));
+      await call(this.server.resume({run, accept, changes}));
     } catch (error) {
       const {kind, what, why} = error.parts || {};
       if (accept || kind !== 'DatasetChanged') throw error;
       const question = `${what}.\n\n${why}\n\nGo on with what is there now?`;
-      if (globalThis.confirm(question)) await this.resume(run, true);
+      if (globalThis.confirm(question)) await this.resume(run, changes, true);
     }
   }
   async remove() {
@@ -176,7 +182,7 @@ class RunView {
     if (answer.config) this.dataset = answer.dataset;
     this.plot.add(answer.steps.filter(([, loss]) => typeof loss === 'number'));
     for (const event of answer.events) this.take(event);
-    this.head.update(answer.state, this.dataset, this.plot.last(), this.proof);
+    this.head.update(answer.state, this.dataset, this.plot.last(), this.proof, answer.suggestion || {});
   }
   take(event) {
     if (event.kind === 'probe') this.plot.probe(event);
@@ -206,6 +212,7 @@ class RunView {
     if (this.acting || mine < this.newest) return;
     this.newest = mine;
     const works = (run) => isActive(run.state) && run.state !== 'queued';
+    tell('studio:runs', {going: runs.some((run) => isActive(run.state))});
     const active = runs.find(works) || runs.find((run) => run.state === 'queued');
     if (!this.current || (!this.chosen && active && active.run !== this.current)) {
       const next = active || runs[0];

@@ -1,0 +1,64 @@
+"""Where the class images of a base and a prompt are kept, and how many of them are still to be made.
+
+Owns: their folders, and how they are sampled, which is a part of a folder's name. Refuses to know:
+torch, what the images are for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from studio.core.errors import DatasetError
+from studio.core.names import path_of
+from studio.core.paths import entries
+from studio.formats.dataset import picture_files
+from studio.settings.training import PriorSettings, Sampler
+
+STEPS, GUIDANCE = 20, 4.0
+SAMPLER: Sampler = "DDIM"
+
+
+def folder_of(cache: Path, base_hash: str, prompt: str) -> Path:
+    """The folder of a prompt's images; image k is called `k.png` with five digits, and has seed k."""
+    return cache / "class" / base_hash[:16] / _name(prompt)
+
+
+def file_name(seed: int) -> str:
+    """The name of one image."""
+    return f"{seed:05d}.png"
+
+
+def wanted_prompts(prior: PriorSettings, count: int) -> list[str]:
+    """The prompts of `count` images: all in turn."""
+    return [prior.prompts[k % len(prior.prompts)] for k in range(count)]
+
+
+def missing(prior: PriorSettings, cache: Path) -> int:
+    """How many class images a run has to make first.
+
+    Whose weights the base has is known only when it is loaded: images of the same prompts that
+    another base has made count as made.
+    """
+    if not prior.weight or not prior.prompts:
+        return 0
+    count = max(0, prior.images - _own(prior.folder))
+    bases = entries(cache / "class")
+    made = {
+        prompt: {path.name for base in bases for path in entries(base / _name(prompt))}
+        for prompt in set(prior.prompts)
+    }
+    prompts = wanted_prompts(prior, count)
+    return sum(file_name(seed) not in made[prompt] for seed, prompt in enumerate(prompts))
+
+
+def _own(folder: str) -> int:
+    try:
+        return len(picture_files(path_of(folder).expanduser())) if folder else 0
+    except DatasetError:  # said elsewhere
+        return 0
+
+
+def _name(prompt: str) -> str:
+    facts = f"{prompt}/{STEPS}/{GUIDANCE}/{SAMPLER}"
+    return hashlib.sha256(facts.encode()).hexdigest()[:16]
