@@ -113,8 +113,8 @@ class Base:
     @property
     def inpainting(self) -> bool:
         """Whether the denoiser also reads a mask and the image without what is masked."""
-        config: Any = self.denoiser.config
-        return int(config.in_channels) == inpainting_channels(self.latent_channels)
+        channels = getattr(self.denoiser.config, "in_channels", None)
+        return bool(channels == inpainting_channels(self.latent_channels))
 
     @property
     def size_multiple(self) -> int:

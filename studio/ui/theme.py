@@ -84,6 +84,8 @@ LOOK = {  # of Gradio's own components; names as its themes have them
     "input_border_color_focus_dark": "#4cc2ae",
     "input_shadow_focus": "0 0 0 3px color-mix(in srgb, #0f6e62 20%, transparent)",
     "input_shadow_focus_dark": "0 0 0 3px color-mix(in srgb, #4cc2ae 24%, transparent)",
+    "input_placeholder_color": "#626964",
+    "input_placeholder_color_dark": "#9aa59f",
     "input_radius": "8px",
     "button_large_radius": "8px",
     "button_medium_radius": "8px",

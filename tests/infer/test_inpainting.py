@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -14,12 +15,13 @@ from studio.core.errors import FileError, InputError, Interrupted, SettingsError
 from studio.core.size import Size
 from studio.families.base import Base
 from studio.infer import engine, infotext
-from studio.infer.init_latents import pixels_of
+from studio.infer.init_latents import latents_of, pixels_of
 from studio.infer.inpainting import Canvas
 from studio.infer.mask import feathered, read_mask, region, working_size
 from studio.infer.options import Job, SamplingOptions
 from studio.infer.passes import Extent, Pass
 from studio.settings.training import GenerateSettings, Sampler
+from tests.near import assert_near
 from tests.tiny import write_tiny_lora
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -127,6 +129,40 @@ def test_the_same_latents_as_diffusers(
     for evaluation in evaluations:
         latents = evaluation.latents
     assert float((latents - theirs).abs().max()) <= 1e-5
+
+
+@pytest.mark.parametrize("strength", [1.0, 0.5])
+@pytest.mark.parametrize("sampler", get_args(Sampler))
+def test_every_sampler_keeps_the_latents_outside(
+    sd1: Base, sampler: Sampler, strength: float, tmp_path: Path
+) -> None:
+    """At the end they are those of the image, whatever the sampler adds on its way."""
+    picture = Image.open(noise_image(tmp_path / "a.png", (32, 32))).convert("RGB")
+    masked = Image.open(mask_image(tmp_path / "m.png", (32, 32), (8, 8, 20, 24)))
+    white = torch.from_numpy((np.asarray(masked) > 127).astype(np.float32))[None, None]
+    canvas = Canvas(pixels_of(picture), white)
+    options = SamplingOptions(steps=6, guidance=3.0, sampler=sampler)
+    one = Pass(sd1, [Job("a cat", 5)], options, Extent(Size(32, 32), 6, strength), canvas)
+    latents, evaluations = one.begin([0], None)
+    for evaluation in evaluations:
+        latents = evaluation.latents
+        assert bool(latents.isfinite().all())
+    known, small = latents_of(sd1, picture), white[..., ::2, ::2] > 0
+    assert_near((latents * ~small), known * ~small)
+    assert float(((latents - known) * small).abs().max()) > 0.1
+
+
+def test_a_flow_base_inpaints_and_has_a_second_pass(sd1: Base, tmp_path: Path) -> None:
+    flow = replace(sd1, prediction_type="flow_prediction", scheduler_config={"shift": 3.0})
+    image = noise_image(tmp_path / "a.png", (32, 32))
+    mask = mask_image(tmp_path / "m.png", (32, 32), (8, 8, 20, 24))
+    before = np.asarray(Image.open(image)).astype(int)
+    found = drawn(flow, image=str(image), inpaint={"mask": str(mask)}, sampler="Euler")
+    assert np.array_equal(found[~inside(mask)], before[~inside(mask)])
+    assert not np.array_equal(found[inside(mask)], before[inside(mask)])
+    plain = drawn(flow, sampler="Euler")
+    large = drawn(flow, sampler="Euler", hires={"upscale": 1.5, "upscaler": "Latent"})
+    assert large.shape[0] * 2 == plain.shape[0] * 3
 
 
 def test_an_inpainting_base_also_generates_from_text(inpainting: Base, image: Path) -> None:

@@ -101,7 +101,8 @@ def test_every_adapter_is_listed_and_stands_on_a_stack(served: Served) -> None:
     served.studio.library.index.look()
     served.studio.library.index.wait()
     rows = served.ask("library", base="starter", epoch="", since=0, look=False)["rows"]
-    paths = {row[1]: row[0] for row in rows}
+    assert {row[1] for row in rows} == {"good", "n \ufffduD83C"}, "a run's file has the run's name"
+    paths = {Path(row[0]).stem: row[0] for row in rows}
     assert set(paths) == {"good", SHOWN}
     previews = served.ask("previews", paths=[paths[SHOWN]])
     assert Path(previews[paths[SHOWN]]).is_file()
@@ -160,6 +161,7 @@ def test_half_an_emoji_that_a_browser_sends_is_no_obstacle(served: Served) -> No
 def test_a_workspace_in_an_odd_folder_is_served(tmp_path: Path, free_port: int) -> None:
     studio = Studio(Workspace(tmp_path / ODD))
     draw(studio.workspace.outputs / "2026-01-01" / "1.png", 1)
+    draw(studio.workspace.outputs / "2026-01-01" / f"{ODD}.png", 1)
     draw(studio.workspace.root / "elsewhere.png", 1)
     server = app.serve(studio, port=free_port)
     try:
@@ -173,6 +175,7 @@ def test_a_workspace_in_an_odd_folder_is_served(tmp_path: Path, free_port: int) 
 
         assert urlopen(server.url).status == 200
         assert status(studio.workspace.outputs / "2026-01-01" / "1.png") == 200
+        assert status(studio.workspace.outputs / "2026-01-01" / f"{ODD}.png") == 200
         assert status(studio.workspace.root / "elsewhere.png") == 403
     finally:
         server.close()

@@ -41,6 +41,7 @@ def facts(item: Field) -> Json:
         "key": item.key,
         "id": item.element,
         "label": item.label,
+        "help": item.hint(),
         "folded": item.advanced,
         "words": f"{item.label} {item.help} {item.key} {item.key.replace('_', ' ')}".lower(),
         "applies": item.applies and [item.applies[0], list(item.applies[1])],

@@ -42,7 +42,7 @@ class TrainTab:
         self.studio, self.page = studio, page
         self.form = TrainForm()
         self.draft = TrainDraft(studio.workspace.cache / "train-form.json")
-        with gr.Row(elem_classes=["cs-split"]):
+        with gr.Row(elem_classes=["cs-split", "train-layout"]):
             with gr.Column(elem_classes=["cs-form"]):
                 self.pick = train_pick(studio, page)
                 self.review = component(

@@ -116,7 +116,7 @@ class FormTools {
     mark(node, 'idle', idle);
     mark(node, 'missed', Boolean(field.folded) && !isFound(field, words));
     mark(node, 'changed', other);
-    node.title = idle ? NO_EFFECT : '';
+    node.title = idle ? NO_EFFECT : field.help;
     let button = node.querySelector(':scope > .cs-reset');
     if (other && !button) {
       button = el('button.cs-reset', {type: 'button', onclick: () => this.reset([field])}, 'reset');

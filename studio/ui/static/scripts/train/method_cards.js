@@ -39,6 +39,7 @@ export function methodCards(choose) {
       'aria-checked': method.name === chosen,
       disabled: Boolean(reason),
       'data-method': method.name,
+      title: method.summary,
       tabindex: method.name === stop ? '0' : '-1',
       onclick: () => choose(method.name),
     };
