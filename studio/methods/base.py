@@ -167,6 +167,13 @@ class Method(ABC):
         """Warnings about settings that will have no effect or rarely work; raises SettingsError."""
         return []
 
+    def layers(
+        self, config: RunConfig, architecture: Architecture, names: Sequence[str]
+    ) -> int | None:
+        """How many of the denoiser's layers with these names it trains; None where it does not choose
+        among them."""
+        return None
+
     @abstractmethod
     def prepare(self, base: Base, config: RunConfig, trigger: str) -> Trainable:
         """Makes the tensors to train, initialised from `config.seed` alone."""

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from studio.architectures.record import is_text_encoder
+from studio.architectures.record import Architecture, is_text_encoder
 from studio.methods import lora_layers
 from studio.methods.base import ExportFacts, Group, Method, Trainable
 from studio.methods.description import describe
@@ -55,6 +55,17 @@ class Lora(Method):
                 "choose the layers “attention + MLP + conv”."
             )
         return warnings + _about_dora(options)
+
+    def layers(
+        self, config: RunConfig, architecture: Architecture, names: Sequence[str]
+    ) -> int | None:
+        options = LoraOptions.parse(config.options, where="options of lora")
+        if options.continue_from or options.text_encoder:
+            return None  # the file decides, or another component has layers too
+        wanted = lora_layers.endings(architecture.denoiser.layers, options.target)
+        return sum(
+            name.endswith(wanted) and lora_layers.passes(name, options.only) for name in names
+        )
 
     def prepare(self, base: Base, config: RunConfig, trigger: str) -> Trainable:
         return LoraTrainable(base, config, trigger)

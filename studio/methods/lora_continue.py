@@ -97,11 +97,13 @@ def _inside_the_target(base: Base, options: LoraOptions, found: dict[Any, LoraMo
                 where=options.continue_from,
                 remedy="Switch “Train text encoder” on.",
             )
-        if not name.endswith(endings(base, component, options.target)):
+        if not name.endswith(endings(base.architecture.layers(component), options.target)):
             fitting = [
                 target
                 for target in TARGETS
-                if all(n.endswith(endings(base, part, target)) for part, n in found)
+                if all(
+                    n.endswith(endings(base.architecture.layers(part), target)) for part, n in found
+                )
             ]
             raise SettingsError(
                 f"The file to continue from has layers outside “{options.target}”",

@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from studio.architectures.record import is_text_encoder
+from studio.architectures.record import Layers, is_text_encoder
 from studio.core.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -30,9 +30,8 @@ TARGETS: dict[str, tuple[str, ...]] = {
 }
 
 
-def endings(base: Base, component: str, target: str) -> tuple[str, ...]:
+def endings(layers: Layers, target: str) -> tuple[str, ...]:
     """What the names of a component's layers end with that the choice `target` means."""
-    layers = base.architecture.layers(component)
     return tuple(f".{name}" for role in TARGETS[target] for name in getattr(layers, role))
 
 
@@ -139,14 +138,14 @@ def components(base: Base, options: LoraOptions) -> list[str]:
 def _targeted(base: Base, component: str, options: LoraOptions) -> dict[str, nn.Module]:
     """Layers of a component that the target and the filter name, and whose output is read."""
     unread = base.family.unread(base).get(component, ())
-    wanted = endings(base, component, options.target)
+    wanted = endings(base.architecture.layers(component), options.target)
     return {
         name: module
         for name, module in base.components()[component].named_modules()
         if name.endswith(wanted)
         and hasattr(module, "weight")
         and not any(part in name for part in unread)
-        and _passes(name, options.only)
+        and passes(name, options.only)
     }
 
 
@@ -187,7 +186,7 @@ def without_effect(
     return LoraModule(component, name, "dotted", "lora", tensors, size.alpha)
 
 
-def _passes(name: str, only: str) -> bool:
+def passes(name: str, only: str) -> bool:
     """Whether a layer's name contains one of the wanted parts and none of the unwanted (`-part`)."""
     parts = [part.strip() for part in only.split(",") if part.strip()]
     unwanted = [part[1:].strip() for part in parts if part.startswith("-")]

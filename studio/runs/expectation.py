@@ -34,6 +34,7 @@ WHOLE_MODEL_TIME = 3  # of a LoRA's (docs/results.md, “LoRA against full fine-
 FORWARD = 1 / 3  # of a step: the backward pass costs twice as much
 ADAPTER_SHARE = 0.02  # of the base's bytes: what a usual adapter trains
 STATES = 3  # in a checkpoint: the weights and two moments
+USUAL_SIDE = 512  # pixels, of a base that does not say it
 BYTES_PER_PIXEL = 1.5  # of a PNG
 
 Config = Callable[[str], RunConfig]
@@ -65,14 +66,14 @@ def expect(
     """For a complete configuration; `states` are all runs, `config_of` reads the settings of one."""
     source, seen = _alike(config, states, config_of)
     scaled = [
-        state.seconds / state.step * _images(config) / _images(other)
+        state.seconds / state.step * _pixels(config, base) / _pixels(other, base)
         for state, other in seen
         if state.seconds
     ]
     step = statistics.median(scaled) if scaled else _guessed_step(config, base)
     missing = class_cache.missing(config.prior, cache)
     denoisings = class_cache.STEPS * 2  # with and without the prompt
-    one_image = step / _images(config) * (base.native_size or config.data.resolution) ** 2
+    one_image = step / _pixels(config, base) * (base.native_size or config.data.resolution) ** 2
     same = [state for state, _ in seen] if source == "runs" else []
     return Expectation(
         source=source,
@@ -85,11 +86,11 @@ def expect(
     )
 
 
-def _images(config: RunConfig) -> float:
-    """Pixels that a step sees."""
+def _pixels(config: RunConfig, base: BaseInfo) -> float:
+    """Pixels that a step sees; an old run's settings may leave the size to the base."""
     train = config.train
     count = train.batch_size * train.gradient_accumulation * (2 if config.prior.weight else 1)
-    return float(count * config.data.resolution**2)
+    return float(count * (config.data.resolution or base.native_size or USUAL_SIDE) ** 2)
 
 
 def _alike(
@@ -122,7 +123,7 @@ def _guessed_step(config: RunConfig, base: BaseInfo) -> float:
     gpu = config.device.startswith("cuda") or (config.device == "auto" and has_gpu_driver())
     threads = GPU if gpu else os.cpu_count() or 1
     whole = methods.find(config.method).product == "model"
-    work = CPU_SECONDS * base.size_bytes / 1e9 * _images(config) / 1e6
+    work = CPU_SECONDS * base.size_bytes / 1e9 * _pixels(config, base) / 1e6
     return OVERHEAD + work * (WHOLE_MODEL_TIME if whole else 1) / threads
 
 
@@ -132,7 +133,7 @@ def _memory(config: RunConfig, base: BaseInfo, seen: Sequence[RunState]) -> int:
         return max(peaks)
     whole = methods.find(config.method).product == "model"
     held = base.size_bytes * (5 if whole else 1.3)  # the copy, its gradients and two moments
-    return round(held + 800 * _images(config) / config.train.gradient_accumulation + 5e8)
+    return round(held + 800 * _pixels(config, base) / config.train.gradient_accumulation + 5e8)
 
 
 def _disk(config: RunConfig, base: BaseInfo, seen: Sequence[RunState], class_images: int) -> int:
@@ -143,7 +144,7 @@ def _disk(config: RunConfig, base: BaseInfo, seen: Sequence[RunState], class_ima
     product = next((size for state in seen if (size := main_file_size(state))), None)
     if product is None:
         product = base.size_bytes * 2 if whole else trained
-    pixels = class_images * (base.native_size or 512) ** 2
+    pixels = class_images * (base.native_size or USUAL_SIDE) ** 2
     # one more than are kept, for the moment in which the newest replaces the oldest
     checkpoints = (config.save.keep + 1) * STATES * trained
     return round(checkpoints + product + BYTES_PER_PIXEL * pixels)

@@ -25,7 +25,8 @@ from studio.runs import rebuilding
 from studio.runs.completion import complete
 from studio.runs.events import RunLog, honest_state, read_events
 from studio.runs.expectation import expect
-from studio.runs.preflight import Preflight, judged, refused
+from studio.runs.findings import Preflight, refused
+from studio.runs.preflight import judged
 from studio.runs.records import RunState, RunView
 from studio.runs.run_states import RunStates
 from studio.settings.training import RunConfig

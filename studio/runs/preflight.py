@@ -1,6 +1,6 @@
 """Before Start: is everything there, and what will happen.
 
-Owns: the list of errors, warnings, facts. Refuses to know: torch; it answers in milliseconds.
+Owns: finding out what is wrong, odd, or a fact. Refuses to know: torch; it answers in milliseconds.
 `estimate` measures time and memory.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import shutil
-from dataclasses import dataclass, field
 
 from studio import methods
 from studio.architectures import ARCHITECTURES
@@ -16,8 +15,8 @@ from studio.clip.folder import find_clip
 from studio.core.device import pick_device
 from studio.core.errors import StudioError, UnavailableError
 from studio.core.names import path_of
-from studio.core.record import Table
 from studio.families.detect import BaseInfo
+from studio.families.layer_names import denoiser_layers
 from studio.families.token_match import contains
 from studio.formats.captions import fill_template
 from studio.formats.dataset import DatasetInfo, picture_files
@@ -26,73 +25,13 @@ from studio.library.image_checks import image_lines
 from studio.library.library import Library
 from studio.runs.advice import advice
 from studio.runs.completion import TRIGGER, Complete, complete
-from studio.runs.expectation import Expectation
+from studio.runs.findings import Preflight, refused
 from studio.runs.records import RunFacts
 from studio.settings.training import RunConfig
 
 LOW_DISK = 500 << 20
 GENTLE_PRIOR = 0.1  # more holds a style back (docs/results.md)
 WHOLE_MODEL = 12  # bases: the weights and two moments in fp32, twice while saving, and the product
-
-
-@dataclass
-class Preflight:
-    """What is wrong (blocks), what is odd (warns), and the facts of the run."""
-
-    errors: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    """How files and folders were understood: nothing odd, but worth a look."""
-    facts: RunFacts | None = None
-    """None where the settings could not be completed."""
-    expected: Expectation | None = None
-    """What the run will about take; None where nobody asked, or the run cannot start."""
-    about: dict[str, str] = field(default_factory=dict)
-    """Sentence of the above → key of the setting it is about, so that it can be shown there."""
-
-    def error(self, text: str, key: str = "") -> None:
-        """Adds what keeps the run from starting."""
-        self.errors.append(text)
-        self._place(text, key)
-
-    def warn(self, text: str, key: str = "") -> None:
-        """Adds something worth knowing."""
-        self.warnings.append(text)
-        self._place(text, key)
-
-    def refuse(self, error: StudioError) -> None:
-        """Adds an error with the settings it speaks of."""
-        if len(error.problems) > 1:
-            for key, text in error.problems.items():
-                self.error(text, key)
-            return
-        self.error(error.sentence(), next(iter(error.problems), ""))
-
-    def places(self) -> dict[str, str]:
-        """Key of a setting → what is wrong with it."""
-        return {self.about[text]: text for text in self.errors if text in self.about}
-
-    def _place(self, text: str, key: str) -> None:
-        if key:
-            self.about[text] = key
-
-    @property
-    def ok(self) -> bool:
-        """True when the run may start."""
-        return not self.errors
-
-    def as_dict(self) -> Table:
-        """Plain data for pages and JSON output."""
-        facts = self.facts.as_json() if self.facts else {}
-        expected = self.expected.as_json() if self.expected else None
-        return {**vars(self), "facts": facts, "expected": expected, "ok": self.ok}
-
-
-def refused(error: StudioError) -> Preflight:
-    """What is said of a configuration that could not be completed."""
-    found = Preflight()
-    found.refuse(error)
-    return found
 
 
 def preflight(config: RunConfig, library: Library) -> Preflight:
@@ -142,7 +81,7 @@ def judged(completed: Complete, library: Library) -> Preflight:
         )
     for finding in advice(config, info, base):
         result.warn(*finding)
-    result.facts = _facts(completed)
+    result.facts = _facts(completed).changed(layers=_check_layers(result, completed))
     return result
 
 
@@ -259,6 +198,22 @@ def _check_trigger(
             "Empty the field to take the dataset's own.",
             "data.trigger",
         )
+
+
+def _check_layers(result: Preflight, completed: Complete) -> int | None:
+    """How many layers are trained, where the method chooses and the files name them."""
+    config, base = completed.config, completed.base
+    names = denoiser_layers(base.path, base.family) if base.family else ()
+    if not names or not base.family:
+        return None
+    found = methods.find(config.method).layers(config, ARCHITECTURES[base.family], names)
+    if found == 0:
+        result.error(
+            f"The layer filter “{config.options.get('only', '')}” leaves no layer to train. Name parts of "
+            f"layers as in “{names[len(names) // 2]}”, or empty the filter.",
+            "options.only",
+        )
+    return found
 
 
 def _check_device(result: Preflight, config: RunConfig) -> None:

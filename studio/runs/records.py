@@ -48,6 +48,8 @@ class RunFacts(Record):
     sample_prompts: tuple[str, ...]
     class_pictures: int | None = None
     """Not set without prior preservation."""
+    layers: int | None = None
+    """Of the denoiser, where the method chooses among them."""
 
 
 class RunState(Filed):

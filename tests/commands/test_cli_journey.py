@@ -165,9 +165,9 @@ def test_ctrl_c_saves_first_and_resume_takes_no_other_settings(workspace: Path) 
     assert "intact" in said and "Traceback" not in said
     state = json.loads((workspace / "runs" / run_id / "state.json").read_text("utf-8"))
     assert state["state"] == "stopped" and state["last_checkpoint"] >= 1
-    refused = run(workspace, "train", "--resume", run_id, "--set", "train.steps=6")
-    assert refused.returncode == 2, "a resumed run keeps its settings; anything else must be said"
-    assert "--set" in refused.stderr
+    refused = run(workspace, "train", "--resume", run_id, "--set", "train.batch_size=6")
+    assert refused.returncode == 2, "what was learned with has to stay"
+    assert "“train.batch_size” cannot be changed" in refused.stderr
 
 
 def _wait_for_step(workspace: Path, name: str, process: subprocess.Popen[str]) -> str:

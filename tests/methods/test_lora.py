@@ -353,9 +353,11 @@ def test_settings_without_effect_are_named() -> None:
 
 
 def test_targets_grow(sd1: Base) -> None:
-    one, two, three = (set(endings(sd1, "unet", target)) for target in TARGETS)
+    one, two, three = (set(endings(sd1.architecture.layers("unet"), target)) for target in TARGETS)
     assert one < two < three
-    one, two, three = (set(endings(sd1, "text_encoder", target)) for target in TARGETS)
+    one, two, three = (
+        set(endings(sd1.architecture.layers("text_encoder"), target)) for target in TARGETS
+    )
     assert one < two == three
 
 

@@ -14,7 +14,8 @@ from studio.core import atomic
 from studio.families.detect import describe
 from studio.library.presets import all_presets, make_config
 from studio.runs.advice import FULL_SIZE, rate_advice
-from studio.runs.records import Message
+from studio.runs.records import Finished, Message
+from studio.runs.records import only as only_events
 from studio.settings.training import RunConfig
 from studio.train.validation import ValidationLoss
 
@@ -116,6 +117,11 @@ def test_a_warning_names_its_setting(
     ("changes", "said", "key"),
     [
         (("device=cuda:77",), "“cuda:77” is not available", "device"),
+        (
+            ("options.only=nonsense",),
+            "The layer filter “nonsense” leaves no layer to train",
+            "options.only",
+        ),
         (("device=gpu",), "“gpu” is not a device", "device"),
         (("base=nothing",), "There is no base model “nothing”", "base"),
         (("data.folder=nothing",), "There is no dataset “nothing”", "data.folder"),
@@ -128,6 +134,18 @@ def test_an_error_names_its_setting(
     found = studio.runs.preflight(config(*changes))
     (text,) = found.errors
     assert said in text and found.about[text] == key
+
+
+@pytest.mark.parametrize("only", ["", "attn2", "up_blocks, -attn1"])
+def test_layers_are_counted_as_the_run_counts_them(studio: Studio, config: Make, only: str) -> None:
+    wanted = config(f"options.only={only}", "train.steps=1", "options.rank=1")
+    facts = studio.runs.preflight(wanted).facts
+    assert facts is not None and facts.layers
+    run = studio.runs.start(wanted)
+    done = studio.runs.wait(run)
+    proof = only_events(studio.runs.view(run).events, Finished)[0].verify
+    assert done.state == "finished" and proof is not None
+    assert proof.matched == facts.layers
 
 
 def test_black_masks_are_named(studio: Studio, config: Make) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from studio.app import Studio
+from studio.core import atomic
 from studio.runs.expectation import Expectation
 from studio.settings.training import RunConfig
 
@@ -48,3 +49,16 @@ def test_class_images_are_counted_until_they_are_there(studio: Studio, config: C
     assert (after.class_images, after.class_seconds) == (0, 0)
     assert expected(studio, config("prior.weight=1", "prior.images=5")).class_images == 2
     assert expected(studio, config()).class_images == 0
+
+
+def test_a_run_that_left_its_size_to_the_base_counts_with_that(
+    studio: Studio, config: Config
+) -> None:
+    run = studio.runs.start(config("train.steps=2"))
+    studio.runs.wait(run)
+    before = expected(studio, config())
+    file = studio.runs.folder(run) / "config.toml"
+    text = file.read_text("utf-8")
+    atomic.write_text(file, text.replace("resolution = 32", "resolution = 0"))
+    assert studio.runs.config(run).data.resolution == 0
+    assert expected(studio, config()).seconds == before.seconds

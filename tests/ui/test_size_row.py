@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from studio.ui.components.size_row import OWN, near, size_choices
+from studio.core.errors import InputError
+from studio.ui.components.size_row import OWN, near, size_choices, size_of
 
 
 @pytest.mark.parametrize("native", [64, 512, 768, 1024])
@@ -22,3 +23,11 @@ def test_sdxl_gets_the_sizes_it_was_trained_on() -> None:
     assert near(1024, 4 / 3) == (1152, 896)
     assert near(1024, 9 / 16) == (768, 1344)
     assert [value for _, value in size_choices(None)] == [OWN]
+
+
+def test_a_size_may_be_typed() -> None:
+    for text in ("640 × 480", "640x480", " 640 X 480 · landscape 4:3"):
+        assert size_of(text) == (640, 480)
+    for text in ("", "640", "a × b", "1 × 2 × 3"):
+        with pytest.raises(InputError):
+            size_of(text)

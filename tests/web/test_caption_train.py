@@ -247,5 +247,5 @@ def test_a_wrong_setting_is_named_before_start(open_page: Any, served: Any) -> N
     assert "Train steps" in notice.inner_text()
     before = len(served.studio.runs.all())
     page.click("#cs-train-start")
-    page.wait_for_selector(".toast-body >> text=Train steps")
+    page.wait_for_selector(".cs-start-answer >> text=Train steps")
     assert len(served.studio.runs.all()) == before

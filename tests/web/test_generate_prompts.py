@@ -64,7 +64,9 @@ def test_prompts_are_counted_chosen_from_kept_and_found_again(
     page.fill("#cs-generate-negative textarea", "")
     generate(page)
     page.get_by_role("button", name="History").click()
+    page.locator(".pt-panel input:focus").wait_for()
     page.keyboard.type("animal")
+    page.wait_for_function("document.querySelectorAll('.pt-pick').length === 1")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     page.wait_for_function(f"document.querySelector('{PROMPT}').value === 'big, __animal__'")
@@ -88,6 +90,10 @@ def test_a_style_is_kept_chosen_and_deleted(open_page: Any, served: Served) -> N
     page.keyboard.press("Escape")
     page.fill(PROMPT, "a dog")
     generate(page)
+    other = open_page("generate")  # what the form held is there again, also the style
+    other.locator("#cs-field-generate-styles", has_text="Oil").wait_for()
+    generate(other)
+    other.close()
     assert newest(served).prompt == "oil painting of a dog"
     page.get_by_role("button", name="Delete chosen").click()
     page.get_by_text("trash folder").wait_for()

@@ -58,8 +58,11 @@ def newest_grid(served: Served) -> Grid:
     return served.studio.generation.grids.all()[0]
 
 
-def draw_grid(page: Any, pictures: int) -> None:
-    page.get_by_role("button", name="Generate grid").click()
+def draw_grid(page: Any, pictures: int, keys: bool = False) -> None:
+    if keys:
+        page.get_by_label("Values of the columns").press("Control+Enter")
+    else:
+        page.get_by_role("button", name="Generate grid").click()
     page.locator(".ax-run .rb-text", has_text="images in").wait_for()
     page.wait_for_function(
         "n => [...document.querySelectorAll('.ax-cell img')].filter((i) => i.naturalWidth).length === n",
@@ -135,7 +138,8 @@ def test_with_lanes_a_grid_takes_the_files_and_the_prompt_of_one(
     lane.locator("select").select_option("robots")
     page.get_by_label("What the columns vary").select_option("seed")
     page.get_by_label("Values of the columns").fill("5, 6")
-    draw_grid(page, 2)
+    draw_grid(page, 2, keys=True)
+    assert not list(served.workspace.outputs.rglob("*.png")), "the keys are the mode's own"
     said = newest_grid(served).cells[0]
     read_back = infotext.read(read_parameters(Path(newest_grid(served).folder) / said.file) or "")
     assert [item["path"] for item in read_back["stack"]] == ["korvu.safetensors"]

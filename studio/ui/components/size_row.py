@@ -7,12 +7,14 @@ refuses the rest in words).
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from studio.core.errors import InputError
 from studio.ui.components.bases import native_size
-from studio.ui.live import QUIET
+from studio.ui.live import ACTION, QUIET, handler
 
 if TYPE_CHECKING:
     from studio.app import Studio
@@ -23,11 +25,11 @@ STEP = 64  # pixels; an eighth of the native size where that is less
 OWN = "0 × 0"
 
 
-def size_row(studio: Studio, form: Form, base: gr.Dropdown, first: str) -> None:
-    """The inputs; they follow `base`."""
+def size_row(studio: Studio, form: Form, base: gr.Dropdown, first: str) -> list[Any]:
+    """The inputs; they follow `base`. Returns the events that change width and height."""
     sizes = gr.Dropdown(
         size_choices(native_size(studio, first)), value=OWN, label="Size", elem_id="cs-generate-size",
-        elem_classes=["cs-field"],
+        elem_classes=["cs-field"], allow_custom_value=True,
     )  # fmt: skip
     with gr.Row(elem_classes=["gen-size"]):
         form.show(advanced=True, keys=["generate.width", "generate.height"])
@@ -41,12 +43,14 @@ def size_row(studio: Studio, form: Form, base: gr.Dropdown, first: str) -> None:
             choices.append((f"{written} · your own", written))
         return gr.Dropdown(choices, value=written)
 
-    def chosen(text: str) -> tuple[int, ...]:
-        return tuple(int(side) for side in text.split(" × "))
+    @handler
+    def chosen(text: Any) -> tuple[int, int]:
+        return size_of(str(text or OWN))
 
-    sizes.input(chosen, sizes, sides, **QUIET)
-    swap.click(lambda width, height: (height, width), sides, sides, **QUIET)
+    picked = sizes.input(chosen, sizes, sides, **ACTION)
+    swapped = swap.click(lambda width, height: (height, width), sides, sides, **QUIET)
     gr.on([*(side.change for side in sides), base.change], shown, [*sides, base], sizes, **QUIET)
+    return [picked, swapped]
 
 
 def size_choices(native: int | None) -> list[tuple[str, str]]:
@@ -67,6 +71,14 @@ def near(native: int, ratio: float) -> tuple[int, int]:
     sides = native * math.sqrt(ratio), native / math.sqrt(ratio)
     width, height = (max(round(side / step), 1) * step for side in sides)
     return width, height
+
+
+def size_of(text: str) -> tuple[int, int]:
+    """The size that a text says: “640 × 480”, “640x480”. InputError."""
+    found = re.fullmatch(r"\s*(\d{1,5})\s*[×x*]\s*(\d{1,5})\s*(?:·.*)?", text, re.IGNORECASE)
+    if found is None:
+        raise InputError(f"“{text[:40]}” is no size", remedy="Write width × height: 640 × 480.")
+    return int(found[1]), int(found[2])
 
 
 def text_of(width: int, height: int) -> str:

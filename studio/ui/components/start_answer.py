@@ -10,7 +10,7 @@ import time
 
 import gradio as gr
 
-from studio.runs.preflight import Preflight
+from studio.runs.findings import Preflight
 from studio.ui.live import Json, component
 
 

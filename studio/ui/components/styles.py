@@ -23,6 +23,7 @@ def style_choice(studio: Studio) -> gr.Dropdown:
         _names(studio), value=[], multiselect=True, label="Styles",
         elem_id="cs-field-generate-styles", elem_classes=["cs-field", "gen-styles"],
         info="Prompts kept under a name, put around yours in turn.",
+        allow_custom_value=True,  # one kept in another page, or restored: generating says if it is gone
     )  # fmt: skip
     styles.focus(lambda: gr.Dropdown(_names(studio)), None, styles, **QUIET)
     return styles
@@ -30,8 +31,9 @@ def style_choice(studio: Studio) -> gr.Dropdown:
 
 def style_tools(
     studio: Studio, styles: gr.Dropdown, prompt: gr.Textbox, negative: gr.Textbox
-) -> None:
-    """A fold to keep what the prompts hold as a style, and to delete the chosen ones."""
+) -> Any:
+    """A fold to keep what the prompts hold as a style, and to delete the chosen ones. Returns the
+    event of deleting, which empties `styles`."""
     with (
         gr.Accordion("Keep or delete a style", open=False, elem_classes=["gen-style-tools"]),
         gr.Row(elem_classes=["gen-style-row"]),
@@ -58,7 +60,7 @@ def style_tools(
         return gr.Dropdown(_names(studio), value=[])
 
     keep.click(kept, [name, prompt, negative], styles, **ACTION)
-    delete.click(deleted, styles, styles, **ACTION)
+    return delete.click(deleted, styles, styles, **ACTION)
 
 
 def _names(studio: Studio) -> list[str]:

@@ -112,8 +112,10 @@ class GenerateTab:
                 elem_id="cs-generate-negative", placeholder="what to avoid",
             )  # fmt: skip
             self.form.components["generate.styles"] = styles = style_choice(self.studio)
-            style_tools(self.studio, styles, self.prompt, self.negative)
-            size_row(self.studio, self.form, self.base, self.first)
+            self.changes = [
+                style_tools(self.studio, styles, self.prompt, self.negative),
+                *size_row(self.studio, self.form, self.base, self.first),
+            ]
             self.form.show(advanced=False)
             with gr.Row(elem_classes=["gen-seed"]):
                 self.dice = gr.Button(
@@ -146,8 +148,7 @@ class GenerateTab:
         asking.failure(refused, None, self.pictures, **QUIET)
         self.pictures.finished(self.finished, None, self.stack, **QUIET)
         outputs = [*self.texts, *self.form.inputs]
-        beginning = [self.image, self.beginning, self.inpainting]
-        reused = []
+        beginning, reused = [self.image, self.beginning, self.inpainting], []
         for part in (self.pictures, self.gallery):
             reused.append(part.reuse(self.reuse, [self.stack, self.base], outputs, **ACTION))
             part.begin(self.begin, None, beginning, **ACTION)
@@ -164,7 +165,7 @@ class GenerateTab:
         seeded = self.again.click(self.last_seed, None, self.seed, **QUIET)
         Draft(self.studio.workspace.cache / "generate-form.json").keeps(
             self.page, [self.base, self.prompt, self.negative, *self.form.inputs],
-            self.drafted, self.contents, after=[asking, *reused, restored, rebased, diced, seeded],
+            self.drafted, self.contents, after=[asking, *reused, restored, rebased, diced, seeded, *self.changes],
         )  # fmt: skip
         self.base.change(
             lambda base: [gr.HTML(base=base)] * 3,

@@ -17,7 +17,7 @@ import gradio as gr
 from studio.core.errors import InputError, SettingsError, StorageError, StudioError
 from studio.core.names import printable
 from studio.library import presets
-from studio.runs.preflight import refused
+from studio.runs.findings import refused
 from studio.settings.training import RunConfig
 from studio.ui.components.run_view import run_view
 from studio.ui.components.start_answer import answer, start_answer

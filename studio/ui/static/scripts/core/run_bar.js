@@ -50,7 +50,8 @@ export function runBar(host, {label, start, cancel, look, queues = false, more =
   }
   function shortcut(area) {
     area.addEventListener('keydown', (event) => {
-      if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey) || go.disabled) return;
+      if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return;
+      if (go.disabled || go.offsetParent === null) return; // another bar is shown in this area
       event.preventDefault();
       event.target.blur(); // a text box hands its text over when it loses focus
       setTimeout(() => go.click()); // after the turn in which it does

@@ -217,6 +217,7 @@ export function mount(part) {
   hear(part.element, 'studio:mode-shown', () => grid.offer());
   hear(part.element, 'studio:lanes-shown', () => grid.offerLanes());
   grid.offerLanes();
+  grid.bar.shortcut(document.querySelector('.gen-layout') || document.body);
   part.watch('started', () => grid.answered());
   part.watch('refused', () => grid.answered());
   grid.offer();

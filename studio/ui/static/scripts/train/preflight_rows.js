@@ -11,11 +11,15 @@ const FACTS = [
   ['steps', 'Steps'],
   ['epochs', 'Epochs'],
   ['effective_batch', 'Effective batch'],
+  ['layers', 'Trained layers'],
 ];
 
 /** [[label, text], …] of what the settings amount to. */
 export const factRows = (facts = {}) =>
-  FACTS.filter(([key]) => facts[key] !== undefined).map(([key, label, text = String]) => [label, text(facts[key])]);
+  FACTS.filter(([key]) => (facts[key] ?? null) !== null).map(([key, label, text = String]) => [
+    label,
+    text(facts[key]),
+  ]);
 
 const origin = ({source, runs}) =>
   ({
