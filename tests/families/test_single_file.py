@@ -342,7 +342,7 @@ def test_prediction_is_measured_where_nothing_says_it(starter: Path) -> None:
     class ReadAsV(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.unet = trained.denoiser
+            self.unet, self.config = trained.denoiser, trained.denoiser.config
 
         def forward(self, x: torch.Tensor, t: torch.Tensor, **more: Any) -> tuple[torch.Tensor]:
             noise = self.unet(x, t, **more)[0]
@@ -409,13 +409,13 @@ def test_the_usual_vocabulary_comes_from_the_hub_s_cache(
     from studio.families import hub
 
     asked: list[str] = []
-    monkeypatch.setattr(hub, "vocabulary", lambda: asked.append("hub"))
+    monkeypatch.setattr(hub, "vocabulary", lambda download: asked.append("hub"))
     with pytest.raises(MissingError, match="openai/clip-vit-large-patch14 on the hub"):
         vocabulary.find(tmp_path / "a.safetensors", vocabulary.USUAL_SIZE)
     with pytest.raises(MissingError):
         vocabulary.find(tmp_path / "a.safetensors", 532)
     assert asked == ["hub"], "an unusual vocabulary is not on the hub"
-    monkeypatch.setattr(hub, "vocabulary", lambda: tmp_path)
+    monkeypatch.setattr(hub, "vocabulary", lambda download: tmp_path)
     assert vocabulary.find(tmp_path / "a.safetensors", vocabulary.USUAL_SIZE) == tmp_path
 
 
