@@ -24,7 +24,8 @@ const LONGEST = 1024; // pixels of the canvas: strokes are kept in the image's o
 const SAME = 'same';
 const ARROWS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
 const HELP =
-  'Paint with the mouse or a finger. With the keyboard: arrow keys move the brush, Space paints, [ and ] change its size.';
+  'Paint with the mouse or a finger. With the keyboard: arrow keys move the brush, Space paints, ' +
+  '[ and ] change its size.';
 
 class MaskBrush {
   constructor(part) {

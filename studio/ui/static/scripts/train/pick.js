@@ -67,7 +67,10 @@ class Pick {
     const next = {...this.value, ...changes};
     this.setValue(next);
     this.render();
-    this.part.trigger(event, event === 'input' ? next : {token: this.hold.begin()});
+    const {trigger} = this.part;
+    if (event === 'input') trigger('input', next);
+    else if (event === 'dataset') trigger('dataset', {token: this.hold.begin()});
+    else trigger('preset', {token: this.hold.begin()});
   }
   change(changes) {
     this.set(rules.withChange(this.choices, this.value, changes), 'preset');
