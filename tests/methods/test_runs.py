@@ -77,7 +77,11 @@ def test_nan_stops_before_the_step_and_nothing_is_lost(
     folder = latest_checkpoint(studio.runs.folder(state.run))
     assert manifest.verify(folder)["step"] == 2
     monkeypatch.undo()
-    resumed = studio.runs.wait(studio.runs.resume(state.run))
+    with pytest.raises(InputError, match="would fail again") as refused:
+        studio.runs.resume(state.run)
+    better = re.search(r"train\.learning_rate=[\d.e-]+", str(refused.value))
+    assert better
+    resumed = studio.runs.wait(studio.runs.resume(state.run, changes=[better[0].rstrip(".")]))
     assert (resumed.state, resumed.step) == ("finished", 3)
 
 
@@ -125,7 +129,7 @@ def test_a_trigger_absent_from_the_captions_is_said_first(studio: Studio, method
     [
         ("hypernetwork", {"widths": "320, 768"}, r"no attention of width 320, 768.*32, 64"),
         ("lora", {"rank": 100}, r"Rank 100 is larger than the smallest layer to train \(32\)"),
-        ("lora", {"only": "nowhere"}, "No layer is left to train"),
+        ("lora", {"only": "nowhere", "text_encoder": True}, "No layer is left to train"),
     ],
 )
 def test_settings_the_base_cannot_fulfil(
@@ -134,6 +138,15 @@ def test_settings_the_base_cannot_fulfil(
     wanted = config(studio, method, **options)
     assert re.search(said, failed(studio, run(studio, wanted)))
     with pytest.raises(SettingsError, match=said):
+        studio.runs.estimate(wanted)
+
+
+def test_a_filter_without_a_layer_starts_nothing(studio: Studio) -> None:
+    wanted, before = config(studio, "lora", only="nowhere"), len(studio.runs.all())
+    with pytest.raises(InputError, match="“nowhere” leaves no layer to train"):
+        studio.runs.start(wanted)
+    assert len(studio.runs.all()) == before
+    with pytest.raises(SettingsError, match="No layer is left to train"):
         studio.runs.estimate(wanted)
 
 
