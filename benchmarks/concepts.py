@@ -88,7 +88,12 @@ def measure(arguments: argparse.Namespace, plain: dict[str, Any] | None = None) 
         "base_hash": base.hash,
         "pictures": arguments.pictures,
         "forgetting_pictures": arguments.forgetting,
-        "how": {**vars(how), "seed": arguments.seed, "strength": arguments.strength},
+        "how": {
+            **vars(how),
+            "hires": how.hires.model_dump(),
+            "seed": arguments.seed,
+            "strength": arguments.strength,
+        },
         "base": plain,
         "adapters": adapters,
         "seconds": round(time.monotonic() - began, 1),

@@ -129,7 +129,7 @@ def explain(said: str) -> StudioError:
 def _no_network(said: str, again: str) -> StudioError:
     """Which of the two it is: nothing in between and no network, or a proxy that does not let through."""
     proxy = next((name for name in PROXIES if os.environ.get(name)), None)
-    if "407" in said or "Proxy Authentication" in said:
+    if "407 Proxy" in said or "Proxy Authentication" in said:
         why = "The proxy asks for a name and a password."
         remedy = "Put them into HTTPS_PROXY (http://name:password@host:port)."
     elif proxy is not None:

@@ -122,6 +122,15 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield served
 
 
+@pytest.fixture(autouse=True)
+def forms_as_new(request: pytest.FixtureRequest) -> None:
+    """No test finds in a form what another one has typed there."""
+    if "served" in request.fixturenames:
+        workspace = request.getfixturevalue("served").workspace
+        for form in ("generate", "compare"):
+            (workspace.cache / f"{form}-form.json").unlink(missing_ok=True)
+
+
 @contextlib.contextmanager
 def serving(workspace: Workspace) -> Iterator[Served]:
     """A running studio on a workspace; the heavy libraries load meanwhile."""

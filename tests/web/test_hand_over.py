@@ -162,8 +162,7 @@ def test_a_remembered_stack_comes_back_on_a_slow_page(late_page: Any, adapters: 
     page.wait_for_selector("#cs-stack-generate .st-card")
     caught_up(page)
     page.reload()
-    page.wait_for_selector(".cs-dataset")
-    page.click("#cs-tab-generate-button")
+    page.wait_for_selector(".cs-dataset", state="attached")
     page.wait_for_selector("#cs-stack-generate .st-card")
     caught_up(page)
     assert cards(page) == ["first"]

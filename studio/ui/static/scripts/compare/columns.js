@@ -29,6 +29,12 @@ class Columns {
     this.setValue = ownValue(part, () => this.fromPython());
   }
 
+  /** The chosen base: the last one, while a busy page has none for a moment. */
+  get base() {
+    if (this.props.base) this.lastBase = this.props.base;
+    return this.lastBase || '';
+  }
+
   q(selector) {
     return this.element.querySelector(selector);
   }
@@ -135,7 +141,7 @@ class Columns {
   }
   async taken(file) {
     const sent = await this.part.upload(file);
-    const answer = await call(this.server.take_file({path: sent.path, name: file.name, base: this.props.base}));
+    const answer = await call(this.server.take_file({path: sent.path, name: file.name, base: this.base}));
     if (!answer.card) {
       throw refusal({
         what: 'This is an image, not an adapter',
@@ -153,7 +159,7 @@ class Columns {
     const paths = [...every].filter((path) => all || !this.known.has(path));
     if (!paths.length) return;
     await attempt(async () => {
-      const found = await call(this.server.describe({paths, base: this.props.base}));
+      const found = await call(this.server.describe({paths, base: this.base}));
       for (const facts of found) this.known.set(facts.path, facts);
     });
     this.render();
@@ -161,13 +167,13 @@ class Columns {
 
   async load() {
     await attempt(async () => {
-      this.sources = await call(this.server.sources({base: this.props.base}));
+      this.sources = await call(this.server.sources({base: this.base}));
     });
   }
 
   /** “Compare” elsewhere in the studio: {adapters: [path]} or {run: id} or {columns: […]}, and base. */
   async brought(payload) {
-    if (payload.base && payload.base !== this.props.base) this.part.trigger('rebase', {base: payload.base});
+    if (payload.base && payload.base !== this.base) this.part.trigger('rebase', {base: payload.base});
     await this.load();
     const added = payload.columns || model.wanted(this.sources || [], payload).map(model.columnOf);
     if (!this.columns.some((column) => !column.stack.length)) this.add(model.baseColumn());
