@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import TimeoutError
 
 from studio.library import presets
 from tests.tiny import write_tiny_lora
@@ -57,8 +58,17 @@ def opened(open_page: Any) -> Any:
 
 
 def menu(page: Any, title: str, label: str) -> None:
-    page.get_by_role("button", name=f"What can be done with {title}").first.click()
-    page.get_by_role("menuitem", name=label).click()
+    """Chooses from a row's menu; a list that is drawn anew meanwhile closes it, so once more then."""
+    item = page.get_by_role("menuitem", name=label)
+    for timeout in (8_000, 60_000):
+        if not item.is_visible():
+            page.get_by_role("button", name=f"What can be done with {title}").first.click()
+        try:
+            item.click(timeout=timeout)
+            return
+        except TimeoutError:
+            if timeout == 60_000:
+                raise
 
 
 def titles(page: Any) -> list[str]:
