@@ -18,8 +18,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from studio.clip.folder import ClipFolder, find_clip, home_of, read_json
+from studio.clip.folder import ClipFolder, find_clip, home_of
 from studio.core.device import pick_device
+from studio.core.tables import read_table
 from studio.families.base import Base
 from studio.families.libraries import broken_as, quietly
 
@@ -191,6 +192,6 @@ def _plain(found: Any) -> Tensor:
 
 
 def _normalisation(folder: Path) -> tuple[Sequence[float], Sequence[float]]:
-    says = read_json(folder / "preprocessor_config.json")
-    says = says or read_json(folder / "processor_config.json").get("image_processor", {})
+    says = read_table(folder / "preprocessor_config.json")
+    says = says or read_table(folder / "processor_config.json").get("image_processor", {})
     return says.get("image_mean", _MEAN), says.get("image_std", _DEVIATION)

@@ -12,10 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from studio.core import text
 from studio.core.errors import UnavailableError
+from studio.core.tables import read_table
 from studio.families import part_files
 
 # Width of a text encoder → the published CLIP it was cut out of.
@@ -87,17 +86,8 @@ def is_clip(folder: Path) -> bool:
     return _describe(folder) is not None
 
 
-def read_json(file: Path) -> dict[str, Any]:
-    """An object from a JSON file; empty when there is none."""
-    try:
-        value = text.read_json(file)
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
 def _describe(folder: Path) -> ClipFolder | None:
-    config = read_json(folder / "config.json")
+    config = read_table(folder / "config.json")
     if config.get("model_type") != "clip":
         return None
     text = config.get("text_config")

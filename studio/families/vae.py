@@ -17,7 +17,7 @@ from torch import nn
 
 from studio.core import memory
 from studio.core.errors import FileError, MismatchError, MissingError
-from studio.core.text import read_json
+from studio.core.tables import read_table
 from studio.families import infer_config, part_files, single_file_loader
 from studio.families.single_file_kind import NotABase, Shapes
 from studio.formats import ldm_names, single_file_layout, tensor_source
@@ -36,7 +36,7 @@ def load(path: Path, own: Mapping[str, Any]) -> nn.Module:
         raise FileError("This folder holds no VAE", where=path, remedy="Choose another VAE.")
     shapes, _ = tensor_source.outline(files[0])
     names, config = _layout(files[0], shapes)
-    stated = _stated(folder) if path.is_dir() else {}
+    stated = read_table(folder / "config.json") if path.is_dir() else {}
     _check(path, config, stated, own)
     same = ("norm_num_groups", "act_fn", "scaling_factor", "shift_factor", "sample_size")
     config |= {key: own[key] for key in same if own.get(key) is not None}
@@ -88,14 +88,6 @@ def _layout(path: Path, shapes: Shapes) -> tuple[dict[str, str], dict[str, Any]]
             where=path,
             remedy="Choose a VAE, for example vae-ft-mse-840000-ema-pruned.safetensors.",
         ) from reason
-
-
-def _stated(folder: Path) -> dict[str, Any]:
-    try:
-        read = read_json(folder / "config.json")
-    except (OSError, ValueError):
-        return {}
-    return read if isinstance(read, dict) else {}
 
 
 def _check(

@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio.core import atomic, text
+from studio.core import atomic
 from studio.core.errors import MissingError, StorageError, StudioError
 from studio.core.names import original, printable
 from studio.core.paths import Workspace, entries, is_file, is_folder, modified
+from studio.core.tables import read_table
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 PORTION = 200
@@ -85,7 +86,7 @@ class Outputs:
 
     def favourites(self) -> list[str]:
         """Names of the marked images, the last marked first."""
-        found = _read(self.workspace.root / MARKS).get("images", [])
+        found = read_table(self.workspace.root / MARKS).get("images", [])
         return [str(name) for name in found] if isinstance(found, list) else []
 
     def mark(self, identity: str, on: bool) -> None:
@@ -128,12 +129,12 @@ class Outputs:
 
     def _removed(self) -> dict[str, str]:
         """Name in the trash → name below `outputs/`."""
-        return {str(k): str(v) for k, v in _read(self.workspace.trash / REMOVED).items()}
+        return {str(k): str(v) for k, v in read_table(self.workspace.trash / REMOVED).items()}
 
     def _texts(self, files: Sequence[Path]) -> tuple[dict[Path, str], int]:
         """What of each image is searched, and how many are still to be read."""
         if self._known is None:
-            self._known = _read(self.workspace.cache / KNOWN)
+            self._known = read_table(self.workspace.cache / KNOWN)
         known, texts, left, unread = self._known, {}, PORTION, 0
         for path in files:
             stamp = _stamp(path)
@@ -167,14 +168,6 @@ def _searched(path: Path) -> str:
     stack = settings.get("stack")
     told += [Path(str(item.get("path", ""))).stem for item in stack or [] if isinstance(item, dict)]
     return "\n".join(told).lower()
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        found = text.read_json(path)
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _stamp(path: Path) -> list[int]:

@@ -15,7 +15,7 @@ import gradio as gr
 
 from studio.core import atomic
 from studio.core.errors import SettingsError, StorageError
-from studio.core.text import read_json
+from studio.core.tables import read_table
 from studio.ui.live import QUIET, Json, Page, handler, log
 
 
@@ -34,11 +34,7 @@ class Draft:
 
     def read(self) -> Json:
         """What was kept; nothing, when there is none or it cannot be read."""
-        try:
-            found = read_json(self._file)
-        except (OSError, ValueError):
-            return {}
-        return found if isinstance(found, dict) else {}
+        return read_table(self._file)
 
     def keeps(
         self,
