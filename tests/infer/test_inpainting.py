@@ -128,7 +128,7 @@ def test_the_same_latents_as_diffusers(
     latents, evaluations = one.begin([0], None)
     for evaluation in evaluations:
         latents = evaluation.latents
-    assert float((latents - theirs).abs().max()) <= 1e-5
+    assert_near(latents, theirs)
 
 
 @pytest.mark.parametrize("strength", [1.0, 0.5])

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import TimeoutError
 
 from studio.library import presets
 from tests.tiny import write_tiny_lora
@@ -58,17 +57,8 @@ def opened(open_page: Any) -> Any:
 
 
 def menu(page: Any, title: str, label: str) -> None:
-    """Chooses from a row's menu; a list that is drawn anew meanwhile closes it, so once more then."""
-    item = page.get_by_role("menuitem", name=label)
-    for timeout in (8_000, 60_000):
-        if not item.is_visible():
-            page.get_by_role("button", name=f"What can be done with {title}").first.click()
-        try:
-            item.click(timeout=timeout)
-            return
-        except TimeoutError:
-            if timeout == 60_000:
-                raise
+    page.get_by_role("button", name=f"What can be done with {title}").first.click()
+    page.get_by_role("menuitem", name=label).click()
 
 
 def titles(page: Any) -> list[str]:
@@ -93,6 +83,22 @@ def test_a_star_and_notes_are_kept(open_page: Any, served: Any, lora: Any) -> No
     menu(page, "starred", "Name, notes")
     assert page.get_by_role("textbox", name="Notes").input_value() == hostile
     assert str(path) in page.inner_text("dialog.se")
+
+
+def test_a_menu_stays_open_while_the_list_changes(open_page: Any, lora: Any) -> None:
+    lora("steady")
+    page = opened(open_page)
+    row(page, "steady")
+    page.get_by_role("button", name="What can be done with steady").click()
+    item = page.get_by_role("menuitem", name="Name, notes")
+    item.wait_for()
+    lora("steady")  # with other weights: its row is made anew
+    lora("second")
+    page.evaluate("document.dispatchEvent(new CustomEvent('studio:library'))")
+    page.wait_for_timeout(3000)
+    assert item.is_visible() and page.locator(ROW).count() == 1
+    page.keyboard.press("Escape")
+    row(page, "second")
 
 
 def test_a_renamed_file_stays_on_the_stack(open_page: Any, served: Any, lora: Any) -> None:

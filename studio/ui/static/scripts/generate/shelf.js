@@ -212,8 +212,9 @@ class Shelf {
     this.q('.sh-folder').hidden = !folders.length;
   }
 
+  /** Resolves when no row is pressed and no row's menu is open: a row made anew would close it. */
   async released() {
-    while (this.held) await pause(50);
+    while (this.held || this.q('.cs-menu:popover-open')) await pause(50);
   }
 
   /** Asks until everything that changed has been told; one question at a time. Unless `look`, only
