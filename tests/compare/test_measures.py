@@ -17,7 +17,7 @@ from studio.compare.measures import Features, Measure, measure
 from studio.compare.record import Comparison, read_comparison
 from studio.compare.report import to_csv, to_html, to_markdown
 from studio.settings.training import CompareSettings
-from studio.ui.components.compare_grid import as_page
+from studio.ui.components.opened_comparison import as_page
 from studio.ui.tables import tables
 
 NEAREST = Measure(
