@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 
@@ -79,7 +79,7 @@ def estimate(wins: Array, ties: Array, contrasts: Array, level: float = 0.95) ->
     return Estimates(values.reshape(*batch, asked), *ends)
 
 
-def chance(strength: Array | float) -> Array:
+def chance(strength: ArrayLike) -> Array:
     """How often a column this much stronger than another one is preferred, ties left out: 0 … 1."""
     return 1 / (1 + np.exp(-np.asarray(strength, dtype=np.float64)))
 

@@ -17,6 +17,8 @@ import numpy as np
 
 from studio.compare import bradley_terry, stop_rule
 from studio.compare.agreement import Agreement, ImageValues, agreements
+from studio.compare.bradley_terry import Array
+from studio.compare.measures import MEASURES
 from studio.compare.record import Comparison
 from studio.compare.stop_rule import Outcome, Standing
 from studio.compare.vote_plan import possible
@@ -131,14 +133,8 @@ def result(
     votes = ballots.counted(question, comparison)
     duels = duels_of(comparison, votes)
     strengths = _strengths(comparison, votes)
-    by_column = [one.value for one in sorted(strengths, key=lambda one: one.column)]
-    values = {
-        key: [column.measures.get(key) for column in comparison.columns]
-        for key in {key for column in comparison.columns for key in column.measures}
-    }
-    voted = {column for vote in votes for column in vote.pair[:2]}
-    for row in values.values():
-        row[:] = [value if place in voted else None for place, value in enumerate(row)]
+    by_strength = [comparison.columns[one.column] for one in strengths]
+    values = {row.key: [column.measures.get(row.key) for column in by_strength] for row in MEASURES}
     return VoteResult(
         question=question,
         title=QUESTIONS[question],
@@ -148,7 +144,7 @@ def result(
         strengths=tuple(strengths),
         duels=tuple(duels),
         voters=tuple(_voters(ballots, question)),
-        agreement=tuple(agreements(by_column, values, votes, images or {})) if votes else (),
+        agreement=tuple(agreements([one.value for one in strengths], values, votes, images or {})),
     )
 
 
@@ -179,32 +175,42 @@ def duels_of(
 
 
 def _strengths(comparison: Comparison, votes: Sequence[Vote]) -> list[Strength]:
-    """Every column with its strength, the strongest first; none for fewer than two columns."""
-    count = len(comparison.columns)
-    if count < 2 or not votes:
+    """Every column that was voted on with its strength, the strongest first."""
+    columns = sorted({column for vote in votes for column in vote.pair[:2]})
+    if not columns:
         return []
-    wins, ties = np.zeros((count, count)), np.zeros((count, count))
+    won, tied = _weighted(votes, columns)
+    found = bradley_terry.estimate(won, tied, bradley_terry.against_others(len(columns)))
+    rows = []
+    for place, column in enumerate(columns):
+        value, low, high = (float(one[place]) for one in (found.value, found.low, found.high))
+        share, share_low, share_high = map(float, bradley_terry.chance([value, low, high]))
+        own = [vote for vote in votes if column in vote.pair[:2]]
+        kinds = Counter(vote.choice for vote in own)
+        wins = sum(vote.choice == ("a" if vote.pair.a == column else "b") for vote in own)
+        losses = kinds["a"] + kinds["b"] - wins
+        rows.append(
+            Strength(
+                column, comparison.columns[column].name, value, low, high,
+                share, share_low, share_high, wins, losses, kinds["equal"], kinds["bad"],
+            )
+        )  # fmt: skip
+    return sorted(rows, key=lambda row: (-row.value, row.column))
+
+
+def _weighted(votes: Sequence[Vote], columns: Sequence[int]) -> tuple[Array, Array]:
+    """Wins and ties [K, K] among `columns`; all votes on the same two images weigh 1 together."""
+    won, tied = np.zeros((2, len(columns), len(columns)))
     by_pair: dict[ImagePair, list[Vote]] = defaultdict(list)
     for vote in votes:
         if vote.choice in OUTCOMES:
             by_pair[vote.pair].append(vote)
     for pair, found in by_pair.items():
+        a, b = columns.index(pair.a), columns.index(pair.b)
         for vote in found:
-            where = wins if vote.choice != "equal" else ties
-            winner, other = (pair.b, pair.a) if vote.choice == "b" else (pair.a, pair.b)
-            where[winner, other] += 1 / len(found)
-    estimates = bradley_terry.estimate(wins, ties, bradley_terry.against_others(count))
-    rows = []
-    for place, column in enumerate(comparison.columns):
-        own = [vote for vote in votes if place in vote.pair[:2]]
-        against = ["a" if vote.pair.a == place else "b" for vote in own]
-        chosen = [vote.choice == side for vote, side in zip(own, against, strict=True)]
-        kinds = Counter(vote.choice for vote in own)
-        ends = [float(one[place]) for one in (estimates.value, estimates.low, estimates.high)]
-        shares = [float(bradley_terry.chance(end)) for end in ends]
-        rest = (sum(chosen), kinds["a"] + kinds["b"] - sum(chosen), kinds["equal"], kinds["bad"])
-        rows.append(Strength(place, column.name, *ends, *shares, *rest))
-    return sorted(rows, key=lambda row: (-row.value, row.column))
+            where = tied if vote.choice == "equal" else won
+            where[(b, a) if vote.choice == "b" else (a, b)] += 1 / len(found)
+    return won, tied
 
 
 def _voters(ballots: Ballots, question: Question) -> list[VoterCount]:
