@@ -11,7 +11,7 @@ import argparse
 def add_report_options(parser: argparse.ArgumentParser) -> None:
     """Adds them, as a group of their own."""
     group = parser.add_argument_group(
-        "reports and archives", "ID is a comparison's folder name, or its name."
+        "reports, votes and archives", "ID is a comparison's folder name, or its name."
     )
     what = group.add_mutually_exclusive_group()
     what.add_argument(
@@ -24,6 +24,11 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
     )
     what.add_argument(
         "--import", dest="archive", metavar="FILE.zip", help="read such a zip into this workspace"
+    )
+    what.add_argument(
+        "--votes",
+        metavar="ID",
+        help="generate nothing; say what the blind votes on a comparison say",
     )
     group.add_argument(
         "--out", metavar="DIR", help="with --report: folder of its files (default: its own)"
