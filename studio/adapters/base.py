@@ -1,7 +1,7 @@
 """The contract of an adapter on a base, and the one place where a base is changed and restored.
 
 Owns: `Adapter`, `Report`, and `Attachment`, which collects every change of a stack, makes it, and
-undoes it. Refuses to know: file formats, names of modules, how images are drawn.
+undoes it. Refuses to know: file formats, names of modules, how images are generated.
 
 Exactness: a weight is never computed back. The base's own parameter object is kept and put back,
 so what was there before is there afterwards, bit for bit.

@@ -19,7 +19,7 @@ from pydantic import Field
 from studio.compare.measures import Measured
 from studio.core import atomic, text
 from studio.core.errors import MissingError
-from studio.core.record import Failure, Filed, Record, Table
+from studio.core.record import Failure, Filed, Record, Table, renamed
 
 COMPARISON_FILE = "comparison.json"
 PROGRESS_FILE = "progress.jsonl"
@@ -68,9 +68,7 @@ class ComparedColumn(Record):
 
     @classmethod
     def upgraded(cls, values: Table) -> Table:
-        for old, new in (("pictures", "images"), ("draw_seconds", "generation_seconds")):
-            if old in values:
-                values.setdefault(new, values.pop(old))
+        values = renamed(values, pictures="images", draw_seconds="generation_seconds")
         measures = values.get("measures")
         if isinstance(measures, dict) and "kid_n" in measures:  # errors and counts lay among them
             measures = dict(measures)
@@ -96,9 +94,7 @@ class Reference(Record):
 
     @classmethod
     def upgraded(cls, values: Table) -> Table:
-        if "pictures" in values:
-            values.setdefault("images", values.pop("pictures"))
-        return values
+        return renamed(values, pictures="images")
 
 
 class Comparison(Filed):

@@ -161,8 +161,8 @@ def _html_grid(comparison: Comparison) -> str:
             for number, column in enumerate(columns):
                 file = files.get((number, index, seed))
                 alt = _text(f"{column.name}: {prompt}, seed {seed}")
-                picture = f'<img loading=lazy alt="{alt}" src="{_address(file)}">' if file else "–"
-                cells.append(f"<td>{picture}</td>")
+                image = f'<img loading=lazy alt="{alt}" src="{_address(file)}">' if file else "–"
+                cells.append(f"<td>{image}</td>")
             rows.append(f"<tr>{''.join(cells)}</tr>")
     return f"<table class=grid><tr><th></th>{head}</tr>{''.join(rows)}</table>"
 

@@ -23,15 +23,15 @@ GROUND, INK, MUTED = "white", "#1d2422", "#646b66"
 def sheet(
     columns: Sequence[str],
     rows: Sequence[str],
-    pictures: Mapping[tuple[int, int], Path],
+    images: Mapping[tuple[int, int], Path],
     title: str,
 ) -> Image.Image:
-    """Draws `pictures` ((column, row) → file) under `columns` and beside `rows`; gaps stay empty.
+    """Draws `images` ((column, row) → file) under `columns` and beside `rows`; gaps stay empty.
 
     Small images are enlarged by whole factors, so their pixels stay as they are; a sheet of more
     than `MOST_PIXELS` is made of smaller copies. At least one image is needed.
     """
-    sizes = [open_image(path).size for path in pictures.values()]
+    sizes = [open_image(path).size for path in images.values()]
     width, height = max(w for w, _ in sizes), max(h for _, h in sizes)
     factor: float = max(1, -(-SMALLEST // max(width, height)))
     whole = width * height * factor**2 * len(columns) * len(rows)
@@ -63,12 +63,12 @@ def sheet(
             font,
             spacing=line - font.size,
         )
-    for (x, y), path in pictures.items():
-        picture = open_image(path).convert("RGB")
-        grown = (round(picture.width * factor), round(picture.height * factor))
+    for (x, y), path in images.items():
+        image = open_image(path).convert("RGB")
+        grown = (round(image.width * factor), round(image.height * factor))
         how = Image.Resampling.NEAREST if factor >= 1 else Image.Resampling.LANCZOS
         place = (left + x * (cell[0] + GAP), top + y * (cell[1] + GAP))
-        made.paste(picture.resize(grown, how), place)
+        made.paste(image.resize(grown, how), place)
     return made
 
 

@@ -33,7 +33,7 @@ class Extent:
 
 
 class Pass:
-    """The jobs' pass of one extent; with a canvas, the one that redraws it."""
+    """The jobs' pass of one extent; with a canvas, the one that inpaints it."""
 
     def __init__(
         self,
@@ -76,10 +76,10 @@ class Pass:
         """(latents before the first evaluation, the evaluations) of the jobs `places`; `start`
         [1 or B, C, h, w] are the images' latents, where they are not those of the canvas."""
         base, canvas, plan = self.base, self.canvas, self.plan()
-        drawn = torch.cat([self.noise(self.jobs[place]) for place in places])
-        generators = [_generator_after(self.jobs[place].seed, drawn) for place in places]
+        initial = torch.cat([self.noise(self.jobs[place]) for place in places])
+        generators = [_generator_after(self.jobs[place].seed, initial) for place in places]
         with torch.inference_mode():
-            noise = drawn.to(base.device, torch.float32)
+            noise = initial.to(base.device, torch.float32)
             keep = None
             if canvas is not None:
                 known = encoded(base, canvas.images(places))

@@ -105,9 +105,9 @@ class DreamBoothTrainable(Trainable):
         self.places: dict[str, dict[str, _Place]] = {}
         for component, model in base.components().items():
             if not is_text_encoder(component) or self.options.text_encoder:
-                unread = base.family.unread(base).get(component, ())
-                self.places[component] = _copies(model, self.options.weights, unread)
-        offload.put_aside(
+                unused = base.family.unused_layers(base).get(component, ())
+                self.places[component] = _copies(model, self.options.weights, unused)
+        offload.offload_to_disk(
             [place.original for places in self.places.values() for place in places.values()]
         )
         text_rate = config.train.text_learning_rate or config.train.learning_rate
@@ -181,7 +181,7 @@ class DreamBoothTrainable(Trainable):
         return [saving.save_single(self.base, single, states, dtype, header, zero_terminal=zero)]
 
 
-def _copies(model: nn.Module, precision: str, unread: Sequence[str]) -> dict[str, _Place]:
+def _copies(model: nn.Module, precision: str, unused: Sequence[str]) -> dict[str, _Place]:
     import torch
     from torch import nn
 
@@ -190,7 +190,7 @@ def _copies(model: nn.Module, precision: str, unread: Sequence[str]) -> dict[str
     for module_name, module in model.named_modules():
         for name, original in module._parameters.items():
             full = f"{module_name}.{name}"
-            if original is None or any(part in full for part in unread):
+            if original is None or any(part in full for part in unused):
                 continue
             copy = nn.Parameter(original.detach().to(dtype, copy=True))
             places[full.lstrip(".")] = _Place(module, name, original, copy)

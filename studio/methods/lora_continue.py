@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.core.errors import FileError, SettingsError
 from studio.core.text import path_of
-from studio.methods.lora_layers import TARGETS, Plan, Size, components, endings, unread_layers
+from studio.methods.lora_layers import TARGETS, Plan, Size, components, endings, unused_layers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -54,8 +54,8 @@ def from_file(base: Base, options: LoraOptions) -> Plan:
             )
             raise _another_base(diagnosis.mismatch(file, base, detail))
         component, name = places[id(target)]
-        unread = base.family.unread(base).get(component, ())
-        if not any(part in name for part in unread):  # changes nothing, so nothing is lost
+        unused = base.family.unused_layers(base).get(component, ())
+        if not any(part in name for part in unused):  # changes nothing, so nothing is lost
             found[component, name] = module
     _inside_the_target(base, options, found)
     layers: dict[str, dict[str, Size]] = {}
@@ -70,7 +70,7 @@ def from_file(base: Base, options: LoraOptions) -> Plan:
         plan.dora[component] = dora.pop()
     for place, module in found.items():
         plan.start[place] = _start(file, module)
-    plan.unread = unread_layers(base, layers)
+    plan.unused = unused_layers(base, layers)
     return plan
 
 

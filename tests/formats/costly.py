@@ -278,7 +278,7 @@ def said(value: bytes) -> bytes:
     return chunk(b"tEXt", b"sd-ti-embedding\0" + base64.b64encode(value))
 
 
-def pictures() -> dict[str, bytes]:
+def images() -> dict[str, bytes]:
     """PNG files."""
     return {
         "an embedding of empty lists": png(said(b'{"string_to_param":{"*":[' + b"[]," * 2_100_000 + b"0]}}")),
@@ -324,7 +324,7 @@ def everything(folder: Path) -> None:
     list(zips(folder))
     for name, body in {**headers(), **metadata()}.items():
         (folder / f"{name}.safetensors").write_bytes(body)
-    for name, body in pictures().items():
+    for name, body in images().items():
         (folder / f"{name}.png").write_bytes(body)
     for name, body in stacks().items():
         (folder / f"{name}.json").write_bytes(body)

@@ -181,33 +181,35 @@ def settings(prompt: str, **more: object) -> GenerateSettings:
     return GenerateSettings.parse(values)
 
 
-def drawn(base: Base, prompt: str, **more: object) -> np.ndarray:
+def generated(base: Base, prompt: str, **more: object) -> np.ndarray:
     return np.asarray(engine.generate(base, settings(prompt, **more))[0].image).astype(int)
 
 
-def test_a_schedule_that_never_changes_draws_the_plain_picture(base: Base) -> None:
-    cat, dog = drawn(base, "a cat"), drawn(base, "a dog")
-    assert np.array_equal(drawn(base, "a [cat:dog:4]"), cat)
-    assert np.array_equal(drawn(base, "a [cat:dog:0]"), dog)
-    half = drawn(base, "a [cat:dog:0.5]")
+def test_a_schedule_that_never_changes_generates_the_plain_image(base: Base) -> None:
+    cat, dog = generated(base, "a cat"), generated(base, "a dog")
+    assert np.array_equal(generated(base, "a [cat:dog:4]"), cat)
+    assert np.array_equal(generated(base, "a [cat:dog:0]"), dog)
+    half = generated(base, "a [cat:dog:0.5]")
     assert not np.array_equal(half, cat) and not np.array_equal(half, dog)
-    assert np.array_equal(half, drawn(base, "a [cat:dog:2]"))
-    assert not np.array_equal(drawn(base, "a [cat|dog]"), half)
+    assert np.array_equal(half, generated(base, "a [cat:dog:2]"))
+    assert not np.array_equal(generated(base, "a [cat|dog]"), half)
 
 
 def test_second_order_samplers_change_at_the_step_not_at_the_evaluation(sd1: Base) -> None:
     heun = {"sampler": "Heun"}
     assert np.array_equal(
-        drawn(sd1, "a [cat:dog:0.5]", **heun), drawn(sd1, "a [cat:dog:2]", **heun)
+        generated(sd1, "a [cat:dog:0.5]", **heun), generated(sd1, "a [cat:dog:2]", **heun)
     )
-    assert np.array_equal(drawn(sd1, "a [cat:dog:4]", **heun), drawn(sd1, "a cat", **heun))
-    assert not np.array_equal(drawn(sd1, "a [cat:dog:3]", **heun), drawn(sd1, "a cat", **heun))
+    assert np.array_equal(generated(sd1, "a [cat:dog:4]", **heun), generated(sd1, "a cat", **heun))
+    assert not np.array_equal(
+        generated(sd1, "a [cat:dog:3]", **heun), generated(sd1, "a cat", **heun)
+    )
 
 
 def test_neighbours_whose_chunks_change_do_not_matter(sd1: Base) -> None:
     prompts = ["a cat", "a cat [:BREAK a dog:2]", "a [cat|dog]"]
     jobs = [Job(prompt, seed) for seed, prompt in enumerate(prompts, 1)]
-    pictures = engine.generate(sd1, settings("", batch_size=8), jobs=jobs)
-    for picture in pictures:
-        alone = drawn(sd1, picture.prompt, seed=picture.seed)
-        assert np.abs(np.asarray(picture.image).astype(int) - alone).max() <= 2
+    images = engine.generate(sd1, settings("", batch_size=8), jobs=jobs)
+    for made in images:
+        alone = generated(sd1, made.prompt, seed=made.seed)
+        assert np.abs(np.asarray(made.image).astype(int) - alone).max() <= 2

@@ -32,14 +32,14 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Base]:
         yield load_base(make_toy_flow(tmp_path_factory.mktemp("toy-flow")), "cpu", "fp32")
 
 
-def trainer(base: Base, pictures: Path, cache: Path, *changes: str) -> Trainer:
-    return make_trainer(base, "lora", pictures, cache, *changes)
+def trainer(base: Base, images: Path, cache: Path, *changes: str) -> Trainer:
+    return make_trainer(base, "lora", images, cache, *changes)
 
 
-def test_it_learns_and_resumes_to_the_bit(toy: Base, pictures: Path, tmp_path: Path) -> None:
+def test_it_learns_and_resumes_to_the_bit(toy: Base, images: Path, tmp_path: Path) -> None:
     toy.encode(["a cat"])  # the library puts its own recorders in at first use
     before = fingerprint(toy)
-    whole = trainer(toy, pictures, tmp_path)
+    whole = trainer(toy, images, tmp_path)
     started = final_state(whole)
     assert whole.run() is True
     changed = final_state(whole)
@@ -47,7 +47,7 @@ def test_it_learns_and_resumes_to_the_bit(toy: Base, pictures: Path, tmp_path: P
     assert any(name.startswith("text_encoder.") for name in changed)
     moved = [name for name in started if not torch.equal(started[name], changed[name])]
     assert len(moved) > len(started) / 2
-    first = trainer(toy, pictures, tmp_path)
+    first = trainer(toy, images, tmp_path)
 
     def save(progress: Any) -> None:
         save_checkpoint(tmp_path / "run", progress, first.trainable.state(), first.optimizer)
@@ -55,7 +55,7 @@ def test_it_learns_and_resumes_to_the_bit(toy: Base, pictures: Path, tmp_path: P
     first.hooks.save = save
     first.hooks.step = lambda facts: setattr(first.commands, "stop", facts.step == 4)
     assert first.run() is False
-    second = trainer(toy, pictures, tmp_path)
+    second = trainer(toy, images, tmp_path)
     second.progress, state = load_checkpoint(latest_checkpoint(tmp_path / "run"), second.optimizer)
     second.trainable.load_state(state)
     second.run()
@@ -65,9 +65,9 @@ def test_it_learns_and_resumes_to_the_bit(toy: Base, pictures: Path, tmp_path: P
 
 
 def test_its_file_acts_as_trained_and_shows_in_images(
-    toy: Base, pictures: Path, tmp_path: Path
+    toy: Base, images: Path, tmp_path: Path
 ) -> None:
-    run = trainer(toy, pictures, tmp_path)
+    run = trainer(toy, images, tmp_path)
     run.run()
     plain, before = predicted(toy), fingerprint(toy)
     with run.trainable.attached():
@@ -84,7 +84,7 @@ def test_its_file_acts_as_trained_and_shows_in_images(
     settings: dict[str, Any] = {
         "prompt": "a red cat", "steps": 3, "guidance": 2.0, "seed": 1, "sampler": "DDIM",
     }  # fmt: skip
-    drawn = [
+    generated = [
         np.asarray(generate(toy, GenerateSettings(**settings, stack=stack))[0].image)
         for stack in (
             [],
@@ -93,9 +93,11 @@ def test_its_file_acts_as_trained_and_shows_in_images(
             [StackItem(path=str(file), blocks={"L": 0.0})],
         )
     ]
-    assert drawn[0].shape == (32, 32, 3) and np.array_equal(drawn[0], drawn[1])
-    assert not np.array_equal(drawn[0], drawn[2])
-    assert not np.array_equal(drawn[2], drawn[3]), "block weights reach a transformer's layers"
+    assert generated[0].shape == (32, 32, 3) and np.array_equal(generated[0], generated[1])
+    assert not np.array_equal(generated[0], generated[2])
+    assert not np.array_equal(generated[2], generated[3]), (
+        "block weights reach a transformer's layers"
+    )
 
 
 def test_methods_ask_what_an_architecture_has(toy: Base) -> None:

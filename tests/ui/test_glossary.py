@@ -117,7 +117,7 @@ def test_an_old_word_is_seen() -> None:
     assert _wrong("84 of 84 modules found " + "their place", OLD)
     assert _wrong("Class pictures", OLD) and _wrong("a picture", LOOSE)
     assert not _wrong("It was made by Draw Things", LOOSE)
-    assert not _wrong("see pictures.js and draw_list", LOOSE)
+    assert not _wrong("see a file called pictures.js and draw_list", LOOSE)
 
 
 def test_the_page_uses_the_fields_words(page: list[str]) -> None:

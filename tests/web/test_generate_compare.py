@@ -27,7 +27,7 @@ SLOW = TIMEOUT  # the first image loads the engine
 
 
 class Watched(Generation):
-    """What generates, remembering with which settings it was asked to draw."""
+    """What generates, remembering with which settings it was asked to generate."""
 
     def __init__(self, studio: Studio) -> None:
         super().__init__(studio.runtime, studio.runs)
@@ -148,7 +148,7 @@ def test_dragging_strength_and_switch_reach_python(page: Any, studio: Any) -> No
     page.fill("#cs-generate-prompt textarea", "a red cat")
     page.fill("#cs-field-generate-steps input", "2")
     page.fill("#cs-field-generate-count input", "2")
-    draw(page)
+    generate(page)
     assert isinstance(studio.generation, Watched)
     settings = studio.generation.seen[-1]
     order = [names[-1], *names[:-1]]
@@ -160,9 +160,9 @@ def test_dragging_strength_and_switch_reach_python(page: Any, studio: Any) -> No
     page.locator(".st-card", has_text="korvu").locator(".st-note[data-kind=good]").wait_for()
 
 
-def test_a_picture_carries_its_settings_and_gives_them_back(page: Any, studio: Any) -> None:
-    pictures = sorted(studio.workspace.outputs.rglob("*.png"))
-    text = read_parameters(pictures[0])
+def test_an_image_carries_its_settings_and_gives_them_back(page: Any, studio: Any) -> None:
+    images = sorted(studio.workspace.outputs.rglob("*.png"))
+    text = read_parameters(images[0])
     assert text is not None
     found = infotext.read(text)
     assert (found["prompt"], found["steps"]) == ("a red cat", 2)
@@ -170,7 +170,7 @@ def test_a_picture_carries_its_settings_and_gives_them_back(page: Any, studio: A
         "korvu.safetensors", "neonline.safetensors",
     }  # fmt: skip
     page.fill("#cs-generate-prompt textarea", "something else")
-    drop_files(page, "#cs-stack-generate .st-zone", [pictures[0]])
+    drop_files(page, "#cs-stack-generate .st-zone", [images[0]])
     page.wait_for_function(
         "document.querySelector('#cs-generate-prompt textarea').value === 'a red cat'"
     )
@@ -183,7 +183,7 @@ def test_a_picture_carries_its_settings_and_gives_them_back(page: Any, studio: A
     page.locator("dialog.lb").wait_for(state="detached")
 
 
-def test_a_reloaded_page_has_the_pictures_and_the_settings(page: Any, studio: Any) -> None:
+def test_a_reloaded_page_has_the_images_and_the_settings(page: Any, studio: Any) -> None:
     page.reload()
     page.get_by_role("tab", name="Generate").click()
     page.locator(".pg-cell").first.wait_for()
@@ -299,9 +299,9 @@ def expect_names(page: Any, names: set[str]) -> None:
     )
 
 
-def draw(page: Any) -> None:
+def generate(page: Any) -> None:
     page.get_by_role("button", name="Generate", exact=True).click()
-    page.locator("#cs-pictures .rb[data-state='finished']").wait_for()
+    page.locator("#cs-images .rb[data-state='finished']").wait_for()
     page.locator(".rb-text", has_text="images in").first.wait_for()
 
 

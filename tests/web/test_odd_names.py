@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.odd_names import ODD, SHOWN, draw, fill
+from tests.odd_names import ODD, SHOWN, fill, save_image
 from tests.web.test_caption_train import choose, open_dataset, until
 
 pytestmark = pytest.mark.browser
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 def odd(served: Any) -> None:
     fill(served.workspace.root)
     for number in range(3):
-        draw(served.workspace.datasets / ODD / f"{number}.png", number)
+        save_image(served.workspace.datasets / ODD / f"{number}.png", number)
 
 
 def test_an_odd_dataset_opens_is_captioned_and_trained(page: Any, served: Any) -> None:

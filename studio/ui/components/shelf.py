@@ -14,7 +14,7 @@ import gradio as gr
 from studio import architectures
 from studio.core.names import original, printable
 from studio.ui.components.shelf_entry import ShelfEntry
-from studio.ui.components.stack import base_facts, pictured, preview_of
+from studio.ui.components.stack import base_facts, has_image, preview_of
 from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 IN_VIEW = 60
 FIELDS = (
-    "path", "title", "where", "kind", "family_title", "size", "trigger", "modified", "pictured",
+    "path", "title", "where", "kind", "family_title", "size", "trigger", "modified", "has_image",
     "problem", "folder", "sample", "favourite", "noted", "run", "others",
 )  # fmt: skip
 
@@ -95,6 +95,6 @@ def row(entry: Entry) -> list[Any]:
     info, note = entry.info, entry.note
     return [
         printable(info.path), entry.title, entry.where, info.kind, architectures.title(info.family),
-        info.size, info.trigger_word, info.modified, pictured(info), info.problem, entry.folder,
+        info.size, info.trigger_word, info.modified, has_image(info), info.problem, entry.folder,
         entry.sample, note.favourite, bool(note.notes), note.run, len(entry.others),
     ]  # fmt: skip

@@ -145,7 +145,7 @@ class ShelfEntry:
         """The newest sample row of a run, as thumbnails that can be chosen."""
         try:
             rows = only(self.studio.runs.view(run).events, Sampled) if run else []
-            names = rows[-1].pictures[:MOST_SAMPLES] if rows else ()
+            names = rows[-1].images[:MOST_SAMPLES] if rows else ()
             files = [(name, self.studio.runs.file(run, name)) for name in names]
             return [
                 {"file": name, "thumb": str(self.page.thumbnails.of(path, 96))}

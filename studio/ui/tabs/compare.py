@@ -1,7 +1,7 @@
 """The Compare tab: columns × prompts × seeds with the same noise, measured.
 
 Owns: the layout, collecting the settings, and the one-click comparison of the last run.
-Refuses to know: how a comparison is drawn and measured, and how it looks (components).
+Refuses to know: how a comparison is generated and measured, and how it looks (components).
 """
 
 from __future__ import annotations

@@ -129,7 +129,7 @@ class Shelf {
       if (next !== node) host.insertBefore(node, next);
       before = node;
     }
-    this.fetchPreviews(seen.filter((card) => card.pictured && !this.previews.has(card.path)).map((card) => card.path));
+    this.fetchPreviews(seen.filter((card) => card.has_image && !this.previews.has(card.path)).map((card) => card.path));
   }
 
   async preview(paths) {
