@@ -18,7 +18,7 @@ from studio.families.base import Base
 from studio.infer.init_latents import encoded, initial_noise, varied_noise
 from studio.infer.inpainting import Canvas, Informed, all_masked, further_inputs, kept
 from studio.infer.options import Job, SamplingOptions
-from studio.infer.prompt_schedule import scripts, together
+from studio.infer.prompt_schedule import prompt_schedules, together
 from studio.infer.sampling import Denoiser, Evaluation, Guided, Prompted, sample
 
 
@@ -47,7 +47,7 @@ class Pass:
         self.extent, self.canvas = extent, canvas
         plan = self.plan()
         self.evaluations = len(plan)
-        self.scripts = scripts(
+        self.schedules = prompt_schedules(
             base,
             options.negative_prompt,
             (job.prompt for job in jobs),
@@ -59,7 +59,7 @@ class Pass:
 
     def lengths(self, place: int) -> tuple[int, ...]:
         """Text positions of the job `place` at each step."""
-        return self.scripts[self.jobs[place].prompt].lengths
+        return self.schedules[self.jobs[place].prompt].lengths
 
     def plan(self) -> SamplingPlan:
         """A fresh plan: its scheduler has a state."""
@@ -93,7 +93,7 @@ class Pass:
     def denoiser(self, places: list[int]) -> Denoiser:
         """The base with the prompts of a batch, guided where the options say so."""
         guided = self.options.guidance > 1
-        changes = together([self.scripts[self.jobs[k].prompt] for k in places], guided)
+        changes = together([self.schedules[self.jobs[k].prompt] for k in places], guided)
         denoiser: Denoiser = Prompted(self.base, changes, self.extent.size)
         if self.nothing is not None:
             denoiser = Informed(denoiser, self.nothing)

@@ -189,7 +189,7 @@ class Worker:
         remove_old(self.run.folder, self.config.save.keep)  # only now is the new one announced
 
     def on_pause(self) -> None:
-        """Gives the device away until the pause ends."""
+        """Releases the GPU until the pause ends."""
         self.run.tell(state="paused", **self._figures())
         with self.runtime.lock.released():
             self.control.wait_while_paused()

@@ -1,6 +1,6 @@
 """Small files that want much: of memory or of time, by every way in; and reading them under limits.
 
-Run as a program with a folder: reads every file in it as the shelf does, as an embedding and as a
+Run as a program with a folder: reads every file in it as the library does, as an embedding and as a
 model (with `all` behind the folder: with every reader there is), within
 1 GiB of addresses beyond what Python and torch have taken, and prints one line of JSON for each:
 the file, how each reader ended, and how many steps, values and bytes were left of its budget.

@@ -26,7 +26,7 @@ from tests.tiny import make_tiny_sd1, make_tiny_sd2, make_tiny_sdxl
 
 FAMILIES = {"sd1": make_tiny_sd1, "sd2": make_tiny_sd2, "sdxl": make_tiny_sdxl}
 TRIGGER = "zibbo"
-# Options that make each method as many-sided as it can be within ten steps.
+# Options that make each method as diverse as it can be within ten steps.
 OPTIONS: dict[str, dict[str, Any]] = {
     "aesthetic": {"steps": 3, "rate": 1e-2, "slerp": True, "text": "red", "negative": True},
     "dreambooth": {"text_encoder": True, "text_until": 0.5},

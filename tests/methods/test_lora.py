@@ -37,7 +37,7 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 
 
-# Every kind on SD 1.x, and the most many-sided one on every family.
+# Every kind on SD 1.x, and the most diverse one on every family.
 WHERE = [("sd1", kind) for kind in KINDS] + [("sd2", "dora-conv"), ("sdxl", "dora-conv")]
 
 

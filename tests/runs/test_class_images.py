@@ -114,14 +114,16 @@ def test_the_trigger_goes_and_the_gap_closes() -> None:
     assert without("zibbo", "zibbo") == ""
 
 
-def test_a_trained_model_is_listed_as_base_and_on_the_shelf(studio: Studio, config: Config) -> None:
+def test_a_trained_model_is_listed_as_base_and_in_the_library(
+    studio: Studio, config: Config
+) -> None:
     state = studio.runs.wait(studio.runs.start(config("method=dreambooth", "train.steps=2")))
     assert state.state == "finished", state
     (file,) = map(Path, state.files)
     assert file == studio.workspace.bases / "my-zibbo" / "my-zibbo.safetensors"
     made = next(base for base in studio.library.bases() if base.name == "my-zibbo")
     assert not made.problems and made.family == "sd1"
-    shelf = next(info for info in studio.library.adapters() if info.path == file)
-    assert (shelf.kind, shelf.problem, shelf.trigger) == ("checkpoint", None, "zibbo cat")
+    listed = next(info for info in studio.library.adapters() if info.path == file)
+    assert (listed.kind, listed.problem, listed.trigger) == ("checkpoint", None, "zibbo cat")
     again = studio.runs.wait(studio.runs.start(config("method=dreambooth", "train.steps=1")))
     assert Path(again.files[0]).parent.name == "my-zibbo-2"

@@ -23,7 +23,7 @@ def test_vocabulary_is_wide_enough() -> None:
 
 
 @pytest.mark.parametrize("concept", [None, *world.CONCEPTS])
-def test_a_scene_is_always_drawn_the_same(concept: str | None) -> None:
+def test_a_scene_is_always_rendered_the_same(concept: str | None) -> None:
     scene = world.random_scene(41)
     first, second = world.render(scene, concept), world.render(scene, concept)
     assert first.shape == (64, 64, 3)

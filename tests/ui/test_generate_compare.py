@@ -28,9 +28,9 @@ from studio.ui.components.bases import base_of
 from studio.ui.components.columns import columns_of, finished_runs
 from studio.ui.components.compare_grid import summary, written_report
 from studio.ui.components.image_grid import image_facts, image_file
+from studio.ui.components.library_panel import row
 from studio.ui.components.references import captions_of, references
 from studio.ui.components.restored_settings import usable
-from studio.ui.components.shelf import row
 from studio.ui.components.stack import cards, lanes_of, named_stack, report_facts, stack_items, take
 from studio.ui.live import Page
 from studio.ui.tables import tables
@@ -149,8 +149,8 @@ def test_hostile_lanes_are_refused(studio: Studio, value: Any) -> None:
 def test_a_row_of_the_library_is_short_and_in_the_order_its_script_reads(
     studio: Studio, adapter: Path
 ) -> None:
-    fields = row(studio.library.shelving.entry(adapter))
-    found = dict(zip(tables()["shelf_fields"], fields, strict=True))
+    fields = row(studio.library.entries.entry(adapter))
+    found = dict(zip(tables()["library_fields"], fields, strict=True))
     assert found["path"] == str(adapter)
     assert (found["title"], found["kind"]) == ("korvu", "lora")
     assert (found["where"], found["folder"]) == ("adapters/korvu.safetensors", "")

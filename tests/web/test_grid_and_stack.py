@@ -36,7 +36,7 @@ def generate_tab(open_page: Any, path: str = "/?__theme=light") -> Any:
     page = open_page("generate", path)
     page.click("#cs-generate-base input")
     page.get_by_role("option", name="tiny · ").first.click()
-    page.locator("#cs-shelf-generate .sh-row").first.wait_for()
+    page.locator("#cs-library-generate .sh-row").first.wait_for()
     inside = page.evaluate(
         "[document.querySelector('#cs-stack-generate .cs-card'), document.querySelector('.st-browse')]"
         ".map((node) => node.getBoundingClientRect().right)"
@@ -47,7 +47,7 @@ def generate_tab(open_page: Any, path: str = "/?__theme=light") -> Any:
 
 
 def add(page: Any, name: str) -> Any:
-    row = page.locator("#cs-shelf-generate .sh-row", has_text=name).first
+    row = page.locator("#cs-library-generate .sh-row", has_text=name).first
     row.get_by_role("button", name="to the stack").click()
     card = page.locator(".st-card", has_text=name)
     card.wait_for()

@@ -26,8 +26,8 @@ from tests.web.test_generate_compare import (
     _is_local,
     drop_files,
     generate,
+    library_row,
     open_generate,
-    shelf_row,
 )
 
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore")]
@@ -136,10 +136,10 @@ def said(page: Any, text: str) -> None:
     page.locator(".st-said", has_text=text).wait_for(state="attached")
 
 
-def test_cards_are_dragged_from_the_shelf_the_desktop_and_other_lanes(
+def test_cards_are_dragged_from_the_library_the_desktop_and_other_lanes(
     page: Any, studio: Studio
 ) -> None:
-    shelf_row(page, "korvu").drag_to(lane(page, 0))
+    library_row(page, "korvu").drag_to(lane(page, 0))
     shown(page, [["korvu"], [], []])
     drop_files(
         page, ".st-column:nth-child(3)", [studio.workspace.root / "desktop/outside.safetensors"]
@@ -193,7 +193,7 @@ def test_the_same_by_buttons_and_a_lane_twice(page: Any) -> None:
     page.get_by_role("menuitem", name="Copy to middle").click()
     shown(page, [["korvu"], ["korvu"], ["outside", "korvu"]])
     card(page, 0, "korvu").get_by_role("button", name="Remove from").click()
-    shelf_row(page, "neonline").dblclick()
+    library_row(page, "neonline").dblclick()
     shown(page, [["neonline"], ["korvu"], ["outside", "korvu"]])
     card(page, 0, "neonline").get_by_role("button", name="Remove from").click()
     lane(page, 1).get_by_role("button", name="Duplicate").click()
@@ -261,7 +261,7 @@ def test_an_image_gives_its_settings_back_to_its_lane(page: Any, studio: Studio)
 
 
 def test_trigger_words_are_offered_where_they_are_missing(page: Any, studio: Studio) -> None:
-    shelf_row(page, "grumf").drag_to(lane(page, 0))
+    library_row(page, "grumf").drag_to(lane(page, 0))
     lane(page, 0).locator(".pw-word", has_text="grumf").click()
     own = page.get_by_label("Prompt of lane 1")
     assert own.input_value().endswith(", grumf")
@@ -293,8 +293,8 @@ def test_the_effect_of_a_card_is_measured_and_said(page: Any) -> None:
     card(page, 0, "grumf").get_by_role("button", name="Measure its effect").click()
     card(page, 0, "grumf").locator(".st-note", has_text="No effect").wait_for()
     assert "has its word" in card(page, 0, "grumf").inner_text()
-    page.locator("#cs-shelf-generate .cs-switch").click()
-    shelf_row(page, "forxl").drag_to(lane(page, 0))
+    page.locator("#cs-library-generate .cs-switch").click()
+    library_row(page, "forxl").drag_to(lane(page, 0))
     wrong = card(page, 0, "forxl")
     wrong.locator(".st-ask").click()
     wrong.locator("details", has_text="not in this base").wait_for()
@@ -306,7 +306,7 @@ def test_the_effect_of_a_card_is_measured_and_said(page: Any) -> None:
 
 def test_the_library_is_searched_filtered_and_sorted(page: Any) -> None:
     names = "rows => rows.map((row) => row.querySelector('b').textContent)"
-    rows = page.locator("#cs-shelf-generate .sh-row")
+    rows = page.locator("#cs-library-generate .sh-row")
     page.locator(".sh-kind").select_option("embedding")
     assert rows.evaluate_all(names) == ["grumf"]
     page.locator(".sh-kind").select_option("")

@@ -44,9 +44,9 @@ def test_an_odd_dataset_opens_is_captioned_and_trained(page: Any, served: Any) -
 
 def test_an_odd_adapter_is_in_the_library_and_on_the_stack(open_page: Any, served: Any) -> None:
     page = open_page("generate")
-    page.wait_for_selector(f"#cs-shelf-generate .sh-list >> text={SHOWN}")
-    assert page.locator("#cs-shelf-generate .sh-list >> text=good").count()
-    row = page.locator(f"#cs-shelf-generate .sh-list li:has-text('{SHOWN}')")
+    page.wait_for_selector(f"#cs-library-generate .sh-list >> text={SHOWN}")
+    assert page.locator("#cs-library-generate .sh-list >> text=good").count()
+    row = page.locator(f"#cs-library-generate .sh-list li:has-text('{SHOWN}')")
     row.get_by_role("button", name="to the stack").first.click()
     page.wait_for_selector(f"#cs-stack-generate .st-lanes >> text={SHOWN}")
     page.click("#cs-tab-compare-button")

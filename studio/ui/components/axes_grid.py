@@ -198,7 +198,7 @@ def choices(studio: Studio) -> Json:
             for kind, title in grid.TITLES.items()
         ],
         "samplers": list(get_args(Sampler)),
-        "adapters": names(e for e in studio.library.shelving.all() if not e.info.problem),
+        "adapters": names(e for e in studio.library.entries.all() if not e.info.problem),
         "runs": [
             {"run": run.run, "name": run.name or run.run, "steps": steps}
             for run in studio.runs.all()

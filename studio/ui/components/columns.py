@@ -53,7 +53,7 @@ def column_builder(studio: Studio, page: Page, base: str) -> gr.HTML:
         fit = base_facts(studio, base)
         return finished_runs(studio) + [
             {"group": "Adapters", **card(page, info, fit=fit, name=name, previews=False)}
-            for info, name in named(studio.library.shelving.all())
+            for info, name in named(studio.library.entries.all())
         ]
 
     def describe(argument: Any) -> list[Json]:

@@ -148,7 +148,7 @@ class TrainPick:
 
     def files(self, argument: Any) -> list[Json]:
         """The library's files, newest first."""
-        found = sorted(self.studio.library.shelving.all(), key=lambda entry: -entry.info.modified)
+        found = sorted(self.studio.library.entries.all(), key=lambda entry: -entry.info.modified)
         return [card(self.page, info, name=name, previews=False) for info, name in named(found)]
 
 

@@ -21,6 +21,7 @@ from studio.ui.components.draft import Draft
 from studio.ui.components.gallery import gallery
 from studio.ui.components.generate_batch import about, generate, with_new_seed
 from studio.ui.components.image_grid import KIND, image_facts, image_file, image_grid
+from studio.ui.components.library_panel import library_panel
 from studio.ui.components.mask_brush import mask_brush, with_mask
 from studio.ui.components.modes import mode_switch
 from studio.ui.components.prompt_tags import tags_moved
@@ -33,7 +34,6 @@ from studio.ui.components.restored_settings import (
     usable,
     valid,
 )
-from studio.ui.components.shelf import adapter_shelf
 from studio.ui.components.size_row import size_row
 from studio.ui.components.stack import EFFECT, adapter_stack, lanes_of
 from studio.ui.components.start_image import start_image
@@ -94,7 +94,7 @@ class GenerateTab:
                 elem_classes=["cs-field"],
             )  # fmt: skip
         self.stack = adapter_stack(self.studio, self.page, TARGET, self.first, "cs-generate-prompt")
-        self.shelf = adapter_shelf(self.studio, self.page, TARGET, self.first)
+        self.library = library_panel(self.studio, self.page, TARGET, self.first)
 
     def _how(self) -> None:
         """Prompts and settings."""
@@ -170,7 +170,7 @@ class GenerateTab:
         self.base.change(
             lambda base: [gr.HTML(base=base)] * 3,
             self.base,
-            [self.stack, self.shelf, self.tools],
+            [self.stack, self.library, self.tools],
             **QUIET,
         )
 
