@@ -76,7 +76,7 @@ class Record:
         looked = Looked()
         rows = [
             {
-                "image": str(change.picture),
+                "image": str(change.image),
                 "before": change.before,
                 "after": change.after,
                 "had_file": caption_file(change.image, looked) is not None,
