@@ -196,6 +196,11 @@ def _add_compare_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", metavar="1,2,3", help="one row each (default: 1,2,3,4)")
     parser.add_argument("--reference", metavar="DIR", help="reference images (held-out), for KID")
     parser.add_argument("--name", metavar="TEXT", help="name of the comparison")
+    parser.add_argument(
+        "--votes",
+        metavar="ID",
+        help="generate nothing; say what the blind votes on a comparison say",
+    )
     _add_set(parser)
     _add_json(parser)
 
