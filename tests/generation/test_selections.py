@@ -60,12 +60,12 @@ def test_a_race_leaves_a_comparison_with_its_curves_and_a_recommendation(
 ) -> None:
     studio, run = trained
     plan = studio.generation.selections.plan(asked("first"))
-    assert plan.prompts == tuple(f"a zibbo cat at the {p}" for p in ("beach", "forest", "moon", "harbour"))
+    assert plan.prompts == tuple(
+        f"a zibbo cat at the {p}" for p in ("beach", "forest", "moon", "harbour")
+    )
     assert plan.plain[0] == "a cat at the beach" and plan.held_out and plan.notes == ()
     heard: list[tuple[int, int, str]] = []
-    found = studio.generation.selections.select(
-        asked("first"), lambda *at: heard.append(at)
-    )
+    found = studio.generation.selections.select(asked("first"), lambda *at: heard.append(at))
     assert found.complete and len(found.entries) == 6 and found.reason
     assert found.full == plan.full and 0 < found.generated <= found.full
     assert all(done <= total for done, total, _ in heard) and heard[-1][0] <= heard[-1][1]
@@ -157,7 +157,9 @@ def test_the_chosen_checkpoint_becomes_the_file_and_the_one_before_is_kept(
     assert made.files == (before,) and before.read_bytes() != old
     assert [path.read_bytes() for path in made.kept] == [old] and "first-6" in made.kept[0].name
     tensors, metadata = safetensors_file.read_tensors(before)
-    assert metadata["ss_steps"] == "4" and "strength 0.5 written in" in metadata["ss_training_comment"]
+    assert (
+        metadata["ss_steps"] == "4" and "strength 0.5 written in" in metadata["ss_training_comment"]
+    )
     with studio.runtime.lock.hold("test"):
         from studio.runs.checkpoint_files import adapter_of
 
@@ -185,7 +187,10 @@ def test_the_command_races_and_writes(
     assert cli.main(arguments) == 0
     out = capsys.readouterr().out
     assert "of the full grid" in out and "← recommended" in out
-    assert cli.main(["compare", "--checkpoints", "nobody", "--workspace", str(studio.workspace.root)]) == 2
+    assert (
+        cli.main(["compare", "--checkpoints", "nobody", "--workspace", str(studio.workspace.root)])
+        == 2
+    )
 
 
 def test_a_damaged_record_says_so(trained: tuple[Studio, str]) -> None:
