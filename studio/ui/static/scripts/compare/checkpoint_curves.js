@@ -52,7 +52,12 @@ class Curves {
     const plots = MEASURES.map((measure) => checkpointPlot(selection, measure));
     this.host.replaceChildren(
       this.answer(),
-      el('section.cs-card.ck-curves', {'aria-label': 'Curves over steps'}, plotKey(selection), el('div.ck-plots', {}, plots)),
+      el(
+        'section.cs-card.ck-curves',
+        {'aria-label': 'Curves over steps'},
+        plotKey(selection),
+        el('div.ck-plots', {}, plots),
+      ),
       this.table(open),
     );
   }
@@ -67,7 +72,9 @@ class Curves {
       {'aria-label': 'Recommendation'},
       el('p.ck-reason', {role: 'status'}, title || 'The race has just begun.'),
       el('p.cs-small.cs-muted', {}, raceText(selection)),
-      recommended && complete && el('div.cs-toolbar', {}, this.useButton(recommended, '.cs-primary'), this.compareButton()),
+      recommended &&
+        complete &&
+        el('div.cs-toolbar', {}, this.useButton(recommended, '.cs-primary'), this.compareButton()),
       written && el('p.cs-small', {}, `Written as the run’s file: ${candidateText(written)}.`),
       notes.map((note) => message({what: note}, 'warning')),
     );
@@ -105,7 +112,11 @@ class Curves {
         el('td', {}, this.selection.complete && this.useButton(entry)),
       );
     };
-    const head = el('tr', {}, heads.map((text) => el('th', {scope: 'col'}, text)));
+    const head = el(
+      'tr',
+      {},
+      heads.map((text) => el('th', {scope: 'col'}, text)),
+    );
     const body = rowsOf(this.selection).map(row);
     const table = el('table.ck-table', {}, el('thead', {}, head), el('tbody', {}, body));
     return el(

@@ -48,7 +48,11 @@ class Pick {
       el('h3.cs-card-title', {}, 'Which checkpoint, at what strength?'),
       el('fieldset.ck-set', {}, el('legend.cs-label', {}, 'Runs'), this.list),
       field('Strengths', this.strengths),
-      field('Prompts with the trigger word, one per line', this.prompts, 'Empty: held-out captions that no training image shows.'),
+      field(
+        'Prompts with the trigger word, one per line',
+        this.prompts,
+        'Empty: held-out captions that no training image shows.',
+      ),
       field('Reference images', this.reference),
       field('Images of each candidate, at most', this.images),
       this.costs,

@@ -81,8 +81,16 @@ export function checkpointPlot(selection, measure) {
     ...lines.flatMap((line, at) => lineShapes(line, at, scales)),
     mark,
   ];
-  const drawing = svg('svg', {viewBox: `0 0 ${BOX.width} ${BOX.height}`, class: 'ck-svg', 'aria-hidden': 'true'}, ...shapes);
-  const readout = el('output.cs-small.cs-number.ck-readout', {'aria-live': 'polite'}, 'Point at a step, or use ← and →.');
+  const drawing = svg(
+    'svg',
+    {viewBox: `0 0 ${BOX.width} ${BOX.height}`, class: 'ck-svg', 'aria-hidden': 'true'},
+    ...shapes,
+  );
+  const readout = el(
+    'output.cs-small.cs-number.ck-readout',
+    {'aria-live': 'polite'},
+    'Point at a step, or use ← and →.',
+  );
   const frame = el(
     'div.ck-frame',
     {tabindex: 0, role: 'group', 'aria-label': `${measure.title} over steps; ← and → read the values`},

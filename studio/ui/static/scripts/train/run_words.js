@@ -65,7 +65,8 @@ function writtenOf(state, proof) {
 /** What early stopping says of a save. */
 function judgedText({step, likeness, best, since}) {
   const mean = likeness.reduce((sum, value) => sum + value, 0) / likeness.length;
-  const so = best === step ? 'the best so far' : `not clearly closer than step ${best}, ${count(since, 'save')} in a row`;
+  const so =
+    best === step ? 'the best so far' : `not clearly closer than step ${best}, ${count(since, 'save')} in a row`;
   return `Likeness to the held-out images at step ${step}: ${mean.toFixed(3)}, ${so}`;
 }
 
