@@ -192,6 +192,7 @@ STAY = {
     "Draw": "Pillow's",
     "ImageDraw": "Pillow's",
     "draw": "with Pillow, or on a canvas of the page",
+    "drawImage": "on a canvas of the page",
     "drawing": "an SVG on a method's card",
     "test_every_method_is_a_card_with_a_drawing_of_its_own": "an SVG on a method's card",
     "draw_things": "a program's name",
