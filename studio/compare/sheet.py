@@ -56,8 +56,8 @@ def sheet(
     shown = _first(columns), _first(rows)
     (columns, _), (rows, _) = shown
     for what, (kept, all_of_them) in zip(("columns", "rows"), shown, strict=True):
-        if (shown := _parts(kept)) < all_of_them:
-            lines = [*lines, f"The first {shown} of {all_of_them:,} {what}."]
+        if (fitting := _parts(kept)) < all_of_them:
+            lines = [*lines, f"The first {fitting} of {all_of_them:,} {what}."]
     across, down = _parts(columns), _parts(rows)
     images = {at: file for at, file in images.items() if at[0] < across and at[1] < down}
     plan = _Plan(columns, rows, images, title, lines)
