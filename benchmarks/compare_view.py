@@ -88,7 +88,7 @@ def main() -> int:
         )
         phases = measure(workspace, browser)
         longest = max((max(one["long_tasks_ms"], default=0) for one in phases.values()), default=0)
-        result = {
+        result: dict[str, Any] = {
             "what": f"{cells} images of {SIDE} pixels: {arguments.columns} columns × {arguments.prompts} "
             f"prompts × {arguments.seeds} seeds; tasks over 50 ms in milliseconds",
             "longest_task_ms": longest,
@@ -155,7 +155,7 @@ def measure(workspace: Workspace, browser: Any) -> dict[str, Any]:
         opened = time.perf_counter() - started
         page.wait_for_timeout(2000)
         page.evaluate(WATCH)
-        phases = {"opened": {"seconds": round(opened, 2), "long_tasks_ms": []}}
+        phases: dict[str, Any] = {"opened": {"seconds": round(opened, 2), "long_tasks_ms": []}}
         for name, script in (
             ("scroll, no copies yet", SCROLL), ("scroll", SCROLL), ("scrub", SCRUB), ("zoom", ZOOM),
         ):  # fmt: skip

@@ -9,8 +9,9 @@ from __future__ import annotations
 import argparse
 
 from studio import __version__
-from studio.commands import library_options, option_types
+from studio.commands import checkpoint_options, library_options, option_types
 from studio.commands.mask_options import add_mask_options
+from studio.commands.report_options import add_report_options
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -196,11 +197,8 @@ def _add_compare_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", metavar="1,2,3", help="one row each (default: 1,2,3,4)")
     parser.add_argument("--reference", metavar="DIR", help="reference images (held-out), for KID")
     parser.add_argument("--name", metavar="TEXT", help="name of the comparison")
-    parser.add_argument(
-        "--votes",
-        metavar="ID",
-        help="generate nothing; say what the blind votes on a comparison say",
-    )
+    add_report_options(parser)
+    checkpoint_options.add(parser)
     _add_set(parser)
     _add_json(parser)
 

@@ -16,6 +16,8 @@ from studio.core.names import text_of
 from studio.generation.comparisons import Comparisons
 from studio.generation.grids import Grids
 from studio.generation.records import DrawnLane, Effect, Generated, OnPreview
+from studio.generation.reports import Reports
+from studio.generation.selections import Selections
 from studio.generation.votes import Votes
 from studio.runs.training import Runs
 from studio.runtime.runtime import Runtime
@@ -32,8 +34,10 @@ class Generation:
     def __init__(self, runtime: Runtime, runs: Runs) -> None:
         self.runtime, self.runs = runtime, runs
         self.grids = Grids(runtime, runs)
-        self.comparisons = Comparisons(runtime)
+        self.comparisons = Comparisons(runtime, runs)
+        self.reports = Reports(self.comparisons, runs)
         self.votes = Votes(self.comparisons)
+        self.selections = Selections(runtime, runs)
 
     def generate(
         self,
