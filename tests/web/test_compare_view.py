@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from studio.compare.record import ComparedColumn, Comparison, Recorder, StackFile
+from studio.compare.record import ComparedColumn, Comparison, Recorder, Reference, StackFile
 from studio.core.errors import InputError
 from studio.core.paths import Workspace
 from studio.core.record import Failure
@@ -55,11 +55,11 @@ class Made:
 
     def __init__(self, workspace: Workspace, name: str, reference: str = "") -> None:
         self.folder = workspace.comparisons / name
-        facts: dict[str, Any] = {"folder": reference, "images": 2} if reference else {}
+        references = Reference(folder=reference, images=2) if reference else Reference()
         self.recorder = Recorder(
             Comparison(
                 folder=str(self.folder), name=name, base="tiny", created=1.0, prompts=PROMPTS,
-                seeds=SEEDS, columns=columns(), reference=facts,
+                seeds=SEEDS, columns=columns(), reference=references,
             )
         )  # fmt: skip
 

@@ -150,10 +150,10 @@ def checkpoint_columns(studio: Studio, run: str, free: int) -> list[Json]:
 
 def folder_column(studio: Studio, path: str) -> Json:
     """A folder of images from elsewhere as a column. InputError outside what may be opened."""
-    from studio.formats.dataset import picture_files
+    from studio.formats.dataset import image_files
 
-    folder = studio.workspace.pictures_folder(studio.workspace.named(path.strip()))
-    if not picture_files(folder):
+    folder = studio.workspace.images_folder(studio.workspace.named(path.strip()))
+    if not image_files(folder):
         raise MissingError(
             "There is no image in this folder", where=printable(folder),
             remedy="Choose a folder with PNG, JPEG or WebP images.",
@@ -189,7 +189,7 @@ def columns_of(studio: Studio, value: Any) -> list[Lane]:
         name = str(entry.get("name") or "").strip()[:60] or f"Column {number}"
         facts = {key: entry[key] for key in FACTS if entry.get(key) not in (None, "")}
         if folder := str(entry.get("folder") or "").strip():
-            place = studio.workspace.pictures_folder(studio.workspace.named(folder))
+            place = studio.workspace.images_folder(studio.workspace.named(folder))
             facts["folder"] = str(place)
         found.append(
             Lane.parse({"name": name, "stack": [item.model_dump() for item in stack], **facts})
