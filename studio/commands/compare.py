@@ -88,16 +88,18 @@ def table(result: Comparison) -> list[str]:
     rows += [
         [row.label]
         + [
-            row.shown(column.measures.get(row.key), column.standard_errors.get(row.key))
+            row.shown(row.of(column), column.intervals.get(row.key))
+            + (" +" if row.key in column.told_apart else "")
             for column in columns
         ]
         for row in measures.MEASURES
     ]
-    rows.append(["seconds", *["" if c.seconds is None else f"{c.seconds:.4f}" for c in columns]])
-    rows.append(["bytes", *["" if c.bytes is None else str(c.bytes) for c in columns]])
     rows = [rows[0], *(row for row in rows[1:] if any(row[1:]))]
     widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
-    return [
+    lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
+    if any(column.told_apart for column in columns):
+        lines.append("+ told apart from every other column; 95 % intervals in brackets")
+    return [*lines, *(["", *result.verdict] if result.verdict else [])]

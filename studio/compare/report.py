@@ -20,9 +20,9 @@ from studio.core import atomic
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1f2430; --soft: #667085; --page: #fbfbfd;
-  --card: #fff; --line: #dfe3ea; --best: #0f766e; --bad: #b42318; }
+  --card: #fff; --line: #dfe3ea; --apart: #0f766e; --bad: #b42318; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e9f0; --soft: #98a2b3; --page: #12151c;
-  --card: #1a1f2a; --line: #2d3443; --best: #5eead4; --bad: #fda29b; } }
+  --card: #1a1f2a; --line: #2d3443; --apart: #5eead4; --bad: #fda29b; } }
 * { box-sizing: border-box }
 body { margin: 0 auto; padding: 2rem 1rem 4rem; max-width: 90rem; background: var(--page);
   color: var(--ink); font: 15px/1.5 system-ui, sans-serif }
@@ -31,7 +31,7 @@ p, small { color: var(--soft); margin: .25rem 0 } .bad { color: var(--bad) }
 .scroll { overflow-x: auto } table { border-collapse: collapse; background: var(--card) }
 th, td { border: 1px solid var(--line); padding: .45rem .7rem; text-align: right }
 th { font-weight: 600 } th:first-child, td:first-child { text-align: left }
-.best { color: var(--best); font-weight: 700 }
+.apart { color: var(--apart); font-weight: 700 }
 .grid td, .grid th { text-align: center; padding: .3rem; vertical-align: top }
 .grid th:first-child { text-align: left; max-width: 14rem; font-weight: 400 }
 .grid img { display: block; width: 100%; min-width: 7rem; max-width: 20rem; border-radius: 4px;
@@ -52,6 +52,7 @@ def to_html(comparison: Comparison) -> str:
     if not comparison.complete:
         parts.append(f"<p class=bad>{_text(_incomplete(comparison))}</p>")
     parts += [f"<p class=bad>{_text(row)}</p>" for row in _errors(comparison)]
+    parts += [f"<p>{_text(sentence)}</p>" for sentence in comparison.verdict]
     parts += [f"<p>{_text(note)}</p>" for note in comparison.notes]
     parts += ["<h2>Measures</h2><div class=scroll>", _html_table(comparison), "</div>"]
     parts += [
@@ -74,8 +75,9 @@ def to_markdown(comparison: Comparison) -> str:
     ]
     if not comparison.complete:
         lines += [f"**{_incomplete(comparison)}**", ""]
-    lines += [_row(headings), _row(["---"] + ["---:"] * (len(headings) - 1))]
-    lines += [_row([f"**{_cell(t)}**" if best else _cell(t) for t, best in row]) for row in rows]
+    lines += [f"- {_cell(sentence)}" for sentence in comparison.verdict]
+    lines += ["", _row(headings), _row(["---"] + ["---:"] * (len(headings) - 1))]
+    lines += [_row([f"**{_cell(t)}**" if apart else _cell(t) for t, apart in row]) for row in rows]
     lines += ["", *(f"- {row.label}: {row.says} ({row.formula})." for row in measures.MEASURES)]
     lines += [f"- {_cell(text)}" for text in _errors(comparison)]
     lines += [f"- {_cell(note)}" for note in comparison.notes]
@@ -89,21 +91,20 @@ def to_csv(comparison: Comparison) -> str:
     keys = [
         key
         for row in measures.MEASURES
-        for key in (row.key, f"{row.key}_error" if row.error else "")
-        if key
+        for key in ([row.key] if row.is_fact else [row.key, f"{row.key}_low", f"{row.key}_high"])
     ]
-    writer.writerow(["column", "adapters", *keys, "kid_n", "kid_m", "bytes", "training_seconds"])
+    writer.writerow(["column", "adapters", *keys, "images", "references"])
     for column in comparison.columns:
-        found = column.measures | {
-            f"{key}_error": value for key, value in column.standard_errors.items()
-        }
+        found = {row.key: row.of(column) for row in measures.MEASURES}
+        for key, interval in column.intervals.items():
+            found[f"{key}_low"], found[f"{key}_high"] = interval or (None, None)
         numbers = [found.get(key) for key in keys]
         texts = [
             f"'{text}" if text[:1] in tuple("=+-@\t\r") else text
             for text in (column.name, "; ".join(_adapters(column)))
         ]
         counts = column.counts or (None, None)
-        writer.writerow([*texts, *numbers, *counts, column.bytes, column.seconds])
+        writer.writerow([*texts, *numbers, *counts])
     return buffer.getvalue()
 
 
@@ -119,23 +120,16 @@ def write_report(folder: str | Path) -> list[Path]:
 
 
 def _table(comparison: Comparison) -> tuple[list[str], list[list[tuple[str, bool]]]]:
-    """Headings, and per column its cells: (text, is the best of its measure)."""
-    columns = comparison.columns
-    best = {
-        row.key: row.best([column.measures.get(row.key) for column in columns])
-        for row in measures.MEASURES
-    }
+    """Headings, and per column its cells: (text, whether it is told apart from every other column)."""
     rows = []
-    for column in columns:
+    for column in comparison.columns:
         cells = [(column.name, False), (", ".join(_adapters(column)) or "–", False)]
         for row in measures.MEASURES:
-            value = column.measures.get(row.key)
-            text = row.shown(value, column.standard_errors.get(row.key)) or "–"
-            cells.append((text, value is not None and best[row.key] == value))
-        cells += [(_bytes(column.bytes), False), (_seconds(column.seconds), False)]
+            text = row.shown(row.of(column), column.intervals.get(row.key)) or "–"
+            cells.append((text, row.key in column.told_apart))
         rows.append(cells)
     headings = [row.label for row in measures.MEASURES]
-    return ["Column", "Adapters", *headings, "File size", "Training"], rows
+    return ["Column", "Adapters", *headings], rows
 
 
 def _html_table(comparison: Comparison) -> str:
@@ -143,7 +137,7 @@ def _html_table(comparison: Comparison) -> str:
     head = "".join(f"<th>{_text(heading)}</th>" for heading in headings)
     body = "".join(
         "<tr>"
-        + "".join(f"<td{' class=best' if best else ''}>{_text(text)}</td>" for text, best in row)
+        + "".join(f"<td{' class=apart' if apart else ''}>{_text(text)}</td>" for text, apart in row)
         + "</tr>"
         for row in rows
     )
@@ -192,19 +186,6 @@ def _errors(comparison: Comparison) -> list[str]:
 
 def _adapters(column: ComparedColumn) -> list[str]:
     return [f"{Path(f.path).name} × {f.strength:g}" for f in column.stack if f.enabled]
-
-
-def _bytes(size: int | None) -> str:
-    if not size:
-        return "–"
-    return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"
-
-
-def _seconds(seconds: float | None) -> str:
-    if seconds is None:
-        return "–"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _text(text: str) -> str:

@@ -1,13 +1,12 @@
 // The grid of a comparison: headings with measures, one row per prompt and seed.
 import {fileUrl} from '../core/address.js';
 import {el, sharpen} from '../core/dom.js';
-import {formatBytes, formatDuration} from '../core/format.js';
-import {icon} from '../core/icons.js';
 import {tables} from '../core/tables.js';
-import {meaning, rowsOf, shownValue, stackText} from './measures.js';
+import {meaning, measuredRows, rowsOf, shownValue, stackText} from './measures.js';
 
 const LABEL = 'Images: + and − zoom all, arrows move, 0 resets';
 const BEHIND = 'Generated and reference images behind the measures';
+const APART = 'told apart from every other column';
 
 /** Address of one image; null while there is none. */
 export function imageUrl(comparison, column, {prompt, seed}) {
@@ -22,28 +21,21 @@ export function imageView(src, alt, more = {}, extra = '') {
 }
 
 function measureRow(comparison, column, measure) {
-  const {text, error, title, best} = shownValue(comparison, column, measure);
-  const star = best && el('span.cm-best', {role: 'img', 'aria-label': 'best'}, icon('star', 12));
-  const value = [text, star, error && el('span.cs-muted', {}, error)];
+  const {text, interval, title, apart} = shownValue(comparison, column, measure, tables.missing);
+  const mark = apart && el('span.cm-apart', {role: 'img', 'aria-label': APART, title: APART}, '◆');
   return [
     el('dt', {title: meaning(column, measure)}, measure.label),
-    el(`dd.cs-number${best ? '.is-best' : ''}`, {title}, value),
+    el(`dd.cs-number${apart ? '.is-apart' : ''}`, {title: interval ? `${title} ${interval}` : title}, text, mark),
   ];
 }
 
-const plainRow = (label, title, value) => [el('dt', {}, label), el('dd.cs-number', {title}, value)];
-
 function measureList(comparison, column) {
-  const {seconds, bytes, counts} = column;
-  const known = seconds !== null && seconds !== undefined;
-  const trained = known ? ['Training time', formatDuration(seconds)] : ['Not known for this column.', '—'];
+  const rows = measuredRows(comparison, tables.measures);
   return el(
     'dl.cm-measures',
     {},
-    tables.measures.map((measure) => measureRow(comparison, column, measure)),
-    plainRow('Training', ...trained),
-    plainRow('File size', bytes ? '' : 'No file: this is the base.', bytes ? formatBytes(bytes) : '—'),
-    counts && plainRow('Images', BEHIND, `n = ${counts[0]} / ${counts[1]}`),
+    rows.map((measure) => measureRow(comparison, column, measure)),
+    column.counts && [el('dt', {}, 'Images'), el('dd.cs-number', {title: BEHIND}, `n = ${column.counts.join(' / ')}`)],
   );
 }
 

@@ -130,7 +130,7 @@ class Comparison {
     const notes = (this.shown.notes || []).map((text) => message({what: text}, 'info'));
     if (notes.length) return notes;
     const line = ([why, titles]) => el('p.cs-small.cs-muted.cm-why', {}, `— ${titles.join(', ')}: ${why}`);
-    return missingReasons(this.shown, tables.measures).map(line);
+    return missingReasons(this.shown, tables.measures, tables.missing).map(line);
   }
   images() {
     const {shown, baseline} = this;
