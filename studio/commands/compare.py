@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 def run(arguments: argparse.Namespace) -> int:
     """Generates and measures every column, prints the table, and where the images are."""
+    if arguments.measure:
+        return _measure_again(arguments)
     with terminal.opened(arguments) as studio, Stopping("Stopping at the next step.") as stopping:
         settings = _settings(studio, arguments)
         progress = Progress()
@@ -30,14 +32,28 @@ def run(arguments: argparse.Namespace) -> int:
             settings, on_progress=progress, cancelled=stopping
         )
         progress.end()
-        if arguments.json:
-            terminal.print_json(result.as_json())
-        else:
-            _print_table(result)
-            print(studio.workspace.comparisons / result.id)
+        _print(studio, arguments, result)
         if stopping.asked:
             raise Interrupted("Stopped as you asked")
     return 0
+
+
+def _measure_again(arguments: argparse.Namespace) -> int:
+    """Computes the measures of a comparison anew, and prints them."""
+    with terminal.opened(arguments) as studio:
+        _print(studio, arguments, studio.generation.comparisons.measure_again(arguments.measure))
+    return 0
+
+
+def _print(studio: Studio, arguments: argparse.Namespace, result: Comparison) -> None:
+    if arguments.json:
+        terminal.print_json(result.as_json())
+        return
+    for line in table(result):
+        print(line)
+    for note in result.notes:
+        print(note)
+    print(studio.workspace.comparisons / result.id)
 
 
 def _settings(studio: Studio, arguments: argparse.Namespace) -> training.CompareSettings:
@@ -52,6 +68,8 @@ def _settings(studio: Studio, arguments: argparse.Namespace) -> training.Compare
         values["seeds"] = _seeds(arguments.seeds)
     if arguments.reference:
         values["reference"] = printable(path_of(arguments.reference).resolve())
+    if arguments.training:
+        values["training"] = printable(path_of(arguments.training).resolve())
     if arguments.name:
         values["name"] = arguments.name
     settings = training.CompareSettings.parse(training.override(values, arguments.assignments))
@@ -74,11 +92,6 @@ def _seeds(text: str) -> list[int]:
         raise SettingsError(
             f"“{text}” is not a list of seeds", remedy="Write whole numbers: --seeds 1,2,3."
         ) from None
-
-
-def _print_table(result: Comparison) -> None:
-    for line in table(result):
-        print(line)
 
 
 def table(result: Comparison) -> list[str]:

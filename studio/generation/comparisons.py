@@ -13,6 +13,8 @@ from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.errors import InputError, MissingError
 from studio.core.names import path_of
 from studio.core.paths import is_folder
+from studio.generation.column_facts import with_facts
+from studio.runs.training import Runs
 from studio.runtime.runtime import Runtime
 from studio.settings.training import CompareSettings
 
@@ -22,8 +24,8 @@ KEPT = "The images generated so far are kept."
 class Comparisons:
     """The comparisons of a workspace."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self.workspace, self.runtime = runtime.library.workspace, runtime
+    def __init__(self, runtime: Runtime, runs: Runs) -> None:
+        self.workspace, self.runtime, self.runs = runtime.library.workspace, runtime, runs
 
     def compare(
         self,
@@ -37,22 +39,7 @@ class Comparisons:
                 "A comparison needs at least one column, one prompt and one seed",
                 remedy="Add the base or a file as a column, and write a prompt.",
             )
-        columns = [
-            column.model_copy(
-                update={
-                    "stack": [
-                        item.model_copy(update={"path": str(self.workspace.resolve(item.path))})
-                        for item in column.stack
-                    ]
-                }
-            )
-            for column in settings.columns
-        ]
-        reference = settings.reference
-        if reference.strip():
-            folder = self.workspace.named(reference)
-            reference = str(self.workspace.pictures_folder(folder))
-        settings = settings.model_copy(update={"columns": columns, "reference": reference})
+        settings = self._complete(settings)
         from studio.compare.comparison import compare
 
         with self.runtime.turn("comparing", "comparison", KEPT):
@@ -69,6 +56,45 @@ class Comparisons:
                 device=self.runtime.lock,
                 cache=self.runtime.adapters(),
             )
+
+    def measure_again(self, comparison_id: str) -> Comparison:
+        """Every measure of a comparison from the features it kept; generates nothing."""
+        folder = self.folder(comparison_id)
+        from studio.compare.comparison import measure_again
+
+        return measure_again(folder)
+
+    def _complete(self, settings: CompareSettings) -> CompareSettings:
+        """The same with paths that are there to be read, and what the columns' runs say."""
+        columns = [
+            column.model_copy(
+                update={
+                    "stack": [
+                        item.model_copy(update={"path": str(self.workspace.resolve(item.path))})
+                        for item in column.stack
+                    ],
+                    "folder": self._images(column.folder),
+                }
+            )
+            for column in settings.columns
+        ]
+        columns, trained_on = with_facts(columns, self.runs)
+        training = self._images(settings.training)
+        if not training and len(trained_on) == 1:
+            training = self._images(str(trained_on[0]))
+        return settings.model_copy(
+            update={
+                "columns": columns,
+                "reference": self._images(settings.reference),
+                "training": training,
+            }
+        )
+
+    def _images(self, folder: str) -> str:
+        """A folder of images that was named, as it may be read; empty for none."""
+        if not folder.strip():
+            return ""
+        return str(self.workspace.pictures_folder(self.workspace.named(folder)))
 
     def all(self) -> list[Comparison]:
         """Every comparison, newest first; killed ones with what they had generated."""

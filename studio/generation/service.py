@@ -31,7 +31,7 @@ class Generation:
     def __init__(self, runtime: Runtime, runs: Runs) -> None:
         self.runtime, self.runs = runtime, runs
         self.grids = Grids(runtime, runs)
-        self.comparisons = Comparisons(runtime)
+        self.comparisons = Comparisons(runtime, runs)
 
     def generate(
         self,

@@ -6,53 +6,69 @@ import * as measures from '../../studio/ui/static/scripts/compare/measures.js';
 const KID = {
   key: 'kid',
   label: 'KID',
-  says: 'distance',
+  says: 'How far.',
   formula: 'MMD',
   better: 'lower',
   unit: '',
+  digits: 3,
+  fact: false,
   needs: ['clip', 'reference'],
 };
-const TEXT = {...KID, key: 'image_text', label: 'Image–text', better: 'higher', needs: ['clip']};
+const TEXT = {...KID, key: 'image_text', label: 'Prompt following', better: 'higher', needs: ['clip']};
+const TIME = {...KID, key: 'seconds', label: 'Training time', unit: 's', fact: true, needs: []};
+const MISSING = {reference: 'no reference images were chosen', training: 'no training images', dino: 'no weights'};
 const column = (name, found, more = {}) => ({name, stack: [], measures: found, ...more});
 const comparison = (list, more = {}) => ({columns: list, complete: true, notes: [], ...more});
 
-test('the best is the lowest or the highest, and only among several', () => {
-  const list = [column('a', {kid: 0.2, image_text: 0.3}), column('b', {kid: 0.1, image_text: 0.2})];
-  assert.equal(measures.bestOf(list, KID), 0.1);
-  assert.equal(measures.bestOf(list, TEXT), 0.3);
-  assert.equal(measures.bestOf(list.slice(1), KID), null);
-  assert.equal(measures.bestOf([column('a', {kid: null}), list[1]], KID), null);
-  assert.equal(measures.bestOf([list[1], list[1]], KID), null); // they do not differ
+test('a value is shown with its interval and what it was measured on, and marked only where it is told apart', () => {
+  const all = comparison([
+    column('a', {kid: 0.12345}, {intervals: {kid: [0.1, 0.1567]}, counts: [8, 20], told_apart: ['kid']}),
+    column('b', {kid: -12.345}, {standard_errors: {kid: 0.0456}}),
+    column('c', {kid: 0.2}, {intervals: {kid: [0.2, 0.2]}}),
+  ]);
+  const [first, second, third] = all.columns.map((one) => measures.shownValue(all, one, KID, MISSING));
+  assert.deepEqual([first.text, first.interval, first.apart], ['0.123', '0.100 … 0.157', true]);
+  assert.equal(first.title, 'How far. Lower is better. Measured on 8 against 20 images.');
+  assert.deepEqual([second.text, second.interval, second.apart], ['−12.345', '± 0.046', false]); // an earlier version
+  assert.equal(third.interval, '');
 });
 
-test('a value is shown with its error and what it was measured on', () => {
-  const all = comparison([
-    column('a', {kid: 0.12345}, {standard_errors: {kid: 0.0456}, counts: [8, 20]}),
-    column('b', {kid: 12.345}),
-  ]);
-  const first = measures.shownValue(all, all.columns[0], KID);
-  assert.deepEqual([first.text, first.error, first.best], ['0.1235', ' ±0.046', true]);
-  assert.equal(first.title, 'distance: MMD. Measured on 8 against 20 images.');
-  assert.equal(measures.shownValue(all, all.columns[1], KID).text, '12.35');
-  assert.equal(measures.shownValue(all, all.columns[0], {...KID, unit: 'px'}).text, '0.1235 px');
+test('numbers read like their unit', () => {
+  assert.equal(measures.numberText(0.255, {...KID, unit: '%', digits: 0}), '26');
+  assert.equal(measures.numberText(-0.00001, KID), '0.000');
+  assert.equal(measures.numberText(1234567, {...KID, digits: 0}), '1,234,567');
+  assert.equal(measures.numberText(61, TIME), '1 min 01 s');
+  assert.equal(measures.numberText(2e6, {...KID, unit: 'bytes'}), '2.0 MB');
+  assert.equal(measures.intervalText([0.1, 0.4], {...KID, unit: '%', digits: 0}), '10 … 40 %');
+});
+
+test('facts are fields of the column, and rows without any value are left out', () => {
+  const list = [column('a', {kid: null}, {seconds: 4, bytes: 0}), column('b', {})];
+  assert.equal(measures.measuredValue(list[0], TIME), 4);
+  assert.equal(measures.measuredValue(list[0], {...TIME, key: 'bytes'}), null); // no file
+  assert.deepEqual(measures.measuredRows(comparison(list), [KID, TEXT, TIME]), [TIME]);
 });
 
 test('a missing value says why', () => {
   const none = column('a', {});
-  const why = (more, measure = KID, one = none) => measures.whyNot(comparison([one], more), one, measure);
+  const why = (more, measure = KID, one = none) => measures.whyNot(comparison([one], more), one, measure, MISSING);
   assert.match(why({}, KID, column('a', {}, {error: {what: 'x'}})), /could not be generated/);
   assert.match(why({complete: false}), /Not measured yet/);
-  assert.match(why({}), /No reference folder/);
+  assert.match(why({}), /no reference images were chosen/);
   assert.match(why({reference: {images: 4}}), /It was not measured/);
+  assert.match(why({}, {...KID, needs: ['training']}), /no training images/);
+  assert.match(why({reference: {images: 4}}, {...KID, needs: ['reference', 'dino']}), /no weights/);
+  assert.match(why({}, TIME), /Not known/);
   assert.equal(why({notes: ['CLIP is missing.']}, TEXT), 'CLIP is missing.');
-  assert.equal(measures.shownValue(comparison([none]), none, KID).text, '—');
+  assert.equal(measures.shownValue(comparison([none]), none, KID, MISSING).text, '—');
 });
 
 test('reasons are said once for all measures that they explain', () => {
   const broken = column('c', {}, {error: {what: 'x'}});
   const all = comparison([column('a', {image_text: 0.3}), column('b', {image_text: 0.2}), broken]);
-  assert.deepEqual(measures.missingReasons(all, [KID, TEXT]), [['No reference folder was chosen.', ['KID']]]);
-  assert.deepEqual(measures.missingReasons({...all, complete: false}, [KID, TEXT]), []);
+  const reasons = measures.missingReasons(all, [KID, TEXT, TIME], MISSING);
+  assert.deepEqual(reasons, [['Not measured: no reference images were chosen.', ['KID']]]);
+  assert.deepEqual(measures.missingReasons({...all, complete: false}, [KID, TEXT], MISSING), []);
 });
 
 test('rows are prompts with seeds', () => {
