@@ -11,6 +11,7 @@ import argparse
 from studio import __version__
 from studio.commands import library_options, option_types
 from studio.commands.mask_options import add_mask_options
+from studio.commands.report_options import add_report_options
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -206,6 +207,7 @@ def _add_compare_options(parser: argparse.ArgumentParser) -> None:
         help="measure a finished comparison again from what it kept; generates nothing",
     )  # fmt: skip
     parser.add_argument("--name", metavar="TEXT", help="name of the comparison")
+    add_report_options(parser)
     _add_set(parser)
     _add_json(parser)
 

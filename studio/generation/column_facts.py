@@ -9,21 +9,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from studio.core.errors import StudioError
-from studio.core.names import path_of
 from studio.core.paths import is_folder
+from studio.library.library import Library
+from studio.runs.folders import RunFolders
 from studio.runs.records import RunState
-from studio.runs.training import Runs
 from studio.settings.generation import Lane
 from studio.settings.training import RunConfig
 
 
-def with_facts(columns: Sequence[Lane], runs: Runs) -> tuple[list[Lane], list[Path]]:
+def with_facts(
+    columns: Sequence[Lane], library: Library, runs: RunFolders
+) -> tuple[list[Lane], list[Path]]:
     """Columns with what their runs say, where they do not say it themselves; the folders that those
     runs were trained on, as far as they are still there, each once."""
-    owners = {path_of(file): state for state in reversed(runs.all()) for file in state.files}
     found, folders = [], []
     for column in columns:
-        state = _run_of(column, runs, owners)
+        state = _run_of(column, library, runs)
         config = _config(state, runs)
         found.append(column if state is None else _filled(column, state, config))
         if config is not None and config.data.folder and is_folder(Path(config.data.folder)):
@@ -31,18 +32,19 @@ def with_facts(columns: Sequence[Lane], runs: Runs) -> tuple[list[Lane], list[Pa
     return found, list(dict.fromkeys(folders))
 
 
-def _run_of(column: Lane, runs: Runs, owners: dict[Path, RunState]) -> RunState | None:
-    """The run that is named, or that left the one file on the stack."""
-    if column.run:
-        try:
-            return runs.state(column.run)
-        except StudioError:  # it was deleted; the column is what it is
-            return None
-    files = [path_of(item.path) for item in column.stack if item.enabled]
-    return owners.get(files[0]) if len(files) == 1 else None
+def _run_of(column: Lane, library: Library, runs: RunFolders) -> RunState | None:
+    """The run that is named, or that left the one file on the stack; None when it is gone."""
+    try:
+        files = [item.path for item in column.stack if item.enabled]
+        run = column.run
+        if not run and len(files) == 1:
+            run = library.notes.of(library.adapter_path(files[0])).run
+        return runs.state(run) if run else None
+    except StudioError:
+        return None
 
 
-def _config(state: RunState | None, runs: Runs) -> RunConfig | None:
+def _config(state: RunState | None, runs: RunFolders) -> RunConfig | None:
     try:
         return None if state is None else runs.config(state.run)
     except StudioError:
