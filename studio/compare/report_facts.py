@@ -147,7 +147,7 @@ def said(comparison: Comparison) -> list[str]:
 def explained() -> list[tuple[str, str]]:
     """What each measure says: label, sentence."""
     return [
-        (row.label, f"{row.says} {row.formula[0].upper()}{row.formula[1:]} ({row.source}).")
+        (row.label, f"{row.says} Formula: {row.formula} ({row.source}).")
         for row in measures.MEASURES
     ]
 

@@ -17,6 +17,7 @@ from studio.generation.comparisons import Comparisons
 from studio.generation.grids import Grids
 from studio.generation.records import DrawnLane, Effect, Generated, OnPreview
 from studio.generation.reports import Reports
+from studio.generation.selections import Selections
 from studio.generation.votes import Votes
 from studio.runs.training import Runs
 from studio.runtime.runtime import Runtime
@@ -36,6 +37,7 @@ class Generation:
         self.comparisons = Comparisons(runtime, runs)
         self.reports = Reports(self.comparisons, runs)
         self.votes = Votes(self.comparisons)
+        self.selections = Selections(runtime, runs)
 
     def generate(
         self,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from studio.architectures.record import Architecture
+from studio.core.errors import InputError
 from studio.methods.base import ExportFacts, Group, Method, Trainable
 from studio.methods.description import describe
 from studio.settings.training import RunConfig, SteeringSettings, TrainSettings
@@ -199,6 +200,13 @@ class AestheticTrainable(Trainable):
         numbers = state["numbers"].tolist()
         self.features = dict(zip(numbers, state["features"].unbind(), strict=True))
         self.weights = dict(zip(numbers, state["repeats"].tolist(), strict=True))
+
+    def scale(self, strength: float) -> None:
+        raise InputError(
+            "An aesthetic embedding cannot hold a strength",
+            why="Its file is a direction; how far a prompt is moved along it is set where it is used.",
+            remedy=f"Set the strength {strength:g} where the file is used.",
+        )
 
     def export(self, folder: Path, facts: ExportFacts) -> list[Path]:
         from studio.core.paths import slug

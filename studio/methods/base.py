@@ -73,6 +73,8 @@ class ExportFacts:
     """A small PNG."""
     phrase: str = ""
     """What a prompt should say, where that is more than the word: “zibbo cat”."""
+    chosen: str = ""
+    """Which checkpoint it is and why, where it is not the run's last step."""
     optimizer: Optimizer | None = None
     """The optimizer at its last step, for methods whose files can carry its state."""
 
@@ -125,6 +127,13 @@ class Trainable(ABC):
     @abstractmethod
     def load_state(self, state: dict[str, Tensor]) -> None:
         """Puts back what `state` gave."""
+
+    @abstractmethod
+    def scale(self, strength: float) -> None:
+        """Makes what is trained act at strength 1 as it did at `strength`, exactly; for good.
+
+        Raises InputError where a file of this method cannot say that.
+        """
 
     @abstractmethod
     def export(self, folder: Path, facts: ExportFacts) -> list[Path]:

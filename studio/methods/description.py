@@ -34,6 +34,7 @@ def describe(base: Base, config: RunConfig, facts: ExportFacts, **more: Any) -> 
         prediction_type="epsilon" if base.prediction_type == "epsilon" else "v",
         started_at=facts.started_at,
         finished_at=facts.finished_at,
+        comment=facts.chosen or None,
         date=time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(facts.finished_at)),
         learning_rate=train.learning_rate,
         unet_lr=train.learning_rate,

@@ -154,6 +154,11 @@ class DreamBoothTrainable(Trainable):
         for name, tensor in self.state().items():
             tensor.data.copy_(state[name])
 
+    def scale(self, strength: float) -> None:
+        for places in self.places.values():
+            for place in places.values():
+                place.copy.data.sub_(place.original.data).mul_(strength).add_(place.original.data)
+
     def export(self, folder: Path, facts: ExportFacts) -> list[Path]:
         """Makes `folder` a diffusers folder, which also holds the model in one file where the
         architecture has a layout of one."""

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from studio.architectures.record import Architecture
-from studio.core.errors import SettingsError
+from studio.core.errors import InputError, SettingsError
 from studio.core.names import path_of
+from studio.formats.hypernetwork_layers import last_scaling
 from studio.methods.base import ExportFacts, Group, Method, Trainable
 from studio.methods.description import describe
 from studio.methods.hypernetwork_options import (
@@ -142,6 +143,20 @@ class HypernetworkTrainable(Trainable):
     def load_state(self, state: dict[str, Tensor]) -> None:
         for name, tensor in self.state().items():
             tensor.data.copy_(state[name])
+
+    def scale(self, strength: float) -> None:
+        place = last_scaling(self.layout.sequence())
+        if place is None or strength <= 0:
+            raise InputError(
+                "This hypernetwork cannot hold a strength",
+                why="Behind its last layer comes an activation that does not scale with its input.",
+                remedy=f"Set the strength {strength:g} where the file is used.",
+            )
+        for pair in self.networks.values():
+            for network in pair:
+                for name, tensor in network.named_parameters():
+                    if name.startswith(f"{place}."):
+                        tensor.data.mul_(strength)
 
     def export(self, folder: Path, facts: ExportFacts) -> list[Path]:
         from studio.core.paths import slug

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from studio.architectures.record import Architecture, is_text_encoder
+from studio.core.errors import InputError
 from studio.methods import lora_layers
 from studio.methods.base import ExportFacts, Group, Method, Trainable
 from studio.methods.description import describe
@@ -148,6 +149,17 @@ class LoraTrainable(Trainable):
     def load_state(self, state: dict[str, Tensor]) -> None:
         for name, tensor in self.state().items():
             tensor.data.copy_(state[name])
+
+    def scale(self, strength: float) -> None:
+        for component, layers in self.layers.items():
+            if self.plan.dora[component]:
+                raise InputError(
+                    "A DoRA cannot hold a strength",
+                    why="Its magnitudes are those of the base's weights with the whole change in them.",
+                    remedy=f"Set the strength {strength:g} where the file is used.",
+                )
+            for _, wrapper in layers.values():
+                lora_layers.updates(wrapper)["lora_B"].data.mul_(strength)
 
     def export(self, folder: Path, facts: ExportFacts) -> list[Path]:
         from studio.adapters import lora_file

@@ -179,6 +179,10 @@ class TextualInversionTrainable(Trainable):
         for name, tensor in self.state().items():
             tensor.data.copy_(state[name])
 
+    def scale(self, strength: float) -> None:
+        for vectors in self.vectors:
+            vectors.data.mul_(strength)
+
     def export(self, folder: Path, facts: ExportFacts) -> list[Path]:
         from studio.core.paths import slug
         from studio.formats import embedding, metadata

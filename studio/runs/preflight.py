@@ -58,8 +58,10 @@ def judged(completed: Complete, library: Library) -> Preflight:
             "it whole ones. Choose the base it was made from: what is trained on that one can be "
             "used on the inpainting model too."
         )
-    if method.needs_clip and base.path.exists():  # one from the hub may not be here yet
+    needs_clip = method.needs_clip or config.save.stop_after > 0
+    if needs_clip and base.path.exists():  # one from the hub may not be here yet
         _check_clip(result, base)
+    _check_early_stopping(result, config, info)
     captions = [item.caption or "" for item in info.items]
     if method.reads_captions:
         _check_captions(result, config, info, captions)
@@ -146,6 +148,19 @@ def _check_clip(result: Preflight, base: BaseInfo) -> None:
         find_clip(base.path)
     except UnavailableError as error:
         result.errors.append(error.sentence())
+
+
+def _check_early_stopping(result: Preflight, config: RunConfig, info: DatasetInfo) -> None:
+    if not config.save.stop_after:
+        return
+    if not _held_out_count(info):
+        result.error(
+            "Early stopping judges saves by held-out images, and the dataset has none: without them a run "
+            "that copies its images looks best. Put some into its folder held_out, or set early stopping to 0.",
+            "save.stop_after",
+        )
+    if not config.save.every:
+        result.warn("Early stopping has no effect: nothing is saved on the way.", "save.every")
 
 
 def _check_captions(

@@ -186,6 +186,21 @@ class Saved(Event):
     found: bool = False
 
 
+class Judged(Event):
+    """What a save scored for early stopping, one value per image of the fixed set."""
+
+    kind: str = "judged"
+    step: int
+    likeness: tuple[float, ...] = ()
+    """Cosine to the mean of the held-out images."""
+    copies: tuple[float, ...] = ()
+    """Cosine to the nearest training image."""
+    best: int | None = None
+    """The step to beat."""
+    since: int = 0
+    """Saves after it."""
+
+
 class Message(Event):
     """A sentence for people."""
 
@@ -226,7 +241,7 @@ class Finished(Event):
 
 _KINDS: dict[str, type[Event]] = {
     cls.model_fields["kind"].default: cls
-    for cls in (Step, Probed, Sampled, Saved, Message, StateChanged, Finished)
+    for cls in (Step, Probed, Sampled, Saved, Judged, Message, StateChanged, Finished)
 }
 E = TypeVar("E", bound=Event)
 

@@ -8,6 +8,8 @@ Imports torch: only the trainer's thread loads it.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from studio.runs import dataset_record
 from studio.runs.class_images import class_items
 from studio.runs.control import Control
 from studio.runs.durable import Durable
+from studio.runs.early_stopping import EarlyStopping
 from studio.runs.events import RunLog, read_events
 from studio.runs.pace import Pace
 from studio.runs.preparation import Preparation
@@ -35,7 +38,6 @@ from studio.train.state import (
     Progress,
     load_checkpoint,
     newest_checkpoint,
-    remove_old,
     remove_unfinished,
     save_checkpoint,
 )
@@ -72,16 +74,18 @@ class Worker:
             self.run.tell(state="stopped", reason="Stopped before the first step.", files=())
             return
         self.run.tell(state="running", prepared=None, eta=None)
-        complete = self.trainer.run()
+        complete = self.trainer.run() or bool(self.early.ended)
         if not complete:
             self.run.tell(state="stopping")
-        files = self.disk.do(self.finish) if self.trainer.progress.step else []
+        finish = partial(self.finish, complete)
+        files = self.disk.do(finish) if self.trainer.progress.step else []
         # what is proved on disk is told, also when the disk has no room left for the telling
         self.run.tell(
             state="finished" if complete else "stopped",
             files=tuple(str(file) for file in files),
             finished_at=round(time.time(), 3),
             eta=0,
+            reason=self.early.ended or None,
             **self._figures(),
         )
 
@@ -95,14 +99,10 @@ class Worker:
         made.read()
         prior = self.disk.do(
             lambda: class_items(
-                made.base,
-                config,
-                library.workspace.cache,
-                self._drawing,
-                lambda: bool(self.control.stop),
-                library.images,
+                made.base, config, library.workspace.cache, self._drawing,
+                lambda: bool(self.control.stop), library.images,
             )
-        )
+        )  # fmt: skip
         self._name_left_out(made.encode(prior, self._reading))
         hooks = Hooks(
             step=self.on_step,
@@ -113,21 +113,24 @@ class Worker:
             paused=self.on_pause,
         )
         self.trainer = made.trainer(self.control, hooks)
+        self.early = EarlyStopping(made, self.disk, self.control)
         self.preview = Preview(made.base, config, self.run.folder)
         buckets = tuple(Bucket(**row) for row in bucket_table(made.items))
         self.run.tell(trained=made.trained, buckets=buckets, class_pictures=len(made.prior))
         self._go_back()
 
-    def finish(self) -> list[Path]:
+    def finish(self, complete: bool = True) -> list[Path]:
         """Writes the files, shows them under `adapters/`, proves that they load and work."""
+        step = self.early.best_into(self.trainer, self.run.folder, complete)
         with self.trainer.averaged():
             facts = export_facts(self.made, self.trainer, self.run, self.preview.thumbnail())
+            facts = replace(facts, step=step, chosen=self.early.ended)
             files, said = export(self.made.trainable, facts, self.run, self.runtime.library)
         if said:
             self.disk.say("info", said)
         proof = verify(self.made.base, self.config, files[0], self.runtime.adapters())
         names = tuple(str(file) for file in files)
-        self.run.event(Finished(step=self.trainer.progress.step, files=names, verify=proof))
+        self.run.event(Finished(step=step, files=names, verify=proof))
         return files
 
     # What the loop calls, on this thread, between steps.
@@ -175,6 +178,7 @@ class Worker:
 
     def on_save(self, progress: Progress) -> None:
         """Saves a checkpoint, announces it once it is whole, and removes old ones."""
+        self.early.before_save(self.trainer)
         folder = self.disk.do(
             lambda: save_checkpoint(
                 self.run.folder,
@@ -186,7 +190,8 @@ class Worker:
         )
         self.disk.update(last_checkpoint=progress.step, **self._figures())
         self.disk.event(Saved(step=progress.step, folder=folder.name))
-        remove_old(self.run.folder, self.config.save.keep)  # only now is the new one announced
+        self.early.after_save(self.run.folder)  # only now is the new one announced
+        self._speed = None
 
     def on_pause(self) -> None:
         """Gives the device away until the pause ends."""
@@ -285,6 +290,7 @@ class Worker:
         progress, state = load_checkpoint(folder, self.trainer.optimizer)
         self.trainer.load_state(state)
         self.trainer.progress = progress
+        self.early.heard(events, progress.step)
         for event in only(events, Probed):  # what the sittings before have measured
             if event.step <= progress.step:
                 self.patience.add(event.step, event.train, event.held_out)

@@ -118,10 +118,12 @@ def load_checkpoint(folder: Path, optimizer: Optimizer) -> tuple[Progress, dict[
     return Progress(**record), state
 
 
-def remove_old(run: Path, keep: int) -> None:
-    """Deletes all but the newest `keep` checkpoints, and what an interrupted deletion left."""
+def remove_old(run: Path, keep: int, spare: int | None = None) -> None:
+    """Deletes all but the newest `keep` checkpoints and that of step `spare`, and what an interrupted
+    deletion left."""
     for step in saved_steps(run)[:-keep]:
-        atomic.remove_folder(checkpoint_folder(run, step))
+        if step != spare:
+            atomic.remove_folder(checkpoint_folder(run, step))
 
 
 def remove_unfinished(run: Path) -> None:

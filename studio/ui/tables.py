@@ -39,11 +39,11 @@ def tables() -> Json:
             {
                 "key": row.key, "label": row.label, "formula": row.formula, "source": row.source,
                 "range": row.range, "says": row.says, "better": row.better, "unit": row.unit,
-                "digits": row.digits, "fact": row.is_fact, "needs": list(row.needs),
+                "digits": row.digits, "fact": row.is_fact,
+                "needs": {need: NEEDS[need] for need in row.needs},
             }
             for row in measures.MEASURES
         ],
-        "missing": dict(NEEDS),
         "methods": {method.name: method.title for method in METHODS.values()},
         "run_states": {
             name: {"title": STATE_TITLES.get(name, name), "active": name in ACTIVE}

@@ -10,65 +10,73 @@ const KID = {
   formula: 'MMD',
   better: 'lower',
   unit: '',
-  digits: 3,
-  fact: false,
-  needs: ['clip', 'reference'],
+  needs: {clip: 'no CLIP', reference: 'no reference images were chosen'},
 };
-const TEXT = {...KID, key: 'image_text', label: 'Prompt following', better: 'higher', needs: ['clip']};
-const TIME = {...KID, key: 'seconds', label: 'Training time', unit: 's', fact: true, needs: []};
-const MISSING = {reference: 'no reference images were chosen', training: 'no training images', dino: 'no weights'};
+const TEXT = {...KID, key: 'image_text', label: 'Image–text', better: 'higher', needs: {clip: 'no CLIP'}};
 const column = (name, found, more = {}) => ({name, stack: [], measures: found, ...more});
 const comparison = (list, more = {}) => ({columns: list, complete: true, notes: [], ...more});
 
-test('a value is shown with its interval and what it was measured on, and marked only where it is told apart', () => {
+test('a value is shown with its error and what it was measured on', () => {
   const all = comparison([
-    column('a', {kid: 0.12345}, {intervals: {kid: [0.1, 0.1567]}, counts: [8, 20], told_apart: ['kid']}),
-    column('b', {kid: -12.345}, {standard_errors: {kid: 0.0456}}),
-    column('c', {kid: 0.2}, {intervals: {kid: [0.2, 0.2]}}),
+    column('a', {kid: 0.12345}, {standard_errors: {kid: 0.0456}, counts: [8, 20]}),
+    column('b', {kid: 12.345}),
   ]);
-  const [first, second, third] = all.columns.map((one) => measures.shownValue(all, one, KID, MISSING));
-  assert.deepEqual([first.text, first.interval, first.apart], ['0.123', '0.100 … 0.157', true]);
+  const first = measures.shownValue(all, all.columns[0], KID);
+  assert.deepEqual([first.text, first.sure], ['0.1235', '±0.046']);
   assert.equal(first.title, 'How far. Lower is better. Measured on 8 against 20 images.');
-  assert.deepEqual([second.text, second.interval, second.apart], ['−12.345', '± 0.046', false]); // an earlier version
-  assert.equal(third.interval, '');
+  assert.equal(measures.shownValue(all, all.columns[1], KID).text, '12.35');
+  assert.equal(measures.shownValue(all, all.columns[0], {...KID, unit: 'px'}).text, '0.1235 px');
 });
 
-test('numbers read like their unit', () => {
-  assert.equal(measures.numberText(0.255, {...KID, unit: '%', digits: 0}), '26');
-  assert.equal(measures.numberText(-0.00001, KID), '0.000');
-  assert.equal(measures.numberText(1234567, {...KID, digits: 0}), '1,234,567');
-  assert.equal(measures.numberText(61, TIME), '1 min 01 s');
-  assert.equal(measures.numberText(2e6, {...KID, unit: 'bytes'}), '2.0 MB');
-  assert.equal(measures.intervalText([0.1, 0.4], {...KID, unit: '%', digits: 0}), '10 … 40 %');
+test('a value has its interval, a fact is a value of the column', () => {
+  const one = column('a', {kid: 0.5}, {intervals: {kid: [0.4, 0.6]}, bytes: 2048});
+  const all = comparison([one]);
+  assert.deepEqual(measures.shownValue(all, one, {...KID, digits: 2}).sure, '0.40 … 0.60');
+  assert.equal(measures.shownValue(all, one, {...KID, key: 'bytes', unit: 'bytes', fact: true}).text, '2 kB');
+  assert.equal(measures.shownValue(all, column('a', {kid: 0.5}), {...KID, digits: 0, unit: '%'}).text, '50 %');
+  assert.equal(measures.written({digits: 2, unit: ''}, -0.001), '0.00');
+  assert.equal(measures.measuredValue(column('a', {}, {bytes: 0}), {...KID, key: 'bytes', fact: true}), null);
+  const marked = column('a', {kid: 0.5}, {told_apart: ['kid']});
+  assert.deepEqual(
+    [marked, one].map((each) => measures.shownValue(all, each, KID).apart),
+    [true, false],
+  );
 });
 
-test('facts are fields of the column, and rows without any value are left out', () => {
-  const list = [column('a', {kid: null}, {seconds: 4, bytes: 0}), column('b', {})];
-  assert.equal(measures.measuredValue(list[0], TIME), 4);
-  assert.equal(measures.measuredValue(list[0], {...TIME, key: 'bytes'}), null); // no file
-  assert.deepEqual(measures.measuredRows(comparison(list), [KID, TEXT, TIME]), [TIME]);
+test('a difference is of the first minus the other, and says whether they can be told apart', () => {
+  const found = {measure: 'kid', a: 0, b: 1, value: 0.2, low: 0.1, high: 0.3, told_apart: true};
+  const all = comparison([column('a', {}), column('b', {})], {differences: [found]});
+  const of = (a, b) => measures.shownDifference(all, a, b, {...KID, digits: 1});
+  assert.deepEqual(of(0, 1), {text: '+0.2', sure: '0.1 … 0.3', told: true, better: -1});
+  assert.deepEqual(of(1, 0), {text: '−0.2', sure: '−0.3 … −0.1', told: true, better: 1});
+  assert.equal(of(0, 0), null);
+  assert.equal(measures.shownDifference(comparison([]), 0, 1, KID), null);
+  all.differences[0].low = null;
+  assert.equal(of(0, 1).sure, 'too few images');
 });
 
 test('a missing value says why', () => {
   const none = column('a', {});
-  const why = (more, measure = KID, one = none) => measures.whyNot(comparison([one], more), one, measure, MISSING);
+  const why = (more, measure = KID, one = none) => measures.whyNot(comparison([one], more), one, measure);
   assert.match(why({}, KID, column('a', {}, {error: {what: 'x'}})), /could not be generated/);
   assert.match(why({complete: false}), /Not measured yet/);
   assert.match(why({}), /no reference images were chosen/);
+  assert.match(why({}, {...KID, needs: {training: 'no training images'}}), /no training images/);
+  assert.match(why({}, {...KID, needs: {prompt: 'no prompts'}}, column('a', {}, {folder: 'x'})), /no prompts/);
+  assert.match(why({reference: {images: 4}}, {...KID, needs: {reference: '', dino: 'no weights'}}), /no weights/);
+  assert.match(why({}, {...KID, fact: true}), /Not known/);
   assert.match(why({reference: {images: 4}}), /It was not measured/);
-  assert.match(why({}, {...KID, needs: ['training']}), /no training images/);
-  assert.match(why({reference: {images: 4}}, {...KID, needs: ['reference', 'dino']}), /no weights/);
-  assert.match(why({}, TIME), /Not known/);
   assert.equal(why({notes: ['CLIP is missing.']}, TEXT), 'CLIP is missing.');
-  assert.equal(measures.shownValue(comparison([none]), none, KID, MISSING).text, '—');
+  assert.equal(measures.shownValue(comparison([none]), none, KID).text, '—');
 });
 
 test('reasons are said once for all measures that they explain', () => {
   const broken = column('c', {}, {error: {what: 'x'}});
   const all = comparison([column('a', {image_text: 0.3}), column('b', {image_text: 0.2}), broken]);
-  const reasons = measures.missingReasons(all, [KID, TEXT, TIME], MISSING);
-  assert.deepEqual(reasons, [['Not measured: no reference images were chosen.', ['KID']]]);
-  assert.deepEqual(measures.missingReasons({...all, complete: false}, [KID, TEXT], MISSING), []);
+  assert.deepEqual(measures.missingReasons(all, [KID, TEXT]), [
+    ['Not measured: no reference images were chosen.', ['KID']],
+  ]);
+  assert.deepEqual(measures.missingReasons({...all, complete: false}, [KID, TEXT]), []);
 });
 
 test('rows are prompts with seeds', () => {

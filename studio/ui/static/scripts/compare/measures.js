@@ -1,87 +1,107 @@
-// The measures of a comparison's columns as they are shown: values, intervals, and why one is missing.
-// `measure` is a row of the server's table: {key, label, formula, source, range, says, better, unit,
-// digits, fact, needs}; `missing` says of each need why it may not be there. Pure.
+// The measures of a comparison's columns as they are shown: values with their intervals, differences of two
+// columns, and why one is missing. `measure` is a row of the server's table: {key, label, formula, source, range,
+// says, better, unit, digits, fact, needs}; `needs` are reasons by what may be missing. Pure.
+
 import {formatBytes, formatDuration} from '../core/format.js';
 
-const isNumber = (value) => typeof value === 'number' && Number.isFinite(value);
+const isNumber = (value) => typeof value === 'number';
+const BEHIND = {'%': ' %', images: ' images'};
 
-/** A column's value; null when it has none. Facts are fields of the column itself. */
+/** A column's value of a measure, or of a fact that is called like it; null where there is none. */
 export function measuredValue(column, measure) {
-  const value = measure.fact ? column[measure.key] : column.measures?.[measure.key];
-  return isNumber(value) && !(measure.fact && value === 0) ? value : null;
+  const found = measure.fact ? column[measure.key] : column.measures?.[measure.key];
+  return isNumber(found) && !(measure.fact && found === 0) ? found : null;
 }
 
-/** A number as a measure writes it, without what stands behind it. */
-export function numberText(value, measure) {
+/** A number as a measure writes it, without its unit. */
+export function written(measure, value) {
   if (measure.unit === 'bytes') return formatBytes(value);
   if (measure.unit === 's') return formatDuration(value);
-  const scaled = measure.unit === '%' ? value * 100 : value;
-  const digits = {minimumFractionDigits: measure.digits, maximumFractionDigits: measure.digits};
-  const text = scaled.toLocaleString('en', digits);
-  return Number(text.replaceAll(',', '')) === 0 ? text.replace('-', '') : text.replace('-', '−');
+  const number = measure.unit === '%' ? value * 100 : value;
+  const digits = measure.digits ?? (Math.abs(number) >= 1 ? 2 : 4);
+  const text = number.toFixed(digits);
+  return Number(text) === 0 ? text.replace('-', '') : text.replace('-', '−');
 }
 
-const behind = (measure) => (measure.unit === '%' ? ' %' : '');
+const behind = ({unit}) => BEHIND[unit] ?? (unit && !['bytes', 's'].includes(unit) ? ` ${unit}` : '');
 
-/** “0.10 … 0.15”; empty where there is no interval. */
-export function intervalText(ends, measure) {
-  if (!ends?.every(isNumber) || ends[0] === ends[1]) return '';
-  return `${numberText(ends[0], measure)} … ${numberText(ends[1], measure)}${behind(measure)}`;
+const ends = (measure, [low, high]) => `${written(measure, low)} … ${written(measure, high)}`;
+
+/** How sure a value is: its interval, of earlier versions its standard error; '' where nothing is known. */
+function certainty(column, measure) {
+  const interval = column.intervals?.[measure.key];
+  if (interval) return interval[0] === interval[1] ? '' : ends(measure, interval);
+  const error = column.standard_errors?.[measure.key];
+  return isNumber(error) ? `±${error.toFixed(3)}` : '';
 }
 
 /** Why a column has no value for a measure. */
-export function whyNot(comparison, column, measure, missing) {
+export function whyNot(comparison, column, measure) {
   if (column.error) return 'This column could not be generated.';
   if (measure.fact) return 'Not known for this column.';
   if (!comparison.complete && !comparison.cancelled) return 'Not measured yet.';
-  if (measure.needs.includes('prompt') && column.folder) return `Not measured: ${missing.prompt}.`;
-  if (measure.needs.includes('ordinary') && column.folder) return 'Images from elsewhere have no ordinary prompts.';
-  if (measure.needs.includes('reference') && !comparison.reference?.images)
-    return `Not measured: ${missing.reference}.`;
-  if (measure.needs.includes('training') && !comparison.settings?.training) return `Not measured: ${missing.training}.`;
-  for (const need of ['dino', 'attributes', 'ordinary']) {
-    if (measure.needs.includes(need)) return `Not measured: ${missing[need]}.`;
-  }
-  return (comparison.notes || [])[0] || 'It was not measured.';
+  const {reference, settings, notes = []} = comparison;
+  const lacking = {
+    prompt: Boolean(column.folder),
+    reference: !reference?.images,
+    training: !settings?.training,
+    ordinary: Boolean(column.folder) || settings?.ordinary_images === 0,
+    dino: true, // whether there are weights, and a judge, shows only in values
+    attributes: true,
+  };
+  const need = Object.keys(measure.needs).find((one) => lacking[one]);
+  return need ? `Not measured: ${measure.needs[need]}.` : notes[0] || 'It was not measured.';
 }
 
 /** What a value means, and of how many images it is. */
 export function meaning(column, measure) {
   const about = `${measure.says} ${measure.better === 'higher' ? 'Higher' : 'Lower'} is better.`;
-  if (!column.counts || !measure.needs.includes('reference')) return about;
-  const [images, references] = column.counts;
-  return `${about} Measured on ${images} against ${references} images.`;
+  const known = measuredValue(column, measure) !== null && measure.needs.reference && column.counts;
+  return known ? `${about} Measured on ${column.counts[0]} against ${column.counts[1]} images.` : about;
 }
 
-/** What a column shows of a measure: {text, interval, title, apart}; `text` is — when there is no value.
- *  `apart` is true where it is told apart from every other column, and better. */
-export function shownValue(comparison, column, measure, missing) {
+/** What a column shows of a measure: {text, sure, title, apart}; `text` is — when there is no value. `apart` is true
+ *  where the column is better than every other one and told apart from it. */
+export function shownValue(comparison, column, measure) {
   const value = measuredValue(column, measure);
-  if (value === null) {
-    return {text: '—', interval: '', title: whyNot(comparison, column, measure, missing), apart: false};
-  }
-  const error = column.standard_errors?.[measure.key];
-  const older = isNumber(error) ? `± ${numberText(error, measure)}` : '';
+  if (value === null) return {text: '—', sure: '', title: whyNot(comparison, column, measure), apart: false};
   return {
-    text: numberText(value, measure) + behind(measure),
-    interval: intervalText(column.intervals?.[measure.key], measure) || older,
+    text: written(measure, value) + behind(measure),
+    sure: certainty(column, measure),
     title: meaning(column, measure),
     apart: (column.told_apart || []).includes(measure.key),
   };
 }
 
-/** Rows of the table that any column has a value for. */
-export const measuredRows = (comparison, measures) =>
-  measures.filter((measure) => comparison.columns.some((column) => measuredValue(column, measure) !== null));
+/** A column minus another one in a measure: {text, sure, told, better}; null where no difference is known. `told`
+ *  says whether they can be told apart, `better` which way the difference points, 1 or -1. */
+export function shownDifference(comparison, column, other, measure) {
+  const same = (one) => one.measure === measure.key && [one.a, one.b].every((place) => [column, other].includes(place));
+  const found = column === other ? null : (comparison.differences || []).find(same);
+  if (!found) return null;
+  const sign = found.a === column ? 1 : -1;
+  const known = isNumber(found.low) && isNumber(found.high);
+  const interval = known ? [sign * found.low, sign * found.high].sort((a, b) => a - b) : null;
+  const value = sign * found.value;
+  return {
+    text: `${value > 0 ? '+' : ''}${written(measure, value)}${behind(measure)}`,
+    sure: interval ? ends(measure, interval) : 'too few images',
+    told: Boolean(found.told_apart),
+    better: value > 0 === (measure.better === 'higher') ? 1 : -1,
+  };
+}
+
+/** Measures that at least one column has a value of. */
+export const measuredBy = (columns, measures) =>
+  measures.filter((measure) => columns.some((column) => measuredValue(column, measure) !== null));
 
 /** [[reason, titles of measures], …]: says once, in words, why some are missing. */
-export function missingReasons(comparison, measures, missing) {
+export function missingReasons(comparison, measures) {
   if (!comparison.complete && !comparison.cancelled) return [];
   const reasons = new Map();
-  const columns = comparison.columns.filter((one) => !one.error);
-  for (const measure of measures.filter((one) => !one.fact)) {
-    for (const column of columns.filter((one) => measuredValue(one, measure) === null)) {
-      const why = whyNot(comparison, column, measure, missing);
+  for (const column of comparison.columns.filter((one) => !one.error)) {
+    for (const measure of measures.filter((one) => !one.fact && measuredValue(column, one) === null)) {
+      const why = whyNot(comparison, column, measure);
       reasons.set(why, (reasons.get(why) || new Set()).add(measure.label));
     }
   }
@@ -93,7 +113,7 @@ export const rowsOf = (comparison) =>
   comparison.prompts.flatMap((text, prompt) => comparison.seeds.map((seed) => ({prompt, seed, text})));
 
 /** A column's files in a few words. */
-export function stackText(stack) {
+export function stackText(stack = []) {
   const plain = (path) =>
     path
       .split(/[\\/]/)

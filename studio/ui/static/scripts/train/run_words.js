@@ -57,8 +57,17 @@ function writtenOf(state, proof) {
     return told('info', {what: state.reason || 'Stopped before the first step', remedy: 'Nothing was written.'});
   }
   const files = state.files.map((file) => `${file.name} (${formatBytes(file.size)})`).join(', ');
-  const what = `${done ? 'Finished' : `Stopped at step ${state.step}`}: ${files}`;
+  const early = done && state.reason ? `${state.reason} ` : '';
+  const what = `${early}${done ? 'Finished' : `Stopped at step ${state.step}`}: ${files}`;
   return told(proof && !proof.ok ? 'warning' : 'good', {what, ...proofParts(proof)});
+}
+
+/** What early stopping says of a save. */
+function judgedText({step, likeness, best, since}) {
+  const mean = likeness.reduce((sum, value) => sum + value, 0) / likeness.length;
+  const so =
+    best === step ? 'the best so far' : `not clearly closer than step ${best}, ${count(since, 'save')} in a row`;
+  return `Likeness to the held-out images at step ${step}: ${mean.toFixed(3)}, ${so}`;
 }
 
 /** One line of the log; undefined for events that are not logged. `title(state)` names a state. */
@@ -66,6 +75,8 @@ export function eventText(event, title) {
   switch (event.kind) {
     case 'saved':
       return `Checkpoint saved at step ${event.step}`;
+    case 'judged':
+      return judgedText(event);
     case 'message':
       return event.text;
     case 'state':
