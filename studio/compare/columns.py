@@ -27,7 +27,7 @@ from studio.core.callbacks import Cancelled, OnProgress, SharedDevice
 from studio.core.errors import DatasetError, Interrupted
 from studio.core.size import OWN_SIZE
 from studio.families.base import Base
-from studio.formats.dataset import picture_files
+from studio.formats.dataset import image_files
 from studio.formats.image_write import save_png
 from studio.formats.images import open_image
 from studio.infer import infotext
@@ -131,7 +131,7 @@ def generate_ordinary(work: Work, name: str, column: Lane) -> dict[str, Tensor]:
 def take_column(work: Work, index: int, column: Lane) -> ComparedColumn:
     """A column of images from elsewhere: the first ones fill the grid, all of them are looked at."""
     began = time.monotonic()
-    files = picture_files(column.folder)[:_MOST_FROM_FOLDER]
+    files = image_files(column.folder)[:_MOST_FROM_FOLDER]
     if not files:
         raise DatasetError(
             "There is no image in the folder of this column",

@@ -23,7 +23,7 @@ from studio.compare.record import Recorder
 from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.errors import FileError, Interrupted, StudioError, UnavailableError
 from studio.families.base import Base
-from studio.formats.dataset import picture_files
+from studio.formats.dataset import image_files
 from studio.formats.images import open_image
 from studio.starter.classifier import AttributeClassifier
 
@@ -43,7 +43,7 @@ class ImageFolder:
     @classmethod
     def of(cls, path: str) -> ImageFolder | None:
         """What is in it; None for an empty name. DatasetError when it is no folder."""
-        return cls(Path(path), picture_files(path)) if path else None
+        return cls(Path(path), image_files(path)) if path else None
 
 
 @dataclass(frozen=True)

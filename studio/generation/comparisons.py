@@ -104,7 +104,7 @@ class Comparisons:
         """A folder of images that was named, as it may be read; empty for none."""
         if not folder.strip():
             return ""
-        return str(self.workspace.pictures_folder(self.workspace.named(folder)))
+        return str(self.workspace.images_folder(self.workspace.named(folder)))
 
     def all(self) -> list[Comparison]:
         """Every comparison, newest first; killed ones with what they had generated."""
