@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from studio.core import atomic
+from studio.core import temporaries
 from studio.core.device import peak_memory
 from studio.core.errors import DatasetError, Interrupted, NonFiniteError
 from studio.formats.dataset import picture_files
@@ -65,7 +65,7 @@ class Worker:
         self.run.tell(
             state="preparing", started_at=self.run.state.started_at or round(self.started, 3)
         )
-        atomic.sweep_temporaries(self.run.folder)
+        temporaries.sweep(self.run.folder)
         remove_unfinished(self.run.folder)
         self.prepare()
         if self.control.stop:

@@ -15,7 +15,7 @@ from studio.core.errors import InputError, MissingError, SettingsError, StudioEr
 from studio.core.text import lines
 from studio.runs.records import Sampled, only
 from studio.settings.training import CompareSettings
-from studio.ui.components.bases import base_choices, base_of
+from studio.ui.components.bases import BaseField, base_choices, base_of
 from studio.ui.components.columns import (
     BASE_COLUMN,
     column_builder,
@@ -49,8 +49,6 @@ class CompareTab:
 
     def __init__(self, studio: Studio, page: Page) -> None:
         self.studio, self.page = studio, page
-        self.bases = base_choices(studio)
-        self.first = self.bases[0][1] if self.bases else ""
         self.form = Form(CompareSettings, prefix="compare.", skip=[f"compare.{key}" for key in OWN])
         self._lay_out()
         self._connect()
@@ -59,10 +57,8 @@ class CompareTab:
         with gr.Row(elem_classes=["cs-split", "cmp-layout"]):
             with gr.Column(elem_classes=["cs-form"]):
                 with gr.Column(elem_classes=["cs-fields"]):
-                    self.base = gr.Dropdown(
-                        self.bases, value=self.first, label="Base model", elem_id="cs-compare-base",
-                        elem_classes=["cs-field"],
-                    )  # fmt: skip
+                    self.bases = BaseField(self.studio, "cs-compare-base", "compare")
+                    self.base, self.first = self.bases.select, self.bases.first
                 self.columns = column_builder(self.studio, self.page, self.first)
                 with gr.Column(elem_classes=["cs-fields", "gen-fields"]):
                     self.prompts = gr.Textbox(
@@ -112,7 +108,7 @@ class CompareTab:
         rebased = self.columns.rebase(self.rebased, None, self.base, **ACTION)
         Draft(self.studio.workspace.cache / "compare-form.json").keeps(
             self.page, [*self.texts, *self.form.inputs], self.drafted, self.contents,
-            after=[captions, quick, again, rebased],
+            after=[captions, quick, again, rebased, self.bases.added],
         )  # fmt: skip
 
     def drafted(self, *held: Any) -> Json:
@@ -123,10 +119,9 @@ class CompareTab:
     def contents(self, kept: Json) -> list[Any]:
         """What the form holds again, as far as it is still there."""
         found = {key: str(kept.get(key) or "") for key in TEXTS}
-        known_bases = [name for _, name in base_choices(self.studio)]
         form = kept.get("form")
         return [
-            found["base"] if found["base"] in known_bases else self.first,
+            self.bases.kept(found["base"]),
             usable_columns(self.studio, kept.get("columns")),
             found["prompts"],
             found["seeds"],

@@ -16,7 +16,7 @@ from studio.core.text import parse_json
 from studio.settings.generation import GenerateSettings
 from studio.settings.lanes import LanesSettings
 from studio.ui.components.axes_grid import axes_grid
-from studio.ui.components.bases import base_choices, base_of, vae_choice
+from studio.ui.components.bases import BaseField, base_of, vae_choice
 from studio.ui.components.draft import Draft
 from studio.ui.components.gallery import gallery
 from studio.ui.components.generate_batch import about, generate, with_new_seed
@@ -59,8 +59,6 @@ class GenerateTab:
 
     def __init__(self, studio: Studio, page: Page) -> None:
         self.studio, self.page = studio, page
-        self.bases = base_choices(studio)
-        self.first = self.bases[0][1] if self.bases else ""
         self.form = Form(
             GenerateSettings, prefix="generate.", skip=[f"generate.{key}" for key in OWN]
         )
@@ -89,10 +87,8 @@ class GenerateTab:
     def _what(self) -> None:
         """Base, stack, library."""
         with gr.Column(elem_classes=["cs-fields"]):
-            self.base = gr.Dropdown(
-                self.bases, value=self.first, label="Base model", elem_id="cs-generate-base",
-                elem_classes=["cs-field"],
-            )  # fmt: skip
+            self.bases = BaseField(self.studio, "cs-generate-base", TARGET)
+            self.base, self.first = self.bases.select, self.bases.first
         self.stack = adapter_stack(self.studio, self.page, TARGET, self.first, "cs-generate-prompt")
         self.shelf = adapter_shelf(self.studio, self.page, TARGET, self.first)
 
@@ -165,7 +161,8 @@ class GenerateTab:
         seeded = self.again.click(self.last_seed, None, self.seed, **QUIET)
         Draft(self.studio.workspace.cache / "generate-form.json").keeps(
             self.page, [self.base, self.prompt, self.negative, *self.form.inputs],
-            self.drafted, self.contents, after=[asking, *reused, restored, rebased, diced, seeded, *self.changes],
+            self.drafted, self.contents,
+            after=[asking, *reused, restored, rebased, self.bases.added, diced, seeded, *self.changes],
         )  # fmt: skip
         self.base.change(
             lambda base: [gr.HTML(base=base)] * 3,
@@ -274,8 +271,7 @@ class GenerateTab:
         known = valid(GenerateSettings, kept)
         if known.get("vae") not in self.studio.library.vaes():
             known.pop("vae", None)
-        bases = [name for _, name in base_choices(self.studio)]
-        base = known.get("base") if known.get("base") in bases else self.first
+        base = self.bases.kept(str(known.get("base", "")))
         texts = [known.get(key, "") for key in ("prompt", "negative_prompt")]
         return [base, *texts, *self.form.updates(known)]
 

@@ -115,7 +115,7 @@ class RunView {
   async useCheckpoint(step) {
     if (this.using) return;
     this.using = true;
-    const waiting = notice({what: `Writing the file of step ${step} …`}, 'good', 1e6);
+    const waiting = notice({what: `Writing the file of step ${step} …`}, 'good', {seconds: 1e6});
     try {
       const {path, base} = await call(this.server.use_checkpoint({run: this.current, step}));
       tell('studio:library', {});
