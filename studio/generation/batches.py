@@ -22,7 +22,7 @@ from studio.families.base import Base
 from studio.formats import image_write
 from studio.generation.parts import Part, parts
 from studio.generation.records import DrawnLane, FileReport, Generated, OnPreview, SavedPicture
-from studio.infer import engine
+from studio.infer import engine, inpaint_files
 from studio.infer.engine import GeneratedImage, Watch
 from studio.infer.infotext_block import extended
 from studio.infer.preview import OnPreview as OnImages
@@ -122,6 +122,7 @@ def _drawn(base: Base, found: list[Part], runtime: Runtime, watch: Watch) -> Gen
     reports: dict[str, FileReport] = {}
 
     def keep(part: Part, images: list[GeneratedImage]) -> None:
+        inpaint_files.keep(folder, part.settings)  # before the images that name them
         for picture in images:
             stamp = f"{time.strftime('%H%M%S')}-{time.time_ns() // 1000 % 1_000_000:06d}"
             text = extended(picture.parameters, part.templates)

@@ -23,7 +23,7 @@ from studio.families.single_file_kind import NotABase
 from studio.formats.safetensors_header import MAX_HEADER_BYTES, MAX_TENSORS, header_of
 from studio.formats.sniff import sniff_bytes, wrong_content
 
-LARGEST = 16 * 1024**3
+LARGEST = 16_000_000_000
 """Bytes of one file."""
 LARGEST_HEAD = 6_000_000
 """Bytes of a file's beginning that are looked at before it is sent."""

@@ -7,6 +7,7 @@ Refuses to know: how images are drawn and saved (`studio.app`), how cards look (
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -28,6 +29,7 @@ from studio.ui.components.prompt_tools import prompt_tools
 from studio.ui.components.prompt_words import prompt_words
 from studio.ui.components.restored_settings import (
     into_lane,
+    masked_again,
     tell_origin,
     that_are_here,
     usable,
@@ -127,7 +129,7 @@ class GenerateTab:
             keys = ["generate.denoising_strength", "generate.fit"]
             self.form.show(advanced=True, keys=keys)
             with gr.Accordion("Inpaint", open=False, elem_classes=["gen-inpaint"]) as inpainting:
-                self.mask, self.inpainting = mask_brush(self.studio), inpainting
+                self.mask, self.inpainting = mask_brush(self.studio, self.page), inpainting
                 self.form.show(advanced=True, sections=["generate.inpaint"])
         with gr.Accordion("Hires fix", open=False, elem_classes=["cs-fields", "gen-hires"]):
             self.form.show(advanced=True, sections=["generate.hires"])
@@ -143,19 +145,16 @@ class GenerateTab:
         )  # fmt: skip
         asking.failure(refused, None, self.pictures, **QUIET)
         self.pictures.finished(self.finished, None, self.stack, **QUIET)
-        outputs = [*self.texts, *self.form.inputs]
         beginning, reused = [self.image, self.beginning, self.inpainting], []
+        outputs = [*self.texts, *self.form.inputs, self.mask, *beginning]
         for part in (self.pictures, self.gallery):
             reused.append(part.reuse(self.reuse, [self.stack, self.base], outputs, **ACTION))
             part.begin(self.begin, None, beginning, **ACTION)
         restored = self.stack.settings(self.restore, [self.stack, self.base], outputs, **ACTION)
         self.stack.effect(
-            self.effect,
-            [*self.texts, self.image, self.mask, *self.form.inputs],
-            self.stack,
-            trigger_mode="multiple",
-            **ACTION,
-        )
+            self.effect, [*self.texts, self.image, self.mask, *self.form.inputs], self.stack,
+            trigger_mode="multiple", **ACTION,
+        )  # fmt: skip
         rebased = self.stack.rebase(self.rebased, None, self.base, **ACTION)
         diced = self.dice.click(lambda: -1, None, self.seed, **QUIET)
         seeded = self.again.click(self.last_seed, None, self.seed, **QUIET)
@@ -165,11 +164,9 @@ class GenerateTab:
             after=[asking, *reused, restored, rebased, self.bases.added, diced, seeded, *self.changes],
         )  # fmt: skip
         self.base.change(
-            lambda base: [gr.HTML(base=base)] * 3,
-            self.base,
-            [self.stack, self.shelf, self.tools],
-            **QUIET,
-        )
+            lambda base: [gr.HTML(base=base)] * 3, self.base,
+            [self.stack, self.shelf, self.tools], **QUIET,
+        )  # fmt: skip
 
     def asked(self, inputs: tuple[Any, ...]) -> LanesSettings:
         """What `texts`, the image, the mask and the form hold."""
@@ -237,10 +234,11 @@ class GenerateTab:
     @handler
     def reuse(self, lanes: Any, base: str, event: gr.EventData) -> list[Any]:
         identity, lane, stack = read(event._data, id=str, lane=int, stack=bool)
-        found = picture_facts(picture_file(self.studio, identity))["settings"]
+        path = picture_file(self.studio, identity)
+        found = picture_facts(path)["settings"]
         if not stack:
             found.pop("stack", None)
-        return self.fill(found, lanes, base, lane)
+        return self.fill(found, lanes, base, lane, path)
 
     @handler
     def begin(self, event: gr.EventData) -> tuple[Any, Any, Any]:
@@ -275,8 +273,10 @@ class GenerateTab:
         texts = [known.get(key, "") for key in ("prompt", "negative_prompt")]
         return [base, *texts, *self.form.updates(known)]
 
-    def fill(self, found: Json, value: Any, base: str, lane: int) -> list[Any]:
-        """Restored settings into every input, for the lane that asked."""
+    def fill(
+        self, found: Json, value: Any, base: str, lane: int, shown: Path | None = None
+    ) -> list[Any]:
+        """Restored settings into every input, for the lane that asked; `shown` is their image."""
         known = usable(found)
         prompt: Any = known.get("prompt", "")
         lanes = lanes_of(self.studio, value)
@@ -293,4 +293,5 @@ class GenerateTab:
             gr.skip() if all(a is b for a, b in zip(lanes, before, strict=True)) else
             [one.model_dump() for one in lanes],
             *self.form.updates(known),
+            *masked_again(self.studio, found, shown),
         ]  # fmt: skip

@@ -41,7 +41,7 @@ class AddBase {
       this.dialog = null;
     });
     closeBeside(this.dialog);
-    openDialog(this.dialog);
+    openDialog(this.dialog, this.part.element);
     this.choose(this.ways[0]);
     this.follow();
   }

@@ -127,7 +127,7 @@ class RunView {
   }
   async changeCurrent() {
     const {config} = await call(this.server.view({run: this.current, since: 0}));
-    openResumeForm(config, (changes) => this.resumeCurrent(changes));
+    openResumeForm(this.element, config, (changes) => this.resumeCurrent(changes));
   }
   /** What changed in the dataset is said before anything continues with it. */
   async resume(run, changes, accept = false) {
