@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from studio.commands import terminal
+from studio.commands import compare_files, compare_votes, terminal
 from studio.commands.terminal import Progress, Stopping
 from studio.compare import measures
 from studio.compare.record import Comparison
@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Generates and measures every column, prints the table, and where the images are."""
+    """Generates and measures every column, prints the table, and where the images are; or writes a
+    report, or an archive, of what is there."""
+    if compare_files.asked(arguments):
+        return compare_files.run(arguments)
+    if arguments.votes:
+        return compare_votes.run(arguments)
     with terminal.opened(arguments) as studio, Stopping("Stopping at the next step.") as stopping:
         settings = _settings(studio, arguments)
         progress = Progress()
@@ -30,6 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
             settings, on_progress=progress, cancelled=stopping
         )
         progress.end()
+        compare_files.keep_about(studio, result.id, arguments)
         if arguments.json:
             terminal.print_json(result.as_json())
         else:

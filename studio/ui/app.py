@@ -31,6 +31,7 @@ from studio.core.errors import BusyError, InputError
 from studio.library.tidying import UPLOADS
 from studio.ui import header, scripts, theme
 from studio.ui.base_uploads import BaseUploads
+from studio.ui.comparison_files import ComparisonFiles
 from studio.ui.components.add_base import add_base
 from studio.ui.door import Door
 from studio.ui.guard import EVERYWHERE, Guard
@@ -135,7 +136,12 @@ def serve(
     async def stand_outside(gradio: Any) -> AsyncIterator[None]:
         """Gradio puts its own middleware outside of any that is handed to it; the door goes first."""
         gradio.middleware_stack = Door(
-            scripts.Scripts(NamedFiles(BaseUploads(gradio.middleware_stack, studio))),
+            scripts.Scripts(
+                ComparisonFiles(
+                    NamedFiles(BaseUploads(gradio.middleware_stack, studio)),
+                    studio.generation.reports,
+                )
+            ),
             guard,
             served=served,
             login_page=theme.login_page if auth else None,
