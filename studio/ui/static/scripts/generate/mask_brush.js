@@ -290,6 +290,7 @@ class MaskBrush {
 
 export function mount(part) {
   const brush = new MaskBrush(part);
+  brush.waiting = readMask(part.props.value); // set while the part of the form was closed
   brush.build();
   brush.listen();
   brush.render();
