@@ -44,7 +44,7 @@ def _list(studio: Studio, arguments: argparse.Namespace) -> Answer:
     if arguments.trash:
         gone = studio.library.trash.all()
         return table([_gone(one) for one in gone]), [asdict(one) for one in gone]
-    entries = studio.library.shelving.all()
+    entries = studio.library.entries.all()
     names = labels(entries)
     facts = [_facts(entry, names[entry.path]) for entry in entries]
     rows = [
@@ -56,10 +56,10 @@ def _list(studio: Studio, arguments: argparse.Namespace) -> Answer:
 
 
 def _rename(studio: Studio, arguments: argparse.Namespace) -> Answer:
-    entry = studio.library.shelving.own(_name(arguments))
+    entry = studio.library.entries.own(_name(arguments))
     if arguments.new is None and arguments.folder is None:
         raise InputError("No new name is given", remedy="Write: library rename NAME NEW")
-    moved = studio.library.shelving.move(entry, arguments.new, arguments.folder)
+    moved = studio.library.entries.move(entry, arguments.new, arguments.folder)
     return [printable(moved.path)], _facts(moved, moved.title)
 
 
@@ -67,7 +67,7 @@ def _star(studio: Studio, arguments: argparse.Namespace) -> Answer:
     name, on = _name(arguments), arguments.action == "star"
     if library_images.is_image(studio, name):
         return library_images.star(studio, name, on)
-    entry = studio.library.shelving.entry(name)
+    entry = studio.library.entries.entry(name)
     studio.library.notes.change(entry.path, favourite=on)
     said = "is a favourite" if on else "is no favourite any more"
     return [f"{entry.title} {said}."], {"file": entry.where, "favourite": on}
@@ -76,7 +76,7 @@ def _star(studio: Studio, arguments: argparse.Namespace) -> Answer:
 def _trash(studio: Studio, arguments: argparse.Namespace) -> Answer:
     if library_images.is_image(studio, _name(arguments)):
         return library_images.trash(studio, _name(arguments))
-    gone = studio.library.trash.put(studio.library.shelving.own(_name(arguments)))
+    gone = studio.library.trash.put(studio.library.entries.own(_name(arguments)))
     return [f"{gone.title} is in the trash. Bring it back with: library restore {gone.id}"], asdict(
         gone
     )

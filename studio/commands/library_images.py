@@ -93,10 +93,10 @@ def _inside(studio: Studio, name: str) -> str:
 
 
 def _facts(path: Path, identity: str, marked: set[str]) -> dict[str, Any]:
-    from studio.library.image_settings import picture_settings
+    from studio.library.image_settings import image_settings
 
     try:
-        found = picture_settings(path)
+        found = image_settings(path)
     except (StudioError, OSError):
         found = None
     settings = found.settings if found else {}

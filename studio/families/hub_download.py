@@ -43,10 +43,12 @@ def bring(found: Repository, progress: Progress) -> Path:
         _check_room(found)
         for file, remote in found.files.items():
             before = found.size - missing(found) - _received(found, file)
+
+            def told(count: int, before: int = before) -> None:
+                progress(before + count, found.size)
+
             if remote.digest and not _blob(found, remote).exists():
-                _complete(
-                    found, file, lambda count, start=before: progress(start + count, found.size)
-                )
+                _complete(found, file, told)
         progress(found.size, found.size)
         return _snapshot(found)
     except Exception as error:  # a network fails in many ways

@@ -27,15 +27,15 @@ FOLDER = "inpaint"
 
 def names(settings: GenerateSettings) -> tuple[str, str]:
     """What the mask and the image to start from are called; empty where there is none, or no mask."""
-    found = dict(_pictures(settings))
+    found = dict(_images(settings))
     return found.get("mask", ("", None))[0], found.get("image", ("", None))[0]
 
 
 def keep(folder: Path, settings: GenerateSettings) -> None:
     """Puts both beside the images in `folder`. Raises StorageError, and the errors of `open_image`."""
-    for _, (name, picture) in _pictures(settings):
+    for _, (name, image) in _images(settings):
         if not is_file(target := folder / FOLDER / name):
-            save_png(target, picture)
+            save_png(target, image)
 
 
 def find(outputs: Path, name: str) -> Path | None:
@@ -46,12 +46,12 @@ def find(outputs: Path, name: str) -> Path | None:
     return next((path for path in places if is_file(path)), None)
 
 
-def _pictures(settings: GenerateSettings) -> Iterator[tuple[str, tuple[str, Image.Image]]]:
+def _images(settings: GenerateSettings) -> Iterator[tuple[str, tuple[str, Image.Image]]]:
     if not settings.inpaint.mask:
         return
     found = {"mask": as_mask(open_image(settings.inpaint.mask))}
     if settings.image:
         found["image"] = open_image(settings.image)
-    for kind, picture in found.items():
-        digest = hashlib.sha256(f"{picture.mode}{picture.size}".encode() + picture.tobytes())
-        yield kind, (f"{kind}-{digest.hexdigest()[:24]}.png", picture)
+    for kind, image in found.items():
+        digest = hashlib.sha256(f"{image.mode}{image.size}".encode() + image.tobytes())
+        yield kind, (f"{kind}-{digest.hexdigest()[:24]}.png", image)

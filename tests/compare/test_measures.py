@@ -18,7 +18,7 @@ from studio.compare.record import Comparison, read_comparison
 from studio.compare.report_html import to_html
 from studio.compare.report_text import to_csv, to_markdown
 from studio.settings.training import CompareSettings
-from studio.ui.components.compare_grid import as_page
+from studio.ui.components.opened_comparison import as_page
 from studio.ui.tables import tables
 
 NEAREST = Measure(
@@ -43,7 +43,7 @@ def test_a_new_row_is_measured_recorded_reported_printed_and_shown(base, tmp_pat
         Image.fromarray(pixels).save(tmp_path / "references" / f"{index}.png")
     settings = CompareSettings.parse(
         {"columns": [{"name": "base"}], "prompts": ["a cat"], "seeds": [1, 2], "steps": 1,
-         "pictures": 0, "reference": str(tmp_path / "references")}
+         "images": 0, "reference": str(tmp_path / "references")}
     )  # fmt: skip
     compare(base, settings, tmp_path / "c")
     found = read_comparison(tmp_path / "c")

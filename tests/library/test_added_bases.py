@@ -48,7 +48,7 @@ def test_a_base_elsewhere_is_linked_found_by_its_name_and_used(
     assert studio.library.base_path("mine") == elsewhere / "mine"
     assert studio.library.base("solo").path == elsewhere / "solo.safetensors"
     settings = GenerateSettings(base="mine", prompt="a cat", count=1, steps=1, device="cpu")
-    assert "Model: mine" in studio.generation.generate(settings).pictures[0].parameters
+    assert "Model: mine" in studio.generation.generate(settings).images[0].parameters
     studio.library.forget("mine")
     assert names(studio) == ["starter", "tiny", "solo"]
     assert (elsewhere / "mine" / "model_index.json").is_file()
@@ -132,7 +132,7 @@ def test_one_from_the_hub_goes_by_its_id(studio: Studio, server: HubServer) -> N
     assert names(studio) == ["starter", "tiny", NAME]
     server.status = 503
     settings = GenerateSettings(base=NAME, prompt="a cat", count=1, steps=1, device="cpu")
-    assert f"Model: {NAME}" in studio.generation.generate(settings).pictures[0].parameters
+    assert f"Model: {NAME}" in studio.generation.generate(settings).images[0].parameters
     studio.library.forget(NAME)
     assert names(studio) == ["starter", "tiny"]
 

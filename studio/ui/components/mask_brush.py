@@ -6,7 +6,8 @@ The value is JSON text, or "" where nothing is marked:
     {"image": path, "fresh": bool, "stack": null | "" | id of a saved stack | items of a stack,
      "strokes": [{"size": pixels, "erase": bool, "points": [[x, y], …]}], "file": path or absent}
 
-Points are pixels of the image. `file` is a mask that was brought: strokes are added to it. `fresh`: the image only shows where to paint; what is redrawn are images
+Points are pixels of the image. `file` is a mask that was brought: strokes are added to it.
+`fresh`: the image only shows where to paint; what is inpainted are images
 that are generated first, a second pass on the subject. The strokes come with the other inputs, so Generate never uses a mask that
 is still on its way.
 """
@@ -25,7 +26,7 @@ from studio.core.errors import InputError, MissingError
 from studio.core.names import printable
 from studio.core.text import parse_json
 from studio.ui.components.stack import stack_items
-from studio.ui.components.start_picture import kept
+from studio.ui.components.start_image import kept
 from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 SKELETON = """
 <div class="mb">
   <p class="mb-none cs-small cs-muted">Choose an image to start from, or press “Inpaint” at a generated one;
-    then paint over what is to be redrawn, or drop a mask (white is redrawn). Nothing is found by
+    then paint over what is to be inpainted, or drop a mask (white is inpainted). Nothing is found by
     itself: there is no detector.</p>
   <div class="mb-work" hidden>
     <div class="mb-tools" role="toolbar" aria-label="Brush"></div>
@@ -55,7 +56,7 @@ def mask_brush(studio: Studio, page: Page) -> gr.HTML:
     """The component; it follows the image to start from by itself."""
 
     def take_mask(argument: Any) -> Json:
-        """A mask that was dropped on an image: white is what is redrawn."""
+        """A mask that was dropped on an image: white is what is inpainted."""
         upload, image = read(argument, path=str, image=str)
         return shown(page, brought(studio, page.uploaded(upload), image))
 

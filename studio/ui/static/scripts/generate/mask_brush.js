@@ -1,4 +1,4 @@
-// The brush that marks what is redrawn. Owns: canvas, tools, keyboard. Refuses to know: what is generated
+// The brush that marks what is inpainted. Owns: canvas, tools, keyboard. Refuses to know: what is generated
 // from it, and where the image comes from (`start_image.js` tells). Value: see `mask_brush.py`.
 import {fileUrl} from '../core/address.js';
 import {call, partsOf} from '../core/calls.js';
@@ -8,7 +8,7 @@ import {fileName} from '../core/format.js';
 import {labelled} from '../core/icons.js';
 import {message} from '../core/notices.js';
 import {ownValue} from '../core/own_value.js';
-import {dropsOf, maskPicker, tintedPicture} from './mask_file.js';
+import {dropsOf, maskPicker, tintedImage} from './mask_file.js';
 import {
   begun,
   extended,
@@ -37,12 +37,12 @@ class MaskBrush {
     Object.assign(this, {element: part.element, server: part.server, upload: part.upload});
     this.image = null; // {path, large, width, height}
     this.strokes = [];
-    this.file = null; // a mask that was brought: {path, picture}
+    this.file = null; // a mask that was brought: {path, image}
     this.waiting = null; // what Python has set, until its image is here
     this.size = LEAST;
     this.erase = false;
     this.stack = null; // null: the lane's; '' or the id of a saved one; or the items of an image's own
-    this.fresh = false; // whether images are generated first, and redrawn then
+    this.fresh = false; // whether images are generated first, and inpainted then
     this.cursor = null; // [x, y] of the keyboard's brush
     this.keep = ownValue(part, () => this.cleared(part.props.value));
     this.send = (value) => {
@@ -83,7 +83,7 @@ class MaskBrush {
     this.q('.mb-trouble').replaceChildren();
     try {
       const found = await find();
-      const file = found ? {path: found.path, picture: await tintedPicture(fileUrl(found.large))} : null;
+      const file = found ? {path: found.path, image: await tintedImage(fileUrl(found.large))} : null;
       this.setStrokes(strokes, file);
     } catch (error) {
       this.q('.mb-trouble').replaceChildren(message(partsOf(error, 'This mask could not be read'), 'error'));
@@ -179,7 +179,7 @@ class MaskBrush {
   draw() {
     const context = this.canvas.getContext('2d');
     const scale = this.canvas.width / this.image.width;
-    paint(context, this.strokes, scale, COLOUR, this.file?.picture);
+    paint(context, this.strokes, scale, COLOUR, this.file?.image);
     if (!this.cursor) return;
     const [x, y] = this.cursor;
     context.lineWidth = 2;
@@ -191,8 +191,8 @@ class MaskBrush {
 
   words() {
     if (!this.strokes.length && !this.file) return 'Nothing is marked: the whole image is the start.';
-    if (this.fresh) return 'Images are generated first; then what is coloured is redrawn in each.';
-    return 'What is coloured is redrawn; everything else stays as it is.';
+    if (this.fresh) return 'Images are generated first; then what is coloured is inpainted in each.';
+    return 'What is coloured is inpainted; everything else stays as it is.';
   }
 
   render() {
@@ -235,7 +235,7 @@ class MaskBrush {
     });
     const picker = maskPicker((file) => this.takeFile(file));
     erase.classList.add('mb-erase');
-    this.q('.mb-fresh').replaceChildren(fresh, 'Second pass: generate new images, then redraw this part of them');
+    this.q('.mb-fresh').replaceChildren(fresh, 'Second pass: generate new images, then inpaint this part of them');
     this.q('.mb-tools').replaceChildren(
       el('label.cs-small.mb-tool', {}, 'Brush', size),
       el('span.cs-small.mb-tool', {}, 'Erase', erase),

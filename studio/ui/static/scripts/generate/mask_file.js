@@ -3,16 +3,16 @@ import {bringsFiles, el} from '../core/dom.js';
 import {tinted} from './mask_strokes.js';
 
 const RGB = [0xff, 0x3b, 0x6b];
-const LABEL = 'Mask file: white is redrawn';
+const LABEL = 'Mask file: white is inpainted';
 
 /** A mask as a canvas: coloured where it is white. */
-export async function tintedPicture(url) {
-  const picture = new Image();
-  picture.src = url;
-  await picture.decode();
-  const canvas = el('canvas', {width: picture.naturalWidth, height: picture.naturalHeight});
+export async function tintedImage(url) {
+  const image = new Image();
+  image.src = url;
+  await image.decode();
+  const canvas = el('canvas', {width: image.naturalWidth, height: image.naturalHeight});
   const context = canvas.getContext('2d');
-  context.drawImage(picture, 0, 0);
+  context.drawImage(image, 0, 0);
   const pixels = context.getImageData(0, 0, canvas.width, canvas.height);
   tinted(pixels.data, RGB);
   context.putImageData(pixels, 0, 0);
