@@ -65,7 +65,7 @@ def _download(name: str, half: bool) -> None:
                 raise Interrupted(
                     "The download was stopped",
                     where=name,
-                    safe="What was downloaded is kept; the same command goes on from there.",
+                    safe="What was downloaded is kept; the same command downloads the rest.",
                 )
 
         try:
