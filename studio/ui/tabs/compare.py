@@ -25,6 +25,7 @@ from studio.ui.components.comparison_measures import comparison_measures
 from studio.ui.components.modes import mode_switch
 from studio.ui.components.opened_comparison import opened_comparison
 from studio.ui.components.past_comparisons import past_comparisons
+from studio.ui.components.vote import vote
 from studio.ui.live import Page
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ MODES = (("columns", "Columns", column_form),)
 PARTS = (
     ("images", "Images", comparison_images),
     ("measures", "Measures", comparison_measures),
+    ("vote", "Vote", vote),
 )
 
 
