@@ -1,6 +1,7 @@
 // The measures of the open comparison: what they say in sentences, and a table of all columns, as values or as
 // differences to one of them. Refuses to know: how anything is measured; nothing is called best here.
-import {el} from '../core/dom.js';
+import {fileUrl} from '../core/address.js';
+import {el, sharpen} from '../core/dom.js';
 import {formatDuration} from '../core/format.js';
 import {message} from '../core/notices.js';
 import {tables} from '../core/tables.js';
@@ -8,6 +9,7 @@ import {measuredBy, missingReasons, shownDifference, shownValue, stackText} from
 import {follow} from './opened.js';
 
 const NO_VERDICT = 'Choose a column under “Differences to” to see which of them can be told apart.';
+const MEMORISED = 'More images are nearer to a training image than chance explains.';
 const ALONE = 'There is one column: add another one to compare them.';
 
 class Measures {
@@ -59,8 +61,9 @@ class Measures {
       const words = found.told ? (found.better > 0 ? 'better' : 'worse') : 'cannot be told apart';
       return el(`td.cs-number${side}`, {}, found.text, el('small', {}, found.sure), el('small.mt-words', {}, words));
     }
-    const {text, sure, title} = shownValue(comparison, comparison.columns[place], measure);
-    return el('td.cs-number', {title}, text, sure && el('small', {}, sure));
+    const {text, sure, title, apart} = shownValue(comparison, comparison.columns[place], measure);
+    const words = apart && el('small.mt-words', {}, 'better than every other column');
+    return el(`td.cs-number${apart ? '.is-better' : ''}`, {title}, text, sure && el('small', {}, sure), words);
   }
   row(column, place, measures) {
     const {error, message: words, counts} = column;
@@ -94,6 +97,36 @@ class Measures {
       el('table.mt-table', {}, el('thead', {}, head), el('tbody', {}, rows)),
     );
   }
+  /** The image of each column that is nearest to a training image, beside that one. */
+  nearest() {
+    const {columns, folder} = this.comparison;
+    const image = (file, alt) =>
+      el('img', {src: fileUrl(`${folder}/${file}`), alt, onload: ({target}) => sharpen(target)});
+    const pair = ({name, memorised, nearest: {cell, training, cosine, held_out: other, name: called}}) => {
+      const compared = typeof other === 'number' ? `, to the nearest reference image ${other.toFixed(3)}` : '';
+      const about = `Cosine to the training image ${called} ${cosine.toFixed(3)}${compared}`;
+      return el(
+        'figure.mt-pair',
+        {},
+        el('div', {}, image(cell, `${name}: the generated image`), image(training, `The training image ${called}`)),
+        el(
+          'figcaption.cs-small',
+          {},
+          el('b', {}, name),
+          el('span.cs-muted', {}, about),
+          memorised && el('span.sh-problem', {}, MEMORISED),
+        ),
+      );
+    };
+    const pairs = columns.filter((column) => column.nearest).map(pair);
+    if (!pairs.length) return null;
+    return el(
+      'details.mt-nearest',
+      {},
+      el('summary', {}, 'Nearest to the training images'),
+      el('div.mt-pairs', {}, pairs),
+    );
+  }
   missing() {
     const notes = (this.comparison.notes || []).map((text) => message({what: text}, 'info'));
     if (notes.length) return notes;
@@ -109,7 +142,7 @@ class Measures {
     const {complete, cancelled} = this.comparison;
     const waiting = !complete && !cancelled;
     const later = waiting && el('p.cs-muted.cs-small', {}, 'A column is measured when its images are there.');
-    const parts = [this.verdict(), this.choice(), this.table(), later, ...this.missing()];
+    const parts = [this.verdict(), this.choice(), this.table(), later, this.nearest(), ...this.missing()];
     this.host.replaceChildren(...parts.filter(Boolean));
   }
 }
