@@ -79,7 +79,7 @@ def _sections(comparison: Comparison, extra: Beside) -> list[Section]:
 
 
 def _head(
-    comparison: Comparison, extra: Beside, sections: list[Section], pictured: bool
+    comparison: Comparison, extra: Beside, sections: list[Section], has_image: bool
 ) -> Iterator[str]:
     title = escaped(facts.title(comparison))
     yield (
@@ -96,7 +96,7 @@ def _head(
         yield f"<p class=bad>{escaped(said)}</p>"
     yield from (f"<p class=bad>{escaped(text)}</p>" for text in facts.errors(comparison))
     links = [(part.name, part.heading) for part in sections]
-    if pictured:
+    if has_image:
         place = next(n for n, (name, _) in enumerate(links) if name == "settings")
         links.insert(place, ("images", "Images"))
     anchors = "".join(f"<a href='#{name}'>{escaped(heading)}</a>" for name, heading in links)

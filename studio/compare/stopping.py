@@ -6,7 +6,7 @@ Every save scores the same few prompts with the same noise, so saves are compare
 as in `racing`. A save counts as better when it is closer to the held-out reference images than the best
 so far by more than chance (one-sided, `RISK`), and its images are no copies. Slow progress adds up: the
 best so far stays the one to beat until somebody has clearly beaten it. Everything follows from the scores,
-so a run that goes on from a checkpoint decides as one without the break.
+so a run that continues from a checkpoint decides as one without the break.
 """
 
 from __future__ import annotations

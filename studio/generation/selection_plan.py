@@ -15,7 +15,7 @@ from studio.compare.racing import looks
 from studio.core.errors import InputError, MissingError, SettingsError, StudioError
 from studio.core.names import printable
 from studio.families.token_match import bounded, contains, without
-from studio.formats.dataset import picture_files, read_captions
+from studio.formats.dataset import image_files, read_captions
 from studio.formats.dataset_info import DatasetInfo
 from studio.infer.prompt import escaped
 from studio.infer.tags import has_tags
@@ -207,8 +207,8 @@ def _references(
     """The images to compare with, and whether they are held out from training."""
     if settings.reference.strip():
         workspace = library.workspace
-        folder = workspace.pictures_folder(workspace.named(settings.reference))
-        files = tuple(picture_files(folder))
+        folder = workspace.images_folder(workspace.named(settings.reference))
+        files = tuple(image_files(folder))
         if not files:
             raise InputError(
                 "The folder of reference images has no images",
@@ -217,7 +217,7 @@ def _references(
             )
         same = info is not None and folder.resolve() == info.path.resolve()
         return files, not same
-    files = tuple(picture_files(info.held_out)) if info and info.held_out else ()
+    files = tuple(image_files(info.held_out)) if info and info.held_out else ()
     return files, bool(files)
 
 

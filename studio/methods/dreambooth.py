@@ -106,7 +106,7 @@ class DreamBoothTrainable(Trainable):
         for component, model in base.components().items():
             if not is_text_encoder(component) or self.options.text_encoder:
                 self.places[component] = _copies(base, component, model, self.options.weights)
-        offload.put_aside(
+        offload.offload_to_disk(
             [place.original for places in self.places.values() for place in places.values()]
         )
         text_rate = config.train.text_learning_rate or config.train.learning_rate

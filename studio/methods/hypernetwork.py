@@ -265,7 +265,7 @@ def _initialise(network: nn.Module, how: str, generator: object) -> None:
     """
     from torch import nn
 
-    draw = {
+    initialise = {
         "Normal": lambda w: nn.init.normal_(w, 0.0, 0.01, generator=generator),
         "XavierUniform": lambda w: nn.init.xavier_uniform_(w, generator=generator),
         "XavierNormal": lambda w: nn.init.xavier_normal_(w, generator=generator),
@@ -274,7 +274,7 @@ def _initialise(network: nn.Module, how: str, generator: object) -> None:
     }[how]
     for module in network.modules():
         if isinstance(module, nn.Linear):
-            draw(module.weight)
+            initialise(module.weight)
         elif isinstance(module, nn.LayerNorm):
             nn.init.normal_(module.weight, 0.0, 0.01, generator=generator)
         else:

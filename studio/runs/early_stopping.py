@@ -3,7 +3,7 @@
 Owns: the fixed set, what is logged of a save, when the run ends, going back to the best save. Refuses
 to know: the rule (`studio.compare.stopping`), the loop. Imports torch.
 
-A save is scored before its checkpoint is announced, and its scores are in the log: a run that goes on from
+A save is scored before its checkpoint is announced, and its scores are in the log: a run that continues from
 a checkpoint knows those of all saves up to it, and decides as it would have without the break.
 """
 
@@ -20,7 +20,7 @@ from studio.compare.stopping import EarlyStop, Save
 from studio.core import manifest
 from studio.core.errors import FileError
 from studio.formats import safetensors_file
-from studio.formats.dataset import picture_files, read_captions
+from studio.formats.dataset import image_files, read_captions
 from studio.formats.dataset_info import DatasetInfo
 from studio.infer.batches import sampled
 from studio.infer.options import Job, SamplingOptions
@@ -104,7 +104,7 @@ class FixedSet:
         self.prompts = fixed_prompts(made.info, made.config)
         self.plain: Sequence[str] = self.prompts
         held_out = made.info.held_out
-        self.references: Sequence[Path] = picture_files(held_out) if held_out else []
+        self.references: Sequence[Path] = image_files(held_out) if held_out else []
         self.training: Sequence[Path] = [item.path for item in made.info.items]
         self.judge = Judge(made.base, self)
 

@@ -19,7 +19,7 @@ from studio.families.detect import BaseInfo
 from studio.families.layer_names import denoiser_layers
 from studio.families.token_match import contains
 from studio.formats.captions import fill_template
-from studio.formats.dataset import DatasetInfo, picture_files
+from studio.formats.dataset import DatasetInfo, image_files
 from studio.infer.tags import has_tags
 from studio.library.image_checks import image_lines
 from studio.library.library import Library
@@ -97,7 +97,7 @@ def _facts(completed: Complete) -> RunFacts:
         sum(i.repeats for i in info.items) * config.data.repeats * shown / effective
     )
     facts = RunFacts(
-        pictures=info.pictures,
+        images=info.images,
         captioned=info.captioned,
         held_out=_held_out_count(info),
         trigger=config.data.trigger,
@@ -111,7 +111,7 @@ def _facts(completed: Complete) -> RunFacts:
         epochs=round(config.train.steps / max(1, per_epoch), 1),
         sample_prompts=tuple(config.sample.prompts),
     )
-    return facts.changed(class_pictures=config.prior.images) if config.prior.weight else facts
+    return facts.changed(class_images=config.prior.images) if config.prior.weight else facts
 
 
 def _check_prior(result: Preflight, config: RunConfig, info: DatasetInfo) -> None:
@@ -135,7 +135,7 @@ def _check_prior(result: Preflight, config: RunConfig, info: DatasetInfo) -> Non
         )
     if prior.folder:
         root = path_of(prior.folder).expanduser()
-        if not root.is_dir() or not picture_files(root):
+        if not root.is_dir() or not image_files(root):
             result.error(
                 f"There are no class images in “{prior.folder}”. Choose a folder of images, "
                 "or leave it empty: then the base generates them.",
@@ -166,10 +166,10 @@ def _check_early_stopping(result: Preflight, config: RunConfig, info: DatasetInf
 def _check_captions(
     result: Preflight, config: RunConfig, info: DatasetInfo, captions: list[str]
 ) -> None:
-    missing = info.pictures - info.captioned
+    missing = info.images - info.captioned
     if missing:
         result.warnings.append(
-            f"{missing} of {info.pictures} images have no caption; the Caption tab can write them."
+            f"{missing} of {info.images} images have no caption; the Caption tab can write them."
         )
     own = {item.trigger for item in info.items}
     trigger = config.data.trigger
@@ -189,7 +189,7 @@ def _check_captions(
     if without and config.method != "textual-inversion":
         names = "”, “".join(dict.fromkeys(words))
         result.warn(
-            f"The trigger word “{names}” is absent from {without} of {info.pictures} captions; "
+            f"The trigger word “{names}” is absent from {without} of {info.images} captions; "
             "add it in the Caption tab, or it will call nothing.",
             "data.trigger",
         )
@@ -254,4 +254,4 @@ def _check_disk(result: Preflight, library: Library, whole: BaseInfo | None) -> 
 
 
 def _held_out_count(info: DatasetInfo) -> int:
-    return len(picture_files(info.held_out)) if info.held_out else 0
+    return len(image_files(info.held_out)) if info.held_out else 0

@@ -47,7 +47,7 @@ def save_checkpoint(
     optimizer: Optimizer,
     facts: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Writes a checkpoint durably; returns its folder once every file is proved on disk.
+    """Writes a checkpoint durably; returns its folder once every file is verified on disk.
 
     The very same moment of a run is not written twice. `facts` go into the manifest.
     """

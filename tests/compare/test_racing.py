@@ -54,7 +54,7 @@ class Curves:
     overfit: float
 
     @classmethod
-    def drawn(cls, seed: int) -> Curves:
+    def sampled(cls, seed: int) -> Curves:
         random = np.random.default_rng(seed)
         return cls(random, random.uniform(60, 160), random.uniform(170, 400))
 
@@ -114,7 +114,7 @@ def test_racing_generates_half_and_picks_what_the_full_grid_picks(everything: bo
     runs = 400 if everything else 60
     same, shares = 0, []
     for seed in range(runs):
-        curves = Curves.drawn(seed)
+        curves = Curves.sampled(seed)
         scores, bounds = curves.scores(), limits(curves.random)
         race, quick, _ = raced(scores, bounds)
         _, whole, alike = raced(scores, bounds, race=False)

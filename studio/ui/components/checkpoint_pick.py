@@ -13,7 +13,7 @@ import gradio as gr
 from studio.core.errors import InputError, StudioError
 from studio.core.text import lines
 from studio.settings.selection import MOST_RUNS, SelectionSettings
-from studio.ui.components.picture_grid import TrainingGlance
+from studio.ui.components.image_grid import TrainingGlance
 from studio.ui.components.references import named_reference, references
 from studio.ui.live import Json, Page, Task, component, read
 

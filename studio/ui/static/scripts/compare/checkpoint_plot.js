@@ -1,5 +1,5 @@
 // One measure of a choice among checkpoints over steps: a line per strength, its 95 % interval, the limit.
-// Owns: the drawing, and reading it by pointer and keyboard. Refuses to know: where the numbers come from.
+// Owns: the plot, and reading it by pointer and keyboard. Refuses to know: where the numbers come from.
 import {el, svg} from '../core/dom.js';
 import {clamp} from '../core/values.js';
 import {linesOf, scalesOf, stepText, stepTicks, tickText} from './checkpoint_rules.js';
@@ -81,7 +81,7 @@ export function checkpointPlot(selection, measure) {
     ...lines.flatMap((line, at) => lineShapes(line, at, scales)),
     mark,
   ];
-  const drawing = svg(
+  const plot = svg(
     'svg',
     {viewBox: `0 0 ${BOX.width} ${BOX.height}`, class: 'ck-svg', 'aria-hidden': 'true'},
     ...shapes,
@@ -94,14 +94,14 @@ export function checkpointPlot(selection, measure) {
   const frame = el(
     'div.ck-frame',
     {tabindex: 0, role: 'group', 'aria-label': `${measure.title} over steps; ← and → read the values`},
-    drawing,
+    plot,
   );
-  reads(frame, drawing, mark, readout, scales, lines);
+  reads(frame, plot, mark, readout, scales, lines);
   return el('figure.ck-plot', {}, title, frame, readout);
 }
 
 /** Pointer and arrow keys choose a step; what it says is read out. */
-function reads(frame, drawing, mark, readout, scales, lines) {
+function reads(frame, plot, mark, readout, scales, lines) {
   let at = -1;
   const show = (index) => {
     at = clamp(index, 0, scales.steps.length - 1);
@@ -111,7 +111,7 @@ function reads(frame, drawing, mark, readout, scales, lines) {
     readout.textContent = stepText(lines, step);
   };
   frame.addEventListener('pointermove', (event) => {
-    const {left, width} = drawing.getBoundingClientRect();
+    const {left, width} = plot.getBoundingClientRect();
     const place = ((event.clientX - left) / width) * BOX.width;
     const distance = scales.steps.map((step) => Math.abs(scales.x(step) - place));
     show(distance.indexOf(Math.min(...distance)));
@@ -129,9 +129,9 @@ export function plotKey(selection) {
   const lines = linesOf(selection, 'likeness');
   const entry = (line, at) => {
     const {colour, dash} = lineStyle(at);
-    const drawn = svg('line', {x1: 0, x2: 26, y1: 5, y2: 5, 'stroke-width': 2.4, 'stroke-dasharray': dash});
-    drawn.style.stroke = colour;
-    return el('li', {}, svg('svg', {width: 26, height: 10, 'aria-hidden': 'true'}, drawn), line.name);
+    const dashes = svg('line', {x1: 0, x2: 26, y1: 5, y2: 5, 'stroke-width': 2.4, 'stroke-dasharray': dash});
+    dashes.style.stroke = colour;
+    return el('li', {}, svg('svg', {width: 26, height: 10, 'aria-hidden': 'true'}, dashes), line.name);
   };
   return el('ul.ck-key.cs-small', {}, lines.map(entry), el('li.cs-muted', {}, 'hollow: out of the race'));
 }
