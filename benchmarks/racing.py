@@ -33,7 +33,7 @@ from studio.library import presets
 from studio.settings.selection import SelectionSettings
 
 RESULTS = Path(__file__).resolve().parent / "results" / "racing"
-STEPS, SAVE_EVERY, IMAGES, SAMPLING = 160, 20, 32, 8
+STEPS, SAVE_EVERY, IMAGES, SAMPLING = 120, 15, 32, 6
 STRENGTHS = [0.7, 1.0]
 # Concept, seed, learning rate: the second rate is so high that later checkpoints learn their images.
 RUNS = {
