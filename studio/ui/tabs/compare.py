@@ -27,6 +27,7 @@ from studio.ui.components.comparison_measures import comparison_measures
 from studio.ui.components.modes import mode_switch
 from studio.ui.components.opened_comparison import opened_comparison
 from studio.ui.components.past_comparisons import past_comparisons
+from studio.ui.components.vote import vote
 from studio.ui.live import Page
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ PARTS = (
     ("images", "Images", comparison_images),
     ("measures", "Measures", comparison_measures),
     ("curves", "Curves", checkpoint_curves),
+    ("vote", "Vote", vote),
 )
 
 
