@@ -31,10 +31,15 @@ _LONG, _UNDEFINED = 4, 7  # types of EXIF values
 
 def save_png(path: str | Path, image: Image.Image, parameters: str | None = None) -> Path:
     """Writes a PNG durably, with the settings text in the `parameters` chunk."""
+    return atomic.write_bytes(path, encoded_png(image, parameters))
+
+
+def encoded_png(image: Image.Image, parameters: str | None = None) -> bytes:
+    """The bytes of such a file."""
     info = PngInfo()
     if parameters:
         info.add_text("parameters", encodable(parameters))
-    return atomic.write_bytes(path, encoded(image, "PNG", pnginfo=info))
+    return encoded(image, "PNG", pnginfo=info)
 
 
 def save_jpeg(
@@ -59,7 +64,7 @@ def save(
 ) -> Path:
     """Writes `stem` with the ending of `kind`; PNG knows no quality. Returns the file's path.
 
-    Settings that EXIF has no room for make it a PNG: a drawn image is never lost to its text.
+    Settings that EXIF has no room for make it a PNG: a generated image is never lost to its text.
     """
     if kind != "png" and not _fits(parameters):
         kind = "png"

@@ -5,14 +5,18 @@ Owns: the folders under `comparisons/`. Refuses to know: how images are generate
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+from studio.compare.origin import write_origin
 from studio.compare.record import Comparison, list_comparisons, read_comparison
 from studio.core import atomic
 from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.errors import InputError, MissingError
 from studio.core.names import path_of
-from studio.core.paths import is_folder
+from studio.core.paths import is_folder, is_name
+from studio.generation.column_facts import with_facts
+from studio.runs.folders import RunFolders
 from studio.runtime.runtime import Runtime
 from studio.settings.training import CompareSettings
 
@@ -22,44 +26,37 @@ KEPT = "The images generated so far are kept."
 class Comparisons:
     """The comparisons of a workspace."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, runs: RunFolders) -> None:
         self.workspace, self.runtime = runtime.library.workspace, runtime
+        self.runs = runs
 
     def compare(
         self,
         settings: CompareSettings,
         on_progress: OnProgress | None = None,
         cancelled: Cancelled | None = None,
+        started: Callable[[str], None] | None = None,
     ) -> Comparison:
-        """Generates and measures when the device is free; yields it between batches."""
+        """Generates and measures when the device is free; yields it between batches. `started` hears
+        its id."""
         if not settings.columns or not settings.prompts or not settings.seeds:
             raise InputError(
                 "A comparison needs at least one column, one prompt and one seed",
                 remedy="Add the base or a file as a column, and write a prompt.",
             )
-        columns = [
-            column.model_copy(
-                update={
-                    "stack": [
-                        item.model_copy(update={"path": str(self.workspace.resolve(item.path))})
-                        for item in column.stack
-                    ]
-                }
-            )
-            for column in settings.columns
-        ]
-        reference = settings.reference
-        if reference.strip():
-            folder = self.workspace.named(reference)
-            reference = str(self.workspace.pictures_folder(folder))
-        settings = settings.model_copy(update={"columns": columns, "reference": reference})
+        settings = self._complete(settings)
         from studio.compare.comparison import compare
+        from studio.generation.origins import origin_of
 
         with self.runtime.turn("comparing", "comparison", KEPT):
             base = self.runtime.base(settings.base, settings.device)
             folder = self.workspace.new_folder(
                 self.workspace.comparisons, settings.name or "comparison"
             )
+            stacks = [[file.path for file in one.stack if file.enabled] for one in settings.columns]
+            write_origin(folder, origin_of(stacks, self.runtime.library, self.runs))
+            if started is not None:
+                started(folder.name)
             return compare(
                 base,
                 settings,
@@ -70,6 +67,45 @@ class Comparisons:
                 cache=self.runtime.adapters(),
             )
 
+    def measure_again(self, comparison_id: str) -> Comparison:
+        """Every measure of a comparison from the features it kept; generates nothing."""
+        folder = self.folder(comparison_id)
+        from studio.compare.comparison import measure_again
+
+        return measure_again(folder)
+
+    def _complete(self, settings: CompareSettings) -> CompareSettings:
+        """The same with paths that are there to be read, and what the columns' runs say."""
+        columns = [
+            column.model_copy(
+                update={
+                    "stack": [
+                        item.model_copy(update={"path": str(self.workspace.resolve(item.path))})
+                        for item in column.stack
+                    ],
+                    "folder": self._images(column.folder),
+                }
+            )
+            for column in settings.columns
+        ]
+        columns, trained_on = with_facts(columns, self.runtime.library, self.runs)
+        training = self._images(settings.training)
+        if not training and len(trained_on) == 1:
+            training = self._images(str(trained_on[0]))
+        return settings.model_copy(
+            update={
+                "columns": columns,
+                "reference": self._images(settings.reference),
+                "training": training,
+            }
+        )
+
+    def _images(self, folder: str) -> str:
+        """A folder of images that was named, as it may be read; empty for none."""
+        if not folder.strip():
+            return ""
+        return str(self.workspace.images_folder(self.workspace.named(folder)))
+
     def all(self) -> list[Comparison]:
         """Every comparison, newest first; killed ones with what they had generated."""
         return list_comparisons(self.workspace.comparisons)
@@ -78,11 +114,31 @@ class Comparisons:
         """One comparison by its id, a plain folder name."""
         return read_comparison(self.folder(comparison_id))
 
+    def find(self, text: str) -> str:
+        """The id of a comparison that is named by its id or its name. Raises MissingError, and
+        InputError where several have the name."""
+        if is_name(text) and is_folder(path_of(self.workspace.comparisons / text)):
+            return text
+        known = self.all()
+        found = [one.id for one in known if one.name == text]
+        if len(found) > 1:
+            raise InputError(
+                f"{len(found)} comparisons are called “{text[:100]}”",
+                remedy="Name one by its folder: " + ", ".join(found[:5]),
+            )
+        if not found:
+            newest = ", ".join(one.id for one in known[:5])
+            raise MissingError(
+                "There is no such comparison",
+                where=text[:100],
+                remedy=f"The newest are {newest}." if known else "There is none yet.",
+            )
+        return found[0]
+
     def folder(self, comparison_id: str) -> Path:
         """The folder of a comparison."""
         folder = path_of(self.workspace.comparisons / comparison_id)
-        plain = Path(comparison_id).name == comparison_id and comparison_id not in ("", ".", "..")
-        if not plain or not is_folder(folder):
+        if not is_name(comparison_id) or not is_folder(folder):
             raise MissingError("There is no such comparison", where=comparison_id[:100])
         return folder
 

@@ -10,15 +10,14 @@ something to every reader of datasets.
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from studio.core.names import same_name
+from studio.core.refused_names import why_refused
 from studio.formats.captions import CAPTION_ENDINGS
-from studio.formats.image_names import NOT_READ, is_hidden, is_picture
+from studio.formats.image_names import NOT_READ, is_hidden, is_image
 from studio.formats.masks import holds_masks
 
 # What readers of datasets look for beside images and captions: metadata.jsonl, dataset.toml and
@@ -27,11 +26,6 @@ TABLE_ENDINGS = (".jsonl", ".json", ".csv", ".toml", ".yaml", ".yml")
 ENDINGS_BESIDE = (*CAPTION_ENDINGS, *TABLE_ENDINGS)
 _ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 _FILMS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v")
-_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?")
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-_FORBIDDEN_ON_WINDOWS = re.compile(r'[<>:"|?*]')
-_LONGEST_PART = 255 - len("-9999")  # bytes; a name that gets a number must still fit
-_LONGEST_PATH = 1000
 _BESIDE_AN_IMAGE = (".mask", "-masklabel", "-mask", "_mask", "-condlabel")
 
 
@@ -63,7 +57,7 @@ class Group:
     @property
     def images(self) -> list[Arrival]:
         """The images themselves, no masks."""
-        return [a for a in self.arrivals if is_picture(a.name) and _stem(a.name) == self.stem
+        return [a for a in self.arrivals if is_image(a.name) and _stem(a.name) == self.stem
                 and _folder(a.name) == self.folder]  # fmt: skip
 
     def renamed(self, arrival: Arrival, stem: str) -> str:
@@ -74,33 +68,13 @@ class Group:
         return str(path.with_name(stem + (tail or name[len(self.stem) :])))
 
 
-def why_refused(name: str) -> str | None:
-    """Why no file may be written under this relative path, or None when it may."""
-    if not name or name.startswith("/") or "\\" in name or re.match(r"^[A-Za-z]:", name):
-        return "its path is not one inside a folder"
-    parts = name.split("/")
-    if any(part in ("", ".", "..") for part in parts):
-        return "its path leads out of the folder"
-    if _CONTROL.search(name):
-        return "its name holds characters that cannot be seen"
-    if any(_RESERVED.fullmatch(part) for part in parts):
-        return "its name means a device on Windows; give it another one"
-    if any(part != part.rstrip(". ") for part in parts):
-        return "its name ends in a full stop or a blank; give it another one"
-    if os.name == "nt" and any(_FORBIDDEN_ON_WINDOWS.search(part) for part in parts):
-        return "its name holds characters that Windows does not allow"
-    if any(len(os.fsencode(part)) > _LONGEST_PART for part in parts) or len(name) > _LONGEST_PATH:
-        return "its name is too long"
-    return None
-
-
 def why_unused(name: str) -> str | None:
     """Why a dataset would not use a file of this name, or None when it would."""
     path = PurePosixPath(name)
     ending = path.suffix.lower()
     if any(is_hidden(part) for part in path.parts):
         return "a hidden file of the system"
-    if is_picture(path.name) or ending in ENDINGS_BESIDE:
+    if is_image(path.name) or ending in ENDINGS_BESIDE:
         return None
     if ending in _ARCHIVES:
         return "an archive: unpack it first"
@@ -127,7 +101,7 @@ class _Images:
     """(folder, stem) of the images that arrive."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._exact = {(_folder(name), _stem(name)) for name in names if is_picture(name)}
+        self._exact = {(_folder(name), _stem(name)) for name in names if is_image(name)}
         self._alike: dict[tuple[str, str], tuple[str, str]] = {}
         for folder, stem in sorted(self._exact):
             self._alike.setdefault((same_name(folder), same_name(stem)), (folder, stem))
@@ -155,9 +129,9 @@ def grouped(arrivals: list[Arrival]) -> tuple[list[Group], list[Arrival]]:
 def _group_of(name: str, images: _Images) -> tuple[str, str] | None:
     """(folder, stem) of the image that a file belongs to; None for a table of a whole folder."""
     folder, stem = _folder(name), _stem(name)
-    if not is_picture(name):
+    if not is_image(name):
         table = PurePosixPath(name).suffix.lower() in TABLE_ENDINGS
-        if is_picture(stem) and images.find(folder, _stem(stem)):  # the caption 1.png.txt
+        if is_image(stem) and images.find(folder, _stem(stem)):  # the caption 1.png.txt
             stem = _stem(stem)
         elif table and not images.find(folder, stem):
             return None

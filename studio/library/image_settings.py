@@ -17,14 +17,15 @@ from studio.formats.image_kinds import KINDS
 from studio.formats.image_texts import USER_COMMENT
 from studio.formats.images import read_texts
 from studio.formats.sniff import sniff
-from studio.infer import infotext, template
+from studio.infer import infotext, inpaint_files, template
 from studio.infer.foreign import restored
+from studio.infer.infotext_passes import is_kept_name
 from studio.library.files import LibraryFiles
 from studio.settings.training import StackItem
 
 
 @dataclass(frozen=True)
-class PictureSettings:
+class ImageSettings:
     """`settings` are fields of `GenerateSettings`; base and files are named as in the image."""
 
     program: str
@@ -35,7 +36,7 @@ class PictureSettings:
     """The text itself, where it is one that people read."""
 
 
-def picture_settings(path: Path) -> PictureSettings | None:
+def image_settings(path: Path) -> ImageSettings | None:
     """What `path` says about itself; None for an image without settings, or with an adapter in it.
 
     Errors as in `images.open_image`.
@@ -45,14 +46,14 @@ def picture_settings(path: Path) -> PictureSettings | None:
         return None
     settings = dict(found.settings)
     if found.program == infotext.VERSION:
-        settings.setdefault("stack", [])  # ours that names none was drawn without one
+        settings.setdefault("stack", [])  # ours that names none was generated without one
     text = texts.get("parameters") or texts.get(USER_COMMENT, "")
-    return PictureSettings(found.program, settings, list(found.notes), text)
+    return ImageSettings(found.program, settings, list(found.notes), text)
 
 
-def usable_settings(path: Path, name: str) -> PictureSettings | None:
+def usable_settings(path: Path, name: str) -> ImageSettings | None:
     """The same; FileError for an image whose program is known and whose settings are not."""
-    found = picture_settings(path)
+    found = image_settings(path)
     if found and not found.settings:
         raise FileError(
             "The settings of this image cannot be restored",
@@ -78,9 +79,28 @@ def as_written(settings: dict[str, Any]) -> dict[str, Any]:
     return settings | prompts
 
 
+def with_kept(settings: dict[str, Any], outputs: Path) -> tuple[dict[str, Any], str]:
+    """(the settings with the mask and the image it lay on, where those are kept, as paths; what to say
+    where one of them is gone: then neither is in them)."""
+    inpaint, image = dict(settings.get("inpaint") or {}), settings.get("image")
+    mask = inpaint.pop("mask", None)
+    found = {key: value for key, value in settings.items() if key not in ("inpaint", "image")}
+    if inpaint:
+        found["inpaint"] = inpaint
+    kept = [str(name) for name in (mask, image) if is_kept_name(name)]
+    if not is_kept_name(mask):
+        return found, ""
+    places = [inpaint_files.find(outputs, name) for name in kept]
+    if None in places:
+        return found, "The mask of this image, or the image it lay on, is gone: mark it again."
+    paths = [printable(path) for path in places if path is not None]
+    found["inpaint"] = {**inpaint, "mask": paths[0]}
+    return (found | {"image": paths[1]} if len(paths) > 1 else found), ""
+
+
 def described(path: Path) -> dict[str, Any] | None:
     """An image's settings as `inspect` reports them; None without, and for what is no image."""
-    if sniff(path) not in KINDS or (found := picture_settings(path)) is None:
+    if sniff(path) not in KINDS or (found := image_settings(path)) is None:
         return None
     return {
         "path": str(path), "kind": "image", "program": found.program, "settings": found.settings,

@@ -1,12 +1,13 @@
 """The Generate tab: a base, a stack of adapters, a prompt, images.
 
 Owns: the layout, collecting the settings of a batch, and putting an image's settings back.
-Refuses to know: how images are drawn and saved (`studio.app`), how cards look (components).
+Refuses to know: how images are generated and saved (`studio.app`), how cards look (components).
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -16,27 +17,28 @@ from studio.core.text import parse_json
 from studio.settings.generation import GenerateSettings
 from studio.settings.lanes import LanesSettings
 from studio.ui.components.axes_grid import axes_grid
-from studio.ui.components.bases import base_choices, base_of, vae_choice
+from studio.ui.components.bases import BaseField, base_of, vae_choice
 from studio.ui.components.draft import Draft
 from studio.ui.components.gallery import gallery
 from studio.ui.components.generate_batch import about, generate, with_new_seed
+from studio.ui.components.image_grid import KIND, image_facts, image_file, image_grid
+from studio.ui.components.library_panel import library_panel
 from studio.ui.components.mask_brush import mask_brush, with_mask
 from studio.ui.components.modes import mode_switch
-from studio.ui.components.picture_grid import KIND, picture_facts, picture_file, picture_grid
 from studio.ui.components.prompt_tags import tags_moved
 from studio.ui.components.prompt_tools import prompt_tools
 from studio.ui.components.prompt_words import prompt_words
 from studio.ui.components.restored_settings import (
     into_lane,
+    masked_again,
     tell_origin,
     that_are_here,
     usable,
     valid,
 )
-from studio.ui.components.shelf import adapter_shelf
 from studio.ui.components.size_row import size_row
 from studio.ui.components.stack import EFFECT, adapter_stack, lanes_of
-from studio.ui.components.start_picture import start_picture
+from studio.ui.components.start_image import start_image
 from studio.ui.components.styles import style_choice, style_tools
 from studio.ui.form import Form
 from studio.ui.jobs import Jobs
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from studio.app import Studio
 
 TARGET = "generate"
+MODES = (("images", "Images"), ("grid", "Grid"), ("gallery", "Gallery"))
 OWN = ("base", "prompt", "negative_prompt", "stack", "device", "image", "inpaint.mask")
 
 
@@ -59,8 +62,6 @@ class GenerateTab:
 
     def __init__(self, studio: Studio, page: Page) -> None:
         self.studio, self.page = studio, page
-        self.bases = base_choices(studio)
-        self.first = self.bases[0][1] if self.bases else ""
         self.form = Form(
             GenerateSettings, prefix="generate.", skip=[f"generate.{key}" for key in OWN]
         )
@@ -68,8 +69,8 @@ class GenerateTab:
             page.tasks, KIND, lambda settings, task: generate(studio, settings, task),
             about=about, again=with_new_seed,
         )  # fmt: skip
-        with gr.Column(elem_classes=["gen-modes"]):
-            mode_switch()
+        with gr.Column(elem_classes=["gen-modes", "cs-modes"]):
+            mode_switch("generate", MODES)
             with gr.Row(elem_classes=["gen-layout"]):
                 self._columns()
             self.gallery = gallery(studio, page)
@@ -83,18 +84,16 @@ class GenerateTab:
         self.seed = self.form.components["generate.seed"]
         self.texts = [self.base, self.prompt, self.negative, self.stack]
         with gr.Column(elem_classes=["cs-form"]):
-            self.pictures = picture_grid(self.studio, self.page, self.jobs)
+            self.images = image_grid(self.studio, self.page, self.jobs)
             axes_grid(self.studio, self.page, self.form, [*self.texts, self.image, self.mask])
 
     def _what(self) -> None:
         """Base, stack, library."""
         with gr.Column(elem_classes=["cs-fields"]):
-            self.base = gr.Dropdown(
-                self.bases, value=self.first, label="Base model", elem_id="cs-generate-base",
-                elem_classes=["cs-field"],
-            )  # fmt: skip
+            self.bases = BaseField(self.studio, "cs-generate-base", TARGET)
+            self.base, self.first = self.bases.select, self.bases.first
         self.stack = adapter_stack(self.studio, self.page, TARGET, self.first, "cs-generate-prompt")
-        self.shelf = adapter_shelf(self.studio, self.page, TARGET, self.first)
+        self.library = library_panel(self.studio, self.page, TARGET, self.first)
 
     def _how(self) -> None:
         """Prompts and settings."""
@@ -127,11 +126,11 @@ class GenerateTab:
         with gr.Accordion(
             "Image to image", open=False, elem_classes=["cs-fields"]
         ) as self.beginning:
-            self.image = start_picture(self.studio, self.page)
+            self.image = start_image(self.studio, self.page)
             keys = ["generate.denoising_strength", "generate.fit"]
             self.form.show(advanced=True, keys=keys)
             with gr.Accordion("Inpaint", open=False, elem_classes=["gen-inpaint"]) as inpainting:
-                self.mask, self.inpainting = mask_brush(self.studio), inpainting
+                self.mask, self.inpainting = mask_brush(self.studio, self.page), inpainting
                 self.form.show(advanced=True, sections=["generate.inpaint"])
         with gr.Accordion("Hires fix", open=False, elem_classes=["cs-fields", "gen-hires"]):
             self.form.show(advanced=True, sections=["generate.hires"])
@@ -140,39 +139,35 @@ class GenerateTab:
             self.form.show(advanced=True)
 
     def _connect(self) -> None:
-        asking = self.pictures.generate(
+        asking = self.images.generate(
             self.start, [*self.texts, self.image, self.mask, *self.form.inputs],
-            [self.pictures, self.prompt, self.stack],
+            [self.images, self.prompt, self.stack],
             trigger_mode="once", **ACTION,
         )  # fmt: skip
-        asking.failure(refused, None, self.pictures, **QUIET)
-        self.pictures.finished(self.finished, None, self.stack, **QUIET)
-        outputs = [*self.texts, *self.form.inputs]
+        asking.failure(refused, None, self.images, **QUIET)
+        self.images.finished(self.finished, None, self.stack, **QUIET)
         beginning, reused = [self.image, self.beginning, self.inpainting], []
-        for part in (self.pictures, self.gallery):
+        outputs = [*self.texts, *self.form.inputs, self.mask, *beginning]
+        for part in (self.images, self.gallery):
             reused.append(part.reuse(self.reuse, [self.stack, self.base], outputs, **ACTION))
             part.begin(self.begin, None, beginning, **ACTION)
         restored = self.stack.settings(self.restore, [self.stack, self.base], outputs, **ACTION)
         self.stack.effect(
-            self.effect,
-            [*self.texts, self.image, self.mask, *self.form.inputs],
-            self.stack,
-            trigger_mode="multiple",
-            **ACTION,
-        )
+            self.effect, [*self.texts, self.image, self.mask, *self.form.inputs], self.stack,
+            trigger_mode="multiple", **ACTION,
+        )  # fmt: skip
         rebased = self.stack.rebase(self.rebased, None, self.base, **ACTION)
         diced = self.dice.click(lambda: -1, None, self.seed, **QUIET)
         seeded = self.again.click(self.last_seed, None, self.seed, **QUIET)
         Draft(self.studio.workspace.cache / "generate-form.json").keeps(
             self.page, [self.base, self.prompt, self.negative, *self.form.inputs],
-            self.drafted, self.contents, after=[asking, *reused, restored, rebased, diced, seeded, *self.changes],
+            self.drafted, self.contents,
+            after=[asking, *reused, restored, rebased, self.bases.added, diced, seeded, *self.changes],
         )  # fmt: skip
         self.base.change(
-            lambda base: [gr.HTML(base=base)] * 3,
-            self.base,
-            [self.stack, self.shelf, self.tools],
-            **QUIET,
-        )
+            lambda base: [gr.HTML(base=base)] * 3, self.base,
+            [self.stack, self.library, self.tools], **QUIET,
+        )  # fmt: skip
 
     def asked(self, inputs: tuple[Any, ...]) -> LanesSettings:
         """What `texts`, the image, the mask and the form hold."""
@@ -240,16 +235,17 @@ class GenerateTab:
     @handler
     def reuse(self, lanes: Any, base: str, event: gr.EventData) -> list[Any]:
         identity, lane, stack = read(event._data, id=str, lane=int, stack=bool)
-        found = picture_facts(picture_file(self.studio, identity))["settings"]
+        path = image_file(self.studio, identity)
+        found = image_facts(path)["settings"]
         if not stack:
             found.pop("stack", None)
-        return self.fill(found, lanes, base, lane)
+        return self.fill(found, lanes, base, lane, path)
 
     @handler
     def begin(self, event: gr.EventData) -> tuple[Any, Any, Any]:
         identity, inpaint = read(event._data, id=str, inpaint=bool)
         opened = gr.Accordion(open=True)
-        path = str(picture_file(self.studio, identity))
+        path = str(image_file(self.studio, identity))
         return path, opened, opened if inpaint else gr.skip()
 
     @handler
@@ -274,13 +270,14 @@ class GenerateTab:
         known = valid(GenerateSettings, kept)
         if known.get("vae") not in self.studio.library.vaes():
             known.pop("vae", None)
-        bases = [name for _, name in base_choices(self.studio)]
-        base = known.get("base") if known.get("base") in bases else self.first
+        base = self.bases.kept(str(known.get("base", "")))
         texts = [known.get(key, "") for key in ("prompt", "negative_prompt")]
         return [base, *texts, *self.form.updates(known)]
 
-    def fill(self, found: Json, value: Any, base: str, lane: int) -> list[Any]:
-        """Restored settings into every input, for the lane that asked."""
+    def fill(
+        self, found: Json, value: Any, base: str, lane: int, shown: Path | None = None
+    ) -> list[Any]:
+        """Restored settings into every input, for the lane that asked; `shown` is their image."""
         known = usable(found)
         prompt: Any = known.get("prompt", "")
         lanes = lanes_of(self.studio, value)
@@ -297,4 +294,5 @@ class GenerateTab:
             gr.skip() if all(a is b for a, b in zip(lanes, before, strict=True)) else
             [one.model_dump() for one in lanes],
             *self.form.updates(known),
+            *masked_again(self.studio, found, shown),
         ]  # fmt: skip

@@ -5,9 +5,12 @@ import {catchStrayDrops} from './core/drops.js';
 import {notice} from './core/notices.js';
 import {watchPlace} from './core/place.js';
 import {watchPresses} from './core/press.js';
+import {sends, watchToasts} from './core/toasts.js';
 
 const PARTS = {
   header: () => import('./core/header.js'),
+  add_base: () => import('./bases/add_base.js'),
+  base_button: () => import('./bases/base_button.js'),
   caption: () => import('./caption/caption.js'),
   train_pick: () => import('./train/pick.js'),
   form_tools: () => import('./train/form_tools.js'),
@@ -15,17 +18,23 @@ const PARTS = {
   start_answer: () => import('./train/start_answer.js'),
   run_view: () => import('./train/run_view.js'),
   stack: () => import('./generate/stack.js'),
-  shelf: () => import('./generate/shelf.js'),
+  library: () => import('./generate/library.js'),
   prompt_tools: () => import('./generate/prompt_tools.js'),
   prompt_words: () => import('./generate/prompt_words.js'),
   start_image: () => import('./generate/start_image.js'),
   mask_brush: () => import('./generate/mask_brush.js'),
-  modes: () => import('./generate/modes.js'),
+  modes: () => import('./core/modes.js'),
   images: () => import('./generate/images.js'),
   gallery: () => import('./generate/gallery.js'),
   axes_grid: () => import('./generate/axes_grid.js'),
   columns: () => import('./compare/columns.js'),
   comparison: () => import('./compare/comparison.js'),
+  vote: () => import('./compare/vote.js'),
+  comparison_images: () => import('./compare/images.js'),
+  comparison_measures: () => import('./compare/measure_table.js'),
+  checkpoint_pick: () => import('./compare/checkpoint_pick.js'),
+  checkpoint_curves: () => import('./compare/checkpoint_curves.js'),
+  past_comparisons: () => import('./compare/past.js'),
 };
 
 /** Starts one part. `part` is what Gradio gives to a component's script: {element, trigger, props,
@@ -46,6 +55,7 @@ export async function mount(name, part, events) {
   }
   const trigger = (event, data) => {
     if (!events.includes(event)) throw new Error(`“${name}” sends “${event}”, which nobody listens to`);
+    sends(name, event);
     part.trigger(event, data);
   };
   found.mount({...part, trigger});
@@ -55,3 +65,4 @@ catchStrayDrops();
 holdButtons();
 watchPresses();
 watchPlace('caption');
+watchToasts();

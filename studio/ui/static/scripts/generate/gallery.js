@@ -81,16 +81,16 @@ class Gallery {
     openTab('compare', {columns: found.columns, base: found.base});
   }
   begin(image, inpaint = false) {
-    tell('studio:mode', 'images');
+    tell('studio:mode', {area: 'generate', mode: 'images'});
     this.trigger('begin', {id: image.id, inpaint});
   }
   reuse(image) {
-    tell('studio:mode', 'images');
+    tell('studio:mode', {area: 'generate', mode: 'images'});
     this.trigger('reuse', {id: image.id, lane: Math.max(lanesNow().current, 0), stack: true});
   }
   enlarge(image) {
     enlargeImage(this.images, image, {
-      ask: (id) => call(this.server.picture({id})),
+      ask: (id) => call(this.server.image({id})),
       reuse: (one) => this.reuse(one),
       begin: (one, inpaint) => this.begin(one, inpaint),
     });

@@ -17,6 +17,7 @@ const TITLES = {
   resume: 'Continues from the last checkpoint, with the same result as without the break',
   better: 'It would fail again as it is; with this it probably goes on',
   change: 'Goes on with another rate, more steps, other samples',
+  choose: 'Compares all checkpoints at several strengths, and recommends one',
   clone: 'Fills the form on the left with this run’s settings',
   remove: 'Moves the run to the workspace’s trash',
 };
@@ -55,6 +56,7 @@ function afterwards({run, base, files, state, step, steps, last_checkpoint: chec
   const file = files?.[0];
   const use = () => openTab('generate', {adapters: [file.path], base});
   const compare = () => openTab('compare', {run, base});
+  const choose = () => openTab('compare:checkpoints', {run});
   const better = Object.keys(suggestion).length > 0;
   const goesOn = () =>
     better
@@ -63,6 +65,7 @@ function afterwards({run, base, files, state, step, steps, last_checkpoint: chec
   return [
     file && button('Try it in Generate', use, '.cs-primary'),
     file && button('Compare', compare),
+    checkpoint && button('Find the best checkpoint', choose, '', TITLES.choose),
     state !== 'finished' && step < steps && goesOn(),
     button('Change and resume…', actions.change, '', TITLES.change),
     button('Use its settings', actions.clone, '', TITLES.clone),
@@ -84,11 +87,11 @@ function figureList(state, live, step) {
   ];
 }
 
-function endParts(state, proof) {
+function endParts(state, verification) {
   const line = (text) => [el('p.cs-muted.cs-small', {style: {margin: '0'}}, text)];
   if (state.state === 'preparing' && state.preparing) return line(`${state.preparing}…`);
   if (state.state === 'queued') return line('Waiting for the run before it to end.');
-  const ending = endingOf(state, proof);
+  const ending = endingOf(state, verification);
   return ending ? [message(ending.parts, ending.kind)] : [];
 }
 
@@ -123,10 +126,10 @@ export function runHead(actions) {
     const found = active ? steering(state.state, actions) : afterwards(state, actions, suggestion);
     buttons.replaceChildren(...found);
   });
-  const setEnd = whenOther((state, proof) => end.replaceChildren(...endParts(state, proof)));
+  const setEnd = whenOther((state, verification) => end.replaceChildren(...endParts(state, verification)));
 
-  /** `live` is what the plot knows last, `proof` what loading the written file has shown. */
-  function update(state, dataset, live, proof, suggestion) {
+  /** `live` is what the plot knows last, `verification` what loading the written file has shown. */
+  function update(state, dataset, live, verification, suggestion) {
     const step = Math.max(state.step || 0, live.step || 0);
     const [done, total] = (state.state === 'preparing' && state.prepared) || [step, state.steps || 0];
     name.textContent = state.name || state.run;
@@ -138,7 +141,7 @@ export function runHead(actions) {
     progress.setAttribute('aria-valuemax', total);
     figures.replaceChildren(...figureList(state, live, step));
     setButtons([state.run, state.state, state.files, state.step < state.steps, suggestion], state, suggestion);
-    setEnd([state.run, state.state, state.reason, state.files, proof, state.preparing], state, proof);
+    setEnd([state.run, state.state, state.reason, state.files, verification, state.preparing], state, verification);
   }
   return {node, update};
 }
