@@ -130,8 +130,9 @@ class Measures {
   missing() {
     const notes = (this.comparison.notes || []).map((text) => message({what: text}, 'info'));
     if (notes.length) return notes;
-    const line = ([why, titles]) => el('p.cs-small.cs-muted.mt-why', {}, `— ${titles.join(', ')}: ${why}`);
-    return missingReasons(this.comparison, tables.measures).map(line);
+    const line = ([why, titles]) => el('li', {}, `${titles.join(', ')}: ${why}`);
+    const reasons = missingReasons(this.comparison, tables.measures).map(line);
+    return reasons.length ? [el('ul.cs-small.cs-muted.mt-why', {}, reasons)] : [];
   }
 
   paint() {
