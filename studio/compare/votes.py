@@ -116,7 +116,9 @@ class Ballots:
         return self._found.get((_key(voter), question))
 
     def add(self, line: Line, place: int) -> None:
-        """What a further line changes."""
+        """What a further line changes; one that no page of ours has written changes nothing."""
+        if len(line.voter) > LONGEST_NAME:
+            return
         key = (_key(line.voter), line.question)
         ballot = self._found.setdefault(key, Ballot(line.voter, line.question))
         if line.kind == "voter":
@@ -130,15 +132,16 @@ class Ballots:
             ballot.vote(Vote(pair, line.choice, line.left, place))
 
     def counted(self, question: Question, comparison: Comparison) -> list[Vote]:
-        """The votes on a question, in the order they were given; those on columns or prompts that the
-        comparison does not have are left out."""
-        columns, prompts = len(comparison.columns), len(comparison.prompts)
+        """The votes on a question, in the order they were given; those on images that the comparison
+        does not have are left out."""
+        cells = {(cell.column, cell.prompt, cell.seed) for cell in comparison.cells}
         votes = [
             vote
             for ballot in self
             if ballot.question == question
             for vote in ballot.votes.values()
-            if 0 <= vote.pair.a < vote.pair.b < columns and 0 <= vote.pair.prompt < prompts
+            if 0 <= vote.pair.a < vote.pair.b < len(comparison.columns)
+            and all((column, *vote.pair[2:]) in cells for column in vote.pair[:2])
         ]
         return sorted(votes, key=lambda vote: vote.place)
 
