@@ -58,7 +58,7 @@ def agreements(
     """A row per measure that has values: `strengths` and `values[measure]` by column, `images[measure]`
     where each image's own value is known. `ordered`: the votes tell at least two columns apart."""
     found = []
-    for measure in MEASURES:
+    for measure in (row for row in MEASURES if not row.is_fact):
         own = values.get(measure.key, ())
         if sum(value is not None for value in own) >= 2 or measure.key in images:
             row = _agreement(measure, strengths, own, votes, images.get(measure.key, {}))

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from studio.compare import vote_images
 from studio.compare.blind_pairs import BlindPair, blind_pair, nothing_to_vote_on, of_token, of_vote
+from studio.compare.image_values import image_values
 from studio.compare.record import Comparison
 from studio.compare.vote_plan import next_ones, plan
 from studio.compare.vote_result import VoteResult, duels_of, result
@@ -224,7 +225,7 @@ class Votes:
         columns; InputError before."""
         comparison, folder = self._opened(comparison_id)
         ballots, asked = read_ballots(folder), question_of(question)
-        found = result(comparison, ballots, asked)
+        found = result(comparison, ballots, asked, image_values(folder, comparison))
         own = ballots.of(voter, asked) if voter else None
         if own is not None and not own.ended and not found.decided:
             raise InputError(
