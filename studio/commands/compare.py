@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from studio.commands import terminal
+from studio.commands import shootout, terminal
 from studio.commands.terminal import Progress, Stopping
 from studio.compare import measures
 from studio.compare.record import Comparison
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 def run(arguments: argparse.Namespace) -> int:
     """Generates and measures every column, prints the table, and where the images are."""
+    if arguments.file:
+        with terminal.opened(arguments) as studio:
+            return shootout.run(studio, arguments, _print_table)
+    if arguments.plan:
+        raise SettingsError("--plan needs the file of a shootout", remedy="Name one: FILE.toml.")
     with terminal.opened(arguments) as studio, Stopping("Stopping at the next step.") as stopping:
         settings = _settings(studio, arguments)
         progress = Progress()

@@ -182,6 +182,13 @@ def _add_generate_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_compare_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "file", nargs="?", metavar="FILE.toml",
+        help="settings of a shootout: trains its entries under one budget, then compares them",
+    )  # fmt: skip
+    parser.add_argument(
+        "--plan", action="store_true", help="with FILE.toml: only say what it amounts to and takes"
+    )
     parser.add_argument("--base", metavar="MODEL", help="base model (default: starter)")
     parser.add_argument(
         "--column",

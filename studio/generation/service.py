@@ -16,6 +16,7 @@ from studio.core.names import text_of
 from studio.generation.comparisons import Comparisons
 from studio.generation.grids import Grids
 from studio.generation.records import DrawnLane, Effect, Generated, OnPreview
+from studio.generation.shootouts import Shootouts
 from studio.runs.training import Runs
 from studio.runtime.runtime import Runtime
 from studio.settings.generation import GenerateSettings
@@ -32,6 +33,7 @@ class Generation:
         self.runtime, self.runs = runtime, runs
         self.grids = Grids(runtime, runs)
         self.comparisons = Comparisons(runtime)
+        self.shootouts = Shootouts(runs, self.comparisons)
 
     def generate(
         self,

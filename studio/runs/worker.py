@@ -75,6 +75,9 @@ class Worker:
         complete = self.trainer.run()
         if not complete:
             self.run.tell(state="stopping")
+        elif (step := self.trainer.progress.step) < self.config.train.steps:
+            said = f"The time limit of {self.config.train.minutes:g} minutes ended it"
+            self.disk.say("info", f"{said} at step {step} of {self.config.train.steps}.")
         files = self.disk.do(self.finish) if self.trainer.progress.step else []
         # what is proved on disk is told, also when the disk has no room left for the telling
         self.run.tell(
@@ -146,6 +149,8 @@ class Worker:
         if self._speed and facts.step > self._speed[1]:
             speed = (facts.step - self._speed[1]) / (now - self._speed[0])
             left = self.pace.left("steps", facts.step, self.config.train.steps)
+            if left is not None and (limit := 60 * self.config.train.minutes):
+                left = min(left, max(0.0, round(limit - self.trainer.progress.seconds, 1)))
             self.disk.update(speed=round(speed, 3), eta=left, **self._figures())
             self.disk.do(self.run.sync)
         self._speed, self._written = (now, facts.step), now
@@ -159,7 +164,7 @@ class Worker:
 
     def on_sample(self, step: int) -> None:
         """Draws the sample row of a step."""
-        if not self.config.sample.every and step < self.config.train.steps:
+        if not self.config.sample.every and not self.trainer.over:
             return
         try:
             with self.made.trainable.attached():

@@ -24,12 +24,16 @@ from studio.ui.components.comparison_images import comparison_images
 from studio.ui.components.modes import mode_switch
 from studio.ui.components.opened_comparison import opened_comparison
 from studio.ui.components.past_comparisons import past_comparisons
+from studio.ui.components.shootout_form import shootout_form
 from studio.ui.live import Page
 
 if TYPE_CHECKING:
     from studio.app import Studio
 
-MODES = (("columns", "Columns", column_form),)
+MODES = (
+    ("columns", "Columns", column_form),
+    ("shootout", "Shootout", shootout_form),
+)
 PARTS = (("images", "Images", comparison_images),)
 
 

@@ -28,6 +28,7 @@ const PARTS = {
   comparison: () => import('./compare/comparison.js'),
   comparison_images: () => import('./compare/images.js'),
   past_comparisons: () => import('./compare/past.js'),
+  shootout_form: () => import('./compare/shootout_form.js'),
 };
 
 /** Starts one part. `part` is what Gradio gives to a component's script: {element, trigger, props,
