@@ -198,7 +198,8 @@ def _about(number: int, entry: Entry) -> Iterator[None]:
     except StudioError as error:
         called = entry.name.strip() or entry.preset or f"number {number + 1}"
         error.where = f"entry “{called}”" + (f", {error.where}" if error.where else "")
-        error.safe = error.safe or "Nothing was started."
+        if "nothing was started" not in (error.remedy or "").lower():
+            error.safe = error.safe or "Nothing was started."
         raise error.at({f"entries.{number}": error.what}) from None
 
 

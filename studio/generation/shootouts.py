@@ -83,7 +83,8 @@ class Shootouts:
         try:
             self.plan(settings)
         except StudioError as error:
-            error.safe = error.safe or "Nothing was started."
+            if "nothing was started" not in (error.remedy or "").lower():
+                error.safe = error.safe or "Nothing was started."
             raise
         name = settings.name.strip() or Path(settings.data).name
         folder = self.workspace.new_folder(self.workspace.shootouts, name)
