@@ -12,23 +12,24 @@ from pathlib import Path
 
 from studio.adapters.cache import AdapterCache
 from studio.compare import features as kept_features
-from studio.compare.columns import Progress, Work, generate_column
+from studio.compare import ordinary
+from studio.compare.columns import Progress, Work, generate_column, has_stack
 from studio.compare.comparison import (
     begin_features,
     column_header,
-    compare_jobs,
+    comparison_jobs,
     keep_nearest,
-    ordinary_jobs,
 )
 from studio.compare.conclusion import conclude
 from studio.compare.features import KeptFeatures
 from studio.compare.growing_record import Continued
-from studio.compare.measuring import ImageFolder, eyes_of, prepare
+from studio.compare.measuring import ImageFolder, prepare
 from studio.compare.record import Comparison
 from studio.core.callbacks import Cancelled, OnProgress, SharedDevice
 from studio.core.errors import InputError, MissingError, NonFiniteError
 from studio.core.record import Failure
 from studio.families.base import Base
+from studio.infer.options import Job
 from studio.settings.generation import CompareSettings, Lane
 
 
@@ -53,7 +54,7 @@ def add_column(
     shared = shared or Shared()
     recorder = Continued(Path(folder))
     work = _work(base, recorder, column, shared)
-    recorder.column(index, column_header(column))
+    recorder.column(index, column_header(column).changed(error=None, message=""))
     try:
         recorder.column(index, generate_column(work, index, column))
     except (InputError, NonFiniteError) as error:  # its files: the others are fine
@@ -82,22 +83,30 @@ def _work(base: Base, recorder: Continued, column: Lane, shared: Shared) -> Work
         kept = kept_features.read(recorder.folder)
     except MissingError:
         kept = None
-    if kept is None:
-        roles = {"references": settings.reference, "training": settings.training}
-        folders = {role: found for role, path in roles.items() if (found := ImageFolder.of(path))}
-        looking = prepare(base, folders, recorder, shared.on_progress, shared.cancelled)
-        eyes, features = looking or (None, KeptFeatures())
-    else:
-        eyes, features = eyes_of(base, recorder), kept
+    roles = (
+        {"references": settings.reference, "training": settings.training} if kept is None else {}
+    )
+    folders = {role: found for role, path in roles.items() if (found := ImageFolder.of(path))}
+    looking = prepare(base, folders, recorder, shared.on_progress, shared.cancelled)
+    eyes, fresh = looking or (None, KeptFeatures())
     prompts, seeds = list(comparison.prompts), list(comparison.seeds)
-    jobs = compare_jobs(prompts, seeds, settings.images if eyes else 0)
     work = Work(
-        base, settings, prompts, seeds, jobs, ordinary_jobs(base, settings) if eyes else [],
+        base, settings, prompts, seeds,
+        comparison_jobs(prompts, seeds, settings.images if eyes else 0),
+        _ordinary_jobs(base, settings) if eyes else [],
         recorder, shared.cache if shared.cache is not None else AdapterCache(),
-        Progress(0, shared.on_progress), eyes, features, shared.cancelled, shared.device,
+        Progress(0, shared.on_progress), eyes, kept or fresh, shared.cancelled, shared.device,
     )  # fmt: skip
-    both = len(jobs) + len(work.ordinary) * (2 if kept is None else 1)
+    both = len(work.jobs) + len(work.ordinary) * (has_stack(column) + (kept is None))
     work.progress.total = both * settings.steps
     if kept is None and eyes is not None:
         begin_features(work, eyes)
     return work
+
+
+def _ordinary_jobs(base: Base, settings: CompareSettings) -> list[Job]:
+    """Images of ordinary prompts: some column will have a stack that could have moved them."""
+    prompts = ordinary.ordinary_prompts(
+        Path(base.path), settings.ordinary_prompts, settings.ordinary_images
+    )
+    return [Job(prompt, ordinary.FIRST_SEED + place) for place, prompt in enumerate(prompts)]

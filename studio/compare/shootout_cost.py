@@ -67,7 +67,8 @@ def priced(
         counted |= {one.key for one in own}
         entries[group] = _sum([_cost(one, costs, done, classes) for one in own])
     grid = prompts * len(plan.settings.prompts.seeds)
-    images = max(grid, plan.settings.sampling.images) * len(plan.columns)
+    sampling = plan.settings.sampling
+    images = (max(grid, sampling.images) + sampling.ordinary_images) * len(plan.columns)
     return Priced(
         entries, images, round(images * seconds_per_image, 1), _sum(list(entries.values()))
     )

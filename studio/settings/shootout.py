@@ -110,6 +110,10 @@ class ShootoutSampling(Settings):
     images: int = setting(
         64, "Images per column for the measures; 0 measures only the grid.", ge=0, le=10_000
     )
+    ordinary_images: int = setting(
+        16, "Images per column of prompts without the concept, which tell how far the base has "
+        "drifted; 0 leaves drift out.", label="Images for drift", ge=0, le=1000, advanced=True,
+    )  # fmt: skip
     batch_size: int = setting(8, "Images generated at once.", ge=1, le=64, advanced=True)
 
 

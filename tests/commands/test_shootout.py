@@ -33,6 +33,7 @@ seeds = [1]
 [sampling]
 steps = 1
 images = 2
+ordinary_images = 0
 [[entries]]
 preset = "{0}/lora.toml"
 [[entries]]

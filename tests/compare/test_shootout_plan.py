@@ -258,7 +258,7 @@ def test_costs_are_added_up_and_what_is_there_costs_nothing() -> None:
         competitor("B", config(prior=prior, options={"rank": 2})),
         competitor("C", config()),
         competitor("both", None, stack=["A", "C"]),
-        prompts={"seeds": [1, 2]}, sampling={"images": 10},
+        prompts={"seeds": [1, 2]}, sampling={"images": 10, "ordinary_images": 2},
     )  # fmt: skip
     a, b, c = (one.key for one in found.trainings)
     some = Cost(seconds=60, class_images=8, class_seconds=20, memory=100, disk=7, measured=True)
@@ -270,10 +270,10 @@ def test_costs_are_added_up_and_what_is_there_costs_nothing() -> None:
     total = result.total
     assert (total.seconds, total.class_seconds, total.memory, total.disk) == (150, 20, 300, 15)
     assert not total.measured, "C is an estimate"
-    assert (result.images, result.image_seconds) == (50, 25.0), "five columns of ten images"
-    assert result.seconds == 195
+    assert (result.images, result.image_seconds) == (60, 30.0), "five columns of ten images and two"
+    assert result.seconds == 200
     again = priced(found, costs, [a, c], 0.5, prompts=3)
     assert (again.total.seconds, again.total.reused, again.total.measured) == (60, 2, True)
     assert again.total.class_images == 8, "now B is the first that needs them"
     grid = priced(found, costs, [], 1.0, prompts=30)
-    assert grid.images == 5 * 60, "the grid is larger than what is measured at least"
+    assert grid.images == 5 * 62, "the grid is larger than what is measured at least"

@@ -83,7 +83,7 @@ def settings(root: Path, *entries: dict[str, Any], **values: Any) -> ShootoutSet
     start: dict[str, Any] = {
         "name": "tiny", "data": "zibbo", "base": "tiny", "device": "cpu",
         "prompts": {"captions": 1, "novel": 1, "seeds": [1]},
-        "sampling": {"steps": 1, "images": 3, "batch_size": 4},
+        "sampling": {"steps": 1, "images": 3, "ordinary_images": 2, "batch_size": 4},
         "entries": list(entries) or [entry(root, "lora"), entry(root, "ti", name="TI")],
     }  # fmt: skip
     return ShootoutSettings.parse({**start, **values})
@@ -258,7 +258,9 @@ def killed_at(root: Path, values: dict[str, Any], where: str) -> None:
     shootouts.wait(shootouts.start(ShootoutSettings.parse(values)), 120)
 
 
-@pytest.mark.parametrize("where", ["run", "column"])
+@pytest.mark.parametrize(
+    "where", ["run", pytest.param("column", marks=pytest.mark.slow)]
+)
 def test_after_kill_9_the_next_studio_goes_on_by_itself(root: Path, where: str) -> None:
     values = settings(root).model_dump()
     assert in_a_process(killed_at, root, values, where) == -signal.SIGKILL
