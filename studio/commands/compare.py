@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from studio.commands import shootout, terminal
+from studio.commands import compare_files, compare_votes, shootout, terminal
 from studio.commands.terminal import Progress, Stopping
 from studio.compare import measures
 from studio.compare.record import Comparison
@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Generates and measures every column, prints the table, and where the images are."""
+    """Generates and measures every column, prints the table, and where the images are; or writes a
+    report, or an archive, of what is there."""
+    if compare_files.asked(arguments):
+        return compare_files.run(arguments)
+    if arguments.votes:
+        return compare_votes.run(arguments)
     if arguments.file:
         with terminal.opened(arguments) as studio:
             return shootout.run(studio, arguments, _print_table)
@@ -35,6 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
             settings, on_progress=progress, cancelled=stopping
         )
         progress.end()
+        compare_files.keep_about(studio, result.id, arguments)
         if arguments.json:
             terminal.print_json(result.as_json())
         else:

@@ -11,6 +11,7 @@ import argparse
 from studio import __version__
 from studio.commands import library_options, option_types
 from studio.commands.mask_options import add_mask_options
+from studio.commands.report_options import add_report_options
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -203,6 +204,7 @@ def _add_compare_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", metavar="1,2,3", help="one row each (default: 1,2,3,4)")
     parser.add_argument("--reference", metavar="DIR", help="reference images (held-out), for KID")
     parser.add_argument("--name", metavar="TEXT", help="name of the comparison")
+    add_report_options(parser)
     _add_set(parser)
     _add_json(parser)
 

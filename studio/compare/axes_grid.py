@@ -20,7 +20,7 @@ from studio.compare.grid_record import (
     cell_key,
     read,
 )
-from studio.compare.sheet import sheet
+from studio.compare.sheet import Heading, sheet
 from studio.core import atomic
 from studio.core.errors import InputError, Interrupted, MissingError, NonFiniteError, StudioError
 from studio.formats import image_write
@@ -186,5 +186,8 @@ def _sheets(folder: Path, layout: Layout) -> None:
         }
         if pictures:
             title = f"{layout.pages.title}: {heading}" if layout.pages.title else heading
-            made = sheet(layout.x.headings, layout.y.headings, pictures, title)
+            columns, rows = (
+                [Heading(text) for text in side.headings] for side in (layout.x, layout.y)
+            )
+            made = sheet(columns, rows, pictures, title)
             image_write.save_png(folder / f"sheet-{page + 1}.png", made)

@@ -3,6 +3,8 @@
     comparisons/20261121-153000-shapes/
       progress.jsonl      a line as each thing happens: started, cell, column, note
       cells/c0-p0-s1.png  column, prompt, seed
+      nearest/c0.png      the training image that an image of a column is nearest to
+      features.safetensors  what the measures see, so that they can be computed again
       comparison.json     the whole, written last
 
 Owns: the records and these files. Refuses to know: how images are generated or measured. Imports
@@ -12,25 +14,23 @@ no torch.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import Field
 
-from studio.compare.measures import Measured
+from studio.compare.column_record import ComparedColumn, NearestPair, StackFile
 from studio.core import atomic, text
 from studio.core.errors import MissingError
-from studio.core.record import Failure, Filed, Record, Table
+from studio.core.record import Filed, Record, Table
+
+__all__ = [
+    "Cell", "ComparedColumn", "Comparison", "Difference", "GroupDifference", "NearestPair", "Recorder",
+    "Reference", "StackFile", "list_comparisons", "read_comparison", "replace_comparison",
+]  # fmt: skip
 
 COMPARISON_FILE = "comparison.json"
 PROGRESS_FILE = "progress.jsonl"
-
-
-class StackFile(Record):
-    """One file of a column's stack, as far as a reader of comparisons needs to know it."""
-
-    path: str
-    strength: float = 1.0
-    enabled: bool = True
 
 
 class Cell(Record):
@@ -42,50 +42,36 @@ class Cell(Record):
     file: str
 
 
-class ComparedColumn(Record):
-    """One column: what is on its stack, and what was found."""
+class Difference(Record):
+    """How far two columns differ in one measure: value of column `a` minus value of column `b`."""
 
-    name: str
-    stack: tuple[StackFile, ...] = ()
-    seconds: float | None = None
-    """Training time, where it is known."""
-    bytes: int | None = None
-    """Size of its files."""
-    measures: dict[str, float | None] = Field(default_factory=dict)
-    """Key of a measure → its value; None for what was not measured."""
-    standard_errors: dict[str, float | None] = Field(default_factory=dict)
-    """Key of a measure → its standard error, where one is known."""
-    counts: tuple[int, int] | None = None
-    """Images and reference images that the measures stand on; None without a reference."""
-    images: int | None = None
-    """How many were generated, with those that only the measures see."""
-    generation_seconds: float | None = None
-    messages: tuple[str, ...] = ()
-    error: Failure | None = None
-    """Why it could not be generated."""
-    message: str = ""
-    """The same as a sentence."""
+    measure: str
+    a: int
+    b: int
+    value: float
+    low: float | None = None
+    """The interval holds for all pairs of columns together; None when too few images say anything."""
+    high: float | None = None
+    n: int
+    """Images of each column that it stands on."""
+    told_apart: bool = False
+    """Whether zero lies outside the interval."""
+    paired: bool = True
+    """Whether image i of both had the same prompt and noise."""
 
-    @classmethod
-    def upgraded(cls, values: Table) -> Table:
-        for old, new in (("pictures", "images"), ("draw_seconds", "generation_seconds")):
-            if old in values:
-                values.setdefault(new, values.pop(old))
-        measures = values.get("measures")
-        if isinstance(measures, dict) and "kid_n" in measures:  # errors and counts lay among them
-            measures = dict(measures)
-            values["counts"] = measures.pop("kid_n")
-            values["standard_errors"] = {"kid": measures.pop("kid_error", None)}
-            values["measures"] = measures
-        if isinstance(stack := values.get("stack"), list):
-            values["stack"] = [StackFile.read(file) for file in stack]
-        return values
 
-    def measured(self, found: Measured) -> ComparedColumn:
-        """The same with its measures."""
-        return self.changed(
-            measures=dict(found.values), standard_errors=dict(found.errors), counts=found.counts
-        )
+class GroupDifference(Record):
+    """The same of two groups of columns, each trained alike with several seeds."""
+
+    measure: str
+    a: str
+    b: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+    runs: tuple[int, int]
+    """Columns of each group."""
+    told_apart: bool = False
 
 
 class Reference(Record):
@@ -93,6 +79,8 @@ class Reference(Record):
 
     folder: str = ""
     images: int = 0
+    trained: int = 0
+    """How many of them are training images: likeness to those is no likeness to the concept."""
 
     @classmethod
     def upgraded(cls, values: Table) -> Table:
@@ -116,6 +104,11 @@ class Comparison(Filed):
     seeds: tuple[int, ...]
     reference: Reference = Reference()
     columns: tuple[ComparedColumn, ...]
+    differences: tuple[Difference, ...] = ()
+    """Of every pair of columns in every measure that both have, `a` before `b`."""
+    group_differences: tuple[GroupDifference, ...] = ()
+    verdict: tuple[str, ...] = ()
+    """What the differences say, a sentence each."""
     settings: Table = Field(default_factory=dict)
     """As they were written; `CompareSettings.parse` reads them."""
     seconds: float | None = None
@@ -130,6 +123,9 @@ class Comparison(Filed):
         for name, part in (("columns", ComparedColumn), ("cells", Cell)):
             if isinstance(rows := values.get(name), list):
                 values[name] = [part.read(row) for row in rows]
+        for name, found in (("differences", Difference), ("group_differences", GroupDifference)):
+            if isinstance(rows := values.get(name), list):
+                values[name] = list(_readable(found, rows))
         if isinstance(values.get("reference"), dict):
             values["reference"] = Reference.read(values["reference"])
         return values
@@ -196,6 +192,12 @@ def read_comparison(folder: str | Path) -> Comparison:
     return found.changed(id=folder.name, folder=str(folder))
 
 
+def replace_comparison(comparison: Comparison) -> Comparison:
+    """Writes a comparison that was measured again over what its folder says; returns it."""
+    atomic.write_json(Path(comparison.folder) / COMPARISON_FILE, comparison.as_json())
+    return comparison
+
+
 def list_comparisons(root: str | Path) -> list[Comparison]:
     """The comparisons below `root`, newest first; folders that are none are passed over."""
     root = Path(root)
@@ -207,6 +209,15 @@ def list_comparisons(root: str | Path) -> list[Comparison]:
             except (MissingError, OSError):
                 continue
     return sorted(found, key=lambda one: (one.created or 0.0, one.id), reverse=True)
+
+
+def _readable(part: type[Record], rows: list[object]) -> Iterator[Record]:
+    """Those of `rows` that can be read: they can all be computed again."""
+    for row in rows:
+        try:
+            yield part.read(row)
+        except ValueError:
+            continue
 
 
 def _whole(folder: Path) -> Comparison | None:

@@ -1,107 +1,230 @@
-"""A contact sheet: the images of one page of a grid in one image, with headings.
+"""A contact sheet: images in one image, columns beside each other, with headings.
 
-Owns: sizes, headings, the page's title. Refuses to know: what the headings mean.
-Text is drawn with the letters that come with the imaging library: Latin ones; others show as boxes.
+Owns: sizes, headings, the title, gaps. Refuses to know: what the headings mean, which letters a font
+has (`sheet_font`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
-from PIL.ImageFont import FreeTypeFont
+from PIL import Image, ImageDraw
 
-from studio.core.errors import UnavailableError
-from studio.formats.images import open_image
+from studio.compare.sheet_font import font_for, wrapped
+from studio.core.errors import StudioError
+from studio.formats.image_write import without_alpha
+from studio.formats.images import image_size, open_image
 
 SMALLEST, MOST_PIXELS = 160, 40_000_000
-GAP, LINES = 8, 4
-GROUND, INK, MUTED = "white", "#1d2422", "#646b66"
+MOST_SIDE = 8000
+MOST_CELLS = 100
+"""Columns or rows of a sheet: more would be too small to recognise anything, or too many pixels."""
+GAP, LINES = 8, 5
+SMALLEST_FONT, LARGEST_FONT = 14, 30
+GROUND, INK, MUTED, EMPTY = "white", "#1d2422", "#5c645f", "#eceeed"
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading over neighbouring columns, or beside neighbouring rows: what each of them is stands
+    in `parts`, which may be empty texts."""
+
+    text: str
+    parts: tuple[str, ...] = ("",)
+
+
+Pictures = Mapping[tuple[int, int], Path]
+"""(column, row) → file, both counted through all parts of all headings."""
 
 
 def sheet(
-    columns: Sequence[str],
-    rows: Sequence[str],
-    pictures: Mapping[tuple[int, int], Path],
+    columns: Sequence[Heading],
+    rows: Sequence[Heading],
+    pictures: Pictures,
     title: str,
+    lines: Sequence[str] = (),
 ) -> Image.Image:
-    """Draws `pictures` ((column, row) → file) under `columns` and beside `rows`; gaps stay empty.
+    """Draws `pictures` under `columns` and beside `rows`, below the title and further lines of text.
 
-    Small images are enlarged by whole factors, so their pixels stay as they are; a sheet of more
-    than `MOST_PIXELS` is made of smaller copies. At least one image is needed.
+    Small images are enlarged by whole factors, so their pixels stay as they are; where they would
+    make a sheet of more than `MOST_SIDE` pixels a side or `MOST_PIXELS` in all, they are smaller
+    copies. What is not there, or cannot be read, stays a grey gap. Of more than `MOST_CELLS` columns
+    or rows the first ones are drawn, and a line says so.
     """
-    sizes = [open_image(path).size for path in pictures.values()]
-    width, height = max(w for w, _ in sizes), max(h for _, h in sizes)
-    factor: float = max(1, -(-SMALLEST // max(width, height)))
-    whole = width * height * factor**2 * len(columns) * len(rows)
-    if whole > MOST_PIXELS:
-        factor *= (MOST_PIXELS / whole) ** 0.5
-    cell = (max(1, round(width * factor)), max(1, round(height * factor)))
-    font = _font(max(13, cell[0] // 18))
-    pen = ImageDraw.Draw(Image.new("RGB", (1, 1)))
-    line = round(font.size * 1.3)
-    side = min(cell[0], max((round(pen.textlength(text, font)) for text in rows), default=0)) + GAP
-    heads = [wrapped(text, cell[0], font) for text in columns]
-    labels = [wrapped(text, side - GAP, font) for text in rows]
-    left = side + GAP if any(rows) else GAP
-    head = line * max(len(lines) for lines in heads) + GAP if any(columns) else 0
-    top = head + GAP + (line + GAP if title else 0)
-    size = (left + len(columns) * (cell[0] + GAP), top + len(rows) * (cell[1] + GAP))
-    made = Image.new("RGB", size, GROUND)
+    shown = _first(columns), _first(rows)
+    (columns, _), (rows, _) = shown
+    for what, (kept, all_of_them) in zip(("columns", "rows"), shown, strict=True):
+        if (drawn := _parts(kept)) < all_of_them:
+            lines = [*lines, f"The first {drawn} of {all_of_them:,} {what}."]
+    across, down = _parts(columns), _parts(rows)
+    pictures = {at: file for at, file in pictures.items() if at[0] < across and at[1] < down}
+    plan = _Plan(columns, rows, pictures, title, lines)
+    made = Image.new("RGB", plan.size, GROUND)
     pen = ImageDraw.Draw(made)
-    if title:
-        pen.text((GAP, GAP), wrapped(title, size[0] - 2 * GAP, font)[0], INK, font)
-    for x, lines in enumerate(heads):
-        place = (left + x * (cell[0] + GAP), top - head)
-        pen.multiline_text(place, "\n".join(lines), INK, font, spacing=line - font.size)
-    for y, lines in enumerate(labels):
-        pen.multiline_text(
-            (GAP, top + y * (cell[1] + GAP)),
-            "\n".join(lines),
-            MUTED,
-            font,
-            spacing=line - font.size,
-        )
-    for (x, y), path in pictures.items():
-        picture = open_image(path).convert("RGB")
-        grown = (round(picture.width * factor), round(picture.height * factor))
-        how = Image.Resampling.NEAREST if factor >= 1 else Image.Resampling.LANCZOS
-        place = (left + x * (cell[0] + GAP), top + y * (cell[1] + GAP))
-        made.paste(picture.resize(grown, how), place)
+    plan.write(pen)
+    for y in range(plan.down):
+        for x in range(plan.across):
+            place = plan.place(x, y)
+            image = _read(pictures.get((x, y)))
+            if image is None:
+                far = (place[0] + plan.cell[0] - 1, place[1] + plan.cell[1] - 1)
+                pen.rectangle((place, far), fill=EMPTY)
+            else:
+                made.paste(plan.fitted(image), place)
     return made
 
 
-def wrapped(text: str, width: int, font: FreeTypeFont) -> list[str]:
-    """Lines of at most `width` pixels, at most `LINES` of them; what is cut ends in “…”."""
-    lines = [""]
-    for word in text.split() or [""]:
-        longer = f"{lines[-1]} {word}".strip()
-        if font.getlength(longer) <= width or not lines[-1]:
-            lines[-1] = longer
-        else:
-            lines.append(word)
-    cut = [_cut(line, width, font) for line in lines[:LINES]]
-    if len(lines) > LINES:
-        cut[-1] = _cut(f"{cut[-1].removesuffix('…')}…", width, font)
-    return cut
+class _Plan:
+    """Where everything stands."""
+
+    def __init__(
+        self,
+        columns: Sequence[Heading],
+        rows: Sequence[Heading],
+        pictures: Pictures,
+        title: str,
+        lines: Sequence[str],
+    ) -> None:
+        self.columns, self.rows = columns, rows
+        self.title, self.lines = title, [line for line in lines if line]
+        self.across, self.down = _parts(columns), _parts(rows)
+        natural = _natural(pictures)
+        self.factor: float = max(1, -(-SMALLEST // max(natural)))
+        texts = [title, *self.lines, *(h.text for h in (*columns, *rows))]
+        self.font = font_for(texts, SMALLEST_FONT)
+        for _ in range(8):  # headings depend on the cells' width, cells on what headings leave
+            self._measure(natural, texts)
+            if (fit := self._fit()) >= 1:
+                break
+            self.factor *= fit
+
+    def _measure(self, natural: tuple[int, int], texts: Sequence[str]) -> None:
+        self.cell = tuple(max(1, round(side * self.factor)) for side in natural)
+        points = min(LARGEST_FONT, max(SMALLEST_FONT, self.cell[0] // 16))
+        if points != round(self.font.size):
+            self.font = font_for(texts, points)
+        self.line = round(self.font.size * 1.3)
+        self.small = self._longest(part for heading in self.rows for part in heading.parts)
+        most = max(14 * self.font.size, min(self.cell[0], 24 * self.font.size))
+        self.side = min(most, self._longest(heading.text for heading in self.rows))
+        self.left = GAP + sum(round(width) + GAP for width in (self.side, self.small) if width)
+        wide = [len(heading.parts) * (self.cell[0] + GAP) - GAP for heading in self.columns]
+        self.heads = [
+            wrapped(heading.text, width, self.font, LINES)
+            for heading, width in zip(self.columns, wide, strict=True)
+        ]
+        self.labels = [
+            wrapped(heading.text, round(self.side), self.font, self._room(heading))
+            for heading in self.rows
+        ]
+        width = self.left + self.across * (self.cell[0] + GAP)
+        self.top = self._under_title(max(width, 40 * SMALLEST_FONT))
+        parted = any(part for heading in self.columns for part in heading.parts)
+        named = any(heading.text for heading in self.columns)
+        self.head = self.line * (named * max(map(len, self.heads), default=0) + parted)
+        below = self.top + self.head + GAP
+        self.tops: list[int] = []
+        for number, heading in enumerate(self.rows):
+            self.tops += [below + n * (self.cell[1] + GAP) for n in range(len(heading.parts))]
+            below += self._height(number)
+        self.size = (max(width, 40 * SMALLEST_FONT), below + GAP)
+
+    def _height(self, row: int) -> int:
+        """Pixels of the rows of a heading, with the gap below."""
+        cells = len(self.rows[row].parts) * (self.cell[1] + GAP)
+        return max(cells, len(self.labels[row]) * self.line + GAP)
+
+    def _room(self, heading: Heading) -> int:
+        """Lines that stand beside the images of a heading."""
+        return max(1, (len(heading.parts) * (self.cell[1] + GAP) - GAP) // self.line)
+
+    def _under_title(self, width: int) -> int:
+        self.said = wrapped(self.title, width - 2 * GAP, self.font, 2) if self.title else []
+        for line in self.lines:
+            self.said += wrapped(line, width - 2 * GAP, self.font, 3)
+        return GAP + len(self.said) * self.line + (GAP if self.said else 0)
+
+    def _fit(self) -> float:
+        """By how much the cells must shrink; 1 when the sheet is not too large."""
+        width, height = self.size
+        cells = self.across * self.cell[0], self.down * self.cell[1]
+        sides = [
+            (MOST_SIDE - (total - part)) / part
+            for total, part in zip(self.size, cells, strict=True)
+            if total > MOST_SIDE
+        ]
+        if width * height > MOST_PIXELS:
+            sides.append((MOST_PIXELS / (width * height)) ** 0.5)
+        return max(0.01, min(sides, default=1.0))
+
+    def _longest(self, texts: Iterable[str]) -> float:
+        return max((self.font.getlength(text) for text in texts), default=0.0)
+
+    def place(self, x: int, y: int) -> tuple[int, int]:
+        """The upper left corner of a cell."""
+        return self.left + x * (self.cell[0] + GAP), self.tops[y]
+
+    def fitted(self, image: Image.Image) -> Image.Image:
+        """An image at the size it has on the sheet."""
+        size = tuple(max(1, round(side * self.factor)) for side in image.size)
+        how = Image.Resampling.NEAREST if self.factor >= 1 else Image.Resampling.LANCZOS
+        return image.resize((min(size[0], self.cell[0]), min(size[1], self.cell[1])), how)
+
+    def write(self, pen: ImageDraw.ImageDraw) -> None:
+        """Title, lines and headings."""
+        self._text(pen, (GAP, GAP), self.said[:1], INK)
+        self._text(pen, (GAP, GAP + self.line), self.said[1:], MUTED)
+        x = 0
+        for heading, lines in zip(self.columns, self.heads, strict=True):
+            self._text(pen, (self.place(x, 0)[0], self.top), lines, INK)
+            for part in heading.parts:
+                below = self.top + self.head - self.line
+                self._text(pen, (self.place(x, 0)[0], below), [part], MUTED)
+                x += 1
+        y = 0
+        for heading, lines in zip(self.rows, self.labels, strict=True):
+            self._text(pen, (GAP, self.place(0, y)[1]), lines, INK)
+            for part in heading.parts:
+                left = self.left - GAP - round(self.small)
+                self._text(pen, (left, self.place(0, y)[1]), [part], MUTED)
+                y += 1
+
+    def _text(
+        self, pen: ImageDraw.ImageDraw, place: tuple[int, int], lines: Sequence[str], ink: str
+    ) -> None:
+        for number, line in enumerate(lines):
+            pen.text((place[0], place[1] + number * self.line), line, ink, self.font)
 
 
-def _font(size: int) -> FreeTypeFont:
-    font = ImageFont.load_default(size)
-    if not isinstance(font, FreeTypeFont):
-        raise UnavailableError(
-            "Headings cannot be written",
-            why="The imaging library of this environment was built without fonts (FreeType).",
-            remedy="Start the studio with its own environment: python studio.py.",
-            safe="The images of the grid are kept.",
-        )
-    return font
+def _parts(headings: Sequence[Heading]) -> int:
+    return sum(len(heading.parts) for heading in headings)
 
 
-def _cut(line: str, width: int, font: FreeTypeFont) -> str:
-    if font.getlength(line) <= width:
-        return line
-    while line and font.getlength(f"{line}…") > width:
-        line = line[:-1]
-    return f"{line}…"
+def _first(headings: Sequence[Heading]) -> tuple[list[Heading], int]:
+    """The headings of the first `MOST_CELLS` columns or rows, and how many there are in all."""
+    kept: list[Heading] = []
+    for heading in headings:
+        if room := heading.parts[: MOST_CELLS - _parts(kept)]:
+            kept.append(Heading(heading.text, room))
+    return kept, _parts(headings)
+
+
+def _natural(pictures: Pictures) -> tuple[int, int]:
+    """The largest width and height; a square where no image can be read."""
+    sizes = []
+    for path in pictures.values():
+        try:
+            sizes.append(image_size(path))
+        except StudioError:
+            continue
+    side = SMALLEST
+    return max((w for w, _ in sizes), default=side), max((h for _, h in sizes), default=side)
+
+
+def _read(path: Path | None) -> Image.Image | None:
+    try:
+        return None if path is None else without_alpha(open_image(path))
+    except (StudioError, OSError):
+        return None

@@ -258,8 +258,12 @@ class Family(ABC):
         """See `Base.encode`."""
 
     def unread(self, base: Base) -> dict[str, tuple[str, ...]]:
-        """Component → parts of names of layers whose output the family never reads."""
+        """Component → parts of `.name` of layers whose output the family never reads."""
         return {}
+
+    def reads(self, base: Base, component: str, name: str) -> bool:
+        """Whether anything comes of a layer or parameter of a component."""
+        return not any(part in f".{name}" for part in self.unread(base).get(component, ()))
 
     def latent_channels(self, base: Base) -> int:
         """See `Base.latent_channels`."""

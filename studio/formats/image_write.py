@@ -31,10 +31,15 @@ _LONG, _UNDEFINED = 4, 7  # types of EXIF values
 
 def save_png(path: str | Path, image: Image.Image, parameters: str | None = None) -> Path:
     """Writes a PNG durably, with the settings text in the `parameters` chunk."""
+    return atomic.write_bytes(path, encoded_png(image, parameters))
+
+
+def encoded_png(image: Image.Image, parameters: str | None = None) -> bytes:
+    """The bytes of such a file."""
     info = PngInfo()
     if parameters:
         info.add_text("parameters", encodable(parameters))
-    return atomic.write_bytes(path, encoded(image, "PNG", pnginfo=info))
+    return encoded(image, "PNG", pnginfo=info)
 
 
 def save_jpeg(

@@ -35,9 +35,14 @@ def text_parts(kind: Architecture) -> dict[str, TextEncoder]:
     return {name: encoder for name, encoder in named if encoder.single_file}
 
 
+def known(kind: Architecture) -> bool:
+    """Whether an architecture has a layout of one file here."""
+    return bool(text_parts(kind))
+
+
 def require(kind: Architecture) -> None:
     """Raises MismatchError for an architecture that has no layout of one file here."""
-    if not text_parts(kind):
+    if not known(kind):
         raise MismatchError(
             f"The studio writes no single file of {kind.title}, whose layout it does not know",
             remedy="Save it as a diffusers folder.",

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from studio.compare.origin import write_origin
 from studio.compare.record import Comparison, list_comparisons, read_comparison
 from studio.core import atomic
 from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.errors import InputError, MissingError
 from studio.core.names import path_of
-from studio.core.paths import is_folder
+from studio.core.paths import is_folder, is_name
+from studio.runs.folders import RunFolders
 from studio.runtime.runtime import Runtime
 from studio.settings.training import CompareSettings
 
@@ -23,8 +25,9 @@ KEPT = "The images generated so far are kept."
 class Comparisons:
     """The comparisons of a workspace."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, runs: RunFolders) -> None:
         self.workspace, self.runtime = runtime.library.workspace, runtime
+        self.runs = runs
 
     def compare(
         self,
@@ -57,12 +60,15 @@ class Comparisons:
             reference = str(self.workspace.pictures_folder(folder))
         settings = settings.model_copy(update={"columns": columns, "reference": reference})
         from studio.compare.comparison import compare
+        from studio.generation.origins import origin_of
 
         with self.runtime.turn("comparing", "comparison", KEPT):
             base = self.runtime.base(settings.base, settings.device)
             folder = self.workspace.new_folder(
                 self.workspace.comparisons, settings.name or "comparison"
             )
+            stacks = [[file.path for file in one.stack if file.enabled] for one in columns]
+            write_origin(folder, origin_of(stacks, self.runtime.library, self.runs))
             if started is not None:
                 started(folder.name)
             return compare(
@@ -83,11 +89,31 @@ class Comparisons:
         """One comparison by its id, a plain folder name."""
         return read_comparison(self.folder(comparison_id))
 
+    def find(self, text: str) -> str:
+        """The id of a comparison that is named by its id or its name. Raises MissingError, and
+        InputError where several have the name."""
+        if is_name(text) and is_folder(path_of(self.workspace.comparisons / text)):
+            return text
+        known = self.all()
+        found = [one.id for one in known if one.name == text]
+        if len(found) > 1:
+            raise InputError(
+                f"{len(found)} comparisons are called “{text[:100]}”",
+                remedy="Name one by its folder: " + ", ".join(found[:5]),
+            )
+        if not found:
+            newest = ", ".join(one.id for one in known[:5])
+            raise MissingError(
+                "There is no such comparison",
+                where=text[:100],
+                remedy=f"The newest are {newest}." if known else "There is none yet.",
+            )
+        return found[0]
+
     def folder(self, comparison_id: str) -> Path:
         """The folder of a comparison."""
         folder = path_of(self.workspace.comparisons / comparison_id)
-        plain = Path(comparison_id).name == comparison_id and comparison_id not in ("", ".", "..")
-        if not plain or not is_folder(folder):
+        if not is_name(comparison_id) or not is_folder(folder):
             raise MissingError("There is no such comparison", where=comparison_id[:100])
         return folder
 

@@ -16,7 +16,9 @@ from studio.core.names import text_of
 from studio.generation.comparisons import Comparisons
 from studio.generation.grids import Grids
 from studio.generation.records import DrawnLane, Effect, Generated, OnPreview
+from studio.generation.reports import Reports
 from studio.generation.shootouts import Shootouts
+from studio.generation.votes import Votes
 from studio.runs.training import Runs
 from studio.runtime.runtime import Runtime
 from studio.settings.generation import GenerateSettings
@@ -32,7 +34,9 @@ class Generation:
     def __init__(self, runtime: Runtime, runs: Runs) -> None:
         self.runtime, self.runs = runtime, runs
         self.grids = Grids(runtime, runs)
-        self.comparisons = Comparisons(runtime)
+        self.comparisons = Comparisons(runtime, runs)
+        self.reports = Reports(self.comparisons, runs)
+        self.votes = Votes(self.comparisons)
         self.shootouts = Shootouts(runs, self.comparisons)
 
     def generate(

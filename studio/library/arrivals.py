@@ -10,13 +10,12 @@ something to every reader of datasets.
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from studio.core.names import same_name
+from studio.core.refused_names import why_refused
 from studio.formats.captions import CAPTION_ENDINGS
 from studio.formats.image_names import NOT_READ, is_hidden, is_picture
 from studio.formats.masks import holds_masks
@@ -27,11 +26,6 @@ TABLE_ENDINGS = (".jsonl", ".json", ".csv", ".toml", ".yaml", ".yml")
 ENDINGS_BESIDE = (*CAPTION_ENDINGS, *TABLE_ENDINGS)
 _ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 _FILMS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v")
-_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?")
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-_FORBIDDEN_ON_WINDOWS = re.compile(r'[<>:"|?*]')
-_LONGEST_PART = 255 - len("-9999")  # bytes; a name that gets a number must still fit
-_LONGEST_PATH = 1000
 _BESIDE_AN_IMAGE = (".mask", "-masklabel", "-mask", "_mask", "-condlabel")
 
 
@@ -72,26 +66,6 @@ class Group:
         name, own = path.name, same_name(self.stem)
         tail = next((name[n:] for n in range(1, len(name)) if same_name(name[:n]) == own), "")
         return str(path.with_name(stem + (tail or name[len(self.stem) :])))
-
-
-def why_refused(name: str) -> str | None:
-    """Why no file may be written under this relative path, or None when it may."""
-    if not name or name.startswith("/") or "\\" in name or re.match(r"^[A-Za-z]:", name):
-        return "its path is not one inside a folder"
-    parts = name.split("/")
-    if any(part in ("", ".", "..") for part in parts):
-        return "its path leads out of the folder"
-    if _CONTROL.search(name):
-        return "its name holds characters that cannot be seen"
-    if any(_RESERVED.fullmatch(part) for part in parts):
-        return "its name means a device on Windows; give it another one"
-    if any(part != part.rstrip(". ") for part in parts):
-        return "its name ends in a full stop or a blank; give it another one"
-    if os.name == "nt" and any(_FORBIDDEN_ON_WINDOWS.search(part) for part in parts):
-        return "its name holds characters that Windows does not allow"
-    if any(len(os.fsencode(part)) > _LONGEST_PART for part in parts) or len(name) > _LONGEST_PATH:
-        return "its name is too long"
-    return None
 
 
 def why_unused(name: str) -> str | None:

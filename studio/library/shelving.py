@@ -14,8 +14,8 @@ from studio.core.errors import InputError, MissingError
 from studio.core.names import original, printable
 from studio.core.paths import entries as listed
 from studio.core.paths import there
+from studio.core.refused_names import why_refused
 from studio.library.adapter_info import ADAPTER_ENDINGS
-from studio.library.arrivals import why_refused
 from studio.library.entries import Entry, entries_of, grouped
 from studio.library.files import LibraryFiles
 from studio.library.notes import Notes

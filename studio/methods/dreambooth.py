@@ -105,8 +105,7 @@ class DreamBoothTrainable(Trainable):
         self.places: dict[str, dict[str, _Place]] = {}
         for component, model in base.components().items():
             if not is_text_encoder(component) or self.options.text_encoder:
-                unread = base.family.unread(base).get(component, ())
-                self.places[component] = _copies(model, self.options.weights, unread)
+                self.places[component] = _copies(base, component, model, self.options.weights)
         offload.put_aside(
             [place.original for places in self.places.values() for place in places.values()]
         )
@@ -156,11 +155,12 @@ class DreamBoothTrainable(Trainable):
             tensor.data.copy_(state[name])
 
     def export(self, folder: Path, facts: ExportFacts) -> list[Path]:
-        """Makes `folder` a diffusers folder, which also holds the model in one file."""
+        """Makes `folder` a diffusers folder, which also holds the model in one file where the
+        architecture has a layout of one."""
         import torch
 
         from studio.families import saving
-        from studio.formats import metadata
+        from studio.formats import metadata, single_file_layout
 
         dtype = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}[
             self.options.save_as
@@ -177,11 +177,13 @@ class DreamBoothTrainable(Trainable):
         }
         zero = self.config.loss.zero_terminal_snr
         saving.save_folder(self.base, folder, states, dtype, zero_terminal=zero)
+        if not single_file_layout.known(self.base.architecture):
+            return [folder / "model_index.json"]
         single = folder / f"{folder.name}.safetensors"
         return [saving.save_single(self.base, single, states, dtype, header, zero_terminal=zero)]
 
 
-def _copies(model: nn.Module, precision: str, unread: Sequence[str]) -> dict[str, _Place]:
+def _copies(base: Base, component: str, model: nn.Module, precision: str) -> dict[str, _Place]:
     import torch
     from torch import nn
 
@@ -189,9 +191,9 @@ def _copies(model: nn.Module, precision: str, unread: Sequence[str]) -> dict[str
     places = {}
     for module_name, module in model.named_modules():
         for name, original in module._parameters.items():
-            full = f"{module_name}.{name}"
-            if original is None or any(part in full for part in unread):
+            full = f"{module_name}.{name}".lstrip(".")
+            if original is None or not base.family.reads(base, component, full):
                 continue
             copy = nn.Parameter(original.detach().to(dtype, copy=True))
-            places[full.lstrip(".")] = _Place(module, name, original, copy)
+            places[full] = _Place(module, name, original, copy)
     return places

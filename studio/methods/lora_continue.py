@@ -54,8 +54,7 @@ def from_file(base: Base, options: LoraOptions) -> Plan:
             )
             raise _another_base(diagnosis.mismatch(file, base, detail))
         component, name = places[id(target)]
-        unread = base.family.unread(base).get(component, ())
-        if not any(part in name for part in unread):  # changes nothing, so nothing is lost
+        if base.family.reads(base, component, name):  # changes nothing, so nothing is lost
             found[component, name] = module
     _inside_the_target(base, options, found)
     layers: dict[str, dict[str, Size]] = {}

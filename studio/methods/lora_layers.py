@@ -137,14 +137,13 @@ def components(base: Base, options: LoraOptions) -> list[str]:
 
 def _targeted(base: Base, component: str, options: LoraOptions) -> dict[str, nn.Module]:
     """Layers of a component that the target and the filter name, and whose output is read."""
-    unread = base.family.unread(base).get(component, ())
     wanted = endings(base.architecture.layers(component), options.target)
     return {
         name: module
         for name, module in base.components()[component].named_modules()
         if name.endswith(wanted)
         and hasattr(module, "weight")
-        and not any(part in name for part in unread)
+        and base.family.reads(base, component, name)
         and passes(name, options.only)
     }
 
@@ -152,11 +151,11 @@ def _targeted(base: Base, component: str, options: LoraOptions) -> dict[str, nn.
 def unread_layers(base: Base, layers: dict[str, dict[str, Size]]) -> dict[str, dict[str, Size]]:
     """Unused layers that are to their block what a trained layer is to its own, with its size."""
     found: dict[str, dict[str, Size]] = {}
-    for component, parts in base.family.unread(base).items():
+    for component in base.family.unread(base):
         sizes = {_in_block(name): size for name, size in layers.get(component, {}).items()}
         for name, module in base.components()[component].named_modules():
             size = sizes.get(_in_block(name))
-            if size and hasattr(module, "weight") and any(part in name for part in parts):
+            if size and hasattr(module, "weight") and not base.family.reads(base, component, name):
                 found.setdefault(component, {})[name] = size
     return found
 

@@ -118,7 +118,7 @@ def difference(views: Sequence[RunView]) -> Difference:
 
 def differing(one: RunConfig | None, other: RunConfig | None) -> list[DifferingSetting]:
     """The settings that differ, in the order of their classes, names left out."""
-    first, second = (_flat(config.model_dump()) if config else {} for config in (one, other))
+    first, second = (flat(config.model_dump()) if config else {} for config in (one, other))
     keys = list(dict.fromkeys([*first, *second]))
     return [
         DifferingSetting(key, first.get(key), second.get(key))
@@ -149,12 +149,12 @@ def figures(view: RunView) -> Figures:
     )
 
 
-def _flat(values: Mapping[str, object], prefix: str = "") -> dict[str, object]:
+def flat(values: Mapping[str, object], prefix: str = "") -> dict[str, object]:
     """Nested settings → dotted keys."""
     found: dict[str, object] = {}
     for name, value in values.items():
         if isinstance(value, Mapping):
-            found |= _flat(value, f"{prefix}{name}.")
+            found |= flat(value, f"{prefix}{name}.")
         else:
             found[prefix + name] = value
     return found

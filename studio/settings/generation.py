@@ -124,7 +124,24 @@ class Lane(Settings):
         "", "What to generate; empty takes the prompt of all lanes.", multiline=True
     )
     stack: list[StackItem] = setting(default_factory=list, help="Adapter files, applied in order.")
+    folder: str = setting(
+        "", "Folder of images made elsewhere, measured instead of generating any.", advanced=True
+    )
+    run: str = setting("", "The run that its file comes from.", advanced=True)
+    step: int | None = setting(None, "The step of that run.", ge=0, advanced=True)
+    method: str = setting("", "The method that trained it.", advanced=True)
+    training_seed: int | None = setting(None, "The seed it was trained with.", ge=0, advanced=True)
+    group: str = setting(
+        "", "Columns of one group were trained alike, with seeds of their own; groups are compared "
+        "over their seeds.", advanced=True,
+    )  # fmt: skip
     seconds: float | None = setting(None, "Training time, when known.", unit="s")
+    trainable_parameters: int | None = setting(
+        None, "Trainable parameters, when known.", ge=0, advanced=True
+    )
+    peak_memory: int | None = setting(
+        None, "Most memory that training took, when known.", unit="bytes", ge=0, advanced=True
+    )
 
 
 class CompareSettings(Settings):
@@ -139,10 +156,24 @@ class CompareSettings(Settings):
     steps: int = setting(20, "Sampling steps.", ge=1, le=150)
     guidance: float = setting(4.0, "Guidance scale.", ge=0, le=50)
     sampler: Sampler = setting("DDIM", "Sampler.")
-    reference: str = setting("", "Folder of reference images (held-out); empty skips KID.")
+    reference: str = setting(
+        "", "Folder of reference images (held-out); without one likeness and KID are left out."
+    )
+    training: str = setting(
+        "", "Folder of the training images; memorisation is measured against them. Empty takes the "
+        "one that the columns' runs state.", label="Training images", advanced=True,
+    )  # fmt: skip
     images: int = setting(
         64, "Images per column for the measures; 0 measures only the grid.", ge=0, le=10_000,
         was="pictures",
+    )  # fmt: skip
+    ordinary_images: int = setting(
+        16, "Images per column of prompts without the concept, which tell how far the base has "
+        "drifted; 0 leaves drift out.", label="Images for drift", ge=0, le=1000, advanced=True,
+    )  # fmt: skip
+    ordinary_prompts: list[str] = setting(
+        default_factory=list, help="Prompts for them, one per line, without the trigger word; empty "
+        "takes a list that fits the base.", label="Prompts for drift", multiline=True, advanced=True,
     )  # fmt: skip
     batch_size: int = setting(8, "Images generated at once.", ge=1, le=64, advanced=True)
     device: str = setting("auto", "auto, cpu, cuda or cuda:N.", advanced=True)

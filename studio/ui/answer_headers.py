@@ -43,7 +43,7 @@ HEADERS = (
 
 def dressed(send: Send, request: Request) -> Send:
     """Every answer leaves with our headers, and without permissions for other origins."""
-    file = request.path.startswith(f"{routes.API}/file=")
+    file = request.path.startswith((f"{routes.API}/file=", "/comparisons/"))
     policy = FILE_POLICY if file else PAGE_POLICY
 
     async def dress(message: Any) -> None:

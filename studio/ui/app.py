@@ -30,6 +30,7 @@ from studio.core.access import Access
 from studio.core.errors import BusyError, InputError
 from studio.library.tidying import UPLOADS
 from studio.ui import header, scripts, theme
+from studio.ui.comparison_files import ComparisonFiles
 from studio.ui.door import Door
 from studio.ui.guard import EVERYWHERE, Guard
 from studio.ui.launch_options import launch_options
@@ -132,7 +133,9 @@ def serve(
     async def stand_outside(gradio: Any) -> AsyncIterator[None]:
         """Gradio puts its own middleware outside of any that is handed to it; the door goes first."""
         gradio.middleware_stack = Door(
-            scripts.Scripts(NamedFiles(gradio.middleware_stack)),
+            scripts.Scripts(
+                ComparisonFiles(NamedFiles(gradio.middleware_stack), studio.generation.reports)
+            ),
             guard,
             served=served,
             login_page=theme.login_page if auth else None,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import types
 import typing
-from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -19,6 +18,7 @@ import gradio as gr
 from studio.core.errors import SettingsError
 from studio.core.text import lines
 from studio.settings.interval import Interval
+from studio.settings.labels import label_of, told_apart
 from studio.settings.training import Settings
 
 UNLIMITED = 10_000  # an upper bound from here on is a guard, not something to tell people
@@ -95,7 +95,7 @@ def fields_of(model: type[Settings], prefix: str = "", skip: Collection[str] = (
         found.append(
             Field(
                 key=key,
-                label=str(extra.get("label") or name.replace("_", " ").capitalize()),
+                label=label_of(name, info),
                 help=info.description or "",
                 kind=kind,
                 default=_default(info),
@@ -118,14 +118,8 @@ def _default(info: Any) -> Any:
 
 
 def _told_apart(fields: list[Field]) -> list[Field]:
-    """Equal labels get their section in front: “Every” → “Save every”, “Sample every”."""
-    labels = Counter(item.label for item in fields)
-    return [
-        replace(item, label=f"{item.section.rpartition('.')[2]} {item.label}".capitalize())
-        if labels[item.label] > 1 and item.section
-        else item
-        for item in fields
-    ]
+    labels = told_apart({item.key: item.label for item in fields})
+    return [replace(item, label=labels[item.key]) for item in fields]
 
 
 def _applies(text: Any, prefix: str) -> tuple[str, tuple[str, ...]] | None:

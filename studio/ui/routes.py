@@ -47,6 +47,7 @@ ROUTES = (
     Route(GET, f"({API})?/theme\\.css", "signed in"),
     Route(GET, "/manifest\\.json", "signed in"),
     Route(GET, f"{API}/file=(?s:.+)", "signed in"),
+    Route(GET, "/comparisons/[^/]+/[a-z]+\\.[a-z]+", "signed in"),
     # its calls
     Route(POST, "/logout", "signed in"),
     Route(POST, f"{API}/component_server", "signed in", "json"),

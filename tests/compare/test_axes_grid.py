@@ -8,14 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFont
 
 from studio.adapters import stack
 from studio.compare import axes_grid
-from studio.compare.sheet import sheet, wrapped
 from studio.core.errors import InputError, MismatchError, MissingError
 from studio.families.base import Base
-from studio.formats.image_write import save_png
 from studio.formats.images import open_image, read_parameters
 from studio.infer import engine, infotext
 from studio.settings.grid import ALONE, GridSettings, read
@@ -133,30 +130,3 @@ def test_what_is_no_grid_is_said(tmp_path: Path) -> None:
             (folder / "grid.json").write_text(content)
         with pytest.raises((MissingError, InputError)):
             axes_grid.read(folder)
-
-
-def test_a_sheet_shows_every_picture_at_its_place(tmp_path: Path) -> None:
-    red, blue = (
-        save_png(tmp_path / f"{name}.png", Image.new("RGB", (32, 16), name))
-        for name in ("red", "blue")
-    )
-    made = sheet(
-        ["one", "a heading of many words " * 9], ["", ""], {(0, 0): red, (1, 1): blue}, "t"
-    )
-    colours = np.asarray(made)
-    places = {name: np.argwhere((colours == value).all(axis=2)) for name, value in
-              (("red", (255, 0, 0)), ("blue", (0, 0, 255)))}  # fmt: skip
-    sizes = {name: tuple(place.max(0) - place.min(0) + 1) for name, place in places.items()}
-    assert sizes == {"red": (80, 160), "blue": (80, 160)}, "enlarged by a whole factor"
-    assert (places["red"].max(0) < places["blue"].min(0)).all()
-    font = ImageFont.load_default(14)
-    assert isinstance(font, ImageFont.FreeTypeFont)
-    lines = wrapped("a heading of many words " * 9, 160, font)
-    assert len(lines) == 4 and lines[-1].endswith("…")
-    assert all(font.getlength(line) <= 160 for line in [*lines, *wrapped("x" * 90, 160, font)])
-
-
-def test_a_sheet_of_large_pictures_stays_handy(tmp_path: Path) -> None:
-    large = save_png(tmp_path / "l.png", Image.new("RGB", (2048, 2048), "red"))
-    made = sheet([""] * 5, [""] * 5, {(4, 4): large}, "")
-    assert made.width * made.height < 44_000_000

@@ -16,6 +16,8 @@ import pytest
         "studio.caption.run",
         "studio.compare.record",
         "studio.compare.report",
+        "studio.compare.archive",
+        "studio.generation.reports",
     ],
 )
 def test_importing_it_imports_no_torch(module):

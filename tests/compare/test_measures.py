@@ -15,7 +15,8 @@ from studio.compare import measures
 from studio.compare.comparison import compare
 from studio.compare.measures import Features, Measure, measure
 from studio.compare.record import Comparison, read_comparison
-from studio.compare.report import to_csv, to_html, to_markdown
+from studio.compare.report_html import to_html
+from studio.compare.report_text import to_csv, to_markdown
 from studio.settings.training import CompareSettings
 from studio.ui.components.opened_comparison import as_page
 from studio.ui.tables import tables
@@ -49,7 +50,7 @@ def test_a_new_row_is_measured_recorded_reported_printed_and_shown(base, tmp_pat
     value = found.columns[0].measures["nearest"]
     assert value is not None and -1 <= value <= 1
     shown = f"{value:.4f} ± 0.2500 cos"
-    for report in (to_html(found), to_markdown(found)):
+    for report in ("".join(to_html(found)), to_markdown(found)):
         assert "Nearest" in report and shown in report and NEAREST.formula in report
     (row,) = csv.DictReader(io.StringIO(to_csv(found)))
     assert float(row["nearest"]) == value and float(row["nearest_error"]) == 0.25

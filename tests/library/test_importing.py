@@ -11,9 +11,10 @@ from PIL import Image
 
 from studio.core.errors import DatasetError, InputError, StorageError
 from studio.core.paths import ASSETS, Workspace
+from studio.core.refused_names import why_refused
 from studio.formats.dataset import read_caption, read_captions, read_dataset
 from studio.formats.masks import Masks
-from studio.library.arrivals import usable, why_refused
+from studio.library.arrivals import usable
 from studio.library.importing import Imported, import_files
 from studio.library.library import Library
 from tests import failpoint

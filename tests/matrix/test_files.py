@@ -45,6 +45,8 @@ def test_the_file_acts_as_trained_and_comes_off_exactly(
     with run.trainable.attached():
         trained = predicted(base)
     files = export(run, tmp_path)
+    if files[0].suffix == ".json":
+        pytest.skip("a model in a folder is no file for a stack")
     # a plain .pt of an aesthetic embedding cannot say what it was meant for
     stated = run.config.options if run.config.method == "aesthetic" else {}
     for file in files:
@@ -79,6 +81,8 @@ def test_a_whole_model_is_a_base_of_its_own(
     assert made.architecture.name == base.architecture.name
     assert torch.equal(predicted(made), trained)
     assert made.hash != base.hash
+    if single.suffix == ".json":  # a folder alone: its architecture has no layout of one file
+        return
     with applied(base, [StackItem(path=str(single))]):
         assert_near(predicted(base), trained)
 

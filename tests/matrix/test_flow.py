@@ -1,4 +1,4 @@
-"""LoRA on a flow-matching transformer: it learns, resumes to the bit, acts from its file, samples."""
+"""What the matrix does not ask of a flow-matching transformer: words of reports, block weights, images."""
 
 from __future__ import annotations
 
@@ -19,11 +19,9 @@ from studio.formats.inspect import inspect
 from studio.infer.engine import generate
 from studio.settings.training import GenerateSettings, StackItem
 from studio.train.loop import Trainer
-from studio.train.state import latest_checkpoint, load_checkpoint, save_checkpoint
 from tests.flow import TOY, known, make_toy_flow
 from tests.matrix.conftest import fingerprint, make_trainer
 from tests.matrix.test_files import export, predicted
-from tests.matrix.test_training import final_state
 
 
 @pytest.fixture(scope="module")
@@ -34,34 +32,6 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Base]:
 
 def trainer(base: Base, pictures: Path, cache: Path, *changes: str) -> Trainer:
     return make_trainer(base, "lora", pictures, cache, *changes)
-
-
-def test_it_learns_and_resumes_to_the_bit(toy: Base, pictures: Path, tmp_path: Path) -> None:
-    toy.encode(["a cat"])  # the library puts its own recorders in at first use
-    before = fingerprint(toy)
-    whole = trainer(toy, pictures, tmp_path)
-    started = final_state(whole)
-    assert whole.run() is True
-    changed = final_state(whole)
-    assert any(name.startswith("transformer.layers.") for name in changed)
-    assert any(name.startswith("text_encoder.") for name in changed)
-    moved = [name for name in started if not torch.equal(started[name], changed[name])]
-    assert len(moved) > len(started) / 2
-    first = trainer(toy, pictures, tmp_path)
-
-    def save(progress: Any) -> None:
-        save_checkpoint(tmp_path / "run", progress, first.trainable.state(), first.optimizer)
-
-    first.hooks.save = save
-    first.hooks.step = lambda facts: setattr(first.commands, "stop", facts.step == 4)
-    assert first.run() is False
-    second = trainer(toy, pictures, tmp_path)
-    second.progress, state = load_checkpoint(latest_checkpoint(tmp_path / "run"), second.optimizer)
-    second.trainable.load_state(state)
-    second.run()
-    resumed = final_state(second)
-    assert all(torch.equal(changed[name], resumed[name]) for name in changed)
-    assert fingerprint(toy) == before
 
 
 def test_its_file_acts_as_trained_and_shows_in_images(

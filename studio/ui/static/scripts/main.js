@@ -27,6 +27,7 @@ const PARTS = {
   columns: () => import('./compare/columns.js'),
   comparison: () => import('./compare/comparison.js'),
   comparison_images: () => import('./compare/images.js'),
+  comparison_measures: () => import('./compare/measure_table.js'),
   past_comparisons: () => import('./compare/past.js'),
   shootout_form: () => import('./compare/shootout_form.js'),
 };

@@ -1,0 +1,60 @@
+"""`compare --votes ID`: what the blind votes on a comparison say.
+
+Owns: how the result reads in a terminal. Refuses to know: how it is found.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from studio.commands import terminal
+from studio.compare.vote_result import Strength, VoteResult
+from studio.core.errors import MissingError
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints strengths and verdict of each question that was voted on."""
+    with terminal.opened(arguments) as studio:
+        found = studio.generation.votes.results(arguments.votes)
+    if arguments.json:
+        terminal.print_json([one.as_json() for one in found])
+        return 0
+    if not found:
+        raise MissingError(
+            "Nobody has voted on this comparison yet",
+            where=arguments.votes,
+            remedy="Open it in the Compare tab, part Vote, or send the link that is there.",
+        )
+    for line in _lines(found):
+        print(line)
+    return 0
+
+
+def _lines(found: list[VoteResult]) -> list[str]:
+    lines = []
+    for one in found:
+        voters = sum(voter.votes > 0 for voter in one.voters)
+        people = "1 voter" if voters == 1 else f"{voters} voters"
+        votes = "1 vote" if one.votes == 1 else f"{one.votes} votes"
+        lines += ["", f"{one.title} ({votes}, {people})", "", *one.verdict, "", *_table(one)]
+        lines += [
+            f"{row.label}: τ-b {row.tau:.2f} over {row.columns} columns"
+            for row in one.agreement
+            if row.tau is not None
+        ]
+    return lines[1:]
+
+
+def _table(found: VoteResult) -> list[str]:
+    heading = ["", "preferred to the others", "won", "lost", "no difference", "both bad"]
+    rows = [heading, *[_row(one) for one in found.strengths]]
+    widths = [max(len(row[at]) for row in rows) for at in range(len(heading))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def _row(one: Strength) -> list[str]:
+    share = f"{one.share:.0%} ({one.share_low:.0%} … {one.share_high:.0%})"
+    return [one.name, share, str(one.wins), str(one.losses), str(one.ties), str(one.bad)]

@@ -1,0 +1,73 @@
+"""The contact sheet of a comparison: every column beside the others, prompt after prompt.
+
+Owns: which images are on it, where, and the text in the file. Refuses to know: how a sheet is drawn
+(`sheet`). Imports no torch.
+"""
+
+from __future__ import annotations
+
+from studio import __version__
+from studio.compare import report_facts as facts
+from studio.compare.record import Comparison
+from studio.compare.report_images import files_of
+from studio.compare.sheet import MOST_CELLS, Heading, Pictures, sheet
+from studio.formats.image_write import encoded_png
+
+SHEET_FILE = "sheet.png"
+TALL = 12
+"""Rows from which the seeds of a prompt stand beside each other instead of below."""
+
+
+def sheet_png(comparison: Comparison, question: str = "") -> bytes | None:
+    """The sheet as a PNG, with what was compared in its `parameters`; None without any image."""
+    seeds = list(comparison.seeds)
+    while len(comparison.prompts) * len(seeds) > MOST_CELLS and len(seeds) > 1:
+        seeds = seeds[: len(seeds) // 2]
+    columns, rows, pictures = _laid_out(comparison, seeds)
+    if not pictures:
+        return None
+    lines = [question, facts.compared(comparison)]
+    if len(seeds) < len(comparison.seeds):
+        lines.append(f"The first {len(seeds)} of {len(comparison.seeds)} seeds.")
+    made = sheet(columns, rows, pictures, facts.title(comparison), lines)
+    return encoded_png(made, parameters(comparison))
+
+
+def parameters(comparison: Comparison) -> str:
+    """What was compared, laid out as settings in images are: prompts, then pairs."""
+    pairs = [(label, value) for label, value in facts.sampled(comparison) if label != "Took"]
+    stacks = [
+        f"{column.name}: {' + '.join(facts.adapters(column)) or 'base'}"
+        for column in comparison.columns
+    ]
+    pairs = [("Comparison", facts.title(comparison)), *pairs, ("Columns", "; ".join(stacks))]
+    pairs.append(("Version", f"Concept Studio {__version__}"))
+    told = ", ".join(f"{label}: {_flat(value)}" for label, value in pairs)
+    return "\n".join([*comparison.prompts, told])
+
+
+def _laid_out(
+    comparison: Comparison, seeds: list[int]
+) -> tuple[list[Heading], list[Heading], Pictures]:
+    names = [f"seed {seed}" for seed in seeds]
+    files = files_of(comparison)
+    beside = len(seeds) > 1 and len(comparison.prompts) * len(seeds) >= TALL
+    beside = beside and len(comparison.columns) * len(seeds) <= MOST_CELLS
+    parts = tuple(names) if beside else ("",)
+    columns = [Heading(column.name, parts) for column in comparison.columns]
+    rows = [Heading(prompt, ("",) if beside else tuple(names)) for prompt in comparison.prompts]
+    pictures = {}
+    for (column, prompt, seed), file in files.items():
+        if seed in seeds:
+            n = seeds.index(seed)
+            place = (
+                (column * len(seeds) + n, prompt) if beside else (column, prompt * len(seeds) + n)
+            )
+            pictures[place] = file
+    return columns, rows, pictures
+
+
+def _flat(value: str) -> str:
+    """A value that stays in its place: quoted where it holds what separates values."""
+    flat = " ".join(value.split())
+    return f'"{flat.replace(chr(34), chr(39))}"' if set(flat) & set(",:") else flat
