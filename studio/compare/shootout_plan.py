@@ -116,7 +116,7 @@ def plan(
             measured = settings.budget != "minutes" or one.name in paces
             pace = paces.get(one.name, guesses.get(one.name))
             config = budgeted(one.config, settings, pace, one.name)
-            title = f"{settings.name.strip() or 'shootout'} {one.name} s{seed}"
+            title = f"{settings.title} {one.name} s{seed}"
             config = config.model_copy(update={"seed": seed, "name": title[:80].strip()})
             training = Training(identity(config, grounds), one.name, seed, config, measured)
             same = next((other for other in trainings if other.key == training.key), None)

@@ -40,7 +40,11 @@ class GrowingComparisons:
         folder = workspace.new_folder(workspace.comparisons, settings.name or "comparison")
         columns = [
             ComparedColumn(
-                name=one.name, method=one.method, group=one.group, training_seed=one.training_seed
+                name=one.name,
+                stack=(),
+                method=one.method,
+                group=one.group,
+                training_seed=one.training_seed,
             )
             for one in settings.columns
         ]

@@ -86,7 +86,7 @@ class Shootouts:
             if "nothing was started" not in (error.remedy or "").lower():
                 error.safe = error.safe or "Nothing was started."
             raise
-        name = settings.name.strip() or Path(settings.data).name
+        name = settings.title
         folder = self.workspace.new_folder(self.workspace.shootouts, name)
         record = Shootout(
             id=folder.name, name=name, created=round(time.time(), 3), settings=settings.model_dump(),

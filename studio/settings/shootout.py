@@ -28,7 +28,7 @@ Owns: these classes and what can be wrong with them alone. Refuses to know: pres
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Mapping
 from typing import Literal, Self
 
@@ -175,9 +175,9 @@ class ShootoutSettings(Settings):
         return None
 
     @property
-    def digest_text(self) -> str:
-        """All of it in one text that is the same for the same settings."""
-        return json.dumps(self.model_dump(), sort_keys=True)
+    def title(self) -> str:
+        """Its name, or that of its dataset."""
+        return self.name.strip() or re.split(r"[\\/]", self.data.rstrip("\\/"))[-1] or "shootout"
 
 
 def _seeds(seeds: list[int]) -> list[int]:

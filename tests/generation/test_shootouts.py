@@ -258,9 +258,7 @@ def killed_at(root: Path, values: dict[str, Any], where: str) -> None:
     shootouts.wait(shootouts.start(ShootoutSettings.parse(values)), 120)
 
 
-@pytest.mark.parametrize(
-    "where", ["run", pytest.param("column", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("where", ["run", pytest.param("column", marks=pytest.mark.slow)])
 def test_after_kill_9_the_next_studio_goes_on_by_itself(root: Path, where: str) -> None:
     values = settings(root).model_dump()
     assert in_a_process(killed_at, root, values, where) == -signal.SIGKILL

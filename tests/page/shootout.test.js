@@ -66,12 +66,9 @@ test('changes read as words, also half-typed', () => {
 });
 
 test('costs say what is measured, shared, and there already', () => {
-  const row = {steps: 40, seen: 240, measured: true, seconds: 65, trainings: 1, reused: 0, class_images: 0};
+  const row = {steps: 40, seen: 240, exact: true, seconds: 65, trainings: 1, reused: 0, class_images: 0};
   assert.equal(rules.entryCost(row), '40 steps · 240 images seen · 1 min 05 s');
-  assert.match(
-    rules.entryCost({...row, measured: false, trainings: 3, class_images: 9}),
-    /^about 40 .* 3 runs · 9 class/,
-  );
+  assert.match(rules.entryCost({...row, exact: false, trainings: 3, class_images: 9}), /^about 40 .* 3 runs · 9 class/);
   assert.match(rules.entryCost({...row, reused: 1}), /trained already$/);
   assert.equal(rules.entryCost({...row, steps: null, trainings: 0}), 'trained with the entries above');
   const total = {trainings: 3, reused: 1, memory: 2e9, disk: 0, measured: false};

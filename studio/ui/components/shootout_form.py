@@ -197,7 +197,7 @@ def planned_view(planned: Planned) -> Json:
                 "name": name,
                 "steps": config.train.steps if config else None,
                 "seen": config.train.steps * images_per_step(config) if config else None,
-                "measured": all(one.measured for one in own),
+                "exact": all(one.measured for one in own),
                 **_cost(cost),
             }
         )

@@ -5,7 +5,7 @@ import {attempt, call, partsOf} from '../core/calls.js';
 import {tell} from '../core/channel.js';
 import {el, fillOptions} from '../core/dom.js';
 import {openTab} from '../core/handover.js';
-import {iconButton, labelled} from '../core/icons.js';
+import {icon, iconButton, labelled} from '../core/icons.js';
 import {message, notice} from '../core/notices.js';
 import {debounce, poll} from '../core/timing.js';
 import {datasetFacts} from '../train/pick_rules.js';
@@ -53,6 +53,7 @@ class ShootoutForm {
     this.base = select('Base model of the shootout');
     this.strip = el('div.cs-strip', {'aria-hidden': 'true'});
     this.facts = el('div.cs-small.cs-muted');
+    this.none = labelled('right', 'Make one in the Caption tab', () => openTab('caption'));
     this.methods = el('div.so-methods', {role: 'group', 'aria-label': 'Methods'});
     this.stacks = el('div.so-stacks');
     this.budgets = el('div.so-budgets', {role: 'radiogroup', 'aria-label': 'Budget'});
@@ -68,6 +69,7 @@ class ShootoutForm {
       labelledField('Images', this.dataset),
       this.strip,
       this.facts,
+      this.none,
       labelledField('Base model', this.base),
       el('div.so-part', {}, el('span.cs-label', {}, 'What competes'), this.methods, this.stacks),
       el('div.so-part', {}, el('span.cs-label', {}, 'Budget'), this.budgets, this.amountField),
@@ -79,12 +81,12 @@ class ShootoutForm {
         number('captions', 'Prompts from captions', 0),
         number('novel', 'Novel contexts', 0),
       ),
-      labelledField('Your own prompts', own),
-      labelledField('Reference images', this.reference),
       el(
         'details.so-more',
         {},
         el('summary', {}, 'More settings'),
+        labelledField('Your own prompts', own),
+        labelledField('Reference images', this.reference),
         el(
           'div.so-fields',
           {},
@@ -126,7 +128,12 @@ class ShootoutForm {
       'data-method': method.name,
       onclick: () => this.setMethod(method.name, {on: !on}),
     };
-    const head = el('button.so-method', switched, el('i.so-tick', {'aria-hidden': 'true'}), el('b', {}, method.title));
+    const head = el(
+      'button.so-method',
+      switched,
+      el('span.so-tick', {'aria-hidden': 'true'}, icon('check', 12)),
+      el('b', {}, method.title),
+    );
     if (reason || !on) return el('div.so-card-method', {}, head, reason && el('span.cs-small.cs-muted', {}, reason));
     const chosen = select(`Preset of ${method.title}`);
     const options = fitting.map((one) => [one.name, one.title]);
@@ -135,7 +142,13 @@ class ShootoutForm {
     const rows = variants.map((text, at) => this.variantRow(method, variants, text, at));
     const add = labelled('plus', 'Variant…', () => this.addVariant(method, variants), '.cs-quiet.so-variant-add');
     add.setAttribute('aria-label', `Add a variant of ${method.title}`);
-    return el('div.so-card-method.is-on', {}, head, chosen, rows, add);
+    return el(
+      'div.so-card-method.is-on',
+      {},
+      el('div.so-method-head', {}, head, add),
+      fitting.length > 1 && chosen,
+      rows,
+    );
   }
   addVariant(method, variants) {
     this.setMethod(method.name, {variants: [...variants, '']});
@@ -203,6 +216,7 @@ class ShootoutForm {
     fillOptions(this.dataset, info ? datasets : [['', 'Choose a dataset…'], ...datasets], form.dataset);
     this.facts.textContent = datasetFacts(info);
     this.strip.classList.toggle('cs-hidden', !info);
+    this.none.classList.toggle('cs-hidden', choices.datasets.length > 0);
     if (info) this.showCovers(info);
     fillOptions(
       this.base,
@@ -322,8 +336,6 @@ class ShootoutForm {
     new IntersectionObserver((entries) => {
       if (entries.some((entry) => entry.isIntersecting)) this.load();
     }).observe(this.element);
-    const toCaption = labelled('right', 'Make a dataset in the Caption tab', () => openTab('caption'), '.cs-quiet');
-    this.facts.after(toCaption);
   }
 }
 

@@ -117,7 +117,7 @@ export const sent = (choices, form) => ({...form, entries: entriesOf(choices, fo
 /** One line about an entry's cost. */
 export function entryCost(row) {
   const parts = [];
-  if (row.steps !== null) parts.push(`${row.measured ? '' : 'about '}${row.steps} steps`, `${row.seen} images seen`);
+  if (row.steps !== null) parts.push(`${row.exact ? '' : 'about '}${row.steps} steps`, `${row.seen} images seen`);
   if (row.reused && row.reused === row.trainings) return [...parts, 'trained already'].join(' · ');
   if (!row.trainings) return [...parts, 'trained with the entries above'].join(' · ');
   if (row.trainings > 1) parts.push(count(row.trainings, 'run'));
