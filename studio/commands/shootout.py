@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.commands import terminal
@@ -217,7 +216,6 @@ def _report(studio: Studio, found: Shootout, as_json: bool, tell: Tell) -> int:
         terminal.print_json({"shootout": found.as_json(), "comparison": comparison.as_json()})
         return 0
     tell(comparison)
-    print(Path(comparison.folder))
     return 0
 
 

@@ -79,7 +79,7 @@ def _sections(comparison: Comparison, extra: Beside) -> list[Section]:
 
 
 def _head(
-    comparison: Comparison, extra: Beside, sections: list[Section], pictured: bool
+    comparison: Comparison, extra: Beside, sections: list[Section], has_image: bool
 ) -> Iterator[str]:
     title = escaped(facts.title(comparison))
     yield (
@@ -96,7 +96,7 @@ def _head(
         yield f"<p class=bad>{escaped(said)}</p>"
     yield from (f"<p class=bad>{escaped(text)}</p>" for text in facts.errors(comparison))
     links = [(part.name, part.heading) for part in sections]
-    if pictured:
+    if has_image:
         place = next(n for n, (name, _) in enumerate(links) if name == "settings")
         links.insert(place, ("images", "Images"))
     anchors = "".join(f"<a href='#{name}'>{escaped(heading)}</a>" for name, heading in links)
@@ -131,14 +131,20 @@ def _measures(comparison: Comparison) -> str:
         first, files, *rest = values
         cells = [f"<th scope=row>{escaped(first.text)}</th>"]
         cells.append(f"<td class=text>{escaped(files.text)}</td>")
-        cells += [f"<td>{data(value, names[place])}</td>" for value in rest]
+        cells += [f"<td>{data(value, names[place])}{_mark(value)}</td>" for value in rest]
         rows.append(f"<tr>{''.join(cells)}</tr>")
     meanings = definitions(facts.explained())
+    said = "".join(f"<p>{escaped(text)}</p>" for text in facts.said(comparison))
     return (
-        f"<div class=scroll tabindex=0 role=region aria-label='Measures of each column'>"
+        f"{said}<div class=scroll tabindex=0 role=region aria-label='Measures of each column'>"
         f"<table><thead>{heads}</thead><tbody>{''.join(rows)}</tbody></table></div>"
         f"<details><summary>What the measures say</summary>{meanings}</details>"
     )
+
+
+def _mark(value: facts.Value) -> str:
+    words = "told apart from every other column"
+    return f" <abbr title='{words}'>{facts.APART}</abbr>" if value.apart else ""
 
 
 def _settings(comparison: Comparison) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 import tomli_w
 
 from studio.core import atomic
-from studio.formats.dataset import HELD_OUT, DatasetInfo, DatasetPicture
+from studio.formats.dataset import HELD_OUT, DatasetImage, DatasetInfo
 from studio.formats.dataset_file import DATASET_FILE, read_dataset_file
 from studio.formats.masks import Masks
 
@@ -75,7 +75,7 @@ def write_split(info: DatasetInfo, held: Sequence[Path], target: Path) -> Path:
 _WEIGHTED = "weight-"
 
 
-def _inner(item: DatasetPicture, usual: int, class_word: str) -> str:
+def _inner(item: DatasetImage, usual: int, class_word: str) -> str:
     """The sub-folder that gives an image its weight and trigger word; empty for the top."""
     if item.trigger:
         return f"{item.repeats}_{item.trigger} {class_word}".strip()

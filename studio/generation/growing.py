@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from studio.compare.growing_record import Continued, begin, columns_done
+from studio.compare.origin import write_origin
 from studio.compare.record import ComparedColumn, Comparison, Reference
 from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.errors import MissingError
@@ -90,8 +91,12 @@ class GrowingComparisons:
     def end(self, identity: str, *, cancelled: bool) -> Comparison:
         """Computes what the columns say together."""
         from studio.compare.growing import end
+        from studio.generation.origins import origin_of
 
-        return end(self.comparisons.folder(identity), cancelled=cancelled)
+        folder, compared = self.comparisons.folder(identity), self.comparisons.one(identity)
+        stacks = [[file.path for file in one.stack if file.enabled] for one in compared.columns]
+        write_origin(folder, origin_of(stacks, self.runtime.library, self.comparisons.runs))
+        return end(folder, cancelled=cancelled)
 
 
 def _shape(settings: Table) -> Table:

@@ -15,8 +15,9 @@ from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.names import text_of
 from studio.generation.comparisons import Comparisons
 from studio.generation.grids import Grids
-from studio.generation.records import DrawnLane, Effect, Generated, OnPreview
+from studio.generation.records import Effect, Generated, GeneratedLane, OnPreview
 from studio.generation.reports import Reports
+from studio.generation.selections import Selections
 from studio.generation.shootouts import Shootouts
 from studio.generation.votes import Votes
 from studio.runs.training import Runs
@@ -37,6 +38,7 @@ class Generation:
         self.comparisons = Comparisons(runtime, runs)
         self.reports = Reports(self.comparisons, runs)
         self.votes = Votes(self.comparisons)
+        self.selections = Selections(runtime, runs)
         self.shootouts = Shootouts(runs, self.comparisons)
 
     def generate(
@@ -60,9 +62,9 @@ class Generation:
         settings: LanesSettings,
         on_progress: OnProgress | None = None,
         cancelled: Cancelled | None = None,
-        on_lane: Callable[[DrawnLane], None] | None = None,
+        on_lane: Callable[[GeneratedLane], None] | None = None,
         on_preview: OnPreview | None = None,
-    ) -> list[DrawnLane]:
+    ) -> list[GeneratedLane]:
         """Lanes side by side in one turn, each saved; stopped, the finished ones remain."""
         from studio.generation.batches import generate_lanes
 

@@ -18,7 +18,7 @@ from studio.core.names import printable
 from studio.core.paths import STARTER, is_folder
 from studio.families.detect import BaseInfo
 from studio.families.part_files import base_hash
-from studio.formats.dataset import DatasetInfo, picture_files
+from studio.formats.dataset import DatasetInfo, image_files
 from studio.formats.dataset_split import LEAST, held_back, write_split
 from studio.infer.tags import has_tags
 from studio.library.image_checks import checked_dataset
@@ -107,13 +107,13 @@ def _held_out(
     dataset's own, else some that are held back."""
     if settings.reference.strip():
         return info, HeldOut(folder=printable(_named(settings.reference, info, library)))
-    if info.held_out is not None and picture_files(info.held_out):
+    if info.held_out is not None and image_files(info.held_out):
         return info, HeldOut(folder=printable(info.held_out))
     hashes = {item.path: atomic.sha256(item.path) for item in info.items}
     held = held_back(hashes)
     if not held:
         notes.append(
-            f"The dataset has {info.pictures} images and no held-out ones: too few to hold any back "
+            f"The dataset has {info.images} images and no held-out ones: too few to hold any back "
             f"(from {LEAST} on a fifth is). What needs reference images is not measured."
         )
         return info, HeldOut()
@@ -123,7 +123,7 @@ def _held_out(
         write_split(info, held, target)
     images = {printable(path.relative_to(info.path)): hashes[path] for path in held}
     notes.append(
-        f"{len(held)} of {info.pictures} images are held back as reference images, chosen by their "
+        f"{len(held)} of {info.images} images are held back as reference images, chosen by their "
         "content; nothing is trained on them."
     )
     copy = checked_dataset(target, library.images)
@@ -136,7 +136,7 @@ def _named(text: str, info: DatasetInfo, library: Library) -> Path:
     workspace = library.workspace
     folder = workspace.pictures_folder(workspace.named(text))
     try:
-        found = picture_files(folder)
+        found = image_files(folder)
     except DatasetError as error:
         raise error.at({"reference": error.sentence()}) from None
     if not found:
@@ -158,7 +158,7 @@ def _check_apart(held_out: HeldOut, trained: set[str], notes: list[str]) -> None
     """Refuses reference images that are all trained on, and says so of some."""
     if not held_out.folder or held_out.split:
         return
-    files = picture_files(held_out.folder)
+    files = image_files(held_out.folder)
     both = [path for path in files if atomic.sha256(path) in trained]
     if both and len(both) == len(files):
         text = "All reference images are among the images that are trained on"
@@ -181,5 +181,5 @@ def files_of(config_files: Mapping[str, str]) -> dict[str, str]:
         if path.is_file():
             found[key] = atomic.sha256(path)
         elif path.is_dir():
-            found[key] = ",".join(sorted(atomic.sha256(one) for one in picture_files(path)))
+            found[key] = ",".join(sorted(atomic.sha256(one) for one in image_files(path)))
     return found

@@ -13,7 +13,7 @@ import threading
 from studio.compare.shootout_plan import ColumnPlan, Plan
 from studio.core.errors import Interrupted
 from studio.core.record import Failure
-from studio.formats.dataset import picture_files
+from studio.formats.dataset import image_files
 from studio.generation.growing import GrowingComparisons
 from studio.generation.shootout_entries import Entries, entries_of
 from studio.generation.shootout_grounds import Ground, ground
@@ -104,7 +104,7 @@ class Work:
             reference=found.held_out.folder, training=str(found.dataset.path),
             device=self.settings.device, **sampling.model_dump(),
         )  # fmt: skip
-        references = len(picture_files(settings.reference)) if settings.reference else 0
+        references = len(image_files(settings.reference)) if settings.reference else 0
         identity = self.comparisons.begun(
             settings, found.base.name, found.base_hash, references, self.kept.record.comparison
         )

@@ -12,12 +12,13 @@ from typing import Any
 from annotated_types import Ge, Le
 
 from studio.compare import measures
+from studio.compare.features import NEEDS
 from studio.formats.kinds import KINDS
 from studio.methods import METHODS
 from studio.runs.records import ACTIVE, ENDED
 from studio.settings.lanes import MOST_LANES
 from studio.settings.stack import StackItem
-from studio.ui.components import columns, shelf
+from studio.ui.components import columns, library_panel
 
 Json = dict[str, Any]
 
@@ -36,8 +37,10 @@ def tables() -> Json:
         },
         "measures": [
             {
-                "key": row.key, "label": row.label, "formula": row.formula, "says": row.says,
-                "better": row.better, "unit": row.unit, "needs": list(row.needs),
+                "key": row.key, "label": row.label, "formula": row.formula, "source": row.source,
+                "range": row.range, "says": row.says, "better": row.better, "unit": row.unit,
+                "digits": row.digits, "fact": row.is_fact,
+                "needs": {need: NEEDS[need] for need in row.needs},
             }
             for row in measures.MEASURES
         ],
@@ -46,7 +49,7 @@ def tables() -> Json:
             name: {"title": STATE_TITLES.get(name, name), "active": name in ACTIVE}
             for name in (*ACTIVE, *ENDED)
         },
-        "shelf_fields": list(shelf.FIELDS),
+        "library_fields": list(library_panel.FIELDS),
         "limits": {
             "lanes": MOST_LANES,
             "columns": columns.MOST,
