@@ -134,7 +134,7 @@ def _held_out(
 
 def _named(text: str, info: DatasetInfo, library: Library) -> Path:
     workspace = library.workspace
-    folder = workspace.pictures_folder(workspace.named(text))
+    folder = workspace.images_folder(workspace.named(text))
     try:
         found = image_files(folder)
     except DatasetError as error:

@@ -77,7 +77,7 @@ class Trainings:
 
     def look(self) -> None:
         """What has become of the runs; a queue that one of ours holds goes on."""
-        held = self.runs.queue([]).held
+        held = self.runs.queue([]).paused_by
         words = []
         for row in self.kept.record.trainings:
             if row.done or row.error is not None or not row.run:
