@@ -98,15 +98,8 @@ def compare(
         if eyes is not None:
             begin_features(work, eyes)
         for index, column in enumerate(settings.columns):
-            try:
-                make = take_column if column.folder else generate_column
-                recorder.column(index, make(work, index, column))
-            except (InputError, NonFiniteError) as error:  # its files: the others are fine
+            if error := _made(work, index, column):
                 errors.append(error)
-                failed = recorder.comparison.columns[index].changed(
-                    error=Failure.of(error), message=str(error)
-                )
-                recorder.column(index, failed)
     except Interrupted:
         stopped = True
     if len(errors) == len(settings.columns):
@@ -115,6 +108,21 @@ def compare(
         recorder.comparison = conclude(recorder.comparison, work.features)
         keep_nearest(recorder.comparison)
     return recorder.finish(time.monotonic() - began, cancelled=stopped)
+
+
+def _made(work: Work, index: int, column: Lane) -> StudioError | None:
+    """Makes and records a column; what is wrong with its files alone is recorded and returned."""
+    make = take_column if column.folder else generate_column
+    recorder = work.recorder
+    try:
+        recorder.column(index, make(work, index, column))
+        return None
+    except (InputError, NonFiniteError) as error:  # its files: the others are fine
+        failed = recorder.comparison.columns[index].changed(
+            error=Failure.of(error), message=str(error)
+        )
+        recorder.column(index, failed)
+        return error
 
 
 def measure_again(folder: str | Path) -> Comparison:

@@ -37,7 +37,7 @@ GENERAL = (
     "a modern kitchen with white cupboards",
     "a close-up of a bee on a flower",
     "a steam train crossing a bridge",
-    "a pencil drawing of a pair of hands",
+    "an etching of a pair of hands",
     "a city skyline at dusk",
     "a wooden chair in an empty room",
     "two people dancing in a hall",

@@ -26,6 +26,7 @@ from studio.ui.components.modes import mode_switch
 from studio.ui.components.opened_comparison import opened_comparison
 from studio.ui.components.past_comparisons import past_comparisons
 from studio.ui.components.shootout_form import shootout_form
+from studio.ui.components.vote import vote
 from studio.ui.live import Page
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ MODES = (
 PARTS = (
     ("images", "Images", comparison_images),
     ("measures", "Measures", comparison_measures),
+    ("vote", "Vote", vote),
 )
 
 
