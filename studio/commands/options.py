@@ -9,7 +9,13 @@ from __future__ import annotations
 import argparse
 
 from studio import __version__
-from studio.commands import checkpoint_options, library_options, measure_options, option_types
+from studio.commands import (
+    checkpoint_options,
+    library_options,
+    measure_options,
+    option_types,
+    shootout_options,
+)
 from studio.commands.mask_options import add_mask_options
 from studio.commands.report_options import add_report_options
 
@@ -183,13 +189,7 @@ def _add_generate_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_compare_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "file", nargs="?", metavar="FILE.toml",
-        help="settings of a shootout: trains its entries under one budget, then compares them",
-    )  # fmt: skip
-    parser.add_argument(
-        "--plan", action="store_true", help="with FILE.toml: only say what it amounts to and takes"
-    )
+    shootout_options.add(parser)
     parser.add_argument("--base", metavar="MODEL", help="base model (default: starter)")
     parser.add_argument(
         "--column",

@@ -39,9 +39,9 @@ def within_limit(train: TrainSettings, left: float | None, seconds: float) -> fl
     return min(left, max(0.0, round(60 * train.minutes - seconds, 1)))
 
 
-def limit_reached(train: TrainSettings, step: int) -> str:
-    """Why a finished run ended before its last step; empty for one that did not."""
-    if not train.minutes or step >= train.steps:
-        return ""
+def limit_reached(train: TrainSettings, step: int, complete: bool) -> str | None:
+    """Why a run that is complete ended before its last step; None for one that did not."""
+    if not train.minutes or not complete or step >= train.steps:
+        return None
     minutes = f"{train.minutes:g} minute{'' if train.minutes == 1 else 's'}"
     return f"Its time limit of {minutes} ended it at step {step} of {train.steps}."

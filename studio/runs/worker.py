@@ -85,9 +85,7 @@ class Worker:
             files=tuple(str(file) for file in files),
             finished_at=round(time.time(), 3),
             eta=0,
-            reason=self.early.ended
-            or (complete and limit_reached(self.config.train, step))
-            or None,
+            reason=self.early.ended or limit_reached(self.config.train, step, complete),
             **self._figures(),
         )
 
