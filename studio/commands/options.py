@@ -10,6 +10,7 @@ import argparse
 
 from studio import __version__
 from studio.commands import (
+    caption_options,
     checkpoint_options,
     library_options,
     measure_options,
@@ -129,28 +130,7 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_caption_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", metavar="DIR", help="folder of images, or a dataset's name")
-    parser.add_argument(
-        "--captioner",
-        default="starter",
-        metavar="MODEL",
-        help="captioning model (default: starter)",
-    )
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument(
-        "--overwrite",
-        action="store_true",
-        help="replace captions already there; the earlier ones are kept",
-    )
-    what.add_argument(
-        "--undo",
-        action="store_true",
-        help="bring back the captions from before the last captioning or edit of many; again for "
-        "the one before",
-    )
-    parser.add_argument(
-        "--prefix", default="", metavar="TEXT", help="put this before every caption"
-    )
+    caption_options.add(parser)
     _add_json(parser)
 
 

@@ -103,14 +103,14 @@ class ShootoutForm {
     this.reference.addEventListener('change', () => this.set({reference: this.reference.value}));
   }
 
-  set(changes, redraw = true) {
+  set(changes, again = true) {
     Object.assign(this.form, changes);
-    if (redraw) this.render();
+    if (again) this.render();
     this.think();
   }
-  setMethod(name, changes, redraw = true) {
+  setMethod(name, changes, again = true) {
     const now = rules.methodOf(this.choices, this.form, name);
-    this.set({methods: {...this.form.methods, [name]: {...now, ...changes}}}, redraw);
+    this.set({methods: {...this.form.methods, [name]: {...now, ...changes}}}, again);
   }
 
   methodCard(method) {
