@@ -2,13 +2,13 @@
 // Start, and opening the comparison of a shootout that was started here.
 import {fileUrl} from '../core/address.js';
 import {attempt, call, partsOf} from '../core/calls.js';
-import {tell} from '../core/channel.js';
 import {el, fillOptions} from '../core/dom.js';
 import {openTab} from '../core/handover.js';
 import {icon, iconButton, labelled} from '../core/icons.js';
 import {message, notice} from '../core/notices.js';
 import {debounce, poll} from '../core/timing.js';
 import {datasetFacts} from '../train/pick_rules.js';
+import {sayWords} from './column_words.js';
 import {openComparison} from './opened.js';
 import {shootoutList} from './shootout_list.js';
 import * as rules from './shootout_rules.js';
@@ -322,7 +322,7 @@ class ShootoutForm {
     const found = await call(this.server.status({}));
     this.list.update(found);
     for (const one of found.filter((each) => each.here && each.comparison)) {
-      tell('studio:column-words', {comparison: one.comparison, words: rules.columnWords(one)});
+      sayWords(one.comparison, rules.columnWords(one));
     }
     const mine = found.find((one) => one.id === this.awaited);
     if (mine?.comparison) {
