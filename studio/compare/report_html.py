@@ -22,8 +22,11 @@ from studio.compare.about import About, read_about
 from studio.compare.markup import data, definitions, escaped, row
 from studio.compare.origin import Origin, read_origin
 from studio.compare.record import Comparison
+from studio.compare.report_curves import plots
+from studio.compare.report_differences import differences
 from studio.compare.report_grid import image_grid
 from studio.compare.report_images import BUDGET, Images, images_of
+from studio.compare.report_votes import votes
 from studio.core.text import read_text
 
 STYLE = Path(__file__).with_name("report.css")
@@ -71,6 +74,9 @@ def _sections(comparison: Comparison, extra: Beside) -> list[Section]:
     """In their order; the images stand before the settings."""
     return [
         Section("measures", "Measures", _measures(comparison)),
+        Section("plots", "Plots", plots(comparison)),
+        Section("differences", "Differences", differences(comparison)),
+        Section("votes", "Blind votes", votes(comparison)),
         Section("settings", "Settings", _settings(comparison)),
         Section("trainings", "How the files were trained", _trainings(comparison, extra.origin)),
         Section("notes", "Notes", _notes(comparison, extra.about)),
@@ -95,6 +101,9 @@ def _head(
     if said := facts.incomplete(comparison):
         yield f"<p class=bad>{escaped(said)}</p>"
     yield from (f"<p class=bad>{escaped(text)}</p>" for text in facts.errors(comparison))
+    if comparison.verdict:
+        sentences = "".join(f"<p>{escaped(sentence)}</p>" for sentence in comparison.verdict)
+        yield f"<section class=verdict aria-label=Verdict>{sentences}</section>"
     links = [(part.name, part.heading) for part in sections]
     if pictured:
         place = next(n for n, (name, _) in enumerate(links) if name == "settings")
