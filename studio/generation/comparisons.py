@@ -5,6 +5,7 @@ Owns: the folders under `comparisons/`. Refuses to know: how images are generate
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from studio.compare.origin import write_origin
@@ -33,8 +34,10 @@ class Comparisons:
         settings: CompareSettings,
         on_progress: OnProgress | None = None,
         cancelled: Cancelled | None = None,
+        started: Callable[[str], None] | None = None,
     ) -> Comparison:
-        """Generates and measures when the device is free; yields it between batches."""
+        """Generates and measures when the device is free; yields it between batches. `started` hears
+        its id."""
         if not settings.columns or not settings.prompts or not settings.seeds:
             raise InputError(
                 "A comparison needs at least one column, one prompt and one seed",
@@ -66,6 +69,8 @@ class Comparisons:
             )
             stacks = [[file.path for file in one.stack if file.enabled] for one in columns]
             write_origin(folder, origin_of(stacks, self.runtime.library, self.runs))
+            if started is not None:
+                started(folder.name)
             return compare(
                 base,
                 settings,

@@ -18,7 +18,7 @@ from studio.compare.record import Comparison, read_comparison
 from studio.compare.report_html import to_html
 from studio.compare.report_text import to_csv, to_markdown
 from studio.settings.training import CompareSettings
-from studio.ui.components.compare_grid import as_page
+from studio.ui.components.opened_comparison import as_page
 from studio.ui.tables import tables
 
 NEAREST = Measure(

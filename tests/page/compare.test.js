@@ -16,25 +16,37 @@ const TEXT = {...KID, key: 'image_text', label: 'Image–text', better: 'higher'
 const column = (name, found, more = {}) => ({name, stack: [], measures: found, ...more});
 const comparison = (list, more = {}) => ({columns: list, complete: true, notes: [], ...more});
 
-test('the best is the lowest or the highest, and only among several', () => {
-  const list = [column('a', {kid: 0.2, image_text: 0.3}), column('b', {kid: 0.1, image_text: 0.2})];
-  assert.equal(measures.bestOf(list, KID), 0.1);
-  assert.equal(measures.bestOf(list, TEXT), 0.3);
-  assert.equal(measures.bestOf(list.slice(1), KID), null);
-  assert.equal(measures.bestOf([column('a', {kid: null}), list[1]], KID), null);
-  assert.equal(measures.bestOf([list[1], list[1]], KID), null); // they do not differ
-});
-
 test('a value is shown with its error and what it was measured on', () => {
   const all = comparison([
     column('a', {kid: 0.12345}, {standard_errors: {kid: 0.0456}, counts: [8, 20]}),
     column('b', {kid: 12.345}),
   ]);
   const first = measures.shownValue(all, all.columns[0], KID);
-  assert.deepEqual([first.text, first.error, first.best], ['0.1235', ' ±0.046', true]);
+  assert.deepEqual([first.text, first.sure], ['0.1235', '±0.046']);
   assert.equal(first.title, 'distance: MMD. Measured on 8 against 20 images.');
   assert.equal(measures.shownValue(all, all.columns[1], KID).text, '12.35');
   assert.equal(measures.shownValue(all, all.columns[0], {...KID, unit: 'px'}).text, '0.1235 px');
+});
+
+test('a value has its interval, a fact is a value of the column', () => {
+  const one = column('a', {kid: 0.5}, {intervals: {kid: [0.4, 0.6]}, bytes: 2048});
+  const all = comparison([one]);
+  assert.deepEqual(measures.shownValue(all, one, {...KID, digits: 2}).sure, '0.40 … 0.60');
+  assert.equal(measures.shownValue(all, one, {...KID, key: 'bytes', unit: 'bytes', fact: true}).text, '2 kB');
+  assert.equal(measures.shownValue(all, column('a', {kid: 0.5}), {...KID, digits: 0, unit: '%'}).text, '50 %');
+  assert.equal(measures.written({digits: 2, unit: ''}, -0.001), '0.00');
+});
+
+test('a difference is of the first minus the other, and says whether they can be told apart', () => {
+  const found = {measure: 'kid', a: 0, b: 1, value: 0.2, low: 0.1, high: 0.3, told_apart: true};
+  const all = comparison([column('a', {}), column('b', {})], {differences: [found]});
+  const of = (a, b) => measures.shownDifference(all, a, b, {...KID, digits: 1});
+  assert.deepEqual(of(0, 1), {text: '+0.2', sure: '0.1 … 0.3', told: true, better: -1});
+  assert.deepEqual(of(1, 0), {text: '−0.2', sure: '−0.3 … −0.1', told: true, better: 1});
+  assert.equal(of(0, 0), null);
+  assert.equal(measures.shownDifference(comparison([]), 0, 1, KID), null);
+  all.differences[0].low = null;
+  assert.equal(of(0, 1).sure, 'too few images');
 });
 
 test('a missing value says why', () => {

@@ -7,9 +7,11 @@ test('an address names a tab and what is open in it', () => {
     ['train', '20260131-120000-my zibbo'],
     ['caption', '/home/me/ä/100 %'],
     ['compare', ''],
+    ['compare', '20260131-shapes/measures'],
   ])
     assert.deepEqual(placeOf(placeText(tab, inside)), {tab, inside});
   assert.equal(placeText('train', '1-zorp'), '#train/1-zorp');
+  assert.equal(placeText('compare', '1 a/vote'), '#compare/1%20a/vote');
 });
 
 test('an address that says nothing usable leads nowhere', () => {

@@ -25,8 +25,11 @@ from studio.runs.records import RunState, RunView, Sampled
 from studio.settings.training import GenerateSettings, RunConfig
 from studio.ui import theme
 from studio.ui.components.bases import base_of
+from studio.ui.components.column_form import seed_list
 from studio.ui.components.columns import columns_of, finished_runs
-from studio.ui.components.compare_grid import summary, written_report
+from studio.ui.components.last_run import last_run
+from studio.ui.components.opened_comparison import written_report
+from studio.ui.components.past_comparisons import summary
 from studio.ui.components.picture_grid import picture_facts, picture_file
 from studio.ui.components.references import captions_of, references
 from studio.ui.components.restored_settings import usable
@@ -34,7 +37,6 @@ from studio.ui.components.shelf import row
 from studio.ui.components.stack import cards, lanes_of, named_stack, report_facts, stack_items, take
 from studio.ui.live import Page
 from studio.ui.tables import tables
-from studio.ui.tabs.compare import last_run, seed_list
 
 
 @pytest.fixture

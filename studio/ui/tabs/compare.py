@@ -1,279 +1,54 @@
-"""The Compare tab: columns × prompts × seeds with the same noise, measured.
+"""The Compare tab: which method, which checkpoint, at what strength.
 
-Owns: the layout, collecting the settings, and the one-click comparison of the last run.
-Refuses to know: how a comparison is drawn and measured, and how it looks (components).
+Owns: which modes the form has, which parts an opened comparison has, and where they are on the page.
+Refuses to know: what any of them does. Each is a component of its own with a module in
+`static/scripts/compare/`:
+
+- a mode is a form beside the result: a function `(studio, page, opened)` that adds its contents.
+  What it starts it shows itself; a comparison that it begins is opened by its script with
+  `openComparison(id)` of `scripts/compare/opened.js`;
+- a part shows the comparison that is open: a function `(studio, page)` that returns its component.
+  Its script follows `opened.js`: `follow(element, "vote", show)`.
+
+A name has a line in `compare.css` too, which hides it while another one is chosen.
 """
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import gradio as gr
 
-from studio.core.errors import InputError, MissingError, SettingsError, StudioError
-from studio.core.text import lines
-from studio.runs.records import Sampled, only
-from studio.settings.training import CompareSettings
-from studio.ui.components.bases import base_choices, base_of
-from studio.ui.components.columns import (
-    BASE_COLUMN,
-    column_builder,
-    columns_of,
-    finished_runs,
-    usable_columns,
-)
-from studio.ui.components.compare_grid import KIND, compare_grid
-from studio.ui.components.draft import Draft
-from studio.ui.components.references import captions_of, held_out, named_reference, references
-from studio.ui.components.restored_settings import valid
-from studio.ui.form import Form
-from studio.ui.live import ACTION, QUIET, Json, Page, Task, handler, read, refused
+from studio.ui.components.column_form import column_form
+from studio.ui.components.comparison_images import comparison_images
+from studio.ui.components.comparison_measures import comparison_measures
+from studio.ui.components.modes import mode_switch
+from studio.ui.components.opened_comparison import opened_comparison
+from studio.ui.components.past_comparisons import past_comparisons
+from studio.ui.live import Page
 
 if TYPE_CHECKING:
     from studio.app import Studio
 
-TEXTS = ("base", "columns", "prompts", "seeds", "reference", "name")
-OWN = ("base", "columns", "prompts", "seeds", "reference", "device", "name")
-MOST_SEEDS = 64
-MOST_CELLS = 2000
+MODES = (("columns", "Columns", column_form),)
+PARTS = (
+    ("images", "Images", comparison_images),
+    ("measures", "Measures", comparison_measures),
+)
 
 
 def build(studio: Studio, page: Page) -> None:
     """Adds the tab's contents."""
-    CompareTab(studio, page)
-
-
-class CompareTab:
-    """The tab's parts, and what they ask of Python."""
-
-    def __init__(self, studio: Studio, page: Page) -> None:
-        self.studio, self.page = studio, page
-        self.bases = base_choices(studio)
-        self.first = self.bases[0][1] if self.bases else ""
-        self.form = Form(CompareSettings, prefix="compare.", skip=[f"compare.{key}" for key in OWN])
-        self._lay_out()
-        self._connect()
-
-    def _lay_out(self) -> None:
-        with gr.Row(elem_classes=["cs-split", "cmp-layout"]):
-            with gr.Column(elem_classes=["cs-form"]):
-                with gr.Column(elem_classes=["cs-fields"]):
-                    self.base = gr.Dropdown(
-                        self.bases, value=self.first, label="Base model", elem_id="cs-compare-base",
-                        elem_classes=["cs-field"],
-                    )  # fmt: skip
-                self.columns = column_builder(self.studio, self.page, self.first)
-                with gr.Column(elem_classes=["cs-fields", "gen-fields"]):
-                    self.prompts = gr.Textbox(
-                        label="Prompts, one per line", lines=4, max_lines=12,
-                        elem_id="cs-compare-prompts", elem_classes=["cs-field"],
-                        placeholder="a red robot in the night sky\na blue fish under the sea",
-                    )  # fmt: skip
-                    with gr.Row(elem_classes=["cs-field-row"]):
-                        self.seeds = gr.Textbox(
-                            label="Seeds", value="1-4", elem_id="cs-compare-seeds", min_width=120,
-                            elem_classes=["cs-field"], placeholder="1-4, 7",
-                        )  # fmt: skip
-                        self.name = gr.Textbox(
-                            label="Name", max_lines=1, elem_id="cs-compare-name", min_width=120, max_length=80,
-                            elem_classes=["cs-field"], placeholder="of this comparison",
-                        )  # fmt: skip
-                    self.reference = gr.Dropdown(
-                        references(self.studio), value="", label="Reference images",
-                        info="KID and image–image are measured against them.",
-                        allow_custom_value=True, elem_id="cs-compare-reference",
-                        elem_classes=["cs-field", "gen-keep"],
-                    )  # fmt: skip
-                    self.captions = gr.Button(
-                        "Take prompts from their captions", size="sm", elem_id="cs-compare-captions"
-                    )
-                    self.form.show(advanced=False)
-                with gr.Accordion("More settings", open=False, elem_classes=["cs-fields"]):
-                    self.form.show(advanced=True)
-            with gr.Column(elem_classes=["cs-form"]):
-                self.results = compare_grid(self.studio, self.page)
-        self.texts = [self.base, self.columns, self.prompts, self.seeds, self.reference, self.name]
-
-    def _connect(self) -> None:
-        captions = self.captions.click(self.prompts_of, self.reference, self.prompts, **ACTION)
-        comparing = self.results.compare(
-            self.start, [*self.texts, *self.form.inputs], self.results, **ACTION
-        )
-        comparing.failure(refused, None, self.results, **QUIET)
-        quick = self.results.quick(
-            self.quick, [self.base, *self.form.inputs], [*self.texts, self.results], **ACTION
-        )
-        again = self.results.again(self.again, None, [*self.texts, *self.form.inputs], **ACTION)
-        self.base.change(lambda base: gr.HTML(base=base), self.base, self.columns, **QUIET)
-        self.columns.shown(
-            self.shown, [self.base, self.reference], [self.base, self.reference], **QUIET
-        )
-        rebased = self.columns.rebase(self.rebased, None, self.base, **ACTION)
-        Draft(self.studio.workspace.cache / "compare-form.json").keeps(
-            self.page, [*self.texts, *self.form.inputs], self.drafted, self.contents,
-            after=[captions, quick, again, rebased],
-        )  # fmt: skip
-
-    def drafted(self, *held: Any) -> Json:
-        """What is kept of the form."""
-        texts, rest = held[: len(TEXTS)], held[len(TEXTS) :]
-        return dict(zip(TEXTS, texts, strict=True)) | {"form": self.form.values(rest)}
-
-    def contents(self, kept: Json) -> list[Any]:
-        """What the form holds again, as far as it is still there."""
-        found = {key: str(kept.get(key) or "") for key in TEXTS}
-        known_bases = [name for _, name in base_choices(self.studio)]
-        form = kept.get("form")
-        return [
-            found["base"] if found["base"] in known_bases else self.first,
-            usable_columns(self.studio, kept.get("columns")),
-            found["prompts"],
-            found["seeds"],
-            found["reference"],
-            found["name"],
-            *self.form.updates(valid(CompareSettings, form if isinstance(form, dict) else {})),
-        ]
-
-    @handler
-    def start(
-        self,
-        base: str,
-        columns: Any,
-        prompts: str,
-        seeds: str,
-        reference: str,
-        name: str,
-        *rest: Any,
-    ) -> Any:
-        values = self.form.values(rest) | {
-            "base": base,
-            "columns": [column.model_dump() for column in columns_of(self.studio, columns)],
-            "prompts": [line.strip() for line in lines(prompts or "") if line.strip()],
-            "seeds": seed_list(seeds or ""),
-            "reference": str(named_reference(self.studio, reference)) if reference else "",
-            "name": (name or "").strip(),
-        }
-        return gr.HTML(started=self.begin(self.parse(values)))
-
-    @handler
-    def quick(self, base: str, *rest: Any) -> list[Any]:
-        values = last_run(self.studio)
-        settings = self.parse(self.form.values(rest) | {"base": base} | values)
-        return [
-            settings.base,
-            [column.model_dump() for column in settings.columns],
-            "\n".join(settings.prompts),
-            "1-4",
-            gr.Dropdown(references(self.studio), value=settings.reference),
-            settings.name,
-            gr.HTML(started=self.begin(settings)),
-        ]
-
-    @handler
-    def again(self, event: gr.EventData) -> list[Any]:
-        (identity,) = read(event._data, id=str)
-        settings = CompareSettings.parse(self.studio.generation.comparisons.one(identity).settings)
-        return [
-            settings.base
-            if settings.base in {name for _, name in base_choices(self.studio)}
-            else self.first,
-            [column.model_dump() for column in settings.columns],
-            "\n".join(settings.prompts),
-            ", ".join(str(seed) for seed in settings.seeds),
-            gr.Dropdown(references(self.studio), value=settings.reference),
-            settings.name,
-            *self.form.updates(settings.model_dump()),
-        ]
-
-    def parse(self, values: Json) -> CompareSettings:
-        try:
-            settings = CompareSettings.parse(values)
-        except SettingsError as error:
-            raise self.form.named(error) from None
-        if not settings.prompts:
-            raise InputError("There is no prompt", remedy="Write at least one, a line each.")
-        cells = len(settings.columns) * len(settings.prompts) * len(settings.seeds)
-        if cells > MOST_CELLS:
-            raise InputError(
-                f"This would be {cells:,} images in the grid",
-                remedy=f"Use fewer prompts or seeds: at most {MOST_CELLS:,} together.",
-            )
-        return settings
-
-    def begin(self, settings: CompareSettings) -> str:
-        def work(task: Task) -> Json:
-            made = self.studio.generation.comparisons.compare(
-                settings, task.progress, task.cancelled.is_set
-            )
-            return {"id": made.id, "seconds": made.seconds}
-
-        return self.page.tasks.start(KIND, work, name=settings.name).id
-
-    def shown(self, base: str, reference: str) -> tuple[Any, Any]:
-        return gr.Dropdown(base_choices(self.studio)), gr.Dropdown(references(self.studio))
-
-    @handler
-    def rebased(self, event: gr.EventData) -> Any:
-        return base_of(self.studio, event._data)
-
-    @handler
-    def prompts_of(self, reference: str) -> str:
-        return "\n".join(captions_of(self.studio, reference or ""))
-
-
-def seed_list(text: str) -> list[int]:
-    """“1-4, 9” → 1, 2, 3, 4, 9. Raises SettingsError."""
-    found: list[int] = []
-    for part in filter(None, re.split(r"[,;\s]+", text.strip())):
-        match = re.fullmatch(r"(\d{1,10})(?:[-–](\d{1,10}))?", part)
-        if not match:
-            raise SettingsError(f"“{part[:40]}” is not a seed", remedy="Write 1-4, or 3, 7, 12.")
-        low, high = int(match[1]), int(match[2] or match[1])
-        if high - low >= MOST_SEEDS or high < low:
-            raise SettingsError(
-                f"“{part[:40]}” is not a usable range", remedy=f"Use at most {MOST_SEEDS} seeds."
-            )
-        found += range(low, high + 1)
-    unique = list(dict.fromkeys(found))
-    if not unique or len(unique) > MOST_SEEDS:
-        raise SettingsError(
-            "There is no seed" if not unique else f"{len(unique)} seeds are too many",
-            remedy=f"Write 1-4, or 3, 7, 12; at most {MOST_SEEDS}.",
-        )
-    return unique
-
-
-def last_run(studio: Studio) -> Json:
-    """Settings that compare the newest finished run with the base it was trained on."""
-    runs = finished_runs(studio)
-    if not runs:
-        raise MissingError(
-            "There is no finished run yet",
-            remedy="Train one on the Train tab, or add adapters as columns here.",
-        )
-    run = runs[0]
-    item = {"path": run["path"], "strength": 1.0, "text_strength": None, "enabled": True}
-    column = {"name": run["name"], "stack": [item], "seconds": run["seconds"]}
-    dataset, prompts = run_facts(studio, run["run"])
-    known = {name for _, name in base_choices(studio)}
-    values: Json = {
-        "columns": [BASE_COLUMN, column],
-        "prompts": prompts[:4],
-        "seeds": [1, 2, 3, 4],
-        "name": f"{run['name']} and the base"[:80],
-        "reference": held_out(studio, dataset),
-    }
-    return values | ({"base": run["base"]} if run["base"] in known else {})
-
-
-def run_facts(studio: Studio, identity: str) -> tuple[str, list[str]]:
-    """The dataset of a run, and the prompts that its samples were generated with."""
-    try:
-        view = studio.runs.view(identity)
-    except StudioError:
-        return "", []
-    prompts = list(view.config.sample.prompts) if view.config else []
-    for row in only(view.events, Sampled):
-        prompts = prompts or list(row.prompts)
-    return view.config.data.folder if view.config else "", list(dict.fromkeys(prompts))
+    opened = opened_comparison(studio, page, [(name, title) for name, title, _ in PARTS])
+    with gr.Row(elem_classes=["cs-split", "cmp-layout", "cs-modes"]):
+        with gr.Column(elem_classes=["cs-form"]):
+            mode_switch("compare", [(name, title) for name, title, _ in MODES])
+            for name, _, mode in MODES:
+                with gr.Column(elem_classes=["cs-form", f"cmp-mode-{name}"]):
+                    mode(studio, page, opened)
+        with gr.Column(elem_classes=["cs-form", "cmp-opened"]):
+            opened.render()
+            for name, _, part in PARTS:
+                with gr.Column(elem_classes=[f"cmp-part-{name}"]):
+                    part(studio, page)
+            past_comparisons(studio, page)

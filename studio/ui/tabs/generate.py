@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from studio.app import Studio
 
 TARGET = "generate"
+MODES = (("images", "Images"), ("grid", "Grid"), ("gallery", "Gallery"))
 OWN = ("base", "prompt", "negative_prompt", "stack", "device", "image", "inpaint.mask")
 
 
@@ -68,8 +69,8 @@ class GenerateTab:
             page.tasks, KIND, lambda settings, task: generate(studio, settings, task),
             about=about, again=with_new_seed,
         )  # fmt: skip
-        with gr.Column(elem_classes=["gen-modes"]):
-            mode_switch()
+        with gr.Column(elem_classes=["gen-modes", "cs-modes"]):
+            mode_switch("generate", MODES)
             with gr.Row(elem_classes=["gen-layout"]):
                 self._columns()
             self.gallery = gallery(studio, page)
@@ -168,11 +169,8 @@ class GenerateTab:
             self.drafted, self.contents, after=[asking, *reused, restored, rebased, diced, seeded, *self.changes],
         )  # fmt: skip
         self.base.change(
-            lambda base: [gr.HTML(base=base)] * 3,
-            self.base,
-            [self.stack, self.shelf, self.tools],
-            **QUIET,
-        )
+            lambda base: [gr.HTML(base=base)] * 3, self.base, [self.stack, self.shelf, self.tools], **QUIET
+        )  # fmt: skip
 
     def asked(self, inputs: tuple[Any, ...]) -> LanesSettings:
         """What `texts`, the image, the mask and the form hold."""

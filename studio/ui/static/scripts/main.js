@@ -20,12 +20,15 @@ const PARTS = {
   prompt_words: () => import('./generate/prompt_words.js'),
   start_image: () => import('./generate/start_image.js'),
   mask_brush: () => import('./generate/mask_brush.js'),
-  modes: () => import('./generate/modes.js'),
+  modes: () => import('./core/modes.js'),
   images: () => import('./generate/images.js'),
   gallery: () => import('./generate/gallery.js'),
   axes_grid: () => import('./generate/axes_grid.js'),
   columns: () => import('./compare/columns.js'),
   comparison: () => import('./compare/comparison.js'),
+  comparison_images: () => import('./compare/images.js'),
+  comparison_measures: () => import('./compare/measure_table.js'),
+  past_comparisons: () => import('./compare/past.js'),
 };
 
 /** Starts one part. `part` is what Gradio gives to a component's script: {element, trigger, props,

@@ -1,94 +1,106 @@
-// The grid of a comparison: headings with measures, one row per prompt and seed.
-import {fileUrl} from '../core/address.js';
+// What the grid of a comparison is made of: the heading of a column, the label of a row, a cell.
 import {el, sharpen} from '../core/dom.js';
-import {formatBytes, formatDuration} from '../core/format.js';
-import {icon} from '../core/icons.js';
-import {tables} from '../core/tables.js';
-import {meaning, rowsOf, shownValue, stackText} from './measures.js';
+import {iconButton} from '../core/icons.js';
+import {shownValue, stackText} from './measures.js';
+import {shownColumn} from './tracks.js';
 
-const LABEL = 'Images: + and − zoom all, arrows move, 0 resets';
-const BEHIND = 'Generated and reference images behind the measures';
-
-/** Address of one image; null while there is none. */
-export function imageUrl(comparison, column, {prompt, seed}) {
-  const same = (one) => one.column === column && one.prompt === prompt && one.seed === seed;
-  const cell = comparison.cells.find(same);
-  return cell ? fileUrl(`${comparison.folder}/${cell.file}`) : null;
+/** `image` follows the zoom of whatever it is in. */
+export function imageView(src, alt, extra = '') {
+  return el(`img.cm-image${extra}`, {src, alt, draggable: 'false', onload: (event) => sharpen(event.currentTarget)});
 }
 
-export function imageView(src, alt, more = {}, extra = '') {
-  const onload = (event) => sharpen(event.currentTarget);
-  return el(`img.cm-image${extra}`, {src, alt, draggable: 'false', ...more, onload});
-}
+/** “My robot”, or “My robot, step 400” for what a track shows now. */
+export const columnName = (comparison, column) => comparison.columns[column].name;
 
-function measureRow(comparison, column, measure) {
-  const {text, error, title, best} = shownValue(comparison, column, measure);
-  const star = best && el('span.cm-best', {role: 'img', 'aria-label': 'best'}, icon('star', 12));
-  const value = [text, star, error && el('span.cs-muted', {}, error)];
-  return [
-    el('dt', {title: meaning(column, measure)}, measure.label),
-    el(`dd.cs-number${best ? '.is-best' : ''}`, {title}, value),
-  ];
-}
-
-const plainRow = (label, title, value) => [el('dt', {}, label), el('dd.cs-number', {title}, value)];
-
-function measureList(comparison, column) {
-  const {seconds, bytes, counts} = column;
-  const known = seconds !== null && seconds !== undefined;
-  const trained = known ? ['Training time', formatDuration(seconds)] : ['Not known for this column.', '—'];
-  return el(
-    'dl.cm-measures',
-    {},
-    tables.measures.map((measure) => measureRow(comparison, column, measure)),
-    plainRow('Training', ...trained),
-    plainRow('File size', bytes ? '' : 'No file: this is the base.', bytes ? formatBytes(bytes) : '—'),
-    counts && plainRow('Images', BEHIND, `n = ${counts[0]} / ${counts[1]}`),
-  );
-}
-
-function heading(comparison, column) {
-  const problem = () => el('p.sh-problem', {}, column.message || column.error.what);
-  return el(
-    'div.cm-head',
-    {},
-    el('b', {title: column.name}, column.name),
-    el('span.cs-small.cs-muted.cm-stack', {}, stackText(column.stack)),
-    column.error ? problem() : measureList(comparison, column),
-  );
-}
-
-function cellView(comparison, column, row, {baseline, choose}) {
-  const url = imageUrl(comparison, column, row);
-  const {name, error} = comparison.columns[column];
-  if (!url) return el(`div.cm-cell.cm-blank${error || comparison.cancelled ? '' : '.cs-skeleton'}`);
-  const words = `${name}, “${row.text}”, seed ${row.seed}`;
-  const below = baseline >= 0 && baseline !== column ? imageUrl(comparison, baseline, row) : null;
-  const attributes = {
-    type: 'button',
-    'aria-label': `Compare side by side: ${words}`,
-    onclick: () => choose(column, row),
+/** The slider of a track through its checkpoints. */
+function scrubber(track, steps, change) {
+  const at = () => track.columns.indexOf(shownColumn(track, steps));
+  const words = el('output.cs-number.cm-step', {}, `step ${track.steps[at()]}`);
+  const limits = {type: 'range', min: 0, max: track.steps.length - 1, step: 1, value: at()};
+  const range = el('input.st-slider', {...limits, 'aria-label': `Step of ${track.name}`, 'data-track': track.key});
+  const paint = () => {
+    range.value = at();
+    words.textContent = `step ${track.steps[at()]}`;
+    range.setAttribute('aria-valuetext', words.textContent);
+    range.style.setProperty('--fill', `${(at() / (track.steps.length - 1)) * 100}%`);
   };
-  return el(
-    `button.cm-cell${below ? '.is-diff' : ''}`,
-    attributes,
-    imageView(url, words, {loading: 'lazy'}),
-    below && imageView(below, '', {loading: 'lazy'}, '.cm-under'),
-  );
+  range.addEventListener('input', () => change(track, Number(range.value)));
+  paint();
+  return {node: el('div.cm-scrub', {}, range, words), paint};
 }
 
-/** `baseline` is the column that differences are shown to, or -1; `choose(column, row)` is a click. */
-export function comparisonGrid(comparison, options) {
-  const style = {'--columns': comparison.columns.length};
-  const host = el('div.cm-grid', {role: 'group', tabindex: 0, 'aria-label': LABEL, style});
-  host.append(el('div.cm-corner'), ...comparison.columns.map((column) => heading(comparison, column)));
-  let last = -1;
-  for (const row of rowsOf(comparison)) {
-    const prompt = row.prompt !== last && el('span.cm-prompt', {title: row.text}, row.text);
-    const seed = el('span.cs-small.cs-muted.cs-number', {}, `seed ${row.seed}`);
-    const cells = comparison.columns.map((_, column) => cellView(comparison, column, row, options));
-    host.append(el('div.cm-label', {}, prompt, seed), ...cells);
-    last = row.prompt;
+function measureLine(comparison, column, measure) {
+  const {text, sure, title} = shownValue(comparison, column, measure);
+  return el('span.cm-value.cs-small', {title}, measure.label, ' ', el('b.cs-number', {}, text), sure && ` (${sure})`);
+}
+
+/** The heading of a track: {node, paint}; `paint` says again what depends on the step that is shown. */
+export function heading(comparison, track, {steps, measure, hide, change}) {
+  const about = el('div.cm-about');
+  const slider = track.steps && scrubber(track, steps, change);
+  const node = el(
+    'div.cm-head',
+    {role: 'columnheader'},
+    el(
+      'div.cm-name',
+      {},
+      el('b', {title: track.name}, track.name),
+      hide && iconButton('close', `Hide the column ${track.name}`, () => hide(track)),
+    ),
+    slider?.node,
+    about,
+  );
+  const paint = () => {
+    slider?.paint();
+    const column = comparison.columns[shownColumn(track, steps)];
+    const problem = column.error && (column.message || column.error.what);
+    about.replaceChildren(
+      problem
+        ? el('p.sh-problem', {}, problem)
+        : el('span.cs-small.cs-muted.cm-stack', {}, column.folder || stackText(column.stack)),
+    );
+    if (measure && !problem) about.append(measureLine(comparison, column, measure));
+  };
+  paint();
+  return {node, paint};
+}
+
+/** The label of a row. */
+export const rowLabel = (row, again) =>
+  el(
+    'div.cm-label',
+    {role: 'rowheader'},
+    el(`span.cm-prompt${again ? '.cs-muted' : ''}`, {title: row.text}, row.text),
+    el('span.cs-small.cs-muted.cs-number', {}, `seed ${row.seed}`),
+  );
+
+/** An empty cell; `paintCell` fills it. */
+export const emptyCell = () => el('div.cm-cell', {role: 'gridcell', tabindex: -1});
+
+function showImage(cell, name, copy, alt) {
+  let image = cell.querySelector(name === 'under' ? '.cm-under' : '.cm-image:not(.cm-under)');
+  if (!copy?.src) {
+    image?.remove();
+    return;
   }
-  return host;
+  if (!image) {
+    image = imageView(copy.src, alt, name === 'under' ? '.cm-under' : '');
+    cell.prepend(image);
+    if (name === 'under') cell.append(image);
+  }
+  if (image.getAttribute('src') !== copy.src) image.src = copy.src;
+  if (image.alt !== alt) image.alt = alt;
+}
+
+/** Fills a cell: `copy` and `under` are {src}, {problem} or null; `state` is 'waiting', 'blank' or ''. */
+export function paintCell(cell, {label, copy, under = null, state, marks}) {
+  showImage(cell, 'image', copy, label);
+  showImage(cell, 'under', copy?.src ? under : null, '');
+  cell.setAttribute('aria-label', marks.length ? `${label}, ${marks.join(', ')}` : label);
+  cell.classList.toggle('cm-blank', !copy?.src);
+  cell.classList.toggle('cs-skeleton', state === 'waiting');
+  cell.classList.toggle('is-diff', Boolean(under?.src && copy?.src));
+  cell.classList.toggle('is-marked', marks.includes('marked'));
+  cell.classList.toggle('is-pinned', marks.includes('pinned'));
+  cell.title = copy?.problem || '';
 }

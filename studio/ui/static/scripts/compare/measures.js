@@ -1,23 +1,44 @@
-// The measures of a comparison's columns as they are shown: values, which is the best, and why one is
-// missing. `measure` is a row of the server's table: {key, label, formula, says, better, unit, needs}.
-// Pure.
+// The measures of a comparison's columns as they are shown: values with their intervals, differences of two
+// columns, and why one is missing. `measure` is a row of the server's table: {key, label, formula, says, better,
+// unit, needs, digits}. Pure.
+
+import {formatBytes, formatDuration} from '../core/format.js';
 
 const isNumber = (value) => typeof value === 'number';
+const BEHIND = {'%': ' %', images: ' images'};
 
-const measured = (column, measure) => column.measures?.[measure.key];
+/** A column's value of a measure, or of a fact that is called like it; null where there is none. */
+export function measuredValue(column, measure) {
+  const found = measure.fact ? column[measure.key] : column.measures?.[measure.key];
+  return isNumber(found) ? found : null;
+}
 
-const isMeasured = (column, measure) => isNumber(measured(column, measure));
+/** A number as a measure writes it, without its unit. */
+export function written(measure, value) {
+  if (measure.unit === 'bytes') return formatBytes(value);
+  if (measure.unit === 's') return formatDuration(value);
+  const number = measure.unit === '%' ? value * 100 : value;
+  const digits = measure.digits ?? (Math.abs(number) >= 1 ? 2 : 4);
+  const text = number.toFixed(digits);
+  return Number(text) === 0 ? text.replace('-', '') : text.replace('-', '−');
+}
 
-/** The best value of all columns; null when they do not differ. */
-export function bestOf(columns, measure) {
-  const values = columns.map((column) => measured(column, measure)).filter(isNumber);
-  if (new Set(values).size < 2) return null;
-  return measure.better === 'lower' ? Math.min(...values) : Math.max(...values);
+const behind = ({unit}) => BEHIND[unit] ?? (unit && !['bytes', 's'].includes(unit) ? ` ${unit}` : '');
+
+const ends = (measure, [low, high]) => `${written(measure, low)} … ${written(measure, high)}`;
+
+/** How sure a value is: its interval, of earlier versions its standard error; '' where nothing is known. */
+function certainty(column, measure) {
+  const interval = column.intervals?.[measure.key];
+  if (interval) return interval[0] === interval[1] ? '' : ends(measure, interval);
+  const error = column.standard_errors?.[measure.key];
+  return isNumber(error) ? `±${error.toFixed(3)}` : '';
 }
 
 /** Why a column has no value for a measure. */
 export function whyNot(comparison, column, measure) {
   if (column.error) return 'This column could not be generated.';
+  if (measure.fact) return 'Not known for this column.';
   if (!comparison.complete && !comparison.cancelled) return 'Not measured yet.';
   if (measure.needs.includes('reference') && !comparison.reference?.images) return 'No reference folder was chosen.';
   return (comparison.notes || [])[0] || 'It was not measured.';
@@ -25,32 +46,50 @@ export function whyNot(comparison, column, measure) {
 
 /** What a value means, and of how many images it is. */
 export function meaning(column, measure) {
-  const about = `${measure.says}: ${measure.formula}.`;
-  if (!isMeasured(column, measure) || !measure.needs.includes('reference') || !column.counts) return about;
-  const [images, references] = column.counts;
-  return `${about} Measured on ${images} against ${references} images.`;
+  const about = `${measure.says.replace(/\.$/, '')}: ${measure.formula}.`;
+  const known = measuredValue(column, measure) !== null && measure.needs.includes('reference') && column.counts;
+  return known ? `${about} Measured on ${column.counts[0]} against ${column.counts[1]} images.` : about;
 }
 
-/** What a column shows of a measure: {text, error, title, best}; `text` is — when there is no value. */
+/** What a column shows of a measure: {text, sure, title}; `text` is — when there is no value. */
 export function shownValue(comparison, column, measure) {
-  const value = measured(column, measure);
-  if (!isNumber(value)) return {text: '—', error: '', title: whyNot(comparison, column, measure), best: false};
-  const digits = Math.abs(value) >= 1 ? 2 : 4;
-  const error = column.standard_errors?.[measure.key];
+  const value = measuredValue(column, measure);
+  if (value === null) return {text: '—', sure: '', title: whyNot(comparison, column, measure)};
   return {
-    text: value.toFixed(digits) + (measure.unit && ` ${measure.unit}`),
-    error: isNumber(error) ? ` ±${error.toFixed(Math.min(digits, 3))}` : '',
+    text: written(measure, value) + behind(measure),
+    sure: certainty(column, measure),
     title: meaning(column, measure),
-    best: value === bestOf(comparison.columns, measure),
   };
 }
+
+/** A column minus another one in a measure: {text, sure, told, better}; null where no difference is known. `told`
+ *  says whether they can be told apart, `better` which way the difference points, 1 or -1. */
+export function shownDifference(comparison, column, other, measure) {
+  const same = (one) => one.measure === measure.key && [one.a, one.b].every((place) => [column, other].includes(place));
+  const found = column === other ? null : (comparison.differences || []).find(same);
+  if (!found) return null;
+  const sign = found.a === column ? 1 : -1;
+  const known = isNumber(found.low) && isNumber(found.high);
+  const interval = known ? [sign * found.low, sign * found.high].sort((a, b) => a - b) : null;
+  const value = sign * found.value;
+  return {
+    text: `${value > 0 ? '+' : ''}${written(measure, value)}${behind(measure)}`,
+    sure: interval ? ends(measure, interval) : 'too few images',
+    told: Boolean(found.told_apart),
+    better: value > 0 === (measure.better === 'higher') ? 1 : -1,
+  };
+}
+
+/** Measures that at least one column has a value of. */
+export const measuredBy = (columns, measures) =>
+  measures.filter((measure) => columns.some((column) => measuredValue(column, measure) !== null));
 
 /** [[reason, titles of measures], …]: says once, in words, why some are missing. */
 export function missingReasons(comparison, measures) {
   if (!comparison.complete && !comparison.cancelled) return [];
   const reasons = new Map();
   for (const column of comparison.columns.filter((one) => !one.error)) {
-    for (const measure of measures.filter((one) => !isMeasured(column, one))) {
+    for (const measure of measures.filter((one) => !one.fact && measuredValue(column, one) === null)) {
       const why = whyNot(comparison, column, measure);
       reasons.set(why, (reasons.get(why) || new Set()).add(measure.label));
     }
@@ -63,7 +102,7 @@ export const rowsOf = (comparison) =>
   comparison.prompts.flatMap((text, prompt) => comparison.seeds.map((seed) => ({prompt, seed, text})));
 
 /** A column's files in a few words. */
-export function stackText(stack) {
+export function stackText(stack = []) {
   const plain = (path) =>
     path
       .split(/[\\/]/)

@@ -1,72 +1,78 @@
-// One zoom for all images of a comparison: keys, wheel and dragging, kept in CSS variables.
-import {clamp} from '../core/values.js';
+// One zoom for all images below an element: keys, wheel, pinching, dragging and a double click, kept in CSS
+// variables, so that no image is touched. Refuses to know: which images there are.
+import {MOST, movedBy, pinched, placeIn, WHOLE, zoomedAt} from './zoom_math.js';
 
-const MOST = 16;
 const MOVE = 0.06; // of the side of an image, for an arrow key
 const TURN = 1.2;
 const STEP = 1.5;
+const MOVES = {ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1]};
 
-/** `root()` is what gets the variables, `changed(zoom)` hears of every other zoom. */
+/** `frames` selects what an image fills; `changed(view)` hears of every other view. */
 export class Zoom {
-  constructor(root, changed) {
-    Object.assign(this, {root, changed, zoom: 1, x: 0, y: 0});
+  constructor(root, frames, changed = () => {}) {
+    Object.assign(this, {root, frames, changed, view: WHOLE});
   }
 
+  get zoomed() {
+    return this.view.zoom > 1;
+  }
+  set(view) {
+    this.view = view;
+    for (const name of ['zoom', 'x', 'y']) this.root.style.setProperty(`--${name}`, view[name]);
+    this.root.classList.toggle('is-zoomed', this.zoomed);
+    this.changed(view);
+  }
   reset() {
-    Object.assign(this, {zoom: 1, x: 0, y: 0});
+    this.set(WHOLE);
   }
-  place() {
-    const limit = (this.zoom - 1) / 2;
-    this.x = clamp(this.x, -limit, limit);
-    this.y = clamp(this.y, -limit, limit);
-    const root = this.root();
-    for (const name of ['zoom', 'x', 'y']) root.style.setProperty(`--${name}`, this[name]);
-    root.classList.toggle('is-zoomed', this.zoom > 1);
-    this.changed(this.zoom);
+  scale(zoom, at) {
+    this.set(zoomedAt(this.view, zoom, at));
   }
-  scale(zoom) {
-    this.zoom = clamp(zoom, 1, MOST);
-    this.place();
-  }
-  moveBy(x, y) {
-    this.x += x;
-    this.y += y;
-    this.place();
+  /** The frame that a pointer is over, as a box; null beside all. */
+  box(target) {
+    return target.closest?.(this.frames)?.getBoundingClientRect() || null;
   }
 
-  /** Keys, wheel and pointer over `host` act on all images. */
-  listen(host) {
-    host.addEventListener('keydown', (event) => this.key(event));
+  /** Listens on `host`. With `freely` the wheel zooms by itself, else with Ctrl, and Shift moves. */
+  listen(host, {freely = false} = {}) {
     const wheel = (event) => {
-      if (!event.ctrlKey && !event.metaKey) return;
+      const box = this.box(event.target);
+      if (!box || !(freely || event.ctrlKey || event.metaKey)) return;
       event.preventDefault();
-      this.scale(this.zoom * (event.deltaY < 0 ? TURN : 1 / TURN));
+      this.scale(this.view.zoom * (event.deltaY < 0 ? TURN : 1 / TURN), placeIn(box, event));
     };
     host.addEventListener('wheel', wheel, {passive: false});
     host.addEventListener('pointerdown', (event) => this.drag(event));
+    host.addEventListener('dblclick', (event) => {
+      if (this.zoomed && this.box(event.target)) this.reset();
+    });
+    host.addEventListener('touchstart', (event) => this.touch(event, host), {passive: true});
   }
 
+  /** Whether a key was one of the zoom's. */
   key(event) {
-    if (event.target.matches('input, select')) return;
-    const step = MOVE * this.zoom;
-    const zooms = {'+': this.zoom * STEP, '=': this.zoom * STEP, '-': this.zoom / STEP, 0: 1};
-    const moves = {ArrowLeft: [step, 0], ArrowRight: [-step, 0], ArrowUp: [0, step], ArrowDown: [0, -step]};
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches?.('input, select, textarea'))
+      return false;
+    const {zoom} = this.view;
+    const zooms = {'+': zoom * STEP, '=': zoom * STEP, '-': zoom / STEP, 0: 1};
     if (event.key in zooms) this.scale(zooms[event.key]);
-    else if (this.zoom > 1 && event.key in moves) this.moveBy(...moves[event.key]);
-    else return;
+    else if (this.zoomed && event.shiftKey && event.key in MOVES) {
+      const [x, y] = MOVES[event.key];
+      this.set(movedBy(this.view, x * MOVE * zoom, y * MOVE * zoom));
+    } else return false;
     event.preventDefault();
+    return true;
   }
 
   drag(event) {
-    const image = event.target.closest('.cm-cell, .ab-stage');
-    if (this.zoom === 1 || !image || event.target.matches('input')) return;
+    const box = this.zoomed && event.pointerType !== 'touch' && event.button === 0 ? this.box(event.target) : null;
+    if (!box || event.target.matches('input')) return;
     event.preventDefault();
-    const side = image.getBoundingClientRect();
-    const from = {left: event.clientX, top: event.clientY, x: this.x, y: this.y};
+    const {view} = this;
+    const from = placeIn(box, event);
     const move = (moved) => {
-      this.x = from.x + (moved.clientX - from.left) / side.width;
-      this.y = from.y + (moved.clientY - from.top) / side.height;
-      this.place();
+      const to = placeIn(box, moved);
+      this.set(movedBy(view, to[0] - from[0], to[1] - from[1]));
     };
     const drop = () => {
       globalThis.removeEventListener('pointermove', move);
@@ -75,4 +81,29 @@ export class Zoom {
     globalThis.addEventListener('pointermove', move);
     globalThis.addEventListener('pointerup', drop);
   }
+
+  /** Two fingers zoom; one moves what is zoomed. */
+  touch(event, host) {
+    const box = this.box(event.target);
+    const count = event.touches.length;
+    if (!box || count > 2 || (count === 1 && !this.zoomed)) return;
+    const places = (now) => [...now.touches].map((finger) => placeIn(box, finger));
+    const {view} = this;
+    const before = places(event);
+    const move = (moved) => {
+      if (moved.touches.length !== count) return end();
+      moved.preventDefault();
+      const now = places(moved);
+      if (count === 2) this.set(pinched(view, before, now));
+      else this.set(movedBy(view, now[0][0] - before[0][0], now[0][1] - before[0][1]));
+    };
+    const end = () => {
+      host.removeEventListener('touchmove', move);
+      for (const name of ['touchend', 'touchcancel', 'touchstart']) host.removeEventListener(name, end);
+    };
+    host.addEventListener('touchmove', move, {passive: false});
+    for (const name of ['touchend', 'touchcancel', 'touchstart']) host.addEventListener(name, end, {passive: true});
+  }
 }
+
+export {MOST};

@@ -10,6 +10,7 @@ const BUTTON = /^cs-tab-(\w+)-button$/;
 const OPEN = {
   caption: (dataset) => openTab('caption', {dataset}),
   train: (run) => openTab('train:run', {run}),
+  compare: (inside) => openTab('compare:open', {inside}),
 };
 
 function remembered() {

@@ -1,4 +1,5 @@
-// Where on the page somebody is, as the page's address says it: `#train`, `#train/<run>`. Pure.
+// Where on the page somebody is, as the page's address says it: `#train`, `#train/<run>`,
+// `#compare/<comparison>/<part>`. Pure.
 
 /** '#train/a%20run' → {tab: 'train', inside: 'a run'}; both '' where it says nothing. */
 export function placeOf(hash) {
@@ -10,4 +11,6 @@ export function placeOf(hash) {
   }
 }
 
-export const placeText = (tab, inside) => `#${tab}${inside ? `/${encodeURIComponent(inside)}` : ''}`;
+const written = (inside) => inside.split('/').map(encodeURIComponent).join('/');
+
+export const placeText = (tab, inside) => `#${tab}${inside ? `/${written(inside)}` : ''}`;

@@ -81,11 +81,11 @@ class Gallery {
     openTab('compare', {columns: found.columns, base: found.base});
   }
   begin(image, inpaint = false) {
-    tell('studio:mode', 'images');
+    tell('studio:mode', {area: 'generate', mode: 'images'});
     this.trigger('begin', {id: image.id, inpaint});
   }
   reuse(image) {
-    tell('studio:mode', 'images');
+    tell('studio:mode', {area: 'generate', mode: 'images'});
     this.trigger('reuse', {id: image.id, lane: Math.max(lanesNow().current, 0), stack: true});
   }
   enlarge(image) {

@@ -1,0 +1,50 @@
+"""The comparisons that were made, as a list to open them from.
+
+Owns: the component and what its script may ask. Refuses to know: how one is shown.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from studio.compare.record import Comparison
+from studio.ui.live import Json, Page, component, read
+
+if TYPE_CHECKING:
+    from studio.app import Studio
+
+SKELETON = """
+<div class="cm">
+  <div class="cs-card cm-past" hidden>
+    <h3 class="cs-card-title">Past comparisons</h3>
+    <ul class="cm-list"></ul>
+  </div>
+</div>
+"""
+
+
+def past_comparisons(studio: Studio, page: Page) -> gr.HTML:
+    """The component; opening one is the affair of `opened_comparison`."""
+
+    def past(argument: Any) -> list[Json]:
+        return [summary(comparison) for comparison in studio.generation.comparisons.all()]
+
+    def remove(argument: Any) -> None:
+        (identity,) = read(argument, id=str)
+        studio.generation.comparisons.delete(identity)
+
+    return component("past_comparisons", SKELETON, [past, remove], elem_id="cs-past-comparisons")
+
+
+def summary(comparison: Comparison) -> Json:
+    """A comparison as the list shows it."""
+    return {
+        "id": comparison.id,
+        "name": comparison.name,
+        "created": comparison.created,
+        "columns": [column.name for column in comparison.columns],
+        "prompts": len(comparison.prompts),
+        "seeds": len(comparison.seeds),
+    }
