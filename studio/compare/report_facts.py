@@ -110,7 +110,7 @@ def shown_measures(comparison: Comparison) -> list[Measure]:
 def headings(comparison: Comparison) -> list[str]:
     """Of the table."""
     labels = [row.label for row in shown_measures(comparison)]
-    return ["Column", "Adapters", *labels, "File size", "Training"]
+    return ["Column", *labels, "File size", "Training", "Adapters"]
 
 
 def table(comparison: Comparison) -> list[list[Value]]:
@@ -118,9 +118,9 @@ def table(comparison: Comparison) -> list[list[Value]]:
     rows = []
     shown = shown_measures(comparison)
     for column in comparison.columns:
-        cells = [Value(column.name), Value(", ".join(adapters(column)) or "–")]
-        cells += [measured(column, row) for row in shown]
+        cells = [Value(column.name), *(measured(column, row) for row in shown)]
         cells += [Value(size(column.bytes), column.bytes), Value(trained(column), column.seconds)]
+        cells.append(Value(", ".join(adapters(column)) or "–"))
         rows.append(cells)
     return rows
 

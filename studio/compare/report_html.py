@@ -134,13 +134,14 @@ def _measures(comparison: Comparison) -> str:
     if not facts.shown_measures(comparison):
         return ""
     names = [column.name for column in comparison.columns]
-    heads = row(facts.headings(comparison), "th", texts=2)
+    labels = facts.headings(comparison)
+    heads = row(labels, "th", texts=(0, len(labels) - 1))
     rows = []
     for place, values in enumerate(facts.table(comparison)):
-        first, files, *rest = values
+        first, *rest, files = values
         cells = [f"<th scope=row>{escaped(first.text)}</th>"]
-        cells.append(f"<td class=text>{escaped(files.text)}</td>")
         cells += [f"<td>{data(value, names[place])}</td>" for value in rest]
+        cells.append(f"<td class=text>{escaped(files.text)}</td>")
         rows.append(f"<tr>{''.join(cells)}</tr>")
     meanings = definitions(facts.explained())
     return (
@@ -178,7 +179,7 @@ def _trainings(comparison: Comparison, origin: Origin) -> str:
         parts.append(
             "<h3>Settings that differ</h3><div class=scroll tabindex=0 role=region "
             "aria-label='Settings that differ'><table>"
-            f"<thead>{row(['Setting', *heads], 'th', texts=len(heads) + 1)}</thead>"
+            f"<thead>{row(['Setting', *heads], 'th', texts=range(len(heads) + 1))}</thead>"
             f"<tbody>{''.join(lines)}</tbody></table></div>"
         )
     elif len(origin.trainings) > 1:

@@ -9,6 +9,8 @@ from studio.compare.markup import escaped, row
 from studio.compare.record import Comparison
 from studio.compare.vote_result import HOW_SURE, Strength, VoteRow, report_rows
 
+FEW = 4
+"""Sentences up to which all of them are in view."""
 HEADS = (
     "Column",
     "Preferred to the others",
@@ -32,7 +34,10 @@ def votes(comparison: Comparison) -> str:
 def _question(found: VoteRow) -> str:
     people = "one person" if found.voters == 1 else f"{found.voters} people"
     given = "1 vote" if found.votes == 1 else f"{found.votes:,} votes"
-    verdict = "".join(f"<p>{escaped(sentence)}</p>" for sentence in found.verdict)
+    sentences = [f"<p>{escaped(sentence)}</p>" for sentence in found.verdict]
+    verdict = "".join(sentences)
+    if len(sentences) > FEW:
+        verdict = f"<details><summary>What the votes say</summary>{verdict}</details>"
     lines = "".join(_line(found.question, one) for one in found.columns)
     table = (
         f"<div class=scroll tabindex=0 role=region aria-label='{escaped(found.question)}'><table>"

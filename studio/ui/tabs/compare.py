@@ -22,6 +22,7 @@ import gradio as gr
 from studio.ui.components.column_form import column_form
 from studio.ui.components.comparison_images import comparison_images
 from studio.ui.components.comparison_measures import comparison_measures
+from studio.ui.components.comparison_report import comparison_report
 from studio.ui.components.modes import mode_switch
 from studio.ui.components.opened_comparison import opened_comparison
 from studio.ui.components.past_comparisons import past_comparisons
@@ -34,6 +35,7 @@ MODES = (("columns", "Columns", column_form),)
 PARTS = (
     ("images", "Images", comparison_images),
     ("measures", "Measures", comparison_measures),
+    ("report", "Report", comparison_report),
 )
 
 

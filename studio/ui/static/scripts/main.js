@@ -28,6 +28,7 @@ const PARTS = {
   comparison: () => import('./compare/comparison.js'),
   comparison_images: () => import('./compare/images.js'),
   comparison_measures: () => import('./compare/measure_table.js'),
+  comparison_report: () => import('./compare/report.js'),
   past_comparisons: () => import('./compare/past.js'),
 };
 
