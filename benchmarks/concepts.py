@@ -3,7 +3,7 @@
     python benchmarks/concepts.py --concept zibbo --adapter zibbo.safetensors
     python benchmarks/concepts.py --concept zibbo --adapter a.safetensors --adapter b.safetensors
 
-Draws the prompts of held-out renders, with and without each file, and measures drawn against
+Generates the prompts of held-out renders, with and without each file, and measures generated against
 rendered ones (KID, similarities: `studio.compare.metrics`). Forgetting: prompts of ordinary
 scenes, without the trained word, judged by the attribute classifier. `ratio` below 1 means nearer
 to the truth than the base; `kept` of 1 means nothing was forgotten. Prints one JSON object.
@@ -50,8 +50,8 @@ def measure(arguments: argparse.Namespace, plain: dict[str, Any] | None = None) 
     for file in arguments.adapter:  # a wrong name should not show after minutes
         load_adapter(file, cache)
     truth = [
-        (text, picture)
-        for picture, text in world.concept_scenes(arguments.concept, "held_out", arguments.pictures)
+        (text, image)
+        for image, text in world.concept_scenes(arguments.concept, "held_out", arguments.images)
     ]
     how = SamplingOptions(
         arguments.steps, arguments.guidance, arguments.sampler, batch_size=arguments.batch_size
@@ -86,8 +86,8 @@ def measure(arguments: argparse.Namespace, plain: dict[str, Any] | None = None) 
         "concept": arguments.concept,
         "base_model": base.name,
         "base_hash": base.hash,
-        "pictures": arguments.pictures,
-        "forgetting_pictures": arguments.forgetting,
+        "images": arguments.images,
+        "forgetting_images": arguments.forgetting,
         "how": {
             **vars(how),
             "hires": how.hires.model_dump(),
@@ -108,12 +108,12 @@ def _attributes(
     """Share of ordinary prompts whose kind, colour and place are in the image."""
     scenes = data.fresh_scenes(arguments.forgetting, _SCENES_OF)
     judge = AttributeClassifier.load(base.path / "classifier.safetensors")
-    pictures = generate_with(
+    images = generate_with(
         base, stack, [world.caption(scene) for scene in scenes], how,
         first_seed=_FORGETTING_SEED + arguments.seed, cache=cache,
         on_progress=_progress(f"{name}, other prompts"),
     )  # fmt: skip
-    return accuracy(judge, np.asarray(pictures), scenes)
+    return accuracy(judge, np.asarray(images), scenes)
 
 
 def _progress(name: str) -> Callable[[int, int, str], None]:
@@ -131,7 +131,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--concept", choices=list(world.CONCEPTS), required=True)
     parser.add_argument("--adapter", action="append", default=[], metavar="FILE")
     parser.add_argument("--base", default="starter", help="folder of a starter-like base")
-    parser.add_argument("--pictures", type=int, default=256, help="of each side")
+    parser.add_argument("--images", type=int, default=256, help="of each side")
     parser.add_argument("--forgetting", type=int, default=256, help="ordinary prompts; 0: none")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--guidance", type=float, default=4.0)

@@ -59,12 +59,12 @@ def measure(family: str, method: str, arguments: argparse.Namespace) -> dict[str
                 "method": method,
                 "data": {"folder": folder, "trigger": "concept", "resolution": side},
                 "train": {"steps": arguments.steps, "batch_size": arguments.batch},
-                "probe": {"every": 0},
+                "validation": {"every": 0},
                 "sample": {"every": 0},
             },
             arguments.set,
         )
-        _pictures(Path(folder), side)
+        _images(Path(folder), side)
         items = read_items(read_dataset(folder), config.data, side, base.size_multiple)
         latents = LatentCache(base, Path(folder))
         latents.fill(items, lambda done, total: None)
@@ -170,10 +170,10 @@ def _files(trainable: Trainable, folder: Path) -> dict[str, int]:
     }
 
 
-def _pictures(folder: Path, side: int) -> None:
+def _images(folder: Path, side: int) -> None:
     for k in range(4):
-        drawn = np.random.default_rng(k).integers(0, 255, (side, side, 3), np.uint8)
-        Image.fromarray(drawn).save(folder / f"{k}.png")
+        noise = np.random.default_rng(k).integers(0, 255, (side, side, 3), np.uint8)
+        Image.fromarray(noise).save(folder / f"{k}.png")
         (folder / f"{k}.txt").write_text(f"a concept cat {k}")
 
 

@@ -38,14 +38,14 @@ BEGIN, END = "<!-- methods: begin -->", "<!-- methods: end -->"
 
 
 def measure(
-    method: str, concept: str, seed: int, pictures: int, keep: Path | None = None
+    method: str, concept: str, seed: int, images: int, keep: Path | None = None
 ) -> dict[str, Any]:
     """Trains one preset on one concept and measures its file; seconds, bytes, and what concepts.py says.
 
-    The base draws the same images every time, so it is measured once per concept. `keep` is a
+    The base generates the same images every time, so it is measured once per concept. `keep` is a
     folder for the trained files, one folder per seed in it.
     """
-    same = [r for r in records() if (r["concept"], r["pictures"]) == (concept, pictures)]
+    same = [r for r in records() if (r["concept"], r["images"]) == (concept, images)]
     plain = next((r["base"] for r in same if r["base_hash"] == base_hash(STARTER)), None)
     with tempfile.TemporaryDirectory() as workspace:
         preset = preset_of(method, concept)
@@ -53,7 +53,7 @@ def measure(
         found = concepts.measure(
             concepts.parser().parse_args(
                 ["--concept", concept, "--adapter", trained["files"][0],
-                 "--pictures", str(pictures), "--forgetting", str(pictures)]
+                 "--images", str(images), "--forgetting", str(images)]
             ),
             plain,
         )  # fmt: skip
@@ -150,7 +150,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--method", choices=METHODS, action="append")
     parser.add_argument("--concept", choices=CONCEPTS, action="append")
     parser.add_argument("--seed", type=int, action="append")
-    parser.add_argument("--pictures", type=int, default=128, help="of each side")
+    parser.add_argument("--images", type=int, default=128, help="of each side")
     parser.add_argument("--keep", type=Path, help="a folder for the trained files")
     parser.add_argument("--table", action="store_true", help="only write the table")
     chosen = parser.parse_args(arguments)
@@ -161,7 +161,7 @@ def main(arguments: list[str] | None = None) -> int:
                 if not file.is_file():
                     print(f"{method}, {concept}, seed {seed}", file=sys.stderr, flush=True)
                     atomic.write_json(
-                        file, measure(method, concept, seed, chosen.pictures, chosen.keep)
+                        file, measure(method, concept, seed, chosen.images, chosen.keep)
                     )
     text = table(records())
     page = ROOT / "docs" / "results.md"

@@ -30,7 +30,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.shelf import make_files  # noqa: E402
+from benchmarks.library import make_files  # noqa: E402
 from benchmarks.startup import PAINTED, _browser, _free_port, machine  # noqa: E402
 from studio.app import Studio  # noqa: E402
 from studio.core import atomic  # noqa: E402

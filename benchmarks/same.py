@@ -74,7 +74,7 @@ def images(studio: Studio, start: str) -> dict[str, list[str]]:
     for name, values in settings(start).items():
         made = studio.generation.generate(GenerateSettings.parse(values))
         found[name] = []
-        for saved in made.pictures:
+        for saved in made.images:
             with Image.open(saved.path) as image:
                 pixels = image.convert("RGB").tobytes()
             said = saved.parameters.replace(start, "START")

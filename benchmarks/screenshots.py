@@ -107,7 +107,7 @@ class Photographer:
 
     def generated(self, images: int) -> None:
         self.button("Generate")
-        self.page.locator("#cs-pictures .rb-text", has_text=f"{images} images in").wait_for()
+        self.page.locator("#cs-images .rb-text", has_text=f"{images} images in").wait_for()
         self.page.wait_for_function(
             f"document.querySelectorAll('.pg-cell img').length === {images}"
         )

@@ -160,14 +160,14 @@ def pairs_of(base: Base, settings: GenerateSettings, folder: Path, rounds: int) 
         return _seconds(base, lambda: engine.generate(base, settings))
 
     def theirs() -> float:
-        def draw() -> object:
+        def generate_once() -> object:
             generator = torch.Generator().manual_seed(settings.seed)
             return made(
                 PROMPT, num_inference_steps=settings.steps, guidance_scale=settings.guidance,
                 height=side, width=side, generator=generator, output_type="pil",
             )  # fmt: skip
 
-        return _seconds(base, draw)
+        return _seconds(base, generate_once)
 
     ours(), theirs()
     pairs = []
@@ -176,8 +176,8 @@ def pairs_of(base: Base, settings: GenerateSettings, folder: Path, rounds: int) 
         a, b = first(), second()
         pairs.append((a, b) if first is ours else (b, a))
     return {
-        "studio_pictures_per_second": round(1 / statistics.median(own for own, _ in pairs), 4),
-        "diffusers_pictures_per_second": round(1 / statistics.median(two for _, two in pairs), 4),
+        "studio_images_per_second": round(1 / statistics.median(own for own, _ in pairs), 4),
+        "diffusers_images_per_second": round(1 / statistics.median(two for _, two in pairs), 4),
         "ratio": round(statistics.median(two / own for own, two in pairs), 3),
     }
 
@@ -253,8 +253,8 @@ def report(result: dict[str, Any]) -> str:
     lines += [f"  {name:<36} {value * 1000:8.1f} ms" for name, value in result["changing"].items()]
     beside = result["beside_diffusers"]
     lines.append(
-        f"  {beside['studio_pictures_per_second']:.3f} images per second, diffusers "
-        f"{beside['diffusers_pictures_per_second']:.3f}: × {beside['ratio']:.3f}"
+        f"  {beside['studio_images_per_second']:.3f} images per second, diffusers "
+        f"{beside['diffusers_images_per_second']:.3f}: × {beside['ratio']:.3f}"
     )
     return "\n".join(lines)
 

@@ -21,7 +21,7 @@ HALF = "\ud83c"
 CONTROL = "two\nlines \x1b[31m"
 
 
-def draw(path: Path, number: int, size: int = 32) -> None:
+def save_image(path: Path, number: int, size: int = 32) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     image = Image.new("RGB", (size, size), (40 * number % 256, 90, 120))
     ImageDraw.Draw(image).ellipse((6, 6, 26, 26), fill=(200, 30 * number % 256, 50))
@@ -45,11 +45,11 @@ def fill(workspace: Path) -> None:
     beside each an ordinary one."""
     for folder in (ODD, "fine", CONTROL):
         for number, stem in enumerate(("a", ODD, "b"), 1):
-            draw(workspace / "datasets" / folder / f"{stem}.png", number)
+            save_image(workspace / "datasets" / folder / f"{stem}.png", number)
             (workspace / "datasets" / folder / f"{stem}.txt").write_text(f"a zorp {number}")
     party = workspace / "datasets" / "party"
-    draw(party / "1.png", 1)
-    draw(party / f"{ODD}.png", 2)
+    save_image(party / "1.png", 1)
+    save_image(party / f"{ODD}.png", 2)
     rows = [
         {"file_name": "1.png", "text": f"a party {HALF}"},
         {"file_name": f"{ODD}.png", "text": "an odd one"},
@@ -57,7 +57,7 @@ def fill(workspace: Path) -> None:
     (party / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
     lora(workspace / "adapters" / "good.safetensors")
     lora(workspace / "adapters" / f"{ODD}.safetensors")
-    draw(workspace / "adapters" / f"{ODD}.preview.png", 3)
+    save_image(workspace / "adapters" / f"{ODD}.preview.png", 3)
     (workspace / "adapters" / "good.json").write_text('{"activation text": "zorp \\ud83c"}')
     (workspace / "bases" / ODD).mkdir(parents=True)
     (workspace / "bases" / ODD / "model_index.json").write_text("{}")
@@ -82,7 +82,7 @@ def fill(workspace: Path) -> None:
     facts = {"columns": [], "cells": [], "prompts": [f"p {HALF}"], "seeds": [], "created": "soon",
              "name": f"c {HALF}", "base": "starter", "complete": True}  # fmt: skip
     (comparison / "comparison.json").write_text(json.dumps(facts))
-    draw(workspace / "outputs" / "2026-01-01" / f"{ODD}.png", 1)
+    save_image(workspace / "outputs" / "2026-01-01" / f"{ODD}.png", 1)
     os.symlink("nowhere", workspace / "outputs" / "2026-01-01" / "dead.png")
 
 

@@ -227,7 +227,7 @@ def wrong_unpickling(tree: ast.AST, name: str) -> list[str]:
     return found
 
 
-def wrong_pictures(tree: ast.AST, name: str) -> list[str]:
+def wrong_images(tree: ast.AST, name: str) -> list[str]:
     """Images opened without the size caps and format list of `studio.formats.images`."""
     if name == "studio/formats/images.py" or name.startswith(SCRIPTS):
         return []
@@ -312,7 +312,7 @@ RULES: list[tuple[Rule, str, str]] = [  # rule, an offender's name, its source
     (wrong_unpickling, "studio/adapters/x.py", "torch.load(path, weights_only=True)"),
     (wrong_unpickling, "studio/formats/x.py", "import pickle\npickle.loads(data)"),
     (wrong_unpickling, "studio/families/x.py", "A.from_pretrained(p, trust_remote_code=True)"),
-    (wrong_pictures, "studio/caption/x.py", "from PIL import Image\nImage.open(path)"),
+    (wrong_images, "studio/caption/x.py", "from PIL import Image\nImage.open(path)"),
     (wrong_text, "studio/formats/x.py", "json.loads(data)"),
     (wrong_text, "studio/runs/x.py", "tomllib.loads(path.read_text('utf-8'))"),
     (wrong_text, "studio/runs/x.py", "path.read_text('utf-8')"),
@@ -418,7 +418,7 @@ def test_no_modules_import_each_other() -> None:
         heavy_in_page,
         wrong_writes,
         wrong_unpickling,
-        wrong_pictures,
+        wrong_images,
         wrong_text,
         untyped_tables,
     ],

@@ -1,7 +1,7 @@
 """Makes tiny, randomly initialised bases: real diffusers folders that load in a blink.
 
 Owns: `make_tiny_sd1`, `make_tiny_sd2` and `make_tiny_sdxl`. Same folder contents every time.
-They draw noise, not images; whatever is about *shapes, names and bytes* can be tested on them.
+They generate noise, not images; whatever is about *shapes, names and bytes* can be tested on them.
 """
 
 from __future__ import annotations

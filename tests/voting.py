@@ -17,7 +17,7 @@ from studio.formats.image_write import save_png
 LABELS = ("Zebrafish", "Quokka", "Narwhal", "Axolotl", "Okapi", "Tapir")
 
 
-def drawn(column: int, prompt: int, seed: int, side: int = 24) -> Image.Image:
+def generated(column: int, prompt: int, seed: int, side: int = 24) -> Image.Image:
     """An image of its own for every cell."""
     image = Image.new("RGB", (side, side), (40 * column + 20, 30 * prompt + 40, (17 * seed) % 256))
     ImageDraw.Draw(image).ellipse((4, 4, 8 + 2 * column, 8 + 2 * column), fill="white")
@@ -55,6 +55,6 @@ def compared(
             for seed in seeds:
                 file = f"cells/c{column}-p{prompt}-s{seed}.png"
                 text = f"a thing\nSteps: 2, Seed: {seed}, Lora: {LABELS[column]}"
-                save_png(recorder.folder / file, drawn(column, prompt, seed), text)
+                save_png(recorder.folder / file, generated(column, prompt, seed), text)
                 recorder.cell(column, prompt, seed, file)
     return recorder.finish(1.0, cancelled=False)

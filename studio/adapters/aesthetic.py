@@ -2,7 +2,7 @@
 
 Owns: the tuning per prompt, blending, A1111's options.
 Refuses to know: the file (`studio.formats.aesthetic`), how text becomes tokens, how images are
-drawn.
+generated.
 
 Per prompt a copy of the text encoder's weights takes T steps of Adam on
 loss = −cos(text features through the frozen projection, direction); the prompt is then encoded
@@ -135,7 +135,7 @@ class PromptSteering:
         """The text [1, T, D] as the tuned encoder sees it."""
         tower = self._tower
         transformer = transformer_of(base.text_encoders[tower.index])
-        # autograd must work although callers draw in inference mode
+        # autograd must work although callers generate in inference mode
         with torch.inference_mode(False), torch.enable_grad():
             target = self._target(base)
             tuned = copies(transformer, tower.start)

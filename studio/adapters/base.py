@@ -1,7 +1,7 @@
 """The contract of an adapter on a base, and the one place where a base is changed and restored.
 
 Owns: `Adapter`, `Report`, and `Attachment`, which collects every change of a stack, makes it, and
-undoes it. Refuses to know: file formats, names of modules, how images are drawn.
+undoes it. Refuses to know: file formats, names of modules, how images are generated.
 
 Exactness: a weight is never computed back. The base's own parameter object is kept and put back,
 so what was there before is there afterwards, bit for bit.
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from studio.adapters.block_weights import Scope, Span
+from studio.adapters.block_weights import BlockWeights, Span
 from studio.core.atomic import sha256
 from studio.core.errors import MismatchError, NonFiniteError
 
@@ -124,7 +124,7 @@ class Attachment:
         self.base = base
         self.cache = cache
         self._items = items
-        self._scope = Scope(base, None)
+        self._block_weights = BlockWeights(base, None)
         self._changes: dict[tuple[int, str], _Change] = {}
         self._hooks: list[_Hook] = []
         self._acting_hooks: list[_Hook] = []
@@ -136,9 +136,9 @@ class Attachment:
     def take(self, adapter: Adapter, item: StackItem) -> Report:
         """Registers what an item of the stack does. Raises MismatchError, SettingsError (blocks)."""
         text = item.strength if item.text_strength is None else item.text_strength
-        self._scope = Scope(self.base, item)
+        self._block_weights = BlockWeights(self.base, item)
         report = adapter.attach(self, item.strength, text)
-        said = self._scope.remarks(adapter.text_only)
+        said = self._block_weights.remarks(adapter.text_only)
         return replace(report, message=" ".join([report.message, *said]).strip())
 
     def change(
@@ -148,7 +148,7 @@ class Attachment:
 
         The block's factor and the range of the item at hand are applied here.
         """
-        strength *= self._scope.factor(module)
+        strength *= self._block_weights.factor(module)
         if not strength:
             return
         key = (id(module), parameter)
@@ -156,20 +156,20 @@ class Attachment:
         if found is None:
             original = module._parameters[parameter]
             found = self._changes[key] = _Change(module, parameter, original, [])
-        found.parts.append(_Part(strength, delta, source, self._scope.span(module)))
+        found.parts.append(_Part(strength, delta, source, self._block_weights.span(module)))
 
     def hook(self, module: nn.Module, register: Callable[[float], Any]) -> None:
         """`register(factor)` is called when it begins to act and returns what has a `remove`.
 
         `factor` is that of the block of `module`, which the hook changes.
         """
-        factor = self._scope.factor(module)
+        factor = self._block_weights.factor(module)
         if factor:
-            self._hooks.append(_Hook(lambda: register(factor), self._scope.span(module)))
+            self._hooks.append(_Hook(lambda: register(factor), self._block_weights.span(module)))
 
     def word(self, name: str, vectors: list[Tensor]) -> None:
         """An extra word: one tensor [n, d] per text encoder. The last file of a name wins."""
-        self._scope.reads_text = True
+        self._block_weights.reads_text = True
         self._words[name] = vectors
 
     @property

@@ -39,7 +39,7 @@ class Span:
 ALWAYS = Span()
 
 
-class Scope:
+class BlockWeights:
     """The range and block factors of one item on one base; None is everything, always."""
 
     def __init__(self, base: Base, item: StackItem | None) -> None:

@@ -1,7 +1,7 @@
 """An ordered list of adapter files on a base: all on, or exactly none.
 
 Owns: the order rule, on/off, and that the base is as before on every way out.
-Refuses to know: kinds of adapters, how images are drawn.
+Refuses to know: kinds of adapters, how images are generated.
 
 Order rule: weight changes (LoRA and its kin) are summed, W + Σ sᵢ ΔWᵢ in list order; they commute
 but for rounding, and changes relative to W (DoRA, IA3, OFT) all see the base's own W. Hooks

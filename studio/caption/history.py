@@ -5,7 +5,7 @@ were left for a person to look at. Refuses to know: models, edits, the page.
 
     <dataset>/<time>.jsonl    one file for each change, never deleted
       {"what": …, "folder": …, "time": …}
-      {"picture": …, "before": …, "after": …, "had_file": …}    durable before it is done
+      {"image": …, "before": …, "after": …, "had_file": …}    durable before it is done
       {"look": image, "why": …, "text": …, "before": …}       left for a person
       {"undone": …}
 """
@@ -23,6 +23,7 @@ from typing import Any
 from studio.core import atomic
 from studio.core.errors import FileError, InputError, MissingError
 from studio.core.paths import slug
+from studio.core.record import renamed
 from studio.core.text import lines, parse_json, read_text
 from studio.formats.captions import Looked, caption_file, read_caption, write_caption
 
@@ -31,7 +32,7 @@ from studio.formats.captions import Looked, caption_file, read_caption, write_ca
 class Change:
     """One caption before and after; `before` is None where there was none."""
 
-    picture: Path
+    image: Path
     before: str | None
     after: str
 
@@ -75,19 +76,19 @@ class Record:
         looked = Looked()
         rows = [
             {
-                "picture": str(change.picture),
+                "image": str(change.image),
                 "before": change.before,
                 "after": change.after,
-                "had_file": caption_file(change.picture, looked) is not None,
+                "had_file": caption_file(change.image, looked) is not None,
             }
             for change in changes
         ]
         self._append(rows)
         return write_changes(changes)
 
-    def look(self, picture: Path, why: str, text: str, before: str | None) -> None:
+    def look(self, image: Path, why: str, text: str, before: str | None) -> None:
         """Notes that a person should look at an image; `text` was not written."""
-        self._append([{"look": str(picture), "why": why, "text": text[:500], "before": before}])
+        self._append([{"look": str(image), "why": why, "text": text[:500], "before": before}])
 
     def _append(self, rows: list[dict[str, Any]]) -> None:
         if not rows:
@@ -119,7 +120,7 @@ class History:
         found = []
         for file in self._files(folder):
             rows = _rows(file)
-            changes = [row for row in rows if "picture" in row]
+            changes = [row for row in rows if "image" in row]
             if not changes or any("undone" in row for row in rows):
                 continue
             head = rows[0] if "what" in rows[0] else {}
@@ -149,13 +150,13 @@ class History:
             for row in _rows(file):
                 if "look" in row:
                     wanted[Path(row["look"])] = str(row.get("why", "")), row.get("before")
-                elif "picture" in row:
-                    wanted[Path(row["picture"])] = None
+                elif "image" in row:
+                    wanted[Path(row["image"])] = None
         found = {}
-        for picture, text in captions.items():
-            noted = wanted.get(picture.resolve())
+        for image, text in captions.items():
+            noted = wanted.get(image.resolve())
             if noted is not None and (noted[1] or "") == (text or ""):
-                found[picture] = noted[0]
+                found[image] = noted[0]
         return found
 
     def _of(self, folder: str | Path) -> Path:
@@ -178,29 +179,29 @@ def undo(record: str | Path, may: Callable[[Path], object] = Path) -> Applied:
     record = Path(record)
     done = Applied([], [])
     try:
-        rows = [row for row in _rows(record, strict=True) if "picture" in row]
-        changes = [(Path(r["picture"]), r["before"], r["after"], bool(r["had_file"])) for r in rows]
+        rows = [row for row in _rows(record, strict=True) if "image" in row]
+        changes = [(Path(r["image"]), r["before"], r["after"], bool(r["had_file"])) for r in rows]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise FileError(
             "This edit cannot be undone: its record is missing or damaged", where=record
         ) from error
-    for picture, *_ in changes:
-        may(picture)
+    for image, *_ in changes:
+        may(image)
     looked = Looked()
-    for picture, before, after, had_file in changes:
-        now = _reads(picture, looked)
+    for image, before, after, had_file in changes:
+        now = _reads(image, looked)
         if now == (before or "") or (now is None and before is None):
             continue  # it was recorded, and then never written
-        file = caption_file(picture, looked)
+        file = caption_file(image, looked)
         if had_file:
-            part = write_changes([Change(picture, after, before or "")], looked)
+            part = write_changes([Change(image, after, before or "")], looked)
             done.changed.extend(part.changed)
             done.kept.extend(part.kept)
         elif now == after and file is not None:
             atomic.move_to_trash(file, record.parent / "undone")
-            done.changed.append(picture)
+            done.changed.append(image)
         else:
-            done.kept.append(picture)
+            done.kept.append(image)
     atomic.append_line(record, json.dumps({"undone": time.time()}), durable=True)
     return done
 
@@ -220,7 +221,7 @@ def _rows(file: Path, *, strict: bool = False) -> list[dict[str, Any]]:
         except ValueError:
             continue
         if isinstance(row, dict):
-            rows.append(row)
+            rows.append(renamed(row, picture="image"))
     if strict and not any("before" in row for row in rows):
         raise ValueError("it holds no change")
     return rows
@@ -231,18 +232,18 @@ def write_changes(changes: Sequence[Change], looked: Looked | None = None) -> Ap
     done, looked = Applied([], []), looked or Looked()
     for change in changes:
         try:
-            if read_caption(change.picture, looked) == change.before:
-                write_caption(change.picture, change.after, looked)
-                done.changed.append(change.picture)
+            if read_caption(change.image, looked) == change.before:
+                write_caption(change.image, change.after, looked)
+                done.changed.append(change.image)
                 continue
         except InputError:  # the image went away, or its text file is no caption any more
             pass
-        done.kept.append(change.picture)
+        done.kept.append(change.image)
     return done
 
 
-def _reads(picture: Path, looked: Looked) -> str | None:
+def _reads(image: Path, looked: Looked) -> str | None:
     try:
-        return read_caption(picture, looked)
+        return read_caption(image, looked)
     except InputError:
         return None

@@ -160,9 +160,9 @@ class _Captioning:
         current: list[Change] = []
         looked = Looked()
         for change in changes:
-            name = _name(change.picture, self.folder)
+            name = _name(change.image, self.folder)
             try:
-                now = read_caption(change.picture, looked)
+                now = read_caption(change.image, looked)
             except StudioError as error:
                 report.broken[name] = error.what
                 continue
@@ -172,8 +172,8 @@ class _Captioning:
                 current.append(dataclasses.replace(change, before=now))
         done = self.record.write(current) if self.record is not None else write_changes(current)
         for change in current:
-            name = _name(change.picture, self.folder)
-            if change.picture in done.changed:
+            name = _name(change.image, self.folder)
+            if change.image in done.changed:
                 report.written[name] = change.after
                 report.replaced += bool((change.before or "").strip())
             else:

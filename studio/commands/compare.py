@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from studio.commands import compare_files, compare_votes, terminal
+from studio.commands import checkpoints, compare_files, compare_votes, terminal
 from studio.commands.terminal import Progress, Stopping
 from studio.compare import measures
 from studio.compare.record import Comparison
@@ -28,6 +28,8 @@ def run(arguments: argparse.Namespace) -> int:
         return compare_files.run(arguments)
     if arguments.votes:
         return compare_votes.run(arguments)
+    if arguments.checkpoints:
+        return checkpoints.run(arguments)
     with terminal.opened(arguments) as studio, Stopping("Stopping at the next step.") as stopping:
         settings = _settings(studio, arguments)
         progress = Progress()

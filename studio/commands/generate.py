@@ -1,7 +1,7 @@
 """`generate`: images from a base and a stack of adapters.
 
 Owns: building the settings from the command line, the command's output.
-Refuses to know: how an image is drawn.
+Refuses to know: how an image is generated.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from studio.commands import terminal
 from studio.commands.terminal import Progress, Stopping, say
 from studio.core.errors import Interrupted, SettingsError
 from studio.core.names import printable
-from studio.generation.records import DrawnLane
+from studio.generation.records import GeneratedLane
 from studio.library import prompt_tags
 from studio.library.image_settings import as_written, stack_named, usable_settings
 from studio.settings import training
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
             made = studio.generation.generate_lanes(lanes, on_progress=progress, cancelled=stopping)
         else:
             batch = studio.generation.generate(first, on_progress=progress, cancelled=stopping)
-            made = [DrawnLane("", first.prompt, batch)]
+            made = [GeneratedLane("", first.prompt, batch)]
         progress.end()
         if arguments.json:
             found = [_facts(lane.batch) | {"name": lane.name} for lane in made]
@@ -115,7 +115,8 @@ def _inside(studio: Studio, arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.mask is None:
         if arguments.mask_prompt or arguments.mask_stack or arguments.mask_adapter:
             raise SettingsError(
-                "There is no mask", remedy="Name the image that says what is redrawn: --mask FILE."
+                "There is no mask",
+                remedy="Name the image that says what is inpainted: --mask FILE.",
             )
         return found
     found["mask"] = str(terminal.named_file(studio, arguments.mask))
@@ -133,17 +134,17 @@ def _lane(studio: Studio, text: str) -> dict[str, Any]:
 
 
 def _facts(batch: Generated) -> dict[str, Any]:
-    return {"pictures": batch.pictures, "adapters": batch.reports, "seconds": batch.seconds}
+    return {"images": batch.images, "adapters": batch.reports, "seconds": batch.seconds}
 
 
-def _tell(made: list[DrawnLane]) -> None:
+def _tell(made: list[GeneratedLane]) -> None:
     for lane in made:
         if lane.name:
             say(f"{lane.name}: {lane.prompt}")
-        drawn = dict.fromkeys(picture.prompt for picture in lane.batch.pictures)
-        for prompt in drawn if len(drawn) > 1 else []:
+        prompts = dict.fromkeys(image.prompt for image in lane.batch.images)
+        for prompt in prompts if len(prompts) > 1 else []:
             say(prompt)
         for report in lane.batch.reports:
             say(report.message)
-        for picture in lane.batch.pictures:
-            print(printable(picture.path))
+        for image in lane.batch.images:
+            print(printable(image.path))

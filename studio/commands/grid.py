@@ -1,7 +1,7 @@
 """`grid`: images along up to three axes, and a contact sheet.
 
 Owns: building the settings from the command line, the command's output.
-Refuses to know: what an axis does, how an image is drawn.
+Refuses to know: what an axis does, how an image is generated.
 """
 
 from __future__ import annotations
@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Draws the grid; prints one path per contact sheet."""
+    """Generates the grid; prints one path per contact sheet."""
     with terminal.opened(arguments) as studio, Stopping("Stopping at the next step.") as stopping:
         progress = Progress()
         if arguments.resume:
             made = studio.generation.grids.resume(arguments.resume, progress, stopping)
         else:
-            made = studio.generation.grids.draw(_settings(studio, arguments), progress, stopping)
+            made = studio.generation.grids.generate(
+                _settings(studio, arguments), progress, stopping
+            )
         progress.end()
         if arguments.json:
             terminal.print_json(made.as_shown())
@@ -49,20 +51,20 @@ def _settings(studio: Studio, arguments: argparse.Namespace) -> GridSettings:
     given = {name: getattr(arguments, name) for name in ("prompt", "base")}
     values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     values["stack"] = terminal.stack_values(studio, arguments.stack, arguments.adapter)
-    drawing = training.GenerateSettings.parse(training.override(values, arguments.assignments))
+    generation = training.GenerateSettings.parse(training.override(values, arguments.assignments))
     sides = {name: _axis(studio, getattr(arguments, name)) for name in grid.SIDES}
     if sides["x"] is None:
         raise SettingsError(
             "Nothing varies along the columns", remedy="Say what does: --x strength=0,0.5,1"
         )
     kinds = {axis.kind for axis in sides.values() if axis}
-    if not drawing.prompt.strip() and "prompt" not in kinds:
+    if not generation.prompt.strip() and "prompt" not in kinds:
         raise SettingsError(
             "There is no prompt", remedy='Say what to generate: grid "a red fox" --x seed=1,2,3'
         )
     return GridSettings(
         name=arguments.name or "",
-        drawing=drawing,
+        generation=generation,
         x=sides["x"],
         y=sides["y"],
         pages=sides["pages"],

@@ -48,7 +48,7 @@ def _list(studio: Studio, arguments: argparse.Namespace) -> Answer:
     if arguments.trash:
         gone = studio.library.trash.all()
         return _table([_gone(one) for one in gone]), [asdict(one) for one in gone]
-    entries = studio.library.shelving.all()
+    entries = studio.library.entries.all()
     names = labels(entries)
     facts = [_facts(entry, names[entry.path]) for entry in entries]
     rows = [
@@ -60,15 +60,15 @@ def _list(studio: Studio, arguments: argparse.Namespace) -> Answer:
 
 
 def _rename(studio: Studio, arguments: argparse.Namespace) -> Answer:
-    entry = studio.library.shelving.own(_name(arguments))
+    entry = studio.library.entries.own(_name(arguments))
     if arguments.new is None and arguments.folder is None:
         raise InputError("No new name is given", remedy="Write: library rename NAME NEW")
-    moved = studio.library.shelving.move(entry, arguments.new, arguments.folder)
+    moved = studio.library.entries.move(entry, arguments.new, arguments.folder)
     return [printable(moved.path)], _facts(moved, moved.title)
 
 
 def _trash(studio: Studio, arguments: argparse.Namespace) -> Answer:
-    gone = studio.library.trash.put(studio.library.shelving.own(_name(arguments)))
+    gone = studio.library.trash.put(studio.library.entries.own(_name(arguments)))
     return [f"{gone.title} is in the trash. Bring it back with: library restore {gone.id}"], asdict(
         gone
     )

@@ -12,7 +12,7 @@ import argparse
 def add_mask_options(parser: argparse.ArgumentParser) -> None:
     """`--mask`, and what is generated inside of it."""
     for name, metavar, text in (
-        ("--mask", "FILE", "inpaint: redraw what is white in this image, of --image or else of what is "
+        ("--mask", "FILE", "inpaint what is white in this image, of --image or else of what is "
          "generated first; how is set by inpaint.* below"),
         ("--mask-prompt", "TEXT", "what to generate inside the mask"),
         ("--mask-stack", "FILE", "saved stack that acts inside the mask alone, instead of the stack"),

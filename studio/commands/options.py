@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 
 from studio import __version__
-from studio.commands import library_options, option_types
+from studio.commands import checkpoint_options, library_options, option_types
 from studio.commands.mask_options import add_mask_options
 from studio.commands.report_options import add_report_options
 
@@ -198,6 +198,7 @@ def _add_compare_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reference", metavar="DIR", help="reference images (held-out), for KID")
     parser.add_argument("--name", metavar="TEXT", help="name of the comparison")
     add_report_options(parser)
+    checkpoint_options.add(parser)
     _add_set(parser)
     _add_json(parser)
 

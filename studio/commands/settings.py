@@ -16,6 +16,7 @@ from pydantic_core import PydanticUndefined
 
 from studio.methods import METHODS
 from studio.settings.interval import Interval
+from studio.settings.selection import SelectionSettings
 from studio.settings.training import CompareSettings, GenerateSettings, RunConfig, Settings
 
 CLASSES: dict[str, type[Settings]] = {
@@ -38,6 +39,8 @@ def help_text(command: str) -> str:
     """Every setting of `train`, `generate`, `compare` or `grid`: key, type, range, default, meaning."""
     lines = ["settings for --set KEY=VALUE (values as in TOML; plain text needs no quotes):"]
     lines += _section(CLASSES[command], "")
+    if command == "compare":
+        lines += ["", "settings with --checkpoints instead:", *_section(SelectionSettings, "")]
     if command == "train":
         for method in METHODS.values():
             lines += ["", f"options of the method {method.name} ({method.title}):"]

@@ -21,12 +21,12 @@ from studio.library import presets
 from studio.runs.records import (
     Event,
     Message,
-    Probed,
     RunState,
     Sampled,
     Saved,
     StateChanged,
     Step,
+    Validated,
 )
 
 if TYPE_CHECKING:
@@ -191,8 +191,8 @@ def _sentence(event: Event) -> str:
             return f"saved step {event.step}"
         case Sampled():
             return f"samples of step {event.step}"
-        case Probed():
-            return f"probe at step {event.step}: {event.train:.4f}"
+        case Validated():
+            return f"validation loss at step {event.step}: {event.train:.4f}"
     return ""
 
 

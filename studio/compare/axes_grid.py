@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int, str], None]
 
 
-def draw(
+def generate(
     base: Base,
     settings: GridSettings,
     folder: str | Path,
@@ -60,29 +60,29 @@ def draw(
     atomic.make_folder(folder / "cells")
     missing = [cell for cell in layout.cells if not (folder / _file(cell)).is_file()]
     total = sum(cell.settings.steps for cell in missing)
-    done, drawn = 0, len(layout.cells) - len(missing)
+    done, there = 0, len(layout.cells) - len(missing)
     first: StudioError | None = None
     for group in groups(missing):
         alike = _alike(group)
         cost = sum(cell.settings.steps for cell in group)
         waiting = iter(alike.values())
 
-        def on_pictures(
-            pictures: list[GeneratedImage], waiting: Iterator[list[Cell]] = waiting
+        def on_images(
+            images: list[GeneratedImage], waiting: Iterator[list[Cell]] = waiting
         ) -> None:
-            nonlocal drawn
-            for picture in pictures:
+            nonlocal there
+            for image in images:
                 for cell in next(waiting):
-                    _save(folder, cell, picture)
-                    drawn += 1
+                    _save(folder, cell, image)
+                    there += 1
 
         def on_step(step: int, steps: int, _: str, before: int = done, cost: int = cost) -> None:
             if on_progress:
-                text = f"{drawn} of {len(layout.cells)} images"
+                text = f"{there} of {len(layout.cells)} images"
                 on_progress(before + cost * step // max(steps, 1), total, text)
 
         try:
-            _generate(base, group[0], list(alike), on_step, cancelled, cache, on_pictures)
+            _generate_group(base, group[0], list(alike), on_step, cancelled, cache, on_images)
         except Interrupted:
             return read(folder).changed(cancelled=True)
         except (InputError, NonFiniteError) as error:  # its files: the others are none the worse
@@ -90,7 +90,7 @@ def draw(
             head = head.failed([_key(cell) for cell in group], error)
             atomic.write_json(folder / GRID_FILE, head.as_json())
         done += cost
-    if first and not drawn:
+    if first and not there:
         raise first
     head = head.changed(seconds=round(head.seconds + time.time() - head.resumed, 2))
     atomic.write_json(folder / GRID_FILE, head.as_json())
@@ -106,14 +106,14 @@ def _alike(group: list[Cell]) -> dict[tuple[str, int], list[Cell]]:
     return found
 
 
-def _generate(
+def _generate_group(
     base: Base,
     like: Cell,
     pairs: list[tuple[str, int]],
     on_step: Progress,
     cancelled: Callable[[], bool] | None,
     cache: AdapterCache | None,
-    on_pictures: Callable[[list[GeneratedImage]], None],
+    on_images: Callable[[list[GeneratedImage]], None],
 ) -> None:
     from studio.infer.engine import Watch, generate
     from studio.infer.options import Job
@@ -122,7 +122,7 @@ def _generate(
     generate(
         base,
         like.settings,
-        Watch(on_progress=on_step, cancelled=cancelled, on_images=on_pictures),
+        Watch(on_progress=on_step, cancelled=cancelled, on_images=on_images),
         jobs=[Job(prompt, seed, variation) for prompt, seed in pairs],
         cache=cache,
         work="grid",
@@ -169,25 +169,25 @@ def _file(cell: Cell) -> str:
     return f"cells/{_key(cell)}{image_write.ENDINGS[cell.settings.file_format]}"
 
 
-def _save(folder: Path, cell: Cell, picture: GeneratedImage) -> None:
+def _save(folder: Path, cell: Cell, made: GeneratedImage) -> None:
     settings = cell.settings
     image_write.save(
-        folder / "cells" / _key(cell), picture.image, picture.parameters,
+        folder / "cells" / _key(cell), made.image, made.parameters,
         settings.file_format, settings.quality,
     )  # fmt: skip
 
 
 def _sheets(folder: Path, layout: Layout) -> None:
     for page, heading in enumerate(layout.pages.headings):
-        pictures = {
+        images = {
             (cell.x, cell.y): folder / _file(cell)
             for cell in layout.cells
             if cell.page == page and (folder / _file(cell)).is_file()
         }
-        if pictures:
+        if images:
             title = f"{layout.pages.title}: {heading}" if layout.pages.title else heading
             columns, rows = (
                 [Heading(text) for text in side.headings] for side in (layout.x, layout.y)
             )
-            made = sheet(columns, rows, pictures, title)
+            made = sheet(columns, rows, images, title)
             image_write.save_png(folder / f"sheet-{page + 1}.png", made)

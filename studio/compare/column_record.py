@@ -9,7 +9,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from studio.compare.measures import Measured
-from studio.core.record import Failure, Record, Table
+from studio.core.record import Failure, Record, Table, renamed
 
 
 class StackFile(Record):
@@ -77,9 +77,7 @@ class ComparedColumn(Record):
 
     @classmethod
     def upgraded(cls, values: Table) -> Table:
-        for old, new in (("pictures", "images"), ("draw_seconds", "generation_seconds")):
-            if old in values:
-                values.setdefault(new, values.pop(old))
+        values = renamed(values, pictures="images", draw_seconds="generation_seconds")
         measures = values.get("measures")
         if isinstance(measures, dict) and "kid_n" in measures:  # errors and counts lay among them
             measures = dict(measures)

@@ -26,7 +26,7 @@ from studio.core.names import path_of
 from studio.core.record import Failure
 from studio.core.size import OWN_SIZE
 from studio.families.base import Base
-from studio.formats.dataset import picture_files
+from studio.formats.dataset import image_files
 from studio.formats.image_write import save_png
 from studio.infer import infotext
 from studio.infer.batches import Batch, Position, sampled
@@ -75,7 +75,7 @@ def compare(
     """
     began = time.monotonic()
     prompts, seeds = _checked(base, settings)
-    references = picture_files(settings.reference) if settings.reference else []
+    references = image_files(settings.reference) if settings.reference else []
     header = _header(base, settings, prompts, seeds, len(references))
     recorder = Recorder(header.changed(folder=str(folder)))
     try:
@@ -205,7 +205,7 @@ def _options(settings: CompareSettings) -> SamplingOptions:
 
 
 def _jobs(prompts: Sequence[str], seeds: Sequence[int], images: int) -> list[Job]:
-    """The grid, then images of seeds that nobody chose, until there are `pictures`."""
+    """The grid, then images of seeds that nobody chose, until there are `images`."""
     jobs = [Job(prompt, seed) for prompt in prompts for seed in seeds]
     taken, seed = set(seeds), max(seeds)
     while len(jobs) < images:

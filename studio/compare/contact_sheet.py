@@ -1,6 +1,6 @@
 """The contact sheet of a comparison: every column beside the others, prompt after prompt.
 
-Owns: which images are on it, where, and the text in the file. Refuses to know: how a sheet is drawn
+Owns: which images are on it, where, and the text in the file. Refuses to know: how a sheet is laid out
 (`sheet`). Imports no torch.
 """
 
@@ -10,7 +10,7 @@ from studio import __version__
 from studio.compare import report_facts as facts
 from studio.compare.record import Comparison
 from studio.compare.report_images import files_of
-from studio.compare.sheet import MOST_CELLS, Heading, Pictures, sheet
+from studio.compare.sheet import MOST_CELLS, Heading, Images, sheet
 from studio.formats.image_write import encoded_png
 
 SHEET_FILE = "sheet.png"
@@ -21,13 +21,13 @@ def sheet_png(comparison: Comparison, question: str = "") -> bytes | None:
     seeds = list(comparison.seeds)
     while len(comparison.prompts) * len(seeds) > MOST_CELLS and len(seeds) > 1:
         seeds = seeds[: len(seeds) // 2]
-    columns, rows, pictures = _laid_out(comparison, seeds)
-    if not pictures:
+    columns, rows, images = _laid_out(comparison, seeds)
+    if not images:
         return None
     lines = [question, facts.compared(comparison)]
     if len(seeds) < len(comparison.seeds):
         lines.append(f"The first {len(seeds)} of {len(comparison.seeds)} seeds.")
-    made = sheet(columns, rows, pictures, facts.title(comparison), lines)
+    made = sheet(columns, rows, images, facts.title(comparison), lines)
     return encoded_png(made, parameters(comparison))
 
 
@@ -46,22 +46,22 @@ def parameters(comparison: Comparison) -> str:
 
 def _laid_out(
     comparison: Comparison, seeds: list[int]
-) -> tuple[list[Heading], list[Heading], Pictures]:
+) -> tuple[list[Heading], list[Heading], Images]:
     names = [f"seed {seed}" for seed in seeds]
     files = files_of(comparison)
     beside = _square(comparison, len(seeds), 1) < _square(comparison, 1, len(seeds))
     parts = tuple(names) if beside else ("",)
     columns = [Heading(column.name, parts) for column in comparison.columns]
     rows = [Heading(prompt, ("",) if beside else tuple(names)) for prompt in comparison.prompts]
-    pictures = {}
+    images = {}
     for (column, prompt, seed), file in files.items():
         if seed in seeds:
             n = seeds.index(seed)
             place = (
                 (column * len(seeds) + n, prompt) if beside else (column, prompt * len(seeds) + n)
             )
-            pictures[place] = file
-    return columns, rows, pictures
+            images[place] = file
+    return columns, rows, images
 
 
 def _square(comparison: Comparison, across: int, down: int) -> int:

@@ -22,7 +22,7 @@ from pydantic import Field
 from studio.compare.column_record import ComparedColumn, NearestPair, StackFile
 from studio.core import atomic, text
 from studio.core.errors import MissingError
-from studio.core.record import Filed, Record, Table
+from studio.core.record import Filed, Record, Table, renamed
 
 __all__ = [
     "Cell", "ComparedColumn", "Comparison", "Difference", "GroupDifference", "NearestPair", "Recorder",
@@ -84,9 +84,7 @@ class Reference(Record):
 
     @classmethod
     def upgraded(cls, values: Table) -> Table:
-        if "pictures" in values:
-            values.setdefault("images", values.pop("pictures"))
-        return values
+        return renamed(values, pictures="images")
 
 
 class Comparison(Filed):

@@ -85,7 +85,7 @@ def _sections(comparison: Comparison, extra: Beside) -> list[Section]:
 
 
 def _head(
-    comparison: Comparison, extra: Beside, sections: list[Section], pictured: bool
+    comparison: Comparison, extra: Beside, sections: list[Section], has_image: bool
 ) -> Iterator[str]:
     title = escaped(facts.title(comparison))
     yield (
@@ -105,7 +105,7 @@ def _head(
         sentences = "".join(f"<p>{escaped(sentence)}</p>" for sentence in comparison.verdict)
         yield f"<section class=verdict aria-label=Verdict>{sentences}</section>"
     links = [(part.name, part.heading) for part in sections]
-    if pictured:
+    if has_image:
         place = next(n for n, (name, _) in enumerate(links) if name == "settings")
         links.insert(place, ("images", "Images"))
     anchors = "".join(f"<a href='#{name}'>{escaped(heading)}</a>" for name, heading in links)

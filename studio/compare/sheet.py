@@ -37,18 +37,18 @@ class Heading:
     parts: tuple[str, ...] = ("",)
 
 
-Pictures = Mapping[tuple[int, int], Path]
+Images = Mapping[tuple[int, int], Path]
 """(column, row) → file, both counted through all parts of all headings."""
 
 
 def sheet(
     columns: Sequence[Heading],
     rows: Sequence[Heading],
-    pictures: Pictures,
+    images: Images,
     title: str,
     lines: Sequence[str] = (),
 ) -> Image.Image:
-    """Draws `pictures` under `columns` and beside `rows`, below the title and further lines of text.
+    """Draws `images` under `columns` and beside `rows`, below the title and further lines of text.
 
     Small images are enlarged by whole factors, so their pixels stay as they are; where they would
     make a sheet of more than `MOST_SIDE` pixels a side or `MOST_PIXELS` in all, they are smaller
@@ -58,18 +58,18 @@ def sheet(
     shown = _first(columns), _first(rows)
     (columns, _), (rows, _) = shown
     for what, (kept, all_of_them) in zip(("columns", "rows"), shown, strict=True):
-        if (drawn := _parts(kept)) < all_of_them:
-            lines = [*lines, f"The first {drawn} of {all_of_them:,} {what}."]
+        if (fitting := _parts(kept)) < all_of_them:
+            lines = [*lines, f"The first {fitting} of {all_of_them:,} {what}."]
     across, down = _parts(columns), _parts(rows)
-    pictures = {at: file for at, file in pictures.items() if at[0] < across and at[1] < down}
-    plan = _Plan(columns, rows, pictures, title, lines)
+    images = {at: file for at, file in images.items() if at[0] < across and at[1] < down}
+    plan = _Plan(columns, rows, images, title, lines)
     made = Image.new("RGB", plan.size, GROUND)
     pen = ImageDraw.Draw(made)
     plan.write(pen)
     for y in range(plan.down):
         for x in range(plan.across):
             place = plan.place(x, y)
-            image = _read(pictures.get((x, y)))
+            image = _read(images.get((x, y)))
             if image is None:
                 far = (place[0] + plan.cell[0] - 1, place[1] + plan.cell[1] - 1)
                 pen.rectangle((place, far), fill=EMPTY)
@@ -85,14 +85,14 @@ class _Plan:
         self,
         columns: Sequence[Heading],
         rows: Sequence[Heading],
-        pictures: Pictures,
+        images: Images,
         title: str,
         lines: Sequence[str],
     ) -> None:
         self.columns, self.rows = columns, rows
         self.title, self.lines = title, [line for line in lines if line]
         self.across, self.down = _parts(columns), _parts(rows)
-        natural = _natural(pictures)
+        natural = _natural(images)
         self.factor: float = max(1, -(-SMALLEST // max(natural)))
         texts = [title, *self.lines, *(h.text for h in (*columns, *rows))]
         self.font = font_for(texts, SMALLEST_FONT)
@@ -219,10 +219,10 @@ def _first(headings: Sequence[Heading]) -> tuple[list[Heading], int]:
     return kept, _parts(headings)
 
 
-def _natural(pictures: Pictures) -> tuple[int, int]:
+def _natural(images: Images) -> tuple[int, int]:
     """The largest width and height; a square where no image can be read."""
     sizes = []
-    for path in pictures.values():
+    for path in images.values():
         try:
             sizes.append(image_size(path))
         except StudioError:

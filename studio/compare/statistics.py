@@ -1,6 +1,6 @@
 """How sure a mean or a difference is: a bootstrap over crossed clusters, and Student's t.
 
-Images of a comparison are no independent draws: those of one prompt resemble each other, and so do
+Images of a comparison are no independent samples: those of one prompt resemble each other, and so do
 those of one seed in all prompts. A cluster bootstrap (Davison & Hinkley 1997, 3.8) over prompts alone
 would forget the seeds and the reverse, and resampling both at once counts what is left three times
 (Owen 2007, “the pigeonhole bootstrap”). So three bootstraps are run and put together as the variance of

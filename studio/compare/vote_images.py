@@ -25,11 +25,11 @@ def blind(left: Path, right: Path) -> tuple[bytes, bytes] | None:
 
     Raises FileError for an image that is gone or cannot be read.
     """
-    pictures = [without_alpha(open_image(path)) for path in (left, right)]
-    smaller = min((one.size for one in pictures), key=lambda size: size[0] * size[1])
+    images = [without_alpha(open_image(path)) for path in (left, right)]
+    smaller = min((one.size for one in images), key=lambda size: size[0] * size[1])
     scale = min(1.0, LONGEST_SIDE / max(smaller))
     size = (max(1, round(smaller[0] * scale)), max(1, round(smaller[1] * scale)))
-    first, second = (_sized(one, size) for one in pictures)
+    first, second = (_sized(one, size) for one in images)
     if first.tobytes() == second.tobytes():
         return None
     return _png(first), _png(second)

@@ -216,7 +216,7 @@ class Workspace:
             self.named(path)
         return path
 
-    def pictures_folder(self, folder: Path) -> Path:
+    def images_folder(self, folder: Path) -> Path:
         """A folder of images that is about to be read or written in. Over a link it may hold no
         links to elsewhere: whoever can edit a caption could otherwise edit anything."""
         self.inside(folder)

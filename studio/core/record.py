@@ -20,6 +20,13 @@ Table = dict[str, Any]
 has become to be written, or what belongs to somebody else's record (a method's options)."""
 
 
+def renamed(values: Table, **names: str) -> Table:
+    """The table with keys of an earlier version (`old="new"`) under their new names."""
+    return {
+        names.get(key, key): inner for key, inner in values.items() if names.get(key) not in values
+    }
+
+
 class Record(BaseModel):
     """A part of a record on disk."""
 

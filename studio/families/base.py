@@ -169,10 +169,10 @@ class Base:
         shift = getattr(self.vae.config, "shift_factor", None) or 0.0
         latents = latents / self.vae.config.scaling_factor + shift
         decode = self.vae.tiled_decode if tiles else self.vae.decode
-        pictures = decode(latents.to(self.vae.dtype), return_dict=False)[0]
-        if not bool(pictures.isfinite().all()):
+        images = decode(latents.to(self.vae.dtype), return_dict=False)[0]
+        if not bool(images.isfinite().all()):
             raise self._not_finite(bool(latents.isfinite().all()))
-        return (pictures.float() / 2 + 0.5).clamp(0, 1)
+        return (images.float() / 2 + 0.5).clamp(0, 1)
 
     def _not_finite(self, latents_finite: bool) -> NonFiniteError:
         vae = self.vae_name or "the base's own"
@@ -257,13 +257,13 @@ class Family(ABC):
     def encode(self, base: Base, prompts: Sequence[Text], clip_skip: int) -> Conditioning:
         """See `Base.encode`."""
 
-    def unread(self, base: Base) -> dict[str, tuple[str, ...]]:
+    def unused_layers(self, base: Base) -> dict[str, tuple[str, ...]]:
         """Component → parts of `.name` of layers whose output the family never reads."""
         return {}
 
     def reads(self, base: Base, component: str, name: str) -> bool:
         """Whether anything comes of a layer or parameter of a component."""
-        return not any(part in f".{name}" for part in self.unread(base).get(component, ()))
+        return not any(part in f".{name}" for part in self.unused_layers(base).get(component, ()))
 
     def latent_channels(self, base: Base) -> int:
         """See `Base.latent_channels`."""

@@ -176,12 +176,12 @@ def _bar(name: str, total: int, said: Said) -> Any:
             super().__init__(*args, **options)
 
         def update(self, n: float | None = 1) -> bool | None:
-            drawn = super().update(n)
+            shown = super().update(n)
             share = int(100 * self.n / total) if total else 0
             if self.unit == "B" and share > self.spoken:
                 type(self).spoken = share
                 megabytes = f"{self.n / 1e6:,.0f} of {total / 1e6:,.0f} MB"
                 said(f"Downloading {name}: {megabytes} ({share} %)")
-            return drawn
+            return shown
 
     return Speaking

@@ -22,7 +22,7 @@ PART_OF_MEMORY = 1 / 8
 _ALIGNED = 64  # bytes, as torch aligns its own memory
 
 
-def put_aside(parameters: Sequence[nn.Parameter]) -> bool:
+def offload_to_disk(parameters: Sequence[nn.Parameter]) -> bool:
     """Moves the values of large weights on the CPU into a scratch file, bit for bit.
 
     False where they stay in memory: they are small, on a GPU, or the disk has no room for them.

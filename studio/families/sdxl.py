@@ -39,7 +39,7 @@ class StableDiffusionXL(UNetFamily):
         second = text.encode(base, 1, prompts, forward)
         return Conditioning(torch.cat([first.hidden, second.hidden], dim=-1), second.pooled)
 
-    def unread(self, base: Base) -> dict[str, tuple[str, ...]]:
+    def unused_layers(self, base: Base) -> dict[str, tuple[str, ...]]:
         """What comes after the first encoder's penultimate layer, whose output is what counts."""
         last = base.text_encoders[0].config.num_hidden_layers - 1
         return {"text_encoder": (f"layers.{last}.", "final_layer_norm.")}

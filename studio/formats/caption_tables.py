@@ -43,10 +43,10 @@ class Tables:
                 for key, text in self._read(read).items():
                     self._add(key, text)
 
-    def of(self, picture: Path) -> str | None:
+    def of(self, image: Path) -> str | None:
         """The caption of an image below the folder, or None. The first table that has one wins."""
         try:
-            place = PurePosixPath(picture.relative_to(self.folder).as_posix())
+            place = PurePosixPath(image.relative_to(self.folder).as_posix())
         except ValueError:
             return None
         for key in (composed(str(place)), composed(str(place.with_suffix("")))):

@@ -16,18 +16,18 @@ from studio.core.text import TextError, decode, parse_json, read_bytes
 from studio.formats.caption_tables import Tables, caption_of
 from studio.formats.caption_text import CaptionTexts
 from studio.formats.folder import CAPTION_ENDINGS, Folder
-from studio.formats.image_names import PICTURE_ENDINGS, is_picture, natural_key
+from studio.formats.image_names import IMAGE_ENDINGS, is_image, natural_key
 
 __all__ = [
     "CAPTION_ENDINGS",
-    "PICTURE_ENDINGS",
+    "IMAGE_ENDINGS",
     "Looked",
     "caption_file",
     "fill_template",
-    "is_picture",
+    "is_image",
     "natural_key",
     "read_caption",
-    "side_car",
+    "sidecar_caption",
     "unknown_places",
     "write_caption",
 ]  # fmt: skip
@@ -68,49 +68,49 @@ class Looked:
         return tables + self.texts.notes()
 
 
-def read_caption(picture: str | Path, looked: Looked | None = None) -> str | None:
+def read_caption(image: str | Path, looked: Looked | None = None) -> str | None:
     """The caption of one image, or None: from its own file, else from a table's line.
 
     Raises DatasetError for a caption file that cannot be read as text. For many images
     `read_captions` is faster, or one `looked` for all of them.
     """
-    picture, looked = Path(picture), looked or Looked()
-    own = side_car(picture, looked)
+    image, looked = Path(image), looked or Looked()
+    own = sidecar_caption(image, looked)
     if own is not None:
         return own
-    for folder in picture.parents[:3]:
-        found = looked.tables(folder).of(picture)
+    for folder in image.parents[:3]:
+        found = looked.tables(folder).of(image)
         if found is not None:
             return found
     return None
 
 
-def caption_file(picture: Path, looked: Looked | None = None) -> Path | None:
+def caption_file(image: Path, looked: Looked | None = None) -> Path | None:
     """The text file that holds an image's caption, whatever its ending and case, or None."""
-    plain = picture.with_suffix(CAPTION_ENDINGS[0])
+    plain = image.with_suffix(CAPTION_ENDINGS[0])
     if plain.is_file():
         return plain
-    if not picture.parent.is_dir():
+    if not image.parent.is_dir():
         return None
-    name = (looked or Looked()).folder(picture.parent).caption_file(picture.name)
-    return picture.with_name(name) if name is not None else None
+    name = (looked or Looked()).folder(image.parent).caption_file(image.name)
+    return image.with_name(name) if name is not None else None
 
 
-def write_caption(picture: str | Path, text: str, looked: Looked | None = None) -> Path:
+def write_caption(image: str | Path, text: str, looked: Looked | None = None) -> Path:
     """Puts the caption durably into the text file that holds it, else into a new `.txt`.
 
     The image itself is not touched. Returns the text file. Raises DatasetError when there is no
     such image, StorageError when the disk refuses; the earlier caption is then intact.
     """
-    picture = Path(picture)
-    if not is_picture(picture) or not picture.is_file():
+    image = Path(image)
+    if not is_image(image) or not image.is_file():
         raise DatasetError(
             "A caption needs an image beside it, and this one is not there",
-            where=picture,
+            where=image,
             remedy="Open the folder again; the image may have been renamed or removed.",
         )
     text = text.strip()
-    file = caption_file(picture, looked) or picture.with_suffix(CAPTION_ENDINGS[0])
+    file = caption_file(image, looked) or image.with_suffix(CAPTION_ENDINGS[0])
     if leads_away(file):
         raise DatasetError(
             "This caption is a link to another place, so it is not written",
@@ -151,16 +151,16 @@ def unknown_places(line: str) -> list[str]:
     ]
 
 
-def side_car(picture: Path, looked: Looked | None = None) -> str | None:
+def sidecar_caption(image: Path, looked: Looked | None = None) -> str | None:
     """The text in the image's own caption file, stripped, or None without one."""
     looked = looked or Looked()
-    file = caption_file(picture, looked)
+    file = caption_file(image, looked)
     if file is not None:
         return looked.texts.read(file, _LONGEST_CAPTION).strip()
-    if not picture.parent.is_dir():
+    if not image.parent.is_dir():
         return None
-    name = looked.folder(picture.parent).caption_file(picture.name, (".json",))
-    return _from_json(picture.with_name(name), looked.texts) if name is not None else None
+    name = looked.folder(image.parent).caption_file(image.name, (".json",))
+    return _from_json(image.with_name(name), looked.texts) if name is not None else None
 
 
 def _from_json(file: Path, texts: CaptionTexts) -> str | None:

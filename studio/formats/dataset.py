@@ -23,25 +23,33 @@ from pathlib import Path
 
 from studio.core.errors import DatasetError
 from studio.core.names import path_of, printable
-from studio.formats.captions import Looked, read_caption, side_car, write_caption
+from studio.formats.captions import Looked, read_caption, sidecar_caption, write_caption
 from studio.formats.dataset_file import DATASET_FILE, DatasetFile, read_dataset_file
-from studio.formats.dataset_info import DatasetInfo, DatasetPicture
+from studio.formats.dataset_info import DatasetImage, DatasetInfo
 from studio.formats.image_memory import ImageFacts, ImageMemory
-from studio.formats.image_names import PICTURE_ENDINGS, is_picture, natural_key
+from studio.formats.image_names import IMAGE_ENDINGS, is_image, natural_key
 from studio.formats.layout_parts import Layout, Part
 from studio.formats.layouts import find_parts
 from studio.formats.unused import find_unused
 
 __all__ = [
-    "DatasetFile", "DatasetInfo", "DatasetPicture", "is_picture", "natural_key",
-    "picture_files", "read_caption", "read_captions", "read_dataset", "write_caption",
+    "DatasetFile",
+    "DatasetImage",
+    "DatasetInfo",
+    "image_files",
+    "is_image",
+    "natural_key",
+    "read_caption",
+    "read_captions",
+    "read_dataset",
+    "write_caption",
 ]  # fmt: skip
 
 HELD_OUT = "held_out"
 NAMED = 3  # images that cannot be read, named one by one
 
 
-def picture_files(folder: str | Path) -> list[Path]:
+def image_files(folder: str | Path) -> list[Path]:
     """The images of a dataset in natural order (2 before 10), sub-folders after the top level.
 
     Hidden files, masks and held-out images are left out. Raises DatasetError when `folder` is
@@ -102,7 +110,7 @@ def read_dataset(folder: str | Path, images: ImageMemory | None = None) -> Datas
     return DatasetInfo(
         name=says.name or printable(folder.resolve().name),
         path=folder,
-        pictures=len(items),
+        images=len(items),
         captioned=sum(bool(text and text.strip()) for _, _, text in whole),
         trigger=trigger,
         kind=says.kind,
@@ -119,14 +127,14 @@ def read_dataset(folder: str | Path, images: ImageMemory | None = None) -> Datas
 
 def _item(
     part: Part, known: ImageFacts, path: Path, text: str | None, repeats: int
-) -> DatasetPicture:
+) -> DatasetImage:
     caption = text if text is not None else part.words
     trigger = (part.words or "").partition(" ")[0]
     size = known.width, known.height
-    return DatasetPicture(path, caption, part.repeats or repeats, trigger, size, known.transparent)
+    return DatasetImage(path, caption, part.repeats or repeats, trigger, size, known.transparent)
 
 
-_LOOKED_FOR = f"Looked for files ending in {', '.join(PICTURE_ENDINGS)}, here and in sub-folders."
+_LOOKED_FOR = f"Looked for files ending in {', '.join(IMAGE_ENDINGS)}, here and in sub-folders."
 
 
 def _broken(folder: Path, broken: dict[Path, str]) -> list[str]:
@@ -186,7 +194,7 @@ def _captioned(
     for part, path in _images(layout, looked):
         text: str | None = None
         try:
-            text = side_car(path, looked)
+            text = sidecar_caption(path, looked)
         except DatasetError as error:
             problems.append(str(error))
         for place in _up_to(folder, path.parent):

@@ -15,7 +15,7 @@ from studio.formats.unused import Unused
 
 
 @dataclass(frozen=True)
-class DatasetPicture:
+class DatasetImage:
     """One usable image. `caption` is its own, or the words of a kohya folder, or None."""
 
     path: Path
@@ -34,7 +34,7 @@ class DatasetInfo:
 
     name: str
     path: Path
-    pictures: int
+    images: int
     """Usable images; broken ones are in `problems` instead."""
     captioned: int
     """Images that have a caption of their own which is not blank."""
@@ -44,7 +44,7 @@ class DatasetInfo:
     repeats: int
     held_out: Path | None
     problems: list[str] = field(default_factory=list)
-    items: list[DatasetPicture] = field(default_factory=list)
+    items: list[DatasetImage] = field(default_factory=list)
     """The usable images in order."""
     notes: list[str] = field(default_factory=list)
     """How its folders and files were understood, where that could be otherwise."""

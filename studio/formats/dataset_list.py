@@ -26,7 +26,7 @@ from studio.formats.dataset_file import DATASET_FILE, read_dataset_file
 from studio.formats.image_names import NOT_READ, is_hidden, natural_key
 from studio.formats.layouts import find_parts
 
-LAYOUT = f"1 {__version__}"
+LAYOUT = f"2 {__version__}"
 SETTLED = 2_000_000_000  # nanoseconds; a folder changed later than this may change unseen
 
 
@@ -36,7 +36,7 @@ class DatasetSummary:
 
     name: str
     path: Path
-    pictures: int = 0
+    images: int = 0
     captioned: int = 0
     """Images beside which a caption stands that is not of zero length."""
     trigger: str = ""
@@ -70,7 +70,7 @@ class DatasetList:
                 if (real := folder.resolve()) not in seen:
                     seen.add(real)
                     summary = self.of(folder)
-                    if summary.pictures or summary.problems:
+                    if summary.images or summary.problems:
                         found.append(summary)
         self._save()
         return found
@@ -140,10 +140,10 @@ def summarize(folder: Path, looked: Looked | None = None) -> DatasetSummary:
             images += 1
             captioned += _has_caption(path, folder, looked)
         used += [part] * bool(names.images)
-    unread = [name for name in looked.folder(folder).files if _ending(name) in NOT_READ]
-    if not images and unread:
+    unreadable = [name for name in looked.folder(folder).files if _ending(name) in NOT_READ]
+    if not images and unreadable:
         problems.append(
-            f"None of its {len(unread)} images can be read here: save them as PNG or JPEG."
+            f"None of its {len(unreadable)} images can be read here: save them as PNG or JPEG."
         )
     trigger, class_word, _ = kohya_words(used, says)
     return DatasetSummary(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from studio.core.errors import DatasetError
 from studio.core.names import same_name
-from studio.formats.image_names import is_hidden, is_picture, natural_key
+from studio.formats.image_names import is_hidden, is_image, natural_key
 from studio.formats.masks import is_condition, is_mask
 
 CAPTION_ENDINGS = (".txt", ".caption", ".captions", ".cap", ".tags")
@@ -72,7 +72,7 @@ class Folder:
 
     @cached_property
     def _named(self) -> set[str]:
-        return {name for name in self.files if is_picture(name)}
+        return {name for name in self.files if is_image(name)}
 
     def caption_file(self, image: str, endings: Sequence[str] = CAPTION_ENDINGS) -> str | None:
         """The file that holds an image's caption: “a.txt”, “A.TXT”, “a.png.txt”, “a.Caption”."""

@@ -46,6 +46,8 @@ ACTIVATIONS: dict[str, str] = {
 # Those that compare what they are given with the rest of the batch: without a dimension of their
 # own they take the first one, and [images, tokens, numbers] begins with the images.
 OVER_THE_BATCH = ("softmax", "softmin", "logsoftmax", "softmax2d")
+HOMOGENEOUS = ("linear", "relu", "leakyrelu", "rrelu", "prelu")
+"""Those that pass a positive factor on: f(s · x) = s · f(x)."""
 COMFYUI_KNOWS = (
     "linear", "relu", "leakyrelu", "elu", "swish", "tanh", "sigmoid", "softsign", "mish",
 )  # fmt: skip
@@ -107,6 +109,17 @@ def sequence(
         if dropout is not None and len(dropout) > i + 1 and dropout[i + 1] > 0:
             layers.append(Layer("dropout", len(layers), p=dropout[i + 1]))
     return layers
+
+
+def last_scaling(layers: Sequence[Layer]) -> int | None:
+    """The layer whose numbers, multiplied by a positive factor, multiply the network's output by it;
+    None where an activation that is not homogeneous comes after every such layer."""
+    for layer in reversed(layers):
+        if layer.kind in ("linear", "layer_norm"):
+            return layer.index
+        if layer.kind == "activation" and layer.activation.lower() not in HOMOGENEOUS:
+            return None
+    return None
 
 
 def expected_shapes(layers: Sequence[Layer], width: int) -> dict[str, tuple[int, ...]]:

@@ -14,7 +14,7 @@ READING = 2
 """Goes up when the same file gives other pixels than before; what is made of pixels and kept on
 disk has it in its name."""
 
-PICTURE_ENDINGS = (
+IMAGE_ENDINGS = (
     ".png", ".jpg", ".jpeg", ".webp", ".bmp",
     ".jfif", ".jpe", ".jif", ".avif", ".gif", ".tif", ".tiff", ".apng", ".dib",
 )  # fmt: skip
@@ -31,13 +31,13 @@ _WITH_SIZE = re.compile(r"\.(?:png|jpe?g|jfif|webp|gif|avif)[_:\-~!@][\w\-]{1,20
 _SYSTEM = {"thumbs.db", "desktop.ini", "__macosx", "@eadir", "ehthumbs.db"}
 
 
-def is_picture(path: str | Path) -> bool:
+def is_image(path: str | Path) -> bool:
     """True when the name ends like an image's that can be read and is not hidden."""
     name = os.path.basename(path)  # no `Path`: folders of tens of thousands ask this
     if name.startswith("."):
         return False
     ending = os.path.splitext(name)[1].lower()
-    return ending in PICTURE_ENDINGS or bool(_WITH_SIZE.search(name))
+    return ending in IMAGE_ENDINGS or bool(_WITH_SIZE.search(name))
 
 
 def is_hidden(name: str) -> bool:

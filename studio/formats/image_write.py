@@ -64,7 +64,7 @@ def save(
 ) -> Path:
     """Writes `stem` with the ending of `kind`; PNG knows no quality. Returns the file's path.
 
-    Settings that EXIF has no room for make it a PNG: a drawn image is never lost to its text.
+    Settings that EXIF has no room for make it a PNG: a generated image is never lost to its text.
     """
     if kind != "png" and not _fits(parameters):
         kind = "png"

@@ -21,7 +21,7 @@ from studio.core.errors import FileError
 from studio.core.names import printable
 from studio.formats import lora_algebra, peft_config, pickles, safetensors_file
 from studio.formats.lora_dialects import Component, Dialect
-from studio.formats.lora_keys import ModuleKeys, refuse_unread, sort_keys
+from studio.formats.lora_keys import ModuleKeys, refuse_unsupported, sort_keys
 from studio.formats.lora_module import LoraModule
 from studio.formats.peft_config import PeftConfig
 from studio.formats.sniff import Content, sniff
@@ -81,7 +81,7 @@ def from_tensors(
 ) -> LoraFile:
     """Builds the record from named tensors; `path` is for messages and PEFT's config beside it."""
     found = sort_keys(tensors, metadata)
-    refuse_unread(found, path)
+    refuse_unsupported(found, path)
     file = LoraFile(path, found.dialect or "kohya", {}, metadata=dict(metadata))
     config = PeftConfig()
     if any(entry.spelling == "dotted" for entry in found.modules.values()):

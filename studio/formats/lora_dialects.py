@@ -140,7 +140,7 @@ _DOTTED: tuple[tuple[str, Component, str], ...] = (
 _OLD_TEXT_NAMES = {"to_q": "q_proj", "to_k": "k_proj", "to_v": "v_proj", "to_out": "out_proj"}
 
 # Beginning of a level of a tensor's name → PEFT's kind, for those that cannot be read here.
-_UNREAD: dict[str, str] = {
+_UNSUPPORTED: dict[str, str] = {
     "adamss_": "AdaMSS", "beft_": "BEFT", "bone_": "Bone", "c3a_": "C³A", "cartridge": "Cartridge",
     "deft_": "DEFT", "delora_": "DeLoRA", "fourierft_": "FourierFT", "frod_": "FRoD",
     "glora_": "PEFT's GLoRA", "gralora_": "GraLoRA", "hira_": "HiRA", "lily_": "Lily",
@@ -195,11 +195,11 @@ def ending(part: str) -> str | None:
     return next(own, None)
 
 
-def unread_kind(name: str) -> str | None:
+def unsupported_kind(name: str) -> str | None:
     """PEFT's kind that a tensor's name belongs to, when it is one that the studio does not read."""
     levels = name.split(".")
     for level in levels:
-        for start, title in _UNREAD.items():
+        for start, title in _UNSUPPORTED.items():
             # a single level may be anybody's word: an embedding's token is its tensor's name
             beginning = start.endswith("_") and len(levels) > 1
             if level == start or (beginning and level.startswith(start)):

@@ -19,7 +19,7 @@ from studio.architectures.record import is_text_encoder
 from studio.core.errors import FileError
 from studio.formats import embedding_facts, lora_algebra, metadata, peft_config
 from studio.formats.file_report import FileReport, Outline, Shapes
-from studio.formats.lora_keys import ModuleKeys, Sorted, refuse_unread, sort_keys
+from studio.formats.lora_keys import ModuleKeys, Sorted, refuse_unsupported, sort_keys
 from studio.formats.pickle_values import TensorSpec
 
 
@@ -34,7 +34,7 @@ def recognise(outline: Outline, report: FileReport) -> bool:
         report.rank = first[1] if len(first) > 1 else None
         return True
     found = sort_keys(outline.shapes, outline.metadata)
-    refuse_unread(found, outline.path)
+    refuse_unsupported(found, outline.path)
     misunderstood = found.not_understood()
     report.problems += found.drop_broken(outline.shapes)
     if not found.modules:

@@ -22,7 +22,7 @@ from studio.formats.lora_dialects import (
     Spelling,
     is_adapter_part,
     parse,
-    unread_kind,
+    unsupported_kind,
 )
 
 __all__ = ["Component", "Dialect", "Kind", "ModuleKeys", "Sorted", "Spelling", "sort_keys"]
@@ -91,7 +91,7 @@ class Sorted:
         if not self.leftovers:
             return []
         said = f"{len(self.leftovers)} tensors were not understood"
-        kinds = sorted({kind for name in self.leftovers if (kind := unread_kind(name))})
+        kinds = sorted({kind for name in self.leftovers if (kind := unsupported_kind(name))})
         return [f"{said} ({', '.join(kinds[:3])})." if kinds else f"{said}."]
 
 
@@ -131,7 +131,7 @@ def sort_keys(names: Iterable[str], metadata: Mapping[str, str] | None = None) -
     return Sorted(dialect, modules, embeddings, sorted(set(leftovers)))
 
 
-def refuse_unread(found: Sorted, where: str | Path) -> None:
+def refuse_unsupported(found: Sorted, where: str | Path) -> None:
     """Raises FileError when a file holds nothing but an adapter that cannot be read, naming it.
 
     That is one of PEFT's kinds, or any kind for a model whose layers have other names.
@@ -142,7 +142,7 @@ def refuse_unread(found: Sorted, where: str | Path) -> None:
         stated = peft_config.read(Path(where), {}).values.get("peft_type")
     else:
         stated = None
-    kinds = Counter(kind for name in found.leftovers if (kind := unread_kind(name)))
+    kinds = Counter(kind for name in found.leftovers if (kind := unsupported_kind(name)))
     if kinds:
         kind = kinds.most_common(1)[0][0]
         raise FileError(
@@ -170,7 +170,7 @@ def refuse_unread(found: Sorted, where: str | Path) -> None:
 
 
 def _first(names: Iterable[str], kind: str) -> str:
-    return next(name for name in names if unread_kind(name) == kind)[:120]
+    return next(name for name in names if unsupported_kind(name) == kind)[:120]
 
 
 def _dialect(counts: Counter[Dialect]) -> Dialect | None:

@@ -1,4 +1,4 @@
-"""Any LoRA-like change as one that every program draws alike: whole weights, or an ordinary LoRA.
+"""Any LoRA-like change as one that every program applies alike: whole weights, or an ordinary LoRA.
 
 Owns: ΔW of each module against its base weight, taken as it is (`diff`) or split into two factors by
 singular values, and how far the split is off. Refuses to know: files, bases, where weights are.

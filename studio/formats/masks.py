@@ -22,7 +22,7 @@ from studio.core.paths import entries
 MASK_FOLDERS = ("masks", "mask")
 _ENDINGS = (".mask", "-masklabel", "-mask", "_mask")
 _CONDITIONS = ("-condlabel",)
-_PICTURES = (".png", ".webp", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff", ".gif", ".avif")
+_IMAGES = (".png", ".webp", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff", ".gif", ".avif")
 
 
 def is_mask(name: str, stems: Collection[str]) -> bool:
@@ -67,19 +67,19 @@ class Masks:
     def __init__(self) -> None:
         self._folders: dict[Path, _Names] = {}
 
-    def of(self, picture: Path) -> Path | None:
+    def of(self, image: Path) -> Path | None:
         """The file that holds an image's mask, or None. Case and the form of Unicode do not matter,
         unless the name as it is written is that of another image's mask."""
-        beside = self._names(picture.parent)
-        places = [(picture.parent, end) for end in _ENDINGS]
-        places += [(picture.parent / name, "") for name in beside.mask_folders]
+        beside = self._names(image.parent)
+        places = [(image.parent, end) for end in _ENDINGS]
+        places += [(image.parent / name, "") for name in beside.mask_folders]
         for folder, end in places:
             names = self._names(folder).alike
-            for ending in _PICTURES:
-                wanted = f"{picture.stem}{end}{ending}"
+            for ending in _IMAGES:
+                wanted = f"{image.stem}{end}{ending}"
                 for name in sorted(names.get(same_name(wanted), ()), key=lambda n: n != wanted):
                     whose = name[: len(name) - len(end) - len(ending)]
-                    other = whose != picture.stem and whose in beside.stems
+                    other = whose != image.stem and whose in beside.stems
                     if not other and (folder / name).is_file():
                         return folder / name
         return None

@@ -267,12 +267,12 @@ def number(metadata: Mapping[str, str], key: str) -> float | None:
     return value if abs(value) < 1e12 else None
 
 
-def data_url(picture: bytes) -> str:
+def data_url(image: bytes) -> str:
     """An encoded image as a `data:` URL; ValueError when it is no PNG, JPEG or WebP."""
-    content = sniff_bytes(picture[:512])
+    content = sniff_bytes(image[:512])
     if content not in ("png", "jpeg", "webp"):
         raise ValueError("a thumbnail must be PNG, JPEG or WebP")
-    return f"data:image/{content};base64,{base64.b64encode(picture).decode('ascii')}"
+    return f"data:image/{content};base64,{base64.b64encode(image).decode('ascii')}"
 
 
 def thumbnail(metadata: Mapping[str, str]) -> bytes | None:
@@ -281,10 +281,10 @@ def thumbnail(metadata: Mapping[str, str]) -> bytes | None:
     if not head.startswith("data:image/") or not head.endswith(";base64"):
         return None
     try:
-        picture = base64.b64decode(body, validate=True)
+        image = base64.b64decode(body, validate=True)
     except ValueError:
         return None
-    return picture if sniff_bytes(picture[:512]) in ("png", "jpeg", "webp") else None
+    return image if sniff_bytes(image[:512]) in ("png", "jpeg", "webp") else None
 
 
 def _json(value: Any) -> str:

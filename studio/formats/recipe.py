@@ -26,7 +26,7 @@ OPTIMIZERS = {
     "pagedlion8bit": "lion-8bit",
 }
 SCHEDULES = {"constant_with_warmup": "constant", "cosine_with_restarts": "cosine-restarts"}
-# What the network's own arguments are called here; those of other networks are named as unread.
+# What the network's own arguments are called here; those of other networks are named as left out.
 _ARGUMENTS = {
     "conv_dim": "options.conv_rank",
     "conv_rank": "options.conv_rank",
@@ -42,7 +42,7 @@ class Recipe:
     """Dotted setting → value as the file states it, and what could not be taken over."""
 
     values: dict[str, Any] = field(default_factory=dict)
-    unread: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
 
 def own(metadata: Mapping[str, str]) -> dict[str, Any] | None:
@@ -67,7 +67,7 @@ def of_kohya(metadata: Mapping[str, str], names: list[str]) -> Recipe | None:
         try:
             value = read(text)
         except (ValueError, TypeError, IndexError):
-            recipe.unread.append(f"{key} is “{text[:60]}”")
+            recipe.left_out.append(f"{key} is “{text[:60]}”")
             continue
         if value is not None:
             recipe.values[setting] = value
@@ -96,12 +96,12 @@ def _network(metadata: Mapping[str, str], recipe: Recipe) -> None:
         return
     kind = str(arguments.pop("algo", "lora")).lower()
     if kind not in _LOW_RANK:
-        recipe.unread.append(f"the network is {kind}, which the studio reads but does not train")
+        recipe.left_out.append(f"the network is {kind}, which the studio reads but does not train")
     arguments.pop("wd_on_output", None)
     for name, value in arguments.items():
         setting = _ARGUMENTS.get(name)
         if setting is None:
-            recipe.unread.append(f"network argument {name} = {str(value)[:40]}")
+            recipe.left_out.append(f"network argument {name} = {str(value)[:40]}")
         elif setting == "options.dora":
             recipe.values[setting] = str(value).lower() == "true"
         else:

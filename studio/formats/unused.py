@@ -16,7 +16,7 @@ from studio.core.names import composed, printable, same_name
 from studio.formats.captions import CAPTION_ENDINGS, Looked
 from studio.formats.dataset_file import DATASET_FILE
 from studio.formats.folder import Folder
-from studio.formats.image_names import NOT_READ, is_picture
+from studio.formats.image_names import NOT_READ, is_image
 from studio.formats.masks import holds_masks
 from studio.formats.sniff import sniff
 
@@ -99,7 +99,7 @@ def _in(folder: Folder, looked: Looked, trained: bool) -> list[tuple[str, str]]:
     for name in folder.folders:
         if holds_masks(name):
             inner = looked.folder(folder.path / name).files
-            found += [("masks", f"{name}/{file}") for file in inner if is_picture(file)]
+            found += [("masks", f"{name}/{file}") for file in inner if is_image(file)]
         else:
             found.append(("folders", name))
     tables = set(looked.tables(folder.path).files)
@@ -111,11 +111,11 @@ def _in(folder: Folder, looked: Looked, trained: bool) -> list[tuple[str, str]]:
     images = set(folder.images) if trained else set()
     rest = folder.files - images - own - tables - {DATASET_FILE}
     rest -= {*folder.masks, *folder.conditions}
-    unread = {Path(name).stem for name in rest if Path(name).suffix.lower() in NOT_READ}
+    unreadable = {Path(name).stem for name in rest if Path(name).suffix.lower() in NOT_READ}
     looked_into = 0
     for name in sorted(rest):
         kind = _kind(name, stems)
-        if kind == "captions" and Path(name).stem in unread:
+        if kind == "captions" and Path(name).stem in unreadable:
             continue  # its image is named, that is enough
         if kind == "others" and looked_into < LOOKED_INTO:
             looked_into += 1
@@ -133,7 +133,7 @@ def _kind(name: str, stems: set[str]) -> str:
         return "second" if second else "captions" if ending != ".json" else "settings"
     if ending in _SETTINGS:
         return "settings"
-    return "outside" if is_picture(name) else "others"
+    return "outside" if is_image(name) else "others"
 
 
 def _is_image(path: Path) -> bool:

@@ -1,6 +1,6 @@
 """Batches of images: turn, base, stack, files.
 
-Owns: saving what was drawn, one batch or one per lane, each as soon as it is finished: whoever
+Owns: saving what was generated, one batch or one per lane, each as soon as it is finished: whoever
 interrupts, and whatever goes wrong later, keeps it. Refuses to know: sampling, pages. Imports torch.
 """
 
@@ -21,7 +21,7 @@ from studio.core.errors import Interrupted, StudioError
 from studio.families.base import Base
 from studio.formats import image_write
 from studio.generation.parts import Part, parts
-from studio.generation.records import DrawnLane, FileReport, Generated, OnPreview, SavedPicture
+from studio.generation.records import FileReport, Generated, GeneratedLane, OnPreview, SavedImage
 from studio.infer import engine
 from studio.infer.engine import GeneratedImage, Watch
 from studio.infer.infotext_block import extended
@@ -40,13 +40,13 @@ def generate(
     cancelled: Cancelled | None,
     on_preview: OnPreview | None = None,
 ) -> Generated:
-    """Draws a batch when the device is free and saves it under today's outputs.
+    """Generates a batch when the device is free and saves it under today's outputs.
 
     Interrupted is raised only when no image was finished; otherwise the finished ones come back.
     """
     found = parts(settings, runtime.library)
     with ready_base(settings, runtime, on_progress) as base:
-        return _drawn(base, found, runtime, Watch(on_progress, cancelled, _shown(on_preview)))
+        return _generated(base, found, runtime, Watch(on_progress, cancelled, _shown(on_preview)))
 
 
 def generate_lanes(
@@ -54,17 +54,17 @@ def generate_lanes(
     runtime: Runtime,
     on_progress: OnProgress | None,
     cancelled: Cancelled | None,
-    on_lane: Callable[[DrawnLane], None] | None = None,
+    on_lane: Callable[[GeneratedLane], None] | None = None,
     on_preview: OnPreview | None = None,
-) -> list[DrawnLane]:
-    """Draws every lane in order, with one turn on the device; each is saved when it is drawn.
+) -> list[GeneratedLane]:
+    """Generates every lane in order, with one turn on the device; each is saved when it is generated.
 
     `on_lane` hears of each as soon as it is saved; `on_preview` counts images over all lanes. When it
     is stopped, what was finished is returned; Interrupted when that is nothing.
     """
 
     batches = [(name, own, parts(own, runtime.library)) for name, own in settings.batches()]
-    done: list[DrawnLane] = []
+    done: list[GeneratedLane] = []
     with ready_base(settings.common, runtime, on_progress) as base:
         for place, (name, own, found) in enumerate(batches):
 
@@ -78,12 +78,12 @@ def generate_lanes(
                 if cancelled and cancelled():
                     raise Interrupted("Generating was stopped")
                 show = _shown(on_preview, place * own.count)
-                batch = _drawn(base, found, runtime, Watch(progress, cancelled, show))
+                batch = _generated(base, found, runtime, Watch(progress, cancelled, show))
             except Interrupted:
                 if not done:
                     raise
                 break
-            done.append(DrawnLane(name, own.prompt, batch))
+            done.append(GeneratedLane(name, own.prompt, batch))
             if on_lane:
                 on_lane(done[-1])
     return done
@@ -115,21 +115,21 @@ def ready_base(
         )
 
 
-def _drawn(base: Base, found: list[Part], runtime: Runtime, watch: Watch) -> Generated:
+def _generated(base: Base, found: list[Part], runtime: Runtime, watch: Watch) -> Generated:
     """The images of all parts, each saved as soon as its batch is finished."""
     folder = runtime.library.workspace.output_folder()
-    saved: list[SavedPicture] = []
+    saved: list[SavedImage] = []
     reports: dict[str, FileReport] = {}
 
     def keep(part: Part, images: list[GeneratedImage]) -> None:
-        for picture in images:
+        for made in images:
             stamp = f"{time.strftime('%H%M%S')}-{time.time_ns() // 1000 % 1_000_000:06d}"
-            text = extended(picture.parameters, part.templates)
+            text = extended(made.parameters, part.templates)
             path = image_write.save(
-                folder / f"{stamp}-{len(saved)}-{picture.seed}", picture.image, text,
+                folder / f"{stamp}-{len(saved)}-{made.seed}", made.image, text,
                 part.settings.file_format, part.settings.quality,
             )  # fmt: skip
-            saved.append(SavedPicture(path, picture.seed, picture.prompt, text))
+            saved.append(SavedImage(path, made.seed, made.prompt, text))
         reports.update({str(one.path): _told(one, runtime.library) for one in images[0].reports})
 
     started = time.perf_counter()

@@ -33,5 +33,5 @@ def library_file(run_id: str, step: int, runs: Runs, runtime: Runtime) -> Path:
     sample = runs.folder(run_id) / "samples" / f"step-{step:06d}" / "0.png"
     if is_file(sample):
         with contextlib.suppress(StudioError):  # the file is there, with an image or without
-            library.choose_thumbnail(library.shelving.entry(path), sample)
+            library.choose_thumbnail(library.entries.entry(path), sample)
     return path

@@ -57,7 +57,7 @@ class Comparisons:
         reference = settings.reference
         if reference.strip():
             folder = self.workspace.named(reference)
-            reference = str(self.workspace.pictures_folder(folder))
+            reference = str(self.workspace.images_folder(folder))
         settings = settings.model_copy(update={"columns": columns, "reference": reference})
         from studio.compare.comparison import compare
         from studio.generation.origins import origin_of

@@ -32,7 +32,7 @@ def effect(
     on_progress: OnProgress | None,
     cancelled: Cancelled | None,
 ) -> Effect:
-    """Draws the first image of `settings` with and without the file at `place` of its stack.
+    """Generates the first image of `settings` with and without the file at `place` of its stack.
 
     The rest of the stack stays as it is; a file that is switched off is measured as if it were
     on. A file that does not fit is an answer here, not an error. Raises Interrupted, and the
@@ -56,7 +56,7 @@ def effect(
                     on_progress(step + number * total, 2 * total, "measuring the effect")
 
             try:
-                (picture,) = engine.generate(
+                (made,) = engine.generate(
                     base,
                     settings.model_copy(update={"stack": stack}),
                     engine.Watch(progress, cancelled),
@@ -67,8 +67,8 @@ def effect(
                 if error.where != item.path:
                     raise
                 return Effect(None, error.why or error.what, layers)
-            pixels.append(np.asarray(picture.image, np.float32))
-            message += "".join(r.message for r in picture.reports if str(r.path) == item.path)
+            pixels.append(np.asarray(made.image, np.float32))
+            message += "".join(r.message for r in made.reports if str(r.path) == item.path)
         difference = float(np.abs(pixels[0] - pixels[1]).mean() / 255)
         words = _words(item, cache)
     reason = "" if difference else _why_none(item, settings, words, message)

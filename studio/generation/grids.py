@@ -1,7 +1,7 @@
-"""Grids on disk: drawn, continued, listed, deleted to the trash.
+"""Grids on disk: generated, continued, listed, deleted to the trash.
 
 Owns: the folders under `grids/`, and the files that the values of an axis mean. Refuses to know:
-how cells are drawn. Importing it loads no torch.
+how cells are generated. Importing it loads no torch.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Grids:
     def __init__(self, runtime: Runtime, runs: Runs) -> None:
         self.workspace, self.runtime, self.runs = runtime.library.workspace, runtime, runs
 
-    def draw(
+    def generate(
         self,
         settings: GridSettings,
         on_progress: OnProgress | None = None,
@@ -43,7 +43,7 @@ class Grids:
         started: Callable[[str], None] | None = None,
     ) -> Grid:
         """Generates a grid when the device is free; `started` hears its id. See `compare.axes_grid`."""
-        settings = settings.model_copy(update={"drawing": settings.drawing.seeded()})
+        settings = settings.model_copy(update={"generation": settings.generation.seeded()})
         settings = self._with_paths(settings)
         self._check(settings)
         folder = self.workspace.new_folder(self.workspace.grids, settings.name or "grid")
@@ -83,14 +83,14 @@ class Grids:
         on_progress: OnProgress | None,
         cancelled: Cancelled | None,
     ) -> Grid:
-        from studio.compare.axes_grid import draw
+        from studio.compare.axes_grid import generate
 
-        drawing = settings.drawing
+        common = settings.generation
         with self.runtime.turn("generating a grid", "grid", KEPT):
             settings = self._with_checkpoints(settings, on_progress)
-            base = self.runtime.base(drawing.base, drawing.device, vae=drawing.vae)
+            base = self.runtime.base(common.base, common.device, vae=common.vae)
             try:
-                return draw(
+                return generate(
                     base,
                     settings,
                     folder,
@@ -155,10 +155,10 @@ class Grids:
             for name, axis in _axes(settings).items()
             if axis is not None and axis.kind == "adapter"
         }
-        if not _varies_tags(settings) and not has_choices(settings.drawing.prompt):
+        if not _varies_tags(settings) and not has_choices(settings.generation.prompt):
             from studio.generation.parts import located
 
-            changes["drawing"] = located(settings.drawing, self.runtime.library)
+            changes["generation"] = located(settings.generation, self.runtime.library)
         return settings.model_copy(update=changes)
 
     def _resolved(self, settings: GenerateSettings) -> GenerateSettings:
@@ -188,7 +188,7 @@ class Grids:
 
 def _varies_tags(settings: GridSettings) -> bool:
     """Whether search and replace looks for something inside a tag: then the tags stay for it."""
-    prompt = settings.drawing.prompt
+    prompt = settings.generation.prompt
     searched = [
         axis.values[0] for axis in _axes(settings).values() if axis and axis.kind == "replace"
     ]

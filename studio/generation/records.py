@@ -14,7 +14,7 @@ OnPreview = Callable[[int, list[str]], None]
 
 
 @dataclass(frozen=True)
-class SavedPicture:
+class SavedImage:
     """One generated image on disk."""
 
     path: Path
@@ -39,14 +39,14 @@ class FileReport:
 class Generated:
     """One batch: the images, and what each adapter of the stack did."""
 
-    pictures: list[SavedPicture]
+    images: list[SavedImage]
     reports: list[FileReport]
     seconds: float
 
 
 @dataclass(frozen=True)
-class DrawnLane:
-    """One lane of several: its name, the prompt it was drawn from, its batch."""
+class GeneratedLane:
+    """One lane of several: its name, the prompt it was generated from, its batch."""
 
     name: str
     prompt: str

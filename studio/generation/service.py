@@ -15,8 +15,9 @@ from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.names import text_of
 from studio.generation.comparisons import Comparisons
 from studio.generation.grids import Grids
-from studio.generation.records import DrawnLane, Effect, Generated, OnPreview
+from studio.generation.records import Effect, Generated, GeneratedLane, OnPreview
 from studio.generation.reports import Reports
+from studio.generation.selections import Selections
 from studio.generation.votes import Votes
 from studio.runs.training import Runs
 from studio.runtime.runtime import Runtime
@@ -36,6 +37,7 @@ class Generation:
         self.comparisons = Comparisons(runtime, runs)
         self.reports = Reports(self.comparisons, runs)
         self.votes = Votes(self.comparisons)
+        self.selections = Selections(runtime, runs)
 
     def generate(
         self,
@@ -58,9 +60,9 @@ class Generation:
         settings: LanesSettings,
         on_progress: OnProgress | None = None,
         cancelled: Cancelled | None = None,
-        on_lane: Callable[[DrawnLane], None] | None = None,
+        on_lane: Callable[[GeneratedLane], None] | None = None,
         on_preview: OnPreview | None = None,
-    ) -> list[DrawnLane]:
+    ) -> list[GeneratedLane]:
         """Lanes side by side in one turn, each saved; stopped, the finished ones remain."""
         from studio.generation.batches import generate_lanes
 

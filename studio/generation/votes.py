@@ -34,7 +34,7 @@ from studio.compare.votes import (
     write_line,
 )
 from studio.core.errors import BusyError, FileError, InputError, MissingError, StudioError
-from studio.formats.dataset import picture_files
+from studio.formats.dataset import image_files
 from studio.generation.comparisons import Comparisons
 
 SIDES = ("left", "right", "equal", "bad")
@@ -244,8 +244,8 @@ class Votes:
         workspace = self.comparisons.workspace
         found = []
         try:
-            folder = workspace.pictures_folder(workspace.named(comparison.reference.folder))
-            files = picture_files(folder)
+            folder = workspace.images_folder(workspace.named(comparison.reference.folder))
+            files = image_files(folder)
         except StudioError:  # moved or deleted since, or not for everybody
             return []
         for path in files[: 2 * MOST_REFERENCES]:

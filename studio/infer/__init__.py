@@ -1,1 +1,1 @@
-"""Drawing images: samplers, the loop around the base, and the text block that images carry."""
+"""Generating images: samplers, the loop around the base, and the text block that images carry."""

@@ -68,7 +68,7 @@ def sampled(
     on_preview: OnPreview | None = None,
 ) -> Iterator[Batch]:
     """The images of `jobs`, in order, as batches become ready; with a `canvas`, its images as they are
-    redrawn, at its size.
+    inpainted, at its size.
 
     Texts are encoded before the first batch. Equal jobs lead to equal batches, so two stacks differ
     by themselves alone. Raises Interrupted when `cancelled` says so, MemoryFullError in the words of

@@ -27,7 +27,7 @@ from studio.infer.decoding import image_size, to_image
 from studio.infer.init_latents import opened
 from studio.infer.inpainting import Canvas
 from studio.infer.mask import read_mask
-from studio.infer.masked_pass import Redrawn
+from studio.infer.masked_pass import MaskedRegion
 from studio.infer.options import Job, SamplingOptions
 from studio.infer.preview import OnPreview
 from studio.settings.training import GenerateSettings, HiresSettings, InpaintSettings, StackItem
@@ -76,7 +76,7 @@ def generate(
 ) -> list[GeneratedImage]:
     """Generates `settings.count` images of the prompt with consecutive seeds, or those of `jobs`.
 
-    With a mask, what is inside is redrawn: of the image that `settings` name, or else of every image as
+    With a mask, what is inside is inpainted: of the image that `settings` name, or else of every image as
     soon as all of them are generated. Raises Interrupted when it is stopped, MemoryFullError in the
     words of `work`, and the errors of the stack, of `settings.image` and of the mask.
     """
@@ -119,8 +119,8 @@ class _Run:
             first = replace(self, watch=watch.part(0), settings=_without_mask(settings)).plain()
             given, before = [made.image for made in first], first[0].reports
             watch = watch.part(1)
-        redrawn = Redrawn(self.base, mask, inpaint, options.size)
-        canvas = redrawn.canvas(given)
+        region = MaskedRegion(self.base, mask, inpaint, options.size)
+        canvas = region.canvas(given)
         jobs = [replace(job, prompt=inpaint.prompt or job.prompt) for job in self.jobs]
         stack = settings.stack if inpaint.stack is None else inpaint.stack
         run = replace(self, watch=watch)
@@ -131,7 +131,7 @@ class _Run:
             options = replace(options, image="")
             for places, found in run.images(jobs, options, canvas):
                 sources = [given[place % len(given)] for place in places]
-                whole = [redrawn.back(*pair) for pair in zip(sources, found, strict=True)]
+                whole = [region.back(*pair) for pair in zip(sources, found, strict=True)]
                 images += run.finished(places, whole, facts, told)
         return images
 

@@ -64,7 +64,7 @@ class Used:
 
 @dataclass(frozen=True)
 class Facts:
-    """What the settings alone do not say. `size` is (width, height) as drawn."""
+    """What the settings alone do not say. `size` is (width, height) as generated."""
 
     model: str
     model_hash: str

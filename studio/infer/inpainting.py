@@ -23,8 +23,8 @@ from studio.infer.sampling import Denoiser
 
 @dataclass(frozen=True)
 class Canvas:
-    """Images and what of them is redrawn: `pixels` [N, 3, H, W] in −1…1, one image for all jobs or one
-    per job; `mask` [1, 1, H, W], 1 where they are redrawn. On the CPU."""
+    """Images and what of them is inpainted: `pixels` [N, 3, H, W] in −1…1, one image for all jobs or one
+    per job; `mask` [1, 1, H, W], 1 where they are inpainted. On the CPU."""
 
     pixels: Tensor
     mask: Tensor
@@ -49,7 +49,7 @@ class Kept:
     noise: Tensor
     """What the images begin with [B, C, h, w]."""
     mask: Tensor
-    """[1, 1, h, w], 1 where they are redrawn."""
+    """[1, 1, h, w], 1 where they are inpainted."""
 
     def __call__(self, plan: SamplingPlan, index: int, latents: Tensor) -> Tensor:
         """Latents [B, C, h, w] after evaluation `index` → the same inside of the mask."""
@@ -72,7 +72,7 @@ class Informed:
 
 
 def kept(base: Base, canvas: Canvas, latents: Tensor, noise: Tensor) -> Kept:
-    """A latent is redrawn where any of its pixels is: nothing is too thin."""
+    """A latent is inpainted where any of its pixels is: nothing is too thin."""
     mask = functional.max_pool2d(canvas.mask, base.latent_scale).to(base.device)
     return Kept(latents.expand_as(noise), noise, mask)
 

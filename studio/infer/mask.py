@@ -2,7 +2,7 @@
 
 Owns: these steps on pixels. Refuses to know: latents, sampling (`studio.infer.inpainting`).
 
-A mask has 255 where the image is redrawn and 0 where it stays. Boxes are (left, top, right, bottom) in
+A mask has 255 where the image is inpainted and 0 where it stays. Boxes are (left, top, right, bottom) in
 pixels, right and bottom just outside.
 """
 
@@ -35,7 +35,7 @@ def read_mask(path: str, size: tuple[int, int]) -> Image.Image:
             where=path,
             why=f"It is {_words(opened.size)} px, the image {_words(size)} px.",
             remedy="Make the mask as large as the image: every pixel of it says whether that pixel of "
-            "the image is redrawn.",
+            "the image is inpainted.",
         )
     if opened.mode == "RGBA":
         opened = Image.alpha_composite(Image.new("RGBA", opened.size, "black"), opened)
@@ -45,22 +45,22 @@ def read_mask(path: str, size: tuple[int, int]) -> Image.Image:
         raise InputError(
             "The mask is empty",
             where=path,
-            why="It is black everywhere, so nothing would be redrawn.",
-            remedy="Paint white what is to be redrawn.",
+            why="It is black everywhere, so nothing would be inpainted.",
+            remedy="Paint white what is to be inpainted.",
         )
     if darkest:
         raise InputError(
             "The mask covers the whole image",
             where=path,
             why="It is white everywhere, so nothing of the image would stay.",
-            remedy="Leave the mask out: image to image redraws the whole image. Or paint black what "
+            remedy="Leave the mask out: image to image inpaints the whole image. Or paint black what "
             "is to stay.",
         )
     return mask
 
 
 def region(mask: Image.Image, area: Area, padding: int, shape: Size) -> Box:
-    """What is cut out to be redrawn: the whole image, or the white of `mask` with `padding` pixels
+    """What is cut out to be inpainted: the whole image, or the white of `mask` with `padding` pixels
     around it, widened to the proportions of `shape` as far as the image goes."""
     width, height = mask.size
     found = mask.getbbox()
@@ -77,7 +77,7 @@ def region(mask: Image.Image, area: Area, padding: int, shape: Size) -> Box:
 
 
 def working_size(box: Box, wanted: Size, multiple: int) -> Size:
-    """The size at which a region is redrawn: its proportions, the area of `wanted`, both sides
+    """The size at which a region is inpainted: its proportions, the area of `wanted`, both sides
     multiples of `multiple`."""
     width, height = box[2] - box[0], box[3] - box[1]
     scale = math.sqrt(wanted.width * wanted.height / (width * height))
@@ -86,7 +86,7 @@ def working_size(box: Box, wanted: Size, multiple: int) -> Size:
 
 
 def feathered(mask: Image.Image, blur: int) -> Image.Image:
-    """How much of what was redrawn is seen, 0…255: nothing outside of `mask`, all of it `blur` pixels
+    """How much of what was inpainted is seen, 0…255: nothing outside of `mask`, all of it `blur` pixels
     inside, or in the middle of what is narrower."""
     inner, count = mask, 0
     total = np.zeros((mask.height, mask.width), np.uint16)
@@ -96,9 +96,9 @@ def feathered(mask: Image.Image, blur: int) -> Image.Image:
     return Image.fromarray((total // max(count, 1)).astype(np.uint8))
 
 
-def pasted(image: Image.Image, box: Box, redrawn: Image.Image, seen: Image.Image) -> Image.Image:
-    """`image` with `redrawn` in its region `box`, as far as `seen` shows it; the rest bit for bit."""
-    part = redrawn.resize((box[2] - box[0], box[3] - box[1]), Image.Resampling.LANCZOS)
+def pasted(image: Image.Image, box: Box, inpainted: Image.Image, seen: Image.Image) -> Image.Image:
+    """`image` with `inpainted` in its region `box`, as far as `seen` shows it; the rest bit for bit."""
+    part = inpainted.resize((box[2] - box[0], box[3] - box[1]), Image.Resampling.LANCZOS)
     result = image.copy()
     result.paste(part, box, seen.crop(box))
     return result

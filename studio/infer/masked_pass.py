@@ -1,6 +1,6 @@
-"""The pass that redraws the inside of a mask: what of an image goes into sampling, what comes back.
+"""The pass that inpaints the inside of a mask: what of an image goes into sampling, what comes back.
 
-Owns: cutting a mask's region out of images at the size it is redrawn at, and putting it back.
+Owns: cutting a mask's region out of images at the size it is inpainted at, and putting it back.
 Refuses to know: sampling, stacks.
 """
 
@@ -21,7 +21,7 @@ from studio.infer.mask import feathered, pasted, region, working_size
 from studio.settings.passes import InpaintSettings
 
 
-class Redrawn:
+class MaskedRegion:
     """A mask on images of its size."""
 
     def __init__(
@@ -42,6 +42,6 @@ class Redrawn:
         sized = [one.resize(self.size, Image.Resampling.LANCZOS) for one in regions]
         return Canvas(torch.cat([pixels_of(image) for image in sized]), self.mask)
 
-    def back(self, image: Image.Image, redrawn: Image.Image) -> Image.Image:
-        """`image` with its region `redrawn`; outside of the mask bit for bit."""
-        return pasted(image, self.box, redrawn, self.seen)
+    def back(self, image: Image.Image, inpainted: Image.Image) -> Image.Image:
+        """`image` with its region `inpainted`; outside of the mask bit for bit."""
+        return pasted(image, self.box, inpainted, self.seen)

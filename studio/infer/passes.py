@@ -18,7 +18,7 @@ from studio.families.base import Base
 from studio.infer.init_latents import encoded, initial_noise, varied_noise
 from studio.infer.inpainting import Canvas, Informed, all_masked, further_inputs, kept
 from studio.infer.options import Job, SamplingOptions
-from studio.infer.prompt_schedule import scripts, together
+from studio.infer.prompt_schedule import prompt_schedules, together
 from studio.infer.sampling import Denoiser, Evaluation, Guided, Prompted, sample
 
 
@@ -33,7 +33,7 @@ class Extent:
 
 
 class Pass:
-    """The jobs' pass of one extent; with a canvas, the one that redraws it."""
+    """The jobs' pass of one extent; with a canvas, the one that inpaints it."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Pass:
         self.extent, self.canvas = extent, canvas
         plan = self.plan()
         self.evaluations = len(plan)
-        self.scripts = scripts(
+        self.schedules = prompt_schedules(
             base,
             options.negative_prompt,
             (job.prompt for job in jobs),
@@ -59,7 +59,7 @@ class Pass:
 
     def lengths(self, place: int) -> tuple[int, ...]:
         """Text positions of the job `place` at each step."""
-        return self.scripts[self.jobs[place].prompt].lengths
+        return self.schedules[self.jobs[place].prompt].lengths
 
     def plan(self) -> SamplingPlan:
         """A fresh plan: its scheduler has a state."""
@@ -76,10 +76,10 @@ class Pass:
         """(latents before the first evaluation, the evaluations) of the jobs `places`; `start`
         [1 or B, C, h, w] are the images' latents, where they are not those of the canvas."""
         base, canvas, plan = self.base, self.canvas, self.plan()
-        drawn = torch.cat([self.noise(self.jobs[place]) for place in places])
-        generators = [_generator_after(self.jobs[place].seed, drawn) for place in places]
+        initial = torch.cat([self.noise(self.jobs[place]) for place in places])
+        generators = [_generator_after(self.jobs[place].seed, initial) for place in places]
         with torch.inference_mode():
-            noise = drawn.to(base.device, torch.float32)
+            noise = initial.to(base.device, torch.float32)
             keep = None
             if canvas is not None:
                 known = encoded(base, canvas.images(places))
@@ -93,7 +93,7 @@ class Pass:
     def denoiser(self, places: list[int]) -> Denoiser:
         """The base with the prompts of a batch, guided where the options say so."""
         guided = self.options.guidance > 1
-        changes = together([self.scripts[self.jobs[k].prompt] for k in places], guided)
+        changes = together([self.schedules[self.jobs[k].prompt] for k in places], guided)
         denoiser: Denoiser = Prompted(self.base, changes, self.extent.size)
         if self.nothing is not None:
             denoiser = Informed(denoiser, self.nothing)

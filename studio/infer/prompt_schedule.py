@@ -19,7 +19,7 @@ Pair = tuple[Conditioning, Conditioning]
 
 
 @dataclass(frozen=True)
-class Script:
+class PromptSchedule:
     """One prompt with its negative prompt over the steps: `pairs[order[k]]` at step k."""
 
     pairs: Sequence[Pair]
@@ -31,7 +31,7 @@ class Script:
         return tuple(self.pairs[index][1].embeds.shape[1] for index in self.order)
 
 
-def scripts(
+def prompt_schedules(
     base: Base,
     negative: str,
     prompts: Iterable[str],
@@ -39,8 +39,8 @@ def scripts(
     steps: int,
     clip_skip: int = 0,
     syntax: bool = True,
-) -> dict[str, Script]:
-    """Each prompt → its script over `steps` steps; without `syntax` brackets are ordinary text.
+) -> dict[str, PromptSchedule]:
+    """Each prompt → its schedule over `steps` steps; without `syntax` brackets are ordinary text.
 
     A prompt without brackets is encoded exactly as a caption is.
     """
@@ -48,7 +48,7 @@ def scripts(
     for text in dict.fromkeys(prompts):
         if not syntax:
             pair = base.encode_pair(negative, text, clip_skip)
-            found[text] = Script([pair], (0,) * steps)
+            found[text] = PromptSchedule([pair], (0,) * steps)
             continue
         texts = list(
             zip(
@@ -66,12 +66,12 @@ def scripts(
             )
             for without, with_text in places
         ]
-        found[text] = Script(pairs, tuple(places[pair] for pair in texts))
+        found[text] = PromptSchedule(pairs, tuple(places[pair] for pair in texts))
     return found
 
 
 def alike(lengths: Sequence[Hashable], size: int) -> Iterator[list[int]]:
-    """Indices into `lengths`, in order, in batches of equal ones: of scripts that have equally many
+    """Indices into `lengths`, in order, in batches of equal ones: of schedules that have equally many
     text positions at every step.
 
     Padding a short prompt for its neighbour's sake would change its image.
@@ -82,7 +82,7 @@ def alike(lengths: Sequence[Hashable], size: int) -> Iterator[list[int]]:
             yield indices[start : start + size]
 
 
-def together(batch: Sequence[Script], guided: bool) -> dict[int, Conditioning]:
+def together(batch: Sequence[PromptSchedule], guided: bool) -> dict[int, Conditioning]:
     """Step → the conditioning of a whole batch from that step on; step 0 is always there.
 
     [B, T, D]; `guided`: [2B, T, D], its first half unconditional.
@@ -90,12 +90,12 @@ def together(batch: Sequence[Script], guided: bool) -> dict[int, Conditioning]:
     changes: dict[int, Conditioning] = {}
     joined: dict[tuple[int, ...], Conditioning] = {}
     before: tuple[int, ...] | None = None
-    for step, places in enumerate(zip(*(script.order for script in batch), strict=True)):
+    for step, places in enumerate(zip(*(schedule.order for schedule in batch), strict=True)):
         if places == before:
             continue
         before = places
         if places not in joined:
-            rows = [script.pairs[k] for script, k in zip(batch, places, strict=True)]
+            rows = [schedule.pairs[k] for schedule, k in zip(batch, places, strict=True)]
             without = [negative for negative, _ in rows] if guided else []
             joined[places] = Conditioning.join([*without, *(text for _, text in rows)])
         changes[step] = joined[places]

@@ -42,18 +42,18 @@ class Tag:
     """What of the tag has no effect here."""
 
 
-class _UnreadError(ValueError):
+class _MalformedError(ValueError):
     """Why a tag cannot be read."""
 
 
 def split_tags(prompt: str) -> tuple[str, list[Tag]]:
-    """(`prompt` without tags, the tags in order). What cannot be read stays text: see `unread`."""
+    """(`prompt` without tags, the tags in order). What cannot be read stays text: see `malformed`."""
     tags: list[Tag] = []
 
     def read(match: re.Match[str]) -> str:
         try:
             tags.append(_tag(match))
-        except _UnreadError:
+        except _MalformedError:
             return match.group()
         return "\0"
 
@@ -67,16 +67,16 @@ def split_tags(prompt: str) -> tuple[str, list[Tag]]:
 
 def has_tags(prompt: str) -> bool:
     """Whether something in `prompt` is a tag, or was meant to be one."""
-    return bool(split_tags(prompt)[1] or unread(prompt))
+    return bool(split_tags(prompt)[1] or malformed(prompt))
 
 
-def unread(prompt: str) -> list[tuple[str, str]]:
+def malformed(prompt: str) -> list[tuple[str, str]]:
     """(a tag as written, why it cannot be read) for what looks like a tag of ours and is none."""
     found = []
     for match in _TAG.finditer(prompt):
         try:
             _tag(match)
-        except _UnreadError as error:
+        except _MalformedError as error:
             found.append((match.group(), str(error)))
     return found + [
         (match.group(), "It has no “>” at its end.") for match in _OPEN.finditer(prompt)
@@ -96,7 +96,7 @@ def written(kind: str, name: str, text_strength: float, strength: float, weights
 def _tag(match: re.Match[str]) -> Tag:
     kind, (name, *rest) = match[1].lower(), match[2].split(":")
     if not name.strip():
-        raise _UnreadError("It names no file.")
+        raise _MalformedError("It names no file.")
     given = dict(_arguments(rest))
     known: dict[str, Any] = {key: _READERS[key](value) for key, value in given.items()}
     start, stop = known.get("step") or (known.get("start"), known.get("stop"))
@@ -126,7 +126,7 @@ def _arguments(parts: list[str]) -> Iterator[tuple[str, str]]:
         key, value = key.strip().lower(), value.strip()
         if equals:
             if key not in _READERS:
-                raise _UnreadError(f"“{part.strip()[:40]}” means nothing here.")
+                raise _MalformedError(f"“{part.strip()[:40]}” means nothing here.")
             yield key, value
         elif _looks_like_blocks(part.strip()):
             yield "lbw", part.strip()
@@ -140,21 +140,21 @@ def _looks_like_blocks(text: str) -> bool:
 
 def _strength(text: str) -> float:
     if not text:
-        raise _UnreadError("A strength is missing.")
+        raise _MalformedError("A strength is missing.")
     if not _NUMBER.fullmatch(text):
-        raise _UnreadError(f"“{text[:40]}” is no strength.")
+        raise _MalformedError(f"“{text[:40]}” is no strength.")
     return float(text.replace(",", "."))
 
 
 def _step(text: str) -> int:
     if not text.isdecimal():
-        raise _UnreadError(f"“{text[:40]}” is no sampling step.")
+        raise _MalformedError(f"“{text[:40]}” is no sampling step.")
     return int(text[:9])
 
 
 def _steps(text: str) -> tuple[int, int]:
     if not (found := _STEPS.fullmatch(text)):
-        raise _UnreadError(f"“{text[:40]}” is no range of sampling steps.")
+        raise _MalformedError(f"“{text[:40]}” is no range of sampling steps.")
     return _step(found[1]), _step(found[2])
 
 
@@ -162,7 +162,7 @@ def _weights(text: str) -> dict[str, float]:
     try:
         return block_weights.listed(text)
     except SettingsError as error:
-        raise _UnreadError(f"{error.what}. {error.why or error.remedy}") from None
+        raise _MalformedError(f"{error.what}. {error.why or error.remedy}") from None
 
 
 _READERS: dict[str, Callable[[str], object]] = {

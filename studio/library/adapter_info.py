@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from studio.formats import kinds
-from studio.formats.dataset import is_picture
+from studio.formats.dataset import is_image
 
 ADAPTER_ENDINGS = (".safetensors", ".pt", ".bin", ".ckpt", ".png", ".webp")
 
@@ -49,6 +49,6 @@ class AdapterInfo:
         return row is not None and bool(row.adapter)
 
     @property
-    def is_plain_picture(self) -> bool:
+    def is_plain_image(self) -> bool:
         """An image without an adapter in it, such as somebody's preview."""
-        return self.problem is not None and is_picture(self.path)
+        return self.problem is not None and is_image(self.path)

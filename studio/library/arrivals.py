@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from studio.core.names import same_name
 from studio.core.refused_names import why_refused
 from studio.formats.captions import CAPTION_ENDINGS
-from studio.formats.image_names import NOT_READ, is_hidden, is_picture
+from studio.formats.image_names import NOT_READ, is_hidden, is_image
 from studio.formats.masks import holds_masks
 
 # What readers of datasets look for beside images and captions: metadata.jsonl, dataset.toml and
@@ -57,7 +57,7 @@ class Group:
     @property
     def images(self) -> list[Arrival]:
         """The images themselves, no masks."""
-        return [a for a in self.arrivals if is_picture(a.name) and _stem(a.name) == self.stem
+        return [a for a in self.arrivals if is_image(a.name) and _stem(a.name) == self.stem
                 and _folder(a.name) == self.folder]  # fmt: skip
 
     def renamed(self, arrival: Arrival, stem: str) -> str:
@@ -74,7 +74,7 @@ def why_unused(name: str) -> str | None:
     ending = path.suffix.lower()
     if any(is_hidden(part) for part in path.parts):
         return "a hidden file of the system"
-    if is_picture(path.name) or ending in ENDINGS_BESIDE:
+    if is_image(path.name) or ending in ENDINGS_BESIDE:
         return None
     if ending in _ARCHIVES:
         return "an archive: unpack it first"
@@ -101,7 +101,7 @@ class _Images:
     """(folder, stem) of the images that arrive."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._exact = {(_folder(name), _stem(name)) for name in names if is_picture(name)}
+        self._exact = {(_folder(name), _stem(name)) for name in names if is_image(name)}
         self._alike: dict[tuple[str, str], tuple[str, str]] = {}
         for folder, stem in sorted(self._exact):
             self._alike.setdefault((same_name(folder), same_name(stem)), (folder, stem))
@@ -129,9 +129,9 @@ def grouped(arrivals: list[Arrival]) -> tuple[list[Group], list[Arrival]]:
 def _group_of(name: str, images: _Images) -> tuple[str, str] | None:
     """(folder, stem) of the image that a file belongs to; None for a table of a whole folder."""
     folder, stem = _folder(name), _stem(name)
-    if not is_picture(name):
+    if not is_image(name):
         table = PurePosixPath(name).suffix.lower() in TABLE_ENDINGS
-        if is_picture(stem) and images.find(folder, _stem(stem)):  # the caption 1.png.txt
+        if is_image(stem) and images.find(folder, _stem(stem)):  # the caption 1.png.txt
             stem = _stem(stem)
         elif table and not images.find(folder, stem):
             return None

@@ -13,7 +13,7 @@ from studio.caption.history import History
 from studio.core.errors import InputError
 from studio.core.names import original, printable, text_of
 from studio.core.paths import Workspace
-from studio.formats.dataset import picture_files, read_captions, write_caption
+from studio.formats.dataset import image_files, read_captions, write_caption
 
 
 class Captions:
@@ -34,7 +34,7 @@ class Captions:
         """Writes one caption beside its image; InputError when there is no such image."""
         root = self._find(text_of(folder))
         image = next(
-            (p for p in picture_files(root) if p.relative_to(root).as_posix() == original(file)),
+            (p for p in image_files(root) if p.relative_to(root).as_posix() == original(file)),
             None,
         )
         if image is None:

@@ -79,7 +79,7 @@ def entries_of(
     """
     found: dict[str, list[AdapterInfo]] = {}
     for info in sorted(infos, key=lambda info: _rank(info.path)):
-        if not info.is_plain_picture:
+        if not info.is_plain_image:
             found.setdefault(info.kind if info.usable else str(info.path), []).append(info)
     mains = [
         (adapter_names.name_of(first.path, roots), first, others)

@@ -62,7 +62,7 @@ class LibraryFiles(BaseFiles):
         self.dataset_path(config.data.folder)
         self.base_path(config.base)
         if config.prior.folder.strip():
-            self.workspace.pictures_folder(self.workspace.named(config.prior.folder))
+            self.workspace.images_folder(self.workspace.named(config.prior.folder))
         if config.options.get("continue_from"):
             self.adapter_path(str(config.options["continue_from"]))
 
@@ -74,7 +74,7 @@ class LibraryFiles(BaseFiles):
     def _open_to_all(self, info: DatasetSummary) -> DatasetSummary:
         """The dataset, or no more than its name and why it is not opened over a link."""
         try:
-            self.workspace.pictures_folder(info.path)
+            self.workspace.images_folder(info.path)
         except InputError as error:
             return DatasetSummary(info.name, info.path, problems=[error.sentence()])
         return info
@@ -91,14 +91,14 @@ class LibraryFiles(BaseFiles):
         """The folder of a dataset given by name or path."""
         for root in (self.workspace.datasets, ASSETS / "datasets"):
             if is_name(name) and there(folder := path_of(root / name)) and folder.is_dir():
-                return self.workspace.pictures_folder(folder)
+                return self.workspace.images_folder(folder)
         path = self.workspace.named(name) if name.strip() else None
         if path is None or not there(path) or not path.is_dir():
             raise DatasetError(
                 f"There is no dataset “{name}”" if name.strip() else "No dataset is chosen",
                 remedy="Choose one from the list, or give the path of a folder of images.",
             )
-        return self.workspace.pictures_folder(path)
+        return self.workspace.images_folder(path)
 
     def import_dataset(
         self, files: Iterable[Given], name: str, into: str | Path | None = None
@@ -123,7 +123,7 @@ class LibraryFiles(BaseFiles):
         """
         infos = [self.listed(path) for path in self.adapter_files()]
         self.headers.save()
-        infos = [info for info in infos if not info.is_plain_picture]
+        infos = [info for info in infos if not info.is_plain_image]
         if base is not None:
             family = next((info.family for info in self.bases() if info.name == base), None)
             infos = [info for info in infos if info.family in (family, None)]
@@ -240,7 +240,7 @@ class LibraryFiles(BaseFiles):
             info = self.adapter(path)
         except MissingError:
             return None
-        if info.is_plain_picture:
+        if info.is_plain_image:
             return None
         return info.kind if info.usable else adapter_names.BROKEN
 

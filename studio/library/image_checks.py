@@ -11,7 +11,7 @@ from pathlib import Path
 
 from studio.core.errors import DatasetError
 from studio.core.names import printable
-from studio.formats.dataset import DatasetInfo, picture_files, read_dataset
+from studio.formats.dataset import DatasetInfo, image_files, read_dataset
 from studio.formats.image_memory import ImageMemory
 from studio.formats.masks import Masks
 from studio.settings.training import RunConfig
@@ -37,7 +37,7 @@ def checked_dataset(
     """
     info = read_dataset(folder, images)
     paths = [item.path for item in info.items]
-    held_out = picture_files(info.held_out) if info.held_out else []
+    held_out = image_files(info.held_out) if info.held_out else []
     images.decode([*paths, *held_out], patience, on_progress)
     return read_dataset(folder, images)
 
@@ -57,14 +57,14 @@ def image_lines(
     left = sum(not images.facts(item.path).decoded for item in info.items)
     if left:
         warnings.append(
-            f"{left} of {info.pictures} images are still being looked at. Any that are damaged are "
+            f"{left} of {info.images} images are still being looked at. Any that are damaged are "
             "left out and named when the run starts."
         )
     black: list[str] = []
     if config.data.mask == "files":
         black = _masks(info, images, warnings)
     if info.held_out:
-        _left_out(warnings, "held-out", images.broken(picture_files(info.held_out)))
+        _left_out(warnings, "held-out", images.broken(image_files(info.held_out)))
     if config.prior.weight and config.prior.folder:
         warnings += _class_images(Path(config.prior.folder), images)
     unused = info.unused.sentence(masks_used=config.data.mask == "files", black=black)
@@ -95,7 +95,7 @@ def _masks(info: DatasetInfo, images: ImageMemory, warnings: list[str]) -> list[
 def _class_images(folder: Path, images: ImageMemory) -> list[str]:
     warnings: list[str] = []
     try:
-        paths = picture_files(folder)
+        paths = image_files(folder)
     except DatasetError:  # said elsewhere
         return []
     images.decode(paths, PATIENCE)

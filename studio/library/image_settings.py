@@ -24,7 +24,7 @@ from studio.settings.training import StackItem
 
 
 @dataclass(frozen=True)
-class PictureSettings:
+class ImageSettings:
     """`settings` are fields of `GenerateSettings`; base and files are named as in the image."""
 
     program: str
@@ -35,7 +35,7 @@ class PictureSettings:
     """The text itself, where it is one that people read."""
 
 
-def picture_settings(path: Path) -> PictureSettings | None:
+def image_settings(path: Path) -> ImageSettings | None:
     """What `path` says about itself; None for an image without settings, or with an adapter in it.
 
     Errors as in `images.open_image`.
@@ -45,14 +45,14 @@ def picture_settings(path: Path) -> PictureSettings | None:
         return None
     settings = dict(found.settings)
     if found.program == infotext.VERSION:
-        settings.setdefault("stack", [])  # ours that names none was drawn without one
+        settings.setdefault("stack", [])  # ours that names none was generated without one
     text = texts.get("parameters") or texts.get(USER_COMMENT, "")
-    return PictureSettings(found.program, settings, list(found.notes), text)
+    return ImageSettings(found.program, settings, list(found.notes), text)
 
 
-def usable_settings(path: Path, name: str) -> PictureSettings | None:
+def usable_settings(path: Path, name: str) -> ImageSettings | None:
     """The same; FileError for an image whose program is known and whose settings are not."""
-    found = picture_settings(path)
+    found = image_settings(path)
     if found and not found.settings:
         raise FileError(
             "The settings of this image cannot be restored",
@@ -80,7 +80,7 @@ def as_written(settings: dict[str, Any]) -> dict[str, Any]:
 
 def described(path: Path) -> dict[str, Any] | None:
     """An image's settings as `inspect` reports them; None without, and for what is no image."""
-    if sniff(path) not in KINDS or (found := picture_settings(path)) is None:
+    if sniff(path) not in KINDS or (found := image_settings(path)) is None:
         return None
     return {
         "path": str(path), "kind": "image", "program": found.program, "settings": found.settings,

@@ -21,7 +21,7 @@ from studio.core.errors import DatasetError, StudioError
 from studio.core.names import same_name
 from studio.core.paths import slug
 from studio.formats.caption_tables import TABLES, Tables
-from studio.formats.captions import is_picture, write_caption
+from studio.formats.captions import is_image, write_caption
 from studio.formats.dataset import HELD_OUT, DatasetInfo, read_dataset
 from studio.formats.dataset_file import DATASET_FILE
 from studio.formats.masks import holds_masks
@@ -55,7 +55,7 @@ def import_files(
     places, unusable = usable([arrival.name for arrival in arrivals])
     left_out += unusable
     arrivals = [arrivals[place] for place in places]
-    if not any(is_picture(arrival.name) for arrival in arrivals) and into is None:
+    if not any(is_image(arrival.name) for arrival in arrivals) and into is None:
         first = f" The first: {left_out[0].name} is {left_out[0].why}." if left_out else ""
         raise DatasetError(
             "There is no image among these files",
@@ -262,7 +262,7 @@ def _stems(stem: str) -> Iterable[str]:
 
 
 def _has_caption(group: Group) -> bool:
-    return any(not is_picture(arrival.name) for arrival in group.arrivals)
+    return any(not is_image(arrival.name) for arrival in group.arrivals)
 
 
 def _new_folder(datasets: Path, name: str) -> Path:
@@ -281,7 +281,7 @@ def _count_plain_folders(folder: Path, names: list[str]) -> None:
     Images of two cameras, dropped together, lie in a sub-folder each.
     """
     inner = {PurePosixPath(name).parts[0] for name in names
-             if is_picture(name) and len(PurePosixPath(name).parts) == 2}  # fmt: skip
+             if is_image(name) and len(PurePosixPath(name).parts) == 2}  # fmt: skip
     plain = sorted(name for name in inner if name != HELD_OUT and not holds_masks(name))
     if not plain or (folder / DATASET_FILE).exists():
         return

@@ -1,7 +1,7 @@
 """The library of adapters for a page: looked through in the background, told in small portions.
 
 Owns: the thread that looks, how far it is, and what changed since a page asked last.
-Refuses to know: what an entry is (`Shelving`), what a header says, how a row looks.
+Refuses to know: what an entry is (`EntryStore`), what a header says, how a row looks.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from studio.core.errors import StudioError
 from studio.library.adapter_info import ADAPTER_ENDINGS
 from studio.library.entries import Entry, grouped, labels
-from studio.library.shelving import Shelving, stamps
+from studio.library.entry_store import EntryStore, stamps
 
 log = logging.getLogger(__name__)
 PORTION = 1000
@@ -42,8 +42,8 @@ class IndexNews:
 class AdapterIndex:
     """Rows by path, each with the number of its last change."""
 
-    def __init__(self, shelving: Shelving) -> None:
-        self._shelving, self._library = shelving, shelving.library
+    def __init__(self, store: EntryStore) -> None:
+        self._store, self._library = store, store.library
         self._epoch = secrets.token_hex(4)  # numbers mean nothing after a restart
         self._rows: dict[str, tuple[int, Entry]] = {}
         self._gone: dict[str, int] = {}
@@ -60,7 +60,7 @@ class AdapterIndex:
             if self._thread is not None:
                 self._again = True
                 return
-            self._thread = threading.Thread(target=self._work, name="shelf", daemon=True)
+            self._thread = threading.Thread(target=self._work, name="library index", daemon=True)
             self._thread.start()
 
     def news(self, epoch: str = "", since: int = 0) -> IndexNews:
@@ -102,7 +102,7 @@ class AdapterIndex:
         """Looks at single files now: they have just been changed, moved or taken away."""
         for path in paths:
             (group,) = grouped([path, *(path.with_suffix(ending) for ending in ADAPTER_ENDINGS)])
-            entries = self._shelving.of_group(dict.fromkeys(group))
+            entries = self._store.of_group(dict.fromkeys(group))
             with self._lock:
                 self._put(entries)
                 here = {str(entry.path) for entry in entries}
@@ -132,7 +132,7 @@ class AdapterIndex:
         seen: dict[str, Entry] = {}
         saved = time.monotonic()
         for group in groups:
-            entries = self._shelving.of_group(group)
+            entries = self._store.of_group(group)
             seen |= {str(entry.path): entry for entry in entries}
             with self._lock:
                 self._done += len(group)
@@ -143,7 +143,7 @@ class AdapterIndex:
         with self._lock:
             self._remove(self._rows.keys() - seen.keys())
         self._library.headers.save(only={str(path) for group in groups for path in group})
-        if self._shelving.notes.follow(stamps(seen.values())):
+        if self._store.notes.follow(stamps(seen.values())):
             with self._lock:
                 self._again = True
 

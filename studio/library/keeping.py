@@ -89,6 +89,27 @@ def keep_model(bases: Path, name: str, run: str, write: Callable[[Path], list[Pa
     raise FileError(f"There are too many models called “{stem}”", where=bases)
 
 
+def keep_copy(bases: Path, model: Path, name: str) -> list[Path]:
+    """A whole copy of a model's folder under another, free name, which its single file has too."""
+    for count in range(1, 10_000):
+        target = bases / _numbered(name, count)
+        if there(target):
+            continue
+        try:
+            with atomic.replacing(target, exclusive=True) as beside:
+                for path in sorted(model.rglob("*")):
+                    if not path.is_file() or path.name == OWNER:
+                        continue
+                    place = path.relative_to(model)
+                    if place.stem == model.name and len(place.parts) == 1:
+                        place = Path(f"{target.name}{place.suffix}")
+                    atomic.copy_file(path, beside / place)
+        except FileExistsError:  # another took the name meanwhile
+            continue
+        return [target / f"{target.name}.safetensors"]
+    raise FileError(f"There are too many models called “{name}”", where=bases)
+
+
 def _names(stem: str, mine: Hashes, hashes: Mapping[str, str], reserved: Set[str]) -> Iterator[str]:
     """Names to try: those the files had before, then numbered ones."""
     for name in mine:

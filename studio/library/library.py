@@ -20,6 +20,7 @@ from studio.library import keeping, presets
 from studio.library.adapter_info import ADAPTER_ENDINGS, AdapterInfo
 from studio.library.captions import Captions
 from studio.library.entries import SAMPLES, Entry, grouped
+from studio.library.entry_store import EntryStore
 from studio.library.files import LibraryFiles
 from studio.library.image_settings import described
 from studio.library.index import AdapterIndex
@@ -27,7 +28,6 @@ from studio.library.outputs import Outputs
 from studio.library.presets import Like, PresetInfo
 from studio.library.prompt_history import PromptHistory
 from studio.library.saved_stacks import SavedStacks
-from studio.library.shelving import Shelving
 from studio.library.styles import Styles
 from studio.library.tidying import Tidying
 from studio.library.trash import Trash
@@ -42,9 +42,9 @@ class Library(LibraryFiles):
 
     def __init__(self, workspace: Workspace) -> None:
         super().__init__(workspace)
-        self.shelving = Shelving(self, self.notes)
-        self.trash = Trash(self.shelving)
-        self.index = AdapterIndex(self.shelving)
+        self.entries = EntryStore(self, self.notes)
+        self.trash = Trash(self.entries)
+        self.index = AdapterIndex(self.entries)
         self.stacks = SavedStacks(self)
         self.outputs = Outputs(workspace)
         self.styles = Styles(workspace)

@@ -154,10 +154,10 @@ class Outputs:
 
 def _searched(path: Path) -> str:
     """The words of an image, in small letters; none of one that cannot be read."""
-    from studio.library.image_settings import picture_settings
+    from studio.library.image_settings import image_settings
 
     try:
-        found = picture_settings(path)
+        found = image_settings(path)
     except StudioError:
         return ""
     if found is None:

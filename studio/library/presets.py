@@ -156,7 +156,7 @@ def like_file(path: str | Path) -> Like:
 def _like(found: Recipe) -> Like:
     """Takes over one setting after the other, so that an unknown one costs only itself."""
     values: dict[str, Any] = {}
-    notes = [f"Not taken over: {what}." for what in found.unread]
+    notes = [f"Not taken over: {what}." for what in found.left_out]
     for key, value in sorted(found.values.items(), key=lambda pair: pair[0] != "method"):
         tried = merge(values, _nested(key, value))
         try:

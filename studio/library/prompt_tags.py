@@ -13,7 +13,7 @@ from typing import Any
 
 from studio.core.errors import InputError, MissingError, StudioError
 from studio.formats import kinds
-from studio.infer.tags import Tag, has_tags, split_tags, unread
+from studio.infer.tags import Tag, has_tags, malformed, split_tags
 from studio.infer.template import has_choices
 from studio.library import adapter_names
 from studio.library.adapter_info import AdapterInfo
@@ -34,8 +34,8 @@ def with_tags(
     read, SettingsError for a strength that the stack does not take. Without `settings.syntax` tags
     are text.
     """
-    if settings.syntax and (odd := unread(settings.prompt)):
-        raise _unread(*odd[0])
+    if settings.syntax and (odd := malformed(settings.prompt)):
+        raise _malformed_error(*odd[0])
     prompt, tags = split_tags(settings.prompt) if settings.syntax else (settings.prompt, [])
     if not tags:
         return settings, []
@@ -74,7 +74,7 @@ def mask_with_tags(settings: GenerateSettings, library: LibraryFiles) -> Generat
 def lanes_with_tags(
     settings: LanesSettings, library: LibraryFiles
 ) -> tuple[LanesSettings, list[StackItem]]:
-    """The same for lanes: tags of the prompt of all go to every lane that draws it, a lane's own
+    """The same for lanes: tags of the prompt of all go to every lane that generates it, a lane's own
     stay with it, and those of a prompt with choices stay in it: images may choose other files.
     Errors as in `with_tags`."""
     lanes: list[Lane] = []
@@ -129,7 +129,7 @@ def _blocks_of(base: str, tag: Tag, library: LibraryFiles) -> dict[str, float]:
     return {name: tag.blocks.get(name, 0.0) for name in (BASE, *sorted(known - {BASE}))}
 
 
-def _unread(written: str, why: str) -> InputError:
+def _malformed_error(written: str, why: str) -> InputError:
     return InputError(
         "A tag in the prompt cannot be read",
         where=written[:200],

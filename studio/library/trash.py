@@ -24,8 +24,8 @@ from studio.core.paths import is_file, is_name, there
 from studio.core.record import Filed
 from studio.core.text import read_json
 from studio.library.entries import Entry
+from studio.library.entry_store import MODELS, EntryStore, is_model, move_all
 from studio.library.notes import NONE, Note
-from studio.library.shelving import MODELS, Shelving, is_model, move_all
 
 RECORD = "library-entry.json"
 
@@ -64,15 +64,15 @@ class Trashed:
 class Trash:
     """The trashed entries of one library."""
 
-    def __init__(self, shelving: Shelving) -> None:
-        self._shelving, self._notes = shelving, shelving.notes
-        self._library, self._workspace = shelving.library, shelving.library.workspace
+    def __init__(self, store: EntryStore) -> None:
+        self._store, self._notes = store, store.notes
+        self._library, self._workspace = store.library, store.library.workspace
 
     def put(self, entry: Entry) -> Trashed:
         """Moves an entry with all that belongs to it to the trash."""
         self._notes.check()
         model = is_model(entry)
-        files = [entry.path.parent] if model else self._shelving.files(entry)
+        files = [entry.path.parent] if model else self._store.files(entry)
         notes = {path: self._notes.of(path) for path in entry.paths}
         record = _Record(
             title=entry.title,
@@ -137,7 +137,7 @@ class Trash:
         self._notes.brought({path: Note.read(found) for path, found in noted.items() if found})
         if {path.name for path in listed(home)} <= {RECORD}:  # nothing else lies in it
             atomic.remove_folder(home)
-        return self._shelving.entry(main)
+        return self._store.entry(main)
 
 
 def _places(here: list[Path], stem: str, target: Path, fixed: bool) -> dict[Path, Path]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from studio.architectures.record import Architecture
+from studio.core.errors import InputError
 from studio.methods.base import ExportFacts, Group, Method, Trainable
 from studio.methods.description import describe
 from studio.settings.training import RunConfig, SteeringSettings, TrainSettings
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class AestheticOptions(SteeringSettings):
-    """What the finished file recommends; the samples of the run are drawn with it."""
+    """What the finished file recommends; the samples of the run are generated with it."""
 
 
 class Aesthetic(Method):
@@ -44,9 +45,9 @@ class Aesthetic(Method):
     def check(self, config: RunConfig, captions: Sequence[str]) -> list[str]:
         options = AestheticOptions.parse(config.options, where="options of aesthetic")
         train, warnings = config.train, []
-        pictures = len(captions) * (2 if config.data.flip else 1)
+        images = len(captions) * (2 if config.data.flip else 1)
         batch = train.batch_size * train.gradient_accumulation
-        needed = math.ceil(pictures * config.data.repeats / batch)
+        needed = math.ceil(images * config.data.repeats / batch)
         if train.steps > needed:
             warnings.append(
                 f"One pass over the images takes {needed} steps (a few more when their shapes "
@@ -116,7 +117,7 @@ class AestheticTrainable(Trainable):
     @contextmanager
     def attached(self, training: bool = False) -> Iterator[None]:
         if training or not bool(self.direction.any()) or not self.options.steps:
-            yield  # images are read, not drawn; or there is nothing to show yet
+            yield  # images are read, not generated; or there is nothing to show yet
             return
         with self._steered(self.direction[0] / self.direction[0].norm()):
             yield
@@ -136,7 +137,7 @@ class AestheticTrainable(Trainable):
         self.pending = {}
 
     def own_loss(
-        self, pictures: Sequence[Tensor], numbers: Sequence[int] | None, repeats: Sequence[int]
+        self, images: Sequence[Tensor], numbers: Sequence[int] | None, repeats: Sequence[int]
     ) -> Tensor:
         """1 − mean cosine of the images to the direction so far, these included.
 
@@ -146,7 +147,7 @@ class AestheticTrainable(Trainable):
         import torch
 
         found = []
-        for place, pixels in enumerate(pictures):
+        for place, pixels in enumerate(images):
             number = None if numbers is None else numbers[place]
             feature = self.features.get(number) if number is not None else None
             if feature is None:
@@ -168,9 +169,9 @@ class AestheticTrainable(Trainable):
         """Pixels [3, H, W] in −1…1 → what CLIP makes of them [width], with its length."""
         import torch
 
-        picture = ((pixels + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+        image = ((pixels + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
         # one image at a time: its feature does not depend on its neighbours
-        return self.clip.raw_image_features(picture.permute(1, 2, 0)[None])[0].clone()
+        return self.clip.raw_image_features(image.permute(1, 2, 0)[None])[0].clone()
 
     def _mean(self) -> Tensor:
         """The mean feature [1, width], images weighted by their repeats, in a fixed order."""
@@ -199,6 +200,13 @@ class AestheticTrainable(Trainable):
         numbers = state["numbers"].tolist()
         self.features = dict(zip(numbers, state["features"].unbind(), strict=True))
         self.weights = dict(zip(numbers, state["repeats"].tolist(), strict=True))
+
+    def scale(self, strength: float) -> None:
+        raise InputError(
+            "An aesthetic embedding cannot hold a strength",
+            why="Its file is a direction; how far a prompt is moved along it is set where it is used.",
+            remedy=f"Set the strength {strength:g} where the file is used.",
+        )
 
     def export(self, folder: Path, facts: ExportFacts) -> list[Path]:
         from studio.core.paths import slug

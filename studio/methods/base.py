@@ -73,6 +73,8 @@ class ExportFacts:
     """A small PNG."""
     phrase: str = ""
     """What a prompt should say, where that is more than the word: “zibbo cat”."""
+    chosen: str = ""
+    """Which checkpoint it is and why, where it is not the run's last step."""
     optimizer: Optimizer | None = None
     """The optimizer at its last step, for methods whose files can carry its state."""
 
@@ -91,7 +93,7 @@ class Trainable(ABC):
     def attached(self, training: bool = False) -> AbstractContextManager[None]:
         """Inside, the base computes with what is trained; outside, exactly as before.
 
-        `training` switches on what only training wants (dropout); previews and probes leave it off.
+        `training` switches on what only training wants (dropout); previews and validation leave it off.
         """
 
     def begin_step(self, step: int, steps: int) -> None:
@@ -109,11 +111,11 @@ class Trainable(ABC):
         return None
 
     def own_loss(
-        self, pictures: Sequence[Tensor], numbers: Sequence[int] | None, repeats: Sequence[int]
+        self, images: Sequence[Tensor], numbers: Sequence[int] | None, repeats: Sequence[int]
     ) -> Tensor:
         """The loss of a batch for a method that does not learn by denoising; it has no gradient.
 
-        `pictures` are pixels [3, H, W] in −1…1, `numbers` their places among the run's items, and
+        `images` are pixels [3, H, W] in −1…1, `numbers` their places among the run's items, and
         `repeats` how much each counts. Without `numbers` nothing is learned, it is only measured.
         """
         raise NotImplementedError  # never asked of a method that learns by denoising
@@ -125,6 +127,13 @@ class Trainable(ABC):
     @abstractmethod
     def load_state(self, state: dict[str, Tensor]) -> None:
         """Puts back what `state` gave."""
+
+    @abstractmethod
+    def scale(self, strength: float) -> None:
+        """Makes what is trained act at strength 1 as it did at `strength`, exactly; for good.
+
+        Raises InputError where a file of this method cannot say that.
+        """
 
     @abstractmethod
     def export(self, folder: Path, facts: ExportFacts) -> list[Path]:

@@ -34,6 +34,7 @@ def describe(base: Base, config: RunConfig, facts: ExportFacts, **more: Any) -> 
         prediction_type="epsilon" if base.prediction_type == "epsilon" else "v",
         started_at=facts.started_at,
         finished_at=facts.finished_at,
+        comment=facts.chosen or None,
         date=time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(facts.finished_at)),
         learning_rate=train.learning_rate,
         unet_lr=train.learning_rate,
@@ -54,7 +55,7 @@ def describe(base: Base, config: RunConfig, facts: ExportFacts, **more: Any) -> 
         prior_loss_weight=config.prior.weight or None,
         num_reg_images=config.prior.images if config.prior.weight else None,
         resolution=(side, side),
-        num_train_images=dataset.get("pictures"),
+        num_train_images=dataset.get("images"),
         publish_dataset=not config.private_metadata,
         dataset_dirs=_folders(dataset),
         tag_frequency={dataset["folder"]: dataset["tags"]} if "tags" in dataset else None,
@@ -88,5 +89,5 @@ def _last_name(text: str) -> str:
 def _folders(dataset: dict[str, Any]) -> dict[str, Any] | None:
     if "folder" not in dataset:
         return None
-    counts = {"n_repeats": dataset["repeats"], "img_count": dataset["pictures"]}
+    counts = {"n_repeats": dataset["repeats"], "img_count": dataset["images"]}
     return {dataset["folder"]: counts}

@@ -106,7 +106,7 @@ class DreamBoothTrainable(Trainable):
         for component, model in base.components().items():
             if not is_text_encoder(component) or self.options.text_encoder:
                 self.places[component] = _copies(base, component, model, self.options.weights)
-        offload.put_aside(
+        offload.offload_to_disk(
             [place.original for places in self.places.values() for place in places.values()]
         )
         text_rate = config.train.text_learning_rate or config.train.learning_rate
@@ -153,6 +153,11 @@ class DreamBoothTrainable(Trainable):
     def load_state(self, state: dict[str, Tensor]) -> None:
         for name, tensor in self.state().items():
             tensor.data.copy_(state[name])
+
+    def scale(self, strength: float) -> None:
+        for places in self.places.values():
+            for place in places.values():
+                place.copy.data.sub_(place.original.data).mul_(strength).add_(place.original.data)
 
     def export(self, folder: Path, facts: ExportFacts) -> list[Path]:
         """Makes `folder` a diffusers folder, which also holds the model in one file where the

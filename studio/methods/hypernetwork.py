@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from studio.architectures.record import Architecture
-from studio.core.errors import SettingsError
+from studio.core.errors import InputError, SettingsError
 from studio.core.names import path_of
+from studio.formats.hypernetwork_layers import last_scaling
 from studio.methods.base import ExportFacts, Group, Method, Trainable
 from studio.methods.description import describe
 from studio.methods.hypernetwork_options import (
@@ -143,6 +144,20 @@ class HypernetworkTrainable(Trainable):
         for name, tensor in self.state().items():
             tensor.data.copy_(state[name])
 
+    def scale(self, strength: float) -> None:
+        place = last_scaling(self.layout.sequence())
+        if place is None or strength <= 0:
+            raise InputError(
+                "This hypernetwork cannot hold a strength",
+                why="Behind its last layer comes an activation that does not scale with its input.",
+                remedy=f"Set the strength {strength:g} where the file is used.",
+            )
+        for pair in self.networks.values():
+            for network in pair:
+                for name, tensor in network.named_parameters():
+                    if name.startswith(f"{place}."):
+                        tensor.data.mul_(strength)
+
     def export(self, folder: Path, facts: ExportFacts) -> list[Path]:
         from studio.core.paths import slug
         from studio.formats import hypernetwork, metadata
@@ -250,7 +265,7 @@ def _initialise(network: nn.Module, how: str, generator: object) -> None:
     """
     from torch import nn
 
-    draw = {
+    initialise = {
         "Normal": lambda w: nn.init.normal_(w, 0.0, 0.01, generator=generator),
         "XavierUniform": lambda w: nn.init.xavier_uniform_(w, generator=generator),
         "XavierNormal": lambda w: nn.init.xavier_normal_(w, generator=generator),
@@ -259,7 +274,7 @@ def _initialise(network: nn.Module, how: str, generator: object) -> None:
     }[how]
     for module in network.modules():
         if isinstance(module, nn.Linear):
-            draw(module.weight)
+            initialise(module.weight)
         elif isinstance(module, nn.LayerNorm):
             nn.init.normal_(module.weight, 0.0, 0.01, generator=generator)
         else:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from studio.architectures.record import Architecture, is_text_encoder
+from studio.core.errors import InputError
 from studio.methods import lora_layers
 from studio.methods.base import ExportFacts, Group, Method, Trainable
 from studio.methods.description import describe
@@ -149,6 +150,17 @@ class LoraTrainable(Trainable):
         for name, tensor in self.state().items():
             tensor.data.copy_(state[name])
 
+    def scale(self, strength: float) -> None:
+        for component, layers in self.layers.items():
+            if self.plan.dora[component]:
+                raise InputError(
+                    "A DoRA cannot hold a strength",
+                    why="Its magnitudes are those of the base's weights with the whole change in them.",
+                    remedy=f"Set the strength {strength:g} where the file is used.",
+                )
+            for _, wrapper in layers.values():
+                lora_layers.updates(wrapper)["lora_B"].data.mul_(strength)
+
     def export(self, folder: Path, facts: ExportFacts) -> list[Path]:
         from studio.adapters import lora_file
         from studio.core.paths import slug
@@ -169,7 +181,7 @@ class LoraTrainable(Trainable):
         wanted = self.options.dora_copy
         if wanted == "none" or not any(self.plan.dora.values()):
             return None
-        trained = self.modules(unread=False)
+        trained = self.modules(unused=False)
         network: dict[str, Any] = {}
         if wanted == "weights":
             made, rank = lora_plain.as_weights(trained, self._weight), None
@@ -205,7 +217,7 @@ class LoraTrainable(Trainable):
         arguments |= {"algo": "locon", "dora_wd": True, "wd_on_output": True}
         return {"network_module": "lycoris.kohya", "network_args": arguments}
 
-    def modules(self, unread: bool = True) -> list[LoraModule]:
+    def modules(self, unused: bool = True) -> list[LoraModule]:
         """What was trained, layer by layer, and zeros for layers of which nothing is read.
 
         Those have no effect, yet programs that load a file strictly want them to be there.
@@ -215,7 +227,7 @@ class LoraTrainable(Trainable):
             for component, layers in self.layers.items()
             for name, (_, wrapper) in layers.items()
         ]
-        for component, sizes in self.plan.unread.items() if unread else ():
+        for component, sizes in self.plan.unused.items() if unused else ():
             model, dora = self.base.components()[component], self.plan.dora[component]
             for name, size in sizes.items():
                 found.append(lora_layers.without_effect(component, name, model, size, dora))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.core.errors import FileError, SettingsError
 from studio.core.text import path_of
-from studio.methods.lora_layers import TARGETS, Plan, Size, components, endings, unread_layers
+from studio.methods.lora_layers import TARGETS, Plan, Size, components, endings, unused_layers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -69,7 +69,7 @@ def from_file(base: Base, options: LoraOptions) -> Plan:
         plan.dora[component] = dora.pop()
     for place, module in found.items():
         plan.start[place] = _start(file, module)
-    plan.unread = unread_layers(base, layers)
+    plan.unused = unused_layers(base, layers)
     return plan
 
 

@@ -52,7 +52,7 @@ class Plan:
     """Per component, whether updates are weight-decomposed."""
     start: dict[tuple[str, str], dict[str, Tensor]] = field(default_factory=dict)
     """(component, layer) → first values by the names of `updates`."""
-    unread: dict[str, dict[str, Size]] = field(default_factory=dict)
+    unused: dict[str, dict[str, Size]] = field(default_factory=dict)
     """Layers like the trained ones whose output nobody reads; files have them with zeros."""
 
     @property
@@ -80,7 +80,7 @@ def plan(base: Base, options: LoraOptions) -> Plan:
             remedy="Choose other layers, or empty the filter.",
         )
     _fit(base, layers)
-    return Plan(layers, dict.fromkeys(layers, options.dora), unread=unread_layers(base, layers))
+    return Plan(layers, dict.fromkeys(layers, options.dora), unused=unused_layers(base, layers))
 
 
 def wrap(model: nn.Module, sizes: dict[str, Size], dora: bool, dropout: float, seed: int) -> Any:
@@ -148,10 +148,10 @@ def _targeted(base: Base, component: str, options: LoraOptions) -> dict[str, nn.
     }
 
 
-def unread_layers(base: Base, layers: dict[str, dict[str, Size]]) -> dict[str, dict[str, Size]]:
+def unused_layers(base: Base, layers: dict[str, dict[str, Size]]) -> dict[str, dict[str, Size]]:
     """Unused layers that are to their block what a trained layer is to its own, with its size."""
     found: dict[str, dict[str, Size]] = {}
-    for component in base.family.unread(base):
+    for component in base.family.unused_layers(base):
         sizes = {_in_block(name): size for name, size in layers.get(component, {}).items()}
         for name, module in base.components()[component].named_modules():
             size = sizes.get(_in_block(name))

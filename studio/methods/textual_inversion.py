@@ -179,6 +179,10 @@ class TextualInversionTrainable(Trainable):
         for name, tensor in self.state().items():
             tensor.data.copy_(state[name])
 
+    def scale(self, strength: float) -> None:
+        for vectors in self.vectors:
+            vectors.data.mul_(strength)
+
     def export(self, folder: Path, facts: ExportFacts) -> list[Path]:
         from studio.core.paths import slug
         from studio.formats import embedding, metadata
@@ -232,8 +236,8 @@ def _fresh(base: Base, index: int, options: TextualInversionOptions, seed: int) 
         rows = table[torch.tensor(ids, device=table.device)]
         return rows[torch.arange(options.vectors, device=table.device) % len(ids)].clone()
     generator = torch.Generator("cpu").manual_seed(seed + index)
-    drawn = torch.randn(options.vectors, table.shape[1], generator=generator).to(table.device)
-    return drawn / drawn.norm(dim=-1, keepdim=True) * table.norm(dim=-1).mean()
+    noise = torch.randn(options.vectors, table.shape[1], generator=generator).to(table.device)
+    return noise / noise.norm(dim=-1, keepdim=True) * table.norm(dim=-1).mean()
 
 
 def _from_file(base: Base, path: Path) -> list[Tensor]:

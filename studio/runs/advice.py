@@ -89,10 +89,10 @@ def _length_advice(config: RunConfig, info: DatasetInfo) -> list[Finding]:
                 "train.steps",
             )
         )
-    if train.batch_size > info.pictures:
+    if train.batch_size > info.images:
         found.append(
             Finding(
-                f"A batch of {train.batch_size} is larger than the dataset ({info.pictures}): every "
+                f"A batch of {train.batch_size} is larger than the dataset ({info.images}): every "
                 "step sees some images more than once.",
                 "train.batch_size",
             )
@@ -137,8 +137,8 @@ def _mask_advice(config: RunConfig, info: DatasetInfo) -> list[Finding]:
     if not without:
         return []
     what = "a mask beside them" if files else "transparency"
-    text = f"{without} of {info.pictures} images do not have {what}: all of them is learned."
-    if without == info.pictures:
+    text = f"{without} of {info.images} images do not have {what}: all of them is learned."
+    if without == info.images:
         text = f"No image has {what}: masks have no effect."
     return [Finding(text, "data.mask")]
 

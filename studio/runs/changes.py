@@ -22,7 +22,7 @@ from studio.settings.training import RunConfig, override
 
 CHANGEABLE = (
     "train.learning_rate", "train.text_learning_rate", "train.rates", "train.steps", "precision",
-    "sample.prompts", "sample.every", "save.every", "validation.every",
+    "sample.prompts", "sample.every", "save.every", "save.stop_after", "validation.every",
 )  # fmt: skip
 LOWER = 3  # a rate at which the loss became NaN is divided by it
 

@@ -1,13 +1,14 @@
 """The adapter file that a run would have left at one of its checkpoints.
 
-Owns: writing it once, into the cache. The caller holds the device. Refuses to know: who draws with
+Owns: writing it once, into the cache, and what is trained as a checkpoint has it. The caller holds the device. Refuses to know: who generates with
 it. Imports torch.
 """
 
 from __future__ import annotations
 
 import time
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,8 @@ from studio.core import atomic, manifest
 from studio.core.errors import FileError, InputError, MissingError
 from studio.formats import safetensors_file
 from studio.formats.dataset import read_dataset
-from studio.methods.base import ExportFacts
+from studio.methods.base import ExportFacts, Trainable
+from studio.settings.training import RunConfig
 from studio.train.ema import Ema
 from studio.train.state import checkpoint_folder, saved_steps
 
@@ -33,7 +35,6 @@ def adapter_of(run_id: str, step: str, runs: Runs, runtime: Runtime) -> Path:
     """
     check_step(run_id, step, runs)
     run, config = runs.folder(run_id), runs.config(run_id)
-    method = methods.find(config.method)
     source = checkpoint_folder(run, int(step))
     manifest.verify(source)
     target = runtime.library.workspace.cache / "checkpoints" / run.name / source.name
@@ -43,19 +44,38 @@ def adapter_of(run_id: str, step: str, runs: Runs, runtime: Runtime) -> Path:
         atomic.remove_folder(target)  # half-written, or never
     base = runtime.base(config.base, config.device, config.precision)
     trigger = config.data.trigger or read_dataset(config.data.folder).trigger
-    trainable = method.prepare(base, config, trigger)
-    state, _ = safetensors_file.read_tensors(source / "trainable.safetensors")
+    now = time.time()
+    facts = ExportFacts(f"{config.name}-{int(step)}", trigger, int(step), 0, now, now)
+    trainable = methods.find(config.method).prepare(base, config, trigger)
+    with restored(trainable, config, source):
+        files = trainable.export(atomic.make_folder(target), facts)
+    manifest.write(target, {"main": files[0].name})
+    return files[0]
+
+
+@contextmanager
+def restored(trainable: Trainable, config: RunConfig, checkpoint: Path) -> Iterator[None]:
+    """Inside, `trainable` is what its run would have saved at a verified checkpoint: with the moving
+    average in its place, where the run keeps one."""
+    state, _ = safetensors_file.read_tensors(checkpoint / "trainable.safetensors")
     trainable.load_state(state)
     parameters = [tensor for group in trainable.groups for tensor in group.parameters]
     average = Ema(parameters, config.train.ema) if config.train.ema else None
     if average:
         average.load_state(state)
-    now = time.time()
-    facts = ExportFacts(f"{config.name}-{int(step)}", trigger, int(step), 0, now, now)
     with average.shown() if average else nullcontext():
-        files = trainable.export(atomic.make_folder(target), facts)
-    manifest.write(target, {"main": files[0].name})
-    return files[0]
+        yield
+
+
+def check_saved(run_id: str, step: int, runs: Runs) -> Path:
+    """The folder of a checkpoint whose files are all as they were saved; MissingError, FileError."""
+    run = runs.folder(run_id)
+    known = saved_steps(run)
+    if step not in known:
+        raise _no_checkpoint(run_id, str(step), known)
+    folder = checkpoint_folder(run, step)
+    manifest.verify(folder)
+    return folder
 
 
 def check_step(run_id: str, step: str, runs: Runs) -> None:
@@ -70,10 +90,14 @@ def check_step(run_id: str, step: str, runs: Runs) -> None:
         )
     known = saved_steps(run)
     if not step.isdecimal() or int(step) not in known:
-        raise MissingError(
-            f"This run has no checkpoint of step {step[:20]}",
-            where=run_id,
-            remedy=f"There are those of step {', '.join(map(str, known))}."
-            if known
-            else "It has none at all.",
-        )
+        raise _no_checkpoint(run_id, step, known)
+
+
+def _no_checkpoint(run_id: str, step: str, known: list[int]) -> MissingError:
+    return MissingError(
+        f"This run has no checkpoint of step {step[:20]}",
+        where=run_id,
+        remedy=f"There are those of step {', '.join(map(str, known))}."
+        if known
+        else "It has none at all.",
+    )

@@ -12,7 +12,7 @@ from pathlib import Path
 from studio.core.errors import DatasetError
 from studio.core.names import path_of
 from studio.core.paths import entries
-from studio.formats.dataset import picture_files
+from studio.formats.dataset import image_files
 from studio.settings.training import PriorSettings, Sampler
 
 STEPS, GUIDANCE = 20, 4.0
@@ -54,7 +54,7 @@ def missing(prior: PriorSettings, cache: Path) -> int:
 
 def _own(folder: str) -> int:
     try:
-        return len(picture_files(path_of(folder).expanduser())) if folder else 0
+        return len(image_files(path_of(folder).expanduser())) if folder else 0
     except DatasetError:  # said elsewhere
         return 0
 

@@ -1,6 +1,6 @@
-"""Images of the class for prior preservation: drawn once by the base, then kept.
+"""Images of the class for prior preservation: generated once by the base, then kept.
 
-Owns: which are needed, where they are cached, drawing the missing ones.
+Owns: which are needed, where they are cached, generating the missing ones.
 Refuses to know: the loop, and what the images are for.
 
 Their folder is named by everything that decides what is on them, so they are never stale, and
@@ -15,7 +15,7 @@ from pathlib import Path
 from studio.core.errors import DatasetError, SettingsError
 from studio.core.names import path_of
 from studio.families.base import Base
-from studio.formats.dataset import picture_files, read_captions
+from studio.formats.dataset import image_files, read_captions
 from studio.formats.image_memory import ImageMemory
 from studio.formats.image_write import save_png
 from studio.infer.batches import sampled
@@ -44,9 +44,9 @@ def class_items(
     cancelled: Callable[[], bool],
     images: ImageMemory | None = None,
 ) -> list[Item]:
-    """The class images of a run as training items; draws what is missing. Raises Interrupted.
+    """The class images of a run as training items; generates what is missing. Raises Interrupted.
 
-    What cannot be read is left out of a person's own, and drawn again of those from the cache.
+    What cannot be read is left out of a person's own, and generated again of those from the cache.
 
     `config.prior.prompts` are taken in turn. Own images come first, with their captions.
     """
@@ -61,13 +61,13 @@ def class_items(
     images = images or ImageMemory()
     own = _own(prior.folder, prior.prompts[0], images)[: prior.images] if prior.folder else []
     count = prior.images - len(own)
-    drawn = _drawn(base, prior, count, cache, images, on_progress, cancelled)
-    return [Item(path, caption, (side, side), False, 1) for path, caption in [*own, *drawn]]
+    generated = _generated(base, prior, count, cache, images, on_progress, cancelled)
+    return [Item(path, caption, (side, side), False, 1) for path, caption in [*own, *generated]]
 
 
 def _own(folder: str, prompt: str, images: ImageMemory) -> list[tuple[Path, str]]:
     root = path_of(folder).expanduser()
-    found = picture_files(root) if root.is_dir() else []
+    found = image_files(root) if root.is_dir() else []
     if not found:
         raise DatasetError(
             "There are no class images in this folder",
@@ -86,7 +86,7 @@ def _own(folder: str, prompt: str, images: ImageMemory) -> list[tuple[Path, str]
     return [(path, captions.get(path) or prompt) for path in usable]
 
 
-def _drawn(
+def _generated(
     base: Base,
     prior: PriorSettings,
     count: int,
@@ -103,11 +103,11 @@ def _drawn(
     usable, _ = whole([path for path, _, _ in places if path.is_file()], images)
     missing = [place for place in places if place[0] not in set(usable)]
     if missing:
-        _draw(base, missing, len(places), on_progress, cancelled)
+        _generate(base, missing, len(places), on_progress, cancelled)
     return [(path, prompt) for path, prompt, _ in places]
 
 
-def _draw(
+def _generate(
     base: Base,
     missing: list[tuple[Path, str, int]],
     total: int,

@@ -108,7 +108,7 @@ def _complete_prior(
 ) -> PriorSettings:
     """With the folder of own class images as a path, and prompts where there are any to find."""
     if prior.folder.strip():
-        root = library.workspace.pictures_folder(library.workspace.named(prior.folder))
+        root = library.workspace.images_folder(library.workspace.named(prior.folder))
         prior = prior.model_copy(update={"folder": str(root)})
     if prior.weight and not prior.prompts:
         prior = prior.model_copy(update={"prompts": class_prompts(info, trigger)})

@@ -122,7 +122,7 @@ class RunFolders:
     def files(self, state: RunState) -> list[Path]:
         """The files that a run left, wherever they are now; none that are gone."""
         files = [path for path in map(path_of, state.files) if there(path)]
-        return files or self.library.shelving.of_run(state.run)
+        return files or self.library.entries.of_run(state.run)
 
     def _left(self, state: RunState) -> Iterator[Path]:
         """The files of a run that are where it left them, also when the workspace was moved."""

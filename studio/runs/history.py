@@ -12,12 +12,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 from studio.core.names import path_of
-from studio.runs.records import Event, Finished, Probed, RunState, RunView, only
+from studio.runs.records import Event, Finished, RunState, RunView, Validated, only
 from studio.settings.training import RunConfig
 
 # The validation loss (fixed noise) is of one scale only where these are equal: the same images, noise and
 # model. (What is trained, and how, is what one wants to compare.)
-SAME_PROBE = ("base", "seed", "data.folder", "data.resolution", "data.buckets", "validation.images")
+SAME_VALIDATION = (
+    "base",
+    "seed",
+    "data.folder",
+    "data.resolution",
+    "data.buckets",
+    "validation.images",
+)
 NAMES = ("name",)  # told apart anyway
 
 
@@ -68,7 +75,7 @@ class Difference:
     """In the order of the settings' classes."""
     incomparable: list[str]
     """Differing keys that make the heights of the curves incomparable."""
-    probes: list[list[Probed]]
+    validations: list[list[Validated]]
     """The points of each run's validation loss (fixed noise)."""
     figures: list[Figures]
 
@@ -110,8 +117,8 @@ def difference(views: Sequence[RunView]) -> Difference:
     found = differing(*(view.config for view in views))
     return Difference(
         found,
-        [setting.key for setting in found if setting.key in SAME_PROBE],
-        [_probes(view.events) for view in views],
+        [setting.key for setting in found if setting.key in SAME_VALIDATION],
+        [_validations(view.events) for view in views],
         [figures(view) for view in views],
     )
 
@@ -129,23 +136,23 @@ def differing(one: RunConfig | None, other: RunConfig | None) -> list[DifferingS
 
 def figures(view: RunView) -> Figures:
     """How a run ended."""
-    state, probes = view.state, _probes(view.events)
-    held = [(probe.held_out, probe.step) for probe in probes if probe.held_out is not None]
+    state, validations = view.state, _validations(view.events)
+    held = [(point.held_out, point.step) for point in validations if point.held_out is not None]
     best = min(held, key=lambda pair: pair[0], default=(None, None))
     finished = only(view.events, Finished)
-    proof = finished[-1].verify if finished else None
+    verification = finished[-1].verify if finished else None
     return Figures(
         state=state.state,
         step=state.step,
         seconds=state.seconds,
         seconds_per_step=state.seconds / state.step if state.seconds and state.step else None,
-        train=probes[-1].train if probes else None,
+        train=validations[-1].train if validations else None,
         held_out=held[-1][0] if held else None,
         best_held_out=best[0],
         best_step=best[1],
         peak_memory=state.peak_memory or None,
         bytes=main_file_size(state),
-        change=proof.change if proof else None,
+        change=verification.change if verification else None,
     )
 
 
@@ -160,9 +167,9 @@ def flat(values: Mapping[str, object], prefix: str = "") -> dict[str, object]:
     return found
 
 
-def _probes(events: Iterable[Event]) -> list[Probed]:
+def _validations(events: Iterable[Event]) -> list[Validated]:
     """One point per step; of a step that was measured again after going back, the newer one."""
-    by_step = {event.step: event for event in only(events, Probed)}
+    by_step = {event.step: event for event in only(events, Validated)}
     return [by_step[step] for step in sorted(by_step)]
 
 

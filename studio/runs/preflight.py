@@ -19,7 +19,7 @@ from studio.families.detect import BaseInfo
 from studio.families.layer_names import denoiser_layers
 from studio.families.token_match import contains
 from studio.formats.captions import fill_template
-from studio.formats.dataset import DatasetInfo, picture_files
+from studio.formats.dataset import DatasetInfo, image_files
 from studio.infer.tags import has_tags
 from studio.library.image_checks import image_lines
 from studio.library.library import Library
@@ -58,8 +58,10 @@ def judged(completed: Complete, library: Library) -> Preflight:
             "it whole ones. Choose the base it was made from: what is trained on that one can be "
             "used on the inpainting model too."
         )
-    if method.needs_clip and base.path.exists():  # one from the hub may not be here yet
+    needs_clip = method.needs_clip or config.save.stop_after > 0
+    if needs_clip and base.path.exists():  # one from the hub may not be here yet
         _check_clip(result, base)
+    _check_early_stopping(result, config, info)
     captions = [item.caption or "" for item in info.items]
     if method.reads_captions:
         _check_captions(result, config, info, captions)
@@ -95,7 +97,7 @@ def _facts(completed: Complete) -> RunFacts:
         sum(i.repeats for i in info.items) * config.data.repeats * shown / effective
     )
     facts = RunFacts(
-        pictures=info.pictures,
+        images=info.images,
         captioned=info.captioned,
         held_out=_held_out_count(info),
         trigger=config.data.trigger,
@@ -109,7 +111,7 @@ def _facts(completed: Complete) -> RunFacts:
         epochs=round(config.train.steps / max(1, per_epoch), 1),
         sample_prompts=tuple(config.sample.prompts),
     )
-    return facts.changed(class_pictures=config.prior.images) if config.prior.weight else facts
+    return facts.changed(class_images=config.prior.images) if config.prior.weight else facts
 
 
 def _check_prior(result: Preflight, config: RunConfig, info: DatasetInfo) -> None:
@@ -133,7 +135,7 @@ def _check_prior(result: Preflight, config: RunConfig, info: DatasetInfo) -> Non
         )
     if prior.folder:
         root = path_of(prior.folder).expanduser()
-        if not root.is_dir() or not picture_files(root):
+        if not root.is_dir() or not image_files(root):
             result.error(
                 f"There are no class images in “{prior.folder}”. Choose a folder of images, "
                 "or leave it empty: then the base generates them.",
@@ -148,13 +150,26 @@ def _check_clip(result: Preflight, base: BaseInfo) -> None:
         result.errors.append(error.sentence())
 
 
+def _check_early_stopping(result: Preflight, config: RunConfig, info: DatasetInfo) -> None:
+    if not config.save.stop_after:
+        return
+    if not _held_out_count(info):
+        result.error(
+            "Early stopping judges saves by held-out images, and the dataset has none: without them a run "
+            "that copies its images looks best. Put some into its folder held_out, or set early stopping to 0.",
+            "save.stop_after",
+        )
+    if not config.save.every:
+        result.warn("Early stopping has no effect: nothing is saved on the way.", "save.every")
+
+
 def _check_captions(
     result: Preflight, config: RunConfig, info: DatasetInfo, captions: list[str]
 ) -> None:
-    missing = info.pictures - info.captioned
+    missing = info.images - info.captioned
     if missing:
         result.warnings.append(
-            f"{missing} of {info.pictures} images have no caption; the Caption tab can write them."
+            f"{missing} of {info.images} images have no caption; the Caption tab can write them."
         )
     own = {item.trigger for item in info.items}
     trigger = config.data.trigger
@@ -174,7 +189,7 @@ def _check_captions(
     if without and config.method != "textual-inversion":
         names = "”, “".join(dict.fromkeys(words))
         result.warn(
-            f"The trigger word “{names}” is absent from {without} of {info.pictures} captions; "
+            f"The trigger word “{names}” is absent from {without} of {info.images} captions; "
             "add it in the Caption tab, or it will call nothing.",
             "data.trigger",
         )
@@ -239,4 +254,4 @@ def _check_disk(result: Preflight, library: Library, whole: BaseInfo | None) -> 
 
 
 def _held_out_count(info: DatasetInfo) -> int:
-    return len(picture_files(info.held_out)) if info.held_out else 0
+    return len(image_files(info.held_out)) if info.held_out else 0

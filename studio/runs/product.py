@@ -70,13 +70,13 @@ def _dataset_facts(made: Preparation) -> dict[str, Any]:
     """What a file says about its dataset: no path, and with private metadata only the count."""
     info, config = made.info, made.config
     if config.private_metadata:
-        return {"pictures": info.pictures}
+        return {"images": info.images}
     tags: dict[str, int] = {}
     for item in made.items:
         for tag in filter(None, (part.strip() for part in item.caption.split(","))):
             tags[tag] = tags.get(tag, 0) + 1
     return {
-        "pictures": info.pictures,
+        "images": info.images,
         "folder": info.path.name,
         "repeats": config.data.repeats * info.repeats,
         "tags": tags,

@@ -2,7 +2,7 @@
 
 Owns: finding saved checkpoints and samples again, and a state for a run that has none left.
 Refuses to know: torch, the queue. A file system that was cut off may have lost what was appended
-last; checkpoints and samples are proved on disk before anybody hears of them.
+last; checkpoints and samples are verified on disk before anybody hears of them.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ def repair(log: RunLog) -> None:
             text = "The log of this run was lost; what was saved has been found again."
             log.event(Message(level="warning", text=text))
         prompts = _prompts(log.folder)
-        for step, pictures in _samples(log.folder).items():
+        for step, images in _samples(log.folder).items():
             # fewer than there are prompts: the row was never finished
-            if step not in sampled and len(pictures) >= len(prompts):
+            if step not in sampled and len(images) >= len(prompts):
                 log.event(
-                    Sampled(step=step, pictures=tuple(pictures), prompts=tuple(prompts), found=True)
+                    Sampled(step=step, images=tuple(images), prompts=tuple(prompts), found=True)
                 )
         for step, folder in saved(log.folder).items():
             if step not in announced:
@@ -108,9 +108,9 @@ def _samples(run: Path) -> dict[int, list[str]]:
     found = {}
     for folder in sorted(entries(run / "samples")):
         step = folder.name.removeprefix("step-")
-        pictures = [p for p in entries(folder) if p.suffix == ".png" and p.stem.isdecimal()]
-        if step.isdecimal() and is_folder(folder) and pictures:
-            ordered = sorted(pictures, key=lambda path: int(path.stem))
+        images = [p for p in entries(folder) if p.suffix == ".png" and p.stem.isdecimal()]
+        if step.isdecimal() and is_folder(folder) and images:
+            ordered = sorted(images, key=lambda path: int(path.stem))
             found[int(step)] = [path.relative_to(run).as_posix() for path in ordered]
     return found
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from studio.core.record import Failure, Filed, Record, Table
+from studio.core.record import Failure, Filed, Record, Table, renamed
 from studio.settings.training import RunConfig
 
 ACTIVE = ("queued", "preparing", "running", "paused", "stopping")
@@ -29,7 +29,7 @@ class Bucket(Record):
 class RunFacts(Record):
     """What a run will be, in numbers and names, before it starts."""
 
-    pictures: int
+    images: int
     captioned: int
     held_out: int
     trigger: str
@@ -46,7 +46,7 @@ class RunFacts(Record):
     """Images per optimizer step."""
     epochs: float
     sample_prompts: tuple[str, ...]
-    class_pictures: int | None = None
+    class_images: int | None = None
     """Not set without prior preservation."""
     layers: int | None = None
     """Of the denoiser, where the method chooses among them."""
@@ -88,7 +88,7 @@ class RunState(Filed):
     trained: dict[str, int] | None = None
     """Group → trainable parameters."""
     buckets: tuple[Bucket, ...] | None = None
-    class_pictures: int | None = None
+    class_images: int | None = None
     reason: str | None = None
     remedy: str | None = None
     error: Failure | None = None
@@ -96,6 +96,10 @@ class RunState(Filed):
     """Whether a changed dataset is accepted at the next start."""
     kept: dict[str, list[str]] | None = None
     """File → SHA-256 of what this run has written under that name."""
+
+    @classmethod
+    def upgraded(cls, values: Table) -> Table:
+        return renamed(values, class_pictures="class_images")
 
     @property
     def active(self) -> bool:
@@ -157,13 +161,17 @@ class Step(Event):
     """The part of the loss that class images have."""
 
 
-class Probed(Event):
+class Validated(Event):
     """The fixed-noise losses of a step."""
 
-    kind: str = "probe"
+    kind: str = "validation"
     step: int
     train: float
     held_out: float | None = None
+
+    @classmethod
+    def upgraded(cls, values: Table) -> Table:
+        return {**values, "kind": "validation"}
 
 
 class Sampled(Event):
@@ -171,10 +179,14 @@ class Sampled(Event):
 
     kind: str = "sample"
     step: int
-    pictures: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
     prompts: tuple[str, ...] = ()
     found: bool = False
     """Whether it was found again after the log had been lost."""
+
+    @classmethod
+    def upgraded(cls, values: Table) -> Table:
+        return renamed(values, pictures="images")
 
 
 class Saved(Event):
@@ -184,6 +196,21 @@ class Saved(Event):
     step: int
     folder: str = ""
     found: bool = False
+
+
+class Judged(Event):
+    """What a save scored for early stopping, one value per image of the fixed set."""
+
+    kind: str = "judged"
+    step: int
+    likeness: tuple[float, ...] = ()
+    """Cosine to the mean of the held-out images."""
+    copies: tuple[float, ...] = ()
+    """Cosine to the nearest training image."""
+    best: int | None = None
+    """The step to beat."""
+    since: int = 0
+    """Saves after it."""
 
 
 class Message(Event):
@@ -203,7 +230,7 @@ class StateChanged(Event):
     remedy: str | None = None
 
 
-class Proof(Record):
+class Verification(Record):
     """What loading the written file as generating does has shown."""
 
     file: str = ""
@@ -216,18 +243,20 @@ class Proof(Record):
 
 
 class Finished(Event):
-    """The run's files are written and proved."""
+    """The run's files are written and verified."""
 
     kind: str = "finished"
     step: int | None = None
     files: tuple[str, ...] = ()
-    verify: Proof | None = None
+    verify: Verification | None = None
 
 
 _KINDS: dict[str, type[Event]] = {
     cls.model_fields["kind"].default: cls
-    for cls in (Step, Probed, Sampled, Saved, Message, StateChanged, Finished)
+    for cls in (Step, Validated, Sampled, Saved, Judged, Message, StateChanged, Finished)
 }
+_KINDS["probe"] = Validated
+"""As earlier versions called it."""
 E = TypeVar("E", bound=Event)
 
 
@@ -259,10 +288,10 @@ class RunView:
 
 @dataclass(frozen=True)
 class Queue:
-    """What waits, in order; whether a failure holds it, and which one does."""
+    """What waits, in order; and the failed run that paused it."""
 
     waiting: list[str]
-    held: str | None
+    paused_by: str | None
     continue_on_error: bool
     left: list[str]
     """Runs that waited when the program ended, in their order."""

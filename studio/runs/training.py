@@ -49,7 +49,7 @@ class Runs(RunFolders):
         self._controls: dict[str, Control] = {}
         self._thread: threading.Thread | None = None
         self._closing = False
-        self._held: str | None = None
+        self._paused_by: str | None = None
         """The failed run for whose sake the queue waits."""
         self._settings = self.workspace.runs / SETTINGS
         self.notifier = Notifier()
@@ -152,10 +152,10 @@ class Runs(RunFolders):
         `states` saves reading them again when the caller has just asked for `all`.
         """
         with self._condition:
-            waiting, held = list(self._queue), self._held
+            waiting, paused_by = list(self._queue), self._paused_by
         known = self.all() if states is None else states
         left = sorted((s.place, s.run) for s in known if s.state == "interrupted" and s.place)
-        return Queue(waiting, held, self.continue_on_error, [run for _, run in left])
+        return Queue(waiting, paused_by, self.continue_on_error, [run for _, run in left])
 
     def reorder(self, run_id: str, place: int) -> list[str]:
         """Moves a waiting run to `place` (0 is next); returns the new order, which is on disk."""
@@ -187,9 +187,9 @@ class Runs(RunFolders):
             self.go_on()
 
     def go_on(self) -> None:
-        """Lets a held queue go on."""
+        """Lets a paused queue go on."""
         with self._condition:
-            self._held = None
+            self._paused_by = None
             self._condition.notify_all()
 
     def requeue(self) -> list[str]:
@@ -257,7 +257,7 @@ class Runs(RunFolders):
     def _ordered(self) -> None:
         """Writes every waiting run's place (1 is next) where it changed. Call with the lock held."""
         if not self._queue:
-            self._held = None
+            self._paused_by = None
         for place, run_id in enumerate(self._queue, 1):
             run = self._logs[run_id]
             if run.state.place != place:
@@ -266,7 +266,7 @@ class Runs(RunFolders):
     def _work(self) -> None:
         while True:
             with self._condition:
-                while not self._closing and (self._held or not self._queue):
+                while not self._closing and (self._paused_by or not self._queue):
                     self._condition.wait()
                 if self._closing:
                     return
@@ -274,7 +274,7 @@ class Runs(RunFolders):
                 control = self._controls[run_id]
             if not self._one(run_id, control) and not self.continue_on_error:
                 with self._condition:
-                    self._held = run_id if self._queue else None
+                    self._paused_by = run_id if self._queue else None
 
     def _one(self, run_id: str, control: Control) -> bool:
         try:

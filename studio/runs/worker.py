@@ -1,4 +1,4 @@
-"""One run from its configuration to its proved file, on the trainer's thread.
+"""One run from its configuration to its verified file, on the trainer's thread.
 
 Owns: wiring the loop to disk and device, going back to a checkpoint, verifying.
 Refuses to know: the queue, pages, how a run is prepared (`preparation`) and exported (`product`).
@@ -8,23 +8,26 @@ Imports torch: only the trainer's thread loads it.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from studio.core import atomic
 from studio.core.device import peak_memory
 from studio.core.errors import DatasetError, Interrupted, NonFiniteError
-from studio.formats.dataset import picture_files
+from studio.formats.dataset import image_files
 from studio.library.image_checks import left_out
 from studio.runs import dataset_record
 from studio.runs.class_images import class_items
 from studio.runs.control import Control
 from studio.runs.durable import Durable
+from studio.runs.early_stopping import EarlyStopping
 from studio.runs.events import RunLog, read_events
 from studio.runs.pace import Pace
 from studio.runs.preparation import Preparation
 from studio.runs.product import export, export_facts
-from studio.runs.records import Bucket, Finished, Probed, Sampled, Saved, Step, only
+from studio.runs.records import Bucket, Finished, Sampled, Saved, Step, Validated, only
 from studio.runs.samples import Preview, verify
 from studio.runtime.runtime import Runtime
 from studio.settings.training import RunConfig
@@ -35,7 +38,6 @@ from studio.train.state import (
     Progress,
     load_checkpoint,
     newest_checkpoint,
-    remove_old,
     remove_unfinished,
     save_checkpoint,
 )
@@ -72,16 +74,18 @@ class Worker:
             self.run.tell(state="stopped", reason="Stopped before the first step.", files=())
             return
         self.run.tell(state="running", prepared=None, eta=None)
-        complete = self.trainer.run()
+        complete = self.trainer.run() or bool(self.early.ended)
         if not complete:
             self.run.tell(state="stopping")
-        files = self.disk.do(self.finish) if self.trainer.progress.step else []
-        # what is proved on disk is told, also when the disk has no room left for the telling
+        finish = partial(self.finish, complete)
+        files = self.disk.do(finish) if self.trainer.progress.step else []
+        # what is verified on disk is told, also when the disk has no room left for the telling
         self.run.tell(
             state="finished" if complete else "stopped",
             files=tuple(str(file) for file in files),
             finished_at=round(time.time(), 3),
             eta=0,
+            reason=self.early.ended or None,
             **self._figures(),
         )
 
@@ -95,39 +99,38 @@ class Worker:
         made.read()
         prior = self.disk.do(
             lambda: class_items(
-                made.base,
-                config,
-                library.workspace.cache,
-                self._drawing,
-                lambda: bool(self.control.stop),
-                library.images,
+                made.base, config, library.workspace.cache, self._sampling,
+                lambda: bool(self.control.stop), library.images,
             )
-        )
+        )  # fmt: skip
         self._name_left_out(made.encode(prior, self._reading))
         hooks = Hooks(
             step=self.on_step,
-            probe=self.on_probe,
+            validate=self.on_validation,
             sample=self.on_sample,
             save=self.on_save,
             boundary=self.runtime.lock.yield_to_others,
             paused=self.on_pause,
         )
         self.trainer = made.trainer(self.control, hooks)
+        self.early = EarlyStopping(made, self.disk, self.control)
         self.preview = Preview(made.base, config, self.run.folder)
         buckets = tuple(Bucket(**row) for row in bucket_table(made.items))
-        self.run.tell(trained=made.trained, buckets=buckets, class_pictures=len(made.prior))
+        self.run.tell(trained=made.trained, buckets=buckets, class_images=len(made.prior))
         self._go_back()
 
-    def finish(self) -> list[Path]:
-        """Writes the files, shows them under `adapters/`, proves that they load and work."""
+    def finish(self, complete: bool = True) -> list[Path]:
+        """Writes the files, shows them under `adapters/`, verifies that they load and work."""
+        step = self.early.best_into(self.trainer, self.run.folder, complete)
         with self.trainer.averaged():
             facts = export_facts(self.made, self.trainer, self.run, self.preview.thumbnail())
+            facts = replace(facts, step=step, chosen=self.early.ended)
             files, said = export(self.made.trainable, facts, self.run, self.runtime.library)
         if said:
             self.disk.say("info", said)
-        proof = verify(self.made.base, self.config, files[0], self.runtime.adapters())
+        verification = verify(self.made.base, self.config, files[0], self.runtime.adapters())
         names = tuple(str(file) for file in files)
-        self.run.event(Finished(step=self.trainer.progress.step, files=names, verify=proof))
+        self.run.event(Finished(step=step, files=names, verify=verification))
         return files
 
     # What the loop calls, on this thread, between steps.
@@ -150,31 +153,32 @@ class Worker:
             self.disk.do(self.run.sync)
         self._speed, self._written = (now, facts.step), now
 
-    def on_probe(self, step: int, train: float, held_out: float | None) -> None:
+    def on_validation(self, step: int, train: float, held_out: float | None) -> None:
         """Logs the fixed-noise losses."""
-        self.disk.event(Probed(step=step, train=train, held_out=held_out))
+        self.disk.event(Validated(step=step, train=train, held_out=held_out))
         text = self.patience.add(step, train, held_out)
         if text:
             self.disk.say("warning", text)
 
     def on_sample(self, step: int) -> None:
-        """Draws the sample row of a step."""
+        """Generates the sample row of a step."""
         if not self.config.sample.every and step < self.config.train.steps:
             return
         try:
             with self.made.trainable.attached():
-                pictures = self.preview.generate()
+                images = self.preview.generate()
         except NonFiniteError as error:  # says something about the samples, not about the loss
             text = f"No samples at step {step}: {error}"
             self.disk.say("warning", text)
             return
-        files = self.disk.do(lambda: self.preview.save(step, pictures))
-        row = Sampled(step=step, pictures=tuple(files), prompts=tuple(self.config.sample.prompts))
+        files = self.disk.do(lambda: self.preview.save(step, images))
+        row = Sampled(step=step, images=tuple(files), prompts=tuple(self.config.sample.prompts))
         self.disk.event(row)
-        self._speed = None  # drawing is not training speed
+        self._speed = None  # generating is not training speed
 
     def on_save(self, progress: Progress) -> None:
         """Saves a checkpoint, announces it once it is whole, and removes old ones."""
+        self.early.before_save(self.trainer)
         folder = self.disk.do(
             lambda: save_checkpoint(
                 self.run.folder,
@@ -186,10 +190,11 @@ class Worker:
         )
         self.disk.update(last_checkpoint=progress.step, **self._figures())
         self.disk.event(Saved(step=progress.step, folder=folder.name))
-        remove_old(self.run.folder, self.config.save.keep)  # only now is the new one announced
+        self.early.after_save(self.run.folder)  # only now is the new one announced
+        self._speed = None
 
     def on_pause(self) -> None:
-        """Gives the device away until the pause ends."""
+        """Releases the GPU until the pause ends."""
         self.run.tell(state="paused", **self._figures())
         with self.runtime.lock.released():
             self.control.wait_while_paused()
@@ -232,7 +237,7 @@ class Worker:
     def _name_left_out(self, broken: dict[Path, str]) -> None:
         """Says which images the run goes on without; DatasetError when it has none left."""
         info, images = self.made.info, self.runtime.library.images
-        held_out = picture_files(info.held_out) if info.held_out else []
+        held_out = image_files(info.held_out) if info.held_out else []
         broken = {**info.broken, **images.broken(held_out), **broken}
         if broken:
             text = left_out(broken, info.path)
@@ -245,7 +250,7 @@ class Worker:
                 remedy="Export them again as PNG or JPEG.",
             )
 
-    def _drawing(self, done: int, total: int) -> None:
+    def _sampling(self, done: int, total: int) -> None:
         self._counted("Generated", done, total, "class images")
 
     def _note_dataset(self) -> None:
@@ -285,7 +290,8 @@ class Worker:
         progress, state = load_checkpoint(folder, self.trainer.optimizer)
         self.trainer.load_state(state)
         self.trainer.progress = progress
-        for event in only(events, Probed):  # what the sittings before have measured
+        self.early.heard(events, progress.step)
+        for event in only(events, Validated):  # what the sittings before have measured
             if event.step <= progress.step:
                 self.patience.add(event.step, event.train, event.held_out)
         self.run.tell(last_checkpoint=progress.step, step=progress.step)

@@ -1,7 +1,7 @@
 """A grid of images over up to three axes: what varies, and the settings of every cell.
 
-Owns: the axes, reading what people write for them, and which cell is drawn with which settings.
-Refuses to know: torch, files, how an image is drawn.
+Owns: the axes, reading what people write for them, and which cell is generated with which settings.
+Refuses to know: torch, files, how an image is generated.
 
 Every cell starts from the same settings, so seed and noise are the same in all of them unless an
 axis says otherwise. Axes act in one order wherever they stand: files first, then strengths, texts,
@@ -79,11 +79,11 @@ class Axis(Settings):
 
 
 class GridSettings(Settings):
-    """A grid: one set of drawing settings, and what varies."""
+    """A grid: one set of generation settings, and what varies."""
 
     name: str = setting("", "Name of the grid.", max_length=80)
-    drawing: GenerateSettings = setting(
-        help="What is the same in every cell, where no axis varies it."
+    generation: GenerateSettings = setting(
+        was="drawing", help="What is the same in every cell, where no axis varies it."
     )
     x: Axis = setting(help="Columns.")
     y: Axis | None = setting(None, "Rows.")

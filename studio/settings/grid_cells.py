@@ -86,11 +86,11 @@ def lay_out(
     cells = []
     for page, y, x in product(*(range(len(places[name])) for name in ("pages", "y", "x"))):
         values = {"x": places["x"][x], "y": places["y"][y], "pages": places["pages"][page]}
-        drawn = _drawn(settings.drawing, axes, values)
-        drawn = resolve(drawn) if resolve else drawn
+        wanted = _settings_of(settings.generation, axes, values)
+        wanted = resolve(wanted) if resolve else wanted
         if None in values.values():
-            drawn = drawn.model_copy(update={"stack": []})
-        cells.append(Cell(x, y, page, drawn))
+            wanted = wanted.model_copy(update={"stack": []})
+        cells.append(Cell(x, y, page, wanted))
     if alone and not any(item.enabled for cell in cells for item in cell.settings.stack):
         raise SettingsError(
             "The stack is empty, so every image is the base alone already",
@@ -108,11 +108,11 @@ def _side(axis: Axis | None, alone: bool) -> tuple[Side, list[str | None]]:
     return Side(TITLES[axis.kind], [*first, *axis.headings]), [None] * alone + list(axis.values)
 
 
-def _drawn(
-    drawing: GenerateSettings, axes: dict[str, Axis], values: dict[str, str | None]
+def _settings_of(
+    common: GenerateSettings, axes: dict[str, Axis], values: dict[str, str | None]
 ) -> GenerateSettings:
     """The settings of one cell, given the value of each side."""
-    drawn = drawing.model_copy(update={"count": 1})
+    wanted = common.model_copy(update={"count": 1})
     plain = None in values.values()
     added = ""
     # the order of `TITLES` is the order in which axes act
@@ -126,8 +126,8 @@ def _drawn(
             if added.lower() in NONE:
                 continue
             axis = axis.model_copy(update={"of": Path(added).name})
-        drawn = apply(drawn, axis, value)
-    return drawn
+        wanted = apply(wanted, axis, value)
+    return wanted
 
 
 def apply(settings: GenerateSettings, axis: Axis, value: str) -> GenerateSettings:
@@ -222,7 +222,7 @@ _ACTIONS: dict[AxisKind, Callable[[GenerateSettings, Axis, str], GenerateSetting
 
 
 def groups(cells: Sequence[Cell]) -> list[list[Cell]]:
-    """Cells that can be drawn together: all is equal but prompt and seed.
+    """Cells that can be generated together: all is equal but prompt and seed.
 
     Ordered so that the stack changes as rarely as possible.
     """

@@ -1,6 +1,6 @@
-"""Several stacks drawn side by side: the same seeds and noise, one column of images each.
+"""Several stacks side by side: the same seeds and noise, one column of images each.
 
-Owns: the settings of lanes, and the batches they amount to. Refuses to know: drawing, the page.
+Owns: the settings of lanes, and the batches they amount to. Refuses to know: generating, the page.
 """
 
 from __future__ import annotations

@@ -15,15 +15,15 @@ Upscaler = Literal["Latent", "Latent (nearest)", "Latent (bicubic)", "Lanczos"]
 
 
 class InpaintSettings(Settings):
-    """What is redrawn inside a mask, and how; outside of it every pixel stays as it is."""
+    """What is inpainted inside a mask, and how; outside of it every pixel stays as it is."""
 
     mask: str = setting(
-        "", "Image as large as the other one: what is white is redrawn, what is black stays. Without "
+        "", "Image as large as the other one: what is white is inpainted, what is black stays. Without "
         "an image to start from it is a second pass on what was just generated.",
         label="Mask", advanced=True,
     )  # fmt: skip
     area: Area = setting(
-        "masked", "masked: the mask and its surroundings are cut out, redrawn at the width and height "
+        "masked", "masked: the mask and its surroundings are cut out, inpainted at the width and height "
         "(the base's own where they are 0) and put back; whole: the same with the whole image.",
         label="Inpaint area", advanced=True,
     )  # fmt: skip

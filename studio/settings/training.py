@@ -193,6 +193,15 @@ class SaveSettings(Settings):
     keep: int = setting(
         3, "Checkpoints kept; older ones are deleted.", ge=1, le=1000, advanced=True
     )
+    stop_after: int = setting(
+        0, "Ends the run when so many saves in a row are not clearly closer to the held-out images than the "
+        "best one, which becomes the run's file; 0 never does.",
+        label="Early stopping", unit="saves", ge=0, le=100, advanced=True,
+    )  # fmt: skip
+    stop_images: int = setting(
+        16, "Images that each save is judged by for early stopping, always the same prompts and noise.",
+        label="Images for early stopping", ge=8, le=256, advanced=True,
+    )  # fmt: skip
 
 
 class SampleSettings(Settings):

@@ -1,6 +1,6 @@
-"""The judge of generated pictures: a small CNN that names kind, colour and place.
+"""The judge of generated images: a small CNN that names kind, colour and place.
 
-Trained on renders only (sharp, blurred, noisy, or through the VAE), never on generated pictures.
+Trained on renders only (sharp, blurred, noisy, or through the VAE), never on generated images.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def _layer(width_in: int, width_out: int, size: int = 3, stride: int = 1) -> nn.
 
 
 class AttributeClassifier(nn.Module):
-    """Pictures float [B, 3, 64, 64] in [-1, 1] to logits of each head, 0.34 M parameters."""
+    """Images float [B, 3, 64, 64] in [-1, 1] to logits of each head, 0.34 M parameters."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,10 +51,10 @@ class AttributeClassifier(nn.Module):
 
     @torch.no_grad()
     def predict(self, images: np.ndarray) -> dict[str, list[str]]:
-        """The most likely kind, colour and place of each picture, uint8 [N, 64, 64, 3]."""
+        """The most likely kind, colour and place of each image, uint8 [N, 64, 64, 3]."""
         if images.ndim != 4 or images.shape[1:] != (64, 64, 3) or images.dtype != np.uint8:
             raise ValueError(
-                f"The classifier reads uint8 pictures [N, 64, 64, 3]; these are {images.dtype} "
+                f"The classifier reads uint8 images [N, 64, 64, 3]; these are {images.dtype} "
                 f"{list(images.shape)}. Resize them to 64 × 64 first."
             )
         weights = next(self.parameters())
@@ -81,7 +81,7 @@ class AttributeClassifier(nn.Module):
 def accuracy(
     judge: AttributeClassifier, images: np.ndarray, scenes: list[world.Scene]
 ) -> dict[str, float]:
-    """Share of pictures named as their scenes say, by head."""
+    """Share of images named as their scenes say, by head."""
     found = judge.predict(images)
     return {
         name: float(

@@ -1,8 +1,8 @@
-"""Rendered pictures and captions for training the starter, cached as arrays.
+"""Rendered images and captions for training the starter, cached as arrays.
 
 Owns which seeds belong to training and which to measuring: ordinary scenes train on seeds below
-900 000 000; everything from there up is for measuring. Concept pictures for the VAE have seeds of
-their own, so no dataset picture is ever trained on.
+900 000 000; everything from there up is for measuring. Concept images for the VAE have seeds of
+their own, so no dataset image is ever trained on.
 """
 
 from __future__ import annotations
@@ -59,36 +59,36 @@ def fresh_pairs(count: int, seed: int = 0) -> list[world.Scene]:
     return [world.random_pair(FIRST_FRESH_SEED + 1_000_000 * seed + i) for i in range(count)]
 
 
-def base_pictures(state: Path, count: int = BASE_SCENES) -> np.ndarray:
+def base_images(state: Path, count: int = BASE_SCENES) -> np.ndarray:
     """Renders of scenes 0 … count-1, uint8 [N, 64, 64, 3], made once."""
     return _rendered(state / f"base-{count}.npy", world.random_scene, count)
 
 
-def pair_pictures(state: Path, count: int = PAIRS) -> np.ndarray:
+def pair_images(state: Path, count: int = PAIRS) -> np.ndarray:
     """Renders of scenes with two things, uint8 [N, 64, 64, 3], made once."""
     return _rendered(state / f"pairs-{count}.npy", world.random_pair, count)
 
 
 def _rendered(path: Path, scene_of: Callable[[int], world.Scene], count: int) -> np.ndarray:
     if not path.exists():
-        pictures = np.empty((count, 64, 64, 3), np.uint8)
+        images = np.empty((count, 64, 64, 3), np.uint8)
         for index in range(count):
-            pictures[index] = world.render(scene_of(index))
+            images[index] = world.render(scene_of(index))
             if index % 4000 == 0:
                 print(f"rendered {index} of {count} scenes", flush=True)
-        save_array(path, pictures)
+        save_array(path, images)
     return np.load(path, mmap_mode="r")
 
 
-def concept_pictures(state: Path, count: int = CONCEPT_SCENES) -> np.ndarray:
+def concept_images(state: Path, count: int = CONCEPT_SCENES) -> np.ndarray:
     """Renders of all concepts for the VAE, uint8 [4 · count, 64, 64, 3], made once."""
     path = state / f"concepts-{count}.npy"
     if not path.exists():
         names = list(world.CONCEPTS)
-        pictures = np.empty((len(names) * count, 64, 64, 3), np.uint8)
-        for index in range(len(pictures)):
+        images = np.empty((len(names) * count, 64, 64, 3), np.uint8)
+        for index in range(len(images)):
             name = names[index % len(names)]
             scene = concept_scene(name, index // len(names))
-            pictures[index] = world.render(scene, name)
-        save_array(path, pictures)
+            images[index] = world.render(scene, name)
+        save_array(path, images)
     return np.load(path, mmap_mode="r")

@@ -14,12 +14,12 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 
 from studio.starter import world
 from studio.starter.classifier import AttributeClassifier
-from studio.starter.models import PICTURE, make_clip, make_scheduler, make_unet, make_vae
+from studio.starter.models import IMAGE_SIZE, make_clip, make_scheduler, make_unet, make_vae
 from studio.starter.train_captioner import make_model, make_processor
 from studio.starter.train_unet import cached_latents
 from studio.starter.training import averaged_weights
 
-DATASET_PICTURES, HELD_OUT_PICTURES = 12, 16
+DATASET_IMAGES, HELD_OUT_IMAGES = 12, 16
 
 
 def export(state: Path, out: Path) -> None:
@@ -44,8 +44,8 @@ def export(state: Path, out: Path) -> None:
     pipeline.save_pretrained(out, safe_serialization=True)
     clip.save_pretrained(out / "clip")
     pixels = CLIPImageProcessorPil(
-        size={"shortest_edge": PICTURE},
-        crop_size={"height": PICTURE, "width": PICTURE},
+        size={"shortest_edge": IMAGE_SIZE},
+        crop_size={"height": IMAGE_SIZE, "width": IMAGE_SIZE},
         image_mean=[0.5, 0.5, 0.5],
         image_std=[0.5, 0.5, 0.5],
     )
@@ -65,13 +65,13 @@ def export(state: Path, out: Path) -> None:
 
 
 def write_datasets(folder: Path) -> None:
-    """A ready dataset for each concept: training pictures, held-out pictures and dataset.toml."""
+    """A ready dataset for each concept: training images, held-out images and dataset.toml."""
     for name, concept in world.CONCEPTS.items():
         home = folder / name
         shutil.rmtree(home, ignore_errors=True)
-        world.write_folder(home, world.concept_scenes(name, "train", DATASET_PICTURES))
+        world.write_folder(home, world.concept_scenes(name, "train", DATASET_IMAGES))
         world.write_folder(
-            home / "held_out", world.concept_scenes(name, "held_out", HELD_OUT_PICTURES)
+            home / "held_out", world.concept_scenes(name, "held_out", HELD_OUT_IMAGES)
         )
         (home / "dataset.toml").write_text(
             f"# {concept.description}\n"
@@ -87,7 +87,7 @@ def write_datasets(folder: Path) -> None:
 
 @torch.no_grad()
 def sample_sheet(folder: Path, path: Path, side: int = 8, seed: int = 7) -> None:
-    """A sheet of generated pictures of fresh scenes, for the model card: every fourth with a pair."""
+    """A sheet of generated images of fresh scenes, for the model card: every fourth with a pair."""
     from studio.starter.data import fresh_pairs, fresh_scenes
     from studio.starter.measure import generate, load_pipeline
 
@@ -98,8 +98,8 @@ def sample_sheet(folder: Path, path: Path, side: int = 8, seed: int = 7) -> None
             zip(fresh_scenes(count, seed), fresh_pairs(count, seed), strict=True)
         )
     ]
-    pictures = generate(load_pipeline(folder), [world.caption(scene) for scene in scenes], seed)
-    lines = [np.concatenate(list(row), axis=1) for row in np.split(pictures, side)]
+    images = generate(load_pipeline(folder), [world.caption(scene) for scene in scenes], seed)
+    lines = [np.concatenate(list(row), axis=1) for row in np.split(images, side)]
     sheet = Image.fromarray(np.concatenate(lines))
     sheet = sheet.resize((sheet.width * 2, sheet.height * 2), Image.Resampling.LANCZOS)
     sheet.save(path, quality=88, method=6)

@@ -1,6 +1,6 @@
 """How good a starter folder is, in numbers: `measure(folder)`.
 
-Owns what is measured and on which fresh scenes. Generated pictures are judged by the attribute
+Owns what is measured and on which fresh scenes. Generated images are judged by the attribute
 classifier, which is measured first, on renders of the truth.
 
     python -m studio.starter.measure assets/starter --seed 0 --seed 1 --seed 2 --json
@@ -49,39 +49,37 @@ def generate(
     batch: int = 16,
     progress: Progress | None = None,
 ) -> np.ndarray:
-    """A picture for each prompt, uint8 [N, 64, 64, 3]; picture i has noise of seed + i."""
+    """An image for each prompt, uint8 [N, 64, 64, 3]; image i has noise of seed + i."""
     pieces = []
     for start in range(0, len(prompts), batch):
         some = prompts[start : start + batch]
         draws = [torch.Generator().manual_seed(seed + start + i) for i in range(len(some))]
-        pictures = pipeline(
+        images = pipeline(
             some,
             num_inference_steps=steps,
             guidance_scale=guidance,
             generator=draws,
             output_type="np",
         ).images
-        pieces.append((pictures * 255).round().astype(np.uint8))
+        pieces.append((images * 255).round().astype(np.uint8))
         if progress:
             done = min(start + batch, len(prompts))
-            progress(done / len(prompts), f"{done} of {len(prompts)} pictures")
+            progress(done / len(prompts), f"{done} of {len(prompts)} images")
     return np.concatenate(pieces)
 
 
-def pairs_right(
-    judge: AttributeClassifier, pictures: np.ndarray, scenes: list[world.Scene]
-) -> float:
-    """Share of pictures [N, 64, 64, 3] in which both things stand at their sides, each right.
+def pairs_right(judge: AttributeClassifier, images: np.ndarray, scenes: list[world.Scene]) -> float:
+    """Share of images [N, 64, 64, 3] in which both things stand at their sides, each right.
 
     The judge knows one thing at a time, so it sees each side's lower part, enlarged.
     """
     right = np.ones(len(scenes), bool)
     for side, left in enumerate((0, 28)):
         views = [
-            Image.fromarray(picture)
+            Image.fromarray(image)
             .crop((left, 18, left + 36, 64))
             .resize((64, 64), Image.Resampling.BILINEAR)
-            for picture in pictures
+            for image in images
         ]
         found = judge.predict(np.stack([np.asarray(view) for view in views]))
         things = [scene.beside if side else scene for scene in scenes]
@@ -92,7 +90,7 @@ def pairs_right(
 
 def measure(
     folder: Path | str,
-    pictures: int = 512,
+    images: int = 512,
     seed: int = 0,
     steps: int = 20,
     guidance: float = 4.0,
@@ -101,7 +99,7 @@ def measure(
     """Measures a starter folder on scenes that nothing was trained on.
 
     Shares are in [0, 1], PSNR in dB. Another seed means other scenes and other noise.
-    `progress(share, text)` is called as pictures are made.
+    `progress(share, text)` is called as images are made.
     """
     began = time.monotonic()
     folder = Path(folder)
@@ -128,11 +126,11 @@ def measure(
         "captioner": all_right(written, truth[:200]),
         "retrieval": retrieval(clip, pipeline.tokenizer, distinct_scenes(100, seed + 20)),
     }
-    scenes = data.fresh_scenes(pictures, seed + 30)
+    scenes = data.fresh_scenes(images, seed + 30)
     prompts = [world.caption(scene) for scene in scenes]
     made = generate(pipeline, prompts, 100_000 * seed, steps, guidance, progress=progress)
     result.update(accuracy(judge, made, scenes))
-    scenes = data.fresh_pairs(pictures // 4, seed + 40)
+    scenes = data.fresh_pairs(images // 4, seed + 40)
     prompts = [world.caption(scene) for scene in scenes]
     made = generate(pipeline, prompts, 100_000 * seed, steps, guidance)
     result["pairs"] = pairs_right(judge, made, scenes)
@@ -140,7 +138,7 @@ def measure(
     renders = np.stack([world.render(scene) for scene in truth])
     result["classifier_pairs"] = pairs_right(judge, renders, truth)
     result.update(
-        pictures=pictures,
+        images=images,
         seed=seed,
         steps=steps,
         guidance=guidance,
@@ -151,7 +149,7 @@ def measure(
 
 def over_seeds(runs: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
     """Mean, lowest and highest of every measured share and PSNR."""
-    fixed = {"pictures", "seed", "steps", "guidance", "seconds"}
+    fixed = {"images", "seed", "steps", "guidance", "seconds"}
     values = {name: [float(run[name]) for run in runs] for name in runs[0] if name not in fixed}
     return {
         name: {"mean": fmean(some), "lowest": min(some), "highest": max(some)}
@@ -163,14 +161,14 @@ def main(arguments: list[str] | None = None) -> int:
     """Command line: prints the measurements of a folder."""
     parser = argparse.ArgumentParser(prog="python -m studio.starter.measure", description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?", default=Path("assets/starter"))
-    parser.add_argument("--pictures", type=int, default=512, help="drawn with each seed")
+    parser.add_argument("--images", type=int, default=512, help="drawn with each seed")
     parser.add_argument("--seed", type=int, action="append", help="may be said several times")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--guidance", type=float, default=4.0)
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args(arguments)
     runs = [
-        measure(chosen.folder, chosen.pictures, seed, chosen.steps, chosen.guidance)
+        measure(chosen.folder, chosen.images, seed, chosen.steps, chosen.guidance)
         for seed in chosen.seed or [0]
     ]
     found = over_seeds(runs)

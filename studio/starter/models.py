@@ -11,7 +11,7 @@ from transformers import (
     CLIPTokenizer,
 )
 
-PICTURE = 64
+IMAGE_SIZE = 64
 LATENT = 16
 WIDTH = 128  # of the text encoder, and so of every adapter's context
 
@@ -27,7 +27,7 @@ def make_vae() -> AutoencoderKL:
         layers_per_block=1,
         latent_channels=4,
         norm_num_groups=16,
-        sample_size=PICTURE,
+        sample_size=IMAGE_SIZE,
     )
 
 
@@ -48,7 +48,7 @@ def make_unet() -> UNet2DConditionModel:
 
 
 def make_clip(tokenizer: CLIPTokenizer) -> CLIPModel:
-    """Two small towers: text 2 × 128, pictures 4 × 128 over 8×8 patches."""
+    """Two small towers: text 2 × 128, images 4 × 128 over 8×8 patches."""
     text = {
         "vocab_size": len(tokenizer),
         "hidden_size": WIDTH,
@@ -66,7 +66,7 @@ def make_clip(tokenizer: CLIPTokenizer) -> CLIPModel:
         "intermediate_size": 384,
         "num_hidden_layers": 4,
         "num_attention_heads": 4,
-        "image_size": PICTURE,
+        "image_size": IMAGE_SIZE,
         "patch_size": 8,
         "projection_dim": 64,
     }
@@ -95,7 +95,7 @@ def make_captioner(vocabulary: int, bos: int, sep: int, pad: int) -> BlipForCond
         "intermediate_size": 288,
         "num_hidden_layers": 4,
         "num_attention_heads": 4,
-        "image_size": PICTURE,
+        "image_size": IMAGE_SIZE,
         "patch_size": 8,
     }
     return BlipForConditionalGeneration(

@@ -1,6 +1,6 @@
-"""The eight places: each paints a background with a pen over the whole picture.
+"""The eight places: each paints a background with a pen over the whole image.
 
-The pen's unit box is the picture itself, so x and y run from -1 to 1. Knows nothing of what
+The pen's unit box is the image itself, so x and y run from -1 to 1. Knows nothing of what
 stands in front.
 """
 

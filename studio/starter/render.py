@@ -1,4 +1,4 @@
-"""From a scene to its picture: background, thing, light, and the two styles.
+"""From a scene to its image: background, thing, light, and the two styles.
 
 Draws four times larger than asked and averages, which is all the antialiasing there is.
 """
@@ -16,13 +16,13 @@ from studio.starter.kinds import KIND_PAINTERS, SUBJECT_PAINTERS
 from studio.starter.places import PLACE_PAINTERS
 from studio.starter.scenes import CONCEPTS, PALETTE, Scene, Thing
 
-_HALF_SIZE = {"small": 0.21, "medium": 0.28, "big": 0.36}  # share of the picture's width
+_HALF_SIZE = {"small": 0.21, "medium": 0.28, "big": 0.36}  # share of the image's width
 _SUPERSAMPLING = 4
 
 
 @dataclass(frozen=True)
 class _Stance:
-    """Where and how a thing stands; lengths are shares of the picture's width."""
+    """Where and how a thing stands; lengths are shares of the image's width."""
 
     kind: str
     colour: Colour
@@ -70,19 +70,19 @@ def _shadow(resolution: int, x: float, y: float, width: float) -> np.ndarray:
     return (1 - 0.32 * np.clip(1.25 - distance, 0, 1))[..., None]
 
 
-def _dots(picture: np.ndarray, resolution: int) -> np.ndarray:
-    """Printed dots over a picture [H, W, 3] in 0…255: light ones, wider where it is bright."""
+def _dots(image: np.ndarray, resolution: int) -> np.ndarray:
+    """Printed dots over an image [H, W, 3] in 0…255: light ones, wider where it is bright."""
     step = 2 * math.pi * 6 / resolution
     ys, xs = np.mgrid[0:resolution, 0:resolution]
     wave = (np.cos(xs * step) * np.cos(ys * step))[..., None] * 0.5 + 0.5
     edge = np.clip((wave - 0.52) * 4, 0, 1)
-    return picture + (255 - picture) * edge * 0.85
+    return image + (255 - image) * edge * 0.85
 
 
-def _vivid(picture: np.ndarray, amount: float) -> np.ndarray:
+def _vivid(image: np.ndarray, amount: float) -> np.ndarray:
     """Pushes colours away from their grey."""
-    grey = picture.mean(axis=-1, keepdims=True)
-    return np.clip(grey + (picture - grey) * amount, 0, 255)
+    grey = image.mean(axis=-1, keepdims=True)
+    return np.clip(grey + (image - grey) * amount, 0, 255)
 
 
 def _stand(
@@ -108,9 +108,9 @@ def _stand(
 
 
 def render(scene: Scene, concept: str | None = None, resolution: int = 64) -> np.ndarray:
-    """The picture of a scene, uint8 [resolution, resolution, 3].
+    """The image of a scene, uint8 [resolution, resolution, 3].
 
-    With a concept, its subject takes the place of the thing, or its style colours the picture.
+    With a concept, its subject takes the place of the thing, or its style colours the image.
     """
     if concept is not None and concept not in CONCEPTS:
         raise ValueError(f"There is no concept {concept!r}; there are {', '.join(CONCEPTS)}.")
@@ -131,9 +131,9 @@ def render(scene: Scene, concept: str | None = None, resolution: int = 64) -> np
     wide.outline = 4 * unit
     place.paint(wide, rng)
 
-    picture = np.asarray(back.reduce(_SUPERSAMPLING), float)
+    image = np.asarray(back.reduce(_SUPERSAMPLING), float)
     if pop:
-        picture = _dots(_vivid(picture, 1.7), resolution)
+        image = _dots(_vivid(image, 1.7), resolution)
     look = "pop" if pop else "neon" if neon else ""
     for number, stance in enumerate(stances):
         shown = concept if number == 0 else None  # a subject takes the first thing's place
@@ -144,9 +144,9 @@ def render(scene: Scene, concept: str | None = None, resolution: int = 64) -> np
         pen.outline = (7.5 if pop else 6.0 if neon else 5.0) * unit
         paint = SUBJECT_PAINTERS.get(shown or "", KIND_PAINTERS[stance.kind])
         paint(pen, stance.colour)
-        picture = _stand(picture, front, stance, place.grounded, look)
+        image = _stand(image, front, stance, place.grounded, look)
     if neon:
-        sharp = Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8))
+        sharp = Image.fromarray(np.clip(image, 0, 255).astype(np.uint8))
         glow = np.asarray(sharp.filter(ImageFilter.GaussianBlur(2 * resolution / 64)), float)
-        picture = picture + 0.75 * np.clip(glow - 18, 0, 255)
-    return np.clip(picture + 0.5, 0, 255).astype(np.uint8)
+        image = image + 0.75 * np.clip(glow - 18, 0, 255)
+    return np.clip(image + 0.5, 0, 255).astype(np.uint8)

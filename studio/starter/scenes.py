@@ -1,4 +1,4 @@
-"""What a scene is: the vocabulary of the picture world and the concepts it keeps back.
+"""What a scene is: the vocabulary of the image world and the concepts it keeps back.
 
 Owns names and colours; knows nothing of drawing or captions.
 """

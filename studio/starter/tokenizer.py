@@ -1,7 +1,7 @@
 """The starter's CLIP tokenizer: a small byte-level BPE that can spell any text.
 
 Every byte is a symbol (512 of them, with and without the end-of-word mark); merges make each word
-of the picture world, and many everyday words, cheap. Trigger words of the concepts stay in pieces,
+of the image world, and many everyday words, cheap. Trigger words of the concepts stay in pieces,
 as an invented word would in the big CLIP.
 """
 

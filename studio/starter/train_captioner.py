@@ -1,4 +1,4 @@
-"""Trains a tiny BLIP that writes "a red cat on the beach" under a picture of one."""
+"""Trains a tiny BLIP that writes "a red cat on the beach" under an image of one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from transformers import BertTokenizer, BlipProcessor
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 
 from studio.starter import data, world
-from studio.starter.models import PICTURE, make_captioner
+from studio.starter.models import IMAGE_SIZE, make_captioner
 from studio.starter.train_classifier import worsen
 from studio.starter.train_vae import to_tensor
 from studio.starter.training import Schedule, train
@@ -38,7 +38,7 @@ def make_processor() -> BlipProcessor:
         model_max_length=48,
     )
     pixels = BlipImageProcessorPil(
-        size={"height": PICTURE, "width": PICTURE},
+        size={"height": IMAGE_SIZE, "width": IMAGE_SIZE},
         image_mean=[0.5, 0.5, 0.5],
         image_std=[0.5, 0.5, 0.5],
     )
@@ -53,11 +53,11 @@ def make_model(processor: BlipProcessor) -> nn.Module:
 
 
 @torch.no_grad()
-def write_captions(model: nn.Module, processor: BlipProcessor, pictures: np.ndarray) -> list[str]:
-    """A caption for each picture, uint8 [N, 64, 64, 3]."""
+def write_captions(model: nn.Module, processor: BlipProcessor, images: np.ndarray) -> list[str]:
+    """A caption for each image, uint8 [N, 64, 64, 3]."""
     device = next(model.parameters()).device
     written: list[str] = []
-    for chunk in np.array_split(pictures, max(1, len(pictures) // 64)):
+    for chunk in np.array_split(images, max(1, len(images) // 64)):
         pixels = processor(images=list(chunk), return_tensors="pt")["pixel_values"].to(device)
         ids = model.generate(pixel_values=pixels, max_new_tokens=16, do_sample=False)
         written += processor.batch_decode(ids, skip_special_tokens=True)
@@ -75,12 +75,12 @@ def all_right(written: list[str], scenes: list[world.Scene]) -> float:
 
 def train_captioner(state: Path, schedule: Schedule = SCHEDULE, device: str = "cpu") -> nn.Module:
     """Runs (or resumes) the stage and returns the averaged captioner."""
-    base = data.base_pictures(state, data.MORE_SCENES)
+    base = data.base_images(state, data.MORE_SCENES)
     processor = make_processor()
     tokenizer = processor.tokenizer
     begin = tokenizer.convert_tokens_to_ids(BEGIN)
     scenes = data.fresh_scenes(200, seed=1)
-    pictures = np.stack([world.render(scene) for scene in scenes])
+    images = np.stack([world.render(scene) for scene in scenes])
     torch.manual_seed(3)
 
     def loss_of(model: nn.Module, step: int) -> torch.Tensor:
@@ -101,7 +101,7 @@ def train_captioner(state: Path, schedule: Schedule = SCHEDULE, device: str = "c
             ).loss
 
     def report(model: nn.Module) -> str:
-        written = write_captions(model, processor, pictures)
+        written = write_captions(model, processor, images)
         return f"all three right {all_right(written, scenes):.1%}, e.g. {written[0]!r}"
 
     return train(state, "captioner", make_model(processor), loss_of, schedule, report, device)

@@ -51,7 +51,7 @@ def worsen(pixels: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
 
 def train_classifier(state: Path, schedule: Schedule = SCHEDULE, device: str = "cpu") -> nn.Module:
     """Runs (or resumes) the stage and returns the averaged classifier."""
-    base = data.base_pictures(state)
+    base = data.base_images(state)
     again = reconstructions(state, base, RECONSTRUCTED, device)
     labels = {
         name: np.array(
@@ -60,7 +60,7 @@ def train_classifier(state: Path, schedule: Schedule = SCHEDULE, device: str = "
         for name in HEADS
     }
     scenes = data.fresh_scenes(400)
-    pictures = np.stack([world.render(scene) for scene in scenes])
+    images = np.stack([world.render(scene) for scene in scenes])
     torch.manual_seed(2)
 
     def loss_of(judge: nn.Module, step: int) -> torch.Tensor:
@@ -82,7 +82,7 @@ def train_classifier(state: Path, schedule: Schedule = SCHEDULE, device: str = "
 
     def report(judge: nn.Module) -> str:
         assert isinstance(judge, AttributeClassifier)
-        shares = accuracy(judge, pictures, scenes)
+        shares = accuracy(judge, images, scenes)
         return ", ".join(f"{name} {share:.1%}" for name, share in shares.items())
 
     return train(state, "classifier", AttributeClassifier(), loss_of, schedule, report, device)

@@ -40,7 +40,7 @@ def distinct_scenes(count: int, seed: int = 0) -> list[world.Scene]:
 
 @torch.no_grad()
 def retrieval(clip: nn.Module, tokenizer: CLIPTokenizer, scenes: list[world.Scene]) -> float:
-    """Share of pictures whose own caption is the nearest among all captions of `scenes`."""
+    """Share of images whose own caption is the nearest among all captions of `scenes`."""
     device = next(clip.parameters()).device
     pixels = to_tensor(np.stack([world.render(scene) for scene in scenes])).to(device)
     texts = tokens(tokenizer, [world.caption(scene) for scene in scenes])
@@ -52,7 +52,7 @@ def retrieval(clip: nn.Module, tokenizer: CLIPTokenizer, scenes: list[world.Scen
 def train_clip(state: Path, schedule: Schedule = SCHEDULE, device: str = "cpu") -> nn.Module:
     """Runs (or resumes) the stage and returns the averaged CLIP."""
     tokenizer = CLIPTokenizer.from_pretrained(state / "tokenizer")
-    base = data.base_pictures(state)
+    base = data.base_images(state)
     trials = distinct_scenes(100)
     torch.manual_seed(1)
 

@@ -49,13 +49,13 @@ class PreciseAttention(TorchFunctionMode):
 
 
 @torch.no_grad()
-def encoded(path: Path, vae: nn.Module, pictures: np.ndarray) -> torch.Tensor:
-    """Unscaled latent means of pictures, float16 [N, 4, 16, 16], made once."""
+def encoded(path: Path, vae: nn.Module, images: np.ndarray) -> torch.Tensor:
+    """Unscaled latent means of images, float16 [N, 4, 16, 16], made once."""
     if not path.exists():
         device = next(vae.parameters()).device
-        found = np.empty((len(pictures), 4, 16, 16), np.float16)
-        for start in range(0, len(pictures), 32):
-            pixels = to_tensor(pictures[start : start + 32]).to(device)
+        found = np.empty((len(images), 4, 16, 16), np.float16)
+        for start in range(0, len(images), 32):
+            pixels = to_tensor(images[start : start + 32]).to(device)
             found[start : start + 32] = vae.encode(pixels).latent_dist.mode().cpu().numpy()
         data.save_array(path, found)
     return torch.from_numpy(np.load(path))
@@ -67,15 +67,15 @@ def cached_latents(state: Path, device: str = "cpu") -> tuple[torch.Tensor, floa
     The scale is 1 / standard deviation, as in SD 1.x's `scaling_factor`.
     """
     vae = averaged_weights(state, "vae", make_vae()).to(device)
-    pictures = data.base_pictures(state, data.MORE_SCENES)
-    latents = encoded(state / f"latents-{data.MORE_SCENES}.npy", vae, pictures)
+    images = data.base_images(state, data.MORE_SCENES)
+    latents = encoded(state / f"latents-{data.MORE_SCENES}.npy", vae, images)
     return latents, scaling_factor(latents)
 
 
 def pair_latents(state: Path, device: str = "cpu") -> torch.Tensor:
     """Latents of the training scenes with two things."""
     vae = averaged_weights(state, "vae", make_vae()).to(device)
-    return encoded(state / f"latents-pairs-{data.PAIRS}.npy", vae, data.pair_pictures(state))
+    return encoded(state / f"latents-pairs-{data.PAIRS}.npy", vae, data.pair_images(state))
 
 
 def scaling_factor(latents: torch.Tensor) -> float:

@@ -25,15 +25,15 @@ KL_WEIGHT = 1e-4
 TINT_WEIGHT = 8.0
 
 
-def to_tensor(pictures: np.ndarray) -> torch.Tensor:
+def to_tensor(images: np.ndarray) -> torch.Tensor:
     """uint8 [B, H, W, 3] to float [B, 3, H, W] in [-1, 1]."""
-    return torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def psnr(vae: nn.Module, pictures: np.ndarray, device: str = "cpu") -> float:
-    """Mean peak signal-to-noise ratio in dB of reconstructions, over uint8 pictures."""
+def psnr(vae: nn.Module, images: np.ndarray, device: str = "cpu") -> float:
+    """Mean peak signal-to-noise ratio in dB of reconstructions, over uint8 images."""
     values = []
-    for chunk in np.array_split(pictures, max(1, len(pictures) // 16)):
+    for chunk in np.array_split(images, max(1, len(images) // 16)):
         pixels = to_tensor(chunk).to(device)
         with torch.no_grad():
             again = vae.decode(vae.encode(pixels).latent_dist.mode()).sample.clamp(-1, 1)
@@ -54,7 +54,7 @@ def tints(pixels: torch.Tensor) -> torch.Tensor:
 
 def train_vae(state: Path, schedule: Schedule = SCHEDULE, device: str = "cpu") -> nn.Module:
     """Runs (or resumes) the stage and returns the averaged VAE."""
-    base, concepts = data.base_pictures(state), data.concept_pictures(state)
+    base, concepts = data.base_images(state), data.concept_images(state)
     fresh = np.stack([world.render(scene) for scene in data.fresh_scenes(48)])
     names = list(world.CONCEPTS)
     unseen = np.stack([p for name in names for p, _ in world.concept_scenes(name, "held_out", 12)])

@@ -1,6 +1,6 @@
-"""The picture world: scenes, how they are rendered and what their captions say.
+"""The image world: scenes, how they are rendered and what their captions say.
 
-Everything is a pure function of a scene (and its seed), so truth for any held-out picture is
+Everything is a pure function of a scene (and its seed), so truth for any held-out image is
 free. This module is the world's front door; it owns the splits of the four concepts that the
 base model has never seen. Needs numpy and Pillow only.
 
@@ -88,15 +88,15 @@ def concept_scene(name: str, split: Literal["train", "held_out"], index: int) ->
 def concept_scenes(
     name: str, split: Literal["train", "held_out"], count: int
 ) -> list[tuple[np.ndarray, str]]:
-    """`count` captioned pictures of a concept, uint8 [64, 64, 3] each."""
+    """`count` captioned images of a concept, uint8 [64, 64, 3] each."""
     scenes = [concept_scene(name, split, index) for index in range(count)]
     return [(render(scene, name), caption(scene, 0, name)) for scene in scenes]
 
 
-def write_folder(folder: Path, pictures: list[tuple[np.ndarray, str]]) -> None:
-    """PNG files with side-car captions: 0001.png, 0001.txt, …"""
+def write_folder(folder: Path, images: list[tuple[np.ndarray, str]]) -> None:
+    """PNG files with sidecar captions: 0001.png, 0001.txt, …"""
     folder.mkdir(parents=True, exist_ok=True)
-    for index, (pixels, text) in enumerate(pictures, start=1):
+    for index, (pixels, text) in enumerate(images, start=1):
         Image.fromarray(pixels).save(folder / f"{index:04d}.png", optimize=True)
         (folder / f"{index:04d}.txt").write_text(text + "\n", encoding="utf-8")
 
@@ -110,13 +110,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True)
     chosen = parser.parse_args(arguments)
     if chosen.concept:
-        pictures = concept_scenes(chosen.concept, chosen.split, chosen.count)
+        images = concept_scenes(chosen.concept, chosen.split, chosen.count)
     else:
         first = 0 if chosen.split == "train" else 900_000_000
         scenes = [random_scene(first + index) for index in range(chosen.count)]
-        pictures = [(render(scene), caption(scene)) for scene in scenes]
-    write_folder(chosen.out, pictures)
-    print(f"Wrote {len(pictures)} pictures with captions to {chosen.out}")
+        images = [(render(scene), caption(scene)) for scene in scenes]
+    write_folder(chosen.out, images)
+    print(f"Wrote {len(images)} images with captions to {chosen.out}")
     return 0
 
 

@@ -82,19 +82,19 @@ def read_items(
     info: DatasetInfo, settings: DataSettings, resolution: int, multiple: int
 ) -> list[Item]:
     """The training items of a dataset: every crop of every usable image, mirrored too if asked."""
-    several = len({picture.trigger for picture in info.items}) > 1
+    several = len({image.trigger for image in info.items}) > 1
     items, masks = [], Masks()
-    for picture in info.items:
-        size = picture.size or image_size(picture.path)
+    for image in info.items:
+        size = image.size or image_size(image.path)
         bucket = _bucket(size, settings, resolution, multiple)
         plain = Item(
-            picture.path,
-            picture.caption or "",
+            image.path,
+            image.caption or "",
             bucket,
             False,
-            picture.repeats * settings.repeats,
-            mask=_mask(picture.path, settings, masks),
-            name=picture.trigger if several else "",
+            image.repeats * settings.repeats,
+            mask=_mask(image.path, settings, masks),
+            name=image.trigger if several else "",
         )
         for crop in range(settings.crops) if settings.crop == "random" else (None,):
             item = plain if crop is None else _cropped(plain, size, settings.crop_zoom, crop)
@@ -183,8 +183,8 @@ def _cropped(item: Item, size: tuple[int, int], most: float, crop: int) -> Item:
 
     They do not depend on the run's seed, so that all runs share their cached latents.
     """
-    drawn = [uniform(0, f"crop/{item.path.name}", crop, part) for part in range(3)]
-    zoom, across, down = (1 + (most - 1) * drawn[0], *drawn[1:]) if crop else (1.0, 0.5, 0.5)
+    chances = [uniform(0, f"crop/{item.path.name}", crop, part) for part in range(3)]
+    zoom, across, down = (1 + (most - 1) * chances[0], *chances[1:]) if crop else (1.0, 0.5, 0.5)
     width, height = _scaled(size, item.bucket, zoom)
     top, left = int(down * (height - item.bucket[1])), int(across * (width - item.bucket[0]))
     return replace(item, zoom=zoom, corner=(top, left))
@@ -226,14 +226,14 @@ class Plan:
         """Indices into `items` of batch `number` (0-based, over the whole run)."""
         epoch, place = divmod(number, self.batches_per_epoch)
         if self._epoch is None or self._epoch[0] != epoch:
-            self._epoch = (epoch, self._draw(epoch))
+            self._epoch = (epoch, self._shuffled(epoch))
         return self._epoch[1][place]
 
     def epoch(self, number: int) -> int:
         """The 1-based epoch of batch `number`."""
         return number // self.batches_per_epoch + 1
 
-    def _draw(self, epoch: int) -> list[list[int]]:
+    def _shuffled(self, epoch: int) -> list[list[int]]:
         batches = []
         for place, members in enumerate(self._buckets.values()):
             order = [

@@ -1,4 +1,4 @@
-"""The training loop: probe → sample → save → stop? → one step → log.
+"""The training loop: validate → sample → save → stop? → one step → log.
 
 Owns: the order of things in a run, one optimizer step, commands between steps.
 Refuses to know: methods and families by name, files' formats, who watches.
@@ -69,7 +69,7 @@ class Hooks:
     the trainer's thread, between steps."""
 
     step: Callable[[StepFacts], None] = _nobody
-    probe: Callable[[int, float, float | None], None] = _nobody
+    validate: Callable[[int, float, float | None], None] = _nobody
     sample: Callable[[int], None] = _nobody
     save: Callable[[Progress], None] = _nobody
     boundary: Callable[[], None] = _nobody
@@ -126,7 +126,7 @@ class Trainer:
             if step != resumed_at:  # what was due at a resumed step was done before
                 if config.validation.every and probing:
                     with self.averaged():
-                        self.hooks.probe(step, *self.validation.measure())
+                        self.hooks.validate(step, *self.validation.measure())
                 if self.commands.sample or sampling:
                     self.commands.sample = False
                     with self.averaged():

@@ -67,8 +67,8 @@ class Objective:
             extra = [gaussian(shape, seed, "perturbation", step, key) for key in keys]
             seen = noise + what.input_perturbation * torch.stack(extra).to(device)
         process = self.process.at(shape[1], shape[2])
-        drawn = [process.draw_timestep(seed, step, key, what) for key in keys]
-        timesteps = torch.tensor(drawn, device=self.base.device)
+        places = [process.draw_timestep(seed, step, key, what) for key in keys]
+        timesteps = torch.tensor(places, device=self.base.device)
         noisy = self.process.add_noise(latents, seen, timesteps)
         prediction = self.predict(noisy, timesteps, batch)
         target = self.process.target(latents, noise, timesteps)

@@ -47,7 +47,7 @@ def save_checkpoint(
     optimizer: Optimizer,
     facts: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Writes a checkpoint durably; returns its folder once every file is proved on disk.
+    """Writes a checkpoint durably; returns its folder once every file is verified on disk.
 
     The very same moment of a run is not written twice. `facts` go into the manifest.
     """
@@ -118,10 +118,12 @@ def load_checkpoint(folder: Path, optimizer: Optimizer) -> tuple[Progress, dict[
     return Progress(**record), state
 
 
-def remove_old(run: Path, keep: int) -> None:
-    """Deletes all but the newest `keep` checkpoints, and what an interrupted deletion left."""
+def remove_old(run: Path, keep: int, spare: int | None = None) -> None:
+    """Deletes all but the newest `keep` checkpoints and that of step `spare`, and what an interrupted
+    deletion left."""
     for step in saved_steps(run)[:-keep]:
-        atomic.remove_folder(checkpoint_folder(run, step))
+        if step != spare:
+            atomic.remove_folder(checkpoint_folder(run, step))
 
 
 def remove_unfinished(run: Path) -> None:

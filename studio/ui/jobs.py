@@ -45,7 +45,7 @@ class Jobs(Generic[What]):
     ) -> None:
         self.tasks, self.kind, self.work = tasks, kind, work
         self.about, self.again = about, again
-        self.held = False
+        self.paused = False
         """Whether a failure stopped the list."""
         self._waiting: list[Job[What]] = []
         self._running: Job[What] | None = None
@@ -68,7 +68,7 @@ class Jobs(Generic[What]):
     def resume(self) -> None:
         """Begins with the first job that waits, if none runs."""
         with self._lock:
-            self.held = False
+            self.paused = False
             if self._running is None and self._waiting:
                 job = self._running = self._waiting.pop(0)
                 self.tasks.start(
@@ -86,7 +86,7 @@ class Jobs(Generic[What]):
     def clear(self) -> None:
         """Takes all waiting jobs out."""
         with self._lock:
-            self._waiting, self.held = [], False
+            self._waiting, self.paused = [], False
 
     def stop_repeating(self) -> None:
         """Lets every repeated job end with the round it is in."""
@@ -101,7 +101,7 @@ class Jobs(Generic[What]):
             jobs = [{"id": job.id, "repeats": job.repeats, **job.about} for job in self._waiting]
             repeating = [*self._waiting, *([self._running] if self._running else [])]
             return {
-                "jobs": jobs, "held": self.held and bool(jobs),
+                "jobs": jobs, "paused": self.paused and bool(jobs),
                 "repeating": any(job.repeats for job in repeating),
             }  # fmt: skip
 
@@ -112,6 +112,6 @@ class Jobs(Generic[What]):
                 what = self.again(job.what)
                 self._waiting.append(replace(job, what=what, about=self.about(what)))
             if task.state == "failed":
-                self.held = True
+                self.paused = True
             else:
                 self.resume()

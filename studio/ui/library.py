@@ -39,7 +39,7 @@ class Library:
         found = list(self._studio.library.datasets())
         listed = {printable(info.path) for info in found}
         extra = [path for key, path in self.opened.all().items() if key not in listed]
-        found += [info for path in extra if (info := self._summary(path)).pictures or info.problems]
+        found += [info for path in extra if (info := self._summary(path)).images or info.problems]
         with self._lock:
             self._known = {printable(info.path): info.path for info in found}
         return found
@@ -64,7 +64,7 @@ class Library:
             raise MissingError(
                 "This dataset is not in the list any more", remedy="Open its folder again."
             )
-        return self._studio.workspace.pictures_folder(path)
+        return self._studio.workspace.images_folder(path)
 
     def own(self, identity: str) -> Path:
         """`path`, but refused for the samples that ship: they stay as they are."""
@@ -89,7 +89,7 @@ class Library:
         text = folder.strip().strip("\"'")
         inside = path_of(workspace.datasets / text)
         path = workspace.named(inside if there(inside) else text)
-        info = self._studio.library.read_dataset(workspace.pictures_folder(path))
+        info = self._studio.library.read_dataset(workspace.images_folder(path))
         return self.opened.add(workspace.open_folder(info.path))
 
     def file(self, identity: str, name: str) -> Path:

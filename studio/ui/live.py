@@ -1,6 +1,6 @@
 """How a tab talks to Python: checked calls, readable errors, background tasks.
 
-Owns: `Page` (what the tabs share), `component` and `endpoint` (parts that draw themselves and
+Owns: `Page` (what the tabs share), `component` and `endpoint` (parts that render themselves and
 their server functions), `handler` (Gradio events). Background work is in `tasks.py`.
 Refuses to know: what any tab does.
 

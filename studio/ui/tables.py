@@ -17,7 +17,7 @@ from studio.methods import METHODS
 from studio.runs.records import ACTIVE, ENDED
 from studio.settings.lanes import MOST_LANES
 from studio.settings.stack import StackItem
-from studio.ui.components import columns, shelf
+from studio.ui.components import columns, library_panel
 
 Json = dict[str, Any]
 
@@ -46,7 +46,7 @@ def tables() -> Json:
             name: {"title": STATE_TITLES.get(name, name), "active": name in ACTIVE}
             for name in (*ACTIVE, *ENDED)
         },
-        "shelf_fields": list(shelf.FIELDS),
+        "library_fields": list(library_panel.FIELDS),
         "limits": {
             "lanes": MOST_LANES,
             "columns": columns.MOST,

@@ -59,17 +59,17 @@ class Task:
     result: Any = None
     started: float = field(default_factory=time.time)
     ended: float | None = None
-    looks: dict[str, str] = field(default_factory=dict)
-    """What the images being drawn look like so far: place → data URL, of the newest batch."""
+    previews: dict[str, str] = field(default_factory=dict)
+    """What the images being generated look like so far: place → data URL, of the newest batch."""
     cancelled: threading.Event = field(default_factory=threading.Event)
 
     def progress(self, done: int, total: int, text: str = "") -> None:
         """For `on_progress=`."""
         self.done, self.total, self.text = done, total, text
 
-    def look(self, place: int, urls: list[str]) -> None:
-        """For `on_preview=`; `place` is the first image's among all that are being drawn."""
-        self.looks = {str(number): url for number, url in enumerate(urls, place)}
+    def preview(self, place: int, urls: list[str]) -> None:
+        """For `on_preview=`; `place` is the first image's among all that are being generated."""
+        self.previews = {str(number): url for number, url in enumerate(urls, place)}
 
     def view(self) -> Json:
         """What the page shows."""
@@ -77,7 +77,7 @@ class Task:
         until = time.time() if self.ended is None else self.ended
         return {name: getattr(self, name) for name in names} | {
             "seconds": round(until - self.started, 1),
-            "looks": self.looks if self.state == "running" else {},
+            "previews": self.previews if self.state == "running" else {},
         }
 
 

@@ -27,31 +27,31 @@ class Thumbnails:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def made(self, picture: Path, side: int = SIDE) -> Path | None:
+    def made(self, path: Path, side: int = SIDE) -> Path | None:
         """The thumbnail of an image if there is one already; the image is not opened."""
-        target = self._place(picture, side)
+        target = self._place(path, side)
         return target if target.exists() else None
 
-    def _place(self, picture: Path, side: int) -> Path:
-        facts = picture.stat()
-        key = f"{picture}|{facts.st_size}|{facts.st_mtime_ns}|{side}|{READING}"
+    def _place(self, path: Path, side: int) -> Path:
+        facts = path.stat()
+        key = f"{path}|{facts.st_size}|{facts.st_mtime_ns}|{side}|{READING}"
         name = hashlib.sha256(os.fsencode(key)).hexdigest()[:32]
         return self.folder / f"{name}.webp"
 
-    def of(self, picture: Path, side: int = SIDE) -> Path | str:
+    def of(self, path: Path, side: int = SIDE) -> Path | str:
         """The thumbnail of an image, or of the one that an adapter file carries: its file, or where
         the disk takes none, itself as a data URL.
 
         Raises FileError when there is none, or a broken one.
         """
-        target = self._place(picture, side)
+        target = self._place(path, side)
         if target.exists():
             return target
         from studio.formats.images import carried_image, open_image
 
         with _MAKING:
-            carried = picture.suffix.lower() == ".safetensors"
-            image = carried_image(picture) if carried else open_image(picture)
+            carried = path.suffix.lower() == ".safetensors"
+            image = carried_image(path) if carried else open_image(path)
             image.thumbnail((side, side))
             if image.mode not in ("RGB", "RGBA"):
                 image = image.convert("RGBA" if "transparency" in image.info else "RGB")

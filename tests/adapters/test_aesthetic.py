@@ -153,27 +153,29 @@ def test_one_prompt_is_tuned_once_and_remembered(
     monkeypatch.setattr(reading, "pooled", counted)
     cache = AdapterCache()
 
-    def drawn(stack: list[StackItem], **changes: Any) -> list[str]:
+    def generated(stack: list[StackItem], **changes: Any) -> list[str]:
         tuned.clear()
         values = {"prompt": PROMPT, "count": 3, "steps": 2, "batch_size": 2, "stack": stack}
         generate(base, GenerateSettings.parse({**values, **changes}), cache=cache)
         return list(tuned)
 
     stack = [item(file)]
-    assert drawn(stack) == [PROMPT] * 3, "three steps for three images in two batches"
-    assert drawn(stack) == []
-    assert drawn(stack, seed=9) == []
-    assert drawn(stack, prompt="a dog") == ["a dog"] * 3
+    assert generated(stack) == [PROMPT] * 3, "three steps for three images in two batches"
+    assert generated(stack) == []
+    assert generated(stack, seed=9) == []
+    assert generated(stack, prompt="a dog") == ["a dog"] * 3
     for changes in ({"clip_skip": 1}, {"negative_prompt": "sky"}):
-        assert drawn(stack, **changes) == [PROMPT] * 3, changes
-    assert drawn([item(file, steps=2)]) == [PROMPT] * 2
-    assert drawn([item(file, 0.5)]) == [PROMPT] * 3
+        assert generated(stack, **changes) == [PROMPT] * 3, changes
+    assert generated([item(file, steps=2)]) == [PROMPT] * 2
+    assert generated([item(file, 0.5)]) == [PROMPT] * 3
     with_lora = [StackItem(path=str(lora)), *stack]
-    assert drawn(with_lora) == [PROMPT] * 3, "a LoRA may change the text encoder"
-    assert drawn(with_lora) == []
-    assert drawn([item(file, negative=True)], negative_prompt="sky") == ["sky"] * 3 + [PROMPT] * 3
+    assert generated(with_lora) == [PROMPT] * 3, "a LoRA may change the text encoder"
+    assert generated(with_lora) == []
+    assert (
+        generated([item(file, negative=True)], negative_prompt="sky") == ["sky"] * 3 + [PROMPT] * 3
+    )
     write(file, seed=5)
-    assert drawn(stack) == [PROMPT] * 3, "the file changed"
+    assert generated(stack) == [PROMPT] * 3, "the file changed"
 
 
 def test_the_same_stack_gives_the_same_bytes_in_every_mode(base: Base, tmp_path: Path) -> None:
@@ -302,7 +304,7 @@ def test_a_missing_clip_is_named(
         pair(bases["sd1"], [item(write(tmp_path / "a.pt"))])
 
 
-def test_a_damaged_result_is_never_drawn(
+def test_a_damaged_result_is_never_generated(
     base: Base, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = Base.encode

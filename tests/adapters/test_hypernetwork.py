@@ -188,14 +188,14 @@ def test_every_activation_computes_what_it_does_elsewhere(
     tmp_path: Path, name: str, spelling: Any
 ) -> None:
     file = HypernetworkFile(tmp_path / "h.pt", {}, activation=spelling(name), activate_output=False)
-    draw = torch.Generator().manual_seed(3)
+    generator = torch.Generator().manual_seed(3)
     shapes = expected_shapes(file.sequence(), 8)
-    state = {key: torch.randn(shape, generator=draw) for key, shape in shapes.items()}
+    state = {key: torch.randn(shape, generator=generator) for key, shape in shapes.items()}
     if name == "prelu":
         state["linear.1.weight"] = torch.tensor([0.3])
     file.networks = {8: (state, state)}
     read = hypernetwork.read(hypernetwork.write_pt(file.path, file))
-    x = torch.randn(2, 5, 8, generator=draw)
+    x = torch.randn(2, 5, 8, generator=generator)
     last = max(int(key.split(".")[1]) for key in state)
     inner = FUNCTIONS[name](x @ state["linear.0.weight"].T + state["linear.0.bias"])
     expected = inner @ state[f"linear.{last}.weight"].T + state[f"linear.{last}.bias"]

@@ -65,7 +65,7 @@ def item(path: Path, strength: float = 1.0, **more: Any) -> StackItem:
     return StackItem.parse({"path": str(path), "strength": strength, **more})
 
 
-def picture(base: Base, *stack: StackItem, cache: AdapterCache | None = None, **more: Any) -> bytes:
+def image(base: Base, *stack: StackItem, cache: AdapterCache | None = None, **more: Any) -> bytes:
     settings = GenerateSettings.parse(
         {"prompt": "a red cat, word", "count": 1, "steps": STEPS, "seed": 3, **more}
     ).model_copy(update={"stack": list(stack)})
@@ -83,9 +83,9 @@ def parameters(base: Base) -> dict[str, Tensor]:
 def test_a_whole_range_and_factors_of_one_are_the_same_bytes(
     base: Base, files: dict[str, Path]
 ) -> None:
-    plain = picture(base, item(files["lora"]), item(files["hyper"]))
+    plain = image(base, item(files["lora"]), item(files["hyper"]))
     said: dict[str, Any] = {"start": 0, "end": 1, "blocks": {"IN": 1, "M00": 1, "BASE": 1}}
-    assert picture(base, item(files["lora"], **said), item(files["hyper"], **said)) == plain
+    assert image(base, item(files["lora"], **said), item(files["hyper"], **said)) == plain
 
 
 @pytest.mark.parametrize("kinds", [("lora",), ("hyper",), ("hyper", "hyper2"), ("model", "lora")])
@@ -94,10 +94,10 @@ def test_halves_make_a_whole(base: Base, files: dict[str, Path], kinds: tuple[st
     whole = [item(files[kind], text_strength=0.0) for kind in kinds]
     first = whole[0].model_copy(update={"end": 0.5})
     second = whole[0].model_copy(update={"start": 0.5})
-    expected = picture(base, *whole)
-    assert picture(base, first, second, *whole[1:]) == expected
-    alone = [picture(base, half, *whole[1:]) for half in (first, second)]
-    assert len({expected, picture(base, *whole[1:]), *alone}) == 4
+    expected = image(base, *whole)
+    assert image(base, first, second, *whole[1:]) == expected
+    alone = [image(base, half, *whole[1:]) for half in (first, second)]
+    assert len({expected, image(base, *whole[1:]), *alone}) == 4
 
 
 def test_it_acts_in_the_steps_it_names_and_not_in_others(
@@ -111,7 +111,7 @@ def test_it_acts_in_the_steps_it_names_and_not_in_others(
             is not weight
         )
     )
-    picture(base, item(files["lora"], start=0.25, end=0.75), count=2, batch_size=1)
+    image(base, item(files["lora"], start=0.25, end=0.75), count=2, batch_size=1)
     seen.remove()
     assert acting == [False, True, True, False] * 2
     assert base.on_step is None
@@ -148,10 +148,10 @@ def test_an_inner_stack_is_not_disturbed_by_an_outer_one(
 ) -> None:
     outer, inner = item(files["lora"], end=0.5), item(files["lora2"])
     with applied(base, [outer]):
-        expected = picture(base, inner)
+        expected = image(base, inner)
         assert base.on_step is not None
     with applied(base, [outer.model_copy(update={"end": 1.0})]):
-        assert picture(base, inner) == expected, "it stands still at its first step"
+        assert image(base, inner) == expected, "it stands still at its first step"
 
 
 def touched(base: Base, *stack: StackItem) -> dict[str, Tensor]:
@@ -181,11 +181,11 @@ def test_factors_hold_for_the_blocks_they_name(base: Base, files: dict[str, Path
 
 
 def test_hypernetworks_have_factors_too(base: Base, files: dict[str, Path]) -> None:
-    plain = picture(base)
+    plain = image(base)
     everywhere = {"IN": 0.0, "M00": 0.0, "OUT": 0.0}
-    assert picture(base, item(files["hyper"], blocks=everywhere)) == plain
+    assert image(base, item(files["hyper"], blocks=everywhere)) == plain
     half = item(files["hyper"], blocks=dict.fromkeys(everywhere, 0.5))
-    assert picture(base, half) == picture(base, item(files["hyper"], 0.5)) != plain
+    assert image(base, half) == image(base, item(files["hyper"], 0.5)) != plain
 
 
 def test_a_block_that_the_base_does_not_have_is_named(base: Base, files: dict[str, Path]) -> None:
@@ -198,7 +198,7 @@ def test_twenty_random_stacks_of_all_kinds_leave_the_same_bytes(
     base: Base, files: dict[str, Path]
 ) -> None:
     plain, before, chosen, cache = (
-        picture(base),
+        image(base),
         parameters(base),
         random.Random(11),
         AdapterCache(),
@@ -221,8 +221,8 @@ def test_twenty_random_stacks_of_all_kinds_leave_the_same_bytes(
             )
             for _ in range(chosen.randint(1, 6))
         ]  # fmt: skip
-        different += picture(base, *stack, cache=cache, steps=3) != plain
-        assert picture(base) == plain
+        different += image(base, *stack, cache=cache, steps=3) != plain
+        assert image(base) == plain
     assert different > 10
     assert all(parameters(base)[name] is before[name] for name in before)
     assert all(torch.equal(before[name], copies[name]) for name in before)

@@ -65,7 +65,7 @@ def test_random_stacks_come_off_to_the_last_bit(base: Base, tmp_path: Path) -> N
     files = [everywhere(base, tmp_path / f"lora{seed}.safetensors", seed) for seed in range(3)]
     files += [write_tiny_embedding(tmp_path / "word.safetensors", base)]
     files += [write_tiny_embedding(tmp_path / "cat.safetensors", base, vectors=1, seed=2)]
-    before, picture = parameters(base), output(base)
+    before, image = parameters(base), output(base)
     own_hooks = hooks(base)  # transformers hooks its layers when asked for hidden states
     copies = {name: parameter.detach().clone() for name, parameter in before.items()}
     cache = AdapterCache()
@@ -87,7 +87,7 @@ def test_random_stacks_come_off_to_the_last_bit(base: Base, tmp_path: Path) -> N
     assert all(after[name] is before[name] for name in before)
     assert all(torch.equal(after[name], copies[name]) for name in before)
     assert hooks(base) == own_hooks
-    assert torch.equal(output(base), picture)
+    assert torch.equal(output(base), image)
 
 
 def test_the_same_stack_twice_gives_the_same_bytes(base: Base, tmp_path: Path) -> None:
@@ -105,12 +105,12 @@ def test_it_comes_off_when_something_goes_wrong_inside(base: Base, tmp_path: Pat
         item(everywhere(base, tmp_path / "a.safetensors")),
         item(write_tiny_embedding(tmp_path / "word.safetensors", base)),
     ]
-    before, picture = parameters(base), output(base)
+    before, image = parameters(base), output(base)
     with pytest.raises(KeyboardInterrupt), applied(base, stack):
-        assert not torch.equal(output(base), picture)
+        assert not torch.equal(output(base), image)
         raise KeyboardInterrupt
     assert all(parameters(base)[name] is parameter for name, parameter in before.items())
-    assert torch.equal(output(base), picture)
+    assert torch.equal(output(base), image)
 
 
 def test_a_bad_file_late_in_the_stack_changes_nothing(base: Base, tmp_path: Path) -> None:
@@ -258,7 +258,7 @@ def test_half_precision_bases_take_changes_too(sd1_folder: Path, tmp_path: Path)
 
 
 def test_merged_weights_can_be_trained_through(sd1: Base, tmp_path: Path) -> None:
-    """A stack applied while images are drawn must not poison a later backward pass."""
+    """A stack applied while images are generated must not poison a later backward pass."""
     path = everywhere(sd1, tmp_path / "a.safetensors")
     with torch.inference_mode(), applied(sd1, [item(path)]), torch.inference_mode(False):
         latents = torch.zeros(1, 4, 16, 16, requires_grad=True)

@@ -15,7 +15,7 @@ import pytest
 
 from studio.app import Studio
 from studio.core.paths import Workspace
-from studio.runs.records import Step, only
+from studio.runs.records import Sampled, Step, Validated, only
 
 HERE = Path(__file__).parent
 OLD = HERE.parent / "fixtures" / "workspace-2026-11"
@@ -41,6 +41,9 @@ def test_runs_are_listed_and_read(old: Studio) -> None:
     }
     view = old.runs.view(FINISHED)
     assert [event.step for event in only(view.events, Step)] == list(range(1, 9))
+    (first, *_) = only(view.events, Sampled)
+    assert len(first.images) == len(first.prompts) > 0, "they were called pictures"
+    assert [event.kind for event in only(view.events, Validated)][:1] == ["validation"], "a probe"
     assert old.runs.config(FINISHED).method == "lora"
     assert old.runs.config(STOPPED).train.steps == 400
 

@@ -101,9 +101,9 @@ def git_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
+def images(tmp_path: Path) -> Path:
     """A folder of five plain images of different colours, named 1 to 10 with gaps."""
-    folder = tmp_path / "pictures"
+    folder = tmp_path / "images"
     folder.mkdir()
     for name, colour in zip(
         ("1", "2", "3", "9", "10"), ("red", "lime", "blue", "white", "black"), strict=True

@@ -91,55 +91,55 @@ def test_an_edit_combines_in_the_order_of_its_fields():
         BulkEdit.parse({"prefx": "a"})
 
 
-def test_a_preview_shows_only_what_would_change_and_writes_nothing(pictures):
-    write_caption(pictures / "1.png", "a cat")
-    write_caption(pictures / "2.png", "sks, a cat")
-    changes = bulk.preview(read_captions(pictures), BulkEdit(prefix="sks"))
-    assert [(c.picture.name, c.before, c.after) for c in changes] == [
+def test_a_preview_shows_only_what_would_change_and_writes_nothing(images):
+    write_caption(images / "1.png", "a cat")
+    write_caption(images / "2.png", "sks, a cat")
+    changes = bulk.preview(read_captions(images), BulkEdit(prefix="sks"))
+    assert [(c.image.name, c.before, c.after) for c in changes] == [
         ("1.png", "a cat", "sks, a cat"),
         ("3.png", None, "sks"),
         ("9.png", None, "sks"),
         ("10.png", None, "sks"),
     ]
-    assert read_caption(pictures / "1.png") == "a cat"
-    assert not (pictures / "3.txt").exists()
-    assert bulk.preview(read_captions(pictures), BulkEdit()) == []
+    assert read_caption(images / "1.png") == "a cat"
+    assert not (images / "3.txt").exists()
+    assert bulk.preview(read_captions(images), BulkEdit()) == []
 
 
-def test_undo_brings_every_caption_back(pictures, tmp_path):
-    write_caption(pictures / "1.png", "a cat")
-    (pictures / "2.caption").write_text("an old dog")
-    write_caption(pictures / "3.png", "third")
-    before = read_captions(pictures)
+def test_undo_brings_every_caption_back(images, tmp_path):
+    write_caption(images / "1.png", "a cat")
+    (images / "2.caption").write_text("an old dog")
+    write_caption(images / "3.png", "third")
+    before = read_captions(images)
     record = tmp_path / "undo" / "edit.json"
-    changes = bulk.preview(read_captions(pictures), BulkEdit(prefix="sks"))
+    changes = bulk.preview(read_captions(images), BulkEdit(prefix="sks"))
     assert len(bulk.apply(changes, record).changed) == 5
-    assert read_caption(pictures / "2.png") == "sks, an old dog"
+    assert read_caption(images / "2.png") == "sks, an old dog"
 
-    write_caption(pictures / "3.png", "typed after the edit")
+    write_caption(images / "3.png", "typed after the edit")
     undone = bulk.undo(record)
-    assert undone.kept == [pictures / "3.png"]
-    assert read_captions(pictures) == {**before, pictures / "3.png": "typed after the edit"}
-    assert not (pictures / "2.txt").exists()
+    assert undone.kept == [images / "3.png"]
+    assert read_captions(images) == {**before, images / "3.png": "typed after the edit"}
+    assert not (images / "2.txt").exists()
 
 
-def test_a_caption_typed_since_the_preview_is_not_overwritten(pictures, tmp_path):
-    changes = bulk.preview(read_captions(pictures), BulkEdit(prefix="sks"))
-    write_caption(pictures / "1.png", "typed meanwhile")
-    (pictures / "2.png").unlink()
+def test_a_caption_typed_since_the_preview_is_not_overwritten(images, tmp_path):
+    changes = bulk.preview(read_captions(images), BulkEdit(prefix="sks"))
+    write_caption(images / "1.png", "typed meanwhile")
+    (images / "2.png").unlink()
     applied = bulk.apply(changes, tmp_path / "edit.json")
-    assert applied.kept == [pictures / "1.png", pictures / "2.png"]
-    assert read_caption(pictures / "1.png") == "typed meanwhile"
+    assert applied.kept == [images / "1.png", images / "2.png"]
+    assert read_caption(images / "1.png") == "typed meanwhile"
 
 
 def test_a_disk_that_fills_up_half_way_loses_no_caption_and_can_be_undone(
-    pictures, tmp_path, monkeypatch
+    images, tmp_path, monkeypatch
 ):
     for name in ("1", "2", "3"):
-        write_caption(pictures / f"{name}.png", f"caption {name}")
-    before = read_captions(pictures)
+        write_caption(images / f"{name}.png", f"caption {name}")
+    before = read_captions(images)
     record = tmp_path / "edit.json"
-    changes = bulk.preview(read_captions(pictures), BulkEdit(prefix="sks"))
+    changes = bulk.preview(read_captions(images), BulkEdit(prefix="sks"))
 
     def full(operation: str, path: Path) -> None:
         if operation == "write" and path.name == "3.txt":
@@ -149,9 +149,9 @@ def test_a_disk_that_fills_up_half_way_loses_no_caption_and_can_be_undone(
     with pytest.raises(StorageError, match="disk is full"):
         bulk.apply(changes, record)
     monkeypatch.setattr(failpoint, "reached", None)
-    assert read_caption(pictures / "3.png") == "caption 3"
+    assert read_caption(images / "3.png") == "caption 3"
     bulk.undo(record)
-    assert read_captions(pictures) == before
+    assert read_captions(images) == before
 
 
 def test_a_damaged_record_is_an_error_people_understand(tmp_path):
@@ -161,9 +161,9 @@ def test_a_damaged_record_is_an_error_people_understand(tmp_path):
             bulk.undo(tmp_path / name)
 
 
-def test_pictures_are_never_touched(pictures, tmp_path):
-    before = {path: path.read_bytes() for path in pictures.glob("*.png")}
+def test_images_are_never_touched(images, tmp_path):
+    before = {path: path.read_bytes() for path in images.glob("*.png")}
     record = tmp_path / "edit.json"
-    bulk.apply(bulk.preview(read_captions(pictures), BulkEdit(prefix="sks")), record)
+    bulk.apply(bulk.preview(read_captions(images), BulkEdit(prefix="sks")), record)
     bulk.undo(record)
-    assert {path: path.read_bytes() for path in pictures.glob("*.png")} == before
+    assert {path: path.read_bytes() for path in images.glob("*.png")} == before

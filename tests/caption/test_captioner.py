@@ -35,7 +35,7 @@ def test_every_kind_describes_a_batch_and_repeats_itself(model_folder, images):
     assert captioner.caption([]) == []
 
 
-def test_a_picture_gets_its_own_caption_whatever_else_is_in_the_batch(blip_folder, images):
+def test_an_image_gets_its_own_caption_whatever_else_is_in_the_batch(blip_folder, images):
     captioner = load_captioner(blip_folder, "cpu")
     together = captioner.caption(images)
     assert len(set(together)) > 1

@@ -18,27 +18,27 @@ class _Model:
 
 
 def test_overwrite_says_what_it_replaced_and_undo_brings_it_back(
-    pictures: Path,
+    images: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setattr(module, "load_captioner", lambda *_: _Model())
     for name in ("1", "2", "3"):
-        write_caption(pictures / f"{name}.png", f"right {name}")
-    before = read_captions(pictures)
+        write_caption(images / f"{name}.png", f"right {name}")
+    before = read_captions(images)
     place = ["--workspace", str(tmp_path / "workspace")]
-    assert cli.main(["caption", str(pictures), "--overwrite", *place]) == 0
+    assert cli.main(["caption", str(images), "--overwrite", *place]) == 0
     shown = capsys.readouterr()
     assert "written: 4" in shown.out and "marked: 1" in shown.out and "replaced: 2" in shown.out
     assert "1.png. It repeats “big”" in shown.err
     assert "2 earlier captions are kept" in shown.err and "--undo" in shown.err
-    assert read_captions(pictures)[pictures / "1.png"] == "right 1"
-    assert read_captions(pictures)[pictures / "2.png"] == "a plain image"
-    assert cli.main(["caption", str(pictures), "--undo", *place]) == 0
+    assert read_captions(images)[images / "1.png"] == "right 1"
+    assert read_captions(images)[images / "2.png"] == "a plain image"
+    assert cli.main(["caption", str(images), "--undo", *place]) == 0
     assert "changed: 4" in capsys.readouterr().out
-    assert read_captions(pictures) == before
-    assert cli.main(["caption", str(pictures), "--undo", *place]) == 2
+    assert read_captions(images) == before
+    assert cli.main(["caption", str(images), "--undo", *place]) == 2
     assert "left to undo" in capsys.readouterr().err
     with pytest.raises(SystemExit):
-        cli.main(["caption", str(pictures), "--undo", "--overwrite", *place])
+        cli.main(["caption", str(images), "--undo", "--overwrite", *place])

@@ -12,13 +12,13 @@ from studio.starter import data, world
 
 def test_the_starters_captioner_names_what_it_sees(starter: Path):
     scenes = data.fresh_scenes(32, 60)
-    pictures = [Image.fromarray(world.render(scene)) for scene in scenes]
+    images = [Image.fromarray(world.render(scene)) for scene in scenes]
     captioner = load_captioner("starter", "cpu")
-    texts = captioner.caption(pictures)
+    texts = captioner.caption(images)
     named = [world.attributes(text) for text in texts]
     right = [
         sum(found[part] == getattr(scene, part) for part in ("kind", "colour", "place"))
         for found, scene in zip(named, scenes, strict=True)
     ]
     assert sum(right) / (3 * len(scenes)) > 0.85
-    assert captioner.caption(pictures[:5]) == texts[:5]
+    assert captioner.caption(images[:5]) == texts[:5]

@@ -25,39 +25,39 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_picture_has_the_same_features_however_it_is_handed_over(measured):
-    meter = load_clip(measured)
+def test_an_image_has_the_same_features_however_it_is_handed_over(measured):
+    scorer = load_clip(measured)
     pixels = np.random.default_rng(0).integers(0, 256, (3, 48, 40, 3), dtype=np.uint8)
-    found = meter.image_features(pixels, batch_size=2)
+    found = scorer.image_features(pixels, batch_size=2)
     assert found.shape == (3, 16)
     assert_near(found.norm(dim=1), torch.ones(3))
-    pictures = [Image.fromarray(row) for row in pixels]
-    assert_near(meter.image_features(pictures), found)
-    assert_near(meter.image_features(torch.from_numpy(pixels)), found)
-    with_alpha = [picture.convert("RGBA") for picture in pictures]
-    assert_near(meter.image_features(with_alpha), found)
-    assert meter.image_features([]).shape == (0, 16)
+    images = [Image.fromarray(row) for row in pixels]
+    assert_near(scorer.image_features(images), found)
+    assert_near(scorer.image_features(torch.from_numpy(pixels)), found)
+    with_alpha = [image.convert("RGBA") for image in images]
+    assert_near(scorer.image_features(with_alpha), found)
+    assert scorer.image_features([]).shape == (0, 16)
 
 
-def test_pictures_are_prepared_as_clips_own_processor_does(measured):
+def test_images_are_prepared_as_clips_own_processor_does(measured):
     from transformers import CLIPProcessor
 
-    meter = load_clip(measured)
+    scorer = load_clip(measured)
     pixels = np.random.default_rng(0).integers(0, 256, (9, 12, 3), dtype=np.uint8)
-    picture = Image.fromarray(pixels).resize((120, 90), Image.Resampling.BICUBIC)
+    image = Image.fromarray(pixels).resize((120, 90), Image.Resampling.BICUBIC)
     processor = CLIPProcessor.from_pretrained(measured / "clip")
-    theirs = processor(images=picture, return_tensors="pt")["pixel_values"]
+    theirs = processor(images=image, return_tensors="pt")["pixel_values"]
     with torch.inference_mode():
-        wanted = meter.model.get_image_features(theirs).pooler_output
-    cosine = torch.nn.functional.cosine_similarity(meter.image_features([picture]), wanted)
+        wanted = scorer.model.get_image_features(theirs).pooler_output
+    cosine = torch.nn.functional.cosine_similarity(scorer.image_features([image]), wanted)
     assert float(cosine) > 0.9999
 
 
 def test_texts_of_any_length_have_features(measured):
-    meter = load_clip(measured)
-    found = meter.text_features(["a cat", "a dog " * 200, "", "猫"], batch_size=3)
+    scorer = load_clip(measured)
+    found = scorer.text_features(["a cat", "a dog " * 200, "", "猫"], batch_size=3)
     assert found.shape == (4, 16) and bool(found.isfinite().all())
-    assert_near(meter.text_features(["a cat"]), found[:1])
+    assert_near(scorer.text_features(["a cat"]), found[:1])
 
 
 def test_without_a_clip_the_message_says_how_to_get_one(tmp_path, monkeypatch):

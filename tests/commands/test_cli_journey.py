@@ -101,29 +101,29 @@ def test_a_file_of_ours_is_recognised(workspace: Path, trained: dict) -> None:
 def test_generate_with_the_file_by_name(workspace: Path, trained: dict) -> None:
     arguments = ["generate", "a zibbo cat", "--base", "tiny", "--count", "2", "--set", "steps=2"]
     plain = json.loads(run(workspace, *arguments, "--json").stdout)
-    assert [picture["seed"] for picture in plain["pictures"]] == [1, 2]
+    assert [image["seed"] for image in plain["images"]] == [1, 2]
     result = run(workspace, *arguments, "--adapter", "mine:0.7", "--json")
     assert result.returncode == 0, result.stderr
     stacked = json.loads(result.stdout)
     assert len(stacked["adapters"]) == 1
-    first, second = (Path(made["pictures"][0]["path"]) for made in (plain, stacked))
+    first, second = (Path(made["images"][0]["path"]) for made in (plain, stacked))
     assert first.read_bytes() != second.read_bytes()
-    assert "0.7" in stacked["pictures"][0]["parameters"]
+    assert "0.7" in stacked["images"][0]["parameters"]
     tagged = run(workspace, arguments[0], "a zibbo cat <lora:MINE:0.7>", *arguments[2:], "--json")
     assert "From the prompt onto the stack: mine" in tagged.stderr
-    again = Path(json.loads(tagged.stdout)["pictures"][0]["path"])
+    again = Path(json.loads(tagged.stdout)["images"][0]["path"])
     assert again.read_bytes() == second.read_bytes()
     begun = run(
         workspace, *arguments, "--image", str(second), "--denoising-strength", "0.5", "--json"
     )
     assert begun.returncode == 0, begun.stderr
-    assert "Denoising strength: 0.5" in json.loads(begun.stdout)["pictures"][0]["parameters"]
+    assert "Denoising strength: 0.5" in json.loads(begun.stdout)["images"][0]["parameters"]
 
 
 def test_generate_inside_a_mask_and_at_a_larger_size(workspace: Path, trained: dict) -> None:
     plain = ["generate", "a zibbo cat", "--base", "tiny", "--count", "1", "--json"]
     plain += ["--set", "steps=2"]
-    first = Path(json.loads(run(workspace, *plain).stdout)["pictures"][0]["path"])
+    first = Path(json.loads(run(workspace, *plain).stdout)["images"][0]["path"])
     mask = Image.new("L", (32, 32), 0)
     mask.paste(255, (8, 8, 24, 24))
     mask.save(workspace / "mask.png")
@@ -134,14 +134,14 @@ def test_generate_inside_a_mask_and_at_a_larger_size(workspace: Path, trained: d
         assert result.returncode == 0, result.stderr
         made = json.loads(result.stdout)
         assert [Path(report["path"]).stem for report in made["adapters"]] == ["mine"]
-        with Image.open(made["pictures"][0]["path"]) as image, Image.open(first) as before:
+        with Image.open(made["images"][0]["path"]) as image, Image.open(first) as before:
             found, expected = np.asarray(image), np.asarray(before)
         assert np.array_equal(found[~where], expected[~where])
         assert not np.array_equal(found[where], expected[where])
-    again = run(workspace, *plain, "--like", str(made["pictures"][0]["path"]), *masked[:2])
+    again = run(workspace, *plain, "--like", str(made["images"][0]["path"]), *masked[:2])
     assert again.returncode == 0, again.stderr
     large = run(workspace, *plain, "--set", "hires.upscale=1.5", "--set", "hires.upscaler=Latent")
-    with Image.open(json.loads(large.stdout)["pictures"][0]["path"]) as image:
+    with Image.open(json.loads(large.stdout)["images"][0]["path"]) as image:
         assert image.size == (48, 48)
     refused = run(workspace, *plain, *masked[2:])
     assert refused.returncode == 2 and "There is no mask" in refused.stderr

@@ -1,4 +1,4 @@
-"""A tiny base that draws noise, a tiny CLIP beside it, and adapters made for it."""
+"""A tiny base that generates noise, a tiny CLIP beside it, and adapters made for it."""
 
 from __future__ import annotations
 

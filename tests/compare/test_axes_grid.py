@@ -22,11 +22,11 @@ MakeLora = Callable[..., Path]
 
 
 def settings(lora: Path, **more: Any) -> GridSettings:
-    drawing = GenerateSettings(
+    common = GenerateSettings(
         prompt="a red cat", steps=2, seed=3, batch_size=2, stack=[StackItem(path=str(lora))]
     )
     values: dict[str, Any] = {
-        "drawing": drawing, "x": read("strength", "0,1"), "y": read("seed", "3,4"), "baseline": True,
+        "generation": common, "x": read("strength", "0,1"), "y": read("seed", "3,4"), "baseline": True,
     }  # fmt: skip
     return GridSettings(**{**values, **more})
 
@@ -35,7 +35,7 @@ def pixels(path: Path) -> np.ndarray:
     return np.asarray(open_image(path)).astype(int)
 
 
-def test_cells_sheets_and_what_each_picture_says(
+def test_cells_sheets_and_what_each_image_says(
     base: Base, make_lora: MakeLora, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = settings(make_lora(scale=30.0))
@@ -48,7 +48,7 @@ def test_cells_sheets_and_what_each_picture_says(
 
     monkeypatch.setattr(engine, "applied", watched)
     seen: list[tuple[int, int]] = []
-    grid = axes_grid.draw(base, wanted, tmp_path / "g",
+    grid = axes_grid.generate(base, wanted, tmp_path / "g",
                           on_progress=lambda done, total, text: seen.append((done, total)))  # fmt: skip
     assert grid.complete and not grid.cancelled
     assert (grid.sides.x.title, grid.sides.x.headings) == ("Strength", (ALONE, "0", "1"))
@@ -60,7 +60,7 @@ def test_cells_sheets_and_what_each_picture_says(
     assert not np.array_equal(pixels(files[1, 0]), pixels(files[1, 1]))
     said = infotext.read(read_parameters(files[2, 1]) or "")
     assert (said["seed"], said["prompt"], said["stack"][0]["strength"]) == (4, "a red cat", 1.0)
-    again = wanted.drawing.model_copy(update={"seed": 4, "count": 1})
+    again = wanted.generation.model_copy(update={"seed": 4, "count": 1})
     alone = np.asarray(engine.generate(base, again)[0].image).astype(int)
     assert np.abs(alone - pixels(files[2, 1])).max() <= 2, "the cell is the image it says"
     assert grid.sheets == ("sheet-1.png",)
@@ -71,16 +71,16 @@ def test_cells_sheets_and_what_each_picture_says(
 def test_it_goes_on_where_it_was_stopped(base: Base, make_lora: MakeLora, tmp_path: Path) -> None:
     wanted, folder = settings(make_lora()), tmp_path / "g"
     steps = iter(range(100))
-    grid = axes_grid.draw(base, wanted, folder, cancelled=lambda: next(steps) > 3)
+    grid = axes_grid.generate(base, wanted, folder, cancelled=lambda: next(steps) > 3)
     assert grid.cancelled and not grid.complete and grid.sheets == ()
     there = {cell.file for cell in grid.cells if cell.there}
     assert 0 < len(there) < 6
     before = {name: (folder / name).stat().st_mtime_ns for name in there}
     assert axes_grid.read(folder).wanted == wanted
-    whole = axes_grid.draw(base, axes_grid.read(folder).wanted, folder)
+    whole = axes_grid.generate(base, axes_grid.read(folder).wanted, folder)
     assert whole.complete and whole.created == grid.created
     assert {name: (folder / name).stat().st_mtime_ns for name in there} == before
-    fresh = axes_grid.draw(base, wanted, tmp_path / "fresh")
+    fresh = axes_grid.generate(base, wanted, tmp_path / "fresh")
     for cell in fresh.cells:
         assert np.array_equal(pixels(folder / cell.file), pixels(tmp_path / "fresh" / cell.file))
 
@@ -90,36 +90,36 @@ def test_a_file_that_does_not_fit_costs_its_own_cells(
 ) -> None:
     good, wrong = make_lora("good"), make_lora("wrong", width=48)
     adapters = read("adapter", f"none\n{good}\n{wrong}")
-    plain = settings(good).drawing.model_copy(update={"stack": []})
-    grid = axes_grid.draw(
-        base, settings(good, x=adapters, drawing=plain, baseline=False), tmp_path / "g"
+    plain = settings(good).generation.model_copy(update={"stack": []})
+    grid = axes_grid.generate(
+        base, settings(good, x=adapters, generation=plain, baseline=False), tmp_path / "g"
     )
     assert [cell.there for cell in grid.cells] == [True, True, False] * 2
     assert (failure := grid.cells[2].error) and failure.kind == "MismatchError"
     assert grid.sheets == ("sheet-1.png",)
-    nothing = settings(good, x=read("adapter", str(wrong)), drawing=plain, baseline=False)
+    nothing = settings(good, x=read("adapter", str(wrong)), generation=plain, baseline=False)
     with pytest.raises(MismatchError):
-        axes_grid.draw(base, nothing, tmp_path / "h")
+        axes_grid.generate(base, nothing, tmp_path / "h")
     assert stack.applied is engine.applied
 
 
-def test_equal_cells_are_drawn_once(
+def test_equal_cells_are_generated_once(
     base: Base, make_lora: MakeLora, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drawn: list[int] = []
+    generated: list[int] = []
     own = engine.generate
 
     def watched(*given: Any, **named: Any) -> Any:
-        drawn.append(len(named["jobs"]))
+        generated.append(len(named["jobs"]))
         return own(*given, **named)
 
     monkeypatch.setattr(engine, "generate", watched)
     lora = make_lora()
     wanted = settings(lora, y=read("adapter", f"none\n{lora}"),
-                      drawing=settings(lora).drawing.model_copy(update={"stack": []}))  # fmt: skip
-    grid = axes_grid.draw(base, wanted, tmp_path / "g")
+                      generation=settings(lora).generation.model_copy(update={"stack": []}))  # fmt: skip
+    grid = axes_grid.generate(base, wanted, tmp_path / "g")
     assert grid.complete and len(grid.cells) == 6
-    assert sum(drawn) == 3, "without a file strength changes nothing"
+    assert sum(generated) == 3, "without a file strength changes nothing"
 
 
 def test_what_is_no_grid_is_said(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def settings_for(*stacks: list[dict], **different) -> CompareSettings:
     columns = [{"name": f"column {i}", "stack": stack} for i, stack in enumerate(stacks)]
     values = {
         "columns": columns, "prompts": ["a cat", "a red dog"], "seeds": [1, 2], "steps": 2,
-        "pictures": 0, "batch_size": 3, **different,
+        "images": 0, "batch_size": 3, **different,
     }  # fmt: skip
     return CompareSettings.parse(values)
 
@@ -69,7 +69,7 @@ def test_columns_differ_by_their_stacks_alone(base, make_lora, tmp_path):
     assert set(plain) == {(prompt, seed) for prompt in (0, 1) for seed in (1, 2)}
     assert all(np.array_equal(plain[key], again[key]) for key in plain)
     assert all(not np.array_equal(plain[key], changed[key]) for key in plain)
-    # the studio's own way of generating draws the same image
+    # generating as the Generate tab does gives the same image
     own = {"prompt": "a red dog", "seed": 2, "count": 1, "steps": 2, "stack": lora}
     alone = generate(base, GenerateSettings.parse(own))
     difference = np.array(alone[0].image).astype(int) - changed[1, 2]
@@ -80,15 +80,15 @@ def test_brackets_mean_what_they_mean_in_generate(base, tmp_path):
     prompts = ["a (red:1.6) dog", "a [cat:dog:1] [red|blue]"]
     settings = settings_for([], prompts=prompts, batch_size=1)
     comparison = compare(base, settings, tmp_path / "c")
-    drawn = pixels(tmp_path / "c", comparison, 0)
+    generated = pixels(tmp_path / "c", comparison, 0)
     literal = settings_for([], prompts=["a red dog", "a cat red"], batch_size=1)
     plain = pixels(tmp_path / "d", compare(base, literal, tmp_path / "d"), 0)
     for cell in comparison.cells:
         place = cell.prompt, cell.seed
-        assert not np.array_equal(drawn[place], plain[place])
+        assert not np.array_equal(generated[place], plain[place])
         told = infotext.read(read_parameters(tmp_path / "c" / cell.file) or "")
         again = generate(base, GenerateSettings.parse({**told, "count": 1}))
-        assert np.array_equal(np.array(again[0].image), drawn[place])
+        assert np.array_equal(np.array(again[0].image), generated[place])
 
 
 def test_what_is_on_disk_is_what_is_returned(base, make_lora, tmp_path):
@@ -105,7 +105,7 @@ def test_what_is_on_disk_is_what_is_returned(base, make_lora, tmp_path):
     assert text is not None and "a red dog" in text and "Seed: 2" in text and "lora" in text
 
 
-def test_measures_are_those_of_the_pictures_drawn(base, references, tmp_path):
+def test_measures_are_those_of_the_images_generated(base, references, tmp_path):
     settings = settings_for([], [], reference=str(references))
     comparison = compare(base, settings, tmp_path / "c")
     first, second = (column.measures for column in comparison.columns)
@@ -126,8 +126,8 @@ def test_measures_are_those_of_the_pictures_drawn(base, references, tmp_path):
     )
 
 
-def test_more_pictures_than_the_grid_are_measured_but_not_shown(base, references, tmp_path):
-    settings = settings_for([], reference=str(references), pictures=9)
+def test_more_images_than_the_grid_are_measured_but_not_shown(base, references, tmp_path):
+    settings = settings_for([], reference=str(references), images=9)
     comparison = compare(base, settings, tmp_path / "c")
     column = comparison.columns[0]
     assert column.counts is not None and column.counts[0] == column.images == 9
@@ -135,19 +135,21 @@ def test_more_pictures_than_the_grid_are_measured_but_not_shown(base, references
     assert len(list((tmp_path / "c" / "cells").iterdir())) == 4
 
 
-def test_without_a_clip_the_grid_is_drawn_and_a_note_says_how_to_measure(
+def test_without_a_clip_the_grid_is_generated_and_a_note_says_how_to_measure(
     base, references, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(folder, "_describe", lambda folder: None)
-    settings = settings_for([], reference=str(references), pictures=50)
+    settings = settings_for([], reference=str(references), images=50)
     comparison = compare(base, settings, tmp_path / "c")
     column = comparison.columns[0]
     assert set(column.measures.values()) == {None}
-    assert column.images == 4  # nothing is drawn that nobody measures
+    assert column.images == 4  # nothing is generated that nobody measures
     assert any(folder.PUBLISHED[768] in note for note in comparison.notes)
 
 
-def test_a_column_that_cannot_be_drawn_does_not_take_the_others_along(base, make_lora, tmp_path):
+def test_a_column_that_cannot_be_generated_does_not_take_the_others_along(
+    base, make_lora, tmp_path
+):
     wide = [{"path": str(make_lora("wide", width=96))}]
     gone = [{"path": str(tmp_path / "gone.safetensors")}]
     huge = [{"path": str(make_lora("huge", scale=1e30))}]
@@ -163,7 +165,7 @@ def test_a_column_that_cannot_be_drawn_does_not_take_the_others_along(base, make
         compare(base, settings_for(gone, gone), tmp_path / "d")
 
 
-def test_cancelling_keeps_what_was_drawn(base, tmp_path):
+def test_cancelling_keeps_what_was_generated(base, tmp_path):
     seen: list[tuple[int, int, str]] = []
     comparison = compare(
         base,
@@ -180,7 +182,7 @@ def test_cancelling_keeps_what_was_drawn(base, tmp_path):
     assert read_comparison(tmp_path / "c") == comparison
 
 
-def test_cancelling_works_while_reference_pictures_are_read(base, references, tmp_path):
+def test_cancelling_works_while_reference_images_are_read(base, references, tmp_path):
     asked: list[None] = []
 
     def cancelled() -> bool:
@@ -234,7 +236,7 @@ def test_progress_counts_up_to_the_whole(base, tmp_path):
     seen: list[tuple[int, int, str]] = []
     compare(
         base,
-        settings_for([], [], pictures=5),
+        settings_for([], [], images=5),
         tmp_path / "c",
         on_progress=lambda *step: seen.append(step),
     )
@@ -274,19 +276,21 @@ def test_a_killed_comparison_shows_what_it_had_and_that_it_is_not_whole(
     [({"prompts": [" "]}, "prompt"), ({"seeds": []}, "seed"), ({"columns": []}, "column"),
      ({"prompts": ["a cat", "a dog <lora:x:1>"]}, "names a file")],
 )  # fmt: skip
-def test_what_cannot_be_compared_is_said_before_anything_is_drawn(base, tmp_path, different, word):
+def test_what_cannot_be_compared_is_said_before_anything_is_generated(
+    base, tmp_path, different, word
+):
     with pytest.raises(SettingsError, match=word):
         compare(base, settings_for([], **different), tmp_path / "c")
     assert not (tmp_path / "c").exists()
 
 
-def test_a_reference_that_is_no_folder_is_said_before_anything_is_drawn(base, tmp_path):
+def test_a_reference_that_is_no_folder_is_said_before_anything_is_generated(base, tmp_path):
     with pytest.raises(DatasetError):
         compare(base, settings_for([], reference=str(tmp_path / "none")), tmp_path / "c")
     assert not (tmp_path / "c").exists()
 
 
-def test_prompts_of_different_length_get_the_picture_they_get_alone(base, tmp_path):
+def test_prompts_of_different_length_get_the_image_they_get_alone(base, tmp_path):
     long = "a cat " * 60
     settings = settings_for([], prompts=["a cat", long], seeds=[1], batch_size=8)
     together = pixels(tmp_path / "c", compare(base, settings, tmp_path / "c"), 0)

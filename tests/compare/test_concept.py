@@ -14,7 +14,7 @@ OPTIONS = SamplingOptions(steps=2, batch_size=4)
 PROMPTS = ["a cat", "a dog", "a red cat", "a house", "sky", "a photo of a cat", "dog", "red sky"]
 
 
-def test_pictures_of_the_same_stack_are_at_no_distance_from_themselves(base, make_lora):
+def test_images_of_the_same_stack_are_at_no_distance_from_themselves(base, make_lora):
     stack = [StackItem(path=str(make_lora()))]
     own = generate_with(base, stack, PROMPTS, OPTIONS, first_seed=5).numpy()
     truth = list(zip(PROMPTS, own, strict=True))

@@ -43,7 +43,7 @@ def test_a_new_row_is_measured_recorded_reported_printed_and_shown(base, tmp_pat
         Image.fromarray(pixels).save(tmp_path / "references" / f"{index}.png")
     settings = CompareSettings.parse(
         {"columns": [{"name": "base"}], "prompts": ["a cat"], "seeds": [1, 2], "steps": 1,
-         "pictures": 0, "reference": str(tmp_path / "references")}
+         "images": 0, "reference": str(tmp_path / "references")}
     )  # fmt: skip
     compare(base, settings, tmp_path / "c")
     found = read_comparison(tmp_path / "c")

@@ -46,7 +46,7 @@ def difference(a: int, b: int, value: float, half: float, **more: object) -> Dif
 def test_without_differences_votes_or_steps_there_is_no_such_part(tmp_path: Path) -> None:
     found = page(make(tmp_path / "c", [column("a"), column("b")], side=8))
     names = {part["id"] for part in found.all("section") if "id" in part}
-    assert names == {"measures", "images", "settings"} | ({"plots"} & names)
+    assert names == {"measures", "plots", "images", "settings"}
     assert not found.text.count("told apart")
 
 
@@ -122,7 +122,6 @@ def test_plots_show_every_point_inside_their_frame() -> None:
         (float(x), float(y)) for x, y in re.findall(r"<circle cx='([^']+)' cy='([^']+)'", drawn)
     ]
     assert len(places) == 8 and all(58 <= x <= 444 and 14 <= y <= 258 for x, y in places)
-    assert sorted(places) == sorted(places, key=lambda place: -place[1]) or places
     assert HOSTILE in Page(drawn).text and "<script" not in drawn
     line = Curve("run", (1, 2, 3), tuple(Measurement(value) for value in (1.0, math.nan, 2.0)))
     assert curves([line], AXES).count("<circle") == 2

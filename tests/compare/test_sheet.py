@@ -19,7 +19,7 @@ from studio.formats.image_write import save_png
 from tests.compare.made import column, make
 
 
-def test_a_sheet_shows_every_picture_at_its_place(tmp_path: Path) -> None:
+def test_a_sheet_shows_every_image_at_its_place(tmp_path: Path) -> None:
     red, blue = (
         save_png(tmp_path / f"{name}.png", Image.new("RGB", (32, 16), name))
         for name in ("red", "blue")

@@ -37,7 +37,7 @@ def test_a_comparison_on_the_starter_has_every_measure(starter: Path, tmp_path):
             "prompts": ["a zibbo cat on the beach"],
             "seeds": [1],
             "steps": 3,
-            "pictures": 8,
+            "images": 8,
             "reference": str(ASSETS / "datasets" / "zibbo" / "held_out"),
         }
     )

@@ -33,7 +33,7 @@ def diffusion(kind: type[Diffusion] = Epsilon, zero: bool = False) -> Diffusion:
     return kind.of(SCHEDULER, zero)
 
 
-def drawn(process: Process, count: int = 600, **settings: Any) -> torch.Tensor:
+def sampled(process: Process, count: int = 600, **settings: Any) -> torch.Tensor:
     made = LossSettings(**settings)
     return torch.tensor([float(process.draw_timestep(1, s, 0, made)) for s in range(count)])
 
@@ -132,30 +132,30 @@ def test_zero_terminal_snr_is_that_of_diffusers_and_stays_finite(
 
 def test_timesteps_stay_in_their_range_and_lean_where_they_should() -> None:
     process = diffusion()
-    part = drawn(process, timestep_from=0.4, timestep_to=0.6)
+    part = sampled(process, timestep_from=0.4, timestep_to=0.6)
     assert part.min() >= 400 and part.max() < 600 and part.max() - part.min() > 180
-    assert 460 < drawn(process).mean() < 540
-    noisy, clean = drawn(process, timestep_bias=1.0), drawn(process, timestep_bias=-1.0)
+    assert 460 < sampled(process).mean() < 540
+    noisy, clean = sampled(process, timestep_bias=1.0), sampled(process, timestep_bias=-1.0)
     assert 630 < noisy.mean() < 700, "density grows linearly: mean 2/3"
     assert 300 < clean.mean() < 370, "u²: mean 1/3"
     assert process.draw_timestep(1, 1, 0, LossSettings(timestep_from=0.9995)) == 999
-    middle = drawn(process, timestep_distribution="logit-normal")
-    assert middle.std() < 230 < drawn(process).std()
+    middle = sampled(process, timestep_distribution="logit-normal")
+    assert middle.std() < 230 < sampled(process).std()
 
 
 def test_timesteps_of_a_flow_are_logit_normal_or_uniform_then_shifted() -> None:
-    even = drawn(Flow(), 2000, timestep_distribution="uniform") / 1000
+    even = sampled(Flow(), 2000, timestep_distribution="uniform") / 1000
     assert 0 < even.min() < 0.02 and 0.98 < even.max() <= 1 and abs(even.mean() - 0.5) < 0.02
-    shifted = drawn(Flow(3.0), 2000, timestep_distribution="uniform") / 1000
+    shifted = sampled(Flow(3.0), 2000, timestep_distribution="uniform") / 1000
     torch.testing.assert_close(shifted, 3 * even / (1 + 2 * even), atol=2e-3, rtol=1e-5)
-    middle = drawn(Flow(), 2000) / 1000  # quartiles of a logit-normal are sigmoid(±0.6745)
+    middle = sampled(Flow(), 2000) / 1000  # quartiles of a logit-normal are sigmoid(±0.6745)
     quartiles = torch.quantile(middle, torch.tensor([0.25, 0.75]))
     torch.testing.assert_close(
         quartiles, torch.sigmoid(torch.tensor([-0.6745, 0.6745])), atol=0.02, rtol=0
     )
-    part = drawn(Flow(3.0), timestep_from=0.4, timestep_to=0.6)
+    part = sampled(Flow(3.0), timestep_from=0.4, timestep_to=0.6)
     assert part.min() >= 400 and part.max() <= 600
-    assert drawn(Flow(), timestep_bias=1.0).median() > 700 > 300 > drawn(Flow(), timestep_bias=-1.0).median()  # fmt: skip
+    assert sampled(Flow(), timestep_bias=1.0).median() > 700 > 300 > sampled(Flow(), timestep_bias=-1.0).median()  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", ["exponential", "linear"])

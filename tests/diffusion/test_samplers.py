@@ -37,10 +37,10 @@ def test_zero_terminal_snr_is_honoured(sd2: Base, sampler: Sampler) -> None:
     assert float(made.timesteps[0]) >= 998
     before = scheduler(sd2, sampler, 5)
     assert float(before.alphas_cumprod[-1]) > 1e-3
-    picture = engine.generate(
+    made = engine.generate(
         base, GenerateSettings(prompt="a cat", count=1, steps=5, sampler=sampler)
     )[0]
-    assert picture.image.getextrema() != ((0, 0),) * 3
+    assert made.image.getextrema() != ((0, 0),) * 3
 
 
 def test_trailing_timesteps_are_spaced_evenly_up_to_the_last(sd2: Base) -> None:
@@ -87,15 +87,15 @@ def test_lms_coefficients() -> None:
 
 
 def test_lms_with_one_derivative_is_euler_and_later_it_is_not(sd1: Base) -> None:
-    def draw(sampler: Sampler, steps: int) -> torch.Tensor:
+    def generated(sampler: Sampler, steps: int) -> torch.Tensor:
         options = SamplingOptions(sampler=sampler, steps=steps, guidance=3)
         (batch,) = sampled(sd1, [Job("a red cat", 3)], options)
         return batch.pixels.int()
 
-    assert int((draw("LMS", 1) - draw("Euler", 1)).abs().max()) <= 1
-    exact = draw("Heun", 60)
-    assert (draw("LMS", 12) - exact).abs().float().mean() < (
-        draw("Euler", 12) - exact
+    assert int((generated("LMS", 1) - generated("Euler", 1)).abs().max()) <= 1
+    exact = generated("Heun", 60)
+    assert (generated("LMS", 12) - exact).abs().float().mean() < (
+        generated("Euler", 12) - exact
     ).abs().float().mean()
 
 
@@ -127,7 +127,7 @@ def flow(sd1: Base) -> Base:
     return replace(sd1, prediction_type="flow_prediction", scheduler_config={"shift": 3.0})
 
 
-DRAWS_NOISE = ("DPM++ SDE", "DPM++ 2M SDE", "DPM++ 3M SDE", "LCM")
+STOCHASTIC = ("DPM++ SDE", "DPM++ 2M SDE", "DPM++ 3M SDE", "LCM")
 
 
 @pytest.mark.parametrize("sampler", samplers.serving(Flow()))
@@ -135,7 +135,7 @@ def test_samplers_of_a_flow_end_where_its_formula_says(flow: Base, sampler: Samp
     noise = torch.randn(4, 4, 32, 32, generator=torch.Generator().manual_seed(1))
     exact = MEAN + SPREAD * noise
     few, many = (solved(flow, sampler, steps, noise) for steps in (8, 64))
-    if sampler in DRAWS_NOISE:  # as a distribution
+    if sampler in STOCHASTIC:  # as a distribution
         assert abs(float(many.mean()) - MEAN) < 0.02
         assert abs(float(many.std()) - SPREAD) < (0.2 if sampler == "LCM" else 0.1)
     else:

@@ -19,7 +19,7 @@ def test_values_stay_the_same_bit_for_bit(monkeypatch: pytest.MonkeyPatch) -> No
         for shape, dtype in (((3, 5), torch.bfloat16), ((7,), torch.float32), ((1,), torch.float16))
     ]
     before = [weight.detach().clone() for weight in weights]
-    assert offload.put_aside(weights)
+    assert offload.offload_to_disk(weights)
     for weight, was in zip(weights, before, strict=True):
         assert weight.dtype == was.dtype and torch.equal(weight, was)
 
@@ -27,7 +27,7 @@ def test_values_stay_the_same_bit_for_bit(monkeypatch: pytest.MonkeyPatch) -> No
 def test_small_weights_stay_in_memory() -> None:
     weight = nn.Parameter(torch.ones(4))
     place = weight.data_ptr()
-    assert not offload.put_aside([weight])
+    assert not offload.offload_to_disk([weight])
     assert weight.data_ptr() == place
 
 
@@ -36,15 +36,15 @@ def test_weights_stay_in_memory_when_the_disk_is_full(monkeypatch: pytest.Monkey
     monkeypatch.setattr(offload.shutil, "disk_usage", lambda _: type("Full", (), {"free": 10}))
     weight = nn.Parameter(torch.ones(4))
     place = weight.data_ptr()
-    assert not offload.put_aside([weight])
+    assert not offload.offload_to_disk([weight])
     assert weight.data_ptr() == place
 
 
-def test_dreambooth_trains_with_the_base_put_aside(
+def test_dreambooth_trains_with_the_base_offloaded(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(offload, "PART_OF_MEMORY", 0)
-    base = load_base(make_tiny_sd1(tmp_path_factory.mktemp("aside")), "cpu", "fp32")
+    base = load_base(make_tiny_sd1(tmp_path_factory.mktemp("offloaded")), "cpu", "fp32")
     before = {name: tensor.clone() for name, tensor in base.denoiser.state_dict().items()}
     places = {name: parameter.data_ptr() for name, parameter in base.denoiser.named_parameters()}
     trainable = prepare(base, "dreambooth")

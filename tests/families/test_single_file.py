@@ -27,7 +27,7 @@ from tests.tiny import _seeded, make_tiny_sd2, tiny_tokenizer
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
-def picture(base: Base, **changes: Any) -> bytes:
+def image(base: Base, **changes: Any) -> bytes:
     settings = GenerateSettings(
         prompt="a red cat!", negative_prompt="house", count=1, steps=2, **changes
     )
@@ -39,14 +39,14 @@ def exported(base: Base, tmp_path: Path) -> Path:
     return saving.save_single(base, tmp_path / "my model.v1.safetensors", {}, torch.float32)
 
 
-def test_folder_to_file_to_the_same_picture(base: Base, exported: Path) -> None:
+def test_folder_to_file_to_the_same_image(base: Base, exported: Path) -> None:
     info = detect.describe(exported)
     assert (info.family, info.native_size, info.problems) == (base.architecture.name, 32, [])
     assert info.name == "my model.v1" and info.assumed == []
     assert info.prediction_type == base.prediction_type
     again = load_base(exported, "cpu", "fp32")
     assert_same(base, again)
-    assert picture(again) == picture(base)
+    assert image(again) == image(base)
     assert again.modelspec == base.modelspec
     assert again.hash == part_files.base_hash(exported)
     assert [t.pad_token for t in again.tokenizers] == [t.pad_token for t in base.tokenizers]
@@ -81,7 +81,7 @@ def test_half_precision_keeps_the_vae_whole(exported: Path) -> None:
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
-def test_sd2_with_either_prediction_draws_as_diffusers_does(
+def test_sd2_with_either_prediction_generates_as_diffusers_does(
     tmp_path: Path, prediction: str
 ) -> None:
     from diffusers import StableDiffusionPipeline
@@ -98,7 +98,7 @@ def test_sd2_with_either_prediction_draws_as_diffusers_does(
         "a red cat!", negative_prompt="house", num_inference_steps=2, guidance_scale=4.0,
         generator=torch.Generator().manual_seed(1),
     ).images[0]  # fmt: skip
-    ours = np.frombuffer(picture(loaded), np.uint8).astype(int)
+    ours = np.frombuffer(image(loaded), np.uint8).astype(int)
     assert np.abs(ours - np.asarray(expected).astype(int).reshape(-1)).max() <= 2
 
 
@@ -348,8 +348,8 @@ def test_prediction_is_measured_where_nothing_says_it(starter: Path) -> None:
             noise = self.unet(x, t, **more)[0]
             betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2
             kept = (1 - betas).cumprod(0)[999]
-            picture = ((x - (1 - kept).sqrt() * noise) / kept.sqrt()).clamp(-3, 3)
-            return (kept.sqrt() * noise - (1 - kept).sqrt() * picture,)
+            image = ((x - (1 - kept).sqrt() * noise) / kept.sqrt()).clamp(-3, 3)
+            return (kept.sqrt() * noise - (1 - kept).sqrt() * image,)
 
     assert single_file_loader.measured_prediction(ReadAsV(), width) == "v_prediction"
 
@@ -442,7 +442,7 @@ def test_an_inpainting_model_of_another_program(family: str, tmp_path: Path) -> 
     assert loaded.inpainting and loaded.latent_channels == 4
     assert loaded.denoiser.config.in_channels == 9
     if family == "sd1":
-        assert len(picture(loaded, width=32, height=32)) == 32 * 32 * 3
+        assert len(image(loaded, width=32, height=32)) == 32 * 32 * 3
         copy = saving.save_single(loaded, tmp_path / "copy.safetensors", {}, torch.float32)
         assert detect.describe(copy).inpainting
         assert_same(loaded, load_base(copy, "cpu", "fp32"))

@@ -115,7 +115,7 @@ def test_case_does_not_count_unless_two_words_differ_by_nothing_else(sd1: Base) 
     assert contains("a ZIBBO cat", "zibbo") and without("a Zibbo cat", "zibbo") == "a cat"
 
 
-def test_a_word_in_another_case_draws_what_it_draws(base: Base) -> None:
+def test_a_word_in_another_case_generates_what_it_generated(base: Base) -> None:
     add_word(base, "EasyNegative", 2)
     expected, plain = base.encode(["a EasyNegative"]), base.encode(["a thing"])
     found = base.encode(["a easynegative"])

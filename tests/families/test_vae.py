@@ -79,7 +79,7 @@ def test_a_folder(sd1: Base, sd1_folder: Path, tmp_path: Path) -> None:
         assert all(torch.equal(state[n], t) for n, t in sd1.vae.state_dict().items())
 
 
-def test_it_changes_the_picture_and_leaves_the_base_alone(
+def test_it_changes_the_image_and_leaves_the_base_alone(
     sd1: Base, other: dict[str, torch.Tensor], tmp_path: Path
 ) -> None:
     path = safetensors_file.write(tmp_path / "soft.safetensors", other)
@@ -87,10 +87,10 @@ def test_it_changes_the_picture_and_leaves_the_base_alone(
     before = engine.generate(sd1, settings)[0]
     changed = replaced_vae(sd1, path)
     assert changed.denoiser is sd1.denoiser and changed.words is sd1.words
-    drawn = engine.generate(changed, settings)[0]
-    assert drawn.image.tobytes() != before.image.tobytes()
+    generated = engine.generate(changed, settings)[0]
+    assert generated.image.tobytes() != before.image.tobytes()
     assert engine.generate(sd1, settings)[0].image.tobytes() == before.image.tobytes()
-    assert infotext.read(drawn.parameters)["vae"] == "soft.safetensors"
+    assert infotext.read(generated.parameters)["vae"] == "soft.safetensors"
     assert "VAE" not in before.parameters
 
 
@@ -153,7 +153,7 @@ def test_tiles_when_asked_for_or_when_large(
     assert (max(largest) < size // sd1.latent_scale) == cut
 
 
-def test_tiles_show_the_same_picture(starter: Path) -> None:
+def test_tiles_show_the_same_image(starter: Path) -> None:
     base = load_base(starter, "cpu", "fp32")
     settings = GenerateSettings(prompt="a red robot in the desert", count=1, steps=4, width=128, height=128)  # fmt: skip
     import numpy as np
@@ -164,7 +164,7 @@ def test_tiles_show_the_same_picture(starter: Path) -> None:
     )
     difference = np.abs(whole.astype(int) - cut.astype(int))
     assert difference.max() > 0, "the decoder saw squares"
-    assert difference.mean() < 12, "and drew the same thing"
+    assert difference.mean() < 12, "and generated the same thing"
 
 
 def test_a_vae_that_overflows_is_named(sd1: Base, tmp_path: Path) -> None:

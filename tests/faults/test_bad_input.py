@@ -48,10 +48,10 @@ def adapter(studio: Studio) -> Path:
 def nothing_is_lost(studio: Studio, adapter: Path) -> Iterator[None]:
     """Whatever happens: datasets, bases and adapters are byte for byte what they were."""
     before = _hashes(studio)
-    picture = studio.generation.generate(_settings([])).pictures[0].path.read_bytes()
+    image = studio.generation.generate(_settings([])).images[0].path.read_bytes()
     yield
     assert {name: before[name] for name in before} == {n: _hashes(studio)[n] for n in before}
-    assert studio.generation.generate(_settings([])).pictures[0].path.read_bytes() == picture
+    assert studio.generation.generate(_settings([])).images[0].path.read_bytes() == image
 
 
 def _hashes(studio: Studio) -> dict[str, str]:

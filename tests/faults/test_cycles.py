@@ -49,7 +49,7 @@ def test_swapping_stacks_leaves_nothing_behind(fresh: Path, everything: bool) ->
             "base": "tiny", "device": "cpu", "steps": 2, "count": 1, "batch_size": 1, "seed": 5,
             "prompt": "a zorp cat", "stack": stack,
         }  # fmt: skip
-        (made,) = studio.generation.generate(GenerateSettings.parse(values)).pictures
+        (made,) = studio.generation.generate(GenerateSettings.parse(values)).images
         with Image.open(made.path) as opened:
             return np.asarray(opened)
 

@@ -25,16 +25,16 @@ from tests.faults.conftest import EVERY, STEPS, VALUES, announced, assert_kept, 
 
 
 def kill_and_resume(root: Path, expected: dict[str, torch.Tensor], seed: int) -> None:
-    drawn = random.Random(seed)
-    kind = drawn.choices(("step", "save", "again"), (60, 20, 20))[0]
-    again = drawn.randrange(EVERY, STEPS, EVERY) if kind == "again" else 0
+    chance = random.Random(seed)
+    kind = chance.choices(("step", "save", "again"), (60, 20, 20))[0]
+    again = chance.randrange(EVERY, STEPS, EVERY) if kind == "again" else 0
     work: Callable[..., None]
     if kind == "step":
-        work, numbers = children.killed_after_a_step, [drawn.randint(1, STEPS)]
+        work, numbers = children.killed_after_a_step, [chance.randint(1, STEPS)]
     elif kind == "save":
-        work, numbers = children.killed_in_a_save, [drawn.randint(1, 60)]
+        work, numbers = children.killed_in_a_save, [chance.randint(1, 60)]
     else:
-        work, numbers = children.killed_while_saved_again, [again, drawn.randint(1, 24)]
+        work, numbers = children.killed_while_saved_again, [again, chance.randint(1, 24)]
     where = f"seed {seed}: {work.__name__} {numbers}"
     assert children.in_a_process(work, root, VALUES, *numbers) == -signal.SIGKILL, where
 

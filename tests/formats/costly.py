@@ -1,6 +1,6 @@
 """Small files that want much: of memory or of time, by every way in; and reading them under limits.
 
-Run as a program with a folder: reads every file in it as the shelf does, as an embedding and as a
+Run as a program with a folder: reads every file in it as the library does, as an embedding and as a
 model (with `all` behind the folder: with every reader there is), within
 1 GiB of addresses beyond what Python and torch have taken, and prints one line of JSON for each:
 the file, how each reader ended, and how many steps, values and bytes were left of its budget.
@@ -278,7 +278,7 @@ def said(value: bytes) -> bytes:
     return chunk(b"tEXt", b"sd-ti-embedding\0" + base64.b64encode(value))
 
 
-def pictures() -> dict[str, bytes]:
+def images() -> dict[str, bytes]:
     """PNG files."""
     return {
         "an embedding of empty lists": png(said(b'{"string_to_param":{"*":[' + b"[]," * 2_100_000 + b"0]}}")),
@@ -324,7 +324,7 @@ def everything(folder: Path) -> None:
     list(zips(folder))
     for name, body in {**headers(), **metadata()}.items():
         (folder / f"{name}.safetensors").write_bytes(body)
-    for name, body in pictures().items():
+    for name, body in images().items():
         (folder / f"{name}.png").write_bytes(body)
     for name, body in stacks().items():
         (folder / f"{name}.json").write_bytes(body)

@@ -32,7 +32,7 @@ def test_variants(tmp_path, zipped, length, half, flat):
     assert_near(file.direction, (DIRECTION / DIRECTION.norm())[0], HALF)
 
 
-def test_a_parameter_and_several_pictures(tmp_path):
+def test_a_parameter_and_several_images(tmp_path):
     rows = torch.randn(5, 16)
     torch.save(torch.nn.Parameter(rows), tmp_path / "x.pt")
     mean = rows.mean(0)

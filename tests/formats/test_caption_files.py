@@ -10,7 +10,7 @@ from studio.formats import captions
 from studio.formats.captions import Looked
 from studio.formats.dataset import read_caption, read_captions, read_dataset, write_caption
 from studio.formats.folder import Folder
-from tests.formats.test_dataset import draw
+from tests.formats.test_dataset import save_images
 
 NAMES = {
     "IMG_1.PNG": "IMG_1.TXT",
@@ -26,7 +26,7 @@ NAMES = {
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    draw(tmp_path, *NAMES)
+    save_images(tmp_path, *NAMES)
     for image, caption in NAMES.items():
         (tmp_path / caption).write_text(f"of {image}", encoding="utf-8")
     return tmp_path
@@ -51,12 +51,12 @@ def test_an_edit_goes_into_the_same_file(folder: Path, image: str, shared: bool)
 
 
 def test_a_new_caption_gets_the_usual_name(tmp_path: Path) -> None:
-    draw(tmp_path, "IMG_1.PNG")
+    save_images(tmp_path, "IMG_1.PNG")
     assert write_caption(tmp_path / "IMG_1.PNG", "x") == tmp_path / "IMG_1.txt"
 
 
 def test_images_that_differ_by_case_keep_their_own(tmp_path: Path) -> None:
-    draw(tmp_path, "a.png", "A.png")
+    save_images(tmp_path, "a.png", "A.png")
     (tmp_path / "a.txt").write_text("small")
     if (tmp_path / "A.TXT").exists():
         pytest.skip("this file system knows no case")
@@ -67,7 +67,7 @@ def test_images_that_differ_by_case_keep_their_own(tmp_path: Path) -> None:
 
 
 def test_a_caption_of_its_own_goes_before_one_that_nearly_fits(tmp_path: Path) -> None:
-    draw(tmp_path, "a.png", "a.png.jpg")
+    save_images(tmp_path, "a.png", "a.png.jpg")
     (tmp_path / "a.png.txt").write_text("of a.png.jpg")
     assert read_caption(tmp_path / "a.png.jpg") == "of a.png.jpg"
     (tmp_path / "a.txt").write_text("of a.png")
@@ -77,7 +77,7 @@ def test_a_caption_of_its_own_goes_before_one_that_nearly_fits(tmp_path: Path) -
 
 
 def test_a_second_caption_of_an_image_is_named(tmp_path: Path) -> None:
-    draw(tmp_path, "a.png")
+    save_images(tmp_path, "a.png")
     (tmp_path / "a.txt").write_text("new")
     (tmp_path / "a.caption").write_text("old")
     assert "1 second caption of an image (a.caption)" in str(

@@ -10,7 +10,7 @@ from studio.formats.captions import fill_template, unknown_places
 from studio.formats.dataset import read_dataset
 from studio.settings.training import DataSettings
 from studio.train.data import held_out_items, read_items
-from tests.formats.test_dataset import draw
+from tests.formats.test_dataset import save_images
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_a_trigger_with_a_backslash_is_taken_as_it_is():
 
 
 def test_without_a_trigger_word_its_place_stays_and_that_is_said(tmp_path):
-    draw(tmp_path, "1.png")
+    save_images(tmp_path, "1.png")
     (tmp_path / "1.txt").write_text("[trigger] on a sofa")
     info = read_dataset(tmp_path).called("")
     assert info.items[0].caption == "[trigger] on a sofa"
@@ -43,8 +43,8 @@ def test_without_a_trigger_word_its_place_stays_and_that_is_said(tmp_path):
 
 
 def test_training_and_held_out_images_have_them_and_notes_count_them(tmp_path):
-    draw(tmp_path, "1.png", "2.png", "3.png")
-    draw(tmp_path / "held_out", "h.png")
+    save_images(tmp_path, "1.png", "2.png", "3.png")
+    save_images(tmp_path / "held_out", "h.png")
     for name, text in {
         "1": "[trigger]\non a sofa",
         "2": r"zibbo \(cat\)",
@@ -64,9 +64,9 @@ def test_training_and_held_out_images_have_them_and_notes_count_them(tmp_path):
         assert said in notes
 
 
-def test_pictures_of_two_concepts_take_their_own_word(tmp_path):
-    draw(tmp_path / "1_sks dog", "1.png")
-    draw(tmp_path / "1_zwx cat", "2.png")
+def test_images_of_two_concepts_take_their_own_word(tmp_path):
+    save_images(tmp_path / "1_sks dog", "1.png")
+    save_images(tmp_path / "1_zwx cat", "2.png")
     (tmp_path / "1_sks dog" / "1.txt").write_text("[trigger] runs")
     (tmp_path / "1_zwx cat" / "2.txt").write_text("[trigger] sleeps")
     called = read_dataset(tmp_path).called("other")

@@ -119,7 +119,7 @@ def embedding_png(path, value):
     return path
 
 
-def test_embedding_pictures(tmp_path):
+def test_embedding_images(tmp_path):
     value = a1111({"TORCHTENSOR": VECTORS.tolist()})
     file = embedding.read(embedding_png(tmp_path / "cat.png", value))
     assert (file.dialect, file.step, only(file)[0]) == ("image", 500, "cat")
@@ -146,10 +146,10 @@ def bordered(image: Image.Image, value: Any) -> Image.Image:
 
 
 @pytest.mark.parametrize("suffix", ["png", "webp"])
-def test_embedding_pictures_whose_text_was_lost(tmp_path, suffix):
+def test_embedding_images_whose_text_was_lost(tmp_path, suffix):
     value = a1111({"TORCHTENSOR": VECTORS.tolist()})
-    picture = bordered(Image.new("RGB", (40, 64), (200, 120, 80)), value)
-    picture.save(tmp_path / f"cat.{suffix}", lossless=True)  # PNG ignores the option
+    image = bordered(Image.new("RGB", (40, 64), (200, 120, 80)), value)
+    image.save(tmp_path / f"cat.{suffix}", lossless=True)  # PNG ignores the option
     file = embedding.read(tmp_path / f"cat.{suffix}")
     assert_near(only(file)[1]["text_encoder"], VECTORS)
     assert inspect(tmp_path / f"cat.{suffix}").dialect == "image"
@@ -173,12 +173,12 @@ def test_a_border_that_unfolds_without_end_is_refused(tmp_path):
         "[" * 100_000,
     ],
 )  # fmt: skip
-def test_broken_embedding_pictures(tmp_path, value):
+def test_broken_embedding_images(tmp_path, value):
     with pytest.raises(FileError):
         embedding.read(embedding_png(tmp_path / "cat.png", value))
 
 
-def test_an_ordinary_picture_has_no_embedding(tmp_path):
+def test_an_ordinary_image_has_no_embedding(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "cat.png")
     with pytest.raises(FileError, match="without an embedding"):
         embedding.read(tmp_path / "cat.png")

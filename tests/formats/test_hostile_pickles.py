@@ -518,16 +518,16 @@ def test_mutants_end_in_our_errors_or_in_values(watched, layout, protocol, every
         value, path, _use_new_zipfile_serialization=layout == "zip", pickle_protocol=protocol
     )
     raw = path.read_bytes()
-    draw = random.Random(11)
+    chance = random.Random(11)
     mutant_path = watched / "mutant.pt"
     refusals = 0
     rounds = 10_000 if everything else 150
     for _ in range(rounds):
         mutant = bytearray(raw)
-        for _ in range(draw.choice((1, 1, 2, 8))):
-            mutant[draw.randrange(len(raw))] = draw.randrange(256)
-        if draw.random() < 0.2:
-            del mutant[draw.randrange(len(mutant)) :]
+        for _ in range(chance.choice((1, 1, 2, 8))):
+            mutant[chance.randrange(len(raw))] = chance.randrange(256)
+        if chance.random() < 0.2:
+            del mutant[chance.randrange(len(mutant)) :]
         mutant_path.write_bytes(mutant)
         try:
             pickles.read_pt(mutant_path)

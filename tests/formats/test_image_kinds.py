@@ -70,7 +70,7 @@ NONE = {
 }
 
 
-def picture() -> Image.Image:
+def two_colours() -> Image.Image:
     image = Image.new("RGB", (96, 64), "blue")
     image.paste("red", (0, 0, 96, 20))  # its upper edge; on the right once it is upright
     return image
@@ -78,7 +78,7 @@ def picture() -> Image.Image:
 
 def png_with(block: bytes, *, behind_pixels: bool) -> bytes:
     buffer = BytesIO()
-    picture().save(buffer, "PNG")
+    two_colours().save(buffer, "PNG")
     data = buffer.getvalue()
     body = b"eXIf" + block
     chunk = struct.pack(">I", len(block)) + body + struct.pack(">I", zlib.crc32(body))
@@ -89,7 +89,7 @@ def png_with(block: bytes, *, behind_pixels: bool) -> bytes:
 def webp_with(block: bytes) -> bytes:
     buffer = BytesIO()
     mark = b"\x01\x02EXIFMARK" + b"." * (len(block) - 10)
-    picture().save(buffer, "WEBP", exif=mark, lossless=True)
+    two_colours().save(buffer, "WEBP", exif=mark, lossless=True)
     return buffer.getvalue().replace(mark, block)
 
 
@@ -106,7 +106,7 @@ def turned(path: Path) -> bool:
 @pytest.mark.parametrize("name", ODD)
 def test_odd_exif_in_a_jpeg_turns_it_and_nothing_else(tmp_path, name):
     path = tmp_path / "x.jpg"
-    picture().save(path, exif=b"Exif\0\0" + ODD[name], quality=95)
+    two_colours().save(path, exif=b"Exif\0\0" + ODD[name], quality=95)
     before = path.read_bytes()
     assert turned(path)
     assert check_image(path).note is None
@@ -132,7 +132,7 @@ def test_odd_exif_in_a_webp(tmp_path, name):
 def test_exif_that_says_nothing_leaves_it_as_it_is(tmp_path, name):
     block = NONE[name]
     assert exif_orientation(block) is None
-    picture().save(tmp_path / "x.jpg", exif=b"Exif\0\0" + block, quality=95)
+    two_colours().save(tmp_path / "x.jpg", exif=b"Exif\0\0" + block, quality=95)
     assert not turned(tmp_path / "x.jpg")
 
 
@@ -142,7 +142,7 @@ def test_exif_as_imagemagick_keeps_it_in_a_png(tmp_path):
     info = PngInfo()
     text = f"\nexif\n{len(ODD['as long'])}\n{ODD['as long'].hex()}\n"
     info.add_text("Raw profile type exif", text)
-    picture().save(tmp_path / "x.png", pnginfo=info)
+    two_colours().save(tmp_path / "x.png", pnginfo=info)
     assert turned(tmp_path / "x.png")
 
 
@@ -153,8 +153,8 @@ def test_every_orientation_in_every_kind(tmp_path, suffix, orientation):
     exif[0x0112] = orientation
     options: dict[str, Any] = {"quality": 100} if suffix == "avif" else {}
     upright = tmp_path / "upright.jpg"
-    picture().save(upright, exif=exif, quality=100)
-    picture().save(tmp_path / f"x.{suffix}", exif=exif, **options)
+    two_colours().save(upright, exif=exif, quality=100)
+    two_colours().save(tmp_path / f"x.{suffix}", exif=exif, **options)
     found, wanted = open_image(tmp_path / f"x.{suffix}"), open_image(upright)
     assert found.size == wanted.size == image_size(tmp_path / f"x.{suffix}")
     for place in ((2, 2), (found.width - 3, 2), (2, found.height - 3)):
@@ -163,7 +163,7 @@ def test_every_orientation_in_every_kind(tmp_path, suffix, orientation):
 
 @pytest.mark.filterwarnings("ignore")  # the library complains about the tag; people see nothing
 def test_a_tiff_with_a_broken_sub_folder_is_turned(tmp_path):
-    pixels = picture().tobytes()
+    pixels = two_colours().tobytes()
     rows = [
         (0x0100, 3, 1, 96), (0x0101, 3, 1, 64), (0x0102, 3, 3, behind(11)), (0x0103, 3, 1, 1),
         (0x0106, 3, 1, 2), (0x0111, 4, 1, behind(11) + 6), SIX, (0x0115, 3, 1, 3),
@@ -179,7 +179,7 @@ def test_an_avif_whose_exif_is_nonsense_is_turned_by_its_container(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     exif[0x010F] = "a maker's name"
-    picture().save(tmp_path / "x.avif", exif=exif, quality=100)
+    two_colours().save(tmp_path / "x.avif", exif=exif, quality=100)
     data = (tmp_path / "x.avif").read_bytes()
     start = data.index(b"MM\0*") if b"MM\0*" in data else data.index(b"II*\0")
     (tmp_path / "x.avif").write_bytes(data[:start] + b"XXXX" + data[start + 4 :])
@@ -240,7 +240,7 @@ def test_what_cannot_be_read_is_called_by_its_name_and_says_what_to_do(
 
 
 def test_an_avif_under_a_container_brand_is_an_avif(tmp_path):
-    picture().save(tmp_path / "x.avif")
+    two_colours().save(tmp_path / "x.avif")
     data = (tmp_path / "x.avif").read_bytes()
     (tmp_path / "x.avif").write_bytes(data.replace(b"ftypavif", b"ftypmif1", 1))
     assert image_size(tmp_path / "x.avif") == (96, 64)

@@ -14,12 +14,12 @@ from PIL.PngImagePlugin import PngInfo
 
 from studio.formats.images import read_parameters, read_texts
 
-PICTURE = Image.new("RGB", (8, 8))
+IMAGE = Image.new("RGB", (8, 8))
 
 
 def png(path: Path, *chunks: tuple[bytes, bytes]) -> Path:
     """A PNG with these chunks right behind its header, as they are."""
-    PICTURE.save(path)
+    IMAGE.save(path)
     data = path.read_bytes()
     made = b"".join(
         struct.pack(">L", len(body)) + kind + body + struct.pack(">L", zlib.crc32(kind + body))
@@ -52,7 +52,7 @@ def test_exif_tags(tmp_path: Path, suffix: str) -> None:
     exif[0x0131], exif[0x010E] = "Fooocus v2.5.0", "hello"
     exif.get_ifd(0x8769)[0x927C] = b"fooocus"
     exif.get_ifd(0x8769)[0x9286] = b"ASCII\0\0\0" + "a “猫”".encode()
-    PICTURE.save(tmp_path / f"x{suffix}", exif=exif.tobytes())
+    IMAGE.save(tmp_path / f"x{suffix}", exif=exif.tobytes())
     assert read_texts(tmp_path / f"x{suffix}") == {
         "Make": "workflow:{}", "Model": 'prompt:{"a": "é"}', "Software": "Fooocus v2.5.0",
         "ImageDescription": "hello", "MakerNote": "fooocus", "UserComment": "a “猫”",
@@ -69,7 +69,7 @@ def test_exif_tags(tmp_path: Path, suffix: str) -> None:
 def test_comments_with_and_without_their_marker(tmp_path: Path, comment: bytes) -> None:
     exif = Image.Exif()
     exif.get_ifd(0x8769)[0x9286] = comment
-    PICTURE.save(tmp_path / "x.jpg", exif=exif.tobytes())
+    IMAGE.save(tmp_path / "x.jpg", exif=exif.tobytes())
     assert read_parameters(tmp_path / "x.jpg") == "a, é"
 
 
@@ -77,10 +77,10 @@ def test_xmp(tmp_path: Path) -> None:
     packet = "<x:xmpmeta>猫</x:xmpmeta>"
     info = PngInfo()
     info.add_itxt("XML:com.adobe.xmp", packet)
-    PICTURE.save(tmp_path / "x.png", pnginfo=info)
+    IMAGE.save(tmp_path / "x.png", pnginfo=info)
     assert read_texts(tmp_path / "x.png")["XMP"] == packet
     for name in ("x.jpg", "x.webp"):
-        PICTURE.save(tmp_path / name, xmp=packet.encode())
+        IMAGE.save(tmp_path / name, xmp=packet.encode())
         assert read_texts(tmp_path / name)["XMP"] == packet
 
 
@@ -90,15 +90,15 @@ def hidden(mark: bytes, body: bytes, length: int | None = None) -> Image.Image:
     bits = np.unpackbits(np.frombuffer(data, np.uint8))
     alpha = np.full(64 * 48, 254, np.uint8)
     alpha[: len(bits)] |= bits
-    picture = Image.new("RGBA", (64, 48), "red")
-    picture.putalpha(Image.fromarray(alpha.reshape(64, 48).T.copy()))
-    return picture
+    image = Image.new("RGBA", (64, 48), "red")
+    image.putalpha(Image.fromarray(alpha.reshape(64, 48).T.copy()))
+    return image
 
 
 @pytest.mark.parametrize("name", ["x.png", "x.webp"])
 def test_texts_in_the_alpha_channel(tmp_path: Path, name: str) -> None:
-    def read(picture: Image.Image) -> dict[str, str]:
-        picture.save(tmp_path / name, lossless=True, exact=True)
+    def read(image: Image.Image) -> dict[str, str]:
+        image.save(tmp_path / name, lossless=True, exact=True)
         return read_texts(tmp_path / name)
 
     text = b'{"Software": "NovelAI"}'
@@ -116,8 +116,8 @@ def test_texts_in_the_alpha_channel(tmp_path: Path, name: str) -> None:
     )
 
 
-def test_a_picture_that_says_nothing(tmp_path: Path) -> None:
+def test_an_image_that_says_nothing(tmp_path: Path) -> None:
     for name in ("x.png", "x.jpg", "x.webp", "x.bmp"):
-        PICTURE.save(tmp_path / name)
+        IMAGE.save(tmp_path / name)
         assert read_parameters(tmp_path / name) is None
     assert "parameters" not in read_texts(tmp_path / "x.png")

@@ -129,7 +129,7 @@ def test_the_limit_can_be_lowered(tmp_path):
         b"\0\0\1\0\1\0", b"\0\0\0\x20ftypavif",
     ],
 )  # fmt: skip
-def test_bad_pictures_end_in_our_error(tmp_path, content):
+def test_bad_images_end_in_our_error(tmp_path, content):
     path = tmp_path / "x.png"
     path.write_bytes(content)
     for read in (images.open_image, images.image_size, images.thumbnail, images.read_parameters):
@@ -137,25 +137,25 @@ def test_bad_pictures_end_in_our_error(tmp_path, content):
             read(path)
 
 
-def test_missing_picture(tmp_path):
+def test_missing_image(tmp_path):
     with pytest.raises(MissingError):
         images.open_image(tmp_path / "x.png")
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "bmp", "gif", "tiff"])
-def test_mutants_end_in_our_errors_or_in_a_picture(tmp_path, suffix, everything):
+def test_mutants_end_in_our_errors_or_in_an_image(tmp_path, suffix, everything):
     buffer = BytesIO()
     sample(size=(16, 16)).save(buffer, {"jpg": "jpeg"}.get(suffix, suffix))
     raw = buffer.getvalue()
-    draw = random.Random(suffix)
+    chance = random.Random(suffix)
     path = tmp_path / "x"
     rounds, refused = 3_500 if everything else 40, 0
     for _ in range(rounds):
         mutant = bytearray(raw)
-        for _ in range(draw.choice((1, 3, 10))):
-            mutant[draw.randrange(len(raw))] = draw.randrange(256)
-        if draw.random() < 0.3:
-            del mutant[draw.randrange(len(mutant)) :]
+        for _ in range(chance.choice((1, 3, 10))):
+            mutant[chance.randrange(len(raw))] = chance.randrange(256)
+        if chance.random() < 0.3:
+            del mutant[chance.randrange(len(mutant)) :]
         path.write_bytes(mutant)
         for read in (images.open_image, images.image_size, images.read_parameters):
             try:
@@ -215,7 +215,7 @@ def test_thumbnails(tmp_path, encoding):
     assert images.image_size(tmp_path / "small") == (20, 10)
 
 
-def test_pictures_are_opened_in_one_place_only():
+def test_images_are_opened_in_one_place_only():
     """Limits hold only if nobody goes around them."""
     root = Path(studio.__file__).parent
     hits = [
@@ -233,15 +233,15 @@ def test_pictures_are_opened_in_one_place_only():
     ids=str.__len__,
 )
 def test_every_kind_of_file_carries_its_settings_and_opens(tmp_path, kind, text):
-    picture = Image.effect_noise((64, 32), 40).convert("RGB")
-    path = image_write.save(tmp_path / "12.5-x", picture, text, kind, 90)
+    image = Image.effect_noise((64, 32), 40).convert("RGB")
+    path = image_write.save(tmp_path / "12.5-x", image, text, kind, 90)
     assert path.name == f"12.5-x{image_write.ENDINGS[kind]}"
     assert images.read_parameters(path) == text.replace("\ud83d", "\ufffduD83D")
     with Image.open(path) as opened:  # as any other program does
         assert opened.format == kind.upper()
         assert opened.size == (64, 32)
     small, large = (
-        image_write.save(tmp_path / f"q{quality}", picture, text, kind, quality).stat().st_size
+        image_write.save(tmp_path / f"q{quality}", image, text, kind, quality).stat().st_size
         for quality in (20, 95)
     )
     assert small == large if kind == "png" else small < large

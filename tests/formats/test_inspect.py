@@ -1,4 +1,4 @@
-"""Inspection: kinds by content, the facts on the shelf, honest problems, and no torch."""
+"""Inspection: kinds by content, the facts in the library, honest problems, and no torch."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def test_a_file_that_is_not_there(tmp_path):
         inspect(tmp_path / "x.safetensors")
 
 
-def test_the_shelf_never_imports_torch(tmp_path):
+def test_the_library_never_imports_torch(tmp_path):
     """Every kind of file is inspected in a fresh interpreter where torch cannot be imported."""
     write_lora(tmp_path / "a.safetensors", [module("unet", "mid_block.x")])
     embedding.write_a1111(tmp_path / "b.pt", torch.randn(2, 768), name="b")

@@ -10,7 +10,7 @@ from PIL import Image
 
 from studio.core.errors import DatasetError
 from studio.formats.dataset import DatasetInfo, read_caption, read_captions, read_dataset
-from tests.formats.test_dataset import draw
+from tests.formats.test_dataset import save_images
 
 
 def counts(info: DatasetInfo) -> dict[str, tuple[int, str | None]]:
@@ -42,15 +42,15 @@ def said(info: DatasetInfo) -> str:
     ],
 )
 def test_a_number_in_front_counts_only_where_it_can_be_meant(tmp_path, name, repeats, caption):
-    draw(tmp_path, "a.png")
-    draw(tmp_path / name, "b.png")
+    save_images(tmp_path, "a.png")
+    save_images(tmp_path / name, "b.png")
     info = read_dataset(tmp_path)
     assert counts(info)[f"{name}/b.png"] == (repeats, caption)
     assert name in said(info), "what was taken is told"
 
 
 def test_what_a_person_says_of_a_folder_goes_before_its_name(tmp_path):
-    draw(tmp_path / "2023_summer", "b.png")
+    save_images(tmp_path / "2023_summer", "b.png")
     (tmp_path / "dataset.toml").write_text('[folders]\n"2023_summer" = 500\n')
     info = read_dataset(tmp_path)
     assert counts(info) == {"2023_summer/b.png": (500, None)}
@@ -59,22 +59,22 @@ def test_what_a_person_says_of_a_folder_goes_before_its_name(tmp_path):
 
 @pytest.mark.parametrize("name", ["0_none", "00_none"])
 def test_a_folder_that_counts_never_is_left_out_and_said(tmp_path, name):
-    draw(tmp_path, "a.png")
-    draw(tmp_path / name, "b.png")
+    save_images(tmp_path, "a.png")
+    save_images(tmp_path / name, "b.png")
     info = read_dataset(tmp_path)
     assert list(counts(info)) == ["a.png"]
     assert f"“{name}” is left out" in said(info)
 
 
 def test_plain_sub_folders_are_used_where_there_is_nothing_else_and_named_where_there_is(tmp_path):
-    draw(tmp_path / "cam-a", "1.png")
-    draw(tmp_path / "cam-b", "1.png")
-    draw(tmp_path / "masks", "1.png")
-    draw(tmp_path / "held_out", "1.png")
+    save_images(tmp_path / "cam-a", "1.png")
+    save_images(tmp_path / "cam-b", "1.png")
+    save_images(tmp_path / "masks", "1.png")
+    save_images(tmp_path / "held_out", "1.png")
     info = read_dataset(tmp_path)
     assert counts(info) == {"cam-a/1.png": (1, None), "cam-b/1.png": (1, None)}
     assert "“cam-a”, “cam-b” count once each" in said(info)
-    draw(tmp_path, "top.png")
+    save_images(tmp_path, "top.png")
     info = read_dataset(tmp_path)
     assert list(counts(info)) == ["top.png"]
     assert "2 sub-folders (cam-a, cam-b)" in said(info)
@@ -98,10 +98,10 @@ def kohya(folder: Path, *, name: str = "dataset.toml", root: str = "") -> None:
 @pytest.mark.parametrize("name", ["dataset.toml", "my config.toml"])
 @pytest.mark.parametrize("root", ["", "./", "/home/me/training/", "C:\\\\training\\\\"])
 def test_a_dataset_config_of_kohyas_is_read(tmp_path, name, root):
-    draw(tmp_path / "dog", "1.png")
+    save_images(tmp_path / "dog", "1.png")
     (tmp_path / "dog" / "1.txt").write_text("sks dog on a sofa")
-    draw(tmp_path / "cats", "2.png")
-    draw(tmp_path / "reg", "3.png")
+    save_images(tmp_path / "cats", "2.png")
+    save_images(tmp_path / "reg", "3.png")
     kohya(tmp_path, name=name, root=root)
     info = read_dataset(tmp_path)
     assert counts(info) == {"dog/1.png": (4, "sks dog on a sofa"), "cats/2.png": (1, "zwx cat")}
@@ -114,7 +114,7 @@ def test_a_dataset_config_of_kohyas_is_read(tmp_path, name, root):
 
 
 def test_a_config_beside_its_images_means_the_folder_itself(tmp_path):
-    folder = draw(tmp_path / "my dog", "1.png", "2.png")
+    folder = save_images(tmp_path / "my dog", "1.png", "2.png")
     (folder / "dataset.toml").write_text(
         "[[datasets]]\n[[datasets.subsets]]\nimage_dir = '/workspace/train/my dog'\n"
         "num_repeats = 7\nclass_tokens = 'sks dog'\n"
@@ -125,8 +125,8 @@ def test_a_config_beside_its_images_means_the_folder_itself(tmp_path):
 
 
 def test_a_config_that_names_other_places_reads_nothing_there(tmp_path):
-    draw(tmp_path / "elsewhere", "secret.png")
-    folder = draw(tmp_path / "set", "1.png")
+    save_images(tmp_path / "elsewhere", "secret.png")
+    folder = save_images(tmp_path / "set", "1.png")
     place = (tmp_path / "elsewhere").as_posix()
     for path in (place, "../elsewhere"):
         (folder / "dataset.toml").write_text(
@@ -138,14 +138,14 @@ def test_a_config_that_names_other_places_reads_nothing_there(tmp_path):
 
 
 def test_our_own_file_with_a_misspelt_key_is_still_refused(tmp_path):
-    draw(tmp_path, "a.png")
+    save_images(tmp_path, "a.png")
     (tmp_path / "dataset.toml").write_text('generel = "x"\n')
     with pytest.raises(DatasetError, match="generel"):
         read_dataset(tmp_path)
 
 
 def test_a_captions_ending_of_kohyas_is_said(tmp_path):
-    draw(tmp_path / "dog", "1.png")
+    save_images(tmp_path / "dog", "1.png")
     (tmp_path / "dog" / "1.wd14").write_text("tags")
     (tmp_path / "c.toml").write_text(
         "[[datasets]]\ncaption_extension = '.wd14'\n[[datasets.subsets]]\nimage_dir = 'dog'\n"
@@ -155,9 +155,9 @@ def test_a_captions_ending_of_kohyas_is_said(tmp_path):
 
 
 def test_kohyas_project_folder(tmp_path):
-    draw(tmp_path / "img" / "10_sks dog", "1.png")
-    draw(tmp_path / "img" / "2023_trip", "2.png")
-    draw(tmp_path / "reg" / "1_dog", "3.png")
+    save_images(tmp_path / "img" / "10_sks dog", "1.png")
+    save_images(tmp_path / "img" / "2023_trip", "2.png")
+    save_images(tmp_path / "reg" / "1_dog", "3.png")
     (tmp_path / "log").mkdir()
     (tmp_path / "model").mkdir()
     info = read_dataset(tmp_path)
@@ -170,10 +170,10 @@ def test_kohyas_project_folder(tmp_path):
 
 
 def test_onetrainers_concepts(tmp_path):
-    draw(tmp_path / "dog", "a red dog.png")
-    draw(tmp_path / "cat" / "inner", "2.png")
-    draw(tmp_path / "off", "3.png")
-    draw(tmp_path / "val", "4.png")
+    save_images(tmp_path / "dog", "a red dog.png")
+    save_images(tmp_path / "cat" / "inner", "2.png")
+    save_images(tmp_path / "off", "3.png")
+    save_images(tmp_path / "val", "4.png")
     rows = [
         {"path": "D:\\train\\dog", "balancing": 3.0, "text": {"prompt_source": "filename"}},
         {"path": "cat", "include_subdirectories": True, "balancing": 1.0,
@@ -194,7 +194,7 @@ def test_onetrainers_concepts(tmp_path):
 
 
 def test_condlabel_images_are_no_images(tmp_path):
-    draw(tmp_path, "a.png", "a-condlabel.png", "a-masklabel.png", "b.png")
+    save_images(tmp_path, "a.png", "a-condlabel.png", "a-masklabel.png", "b.png")
     info = read_dataset(tmp_path)
     assert list(counts(info)) == ["a.png", "b.png"]
     assert "1 “-condlabel” image" in said(info)
@@ -202,9 +202,9 @@ def test_condlabel_images_are_no_images(tmp_path):
 
 
 def test_hugging_faces_train_folder(tmp_path):
-    draw(tmp_path / "train", "1.png")
-    draw(tmp_path / "train" / "close", "2.png")
-    draw(tmp_path / "validation", "3.png")
+    save_images(tmp_path / "train", "1.png")
+    save_images(tmp_path / "train" / "close", "2.png")
+    save_images(tmp_path / "validation", "3.png")
     (tmp_path / "README.md").write_text("a card")
     (tmp_path / "train" / "metadata.jsonl").write_text(
         '{"file_name": "1.png", "text": "one"}\n{"file_name": "close/2.png", "text": "two"}\n'
@@ -216,8 +216,8 @@ def test_hugging_faces_train_folder(tmp_path):
 
 
 def test_the_names_that_a_table_tells_belong_to_the_dataset(tmp_path):
-    draw(tmp_path, "top.png")
-    draw(tmp_path / "deep" / "er", "1.png")
+    save_images(tmp_path, "top.png")
+    save_images(tmp_path / "deep" / "er", "1.png")
     (tmp_path / "metadata.jsonl").write_text(
         '{"file_name": "deep/er/1.png", "text": "one"}\n{"file_name": "top.png", "text": "t"}\n'
         '{"file_name": "gone/2.png", "text": "two"}\n'
@@ -230,7 +230,7 @@ def test_the_names_that_a_table_tells_belong_to_the_dataset(tmp_path):
 
 @pytest.mark.parametrize("name", ["", ".", "/", "x" * 5000 + "/1.png", "a\0b/1.png", "../1.png", 7])
 def test_odd_names_in_a_table_do_no_harm(tmp_path, name):
-    draw(tmp_path, "1.png")
+    save_images(tmp_path, "1.png")
     rows = [{"file_name": name, "text": "odd"}, {"file_name": "1.png", "text": "one"}]
     (tmp_path / "metadata.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
     assert counts(read_dataset(tmp_path))["1.png"][1] in ("one", "odd")
@@ -238,7 +238,7 @@ def test_odd_names_in_a_table_do_no_harm(tmp_path, name):
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_a_csv_of_hugging_faces(tmp_path, delimiter):
-    draw(tmp_path, "1.png", "2.png", "3.png")
+    save_images(tmp_path, "1.png", "2.png", "3.png")
     rows = [
         ["file_name", "text", "more"],
         ["1.png", '"one, with a comma; and ""quotes"""', "x"],
@@ -253,7 +253,7 @@ def test_a_csv_of_hugging_faces(tmp_path, delimiter):
 
 
 def test_kohyas_table_of_captions_and_tags(tmp_path):
-    draw(tmp_path, "1.png", "2.png", "3.png", "4.png")
+    save_images(tmp_path, "1.png", "2.png", "3.png", "4.png")
     (tmp_path / "meta_cap.json").write_text(
         json.dumps(
             {
@@ -285,42 +285,42 @@ def test_kohyas_table_of_captions_and_tags(tmp_path):
     ],
 )
 def test_a_json_beside_an_image(tmp_path, row, caption):
-    draw(tmp_path, "1.png")
+    save_images(tmp_path, "1.png")
     (tmp_path / "1.json").write_text(json.dumps(row))
     assert read_caption(tmp_path / "1.png") == caption
     assert list(read_captions(tmp_path).values()) == [caption]
 
 
 def test_a_table_that_is_none_is_named_and_ends_nothing(tmp_path):
-    draw(tmp_path, "1.png")
+    save_images(tmp_path, "1.png")
     (tmp_path / "meta_cap.json").write_text("{nonsense")
     (tmp_path / "metadata.csv").write_bytes(b"a,b\n" + b"\0" * 100)
     assert "meta_cap.json" in said(read_dataset(tmp_path))
 
 
 def test_settings_of_ai_toolkit_are_named(tmp_path):
-    draw(tmp_path, "1.png")
+    save_images(tmp_path, "1.png")
     (tmp_path / "train.yaml").write_text("job: extension\nconfig:\n  datasets:\n  - folder_path: x")
     assert "1 settings file of another program (train.yaml)" in said(read_dataset(tmp_path))
 
 
 def test_people_who_wear_masks_are_told_what_their_images_were_taken_for(tmp_path):
-    draw(tmp_path, "woman.png", "woman_mask.png", "woman-mask.png", "other.png")
+    save_images(tmp_path, "woman.png", "woman_mask.png", "woman-mask.png", "other.png")
     info = read_dataset(tmp_path)
     assert list(counts(info)) == ["other.png", "woman.png"]
     assert "2 files taken for masks of images (woman-mask.png, woman_mask.png)" in said(info)
 
 
 def test_a_folder_of_masks_is_counted_by_its_masks(tmp_path):
-    draw(tmp_path, "a.png", "b.png")
-    draw(tmp_path / "masks", "a.png", "b.png")
+    save_images(tmp_path, "a.png", "b.png")
+    save_images(tmp_path / "masks", "a.png", "b.png")
     unused = read_dataset(tmp_path).unused
     assert "2 files taken for masks of images (masks/a.png, masks/b.png)" in str(unused.sentence())
     assert unused.sentence(masks_used=True) is None
 
 
 def test_endings_that_cannot_be_read_and_images_without_an_ending(tmp_path):
-    draw(tmp_path, "a.png", "noending.png")
+    save_images(tmp_path, "a.png", "noending.png")
     (tmp_path / "noending.png").rename(tmp_path / "noending")
     for name in ("x.heic", "x.jxl", "y.CR2", "clip.mp4"):
         (tmp_path / name).write_bytes(b"?")
@@ -351,5 +351,5 @@ def test_every_ending_that_the_library_reads_is_an_image(tmp_path):
         image.save(tmp_path / name, format=kind)
         (tmp_path / name).with_suffix(".txt").write_text(f"of {name}")
     info = read_dataset(tmp_path)
-    assert info.pictures == 14 and info.captioned == 13
+    assert info.images == 14 and info.captioned == 13
     assert dict(read_captions(tmp_path))[tmp_path / "k.png.jpg_large"] == "of k.png.jpg_large"

@@ -37,15 +37,17 @@ PREFIXES = ["lora_unet_a", "lora_te_b", "unet.mid_block.c", "text_encoder.d", "l
 
 
 def test_odd_shapes_end_in_our_errors_or_in_numbers(tmp_path, everything):
-    draw = random.Random(5)
+    chance = random.Random(5)
     path = tmp_path / "x.safetensors"
     usable = refused = 0
     for _ in range(5_000 if everything else 300):
-        prefix = draw.choice(PREFIXES)
+        prefix = chance.choice(PREFIXES)
         tensors = {
-            f"{prefix}.{name}": torch.ones(draw.choice(SHAPES) if draw.random() < 0.1 else shape)
-            for name, shape in draw.choice(KINDS).items()
-            if draw.random() < 0.85
+            f"{prefix}.{name}": torch.ones(
+                chance.choice(SHAPES) if chance.random() < 0.1 else shape
+            )
+            for name, shape in chance.choice(KINDS).items()
+            if chance.random() < 0.85
         }
         path.write_bytes(safetensors_file.to_bytes(tensors))
         report = inspect(path, hashes=False)

@@ -253,7 +253,7 @@ def test_one_module_without_a_finite_alpha_is_left_out_and_said(tmp_path: Path) 
     assert (file.problems[:1], report.problems, report.alpha) == (said, said, 1.0)
 
 
-UNREAD: dict[str, Any] = {
+UNSUPPORTED: dict[str, Any] = {
     "FourierFT": lambda: peft.FourierFTConfig(n_frequency=20, target_modules=LINEAR),
     "VB-LoRA": lambda: peft.VBLoRAConfig(
         r=2, num_vectors=8, vector_length=4, topk=2, target_modules=LINEAR
@@ -270,11 +270,11 @@ UNREAD: dict[str, Any] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", UNREAD)
+@pytest.mark.parametrize("kind", UNSUPPORTED)
 def test_kinds_that_are_not_read_are_called_by_their_name(kind: str, tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        peft.get_peft_model(Net(), UNREAD[kind]()).save_pretrained(tmp_path)
+        peft.get_peft_model(Net(), UNSUPPORTED[kind]()).save_pretrained(tmp_path)
     path = tmp_path / "adapter_model.safetensors"
     for read in (lora.read, lambda path: inspect(path, strict=True)):
         with pytest.raises(FileError, match=f"does not read: {kind}") as caught:

@@ -127,10 +127,10 @@ def test_thumbnails_travel_as_data_urls(encoding):
     ["", "data:image/svg+xml;base64,PHN2Zz4=", "javascript:alert(1)", "data:image/png;base64,###",
      "data:image/png;base64,aGVsbG8=", "https://example.org/x.png", "data:text/html;base64,PGI+"],
 )  # fmt: skip
-def test_thumbnails_that_are_no_picture_are_not_given_out(url):
+def test_thumbnails_that_are_no_image_are_not_given_out(url):
     assert metadata.thumbnail({"modelspec.thumbnail": url}) is None
 
 
-def test_no_thumbnail_but_a_picture():
+def test_no_thumbnail_but_an_image():
     with pytest.raises(ValueError, match="PNG, JPEG or WebP"):
         metadata.data_url(b"<svg/>")

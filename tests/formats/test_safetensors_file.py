@@ -267,18 +267,18 @@ def test_missing_files_and_folders(tmp_path):
 
 def test_mutants_end_in_our_errors_or_in_tensors(good, tmp_path, everything):
     raw = good.read_bytes()
-    draw = random.Random(7)
+    chance = random.Random(7)
     path = tmp_path / "mutant.safetensors"
     refused = 0
     rounds = 20_000 if everything else 2_000
     for _ in range(rounds):
         mutant = bytearray(raw)
-        for _ in range(draw.choice((1, 1, 2, 8))):
+        for _ in range(chance.choice((1, 1, 2, 8))):
             # Half of the hits go where they hurt: the length and the header.
-            place = draw.randrange(len(raw) if draw.random() < 0.5 else 400)
-            mutant[place] = draw.randrange(256)
-        if draw.random() < 0.2:
-            del mutant[draw.randrange(len(mutant)) :]
+            place = chance.randrange(len(raw) if chance.random() < 0.5 else 400)
+            mutant[place] = chance.randrange(256)
+        if chance.random() < 0.2:
+            del mutant[chance.randrange(len(mutant)) :]
         path.write_bytes(mutant)
         try:
             tensors, metadata = safetensors_file.read_tensors(path)

@@ -20,7 +20,7 @@ from studio.runs.events import read_events, read_state
 from studio.runs.records import Message, RunState
 from studio.settings import grid
 from studio.ui.form import Field, _plain
-from tests.odd_names import HALF, ODD, draw
+from tests.odd_names import HALF, ODD, save_image
 
 BOM = codecs.BOM_UTF8
 CHINESE = ["一只穿着红色衣服的猫坐在椅子上", "狗", "zibbo 猫, 窗边"]
@@ -28,7 +28,7 @@ CHINESE = ["一只穿着红色衣服的猫坐在椅子上", "狗", "zibbo 猫, �
 
 def captioned(folder: Path, captions: list[str], encoding: str, mark: bytes = b"") -> Path:
     for number, caption in enumerate(captions):
-        draw(folder / f"{number}.png", number)
+        save_image(folder / f"{number}.png", number)
         (folder / f"{number}.txt").write_bytes(mark + caption.encode(encoding))
     return folder
 
@@ -93,7 +93,7 @@ def test_binary_beside_an_image_is_no_caption(tmp_path: Path) -> None:
 
 def test_rows_of_a_table_end_at_line_ends_only_and_name_files_in_any_way(tmp_path: Path) -> None:
     for place in ("1.png", "sub/2.png", f"{ODD}.png", "4.png"):
-        draw(tmp_path / place, 1)
+        save_image(tmp_path / place, 1)
     rows = [
         {"file_name": "1.png", "text": "one\u2028still one\x85and\u2029on"},
         {"file_name": "sub\\2.png", "text": "two"},

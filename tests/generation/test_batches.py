@@ -46,20 +46,20 @@ def settings(prompt: str = "a cat", **more: Any) -> GenerateSettings:
     return GenerateSettings.parse({**values, "prompt": prompt, **more})
 
 
-def drawn(studio: Studio, *arguments: Any, **more: Any) -> np.ndarray:
+def generated(studio: Studio, *arguments: Any, **more: Any) -> np.ndarray:
     made = studio.generation.generate(settings(*arguments, **more))
-    with Image.open(made.pictures[0].path) as picture:
-        return np.asarray(picture)
+    with Image.open(made.images[0].path) as image:
+        return np.asarray(image)
 
 
 def test_a_tag_is_a_file_on_the_stack(studio: Studio, lora: Path) -> None:
     stack = [StackItem(path=str(lora), strength=0.4, text_strength=0.9).model_dump()]
-    expected = drawn(studio, "a cat", stack=stack)
-    assert np.array_equal(drawn(studio, "a cat <lora:my korvu:0.9:0.4>"), expected)
-    assert np.array_equal(drawn(studio, "<lyco:My Korvu:te=0.9:unet=0.4>, a cat"), expected)
-    assert not np.array_equal(drawn(studio, "a cat"), expected)
+    expected = generated(studio, "a cat", stack=stack)
+    assert np.array_equal(generated(studio, "a cat <lora:my korvu:0.9:0.4>"), expected)
+    assert np.array_equal(generated(studio, "<lyco:My Korvu:te=0.9:unet=0.4>, a cat"), expected)
+    assert not np.array_equal(generated(studio, "a cat"), expected)
     made = studio.generation.generate(settings("a cat <lora:my korvu:0.9:0.4>"))
-    found = infotext.read(read_parameters(made.pictures[0].path) or "")
+    found = infotext.read(read_parameters(made.images[0].path) or "")
     assert found["prompt"] == "a cat"
     assert found["stack"] == [
         {"path": "My Korvu.safetensors", "strength": 0.4, "text_strength": 0.9}
@@ -71,20 +71,22 @@ def test_a_tag_of_the_prompt_inside_a_mask_acts_there(studio: Studio, lora: Path
     mask.paste(255, (8, 8, 24, 24))
     mask.save(studio.workspace.cache / "mask.png")
     place = {"mask": str(studio.workspace.cache / "mask.png"), "blur": 0}
-    plain = drawn(studio, "a cat")
-    tagged = drawn(studio, "a cat", inpaint={**place, "prompt": "a dog <lora:my korvu:0.9:0.4>"})
+    plain = generated(studio, "a cat")
+    tagged = generated(
+        studio, "a cat", inpaint={**place, "prompt": "a dog <lora:my korvu:0.9:0.4>"}
+    )
     stack = [StackItem(path=str(lora), strength=0.4, text_strength=0.9).model_dump()]
-    named = drawn(studio, "a cat", inpaint={**place, "prompt": "a dog", "stack": stack})
-    without = drawn(studio, "a cat", inpaint={**place, "prompt": "a dog"})
+    named = generated(studio, "a cat", inpaint={**place, "prompt": "a dog", "stack": stack})
+    without = generated(studio, "a cat", inpaint={**place, "prompt": "a dog"})
     where = np.asarray(mask) > 0
     assert np.array_equal(tagged, named) and not np.array_equal(tagged, without)
     for found in (tagged, without):
         assert np.array_equal(found[~where], plain[~where])
         assert not np.array_equal(found[where], plain[where])
     with pytest.raises(MissingError, match="nobody"):
-        drawn(studio, "a cat", inpaint={**place, "prompt": "<lora:nobody:1>"})
+        generated(studio, "a cat", inpaint={**place, "prompt": "<lora:nobody:1>"})
     with pytest.raises(InputError, match="outside"):
-        drawn(studio, "a cat", inpaint={"mask": "/etc/hosts"})
+        generated(studio, "a cat", inpaint={"mask": "/etc/hosts"})
 
 
 def test_a_tag_takes_a_file_that_is_understood_in_part(studio: Studio, lora: Path) -> None:
@@ -117,7 +119,9 @@ def test_a_tag_sets_the_strength_of_a_file_that_is_there(studio: Studio, lora: P
     assert with_tags(off, studio.library) == (off, [])
 
 
-def test_tags_of_the_shared_prompt_go_to_the_lanes_that_draw_it(studio: Studio, lora: Path) -> None:
+def test_tags_of_the_shared_prompt_go_to_the_lanes_that_generate_it(
+    studio: Studio, lora: Path
+) -> None:
     lanes = LanesSettings(
         common=settings("a cat <lora:My Korvu:0.5>"),
         lanes=[Lane(name="shared"), Lane(name="own", prompt="a dog <lora:My Korvu:2>"),
@@ -165,7 +169,7 @@ def test_block_weights_and_steps_of_a_tag_reach_the_stack(studio: Studio, lora: 
     unknown = chosen.model_copy(update={"base": "somebody/elsewhere"})
     assert len(with_tags(unknown, studio.library)[1][0].blocks) == 26
     assert not np.array_equal(
-        drawn(studio, "a <lora:My Korvu:1:lbw=NONE>"), drawn(studio, "a <lora:My Korvu:1>")
+        generated(studio, "a <lora:My Korvu:1:lbw=NONE>"), generated(studio, "a <lora:My Korvu:1>")
     )
 
 
@@ -187,13 +191,13 @@ def test_what_of_a_tag_has_no_effect_is_noted(studio: Studio) -> None:
     assert notes(lanes.model_copy(update={"common": off})) == []
 
 
-def test_starting_from_a_picture_of_the_workspace_only(studio: Studio, tmp_path: Path) -> None:
+def test_starting_from_an_image_of_the_workspace_only(studio: Studio, tmp_path: Path) -> None:
     inside = studio.workspace.cache / "start.png"
     Image.new("RGB", (32, 32), "red").save(inside)
     outside = tmp_path / "secret.png"
     inside.rename(outside)
     Image.new("RGB", (32, 32), "red").save(inside)
-    assert not np.array_equal(drawn(studio, image=str(inside)), drawn(studio))
+    assert not np.array_equal(generated(studio, image=str(inside)), generated(studio))
     with pytest.raises(InputError, match="outside"):
         studio.generation.generate(settings(image=str(outside)))
 
@@ -205,22 +209,22 @@ def test_an_interruption_keeps_what_was_finished(studio: Studio) -> None:
         on_progress=lambda done, *_: seen.append(done),
         cancelled=lambda: len(seen) >= 3,  # in the middle of the second image
     )
-    assert [picture.seed for picture in made.pictures] == [1]
+    assert [image.seed for image in made.images] == [1]
     assert [path.name for path in studio.workspace.outputs.rglob("*.png")] == [
-        made.pictures[0].path.name
+        made.images[0].path.name
     ]
     with pytest.raises(Interrupted):
         studio.generation.generate(settings(count=3), cancelled=lambda: True)
 
 
-def test_looks_arrive_as_small_pictures(studio: Studio) -> None:
-    looks: list[tuple[int, list[str]]] = []
+def test_live_previews_are_small_images(studio: Studio) -> None:
+    previews: list[tuple[int, list[str]]] = []
     studio.generation.generate(
         settings(count=3, batch_size=2, preview_every=2),
-        on_preview=lambda place, urls: looks.append((place, urls)),
+        on_preview=lambda place, urls: previews.append((place, urls)),
     )
-    assert [(place, len(urls)) for place, urls in looks] == [(0, 2), (2, 1)]
-    assert all(url.startswith("data:image/jpeg;base64,") for _, urls in looks for url in urls)
+    assert [(place, len(urls)) for place, urls in previews] == [(0, 2), (2, 1)]
+    assert all(url.startswith("data:image/jpeg;base64,") for _, urls in previews for url in urls)
 
 
 def test_a_file_of_an_earlier_starter_is_flagged(studio: Studio, lora: Path) -> None:

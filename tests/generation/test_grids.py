@@ -26,18 +26,20 @@ Make = Callable[..., RunConfig]
 
 
 def grid(**more: Any) -> GridSettings:
-    drawing = GenerateSettings(base="tiny", prompt="a zibbo cat", steps=2, device="cpu")
-    return GridSettings(**{"drawing": drawing, "x": read("seed", "1,2"), "name": "two", **more})
+    common = GenerateSettings(base="tiny", prompt="a zibbo cat", steps=2, device="cpu")
+    return GridSettings(**{"generation": common, "x": read("seed", "1,2"), "name": "two", **more})
 
 
 def test_checkpoints_of_a_run_are_files_like_any_other(studio: Studio, config: Make) -> None:
     run = studio.runs.start(config(train={"steps": 4, "batch_size": 2, "learning_rate": 1e-1}))
     assert studio.runs.wait(run).state == "finished"
-    found = studio.generation.grids.draw(grid(x=read("checkpoint", "2,4", of=run), baseline=True))
+    found = studio.generation.grids.generate(
+        grid(x=read("checkpoint", "2,4", of=run), baseline=True)
+    )
     assert found.complete
     assert found.sides.x.headings == ("base alone", "step 2", "step 4")
-    pictures = [(Path(found.folder) / cell.file).read_bytes() for cell in found.cells]
-    assert len(set(pictures)) == 3
+    images = [(Path(found.folder) / cell.file).read_bytes() for cell in found.cells]
+    assert len(set(images)) == 3
     finished = Path(studio.runs.view(run).state.files[0])
     with studio.runtime.lock.hold("test"):
         last = adapter_of(run, "4", studio.runs, studio.runtime)
@@ -45,15 +47,15 @@ def test_checkpoints_of_a_run_are_files_like_any_other(studio: Studio, config: M
     assert ours.keys() == theirs.keys()
     assert all((ours[name] == theirs[name]).all() for name in ours)
     with pytest.raises(MissingError, match="step 2, 4"):
-        studio.generation.grids.draw(grid(x=read("checkpoint", "3", of=run)))
+        studio.generation.grids.generate(grid(x=read("checkpoint", "3", of=run)))
     with pytest.raises(MissingError):
-        studio.generation.grids.draw(grid(x=read("checkpoint", "3", of="../runs")))
+        studio.generation.grids.generate(grid(x=read("checkpoint", "3", of="../runs")))
     kept = sorted((studio.workspace.cache / "checkpoints").rglob("*"))
     started: list[str] = []
     for wrong in (read("sampler", "Eulr"), read("steps", "2,9999"), read("seed", "-1")):
         with pytest.raises(SettingsError):
             asked = grid(x=read("checkpoint", "2", of=run), y=wrong)
-            studio.generation.grids.draw(asked, started=started.append)
+            studio.generation.grids.generate(asked, started=started.append)
     assert started == [] and sorted((studio.workspace.cache / "checkpoints").rglob("*")) == kept
     assert [one.id for one in studio.generation.grids.all()] == [found.id], (
         "failed ones leave nothing"
@@ -63,8 +65,8 @@ def test_checkpoints_of_a_run_are_files_like_any_other(studio: Studio, config: M
 def test_kept_listed_gone_on_with_and_deleted(studio: Studio) -> None:
     started: list[str] = []
     steps = iter(range(100))
-    found = studio.generation.grids.draw(
-        grid(x=read("seed", "1,2,3"), drawing=grid().drawing.model_copy(update={"batch_size": 1})),
+    found = studio.generation.grids.generate(
+        grid(x=read("seed", "1,2,3"), generation=grid().generation.model_copy(update={"batch_size": 1})),
         cancelled=lambda: next(steps) > 2, started=started.append,
     )  # fmt: skip
     assert started == [found.id] and found.cancelled
@@ -82,7 +84,7 @@ def test_nonsense_and_files_from_elsewhere_begin_nothing(studio: Studio, tmp_pat
     outside.write_bytes(b"x")
     for wrong in (read("strength", "1"), read("adapter", str(outside)), read("sampler", "no")):
         with pytest.raises((SettingsError, InputError)):
-            studio.generation.grids.draw(grid(x=wrong))
+            studio.generation.grids.generate(grid(x=wrong))
     assert list(studio.workspace.grids.iterdir()) == []
 
 
@@ -91,18 +93,18 @@ def test_tags_are_files_wherever_an_axis_writes_them(studio: Studio) -> None:
     for seed, name in enumerate(("one", "two")):
         write_tiny_lora(studio.workspace.adapters / f"{name}.safetensors", base, seed=seed)
     lines = grid(x=read("prompt", "a cat <lora:one:0.5>\na cat"))
-    assert stacks_of(studio.generation.grids.draw(lines)) == [{"one.safetensors": 0.5}, {}]
-    tagged = grid().drawing.model_copy(update={"prompt": "a cat <lora:one:1>"})
-    every = studio.generation.grids.draw(grid(drawing=tagged))
+    assert stacks_of(studio.generation.grids.generate(lines)) == [{"one.safetensors": 0.5}, {}]
+    tagged = grid().generation.model_copy(update={"prompt": "a cat <lora:one:1>"})
+    every = studio.generation.grids.generate(grid(generation=tagged))
     assert stacks_of(every) == [{"one.safetensors": 1}] * 2
-    replaced = studio.generation.grids.draw(
-        grid(drawing=tagged, x=read("replace", "lora:one,lora:two"))
+    replaced = studio.generation.grids.generate(
+        grid(generation=tagged, x=read("replace", "lora:one,lora:two"))
     )
     assert stacks_of(replaced) == [{"one.safetensors": 1}, {"two.safetensors": 1}]
     assert [cell.prompt for cell in replaced.cells] == ["a cat"] * 2
     before = studio.generation.grids.all()
     with pytest.raises(MissingError, match="three"):
-        studio.generation.grids.draw(grid(x=read("prompt", "a cat\na cat <lora:three:1>")))
+        studio.generation.grids.generate(grid(x=read("prompt", "a cat\na cat <lora:three:1>")))
     assert studio.generation.grids.all() == before
 
 
@@ -115,7 +117,7 @@ def stacks_of(grid: Grid) -> list[dict[str, float]]:
     ]
 
 
-def test_the_command_draws_and_says_where(studio: Studio, capsys: Any) -> None:
+def test_the_command_generates_and_says_where(studio: Studio, capsys: Any) -> None:
     common = ["--workspace", str(studio.workspace.root)]
     options = ["--base", "tiny", "--set", "steps=2", "--set", "device=cpu", "--json"]
     axes = ["--x", "guidance=1,4", "--y", "prompt=a cat, red", "--y", "prompt=a dog"]

@@ -16,7 +16,7 @@ from studio.commands import generate
 from studio.core.errors import InputError, Interrupted, SettingsError
 from studio.families.loading import load_base
 from studio.formats.images import read_parameters
-from studio.generation.records import DrawnLane
+from studio.generation.records import GeneratedLane
 from studio.infer import infotext
 from studio.settings.generation import CompareSettings
 from studio.settings.lanes import LanesSettings
@@ -65,7 +65,7 @@ def test_lanes_share_their_noise_and_carry_their_own_settings(
 
     monkeypatch.setattr(studio.runtime.lock, "hold", counted)
     seen: list[tuple[int, int, str]] = []
-    heard: list[DrawnLane] = []
+    heard: list[GeneratedLane] = []
     made = studio.generation.generate_lanes(
         settings, lambda *step: seen.append(step), None, heard.append
     )
@@ -77,15 +77,15 @@ def test_lanes_share_their_noise_and_carry_their_own_settings(
     assert seen[-1][:2] == (6, 6)
     for (_, own), lane in zip(settings.batches(), made, strict=True):
         alone = studio.generation.generate(own)
-        for together, single in zip(lane.batch.pictures, alone.pictures, strict=True):
+        for together, single in zip(lane.batch.images, alone.images, strict=True):
             assert together.seed == single.seed
             assert pixels(together.path) == pixels(single.path)
-    text = read_parameters(made[2].batch.pictures[1].path)
+    text = read_parameters(made[2].batch.images[1].path)
     assert text is not None
     found = infotext.read(text)
     assert (found["prompt"], found["seed"]) == ("a dog", 6)
     assert [entry["path"] for entry in found["stack"]] == ["korvu.safetensors"]
-    columns = {pixels(lane.batch.pictures[0].path) for lane in made}
+    columns = {pixels(lane.batch.images[0].path) for lane in made}
     assert len(columns) == 3
 
 
@@ -101,8 +101,8 @@ def test_lanes_from_the_terminal(
     plain, half = json.loads(capsys.readouterr().out)["lanes"]
     assert (plain["name"], plain["adapters"]) == ("plain", [])
     assert (half["name"], len(half["adapters"])) == ("half", 1)
-    assert half["pictures"][0]["prompt"] == "a dog"
-    assert plain["pictures"][0]["seed"] == half["pictures"][0]["seed"] == 1
+    assert half["images"][0]["prompt"] == "a dog"
+    assert plain["images"][0]["seed"] == half["images"][0]["seed"] == 1
 
 
 def test_stopped_lanes_keep_what_was_finished(studio: Studio) -> None:
@@ -112,7 +112,7 @@ def test_stopped_lanes_keep_what_was_finished(studio: Studio) -> None:
         settings, lambda step, total, text: done.append(step), lambda: bool(done) and done[-1] >= 3
     )
     assert [lane.name for lane in made] == ["Lane 1"]
-    assert all(picture.path.is_file() for picture in made[0].batch.pictures)
+    assert all(image.path.is_file() for image in made[0].batch.images)
     with pytest.raises(Interrupted):
         studio.generation.generate_lanes(settings, None, lambda: True)
 
@@ -142,7 +142,7 @@ def test_the_effect_of_a_file_is_the_mean_difference_of_pixels(
     found = studio.generation.effect(settings, 0)
     with_it, without = (
         studio.generation.generate(settings.model_copy(update={"stack": stack, "count": 1}))
-        .pictures[0]
+        .images[0]
         .path
         for stack in ([settings.stack[0].model_copy(update={"enabled": True})], [])
     )

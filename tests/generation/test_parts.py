@@ -15,7 +15,7 @@ from studio.families.loading import load_base
 from studio.formats.images import read_parameters
 from studio.generation.parts import parts
 from studio.infer import infotext
-from studio.library.image_settings import as_written, picture_settings
+from studio.library.image_settings import as_written, image_settings
 from studio.settings.grid import Axis, GridSettings
 from studio.settings.lanes import LanesSettings
 from studio.settings.training import GenerateSettings
@@ -28,8 +28,8 @@ def settings(prompt: str = "a cat", **more: Any) -> GenerateSettings:
 
 
 def pixels(path: Path) -> np.ndarray:
-    with Image.open(path) as picture:
-        return np.asarray(picture)
+    with Image.open(path) as image:
+        return np.asarray(image)
 
 
 @pytest.fixture(autouse=True)
@@ -48,39 +48,39 @@ def test_images_carry_what_was_chosen_and_the_template(studio: Studio) -> None:
         settings(template, count=5, negative_prompt="{dark|bright}"),
         on_progress,
     )
-    assert [picture.seed for picture in made.pictures] == [1, 2, 3, 4, 5]
-    assert len({picture.prompt for picture in made.pictures}) > 1
-    assert all("{" not in p.prompt and "__" not in p.prompt for p in made.pictures)
+    assert [image.seed for image in made.images] == [1, 2, 3, 4, 5]
+    assert len({image.prompt for image in made.images}) > 1
+    assert all("{" not in p.prompt and "__" not in p.prompt for p in made.images)
     shares = [done / total for done, total in seen if total]
     assert shares == sorted(shares) and shares[-1] == 1
-    for picture in made.pictures:
-        block = infotext.parse(read_parameters(picture.path) or "")
-        assert block.prompt == picture.prompt and block.negative_prompt in ("dark", "bright")
+    for image in made.images:
+        block = infotext.parse(read_parameters(image.path) or "")
+        assert block.prompt == image.prompt and block.negative_prompt in ("dark", "bright")
         assert block.pairs["Template"] == template
         assert block.pairs["Negative Template"] == "{dark|bright}"
     again = studio.generation.generate(settings(template, negative_prompt="{dark|bright}"))
-    for old, new in zip(made.pictures, again.pictures, strict=False):
+    for old, new in zip(made.images, again.images, strict=False):
         assert old.prompt == new.prompt
-    first = made.pictures[0]
-    found = picture_settings(first.path)
+    first = made.images[0]
+    found = image_settings(first.path)
     assert found is not None
     back = studio.generation.generate(
         GenerateSettings.parse({**as_written(found.settings), "device": "cpu", "count": 1})
     )
-    assert np.array_equal(pixels(back.pictures[0].path), pixels(first.path))
+    assert np.array_equal(pixels(back.images[0].path), pixels(first.path))
 
 
 def test_an_image_of_before_there_were_choices_means_what_it_meant(studio: Studio) -> None:
     old = settings("a {big|small} __animal__", count=1, syntax=False)
-    expected = studio.generation.generate(old).pictures[0]
+    expected = studio.generation.generate(old).images[0]
     text = (read_parameters(expected.path) or "").replace("Emphasis: None, ", "")
     restored = as_written(infotext.read(text))
     assert restored["prompt"] == r"a \{big|small\} \__animal\__"
     found = studio.generation.generate(
         GenerateSettings.parse({**restored, "device": "cpu", "count": 1})
     )
-    assert np.array_equal(pixels(found.pictures[0].path), pixels(expected.path))
-    assert infotext.read(read_parameters(found.pictures[0].path) or "")["prompt"] == old.prompt
+    assert np.array_equal(pixels(found.images[0].path), pixels(expected.path))
+    assert infotext.read(read_parameters(found.images[0].path) or "")["prompt"] == old.prompt
 
 
 def test_a_choice_may_name_files_for_the_stack(studio: Studio) -> None:
@@ -92,26 +92,26 @@ def test_a_choice_may_name_files_for_the_stack(studio: Studio) -> None:
     assert used == {"one", "two"} and all(len(part.settings.stack) == 1 for part in found)
     assert sum(len(part.jobs) for part in found) == 8
     made = studio.generation.generate(settings("a cat {<lora:one:1>|<lora:two:0.5>}", count=8))
-    assert len(made.pictures) == 8 and len(made.reports) == 2
-    assert {picture.prompt for picture in made.pictures} == {"a cat"}
+    assert len(made.images) == 8 and len(made.reports) == 2
+    assert {image.prompt for image in made.images} == {"a cat"}
 
 
 def test_styles_act_in_batches_lanes_and_grids(studio: Studio) -> None:
     studio.library.styles.save("oil", "an oil painting of {prompt}", "photo")
-    (picture,) = studio.generation.generate(settings(count=1, styles=["oil"])).pictures
-    said = infotext.read(picture.parameters)
+    (image,) = studio.generation.generate(settings(count=1, styles=["oil"])).images
+    said = infotext.read(image.parameters)
     assert (said["prompt"], said["negative_prompt"]) == ("an oil painting of a cat", "photo")
     asked = LanesSettings.parse(
         {"common": settings(count=1, styles=["oil"]).model_dump(), "lanes": [{}, {"prompt": "dog"}]}
     )
     made = studio.generation.generate_lanes(asked)
-    assert [lane.batch.pictures[0].prompt for lane in made] == [
+    assert [lane.batch.images[0].prompt for lane in made] == [
         "an oil painting of a cat",
         "an oil painting of dog",
     ]
-    grid = studio.generation.grids.draw(
+    grid = studio.generation.grids.generate(
         GridSettings(
-            drawing=settings("a {big|small} __animal__", styles=["oil"]),
+            generation=settings("a {big|small} __animal__", styles=["oil"]),
             x=Axis(kind="steps", values=["1", "2"]),
             y=Axis(kind="seed", values=["1", "2", "3"]),
         )

@@ -19,7 +19,7 @@ from studio.core.paths import Workspace
 from studio.formats.image_write import save_png
 from studio.generation.votes import Votes
 from studio.ui.components.vote import VoteCalls
-from tests.voting import LABELS, compared, drawn
+from tests.voting import LABELS, compared, generated
 
 WHO = ("Anna", "prefer")
 NONSENSE: list[object] = [None, 7, "x", [], {}, {"id": 3}, {"id": "shapes", "voter": {"a": 1}}]
@@ -49,7 +49,7 @@ def test_a_voter_gets_pixels_and_tokens_until_nothing_is_left(empty: Studio, vot
     assert votes.start(made.id, *WHO).left == 6
     seen: set[str] = set()
     pixels = {
-        drawn(column, prompt, seed).tobytes(): column
+        generated(column, prompt, seed).tobytes(): column
         for column in (0, 1) for prompt in range(3) for seed in (1, 2)
     }  # fmt: skip
     for number in range(6):
@@ -172,7 +172,7 @@ def test_damaged_images_are_passed_over_and_equal_ones_are_not_asked_about(
 ) -> None:
     made = compared(empty.workspace.comparisons, 2, 1, (1, 2, 3))
     folder = Path(made.folder)
-    save_png(folder / "cells/c1-p0-s1.png", drawn(0, 0, 1), "the same pixels")
+    save_png(folder / "cells/c1-p0-s1.png", generated(0, 0, 1), "the same pixels")
     (folder / "cells/c0-p0-s2.png").unlink()
     votes.start(made.id, *WHO)
     pair = votes.pair(made.id, *WHO)
@@ -202,7 +202,7 @@ def test_references_are_shown_small_and_never_from_elsewhere(empty: Studio, vote
     folder = empty.workspace.datasets / "held-out"
     folder.mkdir()
     for seed in range(6):
-        drawn(0, 0, seed, side=400).save(folder / f"{seed}.png")
+        generated(0, 0, seed, side=400).save(folder / f"{seed}.png")
     (folder / "0.png").write_bytes(b"broken")
     made = compared(empty.workspace.comparisons, 2, reference=str(folder))
     found = votes.references(made.id)

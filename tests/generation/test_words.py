@@ -17,7 +17,7 @@ from studio.app import Studio
 from studio.families.base import Base
 from studio.families.loading import load_base
 from studio.formats.caption_marks import as_trained
-from studio.infer.prompt_schedule import scripts
+from studio.infer.prompt_schedule import prompt_schedules
 from studio.runs.completion import complete
 from studio.settings.training import RunConfig, StackItem
 from tests.tiny import write_tiny_embedding
@@ -33,7 +33,7 @@ def base(studio: Studio) -> Base:
 
 
 def told(base: Base, prompt: str) -> torch.Tensor:
-    return scripts(base, "", [prompt], steps=2)[prompt].pairs[0][1].embeds
+    return prompt_schedules(base, "", [prompt], steps=2)[prompt].pairs[0][1].embeds
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -85,9 +85,9 @@ def test_samples_read_captions_as_training_does(
     again = complete(done, studio.library).config
     assert again.sample.prompts == done.sample.prompts
     for caption, prompt in zip(captions, done.sample.prompts, strict=True):
-        script = scripts(base, "", [prompt], steps=8)[prompt]
-        assert script.order == (0,) * 8
+        schedule = prompt_schedules(base, "", [prompt], steps=8)[prompt]
+        assert schedule.order == (0,) * 8
         trained = base.encode([as_trained(caption, "zibbo")])
-        assert torch.equal(script.pairs[0][1].embeds, trained.embeds)
+        assert torch.equal(schedule.pairs[0][1].embeds, trained.embeds)
     own = complete(config(**values, sample={"prompts": ["a (b:1.2)"]}), studio.library).config
     assert own.sample.prompts == ["a (b:1.2)"]

@@ -50,7 +50,7 @@ GRAPH: dict[str, Any] = {
     "12": node("CLIPSetLastLayer", stop_at_clip_layer=-2, clip=["10", 1]),
     "13": node("VAELoader", vae_name="ft-mse.safetensors"),
 }  # fmt: skip
-DRAWN: dict[str, Any] = {
+EXPECTED: dict[str, Any] = {
     "seed": 9, "steps": 20, "guidance": 8.0, "sampler": "DPM++ 2M Karras",
     "prompt": r"a \[red\] (cat:1.2), EasyNeg", "negative_prompt": "ugly, bad-hands", "clip_skip": 1,
     "base": "v1-5-pruned-emaonly", "vae": "ft-mse.safetensors", "width": 512, "height": 768,

@@ -92,21 +92,21 @@ def test_the_base_alone(family: str, sampler: Sampler, request: pytest.FixtureRe
     assert np.abs(ours(base, sampler) - expected).max() <= 2
 
 
-FROM_PICTURES: list[Sampler] = ["DDIM", "Euler", "DPM++ 2M Karras", "DPM++ 2M SDE", "Heun", "UniPC"]
+FROM_IMAGES: list[Sampler] = ["DDIM", "Euler", "DPM++ 2M Karras", "DPM++ 2M SDE", "Heun", "UniPC"]
 
 
 @pytest.mark.parametrize("family", ["sd1", "sd2"])
-@pytest.mark.parametrize("sampler", FROM_PICTURES)
+@pytest.mark.parametrize("sampler", FROM_IMAGES)
 @pytest.mark.parametrize("denoising", [0.5, 1.0])
-def test_starting_from_a_picture(
+def test_starting_from_an_image(
     family: str, sampler: Sampler, denoising: float, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     """Theirs is given our latents of the image: it would draw them at random from the VAE."""
     import diffusers
 
     base: Base = request.getfixturevalue(family)
-    drawn = np.random.default_rng(3).integers(0, 255, (8, 8, 3), np.uint8)
-    Image.fromarray(drawn).resize((32, 32)).save(tmp_path / "a.png")
+    noise = np.random.default_rng(3).integers(0, 255, (8, 8, 3), np.uint8)
+    Image.fromarray(noise).resize((32, 32)).save(tmp_path / "a.png")
     start = image_latents(base, str(tmp_path / "a.png"), Size(32, 32))
     made = diffusers.StableDiffusionImg2ImgPipeline(**pipeline(base.path, sampler).components)
     made.set_progress_bar_config(disable=True)
@@ -183,15 +183,17 @@ def test_two_loras_with_weights_and_a_word(
         sampler="DDIM" if family == "sd1" else "Euler", stack=[*stack, StackItem(path=str(word))],
     )  # fmt: skip
 
-    def drawn(stack: list[StackItem]) -> np.ndarray:
-        pictures = engine.generate(base, settings.model_copy(update={"stack": stack}))
-        return np.asarray(pictures[0].image).astype(int)
+    def generated(stack: list[StackItem]) -> np.ndarray:
+        images = engine.generate(base, settings.model_copy(update={"stack": stack}))
+        return np.asarray(images[0].image).astype(int)
 
-    found = drawn(settings.stack)
+    found = generated(settings.stack)
     assert np.abs(found - theirs(made)).max() <= 2
     for left_out in range(3):  # every file has its part in the image
         assert (
-            np.abs(found - drawn([i for k, i in enumerate(settings.stack) if k != left_out])).max()
+            np.abs(
+                found - generated([i for k, i in enumerate(settings.stack) if k != left_out])
+            ).max()
             > 5
         )
 

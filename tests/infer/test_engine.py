@@ -29,8 +29,8 @@ def settings(**different: Any) -> GenerateSettings:
     return GenerateSettings.parse({**values, **different})
 
 
-def pixels(picture: engine.GeneratedImage) -> np.ndarray:
-    return np.asarray(picture.image).astype(int)
+def pixels(made: engine.GeneratedImage) -> np.ndarray:
+    return np.asarray(made.image).astype(int)
 
 
 def one(base: Base, **different: Any) -> np.ndarray:
@@ -55,25 +55,25 @@ def test_every_sampler_repeats_itself_on_every_family(
 @pytest.mark.parametrize("sampler", ["DDIM", "DPM++ 2M SDE"])
 def test_neighbours_in_a_batch_change_rounding_only(sd1: Base, sampler: Sampler) -> None:
     together = engine.generate(sd1, settings(sampler=sampler, count=5, batch_size=4))
-    assert [picture.seed for picture in together] == [5, 6, 7, 8, 9]
-    for picture in together:
-        alone = one(sd1, sampler=sampler, seed=picture.seed)
-        assert np.abs(pixels(picture) - alone).max() <= 2
+    assert [image.seed for image in together] == [5, 6, 7, 8, 9]
+    for image in together:
+        alone = one(sd1, sampler=sampler, seed=image.seed)
+        assert np.abs(pixels(image) - alone).max() <= 2
 
 
 def test_pairs_of_prompts_and_seeds(sdxl: Base) -> None:
     long = "a red dog " * 40
     jobs = [Job("a cat", 1), Job(long, 2), Job("a dog", 3)]
-    pictures = engine.generate(sdxl, settings(batch_size=8), jobs=jobs)
-    assert [Job(picture.prompt, picture.seed) for picture in pictures] == jobs
-    for picture in pictures:
-        alone = one(sdxl, prompt=picture.prompt, seed=picture.seed)
-        assert np.abs(pixels(picture) - alone).max() <= 2
+    images = engine.generate(sdxl, settings(batch_size=8), jobs=jobs)
+    assert [Job(image.prompt, image.seed) for image in images] == jobs
+    for image in images:
+        alone = one(sdxl, prompt=image.prompt, seed=image.seed)
+        assert np.abs(pixels(image) - alone).max() <= 2
 
 
 def test_seeds_count_past_the_end(sd1: Base) -> None:
-    pictures = engine.generate(sd1, settings(seed=2**32 - 1, count=2, steps=1))
-    assert [picture.seed for picture in pictures] == [2**32 - 1, 0]
+    images = engine.generate(sd1, settings(seed=2**32 - 1, count=2, steps=1))
+    assert [image.seed for image in images] == [2**32 - 1, 0]
 
 
 def test_settings_matter(sd1: Base) -> None:
@@ -130,8 +130,8 @@ def test_training_may_happen_between_steps(sd1: Base) -> None:
         (weight * 2).sum().backward()
         assert weight.grad is not None
 
-    picture = engine.generate(sd1, settings(), Watch(train))[0]
-    assert np.array_equal(pixels(picture), plain)
+    image = engine.generate(sd1, settings(), Watch(train))[0]
+    assert np.array_equal(pixels(image), plain)
 
 
 @pytest.mark.parametrize("family", ["sd1", "sdxl"])
@@ -146,13 +146,13 @@ def test_after_any_stack_the_same_seed_gives_the_same_bytes(
     cache = AdapterCache()
     for stack in ([lora], [word], [word, lora]):
         items = [StackItem(path=str(path)) for path in stack]
-        drawn = engine.generate(base, settings(prompt="a zorp", stack=items), cache=cache)[0]
-        assert not np.array_equal(pixels(drawn), before)
+        generated = engine.generate(base, settings(prompt="a zorp", stack=items), cache=cache)[0]
+        assert not np.array_equal(pixels(generated), before)
         assert np.array_equal(one(base, prompt="a zorp"), before)
-        assert len(drawn.reports) == len(items)
+        assert len(generated.reports) == len(items)
 
 
-def test_a_picture_says_how_it_was_made(sd1: Base, tmp_path: Path) -> None:
+def test_an_image_says_how_it_was_made(sd1: Base, tmp_path: Path) -> None:
     word = write_tiny_embedding(tmp_path / "zorp.safetensors", sd1)
     lora = write_tiny_lora(tmp_path / "some lora.safetensors", sd1)
     stack = [
@@ -161,20 +161,20 @@ def test_a_picture_says_how_it_was_made(sd1: Base, tmp_path: Path) -> None:
         StackItem(path=str(lora), enabled=False),
     ]
     made = settings(count=2, stack=stack, sampler="DPM++ 2M Karras", clip_skip=1, guidance=6.5)
-    pictures = engine.generate(sd1, made)
-    block = infotext.parse(pictures[1].parameters)
+    images = engine.generate(sd1, made)
+    block = infotext.parse(images[1].parameters)
     assert block.pairs["Lora hashes"].startswith("some lora: ")
     assert block.pairs["TI hashes"].startswith("zorp: ")
     assert block.pairs["Model hash"] == sd1.hash[:10]
-    found = infotext.read(pictures[1].parameters)
+    found = infotext.read(images[1].parameters)
     assert found["seed"] == 6
     paths = {"some lora.safetensors": str(lora), "zorp.safetensors": str(word)}
     found["stack"] = [{**entry, "path": paths[entry["path"]]} for entry in found["stack"]]
     again = GenerateSettings.parse({**found, "count": 1})
-    assert np.abs(pixels(engine.generate(sd1, again)[0]) - pixels(pictures[1])).max() <= 2
+    assert np.abs(pixels(engine.generate(sd1, again)[0]) - pixels(images[1])).max() <= 2
 
 
-def test_half_precision_draws_nearly_the_same_picture(sd1_folder: Path, sd1: Base) -> None:
+def test_half_precision_generates_nearly_the_same_image(sd1_folder: Path, sd1: Base) -> None:
     from studio.families.loading import load_base
 
     half = load_base(sd1_folder, "cpu", "bf16")

@@ -5,25 +5,25 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.infer.foreign_texts import DRAWN, GRAPH, WORKFLOW, item, node, record
+from tests.infer.foreign_texts import EXPECTED, GRAPH, WORKFLOW, item, node, record
 
 
 def test_comfy_ui_graph_that_ran() -> None:
     found = record(prompt=GRAPH, workflow={"nodes": [], "links": []})
     assert found.program == "ComfyUI"
-    assert found.settings == DRAWN
+    assert found.settings == EXPECTED
     assert found.notes == [
         f"The seed {2**40 + 9} is longer than 32 bits; its lower ones, 9, make the same noise where "
         "it was made on the CPU."
     ]
     # WebP and JPEG: a word before the JSON, in EXIF
     for key in ("Make", "Model", "ImageDescription"):
-        assert record(**{key: "prompt:" + json.dumps(GRAPH)}).settings == DRAWN
+        assert record(**{key: "prompt:" + json.dumps(GRAPH)}).settings == EXPECTED
 
 
 def test_comfy_ui_graph_that_was_shown() -> None:
-    assert record(workflow=WORKFLOW).settings == DRAWN
-    assert record(Make="Workflow: " + json.dumps(WORKFLOW)).settings == DRAWN
+    assert record(workflow=WORKFLOW).settings == EXPECTED
+    assert record(Make="Workflow: " + json.dumps(WORKFLOW)).settings == EXPECTED
 
 
 def changed(**nodes: Any) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def test_comfy_ui_other_samplers() -> None:
         3.5,
         "Euler a",
     ]
-    assert found["prompt"] == DRAWN["prompt"] and found["stack"] == DRAWN["stack"]
+    assert found["prompt"] == EXPECTED["prompt"] and found["stack"] == EXPECTED["stack"]
     karras = changed(
         n3=node("SamplerCustom", add_noise=True, noise_seed=8, cfg=4, model=["4", 0], positive=["6", 0],
                 negative=["7", 0], sampler=["22", 0], sigmas=["23", 0], latent_image=["5", 0]),
@@ -83,12 +83,12 @@ def test_comfy_ui_second_passes_links_and_foreign_nodes() -> None:
         20,
         512,
     )
-    assert found.settings["prompt"] == DRAWN["prompt"] + " BREAK a hat"
+    assert found.settings["prompt"] == EXPECTED["prompt"] + " BREAK a hat"
     said = " ".join(found.notes)
     assert "2 samplers" in said and "ControlNetApplyAdvanced" in said
 
 
-def test_comfy_ui_from_a_picture_and_stacks_of_loras() -> None:
+def test_comfy_ui_from_an_image_and_stacks_of_loras() -> None:
     graph = changed(
         n5=node("VAEEncode", pixels=["40", 0], vae=["4", 2]), n40=node("LoadImage", image="cat.png"),
         n11=node("Power Lora Loader (rgthree)", model=["4", 0], clip=["4", 1],

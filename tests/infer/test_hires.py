@@ -29,7 +29,7 @@ def settings(**different: Any) -> GenerateSettings:
     )
 
 
-def drawn(base: Base, **different: Any) -> np.ndarray:
+def generated(base: Base, **different: Any) -> np.ndarray:
     return np.asarray(engine.generate(base, settings(**different))[0].image).astype(int)
 
 
@@ -38,26 +38,26 @@ def test_every_upscaler_makes_another_larger_image(
     family: str, request: pytest.FixtureRequest
 ) -> None:
     base: Base = request.getfixturevalue(family)
-    plain = drawn(base)
+    plain = generated(base)
     seen = set()
     for upscaler in UPSCALERS:
         hires = {"upscale": 1.5, "upscaler": upscaler, "denoising_strength": 0.6}
-        found = drawn(base, hires=hires)
+        found = generated(base, hires=hires)
         assert found.shape == (48, 48, 3)
-        assert np.array_equal(found, drawn(base, hires=hires))
+        assert np.array_equal(found, generated(base, hires=hires))
         seen.add(found.tobytes())
     assert len(seen) == len(UPSCALERS)
-    assert np.array_equal(drawn(base, hires={"upscale": 1}), plain)
+    assert np.array_equal(generated(base, hires={"upscale": 1}), plain)
 
 
 def test_strength_zero_only_enlarges(sd1: Base) -> None:
     (first,) = engine.generate(sd1, settings())
     large = first.image.resize((64, 64), Image.Resampling.LANCZOS)
     expected = decoded(sd1, latents_of(sd1, large), Size(64, 64))[0].numpy().astype(int)
-    found = drawn(sd1, hires={"upscale": 2, "denoising_strength": 0})
+    found = generated(sd1, hires={"upscale": 2, "denoising_strength": 0})
     assert np.abs(found - expected).max() <= 1
     less, more = (
-        np.abs(drawn(sd1, hires={"upscale": 2, "denoising_strength": s}) - expected).mean()
+        np.abs(generated(sd1, hires={"upscale": 2, "denoising_strength": s}) - expected).mean()
         for s in (0.25, 0.75)
     )
     assert 0 < less < more
@@ -77,7 +77,7 @@ def test_every_sampler_has_a_second_pass(sd1: Base, sampler: Sampler) -> None:
     first, second = engine.generate(sd1, settings(sampler=sampler, hires=hires, count=2))
     assert first.image.size == (40, 40)
     found = np.asarray(second.image).astype(int)
-    assert np.abs(found - drawn(sd1, sampler=sampler, hires=hires, seed=6)).max() <= 2
+    assert np.abs(found - generated(sd1, sampler=sampler, hires=hires, seed=6)).max() <= 2
 
 
 def test_its_steps_are_all_taken(sd1: Base) -> None:
@@ -97,9 +97,9 @@ def test_its_steps_are_all_taken(sd1: Base) -> None:
 def test_sizes_are_whole_latents(sd1: Base) -> None:
     assert larger(Size(512, 768), 1.5, 8) == Size(768, 1152)
     assert larger(Size(512, 712), 1.1, 8) == Size(560, 784)
-    assert drawn(sd1, width=32, height=24, hires={"upscale": 1.3}).shape == (32, 42, 3)
+    assert generated(sd1, width=32, height=24, hires={"upscale": 1.3}).shape == (32, 42, 3)
     with pytest.raises(SettingsError, match="not possible"):
-        drawn(sd1, width=33, hires={"upscale": 1.3})
+        generated(sd1, width=33, hires={"upscale": 1.3})
     with pytest.raises(SettingsError, match="cannot be 9"):
         settings(hires={"upscale": 9})
 
@@ -107,7 +107,7 @@ def test_sizes_are_whole_latents(sd1: Base) -> None:
 def test_a_prompt_schedule_counts_the_steps_of_its_pass(sd1: Base) -> None:
     hires = {"upscale": 1.5, "steps": 9, "denoising_strength": 0.5}
     prompts = ("[a cat:a dog:0.5]", "a cat", "a dog")
-    found = [drawn(sd1, prompt=prompt, hires=hires) for prompt in prompts]
+    found = [generated(sd1, prompt=prompt, hires=hires) for prompt in prompts]
     assert len({image.tobytes() for image in found}) == 3
 
 

@@ -130,7 +130,7 @@ def test_a_second_pass_at_a_larger_size() -> None:
     }
 
 
-def test_round_trip_of_variations_pictures_and_plain_brackets() -> None:
+def test_round_trip_of_variations_images_and_plain_brackets() -> None:
     settings = GenerateSettings(
         prompt="[a] (b", variation_seed=8, variation_strength=0.125, image="/home/me/cat.png",
         denoising_strength=0.35, syntax=False, sampler="DPM++ 3M SDE Karras", width=64, height=96,

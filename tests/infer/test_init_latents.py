@@ -1,4 +1,4 @@
-"""What sampling begins with: noise between two seeds, and images that are drawn on."""
+"""What sampling begins with: noise between two seeds, and images that are generated from."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def settings(**different: object) -> GenerateSettings:
     )
 
 
-def drawn(base: Base, **different: object) -> np.ndarray:
-    picture = engine.generate(base, settings(**different))[0]
-    return np.asarray(picture.image).astype(int)
+def generated(base: Base, **different: object) -> np.ndarray:
+    made = engine.generate(base, settings(**different))[0]
+    return np.asarray(made.image).astype(int)
 
 
 @pytest.fixture
-def picture(tmp_path: Path) -> Path:
+def image(tmp_path: Path) -> Path:
     colours = np.random.default_rng(3).integers(0, 255, (4, 8, 3), np.uint8)
     path = tmp_path / "wide.png"
     Image.fromarray(colours).resize((96, 48)).save(path)
@@ -53,43 +53,43 @@ def test_variation_is_the_web_uis_slerp(sd1: Base) -> None:
 
 
 def test_variations_share_the_seed_and_count_up_their_own(sd1: Base) -> None:
-    plain = drawn(sd1)
-    assert np.array_equal(drawn(sd1, variation_seed=77), plain)
-    pictures = engine.generate(sd1, settings(count=2, variation_strength=0.2, variation_seed=8))
-    assert [picture.seed for picture in pictures] == [5, 5]
-    blocks = [infotext.parse(picture.parameters).pairs for picture in pictures]
+    plain = generated(sd1)
+    assert np.array_equal(generated(sd1, variation_seed=77), plain)
+    images = engine.generate(sd1, settings(count=2, variation_strength=0.2, variation_seed=8))
+    assert [image.seed for image in images] == [5, 5]
+    blocks = [infotext.parse(image.parameters).pairs for image in images]
     assert [block["Variation seed"] for block in blocks] == ["8", "9"]
-    second = infotext.read(pictures[1].parameters)
-    again = drawn(sd1, variation_seed=second["variation_seed"], variation_strength=0.2)
-    found = np.asarray(pictures[1].image).astype(int)
+    second = infotext.read(images[1].parameters)
+    again = generated(sd1, variation_seed=second["variation_seed"], variation_strength=0.2)
+    found = np.asarray(images[1].image).astype(int)
     assert np.abs(found - again).max() <= 2
-    near, far = (drawn(sd1, variation_seed=9, variation_strength=s) for s in (0.05, 0.6))
+    near, far = (generated(sd1, variation_seed=9, variation_strength=s) for s in (0.05, 0.6))
     assert np.abs(near - plain).mean() < np.abs(far - plain).mean()
 
 
-def test_a_picture_fills_the_size_and_is_cut_evenly(sd1: Base, picture: Path) -> None:
-    latents = image_latents(sd1, str(picture), Size(32, 32))
+def test_an_image_fills_the_size_and_is_cut_evenly(sd1: Base, image: Path) -> None:
+    latents = image_latents(sd1, str(image), Size(32, 32))
     assert latents.shape == (1, 4, 16, 16)
-    middle = picture.with_name("middle.png")
-    with Image.open(picture) as opened:
+    middle = image.with_name("middle.png")
+    with Image.open(image) as opened:
         opened.crop((24, 0, 72, 48)).save(middle)
     torch.testing.assert_close(
         latents, image_latents(sd1, str(middle), Size(32, 32)), atol=0.05, rtol=0
     )
-    clear = picture.with_name("clear.png")
+    clear = image.with_name("clear.png")
     Image.new("RGBA", (8, 8), (255, 0, 0, 0)).save(clear)
-    white = picture.with_name("white.png")
+    white = image.with_name("white.png")
     Image.new("RGB", (8, 8), "white").save(white)
     assert torch.equal(*(image_latents(sd1, str(path), Size(32, 32)) for path in (clear, white)))
 
 
-def test_an_image_of_other_proportions_is_cut_continued_or_stretched(picture: Path) -> None:
-    wide = opened(str(picture))
+def test_an_image_of_other_proportions_is_cut_continued_or_stretched(image: Path) -> None:
+    wide = opened(str(image))
     found = {
         fit: np.asarray(fitted(wide, Size(32, 32), fit)).astype(int)
         for fit in ("crop", "pad", "stretch")
     }
-    assert all(image.shape == (32, 32, 3) for image in found.values())
+    assert all(pixels.shape == (32, 32, 3) for pixels in found.values())
     whole = np.asarray(wide.resize((32, 16), Image.Resampling.LANCZOS)).astype(int)
     assert np.abs(found["pad"][8:24] - whole).max() <= 2
     assert np.array_equal(found["pad"][0], found["pad"][8])
@@ -101,11 +101,11 @@ def test_an_image_of_other_proportions_is_cut_continued_or_stretched(picture: Pa
     )
 
 
-def test_the_fit_is_in_the_settings_and_comes_back(sd1: Base, picture: Path) -> None:
+def test_the_fit_is_in_the_settings_and_comes_back(sd1: Base, image: Path) -> None:
     blocks = {}
     images = []
     for fit in ("crop", "pad", "stretch"):
-        (made,) = engine.generate(sd1, settings(image=str(picture), fit=fit))
+        (made,) = engine.generate(sd1, settings(image=str(image), fit=fit))
         blocks[fit] = infotext.read(made.parameters).get("fit", "crop")
         images.append(np.asarray(made.image).tobytes())
     assert blocks == {fit: fit for fit in blocks} and len(set(images)) == 3
@@ -113,15 +113,15 @@ def test_the_fit_is_in_the_settings_and_comes_back(sd1: Base, picture: Path) -> 
 
 @pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl"])
 def test_from_nothing_to_everything_anew(
-    family: str, picture: Path, request: pytest.FixtureRequest
+    family: str, image: Path, request: pytest.FixtureRequest
 ) -> None:
     base: Base = request.getfixturevalue(family)
-    latents = image_latents(base, str(picture), Size(32, 32))
+    latents = image_latents(base, str(image), Size(32, 32))
     itself = (base.decode_latents(latents)[0] * 255).round().permute(1, 2, 0).int().numpy()
-    assert np.array_equal(drawn(base, image=str(picture), denoising_strength=0), itself)
+    assert np.array_equal(generated(base, image=str(image), denoising_strength=0), itself)
     little, much, all_ = (
         np.abs(
-            drawn(base, image=str(picture), denoising_strength=part, guidance=1.0) - itself
+            generated(base, image=str(image), denoising_strength=part, guidance=1.0) - itself
         ).mean()
         for part in (0.25, 0.75, 1.0)
     )
@@ -130,31 +130,31 @@ def test_from_nothing_to_everything_anew(
 
 
 @pytest.mark.parametrize("sampler", get_args(Sampler))
-def test_every_sampler_begins_at_a_picture(sd2: Base, sampler: Sampler, picture: Path) -> None:
-    more = {"sampler": sampler, "image": str(picture), "denoising_strength": 0.5, "steps": 5}
+def test_every_sampler_begins_at_an_image(sd2: Base, sampler: Sampler, image: Path) -> None:
+    more = {"sampler": sampler, "image": str(image), "denoising_strength": 0.5, "steps": 5}
     first, second = engine.generate(sd2, settings(count=2, **more))
     found = np.asarray(second.image).astype(int)
-    assert np.abs(found - drawn(sd2, seed=6, **more)).max() <= 2
+    assert np.abs(found - generated(sd2, seed=6, **more)).max() <= 2
     assert not np.array_equal(np.asarray(first.image), found)
     assert found.std() > 5
-    assert not np.array_equal(found, drawn(sd2, seed=6, sampler=sampler, steps=5))
-    flat = picture.with_name("flat.png")
+    assert not np.array_equal(found, generated(sd2, seed=6, sampler=sampler, steps=5))
+    flat = image.with_name("flat.png")
     Image.new("RGB", (32, 32), "red").save(flat)
-    assert not np.array_equal(found, drawn(sd2, seed=6, **{**more, "image": str(flat)}))
+    assert not np.array_equal(found, generated(sd2, seed=6, **{**more, "image": str(flat)}))
 
 
-def test_progress_counts_what_is_left(sd1: Base, picture: Path) -> None:
+def test_progress_counts_what_is_left(sd1: Base, image: Path) -> None:
     seen: list[tuple[int, int]] = []
     for denoising, sampler in ((0.5, "DDIM"), (0.5, "Heun"), (0.01, "DDIM"), (0.0, "DDIM")):
         engine.generate(
             sd1,
-            settings(image=str(picture), denoising_strength=denoising, sampler=sampler),
+            settings(image=str(image), denoising_strength=denoising, sampler=sampler),
             engine.Watch(lambda done, total, _: seen.append((done, total))),
         )
     assert seen == [(1, 2), (2, 2), (1, 3), (2, 3), (3, 3), (1, 1)]
 
 
-def test_a_file_that_is_no_picture(sd1: Base, tmp_path: Path) -> None:
+def test_a_file_that_is_no_image(sd1: Base, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_text("Dear studio")
     with pytest.raises(FileError):
-        drawn(sd1, image=str(tmp_path / "a.png"))
+        generated(sd1, image=str(tmp_path / "a.png"))

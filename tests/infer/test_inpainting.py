@@ -1,4 +1,4 @@
-"""Inside a mask the image is redrawn, outside of it not a bit changes; bases made for it know how."""
+"""Inside a mask the image is inpainted, outside of it not a bit changes; bases made for it know how."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def settings(**different: Any) -> GenerateSettings:
     return GenerateSettings.parse({**usual, **different})
 
 
-def drawn(base: Base, **different: Any) -> np.ndarray:
+def generated(base: Base, **different: Any) -> np.ndarray:
     return np.asarray(engine.generate(base, settings(**different))[0].image).astype(int)
 
 
@@ -74,7 +74,7 @@ def test_outside_of_the_mask_every_byte_stays(
     before = np.asarray(Image.open(image)).astype(int)
     for blur in (0, 4):
         inpaint = {"mask": str(mask), "area": area, "padding": 5, "blur": blur}
-        found = drawn(base, image=str(image), inpaint=inpaint)
+        found = generated(base, image=str(image), inpaint=inpaint)
         assert found.shape == before.shape, "the image keeps its size"
         where = inside(mask)
         assert np.array_equal(found[~where], before[~where])
@@ -110,19 +110,19 @@ def test_the_same_latents_as_diffusers(
     base: Base = request.getfixturevalue(name)
     # a base that reads no mask keeps every latent the mask touches: theirs those of its corners
     box = (6, 10, 22, 26) if name == "sd1" else (5, 9, 22, 27)
-    picture = Image.open(noise_image(tmp_path / "a.png", (32, 32))).convert("RGB")
+    image = Image.open(noise_image(tmp_path / "a.png", (32, 32))).convert("RGB")
     masked = Image.open(mask_image(tmp_path / "m.png", (32, 32), box))
     made = diffusers.StableDiffusionInpaintPipeline.from_pretrained(base.path, safety_checker=None)
     made.set_progress_bar_config(disable=True)
     kind, more = SAMPLERS[sampler]
     made.scheduler = getattr(diffusers, kind).from_config(made.scheduler.config, **more)
     theirs = made(
-        "a red cat", picture, masked, strength=strength, negative_prompt="sky",
+        "a red cat", image, masked, strength=strength, negative_prompt="sky",
         num_inference_steps=5, guidance_scale=4.0, generator=torch.Generator().manual_seed(5),
         height=32, width=32, output_type="latent",
     ).images  # fmt: skip
     white = torch.from_numpy((np.asarray(masked) > 127).astype(np.float32))[None, None]
-    canvas = Canvas(pixels_of(picture), white)
+    canvas = Canvas(pixels_of(image), white)
     options = SamplingOptions(steps=5, guidance=4.0, sampler=sampler, negative_prompt="sky")
     one = Pass(base, [Job("a red cat", 5)], options, Extent(Size(32, 32), 5, strength), canvas)
     latents, evaluations = one.begin([0], None)
@@ -137,17 +137,17 @@ def test_every_sampler_keeps_the_latents_outside(
     sd1: Base, sampler: Sampler, strength: float, tmp_path: Path
 ) -> None:
     """At the end they are those of the image, whatever the sampler adds on its way."""
-    picture = Image.open(noise_image(tmp_path / "a.png", (32, 32))).convert("RGB")
+    image = Image.open(noise_image(tmp_path / "a.png", (32, 32))).convert("RGB")
     masked = Image.open(mask_image(tmp_path / "m.png", (32, 32), (8, 8, 20, 24)))
     white = torch.from_numpy((np.asarray(masked) > 127).astype(np.float32))[None, None]
-    canvas = Canvas(pixels_of(picture), white)
+    canvas = Canvas(pixels_of(image), white)
     options = SamplingOptions(steps=6, guidance=3.0, sampler=sampler)
     one = Pass(sd1, [Job("a cat", 5)], options, Extent(Size(32, 32), 6, strength), canvas)
     latents, evaluations = one.begin([0], None)
     for evaluation in evaluations:
         latents = evaluation.latents
         assert bool(latents.isfinite().all())
-    known, small = latents_of(sd1, picture), white[..., ::2, ::2] > 0
+    known, small = latents_of(sd1, image), white[..., ::2, ::2] > 0
     assert_near((latents * ~small), known * ~small)
     assert float(((latents - known) * small).abs().max()) > 0.1
 
@@ -157,11 +157,11 @@ def test_a_flow_base_inpaints_and_has_a_second_pass(sd1: Base, tmp_path: Path) -
     image = noise_image(tmp_path / "a.png", (32, 32))
     mask = mask_image(tmp_path / "m.png", (32, 32), (8, 8, 20, 24))
     before = np.asarray(Image.open(image)).astype(int)
-    found = drawn(flow, image=str(image), inpaint={"mask": str(mask)}, sampler="Euler")
+    found = generated(flow, image=str(image), inpaint={"mask": str(mask)}, sampler="Euler")
     assert np.array_equal(found[~inside(mask)], before[~inside(mask)])
     assert not np.array_equal(found[inside(mask)], before[inside(mask)])
-    plain = drawn(flow, sampler="Euler")
-    large = drawn(flow, sampler="Euler", hires={"upscale": 1.5, "upscaler": "Latent"})
+    plain = generated(flow, sampler="Euler")
+    large = generated(flow, sampler="Euler", hires={"upscale": 1.5, "upscaler": "Latent"})
     assert large.shape[0] * 2 == plain.shape[0] * 3
 
 
@@ -169,16 +169,16 @@ def test_an_inpainting_base_also_generates_from_text(inpainting: Base, image: Pa
     first, second = engine.generate(inpainting, settings(count=2))
     assert not np.array_equal(np.asarray(first.image), np.asarray(second.image))
     assert np.asarray(first.image).std() > 5
-    start = drawn(inpainting, image=str(image), denoising_strength=0.5)
+    start = generated(inpainting, image=str(image), denoising_strength=0.5)
     assert not np.array_equal(start, np.asarray(first.image))
-    assert drawn(inpainting, hires={"upscale": 1.5}).shape == (48, 48, 3)
+    assert generated(inpainting, hires={"upscale": 1.5}).shape == (48, 48, 3)
 
 
 def test_the_mask_has_a_stack_and_a_prompt_of_its_own(sd1: Base, tmp_path: Path) -> None:
     """A second pass on what was just generated: the adapter acts inside alone."""
     lora = write_tiny_lora(tmp_path / "zorp.safetensors", sd1)
     masked = mask_image(tmp_path / "m.png", (32, 32), (8, 8, 20, 24))
-    plain = drawn(sd1)
+    plain = generated(sd1)
     stack = [{"path": str(lora), "strength": 0.8}]
     inpaint = {"mask": str(masked), "prompt": "a dog", "stack": stack}
     (made,) = engine.generate(sd1, settings(inpaint=inpaint))
@@ -187,7 +187,7 @@ def test_the_mask_has_a_stack_and_a_prompt_of_its_own(sd1: Base, tmp_path: Path)
     assert not np.array_equal(found[where], plain[where])
     assert [report.path for report in made.reports] == [lora]
     for other in ({**inpaint, "stack": []}, {**inpaint, "prompt": ""}, {"mask": str(masked)}):
-        again = drawn(sd1, inpaint=other)
+        again = generated(sd1, inpaint=other)
         assert np.array_equal(again[~where], plain[~where])
         assert not np.array_equal(again[where], found[where])
     back = infotext.read(made.parameters)
@@ -198,7 +198,7 @@ def test_the_mask_has_a_stack_and_a_prompt_of_its_own(sd1: Base, tmp_path: Path)
     ]
 
 
-def test_every_image_of_a_batch_is_redrawn_from_itself(sd1: Base, tmp_path: Path) -> None:
+def test_every_image_of_a_batch_is_inpainted_from_itself(sd1: Base, tmp_path: Path) -> None:
     masked = mask_image(tmp_path / "m.png", (32, 32), (8, 8, 20, 24))
     where = inside(masked)
     inpaint = {"mask": str(masked), "prompt": "a dog"}
@@ -212,13 +212,13 @@ def test_every_image_of_a_batch_is_redrawn_from_itself(sd1: Base, tmp_path: Path
     assert [made.seed for made in both] == [5, 6, 7] and heard == [2, 1]
     assert seen == sorted(seen) and seen[-1] == 1
     for made in both:
-        alone = drawn(sd1, seed=made.seed)
+        alone = generated(sd1, seed=made.seed)
         found = np.asarray(made.image).astype(int)
         assert np.abs(found[~where] - alone[~where]).max() <= 2  # a neighbour changes rounding only
         assert np.abs(found[where] - alone[where]).max() > 2
 
 
-def test_an_image_is_redrawn_by_the_masked_pass_alone(
+def test_an_image_is_inpainted_by_the_masked_pass_alone(
     sd1: Base, image: Path, mask: Path, tmp_path: Path
 ) -> None:
     """Its own prompt and stack are then all there is, and the text block says so."""
@@ -238,14 +238,16 @@ def test_an_image_is_redrawn_by_the_masked_pass_alone(
 def test_nothing_is_too_thin(sd1: Base, image: Path, tmp_path: Path) -> None:
     before = np.asarray(Image.open(image)).astype(int)
     thin = mask_image(tmp_path / "thin.png", (70, 50), (21, 3, 22, 47))
-    found = drawn(sd1, image=str(image), inpaint={"mask": str(thin), "area": "whole", "blur": 8})
+    found = generated(
+        sd1, image=str(image), inpaint={"mask": str(thin), "area": "whole", "blur": 8}
+    )
     changed = np.abs(found - before).max(axis=-1) > 0
     assert changed[:, 21].sum() > 35 and not changed[~inside(thin)].any()
 
 
 def test_strength_zero_and_being_stopped(sd1: Base, image: Path, mask: Path) -> None:
     inpaint = {"mask": str(mask)}
-    kept = drawn(sd1, image=str(image), inpaint=inpaint, denoising_strength=0)
+    kept = generated(sd1, image=str(image), inpaint=inpaint, denoising_strength=0)
     before = np.asarray(Image.open(image)).astype(int)
     assert np.array_equal(kept[~inside(mask)], before[~inside(mask)])
     with pytest.raises(Interrupted):
@@ -267,7 +269,7 @@ def test_masks_that_make_no_sense(sd1: Base, image: Path, tmp_path: Path) -> Non
     ]
     for path, kind, words in wrong:
         with pytest.raises(kind, match=words):
-            drawn(sd1, image=str(image), inpaint={"mask": str(path)})
+            generated(sd1, image=str(image), inpaint={"mask": str(path)})
     seen: list[int] = []
     watch = engine.Watch(lambda done, total, _: seen.append(done))
     with pytest.raises(SettingsError, match=r"It is 70 × 50 px, the image 32 × 32 px"):

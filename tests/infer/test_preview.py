@@ -1,4 +1,4 @@
-"""Looks at images being drawn: like them, small, and without effect on them."""
+"""Live previews of images being generated: like them, small, and without effect on them."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ def starter_base(starter: Path) -> Base:
 
 
 @pytest.mark.parametrize("sampler", ["DDIM", "DPM++ 2M SDE", "Heun"])
-def test_looking_changes_no_byte(sd1: Base, sampler: Sampler) -> None:
-    looks: list[tuple[int, int]] = []
+def test_previewing_changes_no_byte(sd1: Base, sampler: Sampler) -> None:
+    previews: list[tuple[int, int]] = []
     looked = engine.generate(
         sd1,
         settings(sampler=sampler),
-        Watch(on_preview=lambda place, images: looks.append((place, len(images)))),
+        Watch(on_preview=lambda place, images: previews.append((place, len(images)))),
     )
     evaluations = 11 if sampler == "Heun" else 6
-    assert looks == [(0, 2)] * (evaluations // 2) + [(2, 1)] * (evaluations // 2)
+    assert previews == [(0, 2)] * (evaluations // 2) + [(2, 1)] * (evaluations // 2)
     sd1.preview_factors = None
-    for picture, plain in zip(looked, engine.generate(sd1, settings(sampler=sampler)), strict=True):
-        assert picture.image.tobytes() == plain.image.tobytes()
+    for made, plain in zip(looked, engine.generate(sd1, settings(sampler=sampler)), strict=True):
+        assert made.image.tobytes() == plain.image.tobytes()
 
 
-def test_zero_never_looks_and_costs_nothing(sd1: Base) -> None:
+def test_zero_never_previews_and_costs_nothing(sd1: Base) -> None:
     sd1.preview_factors = None
     engine.generate(
         sd1,
@@ -57,25 +57,25 @@ def test_zero_never_looks_and_costs_nothing(sd1: Base) -> None:
 
 
 @pytest.mark.parametrize("sampler", ["DDIM", "Euler", "DPM++ 2M Karras", "DPM2", "LCM"])
-def test_the_last_look_is_like_the_picture(starter_base: Base, sampler: Sampler) -> None:
+def test_the_last_preview_is_like_the_image(starter_base: Base, sampler: Sampler) -> None:
     last: list[np.ndarray] = []
-    (picture,) = engine.generate(
+    (made,) = engine.generate(
         starter_base,
         settings(
             prompt="a red robot in the night sky", count=1, steps=8, preview_every=1,
             sampler=sampler,
         ),
-        Watch(on_preview=lambda _, looks: last.append(np.asarray(looks[0]).astype(float))),
+        Watch(on_preview=lambda _, previews: last.append(np.asarray(previews[0]).astype(float))),
     )  # fmt: skip
-    side = picture.image.width // starter_base.latent_scale
-    small = np.asarray(picture.image.resize((side, side), Image.Resampling.BOX)).astype(float)
+    side = made.image.width // starter_base.latent_scale
+    small = np.asarray(made.image.resize((side, side), Image.Resampling.BOX)).astype(float)
     assert last[-1].shape == small.shape
     assert np.corrcoef(last[-1].ravel(), small.ravel())[0, 1] > 0.8
-    # it becomes: the first look says less
+    # it becomes: the first preview says less
     assert np.abs(last[0] - small).mean() > np.abs(last[-1] - small).mean()
 
 
-def test_what_the_network_takes_for_the_picture_is_the_samplers_own(sd2: Base) -> None:
+def test_what_the_network_takes_for_the_image_is_the_samplers_own(sd2: Base) -> None:
     plan = sampling_plan(sd2, "DDIM", 4)
     generator = torch.Generator().manual_seed(0)
     inputs, prediction = (torch.randn(1, 4, 4, 4, generator=generator) for _ in "ab")
@@ -89,11 +89,11 @@ def test_another_vae_gets_its_own_factors(sd1: Base) -> None:
     assert replace(sd1, vae=sd1.vae).preview_factors is None
 
 
-def test_a_look_is_small(starter_base: Base) -> None:
+def test_a_preview_is_small(starter_base: Base) -> None:
     noise = torch.randn(1, starter_base.latent_channels, 256, 192)
-    (look,) = preview.small_images(starter_base, noise)
-    assert look.size == (192, 256)
-    url = preview.data_url(look)
+    (small,) = preview.small_images(starter_base, noise)
+    assert small.size == (192, 256)
+    url = preview.data_url(small)
     assert url.startswith("data:image/jpeg;base64,") and len(url) < 20_000
     with Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))) as opened:
         assert opened.size == (72, 96)

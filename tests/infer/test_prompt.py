@@ -8,7 +8,7 @@ import pytest
 
 from studio.families.weighted import Span, Weighted
 from studio.infer.prompt import escaped, steps_of, weighted
-from studio.infer.tags import split_tags, unread
+from studio.infer.tags import malformed, split_tags
 
 
 def spans(prompt: str) -> list[tuple[str, float]]:
@@ -164,9 +164,9 @@ def test_any_text_is_read_without_error() -> None:
         for step in set(steps_of(text, 7)):
             weighted(step)
         split_tags(text)
-        unread(text)
+        malformed(text)
     # deep and long: reading must neither recurse nor look at everything again for each bracket
     for hostile in ("(" * 20_000, "[" * 10_000 + ":1]" * 3_000, "([" * 5_000 + "a" + "])" * 5_000):
         weighted(steps_of(hostile, 2)[1])
-    unread("<lora:" * 30_000)
+    malformed("<lora:" * 30_000)
     split_tags("<lora:" * 30_000 + ">")

@@ -16,7 +16,7 @@ from studio.families.weighted import Span, Weighted
 from studio.infer import engine
 from studio.infer.options import Job
 from studio.infer.prompt import weighted
-from studio.infer.prompt_schedule import scripts, together
+from studio.infer.prompt_schedule import prompt_schedules, together
 from studio.settings.training import GenerateSettings, SteeringSettings
 from tests.near import assert_near
 
@@ -42,8 +42,8 @@ def last_norms(encoder: nn.Module) -> list[nn.Module]:
     return [m for name, m in encoder.named_modules() if name.endswith("final_layer_norm")]
 
 
-def one_script(base: Base, prompt: str, steps: int = 4, negative: str = "", **more: bool):
-    return scripts(base, negative, [prompt], steps=steps, **more)[prompt]
+def one_schedule(base: Base, prompt: str, steps: int = 4, negative: str = "", **more: bool):
+    return prompt_schedules(base, negative, [prompt], steps=steps, **more)[prompt]
 
 
 def same(first: Conditioning, second: Conditioning) -> bool:
@@ -69,18 +69,18 @@ def reference(base: Base, plain: Conditioning, weights: list[float]) -> Tensor:
 
 @pytest.mark.parametrize("prompt", ["a red cat, of a house", "", "a " * 90, r"a cat \(red\)"])
 def test_without_brackets_nothing_changes(base: Base, prompt: str) -> None:
-    script = one_script(base, prompt, negative="dog")
+    schedule = one_schedule(base, prompt, negative="dog")
     unconditional, conditioning = base.encode_pair(
         "dog", prompt.replace("\\(", "(").replace("\\)", ")")
     )
-    assert script.order == (0, 0, 0, 0)
-    assert same(script.pairs[0][0], unconditional) and same(script.pairs[0][1], conditioning)
+    assert schedule.order == (0, 0, 0, 0)
+    assert same(schedule.pairs[0][0], unconditional) and same(schedule.pairs[0][1], conditioning)
 
 
 def test_without_syntax_brackets_are_text(base: Base) -> None:
     prompt = "a (red:1.5) [cat|dog] BREAK"
-    script = one_script(base, prompt, syntax=False)
-    assert same(script.pairs[0][1], base.encode_pair("", prompt)[1])
+    schedule = one_schedule(base, prompt, syntax=False)
+    assert same(schedule.pairs[0][1], base.encode_pair("", prompt)[1])
 
 
 def test_weights_scale_tokens_and_the_mean_stays(base: Base) -> None:
@@ -136,11 +136,11 @@ def test_a_word_keeps_its_vectors_together_and_gets_one_weight(base: Base) -> No
 def test_a_steered_prompt_may_have_weights(sdxl: Base) -> None:
     direction = torch.randn(64, generator=torch.Generator().manual_seed(2))
     settings = SteeringSettings(steps=2, rate=1e-2)
-    plain = one_script(sdxl, "a (red:1.4) cat").pairs[0][1]
+    plain = one_schedule(sdxl, "a (red:1.4) cat").pairs[0][1]
     sdxl.steering.append(PromptSteering(sdxl, direction / direction.norm(), settings, 1.0, "x.pt"))
     try:
-        bent = one_script(sdxl, "a (red:1.4) cat").pairs[0][1]
-        flat = one_script(sdxl, "a red cat").pairs[0][1]
+        bent = one_schedule(sdxl, "a (red:1.4) cat").pairs[0][1]
+        flat = one_schedule(sdxl, "a red cat").pairs[0][1]
     finally:
         sdxl.steering.clear()
     assert not torch.equal(bent.embeds, plain.embeds)
@@ -157,15 +157,15 @@ def test_each_pair_of_texts_is_encoded_once(sd1: Base, monkeypatch: pytest.Monke
         return encode_pair(negative, prompt, clip_skip)
 
     monkeypatch.setattr(sd1, "encode_pair", remembered)
-    script = one_script(sd1, "a [cat|(dog:1.2)] [:red:0.5]", steps=8, negative="[sky::2]")
-    assert len(asked) == len(set(asked)) == len(script.pairs)
+    schedule = one_schedule(sd1, "a [cat|(dog:1.2)] [:red:0.5]", steps=8, negative="[sky::2]")
+    assert len(asked) == len(set(asked)) == len(schedule.pairs)
     assert ("sky", "a cat ") in asked
     assert ("", Weighted((((Span("a "), Span("dog", 1.2), Span(" red"))),))) in asked
-    assert script.order == (0, 1, 2, 3, 4, 5, 4, 5)
+    assert schedule.order == (0, 1, 2, 3, 4, 5, 4, 5)
 
 
 def test_a_batch_changes_only_where_somebody_changes(sd1: Base) -> None:
-    found = scripts(sd1, "", ["a cat", "a [cat:dog:2]"], steps=4)
+    found = prompt_schedules(sd1, "", ["a cat", "a [cat:dog:2]"], steps=4)
     both = [found["a cat"], found["a [cat:dog:2]"]]
     later = found["a [cat:dog:2]"].pairs[1]
     plain, guided = together(both, guided=False), together(both, guided=True)
@@ -181,33 +181,35 @@ def settings(prompt: str, **more: object) -> GenerateSettings:
     return GenerateSettings.parse(values)
 
 
-def drawn(base: Base, prompt: str, **more: object) -> np.ndarray:
+def generated(base: Base, prompt: str, **more: object) -> np.ndarray:
     return np.asarray(engine.generate(base, settings(prompt, **more))[0].image).astype(int)
 
 
-def test_a_schedule_that_never_changes_draws_the_plain_picture(base: Base) -> None:
-    cat, dog = drawn(base, "a cat"), drawn(base, "a dog")
-    assert np.array_equal(drawn(base, "a [cat:dog:4]"), cat)
-    assert np.array_equal(drawn(base, "a [cat:dog:0]"), dog)
-    half = drawn(base, "a [cat:dog:0.5]")
+def test_a_schedule_that_never_changes_generates_the_plain_image(base: Base) -> None:
+    cat, dog = generated(base, "a cat"), generated(base, "a dog")
+    assert np.array_equal(generated(base, "a [cat:dog:4]"), cat)
+    assert np.array_equal(generated(base, "a [cat:dog:0]"), dog)
+    half = generated(base, "a [cat:dog:0.5]")
     assert not np.array_equal(half, cat) and not np.array_equal(half, dog)
-    assert np.array_equal(half, drawn(base, "a [cat:dog:2]"))
-    assert not np.array_equal(drawn(base, "a [cat|dog]"), half)
+    assert np.array_equal(half, generated(base, "a [cat:dog:2]"))
+    assert not np.array_equal(generated(base, "a [cat|dog]"), half)
 
 
 def test_second_order_samplers_change_at_the_step_not_at_the_evaluation(sd1: Base) -> None:
     heun = {"sampler": "Heun"}
     assert np.array_equal(
-        drawn(sd1, "a [cat:dog:0.5]", **heun), drawn(sd1, "a [cat:dog:2]", **heun)
+        generated(sd1, "a [cat:dog:0.5]", **heun), generated(sd1, "a [cat:dog:2]", **heun)
     )
-    assert np.array_equal(drawn(sd1, "a [cat:dog:4]", **heun), drawn(sd1, "a cat", **heun))
-    assert not np.array_equal(drawn(sd1, "a [cat:dog:3]", **heun), drawn(sd1, "a cat", **heun))
+    assert np.array_equal(generated(sd1, "a [cat:dog:4]", **heun), generated(sd1, "a cat", **heun))
+    assert not np.array_equal(
+        generated(sd1, "a [cat:dog:3]", **heun), generated(sd1, "a cat", **heun)
+    )
 
 
 def test_neighbours_whose_chunks_change_do_not_matter(sd1: Base) -> None:
     prompts = ["a cat", "a cat [:BREAK a dog:2]", "a [cat|dog]"]
     jobs = [Job(prompt, seed) for seed, prompt in enumerate(prompts, 1)]
-    pictures = engine.generate(sd1, settings("", batch_size=8), jobs=jobs)
-    for picture in pictures:
-        alone = drawn(sd1, picture.prompt, seed=picture.seed)
-        assert np.abs(np.asarray(picture.image).astype(int) - alone).max() <= 2
+    images = engine.generate(sd1, settings("", batch_size=8), jobs=jobs)
+    for made in images:
+        alone = generated(sd1, made.prompt, seed=made.seed)
+        assert np.abs(np.asarray(made.image).astype(int) - alone).max() <= 2

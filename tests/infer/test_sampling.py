@@ -89,10 +89,12 @@ def test_a_flow_is_sampled_by_the_same_loop(sd1: Base) -> None:
     flow = replace(sd1, prediction_type="flow_prediction", scheduler_config={"shift": 3.0})
     jobs = [Job("a red cat", 1), Job("a dog", 2)]
     options = SamplingOptions(steps=4, preview_every=1)
-    looks: list[int] = []
-    (batch,) = sampled(flow, jobs, options, on_preview=lambda _, images: looks.append(len(images)))
+    previews: list[int] = []
+    (batch,) = sampled(
+        flow, jobs, options, on_preview=lambda _, images: previews.append(len(images))
+    )
     (again,) = sampled(flow, jobs, options)
-    assert torch.equal(batch.pixels, again.pixels) and looks == [2] * 4
+    assert torch.equal(batch.pixels, again.pixels) and previews == [2] * 4
     (other,) = sampled(sd1, jobs, options)
     assert not torch.equal(batch.pixels, other.pixels)
     with pytest.raises(SettingsError, match="“PLMS” does not work"):

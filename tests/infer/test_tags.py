@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from studio.core.errors import SettingsError
-from studio.infer.tags import Tag, split_tags, unread, written
+from studio.infer.tags import Tag, malformed, split_tags, written
 from studio.settings import block_weights
 
 
@@ -43,7 +43,7 @@ def test_tags(prompt: str, clean: str, tags: list[tuple[str, str, float, float]]
 def test_strengths_as_people_write_them(tag: str, expected: tuple[float, float]) -> None:
     clean, (found,) = split_tags(f"a {tag}")
     assert clean == "a" and (found.text_strength, found.strength) == expected
-    assert unread(tag) == []
+    assert malformed(tag) == []
 
 
 SEVENTEEN = "1,0,0.5,0,0,0,0,1,0,0,0,0,0,0,0,0,0.25"
@@ -121,13 +121,13 @@ def test_what_has_no_effect_is_said() -> None:
     ],
 )
 def test_what_cannot_be_read_is_named(tag: str, why: str) -> None:
-    ((found, reason),) = unread(tag)
+    ((found, reason),) = malformed(tag)
     assert found in tag and why in reason
     assert split_tags(tag) == (tag, [])
 
 
 def test_no_tag_of_ours_is_no_mistake() -> None:
-    assert unread("a <s1> <b> 3 < 4 > 2 <other:x:y>") == []
+    assert malformed("a <s1> <b> 3 < 4 > 2 <other:x:y>") == []
 
 
 @pytest.mark.parametrize(

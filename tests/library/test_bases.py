@@ -50,18 +50,20 @@ def test_equal_names_are_told_apart(studio: Studio, bases: Path) -> None:
     assert studio.library.base_path("tiny.safetensors").is_file()  # type: ignore[union-attr]
 
 
-def test_a_file_trains_and_draws_as_its_folder_does(studio: Studio, bases: Path, config) -> None:
+def test_a_file_trains_and_generates_as_its_folder_does(
+    studio: Studio, bases: Path, config
+) -> None:
     settings = GenerateSettings(prompt="a zibbo cat", count=1, steps=2, device="cpu")
-    drawn = [
+    generated = [
         studio.generation.generate(settings.model_copy(update={"base": name}))
-        .pictures[0]
+        .images[0]
         .path.read_bytes()
         for name in ("tiny", "solo")
     ]
-    assert drawn[0] != drawn[1], "they carry the name and hash of their base"
+    assert generated[0] != generated[1], "they carry the name and hash of their base"
     from PIL import Image
 
-    assert len({Image.open(p.path).tobytes() for p in _pictures(studio)}) == 1
+    assert len({Image.open(p.path).tobytes() for p in _images(studio)}) == 1
     state = studio.runs.wait(studio.runs.start(config(base="solo")))
     assert state.state == "finished", state
     header = safetensors_file.read_header(state.files[0]).metadata
@@ -69,10 +71,10 @@ def test_a_file_trains_and_draws_as_its_folder_does(studio: Studio, bases: Path,
     assert header["ss_new_sd_model_hash"] == load_base(bases / "solo.safetensors", "cpu").hash
 
 
-def _pictures(studio: Studio):
+def _images(studio: Studio):
     settings = GenerateSettings(prompt="a zibbo cat", count=1, steps=2, device="cpu")
     for name in ("tiny", "solo"):
-        yield studio.generation.generate(settings.model_copy(update={"base": name})).pictures[0]
+        yield studio.generation.generate(settings.model_copy(update={"base": name})).images[0]
 
 
 def test_a_file_outside_finds_its_vocabulary_in_the_workspace(
@@ -85,7 +87,7 @@ def test_a_file_outside_finds_its_vocabulary_in_the_workspace(
     with pytest.raises(MissingError, match="vocabulary"):
         studio.generation.generate(settings)
     shutil.copytree(bases / "tiny" / "tokenizer", bases / "tokenizer")
-    assert studio.generation.generate(settings).pictures
+    assert studio.generation.generate(settings).images
 
 
 def test_a_vae_by_its_name(studio: Studio, bases: Path) -> None:
@@ -96,11 +98,11 @@ def test_a_vae_by_its_name(studio: Studio, bases: Path) -> None:
     assert studio.library.vaes() == ["soft.safetensors"]
     plain = GenerateSettings(base="tiny", prompt="a cat", count=1, steps=1, device="cpu")
     soft = plain.model_copy(update={"vae": "soft.safetensors"})
-    drawn = [
-        studio.generation.generate(settings).pictures[0].parameters
+    generated = [
+        studio.generation.generate(settings).images[0].parameters
         for settings in (plain, soft, plain)
     ]
-    assert ["VAE: soft" in text for text in drawn] == [False, True, False]
+    assert ["VAE: soft" in text for text in generated] == [False, True, False]
     with pytest.raises(MissingError, match=r"no VAE “gone”.*Known are: soft\.safetensors"):
         studio.generation.generate(plain.model_copy(update={"vae": "gone"}))
     with pytest.raises(InputError, match="outside"):
@@ -116,7 +118,7 @@ def test_a_vae_by_its_name(studio: Studio, bases: Path) -> None:
 def test_an_inpainting_base_generates_and_does_not_train(studio: Studio, config) -> None:
     make_tiny_inpainting(studio.workspace.bases / "fill")
     settings = GenerateSettings(base="fill", prompt="a cat", count=1, steps=1, device="cpu")
-    assert studio.generation.generate(settings).pictures
+    assert studio.generation.generate(settings).images
     checked = studio.runs.preflight(config(base="fill"))
     assert not checked.ok and "“fill” is an inpainting model" in " ".join(checked.errors)
     with pytest.raises(InputError, match="inpainting model"):

@@ -59,7 +59,7 @@ def test_a_damaged_image_is_named_before_start_and_the_run_goes_on_without(
     without = studio.runs.wait(studio.runs.start(config()))
     cut(jpeg(folder / "9 holiday.jpg"))
     found = studio.runs.preflight(config())
-    assert found.ok and found.facts and found.facts.pictures == 4
+    assert found.ok and found.facts and found.facts.images == 4
     assert any("9 holiday.jpg is left out" in text for text in found.warnings)
     run = studio.runs.start(config())
     state = studio.runs.wait(run)
@@ -129,12 +129,12 @@ def test_damaged_held_out_and_class_images_and_masks_are_left_out(
     run = studio.runs.start(changed)
     state = studio.runs.wait(run)
     assert state.state == "finished", state
-    assert state.class_pictures == 2, "one of the two own is generated in its place"
+    assert state.class_images == 2, "one of the two own is generated in its place"
     said = texts(studio, run)
     assert "1.png" in said and "b.jpg" in said
 
 
-def test_a_class_image_of_the_cache_that_was_damaged_is_drawn_again(
+def test_a_class_image_of_the_cache_that_was_damaged_is_generated_again(
     studio: Studio, config: Make
 ) -> None:
     wanted = config("prior.weight=1", "prior.images=2", "train.steps=1")
@@ -185,8 +185,8 @@ def test_every_image_is_decoded_once_for_all_looks(
     again.runs.preflight(config())
     again.close()
     assert sorted(decoded) == ["0.png", "1.png", "2.png", "3.png"]
-    picture = studio.workspace.datasets / "zibbo" / "2.png"
-    os.utime(picture, ns=(1, 1))
+    image = studio.workspace.datasets / "zibbo" / "2.png"
+    os.utime(image, ns=(1, 1))
     studio.runs.preflight(config())
     assert decoded[4:] == ["2.png"], "only what has changed"
 
@@ -212,7 +212,7 @@ def test_what_is_not_used_is_one_line_and_how_often_images_count_a_note(
         assert said in lines[0]
     assert any("“3_zibbo cat” × 3" in note for note in found.notes)
     assert any("“2023_summer” counts once" in note for note in found.notes)
-    assert found.facts and found.facts.pictures == 6
+    assert found.facts and found.facts.images == 6
     used = studio.runs.preflight(config("data.mask=files"))
     (line,) = [text for text in used.warnings if text.startswith("Not used: ")]
     assert "taken for the mask" not in line

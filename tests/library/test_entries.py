@@ -32,7 +32,7 @@ def again(studio: Studio) -> Studio:
 
 
 def titles(studio: Studio) -> list[str]:
-    return [entry.title for entry in studio.library.shelving.all()]
+    return [entry.title for entry in studio.library.entries.all()]
 
 
 def twin(studio: Studio, name: str, word: str = "word") -> Path:
@@ -57,19 +57,19 @@ def lying(studio: Studio, folder: str = "") -> list[str]:
 def test_two_formats_of_one_thing_are_one_entry(library: Studio) -> None:
     path = twin(library, "one")
     write(library.workspace.adapters, "one.5", "another")
-    (entry, other) = library.library.shelving.all()
+    (entry, other) = library.library.entries.all()
     assert (entry.path, entry.paths) == (path, (path, path.with_suffix(".pt")))
     assert (other.title, other.others) == ("one.5", ())
     looked(library)
     assert [row.path for row in library.library.index.news().changed] == [path, other.path]
     path.unlink()
-    assert library.library.shelving.entry("one").path == path.with_suffix(".pt")
+    assert library.library.entries.entry("one").path == path.with_suffix(".pt")
 
 
 def test_a_broken_twin_is_a_row_of_its_own(library: Studio) -> None:
     path = write(library.workspace.adapters, "one", "word")
     path.with_suffix(".pt").write_bytes(b"broken")
-    found = library.library.shelving.all()
+    found = library.library.entries.all()
     assert {(entry.path.suffix, bool(entry.info.problem)) for entry in found} == {
         (".safetensors", False), (".pt", True)
     }  # fmt: skip
@@ -79,12 +79,12 @@ def test_a_run_lends_its_name_to_what_it_trained(studio: Studio, config: Make) -
     run = studio.runs.start(config(method="textual-inversion"))
     state = studio.runs.wait(run)
     assert state.state == "finished", state
-    (entry,) = studio.library.shelving.all()
+    (entry,) = studio.library.entries.all()
     assert (entry.path.name, entry.title) == ("zibbo.safetensors", "my zibbo")
     assert (entry.note.run, entry.info.thumbnail) == (run, True)
-    assert studio.library.shelving.of_run(run)[0] == entry.path
+    assert studio.library.entries.of_run(run)[0] == entry.path
     second = studio.runs.wait(studio.runs.start(config(method="textual-inversion")))
-    found = studio.library.shelving.all()
+    found = studio.library.entries.all()
     assert [Path(file).stem for file in second.files] == ["zibbo-2", "zibbo-2"]
     assert sorted(entries.labels(found).values()) == [
         "my zibbo (adapters/zibbo-2.safetensors)", "my zibbo (adapters/zibbo.safetensors)"
@@ -116,7 +116,7 @@ def test_what_is_noted_survives_a_restart_and_a_move_by_another_program(library:
     folder.mkdir()
     path.rename(folder / "renamed.safetensors")
     later = again(library)
-    note = {e.title: e.note for e in later.library.shelving.all()}["renamed"]
+    note = {e.title: e.note for e in later.library.entries.all()}["renamed"]
     assert (note.favourite, note.notes) == (True, "For the calendar.")
     (folder / "renamed.safetensors").rename(folder / "third.safetensors")
     looked(later)
@@ -132,8 +132,8 @@ def test_notes_that_cannot_be_read_stay_and_are_spoken_of(library: Studio) -> No
     assert titles(library) == ["one"]
     for change in (
         lambda: library.library.notes.change(path, favourite=True),
-        lambda: library.library.trash.put(library.library.shelving.entry("one")),
-        lambda: library.library.shelving.move(library.library.shelving.entry("one"), "two"),
+        lambda: library.library.trash.put(library.library.entries.entry("one")),
+        lambda: library.library.entries.move(library.library.entries.entry("one"), "two"),
     ):
         with pytest.raises(FileError, match="notes of the library"):
             change()
@@ -167,28 +167,28 @@ def test_two_studios_note_at_once(library: Studio) -> None:
         list(threads.map(
             lambda k: studios[k % 3].library.notes.change(paths[k], favourite=True), range(12)
         ))  # fmt: skip
-    assert all(entry.note.favourite for entry in again(library).library.shelving.all())
+    assert all(entry.note.favourite for entry in again(library).library.entries.all())
 
 
 def test_renaming_takes_everything_along(library: Studio) -> None:
-    shelving = library.library.shelving
+    store = library.library.entries
     twin(library, "one")
-    library.library.notes.change(shelving.entry("one").path, favourite=True, name="my run", run="r")
+    library.library.notes.change(store.entry("one").path, favourite=True, name="my run", run="r")
     other = write(library.workspace.adapters, "one.5", "another")
-    moved = shelving.move(shelving.entry("one"), " Zoë at sea.safetensors ")
+    moved = store.move(store.entry("one"), " Zoë at sea.safetensors ")
     assert lying(library) == [
         "Zoë at sea.preview.png", "Zoë at sea.pt", "Zoë at sea.pt.optim", "Zoë at sea.safetensors",
         other.name,
     ]  # fmt: skip
     assert (moved.title, moved.note.favourite, moved.note.run) == ("Zoë at sea", True, "r")
-    moved = shelving.move(moved, folder="by the/sea")
+    moved = store.move(moved, folder="by the/sea")
     assert (moved.where, moved.folder) == (
         "adapters/by the/sea/Zoë at sea.safetensors",
         "by the/sea",
     )
     assert lying(library) == [other.name] and moved.note.favourite
-    assert shelving.of_run("r") == [moved.path]
-    assert shelving.move(moved, folder="").folder == ""
+    assert store.of_run("r") == [moved.path]
+    assert store.move(moved, folder="").folder == ""
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_renaming_takes_everything_along(library: Studio) -> None:
 def test_names_that_cannot_be(library: Studio, name: str) -> None:
     path = write(library.workspace.adapters, "one", "word")
     with pytest.raises(InputError):
-        library.library.shelving.move(library.library.shelving.entry("one"), name)
+        library.library.entries.move(library.library.entries.entry("one"), name)
     assert path.is_file()
 
 
@@ -205,7 +205,7 @@ def test_names_that_cannot_be(library: Studio, name: str) -> None:
 def test_folders_that_cannot_be(library: Studio, folder: str) -> None:
     path = write(library.workspace.adapters, "one", "word")
     with pytest.raises(InputError):
-        library.library.shelving.move(library.library.shelving.entry("one"), folder=folder)
+        library.library.entries.move(library.library.entries.entry("one"), folder=folder)
     assert path.is_file()
 
 
@@ -214,7 +214,7 @@ def test_nothing_is_written_over(library: Studio) -> None:
     (library.workspace.adapters / "two.pt.optim").write_bytes(b"another's")
     before = lying(library)
     with pytest.raises(InputError, match=r"two\.pt\.optim"):
-        library.library.shelving.move(library.library.shelving.entry("one"), "two")
+        library.library.entries.move(library.library.entries.entry("one"), "two")
     assert lying(library) == before
 
 
@@ -230,7 +230,7 @@ def test_a_move_that_fails_halfway_is_taken_back(library: Studio) -> None:
 
     failpoint.reached = reached
     with pytest.raises(StorageError):
-        library.library.shelving.move(library.library.shelving.entry("one"), "two")
+        library.library.entries.move(library.library.entries.entry("one"), "two")
     failpoint.reached = None
     assert lying(library) == before
 
@@ -238,23 +238,23 @@ def test_a_move_that_fails_halfway_is_taken_back(library: Studio) -> None:
 def test_samples_stay_as_they_are(library: Studio) -> None:
     sample = write(library.library.roots["samples"], "shipped", "word")
     try:
-        entry = library.library.shelving.entry("shipped")
+        entry = library.library.entries.entry("shipped")
         assert entry.sample
         library.library.notes.change(entry.path, favourite=True)
-        assert library.library.shelving.entry("shipped").note.favourite
+        assert library.library.entries.entry("shipped").note.favourite
         with pytest.raises(InputError, match="sample"):
-            library.library.shelving.own("shipped")
+            library.library.entries.own("shipped")
     finally:
         sample.unlink()
 
 
 def test_trash_and_back(library: Studio) -> None:
-    shelving, trash = library.library.shelving, library.library.trash
+    store, trash = library.library.entries, library.library.trash
     twin(library, "one")
-    entry = shelving.move(shelving.entry("one"), folder="deep")
+    entry = store.move(store.entry("one"), folder="deep")
     library.library.notes.change(entry.path, favourite=True, notes="mine")
     before = lying(library, "deep")
-    gone = trash.put(shelving.own("one"))
+    gone = trash.put(store.own("one"))
     assert lying(library, "deep") == [] and titles(library) == []
     assert (gone.title, gone.where) == ("one", "adapters/deep")
     write(library.workspace.adapters / "deep", "one", "another")
@@ -277,7 +277,7 @@ def test_only_what_is_in_the_trash_is_restored(library: Studio, identity: str) -
 
 def test_a_record_in_the_trash_leads_nowhere_else(library: Studio, tmp_path: Path) -> None:
     write(library.workspace.adapters, "one", "word")
-    gone = library.library.trash.put(library.library.shelving.entry("one"))
+    gone = library.library.trash.put(library.library.entries.entry("one"))
     record = library.workspace.trash / gone.id / "library-entry.json"
     for changed in ({"folder": "../.."}, {"root": "/etc"}, {"files": ["../../x"]}):
         record.write_text(json.dumps({**json.loads(record.read_text()), **changed}))
@@ -303,7 +303,7 @@ def test_dying_while_moving_into_the_trash_loses_nothing(library: Studio) -> Non
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "rename", dying)
         with pytest.raises(KeyboardInterrupt):
-            library.library.trash.put(library.library.shelving.entry("one"))
+            library.library.trash.put(library.library.entries.entry("one"))
     assert lying(library) != before
     (gone,) = again(library).library.trash.all()
     again(library).library.trash.restore(gone.id)
@@ -313,19 +313,19 @@ def test_dying_while_moving_into_the_trash_loses_nothing(library: Studio) -> Non
 def test_a_whole_model_is_an_entry_too(studio: Studio, config: Make) -> None:
     run = studio.runs.start(config(method="dreambooth"))
     assert studio.runs.wait(run).state == "finished"
-    shelving, trash = studio.library.shelving, studio.library.trash
-    entry = shelving.own("my-zibbo")
+    store, trash = studio.library.entries, studio.library.trash
+    entry = store.own("my-zibbo")
     assert (entry.note.run, entry.title) == (run, "my zibbo")
     gone = trash.put(entry)
     assert [path.name for path in studio.workspace.bases.iterdir()] == ["tiny"]
     entry = trash.restore(gone.id)
     assert (entry.path.parent.name, entry.note.run) == ("my-zibbo", run)
-    entry = shelving.move(entry, "sea")
+    entry = store.move(entry, "sea")
     assert entry.path == studio.workspace.bases / "sea" / "sea.safetensors"
     assert entry.path.with_name("model_index.json").is_file()
-    assert shelving.of_run(run) == [entry.path]
+    assert store.of_run(run) == [entry.path]
     with pytest.raises(InputError, match="whole model"):
-        shelving.move(entry, folder="deep")
+        store.move(entry, folder="deep")
 
 
 def test_names_for_fields_mean_one_file(library: Studio) -> None:
@@ -333,7 +333,7 @@ def test_names_for_fields_mean_one_file(library: Studio) -> None:
         (library.workspace.adapters / folder).mkdir(exist_ok=True)
         write(library.workspace.adapters / folder, "one", f"word {folder}")
     write(library.workspace.adapters, "two", "word")
-    names = entries.names(library.library.shelving.all())
+    names = entries.names(library.library.entries.all())
     assert names == ["adapters/deep/one.safetensors", "adapters/one.safetensors", "two.safetensors"]
     assert len({library.library.adapter_path(name) for name in names}) == 3
 
@@ -341,10 +341,10 @@ def test_names_for_fields_mean_one_file(library: Studio) -> None:
 def test_single_changes_are_told_without_looking_at_the_rest(library: Studio) -> None:
     paths = [write(library.workspace.adapters, name, name) for name in ("one", "two")]
     looked(library)
-    index, shelving = library.library.index, library.library.shelving
+    index, store = library.library.index, library.library.entries
     known = index.news()
     library.library.notes.change(paths[0], favourite=True)
-    moved = shelving.move(shelving.entry("one"), "three")
+    moved = store.move(store.entry("one"), "three")
     index.again(paths[0], moved.path)
     news = index.news(known.epoch, known.version)
     assert [entry.title for entry in news.changed] == ["three"]
@@ -361,8 +361,8 @@ def test_a_thumbnail_that_somebody_chose_lies_beside_the_file(
 ) -> None:
     write(library.workspace.adapters, "one", "word")
     Image.new("RGB", (900, 300), "red").save(tmp_path / "big.png")
-    entry = library.library.shelving.own("one")
+    entry = library.library.entries.own("one")
     made = library.library.choose_thumbnail(entry, tmp_path / "big.png")
     with Image.open(made) as image:
         assert image.size == (512, 171)
-    assert library.library.shelving.entry("one").info.preview == made
+    assert library.library.entries.entry("one").info.preview == made

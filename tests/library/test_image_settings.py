@@ -15,7 +15,7 @@ from studio.app import Studio
 from studio.core.errors import FileError
 from studio.formats.images import read_parameters
 from studio.infer import infotext
-from studio.library.image_settings import picture_settings, usable_settings
+from studio.library.image_settings import image_settings, usable_settings
 from tests.tiny import write_tiny_lora
 
 NOVEL = {
@@ -44,7 +44,7 @@ def test_a_comment_in_exif_is_no_prompt(tmp_path: Path, suffix: str) -> None:
     exif = Image.Exif()
     exif.get_ifd(0x8769)[0x9286] = b"UNICODE\0" + json.dumps(NOVEL).encode("utf-16-be")
     Image.new("RGB", (8, 8)).save(tmp_path / f"x{suffix}", exif=exif.tobytes())
-    found = picture_settings(tmp_path / f"x{suffix}")
+    found = image_settings(tmp_path / f"x{suffix}")
     assert found is not None and found.program == "NovelAI"
     assert (found.settings["prompt"], found.settings["seed"]) == ("(a cat:1.05)", 5)
 
@@ -66,14 +66,14 @@ def test_inspect_shows_the_program_and_the_settings(
     assert cli.main(["inspect", str(png(tmp_path / "plain.png")), *place]) == 2
 
 
-def test_a_picture_of_a_program_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_an_image_of_a_program_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     path = png(tmp_path / "x.png", workflow={"nodes": [{"id": 1, "type": "Odd"}], "links": []})
     with pytest.raises(FileError) as caught:
         usable_settings(path, "x.png")
     assert "ComfyUI" in (caught.value.why or "") and "No sampler" in (caught.value.why or "")
 
 
-def test_generate_like_a_picture_of_another_program(
+def test_generate_like_an_image_of_another_program(
     studio: Studio, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from studio.families.loading import load_base
@@ -95,7 +95,7 @@ def test_generate_like_a_picture_of_another_program(
     ]
     assert cli.main([*command, "--json", "--workspace", str(studio.workspace.root)]) == 0
     said = capsys.readouterr()
-    (made,) = json.loads(said.out)["pictures"]
+    (made,) = json.loads(said.out)["images"]
     assert "Settings of SwarmUI" in said.err and "“gone” is not in your library" in said.err
     found = infotext.read(read_parameters(made["path"]) or "")
     assert (found["prompt"], found["negative_prompt"], found["seed"]) == ("a cat", "ugly", 9)
@@ -105,7 +105,7 @@ def test_generate_like_a_picture_of_another_program(
     ]
 
 
-def test_our_own_pictures_come_back_with_the_tags_that_others_read(
+def test_our_own_images_come_back_with_the_tags_that_others_read(
     studio: Studio, tmp_path: Path
 ) -> None:
     from studio.families.loading import load_base
@@ -115,9 +115,9 @@ def test_our_own_pictures_come_back_with_the_tags_that_others_read(
     write_tiny_lora(studio.workspace.adapters / "My Korvu.safetensors", base, ("to_q",))
     for kind in ("png", "jpeg", "webp"):
         made = studio.generation.generate(settings("a cat <lora:my korvu:0.5>", file_format=kind))
-        text = read_parameters(made.pictures[0].path) or ""
+        text = read_parameters(made.images[0].path) or ""
         assert text.splitlines()[0] == "a cat <lora:My Korvu:0.5>"
-        found = picture_settings(made.pictures[0].path)
+        found = image_settings(made.images[0].path)
         assert found is not None and found.program == infotext.VERSION and found.notes == []
         assert found.settings["prompt"] == "a cat"
         assert [one["strength"] for one in found.settings["stack"]] == [0.5]

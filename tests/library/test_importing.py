@@ -26,7 +26,7 @@ def datasets(tmp_path: Path) -> Path:
     return tmp_path / "workspace" / "datasets"
 
 
-def picture(path: Path, colour: str = "red", mode: str = "RGB") -> Path:
+def image(path: Path, colour: str = "red", mode: str = "RGB") -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new(mode, (8, 8), colour).save(path)
     return path
@@ -53,12 +53,12 @@ def why(info: Imported, name: str) -> str:
 def layout(root: Path) -> Path:
     """A folder with everything that readers of datasets know."""
     for k, colour in enumerate(("red", "lime", "blue")):
-        picture(root / f"{k}.png", colour)
+        image(root / f"{k}.png", colour)
         text(root / f"{k}.txt", f"a zibbo cat {k}")
-        picture(root / "masks" / f"{k}.png", "white", "L")
-        picture(root / "held_out" / f"{k}.png", "black")
-        picture(root / "10_dog" / f"{k}.jpg", "navy")
-        picture(root / "30_cat" / f"{k}.jpg", colour)
+        image(root / "masks" / f"{k}.png", "white", "L")
+        image(root / "held_out" / f"{k}.png", "black")
+        image(root / "10_dog" / f"{k}.jpg", "navy")
+        image(root / "30_cat" / f"{k}.jpg", colour)
     text(root / "30_cat" / "0.caption", "a cat of its own")
     text(root / "1.PNG.TXT", "an ending of another program")
     text(root / "metadata.jsonl", '{"file_name": "10_dog/0.jpg", "text": "told by the table"}\n')
@@ -79,7 +79,7 @@ def test_a_folder_arrives_as_it_is(tmp_path: Path, datasets: Path):
     assert Masks().of(info.path / "1.png") == info.path / "masks" / "1.png"
     assert info.held_out == info.path / "held_out"
     assert here[info.path / "10_dog" / "0.jpg"] == "told by the table"
-    assert info.pictures == read_dataset(source).pictures == 9
+    assert info.images == read_dataset(source).images == 9
 
 
 def test_a_list_of_files_keeps_the_folders_they_come_from(tmp_path: Path, datasets: Path):
@@ -92,7 +92,7 @@ def test_a_list_of_files_keeps_the_folders_they_come_from(tmp_path: Path, datase
 def test_two_cameras_with_the_same_names(tmp_path: Path, datasets: Path):
     for camera, colour in (("cam-a", "red"), ("cam-b", "blue")):
         for k in range(3):
-            picture(tmp_path / camera / f"IMG_{k}.png", colour)
+            image(tmp_path / camera / f"IMG_{k}.png", colour)
             text(tmp_path / camera / f"IMG_{k}.TXT".lower().replace("img", "IMG"), f"{camera} {k}")
     files = [f for camera in ("cam-a", "cam-b") for f in sorted((tmp_path / camera).iterdir())]
     info = import_files(files, datasets, "both")
@@ -101,7 +101,7 @@ def test_two_cameras_with_the_same_names(tmp_path: Path, datasets: Path):
     assert captions == {
         f"{c}/IMG_{k}.png": f"{c} {k}" for c in ("cam-a", "cam-b") for k in range(3)
     }
-    assert info.pictures == 6
+    assert info.images == 6
 
 
 def test_loose_files_of_one_name_get_names_together_with_their_captions(
@@ -109,10 +109,10 @@ def test_loose_files_of_one_name_get_names_together_with_their_captions(
 ):
     given = []
     for camera, colour in (("a", "red"), ("b", "blue"), ("c", "lime")):
-        given.append(("IMG_0.png", picture(tmp_path / camera / "IMG_0.png", colour)))
+        given.append(("IMG_0.png", image(tmp_path / camera / "IMG_0.png", colour)))
         given.append(("IMG_0.txt", text(tmp_path / camera / "IMG_0.txt", f"camera {camera}")))
-    given.append(("IMG_1.png", picture(tmp_path / "a" / "IMG_1.png", "teal")))
-    again = picture(tmp_path / "d" / "IMG_1.png", "teal")
+    given.append(("IMG_1.png", image(tmp_path / "a" / "IMG_1.png", "teal")))
+    again = image(tmp_path / "d" / "IMG_1.png", "teal")
     info = import_files([*given, ("IMG_1.png", again)], datasets, "loose")
     assert info.renamed == {"IMG_0.png": "IMG_0-3.png", "IMG_0.txt": "IMG_0-3.txt"}
     found = {p.name: (Image.open(p).getpixel((0, 0)), read_caption(p)) for p in
@@ -127,28 +127,28 @@ def test_loose_files_of_one_name_get_names_together_with_their_captions(
 
 
 def test_a_caption_that_could_be_two_images_is_named(tmp_path: Path, datasets: Path):
-    given = [("1.png", picture(tmp_path / "a" / "1.png", "red")),
-             ("1.png", picture(tmp_path / "b" / "1.png", "blue")),
+    given = [("1.png", image(tmp_path / "a" / "1.png", "red")),
+             ("1.png", image(tmp_path / "b" / "1.png", "blue")),
              ("1.txt", text(tmp_path / "b" / "1.txt", "one of them"))]  # fmt: skip
     info = import_files(given, datasets, "x")
-    assert info.pictures == 2 and info.captioned == 0
+    assert info.images == 2 and info.captioned == 0
     assert "not clear" in why(info, "1.txt")
 
 
 def test_into_an_existing_dataset(tmp_path: Path, datasets: Path):
     first = tmp_path / "first"
-    picture(first / "1.png", "red"), text(first / "1.txt", "red one")
-    picture(first / "masks" / "1.png", "white", "L")
-    picture(first / "2.png", "lime")
+    image(first / "1.png", "red"), text(first / "1.txt", "red one")
+    image(first / "masks" / "1.png", "white", "L")
+    image(first / "2.png", "lime")
     text(first / "metadata.jsonl", '{"file_name": "2.png", "text": "green, says the table"}\n')
     folder = import_files([first], datasets, "x").path
     before = contents(folder)
 
     second = tmp_path / "second"
-    picture(second / "1.png", "blue"), text(second / "1.txt", "blue one")  # another image
-    picture(second / "masks" / "1.png", "black", "L")
-    picture(second / "2.png", "lime"), text(second / "2.txt", "green one")  # the same image
-    picture(second / "3.png", "teal")
+    image(second / "1.png", "blue"), text(second / "1.txt", "blue one")  # another image
+    image(second / "masks" / "1.png", "black", "L")
+    image(second / "2.png", "lime"), text(second / "2.txt", "green one")  # the same image
+    image(second / "3.png", "teal")
     text(second / "metadata.jsonl", '{"file_name": "3.png", "text": "teal, says the table"}\n')
     text(second / "dataset.toml", 'trigger = "zib"\n')
     info = import_files([second], datasets, "unused", folder)
@@ -168,8 +168,8 @@ def test_into_an_existing_dataset(tmp_path: Path, datasets: Path):
 
 
 def test_a_caption_of_a_renamed_image_comes_out_of_its_table(tmp_path: Path, datasets: Path):
-    folder = import_files([picture(tmp_path / "a" / "1.png", "red")], datasets, "x").path
-    picture(tmp_path / "b" / "1.png", "blue")
+    folder = import_files([image(tmp_path / "a" / "1.png", "red")], datasets, "x").path
+    image(tmp_path / "b" / "1.png", "blue")
     text(tmp_path / "b" / "metadata.jsonl", '{"file_name": "1.png", "text": "the blue one"}\n')
     import_files([tmp_path / "b"], datasets, "", folder)
     assert read_caption(folder / "1-2.png") == "the blue one"
@@ -180,11 +180,11 @@ def test_a_caption_of_a_renamed_image_comes_out_of_its_table(tmp_path: Path, dat
     ("meta_cap.json", '{"1": {"caption": "the blue one"}, "2": {"caption": "the lime one"}}'),
 ])  # fmt: skip
 def test_tables_of_other_programs_speak_too(tmp_path: Path, datasets: Path, table: str, says: str):
-    first = picture(tmp_path / "a" / "1.png", "red").parent
+    first = image(tmp_path / "a" / "1.png", "red").parent
     text(first / table, says.replace("blue", "red"))
     folder = import_files([first], datasets, "x").path
-    second = picture(tmp_path / "b" / "1.png", "blue").parent
-    picture(second / "2.png", "lime")
+    second = image(tmp_path / "b" / "1.png", "blue").parent
+    image(second / "2.png", "lime")
     text(second / table, says)
     import_files([second], datasets, "", folder)
     assert {path.name: caption for path, caption in read_captions(folder).items()} == {
@@ -193,7 +193,7 @@ def test_tables_of_other_programs_speak_too(tmp_path: Path, datasets: Path, tabl
 
 
 def test_another_caption_of_an_image_that_is_here_is_named(tmp_path: Path, datasets: Path):
-    given = [picture(tmp_path / "a" / "1.png"), text(tmp_path / "a" / "1.txt", "first")]
+    given = [image(tmp_path / "a" / "1.png"), text(tmp_path / "a" / "1.txt", "first")]
     folder = import_files(given, datasets, "x").path
     text(folder / "1.txt", "mended by hand")
     info = import_files(given, datasets, "x", folder)
@@ -202,8 +202,8 @@ def test_another_caption_of_an_image_that_is_here_is_named(tmp_path: Path, datas
 
 
 def test_names_that_differ_by_case_alone(tmp_path: Path, datasets: Path):
-    given = [picture(tmp_path / "IMG.png", "red"), picture(tmp_path / "img.png", "blue"),
-             text(tmp_path / "img.txt", "the blue one"), picture(tmp_path / "other.png", "lime"),
+    given = [image(tmp_path / "IMG.png", "red"), image(tmp_path / "img.png", "blue"),
+             text(tmp_path / "img.txt", "the blue one"), image(tmp_path / "other.png", "lime"),
              text(tmp_path / "other.txt", "green")]  # fmt: skip
     info = import_files(given, datasets, "x")
     assert sorted(contents(info.path)) == ["IMG.png", "other.png", "other.txt"]
@@ -218,7 +218,7 @@ def test_names_that_differ_by_case_alone(tmp_path: Path, datasets: Path):
 ])  # fmt: skip
 def test_odd_names_are_refused_and_nothing_else_is_lost(tmp_path: Path, datasets: Path, name: str):
     assert why_refused(name)
-    good, odd = picture(tmp_path / "1.png"), picture(tmp_path / "2.png", "blue")
+    good, odd = image(tmp_path / "1.png"), image(tmp_path / "2.png", "blue")
     info = import_files([("1.png", good), (name, odd)], datasets, "x")
     assert list(contents(tmp_path / "workspace")) == ["datasets/x/1.png"]
     assert [one.name for one in info.left_out] == [name]
@@ -232,13 +232,13 @@ def test_unusual_names_are_welcome(tmp_path: Path, datasets: Path, name: str):
     if name.startswith("."):
         assert usable([name])[1][0].why == "a hidden file of the system"
         return
-    file = picture(tmp_path / "in" / "x.png")
+    file = image(tmp_path / "in" / "x.png")
     info = import_files([(name, file)], datasets, "x")
     assert info.copied == [name] and info.left_out == []
 
 
 def test_what_is_not_used_is_listed(tmp_path: Path, datasets: Path):
-    picture(tmp_path / "in" / "1.png")
+    image(tmp_path / "in" / "1.png")
     for name in ("film.mp4", "all.zip", "paper.pdf", ".DS_Store", "Thumbs.db", "raw.cr2", "none"):
         text(tmp_path / "in" / name, "x")
     info = import_files([tmp_path / "in"], datasets, "x")
@@ -250,9 +250,9 @@ def test_what_is_not_used_is_listed(tmp_path: Path, datasets: Path):
 
 def test_links_out_of_the_folder_are_not_followed(tmp_path: Path, datasets: Path):
     secret = text(tmp_path / "elsewhere" / "secret.txt", "secret")
-    picture(secret.parent / "private.png", "blue")
+    image(secret.parent / "private.png", "blue")
     source = tmp_path / "in"
-    picture(source / "1.png")
+    image(source / "1.png")
     (source / "1.txt").symlink_to(secret)
     (source / "2.png").symlink_to(secret.parent / "private.png")
     (source / "folder").symlink_to(secret.parent)
@@ -270,7 +270,7 @@ def test_links_out_of_the_folder_are_not_followed(tmp_path: Path, datasets: Path
 def test_an_import_that_fails_leaves_nothing_half(
     tmp_path: Path, datasets: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    files = [picture(tmp_path / f"{k}.png", colour) for k, colour in enumerate(("red", "blue"))]
+    files = [image(tmp_path / f"{k}.png", colour) for k, colour in enumerate(("red", "blue"))]
 
     def full(operation: str, path: Path) -> None:
         if path.name == "1.png":
@@ -285,7 +285,7 @@ def test_an_import_that_fails_leaves_nothing_half(
 
 
 def test_two_imports_at_once_get_a_folder_each(tmp_path: Path, datasets: Path):
-    file, gate, made = picture(tmp_path / "1.png"), threading.Barrier(4), []
+    file, gate, made = image(tmp_path / "1.png"), threading.Barrier(4), []
 
     def one() -> None:
         gate.wait()
@@ -301,7 +301,7 @@ def test_two_imports_at_once_get_a_folder_each(tmp_path: Path, datasets: Path):
 
 def test_samples_stay_and_nothing_usable_is_an_error(tmp_path: Path):
     library = Library(Workspace(tmp_path / "w"))
-    file = picture(tmp_path / "1.png")
+    file = image(tmp_path / "1.png")
     sample = next(path for path in (ASSETS / "datasets").iterdir() if path.is_dir())
     with pytest.raises(InputError, match="copy"):
         library.import_dataset([file], "x", into=sample.name)
@@ -312,7 +312,7 @@ def test_samples_stay_and_nothing_usable_is_an_error(tmp_path: Path):
 
 def test_a_name_that_is_not_utf_8_keeps_its_bytes(tmp_path: Path, datasets: Path):
     source = tmp_path / "in"
-    picture(source / "1.png")
+    image(source / "1.png")
     odd = Path(os.fsdecode(os.fsencode(source) + b"/caf\xe9.png"))
     try:
         odd.write_bytes((source / "1.png").read_bytes())

@@ -14,7 +14,7 @@ import pytest
 from studio.app import Studio
 from studio.core.paths import Workspace
 from studio.library import header_cache as headers_module
-from studio.library import index as shelf_module
+from studio.library import index as index_module
 
 
 def write(folder: Path, name: str, word: str, **facts: str) -> Path:
@@ -92,7 +92,7 @@ def test_a_broken_memory_is_found_again_and_what_is_gone_is_forgotten(
 def test_news_come_in_portions_and_only_once(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shelf_module, "PORTION", 2)
+    monkeypatch.setattr(index_module, "PORTION", 2)
     for name in "abcde":
         write(studio.workspace.adapters, name, name)
     looked(studio)

@@ -17,7 +17,7 @@ from studio.families.loading import load_base
 from studio.formats.images import read_parameters
 from studio.infer import infotext
 from studio.settings.training import CompareSettings, GenerateSettings, RunConfig, StackItem
-from tests.odd_names import CONTROL, ODD, SHOWN, draw
+from tests.odd_names import CONTROL, ODD, SHOWN, save_image
 from tests.tiny import write_tiny_lora
 from tests.workspaces import make_dataset
 
@@ -38,7 +38,7 @@ def test_a_run_trains_on_an_odd_folder_and_goes_on_from_an_odd_file(
 ) -> None:
     folder = make_dataset(studio.workspace.datasets / name)
     rename(folder)
-    draw(folder / "held_out" / f"{ODD}.png", 1)
+    save_image(folder / "held_out" / f"{ODD}.png", 1)
     state = studio.runs.wait(studio.runs.start(config(data={"folder": printable(folder)}, name="")))
     assert state.state == "finished", state
     (file,) = [Path(path) for path in state.files if path.endswith(".safetensors")]
@@ -51,7 +51,7 @@ def test_a_run_trains_on_an_odd_folder_and_goes_on_from_an_odd_file(
     assert studio.runs.config(state.run).options["continue_from"] == printable(odd)
 
 
-def test_drawing_and_comparing_with_odd_files(studio: Studio) -> None:
+def test_generating_and_comparing_with_odd_files(studio: Studio) -> None:
     base = load_base(studio.workspace.bases / "tiny", "cpu")
     write_tiny_lora(studio.workspace.adapters / "good.safetensors", base, ("to_q",), ("unet",))
     odd = write_tiny_lora(
@@ -67,7 +67,7 @@ def test_drawing_and_comparing_with_odd_files(studio: Studio) -> None:
             GenerateSettings.parse({**common, "prompt": prompt, "stack": stack})
         )
         assert made.reports[0].matched
-        found = infotext.read(read_parameters(made.pictures[0].path) or "")
+        found = infotext.read(read_parameters(made.images[0].path) or "")
         assert found["stack"][0]["path"] in (f"{SHOWN}.safetensors", "good.safetensors")
     column = {"name": "odd", "stack": [{"path": printable(odd)}]}
     reference = make_dataset(studio.workspace.datasets / ODD)

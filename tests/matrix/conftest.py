@@ -34,7 +34,7 @@ FAMILIES = {
     TOY.name: make_toy_flow,
 }
 TRIGGER = "zibbo"
-# Options that make each method as many-sided as it can be within ten steps.
+# Options that make each method as diverse as it can be within ten steps.
 OPTIONS: dict[str, dict[str, Any]] = {
     "aesthetic": {"steps": 3, "rate": 1e-2, "slerp": True, "text": "red", "negative": True},
     "dreambooth": {"text_encoder": True, "text_until": 0.5},
@@ -83,26 +83,26 @@ def method(request: pytest.FixtureRequest, base: Base) -> str:
 
 
 @pytest.fixture(scope="session")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Five images of two shapes with captions, and a held-out one."""
-    folder = tmp_path_factory.mktemp("pictures")
+    folder = tmp_path_factory.mktemp("images")
     for k in range(6):
         place = folder / "held_out" if k == 5 else folder
         place.mkdir(exist_ok=True)
         shape = (64, 32, 3) if k % 2 else (32, 32, 3)
-        drawn = np.random.default_rng(k).integers(0, 255, shape, np.uint8)
-        Image.fromarray(drawn).save(place / f"{k}.png")
+        noise = np.random.default_rng(k).integers(0, 255, shape, np.uint8)
+        Image.fromarray(noise).save(place / f"{k}.png")
         (place / f"{k}.txt").write_text(f"a {TRIGGER} cat {k}")
     (folder / "dataset.toml").write_text(f'trigger = "{TRIGGER}"\nheld_out = "held_out"\n')
     return folder
 
 
 @pytest.fixture
-def trainer(base: Base, method: str, pictures: Path, tmp_path: Path) -> Callable[..., Trainer]:
+def trainer(base: Base, method: str, images: Path, tmp_path: Path) -> Callable[..., Trainer]:
     """Makes a fresh trainer; `changes` are dotted settings, e.g. `train.steps=4`."""
 
     def make(*changes: str, hooks: dict[str, Any] | None = None) -> Trainer:
-        return make_trainer(base, method, pictures, tmp_path, *changes, hooks=hooks)
+        return make_trainer(base, method, images, tmp_path, *changes, hooks=hooks)
 
     return make
 
@@ -110,13 +110,13 @@ def trainer(base: Base, method: str, pictures: Path, tmp_path: Path) -> Callable
 def make_trainer(
     base: Base,
     method: str,
-    pictures: Path,
+    images: Path,
     cache: Path,
     *changes: str,
     hooks: dict[str, Any] | None = None,
 ) -> Trainer:
-    config = make_config(method, pictures, *changes)
-    info = read_dataset(pictures)
+    config = make_config(method, images, *changes)
+    info = read_dataset(images)
     read = (config.data, config.data.resolution or base.native_size, base.size_multiple)
     calls = dict.fromkeys(Hooks.__dataclass_fields__, _nothing) | (hooks or {})
     return Trainer(
@@ -131,11 +131,11 @@ def make_trainer(
     )
 
 
-def make_config(method: str, pictures: Path, *changes: str) -> RunConfig:
+def make_config(method: str, images: Path, *changes: str) -> RunConfig:
     values = {
         "name": "matrix",
         "method": method,
-        "data": {"folder": str(pictures), "trigger": TRIGGER, "caption_dropout": 0.2},
+        "data": {"folder": str(images), "trigger": TRIGGER, "caption_dropout": 0.2},
         "train": {
             "steps": 10,
             "batch_size": 2,

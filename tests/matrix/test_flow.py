@@ -30,14 +30,14 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Base]:
         yield load_base(make_toy_flow(tmp_path_factory.mktemp("toy-flow")), "cpu", "fp32")
 
 
-def trainer(base: Base, pictures: Path, cache: Path, *changes: str) -> Trainer:
-    return make_trainer(base, "lora", pictures, cache, *changes)
+def trainer(base: Base, images: Path, cache: Path, *changes: str) -> Trainer:
+    return make_trainer(base, "lora", images, cache, *changes)
 
 
 def test_its_file_acts_as_trained_and_shows_in_images(
-    toy: Base, pictures: Path, tmp_path: Path
+    toy: Base, images: Path, tmp_path: Path
 ) -> None:
-    run = trainer(toy, pictures, tmp_path)
+    run = trainer(toy, images, tmp_path)
     run.run()
     plain, before = predicted(toy), fingerprint(toy)
     with run.trainable.attached():
@@ -54,7 +54,7 @@ def test_its_file_acts_as_trained_and_shows_in_images(
     settings: dict[str, Any] = {
         "prompt": "a red cat", "steps": 3, "guidance": 2.0, "seed": 1, "sampler": "DDIM",
     }  # fmt: skip
-    drawn = [
+    generated = [
         np.asarray(generate(toy, GenerateSettings(**settings, stack=stack))[0].image)
         for stack in (
             [],
@@ -63,9 +63,11 @@ def test_its_file_acts_as_trained_and_shows_in_images(
             [StackItem(path=str(file), blocks={"L": 0.0})],
         )
     ]
-    assert drawn[0].shape == (32, 32, 3) and np.array_equal(drawn[0], drawn[1])
-    assert not np.array_equal(drawn[0], drawn[2])
-    assert not np.array_equal(drawn[2], drawn[3]), "block weights reach a transformer's layers"
+    assert generated[0].shape == (32, 32, 3) and np.array_equal(generated[0], generated[1])
+    assert not np.array_equal(generated[0], generated[2])
+    assert not np.array_equal(generated[2], generated[3]), (
+        "block weights reach a transformer's layers"
+    )
 
 
 def test_methods_ask_what_an_architecture_has(toy: Base) -> None:

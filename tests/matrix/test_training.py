@@ -34,14 +34,16 @@ def _saved(run: Path, trainer: Trainer, progress: Progress) -> None:
 def test_it_learns_and_leaves_the_base_alone(trainer: Make, base: Base) -> None:
     before = fingerprint(base)
     run = trainer("train.steps=10", "loss.min_snr_gamma=0", "data.caption_dropout=0")
-    started, first_probe = final_state(run), run.validation.measure()
+    started, first_validation = final_state(run), run.validation.measure()
     assert run.run() is True
     changed = final_state(run)
     assert all(not torch.equal(started[name], changed[name]) for name in started), (
         "all tensors move"
     )
-    assert run.validation.measure()[0] < first_probe[0], "the validation loss (fixed noise) falls"
-    assert run.validation.measure()[1] is not None, "held-out images are probed too"
+    assert run.validation.measure()[0] < first_validation[0], (
+        "the validation loss (fixed noise) falls"
+    )
+    assert run.validation.measure()[1] is not None, "held-out images are measured too"
     assert fingerprint(base) == before
     assert base.words == {}
     assert not any(p.requires_grad for m in base.components().values() for p in m.parameters())

@@ -79,7 +79,7 @@ def predicted_with(base: Base, trainable: Trainable, prompt: str = "a zibbo cat"
 
 
 def predicted_from(base: Base, file: Path, prompt: str = "a zibbo cat") -> torch.Tensor:
-    """The same with a file on the stack; every part of it has found its place."""
+    """The same with a file on the stack; every module of it matched."""
     with applied(base, [StackItem(path=str(file))]) as reports:
         assert not reports[0].unmatched, reports
         return predict(base, prompt)

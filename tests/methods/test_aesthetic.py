@@ -49,26 +49,26 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Five images of two shapes; the last one counts three times. No captions at all."""
     folder = tmp_path_factory.mktemp("mood")
     often = folder / "3_mood"
     often.mkdir()
     for k, height in enumerate(SIZES):
-        drawn = np.random.default_rng(k).integers(0, 255, (height, 32, 3), np.uint8)
-        Image.fromarray(drawn).save((often if k == 4 else folder) / f"{k}.png")
+        noise = np.random.default_rng(k).integers(0, 255, (height, 32, 3), np.uint8)
+        Image.fromarray(noise).save((often if k == 4 else folder) / f"{k}.png")
     return folder
 
 
-def trainer(base: Base, pictures: Path, tmp_path: Path, *changes: str) -> Trainer:
-    return make_trainer(base, "aesthetic", pictures, tmp_path, *changes)
+def trainer(base: Base, images: Path, tmp_path: Path, *changes: str) -> Trainer:
+    return make_trainer(base, "aesthetic", images, tmp_path, *changes)
 
 
-def plain_mean(base: Base, pictures: Path) -> torch.Tensor:
+def plain_mean(base: Base, images: Path) -> torch.Tensor:
     """CLIP's own features of the files, un-normalised, weighted by hand."""
     clip = load_clip(base.path)
-    config = presets.make_config({"data": {"folder": str(pictures)}})
-    items = read_items(read_dataset(pictures), config.data, 32, 4)
+    config = presets.make_config({"data": {"folder": str(images)}})
+    items = read_items(read_dataset(images), config.data, 32, 4)
     pixels = [((load_pixels(item) + 1) * 127.5).round().permute(1, 2, 0) for item in items]
     rows = torch.cat([clip.raw_image_features(one[None].to(torch.uint8)) for one in pixels])
     weights = torch.tensor([float(item.repeats) for item in items])
@@ -78,19 +78,19 @@ def plain_mean(base: Base, pictures: Path) -> torch.Tensor:
 
 @pytest.mark.parametrize("batch", [1, 2, 4])
 def test_it_is_the_weighted_mean_whatever_fills_up_a_batch(
-    base: Base, pictures: Path, tmp_path: Path, batch: int
+    base: Base, images: Path, tmp_path: Path, batch: int
 ) -> None:
-    run = trainer(base, pictures, tmp_path, f"train.batch_size={batch}", "train.steps=9")
+    run = trainer(base, images, tmp_path, f"train.batch_size={batch}", "train.steps=9")
     run.run()
     found = run.trainable.state()["direction"][0]
-    assert_near(found, plain_mean(base, pictures))
+    assert_near(found, plain_mean(base, images))
     assert not 0.99 < float(found.norm()) < 1.01, "the file keeps CLIP's own length"
 
 
 def test_more_than_one_pass_changes_nothing_and_reads_nothing(
-    base: Base, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    base: Base, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = trainer(base, pictures, tmp_path)
+    run = trainer(base, images, tmp_path)
     for step in range(1, run.plan.batches_per_epoch + 1):
         run.one_step(step)
     before = {name: tensor.clone() for name, tensor in run.trainable.state().items()}
@@ -102,9 +102,9 @@ def test_more_than_one_pass_changes_nothing_and_reads_nothing(
 
 
 def test_the_loss_is_the_distance_to_the_mean_so_far(
-    base: Base, pictures: Path, tmp_path: Path
+    base: Base, images: Path, tmp_path: Path
 ) -> None:
-    run = trainer(base, pictures, tmp_path, "train.batch_size=1")
+    run = trainer(base, images, tmp_path, "train.batch_size=1")
     assert run.validation.measure() == (1.0, None), "no direction yet"
     assert run.one_step(1).loss == pytest.approx(0, abs=1e-6), "one image is its own mean"
     second = run.one_step(2).loss
@@ -119,8 +119,8 @@ def test_the_loss_is_the_distance_to_the_mean_so_far(
     assert run.trainable.state()["numbers"].tolist() == known, "measuring teaches nothing"
 
 
-def test_a_refused_step_leaves_no_trace(base: Base, pictures: Path, tmp_path: Path) -> None:
-    run = trainer(base, pictures, tmp_path)
+def test_a_refused_step_leaves_no_trace(base: Base, images: Path, tmp_path: Path) -> None:
+    run = trainer(base, images, tmp_path)
     run.trainable.begin_step(1, 9)
     run.batch_loss(0, 1)
     assert len(run.trainable.state()["numbers"]) == 0
@@ -128,9 +128,9 @@ def test_a_refused_step_leaves_no_trace(base: Base, pictures: Path, tmp_path: Pa
 
 
 def test_both_files_hold_the_direction_and_one_says_how_to_use_it(
-    base: Base, pictures: Path, tmp_path: Path
+    base: Base, images: Path, tmp_path: Path
 ) -> None:
-    run = trainer(base, pictures, tmp_path, "options.steps=7", "options.rate=3e-4")
+    run = trainer(base, images, tmp_path, "options.steps=7", "options.rate=3e-4")
     run.run()
     facts = ExportFacts("Neon mood", "neon", 9, 1, time.time(), time.time())
     twin, plain = run.trainable.export(tmp_path / "out", facts)
@@ -154,8 +154,8 @@ def test_both_files_hold_the_direction_and_one_says_how_to_use_it(
     assert aesthetic.read(twin).norm == pytest.approx(float(direction.norm()))
 
 
-def test_samples_show_the_direction_as_it_grows(base: Base, pictures: Path, tmp_path: Path) -> None:
-    run = trainer(base, pictures, tmp_path, "options.rate=1e-2")
+def test_samples_show_the_direction_as_it_grows(base: Base, images: Path, tmp_path: Path) -> None:
+    run = trainer(base, images, tmp_path, "options.rate=1e-2")
     plain = base.encode_pair("", "a cat")[1].embeds
     with run.trainable.attached():
         assert torch.equal(base.encode_pair("", "a cat")[1].embeds, plain), "nothing read yet"
@@ -203,11 +203,11 @@ def test_check_counts_the_steps_that_matter(values: dict[str, Any], expected: st
 
 
 def test_preflight_asks_for_the_clip_and_not_for_captions(
-    base: Base, pictures: Path, workspace: Path
+    base: Base, images: Path, workspace: Path
 ) -> None:
     library = Library(Workspace(workspace))
     lonely = make_tiny_sd1(library.workspace.bases / "lonely")
-    settings = {"data": {"folder": str(pictures)}, "train": {"steps": 7}}
+    settings = {"data": {"folder": str(images)}, "train": {"steps": 7}}
     missing = preflight(config(base=str(lonely), **settings), library)
     assert [text for text in missing.errors if "hf download" in text and "clip" in text]
     whole = preflight(config(base=str(base.path), **settings), library)
@@ -226,16 +226,16 @@ def test_a_shared_clip_beside_the_bases_is_found_and_is_no_base(workspace: Path)
 
 
 def test_a_clip_that_cannot_steer_the_base_shows_before_the_first_step(
-    pictures: Path, tmp_path: Path
+    images: Path, tmp_path: Path
 ) -> None:
     folder = make_tiny_sd1(tmp_path / "other")
     make_clip(folder / "clip", text_width=64)
     strange = load_base(folder, "cpu", "fp32")
     with pytest.raises(MismatchError, match="does not fit this base"):
-        trainer(strange, pictures, tmp_path)
+        trainer(strange, images, tmp_path)
 
 
-def test_the_shipped_preset_moves_pictures_towards_the_style(tmp_path: Path) -> None:
+def test_the_shipped_preset_moves_images_towards_the_style(tmp_path: Path) -> None:
     """The figures for 64 images and three seeds are in docs/results.md; this is a small copy."""
     preset = presets.find_preset("starter-aesthetic")
     base = load_base("starter", "cpu", "fp32")
@@ -250,7 +250,7 @@ def test_the_shipped_preset_moves_pictures_towards_the_style(tmp_path: Path) -> 
     file = run.trainable.export(tmp_path, ExportFacts("neon", "", 2, 1, 0.0, 1.0))[0]
     truth = world.concept_scenes("neonline", "held_out", 10)
     clip = load_clip(base.path)
-    reference = clip.image_features(np.stack([picture for picture, _ in truth]))
+    reference = clip.image_features(np.stack([image for image, _ in truth]))
     prompts = [text for _, text in truth]
     before, after = (
         clip.image_features(

@@ -1,4 +1,4 @@
-"""Beside a DoRA: a file that programs without DoRA draw alike, and what is said where it is chosen."""
+"""Beside a DoRA: a file that programs without DoRA apply alike, and what is said where it is chosen."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OPTIONS: dict[str, Any] = {
 
 @pytest.mark.parametrize("family", ["sd1", "sdxl"])
 @pytest.mark.parametrize("kind", ["LoRA", "weights"])
-def test_the_copy_draws_what_the_dora_draws(
+def test_the_copy_acts_as_the_dora_does(
     family: str, kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     base: Base = request.getfixturevalue(family)
@@ -69,7 +69,7 @@ def test_the_same_run_gives_the_same_copy(sd1: Base, tmp_path: Path) -> None:
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_where_it_is_chosen_it_is_said_who_draws_it_wrong() -> None:
+def test_where_it_is_chosen_it_is_said_who_reads_it_wrong() -> None:
     said = [text for text in warnings("lora", dora=True) if "DoRA" in text]
     assert len(said) == 1
     for word in ("A1111", "InvokeAI", "ComfyUI", "Forge", "diffusers", "compatible copy"):

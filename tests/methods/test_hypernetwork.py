@@ -76,7 +76,7 @@ def test_every_combination_trains_and_comes_back(sd1: Base, place: int, tmp_path
         assert torch.equal(made(x), trained.networks[32][0].eval()(x))
 
 
-def test_an_untrained_network_hardly_changes_the_picture(sd1: Base) -> None:
+def test_an_untrained_network_hardly_changes_the_image(sd1: Base) -> None:
     """Also with norms: A1111 draws them small, torch's own ones would drown the image."""
     before = predict(sd1)
     for layer_norm in (False, True):
@@ -170,7 +170,7 @@ def test_the_optimizer_lies_beside_the_file_as_a1111_loads_it(sd1: Base, tmp_pat
         assert_near(one, other)
 
 
-def test_without_the_option_or_with_a_foreign_optimizer_there_is_no_side_car(
+def test_without_the_option_or_with_a_foreign_optimizer_there_is_no_sidecar(
     sd1: Base, tmp_path: Path
 ) -> None:
     plain: Any = prepare(sd1, "hypernetwork")

@@ -37,7 +37,7 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 
 
-# Every kind on SD 1.x, and the most many-sided one on every family.
+# Every kind on SD 1.x, and the most diverse one on every family.
 WHERE = [("sd1", kind) for kind in KINDS] + [("sd2", "dora-conv"), ("sdxl", "dora-conv")]
 
 
@@ -142,7 +142,7 @@ def test_sdxl_layers_have_the_original_codes_names(sdxl: Base, tmp_path: Path) -
 
 @pytest.mark.parametrize("dora", [False, True])
 @pytest.mark.parametrize("continued", [False, True])
-def test_an_sdxl_file_has_the_unread_last_layer_of_its_first_encoder(
+def test_an_sdxl_file_has_the_unused_last_layer_of_its_first_encoder(
     sdxl: Base, dora: bool, continued: bool, tmp_path: Path
 ) -> None:
     """OneTrainer loads strictly; the layer changes nothing, and is not trained when going on."""
@@ -176,7 +176,7 @@ def test_an_sdxl_file_has_the_unread_last_layer_of_its_first_encoder(
 
 
 def test_going_on_from_an_sdxl_file_with_the_names_of_before(sdxl: Base, tmp_path: Path) -> None:
-    """Files written earlier have diffusers' names and lack the unread layer."""
+    """Files written earlier have diffusers' names and lack the unused layer."""
     options: dict[str, Any] = {"target": "attention", "text_encoder": True}
     trained: Any = stir(prepare(sdxl, "lora", rank=4, **options))
     new = trained.export(tmp_path, FACTS)[0]

@@ -191,7 +191,7 @@ def test_a_name_from_the_adapters_goes_on_and_a_path_outside_does_not(
 # What is finished.
 
 
-def test_dora_with_convolutions_and_text_encoder_is_proved(studio: Studio) -> None:
+def test_dora_with_convolutions_and_text_encoder_is_verified(studio: Studio) -> None:
     """The run resumes, its file is found whole by the stack, and its image is the trained one."""
     wanted = config(
         studio, "lora", dora=True, target="attention + MLP + conv", text_encoder=True, rank=4,
@@ -201,8 +201,8 @@ def test_dora_with_convolutions_and_text_encoder_is_proved(studio: Studio) -> No
     assert state.state == "finished", state
     assert {"unet magnitudes", "text_encoder magnitudes"} <= set(state.trained or {})
     events = studio.runs.view(state.run).events
-    proof = next(event for event in events if isinstance(event, Finished)).verify
-    assert proof and proof.ok and proof.change and not proof.unmatched
+    verification = next(event for event in events if isinstance(event, Finished)).verify
+    assert verification and verification.ok and verification.change and not verification.unmatched
 
 
 def test_files_of_one_run_stay_together(studio: Studio) -> None:
@@ -222,15 +222,17 @@ def test_files_of_one_run_stay_together(studio: Studio) -> None:
     assert not any("optim" in info.path.name for info in studio.library.adapters())
 
 
-def test_a_word_for_the_negative_prompt_is_proved_there(studio: Studio) -> None:
+def test_a_word_for_the_negative_prompt_is_verified_there(studio: Studio) -> None:
     wanted = config(studio, "textual-inversion", "data.trigger=ugly", negative=True)
     state = run(studio, wanted)
     assert state.state == "finished", state
     view = studio.runs.view(state.run)
     assert view.config and view.config.sample.negative_prompt == "ugly"
     assert all("ugly" not in prompt for prompt in view.config.sample.prompts)
-    proof = next(event for event in view.events if isinstance(event, Finished)).verify
-    assert proof and proof.ok and proof.change, "it works from the negative prompt"
+    verification = next(event for event in view.events if isinstance(event, Finished)).verify
+    assert verification and verification.ok and verification.change, (
+        "it works from the negative prompt"
+    )
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -42,10 +42,10 @@ def test_words_random_or_zero_are_where_they_start(base: Base) -> None:
         start = vectors(base, init_words="cat", vectors=3)[index]
         assert torch.equal(start, table[cat[0]].expand(3, -1).float())
         assert not vectors(base, init="zero")[index].any()
-        drawn = vectors(base, init="random", init_words="cat", vectors=5)[index]
-        assert not torch.equal(drawn[0], drawn[1])
+        found = vectors(base, init="random", init_words="cat", vectors=5)[index]
+        assert not torch.equal(found[0], found[1])
         usual = table.float().norm(dim=-1).mean()
-        assert_near(drawn.norm(dim=-1), usual.expand(5))
+        assert_near(found.norm(dim=-1), usual.expand(5))
 
 
 @pytest.mark.parametrize("init", ["words", "random", "zero"])

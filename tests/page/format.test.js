@@ -97,6 +97,6 @@ test('progress says what there is when the work has ended', () => {
   assert.equal(progressText(null, summary), '');
   assert.equal(progressText({state: 'failed'}, summary), '');
   assert.equal(progressText({state: 'finished', seconds: 9, result: {seconds: 4}}, summary), '2 images in 4 s');
-  assert.match(progressText({state: 'cancelled', result: {pictures: []}}, summary), /2 images finished before/);
+  assert.match(progressText({state: 'cancelled', result: {images: []}}, summary), /2 images finished before/);
   assert.match(progressText({state: 'cancelled'}, summary), /What was finished before is kept/);
 });

@@ -4,7 +4,7 @@ import {cellFacts, cellName, withValue} from '../../studio/ui/static/scripts/gen
 import {byDay, cellOfPreview} from '../../studio/ui/static/scripts/generate/image_list.js';
 import {headRows, metadataRows, normText} from '../../studio/ui/static/scripts/generate/inside_rows.js';
 import {withRenamed} from '../../studio/ui/static/scripts/generate/lanes.js';
-import * as list from '../../studio/ui/static/scripts/generate/shelf_list.js';
+import * as list from '../../studio/ui/static/scripts/generate/library_list.js';
 
 const FIELDS = [
   'path',

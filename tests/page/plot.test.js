@@ -82,7 +82,7 @@ test('steps that are repeated after a checkpoint replace those before', () => {
     [2, 0.4, 1e-4],
     [3, 0.3, 1e-4],
   ]);
-  data.probe({step: 3, train: 0.2});
+  data.validation({step: 3, train: 0.2});
   data.add([
     [2, 0.9, 1e-4],
     [3, 0.8, 1e-4],
@@ -90,7 +90,7 @@ test('steps that are repeated after a checkpoint replace those before', () => {
   assert.deepEqual(data.steps, [1, 2, 3]);
   assert.deepEqual(data.losses, [0.5, 0.9, 0.8]);
   assert.equal(data.averages.length, 3);
-  assert.deepEqual(data.probes, []);
+  assert.deepEqual(data.validations, []);
 });
 
 test('a log that arrives at once and went back to the beginning gives one curve', () => {
@@ -107,29 +107,29 @@ test('a log that arrives at once and went back to the beginning gives one curve'
   assert.deepEqual(data.rates, [1e-5, 1e-5]);
   data.mark(2);
   data.mark(3);
-  data.probe({step: 3, train: 0.2});
-  assert.deepEqual([data.marks, data.probes], [[2], []], 'what came after is gone');
+  data.validation({step: 3, train: 0.2});
+  assert.deepEqual([data.marks, data.validations], [[2], []], 'what came after is gone');
   close(data.averages[1], 0.85);
 });
 
-test('probes are one per step, in order', () => {
+test('validations are one per step, in order', () => {
   const data = new LossData();
   for (const [step, train] of [
     [20, 3],
     [0, 1],
     [20, 2],
   ]) {
-    data.probe({step, train, held_out: null});
+    data.validation({step, train, held_out: null});
   }
   assert.deepEqual(
-    data.probes.map(({step, train}) => [step, train]),
+    data.validations.map(({step, train}) => [step, train]),
     [
       [0, 1],
       [20, 2],
     ],
   );
-  assert.equal(data.probeAt(19).step, 0);
-  assert.equal(data.probesOf('held_out').length, 0);
+  assert.equal(data.validationAt(19).step, 0);
+  assert.equal(data.validationsOf('held_out').length, 0);
   assert.equal(data.end, 20);
   data.clear();
   assert.equal(data.end, 10);

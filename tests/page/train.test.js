@@ -54,7 +54,7 @@ test('settings are searched by all words', () => {
 });
 
 const CHOICES = {
-  datasets: [{id: '/d', name: 'd', pictures: 4, captioned: 4, kind: 'subject', trigger: '', sample: true}],
+  datasets: [{id: '/d', name: 'd', images: 4, captioned: 4, kind: 'subject', trigger: '', sample: true}],
   bases: [
     {name: 'starter', title: 'SD 1.x', family: 'sd1', size: 64},
     {name: 'big', title: 'SDXL', family: 'sdxl', size: null},
@@ -94,7 +94,7 @@ test('what can be chosen, in words', () => {
 });
 
 test('the facts before a start', () => {
-  assert.deepEqual(factRows({pictures: 4, trigger: '', resolution: 512}), [
+  assert.deepEqual(factRows({images: 4, trigger: '', resolution: 512}), [
     ['Images', '4'],
     ['Trigger word', 'none'],
     ['Resolution', '512 px'],
@@ -109,7 +109,7 @@ test('the facts before a start', () => {
 });
 
 test('how a run ended is said once, with what can be done', () => {
-  const ending = (state, proof) => words.endingOf(state, proof);
+  const ending = (state, verification) => words.endingOf(state, verification);
   assert.equal(ending({state: 'running'}), null);
   assert.equal(ending({state: 'paused'}), null);
   assert.equal(ending({state: 'paused', reason: 'Disk full'}).parts.why, 'Disk full');
@@ -120,14 +120,14 @@ test('how a run ended is said once, with what can be done', () => {
   assert.equal(ending({state: 'stopped'}).parts.remedy, 'Nothing was written.');
 });
 
-test('a finished file is told with the proof that it works', () => {
+test('a finished file is told with the verification that it works', () => {
   const state = {state: 'finished', files: [{name: 'k.safetensors', size: 1000}]};
-  const proof = {ok: true, matched: 3, unmatched: [], prompt: 'a cat', change: 0.1234};
-  const good = words.endingOf(state, proof);
+  const verification = {ok: true, matched: 3, unmatched: [], prompt: 'a cat', change: 0.1234};
+  const good = words.endingOf(state, verification);
   assert.equal(good.kind, 'good');
   assert.match(good.parts.what, /k\.safetensors \(1 kB\)/);
   assert.match(good.parts.why, /3 of 3 modules .* changes by 12 %/);
-  const bad = words.endingOf(state, {...proof, ok: false, unmatched: ['a', 'b', 'c', 'd'], change: 0});
+  const bad = words.endingOf(state, {...verification, ok: false, unmatched: ['a', 'b', 'c', 'd'], change: 0});
   assert.equal(bad.kind, 'warning');
   assert.match(bad.parts.remedy, /Not used: a, b, c …/);
 });
@@ -136,7 +136,7 @@ test('events of the log', () => {
   const text = (event) => words.eventText(event, (state) => state.toUpperCase());
   assert.equal(text({kind: 'saved', step: 4}), 'Checkpoint saved at step 4');
   assert.equal(text({kind: 'state', state: 'failed', reason: 'why'}), 'FAILED: why');
-  assert.equal(text({kind: 'probe'}), undefined);
+  assert.equal(text({kind: 'validation'}), undefined);
   assert.deepEqual([0, 20.4, 1.01, 0.025].map(words.speedText), ['–', '0.049 s/step', '0.99 s/step', '40 s/step']);
   assert.equal(words.waitedText(1), 'One run waited when the program ended');
 });

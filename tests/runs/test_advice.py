@@ -80,8 +80,8 @@ def test_what_has_no_effect_or_rarely_works_is_said(
     studio: Studio, config: Make, changes: tuple[str, ...], said: str | None
 ) -> None:
     for k in range(3):
-        drawn = np.random.default_rng(k).integers(0, 255, (32, 32, 4), np.uint8)
-        Image.fromarray(drawn).save(studio.workspace.datasets / "zibbo" / f"{k}.png")
+        noise = np.random.default_rng(k).integers(0, 255, (32, 32, 4), np.uint8)
+        Image.fromarray(noise).save(studio.workspace.datasets / "zibbo" / f"{k}.png")
     found = studio.runs.preflight(config(*changes))
     assert found.ok
     if said is None:
@@ -143,9 +143,9 @@ def test_layers_are_counted_as_the_run_counts_them(studio: Studio, config: Make,
     assert facts is not None and facts.layers
     run = studio.runs.start(wanted)
     done = studio.runs.wait(run)
-    proof = only_events(studio.runs.view(run).events, Finished)[0].verify
-    assert done.state == "finished" and proof is not None
-    assert proof.matched == facts.layers
+    verification = only_events(studio.runs.view(run).events, Finished)[0].verify
+    assert done.state == "finished" and verification is not None
+    assert verification.matched == facts.layers
 
 
 def test_black_masks_are_named(studio: Studio, config: Make) -> None:

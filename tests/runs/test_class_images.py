@@ -1,4 +1,4 @@
-"""Prior preservation from the settings to the loss: class images are drawn once and counted."""
+"""Prior preservation from the settings to the loss: class images are generated once and counted."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from studio.settings.training import RunConfig
 Config = Callable[..., RunConfig]
 
 
-def drawn(studio: Studio) -> dict[Path, int]:
+def generated(studio: Studio) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in studio.workspace.cache.glob("class/**/*.png")}
 
 
-def test_class_pictures_are_drawn_once_and_teach(studio: Studio, config: Config) -> None:
+def test_class_images_are_generated_once_and_teach(studio: Studio, config: Config) -> None:
     wanted = config("method=dreambooth", "prior.weight=0.5", "prior.images=3", "train.steps=2")
     first = studio.runs.wait(studio.runs.start(wanted))
     assert first.state == "finished", first
-    assert first.class_pictures == 3
-    made = drawn(studio)
+    assert first.class_images == 3
+    made = generated(studio)
     assert len(made) == 3
     second = studio.runs.start(wanted)
     assert studio.runs.wait(second).state == "finished"
-    assert drawn(studio) == made, "used again, not generated again"
+    assert generated(studio) == made, "used again, not generated again"
     config_of = studio.runs.config(second)
     assert config_of.prior.prompts == ["a cat 0", "a cat 1", "a cat 2", "a cat 3"]
     events, _ = read_events(studio.runs.folder(second), 0)
@@ -52,7 +52,7 @@ def test_the_weight_counts(studio: Studio, config: Config) -> None:
     assert losses[1.0] == pytest.approx(4 * losses[0.25], rel=1e-4)
 
 
-def test_own_class_pictures_come_first(studio: Studio, config: Config, tmp_path: Path) -> None:
+def test_own_class_images_come_first(studio: Studio, config: Config, tmp_path: Path) -> None:
     own = tmp_path / "cats"
     own.mkdir()
     Image.new("RGB", (40, 32), "teal").save(own / "cat.png")
@@ -60,7 +60,7 @@ def test_own_class_pictures_come_first(studio: Studio, config: Config, tmp_path:
         config("prior.weight=1", "prior.images=1", f"prior.folder={own}", "train.steps=1")
     )
     assert studio.runs.wait(run).state == "finished"
-    assert not drawn(studio)
+    assert not generated(studio)
 
 
 def test_what_is_missing_is_said_before_anything_starts(
@@ -101,7 +101,7 @@ def test_without_a_class_a_preset_trains_without_class_images(
     assert found.ok and found.about[said] == "dataset.class_word"
     run = studio.runs.start(wanted)
     assert studio.runs.wait(run).state == "finished"
-    assert studio.runs.config(run).prior.weight == 0 and not drawn(studio)
+    assert studio.runs.config(run).prior.weight == 0 and not generated(studio)
     write_dataset_file(bare, {"class_word": "cat"})
     named = studio.runs.preflight(wanted)
     assert not any("No class images are used" in text for text in named.warnings)
@@ -114,14 +114,16 @@ def test_the_trigger_goes_and_the_gap_closes() -> None:
     assert without("zibbo", "zibbo") == ""
 
 
-def test_a_trained_model_is_listed_as_base_and_on_the_shelf(studio: Studio, config: Config) -> None:
+def test_a_trained_model_is_listed_as_base_and_in_the_library(
+    studio: Studio, config: Config
+) -> None:
     state = studio.runs.wait(studio.runs.start(config("method=dreambooth", "train.steps=2")))
     assert state.state == "finished", state
     (file,) = map(Path, state.files)
     assert file == studio.workspace.bases / "my-zibbo" / "my-zibbo.safetensors"
     made = next(base for base in studio.library.bases() if base.name == "my-zibbo")
     assert not made.problems and made.family == "sd1"
-    shelf = next(info for info in studio.library.adapters() if info.path == file)
-    assert (shelf.kind, shelf.problem, shelf.trigger) == ("checkpoint", None, "zibbo cat")
+    listed = next(info for info in studio.library.adapters() if info.path == file)
+    assert (listed.kind, listed.problem, listed.trigger) == ("checkpoint", None, "zibbo cat")
     again = studio.runs.wait(studio.runs.start(config("method=dreambooth", "train.steps=1")))
     assert Path(again.files[0]).parent.name == "my-zibbo-2"

@@ -41,6 +41,14 @@ def test_a_changed_state_is_an_event(tmp_path: Path) -> None:
     assert read_state(tmp_path).step == 5
 
 
+def test_a_state_of_an_earlier_version_is_read_and_written_as_todays(tmp_path: Path) -> None:
+    (tmp_path / "state.json").write_text('{"version": 1, "state": "running", "class_pictures": 7}')
+    assert read_state(tmp_path).class_images == 7
+    RunLog(tmp_path).update(step=3)
+    text = (tmp_path / "state.json").read_text()
+    assert "class_pictures" not in text and read_state(tmp_path).class_images == 7
+
+
 def test_only_one_process_may_hold_a_run(tmp_path: Path) -> None:
     RunLog(tmp_path).update(state="running")
     lock = hold(tmp_path)

@@ -7,7 +7,7 @@ from typing import Any
 
 from studio.library.presets import make_config
 from studio.runs.history import difference, experience
-from studio.runs.records import Event, Finished, Probed, Proof, RunState, RunView
+from studio.runs.records import Event, Finished, RunState, RunView, Validated, Verification
 from studio.settings.training import RunConfig
 
 
@@ -40,9 +40,11 @@ def test_experience_is_measured_per_method_and_base(tmp_path: Path) -> None:
     assert experience([]) == []
 
 
-def view(config: RunConfig, *probes: tuple[int, float, float | None], **facts: Any) -> RunView:
-    events: list[Event] = [Probed(step=n, train=train, held_out=held) for n, train, held in probes]
-    events.append(Finished(verify=Proof(change=0.04)))
+def view(config: RunConfig, *validations: tuple[int, float, float | None], **facts: Any) -> RunView:
+    events: list[Event] = [
+        Validated(step=n, train=train, held_out=held) for n, train, held in validations
+    ]
+    events.append(Finished(verify=Verification(change=0.04)))
     return RunView(state(**facts), config, events, 0)
 
 
@@ -65,8 +67,8 @@ def test_curves_and_end_figures_stand_side_by_side() -> None:
     two = make_config({"data": {"folder": "/b"}})
     first = view(one, (0, 0.5, 0.6), (10, 0.3, 0.4), (5, 0.4, 0.35), (10, 0.2, 0.5), seconds=5.0)
     found = difference([first, view(two, (0, 0.5, None), step=0)])
-    assert [p.step for p in found.probes[0]] == [0, 5, 10]
-    assert found.probes[0][-1].train == 0.2, "the newer of two measurements counts"
+    assert [p.step for p in found.validations[0]] == [0, 5, 10]
+    assert found.validations[0][-1].train == 0.2, "the newer of two measurements counts"
     one_figures, two_figures = found.figures
     assert one_figures.held_out == 0.5
     assert (one_figures.best_held_out, one_figures.best_step) == (0.35, 5)

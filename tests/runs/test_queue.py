@@ -103,18 +103,18 @@ def test_a_failure_holds_the_queue_when_asked_to(studio: Studio, config: Make, r
     go(runs)
     studio.runs.wait(ids["bad"])
     for _ in range(500):
-        if training.queue().held:
+        if training.queue().paused_by:
             break
         threading.Event().wait(0.01)
-    assert training.queue().held == ids["bad"]
+    assert training.queue().paused_by == ids["bad"]
     assert runs.begun == ["bad"], "the queue went on"
     training.go_on()
     go(runs, 2)
     assert studio.runs.wait(ids["last"]).state == "finished"
-    assert training.queue().held is None
+    assert training.queue().paused_by is None
 
 
-def test_switching_to_going_on_lets_a_held_queue_go(
+def test_switching_to_going_on_lets_a_paused_queue_go(
     studio: Studio, config: Make, runs: Runs
 ) -> None:
     studio.runs.continue_on_error = False

@@ -45,8 +45,8 @@ def test_saved_and_sample_events_are_found_again(studio: Studio, run: Path, dama
     assert [e.step for e in view.events if isinstance(e, Saved)] == saved_steps(run)
     samples = [e for e in view.events if isinstance(e, Sampled)]
     assert [e.step for e in samples] == [0, 2, 4]
-    assert all((run / file).is_file() for e in samples for file in e.pictures)
-    assert all(len(e.prompts) == len(e.pictures) for e in samples)
+    assert all((run / file).is_file() for e in samples for file in e.images)
+    assert all(len(e.prompts) == len(e.images) for e in samples)
 
 
 def test_nothing_is_told_twice(studio: Studio, run: Path) -> None:

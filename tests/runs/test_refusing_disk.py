@@ -254,7 +254,7 @@ def test_every_announcement_is_synced(
     run = studio.runs.start(config())
     assert studio.runs.wait(run).state == "finished"
     kinds = {kind for kind, _, _ in seen}
-    assert {"saved", "sample", "probe", "finished", "step"} <= kinds
+    assert {"saved", "sample", "validation", "finished", "step"} <= kinds
     assert all(durable == size for kind, durable, size in seen if kind != "step"), seen
     status = (studio.runs.folder(run) / "events.jsonl").stat()
     assert synced[status.st_ino] == status.st_size, "the end of the run, too"

@@ -1,4 +1,4 @@
-"""Runs from Start to the proved file, seen as any viewer sees them: through the folder on disk."""
+"""Runs from Start to the verified file, seen as any viewer sees them: through the folder on disk."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from studio.formats.images import read_parameters
 from studio.infer import infotext
 from studio.runs import estimate as estimating
 from studio.runs import preparation, worker
-from studio.runs.records import Finished, Probed, RunView, Sampled, Saved, StateChanged, Step
+from studio.runs.records import Finished, RunView, Sampled, Saved, StateChanged, Step, Validated
 from studio.settings.training import GenerateSettings, RunConfig, StackItem
 from tests import failpoint
 
@@ -39,7 +39,7 @@ def reach(studio: Studio, run: str, wanted: Callable[[RunView], object]) -> RunV
 
 
 @pytest.mark.parametrize("method", ["lora", "textual-inversion"])
-def test_a_run_leaves_a_proved_file_and_the_whole_story(
+def test_a_run_leaves_a_verified_file_and_the_whole_story(
     studio: Studio, config: Make, method: str
 ) -> None:
     run = studio.runs.start(config(method=method))
@@ -49,16 +49,22 @@ def test_a_run_leaves_a_proved_file_and_the_whole_story(
     events = studio.runs.view(run).events
     assert [e.step for e in events if isinstance(e, Step)] == [1, 2, 3, 4]
     assert [e.step for e in events if isinstance(e, Sampled)] == [0, 2, 4], "a step-0 baseline"
-    assert [e.step for e in events if isinstance(e, Probed)] == [0, 2, 4]
+    assert [e.step for e in events if isinstance(e, Validated)] == [0, 2, 4]
     assert [e.step for e in events if isinstance(e, Saved)] == [2, 4]
     assert [e.state for e in events if isinstance(e, StateChanged)] == [
         "queued", "preparing", "running", "finished",
     ]  # fmt: skip
-    proof = next(e for e in events if isinstance(e, Finished)).verify
-    assert proof and proof.ok and proof.matched and not proof.unmatched and proof.change
+    verification = next(e for e in events if isinstance(e, Finished)).verify
+    assert (
+        verification
+        and verification.ok
+        and verification.matched
+        and not verification.unmatched
+        and verification.change
+    )
     for event in events:
-        for picture in event.pictures if isinstance(event, Sampled) else ():
-            assert studio.runs.file(run, picture).is_file()
+        for image in event.images if isinstance(event, Sampled) else ():
+            assert studio.runs.file(run, image).is_file()
     for file in map(Path, state.files):
         assert file.parent == studio.workspace.adapters and file.stat().st_size
     info = next(i for i in studio.library.adapters() if i.path == Path(state.files[0]))
@@ -80,27 +86,27 @@ def test_a_sample_says_how_it_was_made(studio: Studio, config: Make) -> None:
     found = infotext.read(read_parameters(sample) or "")
     assert (found["negative_prompt"], found["guidance"], found["base"]) == ("dog", 3, "tiny")
     settings = GenerateSettings.parse({**found, "count": 1, "device": "cpu"})
-    (made,) = studio.generation.generate(settings).pictures
+    (made,) = studio.generation.generate(settings).images
     with Image.open(sample) as one, Image.open(made.path) as other:
         assert np.array_equal(np.asarray(one), np.asarray(other))
 
 
-def test_pictures_are_drawn_between_steps_and_the_base_is_untouched(
+def test_images_are_generated_between_steps_and_the_base_is_untouched(
     studio: Studio, config: Make
 ) -> None:
     settings = GenerateSettings(base="tiny", prompt="a cat", count=1, steps=2, device="cpu")
-    before = studio.generation.generate(settings).pictures[0].path.read_bytes()
+    before = studio.generation.generate(settings).images[0].path.read_bytes()
     run = studio.runs.start(
         config("train.steps=40", "sample.every=0", "save.every=0", "validation.every=0")
     )
     reach(studio, run, lambda view: view.state.state == "running")
-    during = studio.generation.generate(settings).pictures[0].path.read_bytes()
+    during = studio.generation.generate(settings).images[0].path.read_bytes()
     assert studio.runs.active() == [run], "the training had not ended"
     state = studio.runs.wait(run)
     stack = [StackItem(path=state.files[0])]
     trained = studio.generation.generate(settings.model_copy(update={"stack": stack}))
-    after = studio.generation.generate(settings).pictures[0].path.read_bytes()
-    assert before == during == after != trained.pictures[0].path.read_bytes()
+    after = studio.generation.generate(settings).images[0].path.read_bytes()
+    assert before == during == after != trained.images[0].path.read_bytes()
     assert trained.reports[0].matched > 0 and not trained.reports[0].unmatched
 
 
@@ -212,11 +218,11 @@ def test_a_run_whose_settings_are_damaged_is_still_seen(studio: Studio, config: 
 def test_preflight_blocks_and_warns(studio: Studio, config: Make) -> None:
     found = studio.runs.preflight(config())
     assert found.ok and found.facts is not None
-    assert found.facts.pictures == 4 and found.facts.trigger == "zibbo"
+    assert found.facts.images == 4 and found.facts.trigger == "zibbo"
     assert found.facts.epochs == 2.0
     (studio.workspace.datasets / "zibbo" / "3.txt").unlink()
     (studio.workspace.datasets / "zibbo" / "0.txt").write_text("a cat")
-    (studio.workspace.datasets / "zibbo" / "1.png").write_bytes(b"not a picture")
+    (studio.workspace.datasets / "zibbo" / "1.png").write_bytes(b"not an image")
     warnings = " ".join(studio.runs.preflight(config()).warnings)
     assert "1 of 3 images have no caption" in warnings
     assert "absent from 2 of 3 captions" in warnings
@@ -267,11 +273,11 @@ def test_the_estimate_is_measured_and_leaves_nothing(studio: Studio, config: Mak
 
 
 def test_imports_keep_originals_and_names(studio: Studio, tmp_path: Path) -> None:
-    picture = studio.workspace.datasets / "zibbo" / "0.png"
-    before = picture.read_bytes()
-    info = studio.library.import_dataset([picture, picture.with_suffix(".txt")], "zibbo")
+    image = studio.workspace.datasets / "zibbo" / "0.png"
+    before = image.read_bytes()
+    info = studio.library.import_dataset([image, image.with_suffix(".txt")], "zibbo")
     assert info.path.name == "zibbo-2" and info.captioned == 1
-    assert picture.read_bytes() == before
+    assert image.read_bytes() == before
     note = tmp_path / "note.safetensors"
     note.write_text("hello")
     with pytest.raises(InputError, match="not an adapter") as caught:

@@ -35,12 +35,12 @@ def test_a_sample_is_whole_and_made_for_this_starter(studio: Studio, name: str) 
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_a_sample_changes_the_picture(studio: Studio, name: str) -> None:
+def test_a_sample_changes_the_image(studio: Studio, name: str) -> None:
     info = studio.library.adapter(studio.library.adapter_path(name))
     settings = {"prompt": f"a {info.trigger or 'cat'} on the beach", "steps": 6, "seed": 3}
     plain = GenerateSettings.parse(settings)
     with_it = plain.model_copy(update={"stack": [StackItem(path=str(info.path))]})
     before, after = (studio.generation.generate(wanted) for wanted in (plain, with_it))
     assert not after.reports[0].unmatched
-    first, second = (np.asarray(open_image(b.pictures[0].path), int) for b in (before, after))
+    first, second = (np.asarray(open_image(b.images[0].path), int) for b in (before, after))
     assert np.abs(first - second).mean() > 2

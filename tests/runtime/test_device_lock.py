@@ -19,16 +19,16 @@ def waiting(lock: DeviceLock, count: int) -> None:
     raise AssertionError("nobody queued up")
 
 
-def test_a_training_lets_a_picture_in_at_a_step_boundary() -> None:
+def test_a_training_lets_an_image_in_at_a_step_boundary() -> None:
     lock, order = DeviceLock(), []
 
-    def picture(name: str) -> None:
+    def image(name: str) -> None:
         with lock.hold(name):
             order.append(name)
 
     with lock.hold("training"):
         order.append("step 1")
-        threads = [threading.Thread(target=picture, args=(f"image {k}",)) for k in range(2)]
+        threads = [threading.Thread(target=image, args=(f"image {k}",)) for k in range(2)]
         threads[0].start()
         waiting(lock, 2)
         threads[1].start()

@@ -12,16 +12,16 @@ from studio.settings.grid import ALONE, Axis, GridSettings, read
 from studio.settings.grid_cells import groups, lay_out
 from studio.settings.training import GenerateSettings, StackItem
 
-DRAWING = GenerateSettings(prompt="a red cat", negative_prompt="red sky", seed=5, count=4)
+GENERATION = GenerateSettings(prompt="a red cat", negative_prompt="red sky", seed=5, count=4)
 STACK = [StackItem(path="/a/one.safetensors"), StackItem(path="/a/two.pt", strength=0.5)]
 
 
-def made(x: Axis, *, drawing: GenerateSettings = DRAWING, **more: Any) -> GridSettings:
-    return GridSettings(drawing=drawing, x=x, **more)
+def made(x: Axis, *, generation: GenerateSettings = GENERATION, **more: Any) -> GridSettings:
+    return GridSettings(generation=generation, x=x, **more)
 
 
 def with_stack(*items: StackItem) -> GenerateSettings:
-    return DRAWING.model_copy(update={"stack": list(items)})
+    return GENERATION.model_copy(update={"stack": list(items)})
 
 
 def test_what_people_write() -> None:
@@ -64,10 +64,10 @@ def test_search_and_replace_goes_through_both_prompts() -> None:
 
 
 def test_strength_is_that_of_all_files_or_of_the_one_named() -> None:
-    drawing = with_stack(*STACK, StackItem(path="/a/off.pt", enabled=False))
-    (cell,) = lay_out(made(read("strength", "0.3"), drawing=drawing)).cells
+    generation = with_stack(*STACK, StackItem(path="/a/off.pt", enabled=False))
+    (cell,) = lay_out(made(read("strength", "0.3"), generation=generation)).cells
     assert [item.strength for item in cell.settings.stack] == [0.3, 0.3, 1.0]
-    (cell,) = lay_out(made(read("strength", "-1", of="two"), drawing=drawing)).cells
+    (cell,) = lay_out(made(read("strength", "-1", of="two"), generation=generation)).cells
     assert [item.strength for item in cell.settings.stack] == [1.0, -1.0, 1.0]
     for of in ("", "three"):
         with pytest.raises(SettingsError, match="stack"):
@@ -76,7 +76,7 @@ def test_strength_is_that_of_all_files_or_of_the_one_named() -> None:
 
 def test_an_adapter_axis_adds_its_file_and_strength_belongs_to_it() -> None:
     settings = made(read("strength", "0.2,1"), y=read("adapter", "none,/a/new.pt,/a/old.pt:0.7"),
-                    drawing=with_stack(STACK[1]))  # fmt: skip
+                    generation=with_stack(STACK[1]))  # fmt: skip
     layout = lay_out(settings)
     assert layout.y.headings == ["without", "new", "old × 0.7"]
     found = [[(i.path[3:6], i.strength) for i in cell.settings.stack] for cell in layout.cells]
@@ -89,20 +89,20 @@ def test_an_adapter_axis_adds_its_file_and_strength_belongs_to_it() -> None:
 
 def test_the_base_alone_stands_first_on_the_axis_of_files() -> None:
     layout = lay_out(made(read("seed", "1,2"), y=read("strength", "0.5,1"), baseline=True,
-                          drawing=with_stack(*STACK)))  # fmt: skip
+                          generation=with_stack(*STACK)))  # fmt: skip
     assert layout.y.headings == [ALONE, "0.5", "1"]
     assert [len(cell.settings.stack) for cell in layout.cells] == [0, 0, 2, 2, 2, 2]
     assert [cell.settings.seed for cell in layout.cells] == [1, 2] * 3
 
 
 def test_without_such_an_axis_the_base_alone_takes_a_free_one() -> None:
-    drawing = with_stack(STACK[0])
-    layout = lay_out(made(read("seed", "1,2"), baseline=True, drawing=drawing))
+    generation = with_stack(STACK[0])
+    layout = lay_out(made(read("seed", "1,2"), baseline=True, generation=generation))
     assert layout.y.headings == ["with the stack", ALONE]
     assert [len(cell.settings.stack) for cell in layout.cells] == [1, 1, 0, 0]
     full = {"y": read("steps", "1,2"), "pages": read("guidance", "1,2")}
     with pytest.raises(SettingsError, match="no place for the base alone"):
-        lay_out(made(read("seed", "1"), drawing=drawing, baseline=True, **full))
+        lay_out(made(read("seed", "1"), generation=generation, baseline=True, **full))
     with pytest.raises(SettingsError, match="stack is empty"):
         lay_out(made(read("seed", "1"), baseline=True))
 
@@ -138,7 +138,7 @@ def test_two_axes_of_one_kind_and_endless_grids_are_refused() -> None:
 
 def test_stacks_change_as_rarely_as_possible() -> None:
     settings = made(read("seed", "1,2,3"), y=read("strength", "0,0.5,1"),
-                    pages=read("guidance", "1,4"), drawing=with_stack(*STACK))  # fmt: skip
+                    pages=read("guidance", "1,4"), generation=with_stack(*STACK))  # fmt: skip
     found = groups(lay_out(settings).cells)
     assert [len(group) for group in found] == [3] * 6
     strengths = [group[0].settings.stack[0].strength for group in found]

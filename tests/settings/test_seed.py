@@ -27,6 +27,6 @@ def test_lanes_share_the_seed_that_was_taken() -> None:
 
 
 def test_an_axis_of_seeds_names_them() -> None:
-    settings = GridSettings(drawing=GenerateSettings(), x=Axis(kind="seed", values=["1", "-1"]))
+    settings = GridSettings(generation=GenerateSettings(), x=Axis(kind="seed", values=["1", "-1"]))
     with pytest.raises(SettingsError, match="cannot be −1"):
         lay_out(settings)

@@ -53,7 +53,7 @@ def test_text_encoder_is_the_text_tower_of_clip() -> None:
     assert all(torch.equal(text[key], tower[key]) for key in text)
 
 
-def test_pipeline_draws_what_it_is_asked(pipeline) -> None:
+def test_pipeline_generates_what_it_is_asked(pipeline) -> None:
     judge = AttributeClassifier.load(STARTER / "classifier.safetensors")
     scenes = data.fresh_scenes(16, seed=78)
     made = generate(pipeline, [world.caption(scene) for scene in scenes], steps=16)
@@ -83,7 +83,7 @@ def test_judge_tells_both_things_of_a_pair() -> None:
     assert pairs_right(judge, renders[:, :, ::-1].copy(), scenes) <= 0.1
 
 
-def test_classifier_says_what_pictures_it_reads() -> None:
+def test_classifier_says_what_images_it_reads() -> None:
     judge = AttributeClassifier.load(STARTER / "classifier.safetensors")
     with pytest.raises(ValueError, match="64 × 64"):
         judge.predict(np.zeros((1, 32, 32, 3), np.uint8))
@@ -97,7 +97,7 @@ def test_captioner_loads_like_any_other_and_is_right(truth) -> None:
     assert all_right(write_captions(captioner, processor, truth[1][:40]), truth[0][:40]) >= 0.95
 
 
-def test_clip_finds_the_caption_of_a_picture(pipeline) -> None:
+def test_clip_finds_the_caption_of_an_image(pipeline) -> None:
     clip = CLIPModel.from_pretrained(STARTER / "clip", dtype=torch.float32).eval()
     assert retrieval(clip, pipeline.tokenizer, distinct_scenes(100, seed=79)) >= 0.85
 

@@ -23,7 +23,7 @@ def test_vocabulary_is_wide_enough() -> None:
 
 
 @pytest.mark.parametrize("concept", [None, *world.CONCEPTS])
-def test_a_scene_is_always_drawn_the_same(concept: str | None) -> None:
+def test_a_scene_is_always_rendered_the_same(concept: str | None) -> None:
     scene = world.random_scene(41)
     first, second = world.render(scene, concept), world.render(scene, concept)
     assert first.shape == (64, 64, 3)
@@ -40,9 +40,9 @@ def test_resolution_changes_detail_not_content() -> None:
     assert np.abs(halved - world.render(scene)).mean() < 4
 
 
-def test_every_attribute_shows_in_the_picture() -> None:
+def test_every_attribute_shows_in_the_image() -> None:
     scene = world.Scene("cat", "red", "on the beach", "medium", 3)
-    picture = world.render(scene).astype(float)
+    image = world.render(scene).astype(float)
     changes: tuple[dict[str, Any], ...] = (
         {"kind": "robot"},
         {"colour": "blue"},
@@ -51,7 +51,7 @@ def test_every_attribute_shows_in_the_picture() -> None:
     )
     for change in changes:
         other = world.render(replace(scene, **change)).astype(float)
-        assert np.abs(picture - other).mean() > 3, change
+        assert np.abs(image - other).mean() > 3, change
 
 
 def test_captions_and_scenes_round_trip() -> None:
@@ -114,7 +114,7 @@ def test_unknown_concept_names_the_known_ones() -> None:
         world.render(world.random_scene(0), "unicorn")
 
 
-def test_the_command_writes_pictures_with_captions(tmp_path: Path) -> None:
+def test_the_command_writes_images_with_captions(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "studio.starter.world", "--concept", "korvu"]
     command += ["--split", "held_out", "--count", "3", "--out", str(tmp_path)]
     subprocess.run(command, check=True, capture_output=True)

@@ -11,10 +11,10 @@ import torch
 from studio.families.base import Base
 from studio.families.loading import load_base
 from studio.train.loop import Trainer
-from tests.matrix.conftest import make_trainer, pictures
+from tests.matrix.conftest import images, make_trainer
 from tests.tiny import make_tiny_sd1
 
-__all__ = ["pictures"]
+__all__ = ["images"]
 
 Make = Callable[..., Trainer]
 QUIET = ("options.dropout=0", "options.text_encoder=false", "data.caption_dropout=0")
@@ -26,8 +26,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Base:
 
 
 @pytest.fixture
-def make(tiny: Base, pictures: Path, tmp_path: Path) -> Make:
-    return lambda *changes: make_trainer(tiny, "lora", pictures, tmp_path, *QUIET, *changes)
+def make(tiny: Base, images: Path, tmp_path: Path) -> Make:
+    return lambda *changes: make_trainer(tiny, "lora", images, tmp_path, *QUIET, *changes)
 
 
 def weights(trainer: Trainer) -> torch.Tensor:

@@ -20,7 +20,7 @@ def sdxl(tmp_path_factory: pytest.TempPathFactory) -> Base:
 
 
 def test_sdxl_is_told_the_corner_of_each_crop(
-    sdxl: Base, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sdxl: Base, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[torch.Tensor] = []
     forward = sdxl.denoiser.forward
@@ -31,12 +31,12 @@ def test_sdxl_is_told_the_corner_of_each_crop(
 
     monkeypatch.setattr(sdxl.denoiser, "forward", heard)
     crops = ("data.crop=random", "data.crops=4", "data.crop_zoom=2", "train.batch_size=4")
-    run = make_trainer(sdxl, "lora", pictures, tmp_path, *crops)
+    run = make_trainer(sdxl, "lora", images, tmp_path, *crops)
     run.batch_loss(0, 1)
     items = [run.items[index] for index in run.plan.batch(0)]
     assert told[0][:, 2:4].tolist() == [list(item.corner or ()) for item in items]
     assert told[0][:, 2:4].unique(dim=0).shape[0] > 1
     width, height = items[0].bucket
     assert told[0][0, [0, 1, 4, 5]].tolist() == [height, width, height, width]
-    make_trainer(sdxl, "lora", pictures, tmp_path).batch_loss(0, 1)
+    make_trainer(sdxl, "lora", images, tmp_path).batch_loss(0, 1)
     assert told[1][:, 2:4].abs().max() == 0

@@ -74,7 +74,7 @@ def test_latents_of_an_earlier_way_of_reading_are_not_used_again(
     assert one.content_key() != before
 
 
-def test_an_epoch_shows_every_picture_as_often_as_it_should() -> None:
+def test_an_epoch_shows_every_image_as_often_as_it_should() -> None:
     items = [item(k, repeats=1 + k % 2) for k in range(7)]
     plan = Plan(items, 2, seed=3)
     seen = Counter(i for n in range(plan.batches_per_epoch) for i in plan.batch(n))
@@ -95,12 +95,14 @@ def test_the_plan_depends_on_nothing_but_seed_and_step() -> None:
 
 def test_captions_are_dropped_and_shuffled_statelessly() -> None:
     settings = DataSettings(caption_dropout=0.3, shuffle_tags=True, keep_tags=1)
-    drawn = [training_caption("zibbo, red, big, far", settings, 1, step, 0) for step in range(400)]
-    assert drawn == [
+    captions = [
         training_caption("zibbo, red, big, far", settings, 1, step, 0) for step in range(400)
     ]
-    assert 0.2 < drawn.count("") / 400 < 0.4
-    kept = [caption for caption in drawn if caption]
+    assert captions == [
+        training_caption("zibbo, red, big, far", settings, 1, step, 0) for step in range(400)
+    ]
+    assert 0.2 < captions.count("") / 400 < 0.4
+    kept = [caption for caption in captions if caption]
     assert all(caption.startswith("zibbo, ") for caption in kept)
     assert len(set(kept)) == 6, "all orders of three tags"
 

@@ -107,7 +107,7 @@ def test_input_perturbation_leaves_the_target_alone(make: Make) -> None:
     assert float(extra.std()) == pytest.approx(0.1, rel=0.1)
 
 
-def test_the_probe_measures_the_same_whatever_the_run_minimises(make: Make) -> None:
+def test_the_validation_loss_measures_the_same_whatever_the_run_minimises(make: Make) -> None:
     plain = make().validation.measure()
     assert make("loss.type=huber", "loss.weighting=debiased").validation.measure() == plain
     assert make("data.template=['[name] [name]']").validation.measure() != plain, (
@@ -120,14 +120,14 @@ def test_intervals_in_epochs_and_minutes(make: Make) -> None:
         "train.steps=6", "train.gradient_accumulation=2", "sample.every=1 epoch",
         "save.every=2 minutes", "validation.every=never",
     )  # fmt: skip
-    done: dict[str, list[int]] = {"sample": [], "save": [], "probe": []}
+    done: dict[str, list[int]] = {"sample": [], "save": [], "validate": []}
     run.hooks.sample = done["sample"].append
     run.hooks.save = lambda progress: done["save"].append(progress.step)
-    run.hooks.probe = lambda step, *_: done["probe"].append(step)
+    run.hooks.validate = lambda step, *_: done["validate"].append(step)
     run.hooks.step = lambda facts: setattr(run.progress, "seconds", 50.0 * facts.step)
     assert run.plan.batches_per_epoch == 3
     assert run.run() is True
-    assert done == {"sample": [0, 2, 3, 5, 6], "save": [3, 5, 6], "probe": []}
+    assert done == {"sample": [0, 2, 3, 5, 6], "save": [3, 5, 6], "validate": []}
 
 
 def test_alpha_scales_the_update(make: Make) -> None:

@@ -6,21 +6,21 @@ from studio.train.patience import Patience
 
 
 def told(
-    held_out: list[float | None], train: list[float] | None = None, probes: int = 3
+    held_out: list[float | None], train: list[float] | None = None, validations: int = 3
 ) -> list[int]:
-    """The probes (steps 0, 10, …) after which something was said."""
-    patience = Patience(probes)
+    """The validations (steps 0, 10, …) after which something was said."""
+    patience = Patience(validations)
     train = train or [1 - 0.1 * k for k in range(len(held_out))]
     rows = zip(train, held_out, strict=True)
     return [10 * k for k, row in enumerate(rows) if patience.add(10 * k, *row)]
 
 
 def test_when_something_is_said() -> None:
-    assert told([1, 0.9, 0.8, 0.9, 0.9, 0.9, 0.9]) == [50], "three probes after step 20, once"
+    assert told([1, 0.9, 0.8, 0.9, 0.9, 0.9, 0.9]) == [50], "three validations after step 20, once"
     assert told([1, 0.9, 0.8, 0.7, 0.6, 0.5]) == []
     assert told([1, 0.9, 0.95, 0.95, 0.8, 0.9, 0.9, 0.9]) == [70], "a new lowest point counts anew"
     assert told([1, 0.5, 0.9, 0.9, 0.9], train=[1, 0.5, 0.6, 0.6, 0.6]) == [], "both rise"
-    assert told([None] * 6) == [] and told([1, 0.9, 0.95, 0.95, 0.95], probes=0) == []
+    assert told([None] * 6) == [] and told([1, 0.9, 0.95, 0.95, 0.95], validations=0) == []
 
 
 def test_what_is_said_and_that_a_resumed_run_does_not_repeat_it() -> None:

@@ -42,7 +42,7 @@ def read(folder: Path, **settings: object) -> list:
     return read_items(read_dataset(folder), DataSettings.parse(settings), 32, 8)
 
 
-def test_a_mask_is_cropped_mirrored_and_scaled_like_its_picture(masked: Path) -> None:
+def test_a_mask_is_cropped_mirrored_and_scaled_like_its_image(masked: Path) -> None:
     items = read(masked, mask="files", flip=True, crop="random", crops=3, crop_zoom=2)
     assert len(items) == 3 * 3 * 2
     assert len({(i.path, i.zoom, i.corner, i.flipped) for i in items}) == 18, "all differ"
@@ -130,14 +130,14 @@ def test_only_what_the_mask_shows_is_learnt(masked: Path, tiny: Base, tmp_path: 
     assert gradient(trainer("data.mask_rest=0.5"))[outside].abs().max() > 0
 
 
-def test_templates_are_drawn_per_step_and_filled() -> None:
+def test_templates_are_sampled_per_step_and_filled() -> None:
     settings = DataSettings(
         trigger="zibbo", caption_dropout=0, template=["a photo of [name], [filewords]", "[name]"]
     )
-    drawn = [training_caption("red, [name]", settings, 1, step, 0) for step in range(60)]
-    assert drawn == [training_caption("red, [name]", settings, 1, step, 0) for step in range(60)]
-    assert set(drawn) == {"a photo of zibbo, red, [name]", "zibbo"}
-    assert 15 < drawn.count("zibbo") < 45
+    captions = [training_caption("red, [name]", settings, 1, step, 0) for step in range(60)]
+    assert captions == [training_caption("red, [name]", settings, 1, step, 0) for step in range(60)]
+    assert set(captions) == {"a photo of zibbo, red, [name]", "zibbo"}
+    assert 15 < captions.count("zibbo") < 45
     one = settings.model_copy(update={"template": ["a [name] [x], [filewords]"]})
     assert training_caption("", one, 1, 1, 0) == "a zibbo [x]"
     assert training_caption("big", one, 1, 1, 0, name="other") == "a other [x], big"

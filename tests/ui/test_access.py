@@ -89,7 +89,7 @@ def item(path: str) -> StackItem:
     return StackItem.parse({"path": path})
 
 
-def picture(studio: Studio, **values: Any) -> GenerateSettings:
+def wanted(studio: Studio, **values: Any) -> GenerateSettings:
     return GenerateSettings.parse({"base": "tiny", "prompt": "x", "device": "cpu", **values})
 
 
@@ -100,7 +100,9 @@ def must(preflight: Any) -> None:
 
 def grid(studio: Studio, path: str) -> Any:
     axis = Axis(kind="adapter", values=[path])
-    return studio.generation.grids.draw(GridSettings(name="g", drawing=picture(studio), x=axis))
+    return studio.generation.grids.generate(
+        GridSettings(name="g", generation=wanted(studio), x=axis)
+    )
 
 
 def compare(studio: Studio, path: str, **values: Any) -> Any:
@@ -135,9 +137,9 @@ WAYS: dict[str, Callable[[Studio, str], Any]] = {
     "class images": lorem,
     "continue from": lambda s, p: must(s.runs.preflight(config(s, options={"continue_from": p}))),
     "like": lambda s, p: s.library.config_like(p),
-    "init image": lambda s, p: s.generation.generate(picture(s, image=p)),
-    "start image": lambda s, p: asked_of(s)("start-picture", "describe", path=p),
-    "stack": lambda s, p: s.generation.generate(picture(s, stack=[item(p)])),
+    "init image": lambda s, p: s.generation.generate(wanted(s, image=p)),
+    "start image": lambda s, p: asked_of(s)("start-image", "describe", path=p),
+    "stack": lambda s, p: s.generation.generate(wanted(s, stack=[item(p)])),
     "saved stack": lambda s, p: s.library.stacks.save("x", [item(p)], "tiny"),
     "look inside": lambda s, p: asked_of(s)("stack-generate", "inside", path=p),
     "upload": lambda s, p: asked_of(s)("stack-generate", "take_file", path=p, name="a.pt", base="tiny"),
@@ -256,7 +258,7 @@ def test_a_link_inside_a_dataset_closes_it_over_a_link(
     with pytest.raises(InputError):
         remote.runs.start(config(remote, data={"folder": "bait"}))
     (listed,) = [info for info in remote.library.datasets() if info.path == folder]
-    assert listed.pictures == 0
+    assert listed.images == 0
     assert "links to other places" in listed.problems[0]
     assert {path: path.read_bytes() for path in elsewhere.iterdir()} == before
 
@@ -382,6 +384,6 @@ def test_an_output_that_is_a_link_is_not_shown(studio: Studio, elsewhere: Path) 
     Image.new("RGB", (8, 8)).save(day / "own.png")
     os.symlink(elsewhere / "0.png", day / "link.png")
     asked = Asked(studio)
-    assert asked("pictures", "picture", id=f"{day.name}/own.png")
+    assert asked("images", "image", id=f"{day.name}/own.png")
     with pytest.raises(InputError):
-        asked("pictures", "picture", id=f"{day.name}/link.png")
+        asked("images", "image", id=f"{day.name}/link.png")

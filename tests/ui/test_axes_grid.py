@@ -17,7 +17,7 @@ from studio.ui.components.stack import take
 from studio.ui.components.stack_files import check_blocks, stack_files
 from studio.ui.live import Page
 
-DRAWING = GenerateSettings(prompt="a cat")
+GENERATION = GenerateSettings(prompt="a cat")
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def written(**sides: Any) -> str:
 def test_the_form_becomes_a_grid() -> None:
     text = written(x={"kind": "strength", "values": "0,1", "of": ""},
                    y={"kind": "prompt", "values": "a cat\na dog", "of": ""}, baseline=True)  # fmt: skip
-    found = grid_settings(DRAWING, text)
+    found = grid_settings(GENERATION, text)
     assert (found.x.values, found.baseline, found.pages) == (["0", "1"], True, None)
     assert found.y is not None and found.y.values == ["a cat", "a dog"]
     assert found.name == "strength × prompt"
@@ -46,7 +46,7 @@ def test_the_form_becomes_a_grid() -> None:
 )  # fmt: skip
 def test_nonsense_is_refused(text: str) -> None:
     with pytest.raises(InputError):
-        grid_settings(DRAWING, text)
+        grid_settings(GENERATION, text)
 
 
 def test_a_prompt_is_needed_unless_it_varies() -> None:

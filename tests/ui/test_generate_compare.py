@@ -27,12 +27,12 @@ from studio.ui import theme
 from studio.ui.components.bases import base_of
 from studio.ui.components.column_form import seed_list
 from studio.ui.components.columns import columns_of, finished_runs
+from studio.ui.components.image_grid import image_facts, image_file
 from studio.ui.components.last_run import last_run
+from studio.ui.components.library_panel import row
 from studio.ui.components.past_comparisons import summary
-from studio.ui.components.picture_grid import picture_facts, picture_file
 from studio.ui.components.references import captions_of, references
 from studio.ui.components.restored_settings import usable
-from studio.ui.components.shelf import row
 from studio.ui.components.stack import cards, lanes_of, named_stack, report_facts, stack_items, take
 from studio.ui.live import Page
 from studio.ui.tables import tables
@@ -150,12 +150,12 @@ def test_hostile_lanes_are_refused(studio: Studio, value: Any) -> None:
 def test_a_row_of_the_library_is_short_and_in_the_order_its_script_reads(
     studio: Studio, adapter: Path
 ) -> None:
-    fields = row(studio.library.shelving.entry(adapter))
-    found = dict(zip(tables()["shelf_fields"], fields, strict=True))
+    fields = row(studio.library.entries.entry(adapter))
+    found = dict(zip(tables()["library_fields"], fields, strict=True))
     assert found["path"] == str(adapter)
     assert (found["title"], found["kind"]) == ("korvu", "lora")
     assert (found["where"], found["folder"]) == ("adapters/korvu.safetensors", "")
-    assert (found["pictured"], found["problem"]) == (False, None)
+    assert (found["has_image"], found["problem"]) == (False, None)
     assert len(json.dumps(fields)) < 300
 
 
@@ -179,7 +179,7 @@ def test_cards_say_what_a_file_is_and_when_it_is_gone(studio: Studio, adapter: P
     assert "not in the library" in gone["problem"]
 
 
-def test_a_picture_names_its_stack_by_file_and_the_library_finds_it(
+def test_an_image_names_its_stack_by_file_and_the_library_finds_it(
     studio: Studio, adapter: Path
 ) -> None:
     entries = [item("korvu.safetensors", strength=0.4), item("elsewhere.safetensors"), "nonsense"]
@@ -188,13 +188,13 @@ def test_a_picture_names_its_stack_by_file_and_the_library_finds_it(
     assert missing == ["elsewhere.safetensors", "?"]
 
 
-def test_settings_of_a_picture_survive_the_round_trip(studio: Studio) -> None:
+def test_settings_of_an_image_survive_the_round_trip(studio: Studio) -> None:
     settings = GenerateSettings(prompt="a red robot", seed=7, steps=9, sampler="Euler a")
     text = infotext.write(settings, infotext.Facts("starter", "0123456789", (64, 64)))
     path = save_png(
         studio.workspace.outputs / "2026-01-01" / "a.png", Image.new("RGB", (8, 8)), text
     )
-    facts = picture_facts(picture_file(studio, "2026-01-01/a.png"))
+    facts = image_facts(image_file(studio, "2026-01-01/a.png"))
     assert facts["parameters"] == text
     assert facts["settings"]["stack"] == []  # ours, so no stack means none
     assert ("Seed", "7") in facts["facts"]
@@ -204,16 +204,16 @@ def test_settings_of_a_picture_survive_the_round_trip(studio: Studio) -> None:
     assert not kept.keys() & {"device", "steps", "unknown", "stack"}
 
 
-def test_another_programs_picture_leaves_the_stack_alone(studio: Studio) -> None:
+def test_another_programs_image_leaves_the_stack_alone(studio: Studio) -> None:
     path = studio.workspace.outputs / "2026-01-01" / "b.png"
     text = "a cat\nSteps: 20, Sampler: Euler, CFG scale: 7, Seed: 3"
-    facts = picture_facts(save_png(path, Image.new("RGB", (8, 8)), text))
+    facts = image_facts(save_png(path, Image.new("RGB", (8, 8)), text))
     assert "stack" not in facts["settings"] and facts["settings"]["seed"] == 3
-    plain = picture_facts(save_png(path.with_name("c.png"), Image.new("RGB", (8, 8))))
+    plain = image_facts(save_png(path.with_name("c.png"), Image.new("RGB", (8, 8))))
     assert (plain["settings"], plain["facts"], plain["parameters"]) == ({}, [], "")
 
 
-def test_a_dropped_picture_of_another_program(studio: Studio, adapter: Path) -> None:
+def test_a_dropped_image_of_another_program(studio: Studio, adapter: Path) -> None:
     page = Page(studio)
 
     def dropped(name: str, **chunks: Any) -> Any:
@@ -239,9 +239,9 @@ def test_a_dropped_picture_of_another_program(studio: Studio, adapter: Path) -> 
 
 
 @pytest.mark.parametrize("identity", ["../adapters/korvu.safetensors", "/etc/passwd", "", "x.png"])
-def test_only_pictures_below_outputs_can_be_asked_for(studio: Studio, identity: str) -> None:
+def test_only_images_below_outputs_can_be_asked_for(studio: Studio, identity: str) -> None:
     with pytest.raises(InputError):
-        picture_file(studio, identity)
+        image_file(studio, identity)
 
 
 def test_reports_say_how_many_layers_were_left_out() -> None:

@@ -1,17 +1,19 @@
 """The page, the help and the documents use the field's own words (CONTRIBUTING, “Glossary”).
 
 What a person reads is collected: labels, explanations and placeholders of the page as Gradio sends
-it, the texts in its scripts, `--help` of every command, README, documents and presets. Words that
-only this project used must not come back.
+it, the texts in its scripts, `--help` of every command, README, documents and presets; and what an
+engineer reads: names, comments and docstrings. Words that only this project used must not come back.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import io
 import json
 import re
-from collections.abc import Iterator
+import tokenize
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +119,7 @@ def test_an_old_word_is_seen() -> None:
     assert _wrong("84 of 84 modules found " + "their place", OLD)
     assert _wrong("Class pictures", OLD) and _wrong("a picture", LOOSE)
     assert not _wrong("It was made by Draw Things", LOOSE)
-    assert not _wrong("see pictures.js and draw_list", LOOSE)
+    assert not _wrong("see a file called pictures.js and draw_list", LOOSE)
 
 
 def test_the_page_uses_the_fields_words(page: list[str]) -> None:
@@ -161,3 +163,88 @@ def test_messages_use_the_fields_words() -> None:
     said = [(path, text) for path in SOURCES for text in _said(path)]
     assert len(said) > 2_000
     assert [(path.name, hit) for path, text in said for hit in _wrong(text, OLD | LOOSE)] == []
+
+
+CODE = sorted(
+    path
+    for folder in ("studio", "tests", "benchmarks")
+    for path in (ROOT / folder).rglob("*")
+    if path.suffix in (".py", ".js") and "fixtures" not in path.parts
+)
+# Parts of names: `on_pictures` and `redrawnRows` have one each.
+OLD_PARTS = {
+    r"pictures?|pictured": "image",
+    r"(re)?(draws?|drew|drawn|drawings?)": "generate, sample, inpaint, render",
+    r"unread": "unused, unsupported, malformed",
+    r"shel(f|ves|ving)": "library, index",
+    r"shootout": "comparison",
+    r"probed": "validated, measured",
+}
+STAY = {
+    "picture": "a key of earlier versions",
+    "pictures": "a key of earlier versions",
+    "class_pictures": "a key of earlier versions",
+    "draw_seconds": "a key of earlier versions",
+    "draw_timestep": "a random draw",
+    "drawn_place": "a random draw",
+    "draws": "generators of random draws",
+    "test_draws_depend_on_every_key_and_on_nothing_else": "random draws",
+    "Draw": "Pillow's",
+    "ImageDraw": "Pillow's",
+    "draw": "with Pillow, or on a canvas of the page",
+    "drawImage": "on a canvas of the page",
+    "drawing": "an SVG on a method's card",
+    "test_every_method_is_a_card_with_a_drawing_of_its_own": "an SVG on a method's card",
+    "draw_things": "a program's name",
+    "test_draw_things": "a program's name",
+    "unread": "not read yet",
+    "test_over_a_link_nothing_outside_is_read_written_or_probed": "asked whether it is there",
+}
+PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+NOT_CODE = re.compile(r"//[^\n]*|/\*.*?\*/|'(?:\\.|[^'\\\n])*'", re.DOTALL)
+
+
+def _old_names(names: Iterable[str]) -> set[str]:
+    old = re.compile("|".join(OLD_PARTS))
+    return {
+        name for name in names if any(old.fullmatch(part.lower()) for part in PART.findall(name))
+    }
+
+
+def _names_and_remarks(path: Path) -> tuple[set[str], list[str]]:
+    """The identifiers of a source, and its comments and docstrings."""
+    text = path.read_text("utf-8")
+    if path.suffix == ".js":
+        names = set(re.findall(r"[A-Za-z_$][\w$]*", NOT_CODE.sub(" ", text)))
+        return names, re.findall(r"//[^\n]*|/\*.*?\*/", text, re.DOTALL)
+    tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
+    named = {token.string for token in tokens if token.type == tokenize.NAME}
+    remarks = [token.string for token in tokens if token.type == tokenize.COMMENT]
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            remarks.append(str(node.value.value))
+    return named, remarks
+
+
+def test_an_old_name_is_seen() -> None:
+    wrong = {"on_pictures", "PICTURE", "redrawRow", "UnreadError", "Shelving", "isPictured"}
+    right = {"picturesque", "withdraw", "on_images", "unreadable", "drawer", "scenePicturesque"}
+    assert _old_names(wrong | right) == wrong
+
+
+def test_names_comments_and_docstrings_use_the_fields_words() -> None:
+    found: dict[str, set[str]] = {}
+    hits = []
+    for path in CODE:
+        if path == Path(__file__):
+            continue
+        names, remarks = _names_and_remarks(path)
+        for name in _old_names(names):
+            found.setdefault(name, set()).add(path.relative_to(ROOT).as_posix())
+        words = OLD | {r"pictures?": "image"}
+        hits += [(path.name, hit) for remark in remarks for hit in _wrong(remark, words)]
+    assert hits == []
+    assert {name: where for name, where in found.items() if name not in STAY} == {}
+    assert set(STAY) <= set(found), "nothing is called so any more: take it out of the list"
+    stems = {path.stem for path in CODE} | {path.stem for path in SOURCES}
+    assert _old_names(stems) <= {"draw", "draw_things"}

@@ -82,7 +82,7 @@ def test_a_failure_is_seen_before_the_list_goes_on() -> None:
     for number in (-1, 2, 3):
         desk.jobs.add(number)
     desk.go.release()
-    until(lambda: desk.jobs.view()["held"])
+    until(lambda: desk.jobs.view()["paused"])
     assert (desk.task.error or {})["what"] == "A negative number"
     assert desk.waiting() == [2, 3]
     desk.jobs.resume()

@@ -27,7 +27,7 @@ def library(studio: Studio) -> Library:
     return Library(studio)
 
 
-def pictures(folder: Path, count: int = 3) -> Path:
+def images(folder: Path, count: int = 3) -> Path:
     folder.mkdir(parents=True)
     for number in range(1, count + 1):
         Image.new("RGB", (200, 100), (number * 40, 0, 90)).save(folder / f"{number}.png")
@@ -35,7 +35,7 @@ def pictures(folder: Path, count: int = 3) -> Path:
 
 
 def test_opened_folders_join_the_list(library: Library, tmp_path: Path) -> None:
-    folder = pictures(tmp_path / "elsewhere")
+    folder = images(tmp_path / "elsewhere")
     identity = library.open(f' "{folder}" ')
     assert library.path(identity) == folder.resolve()
     assert folder.resolve() in {info.path.resolve() for info in library.all()}
@@ -55,25 +55,25 @@ def test_only_known_ids_are_datasets(library: Library, identity: str) -> None:
 
 @pytest.mark.parametrize("name", ["../secret.png", "/etc/passwd", "a/../../secret.png", "\x00"])
 def test_files_stay_inside_their_dataset(studio: Studio, library: Library, name: str) -> None:
-    folder = pictures(studio.workspace.datasets / "mine")
+    folder = images(studio.workspace.datasets / "mine")
     Image.new("RGB", (8, 8)).save(studio.workspace.datasets / "secret.png")
     with pytest.raises(InputError):
         library.file(str(folder), name)
 
 
 def test_a_link_out_of_the_dataset_is_refused(studio: Studio, library: Library) -> None:
-    folder = pictures(studio.workspace.datasets / "mine")
+    folder = images(studio.workspace.datasets / "mine")
     (folder / "9.png").symlink_to("/etc/hostname")
     with pytest.raises(InputError):
         library.file(str(folder), "9.png")
 
 
-def test_samples_are_copied_with_their_held_out_pictures(
+def test_samples_are_copied_with_their_held_out_images(
     studio: Studio, library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = pictures(tmp_path / "assets" / "zib")
+    source = images(tmp_path / "assets" / "zib")
     (source / "1.txt").write_text("a zib")
-    pictures(source / "held_out", 2)
+    images(source / "held_out", 2)
     monkeypatch.setattr(module, "ASSETS", tmp_path / "assets")
     identity = library.open(str(source))
     with pytest.raises(InputError, match="copy"):
@@ -84,8 +84,8 @@ def test_samples_are_copied_with_their_held_out_pictures(
     assert len(list((copy / "held_out").iterdir())) == 2
 
 
-def test_broken_pictures_keep_their_place_and_say_why(studio: Studio) -> None:
-    folder = pictures(studio.workspace.datasets / "mine")
+def test_broken_images_keep_their_place_and_say_why(studio: Studio) -> None:
+    folder = images(studio.workspace.datasets / "mine")
     (folder / "2.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
     items = contents(folder, ImageMemory())["items"]
     assert [item["file"] for item in items] == ["1.png", "2.png", "3.png"]
@@ -93,14 +93,14 @@ def test_broken_pictures_keep_their_place_and_say_why(studio: Studio) -> None:
 
 
 def test_thumbnails_are_small_kept_and_renewed(tmp_path: Path) -> None:
-    picture = pictures(tmp_path / "set", 1) / "1.png"
-    before, thumbnails = picture.read_bytes(), Thumbnails(tmp_path / "cache")
-    first = thumbnails.of(picture, 64)
+    image = images(tmp_path / "set", 1) / "1.png"
+    before, thumbnails = image.read_bytes(), Thumbnails(tmp_path / "cache")
+    first = thumbnails.of(image, 64)
     assert Image.open(first).size == (64, 32)
-    assert thumbnails.of(picture, 64) == first
-    assert picture.read_bytes() == before
-    Image.new("RGB", (50, 90)).save(picture)
-    assert thumbnails.of(picture, 64) != first
+    assert thumbnails.of(image, 64) == first
+    assert image.read_bytes() == before
+    Image.new("RGB", (50, 90)).save(image)
+    assert thumbnails.of(image, 64) != first
 
 
 def test_a_text_file_has_no_thumbnail(tmp_path: Path) -> None:
@@ -110,27 +110,27 @@ def test_a_text_file_has_no_thumbnail(tmp_path: Path) -> None:
 
 
 def test_what_is_not_used_is_said_where_a_dataset_is_opened(studio: Studio) -> None:
-    folder = pictures(studio.workspace.datasets / "phone")
+    folder = images(studio.workspace.datasets / "phone")
     (folder / "live.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 200)
     (folder / "elsewhere").mkdir()
     said = " ".join(contents(folder, ImageMemory())["problems"])
     assert "live.heic" in said and "PNG" in said and "elsewhere" in said
-    assert contents(pictures(studio.workspace.datasets / "plain"), ImageMemory())["problems"] == []
+    assert contents(images(studio.workspace.datasets / "plain"), ImageMemory())["problems"] == []
 
 
 def test_opened_folders_are_remembered_and_stay_on_the_list_while_they_are_away(
     studio: Studio, tmp_path: Path
 ) -> None:
-    folder = pictures(tmp_path / "caf\udce9 drive")
+    folder = images(tmp_path / "caf\udce9 drive")
     identity = Library(studio).open(str(folder))
     again = Library(studio)  # the studio was started anew
     assert again.path(identity) == folder.resolve()
     folder.rename(tmp_path / "unplugged")
     (info,) = [one for one in again.all() if one.path == folder.resolve()]
-    assert (info.pictures, info.problems) == (0, [module.AWAY])
+    assert (info.images, info.problems) == (0, [module.AWAY])
     (tmp_path / "unplugged").rename(folder)
     (info,) = [one for one in again.all() if one.path == folder.resolve()]
-    assert info.pictures == 3
+    assert info.images == 3
     again.opened.forget(identity)
     assert folder.resolve() not in {one.path for one in Library(studio).all()}
     assert folder.is_dir()
@@ -139,8 +139,8 @@ def test_opened_folders_are_remembered_and_stay_on_the_list_while_they_are_away(
 def test_over_a_link_remembered_folders_are_as_closed_as_any(
     studio: Studio, tmp_path: Path
 ) -> None:
-    identity = Library(studio).open(str(pictures(tmp_path / "private")))
-    pictures(tmp_path / "gone")
+    identity = Library(studio).open(str(images(tmp_path / "private")))
+    images(tmp_path / "gone")
     Library(studio).open(str(tmp_path / "gone"))
     (tmp_path / "gone").rename(tmp_path / "moved")
     over = Studio(Workspace(studio.workspace.root))

@@ -15,7 +15,7 @@ from studio.core.errors import InputError, MissingError
 from studio.core.paths import Workspace
 from studio.settings.training import InpaintSettings
 from studio.ui.components.mask_brush import painted, with_mask
-from studio.ui.components.start_picture import taken
+from studio.ui.components.start_image import taken
 
 STROKE = {"size": 8, "erase": False, "points": [[10, 10], [30, 10]]}
 

@@ -18,7 +18,7 @@ from studio.core.errors import MissingError
 from studio.core.names import printable
 from studio.core.paths import Workspace
 from studio.ui import app
-from tests.odd_names import CONTROL, HALF, ODD, SHOWN, draw, fill
+from tests.odd_names import CONTROL, HALF, ODD, SHOWN, fill, save_image
 
 
 class Served:
@@ -130,9 +130,9 @@ def test_the_other_lists_are_whole(served: Served) -> None:
     assert [run["name"] for run in runs] == ["n \ufffduD83C"]
     view = served.ask("view", run=runs[0]["run"], since=0)
     assert view["events"][0]["text"] == "\ufffduD83C"
-    pictures = served.ask("history", offset=0)["pictures"]
-    assert {entry["id"] for entry in pictures} >= {f"2026-01-01/{SHOWN}.png"}
-    assert served.ask("picture", id=f"2026-01-01/{SHOWN}.png")["settings"] == {}
+    images = served.ask("history", offset=0)["images"]
+    assert {entry["id"] for entry in images} >= {f"2026-01-01/{SHOWN}.png"}
+    assert served.ask("image", id=f"2026-01-01/{SHOWN}.png")["settings"] == {}
     assert [found.name for found in served.studio.generation.comparisons.all()] == ["c \ufffduD83C"]
 
 
@@ -160,9 +160,9 @@ def test_half_an_emoji_that_a_browser_sends_is_no_obstacle(served: Served) -> No
 
 def test_a_workspace_in_an_odd_folder_is_served(tmp_path: Path, free_port: int) -> None:
     studio = Studio(Workspace(tmp_path / ODD))
-    draw(studio.workspace.outputs / "2026-01-01" / "1.png", 1)
-    draw(studio.workspace.outputs / "2026-01-01" / f"{ODD}.png", 1)
-    draw(studio.workspace.root / "elsewhere.png", 1)
+    save_image(studio.workspace.outputs / "2026-01-01" / "1.png", 1)
+    save_image(studio.workspace.outputs / "2026-01-01" / f"{ODD}.png", 1)
+    save_image(studio.workspace.root / "elsewhere.png", 1)
     server = app.serve(studio, port=free_port)
     try:
 

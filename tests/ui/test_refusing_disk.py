@@ -24,14 +24,14 @@ from tests import failpoint
 def test_a_thumbnail_needs_no_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
-    picture = tmp_path / "0.png"
-    Image.new("RGB", (200, 100), (200, 30, 60)).save(picture)
+    image = tmp_path / "0.png"
+    Image.new("RGB", (200, 100), (200, 30, 60)).save(image)
 
     def refusing(operation: str, path: Path) -> None:
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(failpoint, "reached", refusing)
-    shown = str(Thumbnails(tmp_path / "cache").of(picture, 64))
+    shown = str(Thumbnails(tmp_path / "cache").of(image, 64))
     head, _, data = shown.partition(",")
     assert head == "data:image/webp;base64"
     assert Image.open(io.BytesIO(base64.b64decode(data))).size == (64, 32)
@@ -39,7 +39,7 @@ def test_a_thumbnail_needs_no_cache(
         "the page may show it"
     )
     monkeypatch.undo()
-    assert Path(Thumbnails(tmp_path / "cache").of(picture, 64)).is_file()
+    assert Path(Thumbnails(tmp_path / "cache").of(image, 64)).is_file()
 
 
 def test_a_log_that_cannot_be_written_stays_silent(

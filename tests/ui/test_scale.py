@@ -21,7 +21,7 @@ from studio.runs import run_states
 from studio.runs.records import RunState
 from studio.runs.run_states import RunStates
 from studio.ui.app import _build
-from studio.ui.components.picture_grid import BATCH
+from studio.ui.components.image_grid import BATCH
 from studio.ui.live import Page
 
 RUNS = 60
@@ -201,9 +201,9 @@ def test_the_page_is_built_and_first_shown_without_looking_at_the_library(
         lambda: ask("header", "readiness", run="none"),
         lambda: ask("caption", "datasets"),
         lambda: ask("train-pick", "choices"),
-        lambda: ask("shelf-generate", "library", base="starter", epoch="", since=0, look=False),
-        lambda: ask("pictures", "history", offset=0),
-        lambda: ask("pictures", "status", known=""),
+        lambda: ask("library-generate", "library", base="starter", epoch="", since=0, look=False),
+        lambda: ask("images", "history", offset=0),
+        lambda: ask("images", "status", known=""),
         lambda: ask("axes", "grid_past"),
         lambda: ask("comparison", "past"),
         lambda: ask("comparison", "status"),

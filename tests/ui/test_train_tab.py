@@ -85,7 +85,7 @@ def test_what_is_typed_is_on_disk_and_comes_back(tab: Tab) -> None:
             options_textual_inversion_vectors=9,
         ),
     )  # fmt: skip
-    assert review["facts"]["pictures"] == 3
+    assert review["facts"]["images"] == 3
     again = Tab(tab.studio)
     restored = again.call("restored")
     assert restored[0] == chosen
@@ -124,7 +124,7 @@ def refused(tab: Tab, sent: Any) -> Any:
     return told
 
 
-def test_nothing_starts_without_pictures(tab: Tab) -> None:
+def test_nothing_starts_without_images(tab: Tab) -> None:
     told = refused(tab, pick(tab, dataset=""))
     assert "No dataset is chosen" in told["errors"][0]
     assert list(told["about"].values()) == ["data.folder"]
@@ -179,7 +179,7 @@ def test_a_preset_fills_the_form_but_not_the_name(tab: Tab) -> None:
 def make_run(studio: Studio, *changes: str) -> str:
     folder = studio.workspace.new_run_folder("seen")
     config = presets.config_from(
-        None, {"name": "seen", "data": {"folder": "/pictures/mine"}}, [*changes]
+        None, {"name": "seen", "data": {"folder": "/images/mine"}}, [*changes]
     )
     (folder / "config.toml").write_text(to_toml(config))
     file = studio.workspace.adapters / "seen.safetensors"
@@ -189,9 +189,9 @@ def make_run(studio: Studio, *changes: str) -> str:
     (folder / "state.json").write_text(json.dumps(state))
     events = [
         {"t": 1.0, "kind": "step", "step": 1, "loss": 0.5, "lr": 1e-4},
-        {"t": 2.0, "kind": "sample", "step": 1, "pictures": ["samples/step-000001/0.png"],
+        {"t": 2.0, "kind": "sample", "step": 1, "images": ["samples/step-000001/0.png"],
          "prompts": ["a zorp"]},
-        {"t": 2.5, "kind": "sample", "step": 1, "pictures": ["../../secret.png"], "prompts": ["x"]},
+        {"t": 2.5, "kind": "sample", "step": 1, "images": ["../../secret.png"], "prompts": ["x"]},
         {"t": 3.0, "kind": "step", "step": 2, "loss": float("nan"), "lr": 1e-4},
     ]  # fmt: skip
     text = "".join(json.dumps(event) + "\n" for event in events)
@@ -206,8 +206,8 @@ def test_a_run_is_seen_piece_by_piece(tab: Tab) -> None:
     assert first["steps"] == [[1, 0.5, 1e-4], [2, None, 1e-4]]
     assert first["dataset"] == "mine"
     assert first["state"]["files"][0]["size"] == 5
-    assert first["events"][0]["pictures"][0].endswith(f"{run}/samples/step-000001/0.png")
-    assert first["events"][1]["pictures"] == [""], "a path out of the run's folder was passed on"
+    assert first["events"][0]["images"][0].endswith(f"{run}/samples/step-000001/0.png")
+    assert first["events"][1]["images"] == [""], "a path out of the run's folder was passed on"
     rest = view({"run": run, "since": first["next"]})["data"]
     assert rest["steps"] == rest["events"] == []
     assert "config" not in rest

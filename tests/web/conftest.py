@@ -97,20 +97,20 @@ class Served:
         folder = self.workspace.datasets / name
         folder.mkdir()
         for number, caption in enumerate(captions, 1):
-            draw_picture(folder / f"{number}.png", number)
+            save_image(folder / f"{number}.png", number)
             if caption is not None:
                 (folder / f"{number}.txt").write_text(caption, encoding="utf-8")
         (folder / "dataset.toml").write_text('trigger = "zorp"\nclass_word = "blob"\n')
         return folder
 
 
-def draw_picture(path: Path, seed: int) -> None:
+def save_image(path: Path, seed: int) -> None:
     """A 32 px image that differs by seed."""
     dice = random.Random(seed)
-    picture = Image.new("RGB", (32, 32), tuple(dice.randrange(256) for _ in range(3)))
+    image = Image.new("RGB", (32, 32), tuple(dice.randrange(256) for _ in range(3)))
     colour = tuple(dice.randrange(256) for _ in range(3))
-    ImageDraw.Draw(picture).ellipse((6, 6, 26, 26), fill=colour)
-    picture.save(path)
+    ImageDraw.Draw(image).ellipse((6, 6, 26, 26), fill=colour)
+    image.save(path)
 
 
 @pytest.fixture(scope="module")

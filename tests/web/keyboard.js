@@ -30,7 +30,7 @@
     const node = document.activeElement;
     last = null;
     if (node === document.body) {
-      lost += 1; // Gradio's lists let go of the focus when they close; the next Tab goes on from there
+      lost += 1; // Gradio's lists let go of the focus when they close; the next Tab continues there
       return lost < 2;
     }
     lost = 0;

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.web.conftest import draw_picture
+from tests.web.conftest import save_image
 from tests.web.test_caption_train import open_dataset, until
 
 pytestmark = pytest.mark.browser
@@ -19,7 +19,7 @@ def tree(root: Path, captions: str = "") -> Path:
     for place in (".", "masks", "held_out", "10_dog", "30_cat", "30_cat/masks"):
         (root / place).mkdir(parents=True, exist_ok=True)
         for k in (1, 2):
-            draw_picture(root / place / f"{k}.png", hash_of(f"{root.name}/{place}/{k}"))
+            save_image(root / place / f"{k}.png", hash_of(f"{root.name}/{place}/{k}"))
     for k in (1, 2):
         (root / f"{k}.txt").write_text(f"{captions}number {k}")
     (root / "30_cat" / "1.caption").write_text("a cat of its own")
@@ -81,7 +81,7 @@ def test_a_chosen_folder_keeps_its_folders(page: Any, served: Any, tmp_path: Pat
 def test_a_dropped_folder_keeps_its_folders(page: Any, served: Any, tmp_path: Path) -> None:
     root = tree(tmp_path / "dropped")
     odd = root / "${alert(1)} <img src=x onerror=alert(2)>.png"
-    draw_picture(odd, 3)
+    save_image(odd, 3)
     os.symlink(tmp_path / "nowhere", root / "broken.png")
     page.wait_for_selector(".cs-dataset")
     drop(page, ".cs-caption-main", [root])
@@ -93,7 +93,7 @@ def test_a_dropped_folder_keeps_its_folders(page: Any, served: Any, tmp_path: Pa
 def test_two_dropped_folders_stay_apart(page: Any, served: Any, tmp_path: Path) -> None:
     for camera in ("cam-a", "cam-b"):
         (tmp_path / camera).mkdir()
-        draw_picture(tmp_path / camera / "IMG_1.png", hash_of(camera))
+        save_image(tmp_path / camera / "IMG_1.png", hash_of(camera))
         (tmp_path / camera / "IMG_1.txt").write_text(f"by {camera}")
     page.wait_for_selector(".cs-dataset")
     drop(page, ".cs-caption-main", [tmp_path / "cam-a", tmp_path / "cam-b"])
@@ -107,7 +107,7 @@ def test_two_dropped_folders_stay_apart(page: Any, served: Any, tmp_path: Path) 
     assert [texts.nth(k).input_value() for k in (0, 1)] == ["by cam-a", "by cam-b"]
 
 
-def test_pictures_join_an_open_dataset(page: Any, served: Any, tmp_path: Path) -> None:
+def test_images_join_an_open_dataset(page: Any, served: Any, tmp_path: Path) -> None:
     folder = served.dataset("joined", ["first", "second"])
     before = files(folder)
     page.reload()
@@ -116,7 +116,7 @@ def test_pictures_join_an_open_dataset(page: Any, served: Any, tmp_path: Path) -
     for path in (same, other):
         path.parent.mkdir()
     same.write_bytes((folder / "1.png").read_bytes())
-    draw_picture(other, 77)
+    save_image(other, 77)
     (tmp_path / "b" / "2.txt").write_text("another second")
     page.set_input_files(
         "input[aria-label='Images to add to this dataset']",

@@ -32,7 +32,7 @@ def open_dataset(page: Any, name: str) -> None:
     page.wait_for_selector(f".cs-caption-title:has-text('{name}')")
 
 
-def steps_drawn(page: Any) -> int:
+def steps_plotted(page: Any) -> int:
     """How many steps the plot shows, as it tells a screen reader."""
     label = page.get_attribute(".cs-plot canvas", "aria-label")
     found = re.search(r"over (\d+) steps", label)
@@ -70,7 +70,7 @@ def number(page: Any, key: str, value: object) -> None:
 
 def test_captions_are_shown_edited_and_kept(page: Any, served: Any) -> None:
     folder = served.dataset("words", ["a round thing", EVIL, None])
-    (folder / "4.png").write_bytes(b"\x89PNG\r\n\x1a\nnot a picture")
+    (folder / "4.png").write_bytes(b"\x89PNG\r\n\x1a\nnot an image")
     page.reload()
     open_dataset(page, "words")
     page.wait_for_selector(".cs-caption-cell img >> nth=2")
@@ -94,8 +94,8 @@ def test_the_captioner_describes_what_has_no_caption(page: Any, served: Any, sta
     sample = next((starter.parent / "datasets").iterdir())
     folder = served.workspace.datasets / "described"
     folder.mkdir()
-    for picture in sorted(sample.glob("*.png"))[:3]:
-        shutil.copy(picture, folder / picture.name)
+    for image in sorted(sample.glob("*.png"))[:3]:
+        shutil.copy(image, folder / image.name)
     (folder / "0001.txt").write_text("my own words")
     page.reload()
     open_dataset(page, "described")
@@ -169,7 +169,7 @@ def test_many_captions_change_at_once_and_back(page: Any, served: Any) -> None:
     until(lambda: (folder / "1.txt").read_text().strip() == "a blob, round")
 
 
-def test_pictures_from_the_desktop_become_a_dataset(page: Any, served: Any, tmp_path: Path) -> None:
+def test_images_from_the_desktop_become_a_dataset(page: Any, served: Any, tmp_path: Path) -> None:
     from PIL import Image
 
     files = []
@@ -182,7 +182,7 @@ def test_pictures_from_the_desktop_become_a_dataset(page: Any, served: Any, tmp_
     assert page.locator(".cs-caption-name").all_inner_texts() == ["2.png", "10.png"]
 
 
-def test_a_folder_without_pictures_says_so(page: Any, tmp_path: Path) -> None:
+def test_a_folder_without_images_says_so(page: Any, tmp_path: Path) -> None:
     page.fill("input[aria-label='Folder on this machine']", str(tmp_path))
     page.click(".cs-path button")
     notice = page.wait_for_selector("#cs-notices .cs-notice")
@@ -203,8 +203,8 @@ def test_a_run_is_watched_reloaded_paused_and_stopped(open_page: Any, served: An
     assert page.inner_text(".cs-run-name") == "watched"
     page.wait_for_function("document.querySelectorAll('.cs-sample img').length >= 2")
     assert page.inner_text(".cs-samples-step >> nth=0") == "before"
-    early = until(lambda: steps_drawn(page))
-    until(lambda: steps_drawn(page) > early)
+    early = until(lambda: steps_plotted(page))
+    until(lambda: steps_plotted(page) > early)
     columns = sample_columns(page)
     page.wait_for_function(
         f"document.querySelectorAll('.cs-samples-row:first-child .cs-samples-step').length > {columns}"
@@ -213,7 +213,7 @@ def test_a_run_is_watched_reloaded_paused_and_stopped(open_page: Any, served: An
     page.reload()
     page.click("#cs-tab-train-button")
     wait_state(page, "running")
-    until(lambda: steps_drawn(page) > early)
+    until(lambda: steps_plotted(page) > early)
     assert sample_columns(page) > columns
     page.wait_for_selector(".cs-form:not(.is-filling)")
     assert page.input_value("#cs-field-train-steps input") == "5000", "the form was lost"
@@ -222,7 +222,7 @@ def test_a_run_is_watched_reloaded_paused_and_stopped(open_page: Any, served: An
     wait_state(page, "paused")
     other = open_page("train")
     wait_state(other, "paused")
-    until(lambda: steps_drawn(other) == steps_drawn(page) > 0)
+    until(lambda: steps_plotted(other) == steps_plotted(page) > 0)
     assert other.inner_text(".cs-run-name") == "watched"
     assert sample_columns(other) == sample_columns(page)
     other.click(".cs-run-head button:has-text('Continue')")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from studio.formats.dataset_file import read_dataset_file
-from tests.web.conftest import draw_picture
+from tests.web.conftest import save_image
 
 pytestmark = pytest.mark.browser
 CARD = "form[aria-label='What the images show']"
@@ -18,10 +18,10 @@ def test_a_new_dataset_is_asked_once_what_it_shows(
     open_page: Any, served: Any, tmp_path: Path
 ) -> None:
     page = open_page("caption")
-    pictures = [tmp_path / f"{number}.png" for number in range(3)]
-    for number, path in enumerate(pictures):
-        draw_picture(path, number)
-    page.set_input_files("input[aria-label='Images to add']", [str(path) for path in pictures])
+    images = [tmp_path / f"{number}.png" for number in range(3)]
+    for number, path in enumerate(images):
+        save_image(path, number)
+    page.set_input_files("input[aria-label='Images to add']", [str(path) for path in images])
     page.wait_for_selector(CARD, state="visible")
     page.get_by_role("textbox", name="Trigger word").fill("blorp")
     page.get_by_role("textbox", name="Class word").fill("cat")

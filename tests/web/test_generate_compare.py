@@ -27,7 +27,7 @@ SLOW = TIMEOUT  # the first image loads the engine
 
 
 class Watched(Generation):
-    """What generates, remembering with which settings it was asked to draw."""
+    """What generates, remembering with which settings it was asked to generate."""
 
     def __init__(self, studio: Studio) -> None:
         super().__init__(studio.runtime, studio.runs)
@@ -102,7 +102,7 @@ def test_files_from_the_desktop_become_cards_or_a_readable_error(page: Any, stud
         [desktop / "popdot.safetensors", desktop / "letter.safetensors"],
     )  # fmt: skip
     page.locator(".st-card", has_text="popdot").wait_for()
-    shelf_row(page, "popdot").wait_for()
+    library_row(page, "popdot").wait_for()
     error = page.locator("#cs-stack-generate .cs-notice")
     error.wait_for()
     assert "letter.safetensors" in error.inner_text()
@@ -113,7 +113,7 @@ def test_files_from_the_desktop_become_cards_or_a_readable_error(page: Any, stud
 
 
 def test_rows_stay_where_they_are_under_a_pressed_mouse(page: Any, studio: Studio) -> None:
-    row = shelf_row(page, "korvu")
+    row = library_row(page, "korvu")
     row.hover()
     page.mouse.down()
     place = row.bounding_box()
@@ -123,16 +123,16 @@ def test_rows_stay_where_they_are_under_a_pressed_mouse(page: Any, studio: Studi
     page.wait_for_timeout(1500)  # time enough for the library's answer
     assert row.bounding_box() == place
     page.mouse.up()
-    shelf_row(page, "arrived").wait_for()
+    library_row(page, "arrived").wait_for()
     assert row.bounding_box() != place
     arrived.unlink()
-    page.locator("#cs-shelf-generate").get_by_role("button", name="Look again").click()
-    shelf_row(page, "arrived").wait_for(state="detached")
+    page.locator("#cs-library-generate").get_by_role("button", name="Look again").click()
+    library_row(page, "arrived").wait_for(state="detached")
 
 
 def test_dragging_strength_and_switch_reach_python(page: Any, studio: Any) -> None:
-    shelf_row(page, "korvu").drag_to(page.locator("#cs-stack-generate .st-zone"))
-    shelf_row(page, "neonline").get_by_role("button", name="to the stack").click()
+    library_row(page, "korvu").drag_to(page.locator("#cs-stack-generate .st-zone"))
+    library_row(page, "neonline").get_by_role("button", name="to the stack").click()
     cards = page.locator(".st-card")
     expect_names(page, {"popdot", "korvu", "neonline"})
     names = [text.split("\n")[0] for text in cards.locator(".st-title b").all_inner_texts()]
@@ -148,7 +148,7 @@ def test_dragging_strength_and_switch_reach_python(page: Any, studio: Any) -> No
     page.fill("#cs-generate-prompt textarea", "a red cat")
     page.fill("#cs-field-generate-steps input", "2")
     page.fill("#cs-field-generate-count input", "2")
-    draw(page)
+    generate(page)
     assert isinstance(studio.generation, Watched)
     settings = studio.generation.seen[-1]
     order = [names[-1], *names[:-1]]
@@ -160,9 +160,9 @@ def test_dragging_strength_and_switch_reach_python(page: Any, studio: Any) -> No
     page.locator(".st-card", has_text="korvu").locator(".st-note[data-kind=good]").wait_for()
 
 
-def test_a_picture_carries_its_settings_and_gives_them_back(page: Any, studio: Any) -> None:
-    pictures = sorted(studio.workspace.outputs.rglob("*.png"))
-    text = read_parameters(pictures[0])
+def test_an_image_carries_its_settings_and_gives_them_back(page: Any, studio: Any) -> None:
+    images = sorted(studio.workspace.outputs.rglob("*.png"))
+    text = read_parameters(images[0])
     assert text is not None
     found = infotext.read(text)
     assert (found["prompt"], found["steps"]) == ("a red cat", 2)
@@ -170,7 +170,7 @@ def test_a_picture_carries_its_settings_and_gives_them_back(page: Any, studio: A
         "korvu.safetensors", "neonline.safetensors",
     }  # fmt: skip
     page.fill("#cs-generate-prompt textarea", "something else")
-    drop_files(page, "#cs-stack-generate .st-zone", [pictures[0]])
+    drop_files(page, "#cs-stack-generate .st-zone", [images[0]])
     page.wait_for_function(
         "document.querySelector('#cs-generate-prompt textarea').value === 'a red cat'"
     )
@@ -183,7 +183,7 @@ def test_a_picture_carries_its_settings_and_gives_them_back(page: Any, studio: A
     page.locator("dialog.lb").wait_for(state="detached")
 
 
-def test_a_reloaded_page_has_the_pictures_and_the_settings(page: Any, studio: Any) -> None:
+def test_a_reloaded_page_has_the_images_and_the_settings(page: Any, studio: Any) -> None:
     page.reload()
     page.get_by_role("tab", name="Generate").click()
     page.locator(".pg-cell").first.wait_for()
@@ -194,7 +194,7 @@ def test_a_reloaded_page_has_the_pictures_and_the_settings(page: Any, studio: An
 
 
 def test_an_adapter_for_another_base_is_explained_on_its_card(page: Any, studio: Any) -> None:
-    drop_files(page, "#cs-shelf-generate", [studio.workspace.root / "desktop/forxl.safetensors"])
+    drop_files(page, "#cs-library-generate", [studio.workspace.root / "desktop/forxl.safetensors"])
     explained = page.locator("#cs-stack-generate .cs-notice, .st-card:has-text('forxl')").first
     explained.wait_for()
     if page.locator(".st-card", has_text="forxl").count():  # its header did not tell the family
@@ -216,7 +216,7 @@ def test_a_refused_setting_says_why_and_the_button_comes_back(page: Any) -> None
 
 
 def test_names_are_text_and_nothing_else(page: Any) -> None:
-    row = shelf_row(page, "onerror")
+    row = library_row(page, "onerror")
     assert HOSTILE in row.inner_text()
     row.get_by_role("button", name="to the stack").click()
     card = page.locator(".st-card", has_text="onerror")
@@ -287,8 +287,8 @@ def test_a_comparison_from_columns_to_report(page: Any, studio: Any) -> None:
     assert list(studio.workspace.trash.iterdir())
 
 
-def shelf_row(page: Any, name: str) -> Any:
-    return page.locator("#cs-shelf-generate .sh-row", has_text=name).first
+def library_row(page: Any, name: str) -> Any:
+    return page.locator("#cs-library-generate .sh-row", has_text=name).first
 
 
 def expect_names(page: Any, names: set[str]) -> None:
@@ -301,9 +301,9 @@ def expect_names(page: Any, names: set[str]) -> None:
     )
 
 
-def draw(page: Any) -> None:
+def generate(page: Any) -> None:
     page.get_by_role("button", name="Generate", exact=True).click()
-    page.locator("#cs-pictures .rb[data-state='finished']").wait_for()
+    page.locator("#cs-images .rb[data-state='finished']").wait_for()
     page.locator(".rb-text", has_text="images in").first.wait_for()
 
 

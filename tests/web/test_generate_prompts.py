@@ -32,8 +32,8 @@ def generate_tab(open_page: Any) -> Any:
 
 
 def generate(page: Any) -> None:
-    page.locator("#cs-pictures .rb-go").click()
-    page.locator("#cs-pictures .rb[data-state='finished']").wait_for()
+    page.locator("#cs-images .rb-go").click()
+    page.locator("#cs-images .rb[data-state='finished']").wait_for()
     page.locator(".pg-results .pg-cell img").first.wait_for()
 
 

@@ -36,7 +36,7 @@ def generate_tab(open_page: Any, path: str = "/?__theme=light") -> Any:
     page = open_page("generate", path)
     page.click("#cs-generate-base input")
     page.get_by_role("option", name="tiny · ").first.click()
-    page.locator("#cs-shelf-generate .sh-row").first.wait_for()
+    page.locator("#cs-library-generate .sh-row").first.wait_for()
     inside = page.evaluate(
         "[document.querySelector('#cs-stack-generate .cs-card'), document.querySelector('.st-browse')]"
         ".map((node) => node.getBoundingClientRect().right)"
@@ -47,7 +47,7 @@ def generate_tab(open_page: Any, path: str = "/?__theme=light") -> Any:
 
 
 def add(page: Any, name: str) -> Any:
-    row = page.locator("#cs-shelf-generate .sh-row", has_text=name).first
+    row = page.locator("#cs-library-generate .sh-row", has_text=name).first
     row.get_by_role("button", name="to the stack").click()
     card = page.locator(".st-card", has_text=name)
     card.wait_for()
@@ -58,7 +58,7 @@ def newest_grid(served: Served) -> Grid:
     return served.studio.generation.grids.all()[0]
 
 
-def draw_grid(page: Any, pictures: int, keys: bool = False) -> None:
+def generate_grid(page: Any, images: int, keys: bool = False) -> None:
     if keys:
         page.get_by_label("Values of the columns").press("Control+Enter")
     else:
@@ -66,7 +66,7 @@ def draw_grid(page: Any, pictures: int, keys: bool = False) -> None:
     page.locator(".ax-run .rb-text", has_text="images in").wait_for()
     page.wait_for_function(
         "n => [...document.querySelectorAll('.ax-cell img')].filter((i) => i.naturalWidth).length === n",
-        arg=pictures,
+        arg=images,
     )
 
 
@@ -82,14 +82,14 @@ def test_a_grid_from_the_form_to_the_large_view(
     page.get_by_label("What the rows vary").select_option("seed")
     page.get_by_label("Values of the rows").fill("5\n6")
     page.get_by_role("switch", name="Also generate with the base alone").click()
-    draw_grid(page, 6)
+    generate_grid(page, 6)
     heads = page.locator(".ax-head").all_inner_texts()[1:]
     assert heads == ["base alone", "0", "1"]
     grid = newest_grid(served)
     assert grid.complete
     assert [cell.seed for cell in grid.cells] == [5, 5, 5, 6, 6, 6]
-    drawn = Path(grid.folder) / grid.cells[5].file
-    said = infotext.read(read_parameters(drawn) or "")
+    generated = Path(grid.folder) / grid.cells[5].file
+    said = infotext.read(read_parameters(generated) or "")
     assert (said["prompt"], said["seed"], said["steps"]) == (HOSTILE, 6, 2)
     assert said["stack"][0]["path"] == "korvu.safetensors"
 
@@ -117,7 +117,7 @@ def test_a_grid_from_the_form_to_the_large_view(
     page.locator(".ax-cell img").first.wait_for(state="attached")
     assert page.locator(".ax-cell img").count() == 6
 
-    drop_files(page, "#cs-stack-generate .st-zone", [drawn])
+    drop_files(page, "#cs-stack-generate .st-zone", [generated])
     page.wait_for_function(
         "text => document.querySelector('#cs-generate-prompt textarea').value === text", arg=HOSTILE
     )
@@ -138,7 +138,7 @@ def test_with_lanes_a_grid_takes_the_files_and_the_prompt_of_one(
     lane.locator("select").select_option("robots")
     page.get_by_label("What the columns vary").select_option("seed")
     page.get_by_label("Values of the columns").fill("5, 6")
-    draw_grid(page, 2, keys=True)
+    generate_grid(page, 2, keys=True)
     assert not list(served.workspace.outputs.rglob("*.png")), "the keys are the mode's own"
     said = newest_grid(served).cells[0]
     read_back = infotext.read(read_parameters(Path(newest_grid(served).folder) / said.file) or "")
@@ -167,14 +167,14 @@ def test_pages_errors_and_what_is_left_of_an_interrupted_grid(
     page.get_by_label("What the pages vary").select_option("guidance")
     page.get_by_label("Values of the pages").fill("1, 4")
     page.locator(".ax-run .rb-go:enabled").wait_for()
-    draw_grid(page, 2)
+    generate_grid(page, 2)
     page.get_by_role("group", name="Guidance").get_by_role("button", name="4").click()
     assert page.locator(".ax-cell img").count() == 2
     (identity,) = {grid.id for grid in served.studio.generation.grids.all()} - before
     grid = served.studio.generation.grids.one(identity)
     assert grid.sheets == ("sheet-1.png", "sheet-2.png")
 
-    # as after a kill: one image is missing, and is all that is drawn
+    # as after a kill: one image is missing, and is all that is generated
     (Path(grid.folder) / grid.cells[3].file).unlink()
     kept = (Path(grid.folder) / grid.cells[0].file).stat().st_mtime_ns
     page.reload()

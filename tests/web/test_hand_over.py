@@ -223,15 +223,15 @@ def test_generate_waits_for_the_answer_and_not_for_a_while(
 
     page.route("**/gradio_api/queue/join**", held)
     page.fill("#cs-field-generate-steps input", "100000")
-    page.click("#cs-pictures .rb-go")
-    page.wait_for_selector("#cs-pictures .rb-go[disabled]")
+    page.click("#cs-images .rb-go")
+    page.wait_for_selector("#cs-images .rb-go[disabled]")
     until(lambda: page.evaluate("1") and asked)
     page.wait_for_timeout(3500)  # longer than the button used to wait
-    assert page.is_disabled("#cs-pictures .rb-go") and len(asked) == 1
+    assert page.is_disabled("#cs-images .rb-go") and len(asked) == 1
     answer.set()
     asked[0].continue_()
     page.locator(".toast-body", has_text="Steps").wait_for()
-    page.wait_for_function("!document.querySelector('#cs-pictures .rb-go').disabled")
+    page.wait_for_function("!document.querySelector('#cs-images .rb-go').disabled")
 
 
 def test_an_effect_that_is_refused_says_why_at_once(open_page: Any, adapters: list[Path]) -> None:

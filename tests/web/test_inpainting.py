@@ -1,4 +1,4 @@
-"""A mask is brushed with the mouse and with the keyboard, and only what it marks is redrawn."""
+"""A mask is brushed with the mouse and with the keyboard, and only what it marks is inpainted."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def asked(served: Any) -> Any:
     served.studio.generation.generate = generate
 
 
-def drawn(page: Any, served: Any) -> np.ndarray:
+def generated(page: Any, served: Any) -> np.ndarray:
     """Presses the button; the image that the page shows then."""
     tasks = served.server.page.tasks
     before = tasks.latest("generate")
@@ -59,7 +59,7 @@ def drawn(page: Any, served: Any) -> np.ndarray:
     while (task := tasks.latest("generate")) is before or task.state == "running":
         page.wait_for_timeout(100)
     assert task.state == "finished", task.error
-    made = task.result["pictures"][0]
+    made = task.result["images"][0]
     page.locator(f".pg-results [data-id='{made['id']}']").wait_for()
     with Image.open(made["path"]) as image:
         return np.asarray(image).astype(int)
@@ -82,10 +82,10 @@ def mask_of(settings: GenerateSettings) -> np.ndarray:
         return np.asarray(mask) > 127
 
 
-def test_a_stroke_of_the_mouse_is_redrawn_and_nothing_else(
+def test_a_stroke_of_the_mouse_is_inpainted_and_nothing_else(
     tab: Any, served: Any, asked: Any
 ) -> None:
-    first = drawn(tab, served)
+    first = generated(tab, served)
     assert asked[-1].inpaint.mask == ""
     tab.locator(".pg-open").first.click()
     tab.get_by_role("button", name="Inpaint", exact=True).click()
@@ -93,9 +93,9 @@ def test_a_stroke_of_the_mouse_is_redrawn_and_nothing_else(
     said = tab.locator(".mb-said")
     assert "Nothing is marked" in said.inner_text()
     brushed(tab, (0.3, 0.4), (0.6, 0.4))
-    assert "What is coloured is redrawn" in said.inner_text()
+    assert "What is coloured is inpainted" in said.inner_text()
     tab.locator("#cs-field-generate-inpaint-prompt textarea").fill("a dog")
-    found = drawn(tab, served)
+    found = generated(tab, served)
     where = mask_of(asked[-1])
     assert where.shape == first.shape[:2] and 0.02 < where.mean() < 0.5 and where[13, 13]
     assert np.array_equal(found[~where], first[~where])
@@ -105,7 +105,7 @@ def test_a_stroke_of_the_mouse_is_redrawn_and_nothing_else(
     tab.locator(".mb-stack select").focus()
     tab.locator(".mb-stack option", has_text="inside").wait_for(state="attached")
     tab.locator(".mb-stack select").select_option(label="inside")
-    other = drawn(tab, served)
+    other = generated(tab, served)
     stack = asked[-1].inpaint.stack
     assert stack and [item.strength for item in stack] == [0.8]
     assert np.array_equal(other[~where], first[~where])
@@ -113,14 +113,14 @@ def test_a_stroke_of_the_mouse_is_redrawn_and_nothing_else(
     # a second pass: the mask acts on images that are generated first
     tab.get_by_role("switch", name="Second pass on new images").click()
     assert "generated first" in said.inner_text()
-    third = drawn(tab, served)
+    third = generated(tab, served)
     assert asked[-1].image == "" and asked[-1].inpaint.mask
     assert np.array_equal(third[~where], first[~where])
     assert not np.array_equal(third[where], first[where])
     # undone, the whole image is the start again
     tab.locator(".mb-undo").click()
     assert "Nothing is marked" in said.inner_text()
-    drawn(tab, served)
+    generated(tab, served)
     assert asked[-1].inpaint.mask == "" and asked[-1].image
 
 
@@ -143,7 +143,7 @@ def test_the_brush_works_by_keyboard(tab: Any, served: Any, asked: Any, tmp_path
     assert tab.locator(".mb-erase").get_attribute("aria-checked") == "true"
     canvas.focus()
     canvas.press("Space")
-    found = drawn(tab, served)
+    found = generated(tab, served)
     where = mask_of(asked[-1])
     assert where.shape == (32, 64) and 0 < where.mean() < 0.3
     flat = np.array([200, 80, 20])
@@ -164,7 +164,7 @@ def test_the_brush_works_by_keyboard(tab: Any, served: Any, asked: Any, tmp_path
 def test_hires_fix_from_the_page(tab: Any, served: Any, asked: Any) -> None:
     tab.locator(".gen-hires .label-wrap").click()
     tab.locator("#cs-field-generate-hires-upscale input").first.fill("1.5")
-    assert drawn(tab, served).shape == (48, 48, 3)
+    assert generated(tab, served).shape == (48, 48, 3)
     assert asked[-1].hires.upscale == 1.5
     # its settings come back with the image
     tab.locator("#cs-field-generate-hires-upscale input").first.fill("1")

@@ -38,7 +38,7 @@ def open_inside(open_page: Any, lora: Path) -> tuple[Any, Any]:
     page = open_page("generate")
     page.click("#cs-generate-base input")
     page.get_by_role("option", name="tiny · ").first.click()
-    row = page.locator("#cs-shelf-generate .sh-row", has_text=lora.stem).first
+    row = page.locator("#cs-library-generate .sh-row", has_text=lora.stem).first
     row.wait_for()
     if not page.locator(".st-card", has_text=lora.stem).count():
         row.get_by_role("button", name="to the stack").click()
@@ -118,7 +118,7 @@ def test_a_file_that_went_away_says_so_in_the_dialog(open_page: Any, lora: Path)
     page = open_page("generate")
     page.click("#cs-generate-base input")
     page.get_by_role("option", name="tiny · ").first.click()
-    page.locator("#cs-shelf-generate .sh-row", has_text=lora.stem).first.get_by_role(
+    page.locator("#cs-library-generate .sh-row", has_text=lora.stem).first.get_by_role(
         "button", name="to the stack"
     ).click()
     card = page.locator(".st-card", has_text=lora.stem)

@@ -50,13 +50,13 @@ def test_jobs_wait_are_removed_and_repeat_until_stopped(open_page: Any, gated: G
     for prompt in ("one", "two", "three"):
         page.fill("#cs-generate-prompt textarea", prompt)
         ask.click()
-        page.locator("#cs-pictures .rb[data-state='running'] .rb-go:enabled").wait_for()
+        page.locator("#cs-images .rb[data-state='running'] .rb-go:enabled").wait_for()
     page.locator(".jq", has_text="2 jobs waiting").wait_for()
     assert [text.split(" · ")[-1] for text in rows.all_inner_texts()] == ["two", "three"]
     rows.nth(0).get_by_role("button", name="Remove this job").click()
     page.locator(".jq", has_text="1 job waiting").wait_for()
     gated.go.release(2)
-    page.locator("#cs-pictures .rb[data-state='finished']").wait_for()
+    page.locator("#cs-images .rb[data-state='finished']").wait_for()
     assert [settings.prompt for settings in gated.seen] == ["one", "three"]
     assert page.locator(".jq").is_hidden()
     page.locator(".pg-thumb").first.wait_for()  # the first job's image is among the earlier ones
@@ -68,7 +68,7 @@ def test_jobs_wait_are_removed_and_repeat_until_stopped(open_page: Any, gated: G
     page.wait_for_function("document.querySelectorAll('.pg-thumb').length >= 3")
     page.get_by_role("button", name="Stop repeating").click()
     gated.go.release(5)
-    page.locator("#cs-pictures .rb[data-state='finished']").wait_for()
+    page.locator("#cs-images .rb[data-state='finished']").wait_for()
     page.locator(".jq").wait_for(state="hidden")
     again = [settings.seed for settings in gated.seen if settings.prompt == "again"]
     assert len(again) >= 3 and len(set(again)) == len(again) and again[0] == 1

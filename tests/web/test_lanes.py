@@ -16,7 +16,7 @@ from studio.app import Studio
 from studio.core.paths import Workspace
 from studio.formats.image_write import save_png
 from studio.formats.images import read_parameters
-from studio.generation.records import DrawnLane
+from studio.generation.records import GeneratedLane
 from studio.generation.service import Generation
 from studio.infer import infotext
 from studio.settings.lanes import LanesSettings
@@ -24,21 +24,23 @@ from tests.web.test_generate_compare import (
     SLOW,
     _free_port,
     _is_local,
-    draw,
     drop_files,
+    generate,
+    library_row,
     open_generate,
-    shelf_row,
 )
 
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore")]
 
 
 class Watched(Generation):
-    """What generates, remembering which lanes it was asked to draw."""
+    """What generates, remembering which lanes it was asked to generate."""
 
     asked: LanesSettings | None = None
 
-    def generate_lanes(self, settings: LanesSettings, *rest: Any, **named: Any) -> list[DrawnLane]:
+    def generate_lanes(
+        self, settings: LanesSettings, *rest: Any, **named: Any
+    ) -> list[GeneratedLane]:
         self.asked = settings
         return super().generate_lanes(settings, *rest, **named)
 
@@ -114,17 +116,17 @@ def shown(page: Any, wanted: list[list[str]]) -> None:
 
 
 def in_python(page: Any, studio: Studio, act: Callable[[], None] | None = None) -> list[Any]:
-    """The lanes as Python has them when it is asked to draw: (name, prompt, files)."""
+    """The lanes as Python has them when it is asked to generate: (name, prompt, files)."""
     generation = studio.generation
     assert isinstance(generation, Watched)
     generation.asked = None
-    (act or (lambda: draw(page)))()
+    (act or (lambda: generate(page)))()
     deadline = time.monotonic() + SLOW / 1000
     while generation.asked is None and time.monotonic() < deadline:
         page.wait_for_timeout(50)
     asked = generation.asked
     assert asked is not None
-    page.locator("#cs-pictures .rb:not([data-state='starting'], [data-state='running'])").wait_for()
+    page.locator("#cs-images .rb:not([data-state='starting'], [data-state='running'])").wait_for()
     return [
         (one.name, one.prompt, [Path(item.path).stem for item in one.stack]) for one in asked.lanes
     ]
@@ -134,10 +136,10 @@ def said(page: Any, text: str) -> None:
     page.locator(".st-said", has_text=text).wait_for(state="attached")
 
 
-def test_cards_are_dragged_from_the_shelf_the_desktop_and_other_lanes(
+def test_cards_are_dragged_from_the_library_the_desktop_and_other_lanes(
     page: Any, studio: Studio
 ) -> None:
-    shelf_row(page, "korvu").drag_to(lane(page, 0))
+    library_row(page, "korvu").drag_to(lane(page, 0))
     shown(page, [["korvu"], [], []])
     drop_files(
         page, ".st-column:nth-child(3)", [studio.workspace.root / "desktop/outside.safetensors"]
@@ -191,7 +193,7 @@ def test_the_same_by_buttons_and_a_lane_twice(page: Any) -> None:
     page.get_by_role("menuitem", name="Copy to middle").click()
     shown(page, [["korvu"], ["korvu"], ["outside", "korvu"]])
     card(page, 0, "korvu").get_by_role("button", name="Remove from").click()
-    shelf_row(page, "neonline").dblclick()
+    library_row(page, "neonline").dblclick()
     shown(page, [["neonline"], ["korvu"], ["outside", "korvu"]])
     card(page, 0, "neonline").get_by_role("button", name="Remove from").click()
     lane(page, 1).get_by_role("button", name="Duplicate").click()
@@ -201,7 +203,7 @@ def test_the_same_by_buttons_and_a_lane_twice(page: Any) -> None:
     shown(page, [[], ["korvu"], ["outside", "korvu"]])
 
 
-def test_lanes_are_drawn_in_one_go_as_columns(page: Any, studio: Studio) -> None:
+def test_lanes_are_generated_in_one_go_as_columns(page: Any, studio: Studio) -> None:
     page.fill("#cs-generate-prompt textarea", "a red cat")
     page.fill("#cs-field-generate-steps input", "2")
     page.fill("#cs-field-generate-count input", "2")
@@ -223,7 +225,7 @@ def test_lanes_are_drawn_in_one_go_as_columns(page: Any, studio: Studio) -> None
     assert len({(studio.workspace.outputs / one).read_bytes() for one in ids}) == 6
 
 
-def test_a_reload_leaves_lanes_and_pictures(page: Any, studio: Studio) -> None:
+def test_a_reload_leaves_lanes_and_images(page: Any, studio: Studio) -> None:
     page.reload()
     page.get_by_role("tab", name="Generate").click()
     page.locator(".lg .pg-cell").first.wait_for()
@@ -238,7 +240,7 @@ def test_a_reload_leaves_lanes_and_pictures(page: Any, studio: Studio) -> None:
     ]  # fmt: skip
 
 
-def test_a_picture_gives_its_settings_back_to_its_lane(page: Any, studio: Studio) -> None:
+def test_an_image_gives_its_settings_back_to_its_lane(page: Any, studio: Studio) -> None:
     card(page, 1, "korvu").get_by_role("button", name="Remove from").click()
     shown(page, [[], [], ["outside", "korvu"]])
     page.locator(".lg .pg-cell").nth(1).get_by_role("button", name="Use these settings").click()
@@ -249,11 +251,9 @@ def test_a_picture_gives_its_settings_back_to_its_lane(page: Any, studio: Studio
         LanesSettings.parse({"common": {"prompt": "from outside"}, "lanes": [{}]}).common,
         infotext.Facts("tiny", "0123456789", (32, 32)),
     )
-    picture = save_png(
-        studio.workspace.root / "desktop" / "old.png", Image.new("RGB", (8, 8)), text
-    )
+    image = save_png(studio.workspace.root / "desktop" / "old.png", Image.new("RGB", (8, 8)), text)
     lane(page, 0).locator(".st-hint").click()
-    drop_files(page, "#cs-pictures", [picture])  # anywhere on the tab: the lane used last
+    drop_files(page, "#cs-images", [image])  # anywhere on the tab: the lane used last
     page.wait_for_function(
         "document.querySelector('#cs-generate-prompt textarea').value === 'from outside'"
     )
@@ -261,7 +261,7 @@ def test_a_picture_gives_its_settings_back_to_its_lane(page: Any, studio: Studio
 
 
 def test_trigger_words_are_offered_where_they_are_missing(page: Any, studio: Studio) -> None:
-    shelf_row(page, "grumf").drag_to(lane(page, 0))
+    library_row(page, "grumf").drag_to(lane(page, 0))
     lane(page, 0).locator(".pw-word", has_text="grumf").click()
     own = page.get_by_label("Prompt of lane 1")
     assert own.input_value().endswith(", grumf")
@@ -293,8 +293,8 @@ def test_the_effect_of_a_card_is_measured_and_said(page: Any) -> None:
     card(page, 0, "grumf").get_by_role("button", name="Measure its effect").click()
     card(page, 0, "grumf").locator(".st-note", has_text="No effect").wait_for()
     assert "has its word" in card(page, 0, "grumf").inner_text()
-    page.locator("#cs-shelf-generate .cs-switch").click()
-    shelf_row(page, "forxl").drag_to(lane(page, 0))
+    page.locator("#cs-library-generate .cs-switch").click()
+    library_row(page, "forxl").drag_to(lane(page, 0))
     wrong = card(page, 0, "forxl")
     wrong.locator(".st-ask").click()
     wrong.locator("details", has_text="not in this base").wait_for()
@@ -306,7 +306,7 @@ def test_the_effect_of_a_card_is_measured_and_said(page: Any) -> None:
 
 def test_the_library_is_searched_filtered_and_sorted(page: Any) -> None:
     names = "rows => rows.map((row) => row.querySelector('b').textContent)"
-    rows = page.locator("#cs-shelf-generate .sh-row")
+    rows = page.locator("#cs-library-generate .sh-row")
     page.locator(".sh-kind").select_option("embedding")
     assert rows.evaluate_all(names) == ["grumf"]
     page.locator(".sh-kind").select_option("")

@@ -99,7 +99,7 @@ def test_an_answer_from_before_a_command_undoes_nothing(
     answers.let_go()
     page.wait_for_timeout(500)
     assert page.evaluate("orders") == ["acbd"], "the old order was shown again"
-    # and what has the keyboard keeps it, whatever is drawn anew
+    # and what has the keyboard keeps it, whatever is rendered anew
     page.locator(".cs-queue-row", has_text="b").focus()
     served.studio.runs.reorder(queued["d"], 0)
     until(lambda: order(page) == ["d", "a", "c", "b"])

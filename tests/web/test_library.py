@@ -13,7 +13,7 @@ from tests.tiny import write_tiny_lora
 from tests.web.test_caption_train import until, wait_state
 
 pytestmark = pytest.mark.browser
-ROW = "#cs-shelf-generate .sh-row"
+ROW = "#cs-library-generate .sh-row"
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def row(page: Any, text: str) -> Any:
 
 def opened(open_page: Any) -> Any:
     page = open_page("generate")
-    switch = page.locator("#cs-shelf-generate .cs-switch")
+    switch = page.locator("#cs-library-generate .cs-switch")
     switch.wait_for()
     if switch.get_attribute("aria-checked") == "true":
         switch.click()
@@ -118,7 +118,7 @@ def test_a_renamed_file_stays_on_the_stack(open_page: Any, served: Any, lora: An
     assert page.locator("#cs-stack-generate .st-card").count() == 1
     moved = served.workspace.adapters / "by the" / "sea" / "after all.safetensors"
     assert moved.is_file() and not path.exists() and other.is_file()
-    page.select_option("#cs-shelf-generate .sh-folder", "by the")
+    page.select_option("#cs-library-generate .sh-folder", "by the")
     until(lambda: titles(page) == ["after all"])
 
 
@@ -181,7 +181,7 @@ def test_a_file_leads_to_its_run_and_a_checkpoint_of_it_to_a_file(
     wait_state(page, "finished")
     page.get_by_role("button", name="Use the checkpoint of step 2 in Generate").first.click()
     page.wait_for_selector("#cs-stack-generate .st-card >> text=my blob, step 2")
-    entry = served.studio.library.shelving.entry("my-blob-2")
+    entry = served.studio.library.entries.entry("my-blob-2")
     assert (entry.note.run, entry.info.preview is not None) == (run, True)
     page.click("#cs-tab-train-button")
     plot = page.locator(".cs-plot canvas")
@@ -194,4 +194,4 @@ def test_a_file_leads_to_its_run_and_a_checkpoint_of_it_to_a_file(
     page.wait_for_selector("#cs-stack-generate .st-card >> text=my blob, step 4")
     menu(page, "my blob, step 4", "Name, notes")
     page.get_by_role("button", name="Use sample 1 as the thumbnail").click()
-    until(lambda: served.studio.library.shelving.entry("my-blob-4").info.preview is not None)
+    until(lambda: served.studio.library.entries.entry("my-blob-4").info.preview is not None)

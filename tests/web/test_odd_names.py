@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.odd_names import ODD, SHOWN, draw, fill
+from tests.odd_names import ODD, SHOWN, fill, save_image
 from tests.web.test_caption_train import choose, open_dataset, until
 
 pytestmark = pytest.mark.browser
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 def odd(served: Any) -> None:
     fill(served.workspace.root)
     for number in range(3):
-        draw(served.workspace.datasets / ODD / f"{number}.png", number)
+        save_image(served.workspace.datasets / ODD / f"{number}.png", number)
 
 
 def test_an_odd_dataset_opens_is_captioned_and_trained(page: Any, served: Any) -> None:
@@ -44,9 +44,9 @@ def test_an_odd_dataset_opens_is_captioned_and_trained(page: Any, served: Any) -
 
 def test_an_odd_adapter_is_in_the_library_and_on_the_stack(open_page: Any, served: Any) -> None:
     page = open_page("generate")
-    page.wait_for_selector(f"#cs-shelf-generate .sh-list >> text={SHOWN}")
-    assert page.locator("#cs-shelf-generate .sh-list >> text=good").count()
-    row = page.locator(f"#cs-shelf-generate .sh-list li:has-text('{SHOWN}')")
+    page.wait_for_selector(f"#cs-library-generate .sh-list >> text={SHOWN}")
+    assert page.locator("#cs-library-generate .sh-list >> text=good").count()
+    row = page.locator(f"#cs-library-generate .sh-list li:has-text('{SHOWN}')")
     row.get_by_role("button", name="to the stack").first.click()
     page.wait_for_selector(f"#cs-stack-generate .st-lanes >> text={SHOWN}")
     page.click("#cs-tab-compare-button")

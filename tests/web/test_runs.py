@@ -68,8 +68,8 @@ def test_waiting_runs_change_places_leave_and_begin_in_order(open_page: Any, ser
     page.wait_for_selector(".cs-queue-card", state="hidden")
     page.click(f".cs-run-row[data-run='{ids['b']}']")
     wait_state(page, "finished")
-    proof = page.inner_text(".cs-run-head .cs-notice")
-    assert "matched" in proof and "changes by" in proof and "%" in proof
+    verification = page.inner_text(".cs-run-head .cs-notice")
+    assert "matched" in verification and "changes by" in verification and "%" in verification
     page.click("button:has-text('Try it in Generate')")
     page.wait_for_selector("#cs-stack-generate .st-card")
     page.wait_for_function(
@@ -105,7 +105,7 @@ def past_run(served: Any, name: str, lowest: float, **train: Any) -> str:
     """A run that ended some time ago, as it lies on disk."""
     studio = served.studio
     folder = studio.workspace.new_run_folder(name)
-    config = presets.config_from(None, values(Path("/pictures/of/old"), name, **train))
+    config = presets.config_from(None, values(Path("/images/of/old"), name, **train))
     (folder / "config.toml").write_text(to_toml(config))
     events = [
         {"t": 1.0, "kind": "probe", "step": step, "train": lowest + 1 / (step + 1), "held_out": 0.5}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from studio.library import presets
-from tests.web.conftest import draw_picture
+from tests.web.conftest import save_image
 from tests.web.test_caption_train import until
 from tests.web.test_runs import values
 
@@ -136,7 +136,7 @@ def test_an_opened_folder_stays_on_the_list_while_it_is_away(
 ) -> None:
     folder = tmp_path / "drive"
     folder.mkdir()
-    draw_picture(folder / "1.png", 1)
+    save_image(folder / "1.png", 1)
     page = open_page()
     page.fill("input[aria-label='Folder on this machine']", str(folder))
     page.keyboard.press("Enter")

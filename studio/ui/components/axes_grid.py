@@ -1,7 +1,7 @@
 """A grid of images along up to three axes, in the Generate tab: its form, the cells as they come.
 
 Owns: the component, what its script may ask, and starting a grid with the tab's settings and stack.
-Refuses to know: what an axis does (`studio.settings.grid`), how cells are drawn (`studio.generation.grids`).
+Refuses to know: what an axis does (`studio.settings.grid`), how cells are generated (`studio.generation.grids`).
 A grid is named by its folder's name; nothing else can be asked for.
 """
 
@@ -19,8 +19,8 @@ from studio.library.entries import names
 from studio.settings import grid
 from studio.settings.grid import GridSettings
 from studio.settings.training import GenerateSettings, Sampler
+from studio.ui.components.image_grid import TrainingGlance
 from studio.ui.components.mask_brush import with_mask
-from studio.ui.components.picture_grid import TrainingGlance
 from studio.ui.components.stack import lanes_of
 from studio.ui.form import Form
 from studio.ui.live import Json, Page, Task, component, handler, read, refused
@@ -102,10 +102,10 @@ class AxesGrid:
         return grid
 
     def grid_status(self, argument: Any) -> Json:
-        (drawn,) = read(argument, drawn=int)
+        (known,) = read(argument, known=int)
         task = self.page.tasks.latest(KIND)
         view = task.view() if task else None
-        grid = so_far(self.studio, task, drawn) if task and task.state == "running" else None
+        grid = so_far(self.studio, task, known) if task and task.state == "running" else None
         return {"task": view, "training": self.glance.name(), "grid": grid}
 
     def grid_interrupt(self, argument: Any) -> None:
@@ -154,17 +154,17 @@ class AxesGrid:
         }
         values = with_mask(self.studio, values, mask)
         try:
-            drawing = GenerateSettings.parse(values)
+            generation = GenerateSettings.parse(values)
         except SettingsError as error:
             raise self.form.named(error) from None
-        settings = grid_settings(drawing, text)
+        settings = grid_settings(generation, text)
         task = self.page.tasks.start(
-            KIND, lambda task: _drawn(self.studio, settings, task), grid=""
+            KIND, lambda task: _generated(self.studio, settings, task), grid=""
         )
         return gr.HTML(started=task.id)
 
 
-def grid_settings(drawing: GenerateSettings, text: str) -> GridSettings:
+def grid_settings(generation: GenerateSettings, text: str) -> GridSettings:
     """The tab's settings and what the component's form says, as JSON text. SettingsError."""
     try:
         form = parse_json(text)
@@ -178,11 +178,11 @@ def grid_settings(drawing: GenerateSettings, text: str) -> GridSettings:
         raise InputError("The page sent an unreadable grid", remedy="Reload the page.") from error
     if "x" not in sides:
         raise SettingsError("Nothing varies along the columns", remedy="Choose what does.")
-    if not drawing.prompt.strip() and "prompt" not in {axis.kind for axis in sides.values()}:
+    if not generation.prompt.strip() and "prompt" not in {axis.kind for axis in sides.values()}:
         raise SettingsError("There is no prompt", remedy="Write what to generate.")
     return GridSettings(
         name=" × ".join(grid.TITLES[axis.kind].lower() for axis in sides.values()),
-        drawing=drawing,
+        generation=generation,
         x=sides["x"],
         y=sides.get("y"),
         pages=sides.get("pages"),
@@ -198,7 +198,7 @@ def choices(studio: Studio) -> Json:
             for kind, title in grid.TITLES.items()
         ],
         "samplers": list(get_args(Sampler)),
-        "adapters": names(e for e in studio.library.shelving.all() if not e.info.problem),
+        "adapters": names(e for e in studio.library.entries.all() if not e.info.problem),
         "runs": [
             {"run": run.run, "name": run.name or run.run, "steps": steps}
             for run in studio.runs.all()
@@ -207,14 +207,14 @@ def choices(studio: Studio) -> Json:
     }
 
 
-def so_far(studio: Studio, task: Task, drawn: int) -> Json | None:
-    """The grid that is being drawn; None when the page knows all `drawn` images already."""
+def so_far(studio: Studio, task: Task, known: int) -> Json | None:
+    """The grid that is being generated; None when the page knows all `known` images already."""
     try:
         grid = studio.generation.grids.one(task.about["grid"])
     except MissingError:
         return None
     there = sum(1 for cell in grid.cells if cell.there or cell.error)
-    return grid.as_shown() if there != drawn else None
+    return grid.as_shown() if there != known else None
 
 
 def summary(grid: Grid) -> Json:
@@ -226,11 +226,11 @@ def summary(grid: Grid) -> Json:
     }  # fmt: skip
 
 
-def _drawn(studio: Studio, settings: GridSettings, task: Task) -> Json:
+def _generated(studio: Studio, settings: GridSettings, task: Task) -> Json:
     def started(identity: str) -> None:
         task.about = {"grid": identity}
 
-    grid = studio.generation.grids.draw(settings, task.progress, task.cancelled.is_set, started)
+    grid = studio.generation.grids.generate(settings, task.progress, task.cancelled.is_set, started)
     return {"id": grid.id, "seconds": grid.seconds}
 
 

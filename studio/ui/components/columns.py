@@ -1,7 +1,7 @@
 """The columns of a comparison: the base, and any stacks and runs beside it.
 
 Owns: the component, the sources a column can be made of, and the way back from what a browser
-sends to `Lane`s. Refuses to know: prompts, measures, how a comparison is drawn.
+sends to `Lane`s. Refuses to know: prompts, measures, how a comparison is generated.
 The value is a list of `Lane` dictionaries.
 """
 
@@ -53,7 +53,7 @@ def column_builder(studio: Studio, page: Page, base: str) -> gr.HTML:
         fit = base_facts(studio, base)
         return finished_runs(studio) + [
             {"group": "Adapters", **card(page, info, fit=fit, name=name, previews=False)}
-            for info, name in named(studio.library.shelving.all())
+            for info, name in named(studio.library.entries.all())
         ]
 
     def describe(argument: Any) -> list[Json]:

@@ -66,10 +66,10 @@ def copy_of(page: Page, image: Path) -> Json:
 
 def reference_images(studio: Studio, page: Page, folder: str) -> Json:
     """What can be pinned of a folder of reference images; InputError outside what may be opened."""
-    from studio.formats.dataset import picture_files
+    from studio.formats.dataset import image_files
 
-    place = studio.workspace.pictures_folder(studio.workspace.named(path_of(folder)))
-    files = picture_files(place)
+    place = studio.workspace.images_folder(studio.workspace.named(path_of(folder)))
+    files = image_files(place)
     found = []
     for path in files[:MOST_REFERENCES]:
         try:

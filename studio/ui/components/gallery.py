@@ -15,7 +15,7 @@ from studio.core.errors import InputError, StudioError
 from studio.core.names import printable
 from studio.formats.dataset import write_caption
 from studio.infer.prompt import plain
-from studio.ui.components.picture_grid import picture_facts, picture_file
+from studio.ui.components.image_grid import image_facts, image_file
 from studio.ui.components.stack import named_stack
 from studio.ui.live import Json, Page, component, read
 
@@ -43,14 +43,14 @@ SKELETON = """
 
 
 def gallery(studio: Studio, page: Page) -> gr.HTML:
-    """The component. Events as in `picture_grid`: `reuse` and `begin`."""
+    """The component. Events as in `image_grid`: `reuse` and `begin`."""
     parts = Gallery(studio, page)
     return component(
         "gallery",
         SKELETON,
         [
             parts.images,
-            parts.picture,
+            parts.image,
             parts.mark,
             parts.remove,
             parts.restore,
@@ -73,18 +73,18 @@ class Gallery:
         query, view, offset = read(argument, query=str, view=str, offset=int)
         if view == "trash":
             found = self.outputs.removed()
-            pictures = [self._thrown(path) for path in found[max(offset, 0) :][:PAGE]]
-            return {"images": pictures, "count": len(found), "unread": 0}
+            shown = [self._thrown(path) for path in found[max(offset, 0) :][:PAGE]]
+            return {"images": shown, "count": len(found), "unread": 0}
         marked = set(self.outputs.favourites())
         search = self.outputs.search(query)
         named = [(self.outputs.name(path), path) for path in search.images]
         if view == "favourites":
             named = [(name, path) for name, path in named if name in marked]
-        pictures = [
+        shown = [
             {"id": name, "path": printable(path), "favourite": name in marked}
             for name, path in named[max(offset, 0) :][:PAGE]
         ]
-        return {"images": pictures, "count": len(named), "unread": search.unread}
+        return {"images": shown, "count": len(named), "unread": search.unread}
 
     def _thrown(self, path: Any) -> Json:
         try:
@@ -93,9 +93,9 @@ class Gallery:
             small = ""
         return {"id": printable(path.name), "path": small, "favourite": False}
 
-    def picture(self, argument: Any) -> Json:
+    def image(self, argument: Any) -> Json:
         (identity,) = read(argument, id=str)
-        return picture_facts(picture_file(self.studio, identity))
+        return image_facts(image_file(self.studio, identity))
 
     def mark(self, argument: Any) -> None:
         self.outputs.mark(*read(argument, id=str, on=bool))
@@ -121,7 +121,7 @@ class Gallery:
         target = folder / source.name
         if target.exists():
             raise InputError("This image is in the dataset already", where=printable(target.name))
-        prompt = str(picture_facts(source)["settings"].get("prompt", ""))
+        prompt = str(image_facts(source)["settings"].get("prompt", ""))
         atomic.copy_file(source, target, exclusive=True)
         if prompt.strip():
             write_caption(target, plain(prompt))
@@ -129,7 +129,7 @@ class Gallery:
     def to_compare(self, argument: Any) -> Json:
         """The stack of an image as a column of Compare, and what of it is not here."""
         (identity,) = read(argument, id=str)
-        settings = picture_facts(self.outputs.path(identity))["settings"]
+        settings = image_facts(self.outputs.path(identity))["settings"]
         stack, missing = named_stack(self.studio, settings.get("stack"))
         name = " + ".join(item["path"].rsplit("/", 1)[-1].rsplit(".", 1)[0] for item in stack)
         known = {info.name for info in self.studio.library.bases()}

@@ -13,11 +13,11 @@ from studio.ui.live import Json, Task
 
 if TYPE_CHECKING:
     from studio.app import Studio
-    from studio.generation.records import DrawnLane, Generated
+    from studio.generation.records import Generated, GeneratedLane
 
 
 def about(settings: LanesSettings) -> Json:
-    """What the page shows of a batch while it is drawn."""
+    """What the page shows of a batch while it is generated."""
     common, lanes = settings.common, [lane.name for lane in settings.lanes]
     seeds = [(common.seed + k) % 2**32 for k in range(common.count)]
     return {
@@ -33,41 +33,41 @@ def with_new_seed(settings: LanesSettings) -> LanesSettings:
 
 
 def generate(studio: Studio, settings: LanesSettings, task: Task) -> Json:
-    """Draws one batch, or one per lane; the result names every image by its place in `outputs/`.
+    """Generates one batch, or one per lane; the result names every image by its place in `outputs/`.
 
-    Lanes that are ready are in the task's result while the others are drawn.
+    Lanes that are ready are in the task's result while the others are generated.
     """
     lanes = [lane.model_dump() for lane in settings.lanes]
-    result: Json = {"pictures": [], "reports": {}, "seconds": 0.0, "lanes": lanes}
+    result: Json = {"images": [], "reports": {}, "seconds": 0.0, "lanes": lanes}
     if len(lanes) == 1:
         ((_, own),) = settings.batches()
-        batch = studio.generation.generate(own, task.progress, task.cancelled.is_set, task.look)
+        batch = studio.generation.generate(own, task.progress, task.cancelled.is_set, task.preview)
         return _with(studio, result, "", batch)
 
-    def ready(lane: DrawnLane) -> None:
+    def ready(lane: GeneratedLane) -> None:
         task.result = _with(studio, task.result or result, lane.name, lane.batch)
 
     studio.generation.generate_lanes(
-        settings, task.progress, task.cancelled.is_set, ready, task.look
+        settings, task.progress, task.cancelled.is_set, ready, task.preview
     )
     return task.result or result
 
 
 def _with(studio: Studio, result: Json, lane: str, batch: Generated) -> Json:
     root = studio.workspace.outputs
-    pictures = [
+    images = [
         {
-            "id": picture.path.relative_to(root).as_posix(),
-            "path": str(picture.path),
-            "seed": picture.seed,
-            "prompt": picture.prompt,
-            "parameters": picture.parameters,
+            "id": image.path.relative_to(root).as_posix(),
+            "path": str(image.path),
+            "seed": image.seed,
+            "prompt": image.prompt,
+            "parameters": image.parameters,
             "lane": lane,
         }
-        for picture in batch.pictures
+        for image in batch.images
     ]
     return result | {
-        "pictures": result["pictures"] + pictures,
+        "images": result["images"] + images,
         "reports": result["reports"] | report_facts(batch.reports),
         "seconds": round(result["seconds"] + batch.seconds, 1),
     }

@@ -6,7 +6,7 @@ The value is JSON text, or "" where nothing is marked:
     {"image": path, "fresh": bool, "stack": null | "" | id of a saved stack,
      "strokes": [{"size": pixels, "erase": bool, "points": [[x, y], …]}]}
 
-Points are pixels of the image. `fresh`: the image only shows where to paint; what is redrawn are images
+Points are pixels of the image. `fresh`: the image only shows where to paint; what is inpainted are images
 that are generated first, a second pass on the subject. The strokes come with the other inputs, so Generate never uses a mask that
 is still on its way.
 """
@@ -21,7 +21,7 @@ import gradio as gr
 
 from studio.core.errors import InputError, MissingError
 from studio.core.text import parse_json
-from studio.ui.components.start_picture import kept
+from studio.ui.components.start_image import kept
 from studio.ui.live import Json, component
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 SKELETON = """
 <div class="mb">
   <p class="mb-none cs-small cs-muted">Choose an image to start from, or press “Inpaint” at a generated one;
-    then paint over what is to be redrawn. Nothing is found by itself: there is no detector.</p>
+    then paint over what is to be inpainted. Nothing is found by itself: there is no detector.</p>
   <div class="mb-work" hidden>
     <div class="mb-tools" role="toolbar" aria-label="Brush"></div>
     <div class="mb-stage"><img alt="the image to start from"><canvas class="mb-canvas" tabindex="0"></canvas></div>

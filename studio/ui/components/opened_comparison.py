@@ -16,7 +16,7 @@ import gradio as gr
 from studio.compare.record import COMPARISON_FILE, PROGRESS_FILE, Comparison
 from studio.core.errors import MissingError
 from studio.core.paths import entries
-from studio.ui.components.picture_grid import TrainingGlance
+from studio.ui.components.image_grid import TrainingGlance
 from studio.ui.live import Json, Page, Task, component, read
 
 if TYPE_CHECKING:

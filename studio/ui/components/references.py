@@ -27,7 +27,7 @@ def references(studio: Studio) -> list[tuple[str, str]]:
 
 def named_reference(studio: Studio, text: str) -> Path:
     """The folder of reference images that a page names; InputError outside what it may name."""
-    return studio.workspace.pictures_folder(studio.workspace.resolve(text))
+    return studio.workspace.images_folder(studio.workspace.resolve(text))
 
 
 def captions_of(studio: Studio, reference: str, most: int = 4) -> list[str]:

@@ -150,7 +150,7 @@ class RunView:
         return {**state.as_json(), "files": files}
 
     def difference(self, argument: Any) -> Json:
-        """How two runs differ: `names`, `settings` with labels, `probes`, `figures`."""
+        """How two runs differ: `names`, `settings` with labels, `validations`, `figures`."""
         (pair,) = read(argument, runs=list)
         if len(pair) != 2 or not all(isinstance(run, str) for run in pair):
             raise InputError("A difference is between two runs", remedy="Choose two.")
@@ -164,7 +164,7 @@ class RunView:
                 {"key": key, "label": labels.get(key, key), "values": values}
                 for key, *values in found.settings
             ],
-            "probes": [[probe.as_json() for probe in points] for points in found.probes],
+            "validations": [[point.as_json() for point in points] for points in found.validations],
             "figures": [asdict(figures) for figures in found.figures],
         }
 
@@ -183,10 +183,10 @@ def _with_files(studio: Studio, run: str, event: Event) -> Json:
     """A sample event with its images as full paths below the run's folder."""
     if not isinstance(event, Sampled):
         return event.as_json()
-    pictures = []
-    for name in event.pictures:
+    images = []
+    for name in event.images:
         try:
-            pictures.append(str(studio.runs.file(run, name)))
+            images.append(str(studio.runs.file(run, name)))
         except (InputError, StudioError):
-            pictures.append("")
-    return {**event.as_json(), "pictures": pictures}
+            images.append("")
+    return {**event.as_json(), "images": images}

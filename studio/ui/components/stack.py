@@ -35,7 +35,7 @@ MOST = 64
 PREVIEW = 96  # pixels
 EFFECT = "effect"
 EMPTY_LANE: Json = {"name": "", "prompt": "", "stack": []}
-PICTURES = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"RIFF": "webp"}
+IMAGES = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"RIFF": "webp"}
 
 SKELETON = """
 <div class="cs-card st">
@@ -118,18 +118,18 @@ def take(studio: Studio, page: Page, path: Path, name: str, base: str) -> Json:
 
     if name.lower().endswith(".json"):
         return {"stack": loaded_stack(studio.library.stacks.load(path))}
-    if is_picture(path) and (found := usable_settings(path, name)):
+    if is_image(path) and (found := usable_settings(path, name)):
         return {"settings": {**found.settings, "program": found.program, "notes": found.notes}}
     return {
         "card": card(page, studio.library.import_adapter(path, name), fit=base_facts(studio, base))
     }
 
 
-def is_picture(path: Path) -> bool:
+def is_image(path: Path) -> bool:
     """Whether the first bytes are those of an image."""
     with open(path, "rb") as file:
         head = file.read(4)
-    return any(head.startswith(magic) for magic in PICTURES)
+    return any(head.startswith(magic) for magic in IMAGES)
 
 
 def cards(studio: Studio, page: Page, paths: Sequence[str], base: str) -> list[Json]:
@@ -232,14 +232,14 @@ def named_stack(studio: Studio, entries: Any) -> tuple[list[Json], list[str]]:
     return stack_named(entries, studio.library)
 
 
-def pictured(info: AdapterInfo) -> bool:
+def has_image(info: AdapterInfo) -> bool:
     """Whether there is an image of what an adapter does, beside the file or in it."""
     return info.preview is not None or info.thumbnail
 
 
 def preview_of(page: Page, info: AdapterInfo, make: bool = True) -> str | None:
     """Where the page finds a small copy of an adapter's image; None when it must not be made now."""
-    if not pictured(info):
+    if not has_image(info):
         return None
     try:
         place = page.studio.workspace.inside(info.preview or info.path)

@@ -91,14 +91,14 @@ class TrainPick:
             {
                 "id": printable(info.path),
                 "name": info.name,
-                "pictures": info.pictures,
+                "images": info.images,
                 "captioned": info.captioned,
                 "trigger": info.trigger,
                 "kind": info.kind,
                 "sample": info.path.is_relative_to(ASSETS),
             }
             for info in self.page.library.all()
-            if info.pictures
+            if info.images
         ]
 
     def _bases(self, bases: list[BaseInfo]) -> list[Json]:
@@ -133,22 +133,22 @@ class TrainPick:
 
     def covers(self, argument: Any) -> list[str]:
         """Thumbnails of the first images of a dataset."""
-        from studio.formats.dataset import picture_files
+        from studio.formats.dataset import image_files
 
         (identity,) = read(argument, dataset=str)
         found: list[str] = []
-        for picture in picture_files(self.page.library.path(identity)):
+        for image in image_files(self.page.library.path(identity)):
             if len(found) == COVERS:
                 break
             try:
-                found.append(str(self.page.thumbnails.of(picture)))
+                found.append(str(self.page.thumbnails.of(image)))
             except (StudioError, OSError):
                 continue
         return found
 
     def files(self, argument: Any) -> list[Json]:
         """The library's files, newest first."""
-        found = sorted(self.studio.library.shelving.all(), key=lambda entry: -entry.info.modified)
+        found = sorted(self.studio.library.entries.all(), key=lambda entry: -entry.info.modified)
         return [card(self.page, info, name=name, previews=False) for info, name in named(found)]
 
 

@@ -1,6 +1,6 @@
 """The Caption tab: open images, let a model describe them, correct what it says.
 
-Owns: the tab's server functions. Everything visible is drawn by `static/scripts/caption/`.
+Owns: the tab's server functions. Everything visible is rendered by `static/scripts/caption/`.
 Refuses to know: models, how captions are stored (studio.formats), what bulk edits do
 (studio.caption.bulk).
 """
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from studio.core.errors import InputError
 from studio.core.names import original, printable
 from studio.core.paths import ASSETS
-from studio.formats.dataset import is_picture
+from studio.formats.dataset import is_image
 from studio.formats.dataset_file import write_dataset_file
 from studio.library.arrivals import ENDINGS_BESIDE, LeftOut, usable
 from studio.ui.library import contents
@@ -60,7 +60,7 @@ class CaptionTab:
             {
                 "id": printable(info.path),
                 "name": info.name,
-                "pictures": info.pictures,
+                "images": info.images,
                 "captioned": info.captioned,
                 "kind": info.kind,
                 "sample": info.path.is_relative_to(ASSETS),
@@ -68,7 +68,7 @@ class CaptionTab:
                 "cover": printable(info.cover.relative_to(info.path).as_posix())
                 if info.cover
                 else None,
-                "problem": info.problems[0] if info.problems and not info.pictures else None,
+                "problem": info.problems[0] if info.problems and not info.images else None,
             }
             for info in self.library.all()
         ]
@@ -100,7 +100,7 @@ class CaptionTab:
         """Which of these paths can be imported (their places), and what speaks against the rest."""
         (names,) = read(argument, names=list)
         taken, left_out = usable([str(name) for name in names])
-        images = sum(is_picture(str(names[place])) for place in taken)
+        images = sum(is_image(str(names[place])) for place in taken)
         return {"take": taken, "images": images, "left_out": listed(left_out)}
 
     def add_files(self, argument: Any) -> Json:
@@ -119,7 +119,7 @@ class CaptionTab:
         return {
             "id": into or printable(info.path),
             "copied": len(info.copied),
-            "images": sum(is_picture(copied) for copied in info.copied),
+            "images": sum(is_image(copied) for copied in info.copied),
             "renamed": [[printable(a), printable(b)] for a, b in info.renamed.items()],
             "same": len(info.same),
             "left_out": listed(info.left_out),
@@ -147,8 +147,8 @@ class CaptionTab:
         answers: Json = {}
         for name in names[:MAX_THUMBNAILS]:
             try:
-                picture = self.library.file(identity, str(name))
-                answers[str(name)] = {"path": str(self.page.thumbnails.of(picture))}
+                image = self.library.file(identity, str(name))
+                answers[str(name)] = {"path": str(self.page.thumbnails.of(image))}
             except (InputError, OSError) as error:
                 what = error.what if isinstance(error, InputError) else "The file is gone"
                 answers[str(name)] = {"problem": what}
@@ -220,7 +220,7 @@ class CaptionTab:
             )
             return {"changed": len(done.changed), "kept": len(done.kept)}
         examples = [
-            {"file": printable(c.picture.name), "before": c.before or "", "after": c.after}
+            {"file": printable(c.image.name), "before": c.before or "", "after": c.after}
             for c in found[:3]
         ]
         return {"changes": len(found), "examples": examples}

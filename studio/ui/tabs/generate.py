@@ -1,7 +1,7 @@
 """The Generate tab: a base, a stack of adapters, a prompt, images.
 
 Owns: the layout, collecting the settings of a batch, and putting an image's settings back.
-Refuses to know: how images are drawn and saved (`studio.app`), how cards look (components).
+Refuses to know: how images are generated and saved (`studio.app`), how cards look (components).
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from studio.ui.components.bases import base_choices, base_of, vae_choice
 from studio.ui.components.draft import Draft
 from studio.ui.components.gallery import gallery
 from studio.ui.components.generate_batch import about, generate, with_new_seed
+from studio.ui.components.image_grid import KIND, image_facts, image_file, image_grid
+from studio.ui.components.library_panel import library_panel
 from studio.ui.components.mask_brush import mask_brush, with_mask
 from studio.ui.components.modes import mode_switch
-from studio.ui.components.picture_grid import KIND, picture_facts, picture_file, picture_grid
 from studio.ui.components.prompt_tags import tags_moved
 from studio.ui.components.prompt_tools import prompt_tools
 from studio.ui.components.prompt_words import prompt_words
@@ -33,10 +34,9 @@ from studio.ui.components.restored_settings import (
     usable,
     valid,
 )
-from studio.ui.components.shelf import adapter_shelf
 from studio.ui.components.size_row import size_row
 from studio.ui.components.stack import EFFECT, adapter_stack, lanes_of
-from studio.ui.components.start_picture import start_picture
+from studio.ui.components.start_image import start_image
 from studio.ui.components.styles import style_choice, style_tools
 from studio.ui.form import Form
 from studio.ui.jobs import Jobs
@@ -84,7 +84,7 @@ class GenerateTab:
         self.seed = self.form.components["generate.seed"]
         self.texts = [self.base, self.prompt, self.negative, self.stack]
         with gr.Column(elem_classes=["cs-form"]):
-            self.pictures = picture_grid(self.studio, self.page, self.jobs)
+            self.images = image_grid(self.studio, self.page, self.jobs)
             axes_grid(self.studio, self.page, self.form, [*self.texts, self.image, self.mask])
 
     def _what(self) -> None:
@@ -95,7 +95,7 @@ class GenerateTab:
                 elem_classes=["cs-field"],
             )  # fmt: skip
         self.stack = adapter_stack(self.studio, self.page, TARGET, self.first, "cs-generate-prompt")
-        self.shelf = adapter_shelf(self.studio, self.page, TARGET, self.first)
+        self.library = library_panel(self.studio, self.page, TARGET, self.first)
 
     def _how(self) -> None:
         """Prompts and settings."""
@@ -128,7 +128,7 @@ class GenerateTab:
         with gr.Accordion(
             "Image to image", open=False, elem_classes=["cs-fields"]
         ) as self.beginning:
-            self.image = start_picture(self.studio, self.page)
+            self.image = start_image(self.studio, self.page)
             keys = ["generate.denoising_strength", "generate.fit"]
             self.form.show(advanced=True, keys=keys)
             with gr.Accordion("Inpaint", open=False, elem_classes=["gen-inpaint"]) as inpainting:
@@ -141,16 +141,16 @@ class GenerateTab:
             self.form.show(advanced=True)
 
     def _connect(self) -> None:
-        asking = self.pictures.generate(
+        asking = self.images.generate(
             self.start, [*self.texts, self.image, self.mask, *self.form.inputs],
-            [self.pictures, self.prompt, self.stack],
+            [self.images, self.prompt, self.stack],
             trigger_mode="once", **ACTION,
         )  # fmt: skip
-        asking.failure(refused, None, self.pictures, **QUIET)
-        self.pictures.finished(self.finished, None, self.stack, **QUIET)
+        asking.failure(refused, None, self.images, **QUIET)
+        self.images.finished(self.finished, None, self.stack, **QUIET)
         outputs = [*self.texts, *self.form.inputs]
         beginning, reused = [self.image, self.beginning, self.inpainting], []
-        for part in (self.pictures, self.gallery):
+        for part in (self.images, self.gallery):
             reused.append(part.reuse(self.reuse, [self.stack, self.base], outputs, **ACTION))
             part.begin(self.begin, None, beginning, **ACTION)
         restored = self.stack.settings(self.restore, [self.stack, self.base], outputs, **ACTION)
@@ -169,7 +169,7 @@ class GenerateTab:
             self.drafted, self.contents, after=[asking, *reused, restored, rebased, diced, seeded, *self.changes],
         )  # fmt: skip
         self.base.change(
-            lambda base: [gr.HTML(base=base)] * 3, self.base, [self.stack, self.shelf, self.tools], **QUIET
+            lambda base: [gr.HTML(base=base)] * 3, self.base, [self.stack, self.library, self.tools], **QUIET
         )  # fmt: skip
 
     def asked(self, inputs: tuple[Any, ...]) -> LanesSettings:
@@ -238,7 +238,7 @@ class GenerateTab:
     @handler
     def reuse(self, lanes: Any, base: str, event: gr.EventData) -> list[Any]:
         identity, lane, stack = read(event._data, id=str, lane=int, stack=bool)
-        found = picture_facts(picture_file(self.studio, identity))["settings"]
+        found = image_facts(image_file(self.studio, identity))["settings"]
         if not stack:
             found.pop("stack", None)
         return self.fill(found, lanes, base, lane)
@@ -247,7 +247,7 @@ class GenerateTab:
     def begin(self, event: gr.EventData) -> tuple[Any, Any, Any]:
         identity, inpaint = read(event._data, id=str, inpaint=bool)
         opened = gr.Accordion(open=True)
-        path = str(picture_file(self.studio, identity))
+        path = str(image_file(self.studio, identity))
         return path, opened, opened if inpaint else gr.skip()
 
     @handler

@@ -1,7 +1,7 @@
 """The Train tab: what is trained with what, the settings, the preflight, and the live run.
 
 Owns: the layout, form → `RunConfig`, start, the draft of the form on disk.
-Refuses to know: how training works (studio.app), how parts draw themselves (components).
+Refuses to know: how training works (studio.app), how parts render themselves (components).
 """
 
 from __future__ import annotations

@@ -19,9 +19,9 @@ export class Arrivals {
   }
 
   /** `files` as `folders.js` gives them; `into` is a dataset, or null for a new one. */
-  async bring({files, unread, title}, into = null) {
+  async bring({files, unreadable, title}, into = null) {
     const planned = await this.plan({names: files.map(({name}) => name)});
-    const leftOut = [...unread, ...planned.left_out];
+    const leftOut = [...unreadable, ...planned.left_out];
     if (!planned.images && !into) {
       const [first] = leftOut;
       notice({

@@ -8,7 +8,7 @@ export class Cell {
   constructor(item, locked, actions) {
     this.item = item;
     this.status = el('span.cs-caption-status.cs-small', {'aria-live': 'polite'});
-    this.image = el('span.cs-caption-picture.cs-skeleton');
+    this.image = el('span.cs-caption-image.cs-skeleton');
     const tick = el('span.cs-caption-tick', {'aria-hidden': 'true'}, icon('check', 14));
     const label = {title: `${item.file}: select`, 'aria-label': `Select ${item.file}`};
     this.pick = el('button.cs-caption-pick', {type: 'button', ...label, onclick: actions.pick}, this.image, tick);

@@ -35,13 +35,13 @@ export class DatasetList {
       'aria-selected': info.id === current,
       'data-id': info.id,
       title: info.id,
-      disabled: Boolean(info.problem && !info.pictures && info.opened),
+      disabled: Boolean(info.problem && !info.images && info.opened),
       onclick: () => this.open(info.id),
     };
-    const share = info.pictures ? info.captioned / info.pictures : 0;
+    const share = info.images ? info.captioned / info.images : 0;
     const words = [
       el('span.cs-dataset-name', {}, el('b', {}, info.name), info.sample && el('span.cs-chip', {}, 'sample')),
-      el('span.cs-small.cs-muted.cs-number', {}, info.problem || stateText(info.pictures, info.captioned)),
+      el('span.cs-small.cs-muted.cs-number', {}, info.problem || stateText(info.images, info.captioned)),
       el('span.cs-progress', {}, el('i', {style: {width: `${share * 100}%`}})),
     ];
     const card = el('button.cs-dataset', attributes, cover, el('span.cs-dataset-words', {}, words));

@@ -12,7 +12,7 @@ export function withoutTop(files) {
 /** Tables are known by their name; of all others the server needs no more than the content. Pure. */
 export const sentName = (name) => (/\.(jsonl|json|csv|toml|ya?ml)$/i.test(name) ? name.split('/').pop() : 'file');
 
-async function walk(entry, prefix, found, unread) {
+async function walk(entry, prefix, found, unreadable) {
   const name = prefix + entry.name;
   try {
     if (entry.isFile) {
@@ -24,26 +24,26 @@ async function walk(entry, prefix, found, unread) {
       // a folder is read a hundred entries at a time
       const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
       if (!some.length) return;
-      for (const inner of some) await walk(inner, `${name}/`, found, unread);
+      for (const inner of some) await walk(inner, `${name}/`, found, unreadable);
     }
   } catch (error) {
-    unread.push([name, `the browser cannot read it: ${error.message || error}`]);
+    unreadable.push([name, `the browser cannot read it: ${error.message || error}`]);
   }
 }
 
-/** What a drop holds: {files, unread: [[name, why]], title}. */
+/** What a drop holds: {files, unreadable: [[name, why]], title}. */
 export async function dropped(transfer) {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
   const loose = [...transfer.files].map((file) => ({name: file.name, file}));
-  if (!entries.length) return {files: loose, unread: [], title: ''};
+  if (!entries.length) return {files: loose, unreadable: [], title: ''};
   const files = [];
-  const unread = [];
-  for (const entry of entries) await walk(entry, '', files, unread);
-  return {...withoutTop(files), unread};
+  const unreadable = [];
+  for (const entry of entries) await walk(entry, '', files, unreadable);
+  return {...withoutTop(files), unreadable};
 }
 
 /** What was chosen in a file input, in the same form. */
 export function chosen(input) {
   const files = [...input.files].map((file) => ({name: file.webkitRelativePath || file.name, file}));
-  return {...withoutTop(files), unread: []};
+  return {...withoutTop(files), unreadable: []};
 }

@@ -38,11 +38,11 @@ class Columns {
   q(selector) {
     return this.element.querySelector(selector);
   }
-  commit(next, redraw = true) {
+  commit(next, rerender = true) {
     this.columns = next;
     this.setValue(next);
     this.part.trigger('input');
-    if (redraw) this.render();
+    if (rerender) this.render();
     this.describe();
   }
   fromPython() {
@@ -50,8 +50,8 @@ class Columns {
     this.render();
     this.describe();
   }
-  patch(at, fields, redraw = true) {
-    this.commit(model.withColumn(this.columns, at, fields), redraw);
+  patch(at, fields, rerender = true) {
+    this.commit(model.withColumn(this.columns, at, fields), rerender);
   }
   add(...added) {
     this.commit(model.withColumns(this.columns, added, tables.limits.columns));

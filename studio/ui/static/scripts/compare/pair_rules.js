@@ -21,7 +21,7 @@ export function pairFor(columns, {column, row}, pinned) {
 export const rowOf = (side, other) => side.row ?? other.row;
 
 /** Both sides after the right one went to another row, or to another column: a left one that is the same
- *  image then gives way to the column that the right one left. */
+ *  image then makes room for the column that the right one left. */
 export function turned({a, b}, {rows, columns}, {down = 0, across = 0}) {
   const next = {...b, row: wrap(b.row + down, rows), column: wrap(b.column + across, columns)};
   const same = !a.image && a.row === null && a.column === next.column && columns > 1;

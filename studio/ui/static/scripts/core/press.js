@@ -1,4 +1,4 @@
-// Between press and release nothing may be redrawn: a row that is replaced meanwhile swallows the
+// Between press and release nothing may be rendered anew: a row that is replaced meanwhile swallows the
 // click. Answers wait until the click is over, but not for the whole of a long pull at a slider.
 
 const LONGEST = 3000; // milliseconds

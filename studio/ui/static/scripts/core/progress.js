@@ -9,7 +9,7 @@ export function progressText(task, summary) {
   }
   if (task?.state === 'finished') return `${summary()} in ${formatDuration(task.result?.seconds ?? task.seconds)}`;
   if (task?.state !== 'cancelled') return '';
-  if (task.result?.pictures) return `Interrupted: ${summary()} finished before are kept.`;
+  if (task.result?.images) return `Interrupted: ${summary()} finished before are kept.`;
   return 'Interrupted. What was finished before is kept.';
 }
 

@@ -151,7 +151,7 @@ class AxesGrid {
   async look() {
     let answer;
     try {
-      answer = await call(this.server.grid_status({drawn: this.filled}));
+      answer = await call(this.server.grid_status({known: this.filled}));
     } catch {
       return; // the next look tells
     }

@@ -90,7 +90,7 @@ class Gallery {
   }
   enlarge(image) {
     enlargeImage(this.images, image, {
-      ask: (id) => call(this.server.picture({id})),
+      ask: (id) => call(this.server.image({id})),
       reuse: (one) => this.reuse(one),
       begin: (one, inpaint) => this.begin(one, inpaint),
     });

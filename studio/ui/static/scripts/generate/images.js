@@ -71,7 +71,7 @@ class Images {
   }
   enlarge(list, image) {
     enlargeImage(list, image, {
-      ask: (id) => call(this.server.picture({id})),
+      ask: (id) => call(this.server.image({id})),
       reuse: (one) => this.reuse(one),
       begin: (one, inpaint = false) => this.trigger('begin', {id: one.id, inpaint}),
     });
@@ -145,12 +145,12 @@ class Images {
     const results = this.q('.pg-results');
     const many = lanes.length > 1;
     const cells = many ? results.querySelectorAll('.lg-cell > .cs-cell') : results.children;
-    for (const [place, url] of Object.entries(this.task.looks || {})) {
+    for (const [place, url] of Object.entries(this.task.previews || {})) {
       const host = cells[many ? cellOfPreview(place, perLane, lanes.length) : place];
       if (!host) continue;
       let image = host.querySelector('img');
       if (!image) {
-        image = el('img.pg-look', {alt: 'an image being generated'});
+        image = el('img.pg-preview', {alt: 'an image being generated'});
         host.replaceChildren(image);
       }
       if (image.src !== url) image.src = url;
@@ -160,7 +160,7 @@ class Images {
   async history(offset = 0) {
     await attempt(async () => {
       const answer = await call(this.server.history({offset}));
-      this.earlier = offset ? [...this.earlier, ...answer.pictures] : answer.pictures;
+      this.earlier = offset ? [...this.earlier, ...answer.images] : answer.images;
       this.more = answer.more;
     });
     this.render();
@@ -176,8 +176,8 @@ class Images {
     const before = this.task;
     this.task = answer.task;
     if (this.task && (this.task.id !== before?.id || this.task.state !== before.state)) await this.changed(before);
-    if (this.running && this.task.result && this.task.result.pictures.length !== this.results.length) {
-      this.results = this.task.result.pictures; // a lane is ready
+    if (this.running && this.task.result && this.task.result.images.length !== this.results.length) {
+      this.results = this.task.result.images; // a lane is ready
       this.render();
     }
     this.loaded = true;
@@ -192,7 +192,7 @@ class Images {
     if (this.running) this.results = [];
     if (ENDED.includes(task.state) && task.result) {
       this.finished = task.id;
-      this.results = task.result.pictures;
+      this.results = task.result.images;
       this.lanes = task.about.lanes;
       this.trigger('finished', {id: task.id});
       if (!this.loaded && this.results.length) hand('generate:lanes', task.result.lanes);

@@ -5,7 +5,7 @@ import {el} from '../core/dom.js';
 import {count} from '../core/format.js';
 import {iconButton, labelled} from '../core/icons.js';
 
-const HELD = 'A job failed, so the others wait.';
+const PAUSED = 'A job failed, so the others wait.';
 
 /** What a job is, in a line. */
 export function jobText({prompt, count: images, lanes = [], repeats}) {
@@ -27,14 +27,14 @@ export function jobQueue(host, {remove, clear, resume, stopRepeating}) {
     const key = JSON.stringify(queue);
     if (key === shown) return;
     shown = key;
-    const {jobs, held, repeating} = queue;
-    const words = held ? HELD : `${count(jobs.length, 'job')} waiting`;
+    const {jobs, paused, repeating} = queue;
+    const words = paused ? PAUSED : `${count(jobs.length, 'job')} waiting`;
     const head = el(
       'div.cs-toolbar',
       {},
       el('span.cs-small', {role: 'status'}, jobs.length ? words : 'Repeating until stopped'),
       el('span.cs-spacer'),
-      held && labelled(null, 'Continue', (event) => attempt(resume, event.currentTarget)),
+      paused && labelled(null, 'Continue', (event) => attempt(resume, event.currentTarget)),
       repeating && labelled('stop', 'Stop repeating', (event) => attempt(stopRepeating, event.currentTarget)),
       jobs.length > 1 && labelled(null, 'Remove all', (event) => attempt(clear, event.currentTarget), '.cs-quiet'),
     );

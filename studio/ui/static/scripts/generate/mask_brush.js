@@ -1,4 +1,4 @@
-// The brush that marks what is redrawn. Owns: canvas, tools, keyboard. Refuses to know: what is generated
+// The brush that marks what is inpainted. Owns: canvas, tools, keyboard. Refuses to know: what is generated
 // from it, and where the image comes from (`start_image.js` tells). Value: see `mask_brush.py`.
 import {fileUrl} from '../core/address.js';
 import {call} from '../core/calls.js';
@@ -35,7 +35,7 @@ class MaskBrush {
     this.size = LEAST;
     this.erase = false;
     this.stack = null;
-    this.fresh = false; // whether images are generated first, and redrawn then
+    this.fresh = false; // whether images are generated first, and inpainted then
     this.cursor = null; // [x, y] of the keyboard's brush
     this.keep = ownValue(part, () => this.cleared(part.props.value));
     this.send = (value) => {
@@ -149,8 +149,8 @@ class MaskBrush {
 
   words() {
     if (!this.strokes.length) return 'Nothing is marked: the whole image is the start.';
-    if (this.fresh) return 'Images are generated first; then what is coloured is redrawn in each.';
-    return 'What is coloured is redrawn; everything else stays as it is.';
+    if (this.fresh) return 'Images are generated first; then what is coloured is inpainted in each.';
+    return 'What is coloured is inpainted; everything else stays as it is.';
   }
 
   render() {
@@ -191,7 +191,7 @@ class MaskBrush {
       this.changed();
     });
     erase.classList.add('mb-erase');
-    this.q('.mb-fresh').replaceChildren(fresh, 'Second pass: generate new images, then redraw this part of them');
+    this.q('.mb-fresh').replaceChildren(fresh, 'Second pass: generate new images, then inpaint this part of them');
     this.q('.mb-tools').replaceChildren(
       el('label.cs-small.mb-tool', {}, 'Brush', size),
       el('span.cs-small.mb-tool', {}, 'Erase', erase),

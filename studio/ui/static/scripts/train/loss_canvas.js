@@ -7,7 +7,7 @@ const EDGE = {left: 50, right: 12, top: 8, bottom: 24};
 const FONT = '11px ui-sans-serif, system-ui, sans-serif';
 const MOST_POINTS = 2400; // of a line
 const MOST_DOTS = 80;
-const PROBES = [
+const VALIDATIONS = [
   ['train', '--cs-plot-2'],
   ['held_out', '--cs-plot-3'],
 ];
@@ -27,7 +27,8 @@ class Painter {
       height: height - EDGE.top - EDGE.bottom,
     };
     const lines = [...(shown.smooth ? data.averages : [])];
-    for (const [name] of PROBES) if (shown[name]) lines.push(...data.probes.map((probe) => probe[name]));
+    for (const [name] of VALIDATIONS)
+      if (shown[name]) lines.push(...data.validations.map((validation) => validation[name]));
     const ends = bounds(lines, shown.raw ? data.losses : [], isLog);
     Object.assign(this, {data, shown, isLog, box, ends, ...scales(box, data.end, ends, isLog)});
     this.c = canvas.getContext('2d');
@@ -78,7 +79,7 @@ class Painter {
     c.clip();
     if (shown.raw) this.raw(first);
     if (shown.smooth) this.line(data.steps, data.averages, first, 2);
-    for (const [name, variable] of PROBES) if (shown[name]) this.probes(name, cssColour(variable));
+    for (const [name, variable] of VALIDATIONS) if (shown[name]) this.validations(name, cssColour(variable));
     this.checkpoints();
     c.restore();
   }
@@ -107,10 +108,10 @@ class Painter {
     c.lineTo(this.x(steps.at(-1)), this.y(values.at(-1)));
     c.stroke();
   }
-  probes(name, colour) {
-    const found = this.data.probesOf(name);
-    const steps = found.map((probe) => probe.step);
-    const values = found.map((probe) => probe[name]);
+  validations(name, colour) {
+    const found = this.data.validationsOf(name);
+    const steps = found.map((validation) => validation.step);
+    const values = found.map((validation) => validation[name]);
     this.line(steps, values, colour, 1.8);
     this.style(colour, 1);
     if (found.length < MOST_DOTS) for (const [i, step] of steps.entries()) this.dot(step, values[i], 2.6);

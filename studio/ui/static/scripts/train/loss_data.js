@@ -11,14 +11,14 @@ export class LossData {
   }
 
   clear() {
-    Object.assign(this, {steps: [], losses: [], rates: [], averages: [], probes: [], marks: [], kept: []});
+    Object.assign(this, {steps: [], losses: [], rates: [], averages: [], validations: [], marks: [], kept: []});
   }
   get length() {
     return this.steps.length;
   }
   /** The last step of the horizontal axis. */
   get end() {
-    return Math.max(this.steps.at(-1) || 0, this.probes.at(-1)?.step || 0, LEAST_END);
+    return Math.max(this.steps.at(-1) || 0, this.validations.at(-1)?.step || 0, LEAST_END);
   }
 
   /** Rows [step, loss, rate]; those that are repeated replace what came after a checkpoint, also when
@@ -42,7 +42,7 @@ export class LossData {
     for (const list of [this.steps, this.losses, this.rates]) list.length = Math.max(0, keep);
     this.averages.length = Math.min(this.averages.length, Math.max(0, keep));
     this.marks = this.marks.filter((mark) => mark < step);
-    this.probes = this.probes.filter((probe) => probe.step < step);
+    this.validations = this.validations.filter((validation) => validation.step < step);
   }
   /** `share` of one. */
   smoothBy(share) {
@@ -53,11 +53,11 @@ export class LossData {
   isGone(step) {
     return this.length > 0 && step > this.steps.at(-1);
   }
-  probe(event) {
+  validation(event) {
     if (this.isGone(event.step)) return;
-    this.probes = this.probes.filter((probe) => probe.step !== event.step);
-    this.probes.push(event);
-    this.probes.sort((a, b) => a.step - b.step);
+    this.validations = this.validations.filter((validation) => validation.step !== event.step);
+    this.validations.push(event);
+    this.validations.sort((a, b) => a.step - b.step);
   }
   mark(step) {
     if (!this.isGone(step) && !this.marks.includes(step)) this.marks.push(step);
@@ -73,14 +73,19 @@ export class LossData {
     return near.sort((a, b) => away(a) - away(b))[0];
   }
   /** Those with a value of this name: train, held_out. */
-  probesOf(name) {
-    return this.probes.filter((probe) => typeof probe[name] === 'number');
+  validationsOf(name) {
+    return this.validations.filter((validation) => typeof validation[name] === 'number');
   }
   /** The newest that is not after `step`. */
-  probeAt(step) {
-    return this.probes.findLast((probe) => probe.step <= step);
+  validationAt(step) {
+    return this.validations.findLast((validation) => validation.step <= step);
   }
   last() {
-    return {step: this.steps.at(-1), loss: this.averages.at(-1), probe: this.probes.at(-1), points: this.length};
+    return {
+      step: this.steps.at(-1),
+      loss: this.averages.at(-1),
+      validation: this.validations.at(-1),
+      points: this.length,
+    };
   }
 }

@@ -122,13 +122,14 @@ class LossPlot {
     this.canvas.style.cursor = kept === undefined ? '' : 'pointer';
     if (index < 0) return;
     const row = (label, value) => [el('dt', {}, label), el('dd', {}, value)];
-    const probe = data.probeAt(data.steps[index]);
+    const validation = data.validationAt(data.steps[index]);
     const rate = data.rates[index];
-    const held = probe && typeof probe.held_out === 'number' ? ` · held out ${shortNumber(probe.held_out)}` : '';
+    const held =
+      validation && typeof validation.held_out === 'number' ? ` · held out ${shortNumber(validation.held_out)}` : '';
     const rows = [
       row('loss', shortNumber(data.losses[index])),
       row('smoothed', shortNumber(data.averages[index])),
-      probe ? row('validation loss', shortNumber(probe.train) + held) : [],
+      validation ? row('validation loss', shortNumber(validation.train) + held) : [],
       typeof rate === 'number' ? row('rate', shortNumber(rate)) : [],
     ];
     const offer = kept !== undefined && el('p.cs-plot-use', {}, `Click or Enter: use checkpoint ${kept} in Generate`);
@@ -169,7 +170,7 @@ class LossPlot {
   }
 }
 
-/** The plot of one run: {node, add, probe, mark, keep, clear, last}, as `LossData` has them;
+/** The plot of one run: {node, add, validation, mark, keep, clear, last}, as `LossData` has them;
  *  `use(step)` is called where a checkpoint was chosen. */
 export function lossPlot(use) {
   const plot = new LossPlot(use);
@@ -185,7 +186,7 @@ export function lossPlot(use) {
   return {
     node: plot.node,
     add: then('add'),
-    probe: then('probe'),
+    validation: then('validation'),
     mark: then('mark'),
     keep: then('keep'),
     clear,

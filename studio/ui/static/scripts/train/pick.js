@@ -111,7 +111,7 @@ class Pick {
     if (this.covered === info.id) return;
     this.covered = info.id;
     const blank = () => el('span.cs-skeleton', {style: COVER});
-    this.strip.replaceChildren(...Array.from({length: Math.min(MOST_COVERS, info.pictures)}, blank));
+    this.strip.replaceChildren(...Array.from({length: Math.min(MOST_COVERS, info.images)}, blank));
     let found = [];
     try {
       found = await call(this.server.covers({dataset: info.id}));

@@ -27,7 +27,7 @@ export function withChange(choices, value, changes) {
 
 /** [id, label] of every dataset; in front of them what is shown while none is chosen. */
 export function datasetOptions(choices, value) {
-  const label = ({name, pictures, sample}) => `${name} · ${pictures} images${sample ? ' · sample' : ''}`;
+  const label = ({name, images, sample}) => `${name} · ${images} images${sample ? ' · sample' : ''}`;
   const options = choices.datasets.map((one) => [one.id, label(one)]);
   if (datasetOf(choices, value)) return options;
   return [['', options.length ? 'Choose a dataset…' : 'No dataset yet'], ...options];
@@ -39,10 +39,10 @@ export const baseOptions = (choices) =>
 /** One line about a dataset; '' for none. */
 export function datasetFacts(info) {
   if (!info) return '';
-  const {kind, trigger, captioned, pictures} = info;
+  const {kind, trigger, captioned, images} = info;
   return [
     kind,
     trigger ? `trigger word “${trigger}”` : 'no trigger word',
-    captioned === pictures ? 'all captioned' : `${captioned} of ${pictures} captioned`,
+    captioned === images ? 'all captioned' : `${captioned} of ${images} captioned`,
   ].join(' · ');
 }

@@ -2,7 +2,7 @@
 import {count, formatBytes, formatDuration} from '../core/format.js';
 
 const FACTS = [
-  ['pictures', 'Images'],
+  ['images', 'Images'],
   ['captioned', 'With captions'],
   ['held_out', 'Held out'],
   ['trigger', 'Trigger word', (value) => value || 'none'],

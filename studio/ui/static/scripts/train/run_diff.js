@@ -91,7 +91,7 @@ export function runDiff(close) {
     );
     const warning = answer.incomparable.length ? [incomparable(answer.incomparable)] : [];
     node.classList.remove('cs-hidden');
-    node.replaceChildren(bar, plot(answer.probes), ...warning, el('div.cs-diff-scroll', {}, table(answer)));
+    node.replaceChildren(bar, plot(answer.validations), ...warning, el('div.cs-diff-scroll', {}, table(answer)));
     node.scrollIntoView({block: 'nearest'});
   }
   return {node, show, hide: () => node.classList.add('cs-hidden')};

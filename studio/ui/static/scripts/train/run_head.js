@@ -84,11 +84,11 @@ function figureList(state, live, step) {
   ];
 }
 
-function endParts(state, proof) {
+function endParts(state, verification) {
   const line = (text) => [el('p.cs-muted.cs-small', {style: {margin: '0'}}, text)];
   if (state.state === 'preparing' && state.preparing) return line(`${state.preparing}…`);
   if (state.state === 'queued') return line('Waiting for the run before it to end.');
-  const ending = endingOf(state, proof);
+  const ending = endingOf(state, verification);
   return ending ? [message(ending.parts, ending.kind)] : [];
 }
 
@@ -123,10 +123,10 @@ export function runHead(actions) {
     const found = active ? steering(state.state, actions) : afterwards(state, actions, suggestion);
     buttons.replaceChildren(...found);
   });
-  const setEnd = whenOther((state, proof) => end.replaceChildren(...endParts(state, proof)));
+  const setEnd = whenOther((state, verification) => end.replaceChildren(...endParts(state, verification)));
 
-  /** `live` is what the plot knows last, `proof` what loading the written file has shown. */
-  function update(state, dataset, live, proof, suggestion) {
+  /** `live` is what the plot knows last, `verification` what loading the written file has shown. */
+  function update(state, dataset, live, verification, suggestion) {
     const step = Math.max(state.step || 0, live.step || 0);
     const [done, total] = (state.state === 'preparing' && state.prepared) || [step, state.steps || 0];
     name.textContent = state.name || state.run;
@@ -138,7 +138,7 @@ export function runHead(actions) {
     progress.setAttribute('aria-valuemax', total);
     figures.replaceChildren(...figureList(state, live, step));
     setButtons([state.run, state.state, state.files, state.step < state.steps, suggestion], state, suggestion);
-    setEnd([state.run, state.state, state.reason, state.files, proof, state.preparing], state, proof);
+    setEnd([state.run, state.state, state.reason, state.files, verification, state.preparing], state, verification);
   }
   return {node, update};
 }

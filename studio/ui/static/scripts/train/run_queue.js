@@ -132,7 +132,7 @@ class Queue {
     });
   }
 
-  heldNote(name) {
+  pausedNote(name) {
     const parts = {what: `The queue waits because “${name}” failed`, why: 'The runs below have not begun.'};
     return note(
       parts,
@@ -155,7 +155,7 @@ class Queue {
     const key = JSON.stringify([queue, offered, waiting]);
     if (key === this.before || this.dragged) return;
     this.before = key;
-    this.node.classList.toggle('cs-hidden', !waiting.length && !queue.held && !offered.length);
+    this.node.classList.toggle('cs-hidden', !waiting.length && !queue.paused_by && !offered.length);
     this.count.textContent = waiting.length ? `${waiting.length} waiting` : '';
     this.policy.setAttribute('aria-checked', String(queue.continue_on_error));
     this.policy.title = queue.continue_on_error ? GOES_ON : WAITS;
@@ -167,7 +167,7 @@ class Queue {
       this.update(queue, runs);
     };
     const notes = [
-      queue.held && this.heldNote(nameOf(queue.held)),
+      queue.paused_by && this.pausedNote(nameOf(queue.paused_by)),
       offered.length && this.leftNote(offered.map(nameOf), leave),
     ];
     this.notes.replaceChildren(...notes.filter(Boolean));

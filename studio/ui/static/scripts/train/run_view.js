@@ -60,7 +60,7 @@ class RunView {
   }
 
   startOver() {
-    Object.assign(this, {since: 0, dataset: '', proof: null});
+    Object.assign(this, {since: 0, dataset: '', verification: null});
   }
   lay() {
     const title = el('p.cs-empty-title', {}, 'No run yet');
@@ -182,15 +182,15 @@ class RunView {
     if (answer.config) this.dataset = answer.dataset;
     this.plot.add(answer.steps.filter(([, loss]) => typeof loss === 'number'));
     for (const event of answer.events) this.take(event);
-    this.head.update(answer.state, this.dataset, this.plot.last(), this.proof, answer.suggestion || {});
+    this.head.update(answer.state, this.dataset, this.plot.last(), this.verification, answer.suggestion || {});
   }
   take(event) {
-    if (event.kind === 'probe') this.plot.probe(event);
+    if (event.kind === 'validation') this.plot.validation(event);
     else if (event.kind === 'sample') {
-      this.samples.add({...event, pictures: event.pictures.map((path) => path && fileUrl(path))});
+      this.samples.add({...event, images: event.images.map((path) => path && fileUrl(path))});
     } else {
       if (event.kind === 'saved') this.plot.mark(event.step);
-      if (event.kind === 'finished') this.proof = event.verify;
+      if (event.kind === 'finished') this.verification = event.verify;
       this.messages.add(event);
     }
   }

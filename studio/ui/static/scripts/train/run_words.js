@@ -11,16 +11,16 @@ export function aboutRun(state, method, dataset) {
 }
 
 /** What loading the written file again has shown, as parts of a message. */
-function proofParts(proof) {
-  if (!proof) return {};
-  const {matched, unmatched, prompt, change} = proof;
+function verificationParts(verification) {
+  if (!verification) return {};
+  const {matched, unmatched, prompt, change} = verification;
   const percent = Number((100 * change).toPrecision(2));
   const found = `${matched} of ${matched + unmatched.length} modules matched`;
   const effect = change ? `changes by ${percent} %` : 'does not change';
   const unused = `Not used: ${unmatched.slice(0, 3).join(', ')}${unmatched.length > 3 ? ' …' : ''}.`;
   const weak = change ? '' : 'Train longer or with a higher learning rate.';
   return {
-    why: `Loaded again for proof: ${found}; the image of “${prompt}” ${effect}.`,
+    why: `Loaded again to verify it: ${found}; the image of “${prompt}” ${effect}.`,
     remedy: unmatched.length ? unused : weak,
   };
 }
@@ -28,7 +28,7 @@ function proofParts(proof) {
 const told = (kind, parts) => ({kind, parts});
 
 /** How a run ended or why it does not go on: {kind, parts} of a message, or null. */
-export function endingOf(state, proof) {
+export function endingOf(state, verification) {
   const {reason, remedy} = state;
   switch (state.state) {
     case 'failed':
@@ -39,7 +39,7 @@ export function endingOf(state, proof) {
       return reason ? told('warning', {what: 'Paused', why: reason, remedy}) : null;
     case 'finished':
     case 'stopped':
-      return writtenOf(state, proof);
+      return writtenOf(state, verification);
     default:
       return null;
   }
@@ -50,15 +50,24 @@ function savedText(state) {
   return state.place ? '' : 'No step was saved: Resume begins again.';
 }
 
-function writtenOf(state, proof) {
+function writtenOf(state, verification) {
   const done = state.state === 'finished';
   if (!state.files?.length) {
     if (done) return null;
     return told('info', {what: state.reason || 'Stopped before the first step', remedy: 'Nothing was written.'});
   }
   const files = state.files.map((file) => `${file.name} (${formatBytes(file.size)})`).join(', ');
-  const what = `${done ? 'Finished' : `Stopped at step ${state.step}`}: ${files}`;
-  return told(proof && !proof.ok ? 'warning' : 'good', {what, ...proofParts(proof)});
+  const early = done && state.reason ? `${state.reason} ` : '';
+  const what = `${early}${done ? 'Finished' : `Stopped at step ${state.step}`}: ${files}`;
+  return told(verification && !verification.ok ? 'warning' : 'good', {what, ...verificationParts(verification)});
+}
+
+/** What early stopping says of a save. */
+function judgedText({step, likeness, best, since}) {
+  const mean = likeness.reduce((sum, value) => sum + value, 0) / likeness.length;
+  const so =
+    best === step ? 'the best so far' : `not clearly closer than step ${best}, ${count(since, 'save')} in a row`;
+  return `Likeness to the held-out images at step ${step}: ${mean.toFixed(3)}, ${so}`;
 }
 
 /** One line of the log; undefined for events that are not logged. `title(state)` names a state. */
@@ -66,6 +75,8 @@ export function eventText(event, title) {
   switch (event.kind) {
     case 'saved':
       return `Checkpoint saved at step ${event.step}`;
+    case 'judged':
+      return judgedText(event);
     case 'message':
       return event.text;
     case 'state':

@@ -72,7 +72,7 @@ class SampleGrid {
   }
 
   cell(step, index) {
-    const src = this.columns.get(step)?.pictures[index];
+    const src = this.columns.get(step)?.images[index];
     if (!src) return el('div.cs-sample', {role: 'cell'});
     const prompt = this.prompts[index];
     const onload = (event) => sharpen(event.currentTarget, 160);
@@ -136,7 +136,7 @@ class SampleGrid {
       show();
     };
     const show = () => {
-      const {pictures} = this.columns.get(order[at]);
+      const {images} = this.columns.get(order[at]);
       const prompt = this.prompts[row];
       const onload = (event) => sharpen(event.currentTarget, 300);
       const bar = el(
@@ -150,7 +150,7 @@ class SampleGrid {
         iconButton('right', 'Later step', () => go(1)),
         iconButton('close', 'Close', () => large.close()),
       );
-      large.replaceChildren(el('img', {src: pictures[row], alt: prompt, onload}), bar);
+      large.replaceChildren(el('img', {src: images[row], alt: prompt, onload}), bar);
     };
     large.onkeydown = (event) => {
       const by = KEYS[event.key];

@@ -1,12 +1,12 @@
 """The library with thousands of adapters: reading headers, first rows, typing, moving on.
 
-    python studio.py bench shelf [--files N] [--json]
+    python studio.py bench library [--files N] [--json]
 
 Makes a workspace of N small adapter files of three kinds and two families (kept nowhere), then
 measures: the scan in the background with no memory of headers and with one, and in a headless
 Chromium with the memory removed: opening the tab to the first rows painted, to the last file
 known, and one keystroke in the search box to the frame after it. Results go to
-benchmarks/results/shelf.json.
+benchmarks/results/library.json.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from studio.core.paths import Workspace  # noqa: E402
 PROJECTION = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn2_to_k"
 TYPED = """
 (letter) => new Promise((done) => {
-  const box = document.querySelector('#cs-shelf-generate .sh-search'), from = performance.now();
+  const box = document.querySelector('#cs-library-generate .sh-search'), from = performance.now();
   box.value += letter;
   box.dispatchEvent(new Event('input', {bubbles: true}));
   const handled = performance.now() - from;
@@ -63,7 +63,7 @@ def main() -> int:
         (workspace.cache / "headers.json").unlink()
         result["page_seconds"]["no headers remembered"] = in_page(workspace, browser)
         result["machine"] = machine(browser.version)
-    atomic.write_json(ROOT / "benchmarks" / "results" / "shelf.json", result)
+    atomic.write_json(ROOT / "benchmarks" / "results" / "library.json", result)
     print(json.dumps(result, indent=2) if arguments.json else _lines(result))
     return 0
 

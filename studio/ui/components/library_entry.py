@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MOST_SAMPLES = 12
 
 
-class ShelfEntry:
+class LibraryEntry:
     """The entries of one studio, as a page asks about them."""
 
     def __init__(self, studio: Studio, page: Page) -> None:
@@ -31,7 +31,7 @@ class ShelfEntry:
         self.library = studio.library
 
     def functions(self) -> list[Any]:
-        """The server functions of the shelf that concern single entries."""
+        """The server functions of the library that concern single entries."""
         return [
             self.about, self.favourite, self.note, self.rename, self.thumbnail, self.discard,
             self.trashed, self.restore,
@@ -83,8 +83,8 @@ class ShelfEntry:
         """Gives an entry another name, or another folder; its new path."""
         name, folder = read(argument, name=str, folder=str)
         entry = self._own(argument)
-        shelving = self.library.shelving
-        moved = shelving.move(
+        store = self.library.entries
+        moved = store.move(
             entry,
             None if name == entry.info.name else name,
             None if folder.strip("/ ") == entry.folder else folder,
@@ -129,10 +129,10 @@ class ShelfEntry:
                 "This file is not in the library any more", remedy="Look through the library again."
             )
         self.studio.workspace.inside(known.path)
-        return self.library.shelving.entry(known.path)
+        return self.library.entries.entry(known.path)
 
     def _own(self, argument: Any) -> Entry:
-        return self.library.shelving.own(self._entry(argument).path)
+        return self.library.entries.own(self._entry(argument).path)
 
     def _run(self, run: str) -> Json | None:
         """The run that an entry came from, if it is still there."""
@@ -145,7 +145,7 @@ class ShelfEntry:
         """The newest sample row of a run, as thumbnails that can be chosen."""
         try:
             rows = only(self.studio.runs.view(run).events, Sampled) if run else []
-            names = rows[-1].pictures[:MOST_SAMPLES] if rows else ()
+            names = rows[-1].images[:MOST_SAMPLES] if rows else ()
             files = [(name, self.studio.runs.file(run, name)) for name in names]
             return [
                 {"file": name, "thumb": str(self.page.thumbnails.of(path, 96))}

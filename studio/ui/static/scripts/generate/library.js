@@ -10,10 +10,10 @@ import {iconButton} from '../core/icons.js';
 import {notice} from '../core/notices.js';
 import {tables} from '../core/tables.js';
 import {debounce, pause} from '../core/timing.js';
-import {showEntry} from './shelf_entry.js';
-import {cardOf, filtered, foldersOf, kindCounts, ordered, rowsInView, sharedTitles} from './shelf_list.js';
-import {shelfRow} from './shelf_row.js';
-import {showTrash} from './shelf_trash.js';
+import {showEntry} from './library_entry.js';
+import {cardOf, filtered, foldersOf, kindCounts, ordered, rowsInView, sharedTitles} from './library_list.js';
+import {libraryRow} from './library_row.js';
+import {showTrash} from './library_trash.js';
 
 const HEIGHT = 52; // pixels of a row, as in the style sheet
 const EMPTY =
@@ -21,7 +21,7 @@ const EMPTY =
   'Files from elsewhere: drop them on the stack above.';
 const NO_HIT = 'Nothing fits this search. Clear it, or change the filters.';
 
-class Shelf {
+class Library {
   constructor(part) {
     Object.assign(this, {part, element: part.element, props: part.props, server: part.server});
     this.cards = new Map(); // path → card
@@ -120,7 +120,7 @@ class Shelf {
     const host = this.q('.sh-list');
     let before = null;
     for (const [k, card] of seen.entries()) {
-      if (!this.nodes.has(card.path)) this.nodes.set(card.path, shelfRow(card, this));
+      if (!this.nodes.has(card.path)) this.nodes.set(card.path, libraryRow(card, this));
       const node = this.nodes.get(card.path);
       node.style.transform = `translateY(${(first + k) * HEIGHT}px)`;
       node.setAttribute('aria-posinset', first + k + 1);
@@ -129,7 +129,7 @@ class Shelf {
       if (next !== node) host.insertBefore(node, next);
       before = node;
     }
-    this.fetchPreviews(seen.filter((card) => card.pictured && !this.previews.has(card.path)).map((card) => card.path));
+    this.fetchPreviews(seen.filter((card) => card.has_image && !this.previews.has(card.path)).map((card) => card.path));
   }
 
   async preview(paths) {
@@ -165,7 +165,7 @@ class Shelf {
     const otherFamily = answer.family !== this.family;
     const changed = answer.rows.length || answer.gone.length || otherFamily || !this.heard;
     for (const values of answer.rows) {
-      const card = cardOf(values, tables.shelf_fields);
+      const card = cardOf(values, tables.library_fields);
       this.cards.set(card.path, card);
       this.previews.delete(card.path);
       this.forget(card.path);
@@ -289,5 +289,5 @@ class Shelf {
 }
 
 export function mount(part) {
-  new Shelf(part).listen();
+  new Library(part).listen();
 }

@@ -1,4 +1,4 @@
-"""Tags that become cards, an image to start from, looks while drawing, interrupting: in a browser."""
+"""Tags that become cards, an image to start from, live previews, interrupting: in a browser."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def generate(page: Any) -> None:
     page.get_by_role("button", name="Generate", exact=True).click()
 
 
-def drawn(page: Any, served: Any) -> None:
+def generated(page: Any, served: Any) -> None:
     """Presses the button and waits until the page shows what came of it."""
     tasks = served.server.page.tasks
     before = tasks.latest("generate")
@@ -46,7 +46,7 @@ def drawn(page: Any, served: Any) -> None:
     while (task := tasks.latest("generate")) is before or task.state == "running":
         page.wait_for_timeout(100)
     assert task.state == "finished", task.error
-    name = task.result["pictures"][0]["id"]
+    name = task.result["images"][0]["id"]
     page.locator(f".pg-results [data-id='{name}']").wait_for()
 
 
@@ -60,7 +60,7 @@ def written(served: Any) -> dict[str, Any]:
 def test_a_tag_moves_onto_the_stack(tab: Any, served: Any) -> None:
     box = tab.locator("#cs-generate-prompt textarea")
     box.fill("a red cat <lora:Korvu:0.7>")
-    drawn(tab, served)
+    generated(tab, served)
     assert "korvu" in tab.locator(".st-cards > li").inner_text()
     assert box.input_value() == "a red cat"
     found = written(served)
@@ -81,7 +81,7 @@ def test_a_tag_that_cannot_be_read_is_said(tab: Any) -> None:
     assert box.input_value() == "a red cat <lora:korvu:>"
 
 
-def test_a_picture_of_another_program_gives_its_settings(tab: Any, tmp_path: Path) -> None:
+def test_an_image_of_another_program_gives_its_settings(tab: Any, tmp_path: Path) -> None:
     facts = {
         "prompt": "a blue fox", "negativeprompt": "ugly", "seed": 2**33 + 77, "steps": 7, "cfgscale": 3.5,
         "sampler": "dpmpp_2m", "scheduler": "karras", "model": "sd_xl_base_1.0",
@@ -103,7 +103,7 @@ def test_a_picture_of_another_program_gives_its_settings(tab: Any, tmp_path: Pat
         tab.locator(".toast-body", has_text=said).first.wait_for()
 
 
-def test_a_picture_to_start_from(tab: Any, served: Any, tmp_path: Path) -> None:
+def test_an_image_to_start_from(tab: Any, served: Any, tmp_path: Path) -> None:
     seen: list[GenerateSettings] = []
     generate_ = served.studio.generation.generate
 
@@ -119,35 +119,35 @@ def test_a_picture_to_start_from(tab: Any, served: Any, tmp_path: Path) -> None:
         letter.write_text("Dear studio")
         tab.set_input_files(".sp-picker", str(letter))
         tab.locator(".sp-trouble .cs-notice").wait_for()
-        picture = tmp_path / "sunset <b>.png"
-        Image.new("RGB", (64, 32), (200, 80, 20)).save(picture)
-        tab.set_input_files(".sp-picker", str(picture))
+        image = tmp_path / "sunset <b>.png"
+        Image.new("RGB", (64, 32), (200, 80, 20)).save(image)
+        tab.set_input_files(".sp-picker", str(image))
         tab.locator(".sp-thumb").wait_for()
         assert tab.locator(".sp-side p").inner_text() == "sunset <b>.png"
-        drawn(tab, served)
+        generated(tab, served)
         assert written(served)["denoising_strength"] == 0.6
         kept = Path(seen[-1].image)
         assert kept.parent == served.workspace.cache / "start"
         tab.locator(".sp-remove").click()
-        # a drawn image, from its large view
+        # a generated image, from its large view
         tab.locator(".pg-open").first.click()
         tab.get_by_role("button", name="Start from this").click()
         tab.locator(".sp-thumb").wait_for()
-        drawn(tab, served)
+        generated(tab, served)
         assert Path(seen[-1].image).is_relative_to(served.workspace.outputs)
     finally:
         served.studio.generation.generate = generate_
 
 
-def test_looks_while_drawing_and_what_an_interruption_keeps(tab: Any, served: Any) -> None:
+def test_live_previews_and_what_an_interruption_keeps(tab: Any, served: Any) -> None:
     before = len(list(served.workspace.outputs.rglob("*.png")))
     tab.locator("#cs-generate-prompt textarea").fill("a red cat")
     tab.locator("#cs-field-generate-steps input").fill("150")
     tab.locator("#cs-field-generate-count input").fill("8")
     tab.locator("#cs-field-generate-count input").blur()
     generate(tab)
-    tab.locator(".pg-look").first.wait_for()
-    assert tab.locator(".pg-look").first.get_attribute("src").startswith("data:image/jpeg")
+    tab.locator(".pg-preview").first.wait_for()
+    assert tab.locator(".pg-preview").first.get_attribute("src").startswith("data:image/jpeg")
     tab.get_by_text("4 of 8 images").wait_for(timeout=300_000)  # 600 steps, maybe on a busy machine
     tab.get_by_role("button", name="Interrupt").click()
     tab.get_by_text("Interrupted: 4 images finished before are kept.").wait_for()

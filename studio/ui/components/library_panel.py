@@ -1,4 +1,4 @@
-"""The shelf: every adapter in the library, searchable, to be added to a stack or dragged there.
+"""The library on the page: every adapter, searchable, to be added to a stack or dragged there.
 
 Owns: the component, and what its script may ask: news of the library in small portions, and small
 previews of the rows in view. Refuses to know: what a stack does with an adapter. The library is
@@ -13,8 +13,8 @@ import gradio as gr
 
 from studio import architectures
 from studio.core.names import original, printable
-from studio.ui.components.shelf_entry import ShelfEntry
-from studio.ui.components.stack import base_facts, pictured, preview_of
+from studio.ui.components.library_entry import LibraryEntry
+from studio.ui.components.stack import base_facts, has_image, preview_of
 from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 IN_VIEW = 60
 FIELDS = (
-    "path", "title", "where", "kind", "family_title", "size", "trigger", "modified", "pictured",
+    "path", "title", "where", "kind", "family_title", "size", "trigger", "modified", "has_image",
     "problem", "folder", "sample", "favourite", "noted", "run", "others",
 )  # fmt: skip
 
@@ -49,7 +49,7 @@ SKELETON = """
 """
 
 
-def adapter_shelf(studio: Studio, page: Page, target: str, base: str) -> gr.HTML:
+def library_panel(studio: Studio, page: Page, target: str, base: str) -> gr.HTML:
     """The component; `target` names the stack that its Add buttons serve."""
 
     def library(argument: Any) -> Json:
@@ -80,11 +80,11 @@ def adapter_shelf(studio: Studio, page: Page, target: str, base: str) -> gr.HTML
         return {printable(entry.path): preview_of(page, entry.info) for entry in asked if entry}
 
     return component(
-        "shelf",
+        "library",
         SKELETON,
-        [library, previews, *ShelfEntry(studio, page).functions()],
+        [library, previews, *LibraryEntry(studio, page).functions()],
         events=["shown"],
-        elem_id=f"cs-shelf-{target}",
+        elem_id=f"cs-library-{target}",
         target=target,
         base=base,
     )
@@ -95,6 +95,6 @@ def row(entry: Entry) -> list[Any]:
     info, note = entry.info, entry.note
     return [
         printable(info.path), entry.title, entry.where, info.kind, architectures.title(info.family),
-        info.size, info.trigger_word, info.modified, pictured(info), info.problem, entry.folder,
+        info.size, info.trigger_word, info.modified, has_image(info), info.problem, entry.folder,
         entry.sample, note.favourite, bool(note.notes), note.run, len(entry.others),
     ]  # fmt: skip

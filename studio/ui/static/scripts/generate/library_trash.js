@@ -7,16 +7,16 @@ import {notice} from '../core/notices.js';
 
 const NONE = 'Nothing of the library is in the trash.';
 
-/** Opens the dialog; `shelf` is told what is there again. */
-export async function showTrash(shelf) {
+/** Opens the dialog; `library` is told what is there again. */
+export async function showTrash(library) {
   const list = el('ul.st-saved-list', {'aria-label': 'In the trash'});
   const none = el('p.cs-muted.cs-small', {hidden: true}, NONE);
   const dialog = el('dialog.cs-lightbox.se', {'aria-label': 'Trash of the library'});
 
   async function restore(one) {
-    const back = await call(shelf.server.restore({id: one.id}));
+    const back = await call(library.server.restore({id: one.id}));
     notice({what: `${back.title} is in the library again`, why: `Its file is called “${back.file}”.`}, 'good');
-    await shelf.load(false);
+    await library.load(false);
     await fill();
   }
   function row(one) {
@@ -26,7 +26,7 @@ export async function showTrash(shelf) {
     return el('li.se-trashed', {}, words, el('span.cs-spacer'), labelled('undo', 'Restore', press));
   }
   async function fill() {
-    const found = await call(shelf.server.trashed(null));
+    const found = await call(library.server.trashed(null));
     list.replaceChildren(...found.map(row));
     none.hidden = found.length > 0;
   }
@@ -34,6 +34,6 @@ export async function showTrash(shelf) {
   const head = el('div.si-head', {}, el('h3.cs-card-title', {}, 'Trash'), el('span.cs-spacer'), close);
   dialog.append(head, none, list);
   closeBeside(dialog);
-  openDialog(dialog, shelf.element);
+  openDialog(dialog, library.element);
   await attempt(fill);
 }

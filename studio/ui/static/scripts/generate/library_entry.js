@@ -1,5 +1,5 @@
 // The dialog of one entry of the library: its name, folder, notes and thumbnail, and what is known of it.
-// Refuses to know: the list; `shelf` is told what changed.
+// Refuses to know: the list; `library` is told what changed.
 import {fileUrl} from '../core/address.js';
 import {attempt, call, partsOf} from '../core/calls.js';
 import {closeBeside, el, openDialog} from '../core/dom.js';
@@ -26,7 +26,7 @@ function field(label, input) {
 }
 
 /** Name and folder, which are changed together. */
-function nameFields(about, shelf, dialog) {
+function nameFields(about, library, dialog) {
   const name = el('input.cs-input', {value: about.name, maxlength: 200, 'aria-label': 'Name'});
   const folder = el('input.cs-input', {
     value: about.folder,
@@ -37,7 +37,7 @@ function nameFields(about, shelf, dialog) {
   const known = about.folders.map((one) => el('option', {value: one}));
   const rename = async () => {
     const asked = {path: about.path, name: name.value, folder: about.movable ? folder.value : about.folder};
-    await shelf.renamed(about.path, await call(shelf.server.rename(asked)));
+    await library.renamed(about.path, await call(library.server.rename(asked)));
     dialog.close();
   };
   const button = labelled(null, 'Rename', (event) => attempt(rename, event.currentTarget), '.cs-primary.se-rename');
@@ -50,22 +50,22 @@ function nameFields(about, shelf, dialog) {
   );
 }
 
-function notesField(about, shelf) {
+function notesField(about, library) {
   const notes = el('textarea.cs-input.se-notes', {rows: 4, 'aria-label': 'Notes', placeholder: 'Notes'});
   notes.value = about.notes;
   const keep = async () => {
-    await call(shelf.server.note({path: about.path, notes: notes.value}));
-    await shelf.load(false);
+    await call(library.server.note({path: about.path, notes: notes.value}));
+    await library.load(false);
   };
   notes.addEventListener('change', () => attempt(keep));
   return field('Notes', notes);
 }
 
-function thumbnails(about, shelf) {
+function thumbnails(about, library) {
   if (about.sample || !about.samples.length) return null;
   const choose = (one) => async () => {
-    await call(shelf.server.thumbnail({path: about.path, file: one.file}));
-    await shelf.load(false);
+    await call(library.server.thumbnail({path: about.path, file: one.file}));
+    await library.load(false);
   };
   const button = (one, at) => {
     const attributes = {
@@ -79,7 +79,7 @@ function thumbnails(about, shelf) {
   return el('div.se-field', {}, words, el('div.se-samples', {}, about.samples.map(button)));
 }
 
-function foot(about, shelf, dialog) {
+function foot(about, library, dialog) {
   const leave = (action) => () => {
     dialog.close();
     action();
@@ -92,27 +92,27 @@ function foot(about, shelf, dialog) {
       labelled(
         null,
         `Open its run: ${run.name}`,
-        leave(() => shelf.openRun(about)),
+        leave(() => library.openRun(about)),
       ),
     el('span.cs-spacer'),
     !about.sample &&
       labelled(
         'trash',
         'Move to the trash',
-        leave(() => shelf.discard(about)),
+        leave(() => library.discard(about)),
         '.cs-danger',
       ),
   );
 }
 
 /** Opens the dialog of the entry at `path`. */
-export async function showEntry(path, shelf) {
+export async function showEntry(path, library) {
   const dialog = el('dialog.cs-lightbox.se', {'aria-label': 'Entry of the library'}, el('p.cs-muted', {}, 'Reading …'));
   closeBeside(dialog);
-  openDialog(dialog, shelf.element);
+  openDialog(dialog, library.element);
   let about;
   try {
-    about = await call(shelf.server.about({path}));
+    about = await call(library.server.about({path}));
   } catch (error) {
     dialog.replaceChildren(message(partsOf(error, 'This entry could not be read')));
     return;
@@ -121,11 +121,11 @@ export async function showEntry(path, shelf) {
   const sample = el('p.cs-muted.cs-small', {}, 'A sample that ships with the studio: it keeps its name and place.');
   const parts = [
     el('div.si-head', {}, el('h3.cs-card-title', {}, about.title), el('span.cs-spacer'), close),
-    about.sample ? sample : nameFields(about, shelf, dialog),
-    notesField(about, shelf),
-    thumbnails(about, shelf),
+    about.sample ? sample : nameFields(about, library, dialog),
+    notesField(about, library),
+    thumbnails(about, library),
     factList(about),
-    foot(about, shelf, dialog),
+    foot(about, library, dialog),
   ];
   dialog.replaceChildren(...parts.filter(Boolean));
 }

@@ -30,7 +30,7 @@ FORBIDDEN = '<>:"|?*\\/'
 LONGEST_NAME = 200  # bytes; endings come on top
 
 
-class Shelving:
+class EntryStore:
     """Finds and moves entries of one library."""
 
     def __init__(self, library: LibraryFiles, notes: Notes) -> None:

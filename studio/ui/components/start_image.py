@@ -1,6 +1,6 @@
 """An image to start from: one drop field, empty until somebody brings an image.
 
-Owns: the component and taking an image in. Refuses to know: what is drawn from it.
+Owns: the component and taking an image in. Refuses to know: what is generated from it.
 The value is the image's path inside the workspace, or "".
 """
 
@@ -27,7 +27,7 @@ SKELETON = """
 """
 
 
-def start_picture(studio: Studio, page: Page) -> gr.HTML:
+def start_image(studio: Studio, page: Page) -> gr.HTML:
     """The component. Event: `input` (another image, or none)."""
 
     def take_file(argument: Any) -> Json:
@@ -45,7 +45,7 @@ def start_picture(studio: Studio, page: Page) -> gr.HTML:
         [take_file, describe],
         events=["input"],
         value="",
-        elem_id="cs-start-picture",
+        elem_id="cs-start-image",
     )
 
 

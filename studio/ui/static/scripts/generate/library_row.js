@@ -1,11 +1,11 @@
 // One row of the library: what is known of an entry, its star, and what can be done with it.
-// Refuses to know: which rows are in view; the shelf does what a row's buttons ask for.
+// Refuses to know: which rows are in view; the library does what a row's buttons ask for.
 import {ADAPTER, adapterThumb, kindMark} from '../core/adapters.js';
 import {el} from '../core/dom.js';
 import {formatBytes, formatDay} from '../core/format.js';
 import {iconButton} from '../core/icons.js';
 import {menuButton} from '../core/menu.js';
-import {misfit, placeOf} from './shelf_list.js';
+import {misfit, placeOf} from './library_list.js';
 
 /** The path of an entry as a tooltip shows it, and how it is used. */
 const hint = (card) =>
@@ -24,34 +24,34 @@ function facts(card, trouble) {
   );
 }
 
-function star(card, shelf) {
+function star(card, library) {
   const label = `${card.title} is a favourite`;
-  const button = iconButton('star', label, () => shelf.star(card), '.sh-star');
+  const button = iconButton('star', label, () => library.star(card), '.sh-star');
   button.setAttribute('aria-pressed', card.favourite);
   return button;
 }
 
-const actions = (card, shelf) => () =>
+const actions = (card, library) => () =>
   [
-    ['Name, notes, thumbnail …', () => shelf.open(card)],
-    card.run && ['Open the run it came from', () => shelf.openRun(card)],
-    !card.sample && ['Move to the trash', () => shelf.discard(card)],
+    ['Name, notes, thumbnail …', () => library.open(card)],
+    card.run && ['Open the run it came from', () => library.openRun(card)],
+    !card.sample && ['Move to the trash', () => library.discard(card)],
   ].filter(Boolean);
 
-/** The row of a card; `shelf` knows whose title is shared. */
-export function shelfRow(card, shelf) {
-  const trouble = misfit(card, shelf.family);
-  const add = iconButton('plus', `Add ${card.title} to the stack`, () => shelf.choose(card));
-  const where = shelf.shared.has(card.title.toLowerCase()) && el('span.cs-muted.sh-where', {}, ` ${placeOf(card)}`);
+/** The row of a card; `library` knows whose title is shared. */
+export function libraryRow(card, library) {
+  const trouble = misfit(card, library.family);
+  const add = iconButton('plus', `Add ${card.title} to the stack`, () => library.choose(card));
+  const where = library.shared.has(card.title.toLowerCase()) && el('span.cs-muted.sh-where', {}, ` ${placeOf(card)}`);
   const node = el(
     'li.sh-row',
     {draggable: 'true', title: trouble ? `${trouble}\n${card.path}` : hint(card), 'data-path': card.path},
-    adapterThumb({...card, name: card.title, preview: shelf.previews.get(card.path)}, '.sh-thumb'),
+    adapterThumb({...card, name: card.title, preview: library.previews.get(card.path)}, '.sh-thumb'),
     el('div.st-title', {}, el('b', {}, card.title, where), facts(card, trouble)),
     el('span.cs-spacer'),
-    star(card, shelf),
+    star(card, library),
     add,
-    menuButton(`What can be done with ${card.title}`, actions(card, shelf)),
+    menuButton(`What can be done with ${card.title}`, actions(card, library)),
   );
   if (trouble) node.classList.add('is-unfit');
   node.addEventListener('dragstart', (event) => {

@@ -17,8 +17,8 @@ from studio.core.paths import Workspace
 from studio.library import header_cache
 from studio.settings.training import RunConfig
 from studio.ui.components.columns import run_adapter
+from studio.ui.components.library_entry import LibraryEntry
 from studio.ui.components.run_view import RunView
-from studio.ui.components.shelf_entry import ShelfEntry
 from studio.ui.live import Page
 from tests.library.test_index import looked, write
 from tests.workspaces import config, studio
@@ -32,9 +32,9 @@ def small(tmp_path: Path) -> Studio:
     return Studio(Workspace(tmp_path / "w"))
 
 
-def asked(studio: Studio) -> ShelfEntry:
+def asked(studio: Studio) -> LibraryEntry:
     looked(studio)
-    return ShelfEntry(studio, Page(studio))
+    return LibraryEntry(studio, Page(studio))
 
 
 def test_only_rows_that_were_sent_are_entries(small: Studio, tmp_path: Path) -> None:
@@ -101,14 +101,14 @@ def test_names_that_are_no_unicode(small: Studio) -> None:
     gone = entry.discard({"path": moved})
     back = entry.restore({"id": gone["id"]})
     assert back["path"] == moved and entry.about({"path": moved})["folder"] == "deep"
-    (found,) = small.library.shelving.all()
+    (found,) = small.library.entries.all()
     assert found.note.favourite and found.path.name == path.name
 
 
 def test_a_run_knows_its_file_under_another_name(studio: Studio, config: Make) -> None:
     run = studio.runs.wait(studio.runs.start(config()))
     entry = asked(studio)
-    (known,) = studio.library.shelving.all()
+    (known,) = studio.library.entries.all()
     about = entry.about({"path": str(known.path)})
     assert (about["title"], about["run"]) == ("my zibbo", {"id": run.run, "name": "my zibbo"})
     moved = entry.rename({"path": str(known.path), "name": "sea", "folder": "deep"})
@@ -119,7 +119,7 @@ def test_a_run_knows_its_file_under_another_name(studio: Studio, config: Make) -
     entry.thumbnail({"path": moved, "file": about["samples"][0]["file"]})
     with pytest.raises(InputError):
         entry.thumbnail({"path": moved, "file": "../../../../etc/passwd"})
-    (found,) = studio.library.shelving.all()
+    (found,) = studio.library.entries.all()
     assert found.info.preview is not None and found.title == "sea"
     entry.discard({"path": moved})
     assert view.view({"run": run.run, "since": 0})["state"]["files"] == []
@@ -132,7 +132,7 @@ def test_a_checkpoint_becomes_one_file(studio: Studio, config: Make) -> None:
     first = view.use_checkpoint({"run": run, "step": 2})
     assert (Path(first["path"]).name, first["base"]) == ("my-zibbo-2.safetensors", "tiny")
     assert view.use_checkpoint({"run": run, "step": 2}) == first, "found again"
-    entry = studio.library.shelving.entry(Path(first["path"]))
+    entry = studio.library.entries.entry(Path(first["path"]))
     assert (entry.title, entry.note.run) == ("my zibbo, step 2", run)
     assert entry.info.preview is not None, "the sample of that step"
     for step in (3, -1, 10**9):

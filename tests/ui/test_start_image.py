@@ -12,11 +12,11 @@ from studio.core.errors import FileError
 from studio.core.paths import Workspace
 from studio.formats.image_write import save_jpeg
 from studio.formats.images import read_parameters
-from studio.ui.components.start_picture import facts, kept, taken
+from studio.ui.components.start_image import facts, kept, taken
 from studio.ui.live import Page
 
 
-def test_kept_as_a_plain_picture_or_refused(workspace: Path, tmp_path: Path) -> None:
+def test_kept_as_a_plain_image_or_refused(workspace: Path, tmp_path: Path) -> None:
     studio = Studio(Workspace(workspace))
     upload = save_jpeg(tmp_path / "holiday.jpg", Image.new("RGB", (40, 20), "red"), "a secret")
     first = taken(studio, upload)

@@ -1,7 +1,7 @@
 """Generated images: run bar, the newest batch, earlier ones, the large view.
 
 Owns: the component, the list of images in `outputs/`, and what is written in an image.
-Refuses to know: the settings form, the stack, how an image is drawn.
+Refuses to know: the settings form, the stack, how an image is generated.
 An image is named by its place below `outputs/`; nothing else can be asked for.
 """
 
@@ -43,7 +43,7 @@ SKELETON = """
 """
 
 
-def picture_grid(studio: Studio, page: Page, jobs: Jobs[Any]) -> gr.HTML:
+def image_grid(studio: Studio, page: Page, jobs: Jobs[Any]) -> gr.HTML:
     """The component. Events: `generate` (data: `{"repeats"}`), `finished`, `reuse` (data: `{"id", "lane", "stack"}`) and
     `begin` (`{"id", "inpaint"}`)."""
 
@@ -78,7 +78,7 @@ def picture_grid(studio: Studio, page: Page, jobs: Jobs[Any]) -> gr.HTML:
         files = saved_files(studio.workspace.outputs, start + BATCH + 1)
         chosen = files[start : start + BATCH]
         root = studio.workspace.outputs
-        pictures = [
+        images = [
             {
                 "id": (name := printable(path.relative_to(root).as_posix())),
                 "path": printable(path),
@@ -86,18 +86,18 @@ def picture_grid(studio: Studio, page: Page, jobs: Jobs[Any]) -> gr.HTML:
             }
             for path in chosen
         ]
-        return {"pictures": pictures, "more": start + BATCH < len(files)}
+        return {"images": images, "more": start + BATCH < len(files)}
 
-    def picture(argument: Any) -> Json:
+    def image(argument: Any) -> Json:
         (identity,) = read(argument, id=str)
-        return picture_facts(picture_file(studio, identity))
+        return image_facts(image_file(studio, identity))
 
     return component(
         "images",
         SKELETON,
-        [status, interrupt, queue_remove, queue_change, history, picture],
+        [status, interrupt, queue_remove, queue_change, history, image],
         events=["generate", "finished", "reuse", "begin"],
-        elem_id="cs-pictures",
+        elem_id="cs-images",
         started="",
         refused="",
     )
@@ -122,16 +122,16 @@ class TrainingGlance:
         return self._seen[1]
 
 
-def picture_file(studio: Studio, identity: str) -> Path:
+def image_file(studio: Studio, identity: str) -> Path:
     """The image named by its place below `outputs/`; anything else is refused."""
     return studio.library.outputs.path(identity)
 
 
-def picture_facts(path: Path) -> Json:
+def image_facts(path: Path) -> Json:
     """What is written in an image: its text, the settings in it, and those worth showing."""
-    from studio.library.image_settings import picture_settings
+    from studio.library.image_settings import image_settings
 
-    found = picture_settings(path)
+    found = image_settings(path)
     settings, text = (found.settings, found.text) if found else ({}, "")
     titles = {"seed": "Seed", "steps": "Steps", "guidance": "Guidance", "sampler": "Sampler"}
     facts = [(titles[name], _plain(settings[name])) for name in titles if name in settings]

@@ -1,0 +1,154 @@
+"""A plan on the device: every checkpoint becomes something that can be put on the base.
+
+Owns: how each method's checkpoints are put on, and the digest by which a question is found again.
+Refuses to know: the race. The caller holds the device. Imports torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from studio import methods
+from studio.adapters.stack import applied
+from studio.compare.selecting import Question
+from studio.compare.selection import Candidate
+from studio.compare.selection_images import Entrant
+from studio.core.atomic import sha256
+from studio.core.callbacks import Cancelled, OnProgress
+from studio.core.errors import FileError, Interrupted, MissingError
+from studio.families.base import Base
+from studio.generation.selection_plan import Plan, PlannedRun
+from studio.methods.base import Trainable
+from studio.runs.checkpoint_files import adapter_of, check_saved, restored
+from studio.runs.training import Runs
+from studio.runtime.runtime import Runtime
+from studio.settings.generation import CompareSettings, Lane
+from studio.settings.stack import StackItem
+
+Applied = Callable[[], AbstractContextManager[object]]
+
+
+def question(
+    plan: Plan,
+    runs: Runs,
+    runtime: Runtime,
+    on_progress: OnProgress | None = None,
+    cancelled: Cancelled | None = None,
+) -> Question:
+    """Writes the files of checkpoints that have none yet. A checkpoint that vanished or is damaged is
+    left out with a note; FileError or MissingError when none is left. Raises Interrupted."""
+    base = runtime.base(plan.base, plan.settings.device, plan.precision)
+    entrants: list[Entrant] = []
+    notes, contents = list(plan.notes), []
+    first: FileError | MissingError | None = None
+    total = sum(len(run.steps) for run in plan.runs)
+    for run in plan.runs:
+        makes = _Model(base, run, plan.trigger) if _is_model(run) else None
+        for done, step in enumerate(run.steps):
+            if cancelled and cancelled():
+                raise Interrupted("The comparison was stopped")
+            if on_progress:
+                on_progress(0, total, f"Writing the file of checkpoint {done + 1} of {total}")
+            try:
+                source = check_saved(run.run, step, runs)
+                path = None if makes else adapter_of(run.run, str(step), runs, runtime)
+            except (FileError, MissingError) as error:
+                first = first or error
+                notes.append(f"Step {step} of “{run.name}” was left out: {error.what}.")
+                continue
+            contents.append(sha256(source / "trainable.safetensors"))
+            for strength in plan.settings.strengths:
+                key = Candidate(run.run, step, strength)
+                lane = _lane(run, key, path, runs)
+                on = (
+                    partial(makes.at, source, strength)
+                    if makes
+                    else partial(applied, base, lane.stack, runtime.adapters())
+                )
+                size = path.stat().st_size if path else None
+                entrants.append(Entrant(len(entrants) + 1, key, lane, on, size))
+    entrants = in_order(entrants)
+    if not entrants:
+        raise first or MissingError("There are no checkpoints left to compare")
+    return Question(
+        settings=plan.settings,
+        digest=_digest(plan, base, contents),
+        entrants=entrants,
+        prompts=plan.prompts,
+        plain=plan.plain,
+        references=plan.references,
+        training=plan.training,
+        runs={run.run: run.name for run in plan.runs},
+        notes=tuple(notes),
+        compared=_compared(plan, entrants),
+        held_out=plan.held_out,
+    )
+
+
+def in_order(entrants: list[Entrant]) -> list[Entrant]:
+    """As columns by step, then strength."""
+    entrants = sorted(entrants, key=lambda one: one.candidate)
+    return [replace(one, column=place) for place, one in enumerate(entrants, 1)]
+
+
+class _Model:
+    """A run that trains the model itself: its checkpoints are put on from memory, one at a time, for
+    files of whole models would fill the disk."""
+
+    def __init__(self, base: Base, run: PlannedRun, trigger: str) -> None:
+        self.base, self.run, self.trigger = base, run, trigger
+        self._trainable: Trainable | None = None
+
+    @contextmanager
+    def at(self, checkpoint: Path, strength: float) -> Iterator[None]:
+        """Inside, the base computes with a checkpoint, its change multiplied by `strength`."""
+        if self._trainable is None:
+            method = methods.find(self.run.config.method)
+            self._trainable = method.prepare(self.base, self.run.config, self.trigger)
+        with restored(self._trainable, self.run.config, checkpoint):
+            if strength != 1:
+                self._trainable.scale(strength)
+            with self._trainable.attached():
+                yield
+
+
+def _is_model(run: PlannedRun) -> bool:
+    return methods.find(run.config.method).product == "model"
+
+
+def _lane(run: PlannedRun, key: Candidate, path: Path | None, runs: Runs) -> Lane:
+    stack = [StackItem(path=str(path), strength=key.strength)] if path else []
+    state = runs.state(run.run)
+    seconds = state.seconds * key.step / state.step if state.seconds and state.step else None
+    return Lane(
+        name=key.title, stack=stack, run=run.run, step=key.step, method=run.config.method,
+        seconds=seconds and round(seconds, 2),
+    )  # fmt: skip
+
+
+def _compared(plan: Plan, entrants: list[Entrant]) -> dict[str, object]:
+    """The same question as a comparison's settings, where every candidate is a file."""
+    chosen = plan.settings
+    lanes = [Lane(name="Base"), *(one.lane for one in entrants if one.lane.stack)]
+    rounds = max(1, chosen.images // len(plan.prompts))
+    settings = CompareSettings(
+        name=chosen.name, base=plan.base, columns=lanes, prompts=list(plan.prompts),
+        seeds=[(chosen.seed + k) % 2**32 for k in range(rounds)], steps=chosen.steps,
+        guidance=chosen.guidance, sampler=chosen.sampler, negative_prompt=chosen.negative_prompt,
+        reference=chosen.reference, batch_size=chosen.batch_size, device=chosen.device,
+    )  # fmt: skip
+    return settings.model_dump()
+
+
+def _digest(plan: Plan, base: Base, contents: list[str]) -> str:
+    """Of all that images and scores depend on."""
+    chosen = plan.settings.model_dump(exclude={"name", "device", "reference", "batch_size"})
+    judged = [sha256(path) for path in (*plan.references, *plan.training)]
+    value = [chosen, base.hash, contents, plan.prompts, plan.plain, judged]
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

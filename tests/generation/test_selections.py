@@ -1,0 +1,204 @@
+"""Which checkpoint, at what strength: a race on a tiny run, its folder, and the file it writes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from studio import cli
+from studio.app import Studio
+from studio.compare.record import read_comparison
+from studio.compare.selection_record import SELECTION_FILE, read_selection
+from studio.core.errors import InputError, MissingError, SettingsError
+from studio.formats import safetensors_file
+from studio.generation import selections
+from studio.library import presets
+from studio.settings.selection import SelectionSettings
+from studio.settings.training import CompareSettings, RunConfig
+from tests.workspaces import make_dataset, make_workspace
+
+Make = Callable[..., RunConfig]
+QUICK: dict[str, Any] = {"strengths": [0.5, 1.0], "images": 8, "steps": 2, "device": "cpu"}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Studio, str]]:
+    """A studio with one run of three checkpoints, and images held out from it."""
+    workspace = make_workspace(tmp_path_factory.mktemp("selection") / "w")
+    held_out = workspace.datasets / "zibbo" / "held_out"
+    make_dataset(held_out)
+    (held_out / "dataset.toml").unlink()
+    for number, place in enumerate(("beach", "forest", "moon", "harbour")):
+        (held_out / f"{number}.txt").write_text(f"a zibbo cat at the {place}")
+    studio = Studio(workspace)
+    run = studio.runs.start(config("first", train={"steps": 6, "learning_rate": 0.1}))
+    assert studio.runs.wait(run).state == "finished"
+    yield studio, run
+    studio.close()
+
+
+def config(name: str, **values: Any) -> RunConfig:
+    start: dict[str, Any] = {
+        "name": name, "base": "tiny", "device": "cpu", "data": {"folder": "zibbo"},
+        "save": {"every": 2, "keep": 9}, "sample": {"every": 0, "steps": 2},
+        "validation": {"every": 0}, **values,
+    }  # fmt: skip
+    start["train"] = {"batch_size": 2, "steps": 4, "learning_rate": 0.05, **values.get("train", {})}
+    return presets.config_from(None, start)
+
+
+def asked(run: str, **more: Any) -> SelectionSettings:
+    return SelectionSettings.parse({"runs": [run], **QUICK, **more})
+
+
+def test_a_race_leaves_a_comparison_with_its_curves_and_a_recommendation(
+    trained: tuple[Studio, str],
+) -> None:
+    studio, run = trained
+    plan = studio.generation.selections.plan(asked("first"))
+    assert plan.prompts == tuple(
+        f"a zibbo cat at the {p}" for p in ("beach", "forest", "moon", "harbour")
+    )
+    assert plan.plain[0] == "a cat at the beach" and plan.held_out and plan.notes == ()
+    heard: list[tuple[int, int, str]] = []
+    found = studio.generation.selections.select(asked("first"), lambda *at: heard.append(at))
+    assert found.complete and len(found.entries) == 6 and found.reason
+    assert found.full == plan.full and 0 < found.generated <= found.full
+    assert all(done <= total for done, total, _ in heard) and heard[-1][0] <= heard[-1][1]
+    assert set(found.limits) == {"follows", "copies"}  # one round says nothing of other seeds
+    for entry in found.entries:
+        assert set(entry.points) == {"likeness", "follows", "copies", "drift"}
+    assert found.recommended is not None
+    opened = studio.generation.comparisons.one(found.id)
+    assert opened.complete and [c.name for c in opened.columns][:2] == ["Base", "Step 2 at 0.5"]
+    assert (opened.columns[1].run, opened.columns[1].step) == (run, 2)
+    assert opened.columns[1].measures["image_text"] is not None
+    assert len([cell for cell in opened.cells if cell.column == 0]) == 8
+    assert CompareSettings.parse(opened.settings).columns[1].stack[0].strength == 0.5
+    again = studio.generation.selections.select(asked(run))
+    assert again.id == found.id, "the same question has one answer"
+    assert again.as_json() == found.as_json()
+
+
+def test_a_cancelled_race_goes_on_where_it_was(
+    trained: tuple[Studio, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio, run = trained
+    settings = asked(run, seed=50, batch_size=2)
+    count = iter(range(10_000))
+    begun: list[str] = []
+    half = studio.generation.selections.select(
+        settings, cancelled=lambda: next(count) > 60, started=begun.append
+    )
+    assert not half.complete and begun == [half.id]
+    folder = studio.generation.selections.folder(half.id)
+    images = {path: path.stat().st_mtime_ns for path in folder.rglob("*.png")}
+    assert images and read_comparison(folder).cancelled
+    whole = studio.generation.selections.select(settings)
+    assert whole.id == half.id and whole.complete
+    assert {path: path.stat().st_mtime_ns for path in images} == images
+    fresh = studio.generation.selections.select(settings.model_copy(update={"seed": 51}))
+    assert fresh.id != whole.id
+
+
+def test_what_makes_no_choice_is_refused_in_plain_words(
+    trained: tuple[Studio, str], tmp_path: Path
+) -> None:
+    studio, run = trained
+    choose = studio.generation.selections.select
+    for wrong, error, said in (
+        ({"runs": []}, InputError, "No run is chosen"),
+        ({"runs": ["../runs"]}, MissingError, "no such run"),
+        ({"checkpoints": [3]}, MissingError, "no checkpoint of step 3"),
+        ({"checkpoints": [2], "strengths": [1.0]}, InputError, "one checkpoint alone"),
+        ({"prompts": ["a <lora:x:1> cat"]}, SettingsError, "names a file"),
+    ):
+        with pytest.raises(error, match=said):
+            choose(asked(run, **wrong))
+    with pytest.raises(SettingsError, match="no strength"):
+        asked(run, strengths=[0.0])
+
+
+def test_without_held_out_images_it_says_what_is_not_known(trained: tuple[Studio, str]) -> None:
+    studio, _ = trained
+    make_dataset(studio.workspace.datasets / "plain")
+    other = studio.runs.start(config("plain", data={"folder": "plain"}))
+    assert studio.runs.wait(other).state == "finished"
+    plan = studio.generation.selections.plan(asked(other))
+    assert not plan.held_out and "no held-out reference images" in plan.notes[0]
+    assert len(plan.prompts) >= 4 and plan.prompts[0].startswith("a zibbo cat ")
+
+
+def test_a_vanished_checkpoint_is_left_out_and_said(trained: tuple[Studio, str]) -> None:
+    studio, _ = trained
+    run = studio.runs.start(config("hole", train={"steps": 4}))
+    studio.runs.wait(run)
+    damaged = studio.runs.folder(run) / "checkpoints" / "step-000002" / "trainable.safetensors"
+    damaged.write_bytes(b"torn")
+    found = studio.generation.selections.select(asked(run, images=4))
+    assert {entry.step for entry in found.entries} == {4}
+    assert any("Step 2 of “hole” was left out" in note for note in found.notes)
+
+
+def test_the_chosen_checkpoint_becomes_the_file_and_the_one_before_is_kept(
+    trained: tuple[Studio, str],
+) -> None:
+    studio, run = trained
+    found = studio.generation.selections.select(asked(run))
+    (before,) = studio.runs.files(studio.runs.state(run))
+    old = before.read_bytes()
+    choice = next(e for e in found.entries if (e.step, e.strength) == (4, 0.5))
+    chosen = selections.Chosen(run=run, step=4, strength=0.5)
+    made = studio.generation.selections.write(found.id, chosen)
+    assert made.files == (before,) and before.read_bytes() != old
+    assert [path.read_bytes() for path in made.kept] == [old] and "first-6" in made.kept[0].name
+    tensors, metadata = safetensors_file.read_tensors(before)
+    assert (
+        metadata["ss_steps"] == "4" and "strength 0.5 written in" in metadata["ss_training_comment"]
+    )
+    with studio.runtime.lock.hold("test"):
+        from studio.runs.checkpoint_files import adapter_of
+
+        plain, _ = safetensors_file.read_tensors(adapter_of(run, "4", studio.runs, studio.runtime))
+    ups = [name for name in tensors if "lora_up" in name]
+    for name in ups:
+        assert (tensors[name] - plain[name] * 0.5).abs().max() <= 1e-3 * plain[name].abs().max()
+    assert read_selection(studio.generation.selections.folder(found.id)).written == chosen
+    assert "now that of step 4" in made.said and choice.step == 4
+    view = studio.runs.view(run)
+    assert view.state.state == "finished" and view.state.files == (str(before),)
+
+
+def test_the_command_races_and_writes(
+    trained: tuple[Studio, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    studio, run = trained
+    arguments = [
+        "compare", "--checkpoints", run, "--strengths", "0.5,1", "--workspace",
+        str(studio.workspace.root), "--set", "images=8", "--set", "steps=2",
+    ]  # fmt: skip
+    assert cli.main([*arguments, "--json", "--write"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["recommended"]["run"] == run and said["wrote"]["files"]
+    assert cli.main(arguments) == 0
+    out = capsys.readouterr().out
+    assert "of the full grid" in out and "← recommended" in out
+    assert (
+        cli.main(["compare", "--checkpoints", "nobody", "--workspace", str(studio.workspace.root)])
+        == 2
+    )
+
+
+def test_a_damaged_record_says_so(trained: tuple[Studio, str]) -> None:
+    studio, run = trained
+    found = studio.generation.selections.select(asked(run, seed=50, batch_size=2))
+    folder = studio.generation.selections.folder(found.id)
+    (folder / SELECTION_FILE).write_text('{"entries": [{"run": 5}], "limits": 3, "alike": null}')
+    assert read_selection(folder).entries == ()
+    (folder / SELECTION_FILE).write_text("[")
+    with pytest.raises(MissingError, match="no choice among checkpoints"):
+        read_selection(folder)
