@@ -26,6 +26,7 @@ from studio.ui.components.comparison_report import comparison_report
 from studio.ui.components.modes import mode_switch
 from studio.ui.components.opened_comparison import opened_comparison
 from studio.ui.components.past_comparisons import past_comparisons
+from studio.ui.components.vote import vote
 from studio.ui.live import Page
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ MODES = (("columns", "Columns", column_form),)
 PARTS = (
     ("images", "Images", comparison_images),
     ("measures", "Measures", comparison_measures),
+    ("vote", "Vote", vote),
     ("report", "Report", comparison_report),
 )
 

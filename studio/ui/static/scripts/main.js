@@ -26,6 +26,7 @@ const PARTS = {
   axes_grid: () => import('./generate/axes_grid.js'),
   columns: () => import('./compare/columns.js'),
   comparison: () => import('./compare/comparison.js'),
+  vote: () => import('./compare/vote.js'),
   comparison_images: () => import('./compare/images.js'),
   comparison_measures: () => import('./compare/measure_table.js'),
   comparison_report: () => import('./compare/report.js'),

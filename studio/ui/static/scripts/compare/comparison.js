@@ -14,6 +14,7 @@ import {insideParts, insideText} from './address.js';
 import {setOpened} from './opened.js';
 import {partTabs} from './parts.js';
 
+const VOTE = 'vote'; // the part that others are sent a link to
 const LOOK_EVERY = 600; // milliseconds
 const IDLE_LOOKS = 8; // while nothing runs, every eighth time
 class Comparison {
@@ -41,6 +42,10 @@ class Comparison {
   get running() {
     return this.task?.state === 'running';
   }
+  /** Whether somebody came by the link to a vote: then nothing that names columns is asked for. */
+  get blind() {
+    return Boolean(this.shown?.blind);
+  }
 
   title() {
     const {shown} = this;
@@ -63,8 +68,9 @@ class Comparison {
     const {shown, tabs} = this;
     this.q('.cm-empty').hidden = Boolean(shown) || this.running;
     this.area.classList.toggle('is-open', Boolean(shown));
-    this.q('.cm-what').replaceChildren(...(shown ? [this.title()] : []));
-    this.q('.cm-tabs').hidden = !shown;
+    this.area.parentElement.classList.toggle('is-blind', this.blind);
+    this.q('.cm-what').replaceChildren(...(shown && !this.blind ? [this.title()] : []));
+    this.q('.cm-tabs').hidden = !shown || this.blind;
     setOpened(shown, tabs.part);
   }
   /** After a person went somewhere: the address says so. */
@@ -79,6 +85,12 @@ class Comparison {
     this.view();
     return Boolean(found);
   }
+  /** Shows nothing but the vote on a comparison, and does not read it. */
+  blindly(id) {
+    this.tabs.show(VOTE);
+    Object.assign(this, {looked: true, shown: {id, blind: true}});
+    this.view();
+  }
   /** What somebody asked for: `<comparison>/<part>`. */
   async open(inside, scroll = false) {
     const {id, part} = insideParts(inside);
@@ -89,6 +101,10 @@ class Comparison {
   /** The one that was open last, else the newest. */
   async first() {
     const {id, part} = insideParts(insideOf('compare'));
+    if (id && part === VOTE) {
+      this.blindly(id);
+      return;
+    }
     const known = await attempt(() => call(this.server.newest({wanted: id})));
     if (known) {
       this.tabs.show(known === id ? part : '');
@@ -104,6 +120,11 @@ class Comparison {
   }
 
   async look() {
+    if (this.blind) return;
+    if (!this.looked && insideParts(insideOf('compare')).part === VOTE) {
+      await this.first();
+      return;
+    }
     const {shown} = this;
     let answer;
     try {
