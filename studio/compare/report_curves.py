@@ -55,6 +55,8 @@ def _over_steps(comparison: Comparison) -> list[str]:
     runs = {run: columns for run, columns in runs.items() if len({c.step for c in columns}) > 1}
     drawn = []
     for row in measures.MEASURES if runs else ():
+        if row.is_fact:
+            continue
         lines = []
         for run, columns in list(runs.items())[:MOST_CURVES]:
             found = {

@@ -29,6 +29,8 @@ from studio.compare.report_images import BUDGET, Images, images_of
 from studio.compare.report_votes import votes
 from studio.core.text import read_text
 
+FIRST = 8
+"""Sentences of the verdict that are in view at once."""
 STYLE = Path(__file__).with_name("report.css")
 
 
@@ -102,14 +104,20 @@ def _head(
         yield f"<p class=bad>{escaped(said)}</p>"
     yield from (f"<p class=bad>{escaped(text)}</p>" for text in facts.errors(comparison))
     if comparison.verdict:
-        sentences = "".join(f"<p>{escaped(sentence)}</p>" for sentence in comparison.verdict)
-        yield f"<section class=verdict aria-label=Verdict>{sentences}</section>"
+        yield f"<section class=verdict aria-label=Verdict>{_verdict(comparison)}</section>"
     links = [(part.name, part.heading) for part in sections]
     if has_image:
         place = next(n for n, (name, _) in enumerate(links) if name == "settings")
         links.insert(place, ("images", "Images"))
     anchors = "".join(f"<a href='#{name}'>{escaped(heading)}</a>" for name, heading in links)
     yield f"<nav aria-label='Parts of this page'>{anchors}</nav></header>"
+
+
+def _verdict(comparison: Comparison) -> str:
+    sentences = [f"<p>{escaped(sentence)}</p>" for sentence in comparison.verdict]
+    first, rest = "".join(sentences[:FIRST]), "".join(sentences[FIRST:])
+    more = f"<details><summary>{len(sentences) - FIRST} more</summary>{rest}</details>"
+    return first + (more if rest else "")
 
 
 def _images(comparison: Comparison, images: Images) -> Iterator[str]:
@@ -140,14 +148,24 @@ def _measures(comparison: Comparison) -> str:
     for place, values in enumerate(facts.table(comparison)):
         first, *rest, files = values
         cells = [f"<th scope=row>{escaped(first.text)}</th>"]
-        cells += [f"<td>{data(value, names[place])}</td>" for value in rest]
+        cells += [f"<td>{data(value, names[place])}{_mark(value)}</td>" for value in rest]
         cells.append(f"<td class=text>{escaped(files.text)}</td>")
         rows.append(f"<tr>{''.join(cells)}</tr>")
     meanings = definitions(facts.explained())
+    legend = facts.legend(comparison)
     return (
-        f"<div class=scroll tabindex=0 role=region aria-label='Measures of each column'>"
+        "<div class=scroll tabindex=0 role=region aria-label='Measures of each column'>"
         f"<table><thead>{heads}</thead><tbody>{''.join(rows)}</tbody></table></div>"
+        f"{f'<p class=soft>{escaped(legend)}</p>' if legend else ''}"
         f"<details><summary>What the measures say</summary>{meanings}</details>"
+    )
+
+
+def _mark(value: facts.Value) -> str:
+    return (
+        f" <abbr class=apart title='{facts.APART_WORDS}'>{facts.APART}</abbr>"
+        if value.apart
+        else ""
     )
 
 

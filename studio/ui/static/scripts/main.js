@@ -5,9 +5,12 @@ import {catchStrayDrops} from './core/drops.js';
 import {notice} from './core/notices.js';
 import {watchPlace} from './core/place.js';
 import {watchPresses} from './core/press.js';
+import {sends, watchToasts} from './core/toasts.js';
 
 const PARTS = {
   header: () => import('./core/header.js'),
+  add_base: () => import('./bases/add_base.js'),
+  base_button: () => import('./bases/base_button.js'),
   caption: () => import('./caption/caption.js'),
   train_pick: () => import('./train/pick.js'),
   form_tools: () => import('./train/form_tools.js'),
@@ -51,6 +54,7 @@ export async function mount(name, part, events) {
   }
   const trigger = (event, data) => {
     if (!events.includes(event)) throw new Error(`“${name}” sends “${event}”, which nobody listens to`);
+    sends(name, event);
     part.trigger(event, data);
   };
   found.mount({...part, trigger});
@@ -60,3 +64,4 @@ catchStrayDrops();
 holdButtons();
 watchPresses();
 watchPlace('caption');
+watchToasts();
