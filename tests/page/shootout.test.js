@@ -19,7 +19,7 @@ const choices = {
     {name: 'xl-lora', title: 'LoRA · XL', method: 'lora', family: 'sdxl', base: ''},
   ],
 };
-const on = {on: true, preset: '', variants: []};
+const on = {on: true, preset: '', variants: ['']};
 const form = (changes) => ({...rules.restored(null), ...changes});
 
 test('a kept form is restored as far as it has the right types', () => {
@@ -44,7 +44,8 @@ test('the preset made for the base comes first, another family has none', () => 
 });
 
 test('entries are the methods, their variants, and stacks of those that are there', () => {
-  const methods = {lora: {...on, variants: ['options.rank=2, train.learning_rate=1e-3', ' ']}, ti: on};
+  const rank = 'options.rank=2, train.learning_rate=1e-3';
+  const methods = {lora: {...on, variants: ['', rank, ' ']}, ti: on};
   const stacks = [['LoRA', 'Textual Inversion'], ['LoRA'], ['LoRA', 'DreamBooth']];
   assert.deepEqual(rules.entriesOf(choices, form({methods, stacks})), [
     {name: 'LoRA', preset: 'starter-lora', changes: ''},
@@ -57,6 +58,8 @@ test('entries are the methods, their variants, and stacks of those that are ther
     {name: 'LoRA + Textual Inversion', stack: ['LoRA', 'Textual Inversion']},
   ]);
   assert.deepEqual(rules.entriesOf(choices, form({methods: {lora: {...on, on: false}}})), []);
+  const changed = rules.entriesOf(choices, form({methods: {lora: {...on, variants: [rank]}}}));
+  assert.equal(changed.length, 1, 'the preset as it is was taken out');
 });
 
 test('changes read as words, also half-typed', () => {

@@ -145,7 +145,9 @@ class ShootoutForm:
                 "own": [one.strip() for one in lines(_text(form, "own")) if one.strip()],
                 "seeds": seed_list(_text(form, "seeds") or "1-2"),
             },
-            "sampling": {"images": form.get("images", 64), "steps": form.get("steps", 20)},
+            "sampling": {
+                key: form[key] for key in ("images", "steps", "ordinary_images") if key in form
+            },
             "entries": [_entry(one) for one in entries],
         }
         if values["budget"] != "preset":

@@ -52,13 +52,16 @@ export function heading(comparison, track, {steps, measure, hide, change}) {
     slider?.paint();
     const column = comparison.columns[shownColumn(track, steps)];
     const problem = column.error && (column.message || column.error.what);
-    const training = !comparison.complete && wordsOf(comparison, column.name);
+    const pending = !comparison.complete && !comparison.cancelled && !Number.isFinite(column.images);
     about.replaceChildren(
       problem
         ? el('p.sh-problem', {}, problem)
         : el('span.cs-small.cs-muted.cm-stack', {}, column.folder || stackText(column.stack)),
     );
-    if (training) about.append(el('span.cm-training.cs-small', showsWords(comparison, column.name), training));
+    if (pending && !problem) {
+      const words = wordsOf(comparison, column.name);
+      about.append(el('span.cm-training.cs-small', showsWords(comparison, column.name), words));
+    }
     if (measure && !problem) about.append(measureLine(comparison, column, measure));
   };
   paint();

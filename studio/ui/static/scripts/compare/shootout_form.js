@@ -4,18 +4,18 @@ import {fileUrl} from '../core/address.js';
 import {attempt, call, partsOf} from '../core/calls.js';
 import {el, fillOptions} from '../core/dom.js';
 import {openTab} from '../core/handover.js';
-import {icon, iconButton, labelled} from '../core/icons.js';
+import {labelled} from '../core/icons.js';
 import {message, notice} from '../core/notices.js';
 import {debounce, poll} from '../core/timing.js';
 import {datasetFacts} from '../train/pick_rules.js';
 import {sayWords} from './column_words.js';
 import {openComparison} from './opened.js';
 import {shootoutList} from './shootout_list.js';
+import {budgetRows, methodCard, stackRows} from './shootout_methods.js';
 import * as rules from './shootout_rules.js';
 
 const LOOK_EVERY = 1000; // milliseconds
 const THINK = 500; // after the last change, before the plan is asked for
-const EXAMPLE = 'options.rank=2, train.learning_rate=1e-3';
 
 const select = (label) => el('select.cs-input', {'aria-label': label});
 const labelledField = (label, node, hint = '') =>
@@ -92,6 +92,7 @@ class ShootoutForm {
           {},
           number('images', 'Images per column', 0),
           number('steps', 'Sampling steps', 1),
+          number('ordinary_images', 'Images for drift', 0),
           text('name', 'Name', 'of the dataset'),
         ),
       ),
@@ -111,97 +112,6 @@ class ShootoutForm {
   setMethod(name, changes, again = true) {
     const now = rules.methodOf(this.choices, this.form, name);
     this.set({methods: {...this.form.methods, [name]: {...now, ...changes}}}, again);
-  }
-
-  methodCard(method) {
-    const {choices, form} = this;
-    const family = choices.bases.find((base) => base.name === form.base)?.family;
-    const fitting = rules.presetsOf(choices, form, method.name);
-    const reason = method.unsupported[family] || (fitting.length ? '' : 'There is no preset for this base.');
-    const {on, preset, variants} = rules.methodOf(choices, form, method.name);
-    const switched = {
-      type: 'button',
-      role: 'checkbox',
-      'aria-checked': on && !reason,
-      disabled: Boolean(reason),
-      title: method.summary,
-      'data-method': method.name,
-      onclick: () => this.setMethod(method.name, {on: !on}),
-    };
-    const head = el(
-      'button.so-method',
-      switched,
-      el('span.so-tick', {'aria-hidden': 'true'}, icon('check', 12)),
-      el('b', {}, method.title),
-    );
-    if (reason || !on) return el('div.so-card-method', {}, head, reason && el('span.cs-small.cs-muted', {}, reason));
-    const chosen = select(`Preset of ${method.title}`);
-    const options = fitting.map((one) => [one.name, one.title]);
-    fillOptions(chosen, options, preset);
-    chosen.addEventListener('change', () => this.setMethod(method.name, {preset: chosen.value}));
-    const rows = variants.map((text, at) => this.variantRow(method, variants, text, at));
-    const add = labelled('plus', 'Variant…', () => this.addVariant(method, variants), '.cs-quiet.so-variant-add');
-    add.setAttribute('aria-label', `Add a variant of ${method.title}`);
-    return el(
-      'div.so-card-method.is-on',
-      {},
-      el('div.so-method-head', {}, head, add),
-      fitting.length > 1 && chosen,
-      rows,
-    );
-  }
-  addVariant(method, variants) {
-    this.setMethod(method.name, {variants: [...variants, '']});
-    const rows = this.methods.querySelectorAll(`[data-variant="${method.name}"]`);
-    rows[rows.length - 1]?.focus();
-  }
-  variantRow(method, variants, text, at) {
-    const label = `Changes of variant ${at + 1} of ${method.title}`;
-    const attributes = {value: text, placeholder: EXAMPLE, 'aria-label': label, 'data-variant': method.name};
-    const input = el('input.cs-input', attributes);
-    const changed = () => variants.map((one, k) => (k === at ? input.value : one));
-    input.addEventListener('input', () => {
-      variants[at] = input.value;
-      this.setMethod(method.name, {variants: changed()}, false);
-    });
-    input.addEventListener('change', () => this.render());
-    const drop = () => this.setMethod(method.name, {variants: variants.filter((_, k) => k !== at)});
-    return el('div.so-variant', {}, input, iconButton('close', `Remove variant ${at + 1} of ${method.title}`, drop));
-  }
-
-  stackRows() {
-    const trained = rules.entriesOf(this.choices, {...this.form, stacks: []}).map((entry) => entry.name);
-    if (trained.length < 2) return [];
-    const rows = this.form.stacks.map((stack, at) => {
-      const toggle = (name) => {
-        const next = stack.includes(name) ? stack.filter((one) => one !== name) : [...stack, name];
-        this.set({stacks: this.form.stacks.map((one, k) => (k === at ? next : one))});
-      };
-      const chip = (name) => {
-        const on = stack.includes(name);
-        const attributes = {type: 'button', 'aria-pressed': on, onclick: () => toggle(name)};
-        return el(`button.cs-chip.so-chip${on ? '.is-on' : ''}`, attributes, name);
-      };
-      const drop = () => this.set({stacks: this.form.stacks.filter((_, k) => k !== at)});
-      const label = `Stack ${at + 1}: files applied together`;
-      return el(
-        'div.so-stack',
-        {role: 'group', 'aria-label': label},
-        trained.map(chip),
-        iconButton('close', `Remove stack ${at + 1}`, drop),
-      );
-    });
-    const add = () => this.set({stacks: [...this.form.stacks, trained.slice(0, 2)]});
-    return [...rows, labelled('plus', 'Files applied together…', add, '.cs-quiet')];
-  }
-
-  budgetRows() {
-    return rules.BUDGETS.map(([name, title, sentence]) => {
-      const on = this.form.budget === name;
-      const choose = () => this.set({budget: name, amount: rules.BUDGETS.find(([one]) => one === name)[4]});
-      const attributes = {type: 'button', role: 'radio', 'aria-checked': on, 'data-budget': name, onclick: choose};
-      return el('button.so-budget', attributes, el('b', {}, title), el('span.cs-small', {}, sentence));
-    });
   }
 
   render() {
@@ -228,9 +138,15 @@ class ShootoutForm {
       ...choices.references.filter(([, value]) => value).map(([title, value]) => [value, title]),
     ];
     fillOptions(this.reference, held, form.reference);
-    this.methods.replaceChildren(...choices.methods.map((method) => this.methodCard(method)));
-    this.stacks.replaceChildren(...this.stackRows());
-    this.budgets.replaceChildren(...this.budgetRows());
+    const given = {
+      choices,
+      form,
+      set: (changes) => this.set(changes),
+      setMethod: (name, changes, again) => this.setMethod(name, changes, again),
+    };
+    this.methods.replaceChildren(...choices.methods.map((method) => methodCard(method, given)));
+    this.stacks.replaceChildren(...stackRows(given));
+    this.budgets.replaceChildren(...budgetRows(given));
     const [, , , unit] = rules.budgetOf(form);
     this.amountField.classList.toggle('cs-hidden', !unit);
     this.amountField.firstChild.textContent = unit ? `${unit} per training` : '';

@@ -49,6 +49,7 @@ export const EMPTY = {
   seeds: '1-2',
   images: 64,
   steps: 20,
+  ordinary_images: 16,
   reference: '',
 };
 
@@ -74,13 +75,18 @@ export function presetsOf(choices, form, method) {
     .sort((a, b) => Number(Boolean(b.base)) - Number(Boolean(a.base)));
 }
 
-/** What the form has of a method: {on, preset, variants}; a method that has no preset here is off. */
+/** What the form has of a method: {on, preset, variants}; a method that has no preset here is off. A variant is
+ *  what it changes in the preset, the first one usually nothing. */
 export function methodOf(choices, form, method) {
   const fitting = presetsOf(choices, form, method);
   const kept = form.methods[method] || {};
   const known = fitting.some((one) => one.name === kept.preset);
   const variants = Array.isArray(kept.variants) ? kept.variants.filter((one) => typeof one === 'string') : [];
-  return {on: Boolean(kept.on) && fitting.length > 0, preset: known ? kept.preset : fitting[0]?.name || '', variants};
+  return {
+    on: Boolean(kept.on) && fitting.length > 0,
+    preset: known ? kept.preset : fitting[0]?.name || '',
+    variants: variants.length ? variants : [''],
+  };
 }
 
 /** “options.rank=2” → “rank 2”; what is half-typed as it stands. */
@@ -100,9 +106,9 @@ export function entriesOf(choices, form) {
   const trained = choices.methods.flatMap(({name, title}) => {
     const {on, preset, variants} = methodOf(choices, form, name);
     if (!on) return [];
-    const changed = variants.filter((text) => text.trim());
-    const more = changed.map((changes) => ({name: `${title}, ${changeWords(changes)}`.slice(0, 60), preset, changes}));
-    return [{name: title, preset, changes: ''}, ...more];
+    const named = (changes) => (changes ? `${title}, ${changeWords(changes)}`.slice(0, 60) : title);
+    const distinct = new Set(variants.map((text) => text.trim()));
+    return [...distinct].map((changes) => ({name: named(changes), preset, changes}));
   });
   const names = new Set(trained.map((entry) => entry.name));
   const stacks = form.stacks
