@@ -1,6 +1,6 @@
 """Which plots a comparison has: likeness against drift, and measures over the steps of a run.
 
-Owns: the choice, and the points. Refuses to know: how a plot is drawn (`report_plots`). Imports no
+Owns: the choice, and the points. Refuses to know: how a plot is plotted (`report_plots`). Imports no
 torch.
 """
 
@@ -16,14 +16,14 @@ AGAINST = (
     ("drift", "image_image"),
     ("image_text", "image_image"),
 )
-"""What is gained against what it costs: (across, up), by key; the first that is known is drawn."""
+"""What is gained against what it costs: (across, up), by key; the first that is known is plotted."""
 MOST_CURVES = 6
 
 
 def plots(comparison: Comparison) -> str:
     """Their markup; empty when there is nothing to plot."""
-    drawn = [*_gain_and_cost(comparison), *_over_steps(comparison)]
-    return f"<div class=plots>{''.join(drawn)}</div>" if drawn else ""
+    plotted = [*_gain_and_cost(comparison), *_over_steps(comparison)]
+    return f"<div class=plots>{''.join(plotted)}</div>" if plotted else ""
 
 
 def _gain_and_cost(comparison: Comparison) -> list[str]:
@@ -38,11 +38,11 @@ def _gain_and_cost(comparison: Comparison) -> list[str]:
         ]
         names = f"{rows[up].label} against {_low(rows[across].label)}"
         axes = Axes(names, _axis(rows[across]), _axis(rows[up]))
-        if drawn := scatter(points, axes):
+        if plotted := scatter(points, axes):
             key = "".join(
                 f"<li value={point.number}>{escaped(point.name)}</li>" for point in points
             )
-            return [drawn.replace("</figure>", f"<ol class=key>{key}</ol></figure>")]
+            return [plotted.replace("</figure>", f"<ol class=key>{key}</ol></figure>")]
     return []
 
 
@@ -53,7 +53,7 @@ def _over_steps(comparison: Comparison) -> list[str]:
         if column.step is not None and (column.run or column.group):
             runs.setdefault(column.run or column.group, []).append(column)
     runs = {run: columns for run, columns in runs.items() if len({c.step for c in columns}) > 1}
-    drawn = []
+    plotted = []
     for row in measures.MEASURES if runs else ():
         if row.is_fact:
             continue
@@ -67,8 +67,8 @@ def _over_steps(comparison: Comparison) -> list[str]:
             steps = sorted(found)
             lines.append(Curve(run, tuple(steps), tuple(found[step] for step in steps)))
         axes = Axes(f"{row.label} over the steps of a run", "Step", _axis(row))
-        drawn.append(curves(lines, axes))
-    return [one for one in drawn if one]
+        plotted.append(curves(lines, axes))
+    return [one for one in plotted if one]
 
 
 def _measured(column: ComparedColumn, key: str) -> Measurement | None:

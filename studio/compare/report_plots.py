@@ -103,7 +103,7 @@ def scatter(points: Sequence[Point], axes: Axes) -> str:
         )
     names = ", ".join(f"{one.number} {one.name}" for one in points)
     label = f"{axes.title}: {names}"
-    return _drawing(label, axes, _frame(axes, across, up), "".join(marks))
+    return _figure(label, axes, _frame(axes, across, up), "".join(marks))
 
 
 def curves(lines: Sequence[Curve], axes: Axes) -> str:
@@ -115,7 +115,7 @@ def curves(lines: Sequence[Curve], axes: Axes) -> str:
         return ""
     across = _Scale(steps, LEFT, WIDTH - RIGHT)
     up = _Scale(ends, HEIGHT - BOTTOM, TOP)
-    drawn = []
+    plotted = []
     for number, line in enumerate(lines):
         colour = f"var(--plot-{number % COLOURS + 1})"
         dots, path = [], []
@@ -127,12 +127,12 @@ def curves(lines: Sequence[Curve], axes: Axes) -> str:
             dots.append(f"<circle cx='{x}' cy='{y}' r='3.5' stroke='none'/>")
             if value.low is not None and value.high is not None:
                 dots.append(_line(x, up(value.low), x, up(value.high)))
-        drawn.append(
+        plotted.append(
             f"<g stroke='{colour}' fill='{colour}'><title>{escaped(line.name)}</title>"
             f"<polyline points='{' '.join(path)}' fill='none' stroke-width='2'/>{''.join(dots)}</g>"
         )
     label = f"{axes.title}: {', '.join(line.name for line in lines)}"
-    return _drawing(label, axes, _frame(axes, across, up), "".join(drawn))
+    return _figure(label, axes, _frame(axes, across, up), "".join(plotted))
 
 
 def interval_bar(value: float, low: float, high: float, scale: Sequence[float]) -> str:
@@ -151,7 +151,7 @@ def interval_bar(value: float, low: float, high: float, scale: Sequence[float]) 
     )
 
 
-def _drawing(label: str, axes: Axes, *parts: str) -> str:
+def _figure(label: str, axes: Axes, *parts: str) -> str:
     return (
         f"<figure><figcaption>{escaped(axes.title)}</figcaption>"
         f"<svg viewBox='0 0 {WIDTH} {HEIGHT}' role=img aria-label='{escaped(label)}'>"

@@ -118,12 +118,12 @@ def test_plots_show_every_point_inside_their_frame() -> None:
         Point(n, HOSTILE, Measurement(n / 7, n / 7 - 0.1, n / 7 + 0.1), Measurement(-n))
         for n in range(1, 9)
     ]
-    drawn = scatter(points, AXES)
+    plotted = scatter(points, AXES)
     places = [
-        (float(x), float(y)) for x, y in re.findall(r"<circle cx='([^']+)' cy='([^']+)'", drawn)
+        (float(x), float(y)) for x, y in re.findall(r"<circle cx='([^']+)' cy='([^']+)'", plotted)
     ]
     assert len(places) == 8 and all(58 <= x <= 444 and 14 <= y <= 258 for x, y in places)
-    assert HOSTILE in Page(drawn).text and "<script" not in drawn
+    assert HOSTILE in Page(plotted).text and "<script" not in plotted
     line = Curve("run", (1, 2, 3), tuple(Measurement(value) for value in (1.0, math.nan, 2.0)))
     assert curves([line], AXES).count("<circle") == 2
 
