@@ -32,6 +32,8 @@ const PARTS = {
   vote: () => import('./compare/vote.js'),
   comparison_images: () => import('./compare/images.js'),
   comparison_measures: () => import('./compare/measure_table.js'),
+  checkpoint_pick: () => import('./compare/checkpoint_pick.js'),
+  checkpoint_curves: () => import('./compare/checkpoint_curves.js'),
   past_comparisons: () => import('./compare/past.js'),
 };
 

@@ -115,7 +115,7 @@ class Comparison {
   /** What somebody asked for: `<comparison>/<part>`. */
   async open(inside, scroll = false) {
     const {id, part} = insideParts(inside);
-    this.tabs.show(part || this.tabs.part);
+    this.tabs.show(part || this.usual);
     if (await this.read(id)) this.place();
     if (this.shown && scroll) this.q('.cm-what').scrollIntoView({block: 'start'});
   }
@@ -160,7 +160,7 @@ class Comparison {
     const ended = task && !this.running && `${task.id} ${task.state}` !== before;
     if (answer.began && answer.began !== this.began) {
       this.began = answer.began;
-      await this.open(answer.began);
+      await this.open(`${answer.began}/${this.tabs.part}`);
     } else if (first || !shown) await this.first();
     else if (ended) await this.ended();
     else if (answer.changed && answer.changed.id === this.shown?.id) {
@@ -172,12 +172,14 @@ class Comparison {
   /** What has ended is shown whole, unless somebody looks at another one by now. */
   async ended() {
     const done = this.task.result?.id;
-    if (done && (done === this.shown.id || done !== this.began)) await this.open(done);
+    if (done && (done === this.shown.id || done !== this.began)) await this.open(`${done}/${this.tabs.part}`);
   }
 
   async tick() {
     this.idle += 1;
-    if (this.running || this.bar.starting || this.idle % IDLE_LOOKS === 1) await this.look();
+    const {shown} = this;
+    const grows = shown && !shown.complete && !shown.cancelled; // perhaps another program generates it
+    if (this.running || grows || this.bar.starting || this.idle % IDLE_LOOKS === 1) await this.look();
   }
   answered() {
     this.bar.answered();
