@@ -58,7 +58,7 @@ test('marks have their places, sizes and labels that cover no other one', () => 
   for (const {x, y} of found.points) assert.ok(x >= 56 && x <= 600 && y >= 0 && y <= found.height);
 });
 
-test('columns of one value are a picture, too, and ticks are round', () => {
+test('columns of one value are plotted, too, and ticks are round', () => {
   const same = [column('a', 0.5, 0), column('b', 0.5, 0)].map((one) => ({...one, intervals: {}}));
   for (const {x, y} of tradeOff({columns: same}, MEASURES, 400).points) assert.ok(Number.isFinite(x + y));
   assert.deepEqual(

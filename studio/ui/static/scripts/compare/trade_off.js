@@ -1,4 +1,4 @@
-// Likeness against drift as a picture: which columns no other one outdoes, and what they took. Pure: it says where
+// Likeness against drift as a plot: which columns no other one outdoes, and what they took. Pure: it says where
 // which shape is; `trade_off_plot.js` makes them.
 import {measuredBy, measuredValue, shownDifference, written} from './measures.js';
 
@@ -92,7 +92,7 @@ function pointOf(comparison, place, axes, scales) {
   };
 }
 
-/** {width, height, axes, points, ticks}: places in pixels of a picture `width` wide; null where there is none. */
+/** {width, height, axes, points, ticks}: places in pixels of a plot `width` wide; null where there is none. */
 export function tradeOff(comparison, measures, width) {
   const axes = axesOf(comparison, measures);
   if (!axes) return null;

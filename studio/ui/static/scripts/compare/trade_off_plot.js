@@ -1,4 +1,4 @@
-// Makes the picture of likeness against drift. Refuses to know: what stands where (`trade_off.js`).
+// Makes the plot of likeness against drift. Refuses to know: what stands where (`trade_off.js`).
 import {el, svg} from '../core/dom.js';
 import {tables} from '../core/tables.js';
 import {tradeOff} from './trade_off.js';
