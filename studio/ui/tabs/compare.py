@@ -19,9 +19,12 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 
+from studio.ui.components.checkpoint_curves import checkpoint_curves
+from studio.ui.components.checkpoint_pick import checkpoint_pick
 from studio.ui.components.column_form import column_form
 from studio.ui.components.comparison_images import comparison_images
 from studio.ui.components.comparison_measures import comparison_measures
+from studio.ui.components.comparison_report import comparison_report
 from studio.ui.components.modes import mode_switch
 from studio.ui.components.opened_comparison import opened_comparison
 from studio.ui.components.past_comparisons import past_comparisons
@@ -31,11 +34,16 @@ from studio.ui.live import Page
 if TYPE_CHECKING:
     from studio.app import Studio
 
-MODES = (("columns", "Columns", column_form),)
+MODES = (
+    ("columns", "Columns", column_form),
+    ("checkpoints", "Checkpoints", checkpoint_pick),
+)
 PARTS = (
     ("images", "Images", comparison_images),
     ("measures", "Measures", comparison_measures),
+    ("curves", "Curves", checkpoint_curves),
     ("vote", "Vote", vote),
+    ("report", "Report", comparison_report),
 )
 
 
