@@ -18,7 +18,7 @@ DOWN, UP = torch.arange(32.0).reshape(4, 8), torch.ones(8, 4)
 
 
 def written(path: Path, *beginnings: str) -> Path:
-    tensors = {}
+    tensors: dict[str, torch.Tensor] = {}
     for number, beginning in enumerate(beginnings):
         name = f"{beginning}{LAYER.replace('0', str(number), 1)}"
         tensors |= {f"{name}.lora_A.weight": DOWN, f"{name}.lora_B.weight": UP}
