@@ -1,20 +1,26 @@
-// The measures of the open comparison: what they say in sentences, and a table of all columns, as values or as
-// differences to one of them. Refuses to know: how anything is measured; nothing is called best here.
-import {fileUrl} from '../core/address.js';
-import {el, sharpen} from '../core/dom.js';
+// The measures of the open comparison: what they say in sentences, a table of all columns, as values or as
+// differences to one of them, and what each measure means. Refuses to know: how anything is measured; nothing is
+// called best here, and a mark needs to be told apart from every other column.
+import {attempt, call} from '../core/calls.js';
+import {el} from '../core/dom.js';
 import {formatDuration} from '../core/format.js';
 import {message} from '../core/notices.js';
 import {tables} from '../core/tables.js';
 import {measuredBy, missingReasons, shownDifference, shownValue, stackText} from './measures.js';
-import {follow} from './opened.js';
+import {nearestPairs} from './nearest.js';
+import {follow, reread} from './opened.js';
+import {tradeOffPlot} from './trade_off_plot.js';
 
 const NO_VERDICT = 'Choose a column under “Differences to” to see which of them can be told apart.';
-const MEMORISED = 'More images are nearer to a training image than chance explains.';
 const ALONE = 'There is one column: add another one to compare them.';
 
+const APART = 'told apart from every other column';
+
 class Measures {
-  constructor({element}) {
-    Object.assign(this, {host: element.querySelector('.mt'), comparison: null, against: -1});
+  constructor({element, server}) {
+    Object.assign(this, {host: element.querySelector('.mt'), server, comparison: null, against: -1});
+    this.width = 0;
+    new ResizeObserver(() => this.resized()).observe(this.host);
   }
 
   show(comparison) {
@@ -50,8 +56,7 @@ class Measures {
 
   heading(measure) {
     const way = measure.better === 'lower' ? 'lower is better' : 'higher is better';
-    const title = `${measure.says.replace(/\.$/, '')}: ${measure.formula}.`;
-    return el('th', {scope: 'col', title}, measure.label, el('span.cs-muted', {}, way));
+    return el('th', {scope: 'col', title: measure.says}, measure.label, el('span.cs-muted', {}, way));
   }
   cell(place, measure) {
     const {comparison, against} = this;
@@ -62,8 +67,8 @@ class Measures {
       return el(`td.cs-number${side}`, {}, found.text, el('small', {}, found.sure), el('small.mt-words', {}, words));
     }
     const {text, sure, title, apart} = shownValue(comparison, comparison.columns[place], measure);
-    const words = apart && el('small.mt-words', {}, 'better than every other column');
-    return el(`td.cs-number${apart ? '.is-better' : ''}`, {title}, text, sure && el('small', {}, sure), words);
+    const mark = apart && el('span.mt-apart', {role: 'img', 'aria-label': APART, title: APART}, '◆');
+    return el('td.cs-number', {title}, text, mark, sure && el('small', {}, sure));
   }
   row(column, place, measures) {
     const {error, message: words, counts} = column;
@@ -97,42 +102,39 @@ class Measures {
       el('table.mt-table', {}, el('thead', {}, head), el('tbody', {}, rows)),
     );
   }
-  /** The image of each column that is nearest to a training image, beside that one. */
-  nearest() {
-    const {columns, folder} = this.comparison;
-    const image = (file, alt) =>
-      el('img', {src: fileUrl(`${folder}/${file}`), alt, onload: ({target}) => sharpen(target)});
-    const pair = ({name, memorised, nearest: {cell, training, cosine, held_out: other, name: called}}) => {
-      const compared = typeof other === 'number' ? `, to the nearest reference image ${other.toFixed(3)}` : '';
-      const about = `Cosine to the training image ${called} ${cosine.toFixed(3)}${compared}`;
-      return el(
-        'figure.mt-pair',
-        {},
-        el('div', {}, image(cell, `${name}: the generated image`), image(training, `The training image ${called}`)),
-        el(
-          'figcaption.cs-small',
-          {},
-          el('b', {}, name),
-          el('span.cs-muted', {}, about),
-          memorised && el('span.sh-problem', {}, MEMORISED),
-        ),
-      );
-    };
-    const pairs = columns.filter((column) => column.nearest).map(pair);
-    if (!pairs.length) return null;
-    return el(
-      'details.mt-nearest',
-      {},
-      el('summary', {}, 'Nearest to the training images'),
-      el('div.mt-pairs', {}, pairs),
-    );
-  }
   missing() {
     const notes = (this.comparison.notes || []).map((text) => message({what: text}, 'info'));
-    if (notes.length) return notes;
     const line = ([why, titles]) => el('li', {}, `${titles.join(', ')}: ${why}`);
     const reasons = missingReasons(this.comparison, tables.measures).map(line);
-    return reasons.length ? [el('ul.cs-small.cs-muted.mt-why', {}, reasons)] : [];
+    return [...notes, reasons.length > 0 && el('ul.cs-small.cs-muted.mt-why', {}, reasons)];
+  }
+  /** What each measure says, on demand. */
+  about(measures) {
+    const how = ({fact, formula, source, range}) =>
+      fact ? `${formula}, ${source}` : `${formula}. Range: ${range}. Source: ${source}`;
+    const one = (measure) => [
+      el('dt', {}, measure.label),
+      el('dd', {}, measure.says, el('span.cs-small.cs-muted', {}, `How: ${how(measure)}.`)),
+    ];
+    return measures.length
+      ? el('details.mt-fold', {}, el('summary', {}, 'What the measures say'), el('dl.mt-about', {}, measures.map(one)))
+      : null;
+  }
+  again() {
+    const {id, complete, cancelled} = this.comparison;
+    if (!complete && !cancelled) return null;
+    const measure = async () => {
+      await call(this.server.measure_again({id}));
+      reread();
+    };
+    const onclick = (event) => attempt(measure, event.currentTarget);
+    return el('button.cs-button.cs-quiet', {type: 'button', onclick}, 'Measure again');
+  }
+  resized() {
+    const width = this.host.clientWidth;
+    if (!width || Math.abs(width - this.width) < 24) return;
+    this.width = width;
+    this.host.querySelector('.mt-trade')?.replaceWith(tradeOffPlot(this.comparison, width));
   }
 
   paint() {
@@ -143,7 +145,21 @@ class Measures {
     const {complete, cancelled} = this.comparison;
     const waiting = !complete && !cancelled;
     const later = waiting && el('p.cs-muted.cs-small', {}, 'A column is measured when its images are there.');
-    const parts = [this.verdict(), this.choice(), this.table(), later, this.nearest(), ...this.missing()];
+    const measures = measuredBy(this.comparison.columns, tables.measures);
+    const legend = this.comparison.columns.some((one) => one.told_apart?.length);
+    this.width = this.host.clientWidth || this.width;
+    const parts = [
+      this.verdict(),
+      this.choice(),
+      this.table(),
+      legend && el('p.cs-muted.cs-small', {}, `◆ ${APART}; the smaller numbers are 95 % intervals`),
+      later,
+      tradeOffPlot(this.comparison, this.width || 560),
+      nearestPairs(this.comparison),
+      this.about(measures),
+      ...this.missing(),
+      this.again(),
+    ];
     this.host.replaceChildren(...parts.filter(Boolean));
   }
 }
