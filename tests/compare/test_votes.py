@@ -238,6 +238,8 @@ def test_a_measure_is_asked_which_of_two_images_is_better() -> None:
     assert found[text].share == pytest.approx(5 / 6) and found[text].pairs == 6
     assert found[kid].share == pytest.approx(1 / 6)  # lower is better
     assert found[kid].tau is None and "Too few columns" in found[kid].note
+    (row,) = agreements([3, 2, 1, 0], {text: [4, 3, 2, 1]}, [], {}, ordered=False)
+    assert row.tau is None and "no two columns" in row.note
     four = agreements([3, 2, 1, 0], {kid: [1, 2, 3, 4], text: [1, 2, 4, 3]}, [], {})
     assert [round(row.tau or 0, 2) for row in sorted(four, key=lambda row: row.measure)] == [
         -0.67,

@@ -179,6 +179,7 @@ def test_damaged_images_are_passed_over_and_equal_ones_are_not_asked_about(
     assert pair is not None
     assert votes.pair(made.id, *WHO, [pair.token]) is None
     votes.vote(made.id, *WHO, pair.token, "equal")
+    assert votes.progress(made.id, *WHO).left == 1  # the damaged one; the equal ones are known
     for file in folder.glob("cells/*"):
         file.write_bytes(b"no image")
     with pytest.raises(FileError) as told:
