@@ -24,6 +24,7 @@ from studio.ui.components.checkpoint_pick import checkpoint_pick
 from studio.ui.components.column_form import column_form
 from studio.ui.components.comparison_images import comparison_images
 from studio.ui.components.comparison_measures import comparison_measures
+from studio.ui.components.comparison_report import comparison_report
 from studio.ui.components.modes import mode_switch
 from studio.ui.components.opened_comparison import opened_comparison
 from studio.ui.components.past_comparisons import past_comparisons
@@ -42,6 +43,7 @@ PARTS = (
     ("measures", "Measures", comparison_measures),
     ("curves", "Curves", checkpoint_curves),
     ("vote", "Vote", vote),
+    ("report", "Report", comparison_report),
 )
 
 

@@ -32,6 +32,7 @@ const PARTS = {
   vote: () => import('./compare/vote.js'),
   comparison_images: () => import('./compare/images.js'),
   comparison_measures: () => import('./compare/measure_table.js'),
+  comparison_report: () => import('./compare/report.js'),
   checkpoint_pick: () => import('./compare/checkpoint_pick.js'),
   checkpoint_curves: () => import('./compare/checkpoint_curves.js'),
   past_comparisons: () => import('./compare/past.js'),
