@@ -89,7 +89,10 @@ class Judge:
         if seen is not base and (known := min(len(seen.ordinary), len(base.ordinary))):
             drift = metrics.moved(seen.ordinary[:known], base.ordinary[:known])
         return Scores(
-            _values(metrics.to_references(rows, self.references)), _values(follows), _values(copies), _values(drift)
+            _values(metrics.to_references(rows, self.references)),
+            _values(follows),
+            _values(copies),
+            _values(drift),
         )
 
     def limits(self, base: Seen) -> Limits:
