@@ -3,10 +3,13 @@
     python studio.py bench compare_view [--columns N] [--prompts N] [--seeds N] [--json]
 
 Makes a comparison of small generated images (kept nowhere), opens it in a headless Chromium, and looks
-for long tasks of the page's main thread (PerformanceObserver, over 50 ms) while everything is scrolled
-through twice: first before any small copy of an image was made, then with all of them made. Then the
-same while the slider of the checkpoints goes through its steps, and while all images are zoomed.
-Promised is that no task takes longer than 100 ms. Results go to benchmarks/results/compare_view.json.
+for long tasks of the page's main thread while everything is scrolled through twice: first before any
+small copy of an image was made, then with all of them made. Then the same while the slider of the
+checkpoints goes through its steps, and while all images are zoomed. Tasks over 50 ms are those that a
+PerformanceObserver reports (by the clock, so on a busy machine also what others take away), and the
+longest one is given in processor time of the thread too (from the browser's trace, which leaves the
+others out). Promised is that no task takes longer than 100 ms of its thread. Results go to
+benchmarks/results/compare_view.json.
 """
 
 from __future__ import annotations
@@ -87,11 +90,11 @@ def main() -> int:
             workspace.comparisons / ID, arguments.columns, arguments.prompts, arguments.seeds
         )
         phases = measure(workspace, browser)
-        longest = max((max(one["long_tasks_ms"], default=0) for one in phases.values()), default=0)
+        longest = max(one.get("longest_processor_ms", 0) for one in phases.values())
         result: dict[str, Any] = {
             "what": f"{cells} images of {SIDE} pixels: {arguments.columns} columns × {arguments.prompts} "
-            f"prompts × {arguments.seeds} seeds; tasks over 50 ms in milliseconds",
-            "longest_task_ms": longest,
+            f"prompts × {arguments.seeds} seeds; tasks in milliseconds",
+            "longest_task_processor_ms": longest,
             "target_ms": TARGET,
             "phases": phases,
             "machine": machine(browser.version),
@@ -155,17 +158,21 @@ def measure(workspace: Workspace, browser: Any) -> dict[str, Any]:
         opened = time.perf_counter() - started
         page.wait_for_timeout(2000)
         page.evaluate(WATCH)
-        phases: dict[str, Any] = {"opened": {"seconds": round(opened, 2), "long_tasks_ms": []}}
+        phases: dict[str, Any] = {"opened": {"seconds": round(opened, 2)}}
         for name, script in (
             ("scroll, no copies yet", SCROLL), ("scroll", SCROLL), ("scrub", SCRUB), ("zoom", ZOOM),
         ):  # fmt: skip
             page.evaluate("globalThis.tasks.length = 0")
+            browser.start_tracing(page=page, categories=["toplevel", "__metadata"])
             frames = page.evaluate(script) or {}
             page.wait_for_timeout(1000)  # what comes after it, such as sharper images
+            trace = json.loads(browser.stop_tracing())
             tasks = sorted(page.evaluate("globalThis.tasks"), reverse=True)
-            phases[name] = {"long_tasks_ms": tasks, "load": round(os.getloadavg()[0], 2)} | {
-                key: round(value, 1) for key, value in frames.items()
-            }
+            phases[name] = {
+                "over_50_ms_by_the_clock": tasks,
+                "longest_processor_ms": longest_task(trace),
+                "load": round(os.getloadavg()[0], 2),
+            } | {key: round(value, 1) for key, value in frames.items()}
         nodes = page.locator(".cm-cell").count()
         phases["opened"]["cells_in_the_page"] = nodes
         context.close()
@@ -175,11 +182,32 @@ def measure(workspace: Workspace, browser: Any) -> dict[str, Any]:
         studio.close()
 
 
+def longest_task(trace: dict[str, Any]) -> float:
+    """Processor time of the longest task of a page's main thread, in milliseconds."""
+    events = trace["traceEvents"]
+    mains = {
+        (event["pid"], event["tid"])
+        for event in events
+        if event["name"] == "thread_name" and event["args"].get("name") == "CrRendererMain"
+    }
+    times = [
+        event["tdur"]
+        for event in events
+        if "RunTask" in event["name"] and (event["pid"], event["tid"]) in mains and "tdur" in event
+    ]
+    assert times, "the trace has no tasks"
+    return round(max(times) / 1000, 1)
+
+
 def lines(result: dict[str, Any]) -> str:
     """The result for people."""
     rows = [f"{name}: {facts}" for name, facts in result["phases"].items()]
     return "\n".join(
-        [result["what"], *rows, f"longest task {result['longest_task_ms']} ms, target ≤ {TARGET}"]
+        [
+            result["what"],
+            *rows,
+            f"longest task {result['longest_task_processor_ms']} ms of its thread, target ≤ {TARGET}",
+        ]
     )
 
 

@@ -64,8 +64,9 @@ def measure(arguments: argparse.Namespace, plain: dict[str, Any] | None = None) 
         )  # fmt: skip
         measured = learnt.measured
         found: dict[str, Any] = {
-            **measured.values, **{f"{key}_error": value for key, value in measured.errors.items()},
-            "kid_n": measured.counts, "image_own": learnt.image_own, "seconds": learnt.seconds,
+            **{key: value for key, value in measured.values.items() if value is not None},
+            "kid_n": measured.counts, "image_own": learnt.image_own,
+            "image_reference": learnt.image_reference, "seconds": learnt.seconds,
         }  # fmt: skip
         if arguments.forgetting:
             found["attributes"] = _attributes(base, stack, how, cache, arguments, name)

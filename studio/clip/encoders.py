@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from studio.clip.folder import ClipFolder, find_clip, home_of
+from studio.clip.pixels import squares
 from studio.core.device import pick_device
 from studio.core.tables import read_table
 from studio.families.base import Base
@@ -81,29 +82,9 @@ class Clip:
         return int(self.model.config.text_config.max_position_embeddings)
 
     def _image_rows(self, images: Tensor | np.ndarray | Sequence[Image]) -> Tensor:
-        if isinstance(images, np.ndarray):
-            images = torch.from_numpy(np.ascontiguousarray(images))
-        if isinstance(images, Tensor):
-            pixels = self._square(images.permute(0, 3, 1, 2))
-        else:
-            pixels = torch.cat([self._square(_pixels(image)) for image in images])
+        pixels = squares(images, self.side)
         pixels = (pixels - self._mean) / self._deviation
         return _plain(self.model.get_image_features(pixels.to(self.model.device)))
-
-    def _square(self, pixels: Tensor) -> Tensor:
-        """uint8 [N, 3, H, W] → fp32 [N, 3, side, side] in 0…1."""
-        height, width = pixels.shape[-2:]
-        short = min(height, width)
-        size = self.side * height // short, self.side * width // short
-        pixels = pixels.float()
-        if size != (height, width):
-            pixels = (
-                F.interpolate(pixels, size, mode="bicubic", antialias=True, align_corners=False)
-                .clamp(0, 255)
-                .round()
-            )
-        top, left = (size[0] - self.side) // 2, (size[1] - self.side) // 2
-        return pixels[..., top : top + self.side, left : left + self.side] / 255
 
 
 def load_clip(
@@ -173,16 +154,6 @@ def _without_report() -> Iterator[None]:
 def _broken(found: ClipFolder) -> AbstractContextManager[None]:
     remedy = "It must be a full CLIP model with safetensors weights and its tokenizer."
     return broken_as("The CLIP beside this base cannot be loaded", found.path, remedy)
-
-
-def _pixels(image: Image) -> Tensor:
-    """PIL → uint8 [1, 3, H, W]; transparency becomes white."""
-    if "A" in image.getbands():
-        from PIL import Image as pillow
-
-        white = pillow.new("RGBA", image.size, "white")
-        image = pillow.alpha_composite(white, image.convert("RGBA"))
-    return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)[None]
 
 
 def _plain(found: Any) -> Tensor:

@@ -44,7 +44,7 @@ def find_clips(base: str | Path, text_widths: Sequence[int] = ()) -> list[ClipFo
     names = _published(base, text_widths) or list(PUBLISHED.values())
     places: list[Path | None] = [home / "clip", home]
     places += [Path(base).parent / name.rpartition("/")[2] for name in names]
-    places += [_cached(name) for name in names]
+    places += [cached_model(name) for name in names]
     found = [_describe(place) for place in places if place is not None]
     return [clip for clip in found if clip is not None]
 
@@ -99,7 +99,8 @@ def _describe(folder: Path) -> ClipFolder | None:
     )
 
 
-def _cached(name: str) -> Path | None:
+def cached_model(name: str) -> Path | None:
+    """The folder of a published model in the hub's cache, with its weights; None without them."""
     from huggingface_hub import try_to_load_from_cache
 
     config = try_to_load_from_cache(name, "config.json")

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Generates and measures every column, prints the table, and where the images are; or writes a
-    report, or an archive, of what is there."""
+    """Generates and measures every column, prints the table, and where the images are; or measures
+    again, or writes a report, or an archive, of what is there."""
+    if arguments.measure:
+        return _measure_again(arguments)
     if compare_files.asked(arguments):
         return compare_files.run(arguments)
     if arguments.votes:
@@ -38,14 +40,28 @@ def run(arguments: argparse.Namespace) -> int:
         )
         progress.end()
         compare_files.keep_about(studio, result.id, arguments)
-        if arguments.json:
-            terminal.print_json(result.as_json())
-        else:
-            _print_table(result)
-            print(studio.workspace.comparisons / result.id)
+        _print(studio, arguments, result)
         if stopping.asked:
             raise Interrupted("Stopped as you asked")
     return 0
+
+
+def _measure_again(arguments: argparse.Namespace) -> int:
+    """Computes the measures of a comparison anew, and prints them."""
+    with terminal.opened(arguments) as studio:
+        _print(studio, arguments, studio.generation.comparisons.measure_again(arguments.measure))
+    return 0
+
+
+def _print(studio: Studio, arguments: argparse.Namespace, result: Comparison) -> None:
+    if arguments.json:
+        terminal.print_json(result.as_json())
+        return
+    for line in table(result):
+        print(line)
+    for note in result.notes:
+        print(note)
+    print(studio.workspace.comparisons / result.id)
 
 
 def _settings(studio: Studio, arguments: argparse.Namespace) -> training.CompareSettings:
@@ -60,6 +76,8 @@ def _settings(studio: Studio, arguments: argparse.Namespace) -> training.Compare
         values["seeds"] = _seeds(arguments.seeds)
     if arguments.reference:
         values["reference"] = printable(path_of(arguments.reference).resolve())
+    if arguments.training:
+        values["training"] = printable(path_of(arguments.training).resolve())
     if arguments.name:
         values["name"] = arguments.name
     settings = training.CompareSettings.parse(training.override(values, arguments.assignments))
@@ -84,11 +102,6 @@ def _seeds(text: str) -> list[int]:
         ) from None
 
 
-def _print_table(result: Comparison) -> None:
-    for line in table(result):
-        print(line)
-
-
 def table(result: Comparison) -> list[str]:
     """The lines of the table: a column per column, a row per measure that any of them has."""
     columns = result.columns
@@ -96,16 +109,18 @@ def table(result: Comparison) -> list[str]:
     rows += [
         [row.label]
         + [
-            row.shown(column.measures.get(row.key), column.standard_errors.get(row.key))
+            row.shown(row.of(column), column.intervals.get(row.key))
+            + (" +" if row.key in column.told_apart else "")
             for column in columns
         ]
         for row in measures.MEASURES
     ]
-    rows.append(["seconds", *["" if c.seconds is None else f"{c.seconds:.4f}" for c in columns]])
-    rows.append(["bytes", *["" if c.bytes is None else str(c.bytes) for c in columns]])
     rows = [rows[0], *(row for row in rows[1:] if any(row[1:]))]
     widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
-    return [
+    lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
+    if any(column.told_apart for column in columns):
+        lines.append("+ told apart from every other column; 95 % intervals in brackets")
+    return [*lines, *(["", *result.verdict] if result.verdict else [])]

@@ -16,7 +16,7 @@ from studio.core.errors import Interrupted, SettingsError
 from studio.core.names import printable
 from studio.generation.records import GeneratedLane
 from studio.library import prompt_tags
-from studio.library.image_settings import as_written, stack_named, usable_settings
+from studio.library.image_settings import as_written, stack_named, usable_settings, with_kept
 from studio.settings import training
 from studio.settings.lanes import LanesSettings
 
@@ -93,7 +93,8 @@ def _like(studio: Studio, file: str) -> dict[str, Any]:
         raise SettingsError(
             "This image carries no settings", remedy="Leave --like out, or name another image."
         )
-    values, notes = as_written(dict(found.settings)), list(found.notes)
+    values, gone = with_kept(as_written(dict(found.settings)), studio.workspace.outputs)
+    notes = [*found.notes, *([gone] if gone else [])]
     values["stack"], missing = stack_named(values.get("stack"), studio.library)
     if (inside := values.get("inpaint", {}).get("stack")) is not None:
         own, also = stack_named(inside, studio.library)

@@ -1,17 +1,18 @@
-"""`library`: the entries of the library, listed, renamed, put into the trash and brought back.
+"""`library`: its entries, listed, renamed, put into the trash and brought back; images; bases.
 
-Owns: the command's output. Refuses to know: how entries are found and moved.
+Owns: which action is whose, and the output of those about entries. Refuses to know: how entries are
+found and moved.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from studio import architectures
-from studio.commands import terminal
+from studio.commands import library_bases, library_images, terminal
+from studio.commands.library_answer import Answer, day, table
 from studio.core.errors import InputError
 from studio.core.names import printable
 from studio.formats import kinds
@@ -21,14 +22,13 @@ from studio.library.trash import Trashed
 if TYPE_CHECKING:
     from studio.app import Studio
 
-COLUMN = 40  # characters of a name, at most
-
 
 def run(arguments: argparse.Namespace) -> int:
     """Does one action; exit code 2 for a name that means nothing, or several entries."""
     action = {
-        "list": _list, "rename": _rename, "trash": _trash, "restore": _restore,
-        "checkpoint": _checkpoint,
+        "list": _list, "rename": _rename, "star": _star, "unstar": _star, "trash": _trash,
+        "restore": _restore, "checkpoint": _checkpoint, "images": library_images.images,
+        "bases": library_bases.bases, "add": library_bases.add, "forget": library_bases.forget,
     }  # fmt: skip
     with terminal.opened(arguments) as studio:
         lines, result = action[arguments.action](studio, arguments)
@@ -40,23 +40,19 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-Answer = tuple[list[str], Any]
-"""What is printed, and the same for JSON."""
-
-
 def _list(studio: Studio, arguments: argparse.Namespace) -> Answer:
     if arguments.trash:
         gone = studio.library.trash.all()
-        return _table([_gone(one) for one in gone]), [asdict(one) for one in gone]
+        return table([_gone(one) for one in gone]), [asdict(one) for one in gone]
     entries = studio.library.entries.all()
     names = labels(entries)
     facts = [_facts(entry, names[entry.path]) for entry in entries]
     rows = [
         ["★" if one["favourite"] else "", one["name"], kinds.title(one["kind"]), one["base"],
-         _day(one["modified"]), one["file"]]
+         day(one["modified"]), one["file"]]
         for one in facts
     ]  # fmt: skip
-    return _table(rows), facts
+    return table(rows), facts
 
 
 def _rename(studio: Studio, arguments: argparse.Namespace) -> Answer:
@@ -67,7 +63,19 @@ def _rename(studio: Studio, arguments: argparse.Namespace) -> Answer:
     return [printable(moved.path)], _facts(moved, moved.title)
 
 
+def _star(studio: Studio, arguments: argparse.Namespace) -> Answer:
+    name, on = _name(arguments), arguments.action == "star"
+    if library_images.is_image(studio, name):
+        return library_images.star(studio, name, on)
+    entry = studio.library.entries.entry(name)
+    studio.library.notes.change(entry.path, favourite=on)
+    said = "is a favourite" if on else "is no favourite any more"
+    return [f"{entry.title} {said}."], {"file": entry.where, "favourite": on}
+
+
 def _trash(studio: Studio, arguments: argparse.Namespace) -> Answer:
+    if library_images.is_image(studio, _name(arguments)):
+        return library_images.trash(studio, _name(arguments))
     gone = studio.library.trash.put(studio.library.entries.own(_name(arguments)))
     return [f"{gone.title} is in the trash. Bring it back with: library restore {gone.id}"], asdict(
         gone
@@ -75,6 +83,8 @@ def _trash(studio: Studio, arguments: argparse.Namespace) -> Answer:
 
 
 def _restore(studio: Studio, arguments: argparse.Namespace) -> Answer:
+    if library_images.in_trash(studio, _name(arguments)):
+        return library_images.restore(studio, _name(arguments))
     trash = studio.library.trash
     entry = trash.restore(trash.find(_name(arguments)).id)
     return [printable(entry.path)], _facts(entry, entry.title)
@@ -115,19 +125,4 @@ def _facts(entry: Entry, name: str) -> dict[str, Any]:
 
 
 def _gone(one: Trashed) -> list[str]:
-    return [one.title, kinds.title(one.kind), one.where, _day(one.at), one.id]
-
-
-def _day(moment: float) -> str:
-    return time.strftime("%Y-%m-%d", time.localtime(moment))
-
-
-def _table(rows: list[list[str]]) -> list[str]:
-    """Cells below each other; long ones are cut, but for the last."""
-    cut = [[printable(c) if k == len(row) - 1 else printable(c)[:COLUMN] for k, c in enumerate(row)]
-           for row in rows]  # fmt: skip
-    widths = [max(map(len, column)) for column in zip(*cut, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in cut
-    ]
+    return [one.title, kinds.title(one.kind), one.where, day(one.at), one.id]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 
 from studio import __version__
-from studio.commands import checkpoint_options, library_options, option_types
+from studio.commands import checkpoint_options, library_options, measure_options, option_types
 from studio.commands.mask_options import add_mask_options
 from studio.commands.report_options import add_report_options
 
@@ -195,7 +195,7 @@ def _add_compare_options(parser: argparse.ArgumentParser) -> None:
         "--prompt", action="append", default=[], metavar="TEXT", help="one row each"
     )
     parser.add_argument("--seeds", metavar="1,2,3", help="one row each (default: 1,2,3,4)")
-    parser.add_argument("--reference", metavar="DIR", help="reference images (held-out), for KID")
+    measure_options.add(parser)
     parser.add_argument("--name", metavar="TEXT", help="name of the comparison")
     add_report_options(parser)
     checkpoint_options.add(parser)

@@ -92,6 +92,4 @@ class ComparedColumn(Record):
 
     def measured(self, found: Measured) -> ComparedColumn:
         """The same with its measures."""
-        return self.changed(
-            measures=dict(found.values), standard_errors=dict(found.errors), counts=found.counts
-        )
+        return self.changed(measures=dict(found.values), counts=found.counts)

@@ -1,24 +1,42 @@
 """One comparison: columns × prompts × seeds, with the same noise in every column.
 
 Owns: the order of work, and what a cancelled or failed column leaves behind.
-Refuses to know: how a stack works, how images are generated and measured, the page.
+Refuses to know: how a column is generated (`columns`), what the measures say (`conclusion`), the page.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from studio.adapters.cache import AdapterCache
-from studio.adapters.stack import applied
+from studio.compare import features as kept_features
+from studio.compare import ordinary
+from studio.compare.columns import (
+    BASE,
+    Progress,
+    Work,
+    generate_column,
+    generate_ordinary,
+    has_stack,
+    take_column,
+)
+from studio.compare.conclusion import conclude, source_of
+from studio.compare.features import KeptFeatures
 from studio.compare.measures import Measured
-from studio.compare.measuring import Measuring, prepare
-from studio.compare.record import ComparedColumn, Comparison, Recorder, Reference, StackFile
+from studio.compare.measuring import Eyes, ImageFolder, prepare, text_features
+from studio.compare.record import (
+    ComparedColumn,
+    Comparison,
+    Recorder,
+    Reference,
+    StackFile,
+    read_comparison,
+    replace_comparison,
+)
 from studio.core import atomic
 from studio.core.callbacks import Cancelled, OnProgress, SharedDevice
 from studio.core.errors import InputError, Interrupted, NonFiniteError, SettingsError, StudioError
@@ -26,33 +44,13 @@ from studio.core.names import path_of
 from studio.core.record import Failure
 from studio.core.size import OWN_SIZE
 from studio.families.base import Base
-from studio.formats.dataset import image_files
 from studio.formats.image_write import save_png
-from studio.infer import infotext
-from studio.infer.batches import Batch, Position, sampled
-from studio.infer.decoding import image_size, to_image
-from studio.infer.engine import used
-from studio.infer.options import Job, SamplingOptions
+from studio.formats.images import open_image
+from studio.infer.decoding import image_size
+from studio.infer.options import Job
 from studio.infer.prompt import plain
 from studio.infer.tags import has_tags
-from studio.settings.generation import CompareSettings, GenerateSettings, Lane
-
-
-@dataclass
-class _Work:
-    """Everything the columns of one comparison share."""
-
-    base: Base
-    settings: CompareSettings
-    prompts: list[str]
-    seeds: list[int]
-    jobs: list[Job]
-    """The grid, prompt by prompt, then further images for the measures."""
-    recorder: Recorder
-    cache: AdapterCache
-    measuring: Measuring | None
-    cancelled: Cancelled | None
-    device: SharedDevice | None
+from studio.settings.generation import CompareSettings, Lane
 
 
 def compare(
@@ -75,82 +73,81 @@ def compare(
     """
     began = time.monotonic()
     prompts, seeds = _checked(base, settings)
-    references = image_files(settings.reference) if settings.reference else []
-    header = _header(base, settings, prompts, seeds, len(references))
+    roles = {"references": settings.reference, "training": settings.training}
+    folders = {role: found for role, path in roles.items() if (found := ImageFolder.of(path))}
+    references = len(folders["references"].files) if "references" in folders else 0
+    header = _header(base, settings, prompts, seeds, references)
     recorder = Recorder(header.changed(folder=str(folder)))
     try:
-        measuring = prepare(base, references, recorder, on_progress, cancelled)
+        looking = prepare(base, folders, recorder, on_progress, cancelled)
     except Interrupted:
         return recorder.finish(time.monotonic() - began, cancelled=True)
-    jobs = _jobs(prompts, seeds, settings.images if measuring is not None else 0)
-    work = _Work(
-        base, settings, prompts, seeds, jobs, recorder,
-        cache if cache is not None else AdapterCache(), measuring, cancelled, device,
+    eyes, features = looking or (None, KeptFeatures())
+    jobs = _jobs(prompts, seeds, settings.images if eyes else 0)
+    work = Work(
+        base, settings, prompts, seeds, jobs, _ordinary_jobs(base, settings) if eyes else [],
+        recorder, cache if cache is not None else AdapterCache(), Progress(0, on_progress), eyes,
+        features, cancelled, device,
     )  # fmt: skip
-    each = len(jobs) * settings.steps
+    stacks = sum(has_stack(column) for column in settings.columns)
+    generated = len(jobs) * sum(not column.folder for column in settings.columns)
+    work.progress.total = (generated + len(work.ordinary) * (stacks + 1)) * settings.steps
     errors: list[StudioError] = []
+    stopped = False
     try:
+        if eyes is not None:
+            _begin_features(work, eyes)
         for index, column in enumerate(settings.columns):
-
-            def on_position(
-                at: Position, before: int = index * each, name: str = column.name
-            ) -> None:
-                if on_progress is not None:
-                    part = at.evaluation * settings.steps // at.evaluations
-                    done = at.images * settings.steps + at.in_batch * part
-                    finished = f"{done // settings.steps} of {len(jobs)} images"
-                    on_progress(before + done, each * len(settings.columns), f"{name}: {finished}")
-
-            try:
-                recorder.column(index, _column(work, index, column, on_position))
-            except (InputError, NonFiniteError) as error:  # its files: the others are fine
+            if error := _made(work, index, column):
                 errors.append(error)
-                failed = recorder.comparison.columns[index].changed(
-                    error=Failure.of(error), message=str(error)
-                )
-                recorder.column(index, failed)
     except Interrupted:
-        return recorder.finish(time.monotonic() - began, cancelled=True)
+        stopped = True
     if len(errors) == len(settings.columns):
         raise errors[0]
-    return recorder.finish(time.monotonic() - began, cancelled=False)
+    if eyes is not None:
+        recorder.comparison = conclude(recorder.comparison, work.features)
+        _keep_nearest(recorder.comparison)
+    return recorder.finish(time.monotonic() - began, cancelled=stopped)
 
 
-def _column(
-    work: _Work, index: int, column: Lane, on_position: Callable[[Position], None]
-) -> ComparedColumn:
-    """Generates one column with its stack on the base; returns what was found."""
-    began = time.monotonic()
-    features: dict[int, Tensor] = {}
-    batches = sampled(
-        work.base, work.jobs, _options(work.settings), on_position=on_position,
-        cancelled=work.cancelled,
-    )  # fmt: skip
-    finished = False
-    while not finished:
-        with applied(work.base, column.stack, work.cache) as reports:
-            facts = _infotext_facts(work, column)
-            for batch in batches:
-                _keep(work, index, batch, column, facts, features)
-                if work.device is not None and work.device.wanted:
-                    break
-            else:
-                finished = True
-        if work.device is not None:
-            work.device.yield_to_others()
-    measured = Measured()
-    if work.measuring is not None:
-        rows = torch.stack([features[place] for place in range(len(work.jobs))])
-        measured = work.measuring.of(rows, [plain(job.prompt) for job in work.jobs])
-    return (
-        work.recorder.comparison.columns[index]
-        .measured(measured)
-        .changed(
-            generation_seconds=round(time.monotonic() - began, 2),
-            images=len(work.jobs),
-            messages=tuple(report.message for report in reports if report.message),
+def _made(work: Work, index: int, column: Lane) -> StudioError | None:
+    """Makes and records a column; what is wrong with its files alone is recorded and returned."""
+    make = take_column if column.folder else generate_column
+    recorder = work.recorder
+    try:
+        recorder.column(index, make(work, index, column))
+        return None
+    except (InputError, NonFiniteError) as error:  # its files: the others are fine
+        failed = recorder.comparison.columns[index].changed(
+            error=Failure.of(error), message=str(error)
         )
-    )
+        recorder.column(index, failed)
+        return error
+
+
+def measure_again(folder: str | Path) -> Comparison:
+    """Computes every measure of a comparison from its kept features, and writes it; generates nothing.
+
+    MissingError when it is no comparison or kept no features, FileError when they are damaged.
+    """
+    comparison = conclude(read_comparison(folder), kept_features.read(Path(folder)))
+    _keep_nearest(comparison)
+    return replace_comparison(comparison)
+
+
+def _begin_features(work: Work, eyes: Eyes) -> None:
+    """Keeps what all columns share: texts, what belongs together, what the base makes of ordinary prompts."""
+    places = {prompt: place for place, prompt in enumerate(work.prompts)}
+    found = {
+        "texts": text_features(eyes.clip, [plain(job.prompt) for job in work.jobs]),
+        "at/prompts": torch.tensor([places[job.prompt] for job in work.jobs]),
+        "at/seeds": torch.tensor([job.seed for job in work.jobs]),
+    }
+    if work.ordinary:
+        prompts = list(dict.fromkeys(job.prompt for job in work.ordinary))
+        found["at/ordinary"] = torch.tensor([prompts.index(job.prompt) for job in work.ordinary])
+        found |= generate_ordinary(work, BASE, Lane(name="Base, ordinary prompts"))
+    work.keep(found)
 
 
 def _checked(base: Base, settings: CompareSettings) -> tuple[list[str], list[int]]:
@@ -171,37 +168,14 @@ def _checked(base: Base, settings: CompareSettings) -> tuple[list[str], list[int
         )
     if wrong := [seed for seed in seeds if not 0 <= seed < 2**32]:
         raise SettingsError(f"The seed {wrong[0]} is outside 0 … 4294967295")
+    if both := [column.name for column in settings.columns if column.folder and column.stack]:
+        raise SettingsError(
+            f"“{both[0]}” has a folder of images and files on its stack",
+            why="Images from elsewhere are measured as they are.",
+            remedy="Make two columns of it.",
+        )
     image_size(base, OWN_SIZE)
     return prompts, seeds
-
-
-def _keep(
-    work: _Work,
-    index: int,
-    batch: Batch,
-    column: Lane,
-    facts: infotext.Facts,
-    features: dict[int, Tensor],
-) -> None:
-    """Saves the images of a batch that belong to the grid; adds what CLIP sees in all of them."""
-    for place, pixels in zip(batch.places, batch.pixels, strict=True):
-        if place < len(work.prompts) * len(work.seeds):
-            _save(work, index, place, pixels, column, facts)
-    if work.measuring is not None:
-        rows = work.measuring.scorer.image_features(batch.pixels)
-        features.update(zip(batch.places, rows, strict=True))
-
-
-def _options(settings: CompareSettings) -> SamplingOptions:
-    return SamplingOptions(
-        steps=settings.steps,
-        guidance=settings.guidance,
-        sampler=settings.sampler,
-        negative_prompt=settings.negative_prompt,
-        batch_size=settings.batch_size,
-        syntax=True,
-        work="comparison",
-    )
 
 
 def _jobs(prompts: Sequence[str], seeds: Sequence[int], images: int) -> list[Job]:
@@ -215,6 +189,16 @@ def _jobs(prompts: Sequence[str], seeds: Sequence[int], images: int) -> list[Job
     return jobs
 
 
+def _ordinary_jobs(base: Base, settings: CompareSettings) -> list[Job]:
+    """Images of ordinary prompts; none where no column could have moved them."""
+    if not any(has_stack(column) for column in settings.columns):
+        return []
+    prompts = ordinary.ordinary_prompts(
+        Path(base.path), settings.ordinary_prompts, settings.ordinary_images
+    )
+    return [Job(prompt, ordinary.FIRST_SEED + place) for place, prompt in enumerate(prompts)]
+
+
 def _header(
     base: Base, settings: CompareSettings, prompts: list[str], seeds: list[int], references: int
 ) -> Comparison:
@@ -222,8 +206,16 @@ def _header(
         ComparedColumn(
             name=column.name,
             stack=tuple(StackFile.read(item.model_dump()) for item in column.stack),
-            seconds=column.seconds,
             bytes=sum(_size(item.path) for item in column.stack if item.enabled),
+            folder=column.folder,
+            run=column.run,
+            step=column.step,
+            method=column.method,
+            training_seed=column.training_seed,
+            group=column.group,
+            seconds=column.seconds,
+            trainable_parameters=column.trainable_parameters,
+            peak_memory=column.peak_memory,
         ).measured(Measured())
         for column in settings.columns
     ]
@@ -240,29 +232,17 @@ def _header(
     )
 
 
-def _save(
-    work: _Work, column: int, place: int, image: Tensor, own: Lane, facts: infotext.Facts
-) -> None:
-    row, seed = place // len(work.seeds), work.jobs[place].seed
-    chosen = work.settings
-    text = infotext.write(
-        GenerateSettings(
-            base=chosen.base, prompt=work.prompts[row], negative_prompt=chosen.negative_prompt,
-            seed=seed, steps=chosen.steps, guidance=chosen.guidance, sampler=chosen.sampler,
-            stack=own.stack,
-        ),
-        facts,
-    )  # fmt: skip
-    name = f"cells/c{column}-p{row}-s{seed}.png"
-    atomic.make_folder(work.recorder.folder / "cells")
-    save_png(work.recorder.folder / name, to_image(image), text)
-    work.recorder.cell(column, row, seed, name)
-
-
-def _infotext_facts(work: _Work, column: Lane) -> infotext.Facts:
-    size = image_size(work.base, OWN_SIZE)
-    files = [used(item, work.cache) for item in column.stack if item.enabled]
-    return infotext.Facts(work.base.name, work.base.hash[:10], size, files)
+def _keep_nearest(comparison: Comparison) -> None:
+    """Copies the training images that alarms are about beside the comparison, where they still are."""
+    for pair in (column.nearest for column in comparison.columns):
+        if pair is None or (Path(comparison.folder) / pair.training).is_file():
+            continue
+        source = source_of(comparison, pair)
+        if source is not None and source.is_file():
+            atomic.make_folder(Path(comparison.folder) / "nearest")
+            image = open_image(source).convert("RGB")
+            image.thumbnail((512, 512))
+            save_png(Path(comparison.folder) / pair.training, image)
 
 
 def _size(path: str) -> int:

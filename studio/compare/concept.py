@@ -17,7 +17,9 @@ from torch import Tensor
 from studio.adapters.cache import AdapterCache
 from studio.adapters.stack import applied
 from studio.clip.encoders import Clip, load_clip
-from studio.compare.measures import Features, Measured, measure
+from studio.compare.features import Features
+from studio.compare.measures import Measured, measure
+from studio.compare.metrics import image_reference, own_prompt
 from studio.families.base import Base
 from studio.infer.batches import sampled
 from studio.infer.options import Job, SamplingOptions
@@ -52,6 +54,8 @@ class Learnt:
     measured: Measured
     image_own: float
     """Mean cosine between each image and the reference of its own prompt."""
+    image_reference: float
+    """Mean cosine between images and the references' mean direction."""
     seconds: float
 
 
@@ -82,6 +86,7 @@ def measure_concept(
     images = scorer.image_features(generated)
     return Learnt(
         measure(Features(images, scorer.text_features(prompts), reference)),
-        float((images.double() * reference.double()).sum(dim=1).mean()),
+        float(own_prompt(images, reference).mean()),
+        image_reference(images, reference),
         round(time.monotonic() - began, 2),
     )

@@ -1,39 +1,111 @@
-"""A column's features become its measures, against which reference images.
+"""What measures see: the models that look at images, and the images they are compared with.
 
-Owns: reading the reference, and saying why a measure is missing. Refuses to know: which measures
-there are (`measures`), how images are generated.
+Owns: loading the models, reading reference and training images, and saying why something is missing.
+Refuses to know: which measures there are (`measures`), how images are generated.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from studio.clip.dinov2 import Dino, find_dino, load_dino
 from studio.clip.encoders import Clip, load_clip
-from studio.compare.measures import Features, Measured, measure
+from studio.compare import ordinary
+from studio.compare.features import KeptFeatures
+from studio.compare.metrics import same_as_any
 from studio.compare.record import Recorder
-from studio.core.errors import Interrupted, StudioError, UnavailableError
+from studio.core.callbacks import Cancelled, OnProgress
+from studio.core.errors import FileError, Interrupted, StudioError, UnavailableError
 from studio.families.base import Base
+from studio.formats.dataset import image_files
 from studio.formats.images import open_image
+from studio.starter.classifier import AttributeClassifier
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_JUDGED = (64, 64, 3)
 
 
-class Measuring:
-    """The base's CLIP with the features [M, D] of the reference images, where there are any."""
+@dataclass(frozen=True)
+class ImageFolder:
+    """The images of a folder."""
 
-    def __init__(self, scorer: Clip, reference: Tensor | None, recorder: Recorder):
-        self.scorer = scorer
-        self.reference = reference
-        self._recorder = recorder
+    root: Path
+    files: Sequence[Path]
 
-    def of(self, images: Tensor, prompts: Sequence[str]) -> Measured:
-        """Every measure of a column: features [N, D] of its images and the prompt of each."""
-        found = measure(Features(images, text_features(self.scorer, prompts), self.reference))
-        for note in found.notes:
-            self._recorder.note(note)
+    @classmethod
+    def of(cls, path: str) -> ImageFolder | None:
+        """What is in it; None for an empty name. DatasetError when it is no folder."""
+        return cls(Path(path), image_files(path)) if path else None
+
+
+@dataclass(frozen=True)
+class Eyes:
+    """The models that look at images: the base's CLIP, and what else there is."""
+
+    clip: Clip
+    dino: Dino | None = None
+    judge: AttributeClassifier | None = None
+
+    def seen(self, images: Tensor | Sequence[Image], name: str) -> dict[str, Tensor]:
+        """Images of the column `name`, uint8 [N, H, W, 3] or PIL → tensors by their names in the file."""
+        found = {name: self.clip.image_features(images)}
+        if self.dino is not None:
+            found[f"dino/{name}"] = self.dino.image_features(images)
         return found
+
+    def seen_ordinary(self, images: Tensor, name: str, prompts: Sequence[str]) -> dict[str, Tensor]:
+        """The same of images of ordinary prompts, with how much of each prompt is in its image."""
+        found = {f"ordinary/{name}": self.clip.image_features(images)}
+        if self.judge is not None and tuple(images.shape[1:]) == _JUDGED:
+            predicted = self.judge.predict(images.numpy())
+            shares = torch.from_numpy(ordinary.shares_seen(predicted, prompts))
+            if bool(shares.isfinite().any()):
+                found[f"attributes/{name}"] = shares
+        return found
+
+
+def prepare(
+    base: Base,
+    folders: Mapping[str, ImageFolder],
+    recorder: Recorder,
+    on_progress: OnProgress | None = None,
+    cancelled: Cancelled | None = None,
+) -> tuple[Eyes, KeptFeatures] | None:
+    """Loads the models and looks at the images of `folders` (`references`, `training`).
+
+    What is missing becomes a note. None when the base has no CLIP. Raises Interrupted, and FileError
+    for a CLIP that is damaged.
+    """
+    try:
+        clip = load_clip(base.path, base.device)
+    except UnavailableError as error:
+        recorder.note(str(error))
+        return None
+    eyes = Eyes(clip, _dino(base, recorder), _judge(base))
+    tensors: dict[str, Tensor] = {}
+    names: dict[str, tuple[str, ...]] = {}
+    total = sum(len(folder.files) for folder in folders.values())
+    looking = _Looking(eyes, recorder, total, on_progress, cancelled)
+    for role, folder in folders.items():
+        found, kept = looking.at(role, folder)
+        tensors |= found
+        names[role] = tuple(kept)
+    for role, what in (("references", "reference"), ("training", "training")):
+        if role in folders and role not in tensors:
+            recorder.note(
+                f"The {what} folder holds no images that can be read; "
+                "measures against it are left out."
+            )
+    _note_shared(tensors, recorder)
+    return eyes, KeptFeatures(tensors, names)
 
 
 def text_features(scorer: Clip, prompts: Sequence[str]) -> Tensor:
@@ -43,35 +115,85 @@ def text_features(scorer: Clip, prompts: Sequence[str]) -> Tensor:
     return scorer.text_features(distinct)[[rows[text] for text in prompts]]
 
 
-def prepare(
-    base: Base,
-    references: Sequence[Path],
-    recorder: Recorder,
-    on_progress: Callable[[int, int, str], None] | None = None,
-    cancelled: Callable[[], bool] | None = None,
-) -> Measuring | None:
-    """Loads the CLIP and reads the reference images; what is missing becomes a note.
+def look_at(eyes: Eyes, name: str, files: Sequence[Path]) -> tuple[dict[str, Tensor], list[str]]:
+    """What is seen in files, image by image, and why some could not be read, in a sentence each."""
+    rows: dict[str, list[Tensor]] = {}
+    troubles = []
+    for path in files:
+        try:
+            seen = eyes.seen([open_image(path)], name)
+        except StudioError as error:
+            troubles.append(f"{path.name} was left out: {error.what}.")
+            continue
+        for key, row in seen.items():
+            rows.setdefault(key, []).append(row)
+    return {key: torch.cat(found) for key, found in rows.items()}, troubles
 
-    None when the base has no CLIP. Raises Interrupted, and FileError for a CLIP that is damaged.
-    """
+
+@dataclass
+class _Looking:
+    """Reads the images that columns are measured against."""
+
+    eyes: Eyes
+    recorder: Recorder
+    total: int
+    on_progress: OnProgress | None
+    cancelled: Cancelled | None
+    done: int = 0
+
+    def at(self, role: str, folder: ImageFolder) -> tuple[dict[str, Tensor], list[str]]:
+        """Tensors by their names in the file, and the names of the images that could be read."""
+        what = "reference" if role == "references" else role
+        clip, dino, names = [], [], []
+        for path in folder.files:
+            if self.cancelled is not None and self.cancelled():
+                raise Interrupted("The comparison was stopped")
+            if self.on_progress is not None:
+                self.on_progress(self.done, self.total, f"Reading the {what} images")
+            self.done += 1
+            try:
+                image = open_image(path)
+                clip.append(self.eyes.clip.image_features([image]))
+            except StudioError as error:
+                self.recorder.note(f"{path.name} was left out of the {what} images: {error.what}.")
+                continue
+            names.append(path.relative_to(folder.root).as_posix())
+            if self.eyes.dino is not None and role == "references":
+                dino.append(self.eyes.dino.image_features([image]))
+        found = {role: torch.cat(clip)} if clip else {}
+        if dino:
+            found["dino/references"] = torch.cat(dino)
+        return found, names
+
+
+def _dino(base: Base, recorder: Recorder) -> Dino | None:
+    folder = find_dino(base.path)
     try:
-        scorer = load_clip(base.path, base.device)
-    except UnavailableError as error:
+        return None if folder is None else load_dino(folder, base.device)
+    except FileError as error:  # one measure fewer; the others are fine
         recorder.note(str(error))
         return None
-    rows = []
-    for done, path in enumerate(references):
-        if cancelled is not None and cancelled():
-            raise Interrupted("The comparison was stopped")
-        if on_progress is not None:
-            on_progress(done, len(references), "Reading the reference images")
-        try:
-            rows.append(scorer.image_features([open_image(path)]))
-        except StudioError as error:
-            recorder.note(f"{path.name} was left out of the reference: {error.what}.")
-    if recorder.comparison.reference.folder and not rows:
+
+
+def _judge(base: Base) -> AttributeClassifier | None:
+    file = Path(base.path) / ordinary.JUDGE
+    return AttributeClassifier.load(file) if file.is_file() else None
+
+
+def _note_shared(tensors: Mapping[str, Tensor], recorder: Recorder) -> None:
+    """Says when reference images are training images: likeness to them is no likeness to the concept."""
+    references, training = tensors.get("references"), tensors.get("training")
+    if references is not None and len(references) == 1:
         recorder.note(
-            "The reference folder holds no images that can be read; "
-            "measures against it are left out."
+            "There is one reference image: likeness is the likeness to it alone, and KID needs two."
         )
-    return Measuring(scorer, torch.cat(rows) if rows else None, recorder)
+    if references is None or training is None:
+        return
+    shared = int(same_as_any(references, training).sum())
+    if shared:
+        reference = recorder.comparison.reference.changed(trained=shared)
+        recorder.comparison = recorder.comparison.changed(reference=reference)
+        recorder.note(
+            f"{shared} of {len(references)} reference images are training images: likeness to them "
+            "also rises when images are memorised. Choose held-out images to tell the two apart."
+        )

@@ -1,13 +1,19 @@
-"""The formulas of measures: KID, image–text and image–image similarity, all on CLIP features.
+"""The formulas of measures, on features of images and texts. `docs/metrics.md` argues each.
 
-Owns: the formulas. Refuses to know: the CLIP, who generated the images, which measures are shown
-(`measures`). Importing it loads no torch.
+Every measure of a column is the mean of one number per image, so that columns can be compared image by
+image. Where the measure itself is no mean (KID, the Vendi score) the numbers are its influence
+function shifted to have the measure as their mean: resampling them resamples the measure to first
+order (Hampel 1974; the infinitesimal jackknife of Efron 1982).
 
-Shapes: N, M images or texts · D feature width. Features are L2-normalised rows.
+Owns: the formulas. Refuses to know: who made the features, which measures are shown (`measures`).
+Importing it loads no torch.
+
+Shapes: N images, M references or texts · D feature width. Features are L2-normalised rows.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from studio.core.errors import InputError
@@ -16,6 +22,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _BLOCK = 2048  # rows of a kernel matrix held at once
+UNSEEN_SHARE = 0.05  # of images that may look memorised and are not
+SAME = 0.9999  # cosine from which two images are taken to be one
 
 
 def kid(a: Tensor, b: Tensor) -> float:
@@ -25,46 +33,34 @@ def kid(a: Tensor, b: Tensor) -> float:
     is (cos + 1)³ on the L2-normalised rows taken here. State N and M beside it. Computed in fp64.
     Raises InputError for fewer than two images on a side, or rows that are no numbers.
     """
-    a, b = _rows(a), _rows(b)
-    n, m = len(a), len(b)
-    same_a = (_kernel_sum(a, a) - _kernel_diagonal(a)) / (n * (n - 1))
-    same_b = (_kernel_sum(b, b) - _kernel_diagonal(b)) / (m * (m - 1))
-    return same_a + same_b - 2 * _kernel_sum(a, b) / (n * m)
+    return float(kid_values(a, b).mean())
 
 
-def kid_error(a: Tensor, b: Tensor, subsets: int = 40, most: int = 1000) -> float | None:
-    """Standard error of `kid(a, b)`: spread over random subsets, the same ones every time.
+def kid_values(images: Tensor, references: Tensor) -> Tensor:
+    """Influence of each image [N] on `kid`, which is their mean.
 
-    The delete-d jackknife (Shao & Wu 1989): subsets hold the share f of each side (a half, or
-    `most` rows when that is fewer), error = √(f / (1 − f)) · deviation. None below 8 rows.
+    KID = U − 2C + R (within images, across, within references). With uᵢ the mean kernel of image i
+    to the other images and cᵢ to the references, U is the mean of uᵢ and a U-statistic of order two,
+    so the value of image i is KID + 2 (uᵢ − U) − 2 (cᵢ − C).
     """
-    import numpy as np
-    import torch
-
-    a, b = _rows(a), _rows(b)
-    if min(len(a), len(b)) < 8:
-        return None
-    share = min(0.5, most / max(len(a), len(b)))
-    generator = torch.Generator().manual_seed(0)
-    values = []
-    for _ in range(subsets):
-        parts = []
-        for side in (a, b):
-            size = max(2, round(share * len(side)))
-            parts.append(side[torch.randperm(len(side), generator=generator)[:size]])
-        values.append(kid(*parts))
-    return float(np.std(values, ddof=1)) * (share / (1 - share)) ** 0.5
+    a, b = _rows(images), _rows(references)
+    n, m = len(a), len(b)
+    within = (_kernel_rows(a, a) - _kernel_diagonal(a)) / (n - 1)
+    across = _kernel_rows(a, b) / m
+    of_references = (_kernel_rows(b, b) - _kernel_diagonal(b)).sum() / (m * (m - 1))
+    value = within.mean() - 2 * across.mean() + of_references
+    return value + 2 * (within - within.mean()) - 2 * (across - across.mean())
 
 
-def image_text(images: Tensor, texts: Tensor) -> float:
-    """Mean cosine between images [N, D] and each one's own prompt [N, D] (CLIPScore, unscaled)."""
+def own_prompt(images: Tensor, texts: Tensor) -> Tensor:
+    """Cosine [N] of each image to its own prompt [N, D] (CLIPScore of Hessel et al. 2021, unscaled)."""
     assert images.shape == texts.shape, "one prompt per image"
-    return float((images.double() * texts.double()).sum(dim=1).mean())
+    return (images.double() * texts.double()).sum(dim=1)
 
 
-def image_image(images: Tensor, references: Tensor) -> float:
-    """Mean cosine over all pairs of images [N, D] and references [M, D] (CLIP-I, Ruiz 2022)."""
-    return float((images.double() @ references.double().T).mean())
+def to_references(images: Tensor, references: Tensor) -> Tensor:
+    """Mean cosine [N] of each image to all references [M, D] (CLIP-I and DINO of Ruiz et al. 2022)."""
+    return images.double() @ references.double().mean(dim=0)
 
 
 def image_reference(images: Tensor, references: Tensor) -> float:
@@ -72,6 +68,104 @@ def image_reference(images: Tensor, references: Tensor) -> float:
     from torch.nn import functional as F
 
     return float((images.double() @ F.normalize(references.double().mean(dim=0), dim=0)).mean())
+
+
+def moved(images: Tensor, originals: Tensor) -> Tensor:
+    """1 − cosine [N] between each image and what the base alone makes of the same prompt and noise."""
+    return 1 - own_prompt(images, originals)
+
+
+def vendi(images: Tensor) -> float:
+    """The Vendi score (Friedman & Dieng 2023): how many wholly different images these [N, D] amount to.
+
+    exp of the entropy of the eigenvalues of K / N with K the cosines; 1 for equal images, N for
+    orthogonal ones.
+    """
+    return float(vendi_values(images).mean())
+
+
+def vendi_values(images: Tensor) -> Tensor:
+    """Influence of each image [N] on `vendi`, which is their mean.
+
+    With ρ = Σ xxᵀ / N the entropy is H = −tr ρ log ρ, whose derivative in the direction of image x
+    is −xᵀ (log ρ) x − H; exp H times that, and exp H.
+    """
+    import torch
+    from torch.nn import functional as F
+
+    rows = F.normalize(images.double(), dim=1)
+    few = len(rows) <= rows.shape[1]  # ρ and K / N have the same eigenvalues
+    values, vectors = torch.linalg.eigh((rows @ rows.T if few else rows.T @ rows) / len(rows))
+    kept = values > 1e-12
+    along = vectors * (len(rows) * values.clamp(min=0)).sqrt() if few else rows @ vectors
+    surprise = -(along[:, kept] ** 2 @ values[kept].log())
+    entropy = surprise.mean()
+    return entropy.exp() * (1 + surprise - entropy)
+
+
+@dataclass(frozen=True)
+class Nearness:
+    """How near images are to training images, compared with images that were never trained on."""
+
+    margins: Tensor
+    """[N]: cosine to the nearest training image minus cosine to the nearest reference image."""
+    threshold: float
+    """The margin above which an image counts as memorised."""
+    by_chance: float
+    """The share of images not memorised that are expected above it, at most."""
+    training: Tensor
+    """[N]: which training image is the nearest."""
+    cosines: Tensor
+    """[N]: to it."""
+    held_out: Tensor | None
+    """[N]: to the nearest reference image."""
+
+    @property
+    def memorised(self) -> Tensor:
+        """[N]: 1 for an image that counts as memorised, 0 for others."""
+        return (self.margins > self.threshold).double()
+
+
+def nearness(images: Tensor, training: Tensor, held_out: Tensor | None) -> Nearness:
+    """Images [N, D] against training images [T, D] and held-out ones [H, D].
+
+    The margin of an image is max cos(image, training) − max cos(image, held-out). Held-out images
+    have margins of their own, each against the others; the threshold is their largest, or their
+    95 % quantile where there are more than 19. So an image that the model never saw is above it with
+    a probability of at most 5 % or 1 / (H + 1) (exchangeability, as in conformal prediction: Vovk et
+    al. 2005). Held-out images that are training images do not count. Without two others the training
+    images take their place: the margin is then the cosine to the nearest training image alone, the
+    threshold from training images against each other.
+    """
+    import torch
+
+    cosines, which = (images.double() @ training.double().T).max(dim=1)
+    nearest = None
+    if held_out is not None:
+        held_out = held_out[~same_as_any(held_out, training)]
+    if held_out is not None and len(held_out) >= 2:
+        truth = held_out.double()
+        nearest = (images.double() @ truth.T).max(dim=1).values
+        margins = cosines - nearest
+        others = _to_others(truth)
+        calibration = (truth @ training.double().T).max(dim=1).values - others
+    else:
+        margins, calibration = cosines, _to_others(training.double())
+    ranked = calibration.sort().values
+    count = len(ranked)
+    rank = min(count, int(torch.ceil(torch.tensor((1 - UNSEEN_SHARE) * (count + 1)))))
+    by_chance = max(UNSEEN_SHARE, 1 / (count + 1))
+    return Nearness(margins, float(ranked[rank - 1]), by_chance, which, cosines, nearest)
+
+
+def same_as_any(images: Tensor, others: Tensor) -> Tensor:
+    """[N]: whether an image [N, D] is one of the others [M, D]."""
+    return (images.double() @ others.double().T).max(dim=1).values > SAME
+
+
+def _to_others(rows: Tensor) -> Tensor:
+    """Cosine [N] of each row to the nearest of the others."""
+    return (rows @ rows.T).fill_diagonal_(-1).max(dim=1).values
 
 
 def _rows(features: Tensor) -> Tensor:
@@ -89,13 +183,13 @@ def _rows(features: Tensor) -> Tensor:
     return F.normalize(features, dim=1)
 
 
-def _kernel(a: Tensor, b: Tensor) -> Tensor:
-    return (a @ b.T + 1) ** 3
+def _kernel_rows(a: Tensor, b: Tensor) -> Tensor:
+    """Σ over b of the kernel, for each row of a: [N]."""
+    import torch
+
+    return torch.cat([((rows @ b.T + 1) ** 3).sum(dim=1) for rows in a.split(_BLOCK)])
 
 
-def _kernel_sum(a: Tensor, b: Tensor) -> float:
-    return float(sum(_kernel(rows, b).sum() for rows in a.split(_BLOCK)))
-
-
-def _kernel_diagonal(a: Tensor) -> float:
-    return float((((a * a).sum(dim=1) + 1) ** 3).sum())
+def _kernel_diagonal(a: Tensor) -> Tensor:
+    """The kernel of each row with itself: [N]."""
+    return ((a * a).sum(dim=1) + 1) ** 3

@@ -15,6 +15,8 @@ from studio.compare import measures
 from studio.compare.measures import Measure
 from studio.compare.record import ComparedColumn, Comparison
 
+APART = "◆"
+
 
 @dataclass(frozen=True)
 class Value:
@@ -24,6 +26,8 @@ class Value:
     number: float | None = None
     key: str = ""
     """Of a measure: its key."""
+    apart: bool = False
+    """Whether the column is better in it than every other one, beyond doubt."""
 
 
 def title(comparison: Comparison) -> str:
@@ -103,14 +107,13 @@ def shown_measures(comparison: Comparison) -> list[Measure]:
     return [
         row
         for row in measures.MEASURES
-        if any(column.measures.get(row.key) is not None for column in comparison.columns)
+        if any(row.of(column) is not None for column in comparison.columns)
     ]
 
 
 def headings(comparison: Comparison) -> list[str]:
     """Of the table."""
-    labels = [row.label for row in shown_measures(comparison)]
-    return ["Column", "Adapters", *labels, "File size", "Training"]
+    return ["Column", "Adapters", *(row.label for row in shown_measures(comparison))]
 
 
 def table(comparison: Comparison) -> list[list[Value]]:
@@ -120,41 +123,38 @@ def table(comparison: Comparison) -> list[list[Value]]:
     for column in comparison.columns:
         cells = [Value(column.name), Value(", ".join(adapters(column)) or "–")]
         cells += [measured(column, row) for row in shown]
-        cells += [Value(size(column.bytes), column.bytes), Value(trained(column), column.seconds)]
         rows.append(cells)
     return rows
 
 
 def measured(column: ComparedColumn, row: Measure) -> Value:
-    """A column's value of a measure, with its standard error where that is known."""
-    value = column.measures.get(row.key)
-    text = row.shown(value, column.standard_errors.get(row.key))
-    return Value(text or "–", value, row.key)
+    """A column's value of a measure, with its interval where that is known."""
+    value = row.of(column)
+    text = row.shown(value, column.intervals.get(row.key))
+    error = column.standard_errors.get(row.key)  # of an earlier version
+    if text and error is not None:
+        text = f"{text} ± {row.number(error)}"
+    return Value(text or "–", value, row.key, apart=row.key in column.told_apart)
+
+
+def said(comparison: Comparison) -> list[str]:
+    """What the differences between columns say, in a sentence each."""
+    marks = any(column.told_apart for column in comparison.columns)
+    legend = f"{APART} told apart from every other column; 95 % intervals in brackets."
+    return [*comparison.verdict, *([legend] if marks else [])]
 
 
 def explained() -> list[tuple[str, str]]:
     """What each measure says: label, sentence."""
-    return [(row.label, f"{row.says}: {row.formula}.") for row in measures.MEASURES]
+    return [
+        (row.label, f"{row.says} Formula: {row.formula} ({row.source}).")
+        for row in measures.MEASURES
+    ]
 
 
 def adapters(column: ComparedColumn) -> list[str]:
     """The files of a stack that act, with their strengths."""
     return [f"{_name(file.path)} × {file.strength:g}" for file in column.stack if file.enabled]
-
-
-def trained(column: ComparedColumn) -> str:
-    """How long its training took."""
-    return "–" if column.seconds is None else duration(column.seconds)
-
-
-def size(count: int | None) -> str:
-    """Bytes as people read them."""
-    if not count:
-        return "–"
-    for unit, factor in (("GB", 1e9), ("MB", 1e6)):
-        if count >= factor / 10:
-            return f"{count / factor:.1f} {unit}"
-    return f"{count / 1e3:.1f} kB"
 
 
 def duration(seconds: float) -> str:

@@ -131,14 +131,20 @@ def _measures(comparison: Comparison) -> str:
         first, files, *rest = values
         cells = [f"<th scope=row>{escaped(first.text)}</th>"]
         cells.append(f"<td class=text>{escaped(files.text)}</td>")
-        cells += [f"<td>{data(value, names[place])}</td>" for value in rest]
+        cells += [f"<td>{data(value, names[place])}{_mark(value)}</td>" for value in rest]
         rows.append(f"<tr>{''.join(cells)}</tr>")
     meanings = definitions(facts.explained())
+    said = "".join(f"<p>{escaped(text)}</p>" for text in facts.said(comparison))
     return (
-        f"<div class=scroll tabindex=0 role=region aria-label='Measures of each column'>"
+        f"{said}<div class=scroll tabindex=0 role=region aria-label='Measures of each column'>"
         f"<table><thead>{heads}</thead><tbody>{''.join(rows)}</tbody></table></div>"
         f"<details><summary>What the measures say</summary>{meanings}</details>"
     )
+
+
+def _mark(value: facts.Value) -> str:
+    words = "told apart from every other column"
+    return f" <abbr title='{words}'>{facts.APART}</abbr>" if value.apart else ""
 
 
 def _settings(comparison: Comparison) -> str:

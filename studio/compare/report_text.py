@@ -27,7 +27,8 @@ def to_markdown(comparison: Comparison, about: About | None = None) -> str:
         lines += [f"**{said}**", ""]
     heads = facts.headings(comparison)
     lines += [_row(heads), _row(["---"] + ["---:"] * (len(heads) - 1))]
-    lines += [_row([_cell(value.text) for value in row]) for row in facts.table(comparison)]
+    lines += [_row([_value(value) for value in row]) for row in facts.table(comparison)]
+    lines += ["", *(f"- {_cell(text)}" for text in facts.said(comparison))]
     lines += ["", *(f"- {label}: {_cell(text)}" for label, text in facts.explained())]
     lines += [f"- {_cell(text)}" for text in facts.errors(comparison)]
     lines += [f"- {_cell(text)}" for text in facts.messages(comparison)]
@@ -44,24 +45,28 @@ def to_csv(comparison: Comparison) -> str:
     keys = [
         key
         for row in measures.MEASURES
-        for key in (row.key, f"{row.key}_error" if row.error else "")
-        if key
+        for key in ([row.key] if row.is_fact else [row.key, f"{row.key}_low", f"{row.key}_high"])
     ]
-    writer.writerow(["column", "adapters", *keys, "kid_n", "kid_m", "bytes", "training_seconds"])
+    writer.writerow(["column", "adapters", *keys, "images", "references"])
     for column in comparison.columns:
-        found = column.measures | {
-            f"{key}_error": value for key, value in column.standard_errors.items()
-        }
+        found = {row.key: row.of(column) for row in measures.MEASURES}
+        for key, interval in column.intervals.items():
+            found[f"{key}_low"], found[f"{key}_high"] = interval or (None, None)
         texts = [harmless(text) for text in (column.name, "; ".join(facts.adapters(column)))]
         counts = column.counts or (None, None)
         numbers = [found.get(key) for key in keys]
-        writer.writerow([*texts, *numbers, *counts, column.bytes, column.seconds])
+        writer.writerow([*texts, *numbers, *counts])
     return buffer.getvalue()
 
 
 def harmless(text: str) -> str:
     """A text that no spreadsheet takes for a formula."""
     return f"'{text}" if text[:1] in tuple("=+-@\t\r") else text
+
+
+def _value(value: facts.Value) -> str:
+    text = _cell(value.text)
+    return f"**{text}** {facts.APART}" if value.apart else text
 
 
 def _row(cells: Sequence[str]) -> str:

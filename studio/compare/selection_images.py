@@ -66,6 +66,11 @@ class Entrant:
         )  # fmt: skip
 
 
+def others(images: int, prompts: int, most_alone: int = 0) -> int:
+    """Images without the trigger word beside `images` with it; `most_alone` is for the base alone."""
+    return max(images // OTHERS_SHARE, min(2 * prompts, most_alone))
+
+
 class Images:
     """Everybody's images with their features, on disk and in memory."""
 
@@ -93,11 +98,10 @@ class Images:
         for name in ("cells", "others", "features"):
             atomic.make_folder(self.folder / name)
 
-    def others(self, images: int) -> int:
-        """How many images without the trigger word belong to `images` with it, in whole rounds."""
-        rounds = images // self.prompts
-        wanted = max(min(rounds, 1), rounds // OTHERS_SHARE)
-        return self.prompts * wanted
+    def others(self, images: int, column: int = 1) -> int:
+        """How many images without the trigger word belong to `images` with it; the base alone has two
+        rounds at least, so that one seed can be compared with another."""
+        return others(images, self.prompts, len(self.other_jobs) if column == 0 else 0)
 
     def generate(self, entrant: Entrant, images: int) -> None:
         """Sees to it that an entrant has its first `images`, and those without the trigger word."""
@@ -135,8 +139,9 @@ class Images:
 
     def full(self, candidates: int) -> int:
         """Images of the full grid, the base's among them."""
-        each = len(self.jobs) + self.others(len(self.jobs))
-        return (candidates + 1) * each
+        count = len(self.jobs)
+        alone = count + self.others(count, 0)
+        return candidates * (count + self.others(count)) + alone
 
     def left_at_most(self, entrants: Sequence[Entrant]) -> int:
         """Images that are still to come if nobody leaves any more."""
@@ -148,7 +153,7 @@ class Images:
         wanted: list[tuple[Path, Job, int | None]] = []
         for place, job in enumerate(self.jobs[:images]):
             wanted.append((self._file("cells", entrant, place), job, place))
-        for place, job in enumerate(self.other_jobs[: self.others(images)]):
+        for place, job in enumerate(self.other_jobs[: self.others(images, entrant.column)]):
             wanted.append((self._file("others", entrant, place), job, None))
         for path, job, cell in wanted:
             if cell is not None and is_file(path):
@@ -200,8 +205,8 @@ class Images:
     def _see(self, entrant: Entrant, images: int) -> None:
         """Features of everything that is there; those kept on disk are not computed again."""
         file = self.folder / "features" / f"c{entrant.column}.safetensors"
-        before = self.seen.get(entrant.column) or self._kept(file)
-        counts = {"cells": images, "others": self.others(images)}
+        before = self._kept(file)
+        counts = {"cells": images, "others": self.others(images, entrant.column)}
         rows = {"cells": before.concept, "others": before.ordinary}
         for name, count in counts.items():
             known = rows[name][:count] if self._is_width(rows[name]) else rows[name][:0]
@@ -209,6 +214,8 @@ class Images:
             fresh = [self.scorer.image_features([open_image(path)]) for path in files]
             rows[name] = torch.cat([known, *fresh]) if fresh else known
         self.seen[entrant.column] = Seen(rows["cells"], rows["others"])
+        if len(before.concept) > len(rows["cells"]):
+            return  # a longer race was here before
         safetensors_file.write(file, {"concept": rows["cells"], "ordinary": rows["others"]}, {})
 
     def _is_width(self, rows: Tensor) -> bool:

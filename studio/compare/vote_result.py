@@ -30,6 +30,7 @@ HOW_SURE = (
     "That a column is better is said wrongly in at most 5 of 100 such comparisons, "
     "although it is looked at after every vote."
 )
+NOTHING_YET = "Nothing is decided yet: more votes are needed."
 
 
 @dataclass(frozen=True)
@@ -254,6 +255,8 @@ def _verdict(duels: Sequence[Duel], votes: Sequence[Vote]) -> tuple[str, ...]:
     said = [one.sentence for one in sorted(duels, key=lambda one: order[one.standing.state])]
     if any(one.standing.state in ("first", "second") for one in duels):
         said.append(HOW_SURE)
+    elif all(one.standing.state == "open" for one in duels):
+        said.insert(0, NOTHING_YET)
     if bad := sum(vote.choice == "bad" for vote in votes):
         many = "1 vote says" if bad == 1 else f"{bad} votes say"
         said.append(f"{many} that both images are bad; they count for neither column.")

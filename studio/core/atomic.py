@@ -21,7 +21,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from studio.core import disk, temporaries
 from studio.core.errors import storage_error
@@ -72,7 +72,8 @@ def _putting(path: Path, safe: str, exclusive: bool) -> Iterator[None]:
     except FileExistsError:
         if exclusive:
             raise
-        raise storage_error(_in_the_way(path), path, safe) from None
+        in_the_way = OSError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+        raise storage_error(in_the_way, path, safe) from None
     except OSError as error:
         raise storage_error(error, path, safe) from error
 
@@ -140,6 +141,26 @@ def sync(path: str | Path) -> None:
         pass
     except OSError as error:
         raise storage_error(error, path, "Earlier lines are intact.") from error
+
+
+@contextlib.contextmanager
+def growing(path: str | Path) -> Iterator[BinaryIO]:
+    """A file to which what arrives is added. However the block ends, what was written is on the disk;
+    StorageError when the disk refuses."""
+    path = Path(path)
+    try:
+        make_folder(path.parent)
+        _reached("grow", path)
+        with open(path, "ab+") as file:
+            try:
+                yield file
+            finally:
+                file.flush()
+                os.fsync(file.fileno())
+    except OSError as error:
+        if error.errno is None or isinstance(error, ConnectionError):  # not the disk's
+            raise
+        raise storage_error(error, path) from error
 
 
 def make_folder(path: str | Path) -> Path:
@@ -244,11 +265,6 @@ def copy_file(source: str | Path, target: str | Path, *, exclusive: bool = False
     return write_with(target, lambda temporary: _copy(Path(source), temporary), exclusive=exclusive)
 
 
-def sweep_temporaries(folder: str | Path) -> int:
-    """Deletes what killed processes left below `folder`; returns how many."""
-    return temporaries.sweep(folder)
-
-
 def sha256(path: str | Path) -> str:
     """SHA-256 of a file, hexadecimal."""
     digest = hashlib.sha256()
@@ -275,10 +291,6 @@ def _ends_a_line(descriptor: int, size: int) -> bool:
 
 def _copy(source: Path, target: Path) -> None:
     shutil.copyfile(source, target)
-
-
-def _in_the_way(path: Path) -> OSError:
-    return OSError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
 
 
 def _umask() -> int:

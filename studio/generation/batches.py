@@ -22,7 +22,7 @@ from studio.families.base import Base
 from studio.formats import image_write
 from studio.generation.parts import Part, parts
 from studio.generation.records import FileReport, Generated, GeneratedLane, OnPreview, SavedImage
-from studio.infer import engine
+from studio.infer import engine, inpaint_files
 from studio.infer.engine import GeneratedImage, Watch
 from studio.infer.infotext_block import extended
 from studio.infer.preview import OnPreview as OnImages
@@ -122,6 +122,7 @@ def _generated(base: Base, found: list[Part], runtime: Runtime, watch: Watch) ->
     reports: dict[str, FileReport] = {}
 
     def keep(part: Part, images: list[GeneratedImage]) -> None:
+        inpaint_files.keep(folder, part.settings)  # before the images that name them
         for made in images:
             stamp = f"{time.strftime('%H%M%S')}-{time.time_ns() // 1000 % 1_000_000:06d}"
             text = extended(made.parameters, part.templates)

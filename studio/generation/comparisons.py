@@ -15,6 +15,7 @@ from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.errors import InputError, MissingError
 from studio.core.names import path_of
 from studio.core.paths import is_folder, is_name
+from studio.generation.column_facts import with_facts
 from studio.runs.folders import RunFolders
 from studio.runtime.runtime import Runtime
 from studio.settings.training import CompareSettings
@@ -43,22 +44,7 @@ class Comparisons:
                 "A comparison needs at least one column, one prompt and one seed",
                 remedy="Add the base or a file as a column, and write a prompt.",
             )
-        columns = [
-            column.model_copy(
-                update={
-                    "stack": [
-                        item.model_copy(update={"path": str(self.workspace.resolve(item.path))})
-                        for item in column.stack
-                    ]
-                }
-            )
-            for column in settings.columns
-        ]
-        reference = settings.reference
-        if reference.strip():
-            folder = self.workspace.named(reference)
-            reference = str(self.workspace.images_folder(folder))
-        settings = settings.model_copy(update={"columns": columns, "reference": reference})
+        settings = self._complete(settings)
         from studio.compare.comparison import compare
         from studio.generation.origins import origin_of
 
@@ -67,7 +53,7 @@ class Comparisons:
             folder = self.workspace.new_folder(
                 self.workspace.comparisons, settings.name or "comparison"
             )
-            stacks = [[file.path for file in one.stack if file.enabled] for one in columns]
+            stacks = [[file.path for file in one.stack if file.enabled] for one in settings.columns]
             write_origin(folder, origin_of(stacks, self.runtime.library, self.runs))
             if started is not None:
                 started(folder.name)
@@ -80,6 +66,45 @@ class Comparisons:
                 device=self.runtime.lock,
                 cache=self.runtime.adapters(),
             )
+
+    def measure_again(self, comparison_id: str) -> Comparison:
+        """Every measure of a comparison from the features it kept; generates nothing."""
+        folder = self.folder(comparison_id)
+        from studio.compare.comparison import measure_again
+
+        return measure_again(folder)
+
+    def _complete(self, settings: CompareSettings) -> CompareSettings:
+        """The same with paths that are there to be read, and what the columns' runs say."""
+        columns = [
+            column.model_copy(
+                update={
+                    "stack": [
+                        item.model_copy(update={"path": str(self.workspace.resolve(item.path))})
+                        for item in column.stack
+                    ],
+                    "folder": self._images(column.folder),
+                }
+            )
+            for column in settings.columns
+        ]
+        columns, trained_on = with_facts(columns, self.runtime.library, self.runs)
+        training = self._images(settings.training)
+        if not training and len(trained_on) == 1:
+            training = self._images(str(trained_on[0]))
+        return settings.model_copy(
+            update={
+                "columns": columns,
+                "reference": self._images(settings.reference),
+                "training": training,
+            }
+        )
+
+    def _images(self, folder: str) -> str:
+        """A folder of images that was named, as it may be read; empty for none."""
+        if not folder.strip():
+            return ""
+        return str(self.workspace.images_folder(self.workspace.named(folder)))
 
     def all(self) -> list[Comparison]:
         """Every comparison, newest first; killed ones with what they had generated."""

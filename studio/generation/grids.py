@@ -163,8 +163,11 @@ class Grids:
 
     def _resolved(self, settings: GenerateSettings) -> GenerateSettings:
         from studio.generation.parts import resolved
+        from studio.infer import inpaint_files
 
-        return resolved(settings, self.runtime.library)
+        found = resolved(settings, self.runtime.library)
+        inpaint_files.keep(self.workspace.output_folder(), found)
+        return found
 
     def _with_checkpoints(
         self, settings: GridSettings, on_progress: OnProgress | None

@@ -71,8 +71,9 @@ class Plan:
     @property
     def full(self) -> int:
         """Images of the full grid, with those of the base and those without the trigger word."""
-        rounds = looks(len(self.prompts), self.settings.images)[-1] // len(self.prompts)
-        return (self.candidates + 1) * len(self.prompts) * (rounds + max(1, rounds // 2))
+        count = looks(len(self.prompts), self.settings.images)[-1]
+        alone = max(count // 2, min(2 * len(self.prompts), count))
+        return self.candidates * (count + count // 2) + count + alone
 
 
 def planned(settings: SelectionSettings, runs: Runs, library: Library) -> Plan:

@@ -31,6 +31,8 @@ from studio.runtime.runtime import Runtime
 from studio.settings.generation import CompareSettings, Lane
 from studio.settings.stack import StackItem
 
+NO_IMAGES = ("name", "device", "reference", "batch_size", "race", "risk", "tolerance")
+"""Settings on which no image depends."""
 Applied = Callable[[], AbstractContextManager[object]]
 
 
@@ -147,8 +149,8 @@ def _compared(plan: Plan, entrants: list[Entrant]) -> dict[str, object]:
 
 
 def _digest(plan: Plan, base: Base, contents: list[str]) -> str:
-    """Of all that images and scores depend on."""
-    chosen = plan.settings.model_dump(exclude={"name", "device", "reference", "batch_size"})
+    """Of all that images depend on, and what they are compared with."""
+    chosen = plan.settings.model_dump(exclude=set(NO_IMAGES))
     judged = [sha256(path) for path in (*plan.references, *plan.training)]
     value = [chosen, base.hash, contents, plan.prompts, plan.plain, judged]
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

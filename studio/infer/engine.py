@@ -21,7 +21,7 @@ from studio.core import memory
 from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.size import Size
 from studio.families.base import Base
-from studio.infer import infotext
+from studio.infer import infotext, inpaint_files
 from studio.infer.batches import Position, output_size, sampled
 from studio.infer.decoding import image_size, to_image
 from studio.infer.init_latents import opened
@@ -182,6 +182,7 @@ class _Run:
             used=[used(item, self.cache) for item in settings.stack if item.enabled],
             used_inside=None if inside is None
             else [used(item, self.cache) for item in inside if item.enabled],
+            kept=inpaint_files.names(settings),
             blocks=base.blocks(),
         )  # fmt: skip
 

@@ -74,6 +74,8 @@ class Facts:
     """What took part inside a mask alone, where that pass has a stack of its own."""
     vae: str = ""
     """File name of the VAE, where it is not the base's own."""
+    kept: tuple[str, str] = ("", "")
+    """What the mask and the image it lay on are called where they are kept."""
     blocks: Mapping[str, bool] = field(default_factory=dict)
     """The network's blocks (`formats.blocks`), for weights per block in tags."""
 
@@ -94,9 +96,8 @@ def write(settings: GenerateSettings, facts: Facts) -> str:
         "Emphasis": None if settings.syntax else "None",
     }
     inside = facts.used_inside
-    pairs |= write_passes(
-        settings, None if inside is None else write_stack(used.item for used in inside)
-    )
+    stack = None if inside is None else write_stack(used.item for used in inside)
+    pairs |= write_passes(settings, stack, facts.kept)
     if settings.variation_strength:
         pairs["Variation seed"] = settings.variation_seed
         pairs["Variation seed strength"] = f"{settings.variation_strength:g}"

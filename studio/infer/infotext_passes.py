@@ -3,12 +3,13 @@
 Owns: these keys, written and read. Refuses to know: the rest of the block. The keys are A1111's, with
 its meanings: of hires fix `Denoising strength` is the second pass's, with an image it is the image's.
 Ours are added where it has none: `Hires denoising strength`, where both are; `Resize mode`; `Inpaint
-prompt` and `Inpaint stack`, of a pass inside a mask after another one. Neither the image nor the mask
-is in them.
+prompt` and `Inpaint stack`, of a pass inside a mask after another one; `Inpaint mask` and `Inpaint
+image`, the names under which both are kept beside the image (`infer.inpaint_files`).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, get_args
 
@@ -16,13 +17,17 @@ from studio.infer.infotext_stack import read_stack
 from studio.settings.generation import Fit, GenerateSettings
 from studio.settings.passes import HiresSettings, InpaintSettings, Upscaler
 
+_KEPT = re.compile(r"(mask|image)-[0-9a-f]{24}\.png")
 RESIZE: dict[Fit, str] = {
     "crop": "Crop and resize", "pad": "Resize and fill", "stretch": "Just resize",
 }  # fmt: skip
 
 
-def write_passes(settings: GenerateSettings, inside: str | None) -> dict[str, Any]:
-    """The pairs of `settings`; `inside` is the value of the masked pass's own stack."""
+def write_passes(
+    settings: GenerateSettings, inside: str | None, kept: tuple[str, str] = ("", "")
+) -> dict[str, Any]:
+    """The pairs of `settings`; `inside` is the value of the masked pass's own stack, `kept` what the
+    mask and its image are called where they are kept."""
     hires, inpaint, pairs = settings.hires, settings.inpaint, dict[str, Any]()
     if begins := bool(settings.image or inpaint.mask):
         pairs["Denoising strength"] = f"{settings.denoising_strength:g}"
@@ -33,6 +38,7 @@ def write_passes(settings: GenerateSettings, inside: str | None) -> dict[str, An
         if inpaint.area == "masked":
             pairs |= {"Inpaint area": "Only masked", "Masked area padding": inpaint.padding}
         pairs |= {"Inpaint prompt": inpaint.prompt or None, "Inpaint stack": inside}
+        pairs |= {"Inpaint mask": kept[0] or None, "Inpaint image": kept[1] or None}
     if hires.upscale > 1:
         key = "Hires denoising strength" if begins else "Denoising strength"
         pairs |= {
@@ -69,9 +75,20 @@ def read_passes(pairs: Mapping[str, str]) -> dict[str, Any]:
             "blur": number(pairs, "Mask blur", int),
             "prompt": pairs.get("Inpaint prompt"),
             "stack": read_stack(pairs.get("Inpaint stack", "")),
+            "mask": _kept(pairs, "Inpaint mask"),
         }
         found["inpaint"] = _within(InpaintSettings, inpaint)
+        found["image"] = _kept(pairs, "Inpaint image")
     return found
+
+
+def _kept(pairs: Mapping[str, str], key: str) -> str | None:
+    return pairs[key] if is_kept_name(pairs.get(key)) else None
+
+
+def is_kept_name(text: object) -> bool:
+    """Whether a word can be the name of a kept mask or image: nothing else is ever looked for."""
+    return isinstance(text, str) and _KEPT.fullmatch(text) is not None
 
 
 def upscaler_of(name: str) -> Upscaler | None:

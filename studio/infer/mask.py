@@ -37,9 +37,7 @@ def read_mask(path: str, size: tuple[int, int]) -> Image.Image:
             remedy="Make the mask as large as the image: every pixel of it says whether that pixel of "
             "the image is inpainted.",
         )
-    if opened.mode == "RGBA":
-        opened = Image.alpha_composite(Image.new("RGBA", opened.size, "black"), opened)
-    mask = opened.convert("L").point(lambda value: 255 * (value >= _HALF))
+    mask = as_mask(opened)
     darkest, brightest = mask.getextrema()
     if not brightest:
         raise InputError(
@@ -57,6 +55,13 @@ def read_mask(path: str, size: tuple[int, int]) -> Image.Image:
             "is to stay.",
         )
     return mask
+
+
+def as_mask(opened: Image.Image) -> Image.Image:
+    """An image as a mask of 0 and 255 alone; transparency is black."""
+    if opened.mode == "RGBA":
+        opened = Image.alpha_composite(Image.new("RGBA", opened.size, "black"), opened)
+    return opened.convert("L").point(lambda value: 255 * (value >= _HALF))
 
 
 def region(mask: Image.Image, area: Area, padding: int, shape: Size) -> Box:

@@ -17,8 +17,9 @@ from studio.formats.image_kinds import KINDS
 from studio.formats.image_texts import USER_COMMENT
 from studio.formats.images import read_texts
 from studio.formats.sniff import sniff
-from studio.infer import infotext, template
+from studio.infer import infotext, inpaint_files, template
 from studio.infer.foreign import restored
+from studio.infer.infotext_passes import is_kept_name
 from studio.library.files import LibraryFiles
 from studio.settings.training import StackItem
 
@@ -76,6 +77,25 @@ def as_written(settings: dict[str, Any]) -> dict[str, Any]:
     if inside := settings.get("inpaint", {}).get("prompt"):
         prompts["inpaint"] = {**settings["inpaint"], "prompt": template.escaped(inside)}
     return settings | prompts
+
+
+def with_kept(settings: dict[str, Any], outputs: Path) -> tuple[dict[str, Any], str]:
+    """(the settings with the mask and the image it lay on, where those are kept, as paths; what to say
+    where one of them is gone: then neither is in them)."""
+    inpaint, image = dict(settings.get("inpaint") or {}), settings.get("image")
+    mask = inpaint.pop("mask", None)
+    found = {key: value for key, value in settings.items() if key not in ("inpaint", "image")}
+    if inpaint:
+        found["inpaint"] = inpaint
+    kept = [str(name) for name in (mask, image) if is_kept_name(name)]
+    if not is_kept_name(mask):
+        return found, ""
+    places = [inpaint_files.find(outputs, name) for name in kept]
+    if None in places:
+        return found, "The mask of this image, or the image it lay on, is gone: mark it again."
+    paths = [printable(path) for path in places if path is not None]
+    found["inpaint"] = {**inpaint, "mask": paths[0]}
+    return (found | {"image": paths[1]} if len(paths) > 1 else found), ""
 
 
 def described(path: Path) -> dict[str, Any] | None:

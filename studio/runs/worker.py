@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from studio.core import atomic
+from studio.core import temporaries
 from studio.core.device import peak_memory
 from studio.core.errors import DatasetError, Interrupted, NonFiniteError
 from studio.formats.dataset import image_files
@@ -67,7 +67,7 @@ class Worker:
         self.run.tell(
             state="preparing", started_at=self.run.state.started_at or round(self.started, 3)
         )
-        atomic.sweep_temporaries(self.run.folder)
+        temporaries.sweep(self.run.folder)
         remove_unfinished(self.run.folder)
         self.prepare()
         if self.control.stop:

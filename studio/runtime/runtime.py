@@ -69,6 +69,8 @@ class Runtime:
                     path = hub.fetch(path, half, said)
                 words = self.library.workspace.bases / "tokenizer"
                 self._base = load_base(path, device, precision, vocabulary=words, said=said)
+                if hub.is_id(name):  # not what its folder in the hub's cache is called
+                    self._base.name = name
                 self._key = key
             if other is None:
                 return self._base

@@ -30,9 +30,11 @@ from studio.core.access import Access
 from studio.core.errors import BusyError, InputError
 from studio.library.tidying import UPLOADS
 from studio.ui import header, scripts, theme
+from studio.ui.base_uploads import BaseUploads
 from studio.ui.comparison_files import ComparisonFiles
+from studio.ui.components.add_base import add_base
 from studio.ui.door import Door
-from studio.ui.guard import EVERYWHERE, Guard
+from studio.ui.guard import EVERYWHERE, App, Guard
 from studio.ui.launch_options import launch_options
 from studio.ui.live import Page
 from studio.ui.logins import checker
@@ -66,6 +68,7 @@ def _build(page: Page) -> gr.Blocks:
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as demo:
         page.demo = demo
         header.build(page)
+        add_base(page)
         with gr.Tabs(elem_classes=["cs-tabs"], selected="caption") as page.tabs:
             for name, title, module in TABS:
                 with gr.Tab(title, id=name, elem_id=f"cs-tab-{name}"):
@@ -133,9 +136,7 @@ def serve(
     async def stand_outside(gradio: Any) -> AsyncIterator[None]:
         """Gradio puts its own middleware outside of any that is handed to it; the door goes first."""
         gradio.middleware_stack = Door(
-            scripts.Scripts(
-                ComparisonFiles(NamedFiles(gradio.middleware_stack), studio.generation.reports)
-            ),
+            _with_files(gradio.middleware_stack, studio),
             guard,
             served=served,
             login_page=theme.login_page if auth else None,
@@ -158,6 +159,12 @@ def serve(
     }
 
     return _served(page, options, port)
+
+
+def _with_files(app: App, studio: Studio) -> App:
+    """What answers for files goes before everything of Gradio's."""
+    sent = NamedFiles(BaseUploads(app, studio))
+    return scripts.Scripts(ComparisonFiles(sent, studio.generation.reports))
 
 
 def _served(page: Page, options: dict[str, Any], port: int) -> Server:

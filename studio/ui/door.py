@@ -79,6 +79,12 @@ class Door:
             else:
                 await answer(send, 415, "Files are uploaded as a form.")
             return
+        if route.body == "stream":
+            if request.header("content-type") == "application/octet-stream":
+                await self.app(request.scope, receive, send)
+            else:
+                await answer(send, 415, "A file is sent as it is.")
+            return
         limits = {"none": 0, "json": LARGEST_JSON, "form": LARGEST_FORM}
         body = await read_body(request, receive, limits[route.body])
         if body is None:

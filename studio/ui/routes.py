@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Who = Literal["everyone", "signed in"]
-Body = Literal["none", "json", "form", "upload"]
+Body = Literal["none", "json", "form", "upload", "stream"]
 
 API = "/gradio_api"
 
@@ -57,6 +57,7 @@ ROUTES = (
     Route(POST, f"{API}/(run|api)/{_NAME}", "signed in", "json"),
     Route(POST, f"{API}/upload", "signed in", "upload"),
     Route(GET, f"{API}/upload_progress", "signed in"),
+    Route(POST, "/bases/(check|send)", "signed in", "stream"),
     Route(GET, f"{API}/heartbeat/{_NAME}", "signed in"),
     # programs that call the studio: what can be called, and calling it
     Route(GET, "/config", "signed in"),

@@ -12,6 +12,7 @@ from typing import Any
 from annotated_types import Ge, Le
 
 from studio.compare import measures
+from studio.compare.features import NEEDS
 from studio.formats.kinds import KINDS
 from studio.methods import METHODS
 from studio.runs.records import ACTIVE, ENDED
@@ -36,8 +37,10 @@ def tables() -> Json:
         },
         "measures": [
             {
-                "key": row.key, "label": row.label, "formula": row.formula, "says": row.says,
-                "better": row.better, "unit": row.unit, "needs": list(row.needs),
+                "key": row.key, "label": row.label, "formula": row.formula, "source": row.source,
+                "range": row.range, "says": row.says, "better": row.better, "unit": row.unit,
+                "digits": row.digits, "fact": row.is_fact,
+                "needs": {need: NEEDS[need] for need in row.needs},
             }
             for row in measures.MEASURES
         ],

@@ -61,14 +61,14 @@ def test_texts_of_any_length_have_features(measured):
 
 
 def test_without_a_clip_the_message_says_how_to_get_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(folder, "_cached", lambda name: None)
+    monkeypatch.setattr(folder, "cached_model", lambda name: None)
     with pytest.raises(UnavailableError, match=folder.PUBLISHED[768]):
         load_clip(tmp_path)
 
 
 def test_the_clip_itself_and_one_from_the_local_cache_serve_too(measured, tmp_path, monkeypatch):
     direct = load_clip(measured / "clip")
-    monkeypatch.setattr(folder, "_cached", lambda name: measured / "clip")
+    monkeypatch.setattr(folder, "cached_model", lambda name: measured / "clip")
     cached = load_clip(tmp_path / "base without one")
     assert torch.equal(direct.text_features(["a cat"]), cached.text_features(["a cat"]))
 

@@ -26,9 +26,8 @@ def column(
                 "kid": kid,
                 "image_text": text,
                 "image_image": 0.5,
-                "image_reference": 0.6,
             },
-            "standard_errors": {"kid": None if kid is None else 0.001},
+            "intervals": {"kid": None if kid is None else (kid - 0.01, kid + 0.01)},
             "counts": None if kid is None else (64, 256),
             **more,
         }

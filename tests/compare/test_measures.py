@@ -10,32 +10,39 @@ import pytest
 import torch
 from PIL import Image
 
+from benchmarks import measures_page
 from studio.commands.compare import table
-from studio.compare import measures
+from studio.compare import conclusion, differences, measures, verdict
 from studio.compare.comparison import compare
-from studio.compare.measures import Features, Measure, measure
+from studio.compare.features import Features
+from studio.compare.measures import Measure, measure
 from studio.compare.record import Comparison, read_comparison
 from studio.compare.report_html import to_html
 from studio.compare.report_text import to_csv, to_markdown
 from studio.settings.training import CompareSettings
 from studio.ui.components.opened_comparison import as_page
 from studio.ui.tables import tables
+from tests.conftest import ROOT
 
 NEAREST = Measure(
     key="nearest",
     label="Nearest",
     formula="mean over images of the largest cosine to a reference image",
-    says="how close the closest reference image is; higher is closer",
+    source="nobody",
+    range="−1 … 1",
     better="higher",
-    unit="cos",
-    compute=lambda found: float((found.images @ found.references.T).max(dim=1).values.mean()),  # type: ignore[union-attr]
+    unit="%",
+    says="How close the closest reference image is.",
     needs=("clip", "reference"),
-    error=lambda found: 0.25,
+    values=lambda found: (found.images @ found.references.T).max(dim=1).values,  # type: ignore[union-attr]
+    comparative="is nearer than",
+    digits=2,
 )
 
 
 def test_a_new_row_is_measured_recorded_reported_printed_and_shown(base, tmp_path, monkeypatch):
-    monkeypatch.setattr(measures, "MEASURES", (*measures.MEASURES, NEAREST))
+    for module in (measures, conclusion, differences, verdict):
+        monkeypatch.setattr(module, "MEASURES", (*measures.MEASURES, NEAREST))
     (tmp_path / "references").mkdir()
     rng = np.random.default_rng(0)
     for index in range(3):
@@ -43,40 +50,68 @@ def test_a_new_row_is_measured_recorded_reported_printed_and_shown(base, tmp_pat
         Image.fromarray(pixels).save(tmp_path / "references" / f"{index}.png")
     settings = CompareSettings.parse(
         {"columns": [{"name": "base"}], "prompts": ["a cat"], "seeds": [1, 2], "steps": 1,
-         "images": 0, "reference": str(tmp_path / "references")}
+         "images": 0, "ordinary_images": 0, "reference": str(tmp_path / "references")}
     )  # fmt: skip
     compare(base, settings, tmp_path / "c")
     found = read_comparison(tmp_path / "c")
-    value = found.columns[0].measures["nearest"]
-    assert value is not None and -1 <= value <= 1
-    shown = f"{value:.4f} ± 0.2500 cos"
+    value, interval = found.columns[0].measures["nearest"], found.columns[0].intervals["nearest"]
+    assert value is not None and -1 <= value <= 1 and interval is not None
+    shown = NEAREST.shown(value, interval)
+    assert shown.startswith(f"{100 * value:.2f} (") and shown.endswith(") %")
     for report in ("".join(to_html(found)), to_markdown(found)):
         assert "Nearest" in report and shown in report and NEAREST.formula in report
     (row,) = csv.DictReader(io.StringIO(to_csv(found)))
-    assert float(row["nearest"]) == value and float(row["nearest_error"]) == 0.25
+    assert float(row["nearest"]) == value and float(row["nearest_low"]) == interval[0]
     assert any(line.split("  ", 1)[0] == "Nearest" and shown in line for line in table(found))
-    assert tables()["measures"][-1] == {
-        "key": "nearest", "label": "Nearest", "formula": NEAREST.formula, "says": NEAREST.says,
-        "better": "higher", "unit": "cos", "needs": ["clip", "reference"],
-    }  # fmt: skip
+    (told,) = (row for row in tables()["measures"] if row["key"] == "nearest")
+    assert told["formula"] == NEAREST.formula and set(told["needs"]) == {"clip", "reference"}
     (page,) = as_page(found)["columns"]
-    assert page["measures"]["nearest"] == value and page["standard_errors"]["nearest"] == 0.25
+    assert page["measures"]["nearest"] == value and tuple(page["intervals"]["nearest"]) == interval
 
 
-def test_the_page_is_told_of_every_measure():
-    keys = [row["key"] for row in tables()["measures"]]
-    assert keys == ["kid", "image_image", "image_reference", "image_text"]
-    for row in measures.MEASURES:
-        assert row.formula and row.says and ("lower" in row.says) == (row.better == "lower")
+def test_the_page_is_told_of_every_measure_and_why_one_may_be_missing():
+    rows = tables()["measures"]
+    assert [row["key"] for row in rows] == [row.key for row in measures.MEASURES]
+    assert all(reason for row in rows for reason in row["needs"].values())
+
+
+@pytest.mark.parametrize("row", measures.MEASURES, ids=lambda row: row.key)
+def test_a_row_says_all_that_a_reader_needs(row):
+    assert row.formula and row.source and row.range and row.says.endswith(".")
+    assert row.says.count(". ") == 0, "one plain sentence"
+    assert row.is_fact or row.comparative.endswith(" than")
+
+
+def test_the_document_of_measures_is_written_from_the_table():
+    page = (ROOT / "docs" / "metrics.md").read_text("utf-8")
+    rest = page.partition(measures_page.BEGIN)[2]
+    assert rest, "docs/metrics.md has no table"
+    assert rest.partition(measures_page.END)[0].strip() == measures_page.table().strip(), (
+        "write it with: python -m benchmarks.measures_page"
+    )
+
+
+def test_a_value_reads_as_people_write_it():
+    row = {row.key: row for row in measures.MEASURES}
+    assert row["kid"].shown(-0.00004) == "0.000"
+    assert row["kid"].shown(-0.5, (-0.75, -0.25)) == "−0.500 (−0.750 … −0.250)"
+    assert row["memorised"].shown(0.25, (0.1, 0.4)) == "25 (10 … 40) %"
+    assert row["memorised"].shown(0.0, (0.0, 0.0)) == "0 %"
+    assert row["bytes"].shown(900_000) == "0.9 MB" and row["bytes"].shown(12_345) == "12.3 kB"
+    assert (
+        row["seconds"].shown(75) == "1 min 15 s"
+        and row["trainable_parameters"].shown(1e6) == "1,000,000"
+    )
+    assert row["diversity"].shown(3.25) == "3.25 images" and row["kid"].shown(None) == ""
 
 
 def test_what_a_row_needs_and_is_not_there_leaves_it_empty():
     features = torch.nn.functional.normalize(torch.randn(3, 8), dim=1)
     alone = measure(Features(features, features))
     assert alone.values["image_text"] == pytest.approx(1) and alone.counts is None
-    assert [key for key, value in alone.values.items() if value is None] == [
-        "kid", "image_image", "image_reference",
-    ]  # fmt: skip
+    assert {key for key, value in alone.values.items() if value is not None} == {
+        "image_text", "diversity",
+    }  # fmt: skip
     single = measure(Features(features, features, features[:1]))
     assert single.values["kid"] is None and single.values["image_image"] is not None
     assert single.counts == (3, 1)
@@ -96,6 +131,10 @@ def test_a_comparison_of_an_earlier_version_and_of_a_newer_one_lose_nothing():
     assert column.measures == {"kid": 0.1} and column.standard_errors == {"kid": 0.2}
     assert (column.counts, column.images, column.generation_seconds) == ((4, 3), 4, 0.5)
     assert found.version == 1 and found.reference.images == 3
+    assert found.differences == () and column.intervals == {} and column.told_apart == ()
+    good = {"measure": "kid", "a": 0, "b": 1, "value": 0.5, "n": 3, "told_apart": True, "later": 1}
+    mixed = Comparison.read({**old, "differences": [good, {"measure": "kid"}, 7]})
+    assert [one.as_json() for one in mixed.differences] == [good], "damaged ones are passed over"
     newer = found.as_json() | {"version": 9, "weather": {"sun": True}, "seconds": "soon"}
     again = Comparison.read(newer)
     assert again.seconds is None, "what makes no sense counts as missing"

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from studio.compare import metrics
+from studio.compare.statistics import resample, resample_means
 from studio.core.errors import InputError
 
 
@@ -63,18 +64,6 @@ def test_kid_is_unbiased_and_sees_a_difference():
     assert far > 3 * max(halves)
 
 
-def test_the_stated_error_is_the_spread_of_repeated_measurements():
-    repeated = [
-        metrics.kid(directions(100, seed=2 * k), directions(100, seed=2 * k + 1, shift=1.0))
-        for k in range(60)
-    ]
-    stated = metrics.kid_error(directions(100, seed=900), directions(100, seed=901, shift=1.0))
-    assert stated == pytest.approx(float(np.std(repeated)), rel=0.5)
-    again = metrics.kid_error(directions(100, seed=900), directions(100, seed=901, shift=1.0))
-    assert again == stated
-    assert metrics.kid_error(directions(5), directions(50)) is None
-
-
 @pytest.mark.parametrize("bad", [torch.zeros(1, 4), torch.full((4, 4), torch.nan)])
 def test_kid_refuses_what_cannot_be_measured(bad):
     with pytest.raises(InputError):
@@ -84,7 +73,95 @@ def test_kid_refuses_what_cannot_be_measured(bad):
 def test_similarities_of_known_directions():
     x, y = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])
     both = torch.cat([x, y])
-    assert metrics.image_text(both, both) == pytest.approx(1)
-    assert metrics.image_text(both, both.flip(0)) == pytest.approx(0)
-    assert metrics.image_image(both, x) == pytest.approx(0.5)
+    assert metrics.own_prompt(both, both).tolist() == [1, 1]
+    assert metrics.own_prompt(both, both.flip(0)).tolist() == [0, 0]
+    assert metrics.moved(both, both.flip(0)).tolist() == [1, 1]
+    assert metrics.to_references(both, x).tolist() == [1, 0]
     assert metrics.image_reference(x, both) == pytest.approx(0.5**0.5)
+
+
+def jackknifed(measure, rows: torch.Tensor) -> torch.Tensor:
+    """How each image pulls a measure, by leaving it out: (N − 1) · (whole − without it)."""
+    whole, count = measure(rows), len(rows)
+    kept = [torch.arange(count) != place for place in range(count)]
+    return torch.tensor([(count - 1) * (whole - measure(rows[mask])) for mask in kept])
+
+
+@pytest.mark.parametrize("name", ["kid", "vendi"])
+def test_one_number_per_image_says_how_it_pulls_the_measure(name):
+    rows, references = directions(60, seed=1, shift=-1.5), directions(40, seed=2)
+    if name == "kid":
+        values, measure = metrics.kid_values(rows, references), lambda r: metrics.kid(r, references)
+    else:
+        values, measure = metrics.vendi_values(rows), metrics.vendi
+    assert float(values.mean()) == pytest.approx(measure(rows), rel=1e-9)
+    pull = jackknifed(measure, rows)
+    assert np.corrcoef(values, pull)[0, 1] > 0.99
+    assert float(values.std()) == pytest.approx(float(pull.std()), rel=0.15)  # first order
+
+
+def resampled_kid(images: torch.Tensor, references: torch.Tensor, counts: np.ndarray) -> np.ndarray:
+    """KID of resampled images, from kernel sums; an image beside its own copy does not count."""
+    a, b = images.double(), references.double()
+    within, across = ((a @ a.T + 1) ** 3).numpy(), ((a @ b.T + 1) ** 3).mean(dim=1).numpy()
+    np.fill_diagonal(within, 0)
+    pairs = counts.sum(axis=1) ** 2 - (counts**2).sum(axis=1)
+    return (counts @ within * counts).sum(axis=1) / pairs - 2 * counts @ across / counts.sum(axis=1)
+
+
+def test_the_interval_of_a_difference_of_kids_is_that_of_resampled_pairs():
+    references = directions(30, seed=3)
+    base = directions(80, seed=4, shift=1.0)
+    other = torch.nn.functional.normalize(base + 0.3 * directions(80, seed=5, shift=-3.0), dim=1)
+    values = [metrics.kid_values(rows, references).numpy() for rows in (base, other)]
+    by_values = resample_means(np.stack(values, axis=1), seed=0).spread((1, -1))
+    by_pairs = resample(
+        lambda counts: np.stack(
+            [resampled_kid(rows, references, counts) for rows in (base, other)], axis=1
+        ),
+        80,
+    ).spread((1, -1))
+    assert by_values.variance**0.5 == pytest.approx(by_pairs.variance**0.5, rel=0.1)
+
+
+def test_vendi_counts_wholly_different_images():
+    assert metrics.vendi(torch.eye(7)) == pytest.approx(7)
+    assert metrics.vendi(torch.eye(3).repeat(5, 1)) == pytest.approx(3)  # more images than features
+    assert metrics.vendi(torch.ones(6, 4)) == pytest.approx(1)
+    assert metrics.vendi(torch.eye(4).repeat_interleave(3, dim=1)[:, :12]) == pytest.approx(4)
+    some, more = directions(40, seed=1, shift=6.0), directions(40, seed=1, shift=-2.0)
+    assert 1 < metrics.vendi(some) < metrics.vendi(more) < 40
+
+
+def test_copies_of_training_images_are_seen_and_new_images_of_the_concept_are_not():
+    concept = directions(300, width=12, seed=6, shift=1.0)
+    training, held_out, fresh = concept[:12], concept[12:36], concept[36:]
+    new = metrics.nearness(fresh, training, held_out)
+    assert float(new.memorised.mean()) <= 0.1 and new.by_chance == pytest.approx(0.05)
+    noise = directions(60, width=12, seed=7, shift=-2.0)
+    copies = torch.nn.functional.normalize(training.repeat(5, 1) + 0.05 * noise, dim=1)
+    found = metrics.nearness(copies, training, held_out)
+    assert float(found.memorised.mean()) > 0.6
+    assert found.training.tolist() == list(range(12)) * 5
+    assert found.held_out is not None and bool((found.cosines > found.held_out).all())
+
+
+def test_reference_images_that_are_training_images_are_not_held_out():
+    concept = directions(60, width=12, seed=8, shift=1.0)
+    training, fresh = concept[:12], concept[12:]
+    alone = metrics.nearness(fresh, training, None)
+    same = metrics.nearness(fresh, training, training.clone())
+    assert same.held_out is None and same.threshold == alone.threshold
+    assert alone.by_chance == pytest.approx(1 / 13)
+    assert float(metrics.nearness(training, training, training).memorised.mean()) == 1
+
+
+def test_the_threshold_holds_for_images_that_were_never_seen():
+    """Exchangeable images are above it with the stated probability at most, over many concepts."""
+    shares = []
+    for seed in range(60):
+        concept = directions(12 + 16 + 40, width=10, seed=seed, shift=1.0)
+        shares.append(
+            float(metrics.nearness(concept[28:], concept[:12], concept[12:28]).memorised.mean())
+        )
+    assert float(np.mean(shares)) <= 1 / 17 + 0.03

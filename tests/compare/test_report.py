@@ -78,7 +78,15 @@ def folder(tmp_path: Path) -> Path:
             seeds=(1,),
             columns=(
                 column("base", 0.09, 0.3),
-                column("=cmd()", 0.02, 0.2, stack=[lora], bytes=900_000, seconds=75.0),
+                column(
+                    "=cmd()",
+                    0.02,
+                    0.2,
+                    stack=[lora],
+                    bytes=900_000,
+                    seconds=75.0,
+                    told_apart=("kid",),
+                ),
                 column("gone", None, None, **gone),
             ),
             settings=SETTINGS,
@@ -130,6 +138,11 @@ def test_numbers_are_those_of_the_record(small: Comparison) -> None:
         for one in record["columns"]
         for key, value in one["measures"].items()
         if value is not None
+    } | {
+        (one["name"], key): one[key]
+        for one in record["columns"]
+        for key in ("bytes", "seconds")
+        if one.get(key)
     }
     shown = {
         (one["data-column"], one["data-measure"]): float(one["value"] or "nan")
@@ -232,20 +245,22 @@ def test_settings_that_differ_between_the_trainings_are_named(small: Comparison)
 def test_every_measure_is_there_with_its_error_and_its_n(folder: Path) -> None:
     text = to_markdown(read_comparison(folder))
     line = next(line for line in text.splitlines() if line.startswith("| =cmd"))
-    assert "0.0200 ± 0.0010" in line and "zibbo.safetensors × 0.75" in line
+    assert "**0.020 (0.010 … 0.030)** ◆" in line and text.count("◆ told apart") == 1
+    assert "zibbo.safetensors × 0.75" in line
     assert "0.9 MB" in line and "1 min 15 s" in line
     assert "64 generated against 256 reference" in text
     cells = {
         len(line.replace("\\|", "").split("|")) for line in text.splitlines() if line[:1] == "|"
     }
-    assert cells == {10}
+    assert len(cells) == 1
 
 
 def test_the_table_for_spreadsheets_has_raw_numbers_and_no_formulas(folder: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(to_csv(read_comparison(folder)))))
     assert [row["column"] for row in rows] == ["base", "'=cmd()", "gone"]
-    assert float(rows[1]["kid"]) == 0.02 and (rows[1]["kid_n"], rows[1]["kid_m"]) == ("64", "256")
-    assert rows[1]["training_seconds"] == "75.0" and rows[2]["kid"] == ""
+    assert float(rows[1]["kid"]) == 0.02 and float(rows[1]["kid_low"]) == pytest.approx(0.01)
+    assert (rows[1]["images"], rows[1]["references"]) == ("64", "256")
+    assert rows[1]["seconds"] == "75.0" and rows[2]["kid"] == ""
 
 
 def test_a_report_of_an_unfinished_comparison_says_so(tmp_path: Path) -> None:

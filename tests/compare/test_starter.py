@@ -15,6 +15,7 @@ from studio.core.paths import ASSETS
 from studio.families.loading import load_base
 from studio.settings.training import CompareSettings
 from studio.starter import world
+from tests.tiny import write_tiny_lora
 
 
 @pytest.mark.parametrize("concept", list(world.CONCEPTS))
@@ -31,17 +32,24 @@ def test_kid_tells_a_concept_from_the_ordinary_and_not_from_itself(starter: Path
 
 def test_a_comparison_on_the_starter_has_every_measure(starter: Path, tmp_path):
     base = load_base("starter", "cpu")
+    lora = write_tiny_lora(tmp_path / "nudge.safetensors", base, size=0.2)
     settings = CompareSettings.parse(
         {
-            "columns": [{"name": "base"}],
+            "columns": [{"name": "base"}, {"name": "nudged", "stack": [{"path": str(lora)}]}],
             "prompts": ["a zibbo cat on the beach"],
             "seeds": [1],
             "steps": 3,
             "images": 8,
             "reference": str(ASSETS / "datasets" / "zibbo" / "held_out"),
+            "training": str(ASSETS / "datasets" / "zibbo"),
+            "ordinary_images": 4,
         }
     )
     comparison = compare(base, settings, tmp_path / "c")
-    (column,) = comparison.columns
+    plain, nudged = comparison.columns
     assert comparison.complete and comparison.notes == ()
-    assert None not in column.measures.values() and column.counts == (8, 16)
+    missing = {key for key, value in nudged.measures.items() if value is None}
+    assert missing == {"image_image_dino"} and nudged.counts == (8, 16)
+    assert plain.measures["drift"] == pytest.approx(0, abs=1e-6) and plain.measures["attributes"]
+    assert (nudged.measures["drift"] or 0) > 0.001
+    assert (tmp_path / "c" / nudged.nearest.training).is_file() if nudged.nearest else False

@@ -212,7 +212,8 @@ def test_a_report_gets_a_row_for_each_question(tmp_path: Path) -> None:
         write_line(own.folder, one)
     (row,) = report_rows(own)
     assert (row.question, row.votes, row.voters) == ("Which do you prefer?", 4, 1)
-    assert row.columns[0].name == LABELS[0] and "not decided yet" in row.verdict[0]
+    assert row.columns[0].name == LABELS[0] and "Nothing is decided" in row.verdict[0]
+    assert "not decided yet" in row.verdict[1]
 
 
 def test_rankings_agree_as_kendall_counts() -> None:

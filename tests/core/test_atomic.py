@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.core import atomic, manifest
+from studio.core import atomic, manifest, temporaries
 from studio.core.errors import FileError, StorageError
 from tests import failpoint
 
@@ -95,7 +95,7 @@ def test_a_killed_process_leaves_a_whole_folder_or_no_manifest(tmp_path: Path) -
             assert not whole
             with pytest.raises(FileError, match="incomplete"):
                 manifest.verify(folder)
-        atomic.sweep_temporaries(folder)
+        temporaries.sweep(folder)
         assert not [p for p in folder.iterdir() if p.name.startswith(atomic.TEMPORARY_PREFIX)]
     assert outcomes == {True, False}, "the sweep must reach past the last operation"
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
+import errno
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import huggingface_hub
 import pytest
 
-from studio.core.errors import FileError, MissingError
-from studio.families import hub
+from studio.core.errors import FileError, Interrupted, MissingError, StorageError
+from studio.families import hub, hub_download, hub_repository
 from studio.families.loading import load_base, locate
+from tests import failpoint
+from tests.hub_server import COMMIT, NAME, HubServer, serving_hub
 
 FILES = [
     "README.md", "model_index.json", "v1-5-pruned.safetensors", "v1-5-pruned.ckpt",
@@ -40,105 +42,175 @@ def test_one_precision_of_each_part_and_no_pickle(half: bool) -> None:
         f"unet/diffusion_pytorch_model.{ending}",
         "vae/diffusion_pytorch_model.safetensors",  # there is only one
     }
-    assert set(hub.wanted(FILES, half)) == SMALL | weights
+    assert set(hub_repository.wanted(FILES, half)) == SMALL | weights
 
 
 def test_shards_and_repositories_with_half_precision_only() -> None:
     shards = [f"unet/diffusion_pytorch_model-0000{i}-of-00002.safetensors" for i in (1, 2)]
     index = "unet/diffusion_pytorch_model.safetensors.index.json"
-    assert hub.wanted([*shards, index], False) == sorted([*shards, index])
+    assert hub_repository.wanted([*shards, index], False) == sorted([*shards, index])
     half = ["unet/diffusion_pytorch_model.fp16.safetensors"]
-    assert hub.wanted(half, False) == half
+    assert hub_repository.wanted(half, False) == half
 
 
-class FakeHub:
-    """A hub with one repository, a cache, and a list of what was asked of it."""
-
-    def __init__(self, source: Path, folder: Path) -> None:
-        self.source, self.folder = source, folder
-        self.asked: list[tuple[str, Any]] = []
-        self.files = [p.relative_to(source).as_posix() for p in source.rglob("*") if p.is_file()]
-        self.files += ["big.safetensors", "unet/diffusion_pytorch_model.bin"]
-        self.fail: Exception | None = None
-
-    def model_info(self, name: str, *, revision: str | None, files_metadata: bool) -> Any:
-        self.asked.append(("info", (name, revision)))
-        if self.fail:
-            raise self.fail
-        siblings = [SimpleNamespace(rfilename=name, size=100) for name in self.files]
-        return SimpleNamespace(sha="c0ffee", siblings=siblings)
-
-    def snapshot_download(
-        self, name: str, *, revision: str | None = None, local_files_only: bool = False,
-        allow_patterns: list[str] | None = None, tqdm_class: Any = None,
-    ) -> str:  # fmt: skip
-        if local_files_only:
-            self.asked.append(("cache", revision))
-            if not (self.folder / "model_index.json").is_file():
-                raise OSError("not cached")
-            return str(self.folder)
-        assert allow_patterns is not None
-        self.asked.append(("download", revision))
-        bar = tqdm_class(total=0, unit="B", desc="Downloading bytes", name="huggingface_hub.x")
-        for file in allow_patterns:
-            (self.folder / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(self.source / file, self.folder / file)
-            bar.update(100)
-        return str(self.folder)
+UNET = "unet/diffusion_pytorch_model.safetensors"
 
 
 @pytest.fixture
-def fake(sd1_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHub:
-    made = FakeHub(sd1_folder, tmp_path / "snapshots" / "abc")
-    monkeypatch.setattr(huggingface_hub, "HfApi", lambda: made)
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", made.snapshot_download)
-    return made
+def server(sd1_folder: Path, tmp_path: Path) -> Iterator[HubServer]:
+    with serving_hub(sd1_folder, tmp_path / "hub") as hub:
+        hub.files += ["big.safetensors", "unet/diffusion_pytorch_model.bin"]
+        yield hub
 
 
 def test_a_download_says_how_far_it_is_and_is_kept(
-    fake: FakeHub, capsys: pytest.CaptureFixture[str]
+    server: HubServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said: list[str] = []
-    base = load_base("somebody/model", "cpu", "fp32", said=said.append)
+    base = load_base(NAME, "cpu", "fp32", said=said.append)
     assert base.architecture.name == "sd1"
     assert not (base.path / "big.safetensors").exists()
     assert not list(base.path.rglob("*.bin"))
-    assert said[0].startswith("Downloading somebody/model: 0 of") and said[-1].endswith("(100 %)")
+    assert said[0].startswith(f"Downloading {NAME}: 0 of") and said[-1].endswith("(100 %)")
     assert "Downloading" not in capsys.readouterr().err, "no bar on the terminal"
-    asked = list(fake.asked)
-    assert asked == [("cache", None), ("info", ("somebody/model", None)), ("download", "c0ffee")]
-    assert locate("somebody/model") == base.path
-    assert fake.asked[len(asked) :] == [("cache", None)], "the second time nobody is asked"
+    server.asked.clear()
+    server.status = 503  # and without the network it is found again
+    assert locate(NAME) == base.path
+    assert server.asked == [], "the second time nobody is asked"
 
 
-def test_a_revision_is_pinned(fake: FakeHub) -> None:
-    assert hub.is_id("somebody/model@v1.0")
-    locate("somebody/model@v1.0")
-    assert fake.asked == [
-        ("cache", "v1.0"), ("info", ("somebody/model", "v1.0")), ("download", "c0ffee"),
-    ]  # fmt: skip
+def test_what_it_is_is_said_before_anything_is_downloaded(
+    server: HubServer, tmp_path: Path
+) -> None:
+    found = hub_repository.look(NAME)
+    assert (found.licence, found.gated, found.commit) == ("openrail++", False, COMMIT)
+    assert UNET in found.files and "big.safetensors" not in found.files
+    assert hub_download.missing(found) == found.size > 100_000
+    assert not list((tmp_path / "hub").rglob("*.safetensors")), "nothing was downloaded"
+    assert not any("/resolve/" in line for line in server.asked)
+    hub.fetch(NAME)
+    assert hub_download.missing(found) == 0
 
 
-def test_half_a_snapshot_is_completed(fake: FakeHub) -> None:
-    locate("somebody/model")
-    (fake.folder / "unet" / "diffusion_pytorch_model.safetensors").unlink()
-    fake.asked.clear()
-    locate("somebody/model")
-    assert [what for what, _ in fake.asked] == ["cache", "info", "download"]
+def test_a_revision_is_pinned(server: HubServer) -> None:
+    assert hub.is_id(f"{NAME}@v1.0")
+    place = locate(f"{NAME}@v1.0")
+    assert f"GET /api/models/{NAME}/revision/v1.0" in server.asked
+    assert place.name == COMMIT
+    server.status = 503
+    assert locate(f"{NAME}@v1.0") == place
 
 
-def test_offline_is_said_plainly(fake: FakeHub) -> None:
-    fake.fail = ConnectionError("HTTPSConnectionPool(host='huggingface.co'): 0x7f01")
-    with pytest.raises(MissingError) as caught:
-        locate("somebody/model")
+def test_a_download_that_was_cut_off_goes_on_where_it_was(
+    server: HubServer, tmp_path: Path
+) -> None:
+    size = len(server.bytes_of(UNET))
+    server.cut = (UNET, 50_000)
+    with pytest.raises(MissingError, match="could not be reached, or broke off") as caught:
+        locate(NAME)
+    assert "kept" in (caught.value.safe or "") and str(tmp_path) not in str(caught.value)
+    parts = list((tmp_path / "hub").rglob("*.incomplete"))
+    assert [part.stat().st_size for part in parts] == [50_000]
+    server.status, server.cut = 200, None
+    server.asked.clear()
+    found = hub_repository.look(NAME)
+    assert hub_download.missing(found) < found.size - 50_000
+    told: list[tuple[int, int]] = []
+    place = hub.fetch(NAME, progress=lambda done, total: told.append((done, total)))
+    assert f"GET /{NAME}/resolve/{COMMIT}/{UNET} from 50000" in server.asked
+    assert told[0][0] >= 50_000 and told[-1] == (found.size, found.size)
+    assert (place / UNET).read_bytes() == server.bytes_of(UNET) and size > 50_000
+    assert not list((tmp_path / "hub").rglob("*.incomplete"))
+
+
+def test_a_download_can_be_stopped_and_goes_on(server: HubServer, tmp_path: Path) -> None:
+    def stop(done: int, total: int) -> None:
+        if done > total // 2:
+            raise Interrupted("Stopped")
+
+    with pytest.raises(Interrupted):
+        hub.fetch(NAME, progress=stop)
+    here = sum(p.stat().st_size for p in (tmp_path / "hub").rglob("blobs/*"))
+    assert here > 0
+    told: list[int] = []
+    hub.fetch(NAME, progress=lambda done, total: told.append(done))
+    assert told[0] >= here
+
+
+def test_a_file_that_arrives_damaged_is_not_kept(server: HubServer, tmp_path: Path) -> None:
+    server.damaged = UNET
+    with pytest.raises(FileError, match="arrived damaged and was thrown away"):
+        hub.fetch(NAME)
+    server.damaged = ""
+    assert (hub.fetch(NAME) / UNET).read_bytes() == server.bytes_of(UNET)
+
+
+def test_half_a_snapshot_is_completed(server: HubServer) -> None:
+    place = locate(NAME)
+    (place / UNET).resolve().unlink()
+    (place / UNET).unlink()
+    server.asked.clear()
+    assert (locate(NAME) / UNET).is_file()
+    weights = [line for line in server.asked if line.startswith("GET") and ".safetensors" in line]
+    assert weights == [f"GET /{NAME}/resolve/{COMMIT}/{UNET}"]
+
+
+@pytest.mark.parametrize(
+    ("status", "gated", "words"),
+    [
+        (401, False, "does not know it, or does not show it"),
+        (401, True, "asks for an agreement first.*hf auth login"),
+        (403, False, "does not let this account read it"),
+        (404, False, "does not know this name or revision"),
+        (500, False, "could not be reached"),
+    ],
+)
+def test_a_hub_that_refuses(server: HubServer, status: int, gated: bool, words: str) -> None:
+    server.status, server.gated = status, gated
+    with pytest.raises(MissingError, match=words) as caught:
+        locate(NAME)
     text = str(caught.value)
-    assert "neither on this machine nor" in text and "could not be reached" in text
-    assert "HTTPS" not in text and "0x" not in text
-    missing = OSError("gone")
-    missing.response = SimpleNamespace(status_code=404)  # type: ignore[attr-defined]
-    fake.fail = missing
-    with pytest.raises(MissingError, match="does not know this name or revision"):
-        locate("somebody/model")
+    assert "neither on this machine nor" in text and "http" not in text and NAME in text
+
+
+def test_an_agreement_that_is_missing_is_told_before_the_download(server: HubServer) -> None:
+    server.gated = True
+    assert hub_repository.look(NAME).gated
+    with pytest.raises(MissingError, match="asks for an agreement first"):
+        hub.fetch(NAME)
+
+
+def test_offline_is_said_plainly(server: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(MissingError, match="HF_HUB_OFFLINE is set") as caught:
+        locate(NAME)
+    assert "http" not in str(caught.value)
+    assert server.asked == []
+
+
+def test_a_full_disk_is_said_before_and_during(
+    server: HubServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    usage = SimpleNamespace(total=10**12, used=10**12, free=1000)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hub_download.shutil, "disk_usage", lambda path: usage)
+        with pytest.raises(StorageError, match="not enough room") as caught:
+            hub.fetch(NAME)
+        assert not any("/resolve/" in line for line in server.asked)
+    assert caught.value.full and str(tmp_path) not in str(caught.value)
+
+    def refuse(operation: str, path: Path) -> None:
+        if operation == "grow":
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(failpoint, "reached", refuse)
+    with pytest.raises(StorageError) as full:
+        hub.fetch(NAME)
+    monkeypatch.setattr(failpoint, "reached", None)
+    assert "disk is full" in str(full.value) and str(tmp_path) not in str(full.value)
+    assert hub.fetch(NAME).is_dir()
 
 
 @pytest.mark.parametrize(
@@ -149,11 +221,11 @@ def test_offline_is_said_plainly(fake: FakeHub) -> None:
         (["README.md"], "no folder “unet”"),
     ],
 )
-def test_repositories_without_a_base(fake: FakeHub, files: list[str], words: str) -> None:
-    fake.files = files
+def test_repositories_without_a_base(server: HubServer, files: list[str], words: str) -> None:
+    server.files = files
     with pytest.raises(FileError, match=words):
-        locate("somebody/model")
-    assert [what for what, _ in fake.asked] == ["cache", "info"], "nothing is downloaded"
+        locate(NAME)
+    assert not any("/resolve/" in line for line in server.asked), "nothing is downloaded"
 
 
 def test_the_vocabulary_in_the_cache(

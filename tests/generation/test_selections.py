@@ -69,7 +69,7 @@ def test_a_race_leaves_a_comparison_with_its_curves_and_a_recommendation(
     assert found.complete and len(found.entries) == 6 and found.reason
     assert found.full == plan.full and 0 < found.generated <= found.full
     assert all(done <= total for done, total, _ in heard) and heard[-1][0] <= heard[-1][1]
-    assert set(found.limits) == {"follows", "copies"}  # one round says nothing of other seeds
+    assert set(found.limits) == {"follows", "copies", "drift"}
     for entry in found.entries:
         assert set(entry.points) == {"likeness", "follows", "copies", "drift"}
     assert found.recommended is not None

@@ -6,13 +6,13 @@ import * as measures from '../../studio/ui/static/scripts/compare/measures.js';
 const KID = {
   key: 'kid',
   label: 'KID',
-  says: 'distance',
+  says: 'How far.',
   formula: 'MMD',
   better: 'lower',
   unit: '',
-  needs: ['clip', 'reference'],
+  needs: {clip: 'no CLIP', reference: 'no reference images were chosen'},
 };
-const TEXT = {...KID, key: 'image_text', label: 'Image–text', better: 'higher', needs: ['clip']};
+const TEXT = {...KID, key: 'image_text', label: 'Image–text', better: 'higher', needs: {clip: 'no CLIP'}};
 const column = (name, found, more = {}) => ({name, stack: [], measures: found, ...more});
 const comparison = (list, more = {}) => ({columns: list, complete: true, notes: [], ...more});
 
@@ -23,7 +23,7 @@ test('a value is shown with its error and what it was measured on', () => {
   ]);
   const first = measures.shownValue(all, all.columns[0], KID);
   assert.deepEqual([first.text, first.sure], ['0.1235', '±0.046']);
-  assert.equal(first.title, 'distance: MMD. Measured on 8 against 20 images.');
+  assert.equal(first.title, 'How far. Lower is better. Measured on 8 against 20 images.');
   assert.equal(measures.shownValue(all, all.columns[1], KID).text, '12.35');
   assert.equal(measures.shownValue(all, all.columns[0], {...KID, unit: 'px'}).text, '0.1235 px');
 });
@@ -35,6 +35,12 @@ test('a value has its interval, a fact is a value of the column', () => {
   assert.equal(measures.shownValue(all, one, {...KID, key: 'bytes', unit: 'bytes', fact: true}).text, '2 kB');
   assert.equal(measures.shownValue(all, column('a', {kid: 0.5}), {...KID, digits: 0, unit: '%'}).text, '50 %');
   assert.equal(measures.written({digits: 2, unit: ''}, -0.001), '0.00');
+  assert.equal(measures.measuredValue(column('a', {}, {bytes: 0}), {...KID, key: 'bytes', fact: true}), null);
+  const marked = column('a', {kid: 0.5}, {told_apart: ['kid']});
+  assert.deepEqual(
+    [marked, one].map((each) => measures.shownValue(all, each, KID).apart),
+    [true, false],
+  );
 });
 
 test('a difference is of the first minus the other, and says whether they can be told apart', () => {
@@ -54,7 +60,11 @@ test('a missing value says why', () => {
   const why = (more, measure = KID, one = none) => measures.whyNot(comparison([one], more), one, measure);
   assert.match(why({}, KID, column('a', {}, {error: {what: 'x'}})), /could not be generated/);
   assert.match(why({complete: false}), /Not measured yet/);
-  assert.match(why({}), /No reference folder/);
+  assert.match(why({}), /no reference images were chosen/);
+  assert.match(why({}, {...KID, needs: {training: 'no training images'}}), /no training images/);
+  assert.match(why({}, {...KID, needs: {prompt: 'no prompts'}}, column('a', {}, {folder: 'x'})), /no prompts/);
+  assert.match(why({reference: {images: 4}}, {...KID, needs: {reference: '', dino: 'no weights'}}), /no weights/);
+  assert.match(why({}, {...KID, fact: true}), /Not known/);
   assert.match(why({reference: {images: 4}}), /It was not measured/);
   assert.equal(why({notes: ['CLIP is missing.']}, TEXT), 'CLIP is missing.');
   assert.equal(measures.shownValue(comparison([none]), none, KID).text, '—');
@@ -63,7 +73,9 @@ test('a missing value says why', () => {
 test('reasons are said once for all measures that they explain', () => {
   const broken = column('c', {}, {error: {what: 'x'}});
   const all = comparison([column('a', {image_text: 0.3}), column('b', {image_text: 0.2}), broken]);
-  assert.deepEqual(measures.missingReasons(all, [KID, TEXT]), [['No reference folder was chosen.', ['KID']]]);
+  assert.deepEqual(measures.missingReasons(all, [KID, TEXT]), [
+    ['Not measured: no reference images were chosen.', ['KID']],
+  ]);
   assert.deepEqual(measures.missingReasons({...all, complete: false}, [KID, TEXT]), []);
 });
 

@@ -12,8 +12,9 @@ import os
 import random
 import socket
 import threading
+import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,15 @@ SLOW_NETWORK = {
     "offline": False, "latency": 150, "downloadThroughput": 400_000, "uploadThroughput": 400_000,
 }  # fmt: skip
 TIMEOUT = int(60_000 * THROTTLE)  # milliseconds: a shared core can be slow
+
+
+def until(true: Callable[[], Any], seconds: float = 60) -> Any:
+    """Waits for something outside the browser to become true."""
+    end = time.monotonic() + seconds * THROTTLE
+    while not (value := true()):
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.05)
+    return value
 
 
 def throttle(page: Any, rate: float, *, network: bool = False) -> None:

@@ -4,27 +4,16 @@ from __future__ import annotations
 
 import re
 import shutil
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from tests.web.conftest import THROTTLE, TIMEOUT
+from tests.web.conftest import TIMEOUT, until
 
 pytestmark = pytest.mark.browser
 EVIL = "a ${alert(1)} <img src=x onerror=alert(2)> {{value}}"
-
-
-def until(true: Callable[[], Any], seconds: float = 60) -> Any:
-    """Waits for something outside the browser to become true."""
-    end = time.monotonic() + seconds * THROTTLE
-    while not (value := true()):
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.05)
-    return value
 
 
 def open_dataset(page: Any, name: str) -> None:

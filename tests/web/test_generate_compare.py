@@ -209,10 +209,18 @@ def test_an_adapter_for_another_base_is_explained_on_its_card(page: Any, studio:
 def test_a_refused_setting_says_why_and_the_button_comes_back(page: Any) -> None:
     page.fill("#cs-field-generate-steps input", "999")
     page.get_by_role("button", name="Generate", exact=True).click()
-    page.locator(".toast-body", has_text="Steps").wait_for()
+    said = page.locator("#cs-notices .cs-notice", has_text="Steps")
+    said.wait_for()
+    assert page.locator(".toast-body:visible").count() == 0, "one voice"
     page.locator(".rb-go:enabled").first.wait_for()
+    page.fill("#cs-field-generate-steps input", "998")
+    page.get_by_role("button", name="Generate", exact=True).click()
+    page.locator(".rb-go:enabled").first.wait_for()
+    said.get_by_text("998").wait_for()
+    assert said.count() == 1, "what was said of the first time is gone"
     page.fill("#cs-field-generate-steps input", "2")
-    page.locator(".toast-close").first.click()
+    page.get_by_role("button", name="Generate", exact=True).click()
+    said.wait_for(state="detached")
 
 
 def test_names_are_text_and_nothing_else(page: Any) -> None:

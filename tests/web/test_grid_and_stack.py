@@ -157,7 +157,7 @@ def test_pages_errors_and_what_is_left_of_an_interrupted_grid(
     page.get_by_label("Values of the columns").fill("Eulr")
     page.get_by_role("button", name="Generate grid").click()
     page.locator(".ax-run .cs-notice", has_text="Eulr").or_(
-        page.locator(".toast-body", has_text="Eulr")
+        page.locator("#cs-notices", has_text="Eulr")
     ).first.wait_for()
     before = {grid.id for grid in served.studio.generation.grids.all()}
 

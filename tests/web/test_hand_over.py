@@ -230,7 +230,7 @@ def test_generate_waits_for_the_answer_and_not_for_a_while(
     assert page.is_disabled("#cs-images .rb-go") and len(asked) == 1
     answer.set()
     asked[0].continue_()
-    page.locator(".toast-body", has_text="Steps").wait_for()
+    page.locator("#cs-notices .cs-notice", has_text="Steps").wait_for()
     page.wait_for_function("!document.querySelector('#cs-images .rb-go').disabled")
 
 

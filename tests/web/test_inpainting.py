@@ -173,3 +173,42 @@ def test_hires_fix_from_the_page(tab: Any, served: Any, asked: Any) -> None:
     tab.wait_for_function(
         "document.querySelector('#cs-field-generate-hires-upscale input').value === '1.5'"
     )
+
+
+def test_a_mask_is_dropped_as_a_file_and_comes_back_with_its_image(
+    tab: Any, open_page: Any, served: Any, asked: Any, tmp_path: Path
+) -> None:
+    Image.new("RGB", (64, 32), (20, 80, 200)).save(tmp_path / "sea.png")
+    mask = Image.new("L", (64, 32), 0)
+    mask.paste(255, (10, 8, 30, 24))
+    mask.save(tmp_path / "where.png")
+    mask.crop((0, 0, 32, 32)).save(tmp_path / "small.png")
+    tab.get_by_text("Image to image", exact=True).click()
+    tab.set_input_files(".sp-picker", str(tmp_path / "sea.png"))
+    tab.locator(".gen-inpaint .label-wrap").click()
+    tab.locator(".mb-canvas").wait_for()
+    picker = tab.get_by_label("Mask file: white is inpainted")
+    picker.set_input_files(str(tmp_path / "small.png"))
+    tab.locator(".mb-trouble", has_text="another size than the image").wait_for()
+    picker.set_input_files(str(tmp_path / "where.png"))
+    tab.locator(".mb-said", has_text="What is coloured is inpainted").wait_for()
+    assert tab.locator(".mb-trouble .cs-notice").count() == 0
+    tab.locator("#cs-field-generate-inpaint-prompt textarea").fill("a dog")
+    tab.get_by_role("switch", name="Second pass on new images").click()
+    brushed(tab, (0.9, 0.2), (0.95, 0.2))
+    tab.locator(".mb-undo").click()
+    tab.get_by_role("switch", name="Second pass on new images").click()
+    first = generated(tab, served)
+    where = np.asarray(mask) > 0
+    assert np.array_equal(mask_of(asked[-1]), where)
+    assert (first[~where] == (20, 80, 200)).all() and not (first[where] == (20, 80, 200)).all()
+
+    page = open_page("generate")
+    page.get_by_role("button", name="Use these settings again").first.click()
+    page.locator(".mb-said", has_text="What is coloured is inpainted").wait_for()
+    again = generated(page, served)
+    assert np.array_equal(mask_of(asked[-1]), where) and np.array_equal(again, first)
+    for file in served.workspace.outputs.glob("*/inpaint/*"):
+        file.unlink()
+    page.get_by_role("button", name="Use these settings again").first.click()
+    page.locator(".toast-body", has_text="is gone: mark it again").wait_for()

@@ -11,7 +11,7 @@ import pytest
 from studio.generation.records import Generated
 from studio.generation.service import Generation
 from studio.settings.training import GenerateSettings
-from tests.web.conftest import TIMEOUT, Served
+from tests.web.conftest import TIMEOUT, Served, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore")]
 
@@ -66,7 +66,9 @@ def test_jobs_wait_are_removed_and_repeat_until_stopped(open_page: Any, gated: G
     page.locator(".jq", has_text="Repeating until stopped").wait_for()
     gated.go.release(2)
     page.wait_for_function("document.querySelectorAll('.pg-thumb').length >= 3")
+    until(lambda: len(gated.seen) == 5)  # two jobs, and the third round: it has begun, and waits
     page.get_by_role("button", name="Stop repeating").click()
+    page.locator(".jq", has_text="Repeating until stopped").wait_for(state="hidden")
     gated.go.release(5)
     page.locator("#cs-images .rb[data-state='finished']").wait_for()
     page.locator(".jq").wait_for(state="hidden")

@@ -109,7 +109,7 @@ def test_a_renamed_file_stays_on_the_stack(open_page: Any, served: Any, lora: An
     menu(page, "before", "Name, notes")
     page.get_by_role("textbox", name="Name", exact=True).fill("taken")
     page.click(".se-rename")
-    page.wait_for_selector("#cs-notices >> text=There is a file “taken.safetensors” already")
+    page.wait_for_selector(".cs-notices >> text=There is a file “taken.safetensors” already")
     page.get_by_role("textbox", name="Name", exact=True).fill("after all")
     page.locator("input[aria-label=Folder]").fill("by the/sea")
     page.click(".se-rename")

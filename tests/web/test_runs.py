@@ -172,4 +172,4 @@ def test_a_run_says_how_it_ended_and_its_settings_come_back(open_page: Any, serv
     )
     (served.studio.runs.folder(run) / "config.toml").unlink()
     page.click("button:has-text('Use its settings')")
-    page.wait_for_selector(".toast-body >> text=settings of this run cannot be read")
+    page.wait_for_selector("#cs-notices >> text=settings of this run cannot be read")

@@ -14,7 +14,7 @@ import gradio as gr
 from studio.core.errors import InputError, SettingsError
 from studio.core.text import lines
 from studio.settings.training import CompareSettings
-from studio.ui.components.bases import base_choices, base_of
+from studio.ui.components.bases import BaseField, base_choices, base_of
 from studio.ui.components.columns import column_builder, columns_of, usable_columns
 from studio.ui.components.draft import Draft
 from studio.ui.components.last_run import last_run
@@ -43,18 +43,14 @@ class ColumnForm:
 
     def __init__(self, studio: Studio, page: Page, opened: gr.HTML) -> None:
         self.studio, self.page, self.opened = studio, page, opened
-        self.bases = base_choices(studio)
-        self.first = self.bases[0][1] if self.bases else ""
         self.form = Form(CompareSettings, prefix="compare.", skip=[f"compare.{key}" for key in OWN])
         self._lay_out()
         self._connect()
 
     def _lay_out(self) -> None:
         with gr.Column(elem_classes=["cs-fields"]):
-            self.base = gr.Dropdown(
-                self.bases, value=self.first, label="Base model", elem_id="cs-compare-base",
-                elem_classes=["cs-field"],
-            )  # fmt: skip
+            self.bases = BaseField(self.studio, "cs-compare-base", "compare")
+            self.base, self.first = self.bases.select, self.bases.first
         self.columns = column_builder(self.studio, self.page, self.first)
         with gr.Column(elem_classes=["cs-fields", "gen-fields"]):
             self.prompts = gr.Textbox(
@@ -102,7 +98,7 @@ class ColumnForm:
         rebased = self.columns.rebase(self.rebased, None, self.base, **ACTION)
         Draft(self.studio.workspace.cache / "compare-form.json").keeps(
             self.page, [*self.texts, *self.form.inputs], self.drafted, self.contents,
-            after=[captions, quick, again, rebased],
+            after=[captions, quick, again, rebased, self.bases.added],
         )  # fmt: skip
 
     def drafted(self, *held: Any) -> Json:
@@ -113,10 +109,9 @@ class ColumnForm:
     def contents(self, kept: Json) -> list[Any]:
         """What the form holds again, as far as it is still there."""
         found = {key: str(kept.get(key) or "") for key in TEXTS}
-        known_bases = [name for _, name in base_choices(self.studio)]
         form = kept.get("form")
         return [
-            found["base"] if found["base"] in known_bases else self.first,
+            self.bases.kept(found["base"]),
             usable_columns(self.studio, kept.get("columns")),
             found["prompts"],
             found["seeds"],

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from studio.core.errors import InputError, StudioError
+from studio.core.errors import InputError, MissingError, StudioError
 from studio.core.names import printable
 from studio.library.adapter_info import AdapterInfo
 from studio.library.entries import Entry, labels
 from studio.runs.records import RunState
 from studio.settings.generation import Lane
+from studio.settings.stack import StackItem
 from studio.ui.components.stack import base_facts, card, cards, stack_items, take
 from studio.ui.live import Json, Page, component, read
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 MOST = 12
 BASE_COLUMN: Json = {"name": "Base", "stack": [], "seconds": None}
+FACTS = ("run", "step", "method", "training_seed", "group", "seconds", "trainable_parameters",
+         "peak_memory")  # fmt: skip
+"""What a column carries along about how its file was trained."""
 
 SKELETON = """
 <div class="cs-card co">
@@ -38,6 +42,8 @@ SKELETON = """
   <div class="co-menu" hidden>
     <input type="search" class="cs-input" placeholder="Search runs and adapters" aria-label="Search runs and adapters">
     <ul class="co-sources"></ul>
+    <form class="co-folder"><input type="text" class="cs-input" placeholder="A folder of images made elsewhere"
+      aria-label="Folder of images made elsewhere"><button type="submit" class="cs-button">Add</button></form>
   </div>
   <ol class="co-list" aria-label="Columns"></ol>
   <div class="st-troubles"></div>
@@ -65,10 +71,18 @@ def column_builder(studio: Studio, page: Page, base: str) -> gr.HTML:
         path, name, base = read(argument, path=str, name=str, base=str)
         return take(studio, page, page.uploaded(path), Path(name).name, base)
 
+    def checkpoints(argument: Any) -> list[Json]:
+        run, free = read(argument, run=str, free=int)
+        return checkpoint_columns(studio, run, free)
+
+    def folder(argument: Any) -> Json:
+        (path,) = read(argument, path=str)
+        return folder_column(studio, path)
+
     return component(
         "columns",
         SKELETON,
-        [sources, describe, take_file],
+        [sources, describe, take_file, checkpoints, folder],
         events=["input", "rebase", "shown"],
         value=[BASE_COLUMN],
         elem_id="cs-columns",
@@ -95,10 +109,56 @@ def finished_runs(studio: Studio) -> list[Json]:
             "kind": run.method,
             "seconds": run.seconds,
             "steps": run.step,
+            "checkpoints": len(steps_of(studio, run.run)),
             "base": run.base,
         }
         for run, path in found
     ]
+
+
+def steps_of(studio: Studio, run: str) -> list[int]:
+    """The steps of a run whose checkpoints can be columns; none where they cannot be read."""
+    try:
+        return studio.generation.grids.steps(run)
+    except StudioError:
+        return []
+
+
+def checkpoint_columns(studio: Studio, run: str, free: int) -> list[Json]:
+    """Checkpoints of a run as columns, at most `free` evenly spread ones, the last among them. Their
+    files are written into the library when they are first asked for."""
+    steps = steps_of(studio, run)
+    if not steps:
+        raise MissingError("This run has no checkpoint that can be a column", where=run[:100])
+    count = max(1, min(free, len(steps), MOST))
+    chosen = [steps[round((k + 1) * len(steps) / count) - 1] for k in range(count)]
+    name = studio.runs.config(run).name or run
+    method = studio.runs.config(run).method
+    return [
+        {
+            "name": f"{name}, step {step}"[:60],
+            "stack": [
+                StackItem(path=printable(studio.generation.use_checkpoint(run, step))).model_dump()
+            ],
+            "run": run,
+            "step": step,
+            "method": method,
+        }
+        for step in chosen
+    ]
+
+
+def folder_column(studio: Studio, path: str) -> Json:
+    """A folder of images from elsewhere as a column. InputError outside what may be opened."""
+    from studio.formats.dataset import image_files
+
+    folder = studio.workspace.images_folder(studio.workspace.named(path.strip()))
+    if not image_files(folder):
+        raise MissingError(
+            "There is no image in this folder", where=printable(folder),
+            remedy="Choose a folder with PNG, JPEG or WebP images.",
+        )  # fmt: skip
+    return {"name": printable(folder.name)[:60], "stack": [], "folder": printable(folder)}
 
 
 def run_adapter(studio: Studio, run: RunState) -> Path | None:
@@ -127,15 +187,12 @@ def columns_of(studio: Studio, value: Any) -> list[Lane]:
     for number, entry in enumerate(value, 1):
         stack = stack_items(studio, entry.get("stack") or [])
         name = str(entry.get("name") or "").strip()[:60] or f"Column {number}"
-        seconds = entry.get("seconds")
+        facts = {key: entry[key] for key in FACTS if entry.get(key) not in (None, "")}
+        if folder := str(entry.get("folder") or "").strip():
+            place = studio.workspace.images_folder(studio.workspace.named(folder))
+            facts["folder"] = str(place)
         found.append(
-            Lane.parse(
-                {
-                    "name": name,
-                    "stack": [item.model_dump() for item in stack],
-                    "seconds": seconds if isinstance(seconds, int | float) else None,
-                }
-            )
+            Lane.parse({"name": name, "stack": [item.model_dump() for item in stack], **facts})
         )
     return found
 

@@ -3,10 +3,11 @@
 Owns: the component, and strokes → a mask as a file. Refuses to know: what is generated (`studio.infer`).
 The value is JSON text, or "" where nothing is marked:
 
-    {"image": path, "fresh": bool, "stack": null | "" | id of a saved stack,
-     "strokes": [{"size": pixels, "erase": bool, "points": [[x, y], …]}]}
+    {"image": path, "fresh": bool, "stack": null | "" | id of a saved stack | items of a stack,
+     "strokes": [{"size": pixels, "erase": bool, "points": [[x, y], …]}], "file": path or absent}
 
-Points are pixels of the image. `fresh`: the image only shows where to paint; what is inpainted are images
+Points are pixels of the image. `file` is a mask that was brought: strokes are added to it.
+`fresh`: the image only shows where to paint; what is inpainted are images
 that are generated first, a second pass on the subject. The strokes come with the other inputs, so Generate never uses a mask that
 is still on its way.
 """
@@ -15,14 +16,18 @@ from __future__ import annotations
 
 import hashlib
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from studio.core import atomic
 from studio.core.errors import InputError, MissingError
+from studio.core.names import printable
 from studio.core.text import parse_json
+from studio.ui.components.stack import stack_items
 from studio.ui.components.start_image import kept
-from studio.ui.live import Json, component
+from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -32,12 +37,14 @@ if TYPE_CHECKING:
 SKELETON = """
 <div class="mb">
   <p class="mb-none cs-small cs-muted">Choose an image to start from, or press “Inpaint” at a generated one;
-    then paint over what is to be inpainted. Nothing is found by itself: there is no detector.</p>
+    then paint over what is to be inpainted, or drop a mask (white is inpainted). Nothing is found by
+    itself: there is no detector.</p>
   <div class="mb-work" hidden>
     <div class="mb-tools" role="toolbar" aria-label="Brush"></div>
     <div class="mb-stage"><img alt="the image to start from"><canvas class="mb-canvas" tabindex="0"></canvas></div>
     <div class="mb-fresh cs-small"></div>
     <p class="mb-said cs-small cs-muted" role="status"></p>
+    <div class="mb-trouble"></div>
     <label class="mb-stack cs-small">Stack in the mask <select class="cs-input"></select></label>
   </div>
 </div>
@@ -45,16 +52,26 @@ SKELETON = """
 _MOST_POINTS = 200_000
 
 
-def mask_brush(studio: Studio) -> gr.HTML:
+def mask_brush(studio: Studio, page: Page) -> gr.HTML:
     """The component; it follows the image to start from by itself."""
+
+    def take_mask(argument: Any) -> Json:
+        """A mask that was dropped on an image: white is what is inpainted."""
+        upload, image = read(argument, path=str, image=str)
+        return shown(page, brought(studio, page.uploaded(upload), image))
+
+    def describe_mask(argument: Any) -> Json:
+        (text,) = read(argument, path=str)
+        return shown(page, _ours(studio, text))
 
     def saved_stacks(argument: Any) -> list[Json]:
         found = studio.library.stacks.all()
         return [{name: one[name] for name in ("id", "name")} for one in found if not one["problem"]]
 
     return component(
-        "mask_brush", SKELETON, [saved_stacks], events=["input"], value="", elem_id="cs-mask-brush"
-    )
+        "mask_brush", SKELETON, [saved_stacks, take_mask, describe_mask], events=["input"], value="",
+        elem_id="cs-mask-brush",
+    )  # fmt: skip
 
 
 def with_mask(studio: Studio, values: Json, text: Any) -> Json:
@@ -66,7 +83,8 @@ def with_mask(studio: Studio, values: Json, text: Any) -> Json:
         return values
     try:
         sent = parse_json(text)
-        if sent["image"] != image or not sent["strokes"]:
+        file = sent.get("file") or ""
+        if sent["image"] != image or not (sent["strokes"] or file):
             return values
         strokes = [_checked(stroke) for stroke in sent["strokes"]]
         name, fresh = sent["stack"], sent["fresh"] is True
@@ -74,7 +92,8 @@ def with_mask(studio: Studio, values: Json, text: Any) -> Json:
         raise InputError("The mask is unreadable", remedy="Reload the page.") from error
     if sum(len(points) for _, _, points in strokes) > _MOST_POINTS:
         raise InputError("The mask has too many strokes", remedy="Clear it and use a wider brush.")
-    mask = {"mask": _kept_mask(studio, image, text, strokes), "stack": _stack(studio, name)}
+    under = open_mask(_ours(studio, file)) if file else None
+    mask = {"mask": _kept_mask(studio, image, text, strokes, under), "stack": _stack(studio, name)}
     inpaint = {**values.get("inpaint", {}), **mask}
     return {**values, "image": "" if fresh else image, "inpaint": inpaint}
 
@@ -83,11 +102,12 @@ Stroke = tuple[float, bool, list[tuple[float, float]]]
 """(size, whether it erases, points)."""
 
 
-def painted(size: tuple[int, int], strokes: list[Stroke]) -> Image:
-    """The mask of an image of `size`: white under strokes, black under those that erase."""
+def painted(size: tuple[int, int], strokes: list[Stroke], under: Image | None = None) -> Image:
+    """The mask of an image of `size`: white under strokes, black under those that erase, elsewhere what
+    `under` has, or black."""
     from PIL import Image, ImageDraw
 
-    mask = Image.new("L", size, 0)
+    mask = under.copy() if under else Image.new("L", size, 0)
     brush = ImageDraw.Draw(mask)
     for width, erase, points in strokes:
         colour, half = 0 if erase else 255, width / 2
@@ -105,16 +125,55 @@ def _checked(stroke: Any) -> Stroke:
     return size, stroke["erase"] is True, points
 
 
-def _kept_mask(studio: Studio, image: str, text: str, strokes: list[Stroke]) -> str:
+def brought(studio: Studio, upload: Path, image: str) -> Path:
+    """Keeps a mask that was sent for an image. Errors as of `read_mask`: it has to be as large, and to
+    mark something."""
+    from studio.formats.image_write import save_png
+    from studio.formats.images import image_size
+    from studio.infer.mask import read_mask
+
+    mask = read_mask(str(upload), image_size(_ours(studio, image)))
+    target = kept(studio) / f"brought-{atomic.sha256(upload)[:32]}.png"
+    return target if target.is_file() else save_png(target, mask)
+
+
+def open_mask(path: Path) -> Image:
+    """A mask of ours; MissingError where it is gone."""
+    from studio.formats.images import open_image
+    from studio.infer.mask import as_mask
+
+    if not path.is_file():
+        raise MissingError(
+            "The mask is not there any more", where=path.name, remedy="Clear it and mark it again."
+        )
+    return as_mask(open_image(path))
+
+
+def shown(page: Page, path: Path) -> Json:
+    """What the brush shows of a mask."""
+    open_mask(path)  # or say that it is gone
+    return {"path": printable(path), "large": str(page.thumbnails.of(path, 1024))}
+
+
+def _ours(studio: Studio, text: str) -> Path:
+    return studio.workspace.resolve(text, [studio.workspace.outputs, kept(studio)])
+
+
+def _kept_mask(
+    studio: Studio, image: str, text: str, strokes: list[Stroke], under: Image | None
+) -> str:
     from studio.formats.image_write import save_png
     from studio.formats.images import image_size
 
     folder = kept(studio)
-    path = studio.workspace.resolve(image, [studio.workspace.outputs, folder])
-    size = image_size(path)
+    size = image_size(_ours(studio, image))
+    if under is not None and under.size != size:
+        raise InputError(
+            "The mask has another size than the image", remedy="Clear it and mark it again."
+        )
     digest = hashlib.sha256(f"{size}{text}".encode()).hexdigest()[:32]
     target = folder / f"mask-{digest}.png"
-    return str(target if target.is_file() else save_png(target, painted(size, strokes)))
+    return str(target if target.is_file() else save_png(target, painted(size, strokes, under)))
 
 
 def _stack(studio: Studio, name: Any) -> list[Json] | None:
@@ -122,6 +181,8 @@ def _stack(studio: Studio, name: Any) -> list[Json] | None:
         return None
     if not name:
         return []
+    if isinstance(name, list):
+        return [item.model_dump() for item in stack_items(studio, name)]
     loaded = studio.library.stacks.load(studio.library.stacks.path(str(name)))
     if loaded.missing:
         raise MissingError(

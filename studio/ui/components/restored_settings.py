@@ -7,13 +7,16 @@ Owns: what is taken over, and what the person is told. Refuses to know: who writ
 from __future__ import annotations
 
 import html
-from typing import TYPE_CHECKING
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from studio.core.errors import SettingsError
+from studio.core.names import printable
 from studio.infer.infotext import VERSION
-from studio.library.image_settings import as_written
+from studio.library.image_settings import as_written, with_kept
 from studio.settings.base import Settings
 from studio.settings.generation import GenerateSettings, Lane
 from studio.ui.components.bases import native_size
@@ -66,6 +69,28 @@ def into_lane(studio: Studio, found: Json, lane: Lane, prompt: str) -> tuple[Lan
     if lane.prompt:  # its own prompt comes back to it, not to all
         update["prompt"] = prompt
     return (lane.model_copy(update=update) if update else lane), bool(lane.prompt)
+
+
+def masked_again(studio: Studio, found: Json, shown: Path | None) -> list[Any]:
+    """[the brush's value, the image to start from, the two parts of the form that hold them, open], so
+    that what an image was generated with is on the page again; all as they are for one without a mask.
+    `shown` is the image itself, where it is on this machine."""
+    known, gone = with_kept(found, studio.workspace.outputs)
+    if gone:
+        gr.Warning(html.escape(gone))
+    inpaint = known.get("inpaint") or {}
+    if not (mask := inpaint.get("mask")):
+        return [gr.skip()] * 4
+    stack, missing = None, list[str]()
+    if inpaint.get("stack") is not None:
+        stack, missing = named_stack(studio, inpaint["stack"])
+    if missing:
+        gr.Warning(html.escape(f"Not in your library, so left out: {', '.join(missing)}"[:400]))
+    image = str(known.get("image") or (printable(shown) if shown else mask))
+    value = {
+        "image": image, "fresh": "image" not in known, "stack": stack, "strokes": [], "file": mask,
+    }  # fmt: skip
+    return [json.dumps(value), image, gr.Accordion(open=True), gr.Accordion(open=True)]
 
 
 def that_are_here(studio: Studio, known: Json, base: str) -> tuple[str, Json]:

@@ -17,15 +17,15 @@ from studio.compare.blind_pairs import BlindPair
 from studio.compare.votes import LONGEST_NAME, QUESTIONS
 from studio.core.errors import InputError
 from studio.generation.votes import Progress, Votes
-from studio.ui.live import Json, component, read
+from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:
     from studio.app import Studio
 
-SKELETON = '<div class="vo" aria-live="polite"></div>'
+SKELETON = '<div class="vo"></div>'
 
 
-def vote(studio: Studio) -> gr.HTML:
+def vote(studio: Studio, page: Page) -> gr.HTML:
     """The component."""
     asked = VoteCalls(studio.generation.votes)
     return component(

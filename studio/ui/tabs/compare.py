@@ -19,21 +19,29 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 
+from studio.ui.components.checkpoint_curves import checkpoint_curves
+from studio.ui.components.checkpoint_pick import checkpoint_pick
 from studio.ui.components.column_form import column_form
 from studio.ui.components.comparison_images import comparison_images
 from studio.ui.components.comparison_measures import comparison_measures
 from studio.ui.components.modes import mode_switch
 from studio.ui.components.opened_comparison import opened_comparison
 from studio.ui.components.past_comparisons import past_comparisons
+from studio.ui.components.vote import vote
 from studio.ui.live import Page
 
 if TYPE_CHECKING:
     from studio.app import Studio
 
-MODES = (("columns", "Columns", column_form),)
+MODES = (
+    ("columns", "Columns", column_form),
+    ("checkpoints", "Checkpoints", checkpoint_pick),
+)
 PARTS = (
     ("images", "Images", comparison_images),
     ("measures", "Measures", comparison_measures),
+    ("curves", "Curves", checkpoint_curves),
+    ("vote", "Vote", vote),
 )
 
 

@@ -7,6 +7,7 @@ Refuses to know: how images are generated and saved (`studio.app`), how cards lo
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -16,7 +17,7 @@ from studio.core.text import parse_json
 from studio.settings.generation import GenerateSettings
 from studio.settings.lanes import LanesSettings
 from studio.ui.components.axes_grid import axes_grid
-from studio.ui.components.bases import base_choices, base_of, vae_choice
+from studio.ui.components.bases import BaseField, base_of, vae_choice
 from studio.ui.components.draft import Draft
 from studio.ui.components.gallery import gallery
 from studio.ui.components.generate_batch import about, generate, with_new_seed
@@ -29,6 +30,7 @@ from studio.ui.components.prompt_tools import prompt_tools
 from studio.ui.components.prompt_words import prompt_words
 from studio.ui.components.restored_settings import (
     into_lane,
+    masked_again,
     tell_origin,
     that_are_here,
     usable,
@@ -60,8 +62,6 @@ class GenerateTab:
 
     def __init__(self, studio: Studio, page: Page) -> None:
         self.studio, self.page = studio, page
-        self.bases = base_choices(studio)
-        self.first = self.bases[0][1] if self.bases else ""
         self.form = Form(
             GenerateSettings, prefix="generate.", skip=[f"generate.{key}" for key in OWN]
         )
@@ -90,10 +90,8 @@ class GenerateTab:
     def _what(self) -> None:
         """Base, stack, library."""
         with gr.Column(elem_classes=["cs-fields"]):
-            self.base = gr.Dropdown(
-                self.bases, value=self.first, label="Base model", elem_id="cs-generate-base",
-                elem_classes=["cs-field"],
-            )  # fmt: skip
+            self.bases = BaseField(self.studio, "cs-generate-base", TARGET)
+            self.base, self.first = self.bases.select, self.bases.first
         self.stack = adapter_stack(self.studio, self.page, TARGET, self.first, "cs-generate-prompt")
         self.library = library_panel(self.studio, self.page, TARGET, self.first)
 
@@ -132,7 +130,7 @@ class GenerateTab:
             keys = ["generate.denoising_strength", "generate.fit"]
             self.form.show(advanced=True, keys=keys)
             with gr.Accordion("Inpaint", open=False, elem_classes=["gen-inpaint"]) as inpainting:
-                self.mask, self.inpainting = mask_brush(self.studio), inpainting
+                self.mask, self.inpainting = mask_brush(self.studio, self.page), inpainting
                 self.form.show(advanced=True, sections=["generate.inpaint"])
         with gr.Accordion("Hires fix", open=False, elem_classes=["cs-fields", "gen-hires"]):
             self.form.show(advanced=True, sections=["generate.hires"])
@@ -148,28 +146,27 @@ class GenerateTab:
         )  # fmt: skip
         asking.failure(refused, None, self.images, **QUIET)
         self.images.finished(self.finished, None, self.stack, **QUIET)
-        outputs = [*self.texts, *self.form.inputs]
         beginning, reused = [self.image, self.beginning, self.inpainting], []
+        outputs = [*self.texts, *self.form.inputs, self.mask, *beginning]
         for part in (self.images, self.gallery):
             reused.append(part.reuse(self.reuse, [self.stack, self.base], outputs, **ACTION))
             part.begin(self.begin, None, beginning, **ACTION)
         restored = self.stack.settings(self.restore, [self.stack, self.base], outputs, **ACTION)
         self.stack.effect(
-            self.effect,
-            [*self.texts, self.image, self.mask, *self.form.inputs],
-            self.stack,
-            trigger_mode="multiple",
-            **ACTION,
-        )
+            self.effect, [*self.texts, self.image, self.mask, *self.form.inputs], self.stack,
+            trigger_mode="multiple", **ACTION,
+        )  # fmt: skip
         rebased = self.stack.rebase(self.rebased, None, self.base, **ACTION)
         diced = self.dice.click(lambda: -1, None, self.seed, **QUIET)
         seeded = self.again.click(self.last_seed, None, self.seed, **QUIET)
         Draft(self.studio.workspace.cache / "generate-form.json").keeps(
             self.page, [self.base, self.prompt, self.negative, *self.form.inputs],
-            self.drafted, self.contents, after=[asking, *reused, restored, rebased, diced, seeded, *self.changes],
+            self.drafted, self.contents,
+            after=[asking, *reused, restored, rebased, self.bases.added, diced, seeded, *self.changes],
         )  # fmt: skip
         self.base.change(
-            lambda base: [gr.HTML(base=base)] * 3, self.base, [self.stack, self.library, self.tools], **QUIET
+            lambda base: [gr.HTML(base=base)] * 3, self.base,
+            [self.stack, self.library, self.tools], **QUIET,
         )  # fmt: skip
 
     def asked(self, inputs: tuple[Any, ...]) -> LanesSettings:
@@ -238,10 +235,11 @@ class GenerateTab:
     @handler
     def reuse(self, lanes: Any, base: str, event: gr.EventData) -> list[Any]:
         identity, lane, stack = read(event._data, id=str, lane=int, stack=bool)
-        found = image_facts(image_file(self.studio, identity))["settings"]
+        path = image_file(self.studio, identity)
+        found = image_facts(path)["settings"]
         if not stack:
             found.pop("stack", None)
-        return self.fill(found, lanes, base, lane)
+        return self.fill(found, lanes, base, lane, path)
 
     @handler
     def begin(self, event: gr.EventData) -> tuple[Any, Any, Any]:
@@ -272,13 +270,14 @@ class GenerateTab:
         known = valid(GenerateSettings, kept)
         if known.get("vae") not in self.studio.library.vaes():
             known.pop("vae", None)
-        bases = [name for _, name in base_choices(self.studio)]
-        base = known.get("base") if known.get("base") in bases else self.first
+        base = self.bases.kept(str(known.get("base", "")))
         texts = [known.get(key, "") for key in ("prompt", "negative_prompt")]
         return [base, *texts, *self.form.updates(known)]
 
-    def fill(self, found: Json, value: Any, base: str, lane: int) -> list[Any]:
-        """Restored settings into every input, for the lane that asked."""
+    def fill(
+        self, found: Json, value: Any, base: str, lane: int, shown: Path | None = None
+    ) -> list[Any]:
+        """Restored settings into every input, for the lane that asked; `shown` is their image."""
         known = usable(found)
         prompt: Any = known.get("prompt", "")
         lanes = lanes_of(self.studio, value)
@@ -295,4 +294,5 @@ class GenerateTab:
             gr.skip() if all(a is b for a, b in zip(lanes, before, strict=True)) else
             [one.model_dump() for one in lanes],
             *self.form.updates(known),
+            *masked_again(self.studio, found, shown),
         ]  # fmt: skip

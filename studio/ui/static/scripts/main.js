@@ -5,9 +5,12 @@ import {catchStrayDrops} from './core/drops.js';
 import {notice} from './core/notices.js';
 import {watchPlace} from './core/place.js';
 import {watchPresses} from './core/press.js';
+import {sends, watchToasts} from './core/toasts.js';
 
 const PARTS = {
   header: () => import('./core/header.js'),
+  add_base: () => import('./bases/add_base.js'),
+  base_button: () => import('./bases/base_button.js'),
   caption: () => import('./caption/caption.js'),
   train_pick: () => import('./train/pick.js'),
   form_tools: () => import('./train/form_tools.js'),
@@ -26,8 +29,11 @@ const PARTS = {
   axes_grid: () => import('./generate/axes_grid.js'),
   columns: () => import('./compare/columns.js'),
   comparison: () => import('./compare/comparison.js'),
+  vote: () => import('./compare/vote.js'),
   comparison_images: () => import('./compare/images.js'),
   comparison_measures: () => import('./compare/measure_table.js'),
+  checkpoint_pick: () => import('./compare/checkpoint_pick.js'),
+  checkpoint_curves: () => import('./compare/checkpoint_curves.js'),
   past_comparisons: () => import('./compare/past.js'),
 };
 
@@ -49,6 +55,7 @@ export async function mount(name, part, events) {
   }
   const trigger = (event, data) => {
     if (!events.includes(event)) throw new Error(`“${name}” sends “${event}”, which nobody listens to`);
+    sends(name, event);
     part.trigger(event, data);
   };
   found.mount({...part, trigger});
@@ -58,3 +65,4 @@ catchStrayDrops();
 holdButtons();
 watchPresses();
 watchPlace('caption');
+watchToasts();

@@ -3,7 +3,7 @@
 
 import {partsOf} from '../core/calls.js';
 import {el} from '../core/dom.js';
-import {notice} from '../core/notices.js';
+import {notice, settle} from '../core/notices.js';
 import {debounce} from '../core/timing.js';
 import {Cell} from './cell.js';
 import {countsOf, filtered, itemsInView, layout, placeOf, selection, totalHeight} from './list_rules.js';
@@ -104,10 +104,11 @@ export class CaptionGrid {
     this.waiting.delete(file);
     try {
       await this.save(file, entry.text);
+      settle(`caption of ${file}`);
       if (!this.waiting.has(file)) this.cells.get(file)?.say('Saved', 'good');
     } catch (error) {
       this.cells.get(file)?.say('Not saved', 'bad');
-      notice(partsOf(error, 'The caption was not saved'));
+      notice(partsOf(error, 'The caption was not saved'), 'error', {cause: `caption of ${file}`});
     }
   }
   /** Saves all that waits now. */

@@ -1,6 +1,7 @@
 // What the grid of a comparison is made of: the heading of a column, the label of a row, a cell.
 import {el, sharpen} from '../core/dom.js';
 import {iconButton} from '../core/icons.js';
+import {range} from '../core/range.js';
 import {shownValue, stackText} from './measures.js';
 import {shownColumn} from './tracks.js';
 
@@ -9,24 +10,19 @@ export function imageView(src, alt, extra = '') {
   return el(`img.cm-image${extra}`, {src, alt, draggable: 'false', onload: (event) => sharpen(event.currentTarget)});
 }
 
-/** “My robot”, or “My robot, step 400” for what a track shows now. */
-export const columnName = (comparison, column) => comparison.columns[column].name;
-
 /** The slider of a track through its checkpoints. */
 function scrubber(track, steps, change) {
   const at = () => track.columns.indexOf(shownColumn(track, steps));
-  const words = el('output.cs-number.cm-step', {}, `step ${track.steps[at()]}`);
-  const limits = {type: 'range', min: 0, max: track.steps.length - 1, step: 1, value: at()};
-  const range = el('input.st-slider', {...limits, 'aria-label': `Step of ${track.name}`, 'data-track': track.key});
+  const words = el('output.cs-number.cm-step');
+  const limits = {min: 0, max: track.steps.length - 1, step: 1};
+  const slider = range(`Step of ${track.name}`, limits, at(), (place) => change(track, place));
   const paint = () => {
-    range.value = at();
+    slider.set(at());
     words.textContent = `step ${track.steps[at()]}`;
-    range.setAttribute('aria-valuetext', words.textContent);
-    range.style.setProperty('--fill', `${(at() / (track.steps.length - 1)) * 100}%`);
+    slider.node.setAttribute('aria-valuetext', words.textContent);
   };
-  range.addEventListener('input', () => change(track, Number(range.value)));
   paint();
-  return {node: el('div.cm-scrub', {}, range, words), paint};
+  return {node: el('div.cm-scrub', {}, slider.node, words), paint};
 }
 
 function measureLine(comparison, column, measure) {

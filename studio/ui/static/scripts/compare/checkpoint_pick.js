@@ -1,6 +1,7 @@
 // Which checkpoint, at what strength: runs, strengths, prompts, what it costs, and the race while it runs.
 // Owns: the form. Refuses to know: how the result is shown (`checkpoint_curves.js`).
 import {attempt, call, partsOf} from '../core/calls.js';
+import {tell} from '../core/channel.js';
 import {el, fillOptions} from '../core/dom.js';
 import {count, formatTime} from '../core/format.js';
 import {receive} from '../core/handover.js';
@@ -152,6 +153,9 @@ class Pick {
 export function mount(part) {
   const pick = new Pick(part);
   pick.load();
-  receive('compare:checkpoints', ({run}) => pick.load(run));
+  receive('compare:checkpoints', ({run}) => {
+    tell('studio:mode', {area: 'compare', mode: 'checkpoints'});
+    return pick.load(run);
+  });
   poll(part.element, () => pick.tick(), LOOK_EVERY);
 }

@@ -4,7 +4,7 @@ import {el, svg} from '../core/dom.js';
 import {clamp} from '../core/values.js';
 import {linesOf, scalesOf, stepText, stepTicks, tickText} from './checkpoint_rules.js';
 
-const BOX = {width: 460, height: 210, left: 46, right: 12, top: 10, bottom: 24};
+const BOX = {width: 410, height: 200, left: 46, right: 12, top: 10, bottom: 24};
 const COLOURS = ['--cs-plot-1', '--cs-plot-2', '--cs-plot-3', '--cs-plot-4'];
 const DASHES = ['', '6 3', '2 3', '9 3 2 3'];
 const GRID = 3; // lines between the ends

@@ -2,6 +2,7 @@
 // Owns: the dialog and its keys. Refuses to know: which cells are marked, how the grid shows them.
 import {el, openDialog} from '../core/dom.js';
 import {icon, iconButton, labelled} from '../core/icons.js';
+import {range} from '../core/range.js';
 import {turned as groupKeys} from '../core/turning.js';
 import {besideStages, differenceStage, flickerStage, oneStage, sliderStage} from './closer_stage.js';
 import {MODES, rowOf, swapped, turned} from './pair_rules.js';
@@ -98,27 +99,18 @@ export class Closer {
   setSplit(to) {
     this.split = to;
     this.stage.firstChild.style.setProperty('--split', to);
-    const range = this.controls.querySelector('[data-control="split"]');
-    if (range) range.value = to;
+    this.slider.set(to);
   }
 
   /** What belongs to the mode: where the line is, the gain, the button that alternates. */
   tool() {
     const slider = (control, label, limits, value, input) => {
-      const node = el('input.st-slider', {
-        type: 'range',
-        ...limits,
-        value,
-        'aria-label': label,
-        'data-control': control,
-      });
-      node.addEventListener('input', () => input(Number(node.value)));
-      return el('label.cl-tool.cs-small.cs-muted', {}, label, node);
+      this.slider = range(label, {...limits, 'data-control': control}, value, input);
+      return el('label.cl-tool.cs-small.cs-muted', {}, label, this.slider.node);
     };
     if (this.mode === 'slider') {
-      return slider('split', 'Where the left image ends', {min: 0, max: 100, step: 1}, this.split, (to) =>
-        this.setSplit(to),
-      );
+      const limits = {min: 0, max: 100, step: 1};
+      return slider('split', 'Where the left image ends', limits, this.split, (to) => this.setSplit(to));
     }
     if (this.mode === 'difference') {
       return slider('gain', 'Gain', {min: 1, max: 32, step: 1}, this.gain, (to) => {

@@ -1,5 +1,6 @@
 // The columns of a comparison as values. Pure.
-// A column is {name, stack: [{path, strength, text_strength, enabled}], seconds}.
+// A column is {name, stack: [{path, strength, text_strength, enabled}], seconds}, of a run with its facts, or with
+// a `folder` of images instead of a stack.
 import {freeName} from '../core/names.js';
 
 export const newItem = (path) => ({path, strength: 1, text_strength: null, enabled: true});
@@ -8,7 +9,19 @@ export const newColumn = (name, path) => ({name, stack: [newItem(path)], seconds
 
 export const baseColumn = () => ({name: 'Base', stack: [], seconds: null});
 
-export const columnOf = (source) => ({...newColumn(source.name, source.path), seconds: source.seconds ?? null});
+/** The facts of a run go with its column: what it was trained with, and how long. */
+export function columnOf(source) {
+  const column = {...newColumn(source.name, source.path), seconds: source.seconds ?? null};
+  return source.run ? {...column, run: source.run, step: source.steps ?? null, method: source.kind || ''} : column;
+}
+
+/** Copies of a column at other shares of its strengths. */
+export const atStrengths = (column, shares) =>
+  shares.map((share) => ({
+    ...column,
+    name: `${column.name} × ${share}`.slice(0, 60),
+    stack: column.stack.map((one) => ({...one, strength: Math.round(one.strength * share * 1000) / 1000})),
+  }));
 
 /** Columns with others behind them as long as there are not more than `most`, each with a name of its own. */
 export function withColumns(columns, added, most) {

@@ -2,11 +2,12 @@
 // Value: columns as in `column_list.js`.
 import {adapterFacts, adapterThumb} from '../core/adapters.js';
 import {attempt, call, partsOf, refusal} from '../core/calls.js';
-import {hear} from '../core/channel.js';
+import {hear, tell} from '../core/channel.js';
 import {el} from '../core/dom.js';
 import {fileName} from '../core/format.js';
 import {receive} from '../core/handover.js';
 import {icon, iconButton} from '../core/icons.js';
+import {menuButton} from '../core/menu.js';
 import {message, notice} from '../core/notices.js';
 import {ownValue} from '../core/own_value.js';
 import {tables} from '../core/tables.js';
@@ -17,6 +18,7 @@ import {SourceMenu} from './source_menu.js';
 
 const [LEAST, MOST] = tables.limits.strength;
 const MOST_TROUBLES = 4;
+const SHARES = [0.25, 0.5, 0.75];
 
 class Columns {
   constructor(part) {
@@ -85,13 +87,22 @@ class Columns {
   }
 
   card(column, at) {
+    const {columns} = this;
     const label = `Name of column ${at + 1}`;
     const name = el('input.cs-input.co-name', {value: column.name, maxlength: 60, 'aria-label': label});
     name.addEventListener('change', () => this.patch(at, {name: name.value.trim() || `Column ${at + 1}`}, false));
     const left = () => this.commit(model.movedColumn(this.columns, at, -1));
     const remove = () => this.commit(model.withoutColumn(this.columns, at));
     const files = column.stack.map((one) => this.fileRow(at, one));
-    const plain = el('p.cs-small.cs-muted.co-plain', {}, 'The base model alone');
+    const words = column.folder ? `Images of ${column.folder}` : 'The base model alone';
+    const plain = el('p.cs-small.cs-muted.co-plain', {title: column.folder || ''}, words);
+    const free = tables.limits.columns - columns.length;
+    const more = () => [
+      ['Duplicate', () => this.add({...clone(column)})],
+      ...(files.length
+        ? [[`Also at ${SHARES.join(', ')} of the strength`, () => this.add(...model.atStrengths(column, SHARES))]]
+        : []),
+    ];
     const node = el(
       'li.co-card',
       {},
@@ -100,6 +111,7 @@ class Columns {
         {},
         el('span.co-dot.cs-number', {'aria-hidden': 'true'}, at + 1),
         name,
+        free > 0 && menuButton(`More for column ${column.name}`, more),
         at > 0 && iconButton('up', 'Move left', left),
         iconButton('close', `Remove column ${column.name}`, remove),
       ),
@@ -171,6 +183,16 @@ class Columns {
     });
   }
 
+  /** Files that were dropped anywhere on the tab, each a column. */
+  dropped(paths) {
+    const before = this.columns.length;
+    tell('studio:mode', {area: 'compare', mode: 'columns'});
+    this.add(...paths.map((path) => model.newColumn(this.known.get(path)?.name || 'Adapter', path)));
+    const count = this.columns.length - before;
+    if (count)
+      notice(`${count === 1 ? 'A column was' : `${count} columns were`} added: press Compare to generate it`, 'good');
+  }
+
   /** “Compare” elsewhere in the studio: {adapters: [path]} or {run: id} or {columns: […]}, and base. */
   async brought(payload) {
     if (payload.base && payload.base !== this.base) this.part.trigger('rebase', {base: payload.base});
@@ -184,9 +206,7 @@ class Columns {
   listen() {
     this.q('.co-add').prepend(icon('plus', 14));
     this.menu.listen();
-    this.acceptDrops(this.q('.co'), (paths) =>
-      this.add(...paths.map((path) => model.newColumn(this.known.get(path)?.name || 'Adapter', path))),
-    );
+    this.acceptDrops(this.element.closest('.cmp-layout'), (paths) => this.dropped(paths));
     hear(this.element, 'studio:renamed', ({from, to}) => {
       const held = this.columns.some((column) => column.stack.some((one) => one.path === from));
       if (held) this.commit(model.withRenamed(this.columns, from, to));

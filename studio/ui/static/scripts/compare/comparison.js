@@ -15,6 +15,7 @@ import {insideParts, insideText} from './address.js';
 import {setOpened} from './opened.js';
 import {partTabs} from './parts.js';
 
+const VOTE = 'vote'; // the part that others are sent a link to
 const LOOK_EVERY = 600; // milliseconds
 const IDLE_LOOKS = 8; // while nothing runs, every eighth time
 const REPORTS = [
@@ -47,6 +48,10 @@ class Comparison {
   }
   get running() {
     return this.task?.state === 'running';
+  }
+  /** Whether somebody came by the link to a vote: then nothing that names columns is asked for. */
+  get blind() {
+    return Boolean(this.shown?.blind);
   }
 
   async save(format) {
@@ -84,8 +89,9 @@ class Comparison {
     const {shown, tabs} = this;
     this.q('.cm-empty').hidden = Boolean(shown) || this.running;
     this.area.classList.toggle('is-open', Boolean(shown));
-    this.q('.cm-what').replaceChildren(...(shown ? [this.title()] : []));
-    this.q('.cm-tabs').hidden = !shown;
+    this.area.parentElement.classList.toggle('is-blind', this.blind);
+    this.q('.cm-what').replaceChildren(...(shown && !this.blind ? [this.title()] : []));
+    this.q('.cm-tabs').hidden = !shown || this.blind;
     setOpened(shown, tabs.part);
   }
   /** After a person went somewhere: the address says so. */
@@ -100,16 +106,26 @@ class Comparison {
     this.view();
     return Boolean(found);
   }
+  /** Shows nothing but the vote on a comparison, and does not read it. */
+  blindly(id) {
+    this.tabs.show(VOTE);
+    Object.assign(this, {looked: true, shown: {id, blind: true}});
+    this.view();
+  }
   /** What somebody asked for: `<comparison>/<part>`. */
   async open(inside, scroll = false) {
     const {id, part} = insideParts(inside);
-    this.tabs.show(part || this.tabs.part);
+    this.tabs.show(part || this.usual);
     if (await this.read(id)) this.place();
     if (this.shown && scroll) this.q('.cm-what').scrollIntoView({block: 'start'});
   }
   /** The one that was open last, else the newest. */
   async first() {
     const {id, part} = insideParts(insideOf('compare'));
+    if (id && part === VOTE) {
+      this.blindly(id);
+      return;
+    }
     const known = await attempt(() => call(this.server.newest({wanted: id})));
     if (known) {
       this.tabs.show(known === id ? part : '');
@@ -125,6 +141,11 @@ class Comparison {
   }
 
   async look() {
+    if (this.blind) return;
+    if (!this.looked && insideParts(insideOf('compare')).part === VOTE) {
+      await this.first();
+      return;
+    }
     const {shown} = this;
     let answer;
     try {
@@ -139,7 +160,7 @@ class Comparison {
     const ended = task && !this.running && `${task.id} ${task.state}` !== before;
     if (answer.began && answer.began !== this.began) {
       this.began = answer.began;
-      await this.open(answer.began);
+      await this.open(`${answer.began}/${this.tabs.part}`);
     } else if (first || !shown) await this.first();
     else if (ended) await this.ended();
     else if (answer.changed && answer.changed.id === this.shown?.id) {
@@ -151,12 +172,14 @@ class Comparison {
   /** What has ended is shown whole, unless somebody looks at another one by now. */
   async ended() {
     const done = this.task.result?.id;
-    if (done && (done === this.shown.id || done !== this.began)) await this.open(done);
+    if (done && (done === this.shown.id || done !== this.began)) await this.open(`${done}/${this.tabs.part}`);
   }
 
   async tick() {
     this.idle += 1;
-    if (this.running || this.bar.starting || this.idle % IDLE_LOOKS === 1) await this.look();
+    const {shown} = this;
+    const grows = shown && !shown.complete && !shown.cancelled; // perhaps another program generates it
+    if (this.running || grows || this.bar.starting || this.idle % IDLE_LOOKS === 1) await this.look();
   }
   answered() {
     this.bar.answered();

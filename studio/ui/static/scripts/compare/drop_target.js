@@ -17,13 +17,14 @@ export function dropTarget(node, accept, take) {
     if (!wanted(event)) return;
     event.preventDefault();
     event.stopPropagation();
+    node.parentElement.closest('.is-over')?.classList.remove('is-over');
     node.classList.add('is-over');
   });
   node.addEventListener('dragleave', (event) => {
     if (!node.contains(event.relatedTarget)) node.classList.remove('is-over');
   });
   node.addEventListener('drop', async (event) => {
-    node.classList.remove('is-over');
+    for (const one of document.querySelectorAll('.is-over')) one.classList.remove('is-over');
     if (!wanted(event)) return;
     event.preventDefault();
     event.stopPropagation();

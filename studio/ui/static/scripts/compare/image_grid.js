@@ -170,6 +170,12 @@ export class ImageGrid {
     this.shown.get(to[0])?.cells[to[1]]?.focus({preventScroll: true});
     this.shown.get(to[0])?.cells[to[1]]?.scrollIntoView({block: 'nearest', inline: 'nearest'});
   }
+  /** Whether cells show the images themselves instead of small copies. */
+  sharp(full) {
+    if (full === this.options.full) return;
+    this.options.full = full;
+    this.paintCells();
+  }
   /** All cells show another column while `column` is one; null shows each its own again. */
   showInstead(column) {
     this.instead = column ?? undefined;

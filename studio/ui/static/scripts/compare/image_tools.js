@@ -2,6 +2,7 @@
 // what is chosen, and `set(fields)` changes it.
 import {el} from '../core/dom.js';
 import {labelled} from '../core/icons.js';
+import {range} from '../core/range.js';
 import {tables} from '../core/tables.js';
 import {measuredBy} from './measures.js';
 import {hasCheckpoints} from './tracks.js';
@@ -19,19 +20,7 @@ function choice(label, entries, value, onchoice) {
   );
 }
 
-function slider(label, limits, value, oninput) {
-  const range = el('input.st-slider', {type: 'range', ...limits, value, 'aria-label': label});
-  const fill = () => {
-    const share = (range.value - limits.min) / (limits.max - limits.min);
-    range.style.setProperty('--fill', `${share * 100}%`);
-  };
-  range.addEventListener('input', () => {
-    fill();
-    oninput(Number(range.value));
-  });
-  fill();
-  return {node: el('label.cm-tool.cs-small.cs-muted', {}, label, range), range, fill};
-}
+const labelledRange = (label, one) => el('label.cm-tool.cs-small.cs-muted', {}, label, one.node);
 
 const direction = ({better}) => (better === 'lower' ? 'lowest first' : 'highest first');
 
@@ -45,9 +34,9 @@ export function imageTools(comparison, view, acts) {
     ...measuredBy(columns, tables.measures).map((one) => [one.key, `${one.label}, ${direction(one)}`]),
   ];
   const against = [['-1', 'off'], ...columns.map((one, k) => [String(k), `to ${one.name}`])];
-  const size = slider('Size', {min: 72, max: 480, step: 4}, view.size, (to) => acts.set({size: to, sized: true}));
-  const zoom = slider('Zoom', {min: 0, max: 4, step: 0.05}, 0, (to) => acts.zoom.scale(2 ** to));
-  const gain = slider('Gain', {min: 1, max: 16, step: 0.5}, view.gain, (to) => acts.set({gain: to}));
+  const size = range('Size', {min: 72, max: 480, step: 4}, view.size, (to) => acts.set({size: to, sized: true}));
+  const zoom = range('Zoom', {min: 0, max: 4, step: 0.05}, 0, (to) => acts.zoom.scale(2 ** to));
+  const gain = range('Gain', {min: 1, max: 16, step: 0.5}, view.gain, (to) => acts.set({gain: to}));
   const group = el('button.cs-switch', {
     type: 'button',
     role: 'switch',
@@ -59,19 +48,15 @@ export function imageTools(comparison, view, acts) {
     'div.cs-toolbar.cm-toolbar',
     {},
     several && labelled(null, 'Look closer', acts.compare),
-    size.node,
-    zoom.node,
+    labelledRange('Size', size),
+    labelledRange('Zoom', zoom),
     several && choice('Order', orders, view.order, (order) => acts.set({order})),
     several && choice('Difference', against, view.baseline, (to) => acts.set({baseline: Number(to)})),
-    view.baseline >= 0 && gain.node,
+    view.baseline >= 0 && labelledRange('Gain', gain),
     hasCheckpoints(columns) && el('label.cm-tool.cs-small.cs-muted', {}, group, 'Checkpoints as one column'),
     comparison.reference?.images > 0 && labelled('pin', 'Pin a reference image', acts.pinReference, '.cs-quiet'),
   );
-  const zoomed = (now) => {
-    zoom.range.value = Math.log2(now.zoom);
-    zoom.fill();
-  };
-  return {node, zoomed};
+  return {node, zoomed: (now) => zoom.set(Math.log2(now.zoom))};
 }
 
 /** The hidden columns, each a button that shows it again; null where there is none. */

@@ -54,7 +54,7 @@ class Images {
       el('p.cs-small.cs-muted.cm-hint', {}, HINT),
     );
     this.zoom = new Zoom(this.host, '.cm-cell, .cm-frame', (view) => this.zoomed(view));
-    this.sharpen = debounce(() => this.paint(), SHARPEN_AFTER);
+    this.sharpen = debounce(() => this.grid.sharp(this.full), SHARPEN_AFTER);
     this.zoom.listen(this.host);
     this.listen();
   }
@@ -81,6 +81,10 @@ class Images {
     }
     this.paint();
     this.tools();
+  }
+  /** Whether small copies are too small for what is seen. */
+  get full() {
+    return this.view.size * this.zoom.view.zoom * devicePixelRatio > COPY * 1.2;
   }
   /** So large that all columns fit beside each other, within reason. */
   usualSize() {
@@ -125,7 +129,7 @@ class Images {
 
   paint() {
     if (!this.comparison) return;
-    const {view, zoom} = this;
+    const {view} = this;
     if (!view.sized) view.size = this.usualSize();
     this.host.style.setProperty('--gain', view.gain);
     const measure = tables.measures.find((one) => one.key === view.order);
@@ -133,7 +137,7 @@ class Images {
       size: view.size,
       measure,
       baseline: view.baseline,
-      full: view.size * zoom.view.zoom * devicePixelRatio > COPY * 1.2,
+      full: this.full,
       marks: (column, row) => this.marksOf(column, row),
       hide: (track) => this.hide(track, true),
       change: (track, place) => this.step(track, place),
@@ -235,12 +239,14 @@ class Images {
     if (this.grid.key(event) || this.zoom.key(event)) return;
     const at = this.grid.cellAt(event.target);
     const steps = {',': -1, '.': 1};
-    if (event.key in steps && !event.target.matches('select')) this.stepBy(steps[event.key]);
-    else if (at) this.cellKey(event, at);
-    else return;
+    const act = event.key in steps && !event.target.matches('select') ? () => this.stepBy(steps[event.key]) : null;
+    const found = act || (at && this.cellAct(event, at));
+    if (!found) return;
     event.preventDefault();
+    found();
   }
-  cellKey(event, at) {
+  /** What a key does to the cell that has the focus. */
+  cellAct(event, at) {
     const acts = {
       enter: () => this.closer(at.track, at.row),
       ' ': () => this.closer(at.track, at.row),
@@ -249,7 +255,7 @@ class Images {
       h: () => this.hide(this.grid.tracks[at.track], true),
       f: () => event.repeat || this.grid.showInstead(shownColumn(this.grid.tracks[0], this.view.steps)),
     };
-    acts[event.key.toLowerCase()]?.();
+    return acts[event.key.toLowerCase()];
   }
 }
 

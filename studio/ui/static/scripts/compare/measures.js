@@ -1,6 +1,6 @@
 // The measures of a comparison's columns as they are shown: values with their intervals, differences of two
-// columns, and why one is missing. `measure` is a row of the server's table: {key, label, formula, says, better,
-// unit, needs, digits}. Pure.
+// columns, and why one is missing. `measure` is a row of the server's table: {key, label, formula, source, range,
+// says, better, unit, digits, fact, needs}; `needs` are reasons by what may be missing. Pure.
 
 import {formatBytes, formatDuration} from '../core/format.js';
 
@@ -10,7 +10,7 @@ const BEHIND = {'%': ' %', images: ' images'};
 /** A column's value of a measure, or of a fact that is called like it; null where there is none. */
 export function measuredValue(column, measure) {
   const found = measure.fact ? column[measure.key] : column.measures?.[measure.key];
-  return isNumber(found) ? found : null;
+  return isNumber(found) && !(measure.fact && found === 0) ? found : null;
 }
 
 /** A number as a measure writes it, without its unit. */
@@ -40,25 +40,36 @@ export function whyNot(comparison, column, measure) {
   if (column.error) return 'This column could not be generated.';
   if (measure.fact) return 'Not known for this column.';
   if (!comparison.complete && !comparison.cancelled) return 'Not measured yet.';
-  if (measure.needs.includes('reference') && !comparison.reference?.images) return 'No reference folder was chosen.';
-  return (comparison.notes || [])[0] || 'It was not measured.';
+  const {reference, settings, notes = []} = comparison;
+  const lacking = {
+    prompt: Boolean(column.folder),
+    reference: !reference?.images,
+    training: !settings?.training,
+    ordinary: Boolean(column.folder) || settings?.ordinary_images === 0,
+    dino: true, // whether there are weights, and a judge, shows only in values
+    attributes: true,
+  };
+  const need = Object.keys(measure.needs).find((one) => lacking[one]);
+  return need ? `Not measured: ${measure.needs[need]}.` : notes[0] || 'It was not measured.';
 }
 
 /** What a value means, and of how many images it is. */
 export function meaning(column, measure) {
-  const about = `${measure.says.replace(/\.$/, '')}: ${measure.formula}.`;
-  const known = measuredValue(column, measure) !== null && measure.needs.includes('reference') && column.counts;
+  const about = `${measure.says} ${measure.better === 'higher' ? 'Higher' : 'Lower'} is better.`;
+  const known = measuredValue(column, measure) !== null && measure.needs.reference && column.counts;
   return known ? `${about} Measured on ${column.counts[0]} against ${column.counts[1]} images.` : about;
 }
 
-/** What a column shows of a measure: {text, sure, title}; `text` is — when there is no value. */
+/** What a column shows of a measure: {text, sure, title, apart}; `text` is — when there is no value. `apart` is true
+ *  where the column is better than every other one and told apart from it. */
 export function shownValue(comparison, column, measure) {
   const value = measuredValue(column, measure);
-  if (value === null) return {text: '—', sure: '', title: whyNot(comparison, column, measure)};
+  if (value === null) return {text: '—', sure: '', title: whyNot(comparison, column, measure), apart: false};
   return {
     text: written(measure, value) + behind(measure),
     sure: certainty(column, measure),
     title: meaning(column, measure),
+    apart: (column.told_apart || []).includes(measure.key),
   };
 }
 

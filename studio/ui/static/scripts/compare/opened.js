@@ -35,8 +35,8 @@ export const watchOpened = (element, hear) => follow(element, null, hear);
 /** The comparison that is open now, or null. */
 export const openedNow = () => state.comparison;
 
-/** Opens a comparison by its id, and a part of it; the tab as well. */
-export const openComparison = (id, part = '') => openTab('compare:open', {inside: part ? `${id}/${part}` : id});
+/** Opens a comparison by its id, and a part of it, usually the one that is in view; the tab as well. */
+export const openComparison = (id, part = state.part) => openTab('compare:open', {inside: part ? `${id}/${part}` : id});
 
 /** The comparison that is open was changed on disk. */
 export const reread = () => tell('studio:comparison-changed');

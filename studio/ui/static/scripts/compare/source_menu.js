@@ -1,8 +1,10 @@
 // The menu of what can become a column: the base, the stacks of the Generate tab, runs, adapters.
 import {adapterFacts, adapterThumb, laneTitle} from '../core/adapters.js';
+import {attempt, call} from '../core/calls.js';
 import {lanesNow} from '../core/channel.js';
 import {el} from '../core/dom.js';
 import {count, formatDuration, searchWords} from '../core/format.js';
+import {tables} from '../core/tables.js';
 import {clone} from '../core/values.js';
 import {baseColumn, columnOf, matching} from './column_list.js';
 
@@ -50,10 +52,41 @@ export class SourceMenu {
     return rows;
   }
 
+  /** The checkpoints of a run, as many as there is room for. */
+  checkpoints(source) {
+    const add = async (event) => {
+      const free = tables.limits.columns - this.columns.columns.length;
+      const asked = call(this.columns.server.checkpoints({run: source.run, free}));
+      const found = await attempt(() => asked, event.currentTarget);
+      if (!found) return;
+      this.columns.add(...found);
+      this.toggle(false);
+    };
+    const label = `${source.checkpoints} checkpoints`;
+    return el(
+      'button.cs-button.cs-quiet',
+      {type: 'button', 'aria-label': `Add the ${label} of ${source.name}`, onclick: add},
+      label,
+    );
+  }
+  async addFolder(form) {
+    const text = form.querySelector('input');
+    const found = await attempt(
+      () => call(this.columns.server.folder({path: text.value})),
+      form.querySelector('button'),
+    );
+    if (!found) return;
+    text.value = '';
+    this.columns.add(found);
+    this.toggle(false);
+  }
+
   source(source) {
     const run = () => el('span', {}, `${source.steps ?? '–'} steps · ${formatDuration(source.seconds)}`);
     const about = source.group === 'Runs' ? run() : adapterFacts(source);
-    return this.entry(source.name, about, adapterThumb(source, '.co-thumb'), columnOf(source));
+    const row = this.entry(source.name, about, adapterThumb(source, '.co-thumb'), columnOf(source));
+    if (source.checkpoints > 1) row.append(this.checkpoints(source));
+    return row;
   }
 
   render() {
@@ -88,6 +121,10 @@ export class SourceMenu {
   listen() {
     this.q('.co-add').addEventListener('click', () => this.toggle(this.q('.co-menu').hidden));
     this.q('.co-menu input').addEventListener('input', () => this.render());
+    this.q('.co-folder').addEventListener('submit', (event) => {
+      event.preventDefault();
+      this.addFolder(event.currentTarget);
+    });
     this.q('.co-menu').addEventListener('keydown', (event) => {
       if (event.key === 'Escape') this.toggle(false);
     });

@@ -1,6 +1,6 @@
 // Calls to Python, and what becomes of their failures.
 import {connectionLost} from './connection.js';
-import {notice} from './notices.js';
+import {causeOf, notice, settle} from './notices.js';
 import {released} from './press.js';
 
 const AWAY = {kind: 'Away', what: 'The studio did not answer', remedy: 'Try again when it does.'};
@@ -25,8 +25,11 @@ export const refusal = (parts) => Object.assign(new Error(parts.what), {parts});
 /** The parts of what was thrown: those it carries, or a sentence of its own with the reason. */
 export const partsOf = (error, what) => error.parts || {what, why: String(error.message || error).slice(0, 300)};
 
-/** Runs an action; its failure becomes a notice. Returns undefined then. */
+/** Runs an action; its failure becomes a notice, which goes when the same is done again. Without a button
+ *  it is known by its own text. Returns undefined when it failed. */
 export async function attempt(action, button = null) {
+  const cause = button ? causeOf(button) : String(action);
+  settle(cause);
   if (button) {
     button.disabled = true;
     button.setAttribute('aria-busy', 'true');
@@ -42,6 +45,7 @@ export async function attempt(action, button = null) {
         ? {what: 'This could not be uploaded', why: refused[1]}
         : partsOf(error, 'This part of the page failed'),
       away ? 'warning' : 'error',
+      {cause},
     );
     return undefined;
   } finally {

@@ -13,5 +13,5 @@ export async function copyText(text, said) {
     document.execCommand('copy');
     area.remove();
   }
-  notice(said, 'good', 2.5);
+  notice(said, 'good', {seconds: 2.5});
 }

@@ -24,7 +24,7 @@ export function hand(name, payload) {
     handed[name].push(waiting);
     deliver(name);
     const tellLate = () => {
-      if (handed[name].includes(waiting)) waiting.late = notice(LATE, 'warning', 1e6);
+      if (handed[name].includes(waiting)) waiting.late = notice(LATE, 'warning', {seconds: 1e6});
     };
     setTimeout(tellLate, slow() ? 40000 : 20000); // it goes on waiting: nothing depends on this time
   });

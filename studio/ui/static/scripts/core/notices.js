@@ -1,4 +1,5 @@
-// Messages in place and in the corner of the page.
+// Messages in place and in the corner of the page. A message has a cause: it goes when what caused it
+// begins anew, and when it succeeds. Owns: where messages stand and when they go.
 import {el, pageRoot} from './dom.js';
 
 const MOST = 4;
@@ -22,19 +23,41 @@ export function message(parts, kind = 'error', onclose = null) {
   );
 }
 
-/** Shows a message in the corner; errors stay until dismissed. */
-export function notice(parts, kind = 'error', seconds = kind === 'error' ? 0 : 6) {
-  let host = document.getElementById('cs-notices');
-  if (!host) {
-    host = el('div', {id: 'cs-notices', 'aria-live': 'polite'});
-    pageRoot().append(host);
-  }
+/** Shows a message; an error stays until it is dismissed or its cause is gone (`settle`). It stands in the
+ *  corner, or inside of the dialog that is open: what lies behind one cannot be reached. */
+export function notice(parts, kind = 'error', {seconds = kind === 'error' ? 0 : 6, cause = ''} = {}) {
+  const host = hostNow();
   const text = JSON.stringify(parts);
-  for (const child of [...host.children]) if (child.dataset.text === text) child.remove();
+  for (const child of shown()) if (child.dataset.text === text) child.remove();
   const node = message(parts, kind, () => node.remove());
-  node.dataset.text = text;
+  Object.assign(node.dataset, {text, cause});
   host.append(node);
   while (host.children.length > MOST) host.firstChild.remove();
   if (seconds) setTimeout(() => node.remove(), seconds * 1000);
   return node;
+}
+
+/** What `cause` names begins anew, or has succeeded: what was said because of it is no longer so. */
+export function settle(cause) {
+  for (const node of shown()) if (cause && node.dataset.cause === cause) node.remove();
+}
+
+/** What an action is called as a cause: by its control's words and the part that it is in. */
+export function causeOf(control) {
+  const part = control.closest('.cs-part, [id]')?.id || '';
+  return `${part}: ${control.getAttribute('aria-label') || control.textContent.trim()}`;
+}
+
+const shown = () => document.querySelectorAll('.cs-notices > .cs-notice');
+
+function hostNow() {
+  const open = [...document.querySelectorAll('dialog[open]')].filter((dialog) => dialog.matches(':modal')).pop();
+  const around = open || pageRoot();
+  const id = open ? '' : 'cs-notices';
+  let host = [...around.children].find((child) => child.classList.contains('cs-notices'));
+  if (!host) {
+    host = el('div.cs-notices', {'aria-live': 'polite', ...(id && {id})});
+    around.append(host);
+  }
+  return host;
 }

@@ -2,12 +2,13 @@
 // knows the settings. Owns: asking for a measurement and what came out, for as long as the stack is
 // the same. Refuses to know: how it is measured.
 import {call} from '../core/calls.js';
-import {notice} from '../core/notices.js';
+import {notice, settle} from '../core/notices.js';
 import {pause} from '../core/timing.js';
 import {effectKey} from './lanes.js';
 
 const LOOK_EVERY = 400; // milliseconds
 const LONGEST_SILENCE = 200; // looks without an answer about this measurement
+const CAUSE = 'effect of a file'; // of one measurement at a time
 
 export class Effects {
   constructor(stack) {
@@ -39,6 +40,7 @@ export class Effects {
     const key = effectKey(this.stack.lanes[at], path);
     const token = `${Date.now()}-${Math.random()}`;
     this.newest = token;
+    settle(CAUSE);
     this.note(key, {running: true, text: 'Measuring …'});
     this.stack.part.trigger('effect', {token, lane: at, place: this.stack.find(at, path)});
     this.note(key, await this.awaited(key, token));
@@ -49,7 +51,7 @@ export class Effects {
     for (let silent = 0; silent < LONGEST_SILENCE && this.stack.element.isConnected; ) {
       await pause(LOOK_EVERY);
       if (this.refusals.has(token)) {
-        notice(this.refusals.get(token));
+        notice(this.refusals.get(token), 'error', {cause: CAUSE});
         return null;
       }
       const task = await this.task();
@@ -62,7 +64,7 @@ export class Effects {
         this.note(key, {running: true, text: task.text || 'Measuring …', share});
         continue;
       }
-      if (task.state === 'failed') notice(task.error);
+      if (task.state === 'failed') notice(task.error, 'error', {cause: CAUSE});
       return task.state === 'finished' ? {...task.result, seed: task.about.seed} : null;
     }
     return null;

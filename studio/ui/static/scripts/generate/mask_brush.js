@@ -1,11 +1,14 @@
 // The brush that marks what is inpainted. Owns: canvas, tools, keyboard. Refuses to know: what is generated
 // from it, and where the image comes from (`start_image.js` tells). Value: see `mask_brush.py`.
 import {fileUrl} from '../core/address.js';
-import {call} from '../core/calls.js';
+import {call, partsOf} from '../core/calls.js';
 import {hear, tell} from '../core/channel.js';
 import {el} from '../core/dom.js';
+import {fileName} from '../core/format.js';
 import {labelled} from '../core/icons.js';
+import {message} from '../core/notices.js';
 import {ownValue} from '../core/own_value.js';
+import {dropsOf, maskPicker, tintedImage} from './mask_file.js';
 import {
   begun,
   extended,
@@ -13,6 +16,7 @@ import {
   mostSize,
   onImage,
   paint,
+  readMask,
   sentMask,
   steppedSize,
   undone,
@@ -22,6 +26,7 @@ import {
 const COLOUR = '#ff3b6b';
 const LONGEST = 1024; // pixels of the canvas: strokes are kept in the image's own
 const SAME = 'same';
+const OWN = 'own';
 const ARROWS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
 const HELP =
   'Paint with the mouse or a finger. With the keyboard: arrow keys move the brush, Space paints, ' +
@@ -29,12 +34,14 @@ const HELP =
 
 class MaskBrush {
   constructor(part) {
-    Object.assign(this, {element: part.element, server: part.server});
+    Object.assign(this, {element: part.element, server: part.server, upload: part.upload});
     this.image = null; // {path, large, width, height}
     this.strokes = [];
+    this.file = null; // a mask that was brought: {path, image}
+    this.waiting = null; // what Python has set, until its image is here
     this.size = LEAST;
     this.erase = false;
-    this.stack = null;
+    this.stack = null; // null: the lane's; '' or the id of a saved one; or the items of an image's own
     this.fresh = false; // whether images are generated first, and inpainted then
     this.cursor = null; // [x, y] of the keyboard's brush
     this.keep = ownValue(part, () => this.cleared(part.props.value));
@@ -51,17 +58,51 @@ class MaskBrush {
     return this.element.querySelector(selector);
   }
 
-  /** Python has put another value in its place: only "nothing" is ever set. */
+  /** Python has put another value in its place: nothing, or the mask of an image that came back. */
   cleared(value) {
-    if (value) return;
-    this.strokes = [];
-    this.render();
+    this.waiting = readMask(value);
+    if (this.waiting) this.adopt();
+    else this.setStrokes([], null);
+  }
+
+  /** Takes over what Python has set, once its image is here. */
+  async adopt() {
+    const {waiting, image} = this;
+    if (!waiting || waiting.image !== image?.path) return;
+    this.waiting = null;
+    Object.assign(this, {fresh: waiting.fresh, stack: waiting.stack});
+    await this.bring(
+      async () => waiting.file && call(this.server.describe_mask({path: waiting.file})),
+      waiting.strokes,
+    );
+    await this.stacks();
+  }
+
+  /** A mask as a file: `find()` gives it as Python describes it. */
+  async bring(find, strokes = []) {
+    this.q('.mb-trouble').replaceChildren();
+    try {
+      const found = await find();
+      const file = found ? {path: found.path, image: await tintedImage(fileUrl(found.large))} : null;
+      this.setStrokes(strokes, file);
+    } catch (error) {
+      this.q('.mb-trouble').replaceChildren(message(partsOf(error, 'This mask could not be read'), 'error'));
+    }
+  }
+
+  async takeFile(file) {
+    await this.bring(async () => {
+      const sent = await this.upload(file);
+      return call(this.server.take_mask({path: sent.path, image: this.image.path}));
+    });
   }
 
   take(image) {
     if (image?.path === this.image?.path) return;
     this.image = image;
     this.strokes = [];
+    this.file = null;
+    this.q('.mb-trouble').replaceChildren();
     this.cursor = null;
     if (image) {
       this.size = usualSize(image);
@@ -70,7 +111,8 @@ class MaskBrush {
       this.canvas.width = Math.max(1, Math.round(image.width * scale));
       this.canvas.height = Math.max(1, Math.round(image.height * scale));
     }
-    this.changed();
+    if (this.waiting && this.waiting.image === image?.path) this.adopt();
+    else this.changed();
   }
 
   changed() {
@@ -78,8 +120,8 @@ class MaskBrush {
     this.render();
   }
 
-  setStrokes(strokes) {
-    this.strokes = strokes;
+  setStrokes(strokes, file = this.file) {
+    Object.assign(this, {strokes, file});
     this.changed();
   }
 
@@ -137,7 +179,7 @@ class MaskBrush {
   draw() {
     const context = this.canvas.getContext('2d');
     const scale = this.canvas.width / this.image.width;
-    paint(context, this.strokes, scale, COLOUR);
+    paint(context, this.strokes, scale, COLOUR, this.file?.image);
     if (!this.cursor) return;
     const [x, y] = this.cursor;
     context.lineWidth = 2;
@@ -148,7 +190,7 @@ class MaskBrush {
   }
 
   words() {
-    if (!this.strokes.length) return 'Nothing is marked: the whole image is the start.';
+    if (!this.strokes.length && !this.file) return 'Nothing is marked: the whole image is the start.';
     if (this.fresh) return 'Images are generated first; then what is coloured is inpainted in each.';
     return 'What is coloured is inpainted; everything else stays as it is.';
   }
@@ -163,7 +205,8 @@ class MaskBrush {
     range.value = this.size;
     range.setAttribute('aria-valuetext', `${this.size} pixels`);
     this.q('.mb-erase').setAttribute('aria-checked', String(this.erase));
-    for (const name of ['.mb-undo', '.mb-clear']) this.q(name).disabled = !strokes.length;
+    this.q('.mb-undo').disabled = !strokes.length;
+    this.q('.mb-clear').disabled = !(strokes.length || this.file);
     this.q('.mb-fresh button').setAttribute('aria-checked', String(this.fresh));
     this.q('.mb-said').textContent = `${this.words()} Brush: ${this.size} px.`;
     this.draw();
@@ -190,24 +233,30 @@ class MaskBrush {
       this.fresh = !this.fresh;
       this.changed();
     });
+    const picker = maskPicker((file) => this.takeFile(file));
     erase.classList.add('mb-erase');
     this.q('.mb-fresh').replaceChildren(fresh, 'Second pass: generate new images, then inpaint this part of them');
     this.q('.mb-tools').replaceChildren(
       el('label.cs-small.mb-tool', {}, 'Brush', size),
       el('span.cs-small.mb-tool', {}, 'Erase', erase),
       labelled('undo', 'Undo', () => this.setStrokes(undone(this.strokes)), '.cs-quiet.mb-undo'),
-      labelled('trash', 'Clear', () => this.setStrokes([]), '.cs-quiet.mb-clear'),
+      labelled('trash', 'Clear', () => this.setStrokes([], null), '.cs-quiet.mb-clear'),
+      labelled('plus', 'Mask file', () => picker.click(), '.cs-quiet'),
+      picker,
     );
   }
 
   /** The stacks that are saved now; the choice stays while its stack is there. */
   async stacks() {
     const select = this.q('.mb-stack select');
-    const chosen = select.value || SAME;
+    const own = Array.isArray(this.stack);
+    const chosen = own ? OWN : this.stack === null ? SAME : this.stack && `:${this.stack}`;
     const entries = [
       [SAME, 'the stack of the lane'],
       ['', 'none: the base alone'],
     ];
+    if (own)
+      entries.push([OWN, `its own: ${this.stack.map(({path}) => fileName(path)).join(', ') || 'the base alone'}`]);
     try {
       for (const {id, name} of await call(this.server.saved_stacks({}))) entries.push([`:${id}`, name]);
     } catch {
@@ -215,7 +264,11 @@ class MaskBrush {
     }
     select.replaceChildren(...entries.map(([value, text]) => el('option', {value}, text)));
     select.value = entries.some(([value]) => value === chosen) ? chosen : SAME;
-    this.stack = select.value === SAME ? null : select.value.slice(1);
+    this.choose(select.value);
+  }
+
+  choose(value) {
+    if (value !== OWN) this.stack = value === SAME ? null : value.slice(1);
   }
 
   listen() {
@@ -227,15 +280,17 @@ class MaskBrush {
     const select = this.q('.mb-stack select');
     select.addEventListener('focus', () => this.stacks());
     select.addEventListener('change', () => {
-      this.stack = select.value === SAME ? null : select.value.slice(1);
+      this.choose(select.value);
       this.changed();
     });
     hear(this.element, 'studio:start-image', (image) => this.take(image));
+    dropsOf(this.q('.mb-stage'), (file) => this.takeFile(file));
   }
 }
 
 export function mount(part) {
   const brush = new MaskBrush(part);
+  brush.waiting = readMask(part.props.value); // set while the part of the form was closed
   brush.build();
   brush.listen();
   brush.render();

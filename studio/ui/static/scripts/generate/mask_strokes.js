@@ -30,14 +30,36 @@ export const begun = (strokes, {size, erase}, point) => [...strokes, {size, eras
 
 export const undone = (strokes) => strokes.slice(0, -1);
 
-/** What the page sends: '' while nothing is marked. */
-export function sentMask(image, strokes, {fresh, stack}) {
-  return image && strokes.length ? JSON.stringify({image: image.path, fresh, stack, strokes}) : '';
+/** What the page sends: '' while nothing is marked. `file` is a mask that was brought, or null. */
+export function sentMask(image, strokes, {fresh, stack, file}) {
+  if (!image || !(strokes.length || file)) return '';
+  return JSON.stringify({image: image.path, fresh, stack, strokes, ...(file && {file: file.path})});
 }
 
-/** Paints all strokes; one that erases takes away what is there. */
-export function paint(context, strokes, scale, colour) {
+/** A mask that Python has set, or null for none: {image, fresh, stack, strokes, file}. */
+export function readMask(value) {
+  try {
+    const {image, fresh, stack, strokes, file} = JSON.parse(value);
+    return {image, fresh, stack: stack ?? null, strokes: strokes || [], file: file || ''};
+  } catch {
+    return null;
+  }
+}
+
+/** Pixels [r, g, b, a, …] of a mask, in place: `rgb` where it is white, nothing where it is black. */
+export function tinted(pixels, rgb) {
+  for (let at = 0; at < pixels.length; at += 4) {
+    const marked = pixels[at] >= 128;
+    for (const [channel, value] of rgb.entries()) pixels[at + channel] = value;
+    pixels[at + 3] = marked ? 255 : 0;
+  }
+}
+
+/** Paints a mask that was brought, if there is one, and all strokes on it; one that erases takes away
+ *  what is there. */
+export function paint(context, strokes, scale, colour, under = null) {
   context.clearRect(0, 0, context.canvas.width, context.canvas.height);
+  if (under) context.drawImage(under, 0, 0, context.canvas.width, context.canvas.height);
   context.lineCap = 'round';
   context.lineJoin = 'round';
   context.strokeStyle = colour;

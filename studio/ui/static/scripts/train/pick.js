@@ -17,6 +17,7 @@ import {settingsFile} from './settings_file.js';
 const MOST_COVERS = 7;
 const COVER = {width: '46px', height: '46px'};
 const OWN = ['', 'Own settings'];
+const ADD = ['\u0001', 'Add a model …'];
 
 const select = (label) => el('select.cs-input', {'aria-label': label});
 const field = (label, node) => el('label.cs-label', {}, label, node);
@@ -86,7 +87,7 @@ class Pick {
     this.facts.textContent = rules.datasetFacts(info);
     if (info) this.showCovers(info);
     const base = rules.baseOf(choices, value);
-    fillOptions(this.base, rules.baseOptions(choices), value.base);
+    fillOptions(this.base, [...rules.baseOptions(choices), ADD], value.base);
     const problems = [
       base?.problem && message({what: base.problem}, 'error'),
       choices.problem && message(choices.problem, 'warning'),
@@ -97,6 +98,18 @@ class Pick {
     fillOptions(this.preset, [OWN, ...found.map((one) => [one.name, one.title])], value.preset);
     this.words.textContent = found.find((one) => one.name === value.preset)?.description || '';
     tell('studio:pick', value);
+  }
+
+  /** The last entry of the list opens the dialog, and the choice stays. */
+  chooseBase(base) {
+    if (base !== ADD[0]) return this.change({base});
+    this.base.value = this.value.base;
+    return tell('studio:add-base', {asked: 'train'});
+  }
+
+  async baseAdded(base, asked) {
+    await this.load();
+    if (asked === 'train' && this.choices?.bases.some((one) => one.name === base)) this.change({base});
   }
 
   /** What a sentence of the preflight is about, where it is chosen here or said of the dataset. */
@@ -166,7 +179,8 @@ class Pick {
 
   listen() {
     this.dataset.addEventListener('change', () => this.set({dataset: this.dataset.value}, 'dataset'));
-    this.base.addEventListener('change', () => this.change({base: this.base.value}));
+    this.base.addEventListener('change', () => this.chooseBase(this.base.value));
+    hear(this.element, 'studio:base-added', ({name, asked}) => this.baseAdded(name, asked));
     this.preset.addEventListener('change', () =>
       this.set({preset: this.preset.value}, this.preset.value ? 'preset' : 'input'),
     );

@@ -5,8 +5,8 @@ import {changesOf, FIELDS, textOf} from './resume_rules.js';
 
 const NOTE = 'What was trained so far stays; what comes is trained with these. The change is written into the log.';
 
-/** Shows the dialog; `resume(changes)` is Resume. */
-export function openResumeForm(config, resume) {
+/** Shows the dialog inside of the part `host`; `resume(changes)` is Resume. */
+export function openResumeForm(host, config, resume) {
   const inputs = Object.fromEntries(
     FIELDS.map(([key, , kind]) => {
       const input = el(kind === 'lines' ? 'textarea.cs-input' : 'input.cs-input', kind === 'lines' ? {rows: 3} : {});
@@ -29,5 +29,5 @@ export function openResumeForm(config, resume) {
   const note = el('p.cs-small.cs-muted', {style: {margin: '0'}}, NOTE);
   const form = el('form.cs-stack', {onsubmit}, title, fields, note, el('div.cs-toolbar', {}, go, cancel));
   const dialog = el('dialog.cs-lightbox.cs-resume', {'aria-label': 'Change and resume'}, form);
-  openDialog(dialog);
+  openDialog(dialog, host);
 }

@@ -17,6 +17,7 @@ const TITLES = {
   resume: 'Continues from the last checkpoint, with the same result as without the break',
   better: 'It would fail again as it is; with this it probably goes on',
   change: 'Goes on with another rate, more steps, other samples',
+  choose: 'Compares all checkpoints at several strengths, and recommends one',
   clone: 'Fills the form on the left with this run’s settings',
   remove: 'Moves the run to the workspace’s trash',
 };
@@ -55,6 +56,7 @@ function afterwards({run, base, files, state, step, steps, last_checkpoint: chec
   const file = files?.[0];
   const use = () => openTab('generate', {adapters: [file.path], base});
   const compare = () => openTab('compare', {run, base});
+  const choose = () => openTab('compare:checkpoints', {run});
   const better = Object.keys(suggestion).length > 0;
   const goesOn = () =>
     better
@@ -63,6 +65,7 @@ function afterwards({run, base, files, state, step, steps, last_checkpoint: chec
   return [
     file && button('Try it in Generate', use, '.cs-primary'),
     file && button('Compare', compare),
+    checkpoint && button('Find the best checkpoint', choose, '', TITLES.choose),
     state !== 'finished' && step < steps && goesOn(),
     button('Change and resume…', actions.change, '', TITLES.change),
     button('Use its settings', actions.clone, '', TITLES.clone),

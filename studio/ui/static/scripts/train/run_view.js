@@ -115,7 +115,7 @@ class RunView {
   async useCheckpoint(step) {
     if (this.using) return;
     this.using = true;
-    const waiting = notice({what: `Writing the file of step ${step} …`}, 'good', 1e6);
+    const waiting = notice({what: `Writing the file of step ${step} …`}, 'good', {seconds: 1e6});
     try {
       const {path, base} = await call(this.server.use_checkpoint({run: this.current, step}));
       tell('studio:library', {});
@@ -127,7 +127,7 @@ class RunView {
   }
   async changeCurrent() {
     const {config} = await call(this.server.view({run: this.current, since: 0}));
-    openResumeForm(config, (changes) => this.resumeCurrent(changes));
+    openResumeForm(this.element, config, (changes) => this.resumeCurrent(changes));
   }
   /** What changed in the dataset is said before anything continues with it. */
   async resume(run, changes, accept = false) {

@@ -1,0 +1,207 @@
+"""From kept features to everything that a comparison says in numbers and words.
+
+Owns: this one way, taken when a comparison ends and when it is measured again. Refuses to know: how
+features were made, files but the copies of nearest training images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from studio.compare import verdict
+from studio.compare.differences import ColumnValues, paired
+from studio.compare.features import Features, KeptFeatures
+from studio.compare.measures import MEASURES, Images, Measured, measure
+from studio.compare.record import ComparedColumn, Comparison, NearestPair
+
+MEMORISED = "memorised"
+
+
+def measured(features: KeptFeatures, column: ComparedColumn, index: int) -> Measured | None:
+    """Every measure of one column; None when it has no features.
+
+    Images whose features are no numbers count as missing: NaN among the numbers per image.
+    """
+    found = features.column(index, elsewhere=bool(column.folder))
+    if found is None:
+        return None
+    good = {"comparison": _finite(found.images), "ordinary": _finite(found.ordinary)}
+    notes = tuple(
+        f"{column.name}: {missing} of {len(mask)} images have features that are no numbers, and are "
+        "left out."
+        for mask in good.values()
+        if mask is not None and (missing := int((~mask).sum()))
+    )
+    if good["comparison"] is None or not bool(good["comparison"].any()):
+        return Measured(notes=notes)
+    result = measure(_only(found, good["comparison"], good["ordinary"]))
+    per_image = {}
+    for row in MEASURES:
+        mask = good[row.images]
+        if row.key in result.per_image and mask is not None:
+            rows = torch.full((len(mask),), torch.nan, dtype=torch.float64)
+            rows[mask] = result.per_image[row.key]
+            per_image[row.key] = rows
+    values = {key: _mean(per_image[key]) if key in per_image else None for key in result.values}
+    return Measured(values, per_image, result.counts, (*notes, *result.notes))
+
+
+def conclude(comparison: Comparison, features: KeptFeatures) -> Comparison:
+    """The comparison with measures, intervals, differences and what they say."""
+    found = {
+        index: values
+        for index, column in enumerate(comparison.columns)
+        if column.error is None and (values := measured(features, column, index)) is not None
+    }
+    columns, places = [*comparison.columns], list(found)
+    compared = paired(
+        [_values(columns[place], found[place]) for place in places],
+        _clusters(features),
+        _groups([columns[place] for place in places]),
+    )
+    for at, place in enumerate(places):
+        columns[place] = (
+            columns[place]
+            .measured(found[place])
+            .changed(
+                intervals=dict(compared.intervals[at]),
+                standard_errors={},
+                told_apart=compared.told_apart[at],
+            )
+        )
+        columns[place] = _memorised(comparison, columns[place], features, place)
+    names = [column.name for column in columns]
+    differences = tuple(
+        one.changed(a=places[one.a], b=places[one.b]) for one in compared.differences
+    )
+    alarms = tuple(_alarm(column) for column in columns if column.memorised)
+    told = (
+        verdict.group_sentences(compared.groups)
+        if compared.groups
+        else verdict.sentences(names, differences)
+    )
+    notes = [note for one in found.values() for note in one.notes]
+    notes += _alike(features, names, places)
+    return comparison.changed(
+        columns=tuple(columns),
+        differences=differences,
+        group_differences=compared.groups,
+        verdict=(*alarms, *told),
+        notes=tuple(dict.fromkeys((*comparison.notes, *notes))),
+    )
+
+
+def _finite(rows: Tensor | None) -> Tensor | None:
+    return None if rows is None else rows.isfinite().all(dim=1)
+
+
+def _only(found: Features, images: Tensor, ordinary: Tensor | None) -> Features:
+    """Features with some of their rows."""
+
+    def some(rows: Tensor | None, mask: Tensor | None) -> Tensor | None:
+        return None if rows is None or mask is None else rows[mask]
+
+    return replace(
+        found,
+        images=found.images[images],
+        texts=some(found.texts, images),
+        dino=some(found.dino, images),
+        ordinary=some(found.ordinary, ordinary),
+        ordinary_base=some(found.ordinary_base, ordinary),
+        attributes=some(found.attributes, ordinary),
+    )
+
+
+def _mean(rows: Tensor) -> float | None:
+    known = rows[rows.isfinite()]
+    return float(known.mean()) if len(known) else None
+
+
+def _values(column: ComparedColumn, found: Measured) -> ColumnValues:
+    values = {
+        key: rows.numpy() for key, rows in found.per_image.items() if bool(rows.isfinite().any())
+    }
+    return ColumnValues(values, paired=not column.folder, group=column.group)
+
+
+def _clusters(features: KeptFeatures) -> Mapping[Images, Sequence[np.ndarray]]:
+    return {
+        "comparison": [labels.numpy() for labels in features.labels("prompts", "seeds")],
+        "ordinary": [labels.numpy() for labels in features.labels("ordinary")],
+    }
+
+
+def _groups(columns: Sequence[ComparedColumn]) -> dict[str, list[int]]:
+    """Names with the columns trained alike; none where every column stands for itself."""
+    found: dict[str, list[int]] = {}
+    for place, column in enumerate(columns):
+        found.setdefault(column.group or column.name, []).append(place)
+    repeated = any(column.group and len(found[column.group]) > 1 for column in columns)
+    return found if repeated else {}
+
+
+def _memorised(
+    comparison: Comparison, column: ComparedColumn, features: KeptFeatures, index: int
+) -> ComparedColumn:
+    """The column with its alarm, and the nearest pair among the images that are kept."""
+    interval = column.intervals.get(MEMORISED)
+    found = features.column(index)
+    if interval is None or found is None or not bool(found.images.isfinite().all()):
+        return column.changed(memorised=False, nearest=None)
+    near = found.nearness
+    kept = [
+        (place, cell)
+        for cell in comparison.cells
+        if cell.column == index
+        and (place := _place(comparison, cell.prompt, cell.seed)) is not None
+    ]
+    pair = None
+    names = features.names.get("training", ())
+    if kept:
+        place, cell = max(kept, key=lambda entry: float(near.margins[entry[0]]))
+        which = int(near.training[place])
+        pair = NearestPair(
+            cell=cell.file,
+            training=f"nearest/c{index}.png",
+            name=names[which] if which < len(names) else "",
+            cosine=round(float(near.cosines[place]), 4),
+            held_out=None if near.held_out is None else round(float(near.held_out[place]), 4),
+        )
+    return column.changed(memorised=interval[0] > near.by_chance, nearest=pair)
+
+
+def _place(comparison: Comparison, prompt: int, seed: int) -> int | None:
+    """The place of a cell among the jobs."""
+    if seed not in comparison.seeds:
+        return None
+    return prompt * len(comparison.seeds) + comparison.seeds.index(seed)
+
+
+def _alarm(column: ComparedColumn) -> str:
+    share = column.measures.get(MEMORISED) or 0
+    return (
+        f"{column.name} repeats training images: {share:.0%} of its images are nearer to a training "
+        "image than images of the concept that it never saw are."
+    )
+
+
+def _alike(features: KeptFeatures, names: Sequence[str], places: Sequence[int]) -> list[str]:
+    """Which columns have the same images."""
+    return [
+        f"{names[a]} and {names[b]} have the same images, so nothing can tell them apart."
+        for a, b in combinations(places, 2)
+        if torch.equal(features.tensors[f"c{a}"], features.tensors[f"c{b}"])
+    ]
+
+
+def source_of(comparison: Comparison, pair: NearestPair) -> Path | None:
+    """The training image of a pair, where it still is."""
+    folder = str(comparison.settings.get("training") or "")
+    return Path(folder) / pair.name if folder and pair.name else None

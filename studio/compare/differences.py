@@ -1,0 +1,234 @@
+"""How far columns differ, and how sure that is: every pair of columns in every measure.
+
+Columns that the comparison generated share prompts and noise, so they are compared image by image
+(`statistics`): what an image owes to its prompt and noise cancels. Intervals of one measure hold for
+all its pairs together, so a table of ten columns finds a difference that is none no more often than a
+table of two does. Columns of one group were trained alike with several seeds: groups are compared with
+the spread between their runs on top.
+
+Owns: which columns are compared how. Refuses to know: the formulas, where values come from, words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from studio.compare.measures import MEASURES, Images, Measure
+from studio.compare.record import Difference, GroupDifference
+from studio.compare.statistics import (
+    LEVEL,
+    Interval,
+    Resampled,
+    Spread,
+    resample_means,
+    simultaneous,
+    unpaired_spread,
+)
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ColumnValues:
+    """One column: a number per image for every measure that it has."""
+
+    values: Mapping[str, Values]
+    """Key of a measure → [N]."""
+    paired: bool = True
+    """Whether image i has the prompt and noise of job i; False for images from elsewhere."""
+    group: str = ""
+    """Columns with one group were trained alike, with seeds of their own."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What is known of columns beside each other."""
+
+    intervals: tuple[Mapping[str, tuple[float, float] | None], ...]
+    """Per column: key of a measure → where its value lies."""
+    differences: tuple[Difference, ...] = ()
+    groups: tuple[GroupDifference, ...] = ()
+    told_apart: tuple[tuple[str, ...], ...] = ()
+    """Per column: measures in which it is better than every other one."""
+
+
+def paired(
+    columns: Sequence[ColumnValues],
+    clusters: Mapping[Images, Sequence[NDArray[np.int64]]],
+    groups: Mapping[str, Sequence[int]] | None = None,
+) -> Compared:
+    """Every column and every pair of them, in every measure.
+
+    `clusters` say of each kind of images what belongs together: labels of prompts and of seeds.
+    `groups` are names with the columns trained alike; a column in none is a group of its own there.
+    """
+    intervals: list[dict[str, tuple[float, float] | None]] = [{} for _ in columns]
+    differences: list[Difference] = []
+    of_groups: list[GroupDifference] = []
+    for row in MEASURES:
+        if row.is_fact:
+            continue
+        table = _Table.of(row, columns, clusters.get(row.images, ()))
+        for place in table.places:
+            found = table.spread({place: 1.0}).around(table.mean(place))
+            intervals[place][row.key] = _ends(found)
+        differences += table.differences()
+        if groups:
+            of_groups += table.group_differences(groups)
+    marks = tuple(_told_apart(place, differences) for place in range(len(columns)))
+    return Compared(tuple(intervals), tuple(differences), tuple(of_groups), marks)
+
+
+@dataclass(frozen=True)
+class _Table:
+    """One measure of all columns that have it."""
+
+    measure: Measure
+    rows: Values
+    """[N, C], of the paired columns, finite."""
+    columns: Sequence[int]
+    """Which column each of them is."""
+    alone: Mapping[int, Values]
+    """Columns of images from elsewhere."""
+    resampled: Resampled | None
+    """None with fewer than two images."""
+    means: Mapping[int, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, row: Measure, columns: Sequence[ColumnValues], clusters: Sequence[NDArray[np.int64]]
+    ) -> _Table:
+        having = [place for place, column in enumerate(columns) if row.key in column.values]
+        together = [place for place in having if columns[place].paired]
+        alone = {
+            place: columns[place].values[row.key][np.isfinite(columns[place].values[row.key])]
+            for place in having
+            if place not in together
+        }
+        rows = np.zeros((0, 0))
+        if together:
+            rows = np.stack([columns[place].values[row.key] for place in together], axis=1)
+        usable = np.isfinite(rows).all(axis=1)
+        rows = rows[usable]
+        ways = [labels[usable] for labels in clusters] or None
+        resampled = resample_means(rows, ways) if len(rows) > 1 else None
+        means = {place: float(rows[:, at].mean()) for at, place in enumerate(together) if len(rows)}
+        means |= {place: float(values.mean()) for place, values in alone.items() if len(values)}
+        return cls(row, rows, together, alone, resampled, means)
+
+    @property
+    def places(self) -> list[int]:
+        """The columns with a value and a spread."""
+        return [
+            place
+            for place in sorted(self.means)
+            if (len(self.alone[place]) > 1 if place in self.alone else self.resampled)
+        ]
+
+    def mean(self, place: int) -> float:
+        return self.means[place]
+
+    def spread(self, contrast: Mapping[int, float]) -> Spread:
+        """Of Σ weight · mean of the column."""
+        weights = [contrast.get(place, 0.0) for place in self.columns]
+        parts = [
+            Spread(weight**2 * found.variance, found.freedom)
+            for place, weight in contrast.items()
+            if place in self.alone
+            for found in [unpaired_spread(self.alone[place])]
+        ]
+        if any(weights):
+            assert self.resampled is not None, "only columns of `places` are asked for"
+            parts.insert(0, self.resampled.spread(weights))
+        total = parts[0]
+        for part in parts[1:]:
+            total = total + part
+        return total
+
+    def differences(self) -> list[Difference]:
+        """Of every pair of columns."""
+        pairs = list(combinations(self.places, 2))
+        level = simultaneous(LEVEL, len(pairs))
+        return [
+            Difference(
+                measure=self.measure.key,
+                a=a,
+                b=b,
+                n=min(len(self.alone.get(place, self.rows)) for place in (a, b)),
+                told_apart=found.told_apart,
+                paired=not {a, b} & self.alone.keys(),
+                **_numbers(found),
+            )
+            for a, b in pairs
+            for found in [self._difference({a: 1.0, b: -1.0}, Spread(0, 1), level)]
+        ]
+
+    def group_differences(self, groups: Mapping[str, Sequence[int]]) -> list[GroupDifference]:
+        """Of every pair of groups, with the spread between runs of one group."""
+        known = {
+            name: [place for place in members if place in self.places]
+            for name, members in groups.items()
+        }
+        known = {name: members for name, members in known.items() if members}
+        pairs = list(combinations(known, 2))
+        level = simultaneous(LEVEL, len(pairs))
+        found = []
+        for a, b in pairs:
+            contrast = {place: 1 / len(known[a]) for place in known[a]}
+            contrast |= {place: -1 / len(known[b]) for place in known[b]}
+            between = self._between(known[a]) + self._between(known[b])
+            interval = self._difference(contrast, between, level)
+            found.append(
+                GroupDifference(
+                    measure=self.measure.key,
+                    a=a,
+                    b=b,
+                    runs=(len(known[a]), len(known[b])),
+                    told_apart=interval.told_apart,
+                    **_numbers(interval),
+                )
+            )
+        return found
+
+    def _between(self, members: Sequence[int]) -> Spread:
+        """Of the mean over runs; one run says nothing of how another would be, and counts as given."""
+        if len(members) < 2:
+            return Spread(0, 1)
+        return unpaired_spread([self.mean(place) for place in members])
+
+    def _difference(self, contrast: Mapping[int, float], more: Spread, level: float) -> Interval:
+        value = sum(weight * self.mean(place) for place, weight in contrast.items())
+        return (self.spread(contrast) + more).around(value, level)
+
+
+def _numbers(found: Interval) -> dict[str, float]:
+    return {"value": found.value, "low": found.low, "high": found.high}
+
+
+def _ends(found: Interval) -> tuple[float, float]:
+    return found.low, found.high
+
+
+def better(difference: Difference | GroupDifference) -> int:
+    """1 when `a` is the better one, −1 when `b` is, 0 when they are not told apart."""
+    if not difference.told_apart:
+        return 0
+    row = next((row for row in MEASURES if row.key == difference.measure), None)
+    if row is None:
+        return 0
+    return 1 if (difference.value > 0) == (row.better == "higher") else -1
+
+
+def _told_apart(place: int, differences: Sequence[Difference]) -> tuple[str, ...]:
+    """Measures in which a column is better than every other one that has them."""
+    found = []
+    for row in MEASURES:
+        own = [one for one in differences if one.measure == row.key and place in (one.a, one.b)]
+        if own and all(better(one) == (1 if one.a == place else -1) for one in own):
+            found.append(row.key)
+    return tuple(found)

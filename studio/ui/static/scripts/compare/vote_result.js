@@ -1,0 +1,101 @@
+// What came out of the votes: names are here, and nowhere before. Owns: how a result looks.
+import {el} from '../core/dom.js';
+import {counted, orderText, place, sameText, strengthText} from './vote_words.js';
+
+const SHARE = 'How often a column is preferred to the others, ties left out; bars are 95 % intervals.';
+const ONE_VOTE = 'Several votes on the same two images count as one together.';
+const SHOWN_SENTENCES = 8;
+
+function strengths(rows) {
+  const row = (one) => [
+    el('b.vo-name', {title: one.name}, one.name),
+    el('div.vo-track', {style: place(one), 'aria-hidden': 'true'}, el('i.vo-range'), el('i.vo-dot')),
+    el('span.cs-small.cs-number', {}, strengthText(one)),
+  ];
+  const axis = ['0 %', '50 %', '100 %'].map((text) => el('span', {}, text));
+  return el(
+    'div.cs-card',
+    {},
+    el('h4.cs-card-title', {}, 'Strengths'),
+    el(
+      'div.vo-plot',
+      {},
+      rows.map(row),
+      el('span'),
+      el('div.vo-axis.cs-small.cs-muted', {'aria-hidden': 'true'}, axis),
+    ),
+    el('p.cs-small.cs-muted', {}, `${SHARE} ${ONE_VOTE}`),
+  );
+}
+
+function verdict(result) {
+  const line = (text) => el('li', {}, text);
+  const rest = result.verdict.slice(SHOWN_SENTENCES);
+  return el(
+    'div.cs-card',
+    {},
+    el('h4.cs-card-title', {}, result.title),
+    el('ul.vo-verdict', {}, result.verdict.slice(0, SHOWN_SENTENCES).map(line)),
+    rest.length > 0 &&
+      el(
+        'details',
+        {},
+        el('summary', {}, counted(rest.length, 'further sentence')),
+        el('ul.vo-verdict', {}, rest.map(line)),
+      ),
+  );
+}
+
+function table(heads, rows) {
+  const head = el(
+    'tr',
+    {},
+    heads.map((text) => el('th', {scope: 'col'}, text)),
+  );
+  const body = rows.map(([first, ...cells]) =>
+    el(
+      'tr',
+      {},
+      el('th', {scope: 'row'}, first),
+      cells.map((cell) => el('td.cs-number', {}, cell)),
+    ),
+  );
+  return el('div.vo-scroll', {}, el('table.vo-table', {}, el('thead', {}, head), el('tbody', {}, body)));
+}
+
+function voters(rows) {
+  const row = (one) => {
+    const chosen = one.votes - one.ties - one.bad;
+    const left = chosen ? `${one.lefts} of ${chosen}` : '—';
+    return [one.name, one.votes, one.ties, one.bad, left, one.ended ? 'yes' : 'no'];
+  };
+  const heads = ['Voter', 'Votes', 'No difference', 'Both bad', 'Chose the left', 'Ended'];
+  return el('div.cs-card', {}, el('h4.cs-card-title', {}, 'Who voted'), table(heads, rows.map(row)));
+}
+
+function agreement(rows) {
+  const row = (one) => [one.label, orderText(one), sameText(one)];
+  const words =
+    'τ-b is 1 for the same order of columns, −1 for the opposite one. The last column: of the pairs in which ' +
+    'people preferred an image, how often the measure is better for the same one.';
+  return el(
+    'div.cs-card',
+    {},
+    el('h4.cs-card-title', {}, 'Do the measures agree with the votes?'),
+    table(['Measure', 'Order of columns', 'Same image'], rows.map(row)),
+    el('p.cs-small.cs-muted', {}, words),
+  );
+}
+
+/** The result of one question. */
+export function resultView(result) {
+  if (!result.votes) return el('p.cs-muted', {}, 'Nobody has voted on this question yet.');
+  return el(
+    'div.vo-result',
+    {},
+    verdict(result),
+    result.strengths.length > 0 && strengths(result.strengths),
+    result.agreement.length > 0 && agreement(result.agreement),
+    voters(result.voters),
+  );
+}

@@ -1,0 +1,325 @@
+"""The images of a comparison in a real browser: zoom, scrubber, slider, order, what arrives, what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from studio.compare.record import ComparedColumn, Comparison, Recorder, Reference, StackFile
+from studio.core.errors import InputError
+from studio.core.paths import Workspace
+from studio.core.record import Failure
+from studio.formats.image_write import save_png
+from tests.tiny import make_tiny_sd1, write_tiny_lora
+from tests.web.conftest import Served, serving
+from tests.web.test_everybody import CONTRAST, KEYBOARD
+from tests.web.test_generate_compare import drop_files
+
+pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore")]
+
+PROMPTS = (
+    "a zorp on a hill",
+    "a zorp at night",
+    "two zorps",
+    "a zorp in the snow",
+    "a zorp at sea",
+)
+SEEDS = (1, 2, 3, 4)
+STEPS = (300, 100, 200)
+TRANSFORMS = """() => [...new Set([...document.querySelectorAll('.cm-cell .cm-image')].map(
+  (image) => getComputedStyle(image).transform))]"""
+
+
+def column(name: str, **facts: Any) -> ComparedColumn:
+    return ComparedColumn(name=name, **facts)
+
+
+def columns() -> tuple[ComparedColumn, ...]:
+    """The base, two stacks, one that failed, three checkpoints of a run that are out of order."""
+    failed = Failure.of(InputError("This file does not fit the base"))
+    return (
+        column("Base", measures={"image_text": 0.2}),
+        column("Zorp 10", measures={"image_text": 0.1}, stack=(StackFile(path="/x/zorp.safetensors"),)),
+        column("Zorp 9", measures={"image_text": 0.3}, stack=(StackFile(path="/x/zorp.safetensors"),)),
+        column("Broken", error=failed, message="This file does not fit the base."),
+        *(column(f"ink, step {step}", run="20260101-ink", step=step) for step in STEPS),
+    )  # fmt: skip
+
+
+class Made:
+    """A comparison that is written as a running one is."""
+
+    def __init__(self, workspace: Workspace, name: str, reference: str = "") -> None:
+        self.folder = workspace.comparisons / name
+        references = Reference(folder=reference, images=2) if reference else Reference()
+        self.recorder = Recorder(
+            Comparison(
+                folder=str(self.folder), name=name, base="tiny", created=1.0, prompts=PROMPTS,
+                seeds=SEEDS, columns=columns(), reference=references,
+            )
+        )  # fmt: skip
+
+    def add(self, place: int) -> None:
+        """Its images of one column; each has a colour of its own."""
+        for prompt in range(len(PROMPTS)):
+            for seed in SEEDS:
+                name = f"cells/c{place}-p{prompt}-s{seed}.png"
+                colour = (30 * place, 40 * prompt, 50 * seed)
+                save_png(self.folder / name, Image.new("RGB", (48, 48), colour))
+                self.recorder.cell(place, prompt, seed, name)
+
+
+@dataclass
+class Shown:
+    served: Served
+    identity: str
+    workspace: Workspace
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    from studio.families.loading import load_base
+
+    workspace = Workspace(tmp_path_factory.mktemp("view") / "workspace")
+    tiny = make_tiny_sd1(workspace.bases / "tiny")
+    write_tiny_lora(workspace.cache / "desktop" / "popdot.safetensors", load_base(tiny, "cpu"))
+    reference = workspace.datasets / "zorp" / "held_out"
+    for number in range(2):
+        save_png(reference / f"truth-{number}.png", Image.new("RGB", (48, 48), "teal"))
+    made = Made(workspace, "20260101-methods", str(reference))
+    for place, one in enumerate(columns()):
+        if one.error is None:
+            made.add(place)
+    made.recorder.finish(12.0, cancelled=False)
+    return workspace
+
+
+@pytest.fixture(scope="module")
+def served(workspace: Workspace) -> Iterator[Served]:
+    with serving(workspace) as served:
+        yield served
+
+
+@pytest.fixture
+def view(open_page: Any) -> Any:
+    """`view(width=…, theme=…, inside=…)` → a page with the comparison open."""
+
+    def opened(width: int = 1440, theme: str = "light", inside: str = "20260101-methods") -> Any:
+        page = open_page(path=f"/?__theme={theme}#compare/{inside}", width=width)
+        page.locator(".cm-cell .cm-image").first.wait_for()
+        return page
+
+    return opened
+
+
+def heads(page: Any) -> list[str]:
+    return [text.strip() for text in page.locator(".cm-name b").all_inner_texts()]
+
+
+def test_checkpoints_are_one_column_with_a_slider(view: Any) -> None:
+    page = view()
+    assert heads(page) == ["Base", "Zorp 10", "Zorp 9", "Broken", "ink"]
+    scrub = page.get_by_label("Step of ink")
+    assert scrub.get_attribute("aria-valuetext") == "step 300"
+    cell = page.locator(".cm-row").first.locator(".cm-cell").last
+    before = cell.locator("img").get_attribute("src")
+    scrub.press("Home")
+    assert scrub.get_attribute("aria-valuetext") == "step 100"
+    cell.locator("img[alt^='ink, step 100']").wait_for()
+    assert cell.locator("img").get_attribute("src") != before
+    cell.focus()
+    page.keyboard.press(".")
+    cell.locator("img[alt^='ink, step 200']").wait_for()
+    page.keyboard.press(",")
+    page.keyboard.press(",")
+    assert scrub.get_attribute("aria-valuetext") == "step 100"
+    page.get_by_role("switch", name="Checkpoints of a run as one column").click()
+    assert heads(page)[-3:] == ["ink, step 300", "ink, step 100", "ink, step 200"]
+
+
+def test_all_images_have_one_zoom_and_a_double_click_ends_it(view: Any) -> None:
+    page = view()
+    box = page.locator(".cm-cell").nth(1).bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 4, box["y"] + box["height"] / 2)
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -200)
+    page.mouse.wheel(0, -200)
+    page.keyboard.up("Control")
+    page.wait_for_selector(".cm-view.is-zoomed")
+    page.wait_for_function(f"({TRANSFORMS})().length === 1")
+    scale, _, _, _, x, y = (float(part) for part in page.evaluate(TRANSFORMS)[0][7:-1].split(","))
+    assert scale == pytest.approx(1.44)
+    side = box["width"]
+    assert x == pytest.approx(side / 4 * (scale - 1), rel=0.05)  # what is under the pointer stays
+    assert y == pytest.approx(0, abs=1)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 4 - 20, box["y"] + box["height"] / 2, steps=3)
+    page.mouse.up()
+    assert float(page.evaluate(TRANSFORMS)[0][7:-1].split(",")[4]) == pytest.approx(x - 20, abs=1)
+    assert page.locator("dialog.cl").count() == 0, "dragging opened the closer look"
+    page.mouse.dblclick(box["x"] + 20, box["y"] + 20)
+    page.wait_for_selector(".cm-view:not(.is-zoomed)")
+
+
+def test_two_images_are_looked_at_by_keyboard_alone(view: Any) -> None:
+    page = view()
+    page.locator(".cm-cell[tabindex='0']").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name="A closer look")
+    assert dialog.locator(".cl-tag").all_inner_texts() == ["Base", "Zorp 10"]
+    split = dialog.get_by_label("Where the left image ends")
+    split.focus()
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    assert (
+        dialog.locator(".cl-frame").evaluate("node => node.style.getPropertyValue('--split')")
+        == "55"
+    )
+    dialog.get_by_role("radio", name="Slider").focus()
+    page.keyboard.press("ArrowRight")  # flicker
+    face = dialog.locator(".is-flicker")
+    assert face.get_attribute("data-face") == "b"
+    page.keyboard.press("f")
+    assert face.get_attribute("data-face") == "a"
+    page.keyboard.press("ArrowRight")  # difference
+    words = dialog.locator(
+        ".cl-words", has_text="differ by 10.0 of 255"
+    )  # 30 in one of three channels
+    words.wait_for()
+    page.keyboard.press("Escape")
+    dialog.wait_for(state="detached")
+    assert page.evaluate("document.activeElement.classList.contains('cm-cell')")
+
+
+def test_columns_are_ordered_hidden_and_shown_again(view: Any) -> None:
+    page = view()
+    page.get_by_label("Order").select_option("name")
+    assert heads(page) == ["Base", "Broken", "ink", "Zorp 9", "Zorp 10"]
+    page.get_by_label("Order").select_option("image_text")
+    assert heads(page)[:3] == ["Zorp 9", "Base", "Zorp 10"]
+    page.get_by_role("button", name="Hide the column Base").click()
+    assert heads(page)[:2] == ["Zorp 9", "Zorp 10"]
+    assert page.locator(".cm-row").first.locator(".cm-cell").count() == 4
+    page.get_by_role("button", name="Show Base again").click()
+    assert "Base" in heads(page)
+
+
+def test_a_cell_and_a_reference_image_are_pinned(view: Any) -> None:
+    page = view()
+    page.locator(".cm-cell").nth(2).focus()
+    page.keyboard.press("p")
+    pinned = page.locator(".cm-pinned")
+    assert "Zorp 9" in pinned.inner_text()
+    page.locator(".cm-grid").evaluate("node => node.scrollTo(0, node.scrollHeight)")
+    assert pinned.is_visible()
+    page.get_by_role("button", name="Pin a reference image").click()
+    page.get_by_role("button", name="Pin truth-1.png").click()
+    page.locator(".cm-pinned", has_text="truth-1.png").wait_for()
+    page.get_by_role("button", name="Unpin truth-1.png").click()
+    pinned.wait_for(state="detached")
+
+
+def test_only_rows_in_view_exist_and_all_can_be_reached(view: Any) -> None:
+    page = view()
+    rows = len(PROMPTS) * len(SEEDS)
+    assert page.locator(".cm-row").count() < rows
+    page.locator(".cm-cell[tabindex='0']").focus()
+    for _ in range(rows):
+        page.keyboard.press("ArrowDown")
+    last = page.evaluate("document.activeElement.getAttribute('aria-label')")
+    assert last == f"Base, “{PROMPTS[-1]}”, seed {SEEDS[-1]}"
+
+
+def test_images_arrive_while_they_are_generated(view: Any, workspace: Workspace) -> None:
+    made = Made(workspace, "20260102-running")
+    made.add(0)
+    page = view(inside="20260102-running")
+    first = page.locator(".cm-row").first
+    assert first.locator(".cm-image").count() == 1
+    assert first.locator(".cs-skeleton").count() >= 2
+    made.add(1)
+    first.locator(".cm-image").nth(1).wait_for()
+    made.recorder.finish(1.0, cancelled=True)
+    page.locator(".cm-title", has_text="interrupted").wait_for()
+    assert first.locator(".cs-skeleton").count() == 0
+
+
+def test_a_file_that_is_dropped_on_the_tab_becomes_a_column(
+    view: Any, workspace: Workspace
+) -> None:
+    page = view()
+    page.click("#cs-compare-base input")
+    page.get_by_role("option", name="tiny · ").first.click()
+    drop_files(page, ".cm-title", [workspace.cache / "desktop" / "popdot.safetensors"])
+    page.locator(".co-card", has_text="popdot").wait_for()
+    assert (workspace.adapters / "popdot.safetensors").is_file()
+    page.get_by_role("button", name="More for column popdot").click()
+    page.get_by_role("menuitem", name="Also at 0.25").click()
+    names = page.locator(".co-name").evaluate_all("all => all.map((one) => one.value)")
+    assert names == ["Base", "popdot", "popdot × 0.25", "popdot × 0.5", "popdot × 0.75"]
+
+
+def test_a_folder_of_images_becomes_a_column(view: Any, workspace: Workspace) -> None:
+    page = view()
+    page.get_by_role("button", name="Add column").click()
+    page.get_by_label("Folder of images made elsewhere").fill(
+        str(workspace.datasets / "zorp" / "held_out")
+    )
+    page.keyboard.press("Enter")
+    card = page.locator(".co-card", has_text="Images of")
+    card.wait_for()
+    assert "held_out" in card.inner_text()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_everybody_can_use_an_opened_comparison(view: Any, theme: str) -> None:
+    page = view(theme=theme)
+    page.emulate_media(reduced_motion="reduce")
+    page.wait_for_timeout(1000)
+    assert page.evaluate(CONTRAST) == []
+    if theme == "light":
+        page.evaluate(KEYBOARD)
+        for _ in range(400):
+            page.keyboard.press("Tab")
+            if not page.evaluate("walk()"):
+                break
+        assert page.evaluate("walk.problems") == []
+        assert page.evaluate("walk.unreached()") == []
+
+
+def test_on_a_phone_nothing_reaches_over_the_edge(view: Any) -> None:
+    page = view(width=390)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.locator(".cm-cell").first.click()
+    page.locator("dialog.cl .cl-frame").wait_for()
+    for mode in ("one", "slider", "flicker", "difference", "beside"):
+        page.locator(f"dialog.cl [data-mode={mode}]").first.click()
+        assert page.locator("dialog.cl").evaluate("node => node.scrollWidth <= node.clientWidth")
+
+
+def test_after_a_restart_the_same_part_is_open(browser: Any, workspace: Workspace) -> None:
+    def parts(url: str) -> Any:
+        page = browser.new_page()
+        page.goto(f"{url}/#compare/20260101-methods")
+        page.get_by_role("tab", name="Measures").click()
+        page.wait_for_function("location.hash === '#compare/20260101-methods/measures'")
+        return page
+
+    with serving(workspace) as first:
+        page = parts(first.url)
+        address = page.url.partition("#")[2]
+        page.go_back()
+        page.wait_for_selector("[data-part=images][aria-selected=true]")
+        page.close()
+    with serving(workspace) as second:
+        page = browser.new_page()
+        page.goto(f"{second.url}/#{address}")
+        page.wait_for_selector("[data-part=measures][aria-selected=true]")
+        page.locator(".mt-table", has_text="Zorp 9").wait_for()
+        page.close()
