@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 from studio.compare.measures import MEASURES, Measure
@@ -23,6 +23,7 @@ from studio.compare.votes import Vote
 LEAST_COLUMNS = 4
 LEAST_VOTES = 5
 TOO_FEW_COLUMNS = "Too few columns: the order of fewer than four says nothing."
+NO_ORDER = "The votes tell no two columns apart, so they have no order."
 
 ImageValues = Mapping[tuple[int, int, int], float]
 """(column, place of the prompt, seed) → the value of a measure for that image."""
@@ -52,14 +53,16 @@ def agreements(
     values: Mapping[str, Sequence[float | None]],
     votes: Sequence[Vote],
     images: Mapping[str, ImageValues],
+    ordered: bool = True,
 ) -> list[Agreement]:
     """A row per measure that has values: `strengths` and `values[measure]` by column, `images[measure]`
-    where each image's own value is known."""
+    where each image's own value is known. `ordered`: the votes tell at least two columns apart."""
     found = []
-    for measure in MEASURES:
+    for measure in (row for row in MEASURES if not row.is_fact):
         own = values.get(measure.key, ())
         if sum(value is not None for value in own) >= 2 or measure.key in images:
-            found.append(_agreement(measure, strengths, own, votes, images.get(measure.key, {})))
+            row = _agreement(measure, strengths, own, votes, images.get(measure.key, {}))
+            found.append(row if ordered or row.note else replace(row, tau=None, note=NO_ORDER))
     return found
 
 

@@ -10,7 +10,7 @@ look. Imports no torch.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -132,8 +132,9 @@ def result(
 ) -> VoteResult:
     """What the votes on one question say; `images` are the values of measures by image, where known."""
     votes = ballots.counted(question, comparison)
-    duels = duels_of(comparison, votes)
+    duels = duels_of(comparison, votes, ballots.same)
     strengths = _strengths(comparison, votes)
+    ordered = any(one.standing.state in ("first", "second") for one in duels)
     by_strength = [comparison.columns[one.column] for one in strengths]
     values = {row.key: [column.measures.get(row.key) for column in by_strength] for row in MEASURES}
     return VoteResult(
@@ -145,12 +146,14 @@ def result(
         strengths=tuple(strengths),
         duels=tuple(duels),
         voters=tuple(_voters(ballots, question)),
-        agreement=tuple(agreements([one.value for one in strengths], values, votes, images or {})),
+        agreement=tuple(
+            agreements([one.value for one in strengths], values, votes, images or {}, ordered)
+        ),
     )
 
 
 def duels_of(
-    comparison: Comparison, votes: Sequence[Vote], same: frozenset[ImagePair] = frozenset()
+    comparison: Comparison, votes: Sequence[Vote], same: Collection[ImagePair] = ()
 ) -> list[Duel]:
     """Every two columns that have images in common, and what the stop rule says of them; `same` are
     pairs of equal images, which nobody is asked about."""
@@ -241,9 +244,11 @@ def _sentence(a: str, b: str, found: Standing) -> str:
     if found.state == "second":
         return f"{b} is better than {a}: preferred in {found.second} of {votes}{ties}."
     so_far = f"{found.first} for {a}, {found.second} for {b}{ties}"
-    if found.state in ("alike", "exhausted"):
-        pairs = "1 pair" if found.votes == 1 else f"{found.votes} pairs"
+    pairs = "1 pair" if found.votes == 1 else f"{found.votes} pairs"
+    if found.state == "alike":
         return f"{a} and {b} cannot be told apart after {pairs}: {so_far}."
+    if found.state == "exhausted":
+        return f"{a} and {b} cannot be told apart by {pairs}, and there are no more: {so_far}."
     if not found.votes:
         return f"{a} and {b}: no votes yet."
     return f"{a} and {b}: not decided yet, {so_far}."

@@ -1,11 +1,12 @@
 """Blind votes on a comparison, as they are kept beside it.
 
     comparisons/20261121-153000-shapes/
-      votes.jsonl      a line as each thing happens: voter, vote, undo, ended
+      votes.jsonl      a line as each thing happens: voter, vote, undo, ended, same
 
 A vote names columns, prompt and seed by their places in `comparison.json`; nothing of it ever goes to a
 voter's page. Lines are only added: a second vote of a voter on the same pair of images replaces the
-first, an undo takes the voter's last vote back, a torn or damaged line is passed over.
+first, an undo takes the voter's last vote back, `same` says that two images are equal and nobody is asked
+about them, a torn or damaged line is passed over.
 
 Owns: the lines and what they add up to. Refuses to know: in which order pairs are shown (`vote_plan`),
 what follows from the votes (`vote_result`), the page. Imports no torch.
@@ -52,7 +53,7 @@ class ImagePair(NamedTuple):
 class Line(Record):
     """One line of the file."""
 
-    kind: Literal["voter", "vote", "undo", "ended"]
+    kind: Literal["voter", "vote", "undo", "ended", "same"]
     voter: str
     question: Question
     time: float = 0.0
@@ -107,6 +108,8 @@ class Ballots:
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, Question], Ballot] = {}
+        self.same: set[ImagePair] = set()
+        """Pairs of equal images."""
 
     def __iter__(self) -> Iterator[Ballot]:
         return iter(self._found.values())
@@ -116,7 +119,12 @@ class Ballots:
         return self._found.get((_key(voter), question))
 
     def add(self, line: Line, place: int) -> None:
-        """What a further line changes."""
+        """What a further line changes; one that no page of ours has written changes nothing."""
+        if len(line.voter) > LONGEST_NAME:
+            return
+        if line.kind == "same":
+            self.same.add(ImagePair(line.a, line.b, line.prompt, line.seed))
+            return
         key = (_key(line.voter), line.question)
         ballot = self._found.setdefault(key, Ballot(line.voter, line.question))
         if line.kind == "voter":
@@ -130,15 +138,16 @@ class Ballots:
             ballot.vote(Vote(pair, line.choice, line.left, place))
 
     def counted(self, question: Question, comparison: Comparison) -> list[Vote]:
-        """The votes on a question, in the order they were given; those on columns or prompts that the
-        comparison does not have are left out."""
-        columns, prompts = len(comparison.columns), len(comparison.prompts)
+        """The votes on a question, in the order they were given; those on images that the comparison
+        does not have are left out."""
+        cells = {(cell.column, cell.prompt, cell.seed) for cell in comparison.cells}
         votes = [
             vote
             for ballot in self
             if ballot.question == question
             for vote in ballot.votes.values()
-            if 0 <= vote.pair.a < vote.pair.b < columns and 0 <= vote.pair.prompt < prompts
+            if 0 <= vote.pair.a < vote.pair.b < len(comparison.columns)
+            and all((column, *vote.pair[2:]) in cells for column in vote.pair[:2])
         ]
         return sorted(votes, key=lambda vote: vote.place)
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from studio.compare import vote_images
 from studio.compare.blind_pairs import BlindPair, blind_pair, nothing_to_vote_on, of_token, of_vote
+from studio.compare.image_values import image_values
 from studio.compare.record import Comparison
 from studio.compare.vote_plan import next_ones, plan
 from studio.compare.vote_result import VoteResult, duels_of, result
@@ -25,7 +25,6 @@ from studio.compare.votes import (
     Ballot,
     Ballots,
     Choice,
-    ImagePair,
     Line,
     Question,
     question_of,
@@ -74,7 +73,6 @@ class Votes:
     def __init__(self, comparisons: Comparisons) -> None:
         self.comparisons = comparisons
         self._lock = threading.Lock()
-        self._same: dict[str, set[ImagePair]] = defaultdict(set)
 
     def invitation(self, comparison_id: str) -> Invitation:
         """What can be voted on. InputError when there is nothing."""
@@ -127,12 +125,11 @@ class Votes:
         ballots, ballot = self._ballot(folder, voter, question)
         planned = plan(comparison, ballot.order)
         left = [one for one in planned if one.pair not in ballot.votes]
-        same = self._same[comparison_id]
         return Progress(
             ballot.voter,
             ballot.question,
             len(ballot.votes),
-            sum(one.pair not in same for one in left),
+            sum(one.pair not in ballots.same for one in left),
             self._decided(comparison, ballots, ballot.question),
             ballot.ended,
         )
@@ -145,17 +142,16 @@ class Votes:
         comparison, folder = self._opened(comparison_id)
         ballots, ballot = self._ballot(folder, voter, question)
         votes = ballots.counted(ballot.question, comparison)
-        same = self._same[comparison_id]
         decided = {
             (one.a, one.b)
-            for one in duels_of(comparison, votes, frozenset(same))
+            for one in duels_of(comparison, votes, ballots.same)
             if one.standing.state != "open"
         }
         planned = plan(comparison, ballot.order)
         seen = {vote.pair for vote in votes}
         problem: StudioError | None = None
         for shown in next_ones(planned, ballot.votes, seen, decided):
-            if shown.token in waiting or shown.pair in same:
+            if shown.token in waiting or shown.pair in ballots.same:
                 continue
             try:
                 found = blind_pair(comparison, folder, shown)
@@ -164,7 +160,17 @@ class Votes:
                 continue
             if found is not None:
                 return found
-            same.add(shown.pair)
+            a, b, prompt, seed = shown.pair
+            line = Line(
+                kind="same",
+                voter=ballot.voter,
+                question=ballot.question,
+                a=a,
+                b=b,
+                prompt=prompt,
+                seed=seed,
+            )
+            self._write(folder, line)
         if problem is not None and not ballot.votes and not waiting:
             raise FileError(
                 "The images of this comparison cannot be read",
@@ -219,7 +225,7 @@ class Votes:
         columns; InputError before."""
         comparison, folder = self._opened(comparison_id)
         ballots, asked = read_ballots(folder), question_of(question)
-        found = result(comparison, ballots, asked)
+        found = result(comparison, ballots, asked, image_values(folder, comparison))
         own = ballots.of(voter, asked) if voter else None
         if own is not None and not own.ended and not found.decided:
             raise InputError(
@@ -259,7 +265,6 @@ class Votes:
         try:
             return self.comparisons.one(comparison_id), self.comparisons.folder(comparison_id)
         except MissingError:
-            self._same.pop(comparison_id, None)
             raise MissingError(
                 "This comparison is not there any more",
                 where=comparison_id[:100],
@@ -278,7 +283,7 @@ class Votes:
 
     def _decided(self, comparison: Comparison, ballots: Ballots, question: Question) -> bool:
         votes = ballots.counted(question, comparison)
-        duels = duels_of(comparison, votes, frozenset(self._same[comparison.id]))
+        duels = duels_of(comparison, votes, ballots.same)
         return bool(votes) and all(one.standing.state != "open" for one in duels)
 
     def _write(self, folder: Path, line: Line) -> None:

@@ -172,7 +172,7 @@ def test_ties_and_both_bad_are_counted_apart(comparison: Comparison, tmp_path: P
     assert (duel.bad, duel.standing.ties, duel.standing.votes) == (5, 7, 7)
     assert duel.standing.state == "exhausted"
     assert duel.sentence == (
-        f"{LABELS[0]} and {LABELS[1]} cannot be told apart after 7 pairs: "
+        f"{LABELS[0]} and {LABELS[1]} cannot be told apart by 7 pairs, and there are no more: "
         f"0 for {LABELS[0]}, 0 for {LABELS[1]}, 7 no difference."
     )
     assert found.verdict[-1].startswith("5 votes say that both images are bad")
@@ -238,6 +238,8 @@ def test_a_measure_is_asked_which_of_two_images_is_better() -> None:
     assert found[text].share == pytest.approx(5 / 6) and found[text].pairs == 6
     assert found[kid].share == pytest.approx(1 / 6)  # lower is better
     assert found[kid].tau is None and "Too few columns" in found[kid].note
+    (row,) = agreements([3, 2, 1, 0], {text: [4, 3, 2, 1]}, [], {}, ordered=False)
+    assert row.tau is None and "no two columns" in row.note
     four = agreements([3, 2, 1, 0], {kid: [1, 2, 3, 4], text: [1, 2, 4, 3]}, [], {})
     assert [round(row.tau or 0, 2) for row in sorted(four, key=lambda row: row.measure)] == [
         -0.67,
