@@ -92,7 +92,7 @@ class Measures {
     const head = el(
       'tr',
       {},
-      el('th', {scope: 'col'}, 'Column'),
+      el('th', {scope: 'col'}, el('b', {}, 'Column')),
       measures.map((one) => this.heading(one)),
     );
     const rows = columns.map((column, place) => this.row(column, place, measures));
