@@ -28,6 +28,7 @@ from studio.ui.components.comparison_report import comparison_report
 from studio.ui.components.modes import mode_switch
 from studio.ui.components.opened_comparison import opened_comparison
 from studio.ui.components.past_comparisons import past_comparisons
+from studio.ui.components.shootout_form import shootout_form
 from studio.ui.components.vote import vote
 from studio.ui.live import Page
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 MODES = (
     ("columns", "Columns", column_form),
+    ("shootout", "Shootout", shootout_form),
     ("checkpoints", "Checkpoints", checkpoint_pick),
 )
 PARTS = (

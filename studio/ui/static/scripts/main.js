@@ -36,6 +36,7 @@ const PARTS = {
   checkpoint_pick: () => import('./compare/checkpoint_pick.js'),
   checkpoint_curves: () => import('./compare/checkpoint_curves.js'),
   past_comparisons: () => import('./compare/past.js'),
+  shootout_form: () => import('./compare/shootout_form.js'),
 };
 
 /** Starts one part. `part` is what Gradio gives to a component's script: {element, trigger, props,
