@@ -244,9 +244,11 @@ def _sentence(a: str, b: str, found: Standing) -> str:
     if found.state == "second":
         return f"{b} is better than {a}: preferred in {found.second} of {votes}{ties}."
     so_far = f"{found.first} for {a}, {found.second} for {b}{ties}"
-    if found.state in ("alike", "exhausted"):
-        pairs = "1 pair" if found.votes == 1 else f"{found.votes} pairs"
+    pairs = "1 pair" if found.votes == 1 else f"{found.votes} pairs"
+    if found.state == "alike":
         return f"{a} and {b} cannot be told apart after {pairs}: {so_far}."
+    if found.state == "exhausted":
+        return f"{a} and {b} cannot be told apart by {pairs}, and there are no more: {so_far}."
     if not found.votes:
         return f"{a} and {b}: no votes yet."
     return f"{a} and {b}: not decided yet, {so_far}."

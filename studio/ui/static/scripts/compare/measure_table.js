@@ -104,8 +104,9 @@ class Measures {
   }
   missing() {
     const notes = (this.comparison.notes || []).map((text) => message({what: text}, 'info'));
-    const line = ([why, titles]) => el('p.cs-small.cs-muted.mt-why', {}, `— ${titles.join(', ')}: ${why}`);
-    return [...notes, ...missingReasons(this.comparison, tables.measures).map(line)];
+    const line = ([why, titles]) => el('li', {}, `${titles.join(', ')}: ${why}`);
+    const reasons = missingReasons(this.comparison, tables.measures).map(line);
+    return [...notes, reasons.length > 0 && el('ul.cs-small.cs-muted.mt-why', {}, reasons)];
   }
   /** What each measure says, on demand. */
   about(measures) {
