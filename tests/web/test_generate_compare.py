@@ -298,8 +298,9 @@ def test_a_comparison_from_columns_to_report(page: Any, studio: Any) -> None:
     assert page.locator(".cl-over").evaluate("node => getComputedStyle(node).clipPath") != before
     page.keyboard.press("Escape")
 
+    page.get_by_role("tab", name="Report").click()
     with page.expect_download() as download:
-        page.get_by_role("button", name="CSV").click()
+        page.locator(".cmp-part-report").get_by_text("CSV", exact=True).click()
     assert "My robot" in Path(download.value.path()).read_text("utf-8")
     page.get_by_role("button", name="to the trash").first.click()
     page.locator(".cm-empty").wait_for()
