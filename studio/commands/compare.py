@@ -7,9 +7,10 @@ Refuses to know: how anything is measured.
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from studio.commands import checkpoints, compare_files, compare_votes, terminal
+from studio.commands import checkpoints, compare_files, compare_votes, shootout, terminal
 from studio.commands.terminal import Progress, Stopping
 from studio.compare import measures
 from studio.compare.record import Comparison
@@ -32,6 +33,11 @@ def run(arguments: argparse.Namespace) -> int:
         return compare_votes.run(arguments)
     if arguments.checkpoints:
         return checkpoints.run(arguments)
+    if arguments.file:
+        with terminal.opened(arguments) as studio:
+            return shootout.run(studio, arguments, partial(_print, studio, arguments))
+    if arguments.plan:
+        raise SettingsError("--plan needs the file of a shootout", remedy="Name one: FILE.toml.")
     with terminal.opened(arguments) as studio, Stopping("Stopping at the next step.") as stopping:
         settings = _settings(studio, arguments)
         progress = Progress()

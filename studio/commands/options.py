@@ -9,7 +9,14 @@ from __future__ import annotations
 import argparse
 
 from studio import __version__
-from studio.commands import checkpoint_options, library_options, measure_options, option_types
+from studio.commands import (
+    caption_options,
+    checkpoint_options,
+    library_options,
+    measure_options,
+    option_types,
+    shootout_options,
+)
 from studio.commands.mask_options import add_mask_options
 from studio.commands.report_options import add_report_options
 
@@ -123,28 +130,7 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_caption_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", metavar="DIR", help="folder of images, or a dataset's name")
-    parser.add_argument(
-        "--captioner",
-        default="starter",
-        metavar="MODEL",
-        help="captioning model (default: starter)",
-    )
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument(
-        "--overwrite",
-        action="store_true",
-        help="replace captions already there; the earlier ones are kept",
-    )
-    what.add_argument(
-        "--undo",
-        action="store_true",
-        help="bring back the captions from before the last captioning or edit of many; again for "
-        "the one before",
-    )
-    parser.add_argument(
-        "--prefix", default="", metavar="TEXT", help="put this before every caption"
-    )
+    caption_options.add(parser)
     _add_json(parser)
 
 
@@ -183,6 +169,7 @@ def _add_generate_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_compare_options(parser: argparse.ArgumentParser) -> None:
+    shootout_options.add(parser)
     parser.add_argument("--base", metavar="MODEL", help="base model (default: starter)")
     parser.add_argument(
         "--column",

@@ -83,7 +83,7 @@ def compare(
     except Interrupted:
         return recorder.finish(time.monotonic() - began, cancelled=True)
     eyes, features = looking or (None, KeptFeatures())
-    jobs = _jobs(prompts, seeds, settings.images if eyes else 0)
+    jobs = comparison_jobs(prompts, seeds, settings.images if eyes else 0)
     work = Work(
         base, settings, prompts, seeds, jobs, _ordinary_jobs(base, settings) if eyes else [],
         recorder, cache if cache is not None else AdapterCache(), Progress(0, on_progress), eyes,
@@ -96,7 +96,7 @@ def compare(
     stopped = False
     try:
         if eyes is not None:
-            _begin_features(work, eyes)
+            begin_features(work, eyes)
         for index, column in enumerate(settings.columns):
             if error := _made(work, index, column):
                 errors.append(error)
@@ -106,7 +106,7 @@ def compare(
         raise errors[0]
     if eyes is not None:
         recorder.comparison = conclude(recorder.comparison, work.features)
-        _keep_nearest(recorder.comparison)
+        keep_nearest(recorder.comparison)
     return recorder.finish(time.monotonic() - began, cancelled=stopped)
 
 
@@ -131,11 +131,11 @@ def measure_again(folder: str | Path) -> Comparison:
     MissingError when it is no comparison or kept no features, FileError when they are damaged.
     """
     comparison = conclude(read_comparison(folder), kept_features.read(Path(folder)))
-    _keep_nearest(comparison)
+    keep_nearest(comparison)
     return replace_comparison(comparison)
 
 
-def _begin_features(work: Work, eyes: Eyes) -> None:
+def begin_features(work: Work, eyes: Eyes) -> None:
     """Keeps what all columns share: texts, what belongs together, what the base makes of ordinary prompts."""
     places = {prompt: place for place, prompt in enumerate(work.prompts)}
     found = {
@@ -178,7 +178,7 @@ def _checked(base: Base, settings: CompareSettings) -> tuple[list[str], list[int
     return prompts, seeds
 
 
-def _jobs(prompts: Sequence[str], seeds: Sequence[int], images: int) -> list[Job]:
+def comparison_jobs(prompts: Sequence[str], seeds: Sequence[int], images: int) -> list[Job]:
     """The grid, then images of seeds that nobody chose, until there are `images`."""
     jobs = [Job(prompt, seed) for prompt in prompts for seed in seeds]
     taken, seed = set(seeds), max(seeds)
@@ -199,26 +199,28 @@ def _ordinary_jobs(base: Base, settings: CompareSettings) -> list[Job]:
     return [Job(prompt, ordinary.FIRST_SEED + place) for place, prompt in enumerate(prompts)]
 
 
+def column_header(column: Lane) -> ComparedColumn:
+    """A column before it was generated: what is on its stack, and where that comes from."""
+    return ComparedColumn(
+        name=column.name,
+        stack=tuple(StackFile.read(item.model_dump()) for item in column.stack),
+        bytes=sum(_size(item.path) for item in column.stack if item.enabled),
+        folder=column.folder,
+        run=column.run,
+        step=column.step,
+        method=column.method,
+        training_seed=column.training_seed,
+        group=column.group,
+        seconds=column.seconds,
+        trainable_parameters=column.trainable_parameters,
+        peak_memory=column.peak_memory,
+    ).measured(Measured())
+
+
 def _header(
     base: Base, settings: CompareSettings, prompts: list[str], seeds: list[int], references: int
 ) -> Comparison:
-    columns = [
-        ComparedColumn(
-            name=column.name,
-            stack=tuple(StackFile.read(item.model_dump()) for item in column.stack),
-            bytes=sum(_size(item.path) for item in column.stack if item.enabled),
-            folder=column.folder,
-            run=column.run,
-            step=column.step,
-            method=column.method,
-            training_seed=column.training_seed,
-            group=column.group,
-            seconds=column.seconds,
-            trainable_parameters=column.trainable_parameters,
-            peak_memory=column.peak_memory,
-        ).measured(Measured())
-        for column in settings.columns
-    ]
+    columns = [column_header(column) for column in settings.columns]
     return Comparison(
         name=settings.name,
         base=base.name,
@@ -232,7 +234,7 @@ def _header(
     )
 
 
-def _keep_nearest(comparison: Comparison) -> None:
+def keep_nearest(comparison: Comparison) -> None:
     """Copies the training images that alarms are about beside the comparison, where they still are."""
     for pair in (column.nearest for column in comparison.columns):
         if pair is None or (Path(comparison.folder) / pair.training).is_file():

@@ -14,8 +14,6 @@ from studio.compare.sheet import MOST_CELLS, Heading, Images, sheet
 from studio.formats.image_write import encoded_png
 
 SHEET_FILE = "sheet.png"
-TALL = 12
-"""Rows from which the seeds of a prompt stand beside each other instead of below."""
 
 
 def sheet_png(comparison: Comparison, question: str = "") -> bytes | None:
@@ -51,8 +49,7 @@ def _laid_out(
 ) -> tuple[list[Heading], list[Heading], Images]:
     names = [f"seed {seed}" for seed in seeds]
     files = files_of(comparison)
-    beside = len(seeds) > 1 and len(comparison.prompts) * len(seeds) >= TALL
-    beside = beside and len(comparison.columns) * len(seeds) <= MOST_CELLS
+    beside = _square(comparison, len(seeds), 1) < _square(comparison, 1, len(seeds))
     parts = tuple(names) if beside else ("",)
     columns = [Heading(column.name, parts) for column in comparison.columns]
     rows = [Heading(prompt, ("",) if beside else tuple(names)) for prompt in comparison.prompts]
@@ -65,6 +62,11 @@ def _laid_out(
             )
             images[place] = file
     return columns, rows, images
+
+
+def _square(comparison: Comparison, across: int, down: int) -> int:
+    """How many images the longer side of the sheet has, with so many seeds beside or below each other."""
+    return max(len(comparison.columns) * across, len(comparison.prompts) * down)
 
 
 def _flat(value: str) -> str:

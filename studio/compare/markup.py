@@ -7,7 +7,7 @@ torch.
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
 from studio.core.names import encodable
@@ -37,10 +37,10 @@ def data(value: Shown, of: str) -> str:
     return f"<data value='{value.number!r}' {about}>{escaped(value.text)}</data>"
 
 
-def row(cells: Sequence[str], tag: str, texts: int = 1) -> str:
-    """A table's row; the first `texts` cells hold text, the others numbers."""
+def row(cells: Sequence[str], tag: str, texts: Collection[int] = (0,)) -> str:
+    """A table's row; cells at the places `texts` hold text, the others numbers."""
     made = (
-        f"<{tag}{' class=text' if 0 < place < texts else ''}>{escaped(cell)}</{tag}>"
+        f"<{tag}{' class=text' if place in texts else ''}>{escaped(cell)}</{tag}>"
         for place, cell in enumerate(cells)
     )
     return f"<tr>{''.join(made)}</tr>"

@@ -16,6 +16,7 @@ from studio.compare.measures import Measure
 from studio.compare.record import ComparedColumn, Comparison
 
 APART = "◆"
+APART_WORDS = "told apart from every other column"
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def shown_measures(comparison: Comparison) -> list[Measure]:
 
 def headings(comparison: Comparison) -> list[str]:
     """Of the table."""
-    return ["Column", "Adapters", *(row.label for row in shown_measures(comparison))]
+    return ["Column", *(row.label for row in shown_measures(comparison)), "Adapters"]
 
 
 def table(comparison: Comparison) -> list[list[Value]]:
@@ -121,8 +122,8 @@ def table(comparison: Comparison) -> list[list[Value]]:
     rows = []
     shown = shown_measures(comparison)
     for column in comparison.columns:
-        cells = [Value(column.name), Value(", ".join(adapters(column)) or "–")]
-        cells += [measured(column, row) for row in shown]
+        cells = [Value(column.name), *(measured(column, row) for row in shown)]
+        cells.append(Value(", ".join(adapters(column)) or "–"))
         rows.append(cells)
     return rows
 
@@ -137,11 +138,14 @@ def measured(column: ComparedColumn, row: Measure) -> Value:
     return Value(text or "–", value, row.key, apart=row.key in column.told_apart)
 
 
-def said(comparison: Comparison) -> list[str]:
-    """What the differences between columns say, in a sentence each."""
-    marks = any(column.told_apart for column in comparison.columns)
-    legend = f"{APART} told apart from every other column; 95 % intervals in brackets."
-    return [*comparison.verdict, *([legend] if marks else [])]
+def legend(comparison: Comparison) -> str:
+    """What the marks and brackets of the table mean; empty when it has none."""
+    parts = []
+    if any(column.told_apart for column in comparison.columns):
+        parts.append(f"{APART} {APART_WORDS}.")
+    if any(column.intervals for column in comparison.columns):
+        parts.append("In brackets: 95 % intervals.")
+    return " ".join(parts)
 
 
 def explained() -> list[tuple[str, str]]:

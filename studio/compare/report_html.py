@@ -22,10 +22,15 @@ from studio.compare.about import About, read_about
 from studio.compare.markup import data, definitions, escaped, row
 from studio.compare.origin import Origin, read_origin
 from studio.compare.record import Comparison
+from studio.compare.report_curves import plots
+from studio.compare.report_differences import differences
 from studio.compare.report_grid import image_grid
 from studio.compare.report_images import BUDGET, Images, images_of
+from studio.compare.report_votes import votes
 from studio.core.text import read_text
 
+FIRST = 8
+"""Sentences of the verdict that are in view at once."""
 STYLE = Path(__file__).with_name("report.css")
 
 
@@ -71,6 +76,9 @@ def _sections(comparison: Comparison, extra: Beside) -> list[Section]:
     """In their order; the images stand before the settings."""
     return [
         Section("measures", "Measures", _measures(comparison)),
+        Section("plots", "Plots", plots(comparison)),
+        Section("differences", "Differences", differences(comparison)),
+        Section("votes", "Blind votes", votes(comparison)),
         Section("settings", "Settings", _settings(comparison)),
         Section("trainings", "How the files were trained", _trainings(comparison, extra.origin)),
         Section("notes", "Notes", _notes(comparison, extra.about)),
@@ -95,12 +103,21 @@ def _head(
     if said := facts.incomplete(comparison):
         yield f"<p class=bad>{escaped(said)}</p>"
     yield from (f"<p class=bad>{escaped(text)}</p>" for text in facts.errors(comparison))
+    if comparison.verdict:
+        yield f"<section class=verdict aria-label=Verdict>{_verdict(comparison)}</section>"
     links = [(part.name, part.heading) for part in sections]
     if has_image:
         place = next(n for n, (name, _) in enumerate(links) if name == "settings")
         links.insert(place, ("images", "Images"))
     anchors = "".join(f"<a href='#{name}'>{escaped(heading)}</a>" for name, heading in links)
     yield f"<nav aria-label='Parts of this page'>{anchors}</nav></header>"
+
+
+def _verdict(comparison: Comparison) -> str:
+    sentences = [f"<p>{escaped(sentence)}</p>" for sentence in comparison.verdict]
+    first, rest = "".join(sentences[:FIRST]), "".join(sentences[FIRST:])
+    more = f"<details><summary>{len(sentences) - FIRST} more</summary>{rest}</details>"
+    return first + (more if rest else "")
 
 
 def _images(comparison: Comparison, images: Images) -> Iterator[str]:
@@ -125,26 +142,31 @@ def _measures(comparison: Comparison) -> str:
     if not facts.shown_measures(comparison):
         return ""
     names = [column.name for column in comparison.columns]
-    heads = row(facts.headings(comparison), "th", texts=2)
+    labels = facts.headings(comparison)
+    heads = row(labels, "th", texts=(0, len(labels) - 1))
     rows = []
     for place, values in enumerate(facts.table(comparison)):
-        first, files, *rest = values
+        first, *rest, files = values
         cells = [f"<th scope=row>{escaped(first.text)}</th>"]
-        cells.append(f"<td class=text>{escaped(files.text)}</td>")
         cells += [f"<td>{data(value, names[place])}{_mark(value)}</td>" for value in rest]
+        cells.append(f"<td class=text>{escaped(files.text)}</td>")
         rows.append(f"<tr>{''.join(cells)}</tr>")
     meanings = definitions(facts.explained())
-    said = "".join(f"<p>{escaped(text)}</p>" for text in facts.said(comparison))
+    legend = facts.legend(comparison)
     return (
-        f"{said}<div class=scroll tabindex=0 role=region aria-label='Measures of each column'>"
+        "<div class=scroll tabindex=0 role=region aria-label='Measures of each column'>"
         f"<table><thead>{heads}</thead><tbody>{''.join(rows)}</tbody></table></div>"
+        f"{f'<p class=soft>{escaped(legend)}</p>' if legend else ''}"
         f"<details><summary>What the measures say</summary>{meanings}</details>"
     )
 
 
 def _mark(value: facts.Value) -> str:
-    words = "told apart from every other column"
-    return f" <abbr title='{words}'>{facts.APART}</abbr>" if value.apart else ""
+    return (
+        f" <abbr class=apart title='{facts.APART_WORDS}'>{facts.APART}</abbr>"
+        if value.apart
+        else ""
+    )
 
 
 def _settings(comparison: Comparison) -> str:
@@ -175,7 +197,7 @@ def _trainings(comparison: Comparison, origin: Origin) -> str:
         parts.append(
             "<h3>Settings that differ</h3><div class=scroll tabindex=0 role=region "
             "aria-label='Settings that differ'><table>"
-            f"<thead>{row(['Setting', *heads], 'th', texts=len(heads) + 1)}</thead>"
+            f"<thead>{row(['Setting', *heads], 'th', texts=range(len(heads) + 1))}</thead>"
             f"<tbody>{''.join(lines)}</tbody></table></div>"
         )
     elif len(origin.trainings) > 1:

@@ -25,10 +25,13 @@ def to_markdown(comparison: Comparison, about: About | None = None) -> str:
     lines += [_cell(facts.compared(comparison)), ""]
     if said := facts.incomplete(comparison):
         lines += [f"**{said}**", ""]
+    if comparison.verdict:
+        lines += [*(f"- {_cell(text)}" for text in comparison.verdict), ""]
     heads = facts.headings(comparison)
     lines += [_row(heads), _row(["---"] + ["---:"] * (len(heads) - 1))]
     lines += [_row([_value(value) for value in row]) for row in facts.table(comparison)]
-    lines += ["", *(f"- {_cell(text)}" for text in facts.said(comparison))]
+    if legend := facts.legend(comparison):
+        lines += ["", _cell(legend)]
     lines += ["", *(f"- {label}: {_cell(text)}" for label, text in facts.explained())]
     lines += [f"- {_cell(text)}" for text in facts.errors(comparison)]
     lines += [f"- {_cell(text)}" for text in facts.messages(comparison)]

@@ -23,6 +23,8 @@ MOST_CELLS = 100
 """Columns or rows of a sheet: more would be too small to recognise anything, or too many pixels."""
 GAP, LINES = 8, 5
 SMALLEST_FONT, LARGEST_FONT = 14, 30
+TITLE = 1.5
+"""How many times larger the title is."""
 GROUND, INK, MUTED, EMPTY = "white", "#1d2422", "#5c645f", "#eceeed"
 
 
@@ -141,10 +143,14 @@ class _Plan:
         return max(1, (len(heading.parts) * (self.cell[1] + GAP) - GAP) // self.line)
 
     def _under_title(self, width: int) -> int:
-        self.said = wrapped(self.title, width - 2 * GAP, self.font, 2) if self.title else []
+        self.large = font_for([self.title], round(self.font.size * TITLE))
+        self.called = wrapped(self.title, width - 2 * GAP, self.large, 2) if self.title else []
+        self.said: list[str] = []
         for line in self.lines:
             self.said += wrapped(line, width - 2 * GAP, self.font, 3)
-        return GAP + len(self.said) * self.line + (GAP if self.said else 0)
+        self.below = GAP + round(len(self.called) * self.line * TITLE)
+        top = self.below + len(self.said) * self.line
+        return top + (GAP if self.called or self.said else 0)
 
     def _fit(self) -> float:
         """By how much the cells must shrink; 1 when the sheet is not too large."""
@@ -174,8 +180,10 @@ class _Plan:
 
     def write(self, pen: ImageDraw.ImageDraw) -> None:
         """Title, lines and headings."""
-        self._text(pen, (GAP, GAP), self.said[:1], INK)
-        self._text(pen, (GAP, GAP + self.line), self.said[1:], MUTED)
+        high = round(self.line * TITLE)
+        for number, line in enumerate(self.called):
+            pen.text((GAP, GAP + number * high), line, INK, self.large)
+        self._text(pen, (GAP, self.below), self.said, MUTED)
         x = 0
         for heading, lines in zip(self.columns, self.heads, strict=True):
             self._text(pen, (self.place(x, 0)[0], self.top), lines, INK)

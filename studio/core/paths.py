@@ -143,6 +143,10 @@ class Workspace:
         return self._folder("comparisons")
 
     @property
+    def shootouts(self) -> Path:
+        return self._folder("shootouts")
+
+    @property
     def grids(self) -> Path:
         return self._folder("grids")
 

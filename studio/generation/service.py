@@ -18,6 +18,7 @@ from studio.generation.grids import Grids
 from studio.generation.records import Effect, Generated, GeneratedLane, OnPreview
 from studio.generation.reports import Reports
 from studio.generation.selections import Selections
+from studio.generation.shootouts import Shootouts
 from studio.generation.votes import Votes
 from studio.runs.training import Runs
 from studio.runtime.runtime import Runtime
@@ -38,6 +39,7 @@ class Generation:
         self.reports = Reports(self.comparisons, runs)
         self.votes = Votes(self.comparisons)
         self.selections = Selections(runtime, runs)
+        self.shootouts = Shootouts(runs, self.comparisons)
 
     def generate(
         self,

@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from studio.formats.recipe import Recipe
 
 
+SHOOTOUT = "shootout-"
+"""So begin the names of files in the folder of presets that are settings of a shootout."""
+
+
 class PresetHead(Settings):
     """The `[preset]` table."""
 
@@ -65,7 +69,7 @@ def all_presets(
     """Every shipped preset, by name. With `broken`, what is wrong with one is added there and the
     others are returned; without, it is raised."""
     found = []
-    for path in sorted(folder.glob("*.toml"), key=lambda path: path.stem):
+    for path in _files(folder):
         try:
             found.append(read_preset(path))
         except StudioError as error:
@@ -82,12 +86,18 @@ def find_preset(name: str, folder: Path = PRESETS) -> PresetInfo:
         return read_preset(path)
     if is_file(folder / f"{name}.toml") and path.name == name:
         return read_preset(folder / f"{name}.toml")
-    known = sorted(path.stem for path in folder.glob("*.toml"))
+    known = [path.stem for path in _files(folder)]
     close = nearest(name, known)
     raise MissingError(
         f"There is no preset “{name}”",
         remedy=f"Did you mean “{close}”?" if close else "Known are " + ", ".join(known),
     )
+
+
+def _files(folder: Path) -> list[Path]:
+    """The presets in a folder, by name; settings of a shootout may lie beside them."""
+    found = [path for path in folder.glob("*.toml") if not path.stem.startswith(SHOOTOUT)]
+    return sorted(found, key=lambda path: path.stem)
 
 
 def read_preset(path: Path) -> PresetInfo:

@@ -41,6 +41,7 @@ class Aesthetic(Method):
     Options: ClassVar[type[SteeringSettings]] = AestheticOptions
     needs_clip: ClassVar[bool] = True
     reads_captions: ClassVar[bool] = False
+    optimized: ClassVar[bool] = False
 
     def check(self, config: RunConfig, captions: Sequence[str]) -> list[str]:
         options = AestheticOptions.parse(config.options, where="options of aesthetic")

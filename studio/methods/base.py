@@ -159,6 +159,8 @@ class Method(ABC):
     """Whether the full CLIP of the base must be there."""
     reads_captions: ClassVar[bool] = True
     """Whether captions teach it anything."""
+    optimized: ClassVar[bool] = True
+    """Whether more steps change its result; False for what is computed once every image was read."""
 
     def unsupported(self, architecture: Architecture) -> str | None:
         """Why this method cannot be used on an architecture, by what that has; or None."""

@@ -21,8 +21,8 @@ from studio.settings.rate_schedule import parse_rates
 from studio.settings.training import RunConfig, override
 
 CHANGEABLE = (
-    "train.learning_rate", "train.text_learning_rate", "train.rates", "train.steps", "precision",
-    "sample.prompts", "sample.every", "save.every", "save.stop_after", "validation.every",
+    "train.learning_rate", "train.text_learning_rate", "train.rates", "train.steps", "train.minutes",
+    "precision", "sample.prompts", "sample.every", "save.every", "save.stop_after", "validation.every",
 )  # fmt: skip
 LOWER = 3  # a rate at which the loss became NaN is divided by it
 
@@ -44,7 +44,8 @@ def may_go_on(state: RunState, config: RunConfig, wanted: RunConfig) -> None:
     """Raises InputError for a run that goes on, is at its end, or would only fail once more."""
     if state.active:
         raise InputError("This run is still going on", where=state.run)
-    if wanted.train.steps <= state.step and state.state == "finished":
+    ended_by_time = state.step < wanted.train.steps and wanted == config
+    if state.state == "finished" and (wanted.train.steps <= state.step or ended_by_time):
         raise InputError(
             "This run is finished",
             where=state.run,

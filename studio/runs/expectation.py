@@ -72,8 +72,7 @@ def expect(
     ]
     step = statistics.median(scaled) if scaled else _guessed_step(config, base)
     missing = class_cache.missing(config.prior, cache)
-    denoisings = class_cache.STEPS * 2  # with and without the prompt
-    one_image = step / _pixels(config, base) * (base.native_size or config.data.resolution) ** 2
+    one_image = image_seconds(config, base, step, class_cache.STEPS)
     same = [state for state, _ in seen] if source == "runs" else []
     return Expectation(
         source=source,
@@ -82,8 +81,15 @@ def expect(
         memory=_memory(config, base, same),
         disk=_disk(config, base, same, missing),
         class_images=missing,
-        class_seconds=round(missing * denoisings * FORWARD * one_image, 1),
+        class_seconds=round(missing * one_image, 1),
     )
+
+
+def image_seconds(config: RunConfig, base: BaseInfo, step: float, sampling_steps: int) -> float:
+    """Seconds to generate one image of the base's own size, where a training step takes `step`."""
+    side = base.native_size or config.data.resolution or USUAL_SIDE
+    denoisings = sampling_steps * 2  # with and without the prompt
+    return denoisings * FORWARD * step / _pixels(config, base) * side**2
 
 
 def _pixels(config: RunConfig, base: BaseInfo) -> float:

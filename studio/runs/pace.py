@@ -1,12 +1,14 @@
 """How long something that is counted will still take, from how long it has taken so far.
 
-Owns: that sum. Refuses to know: what is counted.
+Owns: that sum, and what a run's time limit makes of it. Refuses to know: what is counted.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+
+from studio.settings.training import TrainSettings
 
 
 class Pace:
@@ -28,3 +30,18 @@ class Pace:
     def again(self) -> None:
         """After a pause: what is counted next begins anew."""
         self._what = ""
+
+
+def within_limit(train: TrainSettings, left: float | None, seconds: float) -> float | None:
+    """Seconds left of a run that has trained for `seconds`: no more than its time limit leaves."""
+    if left is None or not train.minutes:
+        return left
+    return min(left, max(0.0, round(60 * train.minutes - seconds, 1)))
+
+
+def limit_reached(train: TrainSettings, step: int, complete: bool) -> str | None:
+    """Why a run that is complete ended before its last step; None for one that did not."""
+    if not train.minutes or not complete or step >= train.steps:
+        return None
+    minutes = f"{train.minutes:g} minute{'' if train.minutes == 1 else 's'}"
+    return f"Its time limit of {minutes} ended it at step {step} of {train.steps}."

@@ -20,7 +20,7 @@ from studio.core import atomic
 from studio.core.errors import InputError, StorageError, StudioError
 from studio.core.text import read_json
 from studio.library import presets
-from studio.runs import dataset_record, turn
+from studio.runs import dataset_record, marks, turn
 from studio.runs.changes import changed, going_on, may_go_on, record
 from studio.runs.completion import complete
 from studio.runs.control import Control
@@ -62,7 +62,7 @@ class Runs(RunFolders):
         with self.runtime.turn("measuring a few steps", "measuring"):
             return estimate(completed.config, self.runtime)
 
-    def start(self, config: RunConfig) -> str:
+    def start(self, config: RunConfig, mark: str = "") -> str:
         """Queues a run and returns its id; raises what makes it impossible before anything is
         written."""
         try:
@@ -73,10 +73,11 @@ class Runs(RunFolders):
         found = judged(completed, self.library)
         if not found.ok:
             raise InputError(found.errors[0], safe="Nothing was started.").at(found.places())
-        return self.queued(completed.config)
+        return self.queued(completed.config, mark)
 
-    def queued(self, config: RunConfig) -> str:
-        """Makes a run folder for a complete configuration and queues the run; returns its id."""
+    def queued(self, config: RunConfig, mark: str = "") -> str:
+        """Makes a run folder for a complete configuration and queues the run; returns its id. A
+        `mark` says what it is for (`runs.marks`)."""
         name = config.name or f"{Path(config.data.folder).name}-{config.method}"
         config = config.model_copy(update={"name": name})
         folder = self.workspace.new_run_folder(name)
@@ -94,6 +95,7 @@ class Runs(RunFolders):
         )
         try:
             atomic.write_text(folder / "config.toml", presets.to_toml(config))
+            marks.write(folder, mark)
             self._enqueue(folder, state, durably=True)
         except StudioError as error:
             error.safe = "Nothing was started."

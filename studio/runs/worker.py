@@ -24,7 +24,7 @@ from studio.runs.control import Control
 from studio.runs.durable import Durable
 from studio.runs.early_stopping import EarlyStopping
 from studio.runs.events import RunLog, read_events
-from studio.runs.pace import Pace
+from studio.runs.pace import Pace, limit_reached, within_limit
 from studio.runs.preparation import Preparation
 from studio.runs.product import export, export_facts
 from studio.runs.records import Bucket, Finished, Sampled, Saved, Step, Validated, only
@@ -78,14 +78,14 @@ class Worker:
         if not complete:
             self.run.tell(state="stopping")
         finish = partial(self.finish, complete)
-        files = self.disk.do(finish) if self.trainer.progress.step else []
+        files = self.disk.do(finish) if (step := self.trainer.progress.step) else []
         # what is verified on disk is told, also when the disk has no room left for the telling
         self.run.tell(
             state="finished" if complete else "stopped",
             files=tuple(str(file) for file in files),
             finished_at=round(time.time(), 3),
             eta=0,
-            reason=self.early.ended or None,
+            reason=self.early.ended or limit_reached(self.config.train, step, complete),
             **self._figures(),
         )
 
@@ -149,6 +149,7 @@ class Worker:
         if self._speed and facts.step > self._speed[1]:
             speed = (facts.step - self._speed[1]) / (now - self._speed[0])
             left = self.pace.left("steps", facts.step, self.config.train.steps)
+            left = within_limit(self.config.train, left, self.trainer.progress.seconds)
             self.disk.update(speed=round(speed, 3), eta=left, **self._figures())
             self.disk.do(self.run.sync)
         self._speed, self._written = (now, facts.step), now
@@ -162,7 +163,7 @@ class Worker:
 
     def on_sample(self, step: int) -> None:
         """Generates the sample row of a step."""
-        if not self.config.sample.every and step < self.config.train.steps:
+        if not self.config.sample.every and not self.trainer.over:
             return
         try:
             with self.made.trainable.attached():

@@ -108,6 +108,10 @@ class TrainSettings(Settings):
         "Prodigy finds the rate itself: set it to 1.", advanced=True,
     )  # fmt: skip
     weight_decay: float = setting(0.01, "Weight decay.", ge=0, le=1, advanced=True)
+    minutes: float = setting(
+        0.0, "Ends the run after so many minutes of training, if its steps are not done by then; 0 sets "
+        "no limit.", label="Time limit", unit="min", ge=0, le=1_000_000, advanced=True,
+    )  # fmt: skip
     schedule: Schedule = setting(
         "constant", "How the learning rate changes over the run.", advanced=True
     )

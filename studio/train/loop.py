@@ -111,13 +111,13 @@ class Trainer:
         self.attention = usable_attention(config.train.attention, base.device)
 
     def run(self) -> bool:
-        """Trains; True when all steps are done, False when stopped. Saves in both cases."""
+        """Trains; True when it is over, False when stopped. Saves in both cases."""
         config, progress = self.config, self.progress
         resumed_at = progress.step if progress.step else None
         before = progress.seconds
         while True:
             step = progress.step
-            last = step >= config.train.steps
+            last = self.over
             probing, sampling, saving = (
                 last or part.every.due(step, self.steps_per_epoch, before, progress.seconds)
                 for part in (config.validation, config.sample, config.save)
@@ -143,6 +143,13 @@ class Trainer:
                     continue
             self.hooks.boundary()
             self.hooks.step(self.one_step(step + 1))
+
+    @property
+    def over(self) -> bool:
+        """Whether the run is at its end: all steps are done, or its time limit is reached."""
+        train, progress = self.config.train, self.progress
+        late = bool(train.minutes) and progress.seconds >= 60 * train.minutes
+        return late or progress.step >= train.steps
 
     @property
     def steps_per_epoch(self) -> float:

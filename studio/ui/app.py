@@ -228,6 +228,7 @@ def warm_up(page: Page) -> None:
         time.sleep(AFTER_PAINT_SECONDS)
     try:
         page.studio.warm_up()
+        page.studio.generation.shootouts.resume_all()
     except Exception as error:
         log.exception("the engine could not be loaded")
         page.problem = (

@@ -30,7 +30,6 @@ from studio.ui.components.columns import columns_of, finished_runs
 from studio.ui.components.image_grid import image_facts, image_file
 from studio.ui.components.last_run import last_run
 from studio.ui.components.library_panel import row
-from studio.ui.components.opened_comparison import written_report
 from studio.ui.components.past_comparisons import summary
 from studio.ui.components.references import captions_of, references
 from studio.ui.components.restored_settings import usable
@@ -307,7 +306,7 @@ def test_the_last_run_is_compared_with_the_base_on_its_own_prompts(
     assert references(studio)[1] == ("korvu: held-out images", str(held))
 
 
-def test_a_report_of_a_comparison_is_a_file_beside_it(studio: Studio) -> None:
+def test_a_comparison_is_listed(studio: Studio) -> None:
     folder = studio.workspace.comparisons / "20260101-000000-shapes"
     folder.mkdir()
     column: dict[str, Any] = {"name": "Base", "stack": [], "seconds": None, "bytes": 0,
@@ -319,10 +318,6 @@ def test_a_report_of_a_comparison_is_a_file_beside_it(studio: Studio) -> None:
     }  # fmt: skip
     (folder / "comparison.json").write_text(json.dumps(comparison))
     assert summary(studio.generation.comparisons.all()[0])["columns"] == ["Base"]
-    assert written_report(studio, folder.name, "csv").parent == folder
-    for identity, style in ((folder.name, "exe"), ("../adapters", "csv"), ("", "csv")):
-        with pytest.raises(InputError):
-            written_report(studio, identity, style)
 
 
 def test_captions_taken_as_prompts_are_text_as_it_stands(studio: Studio) -> None:

@@ -177,7 +177,6 @@ OLD_PARTS = {
     r"(re)?(draws?|drew|drawn|drawings?)": "generate, sample, inpaint, render",
     r"unread": "unused, unsupported, malformed",
     r"shel(f|ves|ving)": "library, index",
-    r"shootout": "comparison",
     r"probed": "validated, measured",
 }
 STAY = {

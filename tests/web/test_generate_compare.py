@@ -255,7 +255,7 @@ def test_a_comparison_from_columns_to_report(page: Any, studio: Any) -> None:
     page.locator("#cs-compare-reference input").fill(str(reference))
     page.locator("#cs-compare-reference input").press("Enter")
     page.get_by_role("button", name="Compare", exact=True).click()
-    page.get_by_role("button", name="Report", exact=True).wait_for()
+    page.get_by_role("button", name="Use these settings").wait_for()
     page.wait_for_function("document.querySelectorAll('.cm-cell .cm-image').length === 2 * 2 * 2")
     heads = page.locator(".cm-head").all_inner_texts()
     assert "Base" in heads[0]

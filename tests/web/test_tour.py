@@ -226,9 +226,9 @@ def test_the_tour(walker: Walker, served: Served, starter: Path) -> None:
 
     for act in compare:
         walker.do(act)
-    page.get_by_role("button", name="Report", exact=True).wait_for(timeout=LONG)
+    page.get_by_role("button", name="Use these settings").wait_for(timeout=LONG)
     walker.nothing_is_cut_off(compare[-1])
     assert "KID" in page.locator(".mt-table thead").inner_text()
     base, trained = page.locator(".mt-table tbody tr").all_inner_texts()
     assert "Base" in base and file.stem in trained
-    assert "—" not in base + trained
+    assert "—" not in trained

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from studio.compare.record import COMPARISON_FILE, PROGRESS_FILE, Comparison
-from studio.core.errors import InputError, MissingError
-from studio.core.paths import entries
+from studio.compare.selection_record import SELECTION_FILE
+from studio.core.errors import MissingError
+from studio.core.paths import entries, is_file
 from studio.ui.components.image_grid import TrainingGlance
 from studio.ui.live import Json, Page, Task, component, read
 
@@ -29,7 +30,7 @@ SKELETON = """
 <div class="cm">
   <div class="cm-run"></div>
   <div class="cs-empty cm-empty" hidden>
-    <p class="cs-empty-title">See which one is better</p>
+    <p class="cs-empty-title">Which method, which checkpoint, at what strength?</p>
     <p>A comparison generates the same prompts with the same noise for every column, and measures each
     of them against reference images.</p>
     <button type="button" class="cs-button cs-primary cm-quick">Compare my last run with the base</button>
@@ -73,14 +74,10 @@ def opened_comparison(studio: Studio, page: Page, parts: Sequence[tuple[str, str
         (identity,) = read(argument, id=str)
         return one(studio, identity)
 
-    def report(argument: Any) -> Json:
-        identity, style = read(argument, id=str, format=str)
-        return {"path": str(written_report(studio, identity, style))}
-
     return component(
         "comparison",
         SKELETON,
-        [status, interrupt, newest, open, report],
+        [status, interrupt, newest, open],
         events=["compare", "quick", "again"],
         elem_id="cs-comparison",
         started="",
@@ -97,9 +94,12 @@ def as_page(comparison: Comparison, stamp: str = "") -> Json:
 
 
 def one(studio: Studio, identity: str) -> Json:
-    """A comparison by its id. The stamp is taken first: what comes later makes another one."""
-    stamp = stamp_of(studio.generation.comparisons.folder(identity))
-    return as_page(studio.generation.comparisons.one(identity), stamp)
+    """A comparison by its id, with the parts that have nothing to show of it. The stamp is taken
+    first: what comes later makes another one."""
+    folder = studio.generation.comparisons.folder(identity)
+    stamp = stamp_of(folder)
+    page = as_page(studio.generation.comparisons.one(identity), stamp)
+    return {**page, "without": [] if is_file(folder / SELECTION_FILE) else ["curves"]}
 
 
 def changed(studio: Studio, identity: str, stamp: str) -> Json | None:
@@ -141,14 +141,3 @@ def begun(studio: Studio, task: Task) -> str:
     identity = str(task.about.get("comparison", ""))
     there = identity and stamp_of(studio.workspace.comparisons / identity) != NOT_THERE
     return identity if there else ""
-
-
-def written_report(studio: Studio, identity: str, style: str) -> Path:
-    """Writes the reports of a comparison beside it; returns the one that was asked for."""
-    from studio.compare.report import write_report
-
-    endings = {"html": ".html", "csv": ".csv", "markdown": ".md"}
-    if style not in endings:
-        raise InputError("There is no such kind of report", remedy="Choose HTML, CSV or Markdown.")
-    files = write_report(Path(studio.generation.comparisons.one(identity).folder))
-    return next(file for file in files if file.suffix == endings[style])

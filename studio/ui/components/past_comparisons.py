@@ -1,10 +1,11 @@
-"""The comparisons that were made, as a list to open them from.
+"""The comparisons that were made here or came as a zip, as a list to open them from.
 
 Owns: the component and what its script may ask. Refuses to know: how one is shown.
 """
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 SKELETON = """
 <div class="cm">
-  <div class="cs-card cm-past" hidden>
+  <div class="cs-card cm-past">
     <h3 class="cs-card-title">Past comparisons</h3>
     <ul class="cm-list"></ul>
   </div>
@@ -35,7 +36,17 @@ def past_comparisons(studio: Studio, page: Page) -> gr.HTML:
         (identity,) = read(argument, id=str)
         studio.generation.comparisons.delete(identity)
 
-    return component("past_comparisons", SKELETON, [past, remove], elem_id="cs-past-comparisons")
+    def open_zip(argument: Any) -> Json:
+        (path,) = read(argument, path=str)
+        file = page.uploaded(path)
+        try:
+            return asdict(studio.generation.reports.open_archive(file))
+        finally:
+            file.unlink(missing_ok=True)
+
+    return component(
+        "past_comparisons", SKELETON, [past, remove, open_zip], elem_id="cs-past-comparisons"
+    )
 
 
 def summary(comparison: Comparison) -> Json:

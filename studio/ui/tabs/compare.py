@@ -24,9 +24,11 @@ from studio.ui.components.checkpoint_pick import checkpoint_pick
 from studio.ui.components.column_form import column_form
 from studio.ui.components.comparison_images import comparison_images
 from studio.ui.components.comparison_measures import comparison_measures
+from studio.ui.components.comparison_report import comparison_report
 from studio.ui.components.modes import mode_switch
 from studio.ui.components.opened_comparison import opened_comparison
 from studio.ui.components.past_comparisons import past_comparisons
+from studio.ui.components.shootout_form import shootout_form
 from studio.ui.components.vote import vote
 from studio.ui.live import Page
 
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 MODES = (
     ("columns", "Columns", column_form),
+    ("shootout", "Shootout", shootout_form),
     ("checkpoints", "Checkpoints", checkpoint_pick),
 )
 PARTS = (
@@ -42,6 +45,7 @@ PARTS = (
     ("measures", "Measures", comparison_measures),
     ("curves", "Curves", checkpoint_curves),
     ("vote", "Vote", vote),
+    ("report", "Report", comparison_report),
 )
 
 

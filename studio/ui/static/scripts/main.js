@@ -32,9 +32,11 @@ const PARTS = {
   vote: () => import('./compare/vote.js'),
   comparison_images: () => import('./compare/images.js'),
   comparison_measures: () => import('./compare/measure_table.js'),
+  comparison_report: () => import('./compare/report.js'),
   checkpoint_pick: () => import('./compare/checkpoint_pick.js'),
   checkpoint_curves: () => import('./compare/checkpoint_curves.js'),
   past_comparisons: () => import('./compare/past.js'),
+  shootout_form: () => import('./compare/shootout_form.js'),
 };
 
 /** Starts one part. `part` is what Gradio gives to a component's script: {element, trigger, props,

@@ -1,7 +1,9 @@
 // What the grid of a comparison is made of: the heading of a column, the label of a row, a cell.
+
 import {el, sharpen} from '../core/dom.js';
 import {iconButton} from '../core/icons.js';
 import {range} from '../core/range.js';
+import {showsWords, wordsOf} from './column_words.js';
 import {shownValue, stackText} from './measures.js';
 import {shownColumn} from './tracks.js';
 
@@ -50,11 +52,16 @@ export function heading(comparison, track, {steps, measure, hide, change}) {
     slider?.paint();
     const column = comparison.columns[shownColumn(track, steps)];
     const problem = column.error && (column.message || column.error.what);
+    const pending = !comparison.complete && !comparison.cancelled && !Number.isFinite(column.images);
     about.replaceChildren(
       problem
         ? el('p.sh-problem', {}, problem)
         : el('span.cs-small.cs-muted.cm-stack', {}, column.folder || stackText(column.stack)),
     );
+    if (pending && !problem) {
+      const words = wordsOf(comparison, column.name);
+      about.append(el('span.cm-training.cs-small', showsWords(comparison, column.name), words));
+    }
     if (measure && !problem) about.append(measureLine(comparison, column, measure));
   };
   paint();

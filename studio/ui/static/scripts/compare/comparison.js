@@ -1,7 +1,6 @@
 // The comparison that is open: its run while it is generated, its name, and its parts as tabs. Owns: which
 // comparison is open, reading it, and the place in the page's address. Refuses to know: what the parts
 // show (each follows `opened.js`), how a comparison is set up.
-import {fileUrl} from '../core/address.js';
 import {attempt, call} from '../core/calls.js';
 import {hear} from '../core/channel.js';
 import {el} from '../core/dom.js';
@@ -18,12 +17,6 @@ import {partTabs} from './parts.js';
 const VOTE = 'vote'; // the part that others are sent a link to
 const LOOK_EVERY = 600; // milliseconds
 const IDLE_LOOKS = 8; // while nothing runs, every eighth time
-const REPORTS = [
-  ['html', 'Report'],
-  ['csv', 'CSV'],
-  ['markdown', 'Markdown'],
-];
-
 class Comparison {
   constructor({element, trigger, server, props}) {
     Object.assign(this, {element, trigger, server});
@@ -54,32 +47,18 @@ class Comparison {
     return Boolean(this.shown?.blind);
   }
 
-  async save(format) {
-    const {path} = await call(this.server.report({id: this.shown.id, format}));
-    const href = fileUrl(path);
-    const download = {href, download: `${this.shown.id}.${path.split('.').pop()}`};
-    // the images of a page lie beside it
-    const link = el('a', format === 'html' ? {href, target: '_blank', rel: 'noopener'} : download);
-    document.body.append(link);
-    link.click();
-    link.remove();
-  }
-
   title() {
     const {shown} = this;
     const state = shown.seconds ? `took ${formatDuration(shown.seconds)}` : 'in progress';
     const about = `${shown.base} · ${state}${shown.cancelled ? ' · interrupted' : ''}`;
     const again = () => this.trigger('again', {id: shown.id});
     const ended = shown.complete || shown.cancelled;
-    const report = ([format, label]) =>
-      labelled('download', label, (event) => attempt(() => this.save(format), event.currentTarget), '.cs-quiet');
     return el(
       'div.cm-title',
       {},
       el('h3.cs-card-title', {}, shown.name || 'Comparison'),
       el('span.cs-small.cs-muted', {}, about),
       el('span.cs-spacer'),
-      shown.complete && REPORTS.map(report),
       ended && labelled('reuse', 'Use these settings', again, '.cs-quiet'),
     );
   }
@@ -87,6 +66,7 @@ class Comparison {
   /** Tells everybody what is open now. */
   view() {
     const {shown, tabs} = this;
+    tabs.leaveOut(shown?.without || []);
     this.q('.cm-empty').hidden = Boolean(shown) || this.running;
     this.area.classList.toggle('is-open', Boolean(shown));
     this.area.parentElement.classList.toggle('is-blind', this.blind);
@@ -115,8 +95,11 @@ class Comparison {
   /** What somebody asked for: `<comparison>/<part>`. */
   async open(inside, scroll = false) {
     const {id, part} = insideParts(inside);
+    const before = this.tabs.part;
+    this.tabs.leaveOut([]);
     this.tabs.show(part || this.usual);
     if (await this.read(id)) this.place();
+    else this.tabs.show(before);
     if (this.shown && scroll) this.q('.cm-what').scrollIntoView({block: 'start'});
   }
   /** The one that was open last, else the newest. */
@@ -128,6 +111,7 @@ class Comparison {
     }
     const known = await attempt(() => call(this.server.newest({wanted: id})));
     if (known) {
+      this.tabs.leaveOut([]);
       this.tabs.show(known === id ? part : '');
       await this.read(known);
       if (known !== id) setInside('compare', '');

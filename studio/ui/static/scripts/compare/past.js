@@ -6,6 +6,7 @@ import {formatTime} from '../core/format.js';
 import {iconButton} from '../core/icons.js';
 import {notice} from '../core/notices.js';
 import {openComparison, openedNow, watchOpened} from './opened.js';
+import {zipIntake} from './zip_intake.js';
 
 class Past {
   constructor({element, server}) {
@@ -38,7 +39,7 @@ class Past {
     return el(`li.cm-entry${on ? '.is-on' : ''}`, {}, el('button.cm-open', attributes, words), trash);
   }
   paint() {
-    this.q('.cm-past').hidden = !this.past.length;
+    this.q('.cm-list').hidden = !this.past.length;
     this.q('.cm-list').replaceChildren(...this.past.map((one) => this.entry(one)));
   }
   async load() {
@@ -59,5 +60,11 @@ class Past {
 
 export function mount(part) {
   const past = new Past(part);
+  const card = past.q('.cm-past');
+  const done = async (id) => {
+    await past.load();
+    openComparison(id);
+  };
+  card.append(zipIntake(card, {upload: part.upload, open: (argument) => part.server.open_zip(argument), done}));
   watchOpened(part.element, (comparison) => past.heard(comparison));
 }
