@@ -86,7 +86,7 @@ class Record:
         self._append(rows)
         return write_changes(changes)
 
-    def look(self, image: Path, why: str, text: str, before: str | None) -> None:
+    def mark_for_review(self, image: Path, why: str, text: str, before: str | None) -> None:
         """Notes that a person should look at an image; `text` was not written."""
         self._append([{"look": str(image), "why": why, "text": text[:500], "before": before}])
 
@@ -143,7 +143,7 @@ class History:
             )
         return undo(entries[0].file, may)
 
-    def looks(self, folder: str | Path, captions: dict[Path, str | None]) -> dict[Path, str]:
+    def to_review(self, folder: str | Path, captions: dict[Path, str | None]) -> dict[Path, str]:
         """Images that a person should look at: their captions are as they were when it was noted."""
         wanted: dict[Path, tuple[str, str | None] | None] = {}
         for file in reversed(self._files(folder)):

@@ -151,7 +151,7 @@ class _Captioning:
             return False
         self.report.marked[_name(path, self.folder)] = {"text": text[:500], "why": why}
         if self.record is not None:
-            self.record.look(path, why, text, self.captions[path])
+            self.record.mark_for_review(path, why, text, self.captions[path])
         return True
 
     def _write(self, changes: list[Change]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 
 from studio.commands import terminal
+from studio.compare.agreement import Agreement
 from studio.compare.vote_result import Strength, VoteResult
 from studio.core.errors import MissingError
 
@@ -37,11 +38,7 @@ def _lines(found: list[VoteResult]) -> list[str]:
         people = "1 voter" if voters == 1 else f"{voters} voters"
         votes = "1 vote" if one.votes == 1 else f"{one.votes} votes"
         lines += ["", f"{one.title} ({votes}, {people})", "", *one.verdict, "", *_table(one)]
-        lines += [
-            f"{row.label}: τ-b {row.tau:.2f} over {row.columns} columns"
-            for row in one.agreement
-            if row.tau is not None
-        ]
+        lines += ["", *filter(None, map(_agreement, one.agreement))]
     return lines[1:]
 
 
@@ -53,6 +50,19 @@ def _table(found: VoteResult) -> list[str]:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
+
+
+def _agreement(row: Agreement) -> str:
+    """How far a measure agrees with people; empty where nothing can be said."""
+    said = []
+    if row.tau is not None:
+        said.append(f"τ-b {row.tau:.2f} over {row.columns} columns")
+    if row.share is not None and row.low is not None and row.high is not None:
+        said.append(
+            f"prefers the same image in {row.share:.0%} of {row.pairs} pairs "
+            f"({row.low:.0%} … {row.high:.0%})"
+        )
+    return f"{row.label}: {', '.join(said)}" if said else ""
 
 
 def _row(one: Strength) -> list[str]:

@@ -60,7 +60,7 @@ def _download(name: str, half: bool) -> None:
     with terminal.Stopping("Stopping; what is downloaded is kept.") as stopping:
 
         def told(line: str) -> None:
-            shown.show(line)
+            shown.show(line, force=line.endswith("(100 %)"))
             if stopping.asked:
                 raise Interrupted(
                     "The download was stopped",

@@ -21,7 +21,7 @@ from studio.compare.features import Features, KeptFeatures
 from studio.compare.measures import MEASURES, Images, Measured, measure
 from studio.compare.record import ComparedColumn, Comparison, NearestPair
 
-MEMORISED = "memorised"
+MEMORISED, DRIFT = "memorised", "drift"
 
 
 def measured(features: KeptFeatures, column: ComparedColumn, index: int) -> Measured | None:
@@ -73,7 +73,11 @@ def conclude(comparison: Comparison, features: KeptFeatures) -> Comparison:
             .changed(
                 intervals=dict(compared.intervals[at]),
                 standard_errors={},
-                told_apart=compared.told_apart[at],
+                told_apart=tuple(
+                    key
+                    for key in compared.told_apart[at]
+                    if key != DRIFT or _acts(columns[place])  # the base alone cannot drift
+                ),
             )
         )
         columns[place] = _memorised(comparison, columns[place], features, place)
@@ -82,10 +86,20 @@ def conclude(comparison: Comparison, features: KeptFeatures) -> Comparison:
         one.changed(a=places[one.a], b=places[one.b]) for one in compared.differences
     )
     alarms = tuple(_alarm(column) for column in columns if column.memorised)
+    still = {place for place in places if not _acts(columns[place])}
     told = (
-        verdict.group_sentences(compared.groups)
+        verdict.group_sentences(
+            [
+                one
+                for one in compared.groups
+                if one.measure != DRIFT or not {one.a, one.b} & {names[place] for place in still}
+            ]
+        )
         if compared.groups
-        else verdict.sentences(names, differences)
+        else verdict.sentences(
+            names,
+            [one for one in differences if one.measure != DRIFT or not {one.a, one.b} & still],
+        )
     )
     notes = [note for one in found.values() for note in one.notes]
     notes += _alike(features, names, places)
@@ -136,6 +150,11 @@ def _clusters(features: KeptFeatures) -> Mapping[Images, Sequence[np.ndarray]]:
         "comparison": [labels.numpy() for labels in features.labels("prompts", "seeds")],
         "ordinary": [labels.numpy() for labels in features.labels("ordinary")],
     }
+
+
+def _acts(column: ComparedColumn) -> bool:
+    """Whether anything is on the base; the base alone has no drift by definition."""
+    return any(file.enabled for file in column.stack)
 
 
 def _groups(columns: Sequence[ComparedColumn]) -> dict[str, list[int]]:

@@ -71,9 +71,9 @@ class Measure:
         """A value as people read it; empty when there is none."""
         if value is None:
             return ""
-        if interval is None or interval[0] == interval[1]:
+        low, high = (self.number(end) for end in interval or (value, value))
+        if low == high:
             return self.number(value) + self.behind
-        low, high = (self.number(end) for end in interval)
         return f"{self.number(value)} ({low} … {high}){self.behind}"
 
     def number(self, value: float) -> str:

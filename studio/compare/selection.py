@@ -61,7 +61,7 @@ class Scores:
     cannot be measured."""
 
     likeness: Values
-    """Cosine of the image to the references' mean direction."""
+    """Mean cosine of the image to all reference images, as in every comparison."""
     follows: Values
     """Cosine to its own prompt, minus the mean cosine to the other prompts."""
     copies: Values

@@ -4,14 +4,15 @@ Looking after every vote and stopping when an ordinary test says “significant�
 not there: with 100 looks at a 5 % test in more than a third of all cases. Here the evidence is an e-value instead.
 
 **One is better.** Of the votes that are no ties, k of n are for a. Under “both are preferred equally often”
-the likelihood ratio of the mixture of all preferences q (uniform on 0 … 1) to q = ½,
+the likelihood ratio of a mixture of all preferences q to q = ½,
 
-    E = ∫ qᵏ (1 − q)ⁿ⁻ᵏ dq / 2⁻ⁿ = 2ⁿ / ((n + 1) · C(n, k)),
+    E = ∫ qᵏ (1 − q)ⁿ⁻ᵏ dB(q) / 2⁻ⁿ = 2ⁿ · B(k + ½, n − k + ½) / B(½, ½),
 
 is a martingale with mean 1, so it ever reaches 1/α with probability at most α, whenever one looks and
 however one stops (Ville 1939; Robbins 1970, “Statistical methods related to the law of the iterated
-logarithm”, Ann. Math. Statist. 41). 8 of 8, 11 of 12 or 18 of 22 are enough for two
-columns and α = 5 %.
+logarithm”, Ann. Math. Statist. 41). The mixture is Beta(½, ½), Krichevsky and Trofimov's (1981): it decides
+one-sided votes a vote earlier than the uniform one, and others as early. 7 of 7, 11 of 12 or 18 of 22 are
+enough for two columns and α = 5 %.
 
 **They cannot be told apart.** The same mixture inverted is a confidence sequence for how often a is
 preferred (a tie counts ½; by convexity the bound holds for such values too): the preferences that the
@@ -135,8 +136,9 @@ def _holm(evidence: Sequence[float], error: float) -> list[bool]:
 
 
 def _log_mixture(wins: float, losses: float) -> float:
-    """log ∫ q^wins (1 − q)^losses dq."""
-    return math.lgamma(wins + 1) + math.lgamma(losses + 1) - math.lgamma(wins + losses + 2)
+    """log ∫ q^wins (1 − q)^losses dB(q), B the Beta(½, ½) distribution."""
+    both = math.lgamma(wins + 0.5) + math.lgamma(losses + 0.5)
+    return both - math.lgamma(wins + losses + 1) - math.log(math.pi)
 
 
 def _times_log(count: float, value: float) -> float:

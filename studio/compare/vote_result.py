@@ -114,13 +114,15 @@ class VoteRow:
 
 
 def report_rows(comparison: Comparison) -> tuple[VoteRow, ...]:
-    """A row for each question that was voted on, for reports; nothing where nobody has voted."""
+    """A row for each question that was voted on, for reports, which say `HOW_SURE` once; nothing where
+    nobody has voted."""
     ballots = read_ballots(comparison.folder)
     rows = []
     for question in ballots.questions():
         found = result(comparison, ballots, question)
         voters = sum(voter.votes > 0 for voter in found.voters)
-        rows.append(VoteRow(found.title, found.votes, voters, found.verdict, found.strengths))
+        said = tuple(sentence for sentence in found.verdict if sentence != HOW_SURE)
+        rows.append(VoteRow(found.title, found.votes, voters, said, found.strengths))
     return tuple(rows)
 
 
@@ -244,9 +246,11 @@ def _sentence(a: str, b: str, found: Standing) -> str:
     if found.state == "second":
         return f"{b} is better than {a}: preferred in {found.second} of {votes}{ties}."
     so_far = f"{found.first} for {a}, {found.second} for {b}{ties}"
-    if found.state in ("alike", "exhausted"):
-        pairs = "1 pair" if found.votes == 1 else f"{found.votes} pairs"
+    pairs = "1 pair" if found.votes == 1 else f"{found.votes} pairs"
+    if found.state == "alike":
         return f"{a} and {b} cannot be told apart after {pairs}: {so_far}."
+    if found.state == "exhausted":
+        return f"{a} and {b} cannot be told apart by {pairs}, and there are no more: {so_far}."
     if not found.votes:
         return f"{a} and {b}: no votes yet."
     return f"{a} and {b}: not decided yet, {so_far}."

@@ -156,6 +156,12 @@ _UNSUPPORTED: dict[str, str] = {
 }  # fmt: skip
 
 
+# Where a network's own names certainly begin, whatever stands before them.
+_INNER = re.compile(
+    r"(?<=\w)\.(?=(?:unet|text_encoder(?:_2)?|down_blocks|up_blocks|mid_block)\.|lora_(?:unet|te[12]?)_)"
+)
+
+
 def parse(name: str) -> Spelled | None:
     """A tensor's name taken apart, or None when no row knows it."""
     if slot := _SLOT.fullmatch(name):
@@ -185,6 +191,14 @@ def dotted(prefix: str) -> tuple[Component, str] | None:
         if prefix.startswith(start) and len(prefix) > len(start):
             return component, _today(kept + prefix[len(start) :], component)
     return None
+
+
+def level(name: str) -> str:
+    """What stands before a name that is known from there on (“net.” in “net.unet.down_blocks…”): the
+    wrapper that a program saved its network in. Empty where nothing is known, or nothing stands before.
+    """
+    found = _INNER.search(name)
+    return name[: found.end()] if found and parse(name[found.end() :]) is not None else ""
 
 
 def ending(part: str) -> str | None:

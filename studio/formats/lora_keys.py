@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from studio.formats.lora_dialects import (
     Dialect,
     Spelling,
     is_adapter_part,
+    level,
     parse,
     unsupported_kind,
 )
@@ -102,12 +103,14 @@ def sort_keys(names: Iterable[str], metadata: Mapping[str, str] | None = None) -
     leftovers: list[str] = []
     shared: dict[str, str] = {}
     dialects: Counter[Dialect] = Counter()
+    names = list(names)
+    wrapper = _wrapper(names)
     for name in names:
         if bundled := _bundled(name, metadata or {}):
             token, encoder = bundled
             embeddings.setdefault(token, {})[encoder] = name
             continue
-        found = parse(name)
+        found = parse(name.removeprefix(wrapper))
         if found is None:
             leftovers.append(name)
             continue
@@ -159,6 +162,14 @@ def refuse_unsupported(found: Sorted, where: str | Path) -> None:
             remedy=_MERGE,
         )
     foreign = [name for name in found.leftovers if is_adapter_part(name)]
+    if hidden := next((name for name in foreign if level(name)), None):
+        raise FileError(
+            "The names in this adapter are not written as any program that the studio knows writes them",
+            where=where,
+            why=f"“{hidden[:120]}” is a layer of Stable Diffusion, but “{level(hidden)[:60]}” stands "
+            "before it, and other tensors begin otherwise.",
+            remedy="Save it with the program that made it in kohya's or diffusers' form.",
+        )
     if len(foreign) * 2 > len(found.leftovers):
         raise FileError(
             "This is an adapter for another kind of model, or a broken one",
@@ -167,6 +178,16 @@ def refuse_unsupported(found: Sorted, where: str | Path) -> None:
             "them makes a layer of Stable Diffusion's UNet or text encoders.",
             remedy="Use it with the model it was made for.",
         )
+
+
+def _wrapper(names: Sequence[str]) -> str:
+    """The level of its own that a whole file's names stand behind, where none is known without it."""
+    parts = [name for name in names if is_adapter_part(name)]
+    if not parts or any(parse(name) for name in parts):
+        return ""
+    found = level(parts[0])
+    whole = bool(found) and all(name.startswith(found) for name in names)
+    return found if whole and all(parse(name.removeprefix(found)) for name in parts) else ""
 
 
 def _first(names: Iterable[str], kind: str) -> str:

@@ -52,7 +52,7 @@ class Notes:
 
     def __init__(self, workspace: Workspace, name_of: NameOf) -> None:
         self._file = workspace.root / FILE
-        self._held = workspace.root / "cache" / ".library"
+        self._lock_file = workspace.root / "cache" / ".library"
         self._name_of = name_of
         self._table: dict[str, Any] = {}
         self._notes: dict[str, Note] = {}
@@ -146,7 +146,7 @@ class Notes:
     @contextmanager
     def _changing(self) -> Iterator[dict[str, Any]]:
         """The table as it is on disk now; written afterwards."""
-        with self._lock, _alone(self._held):
+        with self._lock, _alone(self._lock_file):
             self._refresh()
             table = dict(self._table)
             yield table

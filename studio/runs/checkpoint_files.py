@@ -1,7 +1,7 @@
 """The adapter file that a run would have left at one of its checkpoints.
 
-Owns: writing it once, into the cache, and what is trained as a checkpoint has it. The caller holds the device. Refuses to know: who generates with
-it. Imports torch.
+Owns: writing it once, into the cache, and what is trained as a checkpoint has it. The caller holds the
+device. Refuses to know: who generates with it. Imports torch.
 """
 
 from __future__ import annotations

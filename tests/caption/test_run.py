@@ -216,14 +216,14 @@ def test_what_reads_like_no_caption_is_marked_and_the_earlier_one_stays(images, 
     }  # fmt: skip
     assert read_caption(images / "1.png") == "right one"
     assert read_caption(images / "3.png") is None
-    looks = History(tmp_path / "history").looks(images, read_captions(images))
-    assert sorted(path.name for path in looks) == ["1.png", "3.png", "9.png"]
+    marked = History(tmp_path / "history").to_review(images, read_captions(images))
+    assert sorted(path.name for path in marked) == ["1.png", "3.png", "9.png"]
     write_caption(images / "3.png", "somebody looked")
-    looks = history.looks(images, read_captions(images))
-    assert sorted(path.name for path in looks) == ["1.png", "9.png"]
+    marked = history.to_review(images, read_captions(images))
+    assert sorted(path.name for path in marked) == ["1.png", "9.png"]
     caption_folder(images, captioner=Says("a good one"), options=CaptionOptions(files=["9.png"]), record=history.begin(images, "described"))  # fmt: skip
-    looks = history.looks(images, read_captions(images))
-    assert [path.name for path in looks] == ["1.png"]
+    marked = history.to_review(images, read_captions(images))
+    assert [path.name for path in marked] == ["1.png"]
 
 
 def test_a_caption_typed_while_captions_are_replaced_is_kept(images, tmp_path):

@@ -28,7 +28,7 @@ def made(workspace: Path, capsys: pytest.CaptureFixture[str]) -> Any:
         code = cli.main(["generate", *arguments, *common])
         out, err = capsys.readouterr()
         assert code == 0, err
-        (found,) = json.loads(out).get("images") or json.loads(out)["pictures"]
+        (found,) = json.loads(out)["images"]
         with Image.open(found["path"]) as image:
             return np.asarray(image), Path(found["path"]), err
 

@@ -34,27 +34,34 @@ def state(found: list[Outcome], left: int = 10, columns: int = 1) -> str:
 
 
 def test_the_evidence_is_the_mixture_likelihood_ratio() -> None:
-    assert log_evidence(19, 1) == pytest.approx(math.log(2**20 / (21 * 20)))
-    assert log_evidence(0, 0) == 0
+    guessed, wins = 1.0, 0  # as a gambler who bets by the votes so far, one by one
+    for number, won in enumerate([True] * 8 + [False] * 2):
+        share = (wins + 0.5) / (number + 1)
+        guessed *= 2 * (share if won else 1 - share)
+        wins += won
+    assert log_evidence(8, 2) == pytest.approx(math.log(guessed))
+    assert math.exp(log_evidence(1, 0)) == pytest.approx(1)  # one vote tells nothing
+    assert math.exp(log_evidence(2, 0)) == pytest.approx(1.5)
+    assert log_evidence(0, 0) == pytest.approx(0)
     assert log_evidence(3, 5) == pytest.approx(log_evidence(5, 3))
 
 
 def test_how_many_votes_are_enough() -> None:
-    assert state(outcomes(7, 0)) == "open"
-    assert state(outcomes(8, 0)) == "first"
-    assert state(outcomes(0, 8)) == "second"
+    assert state(outcomes(6, 0)) == "open"
+    assert state(outcomes(7, 0)) == "first"
+    assert state(outcomes(0, 7)) == "second"
     assert state(outcomes(19, 1)) == "first"
     assert state(outcomes(17, 4)) == "open" and state(outcomes(18, 4)) == "first"
-    assert state(outcomes(8, 0, ties=30)) == "first"  # a tie tells nothing about who is better
+    assert state(outcomes(7, 0, ties=30)) == "first"  # a tie tells nothing about who is better
     assert state([]) == "open"
 
 
 def test_many_columns_need_more_and_holm_lets_the_second_have_it_easier() -> None:
-    assert state(outcomes(8, 0), columns=6) == "open"
-    assert state(outcomes(11, 0), columns=6) == "first"
-    found = standings([outcomes(40, 0), outcomes(8, 0)], [9, 9])
+    assert state(outcomes(9, 0), columns=6) == "open"
+    assert state(outcomes(10, 0), columns=6) == "first"
+    found = standings([outcomes(40, 0), outcomes(7, 0)], [9, 9])
     assert [one.state for one in found] == ["first", "first"]
-    assert standings([[], outcomes(8, 0)], [9, 9])[1].state == "open"
+    assert standings([[], outcomes(7, 0)], [9, 9])[1].state == "open"
 
 
 def test_what_was_once_said_stays_said() -> None:
@@ -142,5 +149,5 @@ def test_the_confidence_sequence_holds_the_truth_at_all_times(everything: bool) 
         lost |= ~holds[(2 * points[:, n - 1]).astype(int)]
     assert lost.mean() <= ERROR
     assert confidence_sequence(0, 0) == (0.0, 1.0)
-    low, high = confidence_sequence(30, 60)
+    low, high = confidence_sequence(31, 62)
     assert 0.5 - MARGIN < low < 0.5 < high < 0.5 + MARGIN

@@ -172,7 +172,7 @@ def test_ties_and_both_bad_are_counted_apart(comparison: Comparison, tmp_path: P
     assert (duel.bad, duel.standing.ties, duel.standing.votes) == (5, 7, 7)
     assert duel.standing.state == "exhausted"
     assert duel.sentence == (
-        f"{LABELS[0]} and {LABELS[1]} cannot be told apart after 7 pairs: "
+        f"{LABELS[0]} and {LABELS[1]} cannot be told apart by 7 pairs, and there are no more: "
         f"0 for {LABELS[0]}, 0 for {LABELS[1]}, 7 no difference."
     )
     assert found.verdict[-1].startswith("5 votes say that both images are bad")

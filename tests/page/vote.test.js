@@ -124,11 +124,19 @@ test('what is said of strengths and measures', () => {
   assert.equal(words.orderText(order), 'τ = −0.33, 4 columns');
   assert.match(words.orderText({...order, tau: null, note: 'Too few columns.'}), /Too few/);
   assert.equal(words.sameText({share: 0.7, low: 0.48, high: 0.85, pairs: 20}), '70 % of 20 pairs (48–85 %)');
-  assert.match(words.sameText({share: null, pairs: 2}), /Too few votes/);
+  assert.equal(words.sameText({share: null, pairs: 2}), '—');
   assert.equal(words.progressText({done: 1, left: 3}), '1 vote, 3 pairs left');
   assert.match(words.soFar(3, true), /3 votes so far: there is an answer/);
   assert.equal(
     words.voteLink({origin: 'http://here', pathname: '/sub/'}, 'a b'),
     'http://here/sub/#compare/a%20b/vote',
   );
+});
+
+test('measures that have nothing to say are left out, and why is said once', () => {
+  const few = {tau: null, share: null, note: 'Too few columns.'};
+  const one = words.agreementShown([few, {...few, share: 0.5}]);
+  assert.deepEqual([one.ordered, one.compared.length, one.reasons], [false, 1, ['Too few columns.']]);
+  assert.match(words.agreementShown([few]).reasons.join(' '), /Too few columns\. Too few votes/);
+  assert.equal(words.agreementShown([{tau: 0.3, share: null, note: ''}]).ordered, true);
 });

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -21,6 +20,7 @@ from tests.web.test_generate_compare import drop_files
 
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore")]
 
+ID = "20260101-methods"
 PROMPTS = (
     "a zorp on a hill",
     "a zorp at night",
@@ -73,13 +73,6 @@ class Made:
                 self.recorder.cell(place, prompt, seed, name)
 
 
-@dataclass
-class Shown:
-    served: Served
-    identity: str
-    workspace: Workspace
-
-
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     from studio.families.loading import load_base
@@ -90,11 +83,12 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     reference = workspace.datasets / "zorp" / "held_out"
     for number in range(2):
         save_png(reference / f"truth-{number}.png", Image.new("RGB", (48, 48), "teal"))
-    made = Made(workspace, "20260101-methods", str(reference))
+    made = Made(workspace, ID, str(reference))
     for place, one in enumerate(columns()):
         if one.error is None:
             made.add(place)
     made.recorder.finish(12.0, cancelled=False)
+    Made(workspace, "20260101-empty").recorder.finish(1.0, cancelled=True)
     return workspace
 
 
@@ -104,11 +98,34 @@ def served(workspace: Workspace) -> Iterator[Served]:
         yield served
 
 
-@pytest.fixture
-def view(open_page: Any) -> Any:
-    """`view(width=…, theme=…, inside=…)` → a page with the comparison open."""
+@pytest.fixture(scope="module")
+def shared(browser: Any, served: Served) -> Iterator[Any]:
+    """One wide page for the tests that need nothing of their own."""
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.goto(f"{served.url}/?__theme=light#compare/{ID}")
+    yield page
+    page.close()
+    assert problems == []
 
-    def opened(width: int = 1440, theme: str = "light", inside: str = "20260101-methods") -> Any:
+
+@pytest.fixture
+def view(shared: Any) -> Any:
+    """The page with the comparison open as if for the first time."""
+    for identity in ("20260101-empty", ID):
+        shared.evaluate("hash => { location.hash = hash; }", f"#compare/{identity}")
+        shared.locator(".cm-title", has_text=identity).wait_for()
+    shared.locator(".cm-cell .cm-image").first.wait_for()
+    shared.evaluate("document.activeElement.blur()")
+    return shared
+
+
+@pytest.fixture
+def another(open_page: Any) -> Any:
+    """`another(inside, width=…, theme=…)` → a page of its own with a comparison open."""
+
+    def opened(inside: str = ID, width: int = 1440, theme: str = "light") -> Any:
         page = open_page(path=f"/?__theme={theme}#compare/{inside}", width=width)
         page.locator(".cm-cell .cm-image").first.wait_for()
         return page
@@ -121,7 +138,7 @@ def heads(page: Any) -> list[str]:
 
 
 def test_checkpoints_are_one_column_with_a_slider(view: Any) -> None:
-    page = view()
+    page = view
     assert heads(page) == ["Base", "Zorp 10", "Zorp 9", "Broken", "ink"]
     scrub = page.get_by_label("Step of ink")
     assert scrub.get_attribute("aria-valuetext") == "step 300"
@@ -142,7 +159,7 @@ def test_checkpoints_are_one_column_with_a_slider(view: Any) -> None:
 
 
 def test_all_images_have_one_zoom_and_a_double_click_ends_it(view: Any) -> None:
-    page = view()
+    page = view
     box = page.locator(".cm-cell").nth(1).bounding_box()
     page.mouse.move(box["x"] + box["width"] / 4, box["y"] + box["height"] / 2)
     page.keyboard.down("Control")
@@ -166,7 +183,7 @@ def test_all_images_have_one_zoom_and_a_double_click_ends_it(view: Any) -> None:
 
 
 def test_two_images_are_looked_at_by_keyboard_alone(view: Any) -> None:
-    page = view()
+    page = view
     page.locator(".cm-cell[tabindex='0']").focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowDown")
@@ -198,7 +215,7 @@ def test_two_images_are_looked_at_by_keyboard_alone(view: Any) -> None:
 
 
 def test_columns_are_ordered_hidden_and_shown_again(view: Any) -> None:
-    page = view()
+    page = view
     page.get_by_label("Order").select_option("name")
     assert heads(page) == ["Base", "Broken", "ink", "Zorp 9", "Zorp 10"]
     page.get_by_label("Order").select_option("image_text")
@@ -211,7 +228,7 @@ def test_columns_are_ordered_hidden_and_shown_again(view: Any) -> None:
 
 
 def test_a_cell_and_a_reference_image_are_pinned(view: Any) -> None:
-    page = view()
+    page = view
     page.locator(".cm-cell").nth(2).focus()
     page.keyboard.press("p")
     pinned = page.locator(".cm-pinned")
@@ -226,7 +243,7 @@ def test_a_cell_and_a_reference_image_are_pinned(view: Any) -> None:
 
 
 def test_only_rows_in_view_exist_and_all_can_be_reached(view: Any) -> None:
-    page = view()
+    page = view
     rows = len(PROMPTS) * len(SEEDS)
     assert page.locator(".cm-row").count() < rows
     page.locator(".cm-cell[tabindex='0']").focus()
@@ -237,11 +254,12 @@ def test_only_rows_in_view_exist_and_all_can_be_reached(view: Any) -> None:
 
 
 def test_images_arrive_while_they_are_generated(view: Any, workspace: Workspace) -> None:
-    made = Made(workspace, "20260102-running")
+    page, made = view, Made(workspace, "20260102-running")
     made.add(0)
-    page = view(inside="20260102-running")
+    page.evaluate("location.hash = '#compare/20260102-running'")
+    page.locator(".cm-title", has_text="20260102-running").wait_for()
     first = page.locator(".cm-row").first
-    assert first.locator(".cm-image").count() == 1
+    first.locator(".cm-image").wait_for()
     assert first.locator(".cs-skeleton").count() >= 2
     made.add(1)
     first.locator(".cm-image").nth(1).wait_for()
@@ -253,7 +271,7 @@ def test_images_arrive_while_they_are_generated(view: Any, workspace: Workspace)
 def test_a_file_that_is_dropped_on_the_tab_becomes_a_column(
     view: Any, workspace: Workspace
 ) -> None:
-    page = view()
+    page = view
     page.click("#cs-compare-base input")
     page.get_by_role("option", name="tiny · ").first.click()
     drop_files(page, ".cm-title", [workspace.cache / "desktop" / "popdot.safetensors"])
@@ -266,7 +284,7 @@ def test_a_file_that_is_dropped_on_the_tab_becomes_a_column(
 
 
 def test_a_folder_of_images_becomes_a_column(view: Any, workspace: Workspace) -> None:
-    page = view()
+    page = view
     page.get_by_role("button", name="Add column").click()
     page.get_by_label("Folder of images made elsewhere").fill(
         str(workspace.datasets / "zorp" / "held_out")
@@ -278,8 +296,8 @@ def test_a_folder_of_images_becomes_a_column(view: Any, workspace: Workspace) ->
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_everybody_can_use_an_opened_comparison(view: Any, theme: str) -> None:
-    page = view(theme=theme)
+def test_everybody_can_use_an_opened_comparison(another: Any, theme: str) -> None:
+    page = another(theme=theme)
     page.emulate_media(reduced_motion="reduce")
     page.wait_for_timeout(1000)
     assert page.evaluate(CONTRAST) == []
@@ -293,8 +311,8 @@ def test_everybody_can_use_an_opened_comparison(view: Any, theme: str) -> None:
         assert page.evaluate("walk.unreached()") == []
 
 
-def test_on_a_phone_nothing_reaches_over_the_edge(view: Any) -> None:
-    page = view(width=390)
+def test_on_a_phone_nothing_reaches_over_the_edge(another: Any) -> None:
+    page = another(width=390)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.locator(".cm-cell").first.click()
     page.locator("dialog.cl .cl-frame").wait_for()
@@ -303,23 +321,17 @@ def test_on_a_phone_nothing_reaches_over_the_edge(view: Any) -> None:
         assert page.locator("dialog.cl").evaluate("node => node.scrollWidth <= node.clientWidth")
 
 
-def test_after_a_restart_the_same_part_is_open(browser: Any, workspace: Workspace) -> None:
-    def parts(url: str) -> Any:
+def test_after_a_restart_the_same_part_is_open(
+    view: Any, browser: Any, workspace: Workspace
+) -> None:
+    view.get_by_role("tab", name="Measures").click()
+    view.wait_for_function(f"location.hash === '#compare/{ID}/measures'")
+    address = view.url.partition("#")[2]
+    view.go_back()
+    view.wait_for_selector("[data-part=images][aria-selected=true]")
+    with serving(workspace) as anew:
         page = browser.new_page()
-        page.goto(f"{url}/#compare/20260101-methods")
-        page.get_by_role("tab", name="Measures").click()
-        page.wait_for_function("location.hash === '#compare/20260101-methods/measures'")
-        return page
-
-    with serving(workspace) as first:
-        page = parts(first.url)
-        address = page.url.partition("#")[2]
-        page.go_back()
-        page.wait_for_selector("[data-part=images][aria-selected=true]")
-        page.close()
-    with serving(workspace) as second:
-        page = browser.new_page()
-        page.goto(f"{second.url}/#{address}")
+        page.goto(f"{anew.url}/#{address}")
         page.wait_for_selector("[data-part=measures][aria-selected=true]")
         page.locator(".mt-table", has_text="Zorp 9").wait_for()
         page.close()

@@ -10,6 +10,7 @@ import pytest
 
 from studio.library import presets
 from studio.library.presets import to_toml
+from studio.runs.records import Message
 from tests.web.test_caption_train import choose, number, until, wait_state
 
 pytestmark = pytest.mark.browser
@@ -173,3 +174,63 @@ def test_a_run_says_how_it_ended_and_its_settings_come_back(open_page: Any, serv
     (served.studio.runs.folder(run) / "config.toml").unlink()
     page.click("button:has-text('Use its settings')")
     page.wait_for_selector("#cs-notices >> text=settings of this run cannot be read")
+
+
+def test_a_paused_run_goes_on_with_another_rate_and_fewer_steps(
+    open_page: Any, served: Any
+) -> None:
+    folder = served.dataset("changing", ["a zorp blob"] * 2)
+    studio = served.studio
+    run = studio.runs.start(presets.config_from(None, values(folder, "changed")))
+    page = open_page("train")
+    page.click(f".cs-run-row[data-run='{run}']")
+    wait_state(page, "running")
+    page.get_by_role("button", name="Pause", exact=True).click()
+    wait_state(page, "paused")
+    done = studio.runs.state(run).step
+    page.get_by_role("button", name="Change and resume…").click()
+    form = page.get_by_role("dialog", name="Change and resume")
+    form.get_by_label("Learning rate").fill("many")
+    form.get_by_role("button", name="Resume").click()
+    form.locator(".cs-notice", has_text="earning").first.wait_for()
+    form.get_by_label("Learning rate").fill("0.00025")
+    form.get_by_label("Steps", exact=True).fill(str(done + 2))
+    form.get_by_role("button", name="Resume").click()
+    form.wait_for(state="detached")
+    wait_state(page, "finished")
+    state = studio.runs.wait(run)
+    assert (state.step, state.steps) == (done + 2, done + 2)
+    assert studio.runs.config(run).train.learning_rate == 0.00025
+    said = "\n".join(e.text for e in studio.runs.view(run).events if isinstance(e, Message))
+    assert f"train.steps 5000 → {done + 2}" in said and "train.learning_rate" in said
+    assert page.locator("#cs-notices [data-kind=error]").count() == 0
+
+
+def test_after_nan_the_main_button_starts_again_with_a_lower_rate(
+    open_page: Any, served: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from studio.train.loop import Trainer
+
+    normal = Trainer.batch_loss
+
+    def batch_loss(self: Any, number: int, step: int) -> Any:
+        """A rate of more than 5 is too much from the second step on."""
+        burnt = step > 1 and self.config.train.learning_rate > 5
+        return normal(self, number, step) * (float("nan") if burnt else 1)
+
+    monkeypatch.setattr(Trainer, "batch_loss", batch_loss)
+    folder = served.dataset("exploding", ["a zorp blob"] * 2)
+    studio = served.studio
+    config = values(folder, "burnt", steps=3, learning_rate=9.0)
+    run = studio.runs.start(presets.config_from(None, config))
+    assert studio.runs.wait(run).state == "failed"
+    page = open_page("train")
+    page.click(f".cs-run-row[data-run='{run}']")
+    wait_state(page, "failed")
+    assert "NaN" in page.inner_text(".cs-run-head .cs-notice")
+    better = page.locator(".cs-run-head button.cs-primary")
+    assert better.inner_text() == "Start again with rate 3"
+    better.click()
+    wait_state(page, "finished")
+    assert studio.runs.config(run).train.learning_rate == 3.0
+    assert studio.runs.state(run).step == 3

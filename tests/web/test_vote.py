@@ -99,6 +99,9 @@ def test_twenty_pairs_by_keyboard_and_nothing_tells_which_column_is_which(
     assert made.prompts[0] in seen  # what a voter may see was looked at
     for label in LABELS:
         assert label not in seen and label.lower() not in seen
+    said = told(
+        page, [one for one in answers if "/scripts/" not in one.url]
+    )  # code is the same for all
     for betrays in (
         "cells/",
         "c0-p",
@@ -108,7 +111,7 @@ def test_twenty_pairs_by_keyboard_and_nothing_tells_which_column_is_which(
         '"columns":[',
         "Lora:",
     ):
-        assert betrays not in seen, betrays
+        assert betrays not in said, betrays
     asked = [answer for answer in answers if "component_server" in answer.url]
     found = [answer.json()["data"] for answer in asked]
     pairs = [data for data in found if isinstance(data, dict) and "token" in data]
@@ -137,18 +140,18 @@ def test_the_vote_ends_by_itself_when_there_is_an_answer(
     ballot = read_ballots(made.folder).of("Ben", "prefer")
     assert ballot is not None
     planned = plan(made, ballot.order)
-    for shown in planned[:7]:
+    for shown in planned[:6]:
         votes.vote(made.id, "Ben", "prefer", shown.token, "left" if shown.left == 1 else "right")
     page = open_page("caption", f"/?__theme=dark#compare/{made.id}/vote", width=390)
     begin(page, "ben")
     page.click("text=That is me: go on")  # the name is taken: by this person
     ready(page)
-    assert page.text_content(".vo-far") == "7 votes, 5 pairs left"
+    assert page.text_content(".vo-far") == "6 votes, 6 pairs left"
     assert page.evaluate(CONTRAST) == []
     assert page.evaluate("document.querySelector('.vo-screen').scrollWidth <= innerWidth")
-    page.keyboard.press("ArrowLeft" if planned[7].left == 1 else "ArrowRight")
+    page.keyboard.press("ArrowLeft" if planned[6].left == 1 else "ArrowRight")
     page.wait_for_selector(".vo-result")
-    assert f"{LABELS[1]} is better than {LABELS[0]}: preferred in 8 of 8." in page.text_content(
+    assert f"{LABELS[1]} is better than {LABELS[0]}: preferred in 7 of 7." in page.text_content(
         ".vo-verdict"
     )
     assert page.evaluate(CONTRAST) == []

@@ -6,11 +6,11 @@ comparison that is open.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from studio.ui.live import Page, component
+from studio.ui.live import Page, component, read
 
 if TYPE_CHECKING:
     from studio.app import Studio
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 
 def comparison_measures(studio: Studio, page: Page) -> gr.HTML:
     """The component."""
+
+    def measure_again(argument: Any) -> None:
+        (identity,) = read(argument, id=str)
+        studio.generation.comparisons.measure_again(identity)
+
     return component(
-        "comparison_measures", '<div class="mt"></div>', elem_id="cs-comparison-measures"
+        "comparison_measures",
+        '<div class="mt"></div>',
+        [measure_again],
+        elem_id="cs-comparison-measures",
     )

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from studio.compare.record import COMPARISON_FILE, PROGRESS_FILE, Comparison
+from studio.compare.selection_record import SELECTION_FILE
 from studio.core.errors import MissingError
-from studio.core.paths import entries
+from studio.core.paths import entries, is_file
 from studio.ui.components.image_grid import TrainingGlance
 from studio.ui.live import Json, Page, Task, component, read
 
@@ -29,7 +30,7 @@ SKELETON = """
 <div class="cm">
   <div class="cm-run"></div>
   <div class="cs-empty cm-empty" hidden>
-    <p class="cs-empty-title">See which one is better</p>
+    <p class="cs-empty-title">Which method, which checkpoint, at what strength?</p>
     <p>A comparison generates the same prompts with the same noise for every column, and measures each
     of them against reference images.</p>
     <button type="button" class="cs-button cs-primary cm-quick">Compare my last run with the base</button>
@@ -93,9 +94,12 @@ def as_page(comparison: Comparison, stamp: str = "") -> Json:
 
 
 def one(studio: Studio, identity: str) -> Json:
-    """A comparison by its id. The stamp is taken first: what comes later makes another one."""
-    stamp = stamp_of(studio.generation.comparisons.folder(identity))
-    return as_page(studio.generation.comparisons.one(identity), stamp)
+    """A comparison by its id, with the parts that have nothing to show of it. The stamp is taken
+    first: what comes later makes another one."""
+    folder = studio.generation.comparisons.folder(identity)
+    stamp = stamp_of(folder)
+    page = as_page(studio.generation.comparisons.one(identity), stamp)
+    return {**page, "without": [] if is_file(folder / SELECTION_FILE) else ["curves"]}
 
 
 def changed(studio: Studio, identity: str, stamp: str) -> Json | None:

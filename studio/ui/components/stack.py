@@ -19,6 +19,8 @@ import gradio as gr
 from studio import architectures
 from studio.core.errors import InputError, MissingError, StudioError
 from studio.core.names import printable
+from studio.formats.image_kinds import KINDS
+from studio.formats.sniff import sniff
 from studio.generation.records import FileReport
 from studio.library.image_settings import stack_named
 from studio.settings.generation import Lane
@@ -35,7 +37,6 @@ MOST = 64
 PREVIEW = 96  # pixels
 EFFECT = "effect"
 EMPTY_LANE: Json = {"name": "", "prompt": "", "stack": []}
-IMAGES = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"RIFF": "webp"}
 
 SKELETON = """
 <div class="cs-card st">
@@ -118,18 +119,11 @@ def take(studio: Studio, page: Page, path: Path, name: str, base: str) -> Json:
 
     if name.lower().endswith(".json"):
         return {"stack": loaded_stack(studio.library.stacks.load(path))}
-    if is_image(path) and (found := usable_settings(path, name)):
+    if sniff(path) in KINDS and (found := usable_settings(path, name)):
         return {"settings": {**found.settings, "program": found.program, "notes": found.notes}}
     return {
         "card": card(page, studio.library.import_adapter(path, name), fit=base_facts(studio, base))
     }
-
-
-def is_image(path: Path) -> bool:
-    """Whether the first bytes are those of an image."""
-    with open(path, "rb") as file:
-        head = file.read(4)
-    return any(head.startswith(magic) for magic in IMAGES)
 
 
 def cards(studio: Studio, page: Page, paths: Sequence[str], base: str) -> list[Json]:

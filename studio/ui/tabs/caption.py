@@ -78,7 +78,7 @@ class CaptionTab:
         (identity,) = read(argument, dataset=str)
         folder = self.library.path(identity)
         sample = folder.is_relative_to(ASSETS)
-        facts = {"undo": None, "looks": {}} if sample else changes(self.studio, folder)
+        facts = {"undo": None, "to_review": {}} if sample else changes(self.studio, folder)
         return (
             contents(folder, self.studio.library.images)
             | {"id": identity, "sample": sample}
@@ -246,15 +246,15 @@ def changes(studio: Studio, folder: Path) -> Json:
     from studio.formats.dataset import read_captions
 
     history = studio.library.captions.history()
-    looks = history.looks(folder, read_captions(folder))
+    marked = history.to_review(folder, read_captions(folder))
     entries = [
         {"what": entry.what, "time": entry.time, "replaced": entry.replaced, "added": entry.added}
         for entry in history.entries(folder)[:1]
     ]
     return {
         "undo": entries[0] if entries else None,
-        "looks": {
-            printable(path.relative_to(folder).as_posix()): why for path, why in looks.items()
+        "to_review": {
+            printable(path.relative_to(folder).as_posix()): why for path, why in marked.items()
         },
     }
 

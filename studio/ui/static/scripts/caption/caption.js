@@ -177,7 +177,7 @@ class Caption {
       setInside('caption', data.id);
       this.showHead(data);
       this.grid.open(
-        data.items.map((item) => ({...item, look: data.looks[item.file] || ''})),
+        data.items.map((item) => ({...item, look: data.to_review[item.file] || ''})),
         data.sample,
       );
       this.auto.opened(data);
@@ -240,7 +240,7 @@ class Caption {
     try {
       const answer = await call(this.server.captions({dataset: mine}));
       if (mine !== this.dataset) return; // another dataset was opened meanwhile
-      this.grid.update(answer.captions, answer.looks);
+      this.grid.update(answer.captions, answer.to_review);
       this.auto.changes(answer.undo);
     } catch {
       /* shown by the next action */

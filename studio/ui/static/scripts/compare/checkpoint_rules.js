@@ -7,7 +7,7 @@ export const MEASURES = [
   {
     key: 'likeness',
     title: 'Likeness',
-    says: 'cosine to the mean of the reference images: higher is closer',
+    says: 'mean cosine to the reference images: higher is closer',
     limit: '',
   },
   {

@@ -46,13 +46,17 @@ export class Closer {
     };
     const buttons = MODES.map(button);
     this.modes = el('div.cm-modes', {role: 'radiogroup', 'aria-label': 'How to look at them'}, buttons);
-    groupKeys(this.modes, buttons, (next) => this.setMode(next.dataset.mode));
+    groupKeys(
+      this.modes,
+      () => buttons,
+      (next) => this.setMode(next.dataset.mode),
+    );
     return el(
       'div.cs-toolbar.cl-bar',
       {},
       this.modes,
       el('span.cs-spacer'),
-      labelled(null, 'Whole image', () => this.zoom.reset(), '.cs-quiet'),
+      labelled(null, 'Whole image', () => this.zoom.reset(), '.cs-quiet.cl-whole'),
       iconButton('close', 'Close (Esc)', () => this.root.close()),
     );
   }

@@ -66,6 +66,7 @@ class Comparison {
   /** Tells everybody what is open now. */
   view() {
     const {shown, tabs} = this;
+    tabs.leaveOut(shown?.without || []);
     this.q('.cm-empty').hidden = Boolean(shown) || this.running;
     this.area.classList.toggle('is-open', Boolean(shown));
     this.area.parentElement.classList.toggle('is-blind', this.blind);
@@ -94,8 +95,11 @@ class Comparison {
   /** What somebody asked for: `<comparison>/<part>`. */
   async open(inside, scroll = false) {
     const {id, part} = insideParts(inside);
+    const before = this.tabs.part;
+    this.tabs.leaveOut([]);
     this.tabs.show(part || this.usual);
     if (await this.read(id)) this.place();
+    else this.tabs.show(before);
     if (this.shown && scroll) this.q('.cm-what').scrollIntoView({block: 'start'});
   }
   /** The one that was open last, else the newest. */
@@ -107,6 +111,7 @@ class Comparison {
     }
     const known = await attempt(() => call(this.server.newest({wanted: id})));
     if (known) {
+      this.tabs.leaveOut([]);
       this.tabs.show(known === id ? part : '');
       await this.read(known);
       if (known !== id) setInside('compare', '');

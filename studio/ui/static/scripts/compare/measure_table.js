@@ -1,18 +1,26 @@
-// The measures of the open comparison: what they say in sentences, and a table of all columns, as values or as
-// differences to one of them. Refuses to know: how anything is measured; nothing is called best here.
+// The measures of the open comparison: what they say in sentences, a table of all columns, as values or as
+// differences to one of them, and what each measure means. Refuses to know: how anything is measured; nothing is
+// called best here, and a mark needs to be told apart from every other column.
+import {attempt, call} from '../core/calls.js';
 import {el} from '../core/dom.js';
 import {formatDuration} from '../core/format.js';
 import {message} from '../core/notices.js';
 import {tables} from '../core/tables.js';
 import {measuredBy, missingReasons, shownDifference, shownValue, stackText} from './measures.js';
-import {follow} from './opened.js';
+import {nearestPairs} from './nearest.js';
+import {follow, reread} from './opened.js';
+import {tradeOffPlot} from './trade_off_plot.js';
 
 const NO_VERDICT = 'Choose a column under “Differences to” to see which of them can be told apart.';
 const ALONE = 'There is one column: add another one to compare them.';
 
+const APART = 'told apart from every other column';
+
 class Measures {
-  constructor({element}) {
-    Object.assign(this, {host: element.querySelector('.mt'), comparison: null, against: -1});
+  constructor({element, server}) {
+    Object.assign(this, {host: element.querySelector('.mt'), server, comparison: null, against: -1});
+    this.width = 0;
+    new ResizeObserver(() => this.resized()).observe(this.host);
   }
 
   show(comparison) {
@@ -48,8 +56,7 @@ class Measures {
 
   heading(measure) {
     const way = measure.better === 'lower' ? 'lower is better' : 'higher is better';
-    const title = `${measure.says.replace(/\.$/, '')}: ${measure.formula}.`;
-    return el('th', {scope: 'col', title}, measure.label, el('span.cs-muted', {}, way));
+    return el('th', {scope: 'col', title: measure.says}, el('b', {}, measure.label), el('span.cs-muted', {}, way));
   }
   cell(place, measure) {
     const {comparison, against} = this;
@@ -59,8 +66,9 @@ class Measures {
       const words = found.told ? (found.better > 0 ? 'better' : 'worse') : 'cannot be told apart';
       return el(`td.cs-number${side}`, {}, found.text, el('small', {}, found.sure), el('small.mt-words', {}, words));
     }
-    const {text, sure, title} = shownValue(comparison, comparison.columns[place], measure);
-    return el('td.cs-number', {title}, text, sure && el('small', {}, sure));
+    const {text, sure, title, apart} = shownValue(comparison, comparison.columns[place], measure);
+    const mark = apart && el('span.mt-apart', {role: 'img', 'aria-label': APART, title: APART}, '◆');
+    return el('td.cs-number', {title}, text, mark, sure && el('small', {}, sure));
   }
   row(column, place, measures) {
     const {error, message: words, counts} = column;
@@ -84,7 +92,7 @@ class Measures {
     const head = el(
       'tr',
       {},
-      el('th', {scope: 'col'}, 'Column'),
+      el('th', {scope: 'col'}, el('b', {}, 'Column')),
       measures.map((one) => this.heading(one)),
     );
     const rows = columns.map((column, place) => this.row(column, place, measures));
@@ -96,9 +104,37 @@ class Measures {
   }
   missing() {
     const notes = (this.comparison.notes || []).map((text) => message({what: text}, 'info'));
-    if (notes.length) return notes;
-    const line = ([why, titles]) => el('p.cs-small.cs-muted.mt-why', {}, `— ${titles.join(', ')}: ${why}`);
-    return missingReasons(this.comparison, tables.measures).map(line);
+    const line = ([why, titles]) => el('li', {}, `${titles.join(', ')}: ${why}`);
+    const reasons = missingReasons(this.comparison, tables.measures).map(line);
+    return [...notes, reasons.length > 0 && el('ul.cs-small.cs-muted.mt-why', {}, reasons)];
+  }
+  /** What each measure says, on demand. */
+  about(measures) {
+    const how = ({fact, formula, source, range}) =>
+      fact ? `${formula}, ${source}` : `${formula}. Range: ${range}. Source: ${source}`;
+    const one = (measure) => [
+      el('dt', {}, measure.label),
+      el('dd', {}, measure.says, el('span.cs-small.cs-muted', {}, `How: ${how(measure)}.`)),
+    ];
+    return measures.length
+      ? el('details.mt-fold', {}, el('summary', {}, 'What the measures say'), el('dl.mt-about', {}, measures.map(one)))
+      : null;
+  }
+  again() {
+    const {id, complete, cancelled} = this.comparison;
+    if (!complete && !cancelled) return null;
+    const measure = async () => {
+      await call(this.server.measure_again({id}));
+      reread();
+    };
+    const onclick = (event) => attempt(measure, event.currentTarget);
+    return el('button.cs-button.cs-quiet', {type: 'button', onclick}, 'Measure again');
+  }
+  resized() {
+    const width = this.host.clientWidth;
+    if (!width || Math.abs(width - this.width) < 24) return;
+    this.width = width;
+    this.host.querySelector('.mt-trade')?.replaceWith(tradeOffPlot(this.comparison, width));
   }
 
   paint() {
@@ -109,7 +145,21 @@ class Measures {
     const {complete, cancelled} = this.comparison;
     const waiting = !complete && !cancelled;
     const later = waiting && el('p.cs-muted.cs-small', {}, 'A column is measured when its images are there.');
-    const parts = [this.verdict(), this.choice(), this.table(), later, ...this.missing()];
+    const measures = measuredBy(this.comparison.columns, tables.measures);
+    const legend = this.comparison.columns.some((one) => one.told_apart?.length);
+    this.width = this.host.clientWidth || this.width;
+    const parts = [
+      this.verdict(),
+      this.choice(),
+      this.table(),
+      legend && el('p.cs-muted.cs-small', {}, `◆ ${APART}; the smaller numbers are 95 % intervals`),
+      later,
+      tradeOffPlot(this.comparison, this.width || 560),
+      nearestPairs(this.comparison),
+      this.about(measures),
+      ...this.missing(),
+      this.again(),
+    ];
     this.host.replaceChildren(...parts.filter(Boolean));
   }
 }

@@ -30,7 +30,8 @@ const ends = (measure, [low, high]) => `${written(measure, low)} … ${written(m
 /** How sure a value is: its interval, of earlier versions its standard error; '' where nothing is known. */
 function certainty(column, measure) {
   const interval = column.intervals?.[measure.key];
-  if (interval) return interval[0] === interval[1] ? '' : ends(measure, interval);
+  const [low, high] = (interval || []).map((end) => written(measure, end));
+  if (interval) return low === high ? '' : `${low} … ${high}`;
   const error = column.standard_errors?.[measure.key];
   return isNumber(error) ? `±${error.toFixed(3)}` : '';
 }

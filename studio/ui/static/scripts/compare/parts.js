@@ -3,7 +3,8 @@
 import {el} from '../core/dom.js';
 import {turned} from '../core/turning.js';
 
-/** `parts` are [name, title] pairs; `chosen(name)` hears of a choice. {node, part, show(name, comparison)} */
+/** `parts` are [name, title] pairs; `chosen(name)` hears of a choice. {node, part, show(name), leaveOut(names)};
+ *  the first part is never left out. */
 export function partTabs(area, parts, chosen) {
   const panels = new Map(parts.map(([name]) => [name, area.querySelector(`.cmp-part-${name}`)]));
   let part = parts[0][0];
@@ -17,10 +18,11 @@ export function partTabs(area, parts, chosen) {
     return el('button.cm-part', attributes, title);
   };
   const tabs = parts.map(tab);
+  let left = [];
   const node = el('div.cm-parts', {role: 'tablist', 'aria-label': 'Parts of the comparison'}, tabs);
 
   function show(name) {
-    part = panels.has(name) ? name : parts[0][0];
+    part = panels.has(name) && !left.includes(name) ? name : parts[0][0];
     area.dataset.part = part;
     for (const one of tabs) {
       const on = one.dataset.part === part;
@@ -34,11 +36,19 @@ export function partTabs(area, parts, chosen) {
     panel.setAttribute('aria-labelledby', `cs-compare-part-${name}`);
     tabs.find((one) => one.dataset.part === name).setAttribute('aria-controls', panel.id);
   }
-  turned(node, tabs, (next) => choose(next.dataset.part));
+  /** Parts that have nothing to show of the comparison that is open. */
+  function leaveOut(names) {
+    left = names;
+    for (const one of tabs) one.hidden = left.includes(one.dataset.part);
+    if (left.includes(part)) show('');
+  }
+  const offered = () => tabs.filter((one) => !one.hidden);
+  turned(node, offered, (next) => choose(next.dataset.part));
   show(part);
   return {
     node,
     show,
+    leaveOut,
     get part() {
       return part;
     },

@@ -1,9 +1,10 @@
 // What came out of the votes: names are here, and nowhere before. Owns: how a result looks.
 import {el} from '../core/dom.js';
-import {counted, orderText, place, sameText, strengthText} from './vote_words.js';
+import {agreementShown, counted, orderText, place, sameText, strengthText} from './vote_words.js';
 
-const SHARE = 'How often a column is preferred to the others, ties left out; bars are 95 % intervals.';
-const ONE_VOTE = 'Several votes on the same two images count as one together.';
+const SHARE =
+  'How often a column is preferred to the others, ties left out. Bars are 95 % intervals for one look; what is said ' +
+  'above holds however often one looks. Several votes on the same two images count as one together.';
 const SHOWN_SENTENCES = 8;
 
 function strengths(rows) {
@@ -24,7 +25,7 @@ function strengths(rows) {
       el('span'),
       el('div.vo-axis.cs-small.cs-muted', {'aria-hidden': 'true'}, axis),
     ),
-    el('p.cs-small.cs-muted', {}, `${SHARE} ${ONE_VOTE}`),
+    el('p.cs-small.cs-muted', {}, SHARE),
   );
 }
 
@@ -73,16 +74,21 @@ function voters(rows) {
   return el('div.cs-card', {}, el('h4.cs-card-title', {}, 'Who voted'), table(heads, rows.map(row)));
 }
 
+const ORDER = 'τ-b is 1 for the same order of columns, −1 for the opposite one.';
+const SAME =
+  'Same image: of the pairs in which people preferred one, how often the measure is better for the same image; ' +
+  'in brackets the 95 % interval. 50 % is chance.';
+
 function agreement(rows) {
-  const row = (one) => [one.label, orderText(one), sameText(one)];
-  const words =
-    'τ-b is 1 for the same order of columns, −1 for the opposite one. The last column: of the pairs in which ' +
-    'people preferred an image, how often the measure is better for the same one.';
+  const {ordered, compared, reasons} = agreementShown(rows);
+  const heads = ['Measure', ordered && 'Order of columns', 'Same image'].filter(Boolean);
+  const row = (one) => [one.label, ordered && orderText(one), sameText(one)].filter(Boolean);
+  const words = [...reasons, ordered && ORDER, compared.length > 0 && SAME].filter(Boolean).join(' ');
   return el(
     'div.cs-card',
     {},
     el('h4.cs-card-title', {}, 'Do the measures agree with the votes?'),
-    table(['Measure', 'Order of columns', 'Same image'], rows.map(row)),
+    compared.length > 0 && table(heads, compared.map(row)),
     el('p.cs-small.cs-muted', {}, words),
   );
 }

@@ -36,6 +36,15 @@ export const place = ({share, share_low: low, share_high: high}) => ({
   '--wide': `${((high - low) * 100).toFixed(1)}%`,
 });
 
+/** Which measures have something to say, whether any of them about the order of columns, and why not. */
+export function agreementShown(rows) {
+  const ordered = rows.some((one) => one.tau !== null);
+  const compared = rows.filter((one) => one.tau !== null || one.share !== null);
+  const reasons = ordered ? [] : [...new Set(rows.map((one) => one.note).filter(Boolean))];
+  if (!compared.length) reasons.push('Too few votes on images whose measures are known.');
+  return {ordered, compared, reasons};
+}
+
 /** Whether a measure puts the columns into the order of the votes. */
 export function orderText(one) {
   if (one.note) return one.note;
@@ -45,7 +54,7 @@ export function orderText(one) {
 
 /** In how many pairs a measure prefers the image that people prefer. */
 export function sameText(one) {
-  if (one.share === null) return `Too few votes on images with values (${one.pairs}).`;
+  if (one.share === null) return '—';
   const range = `${Math.round(one.low * 100)}–${percent(one.high)}`;
   return `${percent(one.share)} of ${counted(one.pairs, 'pair')} (${range})`;
 }

@@ -29,7 +29,11 @@ export function mount({element, props}) {
     }
     tell('studio:mode-shown', {area, mode: known});
   }
-  turned(group, buttons, (next) => show(next.dataset.mode));
+  turned(
+    group,
+    () => buttons,
+    (next) => show(next.dataset.mode),
+  );
   if (modes.length > 1) element.querySelector('.gm').replaceChildren(group);
   hear(element, 'studio:mode', (asked) => {
     if (asked.area === area) show(asked.mode);

@@ -10,9 +10,10 @@ export function turn(key, at, length) {
   return key in STEPS ? wrap(at + STEPS[key], length) : null;
 }
 
-/** Arrow keys, Home and End in `group` go to another of `buttons`, which is chosen by that. */
-export function turned(group, buttons, choose) {
+/** Arrow keys, Home and End in `group` go to another of its buttons, which is chosen by that; `all()` are those. */
+export function turned(group, all, choose) {
   group.addEventListener('keydown', (event) => {
+    const buttons = all();
     const next = turn(event.key, buttons.indexOf(document.activeElement), buttons.length);
     if (next === null) return;
     event.preventDefault();

@@ -1,0 +1,96 @@
+"""Comparisons as the page and the command line make them: facts of runs, measuring again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from studio.app import Studio
+from studio.cli import main
+from studio.core.errors import InputError, MissingError
+from studio.generation.column_facts import with_facts
+from studio.settings.generation import CompareSettings, Lane
+
+RUN = "20260101-000000-zibbo"
+
+
+@pytest.fixture
+def trained(studio: Studio) -> Path:
+    """An adapter file that a run has left, without training it."""
+    from studio.families.loading import load_base
+    from tests.tiny import write_tiny_lora
+
+    base = load_base(studio.workspace.bases / "tiny", "cpu")
+    path = write_tiny_lora(studio.workspace.adapters / "zibbo.safetensors", base, seed=4)
+    folder = studio.workspace.runs / RUN
+    folder.mkdir(parents=True)
+    data = json.dumps(str(studio.workspace.datasets / "zibbo"))
+    (folder / "config.toml").write_text(
+        f'name = "zibbo"\nmethod = "lora"\nbase = "tiny"\nseed = 7\n[data]\nfolder = {data}\n'
+    )
+    state = {
+        "run": RUN, "name": "zibbo", "method": "lora", "base": "tiny", "state": "finished",
+        "step": 40, "steps": 40, "seconds": 12.0, "peak_memory": 9000, "trained": {"unet": 128},
+        "files": [str(path)],
+    }  # fmt: skip
+    (folder / "state.json").write_text(json.dumps(state))
+    studio.library.note_run(path, RUN, "zibbo")
+    return path
+
+
+def lanes(path: Path, **more: object) -> list[Lane]:
+    return [Lane.parse({"name": "mine", "stack": [{"path": str(path)}], **more})]
+
+
+def test_a_column_is_told_what_its_run_knows(studio: Studio, trained: Path) -> None:
+    def facts(columns: list[Lane]) -> tuple[list[Lane], list[Path]]:
+        return with_facts(columns, studio.library, studio.runs)
+
+    ((found,), folders) = facts(lanes(trained))
+    assert (found.run, found.method, found.step, found.training_seed) == (RUN, "lora", 40, 7)
+    assert (found.seconds, found.trainable_parameters, found.peak_memory) == (12.0, 128, 9000)
+    assert folders == [studio.workspace.datasets / "zibbo"]
+    ((half,), _) = facts(lanes(trained, step=10, method="mine"))
+    assert (half.seconds, half.method) == (3.0, "mine"), "what a column says itself stays"
+    assert facts(lanes(trained, run="20250101-000000-gone"))[1] == []
+    two = Lane.parse({"stack": [{"path": str(trained)}, {"path": str(trained)}]})
+    assert facts([two, Lane(name="base")]) == ([two, Lane(name="base")], [])
+
+
+def test_a_comparison_knows_its_training_images_and_is_measured_again(
+    studio: Studio,
+    trained: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    elsewhere = studio.workspace.root / "elsewhere"
+    elsewhere.mkdir()
+    for place in range(2):
+        Image.new("RGB", (32, 32), (90 * place, 10, 60)).save(elsewhere / f"{place}.png")
+    settings = CompareSettings.parse(
+        {"base": "tiny", "prompts": ["a cat"], "seeds": [1, 2], "steps": 1, "images": 3,
+         "ordinary_images": 2, "reference": str(studio.workspace.datasets / "zibbo"),
+         "columns": [{"name": "base"}, lanes(trained)[0].model_dump(),
+                     {"name": "elsewhere", "folder": str(elsewhere)}]}
+    )  # fmt: skip
+    made = studio.generation.comparisons.compare(settings)
+    assert made.settings["training"] == str(studio.workspace.datasets / "zibbo")
+    assert made.reference.trained == 4 and made.columns[1].trainable_parameters == 128
+    assert made.columns[1].measures["drift"] is not None
+    assert made.columns[0].told_apart == () or "drift" not in made.columns[0].told_apart
+    assert not any(text.startswith("base leaves ordinary prompts") for text in made.verdict)
+    again = studio.generation.comparisons.measure_again(made.id)
+    assert again.differences == made.differences
+    where = ["--workspace", str(studio.workspace.root)]
+    assert main(["compare", "--measure", made.id, *where]) == 0
+    printed = capsys.readouterr().out
+    assert "Likeness" in printed and "elsewhere" in printed and made.id in printed
+    assert main(["compare", "--measure", "20250101-000000-gone", *where]) == 2
+    for wrong in ("", "..", "nothing here"):
+        with pytest.raises(MissingError):
+            studio.generation.comparisons.measure_again(wrong)
+    (Path(made.folder) / "features.safetensors").unlink()
+    with pytest.raises(InputError, match="cannot be measured again"):
+        studio.generation.comparisons.measure_again(made.id)
