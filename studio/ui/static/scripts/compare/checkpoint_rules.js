@@ -2,6 +2,9 @@
 // A selection is what `studio/compare/selection_record.py` writes: {entries, base, limits, looks, generated, full,
 // recommended, alike, reason, written, runs, notes, complete}.
 import {count, shortNumber} from '../core/format.js';
+import {clamp} from '../core/values.js';
+
+const ENOUGH = 8;
 
 export const MEASURES = [
   {
@@ -81,7 +84,11 @@ export function linesOf(selection, measure) {
 export function scalesOf(lines, extra, {width, height, left, right, top, bottom}) {
   const points = lines.flatMap((line) => line.points);
   if (!points.length) return null;
-  const ends = points.flatMap((point) => [point.value, point.low ?? point.value, point.high ?? point.value]);
+  const sure = points.filter((point) => point.n >= ENOUGH); // the intervals of a few images would flatten the rest
+  const ends = [
+    ...points.map((point) => point.value),
+    ...sure.flatMap((point) => [point.low ?? point.value, point.high ?? point.value]),
+  ];
   const values = [...ends, ...extra.filter((value) => typeof value === 'number')];
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const pad = (high - low || Math.abs(high) || 1) * 0.08;
@@ -94,7 +101,7 @@ export function scalesOf(lines, extra, {width, height, left, right, top, bottom}
     from,
     to,
     x: (step) => (first === last ? left + across / 2 : left + (across * (step - first)) / (last - first)),
-    y: (value) => top + ((height - top - bottom) * (to - value)) / (to - from),
+    y: (value) => top + ((height - top - bottom) * (to - clamp(value, from, to))) / (to - from),
   };
 }
 
