@@ -170,6 +170,8 @@ def _reason(
             parts.append(f"later checkpoints {_BEYOND[name]}")
     if any(exits[key].why == "score" and key.step < candidate.step for key in exits):
         parts.append("earlier ones are further from the reference images")
+    if all(candidate.step >= key.step for key in [*alike, *exits]):
+        parts.append("it is the last one, so training longer may bring more")
     title = candidate.title
     return f"{title[0].upper()}{title[1:]}: {'; '.join(parts)}."
 
