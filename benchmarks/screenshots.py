@@ -174,7 +174,7 @@ class Photographer:
         page.keyboard.press("Tab")
         if page.locator(".cm-quick").is_visible():
             page.click(".cm-quick")
-        page.get_by_role("button", name="Report", exact=True).wait_for()
+        page.get_by_role("button", name="Use these settings").wait_for()
         page.evaluate("scrollTo(0, 0)")
         self.keep("compare")
 

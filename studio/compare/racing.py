@@ -33,6 +33,8 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from studio.compare.statistics import t_quantile
+
 Key = TypeVar("Key", bound=Hashable)
 Values = NDArray[np.float64]
 RISK = 0.05
@@ -198,24 +200,4 @@ def above_zero(values: Values, risk: float) -> bool:
 @lru_cache(maxsize=4096)
 def quantile(risk: float, degrees: int) -> float:
     """The t above which Student's distribution has the share `risk`."""
-    low, high = 0.0, 1.0
-    while _tail(high, degrees) > risk:
-        high *= 2
-    for _ in range(80):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _tail(middle, degrees) > risk else (low, middle)
-    return high
-
-
-def _tail(t: float, degrees: int) -> float:
-    """P(T > t) for t ≥ 0 and whole degrees of freedom (Abramowitz & Stegun 26.7.3, 26.7.4)."""
-    angle = math.atan(t / math.sqrt(degrees))
-    cosine, sine = math.cos(angle), math.sin(angle)
-    odd = degrees % 2
-    term = cosine if odd else 1.0
-    total = term if degrees > 1 else 0.0
-    for number in range(3 if odd else 2, degrees - 1, 2):
-        term *= cosine * cosine * (number - 1) / number
-        total += term
-    inside = (2 / math.pi) * (angle + sine * total) if odd else sine * total
-    return max(0.0, (1 - inside) / 2)
+    return t_quantile(1 - risk, degrees)

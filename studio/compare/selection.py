@@ -61,7 +61,7 @@ class Scores:
     cannot be measured."""
 
     likeness: Values
-    """Cosine of the image to the references' mean direction."""
+    """Mean cosine of the image to all reference images, as in every comparison."""
     follows: Values
     """Cosine to its own prompt, minus the mean cosine to the other prompts."""
     copies: Values
@@ -170,6 +170,8 @@ def _reason(
             parts.append(f"later checkpoints {_BEYOND[name]}")
     if any(exits[key].why == "score" and key.step < candidate.step for key in exits):
         parts.append("earlier ones are further from the reference images")
+    if all(candidate.step >= key.step for key in [*alike, *exits]):
+        parts.append("it is the last one, so training longer may bring more")
     title = candidate.title
     return f"{title[0].upper()}{title[1:]}: {'; '.join(parts)}."
 

@@ -14,9 +14,9 @@ from typing import Protocol
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from studio.clip.encoders import load_clip
+from studio.compare import metrics
 from studio.compare.measures import Features, Measured, measure
 from studio.compare.racing import Values, interval
 from studio.compare.selection import TOLERANCE, Limits, Scores
@@ -72,7 +72,6 @@ class Judge:
         self.training = self._read(by.training, cancelled)
         self.references = self._read(by.references, cancelled) if by.references else self.training
         self.held_out = by.held_out and bool(by.references)
-        self.middle = F.normalize(self.references.double().mean(dim=0), dim=0)
 
     def scores(self, seen: Seen, base: Seen) -> Scores:
         """Every measure of each image; the base's own of drift are none."""
@@ -88,10 +87,12 @@ class Judge:
         copies = (rows @ self.training.double().T).amax(dim=1) if len(self.training) else None
         drift = None
         if seen is not base and (known := min(len(seen.ordinary), len(base.ordinary))):
-            pairs = seen.ordinary[:known].double() * base.ordinary[:known].double()
-            drift = 1 - pairs.sum(dim=1)
+            drift = metrics.moved(seen.ordinary[:known], base.ordinary[:known])
         return Scores(
-            _values(rows @ self.middle), _values(follows), _values(copies), _values(drift)
+            _values(metrics.to_references(rows, self.references)),
+            _values(follows),
+            _values(copies),
+            _values(drift),
         )
 
     def limits(self, base: Seen) -> Limits:

@@ -114,13 +114,15 @@ class VoteRow:
 
 
 def report_rows(comparison: Comparison) -> tuple[VoteRow, ...]:
-    """A row for each question that was voted on, for reports; nothing where nobody has voted."""
+    """A row for each question that was voted on, for reports, which say `HOW_SURE` once; nothing where
+    nobody has voted."""
     ballots = read_ballots(comparison.folder)
     rows = []
     for question in ballots.questions():
         found = result(comparison, ballots, question)
         voters = sum(voter.votes > 0 for voter in found.voters)
-        rows.append(VoteRow(found.title, found.votes, voters, found.verdict, found.strengths))
+        said = tuple(sentence for sentence in found.verdict if sentence != HOW_SURE)
+        rows.append(VoteRow(found.title, found.votes, voters, said, found.strengths))
     return tuple(rows)
 
 

@@ -204,7 +204,7 @@ class Judged(Event):
     kind: str = "judged"
     step: int
     likeness: tuple[float, ...] = ()
-    """Cosine to the mean of the held-out images."""
+    """Mean cosine to the held-out images."""
     copies: tuple[float, ...] = ()
     """Cosine to the nearest training image."""
     best: int | None = None

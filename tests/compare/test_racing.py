@@ -194,7 +194,7 @@ def test_of_equal_strengths_the_one_nearest_to_1_is_taken() -> None:
     low, high = Candidate("r", 200, 0.8), Candidate("r", 200, 1.0)
     found = decide([low, high], {low: scored(0.601, 1), high: scored(0.6, 2)}, {})
     assert found.candidate == high
-    assert "nearest to 1" in found.reason
+    assert "nearest to 1" in found.reason and "training longer may bring more" in found.reason
 
 
 def test_when_all_are_beyond_a_limit_nothing_is_recommended() -> None:

@@ -173,6 +173,39 @@ def test_the_chosen_checkpoint_becomes_the_file_and_the_one_before_is_kept(
     assert view.state.state == "finished" and view.state.files == (str(before),)
 
 
+def test_checkpoints_of_whole_models_race_and_one_becomes_the_model(
+    trained: tuple[Studio, str],
+) -> None:
+    studio, _ = trained
+    run = studio.runs.start(config("whole", method="dreambooth"))
+    assert studio.runs.wait(run).state == "finished"
+    bases = studio.workspace.bases
+    before = (bases / "whole" / "whole.safetensors").read_bytes()
+    found = studio.generation.selections.select(asked(run, images=4, strengths=[0.5]))
+    assert found.complete and {entry.step for entry in found.entries} == {2, 4}
+    images = studio.generation.comparisons.one(found.id)
+    cells = {c.column: (Path(images.folder) / c.file).read_bytes() for c in images.cells}
+    assert len(set(cells.values())) == 3, "the base and both checkpoints differ"
+    made = studio.generation.selections.write(
+        found.id, selections.Chosen(run=run, step=2, strength=0.5)
+    )
+    assert made.files == (bases / "whole" / "whole.safetensors",)
+    assert (bases / "whole-4" / "whole-4.safetensors").read_bytes() == before
+    assert made.files[0].read_bytes() != before and "“whole-4”" in made.said
+
+
+def test_a_strength_that_a_file_cannot_hold_is_said(trained: tuple[Studio, str]) -> None:
+    studio, _ = trained
+    run = studio.runs.start(config("mood", method="aesthetic"))
+    assert studio.runs.wait(run).state == "finished"
+    found = studio.generation.selections.select(asked(run, images=4, checkpoints=[2]))
+    made = studio.generation.selections.write(
+        found.id, selections.Chosen(run=run, step=2, strength=0.5)
+    )
+    assert "cannot hold a strength" in made.said and "Set the strength 0.5" in made.said
+    assert {path.suffix for path in made.kept} == {".safetensors", ".pt"}
+
+
 def test_the_command_races_and_writes(
     trained: tuple[Studio, str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import shutil
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,11 +16,12 @@ from PIL import Image
 from studio.app import Studio
 from studio.compare.vote_plan import plan
 from studio.compare.votes import VOTES_FILE, read_ballots
-from studio.core.errors import BusyError, FileError, InputError, MissingError
+from studio.core.errors import BusyError, FileError, InputError, MissingError, StorageError
 from studio.core.paths import Workspace
 from studio.formats.image_write import save_png
 from studio.generation.votes import Votes
 from studio.ui.components.vote import VoteCalls
+from tests import failpoint
 from tests.voting import LABELS, compared, generated
 
 WHO = ("Anna", "prefer")
@@ -165,6 +168,48 @@ def test_a_comparison_that_is_deleted_meanwhile_is_said_and_not_made_again(
     shutil.move(trashed, made.folder)
     votes.vote(made.id, *WHO, pair.token, "left")
     assert votes.progress(made.id, *WHO).done == 1
+
+
+def test_a_full_disk_takes_no_vote_and_loses_none(
+    empty: Studio, votes: Votes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = compared(empty.workspace.comparisons, 2)
+    votes.start(made.id, *WHO)
+    first = votes.pair(made.id, *WHO)
+    assert first is not None
+    votes.vote(made.id, *WHO, first.token, "left")
+    second = votes.pair(made.id, *WHO)
+    assert second is not None
+
+    def full(operation: str, path: Path) -> None:
+        if path.name == VOTES_FILE and operation == "fsync-log":
+            raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(failpoint, "reached", full)
+    with pytest.raises(StorageError, match="disk is full"):
+        votes.vote(made.id, *WHO, second.token, "left")
+    monkeypatch.undo()
+    assert votes.progress(made.id, *WHO).done == 1
+    assert votes.pair(made.id, *WHO) == second
+    votes.vote(made.id, *WHO, second.token, "left")
+    assert votes.progress(made.id, *WHO).done == 2
+
+
+def test_people_who_begin_at_the_same_moment_are_one_voter_only_once(
+    empty: Studio, votes: Votes
+) -> None:
+    made = compared(empty.workspace.comparisons, 2)
+
+    def begin(_: int) -> bool:
+        try:
+            votes.start(made.id, *WHO)
+        except BusyError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as people:
+        assert sum(people.map(begin, range(8))) == 1
+    assert len(list(read_ballots(made.folder))) == 1
 
 
 def test_damaged_images_are_passed_over_and_equal_ones_are_not_asked_about(

@@ -99,6 +99,9 @@ def test_twenty_pairs_by_keyboard_and_nothing_tells_which_column_is_which(
     assert made.prompts[0] in seen  # what a voter may see was looked at
     for label in LABELS:
         assert label not in seen and label.lower() not in seen
+    said = told(
+        page, [one for one in answers if "/scripts/" not in one.url]
+    )  # code is the same for all
     for betrays in (
         "cells/",
         "c0-p",
@@ -108,7 +111,7 @@ def test_twenty_pairs_by_keyboard_and_nothing_tells_which_column_is_which(
         '"columns":[',
         "Lora:",
     ):
-        assert betrays not in seen, betrays
+        assert betrays not in said, betrays
     asked = [answer for answer in answers if "component_server" in answer.url]
     found = [answer.json()["data"] for answer in asked]
     pairs = [data for data in found if isinstance(data, dict) and "token" in data]

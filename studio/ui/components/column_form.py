@@ -69,7 +69,7 @@ class ColumnForm:
                 )  # fmt: skip
             self.reference = gr.Dropdown(
                 references(self.studio), value="", label="Reference images",
-                info="KID and image–image are measured against them.",
+                info="Likeness and KID are measured against them.",
                 allow_custom_value=True, elem_id="cs-compare-reference",
                 elem_classes=["cs-field", "gen-keep"],
             )  # fmt: skip

@@ -30,7 +30,7 @@ SKELETON = """
 <div class="cm">
   <div class="cm-run"></div>
   <div class="cs-empty cm-empty" hidden>
-    <p class="cs-empty-title">See which one is better</p>
+    <p class="cs-empty-title">Which method, which checkpoint, at what strength?</p>
     <p>A comparison generates the same prompts with the same noise for every column, and measures each
     of them against reference images.</p>
     <button type="button" class="cs-button cs-primary cm-quick">Compare my last run with the base</button>

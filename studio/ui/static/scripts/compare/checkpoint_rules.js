@@ -2,12 +2,15 @@
 // A selection is what `studio/compare/selection_record.py` writes: {entries, base, limits, looks, generated, full,
 // recommended, alike, reason, written, runs, notes, complete}.
 import {count, shortNumber} from '../core/format.js';
+import {clamp} from '../core/values.js';
+
+const ENOUGH = 8;
 
 export const MEASURES = [
   {
     key: 'likeness',
     title: 'Likeness',
-    says: 'cosine to the mean of the reference images: higher is closer',
+    says: 'mean cosine to the reference images: higher is closer',
     limit: '',
   },
   {
@@ -46,7 +49,8 @@ export const candidateText = ({step, strength}) => `step ${step} at ${strength}`
 /** What a choice would cost: `plan` is {candidates, checkpoints, strengths, full, prompts}. */
 export function costText({checkpoints, strengths, candidates, full, prompts}) {
   const grid = `${count(checkpoints, 'checkpoint')} × ${count(strengths, 'strength')} = ${candidates} candidates`;
-  return `${grid}, ${count(prompts, 'prompt')}: at most ${full.toLocaleString('en')} images. A race usually needs less than half.`;
+  const most = `${grid}, ${count(prompts, 'prompt')}: at most ${full.toLocaleString('en')} images.`;
+  return `${most} A race usually needs less than half.`;
 }
 
 /** How far the race is, or what it has saved. */
@@ -55,7 +59,8 @@ export function raceText(selection) {
   if (!full) return 'The first images are being generated.';
   const left = entries.filter((one) => !one.out).length;
   const share = Math.round((100 * generated) / full);
-  const images = `${generated.toLocaleString('en')} of ${full.toLocaleString('en')} images (${share} % of the full grid)`;
+  const all = full.toLocaleString('en');
+  const images = `${generated.toLocaleString('en')} of ${all} images (${share} % of the full grid)`;
   if (complete) return `${images}: the race saved ${(full - generated).toLocaleString('en')}.`;
   return `${left} of ${count(entries.length, 'candidate')} left · ${images} so far`;
 }
@@ -79,7 +84,11 @@ export function linesOf(selection, measure) {
 export function scalesOf(lines, extra, {width, height, left, right, top, bottom}) {
   const points = lines.flatMap((line) => line.points);
   if (!points.length) return null;
-  const ends = points.flatMap((point) => [point.value, point.low ?? point.value, point.high ?? point.value]);
+  const sure = points.filter((point) => point.n >= ENOUGH); // the intervals of a few images would flatten the rest
+  const ends = [
+    ...points.map((point) => point.value),
+    ...sure.flatMap((point) => [point.low ?? point.value, point.high ?? point.value]),
+  ];
   const values = [...ends, ...extra.filter((value) => typeof value === 'number')];
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const pad = (high - low || Math.abs(high) || 1) * 0.08;
@@ -92,7 +101,7 @@ export function scalesOf(lines, extra, {width, height, left, right, top, bottom}
     from,
     to,
     x: (step) => (first === last ? left + across / 2 : left + (across * (step - first)) / (last - first)),
-    y: (value) => top + ((height - top - bottom) * (to - value)) / (to - from),
+    y: (value) => top + ((height - top - bottom) * (to - clamp(value, from, to))) / (to - from),
   };
 }
 

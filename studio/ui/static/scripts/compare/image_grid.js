@@ -92,13 +92,13 @@ export class ImageGrid {
     const own = shownColumn(this.tracks[k], this.steps);
     const column = this.instead ?? own;
     const file = this.fileOf(column, row);
-    const {name, error} = comparison.columns[column];
+    const {name, error, folder} = comparison.columns[column];
     const copy = file && copies.of(file, options.full);
     const pending = !error && !comparison.complete && !comparison.cancelled;
     const {baseline} = options;
     const below = baseline >= 0 && baseline !== column ? this.fileOf(baseline, row) : null;
     const state = copy?.src || copy?.problem ? '' : file || pending ? 'waiting' : 'blank';
-    const label = `${name}, “${row.text}”, seed ${row.seed}`;
+    const label = folder ? `${name}, image ${number + 1}` : `${name}, “${row.text}”, seed ${row.seed}`;
     const under = below && copies.of(below, options.full);
     paintCell(cell, {label, copy, under, state, marks: options.marks(own, number)});
     cell.setAttribute('aria-rowindex', number + 1);

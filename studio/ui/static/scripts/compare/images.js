@@ -185,8 +185,8 @@ class Images {
     if (side.image) return side.image;
     const row = this.grid.rows[rowOf(side, other)];
     const file = this.grid.fileOf(side.column, row);
-    const {name} = this.comparison.columns[side.column];
-    const text = `seed ${row.seed} · ${row.text}`;
+    const {name, folder} = this.comparison.columns[side.column];
+    const text = folder ? '' : `seed ${row.seed} · ${row.text}`;
     return {src: file ? this.copies.full(file) : '', name, text};
   }
   look(pair, mode) {

@@ -56,7 +56,7 @@ class Measures {
 
   heading(measure) {
     const way = measure.better === 'lower' ? 'lower is better' : 'higher is better';
-    return el('th', {scope: 'col', title: measure.says}, measure.label, el('span.cs-muted', {}, way));
+    return el('th', {scope: 'col', title: measure.says}, el('b', {}, measure.label), el('span.cs-muted', {}, way));
   }
   cell(place, measure) {
     const {comparison, against} = this;
@@ -92,7 +92,7 @@ class Measures {
     const head = el(
       'tr',
       {},
-      el('th', {scope: 'col'}, 'Column'),
+      el('th', {scope: 'col'}, el('b', {}, 'Column')),
       measures.map((one) => this.heading(one)),
     );
     const rows = columns.map((column, place) => this.row(column, place, measures));

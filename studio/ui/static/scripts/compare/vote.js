@@ -117,7 +117,7 @@ class Vote {
         el(
           'p.cs-small.cs-muted',
           {},
-          `${counted(columns, 'column')}, ${counted(pairs, 'pair')} of images; it ends earlier once there is an answer.`,
+          `${counted(columns, 'column')}, ${counted(pairs, 'pair')} of images; it ends once there is an answer.`,
         ),
         el('label.cs-label', {}, 'Question', el('select.cs-input', {onchange}, options)),
         el('label.cs-label', {}, 'Your name', name),
