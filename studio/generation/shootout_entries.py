@@ -142,10 +142,14 @@ def _competitor(entry: Entry, settings: ShootoutSettings, ground: Ground, runs: 
 def _called(config: RunConfig, change: Table) -> str:
     """“LoRA, rank 2”: the method, and what was changed in the preset."""
     title = methods.find(config.method).title
-    changed = [
-        f"{key.rpartition('.')[2].replace('_', ' ')} {value}" for key, value in _flat(change)
-    ]
+    changed = [f"{_words(key)} {value}" for key, value in _flat(change)]
     return ", ".join([title, *changed])[:60]
+
+
+def _words(key: str) -> str:
+    """“options.rank” → rank, “prior.weight” → prior weight."""
+    parts = key.split(".")
+    return " ".join(parts[parts[0] in ("options", "train") :]).replace("_", " ")
 
 
 def _flat(values: Table, prefix: str = "") -> Iterator[tuple[str, object]]:

@@ -23,6 +23,9 @@ from studio.infer.infotext_passes import is_kept_name
 from studio.library.files import LibraryFiles
 from studio.settings.training import StackItem
 
+_GONE = "The mask of this image, or the image it lay on, is gone: mark it again."
+_NOT_KEPT = "This image was generated with a mask, which was not kept: mark it again."
+
 
 @dataclass(frozen=True)
 class ImageSettings:
@@ -89,10 +92,10 @@ def with_kept(settings: dict[str, Any], outputs: Path) -> tuple[dict[str, Any], 
         found["inpaint"] = inpaint
     kept = [str(name) for name in (mask, image) if is_kept_name(name)]
     if not is_kept_name(mask):
-        return found, ""
+        return found, _NOT_KEPT if inpaint else ""
     places = [inpaint_files.find(outputs, name) for name in kept]
     if None in places:
-        return found, "The mask of this image, or the image it lay on, is gone: mark it again."
+        return found, _GONE
     paths = [printable(path) for path in places if path is not None]
     found["inpaint"] = {**inpaint, "mask": paths[0]}
     return (found | {"image": paths[1]} if len(paths) > 1 else found), ""

@@ -27,6 +27,7 @@ import gradio as gr
 
 from studio.core.errors import InputError
 from studio.core.names import encodable, encodable_all
+from studio.library.tidying import UPLOADS
 from studio.ui import scripts
 from studio.ui.library import Library
 from studio.ui.tasks import Task as Task  # the tabs find it here
@@ -61,11 +62,15 @@ def endpoint(function: Callable[..., Any]) -> Callable[..., Json]:
 
 
 def told(error: BaseException) -> Json:
-    """An error's parts; an uploaded file is called by its name there, not by where it was put."""
-    place = re.compile(re.escape(str(Path(gr.utils.get_upload_folder()))) + r"[/\\][^/\\]+[/\\]")
+    """An error's parts; a file of the cache is called by its name there, not by where it was put."""
+    uploads = Path(gr.utils.get_upload_folder())
+    place = re.escape(str(uploads)) + r"[/\\][^/\\]+[/\\]"
+    if uploads.name == UPLOADS:
+        place += "|" + re.escape(str(uploads.parent)) + r"[/\\]"
     parts = parts_of(error)
     return {
-        key: place.sub("", text) if isinstance(text, str) else text for key, text in parts.items()
+        key: re.sub(place, "", text) if isinstance(text, str) else text
+        for key, text in parts.items()
     }
 
 

@@ -93,7 +93,9 @@ def test_bad_input_ends_with_2_and_a_sentence(
     assert said in capsys.readouterr().err
 
 
-def test_ctrl_c_saves_and_the_same_command_continues_to_table_and_folder(place: Path) -> None:
+def test_ctrl_c_saves_and_the_same_command_continues_to_table_and_folder(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     process = subprocess.Popen(
         command(place), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -108,16 +110,15 @@ def test_ctrl_c_saves_and_the_same_command_continues_to_table_and_folder(place: 
     assert process.returncode == 130, said
     assert "continues where it was" in said and "Traceback" not in said
     runs = sorted(path.name for path in (place / "w" / "runs").iterdir() if path.is_dir())
-    again = subprocess.run(command(place), cwd=ROOT, capture_output=True, text=True)
-    assert again.returncode == 0, again.stderr
-    *table, folder = again.stdout.strip().splitlines()
+    own = ["compare", str(place / "tiny.toml"), "--workspace", str(place / "w")]
+    assert cli.main(own) == 0
+    *table, folder = capsys.readouterr().out.strip().splitlines()
     assert Path(folder).parent == place / "w" / "comparisons"
     assert table[0].split() == ["Base", "LoRA", "TI"]
     now = sorted(path.name for path in (place / "w" / "runs").iterdir() if path.is_dir())
     assert set(runs) <= set(now) and len(now) == 2, "interrupted runs were resumed"
-    third = subprocess.run(command(place, "--json"), cwd=ROOT, capture_output=True, text=True)
-    assert third.returncode == 0, third.stderr
-    found = json.loads(third.stdout)
+    assert cli.main([*own, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
     assert [row["reused"] for row in found["shootout"]["trainings"]] == [True, True]
     assert found["comparison"]["complete"]
 

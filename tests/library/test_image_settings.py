@@ -15,7 +15,7 @@ from studio.app import Studio
 from studio.core.errors import FileError
 from studio.formats.images import read_parameters
 from studio.infer import infotext
-from studio.library.image_settings import image_settings, usable_settings
+from studio.library.image_settings import image_settings, usable_settings, with_kept
 from tests.tiny import write_tiny_lora
 
 NOVEL = {
@@ -121,3 +121,13 @@ def test_our_own_images_come_back_with_the_tags_that_others_read(
         assert found is not None and found.program == infotext.VERSION and found.notes == []
         assert found.settings["prompt"] == "a cat"
         assert [one["strength"] for one in found.settings["stack"]] == [0.5]
+
+
+def test_a_mask_that_is_not_here_is_said(tmp_path: Path) -> None:
+    kept = {"mask": "mask-" + "0" * 24 + ".png", "blur": 4}
+    for inpaint, said in (
+        (kept, "is gone"), ({"blur": 4}, "was not kept"), ({"mask": "/etc/hosts"}, ""), ({}, ""),
+    ):  # fmt: skip
+        found, told = with_kept({"inpaint": inpaint, "image": "../x.png"}, tmp_path)
+        assert "image" not in found and "mask" not in found.get("inpaint", {})
+        assert said in told and bool(said) == bool(told)

@@ -38,3 +38,30 @@ test('nothing is sent while nothing is marked', () => {
   assert.equal(mask.sentMask(null, strokes, how), '');
   assert.deepEqual(JSON.parse(mask.sentMask(image, strokes, how)), {image: '/a.png', ...how, strokes});
 });
+
+test('a mask that was brought is sent without strokes, and is read as it was set', () => {
+  const how = {fresh: true, stack: [{path: 'x'}], file: {path: '/mask.png', image: {}}};
+  const sent = mask.sentMask(image, [], how);
+  assert.deepEqual(JSON.parse(sent), {
+    image: '/a.png',
+    fresh: true,
+    stack: [{path: 'x'}],
+    strokes: [],
+    file: '/mask.png',
+  });
+  assert.deepEqual(mask.readMask(sent), JSON.parse(sent));
+  assert.deepEqual(mask.readMask('{"image": "/a.png", "fresh": false}'), {
+    image: '/a.png',
+    fresh: false,
+    stack: null,
+    strokes: [],
+    file: '',
+  });
+  for (const nothing of ['', null, 'no json']) assert.equal(mask.readMask(nothing), null);
+});
+
+test('white of a mask is coloured and black of it is not there', () => {
+  const pixels = [255, 255, 255, 255, 0, 0, 0, 255];
+  mask.tinted(pixels, [1, 2, 3]);
+  assert.deepEqual(pixels, [1, 2, 3, 255, 1, 2, 3, 0]);
+});

@@ -64,6 +64,7 @@ test('entries are the methods, their variants, and stacks of those that are ther
 
 test('changes read as words, also half-typed', () => {
   assert.equal(rules.changeWords('options.rank=2\ntrain.learning_rate = 1e-3'), 'rank 2, learning rate 1e-3');
+  assert.equal(rules.changeWords('prior.weight=0'), 'prior weight 0');
   assert.equal(rules.changeWords('options.ran'), 'options.ran');
   assert.equal(rules.changeWords(' , '), '');
 });

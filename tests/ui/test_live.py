@@ -148,3 +148,19 @@ def test_an_uploaded_file_is_called_by_its_name_in_messages(
     error = endpoint(refused)()["error"]
     assert error["where"] == "my file.json"
     assert error["why"] == "my file.json is empty"
+
+
+def test_no_error_names_a_place_in_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(cache / "uploads"))
+    sent, mask = cache / "uploads" / "a1b2" / "cat.png", cache / "start" / "mask.png"
+    error = InputError("No", where=sent, why=f"{mask} is gone, {tmp_path / 'mine'} is not.")
+    answer = endpoint(lambda argument: _raise(error))()["error"]
+    assert answer["where"] == "cat.png"
+    assert answer["why"] == f"start/mask.png is gone, {tmp_path / 'mine'} is not."
+
+
+def _raise(error: Exception) -> None:
+    raise error

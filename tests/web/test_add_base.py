@@ -99,7 +99,7 @@ def test_a_damaged_file_is_refused_and_a_whole_one_is_chosen(
     page = open_page("compare")
     before = sorted(served.workspace.bases.iterdir())
     dialog = dialog_of(page, "compare")
-    dialog.get_by_role("button", name="Send a file").click()
+    dialog.get_by_role("button", name="A file").click()
     dialog.get_by_text("there is room for").wait_for()
     picker = dialog.get_by_label("Model file")
     picker.set_input_files(str(elsewhere / "damaged.safetensors"))
@@ -115,7 +115,7 @@ def test_the_hub_refuses_tells_and_downloads(open_page: Any, served: Any, hub: H
     page = open_page("train")
     page.locator(TRAIN).locator("option", has_text="tiny · ").wait_for(state="attached")
     dialog = dialog_of(page, "train")
-    dialog.get_by_role("button", name="From the hub").click()
+    dialog.get_by_role("button", name="The hub").click()
     name, look = dialog.get_by_label("Name on the Hugging Face hub"), "Look it up"
     for status, typed, words in (
         (200, "no name", "This is no name on the hub"),

@@ -30,7 +30,7 @@ FORM = {
         "textual-inversion": {"on": True, "preset": "", "variants": [""]},
         "hypernetwork": {"on": True, "preset": "", "variants": [PLAIN]},
     },
-    "budget": "steps", "amount": 3, "captions": 1, "novel": 1, "seeds": "1",
+    "budget": "steps", "amount": 2, "captions": 1, "novel": 1, "seeds": "1",
     "images": 2, "steps": 2, "ordinary_images": 2,
 }  # fmt: skip
 

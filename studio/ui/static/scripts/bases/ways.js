@@ -1,7 +1,7 @@
 // The three ways in which a base comes: by its path, as a file, from the hub. Each is
 // {label, node, focus()}; `dialog` does the work: {part, about, attempt(action, button), added(name)}.
 import {call} from '../core/calls.js';
-import {bringsFiles, el} from '../core/dom.js';
+import {bringsFiles, el, flip, isOn} from '../core/dom.js';
 import {message} from '../core/notices.js';
 import {Bar} from './bar.js';
 import {offerText, refusedFile, sendText} from './base_words.js';
@@ -10,6 +10,7 @@ import {sendFile} from './send_file.js';
 const LINK = 'Over a link: a place in the workspace, or in a folder that was allowed at the start.';
 const PATH = 'A diffusers folder, or a single .safetensors or .ckpt file. It stays where it is.';
 const HUB = 'owner/name or owner/name@revision. Configurations and safetensors are downloaded, never pickles.';
+const HALF = 'Half precision: half as large, enough for most uses';
 const GATED = 'Its owner asks for an agreement first: accept it on its page, and sign in on this machine.';
 
 const hint = (text) => el('p.cs-small.cs-muted', {style: {margin: '0'}}, text);
@@ -29,7 +30,7 @@ export function pathWay(dialog) {
   };
   const about = hint(dialog.about.remote ? `${PATH} ${LINK}` : PATH);
   const node = el('form.cs-stack', {onsubmit}, field('Folder or file', input), about, el('div.cs-toolbar', {}, add));
-  return {label: 'On this machine', node, focus: () => input.focus()};
+  return {label: 'A path', node, focus: () => input.focus()};
 }
 
 export function fileWay(dialog) {
@@ -69,18 +70,19 @@ export function fileWay(dialog) {
     if (file && !stop) take(file);
   });
   const node = el('div.cs-stack', {}, zone, hint(sendText(dialog.about)), bar.node);
-  return {label: 'Send a file', node, focus: () => choose.focus(), stop: () => stop?.abort()};
+  return {label: 'A file', node, focus: () => choose.focus(), stop: () => stop?.abort()};
 }
 
 export function hubWay(dialog) {
   const {server} = dialog.part;
   const input = text('owner/name');
-  const half = el('input', {type: 'checkbox', checked: true});
+  const half = el('button.cs-switch', {type: 'button', role: 'switch', 'aria-checked': 'true', 'aria-label': HALF});
+  half.addEventListener('click', () => flip(half));
   const look = el('button.cs-button', {type: 'submit'}, 'Look it up');
   const load = el('button.cs-button.cs-primary.cs-hidden', {type: 'button'}, 'Download');
   const facts = el('div.cs-stack', {role: 'status', style: {gap: '6px'}});
   const bar = new Bar(() => call(server.cancel(null)).catch(() => {}));
-  const asked = () => ({name: input.value, half: half.checked, asked: dialog.asked});
+  const asked = () => ({name: input.value, half: isOn(half), asked: dialog.asked});
   const forget = () => {
     load.classList.add('cs-hidden');
     facts.replaceChildren();
@@ -101,8 +103,9 @@ export function hubWay(dialog) {
       dialog.follow();
     }, load),
   );
-  for (const one of [input, half]) one.addEventListener('input', forget);
-  const smaller = el('label.cs-small.ba-half', {}, half, 'Half precision: half as large, enough for most uses');
+  input.addEventListener('input', forget);
+  half.addEventListener('click', forget);
+  const smaller = el('div.cs-small.ba-half', {}, half, HALF);
   const ask = field('Name on the Hugging Face hub', input);
   const node = el('form.cs-stack', {onsubmit}, ask, smaller, hint(HUB), facts);
   node.append(el('div.cs-toolbar', {}, look, load), bar.node);
@@ -112,5 +115,5 @@ export function hubWay(dialog) {
     else bar.hide();
     look.disabled = load.disabled = going;
   };
-  return {label: 'From the hub', node, focus: () => input.focus(), show};
+  return {label: 'The hub', node, focus: () => input.focus(), show};
 }

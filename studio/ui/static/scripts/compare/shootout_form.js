@@ -7,11 +7,11 @@ import {openTab} from '../core/handover.js';
 import {labelled} from '../core/icons.js';
 import {message, notice} from '../core/notices.js';
 import {debounce, poll} from '../core/timing.js';
-import {datasetFacts} from '../train/pick_rules.js';
+import {datasetFacts, datasetOptions} from '../train/pick_rules.js';
 import {sayWords} from './column_words.js';
 import {openComparison} from './opened.js';
 import {shootoutList} from './shootout_list.js';
-import {budgetRows, methodCard, stackRows} from './shootout_methods.js';
+import {budgetGroup, methodCard, stackRows} from './shootout_methods.js';
 import * as rules from './shootout_rules.js';
 
 const LOOK_EVERY = 1000; // milliseconds
@@ -56,7 +56,7 @@ class ShootoutForm {
     this.none = labelled('right', 'Make one in the Caption tab', () => openTab('caption'));
     this.methods = el('div.so-methods', {role: 'group', 'aria-label': 'Methods'});
     this.stacks = el('div.so-stacks');
-    this.budgets = el('div.so-budgets', {role: 'radiogroup', 'aria-label': 'Budget'});
+    this.budgets = budgetGroup((budget, amount) => this.set({budget, amount}));
     this.amount = this.input('amount', {type: 'number', min: 0, step: 'any'});
     this.amountField = labelledField('', this.amount);
     this.reference = select('Reference images of the shootout');
@@ -72,7 +72,7 @@ class ShootoutForm {
       this.none,
       labelledField('Base model', this.base),
       el('div.so-part', {}, el('span.cs-label', {}, 'What competes'), this.methods, this.stacks),
-      el('div.so-part', {}, el('span.cs-label', {}, 'Budget'), this.budgets, this.amountField),
+      el('div.so-part', {}, el('span.cs-label', {}, 'Budget'), this.budgets.node, this.amountField),
       el(
         'div.so-fields',
         {},
@@ -118,12 +118,8 @@ class ShootoutForm {
     const {choices, form} = this;
     if (!choices) return;
     const focus = this.element.contains(document.activeElement) && focusName(document.activeElement);
-    const datasets = choices.datasets.map(({id, name, pictures, sample}) => [
-      id,
-      `${name} · ${pictures} images${sample ? ' · sample' : ''}`,
-    ]);
     const info = choices.datasets.find((one) => one.id === form.dataset);
-    fillOptions(this.dataset, info ? datasets : [['', 'Choose a dataset…'], ...datasets], form.dataset);
+    fillOptions(this.dataset, datasetOptions(choices, form), form.dataset);
     this.facts.textContent = datasetFacts(info);
     this.strip.classList.toggle('cs-hidden', !info);
     this.none.classList.toggle('cs-hidden', choices.datasets.length > 0);
@@ -146,7 +142,7 @@ class ShootoutForm {
     };
     this.methods.replaceChildren(...choices.methods.map((method) => methodCard(method, given)));
     this.stacks.replaceChildren(...stackRows(given));
-    this.budgets.replaceChildren(...budgetRows(given));
+    this.budgets.show(form.budget);
     const [, , , unit] = rules.budgetOf(form);
     this.amountField.classList.toggle('cs-hidden', !unit);
     this.amountField.firstChild.textContent = unit ? `${unit} per training` : '';
@@ -257,7 +253,7 @@ class ShootoutForm {
 
 /** By what an element is found again after its part was drawn anew. */
 const focusName = (node) =>
-  node.getAttribute('aria-label') || node.dataset.method || node.dataset.budget || node.dataset.key || node.textContent;
+  node.getAttribute('aria-label') || node.dataset.method || node.dataset.key || node.textContent;
 
 /** A form that was never used: the first dataset, and the three methods whose files are small. */
 function withUsual(choices, form) {

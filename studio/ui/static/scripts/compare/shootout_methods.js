@@ -2,6 +2,7 @@
 // Refuses to know: the server, where the form is kept (`set` and `setMethod` are handed in).
 import {el, fillOptions} from '../core/dom.js';
 import {icon, iconButton, labelled} from '../core/icons.js';
+import {turned} from '../core/turning.js';
 import * as rules from './shootout_rules.js';
 
 const EXAMPLE = 'options.rank=2, train.learning_rate=1e-3';
@@ -86,16 +87,21 @@ export function stackRows({choices, form, set}) {
   return [...form.stacks.map(row), labelled('plus', 'Files applied together…', add, '.cs-quiet.so-more-button')];
 }
 
-/** The budgets, each with a sentence. */
-export function budgetRows({form, set}) {
-  return rules.BUDGETS.map(([name, title, sentence, , usual]) => {
-    const attributes = {
-      type: 'button',
-      role: 'radio',
-      'aria-checked': form.budget === name,
-      'data-budget': name,
-      onclick: () => set({budget: name, amount: usual}),
-    };
+/** The budgets, each with a sentence: {node, show}; `choose(name, usual)` is a click or an arrow key. */
+export function budgetGroup(choose) {
+  const button = ([name, title, sentence, , usual]) => {
+    const attributes = {type: 'button', role: 'radio', 'data-budget': name, onclick: () => choose(name, usual)};
     return el('button.so-budget', attributes, el('b', {}, title), el('span.cs-small', {}, sentence));
-  });
+  };
+  const buttons = rules.BUDGETS.map(button);
+  const node = el('div.so-budgets', {role: 'radiogroup', 'aria-label': 'Budget'}, buttons);
+  turned(node, buttons, (next) => next.click());
+  const show = (budget) => {
+    for (const one of buttons) {
+      const on = one.dataset.budget === budget;
+      one.setAttribute('aria-checked', String(on));
+      one.tabIndex = on ? 0 : -1;
+    }
+  };
+  return {node, show};
 }

@@ -97,7 +97,12 @@ export const changeWords = (text) =>
     .filter(Boolean)
     .map((part) => {
       const [key, ...rest] = part.split('=');
-      return rest.length ? `${key.trim().split('.').pop().replaceAll('_', ' ')} ${rest.join('=').trim()}` : part;
+      return rest.length
+        ? `${key
+            .trim()
+            .replace(/^(options|train)\./, '')
+            .replaceAll(/[._]/g, ' ')} ${rest.join('=').trim()}`
+        : part;
     })
     .join(', ');
 

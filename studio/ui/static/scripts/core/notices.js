@@ -4,6 +4,7 @@ import {el, pageRoot} from './dom.js';
 
 const MOST = 4;
 const PARTS = ['why', 'remedy', 'safe'];
+const shown = new Set(); // {text, cause, node} of every message that is not in place
 
 /** A message made of an error's parts: {what, where, why, remedy, safe}, or of plain text. */
 export function message(parts, kind = 'error', onclose = null) {
@@ -26,20 +27,27 @@ export function message(parts, kind = 'error', onclose = null) {
 /** Shows a message; an error stays until it is dismissed or its cause is gone (`settle`). It stands in the
  *  corner, or inside of the dialog that is open: what lies behind one cannot be reached. */
 export function notice(parts, kind = 'error', {seconds = kind === 'error' ? 0 : 6, cause = ''} = {}) {
-  const host = hostNow();
   const text = JSON.stringify(parts);
-  for (const child of shown()) if (child.dataset.text === text) child.remove();
-  const node = message(parts, kind, () => node.remove());
-  Object.assign(node.dataset, {text, cause});
-  host.append(node);
+  drop((one) => one.text === text);
+  const entry = {text, cause, node: message(parts, kind, () => drop((one) => one === entry))};
+  const host = hostNow();
+  host.append(entry.node);
+  shown.add(entry);
   while (host.children.length > MOST) host.firstChild.remove();
-  if (seconds) setTimeout(() => node.remove(), seconds * 1000);
-  return node;
+  if (seconds) setTimeout(() => drop((one) => one === entry), seconds * 1000);
+  return entry.node;
 }
 
 /** What `cause` names begins anew, or has succeeded: what was said because of it is no longer so. */
 export function settle(cause) {
-  for (const node of shown()) if (cause && node.dataset.cause === cause) node.remove();
+  if (cause) drop((one) => one.cause === cause);
+}
+
+function drop(which) {
+  for (const one of shown) {
+    if (which(one)) one.node.remove();
+    if (!one.node.isConnected) shown.delete(one); // also what went with its dialog
+  }
 }
 
 /** What an action is called as a cause: by its control's words and the part that it is in. */
@@ -47,8 +55,6 @@ export function causeOf(control) {
   const part = control.closest('.cs-part, [id]')?.id || '';
   return `${part}: ${control.getAttribute('aria-label') || control.textContent.trim()}`;
 }
-
-const shown = () => document.querySelectorAll('.cs-notices > .cs-notice');
 
 function hostNow() {
   const open = [...document.querySelectorAll('dialog[open]')].filter((dialog) => dialog.matches(':modal')).pop();
