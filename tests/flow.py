@@ -100,7 +100,7 @@ class ToyFlow(Family):
 
         return whole_text.encode(base, 0, prompts, forward, ("<|user|>", "<|end|>"))
 
-    def unread(self, base: Base) -> dict[str, tuple[str, ...]]:
+    def unused_layers(self, base: Base) -> dict[str, tuple[str, ...]]:
         """The last layer and what follows: the text is the states before it."""
         last = base.text_encoders[0].config.num_hidden_layers - 1
         return {"text_encoder": (f".layers.{last}.", ".norm.")}

@@ -16,6 +16,8 @@ from studio.compare import measures
 from studio.compare.record import Comparison
 from studio.core.errors import Interrupted, SettingsError
 from studio.core.names import path_of, printable
+from studio.core.paths import is_folder
+from studio.formats.dataset import image_files
 from studio.settings import training
 
 if TYPE_CHECKING:
@@ -95,6 +97,11 @@ def _settings(studio: Studio, arguments: argparse.Namespace) -> training.Compare
 
 
 def _column(studio: Studio, text: str) -> dict[str, Any]:
+    """A stack, or a folder of images that were made elsewhere."""
+    name, _, place = text.rpartition("=")
+    folder = path_of(place).expanduser()
+    if place and is_folder(folder) and image_files(folder):
+        return {"name": name or folder.resolve().name, "folder": printable(folder.resolve())}
     name, stack = terminal.stack_reference(studio, text)
     return {"name": name, "stack": stack}
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def asked(arguments: argparse.Namespace) -> bool:
     """Whether the command is about a comparison, or a zip of one, instead of making one."""
-    return bool(arguments.report or arguments.export or arguments.archive)
+    return bool(arguments.report or arguments.export or arguments.archive or arguments.out)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -176,7 +176,8 @@ def _add_compare_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="[NAME=]FILE[:STRENGTH][+FILE…]",
-        help="one column: an adapter file, or several joined by +; the base alone comes first",
+        help="one column: an adapter file, several joined by +, or a folder of images made "
+        "elsewhere; the base alone comes first",
     )
     parser.add_argument(
         "--prompt", action="append", default=[], metavar="TEXT", help="one row each"

@@ -1,8 +1,11 @@
-"""`test`: lint, format, types, the page's scripts, then every test, with an honest exit code.
+"""`test`: lint, format, types, the page's scripts, then every test and how much of the studio they
+run, with an honest exit code.
 
 Owns: what is run, in which order and on which simulated processors (AVX2 unless told otherwise:
-the same kernels wherever the tests run). Refuses to know: what the tests test. pytest's last run is alone on stdout, so its summary is the last line there. The whole
-suite is dealt out to as many processes as there are cores, file by file; what is named runs in one.
+the same kernels wherever the tests run). Refuses to know: what the tests test.
+
+pytest's last run is alone on stdout, so its summary is the last line there. The whole suite is dealt
+out to as many processes as there are cores, file by file; what is named runs in one.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from studio.commands import test_coverage
 from studio.commands.requirements import ROOT, missing, needed
 from studio.commands.terminal import say
 from studio.core.errors import UnavailableError
@@ -68,9 +72,12 @@ def run(arguments: argparse.Namespace) -> int:
     failed += _scripts()
     if arguments.all:
         failed += _simulated() + _slowed()
-    code = _call(["-m", "pytest", *_dealt(), *_marks(arguments)])
+    with test_coverage.measured() as (pytest, found):
+        code = _call([*pytest, *_dealt(), *_marks(arguments)])
+        if not test_coverage.enough(found):
+            failed.append("coverage")
     if failed:
-        say(f"Failed before the last run: {', '.join(failed)}.")
+        say(f"Failed, besides what pytest says: {', '.join(failed)}.")
     return code or (1 if failed else 0)
 
 

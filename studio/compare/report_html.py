@@ -26,6 +26,7 @@ from studio.compare.report_curves import plots
 from studio.compare.report_differences import differences
 from studio.compare.report_grid import image_grid
 from studio.compare.report_images import BUDGET, Images, images_of
+from studio.compare.report_selection import selection
 from studio.compare.report_votes import votes
 from studio.core.text import read_text
 
@@ -75,6 +76,7 @@ def to_html(
 def _sections(comparison: Comparison, extra: Beside) -> list[Section]:
     """In their order; the images stand before the settings."""
     return [
+        Section("checkpoint", "Checkpoint", selection(comparison)),
         Section("measures", "Measures", _measures(comparison)),
         Section("plots", "Plots", plots(comparison)),
         Section("differences", "Differences", differences(comparison)),

@@ -143,7 +143,7 @@ class _Plan:
         return max(1, (len(heading.parts) * (self.cell[1] + GAP) - GAP) // self.line)
 
     def _under_title(self, width: int) -> int:
-        self.large = font_for([self.title], round(self.font.size * TITLE))
+        self.large = self.font.font_variant(size=round(self.font.size * TITLE))
         self.called = wrapped(self.title, width - 2 * GAP, self.large, 2) if self.title else []
         self.said: list[str] = []
         for line in self.lines:

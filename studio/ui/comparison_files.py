@@ -75,7 +75,9 @@ class ComparisonFiles:
     def _send(
         self, download: Download, identity: str, pieces: Iterable[str | bytes], scope: Scope
     ) -> StreamingResponse:
-        name = quote(f"{path_of(identity).name}-{download.file}".encode("utf-8", "replace"))
+        called = path_of(identity).name
+        called += ".zip" if download.file == "comparison.zip" else f"-{download.file}"
+        name = quote(called.encode("utf-8", "replace"))
         shown = "inline" if download.file.endswith(".html") else "attachment"
         headers = {
             "content-disposition": f"{shown}; filename*=UTF-8''{name}",

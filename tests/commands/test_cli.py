@@ -214,6 +214,7 @@ class Ran:
         self, monkeypatch: pytest.MonkeyPatch, bad: str, lacking: tuple[str, ...] = ()
     ) -> None:
         self.bad = bad
+        self.share = 100.0
         self.commands: list[list[str]] = []
         self.settings: list[dict[str, str]] = []
         monkeypatch.setattr(test_command, "_call", self._call)
@@ -224,6 +225,9 @@ class Ran:
     def _call(self, command, settings=None, *, quiet=False) -> int:
         self.commands.append(command)
         self.settings.append(settings or {})
+        if "slipcover" in command:
+            covered = {"summary": {"percent_covered": self.share}, "files": {}}
+            Path(command[command.index("--out") + 1]).write_text(json.dumps(covered))
         return 1 if self.bad in (*command, *(settings or {}).values()) else 0
 
 
@@ -240,7 +244,7 @@ def own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_failed_checks_fail_the_test_command_even_when_tests_pass(monkeypatch, bad: str) -> None:
     ran = Ran(monkeypatch, bad)
     assert test_command.run(cli.parse(["test"])) == 1
-    assert ran.commands[-1] == ["-m", "pytest", *test_command._dealt()], "its summary comes last"
+    assert ran.commands[-1][-4:] == test_command._dealt(), "its summary comes last"
     assert os.environ["ONEDNN_MAX_CPU_ISA"] == "AVX2", "the same kernels on every machine"
     ran.commands.clear()
     assert test_command.run(cli.parse(["test", "tests/commands/test_cli.py", "-k", "port"])) == 0

@@ -144,3 +144,38 @@ def test_numbers_that_are_none_break_no_plot(value: float) -> None:
     )
     assert interval_bar(0.0, 0.0, 0.0, [0.0]).count("<circle") == 1
     assert curves([Curve("x", (1, 2), (Measurement(value), Measurement(value)))], AXES) == ""
+
+
+def test_a_search_for_a_checkpoint_shows_what_is_recommended_and_its_curves(
+    three: Comparison,
+) -> None:
+    points = [
+        {"likeness": {"value": value, "low": value - 0.1, "high": value + 0.1, "n": 4}}
+        for value in (0.3, 0.5)
+    ]
+    entries = [{"run": "r", "step": step, "strength": 1.0, "column": n, "images": 4, "points": found, "out": HOSTILE}
+               for n, (step, found) in enumerate(zip((100, 200), points, strict=True))]  # fmt: skip
+    chosen = {"run": "r", "step": 200, "strength": 1.0}
+    record = {
+        "runs": {"r": HOSTILE},
+        "entries": entries,
+        "recommended": chosen,
+        "reason": "It is closest.",
+        "alike": [],
+    }
+    atomic.write_json(Path(three.folder) / "selection.json", record)
+    found = page(three)
+    text = " ".join(found.text.split())
+    assert f"Recommended: {HOSTILE}, step 200, strength 1" in text and "It is closest." in text
+    shown = {
+        one["data-checkpoint"]: float(one["value"] or 0)
+        for one in found.all("data")
+        if "data-checkpoint" in one
+    }
+    assert shown == {"0": 0.3, "1": 0.5}
+    assert any(
+        "over the steps" in (one.get("aria-label") or "") and HOSTILE in (one["aria-label"] or "")
+        for one in found.all("svg")
+    )
+    (Path(three.folder) / "selection.json").write_text("{")
+    assert "Recommended" not in page(three).text

@@ -10,6 +10,7 @@ from PIL import Image
 
 from studio.app import Studio
 from studio.cli import main
+from studio.commands.compare import _column
 from studio.core.errors import InputError, MissingError
 from studio.generation.column_facts import with_facts
 from studio.settings.generation import CompareSettings, Lane
@@ -87,6 +88,8 @@ def test_a_comparison_knows_its_training_images_and_is_measured_again(
     assert main(["compare", "--measure", made.id, *where]) == 0
     printed = capsys.readouterr().out
     assert "Likeness" in printed and "elsewhere" in printed and made.id in printed
+    assert _column(studio, f"mine={elsewhere}") == {"name": "mine", "folder": str(elsewhere)}
+    assert _column(studio, f"half={trained}:0.5")["stack"][0]["strength"] == 0.5
     assert main(["compare", "--measure", "20250101-000000-gone", *where]) == 2
     for wrong in ("", "..", "nothing here"):
         with pytest.raises(MissingError):

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import {test} from 'node:test';
 
 globalThis.location = {hostname: 'localhost'};
+globalThis.document = {querySelectorAll: () => []}; // no notice is shown
 const {hand, receive} = await import('../../studio/ui/static/scripts/core/handover.js');
 
 /** Messages that wait would keep this process alive for the time after which the page says so. */

@@ -264,7 +264,18 @@ def test_a_comparison_from_columns_to_report(page: Any, studio: Any) -> None:
     assert page.url.endswith("/measures")
     assert "KID" in page.locator(".mt-table thead").inner_text()
     rows = page.locator(".mt-table tbody tr").all_inner_texts()
-    assert len(rows) == 2 and all("n = 6 / 2" in row for row in rows)
+    assert len(rows) == 2 and all("n = 6 / " in row for row in rows)
+    page.locator(".mt-trade", has_text="My robot").wait_for()
+    page.get_by_text("What the measures say").click()
+    assert (
+        page.locator(".mt-about dd:visible").count()
+        == page.locator(".mt-table thead th").count() - 1
+    )
+    record = next(studio.workspace.comparisons.glob("*/comparison.json"))
+    before = record.stat().st_mtime_ns
+    page.get_by_role("button", name="Measure again").click()
+    page.wait_for_function("!document.querySelector('.mt-fold[open]')")  # it was read again
+    assert record.stat().st_mtime_ns > before
     page.get_by_role("tab", name="Images").click()
 
     page.locator(".cm-cell").first.focus()
@@ -287,8 +298,9 @@ def test_a_comparison_from_columns_to_report(page: Any, studio: Any) -> None:
     assert page.locator(".cl-over").evaluate("node => getComputedStyle(node).clipPath") != before
     page.keyboard.press("Escape")
 
+    page.get_by_role("tab", name="Report").click()
     with page.expect_download() as download:
-        page.get_by_role("button", name="CSV").click()
+        page.locator(".cmp-part-report").get_by_text("CSV", exact=True).click()
     assert "My robot" in Path(download.value.path()).read_text("utf-8")
     page.get_by_role("button", name="to the trash").first.click()
     page.locator(".cm-empty").wait_for()

@@ -49,7 +49,8 @@ export const candidateText = ({step, strength}) => `step ${step} at ${strength}`
 /** What a choice would cost: `plan` is {candidates, checkpoints, strengths, full, prompts}. */
 export function costText({checkpoints, strengths, candidates, full, prompts}) {
   const grid = `${count(checkpoints, 'checkpoint')} × ${count(strengths, 'strength')} = ${candidates} candidates`;
-  return `${grid}, ${count(prompts, 'prompt')}: at most ${full.toLocaleString('en')} images. A race usually needs less than half.`;
+  const most = `${grid}, ${count(prompts, 'prompt')}: at most ${full.toLocaleString('en')} images.`;
+  return `${most} A race usually needs less than half.`;
 }
 
 /** How far the race is, or what it has saved. */
@@ -58,7 +59,8 @@ export function raceText(selection) {
   if (!full) return 'The first images are being generated.';
   const left = entries.filter((one) => !one.out).length;
   const share = Math.round((100 * generated) / full);
-  const images = `${generated.toLocaleString('en')} of ${full.toLocaleString('en')} images (${share} % of the full grid)`;
+  const all = full.toLocaleString('en');
+  const images = `${generated.toLocaleString('en')} of ${all} images (${share} % of the full grid)`;
   if (complete) return `${images}: the race saved ${(full - generated).toLocaleString('en')}.`;
   return `${left} of ${count(entries.length, 'candidate')} left · ${images} so far`;
 }

@@ -5,7 +5,7 @@ import {el} from '../core/dom.js';
 import {icon} from '../core/icons.js';
 import {message} from '../core/notices.js';
 import {follow} from './opened.js';
-import {differs, downloadName, fileAddress, outlookRows} from './report_words.js';
+import {differs, fileAddress, outlookRows} from './report_words.js';
 
 const PAUSE = 1200; // milliseconds without a key until what was typed is kept
 const QUESTION = 'What should this comparison answer?';
@@ -74,7 +74,7 @@ class Report {
   }
   downloads(found) {
     const made = DOWNLOADS.filter(([file]) => found.images || file !== 'sheet.png').map(([file, label, title, extra]) =>
-      this.link(file, label, title, extra, {download: downloadName(this.id, file)}),
+      this.link(file, label, title, extra, {download: ''}),
     );
     const look = {target: '_blank', rel: 'noopener'};
     made.splice(1, 0, this.link('report.html', 'Open report', 'In a new tab', '', look));

@@ -17,9 +17,6 @@ export function outlookRows({images, missing, columns, rows, bytes, archive}) {
 /** The address of a file of a comparison, as seen from the page. */
 export const fileAddress = (id, file) => `comparisons/${encodeURIComponent(id)}/${file}`;
 
-/** What a download is called. */
-export const downloadName = (id, file) => (file === 'comparison.zip' ? `${id}.zip` : `${id}-${file}`);
-
 /** Whether what stands in the fields is something else than what is kept. */
 export const differs = (typed, kept) =>
   typed.question.trim() !== kept.question.trim() || typed.notes.trim() !== kept.notes.trim();
