@@ -15,6 +15,7 @@ from studio.compare.shootout_plan import images_per_step
 from studio.core import atomic
 from studio.core.errors import InputError, SettingsError, StorageError, StudioError
 from studio.core.names import printable
+from studio.core.paths import is_name
 from studio.core.tables import read_table
 from studio.core.text import lines
 from studio.settings.base import override
@@ -178,6 +179,8 @@ def _entry(value: Any) -> Json:
     if isinstance(value, dict) and isinstance(value.get("stack"), list):
         return {"name": _text(value, "name"), "stack": [str(one) for one in value["stack"]]}
     name, preset, changes = read(value, name=str, preset=str, changes=str)
+    if not is_name(preset) or preset.endswith(".toml"):  # a path is for whoever sits at the machine
+        raise InputError(f"There is no preset “{preset[:80]}”", remedy="Choose one of the list.")
     parts = [part.strip() for part in changes.replace("\n", ",").split(",") if part.strip()]
     try:
         change = override({}, parts)
