@@ -25,7 +25,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from studio.app import Studio
-from studio.compare.selection_record import Chosen, Selection
+from studio.compare.selection.record import Chosen, Selection
 from studio.core import atomic
 from studio.core.device import device_facts, pick_device
 from studio.core.paths import Workspace

@@ -66,12 +66,12 @@ def _apart(form: str, folder: Path) -> dict[str, Any]:
 
 
 def _measured(form: str, folder: Path) -> dict[str, Any]:
-    from studio.compare.archive import open_archive
-    from studio.compare.contact_sheet import sheet_png
-    from studio.compare.export import export
+    from studio.compare.archive.export import export
+    from studio.compare.archive.opening import open_archive
     from studio.compare.record import read_comparison
-    from studio.compare.report import write_pieces
-    from studio.compare.report_html import to_html
+    from studio.compare.report.contact_sheet import sheet_png
+    from studio.compare.report.page import to_html
+    from studio.compare.report.report import write_pieces
 
     archive = folder.parent / "large.zip"
     began = time.monotonic()

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from studio.commands import terminal
 from studio.commands.terminal import Progress, Stopping
-from studio.compare.selection import MEASURES, exit_words
-from studio.compare.selection_record import Entry, Selection
+from studio.compare.selection.record import Entry, Selection
+from studio.compare.selection.rule import MEASURES, exit_words
 from studio.core.errors import Interrupted, SettingsError
 from studio.core.names import path_of, printable
 from studio.core.record import Table

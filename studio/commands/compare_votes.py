@@ -8,8 +8,8 @@ from __future__ import annotations
 import argparse
 
 from studio.commands import terminal
-from studio.compare.agreement import Agreement
-from studio.compare.vote_result import Strength, VoteResult
+from studio.compare.vote.agreement import Agreement
+from studio.compare.vote.result import Strength, VoteResult
 from studio.core.errors import MissingError
 
 

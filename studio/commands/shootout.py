@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from studio.commands import terminal
 from studio.commands.terminal import Progress, Stopping, say
-from studio.compare.shootout_cost import Cost
-from studio.compare.shootout_plan import images_per_step
+from studio.compare.shootout.cost import Cost
+from studio.compare.shootout.plan import images_per_step
 from studio.core.errors import Interrupted, MissingError, SettingsError, TrainingError
 from studio.core.names import path_of, printable
 from studio.core.paths import PRESETS, is_file, is_folder
@@ -25,7 +25,7 @@ from studio.settings.training import override
 if TYPE_CHECKING:
     from studio.app import Studio
     from studio.compare.record import Comparison
-    from studio.compare.shootout_record import Shootout
+    from studio.compare.shootout.record import Shootout
     from studio.generation.shootouts import Planned, ShootoutView
 
 POLL = 0.3  # seconds between looks

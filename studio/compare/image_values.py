@@ -8,9 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from studio.compare import features
-from studio.compare.agreement import ImageValues
 from studio.compare.measures import MEASURES, measure
 from studio.compare.record import Comparison
+from studio.compare.vote.agreement import ImageValues
 from studio.core.errors import StudioError
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from studio.compare.origin import write_origin
 from studio.compare.record import Comparison, list_comparisons, read_comparison
+from studio.compare.report.origin import write_origin
 from studio.core import atomic
 from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.errors import InputError, MissingError

@@ -9,9 +9,9 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from studio.compare.growing_record import Continued, begin, columns_done
-from studio.compare.origin import write_origin
 from studio.compare.record import ComparedColumn, Comparison, Reference
+from studio.compare.report.origin import write_origin
+from studio.compare.shootout.growing_record import Continued, begin, columns_done
 from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.errors import MissingError
 from studio.core.record import Failure, Table
@@ -75,7 +75,7 @@ class GrowingComparisons:
         cancelled: Cancelled | None = None,
     ) -> Comparison:
         """Generates and measures a column when the device is free; errors as in `compare.growing`."""
-        from studio.compare.growing import Shared, add_column
+        from studio.compare.shootout.growing import Shared, add_column
 
         comparison = self.comparisons.one(identity)
         settings = CompareSettings.parse(comparison.settings)
@@ -90,7 +90,7 @@ class GrowingComparisons:
 
     def end(self, identity: str, *, cancelled: bool) -> Comparison:
         """Computes what the columns say together."""
-        from studio.compare.growing import end
+        from studio.compare.shootout.growing import end
         from studio.generation.origins import origin_of
 
         folder, compared = self.comparisons.folder(identity), self.comparisons.one(identity)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 from studio import __version__
-from studio.compare.origin import Origin, Training
+from studio.compare.report.origin import Origin, Training
 from studio.core.device import device_facts
 from studio.core.errors import StudioError
 from studio.core.names import path_of, printable

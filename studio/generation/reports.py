@@ -11,15 +11,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from studio.compare.about import About, read_about, write_about
-from studio.compare.archive import Opened, open_archive
-from studio.compare.contact_sheet import sheet_png
-from studio.compare.export import archive_size, export, pieces
-from studio.compare.origin import Origin
+from studio.compare.archive.export import archive_size, export, pieces
+from studio.compare.archive.opening import Opened, open_archive
 from studio.compare.record import Comparison
-from studio.compare.report import Outlook, outlook, write_report
-from studio.compare.report_html import Beside, beside, to_html
-from studio.compare.report_text import to_csv, to_markdown
+from studio.compare.report.about import About, read_about, write_about
+from studio.compare.report.contact_sheet import sheet_png
+from studio.compare.report.origin import Origin
+from studio.compare.report.page import Beside, beside, to_html
+from studio.compare.report.report import Outlook, outlook, write_report
+from studio.compare.report.texts import to_csv, to_markdown
 from studio.core.errors import MissingError
 from studio.generation.comparisons import Comparisons
 from studio.runs.folders import RunFolders

@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio.compare.new_prompts import MOST, new_prompts, spread
-from studio.compare.racing import looks
+from studio.compare.selection.new_prompts import MOST, new_prompts, spread
+from studio.compare.selection.racing import looks
 from studio.core.errors import InputError, MissingError, SettingsError, StudioError
 from studio.core.names import printable
 from studio.families.token_match import bounded, contains, without

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from studio import methods
 from studio.adapters.stack import applied
-from studio.compare.selecting import Question
-from studio.compare.selection import Candidate
-from studio.compare.selection_images import Entrant
+from studio.compare.selection.images import Entrant
+from studio.compare.selection.rule import Candidate
+from studio.compare.selection.selecting import Question
 from studio.core.atomic import sha256
 from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.errors import FileError, Interrupted, MissingError

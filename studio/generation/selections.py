@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from studio.compare.selection_record import SELECTION_FILE, Chosen, Selection, read_selection
+from studio.compare.selection.record import SELECTION_FILE, Chosen, Selection, read_selection
 from studio.core import atomic
 from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.errors import InputError, MissingError
@@ -51,7 +51,7 @@ class Selections:
         checkpoints cannot be judged by is said in the notes.
         """
         plan = self.plan(settings)
-        from studio.compare.selecting import Selecting
+        from studio.compare.selection.selecting import Selecting
         from studio.generation.selection_question import question
 
         with self.runtime.turn("choosing a checkpoint", "comparison", KEPT):

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from studio import methods
 from studio.architectures import ARCHITECTURES
 from studio.compare.record import Comparison
-from studio.compare.shootout_cost import Cost, Priced, priced
-from studio.compare.shootout_plan import Competitor, Grounds, Plan, identity, plan
+from studio.compare.shootout.cost import Cost, Priced, priced
+from studio.compare.shootout.plan import Competitor, Grounds, Plan, identity, plan
 from studio.core.errors import InputError, SettingsError, StudioError
 from studio.core.names import path_of, printable
 from studio.core.record import Table

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from studio.compare.shootout_prompts import ShootoutPrompt, Subject, World, chosen
-from studio.compare.shootout_record import SPLITS, HeldOut
+from studio.compare.shootout.prompts import ShootoutPrompt, Subject, World, chosen
+from studio.compare.shootout.record import SPLITS, HeldOut
 from studio.core import atomic
 from studio.core.errors import DatasetError, InputError, SettingsError
 from studio.core.names import printable

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from studio.compare.shootout_record import (
+from studio.compare.shootout.record import (
     Shootout,
     TrainingRecord,
     read_shootout,

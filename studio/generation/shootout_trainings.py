@@ -9,8 +9,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 
-from studio.compare.shootout_plan import ColumnPlan, Plan
-from studio.compare.shootout_record import TrainingRecord
+from studio.compare.shootout.plan import ColumnPlan, Plan
+from studio.compare.shootout.record import TrainingRecord
 from studio.core.errors import MissingError, StorageError, StudioError
 from studio.core.record import Failure
 from studio.generation.shootout_entries import main_file

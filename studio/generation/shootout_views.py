@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from studio.compare.record import Comparison
-from studio.compare.shootout_cost import Priced
-from studio.compare.shootout_plan import Plan
-from studio.compare.shootout_record import Shootout, TrainingRecord
+from studio.compare.shootout.cost import Priced
+from studio.compare.shootout.plan import Plan
+from studio.compare.shootout.record import Shootout, TrainingRecord
 from studio.core.errors import MissingError
 from studio.generation.shootout_entries import entries_of, main_file, prices
 from studio.generation.shootout_grounds import Ground, ground

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 
-from studio.compare.shootout_plan import ColumnPlan, Plan
+from studio.compare.shootout.plan import ColumnPlan, Plan
 from studio.core.errors import Interrupted
 from studio.core.record import Failure
 from studio.formats.dataset import image_files

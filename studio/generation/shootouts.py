@@ -12,7 +12,7 @@ import threading
 import time
 from pathlib import Path
 
-from studio.compare.shootout_record import (
+from studio.compare.shootout.record import (
     FILE,
     Shootout,
     list_shootouts,

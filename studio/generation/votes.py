@@ -13,13 +13,19 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio.compare import vote_images
-from studio.compare.blind_pairs import BlindPair, blind_pair, nothing_to_vote_on, of_token, of_vote
 from studio.compare.image_values import image_values
 from studio.compare.record import Comparison
-from studio.compare.vote_plan import next_ones, plan
-from studio.compare.vote_result import VoteResult, duels_of, result
-from studio.compare.votes import (
+from studio.compare.vote import images as vote_images
+from studio.compare.vote.blind_pairs import (
+    BlindPair,
+    blind_pair,
+    nothing_to_vote_on,
+    of_token,
+    of_vote,
+)
+from studio.compare.vote.plan import next_ones, plan
+from studio.compare.vote.result import VoteResult, duels_of, result
+from studio.compare.vote.votes import (
     KEPT,
     QUESTIONS,
     Ballot,

@@ -1,7 +1,7 @@
 """Early stopping of a run: its saves are scored on a small fixed set, and the best becomes its file.
 
 Owns: the fixed set, what is logged of a save, when the run ends, going back to the best save. Refuses
-to know: the rule (`studio.compare.stopping`), the loop. Imports torch.
+to know: the rule (`studio.compare.selection.stopping`), the loop. Imports torch.
 
 A save is scored before its checkpoint is announced, and its scores are in the log: a run that continues from
 a checkpoint knows those of all saves up to it, and decides as it would have without the break.
@@ -14,9 +14,9 @@ from pathlib import Path
 
 import torch
 
-from studio.compare.new_prompts import new_prompts
-from studio.compare.selection_scores import Judge, Seen
-from studio.compare.stopping import EarlyStop, Save
+from studio.compare.selection.new_prompts import new_prompts
+from studio.compare.selection.scores import Judge, Seen
+from studio.compare.selection.stopping import EarlyStop, Save
 from studio.core import manifest
 from studio.core.errors import FileError
 from studio.formats import safetensors_file

@@ -1,6 +1,6 @@
 """What a run was trained for, written into its folder before it is queued: so nobody trains it twice.
 
-Owns: that file. Refuses to know: what a mark means (`studio.compare.shootout_plan.identity`).
+Owns: that file. Refuses to know: what a mark means (`studio.compare.shootout.plan.identity`).
 """
 
 from __future__ import annotations

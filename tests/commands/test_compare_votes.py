@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from studio import cli
-from studio.compare.vote_plan import plan
-from studio.compare.votes import Line, write_line
+from studio.compare.vote.plan import plan
+from studio.compare.vote.votes import Line, write_line
 from studio.core.paths import Workspace
 from tests.voting import LABELS, compared
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from studio.compare import archive as reading
-from studio.compare.about import read_about, write_about
-from studio.compare.archive import open_archive
-from studio.compare.export import archive_size, export, pieces
+from studio.compare.archive import opening as reading
+from studio.compare.archive.export import archive_size, export, pieces
+from studio.compare.archive.opening import open_archive
 from studio.compare.record import Comparison, read_comparison
-from studio.compare.report import write_report
+from studio.compare.report.about import read_about, write_about
+from studio.compare.report.report import write_report
 from studio.core.errors import FileError, InputError, MissingError, StorageError
 from tests import failpoint
 from tests.compare.made import column, make

@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from studio.compare.bradley_terry import Array, against_others, chance, difference, estimate
+from studio.compare.vote.bradley_terry import Array, against_others, chance, difference, estimate
 
 NONE = np.zeros((2, 2))
 

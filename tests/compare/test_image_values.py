@@ -9,7 +9,7 @@ import torch
 
 from studio.compare import features
 from studio.compare.image_values import image_values
-from studio.compare.votes import ImagePair, Line, write_line
+from studio.compare.vote.votes import ImagePair, Line, write_line
 from studio.core.paths import Workspace
 from studio.generation.votes import Votes
 from tests.voting import compared

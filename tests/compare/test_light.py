@@ -15,8 +15,8 @@ import pytest
         "studio.caption.bulk",
         "studio.caption.run",
         "studio.compare.record",
-        "studio.compare.report",
-        "studio.compare.archive",
+        "studio.compare.report.report",
+        "studio.compare.archive.opening",
         "studio.generation.reports",
     ],
 )

@@ -17,8 +17,8 @@ from studio.compare.comparison import compare
 from studio.compare.features import Features
 from studio.compare.measures import Measure, measure
 from studio.compare.record import Comparison, read_comparison
-from studio.compare.report_html import to_html
-from studio.compare.report_text import to_csv, to_markdown
+from studio.compare.report.page import to_html
+from studio.compare.report.texts import to_csv, to_markdown
 from studio.settings.training import CompareSettings
 from studio.ui.components.opened_comparison import as_page
 from studio.ui.tables import tables

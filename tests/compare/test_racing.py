@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from studio.compare.racing import Exit, Race, interval, looks, quantile
-from studio.compare.selection import (
+from studio.compare.selection.racing import Exit, Race, interval, looks, quantile
+from studio.compare.selection.rule import (
     LIMITS,
     Candidate,
     Limits,

@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from studio.compare import report_images
-from studio.compare.about import About, read_about, write_about
-from studio.compare.contact_sheet import sheet_png
-from studio.compare.origin import Origin, Training, write_origin
 from studio.compare.record import Cell, Comparison, Recorder, read_comparison
-from studio.compare.report import outlook, write_report
-from studio.compare.report_html import Beside, beside, to_html
-from studio.compare.report_text import to_csv, to_markdown
+from studio.compare.report import images as report_images
+from studio.compare.report.about import About, read_about, write_about
+from studio.compare.report.contact_sheet import sheet_png
+from studio.compare.report.origin import Origin, Training, write_origin
+from studio.compare.report.page import Beside, beside, to_html
+from studio.compare.report.report import outlook, write_report
+from studio.compare.report.texts import to_csv, to_markdown
 from studio.core.errors import InputError, MissingError, StorageError
 from studio.core.record import Failure
 from tests import failpoint

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from studio.compare.record import Comparison, Difference, GroupDifference, read_comparison
-from studio.compare.report_plots import (
+from studio.compare.report.plots import (
     Axes,
     Curve,
     Measurement,
@@ -19,7 +19,7 @@ from studio.compare.report_plots import (
     interval_bar,
     scatter,
 )
-from studio.compare.votes import Line, write_line
+from studio.compare.vote.votes import Line, write_line
 from studio.core import atomic
 from tests.compare.made import column, make
 from tests.compare.test_report import HOSTILE, Page, page

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image, ImageFont
 
 from studio.compare import sheet as sheets
-from studio.compare.contact_sheet import parameters, sheet_png
 from studio.compare.record import Cell
+from studio.compare.report.contact_sheet import parameters, sheet_png
 from studio.compare.sheet import MOST_PIXELS, MOST_SIDE, Heading, sheet
 from studio.compare.sheet_font import font_for, wrapped
 from studio.formats.image_write import save_png
@@ -109,7 +109,7 @@ def test_of_far_too_many_rows_some_seeds_are_left_out_and_it_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sheets, "MOST_CELLS", 8)
-    monkeypatch.setattr("studio.compare.contact_sheet.MOST_CELLS", 8)
+    monkeypatch.setattr("studio.compare.report.contact_sheet.MOST_CELLS", 8)
     made = make(tmp_path / "c", [column("a"), column("b")], ["x", "y", "z"], [1, 2, 3, 4], side=8)
     lines: list[str] = []
 
@@ -117,6 +117,6 @@ def test_of_far_too_many_rows_some_seeds_are_left_out_and_it_says_so(
         lines.extend(given[4])
         return sheet(*given)
 
-    monkeypatch.setattr("studio.compare.contact_sheet.sheet", noting)
+    monkeypatch.setattr("studio.compare.report.contact_sheet.sheet", noting)
     assert max(opened(sheet_png(made)).size) <= MOST_SIDE
     assert "The first 2 of 4 seeds." in lines

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from studio.compare.shootout_cost import Cost, priced
-from studio.compare.shootout_plan import (
+from studio.compare.shootout.cost import Cost, priced
+from studio.compare.shootout.plan import (
     Competitor,
     Grounds,
     Plan,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 
-from studio.compare.shootout_prompts import CONTEXTS, Subject, World, chosen, novel, words_of
+from studio.compare.shootout.prompts import CONTEXTS, Subject, World, chosen, novel, words_of
 from studio.settings.shootout import ShootoutPrompts
 from studio.starter.world import COLOURS, HIDDEN_KINDS, HIDDEN_PLACES, KINDS, PLACES
 

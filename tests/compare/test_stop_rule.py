@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from studio.compare.stop_rule import (
+from studio.compare.vote.stop_rule import (
     ERROR,
     MARGIN,
     Outcome,

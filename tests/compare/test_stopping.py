@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from studio.compare.stopping import EarlyStop, Save
+from studio.compare.selection.stopping import EarlyStop, Save
 
 
 def save(step: int, likeness: float, seed: int | None = None, copies: float | None = None) -> Save:

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from studio.compare.agreement import agreements, kendall_tau_b, wilson
 from studio.compare.record import Comparison
-from studio.compare.vote_plan import Shown, next_ones, plan, possible, token
-from studio.compare.vote_result import VoteResult, report_rows, result
-from studio.compare.votes import (
+from studio.compare.vote.agreement import agreements, kendall_tau_b, wilson
+from studio.compare.vote.plan import Shown, next_ones, plan, possible, token
+from studio.compare.vote.result import VoteResult, report_rows, result
+from studio.compare.vote.votes import (
     VOTES_FILE,
     Choice,
     ImagePair,

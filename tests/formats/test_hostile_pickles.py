@@ -256,6 +256,16 @@ GOOD = {"data.pkl": rebuild(), "data/0": FOUR, "version": b"3\n"}
 _seen: list[str] | None = None
 
 
+def _measuring() -> bool:
+    """Whether it is the coverage tool that takes its probes out of a function seen often."""
+    frame = sys._getframe(2)
+    while frame is not None:
+        if frame.f_globals.get("__name__") == "slipcover.slipcover":
+            return True
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
+
+
 def _watch(event: str, arguments: tuple) -> None:
     if _seen is None:
         return
@@ -263,7 +273,7 @@ def _watch(event: str, arguments: tuple) -> None:
                                 "os.remove", "shutil.", "socket.", "ctypes.", "webbrowser.",
                                 "urllib.", "pickle.", "code.__new__", "exec", "compile", "pty."))  # fmt: skip
     writes = event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+")
-    if harmful or writes:
+    if (harmful or writes) and not (event == "code.__new__" and _measuring()):
         _seen.append(f"{event} {arguments!r}"[:200])
 
 

@@ -12,7 +12,7 @@ import pytest
 from studio import cli
 from studio.app import Studio
 from studio.compare.record import read_comparison
-from studio.compare.selection_record import SELECTION_FILE, read_selection
+from studio.compare.selection.record import SELECTION_FILE, read_selection
 from studio.core.errors import InputError, MissingError, SettingsError
 from studio.formats import safetensors_file
 from studio.generation import selections

@@ -17,7 +17,7 @@ import pytest
 
 from studio.app import Studio
 from studio.compare.record import Comparison
-from studio.compare.shootout_record import Shootout
+from studio.compare.shootout.record import Shootout
 from studio.core.errors import InputError, MissingError, StudioError
 from studio.core.paths import Workspace
 from studio.formats.dataset import image_files, read_dataset

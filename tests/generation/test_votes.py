@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from studio.app import Studio
-from studio.compare.vote_plan import plan
-from studio.compare.votes import VOTES_FILE, read_ballots
+from studio.compare.vote.plan import plan
+from studio.compare.vote.votes import VOTES_FILE, read_ballots
 from studio.core.errors import BusyError, FileError, InputError, MissingError, StorageError
 from studio.core.paths import Workspace
 from studio.formats.image_write import save_png

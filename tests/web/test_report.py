@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from studio.compare.about import read_about
+from studio.compare.report.about import read_about
 from tests.compare.made import column, make
 from tests.web.conftest import Served
 

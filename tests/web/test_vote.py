@@ -13,8 +13,8 @@ import pytest
 
 from studio.app import Studio
 from studio.compare.record import Comparison
-from studio.compare.vote_plan import plan
-from studio.compare.votes import VOTES_FILE, read_ballots
+from studio.compare.vote.plan import plan
+from studio.compare.vote.votes import VOTES_FILE, read_ballots
 from studio.core.paths import Workspace
 from studio.ui import app
 from tests.voting import LABELS, compared

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from studio.compare.selection_record import Chosen
+from studio.compare.selection.record import Chosen
 from studio.core.errors import MissingError
 from studio.core.names import printable
 from studio.ui.live import Json, Page, component, read

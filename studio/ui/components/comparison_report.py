@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from studio.compare.about import LONGEST_NOTES, LONGEST_QUESTION, About
+from studio.compare.report.about import LONGEST_NOTES, LONGEST_QUESTION, About
 from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from studio.compare.record import COMPARISON_FILE, PROGRESS_FILE, Comparison
-from studio.compare.selection_record import SELECTION_FILE
+from studio.compare.selection.record import SELECTION_FILE
 from studio.core.errors import MissingError
 from studio.core.paths import entries, is_file
 from studio.ui.components.image_grid import TrainingGlance

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from studio.compare.shootout_cost import Cost
-from studio.compare.shootout_plan import images_per_step
+from studio.compare.shootout.cost import Cost
+from studio.compare.shootout.plan import images_per_step
 from studio.core import atomic
 from studio.core.errors import InputError, SettingsError, StorageError, StudioError
 from studio.core.names import printable

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from studio.compare.blind_pairs import BlindPair
-from studio.compare.votes import LONGEST_NAME, QUESTIONS
+from studio.compare.vote.blind_pairs import BlindPair
+from studio.compare.vote.votes import LONGEST_NAME, QUESTIONS
 from studio.core.errors import InputError
 from studio.generation.votes import Progress, Votes
 from studio.ui.live import Json, Page, component, read

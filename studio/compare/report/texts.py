@@ -11,9 +11,9 @@ import io
 from collections.abc import Sequence
 
 from studio.compare import measures
-from studio.compare import report_facts as facts
-from studio.compare.about import About
 from studio.compare.record import Comparison
+from studio.compare.report import facts
+from studio.compare.report.about import About
 
 
 def to_markdown(comparison: Comparison, about: About | None = None) -> str:

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from itertools import combinations, zip_longest
 
 from studio.compare.record import Comparison
-from studio.compare.votes import ImagePair
+from studio.compare.vote.votes import ImagePair
 
 MOST_PAIRS = 5000
 """Nobody votes on more; further pairs of images are left out."""

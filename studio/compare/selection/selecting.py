@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from studio.compare.racing import Race, looks
 from studio.compare.record import ComparedColumn, Comparison, Recorder, Reference
-from studio.compare.selection import (
+from studio.compare.selection.images import Entrant, Images
+from studio.compare.selection.racing import Race, looks
+from studio.compare.selection.record import SELECTION_FILE, Chosen, Entry, Point, Selection
+from studio.compare.selection.rule import (
     LIMITS,
     MEASURES,
     Candidate,
@@ -23,9 +25,7 @@ from studio.compare.selection import (
     decide,
     preference,
 )
-from studio.compare.selection_images import Entrant, Images
-from studio.compare.selection_record import SELECTION_FILE, Chosen, Entry, Point, Selection
-from studio.compare.selection_scores import Judge
+from studio.compare.selection.scores import Judge
 from studio.core import atomic
 from studio.core.callbacks import Cancelled, OnProgress, SharedDevice
 from studio.core.errors import InputError, Interrupted, NonFiniteError, StudioError

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from studio.compare.racing import Values, above_zero
+from studio.compare.selection.racing import Values, above_zero
 
 RISK = 0.05
 

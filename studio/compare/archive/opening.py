@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from studio.compare.archive_files import Part, part_of, why_not
+from studio.compare.archive.files import Part, part_of, why_not
 from studio.compare.record import COMPARISON_FILE, PROGRESS_FILE, Comparison, read_comparison
 from studio.core import atomic
 from studio.core.errors import FileError, InputError, MissingError, StorageError

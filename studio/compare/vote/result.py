@@ -15,14 +15,14 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from studio.compare import bradley_terry, stop_rule
-from studio.compare.agreement import Agreement, ImageValues, agreements
-from studio.compare.bradley_terry import Array
 from studio.compare.measures import MEASURES
 from studio.compare.record import Comparison
-from studio.compare.stop_rule import Outcome, Standing
-from studio.compare.vote_plan import possible
-from studio.compare.votes import QUESTIONS, Ballots, ImagePair, Question, Vote, read_ballots
+from studio.compare.vote import bradley_terry, stop_rule
+from studio.compare.vote.agreement import Agreement, ImageValues, agreements
+from studio.compare.vote.bradley_terry import Array
+from studio.compare.vote.plan import possible
+from studio.compare.vote.stop_rule import Outcome, Standing
+from studio.compare.vote.votes import QUESTIONS, Ballots, ImagePair, Question, Vote, read_ballots
 from studio.core.record import Table
 
 OUTCOMES: Mapping[str, Outcome] = {"a": "first", "b": "second", "equal": "tie"}

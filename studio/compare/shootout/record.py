@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from studio.compare.shootout_prompts import ShootoutPrompt
+from studio.compare.shootout.prompts import ShootoutPrompt
 from studio.core import atomic
 from studio.core.errors import MissingError
 from studio.core.paths import entries

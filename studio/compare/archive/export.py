@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from studio.compare.archive_files import files_of
+from studio.compare.archive.files import files_of
 from studio.compare.record import read_comparison
 from studio.core import atomic
 from studio.core.errors import InputError

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from pydantic import Field
 
-from studio.compare.racing import Bounded, Exit
-from studio.compare.selection import Candidate
+from studio.compare.selection.racing import Bounded, Exit
+from studio.compare.selection.rule import Candidate
 from studio.core import text
 from studio.core.errors import MissingError
 from studio.core.record import Filed, Record, Table

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from studio.compare.racing import ASIDE, Bounded, Exit, Values, interval, worse
+from studio.compare.selection.racing import ASIDE, Bounded, Exit, Values, interval, worse
 
 LIMITS = ("follows", "copies", "drift")
 MEASURES = ("likeness", *LIMITS)

@@ -7,10 +7,10 @@ torch.
 from __future__ import annotations
 
 from studio.compare import measures
-from studio.compare.markup import escaped
 from studio.compare.measures import Measure
 from studio.compare.record import ComparedColumn, Comparison
-from studio.compare.report_plots import Axes, Curve, Measurement, Point, curves, scatter
+from studio.compare.report.markup import escaped
+from studio.compare.report.plots import Axes, Curve, Measurement, Point, curves, scatter
 
 AGAINST = (
     ("drift", "image_image"),

@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio.compare.contact_sheet import SHEET_FILE, sheet_png
 from studio.compare.record import Comparison, read_comparison
-from studio.compare.report_html import Beside, beside, to_html
-from studio.compare.report_images import images_of
-from studio.compare.report_text import to_csv, to_markdown
+from studio.compare.report.contact_sheet import SHEET_FILE, sheet_png
+from studio.compare.report.images import images_of
+from studio.compare.report.page import Beside, beside, to_html
+from studio.compare.report.texts import to_csv, to_markdown
 from studio.core import atomic
 
 HTML_FILE, MARKDOWN_FILE, CSV_FILE = "report.html", "report.md", "report.csv"

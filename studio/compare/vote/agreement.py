@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 from studio.compare.measures import MEASURES, Measure
-from studio.compare.votes import Vote
+from studio.compare.vote.votes import Vote
 
 LEAST_COLUMNS = 4
 LEAST_VOTES = 5

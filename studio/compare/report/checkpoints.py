@@ -5,11 +5,11 @@ Owns: this part of the page. Refuses to know: how a checkpoint is chosen. Import
 
 from __future__ import annotations
 
-from studio.compare.markup import escaped, row
 from studio.compare.record import Comparison
-from studio.compare.report_differences import label_of
-from studio.compare.report_plots import Axes, Curve, Measurement, curves
-from studio.compare.selection_record import Chosen, Entry, Point, Selection, read_selection
+from studio.compare.report.markup import escaped, row
+from studio.compare.report.plots import Axes, Curve, Measurement, curves
+from studio.compare.report.setting_differences import label_of
+from studio.compare.selection.record import Chosen, Entry, Point, Selection, read_selection
 from studio.core.errors import StudioError
 
 MOST_CURVES = 6

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from studio.compare.shootout_plan import Plan, Training
+from studio.compare.shootout.plan import Plan, Training
 from studio.core.record import Record
 
 

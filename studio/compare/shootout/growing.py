@@ -22,9 +22,9 @@ from studio.compare.comparison import (
 )
 from studio.compare.conclusion import conclude
 from studio.compare.features import KeptFeatures
-from studio.compare.growing_record import Continued
 from studio.compare.measuring import ImageFolder, prepare
 from studio.compare.record import Comparison
+from studio.compare.shootout.growing_record import Continued
 from studio.core.callbacks import Cancelled, OnProgress, SharedDevice
 from studio.core.errors import InputError, MissingError, NonFiniteError
 from studio.core.record import Failure

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from studio.compare import measures
-from studio.compare.markup import escaped, row
 from studio.compare.record import Comparison
-from studio.compare.report_plots import interval_bar
+from studio.compare.report.markup import escaped, row
+from studio.compare.report.plots import interval_bar
 
 FEW = 6
 """Pairs up to which every measure's table is open."""

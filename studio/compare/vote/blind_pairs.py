@@ -10,10 +10,10 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio.compare import vote_images
 from studio.compare.record import Comparison
-from studio.compare.vote_plan import Shown, plan
-from studio.compare.votes import KEPT, Ballot, Vote
+from studio.compare.vote import images as vote_images
+from studio.compare.vote.plan import Shown, plan
+from studio.compare.vote.votes import KEPT, Ballot, Vote
 from studio.core.errors import FileError, InputError, StudioError
 
 

@@ -20,8 +20,8 @@ from torch import Tensor
 
 from studio.clip.encoders import Clip
 from studio.compare.record import ComparedColumn, Recorder, StackFile
-from studio.compare.selection import Candidate
-from studio.compare.selection_scores import Seen
+from studio.compare.selection.rule import Candidate
+from studio.compare.selection.scores import Seen
 from studio.core import atomic
 from studio.core.callbacks import Cancelled, SharedDevice
 from studio.core.errors import FileError

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from studio.compare.markup import escaped
 from studio.compare.record import Comparison
-from studio.compare.report_images import Images, data_url
+from studio.compare.report.images import Images, data_url
+from studio.compare.report.markup import escaped
 
 UNFOLDED = 60
 """Images up to which every prompt is open."""

@@ -7,9 +7,9 @@ Owns: which images are on it, where, and the text in the file. Refuses to know: 
 from __future__ import annotations
 
 from studio import __version__
-from studio.compare import report_facts as facts
 from studio.compare.record import Comparison
-from studio.compare.report_images import files_of
+from studio.compare.report import facts
+from studio.compare.report.images import files_of
 from studio.compare.sheet import MOST_CELLS, Heading, Images, sheet
 from studio.formats.image_write import encoded_png
 

@@ -18,8 +18,8 @@ from torch import Tensor
 from studio.clip.encoders import load_clip
 from studio.compare import metrics
 from studio.compare.measures import Features, Measured, measure
-from studio.compare.racing import Values, interval
-from studio.compare.selection import TOLERANCE, Limits, Scores
+from studio.compare.selection.racing import Values, interval
+from studio.compare.selection.rule import TOLERANCE, Limits, Scores
 from studio.core.callbacks import Cancelled
 from studio.core.errors import Interrupted, StudioError
 from studio.families.base import Base

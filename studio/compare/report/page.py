@@ -16,18 +16,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from studio import __version__
-from studio.compare import origin as origins
-from studio.compare import report_facts as facts
-from studio.compare.about import About, read_about
-from studio.compare.markup import data, definitions, escaped, row
-from studio.compare.origin import Origin, read_origin
 from studio.compare.record import Comparison
-from studio.compare.report_curves import plots
-from studio.compare.report_differences import differences
-from studio.compare.report_grid import image_grid
-from studio.compare.report_images import BUDGET, Images, images_of
-from studio.compare.report_selection import selection
-from studio.compare.report_votes import votes
+from studio.compare.report import facts
+from studio.compare.report import origin as origins
+from studio.compare.report.about import About, read_about
+from studio.compare.report.checkpoints import selection
+from studio.compare.report.curves import plots
+from studio.compare.report.grid import image_grid
+from studio.compare.report.images import BUDGET, Images, images_of
+from studio.compare.report.markup import data, definitions, escaped, row
+from studio.compare.report.origin import Origin, read_origin
+from studio.compare.report.setting_differences import differences
+from studio.compare.report.votes import votes
 from studio.core.text import read_text
 
 FIRST = 8

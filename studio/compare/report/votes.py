@@ -5,9 +5,9 @@ Owns: this part of the page. Refuses to know: how votes are counted. Imports no 
 
 from __future__ import annotations
 
-from studio.compare.markup import escaped, row
 from studio.compare.record import Comparison
-from studio.compare.vote_result import HOW_SURE, Strength, VoteRow, report_rows
+from studio.compare.report.markup import escaped, row
+from studio.compare.vote.result import HOW_SURE, Strength, VoteRow, report_rows
 
 FEW = 4
 """Sentences up to which all of them are in view."""

@@ -1,0 +1,1 @@
+"""A comparison as one zip, and opened again elsewhere."""

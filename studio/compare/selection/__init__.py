@@ -1,0 +1,1 @@
+"""Which checkpoint of a run, at what strength."""

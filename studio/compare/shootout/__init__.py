@@ -1,0 +1,1 @@
+"""Several methods on one dataset: plan, cost, and the comparison that grows."""

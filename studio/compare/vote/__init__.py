@@ -1,0 +1,1 @@
+"""Blind votes on a comparison."""
