@@ -29,7 +29,7 @@ class Comparison {
     this.area = element.closest('.cmp-opened');
     this.tabs = partTabs(this.area, props.parts, () => this.place());
     this.usual = props.parts[0][0];
-    this.draw = curtain(this.area.parentElement, [
+    this.close = curtain(this.area.parentElement, [
       this.q('.cm-what'),
       this.q('.cm-tabs'),
       this.area.querySelector('.cmp-part-vote'),
@@ -74,7 +74,7 @@ class Comparison {
   view() {
     const {shown, tabs} = this;
     tabs.leaveOut(shown?.without || []);
-    this.draw(this.blind);
+    this.close(this.blind);
     if (!this.blind) this.q('.cm-empty').hidden = Boolean(shown) || this.running;
     this.area.classList.toggle('is-open', Boolean(shown));
     this.area.parentElement.classList.toggle('is-blind', this.blind);

@@ -10,13 +10,13 @@ function beside(top, stays) {
   });
 }
 
-/** `draw(true)` takes everything of `top` but `stays` out of the page, `draw(false)` brings it back. */
+/** `close(true)` takes everything of `top` but `stays` out of the page, `close(false)` brings it back. */
 export function curtain(top, stays) {
   const behind = document.implementation.createHTMLDocument('');
   let places = []; // [a mark in the page, what was there]
-  return (drawn) => {
-    if (drawn === places.length > 0) return;
-    if (!drawn) {
+  return (closed) => {
+    if (closed === places.length > 0) return;
+    if (!closed) {
       for (const [mark, node] of places) mark.replaceWith(node);
       places = [];
       return;
