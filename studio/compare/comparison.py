@@ -7,7 +7,7 @@ Refuses to know: how a column is generated (`columns`), what the measures say (`
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -62,6 +62,7 @@ def compare(
     cancelled: Cancelled | None = None,
     device: SharedDevice | None = None,
     cache: AdapterCache | None = None,
+    lacking: Mapping[str, str] | None = None,
 ) -> Comparison:
     """Generates and measures every column into `folder`; returns what `comparison.json` says.
 
@@ -69,7 +70,8 @@ def compare(
     generated and returns it with `cancelled` true. A column whose files cannot be used says so
     under `error` while the others go on; when none can be used, its error is raised. Raises
     SettingsError for nothing to compare, DatasetError for a reference folder without images.
-    Between batches `device` lets others go first, with nothing on the base.
+    Between batches `device` lets others go first, with nothing on the base. `lacking` says why
+    something is missing that measures need.
     """
     began = time.monotonic()
     prompts, seeds = _checked(base, settings)
@@ -77,7 +79,7 @@ def compare(
     folders = {role: found for role, path in roles.items() if (found := ImageFolder.of(path))}
     references = len(folders["references"].files) if "references" in folders else 0
     header = _header(base, settings, prompts, seeds, references)
-    recorder = Recorder(header.changed(folder=str(folder)))
+    recorder = Recorder(header.changed(folder=str(folder), lacking=dict(lacking or {})))
     try:
         looking = prepare(base, folders, recorder, on_progress, cancelled)
     except Interrupted:

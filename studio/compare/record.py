@@ -115,6 +115,9 @@ class Comparison(Filed):
     cells: tuple[Cell, ...] = ()
     notes: tuple[str, ...] = ()
     """Sentences for people about the whole."""
+    lacking: dict[str, str] = Field(default_factory=dict)
+    """What measures need and this comparison has not (a key of `features.NEEDS`) → why, where more is
+    known than that it is missing."""
 
     @classmethod
     def upgraded(cls, values: Table) -> Table:

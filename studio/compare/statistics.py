@@ -15,8 +15,10 @@ Shapes: N images · G clusters · B resamples · K quantities measured on the sa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -31,8 +33,8 @@ LEVEL = 0.95
 LEAST_CLUSTERS = 4
 """With fewer prompts (or seeds) than these they count as given: the interval is about exactly them."""
 _AT_ONCE = 4_000_000  # weights held in memory
-_ANGLES = 4001
-_MOST_FREEDOM = 500  # from here on t is a normal deviate
+_MOST_TERMS = 10_000  # of a fraction that needs about √ν of them
+_MOST_FREEDOM = 1e6  # from here on t is a normal deviate, to six digits
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Spread:
         """The interval of an estimate with this spread."""
         if self.variance <= 0:
             return Interval(value, value, value)
-        half = t_quantile((1 + level) / 2, self.freedom) * self.variance**0.5
+        half = t_quantile((1 - level) / 2, self.freedom) * self.variance**0.5
         return Interval(value, value - half, value + half)
 
 
@@ -166,17 +168,47 @@ def simultaneous(level: float, comparisons: int) -> float:
     return 1 - (1 - level) / max(1, comparisons)
 
 
-def t_quantile(share: float, freedom: float) -> float:
-    """The point below which Student's t, 1 ≤ `freedom`, lies with probability 0.5 < `share` < 1.
+@lru_cache(maxsize=4096)
+def t_quantile(risk: float, freedom: float) -> float:
+    """The point above which Student's t with `freedom` > 0 degrees, also fractions of one, lies with
+    probability 0 < `risk` ≤ 0.5.
 
-    With t = √ν · tan θ the density is proportional to cos^(ν−1) θ, which is summed up.
+    Bisection of its tail, which is ½ · I_x(ν/2, ½) with x = ν / (ν + t²) (Abramowitz & Stegun 26.7.1).
     """
-    freedom = min(max(freedom, 1.0), _MOST_FREEDOM)
-    angles = np.linspace(0, np.pi / 2, _ANGLES)
-    density = np.cos(angles) ** (freedom - 1)
-    total = np.concatenate([[0], np.cumsum(density[1:] + density[:-1])])
-    angle = np.interp(2 * share - 1, total / total[-1], angles)
-    return float(freedom**0.5 * np.tan(angle))
+    if risk >= 0.5:
+        return 0.0
+    freedom, low, high = min(freedom, _MOST_FREEDOM), 0.0, 1.0
+    while _tail(high, freedom) > risk:
+        low, high = high, 2 * high
+    while (middle := (low + high) / 2) not in (low, high):
+        low, high = (middle, high) if _tail(middle, freedom) > risk else (low, middle)
+    return high
+
+
+def _tail(t: float, freedom: float) -> float:
+    """How probable a t above `t` > 0 is."""
+    a, b = freedom / 2, 0.5
+    x, y = freedom / (freedom + t * t), t * t / (freedom + t * t)
+    log_beta = math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
+    front = math.exp(b * math.log(y) - a * math.log1p(t * t / freedom) - log_beta)
+    if x < (a + 1) / (a + b + 2):  # where the fraction converges fast
+        return 0.5 * front * _beta_fraction(a, b, x) / a
+    return 0.5 * (1 - front * _beta_fraction(b, a, y) / b)
+
+
+def _beta_fraction(a: float, b: float, x: float) -> float:
+    """The continued fraction of the incomplete beta function (Abramowitz & Stegun 26.5.8), from the
+    front by the method of Lentz."""
+    found, upper, lower = 1.0, 1.0, 0.0
+    for step in range(1, _MOST_TERMS):
+        half = step // 2
+        term = -(a + half) * (a + b + half) if step % 2 else half * (b - half)
+        term *= x / ((a + step - 1) * (a + step))
+        upper, lower = 1 + term / upper, 1 / (1 + term * lower)
+        found *= upper * lower
+        if abs(upper * lower - 1) < 1e-15:
+            break
+    return 1 / found
 
 
 def _ways(clusters: ArrayLike | Sequence[ArrayLike] | None, count: int) -> list[Labels]:

@@ -5,7 +5,7 @@ Owns: the folders under `comparisons/`. Refuses to know: how images are generate
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from studio.compare.record import Comparison, list_comparisons, read_comparison
@@ -13,7 +13,7 @@ from studio.compare.report.origin import write_origin
 from studio.core import atomic
 from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.errors import InputError, MissingError
-from studio.core.names import path_of
+from studio.core.names import path_of, printable
 from studio.core.paths import is_folder, is_name
 from studio.generation.column_facts import with_facts
 from studio.runs.folders import RunFolders
@@ -44,7 +44,7 @@ class Comparisons:
                 "A comparison needs at least one column, one prompt and one seed",
                 remedy="Add the base or a file as a column, and write a prompt.",
             )
-        settings = self._complete(settings)
+        settings, lacking = self._complete(settings)
         from studio.compare.comparison import compare
         from studio.generation.origins import origin_of
 
@@ -65,6 +65,7 @@ class Comparisons:
                 cancelled=cancelled,
                 device=self.runtime.lock,
                 cache=self.runtime.adapters(),
+                lacking=lacking,
             )
 
     def measure_again(self, comparison_id: str) -> Comparison:
@@ -74,8 +75,9 @@ class Comparisons:
 
         return measure_again(folder)
 
-    def _complete(self, settings: CompareSettings) -> CompareSettings:
-        """The same with paths that are there to be read, and what the columns' runs say."""
+    def _complete(self, settings: CompareSettings) -> tuple[CompareSettings, dict[str, str]]:
+        """The same with paths that are there to be read, and what the columns' runs say; and what
+        measures need and cannot have, with the reason."""
         columns = [
             column.model_copy(
                 update={
@@ -92,13 +94,15 @@ class Comparisons:
         training = self._images(settings.training)
         if not training and len(trained_on) == 1:
             training = self._images(str(trained_on[0]))
-        return settings.model_copy(
+        lacking = {} if training else {"training": _why_no_training(trained_on)}
+        completed = settings.model_copy(
             update={
                 "columns": columns,
                 "reference": self._images(settings.reference),
                 "training": training,
             }
         )
+        return completed, lacking
 
     def _images(self, folder: str) -> str:
         """A folder of images that was named, as it may be read; empty for none."""
@@ -145,3 +149,15 @@ class Comparisons:
     def delete(self, comparison_id: str) -> Path:
         """Moves a comparison to the trash."""
         return atomic.move_to_trash(self.folder(comparison_id), self.workspace.trash)
+
+
+def _why_no_training(trained_on: Sequence[Path]) -> str:
+    """Why there are no training images to look for copies of, of runs that were trained on these."""
+    if not trained_on:
+        return "no column is of a run whose training images are still there, and none were chosen"
+    names = " and ".join(f"“{printable(folder.name)}”" for folder in trained_on[:3])
+    more = f" and {len(trained_on) - 3} more" if len(trained_on) > 3 else ""
+    return (
+        f"the runs of its columns were trained on different folders ({names}{more}); choose the one "
+        "meant under “Training images”"
+    )

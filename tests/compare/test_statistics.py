@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -19,19 +21,30 @@ from studio.compare.statistics import (
 
 
 @pytest.mark.parametrize(
-    ("share", "freedom", "known"),
-    [(0.975, 1, 12.706205), (0.975, 3, 3.182446), (0.975, 30, 2.042272), (0.9995, 7, 5.407883),
-     (0.95, 2.5, 2.5582), (0.975, 1e9, 1.9647)],
+    ("risk", "freedom", "known"),
+    [(0.025, 1, 12.706205), (0.025, 3, 3.182446), (0.025, 30, 2.042272), (0.0005, 7, 5.407883),
+     (0.05, 2.5, 2.558219), (0.025, 120, 1.979930), (0.025, 1e9, 1.959964), (0.5, 4, 0),
+     (1e-5, 1, 31830.988608), (1e-5, 2, 223.603444), (1e-5, 7, 10.102684)],
 )  # fmt: skip
-def test_students_t_is_that_of_the_tables(share, freedom, known):
-    assert t_quantile(share, freedom) == pytest.approx(known, rel=2e-3)
+def test_students_t_is_that_of_the_tables(risk, freedom, known):
+    assert t_quantile(risk, freedom) == pytest.approx(known, rel=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("risk", "freedom"), [(1e-5, 7), (1e-5, 47), (1e-5, 300.7), (0.025, 1.5), (0.4, 9)]
+)
+def test_above_students_t_lies_the_risk(risk, freedom):
+    edges = np.linspace(np.arctan(t_quantile(risk, freedom) / freedom**0.5), np.pi / 2, 200_001)
+    density = np.cos((edges[1:] + edges[:-1]) / 2) ** (freedom - 1)
+    whole = np.pi**0.5 * np.exp(math.lgamma(freedom / 2) - math.lgamma((freedom + 1) / 2))
+    assert density.sum() * (edges[1] - edges[0]) / whole == pytest.approx(risk, rel=1e-4)
 
 
 def test_independent_pairs_have_the_interval_of_the_textbook():
     rng = np.random.default_rng(0)
     a, b = rng.normal(1, 1, 40), rng.normal(0, 1, 40)
     found = bootstrap_difference(a, b)
-    half = t_quantile(0.975, 39) * np.std(a - b, ddof=1) / 40**0.5
+    half = t_quantile(0.025, 39) * np.std(a - b, ddof=1) / 40**0.5
     assert found.value == pytest.approx((a - b).mean())
     assert found.high - found.value == pytest.approx(half, rel=0.05)
     assert found == bootstrap_difference(a, b) and found.told_apart

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from studio.commands.compare import _column
 from studio.core.errors import InputError, MissingError
 from studio.generation.column_facts import with_facts
 from studio.settings.generation import CompareSettings, Lane
+from tests.workspaces import make_dataset
 
 RUN = "20260101-000000-zibbo"
 
@@ -97,3 +99,25 @@ def test_a_comparison_knows_its_training_images_and_is_measured_again(
     (Path(made.folder) / "features.safetensors").unlink()
     with pytest.raises(InputError, match="cannot be measured again"):
         studio.generation.comparisons.measure_again(made.id)
+
+
+def test_runs_that_were_trained_on_different_folders_are_the_reason_for_no_memorisation(
+    studio: Studio, trained: Path
+) -> None:
+    other = make_dataset(studio.workspace.datasets / "mimbo")
+    folder = studio.workspace.runs / RUN.replace("zibbo", "mimbo")
+    shutil.copytree(studio.workspace.runs / RUN, folder)
+    for name in ("config.toml", "state.json"):
+        text = (folder / name).read_text().replace("datasets/zibbo", "datasets/mimbo")
+        (folder / name).write_text(text.replace(RUN, folder.name))
+    second = lanes(trained, name="second", run=folder.name)
+    settings = CompareSettings.parse(
+        {"base": "tiny", "prompts": ["a cat"], "seeds": [1], "steps": 1, "ordinary_images": 0,
+         "columns": [one.model_dump() for one in (*lanes(trained), *second)]}
+    )  # fmt: skip
+    made = studio.generation.comparisons.compare(settings)
+    assert made.settings["training"] == "" and made.columns[0].measures["memorised"] is None
+    assert "different folders (“zibbo” and “mimbo”)" in made.lacking["training"]
+    assert studio.generation.comparisons.one(made.id).lacking == made.lacking
+    one = settings.model_copy(update={"training": str(other)})
+    assert studio.generation.comparisons.compare(one).lacking == {}

@@ -62,6 +62,8 @@ test('a missing value says why', () => {
   assert.match(why({complete: false}), /Not measured yet/);
   assert.match(why({}), /no reference images were chosen/);
   assert.match(why({}, {...KID, needs: {training: 'no training images'}}), /no training images/);
+  const known = {lacking: {training: 'different folders'}};
+  assert.match(why(known, {...KID, needs: {training: 'no training images'}}), /^Not measured: different folders/);
   assert.match(why({}, {...KID, needs: {prompt: 'no prompts'}}, column('a', {}, {folder: 'x'})), /no prompts/);
   assert.match(why({reference: {images: 4}}, {...KID, needs: {reference: '', dino: 'no weights'}}), /no weights/);
   assert.match(why({}, {...KID, fact: true}), /Not known/);

@@ -43,6 +43,16 @@ test('checkpoints at other strengths are a column of their own', () => {
   );
 });
 
+test('checkpoints of a race are headed by the name of their run, and by their strength', () => {
+  const id = '20260101-120000-zibbo-2';
+  const racing = (step, strength) => ({name: `Step ${step} at ${strength}`, run: id, step, stack: [file(strength)]});
+  const columns = [racing(20, 0.5), racing(20, 1), racing(100, 0.5), racing(100, 1)];
+  assert.deepEqual(names(tracks.tracksOf(columns, true, {[id]: 'My zibbo'})), ['My zibbo at 0.5', 'My zibbo at 1']);
+  assert.deepEqual(names(tracks.tracksOf(columns, true)), ['zibbo-2 at 0.5', 'zibbo-2 at 1']);
+  const plain = [2, 10].map((step) => ({...racing(step, 1), name: `Step ${step}`}));
+  assert.deepEqual(names(tracks.tracksOf(plain, true, {[id]: 'My zibbo'})), ['My zibbo']);
+});
+
 test('a column has the same key whether others of its run are beside it or not', () => {
   const [alone] = tracks.tracksOf([checkpoint('zibbo', 1), base], true);
   assert.equal(alone.key, tracks.tracksOf([checkpoint('zibbo', 1)], false)[0].key);

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -266,6 +268,62 @@ def test_images_arrive_while_they_are_generated(view: Any, workspace: Workspace)
     made.recorder.finish(1.0, cancelled=True)
     page.locator(".cm-title", has_text="interrupted").wait_for()
     assert first.locator(".cs-skeleton").count() == 0
+
+
+EMPTY: dict[str, dict[str, Any]] = {
+    "no-columns": {"columns": []},
+    "no-prompts": {"prompts": []},
+    "no-seeds": {"seeds": []},
+    "no-cells": {"cells": None},
+    "nothing": {"columns": [], "prompts": [], "seeds": [], "cells": None, "notes": None},
+}
+
+
+def write_empty(workspace: Workspace) -> list[str]:
+    """Comparisons that lack something, each whole otherwise, and one whose columns have all failed."""
+    made = Made(workspace, "20260102-failed")
+    for place, one in enumerate(columns()):
+        failed = one.changed(
+            error=Failure.of(InputError("Damaged")), message="Damaged.", measures={}
+        )
+        made.recorder.column(place, failed)
+    record = made.recorder.finish(1.0, cancelled=False).as_json()
+    for name, lacking in EMPTY.items():
+        folder = workspace.comparisons / f"20260102-{name}"
+        folder.mkdir()
+        values = {
+            key: one
+            for key, one in {**record, "name": folder.name, **lacking}.items()
+            if one is not None
+        }
+        (folder / "comparison.json").write_text(json.dumps(values), encoding="utf-8")
+    return ["20260102-failed", *(f"20260102-{name}" for name in EMPTY)]
+
+
+def test_a_comparison_without_images_opens_without_an_error(
+    open_page: Any, workspace: Workspace
+) -> None:
+    made = write_empty(workspace)
+    page = open_page(path="/?__theme=light#compare/20260102-no-cells")
+    try:
+        for identity in ("20260102-no-cells", *made):
+            page.evaluate("hash => { location.hash = hash; }", f"#compare/{identity}")
+            page.locator(".cm-title", has_text=identity).wait_for()
+            for part in ("measures", "vote", "report", "images"):
+                page.click(f".cm-part[data-part={part}]")
+                page.locator(f".cmp-part-{part}").wait_for()
+            page.keyboard.press("+")
+            page.set_viewport_size({"width": 1000, "height": 900})
+            page.set_viewport_size({"width": 1440, "height": 900})
+            assert page.locator(".cm-image").count() == 0
+            lacking = EMPTY.get(identity.removeprefix("20260102-"), {})
+            rows, heads = (("prompts", "seeds"), 20), (("columns",), 5)
+            for attribute, (fields, count) in {"rowcount": rows, "colcount": heads}.items():
+                shown = page.get_attribute(".cm-grid", f"aria-{attribute}")
+                assert shown == str(0 if any(field in lacking for field in fields) else count)
+    finally:
+        for identity in made:
+            shutil.rmtree(workspace.comparisons / identity)
 
 
 def test_a_file_that_is_dropped_on_the_tab_becomes_a_column(

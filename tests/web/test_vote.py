@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from studio.app import Studio
-from studio.compare.record import Comparison
+from studio.compare.record import Comparison, replace_comparison
 from studio.compare.vote.plan import plan
 from studio.compare.vote.votes import VOTES_FILE, read_ballots
 from studio.core.paths import Workspace
@@ -25,6 +25,9 @@ KEYS = ("ArrowLeft", "=", "ArrowRight", "b", "ArrowDown", "ArrowRight", "ArrowLe
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text(encoding="utf-8")
 STREAMS = ("/queue/data", "/heartbeat/", "/upload_progress")
 ANSWERED = "text => !document.querySelector('.vo-screen') || document.querySelector('.vo-far').textContent !== text"
+
+HELD = """() => [document.documentElement.outerHTML,
+  ...[...document.querySelectorAll('input, textarea, select')].map((one) => one.value)]"""
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +132,48 @@ def test_twenty_pairs_by_keyboard_and_nothing_tells_which_column_is_which(
     assert page.evaluate(CONTRAST) == []
     ballot = read_ballots(made.folder).of("Anna", "prefer")
     assert ballot is not None and len(ballot.votes) == 20 and ballot.ended
+
+
+def test_a_vote_that_begins_in_an_opened_comparison_leaves_no_name_on_the_page(
+    served: Served, watched: tuple[Any, list[Any]]
+) -> None:
+    page, answers = watched
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    made = compared(served.workspace.comparisons, 2, 2, (1, 2), name="opened")
+    form = {"base": "tiny", "prompts": ["a thing"], "columns": [{"name": n} for n in LABELS[:2]]}
+    replace_comparison(made.changed(settings=form))
+    page.goto(f"{served.url}/?__theme=light#compare/{made.id}")
+    page.locator(".cm-cell .cm-image").first.wait_for()
+    page.click(".cm-title >> text=Use these settings")
+    page.wait_for_function("document.querySelectorAll('.co-name').length === 2")
+    for part in ("measures", "report", "images", "vote"):  # what was looked at is still on the page
+        page.click(f".cm-part[data-part={part}]")
+        page.locator(
+            f".cmp-part-{part} >> css=.mt > *, .rp > *, .cm-cell, .vo-start"
+        ).first.wait_for()
+    begin(page, "Dora")
+    ready(page)
+    answers.clear()
+    for key in ("ArrowLeft", "=", "ArrowRight"):
+        press(page, key)
+    held = page.evaluate(HELD)
+    page.keyboard.press("Escape")  # a pause: the names stay away
+    page.wait_for_selector("text=You vote as Dora: 3 votes, 1 pair left.")
+    seen = "\n".join([*held, *page.evaluate(HELD), told(page, answers)])
+    assert made.prompts[0] in seen
+    for betrays in ("cells/c", *LABELS[:2], *(label.lower() for label in LABELS[:2])):
+        assert betrays not in seen, betrays
+    page.click("text=Go on voting")
+    ready(page)
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_selector(".vo-result")
+    page.locator(".cm-title", has_text="opened").wait_for()  # all is back, as it was left
+    assert page.locator(".co-name").first.input_value() == LABELS[0]
+    assert page.locator(".cm-past").is_visible()
+    page.click(".cm-part[data-part=images]")
+    assert page.locator(".cm-cell .cm-image").first.is_visible()
+    assert problems == []
 
 
 def test_the_vote_ends_by_itself_when_there_is_an_answer(

@@ -27,7 +27,6 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -179,7 +178,7 @@ def interval(values: Values, level: float = 0.95) -> Bounded:
     n, mean = len(values), float(values.mean()) if len(values) else math.nan
     if n < 2:
         return Bounded(mean, -math.inf, math.inf, n)
-    half = quantile((1 - level) / 2, n - 1) * float(values.std(ddof=1)) / math.sqrt(n)
+    half = t_quantile((1 - level) / 2, n - 1) * float(values.std(ddof=1)) / math.sqrt(n)
     return Bounded(mean, mean - half, mean + half, n)
 
 
@@ -194,10 +193,4 @@ def above_zero(values: Values, risk: float) -> bool:
     if n < LEAST:
         return False
     mean, spread = float(values.mean()), float(values.std(ddof=1))
-    return mean > quantile(risk, n - 1) * spread / math.sqrt(n) and mean > 1e-12
-
-
-@lru_cache(maxsize=4096)
-def quantile(risk: float, degrees: int) -> float:
-    """The t above which Student's distribution has the share `risk`."""
-    return t_quantile(1 - risk, degrees)
+    return mean > t_quantile(risk, n - 1) * spread / math.sqrt(n) and mean > 1e-12

@@ -7,6 +7,7 @@ comparison is set up. A comparison is named by its folder's name; nothing else c
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ import gradio as gr
 
 from studio.compare.record import COMPARISON_FILE, PROGRESS_FILE, Comparison
 from studio.compare.selection.record import SELECTION_FILE
-from studio.core.errors import MissingError
+from studio.core.errors import MissingError, StudioError
 from studio.core.paths import entries, is_file
 from studio.ui.components.image_grid import TrainingGlance
 from studio.ui.live import Json, Page, Task, component, read
@@ -88,9 +89,11 @@ def opened_comparison(studio: Studio, page: Page, parts: Sequence[tuple[str, str
 
 
 def as_page(comparison: Comparison, stamp: str = "") -> Json:
-    """A comparison as the page gets it: with the folder that its images lie in, and the stamp that
-    tells whether it has changed."""
-    return {**comparison.as_json(), "folder": comparison.folder, "stamp": stamp}
+    """A comparison as the page gets it: with the folder that its images lie in, the stamp that tells
+    whether it has changed, and every list, also where its file has none."""
+    lists = {key: getattr(comparison, key) for key in ("cells", "notes", "differences", "verdict")}
+    there = {"reference": comparison.reference.as_json(), "settings": {}, **lists}
+    return there | comparison.as_json() | {"folder": comparison.folder, "stamp": stamp}
 
 
 def one(studio: Studio, identity: str) -> Json:
@@ -98,8 +101,18 @@ def one(studio: Studio, identity: str) -> Json:
     first: what comes later makes another one."""
     folder = studio.generation.comparisons.folder(identity)
     stamp = stamp_of(folder)
-    page = as_page(studio.generation.comparisons.one(identity), stamp)
+    comparison = studio.generation.comparisons.one(identity)
+    page = as_page(comparison, stamp) | {"runs": run_names(studio, comparison)}
     return {**page, "without": [] if is_file(folder / SELECTION_FILE) else ["curves"]}
+
+
+def run_names(studio: Studio, comparison: Comparison) -> dict[str, str]:
+    """The names of the runs that its columns are of, by their ids; of those that are still there."""
+    found = {}
+    for run in dict.fromkeys(column.run for column in comparison.columns if column.run):
+        with contextlib.suppress(StudioError):
+            found[run] = studio.runs.state(run).name
+    return found
 
 
 def changed(studio: Studio, identity: str, stamp: str) -> Json | None:

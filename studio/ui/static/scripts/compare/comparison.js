@@ -11,6 +11,7 @@ import {insideOf, setInside} from '../core/place.js';
 import {runBar} from '../core/run_bar.js';
 import {poll} from '../core/timing.js';
 import {insideParts, insideText} from './address.js';
+import {curtain} from './curtain.js';
 import {setOpened} from './opened.js';
 import {partTabs} from './parts.js';
 
@@ -28,6 +29,11 @@ class Comparison {
     this.area = element.closest('.cmp-opened');
     this.tabs = partTabs(this.area, props.parts, () => this.place());
     this.usual = props.parts[0][0];
+    this.close = curtain(this.area.parentElement, [
+      this.q('.cm-what'),
+      this.q('.cm-tabs'),
+      this.area.querySelector('.cmp-part-vote'),
+    ]);
     this.bar = runBar(this.q('.cm-run'), {
       label: 'Compare',
       start: () => trigger('compare'),
@@ -42,7 +48,8 @@ class Comparison {
   get running() {
     return this.task?.state === 'running';
   }
-  /** Whether somebody came by the link to a vote: then nothing that names columns is asked for. */
+  /** Whether there is nothing but a vote: somebody came by its link, or has begun to vote. Then nothing that names
+   *  columns is on the page or asked for. */
   get blind() {
     return Boolean(this.shown?.blind);
   }
@@ -67,7 +74,8 @@ class Comparison {
   view() {
     const {shown, tabs} = this;
     tabs.leaveOut(shown?.without || []);
-    this.q('.cm-empty').hidden = Boolean(shown) || this.running;
+    this.close(this.blind);
+    if (!this.blind) this.q('.cm-empty').hidden = Boolean(shown) || this.running;
     this.area.classList.toggle('is-open', Boolean(shown));
     this.area.parentElement.classList.toggle('is-blind', this.blind);
     this.q('.cm-what').replaceChildren(...(shown && !this.blind ? [this.title()] : []));
@@ -86,7 +94,7 @@ class Comparison {
     this.view();
     return Boolean(found);
   }
-  /** Shows nothing but the vote on a comparison, and does not read it. */
+  /** Shows nothing but the vote on a comparison, and does not read it; until it is read again. */
   blindly(id) {
     this.tabs.show(VOTE);
     Object.assign(this, {looked: true, shown: {id, blind: true}});
@@ -180,6 +188,7 @@ export function mount(part) {
   part.watch('refused', () => comparison.answered());
   receive('compare:open', ({inside}) => comparison.open(inside, true));
   hear(part.element, 'studio:comparison-removed', (id) => comparison.removed(id));
+  hear(part.element, 'studio:vote-begins', (id) => comparison.blindly(id));
   hear(part.element, 'studio:comparison-changed', () => comparison.shown && comparison.read(comparison.shown.id));
   poll(part.element, () => comparison.tick(), LOOK_EVERY);
 }

@@ -60,7 +60,7 @@ class Images {
   }
 
   get tracks() {
-    return tracksOf(this.comparison.columns, this.view.grouped);
+    return tracksOf(this.comparison.columns, this.view.grouped, this.comparison.runs);
   }
   get shownTracks() {
     const {order, hidden, steps} = this.view;

@@ -41,7 +41,7 @@ export function whyNot(comparison, column, measure) {
   if (column.error) return 'This column could not be generated.';
   if (measure.fact) return 'Not known for this column.';
   if (!comparison.complete && !comparison.cancelled) return 'Not measured yet.';
-  const {reference, settings, notes = []} = comparison;
+  const {reference, settings, notes = [], lacking: known = {}} = comparison;
   const lacking = {
     prompt: Boolean(column.folder),
     reference: !reference?.images,
@@ -51,7 +51,7 @@ export function whyNot(comparison, column, measure) {
     attributes: true,
   };
   const need = Object.keys(measure.needs).find((one) => lacking[one]);
-  return need ? `Not measured: ${measure.needs[need]}.` : notes[0] || 'It was not measured.';
+  return need ? `Not measured: ${known[need] || measure.needs[need]}.` : notes[0] || 'It was not measured.';
 }
 
 /** What a value means, and of how many images it is. */

@@ -22,26 +22,38 @@ export function commonName(names) {
   return shared.replace(/(^|[\s,·:(_-]+)(step)?[\s,·:(_-]*$/iu, '').trim();
 }
 
-function track(key, places, columns) {
+/** What checkpoints of a run are called together: as their names begin, else as the run is called (`runs`: id →
+ *  name; one that is gone by its id without the date), and what their names end with. */
+function trackName(names, run, runs) {
+  const shared = commonName(names);
+  if (shared) return shared;
+  const called = runs[run] || run.replace(/^\d{8}-\d{6}-/u, '');
+  const [first] = names;
+  let end = 0;
+  while (end < first.length && names.every((name) => name.at(-1 - end) === first.at(-1 - end))) end += 1;
+  return called + first.slice(first.length - end).replace(/^[\p{L}\p{N}.]+/u, ''); // no half a number
+}
+
+function track(key, places, columns, runs) {
   const grouped = places.length > 1;
   const ordered = grouped ? [...places].sort((a, b) => columns[a].step - columns[b].step) : places;
   const names = ordered.map((place) => columns[place].name);
   return {
     key: grouped ? key : `column ${places[0]}`,
-    name: grouped ? commonName(names) || columns[ordered[0]].run : names[0],
+    name: grouped ? trackName(names, columns[ordered[0]].run, runs) : names[0],
     columns: ordered,
     steps: grouped ? ordered.map((place) => columns[place].step) : null,
   };
 }
 
-/** All tracks in the order of the columns; `grouped` makes one of each run's checkpoints. */
-export function tracksOf(columns, grouped) {
+/** All tracks in the order of the columns; `grouped` makes one of each run's checkpoints, `runs` names runs. */
+export function tracksOf(columns, grouped, runs = {}) {
   const found = new Map();
   for (const [place, column] of columns.entries()) {
     const key = grouped ? keyOf(column, place) : `column ${place}`;
     found.set(key, [...(found.get(key) || []), place]);
   }
-  return [...found].map(([key, places]) => track(key, places, columns));
+  return [...found].map(([key, places]) => track(key, places, columns, runs));
 }
 
 /** Whether there are checkpoints that can become one column. */

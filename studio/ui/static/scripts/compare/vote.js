@@ -28,6 +28,8 @@ class Vote {
     this.invitation = null;
     this.question = 'prefer';
     this.voter = '';
+    this.voting = false;
+    this.covered = false; // whether the comparison was open when the vote began
     this.turn = 0; // answers that come too late are dropped
   }
 
@@ -45,6 +47,7 @@ class Vote {
     const before = this.comparison;
     const same = comparison && comparison.id === before?.id;
     this.comparison = comparison;
+    if (this.voting) return; // what is below the screen is written when it closes
     if (!same) {
       const {voter = '', question = ''} = this.remembered();
       Object.assign(this, {voter, question, invitation: null});
@@ -204,8 +207,20 @@ class Vote {
     remember('browser', kept(this.id), JSON.stringify({voter: own.voter, question: this.question}));
     await this.begin(own);
   }
-  /** Votes until the voter ends or pauses, or there is an answer. */
+  /** Votes until the voter ends or pauses, or there is an answer; whatever names columns is away until it has ended. */
   async begin(own) {
+    this.covered ||= !this.comparison.blind;
+    this.voting = true;
+    this.turn += 1;
+    this.host.replaceChildren();
+    tell('studio:vote-begins', this.id);
+    try {
+      await this.vote(own);
+    } finally {
+      this.voting = false;
+    }
+  }
+  async vote(own) {
     const {server} = this;
     const ask = {
       pair: async (waiting) => loaded(await call(server.pair(this.who({waiting})))),
@@ -226,6 +241,8 @@ class Vote {
   async end() {
     await attempt(() => call(this.server.end(this.who())));
     await this.load();
+    if (this.covered) reread();
+    this.covered = false;
   }
 
   /** Shows names and numbers. */
