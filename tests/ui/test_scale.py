@@ -206,7 +206,7 @@ def test_the_page_is_built_and_first_shown_without_looking_at_the_library(
         lambda: ask("images", "status", known=""),
         lambda: ask("axes", "grid_past"),
         lambda: ask("past-comparisons", "past"),
-        lambda: ask("comparison", "status"),
+        lambda: ask("comparison", "status", id="", stamp=""),
     ]
     for call in calls:
         call()
