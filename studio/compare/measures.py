@@ -52,6 +52,9 @@ class Measure:
     """Which images `values` speaks of."""
     least: int = 1
     """Images that it needs on each side."""
+    together: bool = False
+    """Whether the number of an image depends on which other images its column has: then only columns
+    with the same ones are compared."""
     digits: int = 4
     """Behind the point."""
 
@@ -151,6 +154,7 @@ MEASURES: tuple[Measure, ...] = (
         needs=("clip", "reference"),
         values=lambda found: metrics.kid_values(found.images, _there(found.references)),
         comparative="as a whole is nearer to the reference images than",
+        together=True,
         least=2,
         digits=3,
     ),
@@ -214,6 +218,7 @@ MEASURES: tuple[Measure, ...] = (
         needs=("clip",),
         values=lambda found: metrics.vendi_values(found.images),
         comparative="is more varied than",
+        together=True,
         least=2,
         digits=2,
     ),
