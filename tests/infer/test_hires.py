@@ -150,6 +150,8 @@ def test_the_settings_of_a_mask_come_back(
     assert pairs.get("Inpaint area") == ("Only masked" if inpaint["area"] == "masked" else None)
     assert str(tmp_path) not in made.parameters
     back = infotext.read(made.parameters)
+    kept = back["inpaint"].pop("mask")
+    assert kept.startswith("mask-") and "/" not in kept, "named by its content, no place on a disk"
     assert back["inpaint"] == inpaint and back["denoising_strength"] == 0.7
 
 

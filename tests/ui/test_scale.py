@@ -205,8 +205,8 @@ def test_the_page_is_built_and_first_shown_without_looking_at_the_library(
         lambda: ask("images", "history", offset=0),
         lambda: ask("images", "status", known=""),
         lambda: ask("axes", "grid_past"),
-        lambda: ask("comparison", "past"),
-        lambda: ask("comparison", "status"),
+        lambda: ask("past-comparisons", "past"),
+        lambda: ask("comparison", "status", id="", stamp=""),
     ]
     for call in calls:
         call()
