@@ -27,7 +27,8 @@ MEMORISED, DRIFT = "memorised", "drift"
 def measured(features: KeptFeatures, column: ComparedColumn, index: int) -> Measured | None:
     """Every measure of one column; None when it has no features.
 
-    Images whose features are no numbers count as missing: NaN among the numbers per image.
+    Images whose features are no numbers count as missing, as do those that the column has not: NaN
+    among the numbers per image.
     """
     found = features.column(index, elsewhere=bool(column.folder))
     if found is None:
@@ -39,9 +40,10 @@ def measured(features: KeptFeatures, column: ComparedColumn, index: int) -> Meas
         for mask in good.values()
         if mask is not None and (missing := int((~mask).sum()))
     )
-    if good["comparison"] is None or not bool(good["comparison"].any()):
+    good["comparison"] = usable = _usable(found.images)
+    if not bool(usable.any()):
         return Measured(notes=notes)
-    result = measure(_only(found, good["comparison"], good["ordinary"]))
+    result = measure(_only(found, usable, good["ordinary"]))
     per_image = {}
     for row in MEASURES:
         mask = good[row.images]
@@ -112,6 +114,11 @@ def conclude(comparison: Comparison, features: KeptFeatures) -> Comparison:
     )
 
 
+def _usable(rows: Tensor) -> Tensor:
+    """Which images were generated, and have features that are numbers."""
+    return rows.isfinite().all(dim=1) & (rows != 0).any(dim=1)
+
+
 def _finite(rows: Tensor | None) -> Tensor | None:
     return None if rows is None else rows.isfinite().all(dim=1)
 
@@ -172,7 +179,7 @@ def _memorised(
     """The column with its alarm, and the nearest pair among the images that are kept."""
     interval = column.intervals.get(MEMORISED)
     found = features.column(index)
-    if interval is None or found is None or not bool(found.images.isfinite().all()):
+    if interval is None or found is None or not bool(_usable(found.images).all()):
         return column.changed(memorised=False, nearest=None)
     near = found.nearness
     kept = [

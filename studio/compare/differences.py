@@ -1,7 +1,8 @@
 """How far columns differ, and how sure that is: every pair of columns in every measure.
 
 Columns that the comparison generated share prompts and noise, so they are compared image by image
-(`statistics`): what an image owes to its prompt and noise cancels. Intervals of one measure hold for
+(`statistics`): what an image owes to its prompt and noise cancels. Where columns have different
+images, two are compared over those that both have. Intervals of one measure hold for
 all its pairs together, so a table of ten columns finds a difference that is none no more often than a
 table of two does. Columns of one group were trained alike with several seeds: groups are compared with
 the spread between their runs on top.
@@ -11,7 +12,7 @@ Owns: which columns are compared how. Refuses to know: the formulas, where value
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -75,7 +76,7 @@ def paired(
             continue
         table = _Table.of(row, columns, clusters.get(row.images, ()))
         for place in table.places:
-            found = table.spread({place: 1.0}).around(table.mean(place))
+            found = table.spread({place: 1.0}).around(table.mean({place: 1.0}))
             intervals[place][row.key] = _ends(found)
         differences += table.differences()
         if groups:
@@ -90,14 +91,15 @@ class _Table:
 
     measure: Measure
     rows: Values
-    """[N, C], of the paired columns, finite."""
+    """[N, C], of the paired columns; NaN where a column has no such image."""
     columns: Sequence[int]
     """Which column each of them is."""
     alone: Mapping[int, Values]
     """Columns of images from elsewhere."""
-    resampled: Resampled | None
-    """None with fewer than two images."""
-    means: Mapping[int, float] = field(default_factory=dict)
+    ways: Sequence[NDArray[np.int64]] = ()
+    """Labels of what belongs together, of the paired images."""
+    resampled: dict[bytes, tuple[Resampled, list[int]]] = field(default_factory=dict)
+    """Which images, as a mask → those images resampled, and which columns have all of them."""
 
     @classmethod
     def of(
@@ -113,53 +115,79 @@ class _Table:
         rows = np.zeros((0, 0))
         if together:
             rows = np.stack([columns[place].values[row.key] for place in together], axis=1)
-        usable = np.isfinite(rows).all(axis=1)
-        rows = rows[usable]
-        ways = [labels[usable] for labels in clusters] or None
-        resampled = resample_means(rows, ways) if len(rows) > 1 else None
-        means = {place: float(rows[:, at].mean()) for at, place in enumerate(together) if len(rows)}
-        means |= {place: float(values.mean()) for place, values in alone.items() if len(values)}
-        return cls(row, rows, together, alone, resampled, means)
+        return cls(row, rows, together, alone, clusters)
 
     @property
     def places(self) -> list[int]:
         """The columns with a value and a spread."""
-        return [
-            place
-            for place in sorted(self.means)
-            if (len(self.alone[place]) > 1 if place in self.alone else self.resampled)
-        ]
+        return sorted(place for place in (*self.columns, *self.alone) if self.count([place]) > 1)
 
-    def mean(self, place: int) -> float:
-        return self.means[place]
+    def common(self, places: Collection[int]) -> NDArray[np.bool_]:
+        """The images [N] that all paired ones of these columns have."""
+        wanted = [at for at, place in enumerate(self.columns) if place in places]
+        return np.asarray(np.isfinite(self.rows[:, wanted]).all(axis=1))
+
+    def count(self, places: Collection[int]) -> int:
+        """How many images of each of them a contrast stands on."""
+        found = [len(self.alone[place]) for place in places if place in self.alone]
+        if any(place not in self.alone for place in places):
+            found.append(int(self.common(places).sum()))
+        return min(found)
+
+    def comparable(self, places: Collection[int]) -> bool:
+        """Whether they have images in common, and all the same ones where the measure asks for it."""
+        common = self.common(places)
+        same = all(
+            self.common([place]).sum() == common.sum() for place in places if place in self.columns
+        )
+        return self.count(places) > 1 and (same or not self.measure.together)
+
+    def mean(self, contrast: Mapping[int, float]) -> float:
+        """Σ weight · mean of the column, over the images that the paired ones have in common."""
+        rows = self.rows[self.common(contrast.keys())]
+        means = {place: values.mean() for place, values in self.alone.items() if place in contrast}
+        means |= {
+            place: rows[:, at].mean() for at, place in enumerate(self.columns) if place in contrast
+        }
+        return float(sum(weight * means[place] for place, weight in contrast.items()))
 
     def spread(self, contrast: Mapping[int, float]) -> Spread:
-        """Of Σ weight · mean of the column."""
-        weights = [contrast.get(place, 0.0) for place in self.columns]
+        """Of `mean`."""
         parts = [
             Spread(weight**2 * found.variance, found.freedom)
             for place, weight in contrast.items()
             if place in self.alone
             for found in [unpaired_spread(self.alone[place])]
         ]
-        if any(weights):
-            assert self.resampled is not None, "only columns of `places` are asked for"
-            parts.insert(0, self.resampled.spread(weights))
+        if any(place not in self.alone for place in contrast):
+            resampled, places = self._resampled(self.common(contrast.keys()))
+            parts.insert(0, resampled.spread([contrast.get(place, 0.0) for place in places]))
         total = parts[0]
         for part in parts[1:]:
             total = total + part
         return total
 
+    def _resampled(self, mask: NDArray[np.bool_]) -> tuple[Resampled, list[int]]:
+        """Those images of every column that has them all: columns often have the same ones."""
+        key = mask.tobytes()
+        if key not in self.resampled:
+            rows = self.rows[mask]
+            whole = [at for at in range(len(self.columns)) if np.isfinite(rows[:, at]).all()]
+            ways = [labels[mask] for labels in self.ways] or None
+            found = resample_means(rows[:, whole], ways)
+            self.resampled[key] = (found, [self.columns[at] for at in whole])
+        return self.resampled[key]
+
     def differences(self) -> list[Difference]:
         """Of every pair of columns."""
-        pairs = list(combinations(self.places, 2))
+        pairs = [pair for pair in combinations(self.places, 2) if self.comparable(pair)]
         level = simultaneous(LEVEL, len(pairs))
         return [
             Difference(
                 measure=self.measure.key,
                 a=a,
                 b=b,
-                n=min(len(self.alone.get(place, self.rows)) for place in (a, b)),
+                n=self.count((a, b)),
                 told_apart=found.told_apart,
                 paired=not {a, b} & self.alone.keys(),
                 **_numbers(found),
@@ -175,7 +203,7 @@ class _Table:
             for name, members in groups.items()
         }
         known = {name: members for name, members in known.items() if members}
-        pairs = list(combinations(known, 2))
+        pairs = [(a, b) for a, b in combinations(known, 2) if self.comparable(known[a] + known[b])]
         level = simultaneous(LEVEL, len(pairs))
         found = []
         for a, b in pairs:
@@ -199,11 +227,10 @@ class _Table:
         """Of the mean over runs; one run says nothing of how another would be, and counts as given."""
         if len(members) < 2:
             return Spread(0, 1)
-        return unpaired_spread([self.mean(place) for place in members])
+        return unpaired_spread([self.mean({place: 1.0}) for place in members])
 
     def _difference(self, contrast: Mapping[int, float], more: Spread, level: float) -> Interval:
-        value = sum(weight * self.mean(place) for place, weight in contrast.items())
-        return (self.spread(contrast) + more).around(value, level)
+        return (self.spread(contrast) + more).around(self.mean(contrast), level)
 
 
 def _numbers(found: Interval) -> dict[str, float]:

@@ -11,6 +11,7 @@
     ordinary/base, ordinary/c0, …  [P, D]  images of ordinary prompts
     attributes/c0, …               [P]     share of what an ordinary prompt names that is in its image
 
+A row of zeros is an image that a column has not: a race among checkpoints gives the better ones more.
 A column of a folder has rows of its own number and no texts. Metadata: file names of `references` and
 `training`, in order.
 

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from studio.compare import metrics
-from studio.compare.features import Features, Need
-from studio.compare.features import there as _there
+from studio.compare.features import Features, Need, there
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -52,6 +51,8 @@ class Measure:
     """Which images `values` speaks of."""
     least: int = 1
     """Images that it needs on each side."""
+    together: bool = False
+    """Whether the number of an image depends on the others: only columns with the same ones are compared."""
     digits: int = 4
     """Behind the point."""
 
@@ -63,8 +64,8 @@ class Measure:
     def of(self, column: Facts) -> float | None:
         """Its value of a column."""
         if self.is_fact:
-            found = getattr(column, self.key, None)
-            return float(found) if found else None  # an empty stack has no size to speak of
+            # an empty stack has no size to speak of
+            return float(getattr(column, self.key, None) or 0) or None
         return column.measures.get(self.key)
 
     def shown(self, value: float | None, interval: tuple[float, float] | None = None) -> str:
@@ -105,7 +106,7 @@ MEASURES: tuple[Measure, ...] = (
         unit="",
         says="How much the images resemble reference images of the concept that no run was trained on.",
         needs=("clip", "reference"),
-        values=lambda found: metrics.to_references(found.images, _there(found.references)),
+        values=lambda found: metrics.to_references(found.images, there(found.references)),
         comparative="is closer to the reference images than",
         digits=3,
     ),
@@ -119,9 +120,7 @@ MEASURES: tuple[Measure, ...] = (
         unit="",
         says="The same seen by a model that looks at details which CLIP passes over.",
         needs=("dino", "reference"),
-        values=lambda found: metrics.to_references(
-            _there(found.dino), _there(found.dino_references)
-        ),
+        values=lambda found: metrics.to_references(there(found.dino), there(found.dino_references)),
         comparative="is closer to the reference images, seen by DINOv2, than",
         digits=3,
     ),
@@ -135,7 +134,7 @@ MEASURES: tuple[Measure, ...] = (
         unit="",
         says="How well an image shows what its prompt says.",
         needs=("clip", "prompt"),
-        values=lambda found: metrics.own_prompt(found.images, _there(found.texts)),
+        values=lambda found: metrics.own_prompt(found.images, there(found.texts)),
         comparative="follows the prompts better than",
         digits=3,
     ),
@@ -149,8 +148,9 @@ MEASURES: tuple[Measure, ...] = (
         unit="",
         says="How far all images together are from all reference images: also too little variety counts.",
         needs=("clip", "reference"),
-        values=lambda found: metrics.kid_values(found.images, _there(found.references)),
+        values=lambda found: metrics.kid_values(found.images, there(found.references)),
         comparative="as a whole is nearer to the reference images than",
+        together=True,
         least=2,
         digits=3,
     ),
@@ -165,7 +165,7 @@ MEASURES: tuple[Measure, ...] = (
         unit="",
         says="How far prompts that have nothing to do with the concept have moved from what the base makes of them.",
         needs=("clip", "ordinary"),
-        values=lambda found: metrics.moved(_there(found.ordinary), _there(found.ordinary_base)),
+        values=lambda found: metrics.moved(there(found.ordinary), there(found.ordinary_base)),
         comparative="leaves ordinary prompts more as they were than",
         images="ordinary",
         digits=3,
@@ -180,7 +180,7 @@ MEASURES: tuple[Measure, ...] = (
         unit="%",
         says="How much of what ordinary prompts ask for is still in their images.",
         needs=("attributes",),
-        values=lambda found: _there(found.attributes).double(),
+        values=lambda found: there(found.attributes).double(),
         comparative="keeps more of what ordinary prompts ask for than",
         images="ordinary",
         digits=0,
@@ -214,6 +214,7 @@ MEASURES: tuple[Measure, ...] = (
         needs=("clip",),
         values=lambda found: metrics.vendi_values(found.images),
         comparative="is more varied than",
+        together=True,
         least=2,
         digits=2,
     ),
@@ -287,7 +288,7 @@ def measure(features: Features) -> Measured:
         sides = [len(features.images)]
         sides += [len(references)] if "reference" in row.needs and references is not None else []
         if "training" in row.needs:
-            sides.append(len(_there(features.training)))
+            sides.append(len(there(features.training)))
         if min(sides) < row.least:
             notes.append(f"{row.label} needs at least {row.least} images on each side.")
             continue
@@ -295,5 +296,5 @@ def measure(features: Features) -> Measured:
     values = {row.key: None for row in MEASURES if not row.is_fact} | {
         key: float(rows.mean()) for key, rows in per_image.items()
     }
-    counts = None if references is None else (len(features.images), len(references))
+    counts = (len(features.images), len(references)) if references is not None else None
     return Measured(values, per_image, counts, tuple(notes))

@@ -180,7 +180,8 @@ def t_quantile(risk: float, freedom: float) -> float:
     freedom, low, high = min(freedom, _MOST_FREEDOM), 0.0, 1.0
     while _tail(high, freedom) > risk:
         low, high = high, 2 * high
-    while (middle := (low + high) / 2) not in (low, high):
+    while high - low > 1e-9 * high:
+        middle = (low + high) / 2
         low, high = (middle, high) if _tail(middle, freedom) > risk else (low, middle)
     return high
 

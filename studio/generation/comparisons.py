@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from studio.compare.record import Comparison, list_comparisons, read_comparison
+from studio.compare.record import Comparison, list_comparisons
+from studio.compare.remembered import RememberedComparisons, Summary
 from studio.compare.report.origin import write_origin
 from studio.core import atomic
 from studio.core.callbacks import Cancelled, OnProgress
@@ -29,6 +30,7 @@ class Comparisons:
     def __init__(self, runtime: Runtime, runs: RunFolders) -> None:
         self.workspace, self.runtime = runtime.library.workspace, runtime
         self.runs = runs
+        self._remembered = RememberedComparisons(self.workspace.comparisons)
 
     def compare(
         self,
@@ -114,16 +116,20 @@ class Comparisons:
         """Every comparison, newest first; killed ones with what they had generated."""
         return list_comparisons(self.workspace.comparisons)
 
+    def listed(self) -> list[Summary]:
+        """A line of every comparison, newest first; one that has not changed is not read again."""
+        return self._remembered.all()
+
     def one(self, comparison_id: str) -> Comparison:
         """One comparison by its id, a plain folder name."""
-        return read_comparison(self.folder(comparison_id))
+        return self._remembered.one(self.folder(comparison_id))
 
     def find(self, text: str) -> str:
         """The id of a comparison that is named by its id or its name. Raises MissingError, and
         InputError where several have the name."""
         if is_name(text) and is_folder(path_of(self.workspace.comparisons / text)):
             return text
-        known = self.all()
+        known = self.listed()
         found = [one.id for one in known if one.name == text]
         if len(found) > 1:
             raise InputError(

@@ -107,11 +107,26 @@ def test_what_is_missing_or_no_number_does_not_stop_the_rest():
     a, b, c = simulated(rng, [0.2, 0.1, 0.0])
     a.values["image_image"][3] = np.nan
     found = compared([a, b, c, ColumnValues({})])
-    assert len(found.differences) == 3 and {one.n for one in found.differences} == {N - 1}
+    assert [one.n for one in found.differences] == [N - 1, N - 1, N]
     assert found.intervals[3] == {} and found.told_apart[3] == ()
     one_image = paired([ColumnValues({"diversity": np.ones(1)})] * 2, {})
     assert one_image.differences == () and one_image.intervals == ({}, {})
     assert paired([], {}) == Compared((), (), (), ())
+
+
+def test_columns_with_different_images_are_compared_over_those_that_both_have():
+    a, b, c = simulated(np.random.default_rng(7), [0.2, 0.1, 0.0])
+    whole = {(one.a, one.b): one for one in compared([a, b, c]).differences}
+    few = np.arange(N) % SEEDS < 3  # c left early
+    c.values["image_image"][~few] = np.nan
+    found = {(one.a, one.b): one for one in compared([a, b, c]).differences}
+    assert found[0, 1].value == pytest.approx(whole[0, 1].value) and found[0, 1].n == N
+    rows = a.values["image_image"] - c.values["image_image"]
+    assert found[0, 2].value == pytest.approx(rows[few].mean()) and found[0, 2].n == few.sum()
+    assert found[0, 2].told_apart and found[0, 2].paired
+    varied = [ColumnValues({"diversity": one.values["image_image"]}) for one in (a, b, c)]
+    pairs = [(one.a, one.b) for one in compared(varied).differences]
+    assert pairs == [(0, 1)], "how varied images are depends on how many there are"
 
 
 def difference(

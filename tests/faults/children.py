@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from studio.app import Studio
 from studio.core.paths import Workspace
 from studio.library import presets
+from studio.settings.selection import SelectionSettings
 from studio.train.loop import StepFacts, Trainer
 from tests import failpoint
 
@@ -70,6 +71,21 @@ def ends_at_an_operation(root: Path, values: dict[str, Any], nth: int) -> None:
     studio.runs.wait(studio.runs.start(config))
     failpoint.reached = None
     studio.close()
+
+
+def killed_in_a_race(root: Path, values: dict[str, Any], nth: int) -> None:
+    """A race among checkpoints that is killed at its nth durable operation."""
+    seen = 0
+
+    def reached(operation: str, path: Path) -> None:
+        nonlocal seen
+        seen += 1
+        if seen == nth:
+            die()
+
+    studio = Studio(Workspace(root))
+    failpoint.reached = reached
+    studio.generation.selections.select(SelectionSettings.parse(values))
 
 
 def killed_after_a_step(root: Path, values: dict[str, Any], last: int) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,12 +15,18 @@ from studio import cli
 from studio.app import Studio
 from studio.compare.record import read_comparison
 from studio.compare.selection.record import SELECTION_FILE, read_selection
-from studio.core.errors import InputError, MissingError, SettingsError
+from studio.core import atomic
+from studio.core.errors import InputError, MissingError, SettingsError, StorageError
+from studio.core.paths import Workspace
 from studio.formats import safetensors_file
+from studio.formats.images import open_image
 from studio.generation import selections
 from studio.library import presets
 from studio.settings.selection import SelectionSettings
 from studio.settings.training import CompareSettings, RunConfig
+from tests import failpoint
+from tests.faults import children
+from tests.faults.conftest import Disk
 from tests.workspaces import make_dataset, make_workspace
 
 Make = Callable[..., RunConfig]
@@ -79,6 +87,10 @@ def test_a_race_leaves_a_comparison_with_its_curves_and_a_recommendation(
     assert (opened.columns[1].run, opened.columns[1].step) == (run, 2)
     assert opened.columns[1].measures["image_text"] is not None
     assert len([cell for cell in opened.cells if cell.column == 0]) == 8
+    assert opened.differences and opened.verdict and set(opened.lacking) == {"training", "ordinary"}
+    assert not any("no numbers" in note for note in opened.notes)
+    measured = studio.generation.comparisons.measure_again(found.id)
+    assert measured.differences == opened.differences and measured.verdict == opened.verdict
     assert CompareSettings.parse(opened.settings).columns[1].stack[0].strength == 0.5
     again = studio.generation.selections.select(asked(run))
     assert again.id == found.id, "the same question has one answer"
@@ -103,6 +115,62 @@ def test_a_cancelled_race_goes_on_where_it_was(
     assert whole.id == half.id and whole.complete
     assert {path: path.stat().st_mtime_ns for path in images} == images
     assert whole.id != studio.generation.selections.select(asked(run)).id, "another question"
+
+
+def copied(root: Path, to: Path) -> Path:
+    """A workspace of its own with the same run, without what was asked before."""
+    return Path(
+        shutil.copytree(root, to / "w", ignore=shutil.ignore_patterns("comparisons", ".lock*"))
+    )
+
+
+def made_so_far(root: Path) -> dict[Path, int]:
+    """Every image of its one race that can be read → when it was written."""
+    (folder,) = (root / "comparisons").iterdir()
+    found = {path: path.stat().st_mtime_ns for path in folder.rglob("*.png")}
+    assert found and all(open_image(path).size for path in found)
+    assert read_selection(folder).id == folder.name and not read_comparison(folder).complete
+    return found
+
+
+def goes_on(root: Path, run: str) -> None:
+    """The same question is answered, nothing that was there is generated again, no litter is left."""
+    before = made_so_far(root)
+    studio = Studio(Workspace(root))
+    found = studio.generation.selections.select(asked(run, **SMALL))
+    studio.close()
+    assert found.complete and found.reason and len(list((root / "comparisons").iterdir())) == 1
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert not list(root.rglob(f"{atomic.TEMPORARY_PREFIX}*"))
+    assert read_comparison(root / "comparisons" / found.id).complete
+
+
+def test_a_race_that_was_killed_goes_on(trained: tuple[Studio, str], tmp_path: Path) -> None:
+    studio, run = trained
+    root = copied(studio.workspace.root, tmp_path)
+    code = children.in_a_process(
+        children.killed_in_a_race, root, asked(run, **SMALL).model_dump(), 40
+    )
+    assert code == -signal.SIGKILL
+    goes_on(root, run)
+
+
+@pytest.mark.parametrize(("full", "nth"), [("cells", 4), ("selection.json", 8)])
+def test_a_race_on_a_full_disk_says_so_and_goes_on(
+    trained: tuple[Studio, str], tmp_path: Path, full: str, nth: int
+) -> None:
+    before, run = trained
+    root = copied(before.workspace.root, tmp_path)
+    studio = Studio(Workspace(root))
+    failpoint.reached = Disk(nth, lambda path: full in path.parts)
+    try:
+        with pytest.raises(StorageError) as told:
+            studio.generation.selections.select(asked(run, **SMALL))
+        assert told.value.full
+    finally:
+        failpoint.reached = None
+        studio.close()
+    goes_on(root, run)
 
 
 def test_what_makes_no_choice_is_refused_in_plain_words(

@@ -30,7 +30,6 @@ from studio.ui.components.columns import columns_of, finished_runs
 from studio.ui.components.image_grid import image_facts, image_file
 from studio.ui.components.last_run import last_run
 from studio.ui.components.library_panel import row
-from studio.ui.components.past_comparisons import summary
 from studio.ui.components.references import captions_of, references
 from studio.ui.components.restored_settings import usable
 from studio.ui.components.stack import cards, lanes_of, named_stack, report_facts, stack_items, take
@@ -317,7 +316,7 @@ def test_a_comparison_is_listed(studio: Studio) -> None:
         "settings": GenerateSettings().model_dump(), "seconds": 1.0, "reference": {},
     }  # fmt: skip
     (folder / "comparison.json").write_text(json.dumps(comparison))
-    assert summary(studio.generation.comparisons.all()[0])["columns"] == ["Base"]
+    assert studio.generation.comparisons.listed()[0].columns == ("Base",)
 
 
 def test_captions_taken_as_prompts_are_text_as_it_stands(studio: Studio) -> None:

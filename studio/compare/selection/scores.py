@@ -17,7 +17,6 @@ from torch import Tensor
 
 from studio.clip.encoders import load_clip
 from studio.compare import metrics
-from studio.compare.measures import Features, Measured, measure
 from studio.compare.selection.racing import Values, interval
 from studio.compare.selection.rule import TOLERANCE, Limits, Scores
 from studio.core.callbacks import Cancelled
@@ -103,12 +102,6 @@ class Judge:
             self._natural_drift(base.ordinary),
             self.tolerance,
         )
-
-    def measured(self, seen: Seen) -> Measured:
-        """The measures of a comparison's column."""
-        prompts = torch.arange(len(seen.concept)) % len(self.texts)
-        references = self.references if self.held_out else None
-        return measure(Features(seen.concept, self.texts[prompts], references))
 
     def natural_copies(self) -> float | None:
         """How close held-out images are to their nearest training image: the upper end of the mean's

@@ -11,8 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from torch import Tensor
+
+from studio.compare import features as kept_features
+from studio.compare.conclusion import conclude
 from studio.compare.record import ComparedColumn, Comparison, Recorder, Reference
 from studio.compare.selection.images import Entrant, Images
+from studio.compare.selection.measured import LACKING, race_features
 from studio.compare.selection.racing import Race, looks
 from studio.compare.selection.record import SELECTION_FILE, Chosen, Entry, Point, Selection
 from studio.compare.selection.rule import (
@@ -191,15 +196,17 @@ class Selecting:
         self.recorder.column(entrant.column, failed)
 
     def _finish(self) -> Selection:
+        seen: dict[int, Tensor] = {}
         for entrant in (BASE, *self.entrants):
             column = self.recorder.comparison.columns[entrant.column]
             found = self.images.of(entrant)
             if column.error is None and len(found.concept):
-                measured = self.judge.measured(found)
-                self.recorder.column(
-                    entrant.column,
-                    column.measured(measured).changed(images=len(found.concept)),
-                )
+                seen[entrant.column] = found.concept
+                self.recorder.column(entrant.column, column.changed(images=len(found.concept)))
+        prompts, seeds = len(self.question.prompts), self.recorder.comparison.seeds
+        features = race_features(seen, self.judge, prompts, seeds)
+        kept_features.write(self.recorder.folder, features)
+        self.recorder.comparison = conclude(self.recorder.comparison, features)
         for note in self.record.notes:
             self.recorder.note(note)
         if self.record.reason:
@@ -252,6 +259,7 @@ class Selecting:
             ),
             columns=tuple(columns),
             settings=self.question.compared,
+            lacking=LACKING,
             folder=str(folder),
         )
 

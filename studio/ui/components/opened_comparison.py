@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from studio.compare.record import COMPARISON_FILE, PROGRESS_FILE, Comparison
+from studio.compare.record import Comparison
+from studio.compare.remembered import NOT_THERE, stamp_of
 from studio.compare.selection.record import SELECTION_FILE
 from studio.core.errors import MissingError, StudioError
 from studio.core.paths import entries, is_file
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from studio.app import Studio
 
 KIND = "compare"
-NOT_THERE = "none none"  # the stamp of a folder that holds no comparison
 
 SKELETON = """
 <div class="cm">
@@ -122,19 +122,6 @@ def changed(studio: Studio, identity: str, stamp: str) -> Json | None:
         return None if stamp_of(folder) == stamp else one(studio, identity)
     except MissingError:
         return None
-
-
-def stamp_of(folder: Path) -> str:
-    """Another one whenever a comparison has got images, was measured or has ended."""
-    found = []
-    for name in (PROGRESS_FILE, COMPARISON_FILE):
-        try:
-            facts = (folder / name).stat()
-        except OSError:
-            found.append("none")
-        else:
-            found.append(f"{facts.st_mtime_ns}-{facts.st_size}")
-    return " ".join(found)
 
 
 def folders(studio: Studio) -> list[Path]:

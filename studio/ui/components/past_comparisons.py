@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from studio.compare.record import Comparison
 from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ def past_comparisons(studio: Studio, page: Page) -> gr.HTML:
     """The component; opening one is the affair of `opened_comparison`."""
 
     def past(argument: Any) -> list[Json]:
-        return [summary(comparison) for comparison in studio.generation.comparisons.all()]
+        return [asdict(one) for one in studio.generation.comparisons.listed()]
 
     def remove(argument: Any) -> None:
         (identity,) = read(argument, id=str)
@@ -47,15 +46,3 @@ def past_comparisons(studio: Studio, page: Page) -> gr.HTML:
     return component(
         "past_comparisons", SKELETON, [past, remove, open_zip], elem_id="cs-past-comparisons"
     )
-
-
-def summary(comparison: Comparison) -> Json:
-    """A comparison as the list shows it."""
-    return {
-        "id": comparison.id,
-        "name": comparison.name,
-        "created": comparison.created,
-        "columns": [column.name for column in comparison.columns],
-        "prompts": len(comparison.prompts),
-        "seeds": len(comparison.seeds),
-    }

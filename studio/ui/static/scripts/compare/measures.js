@@ -50,7 +50,7 @@ export function whyNot(comparison, column, measure) {
     dino: true, // whether there are weights, and a judge, shows only in values
     attributes: true,
   };
-  const need = Object.keys(measure.needs).find((one) => lacking[one]);
+  const need = Object.keys(measure.needs).find((one) => lacking[one] || known[one]);
   return need ? `Not measured: ${known[need] || measure.needs[need]}.` : notes[0] || 'It was not measured.';
 }
 
