@@ -88,6 +88,7 @@ class Trainings:
                 self.kept.training(row.changed(error=Failure.of(_gone(row))))
                 continue
             if not state.active:
+                self.rest()  # what ends because somebody wants the whole to end has not failed
                 self.kept.training(self._ended(row, state))
             elif state.state != "queued":
                 words.append(_doing(row, state))
@@ -138,14 +139,18 @@ class Trainings:
             states.append(state)
         return lane_of(column, stack, states)
 
-    def stop(self) -> None:
-        """Stops the runs that were queued for this shootout and waits until they are saved."""
+    def leave(self) -> list[str]:
+        """Tells the runs that were queued for this shootout to end, with no file made of what is unfinished."""
         active = set(self.runs.active())
         ours = [row.run for row in self.kept.record.trainings if row.run in active and not row.done]
         for run in reversed(ours):  # those that wait first, so that none begins meanwhile
             with contextlib.suppress(StudioError):  # it has ended in this very moment
-                self.runs.command(run, "stop")
-        for run in ours:
+                self.runs.command(run, "leave")
+        return ours
+
+    def stop(self) -> None:
+        """Ends the runs that were queued for this shootout and waits until they are saved."""
+        for run in self.leave():
             with contextlib.suppress(StudioError):
                 self.runs.wait(run)
 

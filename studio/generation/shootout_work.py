@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 
 from studio.compare.shootout.plan import ColumnPlan, Plan
+from studio.compare.shootout.record import Shootout
 from studio.core.errors import Interrupted
 from studio.core.record import Failure
 from studio.formats.dataset import image_files
@@ -23,6 +24,8 @@ from studio.runs.training import Runs
 from studio.settings.generation import CompareSettings, Lane
 from studio.settings.shootout import ShootoutSettings
 
+ENDING = {"pause": "pausing", "cancel": "cancelling"}
+"""What is wanted → the state that is shown until it has come about."""
 LOOK_EVERY = 0.3  # seconds between looks at the runs
 
 
@@ -40,9 +43,20 @@ class Work:
         self.trainings = Trainings(kept, runs, self._rest)
 
     def want(self, what: str) -> None:
-        """pause, cancel or close; the thread ends its work soon."""
+        """pause, cancel or close; the thread ends its work soon. Runs hear of it at once: this thread may
+        be waiting for the device that one of them holds."""
         self.wanted = what
         self._wake.set()
+        if what in ENDING:
+            self.trainings.leave()
+
+    @property
+    def shown(self) -> Shootout:
+        """The record as somebody sees it: that it is ending shows from the moment somebody wants it."""
+        record, ending = self.kept.record, ENDING.get(self.wanted)
+        if ending is None or not record.going:
+            return record
+        return record.changed(state=ending, doing="saving what is going on")
 
     def run(self) -> None:
         """Everything that is left to do. Interrupted when somebody wants it to end; StudioErrors that

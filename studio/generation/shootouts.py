@@ -146,11 +146,11 @@ class Shootouts:
             kept, work = self._kept.get(identity), self._work
             here = identity in self._locks
         record = kept.record if kept else read_shootout(self.folder(identity))
-        mine = work is not None and work.kept is kept
+        mine = work if work is not None and work.kept is kept else None
         return ShootoutView(
-            record,
+            mine.shown if mine else record,
             [TrainingView(row, state_of(self.runs, row.run)) for row in record.trainings],
-            work.progress if mine and work is not None else None,
+            mine.progress if mine and not mine.wanted else None,
             here,
         )
 

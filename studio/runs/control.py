@@ -15,16 +15,19 @@ class Control:
         self._condition = threading.Condition()
         self.pause = False
         self.stop = False
+        self.leave = False
+        """With `stop`: what is unfinished is saved to go on with, and makes no file in the library."""
         self.save = False
         self.sample = False
 
     def give(self, command: str) -> None:
-        """pause, continue, stop, save or sample."""
+        """pause, continue, stop, leave, save or sample."""
         with self._condition:
             if command == "continue":
                 self.pause = False
             else:
                 setattr(self, command, True)
+                self.stop = self.stop or command == "leave"
             self._condition.notify_all()
 
     def wait_while_paused(self) -> None:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from studio.runs.estimate import Estimate
     from studio.runtime.runtime import Runtime
 
-COMMANDS = ("pause", "continue", "stop", "save", "sample")
+COMMANDS = ("pause", "continue", "stop", "leave", "save", "sample")
 SETTINGS = "queue.json"
 
 
@@ -127,7 +127,7 @@ class Runs(RunFolders):
         return run_id
 
     def command(self, run_id: str, command: str) -> None:
-        """pause, continue, stop, save or sample; takes effect at the next step boundary."""
+        """pause, continue, stop, leave, save or sample; takes effect at the next step boundary."""
         if command not in COMMANDS:
             raise InputError(f"There is no command “{command}”", remedy=", ".join(COMMANDS))
         with self._condition:
@@ -136,7 +136,7 @@ class Runs(RunFolders):
                 raise InputError(
                     "This run is not going on here", where=run_id, remedy="Resume it first."
                 )
-            if command == "stop" and run_id in self._queue:
+            if command in ("stop", "leave") and run_id in self._queue:
                 self._queue.remove(run_id)
                 self._logs[run_id].tell(
                     state="stopped", place=None, reason="Taken out of the queue before it began."

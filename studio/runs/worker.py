@@ -71,10 +71,11 @@ class Worker:
         remove_unfinished(self.run.folder)
         self.prepare()
         if self.control.stop:
-            self.run.tell(state="stopped", reason="Stopped before the first step.", files=())
-            return
+            raise Interrupted("Stopped before the first step")
         self.run.tell(state="running", prepared=None, eta=None)
         complete = self.trainer.run() or bool(self.early.ended)
+        if self.control.leave and not complete:
+            raise Interrupted("Its shootout was ended; its checkpoint is kept")
         if not complete:
             self.run.tell(state="stopping")
         finish = partial(self.finish, complete)

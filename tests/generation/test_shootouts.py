@@ -237,6 +237,35 @@ def test_pause_gives_the_queue_back_and_continue_goes_on_where_it_was(
     assert studio.generation.comparisons.one(found.comparison).complete, "the comparison stays"
 
 
+def test_cancel_shows_at_once_and_leaves_no_file_of_an_unfinished_run(
+    studio: Studio, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The training holds the device, and a column waits for it, when somebody cancels."""
+    normal, gate, reached = Trainer.one_step, threading.Event(), threading.Event()
+
+    def one_step(self: Trainer, step: int) -> StepFacts:
+        reached.set()
+        assert gate.wait(60)
+        return normal(self, step)
+
+    monkeypatch.setattr(Trainer, "one_step", one_step)
+    shootouts = studio.generation.shootouts
+    identity = shootouts.start(settings(root))
+    assert reached.wait(60)
+    until(lambda: len(studio.runs.active()) == 2)
+    shootouts.cancel(identity)
+    assert shootouts.view(identity).shootout.state == "cancelling"
+    assert len(studio.runs.active()) == 1, "what waited is out of the queue, and the other was told"
+    gate.set()
+    found = shootouts.wait(identity, 60)
+    assert found.state == "cancelled" and not any(row.error for row in found.trainings)
+    assert all(state.state == "stopped" and not state.files for state in studio.runs.all())
+    assert not [path for path in (root / "adapters").rglob("*") if path.is_file()]
+    shootouts.go_on(identity)
+    assert shootouts.wait(identity, 120).state == "finished"
+    assert len(studio.runs.all()) == 2, "the runs were resumed"
+
+
 def killed_at(root: Path, values: dict[str, Any], where: str) -> None:
     """A studio that is killed in the second step of the second run, or while a column is generated."""
     studio = Studio(Workspace(root))

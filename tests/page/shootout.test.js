@@ -102,6 +102,10 @@ test('a training says how far it is', () => {
   assert.deepEqual(rules.trainingProgress({...one, error: {what: 'The loss became NaN'}}).state, 'failed');
   const paused = rules.trainingProgress({...one, state: 'paused', eta: null, reason: 'The disk is full'});
   assert.equal(paused.text, 'paused · step 10 of 40 · The disk is full');
+  const stopped = {...one, state: 'stopped', step: 1, eta: 0};
+  assert.equal(rules.trainingProgress(stopped).text, 'stopped · step 1 of 40');
+  assert.equal(rules.trainingProgress(stopped, 'cancelled').text, 'cancelled');
+  assert.equal(rules.trainingProgress({...one, done: true}, 'cancelled').text, 'trained');
   const words = (trainings) => rules.columnWords({trainings});
   assert.deepEqual(words([one, {...one, entry: 'TI', done: true}]), {LoRA: 'step 10 of 40 · 30 s left'});
   assert.deepEqual(Object.keys(words([one, {...one, seed: 2}])), ['LoRA · seed 1', 'LoRA · seed 2']);
@@ -112,6 +116,7 @@ test('what can be done depends on the state', () => {
   assert.deepEqual(one('training', true), ['pause', 'cancel', 'open']);
   assert.deepEqual(one('interrupted', false), ['go_on', 'cancel', 'open', 'remove']);
   assert.deepEqual(one('paused', false), ['go_on', 'cancel', 'open', 'remove']);
+  assert.deepEqual(one('cancelling', true), ['open'], 'nothing is asked for twice');
   assert.deepEqual(one('finished', false, {comparison: ''}), ['remove']);
   assert.deepEqual(one('finished', false, {trainings: [{error: {what: 'x'}}]}), ['go_on', 'open', 'remove']);
   assert.deepEqual(one('cancelled', false), ['go_on', 'open', 'remove']);

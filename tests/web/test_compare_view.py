@@ -266,7 +266,7 @@ def test_images_arrive_while_they_are_generated(view: Any, workspace: Workspace)
     made.add(1)
     first.locator(".cm-image").nth(1).wait_for()
     made.recorder.finish(1.0, cancelled=True)
-    page.locator(".cm-title", has_text="interrupted").wait_for()
+    page.locator(".cm-title", has_text="cancelled").wait_for()
     assert first.locator(".cs-skeleton").count() == 0
 
 

@@ -57,7 +57,7 @@ class Comparison {
   title() {
     const {shown} = this;
     const state = shown.seconds ? `took ${formatDuration(shown.seconds)}` : 'in progress';
-    const about = `${shown.base} · ${state}${shown.cancelled ? ' · interrupted' : ''}`;
+    const about = `${shown.base} · ${shown.cancelled ? 'cancelled' : state}`;
     const again = () => this.trigger('again', {id: shown.id});
     const ended = shown.complete || shown.cancelled;
     return el(

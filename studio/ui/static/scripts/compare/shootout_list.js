@@ -15,8 +15,8 @@ const BUTTONS = {
 };
 const MOST = 20;
 
-function entryRow(one, several) {
-  const {share, text, state} = trainingProgress(one);
+function entryRow(one, several, whole) {
+  const {share, text, state} = trainingProgress(one, whole);
   const name = several ? `${one.entry}, seed ${one.seed}` : one.entry;
   const bar = {
     role: 'progressbar',
@@ -74,7 +74,7 @@ function card(one, act) {
     el(
       'ul.so-rows',
       {},
-      one.trainings.map((row) => entryRow(row, several)),
+      one.trainings.map((row) => entryRow(row, several, one.state)),
     ),
     sampling(one),
     el('div.cs-toolbar', {}, actions),

@@ -161,21 +161,26 @@ export const STATES = {
   failed: 'failed',
   paused: 'paused',
   cancelled: 'cancelled',
+  pausing: 'pausing…',
+  cancelling: 'cancelling…',
   interrupted: 'interrupted',
 };
 
 /** The state as one of the badge's. */
 export const badgeState = (state) =>
-  ({training: 'running', comparing: 'running', preparing: 'preparing', cancelled: 'stopped'})[state] || state;
+  ({training: 'running', comparing: 'running', cancelled: 'stopped', pausing: 'preparing', cancelling: 'preparing'})[
+    state
+  ] || state;
 
-/** How far a training is: {share 0…1, text, state}. */
-export function trainingProgress(one) {
+/** How far a training of a shootout in the state `whole` is: {share 0…1, text, state}. */
+export function trainingProgress(one, whole = '') {
   if (one.error) return {share: 0, text: one.error.what, state: 'failed'};
   if (one.done) return {share: 1, text: one.reused ? 'trained earlier' : 'trained', state: 'finished'};
+  const share = one.steps ? one.step / one.steps : 0;
+  if (whole === 'cancelled') return {share, text: 'cancelled', state: 'stopped'};
   if (!one.run || one.state === 'queued') return {share: 0, text: 'waits', state: 'waiting'};
   if (one.state === 'preparing') return {share: 0, text: one.preparing || 'preparing', state: 'running'};
-  const share = one.steps ? one.step / one.steps : 0;
-  const left = Number.isFinite(one.eta) ? ` · ${formatDuration(one.eta)} left` : '';
+  const left = one.state === 'running' && Number.isFinite(one.eta) ? ` · ${formatDuration(one.eta)} left` : '';
   const reason = one.state === 'paused' && one.reason ? ` · ${one.reason}` : '';
   const word = one.state === 'running' || one.state === 'finished' ? '' : `${one.state} · `;
   return {share, text: `${word}step ${one.step} of ${one.steps}${left}${reason}`, state: one.state || 'waiting'};
@@ -186,7 +191,7 @@ export function columnWords(shootout) {
   const several = new Set(shootout.trainings.map((one) => one.seed)).size > 1;
   const found = {};
   for (const one of shootout.trainings.filter((row) => !row.done)) {
-    found[several ? `${one.entry} · seed ${one.seed}` : one.entry] = trainingProgress(one).text;
+    found[several ? `${one.entry} · seed ${one.seed}` : one.entry] = trainingProgress(one, shootout.state).text;
   }
   return found;
 }
@@ -196,6 +201,7 @@ export function actionsOf(shootout) {
   const failed = shootout.trainings.some((one) => one.error);
   const {state, here} = shootout;
   const going = ['preparing', 'training', 'comparing'].includes(state);
+  if (['pausing', 'cancelling'].includes(state)) return shootout.comparison ? ['open'] : [];
   return [
     going && here && 'pause',
     ((!going && state !== 'finished') || (state === 'finished' && failed)) && 'go_on',
