@@ -69,7 +69,7 @@ def test_a_tag_moves_onto_the_stack(tab: Any, served: Any) -> None:
     assert found["stack"][0]["strength"] == 0.7
     box.fill("a red cat <lora:corvu:0.7>")
     generate(tab)
-    tab.get_by_text("Did you mean “korvu”?").wait_for()
+    tab.locator(".cs-notices").get_by_text("Did you mean “korvu”?").wait_for()
     assert box.input_value() == "a red cat <lora:corvu:0.7>"
 
 

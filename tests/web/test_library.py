@@ -133,7 +133,7 @@ def test_to_the_trash_and_back(open_page: Any, served: Any, lora: Any) -> None:
     lora("unwanted")  # its name is taken meanwhile
     page.get_by_role("button", name="Trash of the library").click()
     page.locator("dialog.se").get_by_role("button", name="Restore").click()
-    page.wait_for_selector("#cs-notices >> text=Its file is called “unwanted-2”")
+    page.wait_for_selector("dialog.se .cs-notices >> text=Its file is called “unwanted-2”")
     page.wait_for_selector("dialog.se >> text=Nothing of the library is in the trash")
     assert path.with_name("unwanted-2.safetensors").is_file()
 
