@@ -206,7 +206,7 @@ class Columns {
   listen() {
     this.q('.co-add').prepend(icon('plus', 14));
     this.menu.listen();
-    this.acceptDrops(this.element.closest('.cmp-layout'), (paths) => this.dropped(paths));
+    this.acceptDrops(document.querySelector('.cmp-layout'), (paths) => this.dropped(paths));
     hear(this.element, 'studio:renamed', ({from, to}) => {
       const held = this.columns.some((column) => column.stack.some((one) => one.path === from));
       if (held) this.commit(model.withRenamed(this.columns, from, to));

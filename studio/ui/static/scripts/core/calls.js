@@ -26,9 +26,8 @@ export const refusal = (parts) => Object.assign(new Error(parts.what), {parts});
 export const partsOf = (error, what) => error.parts || {what, why: String(error.message || error).slice(0, 300)};
 
 /** Runs an action; its failure becomes a notice, which goes when the same is done again. Without a button
- *  it is known by its own text. Returns undefined when it failed. */
-export async function attempt(action, button = null) {
-  const cause = button ? causeOf(button) : String(action);
+ *  or another cause it is known by its own text. Returns undefined when it failed. */
+export async function attempt(action, button = null, cause = button ? causeOf(button) : String(action)) {
   settle(cause);
   if (button) {
     button.disabled = true;

@@ -35,7 +35,7 @@ async function deliver(name) {
   busy[name] = true;
   while (takers[name] && handed[name]?.length) {
     const [first] = handed[name];
-    const answer = await attempt(() => takers[name](first.payload));
+    const answer = await attempt(() => takers[name](first.payload), null, ''); // each is another action
     handed[name].shift();
     first.late?.remove();
     first.resolve(answer);
