@@ -50,8 +50,8 @@ export const candidateText = ({step, strength}) => `step ${step} at ${strength}`
 export function costText({checkpoints, strengths, candidates, full, prompts, each, of_base}) {
   const grid = `${count(checkpoints, 'checkpoint')} × ${count(strengths, 'strength')} = ${candidates} candidates`;
   const most = `${grid}, ${count(prompts, 'prompt')}: at most ${full.toLocaleString('en')} images.`;
-  const parts = `Each candidate has ${each} with the trigger word and ${Math.floor(each / 2)} without it, for drift; the base has ${of_base}.`;
-  return `${most} ${parts} A race usually needs less than half.`;
+  const own = `Each candidate has ${each} with the trigger word and ${Math.floor(each / 2)} without it, for drift`;
+  return `${most} ${own}; the base has ${of_base}. A race usually needs less than half.`;
 }
 
 /** How far the race is, or what it has saved. */
