@@ -189,13 +189,16 @@ class Form:
         """Fields whose inputs exist."""
         return [f for f in self.fields if f.key in self.components]
 
-    def values(self, arguments: Sequence[Any]) -> dict[str, Any]:
-        """What the inputs hold → nested values (below `prefix`, if there is one) to be parsed."""
+    def values(self, arguments: Sequence[Any], *, whole: bool = True) -> dict[str, Any]:
+        """What the inputs hold → nested values (below `prefix`, if there is one) to be parsed. What
+        is empty and must not be is refused; without `whole` it is left out."""
         result: dict[str, Any] = {}
         for item, value in zip(self.shown, arguments, strict=True):
             value = _plain(item, value)
             if value is None and not item.optional:
-                raise _empty(item)
+                if whole:
+                    raise _empty(item)
+                continue
             target = result
             *parents, last = item.key.removeprefix(self.prefix).split(".")
             for parent in parents:

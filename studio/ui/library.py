@@ -7,9 +7,11 @@ Refuses to know: tabs, training. A path from a browser is only ever an id looked
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studio.core import atomic
 from studio.core.errors import DatasetError, InputError, MissingError
 from studio.core.names import original, path_of, printable
 from studio.core.paths import ASSETS, is_folder, there
@@ -97,6 +99,15 @@ class Library:
         folder = self.path(identity).resolve()
         return self._studio.workspace.resolve(folder / original(name), [folder])
 
+    def discard_strays(self, identity: str, names: Sequence[str]) -> int:
+        """Moves captions without an image to the trash, of those named what still is one."""
+        folder = self.own(identity)
+        strays = self._studio.library.read_dataset(folder).unused.groups.get("captions", [])
+        found = [name for name in strays if name in names]
+        for name in found:
+            atomic.move_to_trash(folder / original(name), self._studio.workspace.trash)
+        return len(found)
+
 
 def contents(folder: Path, images: ImageMemory) -> Json:
     """A dataset image by image, broken ones with their reason. Captions keyed by file name."""
@@ -124,6 +135,7 @@ def contents(folder: Path, images: ImageMemory) -> Json:
         "kind": info.kind if info else "subject",
         "held_out": bool(info and info.held_out),
         "problems": _worth_knowing(info) if info else [],
+        "strays": info.unused.groups.get("captions", []) if info else [],
         "items": items,
     }
 

@@ -20,6 +20,7 @@ Classes for `gr.HTML` parts and for `elem_classes=`:
     cs-button      a button in custom parts; cs-primary, cs-quiet, cs-danger, cs-icon vary it
     cs-input       text input, select or textarea in custom parts; cs-switch is a
                    `<button role="switch" aria-checked>`
+    cs-checkbox    every `<input type="checkbox">` in custom parts: Gradio takes its shape away
     cs-notice      a message in place; data-kind="error|warning|info|good"
     cs-facts       definition list in two columns (dt, dd)
     cs-muted cs-small cs-number (tabular figures) cs-hidden cs-visually-hidden cs-skeleton

@@ -11,6 +11,7 @@ import {
   formatTime,
   searchWords,
   shortNumber,
+  shownEnd,
 } from '../../studio/ui/static/scripts/core/format.js';
 import {freeName} from '../../studio/ui/static/scripts/core/names.js';
 import {progressText} from '../../studio/ui/static/scripts/core/progress.js';
@@ -99,4 +100,10 @@ test('progress says what there is when the work has ended', () => {
   assert.equal(progressText({state: 'finished', seconds: 9, result: {seconds: 4}}, summary), '2 images in 4 s');
   assert.match(progressText({state: 'cancelled', result: {images: []}}, summary), /2 images finished before/);
   assert.match(progressText({state: 'cancelled'}, summary), /What was finished before is kept/);
+});
+
+test('of what is too long the end is shown', () => {
+  assert.equal(shownEnd('my-images-lora-2', 13), '…mages-lora-2');
+  assert.equal(shownEnd('my-images-lora-2', 13).length, 13);
+  assert.equal(shownEnd('zibbo', 13), 'zibbo');
 });

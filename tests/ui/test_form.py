@@ -73,6 +73,9 @@ def test_an_emptied_number_names_its_field() -> None:
     ]
     with pytest.raises(SettingsError, match="“Every” is empty"):
         made.values(values)
+    kept = made.values(values, whole=False)  # a draft keeps everything else
+    assert "every" not in kept
+    assert kept.keys() >= {"words", "rate"}
 
 
 def test_errors_use_the_labels_of_the_form() -> None:

@@ -92,6 +92,21 @@ def test_broken_images_keep_their_place_and_say_why(studio: Studio) -> None:
     assert [bool(item.get("problem")) for item in items] == [False, True, False]
 
 
+def test_captions_without_an_image_go_to_the_trash_and_nothing_else(
+    studio: Studio, library: Library
+) -> None:
+    folder = images(studio.workspace.datasets / "mine")
+    for name in ("1.txt", "notes.txt"):
+        (folder / name).write_text("words")
+    assert contents(folder, ImageMemory())["strays"] == ["notes.txt"]
+    identity = next(str(one.path) for one in library.all() if one.path == folder)
+    assert library.discard_strays(identity, ["1.txt", "1.png", "../x", "notes.txt"]) == 1
+    assert not (folder / "notes.txt").exists()
+    assert (folder / "1.txt").exists() and (folder / "1.png").exists()
+    assert (studio.workspace.trash / "notes.txt").read_text() == "words"
+    assert contents(folder, ImageMemory())["strays"] == []
+
+
 def test_thumbnails_are_small_kept_and_renewed(tmp_path: Path) -> None:
     image = images(tmp_path / "set", 1) / "1.png"
     before, thumbnails = image.read_bytes(), Thumbnails(tmp_path / "cache")

@@ -22,3 +22,16 @@ def test_no_class_is_defined_in_two_style_sheets() -> None:
                     homes[found[1]].add(path.name)
     assert len(homes) > 200, "the rules were not found"
     assert {name: files for name, files in homes.items() if len(files) > 1} == {}
+
+
+def test_every_checkbox_has_the_shared_look() -> None:
+    """Gradio takes the browser's own look away: without the class, a tick is white on nothing."""
+    made = [
+        (path.name, found[1])
+        for path in theme.STATIC.glob("scripts/**/*.js")
+        for found in re.finditer(
+            r"el\(\s*'(input[^']*)',\s*\{[^}]*type: 'checkbox'", path.read_text(encoding="utf-8")
+        )
+    ]
+    assert len(made) >= 2, "the checkboxes were not found"
+    assert [one for one in made if ".cs-checkbox" not in one[1]] == []

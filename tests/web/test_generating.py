@@ -131,6 +131,12 @@ def test_an_image_to_start_from(tab: Any, served: Any, tmp_path: Path) -> None:
         tab.locator(".sp-remove").click()
         # a generated image, from its large view
         tab.locator(".pg-open").first.click()
+        tab.set_viewport_size({"width": 390, "height": 844})  # and on a phone it is above its facts
+        image_box, side = (tab.locator(q).bounding_box() for q in (".lb-stage", ".lb-side"))
+        assert image_box["width"] == side["width"] == 390
+        assert image_box["height"] > 300
+        assert side["y"] >= image_box["height"]
+        tab.set_viewport_size({"width": 1440, "height": 900})
         tab.get_by_role("button", name="Start from this").click()
         tab.locator(".sp-thumb").wait_for()
         generated(tab, served)

@@ -11,6 +11,11 @@ from PIL import Image
 
 from studio.settings.training import GenerateSettings, StackItem
 
+IN_VIEW = """() => {
+    const {top, bottom} = document.querySelector('.mb-canvas').getBoundingClientRect();
+    return top >= 0 && bottom <= innerHeight && bottom > top + 100;
+}"""
+
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore")]
 
 
@@ -90,6 +95,7 @@ def test_a_stroke_of_the_mouse_is_inpainted_and_nothing_else(
     tab.locator(".pg-open").first.click()
     tab.get_by_role("button", name="Inpaint", exact=True).click()
     tab.locator(".mb-canvas").wait_for()
+    tab.wait_for_function(IN_VIEW)  # far below, where nobody would look for it
     said = tab.locator(".mb-said")
     assert "Nothing is marked" in said.inner_text()
     brushed(tab, (0.3, 0.4), (0.6, 0.4))

@@ -104,7 +104,7 @@ class ColumnForm:
     def drafted(self, *held: Any) -> Json:
         """What is kept of the form."""
         texts, rest = held[: len(TEXTS)], held[len(TEXTS) :]
-        return dict(zip(TEXTS, texts, strict=True)) | {"form": self.form.values(rest)}
+        return dict(zip(TEXTS, texts, strict=True)) | {"form": self.form.values(rest, whole=False)}
 
     def contents(self, kept: Json) -> list[Any]:
         """What the form holds again, as far as it is still there."""

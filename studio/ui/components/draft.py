@@ -6,7 +6,6 @@ handed in), which of it can still be used.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import gradio as gr
 
 from studio.core import atomic
-from studio.core.errors import SettingsError, StorageError
+from studio.core.errors import StorageError
 from studio.core.tables import read_table
 from studio.ui.live import QUIET, Json, Page, handler, log
 
@@ -47,14 +46,13 @@ class Draft:
         """Keeps what `inputs` hold whenever a person has changed one, and after the events `after`;
         puts it back when the page is opened.
 
-        `values(*contents of the inputs)` says what is kept (SettingsError while it is half-typed),
-        `contents(kept)` what the inputs are to hold again.
+        `values(*contents of the inputs)` says what is kept, without what is only half typed: one
+        empty number must not cost the prompt. `contents(kept)`: what the inputs are to hold again.
         """
 
         @handler
         def keep(*held: Any) -> None:
-            with contextlib.suppress(SettingsError):  # then the last whole draft stays
-                self.write(values(*held))
+            self.write(values(*held))
 
         @handler
         def restore() -> Any:

@@ -46,7 +46,7 @@ class CaptionTab:
                 self.datasets, self.open_dataset, self.open_folder, self.forget_folder, self.plan_import,
                 self.add_files, self.copy_sample, self.about, self.thumbnails, self.captions,
                 self.save_caption, self.auto_caption, self.caption_task, self.cancel_caption,
-                self.bulk, self.undo, self.replaces,
+                self.bulk, self.undo, self.replaces, self.discard_strays,
             ],
             accept=",".join(("image/*", *ENDINGS_BESIDE)),
             selectable="files" in inspect.signature(studio.generation.caption).parameters,
@@ -229,6 +229,11 @@ class CaptionTab:
         """Brings back the captions from before the newest captioning or edit of many."""
         (identity,) = read(argument, dataset=str)
         return self.studio.library.captions.undo(self.library.own(identity))
+
+    def discard_strays(self, argument: Any) -> int:
+        """Moves the named captions without an image to the trash; how many."""
+        identity, names = read(argument, dataset=str, files=list)
+        return self.library.discard_strays(identity, [str(name) for name in names])
 
     def replaces(self, argument: Any) -> int:
         """How many captions a captioning of all, or of the named images, would replace."""

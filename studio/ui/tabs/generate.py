@@ -263,7 +263,7 @@ class GenerateTab:
     def drafted(self, base: str, prompt: str, negative: str, *rest: Any) -> Json:
         """What is kept of the form; every browser remembers a stack of its own."""
         texts = {"prompt": prompt or "", "negative_prompt": negative or ""}
-        return {"base": base, **texts, **self.form.values(rest)}
+        return {"base": base, **texts, **self.form.values(rest, whole=False)}
 
     def contents(self, kept: Json) -> list[Any]:
         """What the form holds again, as far as it is still there."""

@@ -2,9 +2,10 @@
 // Refuses to know: which files a dataset uses and what they are called there; Python says so.
 import {el} from '../core/dom.js';
 import {count} from '../core/format.js';
-import {message, notice} from '../core/notices.js';
+import {message, notice, settle} from '../core/notices.js';
 import {sentName} from './folders.js';
 
+const CAUSE = 'files brought to the Caption tab'; // by drop or by choice: the next ones settle it
 const MOST_OPEN = 8; // rows of the account that are shown without a click
 
 /** `plan`, `send` and `add` ask the server, `done(id)` shows the dataset. */
@@ -20,15 +21,17 @@ export class Arrivals {
 
   /** `files` as `folders.js` gives them; `into` is a dataset, or null for a new one. */
   async bring({files, unreadable, title}, into = null) {
+    settle(CAUSE);
     const planned = await this.plan({names: files.map(({name}) => name)});
     const leftOut = [...unreadable, ...planned.left_out];
     if (!planned.images && !into) {
       const [first] = leftOut;
-      notice({
+      const parts = {
         what: 'There are no images among these files',
         why: first ? `${first[0]}: ${first[1]}.` : '',
         remedy: 'PNG, JPEG, WebP and BMP are understood.',
-      });
+      };
+      notice(parts, 'error', {cause: CAUSE});
       return;
     }
     this.progress.classList.remove('cs-hidden');

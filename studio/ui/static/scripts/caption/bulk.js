@@ -11,7 +11,7 @@ const WHERE = 'Applies to the selected images, or to all when none is selected.'
 
 const field = (label, node) => el('label.cs-label', {}, label, node);
 const input = (placeholder) => el('input.cs-input', {placeholder});
-const checkbox = () => el('input', {type: 'checkbox'});
+const checkbox = () => el('input.cs-checkbox', {type: 'checkbox'});
 
 /** `asks`: bulk({action, edit, files}) and undo() of the server.
  *  `around`: dataset(), selection(), save() what waits, refresh() the captions. */

@@ -5,7 +5,7 @@ import {attempt, call} from '../core/calls.js';
 import {bringsFiles, el} from '../core/dom.js';
 import {openTab, receive} from '../core/handover.js';
 import {icon} from '../core/icons.js';
-import {message} from '../core/notices.js';
+import {notice} from '../core/notices.js';
 import {insideOf, setInside} from '../core/place.js';
 import {AboutCard} from './about.js';
 import {Arrivals} from './arrivals.js';
@@ -15,13 +15,9 @@ import {DatasetList} from './dataset_list.js';
 import {chosen, dropped} from './folders.js';
 import {CaptionGrid} from './grid.js';
 import {STATES} from './list_rules.js';
-import {button, datasetPanel, fileInput, samplePanel, startPanel} from './panels.js';
+import {button, chip, datasetPanel, fileInput, problemsPanel, samplePanel, startPanel, warning} from './panels.js';
 
-const MOST_PROBLEMS = 4;
 const SAVED = 'Captions are saved as you type, in a text file beside each image. Ctrl+Enter goes to the next one.';
-
-const chip = (...children) => el('span.cs-chip', {}, children);
-const warning = (text) => el('span.cs-chip.is-warn', {}, text);
 
 class Caption {
   constructor({element, props, server, upload}) {
@@ -186,12 +182,11 @@ class Caption {
       this.list.select(data.id);
     });
   }
-  showHead({name, path, problems, sample}) {
+  showHead({name, path, problems, strays, sample}) {
     this.title.textContent = name;
     this.title.title = path;
-    const what = `${problems.length} ${problems.length === 1 ? 'thing' : 'things'} to know`;
-    const told = () => message({what, why: problems.slice(0, MOST_PROBLEMS).join(' ')}, 'warning');
-    this.problems.replaceChildren(...(problems.length ? [told()] : []));
+    const discard = (event) => attempt(() => this.discard(strays), event.currentTarget);
+    this.problems.replaceChildren(...problemsPanel(problems, sample ? [] : strays, discard));
     this.offer.classList.add('cs-hidden');
     this.work.classList.remove('cs-hidden');
     this.sideWork.classList.toggle('cs-hidden', sample);
@@ -200,6 +195,11 @@ class Caption {
     this.about.opened(this.facts, !this.facts.trigger && !this.facts.class_word);
   }
 
+  async discard(files) {
+    await call(this.server.discard_strays({dataset: this.dataset, files}));
+    notice('Moved to the workspace’s trash folder', 'good');
+    await this.open(this.dataset);
+  }
   count() {
     if (!this.facts) return;
     const counts = this.grid.counts();

@@ -2,7 +2,11 @@
 // one, and the note above a sample.
 import {attempt} from '../core/calls.js';
 import {el} from '../core/dom.js';
+import {count} from '../core/format.js';
 import {icon} from '../core/icons.js';
+import {message} from '../core/notices.js';
+
+const MOST_PROBLEMS = 4;
 
 const START =
   'Ten to thirty images of one subject or one style are enough. Drop them or a whole folder here, open a folder ' +
@@ -10,6 +14,9 @@ const START =
 
 export const button = (label, onclick, {kind = '', glyph = null, title = null} = {}) =>
   el(`button.cs-button${kind}`, {type: 'button', title, onclick}, glyph, label);
+
+export const chip = (...children) => el('span.cs-chip', {}, children);
+export const warning = (text) => el('span.cs-chip.is-warn', {}, text);
 
 /** A hidden file input; `take(input)` gets it when something was chosen. */
 export function fileInput(label, more, take) {
@@ -58,6 +65,16 @@ export function datasetPanel(list, choose, openFolder, inputs) {
     el('form.cs-path', {onsubmit}, path, el('button.cs-button', {type: 'submit'}, 'Open')),
     el('div.cs-toolbar', {}, buttons, inputs),
   );
+}
+
+/** What a person should hear of a dataset; captions without an image can go (`discard(event)`). */
+export function problemsPanel(problems, strays, discard) {
+  if (!problems.length) return [];
+  const what = `${count(problems.length, 'thing')} to know`;
+  const told = message({what, why: problems.slice(0, MOST_PROBLEMS).join(' ')}, 'warning');
+  const which = `Move ${strays.length === 1 ? strays[0] : `${strays.length} captions without an image`} to the trash`;
+  if (strays.length) told.append(button(which, discard, {glyph: icon('trash', 14)}));
+  return [told];
 }
 
 /** The note above a sample that ships with the studio; `copy(event)` makes an own dataset of it. */

@@ -71,7 +71,12 @@ class Pick {
       else this.chosen.delete(run.run);
       this.asked();
     };
-    const box = el('input', {type: 'checkbox', checked: this.chosen.has(run.run), value: run.run, onchange});
+    const box = el('input.cs-checkbox', {
+      type: 'checkbox',
+      checked: this.chosen.has(run.run),
+      value: run.run,
+      onchange,
+    });
     const method = tables.methods[run.method] || run.method;
     const about = `${method} · ${count(run.steps.length, 'checkpoint')} · ${formatTime(run.created)}`;
     const words = el('span.st-title', {}, el('b', {}, run.name), el('span.cs-small.cs-muted', {}, about));

@@ -5,7 +5,7 @@ import {attempt, call, partsOf} from '../core/calls.js';
 import {el, fillOptions} from '../core/dom.js';
 import {openTab} from '../core/handover.js';
 import {labelled} from '../core/icons.js';
-import {message, notice} from '../core/notices.js';
+import {causeOf, message, notice, settle} from '../core/notices.js';
 import {debounce, poll} from '../core/timing.js';
 import {datasetFacts, datasetOptions} from '../train/pick_rules.js';
 import {sayWords} from './column_words.js';
@@ -186,6 +186,7 @@ class ShootoutForm {
     }
   }
   showPlan(plan) {
+    settle(causeOf(this.start)); // what Start refused has been mended
     const row = (entry) =>
       el('li', {}, el('b', {}, entry.name), el('span.cs-small.cs-muted.cs-number', {}, rules.entryCost(entry)));
     const prompts = plan.prompts.map((one) => el('li', {}, el('span.cs-chip', {}, one.source), one.text));

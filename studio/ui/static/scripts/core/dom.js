@@ -32,8 +32,9 @@ export function svg(tag, attributes, ...children) {
   return node;
 }
 
-/** Where dialogs and messages go, so that they have the page's colours. */
-export const pageRoot = () => document.querySelector('.gradio-container') || document.body;
+/** Where dialogs and messages go, so that they have the page's colours. Inside of `.contain`: Gradio gives
+ *  what a style sheet says of narrow screens (`@media`) to that part of the page alone. */
+export const pageRoot = () => document.querySelector('.gradio-container .contain') || document.body;
 
 /** Closes a dialog by a click beside what it shows. */
 export function closeBeside(dialog) {

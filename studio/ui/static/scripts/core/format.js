@@ -57,5 +57,8 @@ export const compareNames = collator.compare;
 /** The last part of a path of either kind. */
 export const fileName = (path) => path.split(/[\\/]/).pop();
 
+/** What is too long loses its beginning: names that are alike differ at the end. */
+export const shownEnd = (text, most) => (text.length > most ? `…${text.slice(1 - most)}` : text);
+
 /** The words that somebody searches for, in lower case. */
 export const searchWords = (text) => text.trim().toLowerCase().split(/\s+/).filter(Boolean);

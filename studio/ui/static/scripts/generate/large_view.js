@@ -8,6 +8,7 @@ import {fileName} from '../core/format.js';
 import {icon, iconButton, labelled} from '../core/icons.js';
 import {message} from '../core/notices.js';
 import {clamp, wrap} from '../core/values.js';
+import {showBegun} from './begun.js';
 
 const MOST_ZOOM = 16;
 const STEP = 1.5;
@@ -62,18 +63,18 @@ function factParts(image, facts, {reuse, begin, close}) {
     action(image);
     close();
   };
+  const sendTo = (inpaint) => (one) => {
+    begin(one, inpaint);
+    showBegun(one.id, inpaint);
+  };
   const copy = () => copyText(facts.parameters, 'Parameters copied');
   const download = {href: fileUrl(image.path), download: fileName(image.id)};
   const actions = el(
     'div.lb-actions',
     {},
     labelled('reuse', 'Use these settings', after(reuse), '.cs-primary'),
-    labelled('image', 'Start from this', after(begin)),
-    labelled(
-      'brush',
-      'Inpaint',
-      after((one) => begin(one, true)),
-    ),
+    labelled('image', 'Start from this', after(sendTo(false))),
+    labelled('brush', 'Inpaint', after(sendTo(true))),
     labelled('copy', 'Copy parameters', copy),
     el('a.cs-button', download, icon('download', 15), 'Download'),
   );

@@ -2,10 +2,12 @@
 // Refuses to know: which rows are in view; the library does what a row's buttons ask for.
 import {ADAPTER, adapterThumb, kindMark} from '../core/adapters.js';
 import {el} from '../core/dom.js';
-import {formatBytes, formatDay} from '../core/format.js';
+import {formatBytes, formatDay, shownEnd} from '../core/format.js';
 import {iconButton} from '../core/icons.js';
 import {menuButton} from '../core/menu.js';
 import {misfit, placeOf} from './library_list.js';
+
+const MOST_PLACE = 13; // letters beside a title
 
 /** The path of an entry as a tooltip shows it, and how it is used. */
 const hint = (card) =>
@@ -38,11 +40,15 @@ const actions = (card, library) => () =>
     !card.sample && ['Move to the trash', () => library.discard(card)],
   ].filter(Boolean);
 
+/** Where an entry is, as short as tells it from others of its title. */
+const shortPlace = (card) => shownEnd(placeOf(card).replace(/\.safetensors$/, ''), MOST_PLACE);
+
 /** The row of a card; `library` knows whose title is shared. */
 export function libraryRow(card, library) {
   const trouble = misfit(card, library.family);
   const add = iconButton('plus', `Add ${card.title} to the stack`, () => library.choose(card));
-  const where = library.shared.has(card.title.toLowerCase()) && el('span.cs-muted.sh-where', {}, ` ${placeOf(card)}`);
+  const where =
+    library.shared.has(card.title.toLowerCase()) && el('span.cs-muted.sh-where', {}, ` ${shortPlace(card)}`);
   const node = el(
     'li.sh-row',
     {draggable: 'true', title: trouble ? `${trouble}\n${card.path}` : hint(card), 'data-path': card.path},

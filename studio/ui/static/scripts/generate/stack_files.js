@@ -4,8 +4,9 @@ import {fileUrl} from '../core/address.js';
 import {attempt, call} from '../core/calls.js';
 import {el} from '../core/dom.js';
 import {icon, iconButton, labelled} from '../core/icons.js';
-import {notice} from '../core/notices.js';
+import {notice, settle} from '../core/notices.js';
 
+const MISSING = 'files that a loaded stack lacks';
 const muted = (text) => el('span.cs-small.cs-muted', {}, text);
 
 /** Fills `buttons` and `panel`; `stack` is asked for its items and loads others. */
@@ -93,12 +94,14 @@ export function stackFiles(buttons, panel, stack) {
 
 /** What a loaded stack has to say: files that are not here, and what differs. */
 export function tellLoaded(loaded, base) {
+  settle(MISSING);
   if (loaded.missing.length) {
-    notice({
+    const parts = {
       what: 'Files of this stack are not here',
       where: loaded.missing.join(', '),
       remedy: 'Add them to the library, under any name, and load the stack again.',
-    });
+    };
+    notice(parts, 'error', {cause: MISSING});
   }
   const other = loaded.base && loaded.base !== base ? [`It was made on “${loaded.base}”.`] : [];
   notice({what: `“${loaded.name}” is on the stack`, why: [...loaded.notes, ...other].join(' ')}, 'good');
