@@ -73,7 +73,7 @@ def conclude(comparison: Comparison, features: KeptFeatures) -> Comparison:
             columns[place]
             .measured(found[place])
             .changed(
-                intervals=dict(compared.intervals[at]),
+                intervals=_possible(compared.intervals[at]),
                 standard_errors={},
                 told_apart=tuple(
                     key
@@ -156,6 +156,17 @@ def _clusters(features: KeptFeatures) -> Mapping[Images, Sequence[np.ndarray]]:
     return {
         "comparison": [labels.numpy() for labels in features.labels("prompts", "seeds")],
         "ordinary": [labels.numpy() for labels in features.labels("ordinary")],
+    }
+
+
+def _possible(
+    intervals: Mapping[str, tuple[float, float] | None],
+) -> dict[str, tuple[float, float] | None]:
+    """The intervals without what lies below 0 % and above 100 % of a share."""
+    shares = {row.key for row in MEASURES if row.unit == "%"}
+    return {
+        key: (max(0.0, ends[0]), min(1.0, ends[1])) if ends and key in shares else ends
+        for key, ends in intervals.items()
     }
 
 

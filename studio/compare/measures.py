@@ -80,7 +80,7 @@ class Measure:
     def number(self, value: float) -> str:
         """A value without its unit."""
         if self.unit == "bytes":
-            return f"{value / 1e6:,.1f} MB" if value >= 1e5 else f"{value / 1e3:.1f} kB"
+            return f"{value / 1e6:,.1f} MB" if value >= 1e6 else f"{value / 1e3:.0f} kB"
         if self.unit == "s":
             minutes, rest = divmod(round(value), 60)
             return f"{minutes} min {rest} s" if minutes else f"{rest} s"
@@ -174,7 +174,7 @@ MEASURES: tuple[Measure, ...] = (
         key="attributes",
         label="Attributes kept",
         formula="share of kind, colour and place named in an ordinary prompt that the starter's judge sees in its image",
-        source="the starter's attribute classifier (studio/starter/classifier.py)",
+        source="the classifier that comes with the starter",
         range="0 … 100 %",
         better="higher",
         unit="%",

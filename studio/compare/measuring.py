@@ -197,3 +197,8 @@ def _note_shared(tensors: Mapping[str, Tensor], recorder: Recorder) -> None:
             f"{shared} of {len(references)} reference images are training images: likeness to them "
             "also rises when images are memorised. Choose held-out images to tell the two apart."
         )
+    if shared and len(references) - shared < 2:
+        recorder.note(
+            "With no held-out images, an image counts as memorised when it is nearer to a training image than "
+            "training images are to each other. Where these are much alike, copies are missed."
+        )

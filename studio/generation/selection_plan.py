@@ -28,7 +28,7 @@ from studio.settings.training import RunConfig
 MOST_CANDIDATES = 200
 NO_HELD_OUT = (
     "There are no held-out reference images: likeness is measured against the training images themselves, so "
-    "a checkpoint that copies them looks good. Name a folder of images that were not trained on."
+    "a checkpoint that copies them looks good. Choose reference images that were not trained on."
 )
 NO_TRAINING = (
     "The training images are not there any more: whether images are copies cannot be measured."
@@ -69,11 +69,19 @@ class Plan:
         return sum(len(run.steps) for run in self.runs) * len(self.settings.strengths)
 
     @property
+    def each(self) -> int:
+        """Images of a candidate with the trigger word; half as many come without it."""
+        return looks(len(self.prompts), self.settings.images)[-1]
+
+    @property
+    def of_base(self) -> int:
+        """Images of the base, with and without the trigger word."""
+        return self.each + max(self.each // 2, min(2 * len(self.prompts), self.each))
+
+    @property
     def full(self) -> int:
         """Images of the full grid, with those of the base and those without the trigger word."""
-        count = looks(len(self.prompts), self.settings.images)[-1]
-        alone = max(count // 2, min(2 * len(self.prompts), count))
-        return self.candidates * (count + count // 2) + count + alone
+        return self.candidates * (self.each + self.each // 2) + self.of_base
 
 
 def planned(settings: SelectionSettings, runs: Runs, library: Library) -> Plan:

@@ -81,7 +81,7 @@ class Settings(BaseModel):
             raise SettingsError(
                 problems[0] if len(problems) == 1 else "Settings are wrong: " + "; ".join(problems),
                 where=where,
-                remedy="Correct it and try again; nothing was started.",
+                remedy="Correct it.",
             ).at(found) from None
 
 

@@ -71,6 +71,13 @@ def made(base, tmp_path_factory) -> tuple[Path, Comparison]:
     return root, compare(base, chosen, root / "c")
 
 
+def test_the_interval_of_a_share_stays_between_none_and_all() -> None:
+    found = conclusion._possible(
+        {"attributes": (0.94, 1.02), "drift": (-0.1, 1.2), "memorised": None}
+    )
+    assert found == {"attributes": (0.94, 1.0), "drift": (-0.1, 1.2), "memorised": None}
+
+
 def test_everything_is_measured_and_what_is_not_has_a_reason(made):
     _, comparison = made
     plain, one, again, elsewhere = comparison.columns

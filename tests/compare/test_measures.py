@@ -97,7 +97,7 @@ def test_a_value_reads_as_people_write_it():
     assert row["kid"].shown(-0.5, (-0.75, -0.25)) == "−0.500 (−0.750 … −0.250)"
     assert row["memorised"].shown(0.25, (0.1, 0.4)) == "25 (10 … 40) %"
     assert row["memorised"].shown(0.0, (0.0, 0.0)) == "0 %"
-    assert row["bytes"].shown(900_000) == "0.9 MB" and row["bytes"].shown(12_345) == "12.3 kB"
+    assert row["bytes"].shown(900_000) == "900 kB" and row["bytes"].shown(2_345_678) == "2.3 MB"
     assert (
         row["seconds"].shown(75) == "1 min 15 s"
         and row["trainable_parameters"].shown(1e6) == "1,000,000"

@@ -247,7 +247,7 @@ def test_every_measure_is_there_with_its_error_and_its_n(folder: Path) -> None:
     line = next(line for line in text.splitlines() if line.startswith("| =cmd"))
     assert "**0.020 (0.010 … 0.030)** ◆" in line and text.count("◆ told apart") == 1
     assert "zibbo.safetensors × 0.75" in line
-    assert "0.9 MB" in line and "1 min 15 s" in line
+    assert "900 kB" in line and "1 min 15 s" in line
     assert "64 generated against 256 reference" in text
     cells = {
         len(line.replace("\\|", "").split("|")) for line in text.splitlines() if line[:1] == "|"

@@ -87,7 +87,9 @@ def test_a_race_leaves_a_comparison_with_its_curves_and_a_recommendation(
     assert (opened.columns[1].run, opened.columns[1].step) == (run, 2)
     assert opened.columns[1].measures["image_text"] is not None
     assert len([cell for cell in opened.cells if cell.column == 0]) == 8
-    assert opened.differences and opened.verdict and set(opened.lacking) == {"training", "ordinary"}
+    assert opened.differences and opened.verdict and set(opened.lacking) == {
+            "training", "ordinary", "attributes",
+        }  # fmt: skip
     assert not any("no numbers" in note for note in opened.notes)
     measured = studio.generation.comparisons.measure_again(found.id)
     assert measured.differences == opened.differences and measured.verdict == opened.verdict

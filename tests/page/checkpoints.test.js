@@ -103,10 +103,15 @@ test('values and steps read as words', () => {
 });
 
 test('costs and savings are said', () => {
-  const plan = {checkpoints: 15, strengths: 3, candidates: 45, full: 3300, prompts: 8};
+  const plan = {checkpoints: 15, strengths: 3, candidates: 45, full: 3300, prompts: 8, each: 48, of_base: 72};
   assert.match(costText(plan), /15 checkpoints × 3 strengths = 45 candidates, 8 prompts: at most 3,300 images/);
-  assert.equal(raceText(selection), '96 of 300 images (32 % of the full grid): the race saved 204.');
+  assert.match(costText(plan), /48 with the trigger word and 24 without it, for drift; the base has 72/);
+  assert.equal(
+    raceText(selection),
+    '96 of 300 images (32 % of the full grid): dropping the worse ones early spared 204.',
+  );
   assert.match(raceText({...selection, complete: false}), /^2 of 4 candidates left/);
+  assert.match(raceText({...selection, generated: 300}), /nobody could be dropped early/);
   assert.match(raceText({...selection, full: 0}), /first images/);
 });
 

@@ -81,6 +81,11 @@ test('reasons are said once for all measures that they explain', () => {
   assert.deepEqual(measures.missingReasons({...all, complete: false}, [KID, TEXT]), []);
 });
 
+test('a count has its thousands apart, as in a report', () => {
+  const measure = {key: 'trainable_parameters', unit: '', digits: 0};
+  assert.equal(measures.written(measure, 202752), '202,752');
+});
+
 test('rows are prompts with seeds', () => {
   const rows = measures.rowsOf({prompts: ['a', 'b'], seeds: [1, 2]});
   assert.deepEqual(

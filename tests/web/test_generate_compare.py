@@ -264,7 +264,7 @@ def test_a_comparison_from_columns_to_report(page: Any, studio: Any) -> None:
     assert page.url.endswith("/measures")
     assert "KID" in page.locator(".mt-table thead").inner_text()
     rows = page.locator(".mt-table tbody tr").all_inner_texts()
-    assert len(rows) == 2 and all("n = 6 / " in row for row in rows)
+    assert len(rows) == 2 and all("6 images, " in row for row in rows)
     page.locator(".mt-trade", has_text="My robot").wait_for()
     page.get_by_text("What the measures say").click()
     assert (

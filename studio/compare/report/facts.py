@@ -33,7 +33,8 @@ class Value:
 
 def title(comparison: Comparison) -> str:
     """What the comparison is called."""
-    return comparison.name or comparison.id
+    made = moment(comparison.created)
+    return comparison.name or (f"Comparison of {made}" if made else comparison.id)
 
 
 def compared(comparison: Comparison) -> str:

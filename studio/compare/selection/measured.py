@@ -18,10 +18,15 @@ from studio.compare.features import KeptFeatures
 from studio.compare.selection.scores import Judge
 
 LACKING = {
-    "training": "a choice among checkpoints watches for copies of training images by itself, see Curves",
-    "ordinary": "a choice among checkpoints measures drift by itself, see Curves",
+    "training": "a race watches for copies of training images by itself; Curves shows how near they come",
+    "ordinary": "a race measures drift by itself; Curves shows it",
+    "attributes": "a race generates no images of ordinary prompts; Compare’s mode Columns does",
 }
 """What the measures of a race do without, and why."""
+NO_REFERENCE = {
+    "reference": "no images are held out; Curves shows likeness to the training images instead"
+}
+"""The same where nothing is held out from training."""
 
 
 def race_features(

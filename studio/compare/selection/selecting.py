@@ -17,7 +17,7 @@ from studio.compare import features as kept_features
 from studio.compare.conclusion import conclude
 from studio.compare.record import ComparedColumn, Comparison, Recorder, Reference
 from studio.compare.selection.images import Entrant, Images
-from studio.compare.selection.measured import LACKING, race_features
+from studio.compare.selection.measured import LACKING, NO_REFERENCE, race_features
 from studio.compare.selection.racing import Race, looks
 from studio.compare.selection.record import SELECTION_FILE, Chosen, Entry, Point, Selection
 from studio.compare.selection.rule import (
@@ -259,7 +259,7 @@ class Selecting:
             ),
             columns=tuple(columns),
             settings=self.question.compared,
-            lacking=LACKING,
+            lacking=LACKING if self.question.held_out else LACKING | NO_REFERENCE,
             folder=str(folder),
         )
 

@@ -78,6 +78,8 @@ class CheckpointPick:
             "strengths": len(plan.settings.strengths),
             "candidates": plan.candidates,
             "full": plan.full,
+            "each": plan.each,
+            "of_base": plan.of_base,
             "prompts": len(plan.prompts),
             "texts": list(plan.prompts),
             "references": len(plan.references),

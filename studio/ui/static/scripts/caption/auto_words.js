@@ -29,7 +29,8 @@ export function outcomeOf(task) {
 
 /** The newest change of captions that can be taken back. */
 export function changeText({time, replaced, added, what}) {
-  const some = replaced ? `, ${replaced} of them replaced` : '';
+  const others = added ? `, ${replaced} of them in place of another one` : ', each in place of another one';
+  const some = replaced ? others : '';
   return `${formatTime(time)}: ${count(replaced + added, 'caption')} ${what}${some}`;
 }
 

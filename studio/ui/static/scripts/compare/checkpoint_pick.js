@@ -18,6 +18,9 @@ const ASK_AFTER = 350; // milliseconds after the last change
 const NO_RUNS = 'No run has checkpoints yet. Train one with “Time between checkpoints” set, and keep more than a few.';
 const FEW = 'Only the newest checkpoints of this run are kept: “Checkpoints kept” says how many.';
 
+const HELD_OUT = 'The dataset’s own held-out images';
+const NONE_HELD_OUT = 'The training images: none are held out';
+
 const field = (label, input, info = '') =>
   el('label.cs-label', {}, label, input, info && el('span.cs-small.cs-muted', {}, info));
 
@@ -92,7 +95,7 @@ class Pick {
     this.list.replaceChildren(...(rows.length ? rows : [el('li.cs-muted.cs-small', {}, NO_RUNS)]));
     fillOptions(
       this.reference,
-      [['', 'The dataset’s own held-out images'], ...found.references.map(([title, path]) => [path, title])],
+      [['', HELD_OUT], ...found.references.map(([title, path]) => [path, title])],
       this.reference.value,
     );
     await this.cost();
@@ -118,6 +121,7 @@ class Pick {
     try {
       const plan = await call(this.server.plan(this.settings()));
       if (!this.prompts.value.trim()) this.prompts.placeholder = plan.texts.join('\n');
+      if (!this.reference.value) this.reference.options[0].text = plan.held_out ? HELD_OUT : NONE_HELD_OUT;
       const notes = plan.notes.map((note) => message({what: note}, 'warning'));
       this.costs.replaceChildren(el('p.cs-small', {}, costText(plan)), ...notes);
     } catch (error) {
@@ -147,7 +151,7 @@ class Pick {
       this.opened = id;
       openComparison(id, 'curves');
     }
-    this.bar.paint(this.task, answer.training, () => 'The race');
+    this.bar.paint(this.task, answer.training, () => 'Race finished');
   }
   async tick() {
     this.idle += 1;

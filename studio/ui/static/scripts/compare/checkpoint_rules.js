@@ -17,7 +17,7 @@ export const MEASURES = [
     key: 'follows',
     title: 'Follows new prompts',
     says: 'cosine to its own prompt minus that to the other prompts: higher follows better',
-    limit: 'least that is kept of the base’s',
+    limit: 'below this line: too little of what the base follows',
   },
   {
     key: 'copies',
@@ -46,11 +46,12 @@ const same = (a, b) => Boolean(a && b) && a.run === b.run && a.step === b.step &
 /** “step 220 at 0.8”. */
 export const candidateText = ({step, strength}) => `step ${step} at ${strength}`;
 
-/** What a choice would cost: `plan` is {candidates, checkpoints, strengths, full, prompts}. */
-export function costText({checkpoints, strengths, candidates, full, prompts}) {
+/** What a choice would cost: `plan` is {candidates, checkpoints, strengths, full, prompts, each, of_base}. */
+export function costText({checkpoints, strengths, candidates, full, prompts, each, of_base}) {
   const grid = `${count(checkpoints, 'checkpoint')} × ${count(strengths, 'strength')} = ${candidates} candidates`;
   const most = `${grid}, ${count(prompts, 'prompt')}: at most ${full.toLocaleString('en')} images.`;
-  return `${most} A race usually needs less than half.`;
+  const own = `Each candidate has ${each} with the trigger word and ${Math.floor(each / 2)} without it, for drift`;
+  return `${most} ${own}; the base has ${of_base}. A race usually needs less than half.`;
 }
 
 /** How far the race is, or what it has saved. */
@@ -61,7 +62,8 @@ export function raceText(selection) {
   const share = Math.round((100 * generated) / full);
   const all = full.toLocaleString('en');
   const images = `${generated.toLocaleString('en')} of ${all} images (${share} % of the full grid)`;
-  if (complete) return `${images}: the race saved ${(full - generated).toLocaleString('en')}.`;
+  if (complete && generated >= full) return `${images}: nobody could be dropped early.`;
+  if (complete) return `${images}: dropping the worse ones early spared ${(full - generated).toLocaleString('en')}.`;
   return `${left} of ${count(entries.length, 'candidate')} left · ${images} so far`;
 }
 

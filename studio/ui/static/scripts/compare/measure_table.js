@@ -74,7 +74,7 @@ class Measures {
     const {error, message: words, counts} = column;
     const about = [
       column.folder || stackText(column.stack),
-      counts && `n = ${counts[0]} / ${counts[1]}`,
+      counts && `${counts[0]} images, ${counts[1]} references`,
       !measures.some((one) => one.key === 'seconds') && column.seconds && `trained ${formatDuration(column.seconds)}`,
     ].filter(Boolean);
     const name = el('th', {scope: 'row'}, el('b', {}, column.name), el('span.cs-muted', {}, about.join(' · ')));

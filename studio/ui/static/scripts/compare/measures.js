@@ -20,7 +20,9 @@ export function written(measure, value) {
   const number = measure.unit === '%' ? value * 100 : value;
   const digits = measure.digits ?? (Math.abs(number) >= 1 ? 2 : 4);
   const text = number.toFixed(digits);
-  return Number(text) === 0 ? text.replace('-', '') : text.replace('-', '−');
+  if (Number(text) === 0) return text.replace('-', '');
+  const grouped = number.toLocaleString('en', {minimumFractionDigits: digits, maximumFractionDigits: digits});
+  return grouped.replace('-', '−');
 }
 
 const behind = ({unit}) => BEHIND[unit] ?? (unit && !['bytes', 's'].includes(unit) ? ` ${unit}` : '');

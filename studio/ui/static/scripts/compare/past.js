@@ -2,7 +2,7 @@
 import {attempt, call} from '../core/calls.js';
 import {tell} from '../core/channel.js';
 import {el} from '../core/dom.js';
-import {formatTime} from '../core/format.js';
+import {count, formatTime} from '../core/format.js';
 import {iconButton} from '../core/icons.js';
 import {notice} from '../core/notices.js';
 import {openComparison, openedNow, watchOpened} from './opened.js';
@@ -30,7 +30,7 @@ class Past {
     const words = [
       el('b', {}, one.name || 'Comparison'),
       muted(one.columns.join(' · ')),
-      muted(`${formatTime(one.created)} · ${one.prompts} × ${one.seeds} images per column`),
+      muted(`${formatTime(one.created)} · ${count(one.prompts, 'prompt')} × ${count(one.seeds, 'seed')}`),
     ];
     const trash = iconButton('trash', `Move ${one.name || 'this comparison'} to the trash`, (event) =>
       attempt(remove, event.currentTarget),

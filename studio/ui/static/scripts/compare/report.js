@@ -101,7 +101,10 @@ class Report {
     const whole = comparison.complete || comparison.cancelled;
     const unfinished =
       !whole &&
-      message({what: 'This comparison is not finished', why: 'A report holds what is there until now.'}, 'info');
+      message(
+        {what: 'This comparison is not finished', why: 'A report made now has the images that are there so far.'},
+        'info',
+      );
     const card = el(
       'section.cs-card.rp-card',
       {'aria-label': 'Report'},

@@ -3,8 +3,9 @@ import {el} from '../core/dom.js';
 import {agreementShown, counted, orderText, place, sameText, strengthText} from './vote_words.js';
 
 const SHARE =
-  'How often a column is preferred to the others, ties left out. Bars are 95 % intervals for one look; what is said ' +
-  'above holds however often one looks. Several votes on the same two images count as one together.';
+  'How often a column would be preferred to an average other one, estimated from all votes: “no difference” counts ' +
+  'half for each side. Bars are 95 % intervals. The sentences above stay true although the result can be looked at ' +
+  'after every vote. Several votes on the same two images count as one.';
 const SHOWN_SENTENCES = 8;
 
 function strengths(rows) {
@@ -17,7 +18,7 @@ function strengths(rows) {
   return el(
     'div.cs-card',
     {},
-    el('h4.cs-card-title', {}, 'Strengths'),
+    el('h4.cs-card-title', {}, 'Preference (Bradley–Terry)'),
     el(
       'div.vo-plot',
       {},
