@@ -1,5 +1,5 @@
 // Calls to Python, and what becomes of their failures.
-import {connectionLost} from './connection.js';
+import {connectionLost, isLost} from './connection.js';
 import {causeOf, notice, settle} from './notices.js';
 import {released} from './press.js';
 
@@ -37,6 +37,7 @@ export async function attempt(action, button = null, cause = button ? causeOf(bu
     return await action();
   } catch (error) {
     const away = error.parts?.kind === 'Away';
+    if (away && isLost()) return undefined; // the banner says so
     if (!error.parts) console.error(error);
     const refused = /^HTTP \d+: (.+)/s.exec(error.message || ''); // an upload that the server did not take
     notice(
