@@ -129,7 +129,8 @@ def copied(root: Path, to: Path) -> Path:
 def made_so_far(root: Path) -> dict[Path, int]:
     """Every image of its one race that can be read → when it was written."""
     (folder,) = (root / "comparisons").iterdir()
-    found = {path: path.stat().st_mtime_ns for path in folder.rglob("*.png")}
+    images = [path for path in folder.rglob("*.png") if not path.name.startswith(".")]
+    found = {path: path.stat().st_mtime_ns for path in images}  # a kill may leave half a file
     assert found and all(open_image(path).size for path in found)
     assert read_selection(folder).id == folder.name and not read_comparison(folder).complete
     return found

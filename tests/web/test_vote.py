@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Callable, Iterator
 from itertools import cycle, islice
@@ -18,7 +19,7 @@ from studio.compare.vote.votes import VOTES_FILE, read_ballots
 from studio.core.paths import Workspace
 from studio.ui import app
 from tests.voting import LABELS, compared
-from tests.web.conftest import TIMEOUT, Served
+from tests.web.conftest import TIMEOUT, Served, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore")]
 KEYS = ("ArrowLeft", "=", "ArrowRight", "b", "ArrowDown", "ArrowRight", "ArrowLeft")
@@ -173,6 +174,29 @@ def test_a_vote_that_begins_in_an_opened_comparison_leaves_no_name_on_the_page(
     assert page.locator(".cm-past").is_visible()
     page.click(".cm-part[data-part=images]")
     assert page.locator(".cm-cell .cm-image").first.is_visible()
+    assert problems == []
+
+
+def test_forms_that_load_late_are_whole_when_the_vote_is_left(
+    served: Served, watched: tuple[Any, list[Any]]
+) -> None:
+    page, _ = watched
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    made = compared(served.workspace.comparisons, 2, name="late")
+    late = re.compile(r"/(core/modes|compare/columns)\.js$")
+    held: list[Any] = []
+    page.route(late, lambda route: held.append(route))
+    page.goto(link(served, made))
+    page.wait_for_selector(".vo-start")
+    until(lambda: page.wait_for_timeout(50) or len(held) >= 2)
+    for route in held:
+        route.continue_()
+    page.wait_for_load_state("networkidle")
+    page.click("text=Show the whole comparison")
+    page.locator("#cs-compare-part-images >> visible=true").wait_for()
+    page.locator(".cmp-layout[data-mode=columns] .cmp-mode-columns .co-add").wait_for()
+    assert not page.locator(".cmp-mode-checkpoints").is_visible()
     assert problems == []
 
 

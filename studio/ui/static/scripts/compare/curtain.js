@@ -10,21 +10,24 @@ function beside(top, stays) {
   });
 }
 
-/** `close(true)` takes everything of `top` but `stays` out of the page, `close(false)` brings it back. */
+/** `close(true)` takes everything of `top` but `stays` out of the page, `close(false)` brings it back. What begins
+ *  only behind the curtain finds a stand-in for `top` around it. */
 export function curtain(top, stays) {
-  const behind = document.implementation.createHTMLDocument('');
+  const behind = document.implementation.createHTMLDocument('').body.appendChild(top.cloneNode(false));
   let places = []; // [a mark in the page, what was there]
   return (closed) => {
     if (closed === places.length > 0) return;
     if (!closed) {
       for (const [mark, node] of places) mark.replaceWith(node);
+      Object.assign(top.dataset, behind.dataset); // a mode may have been chosen there
       places = [];
       return;
     }
+    Object.assign(behind.dataset, top.dataset);
     places = beside(top, stays).map((node) => {
       const mark = document.createComment('');
       node.replaceWith(mark);
-      behind.body.append(node);
+      behind.append(node);
       return [mark, node];
     });
   };
