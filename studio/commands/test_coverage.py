@@ -15,8 +15,8 @@ from tempfile import TemporaryDirectory
 from studio.commands.terminal import say
 from studio.core import text
 
-FLOOR = 85.0
-"""Per cent of the lines of `studio/` that the whole suite has to run."""
+FLOOR = 90.0
+"""Per cent of the lines of `studio/` that the whole suite has to run; it ran 94.8 in November 2026."""
 FEWEST = 5  # files named when there is too little
 
 # pytest's warning that its plugin was imported early; the floor is checked here because SlipCover's own

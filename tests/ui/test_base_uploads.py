@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,9 @@ def ask(
 
     headers = [(b"x-name", name.encode()), (b"x-size", str(size).encode())]
     scope = {"type": "http", "method": "POST", "path": path, "headers": headers}
-    asyncio.run(BaseUploads(nobody, studio)(scope, receive, send))
+    # in a thread of its own: the browser tests leave a loop running in this one
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, BaseUploads(nobody, studio)(scope, receive, send)).result()
     return json.loads(sent[1]["body"])
 
 
