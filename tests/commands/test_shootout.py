@@ -105,9 +105,7 @@ def test_ctrl_c_saves_and_the_same_command_continues_to_table_and_folder(
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=120)
-    if process.returncode == 0:
-        pytest.skip("it was over before it could be interrupted")
-    assert process.returncode == 130, said
+    assert process.returncode == 130, said  # a training and the comparison were still to come
     assert "continues where it was" in said and "Traceback" not in said
     runs = sorted(path.name for path in (place / "w" / "runs").iterdir() if path.is_dir())
     own = ["compare", str(place / "tiny.toml"), "--workspace", str(place / "w")]
