@@ -144,7 +144,9 @@ def test_a_refused_switch_turns_back(page: Any, served: Any, queued: Any) -> Non
 
     page.route(CALLS, refuse)
     switch.click()
+    page.wait_for_selector(".cs-away")  # for as long as it does not answer
     page.wait_for_selector("#cs-notices >> text=The studio did not answer")
+    assert page.locator(".cs-away").count() == 0, "one thing is said at a time"
     until(lambda: switch.get_attribute("aria-checked") == "true")
 
 

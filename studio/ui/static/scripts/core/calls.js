@@ -1,9 +1,13 @@
 // Calls to Python, and what becomes of their failures.
-import {connectionLost, isLost} from './connection.js';
+import {connectionLost, onceConnected} from './connection.js';
 import {causeOf, notice, settle} from './notices.js';
 import {released} from './press.js';
 
-const AWAY = {kind: 'Away', what: 'The studio did not answer', remedy: 'Try again when it does.'};
+const AWAY = {
+  kind: 'Away',
+  what: 'The studio did not answer',
+  remedy: 'It does again now. What you asked for was perhaps not done: look, and try again.',
+};
 
 /** Awaits `server.fn(argument)`; returns its data or throws an Error that carries `.parts`. */
 export async function call(promise) {
@@ -36,15 +40,17 @@ export async function attempt(action, button = null, cause = button ? causeOf(bu
   try {
     return await action();
   } catch (error) {
-    const away = error.parts?.kind === 'Away';
-    if (away && isLost()) return undefined; // the banner says so
+    if (error.parts?.kind === 'Away') {
+      onceConnected(() => notice(error.parts, 'warning', {cause})); // until then the banner says so
+      return undefined;
+    }
     if (!error.parts) console.error(error);
     const refused = /^HTTP \d+: (.+)/s.exec(error.message || ''); // an upload that the server did not take
     notice(
       refused && !error.parts
         ? {what: 'This could not be uploaded', why: refused[1]}
         : partsOf(error, 'This part of the page failed'),
-      away ? 'warning' : 'error',
+      'error',
       {cause},
     );
     return undefined;

@@ -8,6 +8,7 @@ const HINT = 'Check that the studio is still running where you started it. What 
 
 let banner = null; // what says so, while the connection is lost
 let ask = null;
+const later = []; // what is said when the studio answers again
 
 export const isLost = () => banner !== null;
 
@@ -25,6 +26,12 @@ export function connectionLost() {
   setTimeout(() => retry(1), PAUSES[0]);
 }
 
+/** Runs `say` once the studio answers: now, or when the banner goes. */
+export function onceConnected(say) {
+  if (banner) later.push(say);
+  else say();
+}
+
 async function retry(turn) {
   try {
     await ask();
@@ -35,6 +42,7 @@ async function retry(turn) {
   banner.remove();
   banner = null;
   delete document.body.dataset.away;
+  for (const say of later.splice(0)) say();
 }
 
 /** While the connection is lost, buttons do nothing, however they are pressed; tabs still open. */

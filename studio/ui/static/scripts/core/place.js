@@ -57,16 +57,18 @@ function follow() {
   else openTab(tab);
 }
 
-/** Opens a tab as soon as Gradio has made its button. */
+/** Opens a tab as soon as Gradio has made its button, and again where Gradio, still busy with its own first
+ *  choice, takes that back; until somebody presses something or another tab is open. */
 function openFirst(tab) {
-  const button = () => document.getElementById(`cs-tab-${tab}-button`);
-  const made = new MutationObserver(() => {
-    if (!button()) return;
-    made.disconnect();
-    openTab(tab);
-  });
-  if (button()) openTab(tab);
-  else made.observe(document.body, {childList: true, subtree: true});
+  const made = new MutationObserver(open);
+  const leave = () => made.disconnect();
+  function open() {
+    if (place.tab !== tab) leave();
+    else if (document.getElementById(`cs-tab-${tab}-button`)?.ariaSelected === 'false') openTab(tab);
+  }
+  made.observe(document.body, {childList: true, subtree: true, attributeFilter: ['aria-selected']});
+  for (const press of ['pointerdown', 'keydown']) document.addEventListener(press, leave, {once: true, capture: true});
+  open();
 }
 
 /** Begins to look at which tab is open; `usual` is the one that opens by itself. */
