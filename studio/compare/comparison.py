@@ -24,7 +24,7 @@ from studio.compare.columns import (
     has_stack,
     take_column,
 )
-from studio.compare.conclusion import conclude, source_of
+from studio.compare.conclusion import conclude, nearest_file, source_of
 from studio.compare.features import KeptFeatures
 from studio.compare.measures import Measured
 from studio.compare.measuring import Eyes, ImageFolder, prepare, text_features
@@ -41,6 +41,7 @@ from studio.core import atomic
 from studio.core.callbacks import Cancelled, OnProgress, SharedDevice
 from studio.core.errors import InputError, Interrupted, NonFiniteError, SettingsError, StudioError
 from studio.core.names import path_of
+from studio.core.paths import is_file
 from studio.core.record import Failure
 from studio.core.size import OWN_SIZE
 from studio.families.base import Base
@@ -108,7 +109,7 @@ def compare(
         raise errors[0]
     if eyes is not None:
         recorder.comparison = conclude(recorder.comparison, work.features)
-        keep_nearest(recorder.comparison)
+        keep_nearest(recorder.comparison, settings.training)
     return recorder.finish(time.monotonic() - began, cancelled=stopped)
 
 
@@ -127,13 +128,15 @@ def _made(work: Work, index: int, column: Lane) -> StudioError | None:
         return error
 
 
-def measure_again(folder: str | Path) -> Comparison:
+def measure_again(folder: str | Path, training: str = "") -> Comparison:
     """Computes every measure of a comparison from its kept features, and writes it; generates nothing.
 
-    MissingError when it is no comparison or kept no features, FileError when they are damaged.
+    From the folder `training` the images that are nearest may be copied; empty for none: what a
+    comparison says of itself may come from anybody. MissingError when it is no comparison or kept no
+    features, FileError when they are damaged.
     """
     comparison = conclude(read_comparison(folder), kept_features.read(Path(folder)))
-    keep_nearest(comparison)
+    keep_nearest(comparison, training)
     return replace_comparison(comparison)
 
 
@@ -236,17 +239,24 @@ def _header(
     )
 
 
-def keep_nearest(comparison: Comparison) -> None:
-    """Copies the training images that alarms are about beside the comparison, where they still are."""
-    for pair in (column.nearest for column in comparison.columns):
-        if pair is None or (Path(comparison.folder) / pair.training).is_file():
+def keep_nearest(comparison: Comparison, training: str) -> None:
+    """Copies the images of the folder `training` that are nearest beside the comparison, where they
+    still are. One that cannot be read is left out: everything else of the comparison is whole."""
+    for index, column in enumerate(comparison.columns):
+        pair = column.nearest
+        if pair is None or pair.training != nearest_file(index):
             continue
-        source = source_of(comparison, pair)
-        if source is not None and source.is_file():
-            atomic.make_folder(Path(comparison.folder) / "nearest")
+        copy = Path(comparison.folder) / pair.training
+        source = source_of(training, pair)
+        if source is None or is_file(copy):
+            continue
+        try:
             image = open_image(source).convert("RGB")
-            image.thumbnail((512, 512))
-            save_png(Path(comparison.folder) / pair.training, image)
+        except StudioError:
+            continue
+        image.thumbnail((512, 512))
+        atomic.make_folder(copy.parent)
+        save_png(copy, image)
 
 
 def _size(path: str) -> int:

@@ -20,6 +20,8 @@ from studio.compare.differences import ColumnValues, paired
 from studio.compare.features import Features, KeptFeatures
 from studio.compare.measures import MEASURES, Images, Measured, measure
 from studio.compare.record import ComparedColumn, Comparison, NearestPair
+from studio.core.names import path_of
+from studio.core.paths import is_file
 
 MEMORISED, DRIFT = "memorised", "drift"
 
@@ -206,7 +208,7 @@ def _memorised(
         which = int(near.training[place])
         pair = NearestPair(
             cell=cell.file,
-            training=f"nearest/c{index}.png",
+            training=nearest_file(index),
             name=names[which] if which < len(names) else "",
             cosine=round(float(near.cosines[place]), 4),
             held_out=None if near.held_out is None else round(float(near.held_out[place]), 4),
@@ -238,7 +240,16 @@ def _alike(features: KeptFeatures, names: Sequence[str], places: Sequence[int]) 
     ]
 
 
-def source_of(comparison: Comparison, pair: NearestPair) -> Path | None:
-    """The training image of a pair, where it still is."""
-    folder = str(comparison.settings.get("training") or "")
-    return Path(folder) / pair.name if folder and pair.name else None
+def nearest_file(index: int) -> str:
+    """The file with a copy of the training image that is nearest to a column, in the comparison."""
+    return f"nearest/c{index}.png"
+
+
+def source_of(training: str, pair: NearestPair) -> Path | None:
+    """The training image of a pair, where it still is: in the folder `training`, wherever else its
+    name points. None for an empty `training`."""
+    name = Path(pair.name)
+    if not training or not pair.name or name.anchor or ".." in name.parts:
+        return None
+    source = path_of(training) / name
+    return source if is_file(source) else None

@@ -75,7 +75,8 @@ class Comparisons:
         folder = self.folder(comparison_id)
         from studio.compare.comparison import measure_again
 
-        return measure_again(folder)
+        training = str(self.one(comparison_id).settings.get("training") or "")
+        return measure_again(folder, self._readable(training))
 
     def _complete(self, settings: CompareSettings) -> tuple[CompareSettings, dict[str, str]]:
         """The same with paths that are there to be read, and what the columns' runs say; and what
@@ -95,7 +96,7 @@ class Comparisons:
         columns, trained_on = with_facts(columns, self.runtime.library, self.runs)
         training = self._images(settings.training)
         if not training and len(trained_on) == 1:
-            training = self._images(str(trained_on[0]))
+            training = self._readable(str(trained_on[0]))
         lacking = {} if training else {"training": _why_no_training(trained_on)}
         completed = settings.model_copy(
             update={
@@ -111,6 +112,13 @@ class Comparisons:
         if not folder.strip():
             return ""
         return str(self.workspace.images_folder(self.workspace.named(folder)))
+
+    def _readable(self, folder: str) -> str:
+        """The same for a folder that nobody named now: empty where it may not be read."""
+        try:
+            return self._images(folder)
+        except InputError:
+            return ""
 
     def all(self) -> list[Comparison]:
         """Every comparison, newest first; killed ones with what they had generated."""

@@ -13,9 +13,9 @@ from PIL import Image
 from torch.nn.functional import normalize
 
 from studio.compare import columns, conclusion, features
-from studio.compare.comparison import compare, measure_again
+from studio.compare.comparison import compare, keep_nearest, measure_again
 from studio.compare.features import KeptFeatures
-from studio.compare.record import ComparedColumn, Comparison, read_comparison
+from studio.compare.record import ComparedColumn, Comparison, NearestPair, read_comparison
 from studio.core.errors import DatasetError, FileError, MissingError, SettingsError, StorageError
 from studio.settings.training import CompareSettings
 from tests import failpoint
@@ -228,6 +228,34 @@ def test_copies_of_training_images_raise_the_alarm():
     assert [column.memorised for column in found.columns] == [False, True]
     assert found.verdict[0].startswith("B repeats training images: 83% of its images")
     assert "memorised" in found.columns[0].told_apart
+
+
+def nearest_to(name: str, copy: str = "nearest/c0.png") -> ComparedColumn:
+    pair = NearestPair(cell="cells/c0-p0-s1.png", training=copy, name=name, cosine=0.9)
+    return ComparedColumn(name="A", nearest=pair)
+
+
+def test_only_images_of_the_training_folder_are_copied_and_only_to_their_own_place(tmp_path):
+    training, secret = images(tmp_path / "training", 1), images(tmp_path / "secret", 1) / "0.png"
+    folder = tmp_path / "c"
+    folder.mkdir()
+    for name, copy in (
+        (str(secret), "nearest/c0.png"), ("../secret/0.png", "nearest/c0.png"),
+        ("a/../../secret/0.png", "nearest/c0.png"), ("0.png", "../c0.png"),
+        ("0.png", "cells/c0-p0-s1.png"), ("0\0.png", "nearest/c0.png"),
+    ):  # fmt: skip
+        columns = (nearest_to(name, copy),)
+        keep_nearest(Comparison(prompts=(), seeds=(), columns=columns, folder=str(folder)), str(training))  # fmt: skip
+    assert [*folder.rglob("*")] == [] and not (tmp_path / "c0.png").exists()
+
+
+def test_a_training_image_that_was_damaged_meanwhile_is_left_out(tmp_path):
+    training = images(tmp_path / "training", 2)
+    (training / "0.png").write_bytes(b"damaged")
+    columns = (nearest_to("0.png"), nearest_to("1.png", "nearest/c1.png"))
+    found = Comparison(prompts=(), seeds=(), columns=columns, folder=str(tmp_path / "c"))
+    keep_nearest(found, str(training))
+    assert [path.name for path in (tmp_path / "c" / "nearest").iterdir()] == ["c1.png"]
 
 
 def test_columns_of_one_group_are_compared_over_their_runs():

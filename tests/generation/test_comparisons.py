@@ -12,6 +12,7 @@ from PIL import Image
 from studio.app import Studio
 from studio.cli import main
 from studio.commands.compare import _column
+from studio.core.access import Access
 from studio.core.errors import InputError, MissingError
 from studio.generation.column_facts import with_facts
 from studio.settings.generation import CompareSettings, Lane
@@ -121,3 +122,23 @@ def test_runs_that_were_trained_on_different_folders_are_the_reason_for_no_memor
     assert studio.generation.comparisons.one(made.id).lacking == made.lacking
     one = settings.model_copy(update={"training": str(other)})
     assert studio.generation.comparisons.compare(one).lacking == {}
+
+
+def test_measured_again_over_a_link_copies_nothing_of_a_folder_that_nobody_may_name(
+    studio: Studio, tmp_path: Path
+) -> None:
+    """The folder of training images stands in a file that may come from anybody."""
+    owner = make_dataset(tmp_path / "owner", 3)
+    settings = CompareSettings.parse(
+        {"base": "tiny", "prompts": ["a cat"], "seeds": [1, 2], "steps": 1, "ordinary_images": 0,
+         "columns": [{"name": "base"}], "training": str(owner)}
+    )  # fmt: skip
+    made = studio.generation.comparisons.compare(settings)
+    copy = Path(made.folder) / "nearest" / "c0.png"
+    copy.unlink()
+    studio.workspace.access = Access.over_a_link()
+    studio.generation.comparisons.measure_again(made.id)
+    assert not copy.exists()
+    studio.workspace.access = Access()
+    studio.generation.comparisons.measure_again(made.id)
+    assert copy.is_file()

@@ -72,7 +72,7 @@ def end(folder: str | Path, *, cancelled: bool) -> Comparison:
         pass
     else:
         recorder.comparison = conclude(recorder.comparison, features)
-        keep_nearest(recorder.comparison)
+        keep_nearest(recorder.comparison, str(recorder.comparison.settings.get("training") or ""))
     return recorder.ended(cancelled=cancelled)
 
 
