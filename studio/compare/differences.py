@@ -5,7 +5,8 @@ Columns that the comparison generated share prompts and noise, so they are compa
 images, two are compared over those that both have. Intervals of one measure hold for
 all its pairs together, so a table of ten columns finds a difference that is none no more often than a
 table of two does. Columns of one group were trained alike with several seeds: groups are compared with
-the spread between their runs on top.
+the spread between their runs on top. Shares that no image contradicts (0 of 64) have no spread to
+be found; their intervals say how many others may be unseen.
 
 Owns: which columns are compared how. Refuses to know: the formulas, where values come from, words.
 """
@@ -29,8 +30,11 @@ from studio.compare.statistics import (
     resample_means,
     simultaneous,
     unpaired_spread,
+    unseen_share,
 )
 
+NO_SPREAD = Spread(0, 1)
+_NOTHING = 1e-18  # variance of what varies by rounding alone
 Values = NDArray[np.float64]
 
 
@@ -76,8 +80,7 @@ def paired(
             continue
         table = _Table.of(row, columns, clusters.get(row.images, ()))
         for place in table.places:
-            found = table.spread({place: 1.0}).around(table.mean({place: 1.0}))
-            intervals[place][row.key] = _ends(found)
+            intervals[place][row.key] = _ends(table.interval({place: 1.0}))
         differences += table.differences()
         if groups:
             of_groups += table.group_differences(groups)
@@ -153,19 +156,47 @@ class _Table:
 
     def spread(self, contrast: Mapping[int, float]) -> Spread:
         """Of `mean`."""
-        parts = [
-            Spread(weight**2 * found.variance, found.freedom)
-            for place, weight in contrast.items()
-            if place in self.alone
-            for found in [unpaired_spread(self.alone[place])]
-        ]
-        if any(place not in self.alone for place in contrast):
-            resampled, places = self._resampled(self.common(contrast.keys()))
-            parts.insert(0, resampled.spread([contrast.get(place, 0.0) for place in places]))
-        total = parts[0]
-        for part in parts[1:]:
+        total, *more = [self._spread(part) for part in self._parts(contrast)]
+        for part in more:
             total = total + part
         return total
+
+    def interval(
+        self, contrast: Mapping[int, float], more: Spread = NO_SPREAD, level: float = LEVEL
+    ) -> Interval:
+        """Where `mean` lies; `more` is spread that does not come from the images."""
+        found = (self.spread(contrast) + more).around(self.mean(contrast), level)
+        if self.measure.unit != "%":
+            return found
+        for part in self._parts(contrast):
+            if self._spread(part).variance < _NOTHING:
+                found = found.widened(*self._unseen(part, level))
+        return found
+
+    def _parts(self, contrast: Mapping[int, float]) -> list[dict[int, float]]:
+        """The contrast of the paired columns, and each of the others: independent of each other."""
+        together = {place: one for place, one in contrast.items() if place not in self.alone}
+        alone = [{place: one} for place, one in contrast.items() if place in self.alone]
+        return [together, *alone] if together else alone
+
+    def _spread(self, part: Mapping[int, float]) -> Spread:
+        ((place, weight), *_) = part.items()
+        if place in self.alone:
+            found = unpaired_spread(self.alone[place])
+            return Spread(weight**2 * found.variance, found.freedom)
+        resampled, places = self._resampled(self.common(part.keys()))
+        return resampled.spread([part.get(one, 0.0) for one in places])
+
+    def _unseen(self, part: Mapping[int, float], level: float) -> tuple[float, float]:
+        """How far below and above its mean a contrast of shares may lie, of whose images every one
+        says the same: as if those that were not seen were as far from it as shares can be."""
+        value = self.mean(part)
+        least = sum(min(0.0, weight) for weight in part.values())
+        most = sum(max(0.0, weight) for weight in part.values())
+        if least < value < most or least < 0 < most:  # they may lie on either side
+            level = (1 + level) / 2
+        unseen = unseen_share(self.count(part.keys()), level)
+        return unseen * (value - least), unseen * (most - value)
 
     def _resampled(self, mask: NDArray[np.bool_]) -> tuple[Resampled, list[int]]:
         """Those images of every column that has them all: columns often have the same ones."""
@@ -193,7 +224,7 @@ class _Table:
                 **_numbers(found),
             )
             for a, b in pairs
-            for found in [self._difference({a: 1.0, b: -1.0}, Spread(0, 1), level)]
+            for found in [self.interval({a: 1.0, b: -1.0}, level=level)]
         ]
 
     def group_differences(self, groups: Mapping[str, Sequence[int]]) -> list[GroupDifference]:
@@ -210,7 +241,7 @@ class _Table:
             contrast = {place: 1 / len(known[a]) for place in known[a]}
             contrast |= {place: -1 / len(known[b]) for place in known[b]}
             between = self._between(known[a]) + self._between(known[b])
-            interval = self._difference(contrast, between, level)
+            interval = self.interval(contrast, between, level)
             found.append(
                 GroupDifference(
                     measure=self.measure.key,
@@ -226,11 +257,8 @@ class _Table:
     def _between(self, members: Sequence[int]) -> Spread:
         """Of the mean over runs; one run says nothing of how another would be, and counts as given."""
         if len(members) < 2:
-            return Spread(0, 1)
+            return NO_SPREAD
         return unpaired_spread([self.mean({place: 1.0}) for place in members])
-
-    def _difference(self, contrast: Mapping[int, float], more: Spread, level: float) -> Interval:
-        return (self.spread(contrast) + more).around(self.mean(contrast), level)
 
 
 def _numbers(found: Interval) -> dict[str, float]:

@@ -50,6 +50,10 @@ class Interval:
         """Whether zero is outside: of a difference, whether there is one."""
         return not self.low <= 0 <= self.high
 
+    def widened(self, below: float, above: float) -> Interval:
+        """The same with its ends moved outwards."""
+        return Interval(self.value, self.low - below, self.high + above)
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -161,6 +165,13 @@ def resample(
         covariance = np.atleast_2d(np.cov(table, rowvar=False)) * count / (count - 1)
         parts.append(_Part(count, covariance))
     return Resampled(tuple(parts))
+
+
+def unseen_share(images: int, level: float) -> float:
+    """How many of all images, at most and with this confidence, are unlike `images` ≥ 1 independent
+    ones that are all alike: (1 − share)ⁿ = 1 − level, about 3 / n at 95 % (the “rule of three” of
+    Hanley & Lippman-Hand 1983)."""
+    return 1 - (1 - level) ** (1 / images)
 
 
 def simultaneous(level: float, comparisons: int) -> float:

@@ -36,10 +36,11 @@ def group_sentences(differences: Sequence[GroupDifference]) -> tuple[str, ...]:
 def _all(
     names: Mapping[Key, str], differences: Mapping[tuple[str, Key, Key], Pair]
 ) -> tuple[str, ...]:
+    """A measure in which every column has the same value has nothing to say."""
     found: list[str] = []
     for row in MEASURES:
         own = {(a, b): one for (key, a, b), one in differences.items() if key == row.key}
-        if own and any((one.low, one.high) != (0, 0) for one in own.values()):
+        if any(one.value != 0 for one in own.values()):
             found += _of(row, names, own)
     return tuple(found)
 

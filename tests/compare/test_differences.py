@@ -129,6 +129,57 @@ def test_columns_with_different_images_are_compared_over_those_that_both_have():
     assert pairs == [(0, 1)], "how varied images are depends on how many there are"
 
 
+def shares(*ones: int, of: int, paired: bool = True) -> list[ColumnValues]:
+    """Columns with so many ones among `of` images."""
+    rows = [np.r_[np.ones(one), np.zeros(of - one)] for one in ones]
+    return [ColumnValues({"memorised": row}, paired=paired) for row in rows]
+
+
+@pytest.mark.parametrize("paired_images", [True, False])
+def test_shares_of_few_images_that_are_all_alike_are_not_certain(paired_images):
+    def of(*ones: int, images: int) -> Compared:
+        return paired(shares(*ones, of=images, paired=paired_images), {})
+
+    assert not of(0, 2, images=2).differences[0].told_apart
+    assert of(0, 12, images=12).differences[0].told_apart
+    none, every = of(0, 64, images=64).intervals
+    assert none["memorised"] == pytest.approx((0, 0.0457), abs=1e-3)  # the rule of three: 4.7 %
+    assert every["memorised"] == pytest.approx((0.9543, 1), abs=1e-3)
+    (same,) = of(0, 0, images=64).differences
+    assert same.value == 0 and same.low == pytest.approx(-(same.high or 0)) and (same.high or 0) > 0
+    assert (same.high or 0) < (0.06 if paired_images else 0.12)
+
+
+def test_a_share_that_two_images_agree_on_does_not_borrow_the_spread_of_another_column():
+    few, many = shares(0, of=2, paired=False), shares(32, of=64, paired=False)
+    assert not paired([*few, *many], {}).differences[0].told_apart
+
+
+def test_clusters_whose_shares_are_equal_leave_the_share_uncertain():
+    """Four prompts, two seeds, one image of each prompt: the prompts vary by nothing."""
+    ways = [np.repeat(np.arange(4), 2), np.tile(np.arange(2), 4)]
+    column = ColumnValues({"memorised": np.tile([0.0, 1.0], 4)})
+    found = paired([column], {"comparison": ways})
+    low, high = found.intervals[0]["memorised"] or (0.5, 0.5)
+    assert 0 < low < 0.4 and 0.6 < high < 1
+
+
+def test_shares_that_are_the_same_everywhere_are_passed_over_in_words():
+    found = paired(shares(0, 0, 0, of=16), {})
+    assert len(found.differences) == 3 and verdict.sentences("ABC", found.differences) == ()
+
+
+def test_a_difference_of_shares_that_is_none_is_found_no_more_often_than_stated():
+    """Six images of two columns that are alike: all of one's and none of the other's by chance."""
+    rng = np.random.default_rng(8)
+    found = [
+        paired([ColumnValues({"memorised": rows}) for rows in ([one, 1 - one])], {})
+        for one in (rng.integers(0, 2, 5).astype(float) for _ in range(200))
+    ]
+    certain = [one for one in found if abs(one.differences[0].value) == 1]
+    assert certain and not any(one.differences[0].told_apart for one in certain)
+
+
 def difference(
     a: int, b: int, value: float, half: float, measure: str = "image_image"
 ) -> Difference:
