@@ -191,27 +191,27 @@ def _memorised(
 ) -> ComparedColumn:
     """The column with its alarm, and the nearest pair among the images that are kept."""
     interval = column.intervals.get(MEMORISED)
-    found = features.column(index)
-    if interval is None or found is None or not bool(_usable(found.images).all()):
+    found = features.column(index, elsewhere=bool(column.folder))
+    if interval is None or found is None or not bool((usable := _usable(found.images)).any()):
         return column.changed(memorised=False, nearest=None)
-    near = found.nearness
+    near = _only(found, usable, None).nearness
+    rows = {place: row for row, place in enumerate(usable.nonzero().flatten().tolist())}
     kept = [
-        (place, cell)
+        (rows[place], cell)
         for cell in comparison.cells
-        if cell.column == index
-        and (place := _place(comparison, cell.prompt, cell.seed)) is not None
+        if cell.column == index and (place := _place(comparison, cell.prompt, cell.seed)) in rows
     ]
     pair = None
     names = features.names.get("training", ())
     if kept:
-        place, cell = max(kept, key=lambda entry: float(near.margins[entry[0]]))
-        which = int(near.training[place])
+        row, cell = max(kept, key=lambda entry: float(near.margins[entry[0]]))
+        which = int(near.training[row])
         pair = NearestPair(
             cell=cell.file,
             training=nearest_file(index),
             name=names[which] if which < len(names) else "",
-            cosine=round(float(near.cosines[place]), 4),
-            held_out=None if near.held_out is None else round(float(near.held_out[place]), 4),
+            cosine=round(float(near.cosines[row]), 4),
+            held_out=None if near.held_out is None else round(float(near.held_out[row]), 4),
         )
     return column.changed(memorised=interval[0] > near.by_chance, nearest=pair)
 

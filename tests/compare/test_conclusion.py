@@ -15,7 +15,7 @@ from torch.nn.functional import normalize
 from studio.compare import columns, conclusion, features
 from studio.compare.comparison import compare, keep_nearest, measure_again
 from studio.compare.features import KeptFeatures
-from studio.compare.record import ComparedColumn, Comparison, NearestPair, read_comparison
+from studio.compare.record import Cell, ComparedColumn, Comparison, NearestPair, read_comparison
 from studio.core.errors import DatasetError, FileError, MissingError, SettingsError, StorageError
 from studio.settings.training import CompareSettings
 from tests import failpoint
@@ -228,6 +228,29 @@ def test_copies_of_training_images_raise_the_alarm():
     assert [column.memorised for column in found.columns] == [False, True]
     assert found.verdict[0].startswith("B repeats training images: 83% of its images")
     assert "memorised" in found.columns[0].told_apart
+
+
+@pytest.mark.parametrize("lacking", [0.0, torch.nan])
+def test_one_image_that_is_missing_does_not_silence_the_alarm(lacking):
+    copied = kept(24)
+    copied = copied.having({"c1": normalize(copied.tensors["training"] + 0.02, dim=1)})
+    copied.tensors["c1"][0] = lacking
+    whole = comparison_of("A", "B").changed(
+        prompts=("a", "b", "c", "d"),
+        seeds=(0, 1),
+        cells=tuple(
+            Cell(column=1, prompt=p, seed=s, file=f"cells/c1-p{p}-s{s}.png")
+            for p in range(4)
+            for s in (0, 1)
+        ),
+    )
+    found = conclusion.conclude(whole, copied)
+    assert [column.memorised for column in found.columns] == [False, True]
+    nearest = found.columns[1].nearest
+    assert nearest is not None and nearest.cell != "cells/c1-p0-s0.png"
+    place = next(at for at, cell in enumerate(whole.cells) if cell.file == nearest.cell)
+    row, training = copied.tensors["c1"][place], copied.tensors["training"]
+    assert nearest.cosine == pytest.approx(float((row @ training.T).max()), abs=1e-4)
 
 
 def nearest_to(name: str, copy: str = "nearest/c0.png") -> ComparedColumn:

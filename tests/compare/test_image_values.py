@@ -9,6 +9,7 @@ import torch
 
 from studio.compare import features
 from studio.compare.image_values import image_values
+from studio.compare.metrics import vendi_values
 from studio.compare.vote.votes import ImagePair, Line, write_line
 from studio.core.paths import Workspace
 from studio.generation.votes import Votes
@@ -36,6 +37,25 @@ def test_values_belong_to_their_images(tmp_path: Path) -> None:
     assert "kid" not in found  # there are no reference images
     (folder / features.FEATURES_FILE).write_bytes(b"damaged")
     assert image_values(folder, made) == {}
+
+
+def test_an_image_that_is_not_there_has_no_value(tmp_path: Path) -> None:
+    """A race gives its columns different numbers of images; zeros stand for those it has not."""
+    made = compared(tmp_path, 2, 3, (1, 2))
+    images = {f"c{column}": rows(6, 5, seed=column) for column in (0, 1)}
+    images["c1"][3:] = 0
+    images["c0"][0] = torch.nan
+    labels = {"at/prompts": [0, 0, 1, 1, 2, 2], "at/seeds": [1, 2] * 3}
+    tensors = {**images, "texts": rows(6, 5, seed=7), "references": rows(4, 5, seed=8)}
+    tensors |= {name: torch.tensor(values) for name, values in labels.items()}
+    features.write(Path(made.folder), features.KeptFeatures(tensors))
+    found = image_values(Path(made.folder), made)
+    there = {(0, p, s) for p in range(3) for s in (1, 2)} - {(0, 0, 1)}
+    there |= {(1, 0, 1), (1, 0, 2), (1, 1, 1)}
+    assert {"kid", "diversity", "image_image", "image_text"} <= found.keys()
+    assert {key: set(values) for key, values in found.items()} == dict.fromkeys(found, there)
+    few = images["c1"][:3]
+    assert found["diversity"][1, 0, 1] == pytest.approx(float(vendi_values(few)[0]))
 
 
 def test_a_result_says_how_often_a_measure_prefers_the_same_image(workspace: Path) -> None:
