@@ -38,7 +38,7 @@ class Preview:
     def generate(self, count: int | None = None) -> list[Image.Image]:
         """One image per sample prompt, with whatever is attached to the base right now."""
         sample, size = self.config.sample, self.config.data.resolution or self.base.native_size
-        jobs = [Job(p, sample.seed + place) for place, p in enumerate(sample.prompts[:count])]
+        jobs = [Job(p, self._seed(place)) for place, p in enumerate(sample.prompts[:count])]
         options = SamplingOptions(
             steps=sample.steps,
             guidance=sample.guidance,
@@ -50,6 +50,9 @@ class Preview:
             work="samples",
         )
         return [to_image(pixels) for b in sampled(self.base, jobs, options) for pixels in b.pixels]
+
+    def _seed(self, place: int) -> int:
+        return (self.config.sample.seed + place) % 2**32
 
     def save(self, step: int, images: list[Image.Image]) -> list[str]:
         """Writes a sample row; returns the files relative to the run's folder."""
@@ -71,7 +74,7 @@ class Preview:
             sampler=sample.sampler,
             steps=sample.steps,
             guidance=sample.guidance,
-            seed=(sample.seed + place) % 2**32,
+            seed=self._seed(place),
         )
         base = self.base
         facts = infotext.Facts(base.name, base.hash[:10], (size, size), vae=base.vae_name)

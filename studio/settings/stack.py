@@ -101,8 +101,9 @@ class StackItem(Settings):
     @field_validator("end")
     @classmethod
     def _later(cls, end: float, info: ValidationInfo) -> float:
-        if end <= info.data.get("start", 0.0):
-            raise ValueError(f"It must be later than the start ({info.data['start']:g})")
+        start = info.data.get("start", 0.0)  # not there where it is wrong itself
+        if end <= start:
+            raise ValueError(f"It must be later than the start ({start:g})")
         return end
 
     @field_validator("aesthetic")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,8 +12,10 @@ import pytest
 from studio.app import Studio
 from studio.core.paths import SAMPLE_ADAPTERS, Workspace
 from studio.formats.images import open_image
+from studio.infer.options import Job
 from studio.library import files
-from studio.settings.training import GenerateSettings, StackItem
+from studio.runs import samples
+from studio.settings.training import GenerateSettings, RunConfig, StackItem
 
 SAMPLES = sorted(path.stem for path in SAMPLE_ADAPTERS.glob("*.*") if path.suffix != ".md")
 
@@ -44,3 +48,19 @@ def test_a_sample_changes_the_image(studio: Studio, name: str) -> None:
     assert not after.reports[0].unmatched
     first, second = (np.asarray(open_image(b.images[0].path), int) for b in (before, after))
     assert np.abs(first - second).mean() > 2
+
+
+def test_seeds_of_sample_rows_wrap_as_they_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+
+    def sampled(base: object, jobs: list[Job], options: object) -> list[object]:
+        seen.extend(job.seed for job in jobs)
+        return []
+
+    monkeypatch.setattr(samples, "sampled", sampled)
+    config = RunConfig.parse({"sample": {"prompts": ["a", "b"], "seed": 2**32 - 1}})
+    base: Any = SimpleNamespace(native_size=64)
+    assert samples.Preview(base, config, tmp_path).generate() == []
+    assert seen == [2**32 - 1, 0]

@@ -10,6 +10,7 @@ from pydantic import Field
 from studio.core.errors import SettingsError
 from studio.methods.hypernetwork_options import HypernetworkOptions
 from studio.settings.base import Settings, override, setting, without_effect
+from studio.settings.stack import StackItem
 from studio.settings.training import RunConfig
 
 
@@ -109,3 +110,26 @@ def test_an_error_shows_the_beginning_of_a_value_only() -> None:
         with pytest.raises(SettingsError) as caught:
             RunConfig.parse({"sample": {"steps": value}})
         assert len(str(caught.value)) < 500
+
+
+class Lists(Settings):
+    few: list[int] = setting(default_factory=lambda: [1], help="Few.", min_length=1, max_length=3)
+    text: str = setting("ab", "Text.", min_length=2)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"few": [1, 2, 3, 4]}, "it may have at most 3 entries, not 4"),
+        ({"few": []}, "it needs 1 or more entries"),
+        ({"text": "a"}, "it needs 2 or more characters"),
+    ],
+)
+def test_lists_and_texts_that_are_too_long_or_too_short_say_so(values: Any, said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        Lists.parse(values)
+
+
+def test_an_end_before_a_start_that_is_wrong_itself_is_an_error_in_words() -> None:
+    with pytest.raises(SettingsError, match="“start” cannot be 2: it must be less than 1"):
+        StackItem.parse({"path": "x", "start": 2, "end": 0})
