@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import torch
@@ -49,6 +49,11 @@ class Progress:
     on_progress: OnProgress | None
     done: int = 0
 
+    def say(self, text: str) -> None:
+        """Something that takes time and is no sampling."""
+        if self.on_progress is not None:
+            self.on_progress(self.done, self.total, text)
+
     def watch(self, name: str, jobs: int, steps: int) -> Callable[[Position], None]:
         """What `jobs` of one column tell as they go; afterwards they are done."""
         before, self.done = self.done, self.done + jobs * steps
@@ -87,6 +92,15 @@ class Work:
         """Adds features, and writes all of them durably."""
         self.features = self.features.having(tensors)
         kept_features.write(self.recorder.folder, self.features)
+
+    def between(self, text: str) -> None:
+        """Between two images that are only read, with nothing on the base: says so, and lets others go
+        first. Raises Interrupted."""
+        if self.cancelled is not None and self.cancelled():
+            raise Interrupted("The comparison was stopped")
+        self.progress.say(text)
+        if self.device is not None and self.device.wanted:
+            self.device.yield_to_others()
 
     @property
     def grid(self) -> int:
@@ -139,17 +153,21 @@ def take_column(work: Work, index: int, column: Lane) -> ComparedColumn:
             remedy="Choose a folder with PNG, JPEG or WebP images.",
         )
     for place, path in enumerate(files[: work.grid]):
-        if work.cancelled is not None and work.cancelled():
-            raise Interrupted("The comparison was stopped")
+        work.between(f"{column.name}: {place} of {len(files)} images copied")
         row, seed = _at(work, place)
         save_png(_cell(work, index, row, seed), open_image(path).convert("RGB"))
         work.recorder.cell(index, row, seed, _cell_name(index, row, seed))
     found: dict[str, Tensor] = {}
     if work.eyes is not None:
-        found, troubles = look_at(work.eyes, f"c{index}", files)
+        read = partial(_read, work, column.name, len(files))
+        found, troubles = look_at(work.eyes, f"c{index}", files, read)
         for trouble in troubles:
             work.recorder.note(f"{column.name}: {trouble}")
     return _finished(work, index, found, began, len(files))
+
+
+def _read(work: Work, name: str, count: int, done: int) -> None:
+    work.between(f"{name}: {done} of {count} images read")
 
 
 def has_stack(column: Lane) -> bool:

@@ -75,9 +75,8 @@ def compare(
     something is missing that measures need.
     """
     began = time.monotonic()
-    prompts, seeds = _checked(base, settings)
-    roles = {"references": settings.reference, "training": settings.training}
-    folders = {role: found for role, path in roles.items() if (found := ImageFolder.of(path))}
+    prompts, seeds, folders = checked(settings)
+    image_size(base, OWN_SIZE)
     references = len(folders["references"].files) if "references" in folders else 0
     header = _header(base, settings, prompts, seeds, references)
     recorder = Recorder(header.changed(folder=str(folder), lacking=dict(lacking or {})))
@@ -155,8 +154,12 @@ def begin_features(work: Work, eyes: Eyes) -> None:
     work.keep(found)
 
 
-def _checked(base: Base, settings: CompareSettings) -> tuple[list[str], list[int]]:
-    """Prompts and seeds without repeats; SettingsError when there is nothing to generate."""
+def checked(settings: CompareSettings) -> tuple[list[str], list[int], dict[str, ImageFolder]]:
+    """Prompts and seeds without repeats, and the images of the folders that are named, by their role.
+
+    Raises everything that can be known without a base: SettingsError when there is nothing to generate
+    or something wrong, DatasetError for a folder that is not there.
+    """
     prompts = list(dict.fromkeys(prompt.strip() for prompt in settings.prompts if prompt.strip()))
     seeds = list(dict.fromkeys(settings.seeds))
     for what, values in (("column", settings.columns), ("prompt", prompts), ("seed", seeds)):
@@ -179,8 +182,9 @@ def _checked(base: Base, settings: CompareSettings) -> tuple[list[str], list[int
             why="Images from elsewhere are measured as they are.",
             remedy="Make two columns of it.",
         )
-    image_size(base, OWN_SIZE)
-    return prompts, seeds
+    roles = {"references": settings.reference, "training": settings.training}
+    folders = {role: found for role, path in roles.items() if (found := ImageFolder.of(path))}
+    return prompts, seeds, folders
 
 
 def comparison_jobs(prompts: Sequence[str], seeds: Sequence[int], images: int) -> list[Job]:

@@ -6,7 +6,7 @@ Refuses to know: which measures there are (`measures`), how images are generated
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -115,11 +115,15 @@ def text_features(scorer: Clip, prompts: Sequence[str]) -> Tensor:
     return scorer.text_features(distinct)[[rows[text] for text in prompts]]
 
 
-def look_at(eyes: Eyes, name: str, files: Sequence[Path]) -> tuple[dict[str, Tensor], list[str]]:
-    """What is seen in files, image by image, and why some could not be read, in a sentence each."""
+def look_at(
+    eyes: Eyes, name: str, files: Sequence[Path], before: Callable[[int], None] = lambda done: None
+) -> tuple[dict[str, Tensor], list[str]]:
+    """What is seen in files, image by image, and why some could not be read, in a sentence each.
+    `before` each image hears how many are done; what it raises ends this."""
     rows: dict[str, list[Tensor]] = {}
     troubles = []
-    for path in files:
+    for done, path in enumerate(files):
+        before(done)
         try:
             seen = eyes.seen([open_image(path)], name)
         except StudioError as error:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from studio.compare.record import Comparison, list_comparisons
-from studio.compare.remembered import RememberedComparisons, Summary
+from studio.compare.remembered import NOT_THERE, RememberedComparisons, Summary, stamp_of
 from studio.compare.report.origin import write_origin
 from studio.core import atomic
 from studio.core.callbacks import Cancelled, OnProgress
@@ -47,28 +47,34 @@ class Comparisons:
                 remedy="Add the base or a file as a column, and write a prompt.",
             )
         settings, lacking = self._complete(settings)
-        from studio.compare.comparison import compare
+        from studio.compare.comparison import checked, compare
         from studio.generation.origins import origin_of
 
+        checked(settings)  # nobody waits for the device to be told so
         with self.runtime.turn("comparing", "comparison", KEPT):
             base = self.runtime.base(settings.base, settings.device)
             folder = self.workspace.new_folder(
                 self.workspace.comparisons, settings.name or "comparison"
             )
             stacks = [[file.path for file in one.stack if file.enabled] for one in settings.columns]
-            write_origin(folder, origin_of(stacks, self.runtime.library, self.runs))
-            if started is not None:
-                started(folder.name)
-            return compare(
-                base,
-                settings,
-                folder,
-                on_progress=on_progress,
-                cancelled=cancelled,
-                device=self.runtime.lock,
-                cache=self.runtime.adapters(),
-                lacking=lacking,
-            )
+            try:
+                write_origin(folder, origin_of(stacks, self.runtime.library, self.runs))
+                if started is not None:
+                    started(folder.name)
+                return compare(
+                    base,
+                    settings,
+                    folder,
+                    on_progress=on_progress,
+                    cancelled=cancelled,
+                    device=self.runtime.lock,
+                    cache=self.runtime.adapters(),
+                    lacking=lacking,
+                )
+            except BaseException:
+                if stamp_of(folder) == NOT_THERE:  # it never began
+                    atomic.remove_folder(folder)
+                raise
 
     def measure_again(self, comparison_id: str) -> Comparison:
         """Every measure of a comparison from the features it kept; generates nothing."""
@@ -93,10 +99,11 @@ class Comparisons:
             )
             for column in settings.columns
         ]
-        columns, trained_on = with_facts(columns, self.runtime.library, self.runs)
+        columns, folders = with_facts(columns, self.runtime.library, self.runs)
+        trained_on = [folder for folder in folders if self._readable(str(folder))]
         training = self._images(settings.training)
         if not training and len(trained_on) == 1:
-            training = self._readable(str(trained_on[0]))
+            training = str(trained_on[0])
         lacking = {} if training else {"training": _why_no_training(trained_on)}
         completed = settings.model_copy(
             update={

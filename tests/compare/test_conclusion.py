@@ -191,6 +191,29 @@ def test_damaged_images_of_a_folder_column_are_named(base, tmp_path):
     assert any(note.startswith("mine: 9.png was left out") for note in found.notes)
 
 
+def test_reading_a_folder_column_is_told_yields_and_stops(base, tmp_path):
+    folder = str(images(tmp_path / "some", 6))
+    told: list[str] = []
+
+    class Wanted:
+        wanted, yielded = True, 0
+
+        def yield_to_others(self) -> None:
+            self.yielded += 1
+
+    device = Wanted()
+
+    def cancelled() -> bool:
+        return "mine: 3 of 6 images read" in told
+
+    found = compare(
+        base, settings({"name": "mine", "folder": folder}), tmp_path / "c", device=device,
+        on_progress=lambda done, total, text: told.append(text), cancelled=cancelled,
+    )  # fmt: skip
+    assert found.cancelled and told[-1] == "mine: 3 of 6 images read"
+    assert device.yielded == 2 + 4
+
+
 def kept(count: int = 12, seed: int = 0, **more: torch.Tensor) -> KeptFeatures:
     generator = torch.Generator().manual_seed(seed)
     rows = {name: normalize(torch.randn(count, 8, generator=generator), dim=1) for name in

@@ -12,8 +12,10 @@ from PIL import Image
 from studio.app import Studio
 from studio.cli import main
 from studio.commands.compare import _column
+from studio.compare import comparison
 from studio.core.access import Access
-from studio.core.errors import InputError, MissingError
+from studio.core.errors import InputError, MissingError, SettingsError
+from studio.core.paths import entries
 from studio.generation.column_facts import with_facts
 from studio.settings.generation import CompareSettings, Lane
 from tests.workspaces import make_dataset
@@ -142,3 +144,49 @@ def test_measured_again_over_a_link_copies_nothing_of_a_folder_that_nobody_may_n
     studio.workspace.access = Access()
     studio.generation.comparisons.measure_again(made.id)
     assert copy.is_file()
+
+
+SMALL = {"base": "tiny", "prompts": ["a cat"], "seeds": [1], "steps": 1, "ordinary_images": 0,
+         "columns": [{"name": "base"}]}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"prompts": ["a cat <lora:zibbo:1>"]}, {"seeds": [-1]}, {"seeds": [2**32]},
+     {"reference": "gone"}, {"training": "gone"}],
+)  # fmt: skip
+def test_what_is_wrong_without_a_base_is_said_before_one_is_loaded(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, object]
+) -> None:
+    monkeypatch.setattr(studio.runtime, "base", lambda *_: pytest.fail("a base was loaded"))
+    with pytest.raises(InputError):
+        studio.generation.comparisons.compare(CompareSettings.parse({**SMALL, **wrong}))
+    assert entries(studio.workspace.comparisons) == []
+
+
+def test_a_comparison_that_cannot_begin_leaves_no_folder(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise SettingsError("The base cannot make this size")
+
+    monkeypatch.setattr(comparison, "image_size", refused)
+    with pytest.raises(SettingsError):
+        studio.generation.comparisons.compare(CompareSettings.parse(SMALL))
+    assert entries(studio.workspace.comparisons) == []
+
+
+def test_over_a_link_a_run_trained_on_images_elsewhere_lacks_them_and_is_compared(
+    studio: Studio, trained: Path, tmp_path: Path
+) -> None:
+    elsewhere = make_dataset(tmp_path / "elsewhere")
+    config = studio.workspace.runs / RUN / "config.toml"
+    inside = str(studio.workspace.datasets / "zibbo")
+    config.write_text(config.read_text().replace(inside, str(elsewhere)))
+    studio.workspace.access = Access.over_a_link()
+    columns = [one.model_dump() for one in lanes(trained)]
+    made = studio.generation.comparisons.compare(
+        CompareSettings.parse({**SMALL, "columns": columns})
+    )
+    assert made.settings["training"] == ""
+    assert made.lacking["training"].startswith("no column is of a run whose training images are")
