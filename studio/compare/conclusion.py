@@ -20,7 +20,7 @@ from studio.compare.differences import ColumnValues, paired
 from studio.compare.features import Features, KeptFeatures
 from studio.compare.measures import MEASURES, Images, Measured, measure
 from studio.compare.record import ComparedColumn, Comparison, NearestPair
-from studio.core.names import path_of
+from studio.core.names import distinct, path_of
 from studio.core.paths import is_file
 
 MEMORISED, DRIFT = "memorised", "drift"
@@ -65,10 +65,9 @@ def conclude(comparison: Comparison, features: KeptFeatures) -> Comparison:
         if column.error is None and (values := measured(features, column, index)) is not None
     }
     columns, places = [*comparison.columns], list(found)
+    groups = _groups([columns[place] for place in places])
     compared = paired(
-        [_values(columns[place], found[place]) for place in places],
-        _clusters(features),
-        _groups([columns[place] for place in places]),
+        [_values(columns[place], found[place]) for place in places], _clusters(features), groups
     )
     for at, place in enumerate(places):
         columns[place] = (
@@ -91,12 +90,15 @@ def conclude(comparison: Comparison, features: KeptFeatures) -> Comparison:
     )
     alarms = tuple(_alarm(column) for column in columns if column.memorised)
     still = {place for place in places if not _acts(columns[place])}
+    still_groups = {
+        name for name, members in groups.items() if still >= {places[at] for at in members}
+    }
     told = (
         verdict.group_sentences(
             [
                 one
                 for one in compared.groups
-                if one.measure != DRIFT or not {one.a, one.b} & {names[place] for place in still}
+                if one.measure != DRIFT or not {one.a, one.b} & still_groups
             ]
         )
         if compared.groups
@@ -178,12 +180,17 @@ def _acts(column: ComparedColumn) -> bool:
 
 
 def _groups(columns: Sequence[ComparedColumn]) -> dict[str, list[int]]:
-    """Names with the columns trained alike; none where every column stands for itself."""
-    found: dict[str, list[int]] = {}
+    """Names, no two the same, with the columns trained alike; a column of no group stands for itself.
+    None where every column does."""
+    found: dict[str | int, list[int]] = {}
     for place, column in enumerate(columns):
-        found.setdefault(column.group or column.name, []).append(place)
-    repeated = any(column.group and len(found[column.group]) > 1 for column in columns)
-    return found if repeated else {}
+        found.setdefault(column.group or place, []).append(place)
+    if all(len(members) < 2 for members in found.values()):
+        return {}
+    keys = sorted(found, key=lambda key: isinstance(key, int))  # groups keep their names
+    wanted = [key if isinstance(key, str) else columns[key].name for key in keys]
+    names = dict(zip(keys, distinct(wanted), strict=True))
+    return {names[key]: members for key, members in found.items()}
 
 
 def _memorised(

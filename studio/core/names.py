@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,17 @@ def original(text: str) -> str:
 def once(name: str) -> str:
     """`printable` for a name that somebody gave and that may be printable already."""
     return printable(original(name))
+
+
+def distinct(names: Iterable[str]) -> list[str]:
+    """The same names, a number behind those that came before: “a”, “a” → “a”, “a 2”."""
+    found: dict[str, None] = {}
+    for wanted in names:
+        name, count = wanted, 2
+        while name in found:
+            name, count = f"{wanted} {count}", count + 1
+        found[name] = None
+    return list(found)
 
 
 def path_of(text: str | os.PathLike[str]) -> Path:

@@ -10,6 +10,7 @@ from typing import Literal, Self
 
 from pydantic import field_validator
 
+from studio.core.names import distinct
 from studio.settings.base import Settings, setting
 from studio.settings.passes import HiresSettings, InpaintSettings
 from studio.settings.stack import StackItem
@@ -181,10 +182,11 @@ class CompareSettings(Settings):
     @field_validator("columns")
     @classmethod
     def _headed(cls, columns: list[Lane]) -> list[Lane]:
-        """Every column has a heading, and the prompts of all."""
+        """Every column has a heading of its own, and the prompts of all."""
         if any(column.prompt.strip() for column in columns):
             raise ValueError("all columns of a comparison get the same prompts")
+        names = [column.name or f"Column {number}" for number, column in enumerate(columns, 1)]
         return [
-            column if column.name else column.model_copy(update={"name": f"Column {number}"})
-            for number, column in enumerate(columns, 1)
+            column if column.name == name else column.model_copy(update={"name": name})
+            for column, name in zip(columns, distinct(names), strict=True)
         ]

@@ -9,6 +9,7 @@ from typing import Self
 
 from pydantic import field_validator
 
+from studio.core.names import distinct
 from studio.settings.base import Settings, setting
 from studio.settings.generation import GenerateSettings, Lane
 
@@ -30,18 +31,13 @@ class LanesSettings(Settings):
     @classmethod
     def _told_apart(cls, lanes: list[Lane]) -> list[Lane]:
         """Every lane has a name, and no two the same: images are found by it."""
-        taken: set[str] = set()
-        named = []
-        for number, lane in enumerate(lanes, 1):
-            name = wanted = lane.name.strip() or f"Lane {number}"
-            if len(name) > MOST_LETTERS:
-                raise ValueError(f"the name of a lane has at most {MOST_LETTERS} letters")
-            count = 2
-            while name in taken:
-                name, count = f"{wanted} {count}", count + 1
-            taken.add(name)
-            named.append(lane.model_copy(update={"name": name}))
-        return named
+        names = [lane.name.strip() or f"Lane {number}" for number, lane in enumerate(lanes, 1)]
+        if any(len(name) > MOST_LETTERS for name in names):
+            raise ValueError(f"the name of a lane has at most {MOST_LETTERS} letters")
+        return [
+            lane.model_copy(update={"name": name})
+            for lane, name in zip(lanes, distinct(names), strict=True)
+        ]
 
     def seeded(self) -> Self:
         """The same with a seed for all lanes: one at random where it is −1."""

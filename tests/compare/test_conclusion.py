@@ -324,6 +324,20 @@ def test_columns_of_one_group_are_compared_over_their_runs():
     assert conclusion.conclude(whole, rows).group_differences == ()
 
 
+def test_columns_of_no_group_stand_for_themselves_whatever_they_are_called():
+    rows = kept(24)
+    generator = torch.Generator().manual_seed(3)
+    more = {f"c{k}": normalize(torch.randn(24, 8, generator=generator), dim=1) for k in (2, 3, 4)}
+    whole = comparison_of("LoRA 1", "LoRA 2", "mine", "mine", "LoRA")
+    columns = [one.changed(group="LoRA" if k < 2 else "") for k, one in enumerate(whole.columns)]
+    found = conclusion.conclude(whole.changed(columns=tuple(columns)), rows.having(more))
+    pairs = {(one.a, one.b): one.runs for one in found.group_differences}
+    names = ["LoRA", "mine", "mine 2", "LoRA 2"]
+    assert pairs == {
+        (a, b): (2 if a == "LoRA" else 1, 1) for at, a in enumerate(names) for b in names[at + 1 :]
+    }
+
+
 def test_one_image_per_column_has_values_and_claims_nothing():
     found = conclusion.conclude(comparison_of("A", "B"), kept(1))
     assert found.columns[0].measures["image_text"] is not None

@@ -132,3 +132,12 @@ def test_an_old_name_beside_the_new_one_is_meant() -> None:
     assert RunConfig.parse(both).validation == ValidationSettings.parse({"every": 7, "images": 5})
     with pytest.raises(SettingsError, match="warmup_steps"):
         RunConfig.parse({"train": {"warmup": -1}})
+
+
+def test_columns_of_a_comparison_have_headings_of_their_own() -> None:
+    found = CompareSettings.parse(
+        {"columns": [{"name": name} for name in ("a", "", "a", "Column 2", "a 2", "a")]}
+    )
+    names = [column.name for column in found.columns]
+    assert names == ["a", "Column 2", "a 2", "Column 2 2", "a 2 2", "a 3"]
+    assert CompareSettings.parse(found.model_dump()) == found
