@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from studio.compare.record import Comparison, Difference, GroupDifference, read_comparison
+from studio.compare.report.curves import plots as curves_of
 from studio.compare.report.plots import (
     Axes,
     Curve,
@@ -113,6 +114,19 @@ def test_steps_of_a_run_become_curves(three: Comparison) -> None:
     assert page(three.changed(columns=three.columns[:2])).text.count("over the steps") == 0
 
 
+def test_strengths_of_one_step_have_curves_of_their_own(tmp_path: Path) -> None:
+    columns = [
+        column(f"{step} at {strength}", 0.01 * step * strength, run="r", step=step,
+               stack=[{"path": "a.safetensors", "strength": strength}])
+        for step in (1, 2)
+        for strength in (0.5, 1.0)
+    ]  # fmt: skip
+    found = curves_of(make(tmp_path / "c", columns, side=8))
+    (figure,) = [one for one in Page(found).all("svg") if "KID over" in (one["aria-label"] or "")]
+    assert "r × 0.5" in (figure["aria-label"] or "") and "r × 1" in (figure["aria-label"] or "")
+    assert found.split("KID over")[-1].split("</svg>")[0].count("<circle") == 4
+
+
 def test_plots_show_every_point_inside_their_frame() -> None:
     points = [
         Point(n, HOSTILE, Measurement(n / 7, n / 7 - 0.1, n / 7 + 0.1), Measurement(-n))
@@ -156,12 +170,13 @@ def test_a_search_for_a_checkpoint_shows_what_is_recommended_and_its_curves(
     entries = [{"run": "r", "step": step, "strength": 1.0, "column": n, "images": 4, "points": found, "out": HOSTILE}
                for n, (step, found) in enumerate(zip((100, 200), points, strict=True))]  # fmt: skip
     chosen = {"run": "r", "step": 200, "strength": 1.0}
+    entries[0] |= {"out": "score", "by": 0.25}
     record = {
         "runs": {"r": HOSTILE},
         "entries": entries,
         "recommended": chosen,
         "reason": "It is closest.",
-        "alike": [],
+        "alike": [chosen],
     }
     atomic.write_json(Path(three.folder) / "selection.json", record)
     found = page(three)
@@ -173,6 +188,17 @@ def test_a_search_for_a_checkpoint_shows_what_is_recommended_and_its_curves(
         if "data-checkpoint" in one
     }
     assert shown == {"0": 0.3, "1": 0.5}
+    assert "Cannot be told apart from it" not in text, "it is not told apart from itself"
+    assert "further from the reference images than the best, by 0.250" in text
+    atomic.write_json(
+        Path(three.folder) / "selection.json",
+        {**record, "alike": [chosen, {**chosen, "step": 100}],
+         "entries": [{**entry, "points": {"copies": entry["points"]["likeness"]}, "out": "aside"}
+                     for entry in entries]},
+    )  # fmt: skip
+    text = " ".join(page(three).text.split())
+    assert f"Cannot be told apart from it: {HOSTILE}, step 100, strength 1." in text
+    assert "Nearest training image" in text and "set aside: earlier checkpoints" in text
     assert any(
         "over the steps" in (one.get("aria-label") or "") and HOSTILE in (one["aria-label"] or "")
         for one in found.all("svg")

@@ -8,8 +8,8 @@ from __future__ import annotations
 from studio.compare.record import Comparison
 from studio.compare.report.markup import escaped, row
 from studio.compare.report.plots import Axes, Curve, Measurement, curves
-from studio.compare.report.setting_differences import label_of
 from studio.compare.selection.record import Chosen, Entry, Point, Selection, read_selection
+from studio.compare.selection.rule import LABELS, exit_words
 from studio.core.errors import StudioError
 
 MOST_CURVES = 6
@@ -27,8 +27,8 @@ def selection(comparison: Comparison) -> str:
     if found.recommended is not None:
         parts.append(f"<p><b>Recommended: {escaped(_called(found, found.recommended))}</b></p>")
     parts += [f"<p>{escaped(text)}</p>" for text in (found.reason, *found.notes) if text]
-    if found.alike:
-        others = ", ".join(_called(found, one) for one in found.alike)
+    if rest := [one for one in found.alike if one != found.recommended]:
+        others = ", ".join(_called(found, one) for one in rest)
         parts.append(f"<p>Cannot be told apart from it: {escaped(others)}.</p>")
     keys = list(dict.fromkeys(key for entry in found.entries for key in entry.points))
     plots = "".join(_plot(found, key) for key in keys)
@@ -57,19 +57,20 @@ def _plot(found: Selection, key: str) -> str:
         )
         for name, points in most
     ]
-    label = label_of(key)
+    label = LABELS.get(key, key)
     plot = curves(shapes, Axes(f"{label} over the steps", "Step", label))
     names = "".join(f"<li>{escaped(one.name)}</li>" for one in shapes if len(one.steps) > 1)
     return plot.replace("</figure>", f"<ol class=key>{names}</ol></figure>")
 
 
 def _table(found: Selection, keys: list[str]) -> str:
-    heads = ["Checkpoint", *(label_of(key) for key in keys), "Images", "Out because of"]
+    heads = ["Checkpoint", *(LABELS.get(key, key) for key in keys), "Images", "Dropped because"]
     rows = []
     for entry in found.entries:
         cells = [f"<th scope=row>{escaped(_called(found, entry))}</th>"]
         cells += [f"<td>{_cell(entry, key)}</td>" for key in keys]
-        cells.append(f"<td>{entry.images}</td><td class=text>{escaped(entry.out or '–')}</td>")
+        out = exit_words(entry.out, entry.by) if entry.out else "–"
+        cells.append(f"<td>{entry.images}</td><td class=text>{escaped(out)}</td>")
         rows.append(f"<tr>{''.join(cells)}</tr>")
     texts = (0, len(heads) - 1)
     return (

@@ -47,12 +47,12 @@ def _gain_and_cost(comparison: Comparison) -> list[str]:
 
 
 def _over_steps(comparison: Comparison) -> list[str]:
-    """A plot per measure, a curve per run, where columns are steps of one."""
-    runs: dict[str, list[ComparedColumn]] = {}
-    for column in comparison.columns:
-        if column.step is not None and (column.run or column.group):
-            runs.setdefault(column.run or column.group, []).append(column)
-    runs = {run: columns for run, columns in runs.items() if len({c.step for c in columns}) > 1}
+    """A plot per measure, a curve per run and strength, where columns are steps of one."""
+    runs = {
+        run: columns
+        for run, columns in _runs(comparison).items()
+        if len({c.step for c in columns}) > 1
+    }
     plotted = []
     for row in measures.MEASURES if runs else ():
         if row.is_fact:
@@ -69,6 +69,23 @@ def _over_steps(comparison: Comparison) -> list[str]:
         axes = Axes(f"{row.label} over the steps of a run", "Step", _axis(row))
         plotted.append(curves(lines, axes))
     return [one for one in plotted if one]
+
+
+def _runs(comparison: Comparison) -> dict[str, list[ComparedColumn]]:
+    """Columns by their run, or group; by their strength, too, where a run has several."""
+    found: dict[str, dict[tuple[float, ...], list[ComparedColumn]]] = {}
+    for column in comparison.columns:
+        if column.step is not None and (column.run or column.group):
+            strengths = tuple(file.strength for file in column.stack if file.enabled)
+            run = found.setdefault(column.run or column.group, {})
+            run.setdefault(strengths, []).append(column)
+    return {
+        run
+        if len(by_strength) == 1
+        else f"{run} × {', '.join(f'{one:g}' for one in strengths)}": own
+        for run, by_strength in found.items()
+        for strengths, own in by_strength.items()
+    }
 
 
 def _measured(column: ComparedColumn, key: str) -> Measurement | None:

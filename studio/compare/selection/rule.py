@@ -26,6 +26,13 @@ from studio.compare.selection.racing import ASIDE, Bounded, Exit, Values, interv
 
 LIMITS = ("follows", "copies", "drift")
 MEASURES = ("likeness", *LIMITS)
+LABELS = {
+    "likeness": "Likeness",
+    "follows": "Follows new prompts",
+    "copies": "Nearest training image",
+    "drift": "Drift",
+}
+"""What each of `MEASURES` is called above its curve or column."""
 TOLERANCE = 0.25
 """Share of the base's following of prompts that may be lost."""
 _BEYOND = {
