@@ -19,10 +19,11 @@ from tests.compare.tiny_clip import make_clip
 from tests.tiny import make_tiny_sd1, make_tiny_sdxl
 
 
-def make_dataset(folder: Path, count: int = 4) -> Path:
+def make_dataset(folder: Path, count: int = 4, seed: int = 0) -> Path:
+    """`count` images of noise from `seed` on, with captions."""
     folder.mkdir(parents=True, exist_ok=True)
     for k in range(count):
-        noise = np.random.default_rng(k).integers(0, 255, (32, 32, 3), np.uint8)
+        noise = np.random.default_rng(seed + k).integers(0, 255, (32, 32, 3), np.uint8)
         Image.fromarray(noise).save(folder / f"{k}.png")
         (folder / f"{k}.txt").write_text(f"a zibbo cat {k}")
     (folder / "dataset.toml").write_text('trigger = "zibbo"\nclass_word = "cat"\n')

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from studio.compare.selection.new_prompts import MOST, new_prompts, spread
 from studio.compare.selection.racing import looks
+from studio.core.contents import same_content
 from studio.core.errors import InputError, MissingError, SettingsError, StudioError
 from studio.core.names import printable
 from studio.families.token_match import bounded, contains, without
@@ -96,10 +97,10 @@ def planned(settings: SelectionSettings, runs: Runs, library: Library) -> Plan:
     _one_word(found, trigger)
     count = sum(len(run.steps) for run in found) * len(settings.strengths)
     _enough(found, count, settings)
-    references, held_out = _references(settings, info, library)
+    training = tuple(item.path for item in info.items) if info else ()
+    references, held_out = _apart(*_references(settings, info, library), training, notes)
     if not held_out:
         notes.append(NO_HELD_OUT)
-    training = tuple(item.path for item in info.items) if info else ()
     if not training:
         notes.append(NO_TRAINING)
     prompts = _prompts(settings, info, trigger, references if held_out else ())
@@ -227,6 +228,22 @@ def _references(
         return files, not same
     files = tuple(image_files(info.held_out)) if info and info.held_out else ()
     return files, bool(files)
+
+
+def _apart(
+    references: tuple[Path, ...], held_out: bool, training: tuple[Path, ...], notes: list[str]
+) -> tuple[tuple[Path, ...], bool]:
+    """The same, where they are other images than those that were trained on, wherever copies of these
+    lie; the training images themselves where all are copies. Some are noted."""
+    both = same_content(references, training) if held_out else []
+    if both and len(both) == len(references):
+        return training, False
+    if both:
+        notes.append(
+            f"{len(both)} of {len(references)} reference images were trained on, too: memorising them "
+            "would look like success."
+        )
+    return references, held_out
 
 
 def _prompts(

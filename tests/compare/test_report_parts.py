@@ -193,8 +193,8 @@ def test_a_search_for_a_checkpoint_shows_what_is_recommended_and_its_curves(
     atomic.write_json(
         Path(three.folder) / "selection.json",
         {**record, "alike": [chosen, {**chosen, "step": 100}],
-         "entries": [{**entry, "points": {"copies": entry["points"]["likeness"]}, "out": "aside"}
-                     for entry in entries]},
+         "entries": [{**entry, "points": {"copies": found["likeness"]}, "out": "aside"}
+                     for entry, found in zip(entries, points, strict=True)]},
     )  # fmt: skip
     text = " ".join(page(three).text.split())
     assert f"Cannot be told apart from it: {HOSTILE}, step 100, strength 1." in text

@@ -17,10 +17,10 @@ from studio.compare.record import read_comparison
 from studio.compare.selection.record import SELECTION_FILE, read_selection
 from studio.core import atomic
 from studio.core.errors import InputError, MissingError, SettingsError, StorageError
-from studio.core.paths import Workspace
+from studio.core.paths import Workspace, entries
 from studio.formats import safetensors_file
 from studio.formats.images import open_image
-from studio.generation import selections
+from studio.generation import selection_plan, selections
 from studio.library import presets
 from studio.settings.selection import SelectionSettings
 from studio.settings.training import CompareSettings, RunConfig
@@ -39,7 +39,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Studio, 
     """A studio with one run of three checkpoints, and images held out from it."""
     workspace = make_workspace(tmp_path_factory.mktemp("selection") / "w")
     held_out = workspace.datasets / "zibbo" / "held_out"
-    make_dataset(held_out)
+    make_dataset(held_out, seed=100)
     (held_out / "dataset.toml").unlink()
     for number, place in enumerate(("beach", "forest", "moon", "harbour")):
         (held_out / f"{number}.txt").write_text(f"a zibbo cat at the {place}")
@@ -97,6 +97,36 @@ def test_a_race_leaves_a_comparison_with_its_curves_and_a_recommendation(
     again = studio.generation.selections.select(asked(run))
     assert again.id == found.id, "the same question has one answer"
     assert again.as_json() == found.as_json()
+
+
+def test_copies_of_training_images_are_not_held_out(
+    trained: tuple[Studio, str], tmp_path: Path
+) -> None:
+    """Wherever they lie and whatever they are called."""
+    studio, _ = trained
+    copies = make_dataset(tmp_path / "copies")
+    for number in range(4):
+        (copies / f"{number}.png").rename(copies / f"z{9 - number}.png")
+    plan = studio.generation.selections.plan(asked("first", reference=str(copies)))
+    assert not plan.held_out and selection_plan.NO_HELD_OUT in plan.notes
+    assert plan.references == plan.training
+    make_dataset(copies, 2, seed=200)
+    plan = studio.generation.selections.plan(asked("first", reference=str(copies)))
+    assert plan.held_out and len(plan.references) == 6
+    assert any(note.startswith("4 of 6 reference images were trained on") for note in plan.notes)
+
+
+def test_reference_images_that_cannot_be_read_recommend_nothing(
+    trained: tuple[Studio, str], tmp_path: Path
+) -> None:
+    studio, _ = trained
+    damaged = make_dataset(tmp_path / "damaged", 3, seed=300)
+    for path in damaged.glob("*.png"):
+        path.write_bytes(b"damaged")
+    before = entries(studio.workspace.comparisons)
+    with pytest.raises(InputError, match="None of the reference images can be read"):
+        studio.generation.selections.select(asked("first", reference=str(damaged)))
+    assert entries(studio.workspace.comparisons) == before
 
 
 def test_a_cancelled_race_goes_on_where_it_was(

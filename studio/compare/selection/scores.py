@@ -20,7 +20,7 @@ from studio.compare import metrics
 from studio.compare.selection.racing import Values, interval
 from studio.compare.selection.rule import TOLERANCE, Limits, Scores
 from studio.core.callbacks import Cancelled
-from studio.core.errors import Interrupted, StudioError
+from studio.core.errors import InputError, Interrupted, StudioError
 from studio.families.base import Base
 from studio.formats.images import open_image
 from studio.infer.prompt import plain as without_brackets
@@ -63,7 +63,8 @@ class Judge:
         cancelled: Cancelled | None = None,
         tolerance: float = TOLERANCE,
     ) -> None:
-        """Raises UnavailableError without a CLIP, Interrupted, FileError for a damaged CLIP."""
+        """Raises UnavailableError without a CLIP, Interrupted, FileError for a damaged CLIP, and
+        InputError when none of the images to be close to can be read."""
         self.scorer = load_clip(base.path, base.device)
         self.tolerance = tolerance
         self.notes: list[str] = []
@@ -71,6 +72,12 @@ class Judge:
         self.training = self._read(by.training, cancelled)
         self.references = self._read(by.references, cancelled) if by.references else self.training
         self.held_out = by.held_out and bool(by.references)
+        if not len(self.references):
+            raise InputError(
+                "None of the reference images can be read",
+                why=self.notes[-1] if self.notes else None,
+                remedy="Choose other reference images.",
+            )
 
     def scores(self, seen: Seen, base: Seen) -> Scores:
         """Every measure of each image; the base's own of drift are none."""
