@@ -30,7 +30,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from studio.clip.encoders import load_clip
 from studio.compare.comparison import compare
 from studio.compare.concept import generate_with
-from studio.compare.differences import ColumnValues, better, paired
+from studio.compare.contrasts import ColumnValues
+from studio.compare.differences import better, paired
 from studio.compare.features import Features
 from studio.compare.measures import measure
 from studio.compare.measuring import ImageFolder

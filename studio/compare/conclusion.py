@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from studio.compare import verdict
-from studio.compare.differences import ColumnValues, paired
+from studio.compare.contrasts import ColumnValues
+from studio.compare.differences import paired
 from studio.compare.features import Features, KeptFeatures
 from studio.compare.measures import MEASURES, Images, Measured, measure
 from studio.compare.record import ComparedColumn, Comparison, NearestPair

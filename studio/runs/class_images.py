@@ -101,7 +101,8 @@ def _generated(
         for seed, prompt in enumerate(wanted_prompts(prior, count))
     ]
     usable, _ = whole([path for path, _, _ in places if path.is_file()], images)
-    missing = [place for place in places if place[0] not in set(usable)]
+    there = set(usable)
+    missing = [place for place in places if place[0] not in there]
     if missing:
         _generate(base, missing, len(places), on_progress, cancelled)
     return [(path, prompt) for path, prompt, _ in places]

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from studio.compare import verdict
-from studio.compare.differences import ColumnValues, Compared, better, paired
+from studio.compare.contrasts import ColumnValues
+from studio.compare.differences import Compared, better, paired
 from studio.compare.measures import MEASURES
 from studio.compare.record import Difference, GroupDifference
 
@@ -72,6 +73,20 @@ def test_ten_equal_columns_find_a_difference_no_more_often_than_two():
     tables = [compared(simulated(rng, [0.0] * 10)) for _ in range(10)]
     assert all(len(table.differences) == 45 for table in tables)
     assert sum(any(one.told_apart for one in table.differences) for table in tables) <= 1
+
+
+@pytest.mark.parametrize(("key", "best"), [("image_image", 57), ("kid", 30)])
+def test_of_very_many_columns_those_with_the_first_and_the_best_are_compared(key, best):
+    """All pairs of 201 columns in five measures would be more than a comparison's file can hold."""
+    means = [0.0] * 120
+    means[57], means[30] = 9.0, -9.0
+    found = compared(simulated(np.random.default_rng(9), means, key=key))
+    pairs = {(one.a, one.b) for one in found.differences}
+    assert len(pairs) == len(found.differences) == 119 + 118
+    assert all(0 in pair or best in pair for pair in pairs)
+    assert [bool(marks) for marks in found.told_apart] == [place == best for place in range(120)]
+    words = verdict.sentences([f"c{place}" for place in range(120)], found.differences)
+    assert len(words) == 1 and words[0].startswith(f"c{best} ")
 
 
 def test_runs_of_one_method_count_with_the_spread_between_them():
