@@ -14,7 +14,6 @@ no torch.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import Field
@@ -22,7 +21,7 @@ from pydantic import Field
 from studio.compare.column_record import ComparedColumn, NearestPair, StackFile
 from studio.core import atomic, text
 from studio.core.errors import MissingError
-from studio.core.record import Filed, Record, Table, renamed
+from studio.core.record import Filed, Record, Table, readable, renamed
 
 __all__ = [
     "Cell", "ComparedColumn", "Comparison", "Difference", "GroupDifference", "NearestPair", "Recorder",
@@ -124,9 +123,10 @@ class Comparison(Filed):
         for name, part in (("columns", ComparedColumn), ("cells", Cell)):
             if isinstance(rows := values.get(name), list):
                 values[name] = [part.read(row) for row in rows]
-        for name, found in (("differences", Difference), ("group_differences", GroupDifference)):
-            if isinstance(rows := values.get(name), list):
-                values[name] = list(_readable(found, rows))
+        if isinstance(rows := values.get("differences"), list):
+            values["differences"] = readable(Difference, rows)
+        if isinstance(rows := values.get("group_differences"), list):
+            values["group_differences"] = readable(GroupDifference, rows)
         if isinstance(values.get("reference"), dict):
             values["reference"] = Reference.read(values["reference"])
         return values
@@ -210,15 +210,6 @@ def list_comparisons(root: str | Path) -> list[Comparison]:
             except (MissingError, OSError):
                 continue
     return sorted(found, key=lambda one: (one.created or 0.0, one.id), reverse=True)
-
-
-def _readable(part: type[Record], rows: list[object]) -> Iterator[Record]:
-    """Those of `rows` that can be read: they can all be computed again."""
-    for row in rows:
-        try:
-            yield part.read(row)
-        except ValueError:
-            continue
 
 
 def _whole(folder: Path) -> Comparison | None:

@@ -9,7 +9,8 @@ fields that were ever set, so what was never known is not written as if it were.
 
 from __future__ import annotations
 
-from typing import Any, Self
+from collections.abc import Iterable
+from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -25,6 +26,9 @@ def renamed(values: Table, **names: str) -> Table:
     return {
         names.get(key, key): inner for key, inner in values.items() if names.get(key) not in values
     }
+
+
+Part = TypeVar("Part", bound="Record")
 
 
 class Record(BaseModel):
@@ -92,3 +96,14 @@ class Failure(Record):
     def of(cls, error: StudioError) -> Failure:
         """The parts of an error."""
         return cls.model_validate(error.as_dict())
+
+
+def readable(part: type[Part], rows: Iterable[object]) -> list[Part]:
+    """Those of `rows` that are such records: one that is none does not cost the others."""
+    found = []
+    for row in rows:
+        try:
+            found.append(part.read(row))
+        except ValueError:
+            continue
+    return found

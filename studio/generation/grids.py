@@ -16,7 +16,7 @@ from studio.core import atomic
 from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.errors import MissingError
 from studio.core.names import path_of
-from studio.core.paths import entries, is_folder
+from studio.core.paths import entries, is_folder, is_name
 from studio.infer.tags import split_tags
 from studio.infer.template import has_choices
 from studio.runs import rebuilding
@@ -121,8 +121,7 @@ class Grids:
     def folder(self, grid_id: str) -> Path:
         """The folder of a grid."""
         folder = path_of(self.workspace.grids / grid_id)
-        plain = Path(grid_id).name == grid_id and grid_id not in ("", ".", "..")
-        if not plain or not is_folder(folder):
+        if not is_name(grid_id) or not is_folder(folder):
             raise MissingError("There is no such grid", where=grid_id[:100])
         return folder
 

@@ -85,7 +85,7 @@ def _length_advice(config: RunConfig, info: DatasetInfo) -> list[Finding]:
         found.append(
             Finding(
                 f"{train.steps:,} steps are far more than a few images can use: from some thousand on "
-                "a run learns them by heart. Usual are 300 to 3,000.",
+                "a run memorises them. Usual are 300 to 3,000.",
                 "train.steps",
             )
         )

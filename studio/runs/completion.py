@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from studio import methods
 from studio.core.errors import SettingsError, StudioError
 from studio.core.names import printable
+from studio.core.spread import spread
 from studio.families.detect import BaseInfo
 from studio.families.token_match import without
 from studio.formats.captions import fill_template
@@ -125,8 +126,7 @@ def sample_prompts(info: DatasetInfo, data: DataSettings) -> list[str]:
     captions = list(dict.fromkeys(filter(None, found)))
     if not captions:
         return [data.trigger or info.name]
-    count = min(4, len(captions))
-    return [captions[place * len(captions) // count] for place in range(count)]
+    return spread(captions, 4)
 
 
 def class_prompts(info: DatasetInfo, trigger: str) -> list[str]:

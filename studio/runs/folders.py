@@ -16,7 +16,7 @@ from studio.core import atomic
 from studio.core.errors import InputError, MissingError, StorageError, StudioError
 from studio.core.locks import Lock
 from studio.core.names import path_of, printable
-from studio.core.paths import entries, is_file, is_folder, there
+from studio.core.paths import entries, is_file, is_folder, is_name, there
 from studio.core.text import read_toml
 from studio.library import presets
 from studio.library.library import Library
@@ -110,12 +110,7 @@ class RunFolders:
     def folder(self, run_id: str) -> Path:
         """The folder of a run; an id is a plain name, never a path."""
         folder = path_of(self.workspace.runs / run_id)
-        if (
-            not run_id
-            or Path(run_id).name != run_id
-            or run_id in (".", "..")
-            or not is_folder(folder)
-        ):
+        if not is_name(run_id) or not is_folder(folder):
             raise MissingError("There is no such run", where=run_id[:100])
         return folder
 

@@ -190,7 +190,7 @@ def _check_captions(
         names = "”, “".join(dict.fromkeys(words))
         result.warn(
             f"The trigger word “{names}” is absent from {without} of {info.images} captions; "
-            "add it in the Caption tab, or it will call nothing.",
+            "add it in the Caption tab, or the trigger word will have no effect.",
             "data.trigger",
         )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import torch
 
+from studio.core.spread import spread
 from studio.settings.training import RunConfig
 from studio.train.batches import Batches
 from studio.train.data import Item, templated
@@ -27,7 +28,7 @@ class ValidationLoss:
         held_out: list[Item],
     ) -> None:
         self.objective, self.batches, self.config = objective, batches, config
-        self.sets = [_spread(found, config.validation.images) for found in (items, held_out)]
+        self.sets = [spread(found, config.validation.images) for found in (items, held_out)]
 
     @torch.no_grad()
     def measure(self) -> tuple[float, float | None]:
@@ -51,10 +52,3 @@ class ValidationLoss:
         caption = templated(item.caption, self.config.data, item.name)
         batch = self.batches.of([item], [self.batches.trainable.caption(caption)])
         return float(self.objective.validation_loss(batch, self.config.seed, place))
-
-
-def _spread(items: list[Item], count: int) -> list[Item]:
-    """At most `count` items, evenly spread over the list."""
-    if len(items) <= count:
-        return list(items)
-    return [items[place * len(items) // count] for place in range(count)]

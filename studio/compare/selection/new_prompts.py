@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from studio.core.spread import spread
+
 MOST = 8
 # Scenes that most bases know, in the manner of DreamBooth's evaluation (Ruiz et al. 2022).
 SCENES = (
@@ -35,13 +37,6 @@ def new_prompts(
         found += made[: max(0, 4 - len(found))]
     rest = [text for text in own if text not in found and text not in known]
     return found + spread(rest, max(0, min(4, most) - len(found)))
-
-
-def spread(items: Sequence[str], count: int) -> list[str]:
-    """At most `count` of them, evenly spread."""
-    if len(items) <= count:
-        return list(items)
-    return [items[place * len(items) // count] for place in range(count)]
 
 
 def _words(text: str) -> list[str]:

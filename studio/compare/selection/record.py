@@ -17,7 +17,7 @@ from studio.compare.selection.racing import Bounded, Exit
 from studio.compare.selection.rule import Candidate
 from studio.core import text
 from studio.core.errors import MissingError
-from studio.core.record import Filed, Record, Table
+from studio.core.record import Filed, Record, Table, readable
 
 SELECTION_FILE = "selection.json"
 
@@ -113,12 +113,13 @@ class Selection(Filed):
 
     @classmethod
     def upgraded(cls, values: Table) -> Table:
-        for name, kind in (("entries", Entry), ("alike", Chosen)):
-            if isinstance(rows := values.get(name), list):
-                values[name] = [found for row in rows if (found := _readable(kind, row))]
+        if isinstance(rows := values.get("entries"), list):
+            values["entries"] = readable(Entry, rows)
+        if isinstance(rows := values.get("alike"), list):
+            values["alike"] = readable(Chosen, rows)
         for name in ("recommended", "written"):
             if values.get(name) is not None:
-                values[name] = _readable(Chosen, values[name])
+                values[name] = next(iter(readable(Chosen, [values[name]])), None)
         if isinstance(points := values.get("base"), dict):
             values["base"] = {key: Point.read(point) for key, point in points.items()}
         return values
@@ -127,13 +128,6 @@ class Selection(Filed):
     def saved(self) -> float:
         """The share of the full grid that was not generated."""
         return 1 - self.generated / self.full if self.full else 0.0
-
-
-def _readable(kind: type[Record], value: object) -> Record | None:
-    try:
-        return kind.read(value)
-    except ValueError:
-        return None
 
 
 def read_selection(folder: str | Path) -> Selection:

@@ -82,10 +82,6 @@ class Plan:
     columns: tuple[ColumnPlan, ...]
     notes: tuple[str, ...] = ()
 
-    def training(self, key: str) -> Training:
-        """The training with a key of this plan."""
-        return next(one for one in self.trainings if one.key == key)
-
     def of(self, entry: str) -> list[Training]:
         """The trainings of an entry; those of its parts for a stack, which has none of its own."""
         keys = {key for column in self.columns if column.group == entry for key, _ in column.files}

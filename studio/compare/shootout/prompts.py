@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Literal
 
 from studio.core.record import Record
+from studio.core.spread import spread
 from studio.infer.prompt import escaped
 from studio.settings.shootout import ShootoutPrompts
 
@@ -153,5 +154,4 @@ def _spread(captions: Iterable[str], count: int) -> Sequence[str]:
     """`count` of the different captions, evenly spread over their order."""
     distinct = list(dict.fromkeys(" ".join(caption.split()) for caption in captions))
     distinct = [caption for caption in distinct if caption]
-    count = min(count, len(distinct))
-    return [distinct[place * len(distinct) // count] for place in range(count)]
+    return spread(distinct, count)

@@ -17,7 +17,7 @@ from studio.compare.shootout.prompts import ShootoutPrompt
 from studio.core import atomic
 from studio.core.errors import MissingError
 from studio.core.paths import entries
-from studio.core.record import Failure, Filed, Record, Table
+from studio.core.record import Failure, Filed, Record, Table, readable
 from studio.core.text import read_json
 
 FILE, SPLITS = "shootout.json", "splits"
@@ -84,9 +84,10 @@ class Shootout(Filed):
 
     @classmethod
     def upgraded(cls, values: Table) -> Table:
-        for name, part in (("trainings", TrainingRecord), ("prompts", ShootoutPrompt)):
-            if isinstance(rows := values.get(name), list):
-                values[name] = _readable(part, rows)
+        if isinstance(rows := values.get("trainings"), list):
+            values["trainings"] = readable(TrainingRecord, rows)
+        if isinstance(rows := values.get("prompts"), list):
+            values["prompts"] = readable(ShootoutPrompt, rows)
         if isinstance(values.get("held_out"), dict):
             values["held_out"] = HeldOut.read(values["held_out"])
         return values
@@ -129,13 +130,3 @@ def list_shootouts(root: Path) -> list[Shootout]:
         except (MissingError, OSError):
             continue
     return sorted(found, key=lambda one: (one.created or 0.0, one.id), reverse=True)
-
-
-def _readable(part: type[Record], rows: list[object]) -> list[Record]:
-    found = []
-    for row in rows:
-        try:
-            found.append(part.read(row))
-        except ValueError:
-            continue
-    return found
