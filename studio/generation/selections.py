@@ -55,8 +55,7 @@ class Selections:
         from studio.generation.selection_question import question
 
         with self.runtime.turn("choosing a checkpoint", "comparison", KEPT):
-            asked = question(plan, self.runs, self.runtime, on_progress, cancelled)
-            base = self.runtime.base(plan.base, plan.settings.device, plan.precision)
+            base, asked = question(plan, self.runs, self.runtime, on_progress, cancelled)
             folder = self._folder_of(asked.digest, plan.settings.name)
             if started:
                 started(folder.name)
