@@ -21,10 +21,9 @@ from studio.core.errors import InputError, StudioError
 from studio.core.names import printable
 from studio.core.paths import is_file, slug
 from studio.formats import images
-from studio.formats.dataset import read_dataset
 from studio.library import keeping
 from studio.methods.base import ExportFacts
-from studio.runs.checkpoint_files import check_saved, restored
+from studio.runs.checkpoint_files import check_saved, restored, words_of
 from studio.runs.events import RunLog, hold, read_events
 from studio.runs.product import export
 from studio.runs.records import Finished, Message, only
@@ -84,7 +83,7 @@ def _write(
 ) -> Written:
     step, strength, why = choice
     base = runtime.base(config.base, config.device, config.precision)
-    trigger, phrase = _words(config)
+    trigger, phrase = words_of(config)
     trainable = methods.find(config.method).prepare(base, config, trigger)
     unscaled = ""
     with restored(trainable, config, source):
@@ -153,16 +152,6 @@ def _step_of(run: RunLog) -> int:
     """The step that the run's file is of."""
     steps = [event.step for event in only(read_events(run.folder)[0], Finished) if event.step]
     return steps[-1] if steps else run.state.step
-
-
-def _words(config: RunConfig) -> tuple[str, str]:
-    """The trigger word, and the phrase that prompts should have; a dataset that is gone has none."""
-    try:
-        info = read_dataset(config.data.folder)
-    except StudioError:
-        return config.data.trigger, config.data.trigger
-    trigger = config.data.trigger or info.trigger
-    return trigger, info.called(trigger).phrase(trigger)
 
 
 def _thumbnail(folder: Path, step: int) -> bytes | None:
