@@ -47,8 +47,9 @@ class Selections:
     ) -> Selection:
         """Races the checkpoints when the device is free; yields it between batches.
 
-        The same question goes on where it was cancelled or killed. `started` hears the id. What the
-        checkpoints cannot be judged by is said in the notes.
+        The same question goes on where it was cancelled or killed; asked again after its end, its
+        answer stands until the new one is complete, also where that is cancelled. `started` hears the
+        id. What the checkpoints cannot be judged by is said in the notes.
         """
         plan = self.plan(settings)
         from studio.compare.selection.selecting import Selecting
@@ -122,10 +123,12 @@ class Selections:
             written = use_checkpoint(
                 chosen.run, chosen.step, strength, self.runs, self.runtime, why
             )
-        self._note(identity, found.changed(written=chosen))
+            self._note(identity, chosen)
         return written
 
-    def _note(self, identity: str, found: Selection) -> None:
+    def _note(self, identity: str, chosen: Chosen) -> None:
+        """Into the record as it is by now. Holding the device, so that no race writes it meanwhile."""
+        found = self.one(identity).changed(written=chosen)
         atomic.write_json(self.folder(identity) / SELECTION_FILE, found.as_json())
 
     def _folder_of(self, digest: str, name: str) -> Path:
