@@ -44,8 +44,10 @@ class Work:
 
     def want(self, what: str) -> None:
         """pause, cancel or close; the thread ends its work soon. Runs hear of it at once: this thread may
-        be waiting for the device that one of them holds."""
-        self.wanted = what
+        be waiting for the device that one of them holds. A program that closes ends what somebody
+        wants to end as they want it."""
+        if not (what == "close" and self.wanted in ENDING):
+            self.wanted = what
         self._wake.set()
         if what in ENDING:
             self.trainings.leave()
