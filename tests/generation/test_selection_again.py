@@ -12,7 +12,9 @@ import pytest
 from studio.app import Studio
 from studio.compare.record import COMPARISON_FILE, read_comparison
 from studio.compare.selection.record import SELECTION_FILE, Chosen, read_selection
-from studio.core.errors import StorageError
+from studio.core.errors import NonFiniteError, StorageError, StudioError
+from studio.runs import choosing
+from studio.runs.records import Finished, only
 from tests import failpoint
 from tests.faults.conftest import Disk
 from tests.generation.races import asked
@@ -90,3 +92,30 @@ def test_what_is_written_while_the_race_goes_on_stays_written(trained: Trained) 
     racing.join(120)
     found = selections.one(ids[0])
     assert found.written == chosen and found.complete and found.recommended is not None
+
+
+def test_a_file_that_was_replaced_is_not_called_as_it_was(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new file is in its place when loading it again fails."""
+    studio, run = trained
+    selections = studio.generation.selections
+    found = selections.select(asked(run, seed=94, **FEW))
+    (file,) = studio.runs.files(studio.runs.state(run))
+    for step, error in ((2, NonFiniteError("The image is not finite")), (4, MemoryError())):
+        before = file.read_bytes()
+
+        def fails(*_: object, error: Exception = error) -> None:
+            raise error
+
+        with monkeypatch.context() as patch:
+            patch.setattr(choosing, "verify", fails)
+            with pytest.raises(StudioError) as told:
+                selections.write(found.id, Chosen(run=run, step=step, strength=1.0))
+        assert told.value.safe is not None and f"already that of step {step}" in told.value.safe
+        assert file.read_bytes() != before
+        view = studio.runs.view(run)
+        assert view.state.files == (str(file),)
+        assert only(view.events, Finished)[-1].step == step
+    made = selections.write(found.id, Chosen(run=run, step=2, strength=1.0))
+    assert "-4" in made.kept[0].name, "kept as what it was"
