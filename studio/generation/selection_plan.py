@@ -171,7 +171,7 @@ def _one_word(found: tuple[PlannedRun, ...], trigger: str) -> None:
         own = run.config.data.trigger
         if own and trigger and own != trigger:
             raise InputError(
-                "These runs teach different words",
+                "These runs have different trigger words",
                 where=f"“{trigger}”, “{own}”",
                 why="All checkpoints get the same prompts",
                 remedy="Choose runs with the same trigger word.",
@@ -251,7 +251,7 @@ def _prompts(
         raise InputError(
             "There are no prompts to compare with",
             why="The run has no trigger word, and its dataset has no captions.",
-            remedy="Write prompts that call what was trained, one per line.",
+            remedy="Write prompts with the trigger word, one per line.",
         )
     return [escaped(text) for text in found]
 

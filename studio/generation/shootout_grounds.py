@@ -147,7 +147,7 @@ def _named(text: str, info: DatasetInfo, library: Library) -> Path:
         raise InputError(
             text,
             where=folder,
-            why="What was learned by heart would count as success.",
+            why="Memorised images would count as success.",
             remedy="Name another folder, or none: then the dataset's held-out images are taken.",
             safe="Nothing was started.",
         ).at({"reference": text})
