@@ -29,11 +29,13 @@ class GrowingComparisons:
     def begun(
         self, settings: CompareSettings, base: str, base_hash: str, references: int, known: str = ""
     ) -> str:
-        """The id of a comparison with these columns, prompts and seeds: `known` where that is one, else
-        a new one, all of whose columns are empty yet. StorageError when the disk refuses."""
+        """The id of a comparison with these columns, prompts and seeds on this base: `known` where that
+        is one, else a new one, all of whose columns are empty yet. StorageError when the disk refuses."""
         if known:
             try:
-                if _shape(self.comparisons.one(known).settings) == _shape(settings.model_dump()):
+                found = self.comparisons.one(known)
+                same = _shape(found.settings) == _shape(settings.model_dump())
+                if same and found.base_hash == base_hash:
                     return known
             except MissingError:  # deleted meanwhile: its images are generated anew
                 pass
