@@ -16,6 +16,7 @@ from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.errors import MissingError
 from studio.core.record import Failure, Table
 from studio.generation.comparisons import KEPT, Comparisons
+from studio.generation.in_use import in_use
 from studio.runtime.runtime import Runtime
 from studio.settings.generation import CompareSettings, Lane
 
@@ -81,7 +82,10 @@ class GrowingComparisons:
 
         comparison = self.comparisons.one(identity)
         settings = CompareSettings.parse(comparison.settings)
-        with self.runtime.turn("comparing", "comparison", KEPT):
+        with (
+            in_use(Path(comparison.folder)),
+            self.runtime.turn("comparing", "comparison", KEPT),
+        ):
             base = self.runtime.base(settings.base, settings.device)
             shared = Shared(on_progress, cancelled, self.runtime.lock, self.runtime.adapters())
             return add_column(base, Path(comparison.folder), index, column, shared)
@@ -97,8 +101,9 @@ class GrowingComparisons:
 
         folder, compared = self.comparisons.folder(identity), self.comparisons.one(identity)
         stacks = [[file.path for file in one.stack if file.enabled] for one in compared.columns]
-        write_origin(folder, origin_of(stacks, self.runtime.library, self.comparisons.runs))
-        return end(folder, cancelled=cancelled)
+        with in_use(folder):
+            write_origin(folder, origin_of(stacks, self.runtime.library, self.comparisons.runs))
+            return end(folder, cancelled=cancelled)
 
 
 def _shape(settings: Table) -> Table:

@@ -16,6 +16,7 @@ from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.errors import InputError, MissingError
 from studio.core.names import path_of
 from studio.core.paths import entries, is_file, is_folder
+from studio.generation.in_use import in_use
 from studio.generation.selection_plan import Plan, planned
 from studio.runs import rebuilding
 from studio.runs.training import Runs
@@ -69,7 +70,8 @@ class Selections:
                 if not is_file(folder / SELECTION_FILE):
                     atomic.remove_folder(folder)  # it never began
                 raise
-            return race.run().changed(id=folder.name)
+            with in_use(folder):
+                return race.run().changed(id=folder.name)
 
     def saved(self, run: str) -> list[int]:
         """The steps of a run whose checkpoints are on disk."""
