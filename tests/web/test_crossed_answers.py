@@ -138,6 +138,7 @@ def test_a_zip_that_is_dropped_on_its_card_is_no_adapter(open_page: Callable[...
 def test_a_menu_closes_by_its_button(open_page: Callable[..., Any], served: Served) -> None:
     page = open_page("compare")
     page.click("[data-mode=columns]")
+    page.wait_for_selector(".co-add svg")
     page.click(".co-add")
     page.locator(".co-sources button").first.click()
     page.keyboard.press("Escape")

@@ -19,6 +19,7 @@ export class BulkCard {
   constructor(asks, around) {
     Object.assign(this, {asks, around});
     this.facts = {}; // of the dataset: trigger, class_word
+    this.turn = 0; // which question a preview has to belong to
     this.texts = {
       prefix: input('photo of …'),
       find: input('text'),
