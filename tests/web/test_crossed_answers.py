@@ -126,7 +126,7 @@ def test_a_zip_that_is_dropped_on_its_card_is_no_adapter(open_page: Callable[...
 
     def asked(request: Any) -> None:
         if "/component_server" in request.url:
-            sent.append((request.post_data_json or {}).get("fn_name"))
+            sent.append(str((request.post_data_json or {}).get("fn_name")))
 
     page.on("request", asked)
     page.evaluate(DROPPED, ["some.zip", ".cm-past"])
