@@ -130,7 +130,7 @@ def _run(name: str, settings: SelectionSettings, runs: Runs) -> PlannedRun:
         raise MissingError(
             "This run has no checkpoints",
             where=identity,
-            remedy="Train it with “Time between checkpoints” set, and keep more of them.",
+            remedy="Train it with “Save every” set, and raise “Keep”.",
         )
     steps = [step for step in saved if not settings.checkpoints or step in settings.checkpoints]
     if gone := [step for step in settings.checkpoints if step not in saved]:
@@ -183,8 +183,7 @@ def _enough(found: tuple[PlannedRun, ...], count: int, settings: SelectionSettin
         raise InputError(
             "There is one checkpoint alone, at one strength: nothing to choose between",
             where=found[0].name,
-            remedy="Give several strengths; or train with more checkpoints (“Time between "
-            "checkpoints”, “Checkpoints kept”).",
+            remedy="Give several strengths; or train with more checkpoints (“Save every”, “Keep”).",
         )
     if count > MOST_CANDIDATES:
         raise InputError(
