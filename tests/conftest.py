@@ -25,6 +25,7 @@ CHROMIUM_ARGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--force-prefers-reduced-motion",  # nothing is drawn anew and anew while a test waits
 )
 
 

@@ -66,7 +66,7 @@ def find_clip(
         where=base,
         why=why,
         remedy=f"Get one with: hf download {wanted} --local-dir "
-        f"“{home_of(base) / 'clip'}”; any full CLIP model that belongs to the text encoder works "
+        f'"{home_of(base) / "clip"}" ; any full CLIP model that belongs to the text encoder works '
         "there.",
     )
 

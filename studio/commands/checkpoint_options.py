@@ -26,6 +26,6 @@ def add(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--write",
         action="store_true",
-        help="write the recommended one as the run's file, its strength with it; the file of before "
-        "is kept beside",
+        help="write the recommended checkpoint, with its strength, as the run's file; the previous file "
+        "is kept beside it",
     )

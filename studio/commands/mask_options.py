@@ -12,8 +12,8 @@ import argparse
 def add_mask_options(parser: argparse.ArgumentParser) -> None:
     """`--mask`, and what is generated inside of it."""
     for name, metavar, text in (
-        ("--mask", "FILE", "inpaint what is white in this image, of --image or else of what is "
-         "generated first; how is set by inpaint.* below"),
+        ("--mask", "FILE", "mask: its white part is inpainted, in --image or, without one, in the "
+         "image generated first; settings: inpaint.* below"),
         ("--mask-prompt", "TEXT", "what to generate inside the mask"),
         ("--mask-stack", "FILE", "saved stack that acts inside the mask alone, instead of the stack"),
     ):  # fmt: skip

@@ -82,7 +82,9 @@ def _add_launch_options(parser: argparse.ArgumentParser) -> None:
         "--port", type=option_types.port, metavar="N", help="port (default: first free from 7860)"
     )
     group.add_argument("--listen", action="store_true", help="let other machines in (password set)")
-    group.add_argument("--share", action="store_true", help="public link for 72 h (password set)")
+    group.add_argument(
+        "--share", action="store_true", help="public link, for up to a week (asks for a password)"
+    )
     group.add_argument(
         "--auth", type=option_types.auth, metavar="USER:PASS", help="ask for this password"
     )

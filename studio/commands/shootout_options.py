@@ -17,5 +17,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="settings of a shootout: trains its entries under one budget, then compares them",
     )
     parser.add_argument(
-        "--plan", action="store_true", help="with FILE.toml: only say what it amounts to and takes"
+        "--plan",
+        action="store_true",
+        help="with FILE.toml: only show its trainings and estimate time, memory and disk; start nothing",
     )

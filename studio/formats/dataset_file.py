@@ -26,7 +26,7 @@ class DatasetFile(Settings):
     """What `dataset.toml` may say."""
 
     name: str = setting("", "What the dataset is called; empty takes the folder's name.")
-    trigger: str = setting("", "Word that calls the concept.")
+    trigger: str = setting("", "Word that stands for the concept in prompts.")
     class_word: str = setting("", "What the subject is an example of, such as “dog”.")
     kind: Literal["subject", "style"] = setting("subject", "What is taught.")
     repeats: int = setting(1, "How often each image counts in an epoch.", ge=1, le=1000)

@@ -237,7 +237,7 @@ def in_order(metadata: Mapping[str, str]) -> dict[str, str]:
 
 
 def trigger(metadata: Mapping[str, str]) -> str | None:
-    """The phrase that calls the concept, when the file names it; no more of it than a prompt takes."""
+    """The phrase that stands for the concept, when the file names it; no more of it than a prompt takes."""
     return metadata.get("modelspec.trigger_phrase", "")[:LONGEST_TRIGGER] or None
 
 

@@ -17,6 +17,7 @@ from studio.core.errors import InputError, MissingError
 from studio.core.names import path_of, printable
 from studio.core.paths import is_folder, is_name
 from studio.generation.column_facts import with_facts
+from studio.generation.in_use import in_use, to_trash
 from studio.runs.folders import RunFolders
 from studio.runtime.runtime import Runtime
 from studio.settings.training import CompareSettings
@@ -58,19 +59,20 @@ class Comparisons:
             )
             stacks = [[file.path for file in one.stack if file.enabled] for one in settings.columns]
             try:
-                write_origin(folder, origin_of(stacks, self.runtime.library, self.runs))
-                if started is not None:
-                    started(folder.name)
-                return compare(
-                    base,
-                    settings,
-                    folder,
-                    on_progress=on_progress,
-                    cancelled=cancelled,
-                    device=self.runtime.lock,
-                    cache=self.runtime.adapters(),
-                    lacking=lacking,
-                )
+                with in_use(folder):
+                    write_origin(folder, origin_of(stacks, self.runtime.library, self.runs))
+                    if started is not None:
+                        started(folder.name)
+                    return compare(
+                        base,
+                        settings,
+                        folder,
+                        on_progress=on_progress,
+                        cancelled=cancelled,
+                        device=self.runtime.lock,
+                        cache=self.runtime.adapters(),
+                        lacking=lacking,
+                    )
             except BaseException:
                 if stamp_of(folder) == NOT_THERE:  # it never began
                     atomic.remove_folder(folder)
@@ -168,8 +170,8 @@ class Comparisons:
         return folder
 
     def delete(self, comparison_id: str) -> Path:
-        """Moves a comparison to the trash."""
-        return atomic.move_to_trash(self.folder(comparison_id), self.workspace.trash)
+        """Moves a comparison to the trash. BusyError while it is generated."""
+        return to_trash(self.folder(comparison_id), self.workspace.trash, "This comparison")
 
 
 def _why_no_training(trained_on: Sequence[Path]) -> str:

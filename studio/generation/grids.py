@@ -17,6 +17,7 @@ from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.errors import MissingError
 from studio.core.names import path_of
 from studio.core.paths import entries, is_folder, is_name
+from studio.generation.in_use import in_use, to_trash
 from studio.infer.tags import split_tags
 from studio.infer.template import has_choices
 from studio.runs import rebuilding
@@ -86,7 +87,7 @@ class Grids:
         from studio.compare.axes_grid import generate
 
         common = settings.generation
-        with self.runtime.turn("generating a grid", "grid", KEPT):
+        with in_use(folder), self.runtime.turn("generating a grid", "grid", KEPT):
             settings = self._with_checkpoints(settings, on_progress)
             base = self.runtime.base(common.base, common.device, vae=common.vae)
             try:
@@ -137,8 +138,8 @@ class Grids:
         return list(rebuilding.saved(folder))
 
     def delete(self, grid_id: str) -> Path:
-        """Moves a grid to the trash."""
-        return atomic.move_to_trash(self.folder(grid_id), self.workspace.trash)
+        """Moves a grid to the trash. BusyError while it is generated."""
+        return to_trash(self.folder(grid_id), self.workspace.trash, "This grid")
 
     def _with_paths(self, settings: GridSettings) -> GridSettings:
         """Files of the stack and of an adapter axis as paths that may be read."""

@@ -16,6 +16,7 @@ from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.errors import MissingError
 from studio.core.record import Failure, Table
 from studio.generation.comparisons import KEPT, Comparisons
+from studio.generation.in_use import in_use
 from studio.runtime.runtime import Runtime
 from studio.settings.generation import CompareSettings, Lane
 
@@ -29,11 +30,13 @@ class GrowingComparisons:
     def begun(
         self, settings: CompareSettings, base: str, base_hash: str, references: int, known: str = ""
     ) -> str:
-        """The id of a comparison with these columns, prompts and seeds: `known` where that is one, else
-        a new one, all of whose columns are empty yet. StorageError when the disk refuses."""
+        """The id of a comparison with these columns, prompts and seeds on this base: `known` where that
+        is one, else a new one, all of whose columns are empty yet. StorageError when the disk refuses."""
         if known:
             try:
-                if _shape(self.comparisons.one(known).settings) == _shape(settings.model_dump()):
+                found = self.comparisons.one(known)
+                same = _shape(found.settings) == _shape(settings.model_dump())
+                if same and found.base_hash == base_hash:
                     return known
             except MissingError:  # deleted meanwhile: its images are generated anew
                 pass
@@ -79,7 +82,10 @@ class GrowingComparisons:
 
         comparison = self.comparisons.one(identity)
         settings = CompareSettings.parse(comparison.settings)
-        with self.runtime.turn("comparing", "comparison", KEPT):
+        with (
+            in_use(Path(comparison.folder)),
+            self.runtime.turn("comparing", "comparison", KEPT),
+        ):
             base = self.runtime.base(settings.base, settings.device)
             shared = Shared(on_progress, cancelled, self.runtime.lock, self.runtime.adapters())
             return add_column(base, Path(comparison.folder), index, column, shared)
@@ -95,8 +101,9 @@ class GrowingComparisons:
 
         folder, compared = self.comparisons.folder(identity), self.comparisons.one(identity)
         stacks = [[file.path for file in one.stack if file.enabled] for one in compared.columns]
-        write_origin(folder, origin_of(stacks, self.runtime.library, self.comparisons.runs))
-        return end(folder, cancelled=cancelled)
+        with in_use(folder):
+            write_origin(folder, origin_of(stacks, self.runtime.library, self.comparisons.runs))
+            return end(folder, cancelled=cancelled)
 
 
 def _shape(settings: Table) -> Table:

@@ -131,7 +131,7 @@ def _run(name: str, settings: SelectionSettings, runs: Runs) -> PlannedRun:
         raise MissingError(
             "This run has no checkpoints",
             where=identity,
-            remedy="Train it with “Time between checkpoints” set, and keep more of them.",
+            remedy="Train it with “Save every” set, and raise “Keep”.",
         )
     steps = [step for step in saved if not settings.checkpoints or step in settings.checkpoints]
     if gone := [step for step in settings.checkpoints if step not in saved]:
@@ -172,7 +172,7 @@ def _one_word(found: tuple[PlannedRun, ...], trigger: str) -> None:
         own = run.config.data.trigger
         if own and trigger and own != trigger:
             raise InputError(
-                "These runs teach different words",
+                "These runs have different trigger words",
                 where=f"“{trigger}”, “{own}”",
                 why="All checkpoints get the same prompts",
                 remedy="Choose runs with the same trigger word.",
@@ -184,8 +184,7 @@ def _enough(found: tuple[PlannedRun, ...], count: int, settings: SelectionSettin
         raise InputError(
             "There is one checkpoint alone, at one strength: nothing to choose between",
             where=found[0].name,
-            remedy="Give several strengths; or train with more checkpoints (“Time between "
-            "checkpoints”, “Checkpoints kept”).",
+            remedy="Give several strengths; or train with more checkpoints (“Save every”, “Keep”).",
         )
     if count > MOST_CANDIDATES:
         raise InputError(
@@ -268,7 +267,7 @@ def _prompts(
         raise InputError(
             "There are no prompts to compare with",
             why="The run has no trigger word, and its dataset has no captions.",
-            remedy="Write prompts that call what was trained, one per line.",
+            remedy="Write prompts with the trigger word, one per line.",
         )
     return [escaped(text) for text in found]
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -19,9 +19,9 @@ from studio.adapters.stack import applied
 from studio.compare.selection.images import Entrant
 from studio.compare.selection.rule import Candidate
 from studio.compare.selection.selecting import Question
-from studio.core.atomic import sha256
 from studio.core.callbacks import Cancelled, OnProgress
-from studio.core.errors import FileError, Interrupted, MissingError
+from studio.core.contents import content_hash
+from studio.core.errors import InputError, Interrupted, MissingError
 from studio.families.base import Base
 from studio.generation.selection_plan import Plan, PlannedRun
 from studio.methods.base import Trainable
@@ -36,49 +36,35 @@ NO_IMAGES = ("name", "device", "reference", "batch_size", "race", "risk", "toler
 Applied = Callable[[], AbstractContextManager[object]]
 
 
+@dataclass(frozen=True)
+class _Found:
+    """A checkpoint that is there; `path` is its file, None where it is put on from memory."""
+
+    run: PlannedRun
+    step: int
+    source: Path
+    path: Path | None
+
+
 def question(
     plan: Plan,
     runs: Runs,
     runtime: Runtime,
     on_progress: OnProgress | None = None,
     cancelled: Cancelled | None = None,
-) -> Question:
-    """Writes the files of checkpoints that have none yet. A checkpoint that vanished or is damaged is
-    left out with a note; FileError or MissingError when none is left. Raises Interrupted."""
+) -> tuple[Base, Question]:
+    """The base that the candidates are put on, and what is asked.
+
+    Writes the files of checkpoints that have none yet. A checkpoint that vanished or cannot be used is
+    left out with a note; its InputError when none is left. Raises Interrupted.
+    """
+    notes = list(plan.notes)
+    found = _files(plan, runs, runtime, notes, (on_progress, cancelled))
+    # Last: a run of another precision or device has loaded a base of its own to write its files.
     base = runtime.base(plan.base, plan.settings.device, plan.precision)
-    entrants: list[Entrant] = []
-    notes, contents = list(plan.notes), []
-    first: FileError | MissingError | None = None
-    total = sum(len(run.steps) for run in plan.runs)
-    for run in plan.runs:
-        makes = _Model(base, run, plan.trigger) if _is_model(run) else None
-        for done, step in enumerate(run.steps):
-            if cancelled and cancelled():
-                raise Interrupted("The comparison was stopped")
-            if on_progress:
-                on_progress(0, total, f"Writing the file of checkpoint {done + 1} of {total}")
-            try:
-                source = check_saved(run.run, step, runs)
-                path = None if makes else adapter_of(run.run, str(step), runs, runtime)
-            except (FileError, MissingError) as error:
-                first = first or error
-                notes.append(f"Step {step} of “{run.name}” was left out: {error.what}.")
-                continue
-            contents.append(sha256(source / "trainable.safetensors"))
-            for strength in plan.settings.strengths:
-                key = Candidate(run.run, step, strength)
-                lane = _lane(run, key, path, runs)
-                on = (
-                    partial(makes.at, source, strength)
-                    if makes
-                    else partial(applied, base, lane.stack, runtime.adapters())
-                )
-                size = path.stat().st_size if path else None
-                entrants.append(Entrant(len(entrants) + 1, key, lane, on, size))
-    entrants = in_order(entrants)
-    if not entrants:
-        raise first or MissingError("There are no checkpoints left to compare")
-    return Question(
+    entrants = in_order(list(_entrants(plan, found, base, runs, runtime)))
+    contents = [content_hash(one.source / "trainable.safetensors") for one in found]
+    return base, Question(
         settings=plan.settings,
         digest=_digest(plan, base, contents),
         entrants=entrants,
@@ -91,6 +77,56 @@ def question(
         compared=_compared(plan, entrants),
         held_out=plan.held_out,
     )
+
+
+def _files(
+    plan: Plan,
+    runs: Runs,
+    runtime: Runtime,
+    notes: list[str],
+    watched: tuple[OnProgress | None, Cancelled | None],
+) -> list[_Found]:
+    """The checkpoints with their files, which may load other bases meanwhile."""
+    on_progress, cancelled = watched
+    found: list[_Found] = []
+    first: InputError | None = None
+    wanted = [(run, step) for run in plan.runs for step in run.steps]
+    for done, (run, step) in enumerate(wanted):
+        if cancelled and cancelled():
+            raise Interrupted("The comparison was stopped")
+        if on_progress:
+            on_progress(
+                0, len(wanted), f"Writing the file of checkpoint {done + 1} of {len(wanted)}"
+            )
+        try:
+            source = check_saved(run.run, step, runs)
+            path = None if _is_model(run) else adapter_of(run.run, str(step), runs, runtime)
+        except InputError as error:
+            first = first or error
+            notes.append(f"Step {step} of “{run.name}” was left out: {error.what}.")
+            continue
+        found.append(_Found(run, step, source, path))
+    if not found:
+        raise first or MissingError("There are no checkpoints left to compare")
+    return found
+
+
+def _entrants(
+    plan: Plan, found: list[_Found], base: Base, runs: Runs, runtime: Runtime
+) -> Iterator[Entrant]:
+    """Each checkpoint at each strength, put on `base`."""
+    models = {run.run: _Model(base, run, plan.trigger) for run in plan.runs if _is_model(run)}
+    for one in found:
+        size = one.path.stat().st_size if one.path else None
+        for strength in plan.settings.strengths:
+            key = Candidate(one.run.run, one.step, strength)
+            lane = _lane(one.run, key, one.path, runs)
+            on: Applied
+            if one.path is None:
+                on = partial(models[one.run.run].at, one.source, strength)
+            else:
+                on = partial(applied, base, lane.stack, runtime.adapters())
+            yield Entrant(0, key, lane, on, size)
 
 
 def in_order(entrants: list[Entrant]) -> list[Entrant]:
@@ -151,6 +187,6 @@ def _compared(plan: Plan, entrants: list[Entrant]) -> dict[str, object]:
 def _digest(plan: Plan, base: Base, contents: list[str]) -> str:
     """Of all that images depend on, and what they are compared with."""
     chosen = plan.settings.model_dump(exclude=set(NO_IMAGES))
-    judged = [sha256(path) for path in (*plan.references, *plan.training)]
+    judged = [content_hash(path) for path in (*plan.references, *plan.training)]
     value = [chosen, base.hash, contents, plan.prompts, plan.plain, judged]
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

@@ -16,6 +16,7 @@ from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.errors import InputError, MissingError
 from studio.core.names import path_of
 from studio.core.paths import entries, is_file, is_folder
+from studio.generation.in_use import in_use
 from studio.generation.selection_plan import Plan, planned
 from studio.runs import rebuilding
 from studio.runs.training import Runs
@@ -47,16 +48,16 @@ class Selections:
     ) -> Selection:
         """Races the checkpoints when the device is free; yields it between batches.
 
-        The same question goes on where it was cancelled or killed. `started` hears the id. What the
-        checkpoints cannot be judged by is said in the notes.
+        The same question goes on where it was cancelled or killed; asked again after its end, its
+        answer stands until the new one is complete, also where that is cancelled. `started` hears the
+        id. What the checkpoints cannot be judged by is said in the notes.
         """
         plan = self.plan(settings)
         from studio.compare.selection.selecting import Selecting
         from studio.generation.selection_question import question
 
         with self.runtime.turn("choosing a checkpoint", "comparison", KEPT):
-            asked = question(plan, self.runs, self.runtime, on_progress, cancelled)
-            base = self.runtime.base(plan.base, plan.settings.device, plan.precision)
+            base, asked = question(plan, self.runs, self.runtime, on_progress, cancelled)
             folder = self._folder_of(asked.digest, plan.settings.name)
             if started:
                 started(folder.name)
@@ -69,7 +70,8 @@ class Selections:
                 if not is_file(folder / SELECTION_FILE):
                     atomic.remove_folder(folder)  # it never began
                 raise
-            return race.run().changed(id=folder.name)
+            with in_use(folder):
+                return race.run().changed(id=folder.name)
 
     def saved(self, run: str) -> list[int]:
         """The steps of a run whose checkpoints are on disk."""
@@ -123,10 +125,12 @@ class Selections:
             written = use_checkpoint(
                 chosen.run, chosen.step, strength, self.runs, self.runtime, why
             )
-        self._note(identity, found.changed(written=chosen))
+            self._note(identity, chosen)
         return written
 
-    def _note(self, identity: str, found: Selection) -> None:
+    def _note(self, identity: str, chosen: Chosen) -> None:
+        """Into the record as it is by now. Holding the device, so that no race writes it meanwhile."""
+        found = self.one(identity).changed(written=chosen)
         atomic.write_json(self.folder(identity) / SELECTION_FILE, found.as_json())
 
     def _folder_of(self, digest: str, name: str) -> Path:

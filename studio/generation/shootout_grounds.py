@@ -12,7 +12,7 @@ from pathlib import Path
 
 from studio.compare.shootout.prompts import ShootoutPrompt, Subject, World, chosen
 from studio.compare.shootout.record import SPLITS, HeldOut
-from studio.core import atomic
+from studio.core.contents import content_hash
 from studio.core.errors import DatasetError, InputError, SettingsError
 from studio.core.names import printable
 from studio.core.paths import STARTER, is_folder
@@ -109,7 +109,7 @@ def _held_out(
         return info, HeldOut(folder=printable(_named(settings.reference, info, library)))
     if info.held_out is not None and image_files(info.held_out):
         return info, HeldOut(folder=printable(info.held_out))
-    hashes = {item.path: atomic.sha256(item.path) for item in info.items}
+    hashes = {item.path: content_hash(item.path) for item in info.items}
     held = held_back(hashes)
     if not held:
         notes.append(
@@ -147,7 +147,7 @@ def _named(text: str, info: DatasetInfo, library: Library) -> Path:
         raise InputError(
             text,
             where=folder,
-            why="What was learned by heart would count as success.",
+            why="Memorised images would count as success.",
             remedy="Name another folder, or none: then the dataset's held-out images are taken.",
             safe="Nothing was started.",
         ).at({"reference": text})
@@ -159,7 +159,7 @@ def _check_apart(held_out: HeldOut, trained: set[str], notes: list[str]) -> None
     if not held_out.folder or held_out.split:
         return
     files = image_files(held_out.folder)
-    both = [path for path in files if atomic.sha256(path) in trained]
+    both = [path for path in files if content_hash(path) in trained]
     if both and len(both) == len(files):
         text = "All reference images are among the images that are trained on"
         raise InputError(
@@ -179,7 +179,7 @@ def files_of(config_files: Mapping[str, str]) -> dict[str, str]:
     for key, name in config_files.items():
         path = Path(name)
         if path.is_file():
-            found[key] = atomic.sha256(path)
+            found[key] = content_hash(path)
         elif path.is_dir():
-            found[key] = ",".join(sorted(atomic.sha256(one) for one in image_files(path)))
+            found[key] = ",".join(sorted(content_hash(one) for one in image_files(path)))
     return found

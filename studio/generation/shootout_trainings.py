@@ -7,7 +7,8 @@ how a run is trained, how columns are generated. Used on the service's thread.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from studio.compare.shootout.plan import ColumnPlan, Plan
 from studio.compare.shootout.record import TrainingRecord
@@ -21,6 +22,8 @@ from studio.runs.training import Runs
 from studio.settings.generation import Lane
 from studio.settings.stack import StackItem
 
+NOTHING: Mapping[str, Failure] = MappingProxyType({})
+
 
 class Trainings:
     """The rows of one shootout's record, and the runs behind them."""
@@ -29,13 +32,25 @@ class Trainings:
         """`rest` raises Interrupted when somebody wants the work to end."""
         self.kept, self.runs, self.rest = kept, runs, rest
 
-    def take_over(self, plan: Plan) -> None:
-        """A row for each training; what is known of one that stayed the same is kept."""
+    def outdated(self, plan: Plan) -> bool:
+        """Whether something was trained that the plan has no more: captions, images or settings have
+        changed meanwhile, and the columns so far may be of it."""
+        keys = {one.key for one in plan.trainings}
+        return any(row.run and row.key not in keys for row in self.kept.record.trainings)
+
+    def take_over(self, plan: Plan, impossible: Mapping[str, Failure] = NOTHING) -> None:
+        """A row for each training; what is known of one that stayed the same is kept. `impossible` are
+        entries that cannot be trained."""
         known = {row.key: row for row in self.kept.record.trainings}
         rows = [
             known.get(one.key) or TrainingRecord(key=one.key, entry=one.entry, seed=one.seed)
             for one in plan.trainings
         ]
+        rows = [
+            row if row.done or row.entry not in impossible
+            else row.changed(error=impossible[row.entry])
+            for row in rows
+        ]  # fmt: skip
         notes = [*self.kept.record.notes, *plan.notes]
         self.kept.tell(trainings=tuple(rows), notes=tuple(dict.fromkeys(notes)))
 

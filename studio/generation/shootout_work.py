@@ -12,7 +12,7 @@ import threading
 
 from studio.compare.shootout.plan import ColumnPlan, Plan
 from studio.compare.shootout.record import Shootout
-from studio.core.errors import Interrupted
+from studio.core.errors import Interrupted, StorageError, StudioError
 from studio.core.record import Failure
 from studio.formats.dataset import image_files
 from studio.generation.growing import GrowingComparisons
@@ -26,6 +26,10 @@ from studio.settings.shootout import ShootoutSettings
 
 ENDING = {"pause": "pausing", "cancel": "cancelling"}
 """What is wanted → the state that is shown until it has come about."""
+ANEW = (
+    "What is trained has changed since this shootout began: the columns are generated anew, in another "
+    "comparison; the earlier one stays."
+)
 LOOK_EVERY = 0.3  # seconds between looks at the runs
 
 
@@ -39,13 +43,17 @@ class Work:
         """pause, cancel or close, once somebody wants that."""
         self.progress: tuple[int, int, str] | None = None
         """Of the column that is being generated."""
+        self.unmeasured: dict[str, Failure] = {}
+        """Entry → why its pace could not be measured."""
         self._wake = threading.Event()
         self.trainings = Trainings(kept, runs, self._rest)
 
     def want(self, what: str) -> None:
         """pause, cancel or close; the thread ends its work soon. Runs hear of it at once: this thread may
-        be waiting for the device that one of them holds."""
-        self.wanted = what
+        be waiting for the device that one of them holds. A program that closes ends what somebody
+        wants to end as they want it."""
+        if not (what == "close" and self.wanted in ENDING):
+            self.wanted = what
         self._wake.set()
         if what in ENDING:
             self.trainings.leave()
@@ -63,7 +71,9 @@ class Work:
         concern all of it."""
         found, entries = self._prepared()
         plan, trainings = entries.planned(self.settings, self.kept.record.paces), self.trainings
-        trainings.take_over(plan)
+        if trainings.outdated(plan):  # its columns are of other trainings than these
+            self.kept.tell(comparison="", notes=(*self.kept.record.notes, ANEW))
+        trainings.take_over(plan, self.unmeasured)
         self._begin_comparison(found, plan)
         self.kept.tell(state="training", doing="")
         trainings.queue(plan)
@@ -84,7 +94,7 @@ class Work:
         self.kept.tell(state="preparing", doing="looking at the dataset and the base", error=None)
         found = ground(self.settings, self.runs.library)
         entries = entries_of(self.settings, found, self.runs)
-        before, paces = self.kept.record, dict(self.kept.record.paces)
+        before = self.kept.record
         notes = list(found.notes)
         if before.dataset and before.dataset != found.digest:
             notes.append(
@@ -95,15 +105,26 @@ class Work:
             prompts=found.prompts, notes=tuple(notes),
         )  # fmt: skip
         if self.settings.budget == "minutes":
-            for one in entries.competitors:
-                key = entries.pace_key(one)
-                if one.config is None or key in paces:
-                    continue
-                self._rest()
-                self.kept.tell(doing=f"measuring a few steps of {one.name}")
-                paces[key] = self.runs.estimate(one.config).seconds_per_step
-                self.kept.tell(paces=dict(paces))
+            self._measure(entries)
         return found, entries
+
+    def _measure(self, entries: Entries) -> None:
+        """The pace of each entry that is not known yet. One that cannot be measured cannot be trained:
+        the others can."""
+        paces = dict(self.kept.record.paces)
+        for one in entries.competitors:
+            key = entries.pace_key(one)
+            if one.config is None or key in paces:
+                continue
+            self._rest()
+            self.kept.tell(doing=f"measuring a few steps of {one.name}")
+            try:
+                paces[key] = self.runs.estimate(one.config).seconds_per_step
+            except (Interrupted, StorageError):
+                raise
+            except StudioError as error:
+                self.unmeasured[one.name] = Failure.of(error)
+            self.kept.tell(paces=dict(paces))
 
     def _begin_comparison(self, found: Ground, plan: Plan) -> None:
         """The comparison that fills while runs finish; a new one where there is none that fits."""

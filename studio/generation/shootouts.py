@@ -7,7 +7,6 @@ training and a column consist of (`shootout_work`), pages. Importing it loads no
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from pathlib import Path
@@ -19,22 +18,15 @@ from studio.compare.shootout.record import (
     read_shootout,
     write_shootout,
 )
-from studio.core import atomic, locks
-from studio.core.errors import (
-    BusyError,
-    InputError,
-    Interrupted,
-    MissingError,
-    StorageError,
-    StudioError,
-)
+from studio.core import atomic
+from studio.core.errors import BusyError, InputError, MissingError, StorageError, StudioError
 from studio.core.locks import Lock
 from studio.core.names import path_of
 from studio.core.paths import is_file, is_name
-from studio.core.record import Failure
 from studio.generation.comparisons import Comparisons
 from studio.generation.growing import GrowingComparisons
-from studio.generation.shootout_kept import Kept
+from studio.generation.shootout_ends import begun, carry_out
+from studio.generation.shootout_kept import Kept, hold
 from studio.generation.shootout_views import (
     Planned,
     ShootoutView,
@@ -46,10 +38,6 @@ from studio.generation.shootout_work import Work
 from studio.runs.training import Runs
 from studio.settings.shootout import ShootoutSettings
 
-log = logging.getLogger(__name__)
-LOCK = ".lock"
-KEPT = "Finished trainings and images are kept."
-
 
 class Shootouts:
     """The shootouts of a workspace; one at a time is worked on."""
@@ -57,10 +45,11 @@ class Shootouts:
     def __init__(self, runs: Runs, comparisons: Comparisons) -> None:
         self.runs, self.comparisons, self.workspace = runs, comparisons, runs.workspace
         self.growing = GrowingComparisons(runs.runtime, comparisons)
-        self._condition = threading.Condition()
+        self._condition, self._starting = threading.Condition(), threading.Lock()
         self._waiting: list[str] = []
         self._locks: dict[str, Lock] = {}
         self._kept: dict[str, Kept] = {}
+        """Records of those that are worked on here, and of ended ones whose end the disk has not taken."""
         self._work: Work | None = None
         self._thread: threading.Thread | None = None
         self._closing = False
@@ -74,6 +63,10 @@ class Shootouts:
 
         Raises everything that makes it impossible before anything is trained.
         """
+        with self._starting:  # a second click finds what the first one has begun
+            return self._started(settings)
+
+    def _started(self, settings: ShootoutSettings) -> str:
         same = [one for one in self.all() if one.settings == settings.model_dump()]
         unfinished = next((one for one in same if one.state != "finished"), None)
         if unfinished is not None and unfinished.state != "cancelled":
@@ -129,21 +122,29 @@ class Shootouts:
         self._end(identity, "cancel", "cancelled")
 
     def delete(self, identity: str) -> Path:
-        """Moves the record to the trash; runs and comparison stay."""
-        if identity in self._locks:
-            raise InputError("This shootout is still going on", remedy="Cancel it first.")
-        return atomic.move_to_trash(self.folder(identity), self.workspace.trash)
+        """Moves the record to the trash; runs and comparison stay. InputError while it is worked on
+        here, BusyError while another program does that."""
+        with self._condition:
+            if identity in self._locks:
+                raise InputError("This shootout is still going on", remedy="Cancel it first.")
+            lock = hold(folder := self.folder(identity))
+            try:
+                self._kept.pop(identity, None)
+                return atomic.move_to_trash(folder, self.workspace.trash)
+            finally:
+                lock.release()
 
     def all(self) -> list[Shootout]:
         """Every shootout, newest first."""
-        found = list_shootouts(self.workspace.shootouts)
         with self._condition:
-            return [self._kept[one.id].record if one.id in self._kept else one for one in found]
+            kept = {identity: self._known(identity) for identity in list(self._kept)}
+            found = list_shootouts(self.workspace.shootouts)
+            return [here.record if (here := kept.get(one.id)) else one for one in found]
 
     def view(self, identity: str) -> ShootoutView:
         """One shootout as it is now. MissingError."""
         with self._condition:
-            kept, work = self._kept.get(identity), self._work
+            kept, work = self._known(identity), self._work
             here = identity in self._locks
         record = kept.record if kept else read_shootout(self.folder(identity))
         mine = work if work is not None and work.kept is kept else None
@@ -192,19 +193,16 @@ class Shootouts:
         with self._condition:
             if self._closing:
                 return
-            folder = self.folder(identity)
-            lock = locks.take(folder / LOCK)
-            if lock is None:
-                raise BusyError(
-                    "This shootout is going on in another window or process",
-                    where=folder,
-                    remedy="Watch it there, or pause it first.",
-                )
-            self._locks[identity] = lock
-            kept = self._kept[identity] = Kept(folder)
-            if again:
-                rows = tuple(row.changed(error=None) for row in kept.record.trainings)
-                kept.tell(state="preparing", trainings=rows, error=None)
+            lock = hold(folder := self.folder(identity))
+            try:
+                kept = self._known(identity) or Kept(folder)
+                if again:
+                    rows = tuple(row.changed(error=None) for row in kept.record.trainings)
+                    kept.tell(state="preparing", trainings=rows, error=None)
+            except BaseException:
+                lock.release()
+                raise
+            self._locks[identity], self._kept[identity] = lock, kept
             self._waiting.append(identity)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="shootouts", daemon=True)
@@ -219,57 +217,18 @@ class Shootouts:
                 if self._closing:
                     return
                 identity = self._waiting.pop(0)
-                kept = self._kept[identity]
-                try:
-                    self._work = Work(kept, self.runs, self.growing)
-                except StudioError as error:  # settings of a version that knew others
-                    kept.tell(state="failed", doing="", error=Failure.of(error))
+                self._work = begun(self._kept[identity], self.runs, self.growing)
+            try:
+                if self._work is not None:
+                    carry_out(self._work)
+            finally:
+                with self._condition:
+                    self._work = None
                     self._release(identity)
-                    continue
-            self._one(self._work)
-            with self._condition:
-                self._work = None
-                self._release(identity)
-
-    def _one(self, work: Work) -> None:
-        """Whatever becomes of it is in its record."""
-        kept = work.kept
-        try:
-            work.run()
-        except Interrupted:
-            self._ended(work)
-        except StorageError as error:
-            error.safe = error.safe or KEPT
-            work.trainings.stop()
-            kept.tell(state="paused", doing="", error=Failure.of(error))
-        except StudioError as error:
-            error.safe = error.safe or KEPT
-            work.trainings.stop()
-            kept.tell(state="failed", doing="", error=Failure.of(error))
-        except Exception as error:  # it must reach its own page
-            log.error("the shootout %s failed", kept.folder.name, exc_info=error)
-            what = "Something went wrong inside the studio"
-            remedy = (
-                "Continue it. If it happens again, the details are in the workspace's logs folder."
-            )
-            kept.tell(state="failed", doing="", error=Failure(what=what, remedy=remedy, safe=KEPT))
-
-    def _ended(self, work: Work) -> None:
-        """After somebody wanted it: a closing program says nothing, for the next one goes on."""
-        if work.wanted == "close":
-            return
-        kept = work.kept
-        kept.tell(doing="saving what is going on")
-        work.trainings.stop()
-        if work.wanted == "cancel":
-            if kept.record.comparison:
-                self.growing.end(kept.record.comparison, cancelled=True)
-            kept.tell(state="cancelled", doing="")
-        else:
-            kept.tell(state="paused", doing="")
 
     def _end(self, identity: str, what: str, state: str) -> None:
-        """Asks the thread to end a shootout, or ends one that only waits."""
+        """Asks the thread to end a shootout, or ends one that only waits. BusyError for one that
+        another program works on."""
         with self._condition:
             if self._work is not None and self._work.kept.folder.name == identity:
                 self._work.want(what)
@@ -279,16 +238,30 @@ class Shootouts:
                 self._kept[identity].tell(state=state, doing="")
                 self._release(identity)
                 return
-        folder = self.folder(identity)
-        record = read_shootout(folder)
-        if what == "pause" or record.state == "finished":
-            raise InputError("This shootout is not going on", where=record.name)
-        write_shootout(folder, record.changed(state=state, doing="", error=None))
+            lock = hold(folder := self.folder(identity))
+            try:
+                kept = self._known(identity) or Kept(folder)
+                if what == "pause" or kept.record.state == "finished":
+                    raise InputError("This shootout is not going on", where=kept.record.name)
+                kept.tell(state=state, doing="", error=None)
+                if kept.unwritten:
+                    self._kept[identity] = kept
+            finally:
+                lock.release()
+
+    def _known(self, identity: str) -> Kept | None:
+        """The record that is in memory; None once the disk has all of it and nobody works on it here.
+        Call with the condition held."""
+        kept = self._kept.get(identity)
+        if kept is not None and identity not in self._locks and kept.flush():
+            self._kept.pop(identity)
+            return None
+        return kept
 
     def _release(self, identity: str) -> None:
         """Nobody works on it here any more. Call with the condition held."""
         self._locks.pop(identity).release()
-        self._kept.pop(identity, None)
+        self._known(identity)
         self._condition.notify_all()
 
     def _known_paces(self) -> dict[str, float]:

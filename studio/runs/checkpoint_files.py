@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from studio import methods
 from studio.core import atomic, manifest
-from studio.core.errors import FileError, InputError, MissingError
+from studio.core.errors import FileError, InputError, MissingError, StudioError
 from studio.formats import safetensors_file
 from studio.formats.dataset import read_dataset
 from studio.methods.base import ExportFacts, Trainable
@@ -31,7 +31,7 @@ def adapter_of(run_id: str, step: str, runs: Runs, runtime: Runtime) -> Path:
     """The main file of run `run_id` at `step`; its moving average where the run keeps one.
 
     Raises MissingError (no such run or checkpoint), FileError (damaged), InputError (the run trains
-    a whole model).
+    a whole model, or its method needs a trigger word that is gone with its dataset).
     """
     check_step(run_id, step, runs)
     run, config = runs.folder(run_id), runs.config(run_id)
@@ -43,7 +43,7 @@ def adapter_of(run_id: str, step: str, runs: Runs, runtime: Runtime) -> Path:
     except FileError:
         atomic.remove_folder(target)  # half-written, or never
     base = runtime.base(config.base, config.device, config.precision)
-    trigger = config.data.trigger or read_dataset(config.data.folder).trigger
+    trigger, _ = words_of(config)
     now = time.time()
     facts = ExportFacts(f"{config.name}-{int(step)}", trigger, int(step), 0, now, now)
     trainable = methods.find(config.method).prepare(base, config, trigger)
@@ -65,6 +65,16 @@ def restored(trainable: Trainable, config: RunConfig, checkpoint: Path) -> Itera
         average.load_state(state)
     with average.shown() if average else nullcontext():
         yield
+
+
+def words_of(config: RunConfig) -> tuple[str, str]:
+    """The trigger word, and the phrase that prompts should have; a dataset that is gone has none."""
+    try:
+        info = read_dataset(config.data.folder)
+    except StudioError:
+        return config.data.trigger, config.data.trigger
+    trigger = config.data.trigger or info.trigger
+    return trigger, info.called(trigger).phrase(trigger)
 
 
 def check_saved(run_id: str, step: int, runs: Runs) -> Path:

@@ -1,9 +1,9 @@
 """One of a run's checkpoints becomes the run's file, its strength written in where that can be.
 
-Owns: that the file of before is kept beside it, and what is said of it. Refuses to know: how the
+Owns: that the previous file is kept beside it, and what is said of it. Refuses to know: how the
 checkpoint was chosen, pages. Imports torch.
 
-First the file of before is kept under a name of its own, then the new one takes its place: whatever
+First the previous file is kept under a name of its own, then the new one takes its place: whatever
 happens between the two, nothing is lost.
 """
 
@@ -16,18 +16,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from studio import methods
-from studio.core import atomic
+from studio.core import atomic, memory
 from studio.core.errors import InputError, StudioError
 from studio.core.names import printable
 from studio.core.paths import is_file, slug
+from studio.families.base import Base
 from studio.formats import images
-from studio.formats.dataset import read_dataset
 from studio.library import keeping
 from studio.methods.base import ExportFacts
-from studio.runs.checkpoint_files import check_saved, restored
+from studio.runs.checkpoint_files import check_saved, restored, words_of
 from studio.runs.events import RunLog, hold, read_events
 from studio.runs.product import export
-from studio.runs.records import Finished, Message, only
+from studio.runs.records import Finished, Message, Verification, only
 from studio.runs.samples import THUMBNAIL, verify
 from studio.settings.training import RunConfig
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from studio.runtime.runtime import Runtime
 
 SAFE = "The run's file is as it was."
+REPLACED = "The run's file is already that of step {}; the previous one is kept beside it."
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Written:
 
     files: tuple[Path, ...]
     kept: tuple[Path, ...]
-    """The file of before, under its new name."""
+    """The previous file, under its new name."""
     said: str
     """The same in a sentence or two."""
 
@@ -84,7 +85,7 @@ def _write(
 ) -> Written:
     step, strength, why = choice
     base = runtime.base(config.base, config.device, config.precision)
-    trigger, phrase = _words(config)
+    trigger, phrase = words_of(config)
     trainable = methods.find(config.method).prepare(base, config, trigger)
     unscaled = ""
     with restored(trainable, config, source):
@@ -107,19 +108,35 @@ def _write(
         )
         kept = _kept_beside(run, config, runs, runtime)
         files, other = export(trainable, facts, run, runtime.library)
-    proof = verify(base, config, files[0], runtime.adapters())
     said = _said(config, (step, held), kept, [unscaled, other or ""])
+    safe = REPLACED.format(step) if kept else f"The run's file is already that of step {step}."
     names = tuple(map(str, files))
-    run.update(files=names)
-    run.event(Message(level="info", text=said))
-    run.event(Finished(step=step, files=names, verify=proof))
-    if not _is_model(config):
-        runtime.library.index.again(*files)
+    try:
+        with memory.explained("anything", safe):
+            run.update(files=names)
+            run.event(Message(level="info", text=said))
+            if not _is_model(config):
+                runtime.library.index.again(*files)
+            _verified(run, Finished(step=step, files=names), base, config, runtime)
+    except StudioError as error:  # too late for the file to be as it was
+        error.safe = safe
+        raise
     return Written(tuple(files), tuple(kept), said)
 
 
+def _verified(
+    run: RunLog, written: Finished, base: Base, config: RunConfig, runtime: Runtime
+) -> None:
+    """Loads the file again. It has been written, and the run says so, whatever becomes of this."""
+    proof: Verification | None = None
+    try:
+        proof = verify(base, config, Path(written.files[0]), runtime.adapters())
+    finally:
+        run.event(written.changed(verify=proof))
+
+
 def _kept_beside(run: RunLog, config: RunConfig, runs: Runs, runtime: Runtime) -> list[Path]:
-    """The run's files of before under `<name>-<step>`; none where there are none any more."""
+    """The run's previous files under `<name>-<step>`; none where there are none any more."""
     files = [path for path in runs.files(run.state) if is_file(path)]
     if not files:
         return []
@@ -155,16 +172,6 @@ def _step_of(run: RunLog) -> int:
     return steps[-1] if steps else run.state.step
 
 
-def _words(config: RunConfig) -> tuple[str, str]:
-    """The trigger word, and the phrase that prompts should have; a dataset that is gone has none."""
-    try:
-        info = read_dataset(config.data.folder)
-    except StudioError:
-        return config.data.trigger, config.data.trigger
-    trigger = config.data.trigger or info.trigger
-    return trigger, info.called(trigger).phrase(trigger)
-
-
 def _thumbnail(folder: Path, step: int) -> bytes | None:
     sample = folder / "samples" / f"step-{step:06d}" / "0.png"
     try:
@@ -183,7 +190,7 @@ def _said(
 ) -> str:
     step, strength = choice
     scaled = f" with the strength {strength:g} written in" if strength != 1 else ""
-    beside = f" The file of before is kept as “{printable(_name(kept[0]))}”." if kept else ""
+    beside = f" The previous file is kept as “{printable(_name(kept[0]))}”." if kept else ""
     rest = "".join(f" {text}" for text in more if text)
     return f"The file of “{config.name}” is now that of step {step}{scaled}.{beside}{rest}"
 

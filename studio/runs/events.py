@@ -140,7 +140,7 @@ def hold(folder: Path) -> locks.Lock:
     try:
         lock = locks.take(folder / LOCK)
     except OSError as error:
-        raise _no_lock(error, folder) from error
+        raise no_lock(error, folder) from error
     if lock is None:
         raise BusyError(
             "This run is already going on in another window or process",
@@ -150,14 +150,15 @@ def hold(folder: Path) -> locks.Lock:
     return lock
 
 
-def _no_lock(error: OSError, folder: Path) -> StorageError:
-    found = storage_error(error, folder / LOCK, "Nothing of the run was changed.")
+def no_lock(error: OSError, folder: Path, called: str = "run") -> StorageError:
+    """Why the lock in a folder cannot be had; `called` is what the folder holds."""
+    found = storage_error(error, folder / LOCK, f"Nothing of the {called} was changed.")
     if error.errno in (errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.ENOTDIR):
-        found.what = "This run cannot be locked"
+        found.what = f"This {called} cannot be locked"
         found.why = "Something that is no file lies where its lock belongs"
         found.remedy = "Remove it, then try again."
     elif error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
-        found.what = "This run cannot be locked, so two programs could write it at once"
+        found.what = f"This {called} cannot be locked, so two programs could write it at once"
         if error.errno != errno.EIO:
             found.why = "The file system of the workspace gives no locks"
             found.remedy = "Keep the workspace on a local disk (--workspace)."
@@ -202,7 +203,7 @@ def honest_state(
 
 def _unknown(error: OSError, folder: Path) -> tuple[str, str | None]:
     """Why an active run counts as interrupted when its lock cannot be asked, and what helps."""
-    found = _no_lock(error, folder)
+    found = no_lock(error, folder)
     if error.errno in (errno.EROFS, errno.ENOENT, errno.EACCES, errno.ENOSPC, errno.EDQUOT):
         return "The program ended while this run was going on.", None
     reason = f"Whether this run is going on cannot be told. {found.what}. {found.why}."

@@ -10,6 +10,7 @@ order of magnitude, and the page says what they come from.
 
 from __future__ import annotations
 
+import math
 import os
 import statistics
 from collections.abc import Callable, Sequence
@@ -151,6 +152,17 @@ def _disk(config: RunConfig, base: BaseInfo, seen: Sequence[RunState], class_ima
     if product is None:
         product = base.size_bytes * 2 if whole else trained
     pixels = class_images * (base.native_size or USUAL_SIDE) ** 2
-    # one more than are kept, for the moment in which the newest replaces the oldest
-    checkpoints = (config.save.keep + 1) * STATES * trained
+    checkpoints = _checkpoints(config) * STATES * trained
     return round(checkpoints + product + BYTES_PER_PIXEL * pixels)
+
+
+def _checkpoints(config: RunConfig) -> int:
+    """How many lie on the disk at the same time: one more than are kept, for the moment in which the
+    newest replaces the oldest, but no more than are saved at all."""
+    every = config.save.every
+    most = config.save.keep + 1
+    if not every:
+        return 1
+    return (
+        min(most, math.ceil(config.train.steps / every.amount)) if every.unit == "steps" else most
+    )

@@ -174,7 +174,7 @@ def _check_captions(
     own = {item.trigger for item in info.items}
     trigger = config.data.trigger
     if not trigger and ("" in own or len(own) < 2):
-        result.warn("No trigger word is set: nothing will call the concept by name.", TRIGGER)
+        result.warn("No trigger word is set: no word will stand for the concept.", TRIGGER)
         return
     several = len(own) > 1
     words = [item.trigger if several and item.trigger else trigger for item in info.items]

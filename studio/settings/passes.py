@@ -52,8 +52,8 @@ class HiresSettings(Settings):
         "mask has none.", label="Hires upscale", unit="×", ge=1, le=4, advanced=True,
     )  # fmt: skip
     upscaler: Upscaler = setting(
-        "Lanczos", "What enlarges: Lanczos acts on the image; Latent (bilinear), Latent (nearest) and "
-        "Latent (bicubic) act on latents, which want a denoising strength of 0.5 or more.",
+        "Lanczos", "How the image is enlarged: Lanczos works on pixels; Latent (bilinear unless it says "
+        "otherwise) works on latents and needs a denoising strength of 0.5 or more.",
         label="Hires upscaler", advanced=True,
     )  # fmt: skip
     steps: int = setting(

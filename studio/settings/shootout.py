@@ -126,8 +126,8 @@ class ShootoutSettings(Settings):
     )
     base: str = setting("starter", "Base model.")
     budget: Budget = setting(
-        "preset", "What is equal for all entries: nothing but that each has its preset (preset), "
-        "optimizer steps (steps), images seen (images), or minutes of training (minutes).",
+        "preset", "What all entries get alike: optimizer steps (steps), images seen (images) or minutes of "
+        "training (minutes); or nothing, and each trains as its preset says (preset).",
     )  # fmt: skip
     amount: float = setting(
         0, "How many steps, images or minutes each training gets.", ge=0, le=1e9,

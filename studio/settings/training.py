@@ -41,10 +41,12 @@ class DataSettings(Settings):
 
     folder: str = setting("", "Folder of images with captions beside them.", label="Dataset")
     trigger: str = setting(
-        "", "Word that calls the concept; empty takes the dataset's own.", label="Trigger word"
+        "",
+        "Word that stands for the concept in prompts; empty takes the dataset's own.",
+        label="Trigger word",
     )
     resolution: int = setting(
-        0, "Side of the square whose area every image gets; 0 takes the base's own.",
+        0, "Every image is resized to the area of a square of this side; 0 takes the base's own.",
         unit="px", ge=0, le=2048,
     )  # fmt: skip
     buckets: bool = setting(
@@ -133,7 +135,7 @@ class TrainSettings(Settings):
         applies="train.schedule=linear|cosine|cosine-restarts|polynomial",
     )  # fmt: skip
     warmup_steps: int = setting(
-        0, "Steps over which the learning rate rises from zero to its full value.", ge=0, advanced=True,
+        0, "Steps over which the learning rate rises to its full value.", ge=0, advanced=True,
         label="Warm-up steps", was="warmup",
     )  # fmt: skip
     gradient_accumulation: int = setting(

@@ -238,7 +238,7 @@ class Form:
 
 
 def _empty(item: Field) -> SettingsError:
-    usual = None if item.default is None else f"Its usual value is {item.default!r}."
+    usual = None if item.default is None else f"Its default is {item.default!r}."
     error = SettingsError(f"“{item.label}” is empty", where=item.key, remedy=usual or "Fill it in.")
     return error.at({item.key: error.sentence()})
 

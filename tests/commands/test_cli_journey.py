@@ -1,6 +1,7 @@
 """The commands on real work: a tiny random base, a few steps, real files.
 
-One process per command, as a person has it: that also proves that state lives on disk alone.
+Training, and generating for the first time, have a process of their own, as a person has it: that also proves
+that state lives on disk alone. What only generates differently runs in this one.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ import subprocess
 import sys
 import time
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from studio import cli
 from tests.workspaces import make_workspace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,6 +46,21 @@ def run(workspace: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command(workspace, *arguments), cwd=ROOT, capture_output=True, text=True)
 
 
+Here = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def here(workspace: Path, capsys: pytest.CaptureFixture[str]) -> Here:
+    """`here(*arguments)` runs a command in this process, and answers as `run` does."""
+
+    def run_here(*arguments: str) -> subprocess.CompletedProcess[str]:
+        code = cli.main([*arguments, "--workspace", str(workspace)])
+        said = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, code, said.out, said.err)
+
+    return run_here
+
+
 def train(steps: int, *more: str) -> list[str]:
     settings = [part for text in (f"train.steps={steps}", *QUICK) for part in ("--set", text)]
     return ["train", "--base", "tiny", "--method", "lora", "--data", "zibbo", *settings, *more]
@@ -62,10 +80,9 @@ def test_train_reports_the_run_as_json(workspace: Path, trained: dict) -> None:
     assert trained["seconds"] > 0 and trained["peak_memory"] > 1_000_000
 
 
-def test_like_a_finished_file(workspace: Path, trained: dict) -> None:
+def test_like_a_finished_file(workspace: Path, trained: dict, here: Here) -> None:
     file = workspace / trained["files"][0]
-    result = run(
-        workspace, "train", "--like", str(file), "--set", "train.steps=3", "--set", "seed=9",
+    result = here("train", "--like", str(file), "--set", "train.steps=3", "--set", "seed=9",
         "--set", f"options.continue_from={file.stem}", "--json",
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
@@ -75,62 +92,62 @@ def test_like_a_finished_file(workspace: Path, trained: dict) -> None:
     assert settings["options"]["continue_from"] == str(file)
 
 
-def test_without_json_the_last_line_names_the_file(workspace: Path) -> None:
-    result = run(workspace, *train(2, "--name", "named"))
+def test_without_json_the_last_line_names_the_file(workspace: Path, here: Here) -> None:
+    result = here(*train(2, "--name", "named"))
     assert result.returncode == 0, result.stderr
     assert Path(result.stdout.strip().splitlines()[-1]).is_file()
     assert "step 2/2" in result.stderr and "finished" in result.stderr
 
 
-def test_check_measures_and_starts_nothing(workspace: Path) -> None:
+def test_check_measures_and_starts_nothing(workspace: Path, here: Here) -> None:
     before = sorted((workspace / "runs").iterdir())
-    result = run(workspace, *train(50, "--check", "--json"))
+    result = here(*train(50, "--check", "--json"))
     assert result.returncode == 0, result.stderr
     found = json.loads(result.stdout)
     assert found["ok"] and found["estimate"]["seconds_per_step"] > 0
     assert sorted((workspace / "runs").iterdir()) == before
 
 
-def test_a_file_of_ours_is_recognised(workspace: Path, trained: dict) -> None:
-    result = run(workspace, "inspect", trained["files"][0], "--json")
+def test_a_file_of_ours_is_recognised(workspace: Path, trained: dict, here: Here) -> None:
+    result = here("inspect", trained["files"][0], "--json")
     assert result.returncode == 0, result.stderr
     facts = json.loads(result.stdout)
     assert facts["kind"] == "lora" and facts["trigger"] == "zibbo cat" and facts["problems"] == []
 
 
-def test_generate_with_the_file_by_name(workspace: Path, trained: dict) -> None:
+def test_generate_with_the_file_by_name(workspace: Path, trained: dict, here: Here) -> None:
     arguments = ["generate", "a zibbo cat", "--base", "tiny", "--count", "2", "--set", "steps=2"]
     plain = json.loads(run(workspace, *arguments, "--json").stdout)
     assert [image["seed"] for image in plain["images"]] == [1, 2]
-    result = run(workspace, *arguments, "--adapter", "mine:0.7", "--json")
+    result = here(*arguments, "--adapter", "mine:0.7", "--json")
     assert result.returncode == 0, result.stderr
     stacked = json.loads(result.stdout)
     assert len(stacked["adapters"]) == 1
     first, second = (Path(made["images"][0]["path"]) for made in (plain, stacked))
     assert first.read_bytes() != second.read_bytes()
     assert "0.7" in stacked["images"][0]["parameters"]
-    tagged = run(workspace, arguments[0], "a zibbo cat <lora:MINE:0.7>", *arguments[2:], "--json")
+    tagged = here(arguments[0], "a zibbo cat <lora:MINE:0.7>", *arguments[2:], "--json")
     assert "From the prompt onto the stack: mine" in tagged.stderr
     again = Path(json.loads(tagged.stdout)["images"][0]["path"])
     assert again.read_bytes() == second.read_bytes()
-    begun = run(
-        workspace, *arguments, "--image", str(second), "--denoising-strength", "0.5", "--json"
-    )
+    begun = here(*arguments, "--image", str(second), "--denoising-strength", "0.5", "--json")
     assert begun.returncode == 0, begun.stderr
     assert "Denoising strength: 0.5" in json.loads(begun.stdout)["images"][0]["parameters"]
 
 
-def test_generate_inside_a_mask_and_at_a_larger_size(workspace: Path, trained: dict) -> None:
+def test_generate_inside_a_mask_and_at_a_larger_size(
+    workspace: Path, trained: dict, here: Here
+) -> None:
     plain = ["generate", "a zibbo cat", "--base", "tiny", "--count", "1", "--json"]
     plain += ["--set", "steps=2"]
-    first = Path(json.loads(run(workspace, *plain).stdout)["images"][0]["path"])
+    first = Path(json.loads(here(*plain).stdout)["images"][0]["path"])
     mask = Image.new("L", (32, 32), 0)
     mask.paste(255, (8, 8, 24, 24))
     mask.save(workspace / "mask.png")
     masked = ["--mask", str(workspace / "mask.png"), "--mask-prompt", "a dog"]
     where = np.asarray(mask) > 0
     for more in ([], ["--image", str(first)]):
-        result = run(workspace, *plain, *masked, "--mask-adapter", "mine:0.7", *more)
+        result = here(*plain, *masked, "--mask-adapter", "mine:0.7", *more)
         assert result.returncode == 0, result.stderr
         made = json.loads(result.stdout)
         assert [Path(report["path"]).stem for report in made["adapters"]] == ["mine"]
@@ -138,12 +155,12 @@ def test_generate_inside_a_mask_and_at_a_larger_size(workspace: Path, trained: d
             found, expected = np.asarray(image), np.asarray(before)
         assert np.array_equal(found[~where], expected[~where])
         assert not np.array_equal(found[where], expected[where])
-    again = run(workspace, *plain, "--like", str(made["images"][0]["path"]), *masked[:2])
+    again = here(*plain, "--like", str(made["images"][0]["path"]), *masked[:2])
     assert again.returncode == 0, again.stderr
-    large = run(workspace, *plain, "--set", "hires.upscale=1.5", "--set", "hires.upscaler=Latent")
+    large = here(*plain, "--set", "hires.upscale=1.5", "--set", "hires.upscaler=Latent")
     with Image.open(json.loads(large.stdout)["images"][0]["path"]) as image:
         assert image.size == (48, 48)
-    refused = run(workspace, *plain, *masked[2:])
+    refused = here(*plain, *masked[2:])
     assert refused.returncode == 2 and "There is no mask" in refused.stderr
 
 

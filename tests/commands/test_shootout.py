@@ -14,7 +14,7 @@ import pytest
 
 from studio import cli
 from studio.core.paths import PRESETS
-from tests.generation.test_shootouts import LORA
+from tests.generation.shootout_start import LORA
 from tests.workspaces import make_workspace
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -63,7 +63,7 @@ def kill_and_resume(root: Path, expected: dict[str, torch.Tensor], seed: int) ->
     assert not again or len(repeats) == STEPS, f"{where}: nothing again after a save"
 
 
-@pytest.mark.parametrize("seed", [1, 2, 5, 11])
+@pytest.mark.parametrize("seed", [1, 11])
 def test_killed_and_resumed(fresh: Path, expected: dict[str, torch.Tensor], seed: int) -> None:
     kill_and_resume(fresh, expected, seed)
 

@@ -96,7 +96,9 @@ def check_saved(root: Path) -> None:
     hold(folder).release()
 
 
-@pytest.mark.parametrize("number", CODES)
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGHUP, marks=pytest.mark.slow), signal.SIGTERM]
+)
 def test_the_command_saves(tmp_path: Path, number: signal.Signals) -> None:
     make_workspace(tmp_path)
     assignments = ["train.steps=100000", "sample.every=0", "validation.every=0", "save.every=2"]

@@ -108,10 +108,10 @@ test('costs and savings are said', () => {
   assert.match(costText(plan), /48 with the trigger word and 24 without it, for drift; the base has 72/);
   assert.equal(
     raceText(selection),
-    '96 of 300 images (32 % of the full grid): dropping the worse ones early spared 204.',
+    '96 of 300 images (32 % of the full grid): dropping the worse ones early saved 204.',
   );
   assert.match(raceText({...selection, complete: false}), /^2 of 4 candidates left/);
-  assert.match(raceText({...selection, generated: 300}), /nobody could be dropped early/);
+  assert.match(raceText({...selection, generated: 300}), /no candidate could be dropped early/);
   assert.match(raceText({...selection, full: 0}), /first images/);
 });
 

@@ -123,6 +123,6 @@ test('what is in a file: its training apart from other metadata, without the pre
   });
   assert.deepEqual(training, [['learning rate', '1e-4']]);
   assert.deepEqual(others, [['modelspec.title', 'k']]);
-  assert.deepEqual(headRows({parameters: 12345})[3], ['Numbers', '12,345']);
+  assert.deepEqual(headRows({parameters: 12345})[3], ['Parameters', '12,345']);
   assert.deepEqual([normText(null), normText(1.23456)], ['depends on the base', '1.23']);
 });

@@ -96,8 +96,8 @@ test('a training says how far it is', () => {
     error: null,
   };
   assert.deepEqual(rules.trainingProgress(one), {share: 0.25, text: 'step 10 of 40 · 30 s left', state: 'running'});
-  assert.equal(rules.trainingProgress({...one, run: ''}).text, 'waits');
-  assert.equal(rules.trainingProgress({...one, state: 'queued'}).text, 'waits');
+  assert.equal(rules.trainingProgress({...one, run: ''}).text, 'waiting');
+  assert.equal(rules.trainingProgress({...one, state: 'queued'}).text, 'waiting');
   assert.equal(rules.trainingProgress({...one, done: true, reused: true}).text, 'trained earlier');
   assert.deepEqual(rules.trainingProgress({...one, error: {what: 'The loss became NaN'}}).state, 'failed');
   const paused = rules.trainingProgress({...one, state: 'paused', eta: null, reason: 'The disk is full'});

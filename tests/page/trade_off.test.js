@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
-import {axesOf, outdone, ticksOf, tradeOff} from '../../studio/ui/static/scripts/compare/trade_off.js';
+import {axesOf, dominated, ticksOf, tradeOff} from '../../studio/ui/static/scripts/compare/trade_off.js';
 
 const row = (key, better, more = {}) => ({key, label: key, better, unit: '', digits: 2, needs: {}, ...more});
 const LIKENESS = row('image_image', 'higher');
@@ -25,10 +25,10 @@ test('the axes are drift and likeness, else prompt following, else none', () => 
   assert.equal(tradeOff({columns: []}, MEASURES, 500), null);
 });
 
-test('a column is outdone only by one that is told apart and not worse in the other', () => {
+test('a column is dominated only by one that is told apart and not worse in the other', () => {
   const columns = [column('a', 0.5, 0.1), column('b', 0.4, 0.2)];
   const axes = [DRIFT, LIKENESS];
-  const of = (...differences) => [0, 1].map((place) => outdone({columns, differences}, place, axes));
+  const of = (...differences) => [0, 1].map((place) => dominated({columns, differences}, place, axes));
   assert.deepEqual(of(difference('image_image', 0, 1, 0.1)), [false, true]);
   assert.deepEqual(of(difference('image_image', 0, 1, 0.1, false)), [false, false]);
   assert.deepEqual(of(difference('image_image', 0, 1, 0.1), difference('drift', 0, 1, 0.1)), [false, false]);

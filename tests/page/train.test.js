@@ -50,7 +50,7 @@ test('settings are searched by all words', () => {
   assert.equal(form.isFound(field, ['rate', 'unet']), true);
   assert.equal(form.isFound(field, ['rate', 'vae']), false);
   assert.equal(form.changedText(1, 'quick'), '1 setting differs from the preset');
-  assert.equal(form.changedText(2, ''), '2 settings differ from the usual');
+  assert.equal(form.changedText(2, ''), '2 settings differ from the defaults');
 });
 
 const CHOICES = {
@@ -85,10 +85,11 @@ test('what can be chosen, in words', () => {
   assert.deepEqual(pick.datasetOptions(CHOICES, VALUE), [['/d', 'd · 4 images · sample']]);
   assert.deepEqual(pick.datasetOptions(CHOICES, {...VALUE, dataset: ''})[0], ['', 'Choose a dataset…']);
   assert.equal(pick.datasetOptions({datasets: []}, VALUE)[0][1], 'No dataset yet');
-  assert.deepEqual(pick.baseOptions(CHOICES), [
+  assert.deepEqual(pick.baseOptions(CHOICES, VALUE), [
     ['starter', 'starter · SD 1.x · 64 px'],
     ['big', 'big · SDXL'],
   ]);
+  assert.deepEqual(pick.baseOptions(CHOICES, {base: 'gone'})[0], ['gone', 'gone · not there now']);
   assert.equal(pick.datasetFacts(CHOICES.datasets[0]), 'subject · no trigger word · all captioned');
   assert.equal(pick.datasetFacts(undefined), '');
 });

@@ -62,3 +62,15 @@ def test_a_run_that_left_its_size_to_the_base_counts_with_that(
     atomic.write_text(file, text.replace("resolution = 32", "resolution = 0"))
     assert studio.runs.config(run).data.resolution == 0
     assert expected(studio, config()).seconds == before.seconds
+
+
+def test_no_more_checkpoints_are_counted_than_are_saved(studio: Studio, config: Config) -> None:
+    def disk(*changes: str) -> int:
+        return expected(studio, config("train.steps=100", "save.keep=3", *changes)).disk
+
+    one, two, many = (disk(f"save.every={every}") for every in ("never", "50 steps", "10 steps"))
+    size = two - one  # of a checkpoint
+    assert size > 0
+    assert many - one == pytest.approx(3 * size, abs=4), "three are kept, and one is being written"
+    assert disk("save.every=100 steps") == one
+    assert disk("save.every=1 epoch") == many, "as many as may be"

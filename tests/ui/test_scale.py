@@ -202,7 +202,7 @@ def test_the_page_is_built_and_first_shown_without_looking_at_the_library(
         lambda: ask("caption", "datasets"),
         lambda: ask("train-pick", "choices"),
         lambda: ask("library-generate", "library", base="starter", epoch="", since=0, look=False),
-        lambda: ask("images", "history", offset=0),
+        lambda: ask("images", "history", offset=0, count=0),
         lambda: ask("images", "status", known=""),
         lambda: ask("axes", "grid_past"),
         lambda: ask("past-comparisons", "past"),

@@ -94,6 +94,13 @@ def test_what_is_typed_is_on_disk_and_comes_back(tab: Tab) -> None:
     assert 9 in restored
 
 
+def test_an_empty_number_does_not_cost_what_is_typed_meanwhile(tab: Tab) -> None:
+    for steps, name in ((77, "before"), (None, "after")):
+        tab.call("reviewed", *tab.values("reviewed", train_steps=steps, name=name))
+    restored = Tab(tab.studio).call("restored")
+    assert "after" in restored and "before" not in restored
+
+
 def test_a_damaged_draft_is_no_obstacle(tab: Tab) -> None:
     draft = tab.studio.workspace.cache / "train-form.json"
     for text in ("", "[]", "{}", '{"pick": 3}', '{"pick": {}, "values": {"train": {"steps": -1}}}'):

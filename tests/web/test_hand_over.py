@@ -156,6 +156,7 @@ def test_try_it_in_generate_on_a_slow_page(late_page: Any, adapters: list[Path])
     )
 
 
+@pytest.mark.slow
 def test_a_remembered_stack_comes_back_on_a_slow_page(late_page: Any, adapters: list[Path]) -> None:
     page = late_page()
     hand(page, "generate", {"adapters": [str(adapters[0])], "base": "tiny"})
@@ -168,6 +169,7 @@ def test_a_remembered_stack_comes_back_on_a_slow_page(late_page: Any, adapters: 
     assert cards(page) == ["first"]
 
 
+@pytest.mark.slow
 def test_compare_on_a_slow_page(late_page: Any, adapters: list[Path]) -> None:
     page = late_page()
     for path in adapters:
@@ -178,6 +180,7 @@ def test_compare_on_a_slow_page(late_page: Any, adapters: list[Path]) -> None:
     assert names == ["Base", "first", "second"]
 
 
+@pytest.mark.slow
 def test_train_with_these_on_a_slow_page(late_page: Any, served: Any) -> None:
     folder = served.dataset("handed", ["a zorp blob"] * 2)
     page = late_page()

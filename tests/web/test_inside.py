@@ -66,7 +66,7 @@ def test_what_a_lora_contains_is_read_out_of_it(open_page: Any, lora: Path) -> N
     assert dialog.locator("h3").inner_text() == lora.stem
     said = facts(dialog)
     assert said["Kind"] == "lora"
-    assert int(said["Numbers"].replace(",", "")) > 1000
+    assert int(said["Parameters"].replace(",", "")) > 1000
     heads = dialog.locator(".si-blocks thead th").all_inner_texts()
     assert [head.lower() for head in heads] == ["block", "rank", "layers", "norm"]
     rows = [row.locator("td").all_inner_texts() for row in dialog.locator("tbody tr").all()]

@@ -97,7 +97,7 @@ def test_a_failure_holds_the_queue_until_told_to_go_on(open_page: Any, served: A
     page.click(f".cs-run-row[data-run='{bad}']")
     wait_state(page, "failed")
     assert "settings of this run cannot be read" in page.inner_text(".cs-run-head .cs-notice")
-    page.click(".cs-queue-card button:has-text('Go on')")
+    page.click(".cs-queue-card button:has-text('Continue')")
     assert studio.runs.wait(waits).state == "finished"
     studio.runs.continue_on_error = True
 

@@ -70,7 +70,8 @@ TAKES_BACK = """() => {
   document.addEventListener('click', (event) => {
     if (event.isTrusted || !event.target.closest?.('[role=tab]') || ++clicks > 1) return;
     event.stopImmediatePropagation();
-    setTimeout(() => document.querySelector('#cs-tab-caption-button').setAttribute('aria-selected', 'true'), 20);
+    const button = document.querySelector('#cs-tab-caption-button');
+    setTimeout(() => button.setAttribute('aria-selected', button.getAttribute('aria-selected')), 20);
   }, true);
 }"""
 

@@ -156,7 +156,7 @@ class Walker:
 
 
 SCREENS = [
-    pytest.param((1440, "light"), id="wide-light"),
+    pytest.param((1440, "light"), id="wide-light", marks=pytest.mark.slow),
     pytest.param((390, "dark"), id="narrow-dark"),
     pytest.param((1440, "dark"), id="wide-dark", marks=pytest.mark.slow),
     pytest.param((390, "light"), id="narrow-light", marks=pytest.mark.slow),

@@ -165,7 +165,7 @@ def test_a_vote_that_begins_in_an_opened_comparison_leaves_no_name_on_the_page(
     assert made.prompts[0] in seen
     for betrays in ("cells/c", *LABELS[:2], *(label.lower() for label in LABELS[:2])):
         assert betrays not in seen, betrays
-    page.click("text=Go on voting")
+    page.click("text=Continue voting")
     ready(page)
     page.keyboard.press("ArrowLeft")
     page.wait_for_selector(".vo-result")
@@ -238,7 +238,7 @@ def test_a_pair_stays_on_the_screen_when_its_vote_is_not_taken(
     page.keyboard.press("Escape")  # a pause: nothing is lost, no name is told
     page.wait_for_selector("text=You vote as Cleo: 1 vote, 5 pairs left.")
     assert LABELS[0] not in page.content()
-    page.click("text=Go on voting")
+    page.click("text=Continue voting")
     ready(page)
     before = page.get_attribute(".vo-side img", "src")
     trashed = served.studio.generation.comparisons.delete(made.id)

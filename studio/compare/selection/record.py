@@ -83,6 +83,13 @@ class Chosen(Record):
     step: int
     strength: float
 
+    @classmethod
+    def of(cls, candidate: Candidate | None) -> Chosen | None:
+        """A candidate as a record; None for none."""
+        if candidate is None:
+            return None
+        return cls(run=candidate.run, step=candidate.step, strength=candidate.strength)
+
 
 class Selection(Filed):
     """The whole. `complete` is False while it goes on, and when it was cancelled or killed."""
@@ -141,3 +148,20 @@ def read_selection(folder: str | Path) -> Selection:
             where=folder,
             remedy="Start the choice again; images that are there are not generated again.",
         ) from error
+
+
+def answer_in(folder: str | Path) -> Selection | None:
+    """The record in a comparison's folder where it is complete."""
+    try:
+        found = read_selection(folder)
+    except MissingError:
+        return None
+    return found if found.complete else None
+
+
+def written_in(folder: str | Path) -> Chosen | None:
+    """What was written as the run's file, says the record in a comparison's folder."""
+    try:
+        return read_selection(folder).written
+    except MissingError:
+        return None

@@ -131,9 +131,10 @@ class Judge:
         return interval(_values(apart.reshape(-1))).high
 
     def _read(self, files: Sequence[Path], cancelled: Cancelled | None) -> Tensor:
-        chosen = [files[k * len(files) // MOST_IMAGES] for k in range(MOST_IMAGES)]
+        if len(files) > MOST_IMAGES:
+            files = [files[k * len(files) // MOST_IMAGES] for k in range(MOST_IMAGES)]
         rows = []
-        for path in chosen if len(files) > MOST_IMAGES else files:
+        for path in files:
             if cancelled is not None and cancelled():
                 raise Interrupted("The comparison was stopped")
             try:

@@ -15,11 +15,25 @@ from torch import Tensor
 
 from studio.compare import features as kept_features
 from studio.compare.conclusion import conclude
-from studio.compare.record import ComparedColumn, Comparison, Recorder, Reference
+from studio.compare.record import (
+    COMPARISON_FILE,
+    ComparedColumn,
+    Comparison,
+    Recorder,
+    Reference,
+)
 from studio.compare.selection.images import Entrant, Images
 from studio.compare.selection.measured import LACKING, NO_REFERENCE, race_features
 from studio.compare.selection.racing import Race, looks
-from studio.compare.selection.record import SELECTION_FILE, Chosen, Entry, Point, Selection
+from studio.compare.selection.record import (
+    SELECTION_FILE,
+    Chosen,
+    Entry,
+    Point,
+    Selection,
+    answer_in,
+    written_in,
+)
 from studio.compare.selection.rule import (
     LIMITS,
     MEASURES,
@@ -34,6 +48,7 @@ from studio.compare.selection.scores import Judge
 from studio.core import atomic
 from studio.core.callbacks import Cancelled, OnProgress, SharedDevice
 from studio.core.errors import InputError, Interrupted, NonFiniteError, StudioError
+from studio.core.names import distinct
 from studio.core.record import Failure, Table
 from studio.families.base import Base
 from studio.infer.options import SamplingOptions
@@ -85,7 +100,8 @@ class Selecting:
         cancelled: Cancelled | None = None,
         device: SharedDevice | None = None,
     ) -> None:
-        """UnavailableError without a CLIP, which judges everything."""
+        """An answer that the folder has stands until this one is complete. UnavailableError without a
+        CLIP, which judges everything."""
         self.base, self.question, self.settings = base, question, question.settings
         self.began, self.on_progress = time.monotonic(), on_progress
         seeds = [
@@ -93,7 +109,10 @@ class Selecting:
             for k in range(question.looks[-1] // len(question.prompts))
         ]
         self.judge = Judge(base, question, cancelled, self.settings.tolerance)
+        self.before = answer_in(folder)
         self.recorder = Recorder(self._comparison(seeds, folder))
+        if self.before is None:  # what a cancelled race says of itself holds no longer
+            (folder / COMPARISON_FILE).unlink(missing_ok=True)
         self.images = Images(
             base, (question.prompts, question.plain), seeds, self._options(), self.judge.scorer,
             self.recorder, (cancelled, device), self._progress,
@@ -122,6 +141,7 @@ class Selecting:
 
     def run(self) -> Selection:
         """Generates and drops until the rule can answer; what is there is kept when it is cancelled.
+        Then the earlier answer is returned where there was one.
 
         A candidate whose files cannot be used leaves the race with the reason; when none can be, its
         error is raised.
@@ -142,6 +162,8 @@ class Selecting:
                 if self.race.settled and self.settings.race:
                     break
         except Interrupted:
+            if self.before is not None:
+                return answer_in(self.recorder.folder) or self.before
             self._write()
             self.recorder.finish(time.monotonic() - self.began, cancelled=True)
             return self.record
@@ -183,8 +205,8 @@ class Selecting:
             limits={name: round(value, 5) for name, value in lines.items() if value is not None},
             generated=self.images.generated,
             full=self.images.full(len(self.entrants)),
-            recommended=_chosen(found.candidate),
-            alike=tuple(filter(None, map(_chosen, found.alike))),
+            recommended=Chosen.of(found.candidate),
+            alike=tuple(filter(None, map(Chosen.of, found.alike))),
             reason=found.reason,
         )
         self._write()
@@ -227,7 +249,13 @@ class Selecting:
         self.on_progress(round(at * steps), max(1, round((at + total) * steps)), text)
 
     def _write(self) -> None:
-        atomic.write_json(self.recorder.folder / SELECTION_FILE, self.record.as_json())
+        """Over an answer only once this one is complete. Which checkpoint has become the run's file,
+        perhaps just now, is kept."""
+        folder = self.recorder.folder
+        if (written := written_in(folder)) is not None:
+            self.record = self.record.changed(written=written)
+        if self.before is None or self.record.complete:
+            atomic.write_json(folder / SELECTION_FILE, self.record.as_json())
 
     def _options(self) -> SamplingOptions:
         chosen = self.settings
@@ -238,7 +266,8 @@ class Selecting:
         )  # fmt: skip
 
     def _comparison(self, seeds: Sequence[int], folder: Path) -> Comparison:
-        names = self.question.runs
+        runs = self.question.runs
+        names = dict(zip(runs, distinct(runs.values()), strict=True))
         several = len(names) > 1
         columns = [ComparedColumn(name="Base")]
         for entrant in self.entrants:
@@ -267,9 +296,3 @@ class Selecting:
 def _points(scores: Scores) -> dict[str, Point]:
     found = {name: curve(scores.of(name)) for name in MEASURES}
     return {name: Point.of(one) for name, one in found.items() if one is not None}
-
-
-def _chosen(candidate: Candidate | None) -> Chosen | None:
-    if candidate is None:
-        return None
-    return Chosen(run=candidate.run, step=candidate.step, strength=candidate.strength)

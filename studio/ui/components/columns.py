@@ -46,6 +46,7 @@ SKELETON = """
       aria-label="Folder of images made elsewhere"><button type="submit" class="cs-button">Add</button></form>
   </div>
   <ol class="co-list" aria-label="Columns"></ol>
+  <button type="button" class="cs-button cs-quiet co-quick" hidden>My last run and the base</button>
   <div class="st-troubles"></div>
 </div>
 """

@@ -22,7 +22,7 @@ from studio.ui.live import Json, Page, component, read
 if TYPE_CHECKING:
     from studio.app import Studio
 
-PAGE = 60
+MOST = 1200  # images of one answer; the page shows sixty more at a time
 VIEWS = ("all", "favourites", "trash")
 
 SKELETON = """
@@ -70,10 +70,11 @@ class Gallery:
         self.studio, self.page, self.outputs = studio, page, studio.library.outputs
 
     def images(self, argument: Any) -> Json:
-        query, view, offset = read(argument, query=str, view=str, offset=int)
+        query, view, offset, count = read(argument, query=str, view=str, offset=int, count=int)
+        start, most = max(offset, 0), min(max(count, 1), MOST)
         if view == "trash":
             found = self.outputs.removed()
-            shown = [self._thrown(path) for path in found[max(offset, 0) :][:PAGE]]
+            shown = [self._thrown(path) for path in found[start : start + most]]
             return {"images": shown, "count": len(found), "unread": 0}
         marked = set(self.outputs.favourites())
         search = self.outputs.search(query)
@@ -82,7 +83,7 @@ class Gallery:
             named = [(name, path) for name, path in named if name in marked]
         shown = [
             {"id": name, "path": printable(path), "favourite": name in marked}
-            for name, path in named[max(offset, 0) :][:PAGE]
+            for name, path in named[start : start + most]
         ]
         return {"images": shown, "count": len(named), "unread": search.unread}
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 KIND = "generate"
 BATCH = 48
+MOST = 960  # earlier images of one answer
 
 SKELETON = """
 <div class="pg">
@@ -73,10 +74,11 @@ def image_grid(studio: Studio, page: Page, jobs: Jobs[Any]) -> gr.HTML:
             task.cancelled.set()
 
     def history(argument: Any) -> Json:
-        (offset,) = read(argument, offset=int)
+        offset, count = read(argument, offset=int, count=int)
         start = max(0, offset)
-        files = saved_files(studio.workspace.outputs, start + BATCH + 1)
-        chosen = files[start : start + BATCH]
+        end = start + min(max(BATCH, count), MOST)
+        files = saved_files(studio.workspace.outputs, end + 1)
+        chosen = files[start:end]
         root = studio.workspace.outputs
         images = [
             {
@@ -86,7 +88,7 @@ def image_grid(studio: Studio, page: Page, jobs: Jobs[Any]) -> gr.HTML:
             }
             for path in chosen
         ]
-        return {"images": images, "more": start + BATCH < len(files)}
+        return {"images": images, "more": end < len(files)}
 
     def image(argument: Any) -> Json:
         (identity,) = read(argument, id=str)

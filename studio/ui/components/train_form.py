@@ -83,13 +83,16 @@ class TrainForm:
         found += zip(one.shown, one.updates(values["options"]), strict=True)
         return {item.key: as_text(value) for item, value in found if item.key not in OWN}
 
-    def values(self, arguments: tuple[Any, ...]) -> tuple[Json, dict[str, Json]]:
-        """What the inputs hold → (settings, options by method)."""
+    def values(
+        self, arguments: tuple[Any, ...], *, whole: bool = True
+    ) -> tuple[Json, dict[str, Json]]:
+        """What the inputs hold → (settings, options by method). What is empty and must not be is
+        refused; without `whole` it is left out."""
         size = len(self.form.inputs)
-        values, rest = self.form.values(arguments[:size]), arguments[size:]
+        values, rest = self.form.values(arguments[:size], whole=whole), arguments[size:]
         found = {}
         for name, one in self.options.items():
-            found[name] = one.values(rest[: len(one.inputs)])
+            found[name] = one.values(rest[: len(one.inputs)], whole=whole)
             rest = rest[len(one.inputs) :]
         return values, found
 

@@ -55,6 +55,7 @@ class TrainPick:
             events=["input", "dataset", "preset", "like"],
             value=dict(EMPTY),
             restored=False,
+            refused="",
             elem_id="cs-train-pick",
         )
 

@@ -14,17 +14,28 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from studio.core.errors import InputError, SettingsError, StorageError, StudioError
+from studio.core.errors import InputError, StorageError, StudioError
 from studio.core.names import printable
 from studio.library import presets
-from studio.runs.findings import refused
+from studio.runs.findings import refused as as_findings
 from studio.settings.training import RunConfig
 from studio.ui.components.run_view import run_view
 from studio.ui.components.start_answer import answer, start_answer
 from studio.ui.components.train_draft import TrainDraft
 from studio.ui.components.train_form import TrainForm
 from studio.ui.components.train_pick import EMPTY, checked, train_pick
-from studio.ui.live import ACTION, QUIET, Json, Page, component, handler, log, parts_of, read
+from studio.ui.live import (
+    ACTION,
+    QUIET,
+    Json,
+    Page,
+    component,
+    handler,
+    log,
+    parts_of,
+    read,
+    refused,
+)
 
 if TYPE_CHECKING:
     from studio.app import Studio
@@ -75,11 +86,15 @@ class TrainTab:
         )
         again: Json = {"fn": self.reviewed, "inputs": everything, "outputs": review, **QUIET}
         choose: Json = {**ACTION, "trigger_mode": "always_last", "concurrency_id": "form"}
-        pick.preset(self.filled, everything, filling, **choose).then(**again)
+        filled = pick.preset(self.filled, everything, filling, **choose)
+        filled.then(**again)
         self.form.tools.reset(self.reset, pick, inputs, **choose).then(**again)
         self.runs.clone(self.cloned, pick, filling, **choose).then(**again)
         words = [pick, self.form.input_of("name"), self.form.input_of("data.trigger")]
-        pick.dataset(self.followed, pick, words, **choose).then(**again)
+        followed = pick.dataset(self.followed, pick, words, **choose)
+        followed.then(**again)
+        for event in (filled, followed):  # then the form, which waits for it, waits no longer
+            event.failure(refused, None, pick, **QUIET)
         pick.like(self.likened, pick, filling, **choose).then(**again)
         self.start.click(
             self.started, everything, [self.runs, review, self.answer], api_name="train_start",
@@ -107,16 +122,15 @@ class TrainTab:
         try:
             return self.studio.runs.preflight(self.config_of(value, arguments)).as_dict()
         except StudioError as error:
-            return refused(error).as_dict()
+            return as_findings(error).as_dict()
 
     @handler
     def reviewed(self, value: Any, *arguments: Any) -> Any:
         review = self.judged(value, arguments)
         try:
-            values, found = self.form.values(arguments)
-            self.draft.keep(value, values, found)
-        except SettingsError:
-            pass  # half-typed; the last whole draft stays
+            self.draft.keep(
+                value, *self.form.values(arguments, whole=False)
+            )  # some may be half-typed
         except StorageError as error:  # the form is not safe: that must be seen
             review = review | {"warnings": [*review.get("warnings", []), error.sentence()]}
         return review
@@ -130,7 +144,7 @@ class TrainTab:
         if not preset:
             return [arrived, *self.form.shown(method), *(gr.skip() for _ in self.form.inputs)]
         config = presets.config_from(preset, {"method": method}).model_dump()
-        values, _ = self.form.values(arguments)
+        values, _ = self.form.values(arguments, whole=False)
         config["name"] = values.get("name", "")
         config["data"]["trigger"] = values.get("data", {}).get("trigger", "")
         return [
@@ -165,7 +179,7 @@ class TrainTab:
             before = len(self.studio.runs.active())
             run = self.studio.runs.start(self.config_of(value, arguments))
         except StudioError as error:
-            found = refused(error)
+            found = as_findings(error)
             return gr.skip(), found.as_dict(), answer(error=found)
         shown = gr.HTML(open_run=f"{run}#{time.time()}")
         return shown, self.judged(value, arguments), answer(run=run, before=before)

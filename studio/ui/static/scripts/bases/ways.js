@@ -89,7 +89,9 @@ export function hubWay(dialog) {
   };
   const find = async () => {
     forget();
-    const found = await call(server.look(asked()));
+    const question = asked();
+    const found = await call(server.look(question));
+    if (JSON.stringify(question) !== JSON.stringify(asked())) return; // another name is there by now
     facts.replaceChildren(hint(offerText(found)), found.gated ? message(GATED, 'warning') : '');
     load.classList.remove('cs-hidden');
   };

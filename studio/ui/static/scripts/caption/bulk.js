@@ -19,6 +19,7 @@ export class BulkCard {
   constructor(asks, around) {
     Object.assign(this, {asks, around});
     this.facts = {}; // of the dataset: trigger, class_word
+    this.turn = 0; // which question a preview has to belong to
     this.texts = {
       prefix: input('photo of …'),
       find: input('text'),
@@ -48,7 +49,7 @@ export class BulkCard {
       {style: {gap: '10px'}},
       el('p.cs-small.cs-muted', {style: {margin: '0'}}, WHERE),
       field('Put in front', prefix),
-      el('div.cs-pair', {}, field('Find', find), field('Replace by', replace)),
+      el('div.cs-pair', {}, field('Find', find), field('Replace with', replace)),
       field('Remove tags', remove),
       check(this.trigger, this.triggerLabel),
       check(this.dedupe, el('span', {}, 'Remove repeated tags')),
@@ -84,6 +85,8 @@ export class BulkCard {
   }
 
   async lookNow() {
+    this.turn += 1;
+    const {turn} = this;
     if (this.idle || !this.around.dataset()) {
       this.preview.replaceChildren();
       this.applyButton.disabled = true;
@@ -92,7 +95,8 @@ export class BulkCard {
     }
     await attempt(async () => {
       this.around.save();
-      this.show(await this.ask('preview'));
+      const found = await this.ask('preview');
+      if (turn === this.turn) this.show(found);
     });
   }
   show({changes, examples}) {
@@ -121,6 +125,7 @@ export class BulkCard {
 
   opened(data) {
     const {trigger} = data;
+    if (data !== this.facts) this.undoButton.classList.add('cs-hidden'); // it is about another dataset
     this.facts = data;
     this.trigger.checked = false;
     this.trigger.disabled = !trigger;

@@ -2,7 +2,7 @@
 // Owns: what is open, and how it is laid out. The grid, arriving files and the side cards are in
 // their own files.
 import {attempt, call} from '../core/calls.js';
-import {bringsFiles, el} from '../core/dom.js';
+import {el} from '../core/dom.js';
 import {openTab, receive} from '../core/handover.js';
 import {icon} from '../core/icons.js';
 import {notice} from '../core/notices.js';
@@ -12,6 +12,7 @@ import {Arrivals} from './arrivals.js';
 import {AutoCard} from './auto.js';
 import {BulkCard} from './bulk.js';
 import {DatasetList} from './dataset_list.js';
+import {takesFiles} from './file_drops.js';
 import {chosen, dropped} from './folders.js';
 import {CaptionGrid} from './grid.js';
 import {STATES} from './list_rules.js';
@@ -25,6 +26,7 @@ class Caption {
     this.dataset = null; // id of the one that is open
     this.facts = null; // what the server says of it
     this.countedSelection = '';
+    this.turn = 0; // which question an answer has to belong to
     this.list = new DatasetList({
       open: (id) => this.open(id),
       forget: (id) => attempt(() => call(server.forget_folder({dataset: id})).then(() => this.showList())),
@@ -165,8 +167,11 @@ class Caption {
     await this.showAndOpen(await call(this.server.open_folder({folder})));
   }
   async open(id) {
+    this.turn += 1;
+    const {turn} = this;
     await attempt(async () => {
       const data = await call(this.server.open_dataset({dataset: id}));
+      if (turn !== this.turn) return; // another one was asked for since
       this.grid.flush();
       this.dataset = data.id;
       this.facts = data;
@@ -251,33 +256,7 @@ class Caption {
     return attempt(async () => this.arrivals.bring(await read, into));
   }
   takeDrops() {
-    const {root} = this;
-    let over = 0; // how many elements inside of this one the files are over
-    const leave = () => {
-      over = 0;
-      root.classList.remove('is-over');
-    };
-    const listen = (name, action) =>
-      root.addEventListener(name, (event) => {
-        if (bringsFiles(event)) action(event);
-      });
-    listen('dragenter', () => {
-      over += 1;
-      root.classList.add('is-over');
-    });
-    listen('dragleave', () => {
-      over -= 1;
-      if (over <= 0) leave();
-    });
-    listen('dragover', (event) => {
-      event.preventDefault();
-      event.dataTransfer.dropEffect = 'copy';
-    });
-    listen('drop', (event) => {
-      leave();
-      event.preventDefault();
-      this.bring(dropped(event.dataTransfer));
-    });
+    takesFiles(this.root, (event) => this.bring(dropped(event.dataTransfer)));
   }
 
   async begin() {

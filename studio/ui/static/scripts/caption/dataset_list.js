@@ -13,7 +13,7 @@ export class DatasetList {
    *  `forget(id)` takes a folder off the list. */
   constructor({open, cover, forget}) {
     Object.assign(this, {open, cover, forget});
-    this.node = el('div.cs-datasets', {role: 'listbox', 'aria-label': 'Datasets'});
+    this.node = el('div.cs-datasets', {role: 'list', 'aria-label': 'Datasets'});
   }
 
   async fillCover(host, info) {
@@ -31,8 +31,7 @@ export class DatasetList {
     if (info.cover) this.fillCover(cover, info);
     const attributes = {
       type: 'button',
-      role: 'option',
-      'aria-selected': info.id === current,
+      'aria-current': info.id === current,
       'data-id': info.id,
       title: info.id,
       disabled: Boolean(info.problem && !info.images && info.opened),
@@ -45,11 +44,11 @@ export class DatasetList {
       el('span.cs-progress', {}, el('i', {style: {width: `${share * 100}%`}})),
     ];
     const card = el('button.cs-dataset', attributes, cover, el('span.cs-dataset-words', {}, words));
-    if (!info.opened) return card;
+    if (!info.opened) return el('div.cs-dataset-line', {role: 'listitem'}, card);
     const label = `Take ${info.name} off this list; its files stay`;
     return el(
       'div.cs-dataset-line',
-      {},
+      {role: 'listitem'},
       card,
       iconButton('close', label, () => this.forget(info.id)),
     );
@@ -62,7 +61,7 @@ export class DatasetList {
   /** Marks the one that is open. */
   select(id) {
     for (const card of this.node.querySelectorAll('.cs-dataset')) {
-      card.setAttribute('aria-selected', card.dataset.id === id);
+      card.setAttribute('aria-current', card.dataset.id === id);
     }
   }
   cardOf(id) {

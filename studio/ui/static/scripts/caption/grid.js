@@ -2,6 +2,7 @@
 // place. Owns: cells, scrolling, selection, when a caption is saved. Refuses to know: datasets.
 
 import {partsOf} from '../core/calls.js';
+import {isLost, onceConnected} from '../core/connection.js';
 import {el} from '../core/dom.js';
 import {notice, settle} from '../core/notices.js';
 import {debounce} from '../core/timing.js';
@@ -96,10 +97,12 @@ export class CaptionGrid {
     cell.markEmpty();
     this.changed();
   }
-  /** Saves what waits of one file now. */
+  /** Saves what waits of one file now. What was refused waits on: for the next word, or until the studio
+   *  answers again. */
   async store(file) {
     const entry = this.waiting.get(file);
     if (!entry) return;
+    const {items} = this;
     clearTimeout(entry.timer);
     this.waiting.delete(file);
     try {
@@ -107,8 +110,11 @@ export class CaptionGrid {
       settle(`caption of ${file}`);
       if (!this.waiting.has(file)) this.cells.get(file)?.say('Saved', 'good');
     } catch (error) {
-      this.cells.get(file)?.say('Not saved', 'bad');
-      notice(partsOf(error, 'The caption was not saved'), 'error', {cause: `caption of ${file}`});
+      const same = items === this.items;
+      if (same) this.cells.get(file)?.say('Not saved', 'bad');
+      if (same && !this.waiting.has(file)) this.waiting.set(file, {text: entry.text, timer: 0});
+      if (same && isLost()) onceConnected(() => this.flush());
+      else notice(partsOf(error, 'The caption was not saved'), 'error', {cause: `caption of ${file}`});
     }
   }
   /** Saves all that waits now. */
@@ -131,17 +137,21 @@ export class CaptionGrid {
     return cell;
   }
   async fetch() {
+    const {items} = this;
     const wanted = [...this.cells.values()].map(({item}) => item.file).filter((file) => !this.asked.has(file));
     for (let at = 0; at < wanted.length; at += AT_ONCE) {
       const files = wanted.slice(at, at + AT_ONCE);
       for (const file of files) this.asked.add(file);
       try {
-        for (const [file, copy] of Object.entries(await this.thumbnails(files))) {
+        const found = await this.thumbnails(files);
+        if (items !== this.items) return; // another dataset is open by now
+        for (const [file, copy] of Object.entries(found)) {
           this.copies.set(file, copy);
           const cell = this.cells.get(file);
           if (cell && !cell.item.problem) cell.show(copy);
         }
       } catch {
+        if (items !== this.items) return;
         for (const file of files) this.asked.delete(file); // asked again when they are in view again
       }
     }

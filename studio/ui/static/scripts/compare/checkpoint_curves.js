@@ -92,7 +92,7 @@ class Curves {
   async write({run, step, strength}) {
     const {id} = this;
     const answer = await call(this.server.write({id, run, step, strength, with_strength: true}));
-    notice({what: answer.said}, 'good', 12);
+    notice({what: answer.said}, 'good', {seconds: 12});
     this.seen = '';
     await this.look();
     reread();

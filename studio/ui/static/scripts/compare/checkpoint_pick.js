@@ -15,8 +15,8 @@ import {openComparison} from './opened.js';
 const LOOK_EVERY = 800;
 const IDLE_LOOKS = 6;
 const ASK_AFTER = 350; // milliseconds after the last change
-const NO_RUNS = 'No run has checkpoints yet. Train one with “Time between checkpoints” set, and keep more than a few.';
-const FEW = 'Only the newest checkpoints of this run are kept: “Checkpoints kept” says how many.';
+const NO_RUNS = 'No run has checkpoints yet. Train one with “Save every” set, and raise “Keep”.';
+const FEW = 'Only the newest checkpoints of this run are kept: “Keep” says how many.';
 
 const HELD_OUT = 'The dataset’s own held-out images';
 const NONE_HELD_OUT = 'The training images: none are held out';
@@ -26,7 +26,7 @@ const field = (label, input, info = '') =>
 
 class Pick {
   constructor({element, server}) {
-    Object.assign(this, {element, server, task: null, runs: [], chosen: new Set(), idle: 0, opened: ''});
+    Object.assign(this, {element, server, task: null, runs: [], chosen: new Set(), idle: 0, opened: '', turn: 0});
     this.asked = debounce(() => this.cost(), ASK_AFTER);
     this.build();
   }
@@ -114,17 +114,21 @@ class Pick {
     };
   }
   async cost() {
+    this.turn += 1;
+    const {turn} = this;
     if (!this.chosen.size) {
       this.costs.replaceChildren();
       return;
     }
     try {
       const plan = await call(this.server.plan(this.settings()));
+      if (turn !== this.turn) return; // something else is asked by now
       if (!this.prompts.value.trim()) this.prompts.placeholder = plan.texts.join('\n');
       if (!this.reference.value) this.reference.options[0].text = plan.held_out ? HELD_OUT : NONE_HELD_OUT;
       const notes = plan.notes.map((note) => message({what: note}, 'warning'));
       this.costs.replaceChildren(el('p.cs-small', {}, costText(plan)), ...notes);
     } catch (error) {
+      if (turn !== this.turn) return;
       this.costs.replaceChildren(message(partsOf(error, 'This cannot be compared'), 'error'));
     }
   }

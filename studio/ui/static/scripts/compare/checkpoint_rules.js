@@ -62,8 +62,8 @@ export function raceText(selection) {
   const share = Math.round((100 * generated) / full);
   const all = full.toLocaleString('en');
   const images = `${generated.toLocaleString('en')} of ${all} images (${share} % of the full grid)`;
-  if (complete && generated >= full) return `${images}: nobody could be dropped early.`;
-  if (complete) return `${images}: dropping the worse ones early spared ${(full - generated).toLocaleString('en')}.`;
+  if (complete && generated >= full) return `${images}: no candidate could be dropped early.`;
+  if (complete) return `${images}: dropping the worse ones early saved ${(full - generated).toLocaleString('en')}.`;
   return `${left} of ${count(entries.length, 'candidate')} left · ${images} so far`;
 }
 

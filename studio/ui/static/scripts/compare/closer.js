@@ -28,7 +28,14 @@ export class Closer {
     this.stage = el('div.cl-stage');
     this.controls = el('div.cl-controls');
     this.words = el('p.cs-small.cs-muted.cl-words', {role: 'status'});
-    this.root = el('dialog.cl', {'aria-label': 'A closer look'}, this.bar(), this.stage, this.controls, this.words);
+    this.root = el(
+      'dialog.cl',
+      {'aria-label': 'A closer look', tabindex: '-1'},
+      this.bar(),
+      this.stage,
+      this.controls,
+      this.words,
+    );
     this.zoom = new Zoom(this.root, '.cl-frame');
     this.zoom.listen(this.stage, {freely: true});
     this.zoom.reset();
@@ -83,9 +90,11 @@ export class Closer {
     this.words.textContent = HINTS[this.mode];
     this.stage.dataset.mode = this.mode;
     this.stage.replaceChildren(...this.frames());
-    const focused = document.activeElement?.dataset?.control;
+    const called = (node) => node.dataset.control || node.ariaLabel;
+    const focused = this.controls.contains(document.activeElement) && called(document.activeElement);
     this.controls.replaceChildren(...[this.left(), this.tool(), this.right()].filter(Boolean));
-    if (focused) this.controls.querySelector(`[data-control="${focused}"]`)?.focus();
+    const same = [...this.controls.querySelectorAll('button, a, select, input')].find((one) => called(one) === focused);
+    if (focused) (same || this.root).focus();
   }
   frames() {
     const {sides, zoom, mode} = this;

@@ -69,7 +69,7 @@ export function differenceStage({a, b}, gain, told) {
     if (!data) return;
     const mean = differenceInto(data.out.data, data.a.data, data.b.data, by);
     canvas.getContext('2d').putImageData(data.out, 0, 0);
-    told(`They differ by ${mean.toFixed(1)} of 255 on average.${data.scaled}`);
+    if (node.isConnected) told(`They differ by ${mean.toFixed(1)} of 255 on average.${data.scaled}`);
   }
   async function begin() {
     const [left, right] = await Promise.all([loaded(a.src), loaded(b.src)]);
@@ -82,6 +82,6 @@ export function differenceStage({a, b}, gain, told) {
     data.scaled = same ? '' : ' The right image was scaled to the size of the left one.';
     paint(gain());
   }
-  begin().catch(() => told('One of the images is not there.'));
+  begin().catch(() => node.isConnected && told('One of the images is not there.'));
   return {node, paint};
 }

@@ -125,6 +125,7 @@ class Columns {
     const {columns} = this;
     this.q('.co-list').replaceChildren(...columns.map((column, at) => this.card(column, at)));
     this.q('.co-count').textContent = columns.length ? String(columns.length) : '';
+    this.q('.co-quick').hidden = columns.length > 0;
     this.q('.co-add').disabled = columns.length >= tables.limits.columns;
     const trouble = (parts) =>
       message(parts, 'error', () => {
@@ -206,6 +207,7 @@ class Columns {
   listen() {
     this.q('.co-add').prepend(icon('plus', 14));
     this.menu.listen();
+    this.q('.co-quick').addEventListener('click', () => tell('studio:quick-comparison'));
     this.acceptDrops(document.querySelector('.cmp-layout'), (paths) => this.dropped(paths));
     hear(this.element, 'studio:renamed', ({from, to}) => {
       const held = this.columns.some((column) => column.stack.some((one) => one.path === from));

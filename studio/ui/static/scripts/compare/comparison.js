@@ -26,6 +26,7 @@ class Comparison {
     this.began = ''; // the running comparison that was opened by itself
     this.looked = false;
     this.idle = 0;
+    this.turn = 0; // which reading an answer has to belong to
     this.area = element.closest('.cmp-opened');
     this.tabs = partTabs(this.area, props.parts, () => this.place());
     this.usual = props.parts[0][0];
@@ -89,7 +90,10 @@ class Comparison {
   }
 
   async read(id) {
+    this.turn += 1;
+    const {turn} = this;
     const found = await attempt(() => call(this.server.open({id})));
+    if (turn !== this.turn) return false; // another one was opened meanwhile
     if (found) this.shown = found;
     this.view();
     return Boolean(found);
@@ -107,7 +111,7 @@ class Comparison {
     this.tabs.leaveOut([]);
     this.tabs.show(part || this.usual);
     if (await this.read(id)) this.place();
-    else this.tabs.show(before);
+    else if (this.shown?.id !== id) this.tabs.show(before);
     if (this.shown && scroll) this.q('.cm-what').scrollIntoView({block: 'start'});
   }
   /** The one that was open last, else the newest. */
@@ -183,6 +187,7 @@ export function mount(part) {
   const comparison = new Comparison(part);
   if (part.props.parts.length > 1) comparison.q('.cm-tabs').append(comparison.tabs.node);
   comparison.q('.cm-quick').addEventListener('click', () => part.trigger('quick'));
+  hear(part.element, 'studio:quick-comparison', () => part.trigger('quick'));
   comparison.bar.shortcut(document.querySelector('.cmp-layout') || document.body);
   part.watch('started', () => comparison.answered());
   part.watch('refused', () => comparison.answered());

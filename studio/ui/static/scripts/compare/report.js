@@ -85,10 +85,11 @@ class Report {
     const same = comparison && comparison.id === this.id;
     if (!same) await attempt(() => this.keep());
     this.id = comparison?.id || null;
-    if (!this.id) {
+    if (!same) {
+      this.question = null; // its fields are of another comparison
       this.host.replaceChildren();
-      return;
     }
+    if (!this.id) return;
     const {id} = this;
     const found = await attempt(() => call(this.server.outlook({id})));
     if (id !== this.id || !found) return;

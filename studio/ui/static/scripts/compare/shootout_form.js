@@ -7,7 +7,7 @@ import {openTab} from '../core/handover.js';
 import {labelled} from '../core/icons.js';
 import {causeOf, message, notice, settle} from '../core/notices.js';
 import {debounce, poll} from '../core/timing.js';
-import {datasetFacts, datasetOptions} from '../train/pick_rules.js';
+import {baseOptions, datasetFacts, datasetOptions} from '../train/pick_rules.js';
 import {sayWords} from './column_words.js';
 import {openComparison} from './opened.js';
 import {shootoutList} from './shootout_list.js';
@@ -124,15 +124,13 @@ class ShootoutForm {
     this.strip.classList.toggle('cs-hidden', !info);
     this.none.classList.toggle('cs-hidden', choices.datasets.length > 0);
     if (info) this.showCovers(info);
-    fillOptions(
-      this.base,
-      choices.bases.map(({name, title}) => [name, `${name} · ${title}`]),
-      form.base,
-    );
+    fillOptions(this.base, baseOptions(choices, form), form.base);
     const held = [
       ['', 'Held-out images, or some that are held back'],
       ...choices.references.filter(([, value]) => value).map(([title, value]) => [value, title]),
     ];
+    if (!held.some(([value]) => value === form.reference))
+      held.push([form.reference, `${form.reference} · not there now`]);
     fillOptions(this.reference, held, form.reference);
     const given = {
       choices,

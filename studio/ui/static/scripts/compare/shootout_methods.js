@@ -95,7 +95,11 @@ export function budgetGroup(choose) {
   };
   const buttons = rules.BUDGETS.map(button);
   const node = el('div.so-budgets', {role: 'radiogroup', 'aria-label': 'Budget'}, buttons);
-  turned(node, buttons, (next) => next.click());
+  turned(
+    node,
+    () => buttons,
+    (next) => next.click(),
+  );
   const show = (budget) => {
     for (const one of buttons) {
       const on = one.dataset.budget === budget;

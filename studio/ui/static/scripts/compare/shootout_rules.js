@@ -178,7 +178,7 @@ export function trainingProgress(one, whole = '') {
   if (one.done) return {share: 1, text: one.reused ? 'trained earlier' : 'trained', state: 'finished'};
   const share = one.steps ? one.step / one.steps : 0;
   if (whole === 'cancelled') return {share, text: 'cancelled', state: 'stopped'};
-  if (!one.run || one.state === 'queued') return {share: 0, text: 'waits', state: 'waiting'};
+  if (!one.run || one.state === 'queued') return {share: 0, text: 'waiting', state: 'waiting'};
   if (one.state === 'preparing') return {share: 0, text: one.preparing || 'preparing', state: 'running'};
   const left = one.state === 'running' && Number.isFinite(one.eta) ? ` · ${formatDuration(one.eta)} left` : '';
   const reason = one.state === 'paused' && one.reason ? ` · ${one.reason}` : '';

@@ -24,7 +24,7 @@ export function axesOf(comparison, measures) {
 }
 
 /** Whether another column is better in one of the two and told apart, and not worse in the other beyond doubt. */
-export function outdone(comparison, place, axes) {
+export function dominated(comparison, place, axes) {
   return comparison.columns.some((_, other) => {
     const sides = axes.map((measure) => {
       const found = shownDifference(comparison, other, place, measure);
@@ -87,7 +87,7 @@ function pointOf(comparison, place, axes, scales) {
     radius: RADIUS.least + share * (RADIUS.most - RADIUS.least),
     across: ends(column, axes[0]).map(scales[0].at),
     along: ends(column, axes[1]).map(scales[1].at),
-    outdone: outdone(comparison, place, axes),
+    dominated: dominated(comparison, place, axes),
     lines: [column.name, took.join(' · ')].filter(Boolean),
   };
 }

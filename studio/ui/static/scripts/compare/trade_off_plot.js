@@ -37,7 +37,7 @@ function mark(point) {
   );
   return svg(
     'g',
-    {class: point.outdone ? 'is-outdone' : ''},
+    {class: point.dominated ? 'is-dominated' : ''},
     svg('line', {x1: across[0], x2: across[1], y1: y, y2: y, class: 'sure'}),
     svg('line', {x1: x, x2: x, y1: along[0], y2: along[1], class: 'sure'}),
     svg('circle', {cx: x, cy: y, r: radius}),
@@ -50,11 +50,11 @@ export function tradeOffPlot(comparison, room) {
   const found = tradeOff(comparison, tables.measures, Math.max(NARROW, Math.min(WIDE, room)));
   if (!found) return null;
   const {width, height, axes, points} = found;
-  const named = points.filter((one) => !one.outdone).map((one) => one.name);
-  const label = `${axes[1].label} against ${axes[0].label.toLowerCase()}; not outdone: ${named.join(', ')}`;
+  const named = points.filter((one) => !one.dominated).map((one) => one.name);
+  const label = `${axes[1].label} against ${axes[0].label.toLowerCase()}; not dominated: ${named.join(', ')}`;
   const attributes = {viewBox: `0 0 ${width} ${height}`, width, height, role: 'img', 'aria-label': label};
   const caption =
-    'Lines are 95 % intervals, larger marks larger files. A hollow mark is outdone: another column is told apart ' +
+    'Lines are 95 % intervals, larger marks larger files. A hollow mark is dominated: another column is told apart ' +
     'from it as better in one of the two, and not as worse in the other.';
   return el(
     'figure.mt-trade',

@@ -4,6 +4,7 @@ import {attempt, call, partsOf} from '../core/calls.js';
 import {tell} from '../core/channel.js';
 import {copyText} from '../core/clipboard.js';
 import {el} from '../core/dom.js';
+import {count} from '../core/format.js';
 import {labelled} from '../core/icons.js';
 import {recall, remember} from '../core/memory.js';
 import {message} from '../core/notices.js';
@@ -11,7 +12,7 @@ import {Ballot} from './ballot.js';
 import {follow, reread} from './opened.js';
 import {resultView} from './vote_result.js';
 import {voteScreen} from './vote_screen.js';
-import {counted, progressText, soFar, voteLink} from './vote_words.js';
+import {progressText, soFar, voteLink} from './vote_words.js';
 
 const NAME = 'studio:vote-name';
 const kept = (id) => `studio:vote:${id}`;
@@ -120,7 +121,7 @@ class Vote {
         el(
           'p.cs-small.cs-muted',
           {},
-          `${counted(columns, 'column')}, ${counted(pairs, 'pair')} of images; it ends once there is an answer.`,
+          `${count(columns, 'column')}, ${count(pairs, 'pair')} of images; it ends once there is an answer.`,
         ),
         el('label.cs-label', {}, 'Question', el('select.cs-input', {onchange}, options)),
         el('label.cs-label', {}, 'Your name', name),
@@ -154,7 +155,7 @@ class Vote {
           own.left > 0 &&
             labelled(
               null,
-              'Go on voting',
+              'Continue voting',
               (event) => attempt(() => this.begin(own), event.currentTarget),
               '.cs-primary',
             ),
@@ -258,7 +259,8 @@ class Vote {
     const options = others.map(([value, text]) => el('option', {value, selected: value === this.question}, text));
     const choose = others.length > 1 && el('select.cs-input', {'aria-label': 'Question', onchange}, options);
     const left = own?.question === this.question && own.left > 0;
-    const on = left && labelled(null, 'Go on voting', (event) => attempt(() => this.begin(own), event.currentTarget));
+    const on =
+      left && labelled(null, 'Continue voting', (event) => attempt(() => this.begin(own), event.currentTarget));
     const back = !own && labelled('left', 'Back to the vote', () => this.load(), '.cs-quiet');
     const fresh = labelled(
       'refresh',
@@ -272,7 +274,7 @@ class Vote {
         {},
         back,
         choose,
-        el('span.cs-muted.cs-small', {}, counted(result.votes, 'vote')),
+        el('span.cs-muted.cs-small', {}, count(result.votes, 'vote')),
         el('span.cs-spacer'),
         on,
         fresh,

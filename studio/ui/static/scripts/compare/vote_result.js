@@ -1,6 +1,7 @@
 // What came out of the votes: names are here, and nowhere before. Owns: how a result looks.
 import {el} from '../core/dom.js';
-import {agreementShown, counted, orderText, place, sameText, strengthText} from './vote_words.js';
+import {count} from '../core/format.js';
+import {agreementShown, orderText, place, sameText, strengthText} from './vote_words.js';
 
 const SHARE =
   'How often a column would be preferred to an average other one, estimated from all votes: “no difference” counts ' +
@@ -42,7 +43,7 @@ function verdict(result) {
       el(
         'details',
         {},
-        el('summary', {}, counted(rest.length, 'further sentence')),
+        el('summary', {}, count(rest.length, 'further sentence')),
         el('ul.vo-verdict', {}, rest.map(line)),
       ),
   );

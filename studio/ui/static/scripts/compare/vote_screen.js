@@ -30,7 +30,7 @@ class VoteScreen {
     this.answers = ANSWERS.map((answer) => this.answer(answer));
     this.dialog = el(
       'dialog.vo-screen',
-      {'aria-label': title},
+      {'aria-label': title, tabindex: '-1'},
       el(
         'header.vo-top',
         {},
@@ -123,6 +123,7 @@ class VoteScreen {
     const {done, left} = progress;
     this.far.textContent = progressText(progress);
     this.bar.style.width = `${(100 * done) / Math.max(1, done + left)}%`;
+    if (!done && document.activeElement === this.undo) this.dialog.focus(); // what is disabled hears no key
     this.undo.disabled = !done;
     this.dialog.classList.toggle('is-busy', busy || !current);
     this.prompt.textContent = current?.prompt || '';

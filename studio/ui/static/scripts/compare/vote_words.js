@@ -1,4 +1,5 @@
 // What the blind vote says and which keys it hears. Pure.
+import {count} from '../core/format.js';
 
 const SIDES = {ArrowLeft: 'left', ArrowRight: 'right', '=': 'equal', b: 'bad', B: 'bad', ArrowDown: 'bad'};
 
@@ -7,15 +8,13 @@ export function answerOf({key, repeat, ctrlKey, metaKey, altKey}) {
   return repeat || ctrlKey || metaKey || altKey ? undefined : SIDES[key];
 }
 
-export const counted = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
-
 /** How far somebody is. */
-export const progressText = ({done, left}) => `${counted(done, 'vote')}, ${counted(left, 'pair')} left`;
+export const progressText = ({done, left}) => `${count(done, 'vote')}, ${count(left, 'pair')} left`;
 
 /** What the answers of all are worth so far, before anybody has seen them. */
 export function soFar(votes, decided) {
   if (!votes) return 'Nobody has voted on this question yet.';
-  const many = counted(votes, 'vote');
+  const many = count(votes, 'vote');
   return decided ? `${many} so far: there is an answer already.` : `${many} so far: not decided yet.`;
 }
 
@@ -49,14 +48,14 @@ export function agreementShown(rows) {
 export function orderText(one) {
   if (one.note) return one.note;
   if (one.tau === null) return 'All columns are alike in one of the two.';
-  return `τ = ${one.tau.toFixed(2).replace('-', '−')}, ${counted(one.columns, 'column')}`;
+  return `τ = ${one.tau.toFixed(2).replace('-', '−')}, ${count(one.columns, 'column')}`;
 }
 
 /** In how many pairs a measure prefers the image that people prefer. */
 export function sameText(one) {
   if (one.share === null) return '—';
   const range = `${Math.round(one.low * 100)}–${percent(one.high)}`;
-  return `${percent(one.share)} of ${counted(one.pairs, 'pair')} (${range})`;
+  return `${percent(one.share)} of ${count(one.pairs, 'pair')} (${range})`;
 }
 
 /** The address that others vote at. */

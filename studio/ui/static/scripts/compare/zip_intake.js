@@ -38,6 +38,8 @@ export function zipIntake(card, {upload, open, done}) {
   card.addEventListener('dragover', (event) => {
     if (!bringsFiles(event)) return;
     event.preventDefault();
+    event.stopPropagation(); // around it lies a place for adapters
+    card.parentElement.closest('.is-over')?.classList.remove('is-over');
     card.classList.add('is-over');
   });
   card.addEventListener('dragleave', (event) => {
@@ -47,6 +49,7 @@ export function zipIntake(card, {upload, open, done}) {
     card.classList.remove('is-over');
     if (!event.dataTransfer?.files.length) return;
     event.preventDefault();
+    event.stopPropagation();
     take([...event.dataTransfer.files]);
   });
   return el('div.zi', {}, button, input, state);

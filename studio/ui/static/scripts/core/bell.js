@@ -26,7 +26,12 @@ export function bell(button) {
   show();
   return ({title, body}, open) => {
     if (!wanted()) return;
-    const told = new Notification(title, {body, tag: title});
+    let told;
+    try {
+      told = new Notification(title, {body, tag: title});
+    } catch {
+      return; // Chrome on Android has them for service workers only
+    }
     told.onclick = () => {
       globalThis.focus();
       told.close();

@@ -33,6 +33,7 @@ export const partsOf = (error, what) => error.parts || {what, why: String(error.
  *  or another cause it is known by its own text. Returns undefined when it failed. */
 export async function attempt(action, button = null, cause = button ? causeOf(button) : String(action)) {
   settle(cause);
+  const held = button && document.activeElement === button;
   if (button) {
     button.disabled = true;
     button.setAttribute('aria-busy', 'true');
@@ -58,6 +59,7 @@ export async function attempt(action, button = null, cause = button ? causeOf(bu
     if (button) {
       button.disabled = false;
       button.removeAttribute('aria-busy');
+      if (held && document.activeElement === document.body) button.focus({preventScroll: true}); // disabling took it
     }
   }
 }

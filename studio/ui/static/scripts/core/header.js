@@ -19,9 +19,9 @@ export function mount({element, server}) {
   run.addEventListener('click', () => openTab('train:run', {run: followed}));
 
   function show(now, ended) {
+    followed = now?.run || '';
     if (ended)
       ring(endedText(ended, tables.run_states[ended.state].title), () => openTab('train:run', {run: ended.run}));
-    followed = now?.run || '';
     run.hidden = !now;
     run.textContent = now ? runText(now) : '';
     document.title = runTitle(now, title);
@@ -34,7 +34,7 @@ export function mount({element, server}) {
       show(answer.run, answer.ended);
     } catch (error) {
       dot.dataset.ready = 'no';
-      text.textContent = error.parts.what;
+      text.textContent = error.parts?.what || 'This line cannot be shown';
     }
   };
   watchConnection(async () => {

@@ -14,6 +14,21 @@ export function place(list, button) {
   list.style.top = `${fits ? box.bottom + 4 : Math.max(EDGE, box.top - own.height - 4)}px`;
 }
 
+/** A click on `button` runs `open()`, which shows the popover `panel`, or closes it where it is open. */
+export function opens(button, panel, open) {
+  let before = false; // a press beside a popover has closed it by the time of the click
+  button.addEventListener('pointerdown', () => {
+    before = panel.matches(':popover-open');
+  });
+  button.addEventListener('click', () => {
+    const close = before;
+    before = false;
+    if (!close) open();
+  });
+  panel.addEventListener('toggle', ({newState}) => button.setAttribute('aria-expanded', String(newState === 'open')));
+  button.setAttribute('aria-expanded', 'false');
+}
+
 /** `entries()` → [[label, action], …], or a promise of it, is asked each time the menu opens. */
 export function menuButton(label, entries) {
   const list = el('div.cs-menu', {role: 'menu', popover: 'auto'});
@@ -32,7 +47,8 @@ export function menuButton(label, entries) {
     };
     return el('button', {type: 'button', role: 'menuitem', onclick}, text);
   };
-  const button = iconButton('more', label, async () => {
+  const button = iconButton('more', label, null);
+  opens(button, list, async () => {
     list.replaceChildren(...(await entries()).map(item));
     list.showPopover();
     place(list, button);

@@ -160,7 +160,7 @@ class AxesGrid {
     this.task = answer.task;
     const changed = this.task && `${this.task.id} ${this.task.state}` !== before;
     if (changed && this.running) this.began();
-    if (answer.grid) {
+    if (answer.grid && (!this.shown || this.shown.id === answer.grid.id)) {
       this.shown = answer.grid;
       this.view();
     }

@@ -23,6 +23,7 @@ const NONE = {
   trash: ['The trash holds no images', 'Deleted images can be brought back from here.'],
 };
 const NOTHING = ['Nothing fits', 'The search looks at prompts, model, adapters, sampler and seed.'];
+const PAGE = 60;
 const MOST_DATASETS = 20;
 const TYPING = 250; // milliseconds
 
@@ -46,7 +47,9 @@ class Gallery {
     if (!this.visible) return;
     this.asked += 1;
     const mine = this.asked;
-    const ask = {query: this.q('.ga-search').value, view: this.view, offset: more ? this.images.length : 0};
+    const {length} = this.images; // as many as are shown now are shown again
+    const part = more ? {offset: length, count: PAGE} : {offset: 0, count: Math.max(PAGE, length)};
+    const ask = {query: this.q('.ga-search').value, view: this.view, ...part};
     const found = await attempt(() => call(this.server.images(ask)));
     if (!found || mine !== this.asked) return;
     this.images = more ? [...this.images, ...found.images] : found.images;
@@ -56,6 +59,12 @@ class Gallery {
       ? `${count(found.count, 'image')} so far, ${found.unread} still to be read …`
       : count(found.count, 'image');
     if (found.unread) this.load();
+  }
+
+  /** Another list, from its beginning. */
+  anew() {
+    this.images = [];
+    return this.load();
   }
 
   /** Runs a call about one image and shows what has become of the list. */
@@ -148,7 +157,14 @@ class Gallery {
   }
 
   render() {
-    this.q('.ga-grid').replaceChildren(...this.images.map((image) => this.cell(image)));
+    const grid = this.q('.ga-grid');
+    const focused = grid.contains(document.activeElement) && document.activeElement;
+    const [image, label] = focused ? [focused.closest('[data-id]')?.dataset.id, focused.ariaLabel] : [];
+    grid.replaceChildren(...this.images.map((one) => this.cell(one)));
+    if (image)
+      [...grid.querySelectorAll(`[data-id="${CSS.escape(image)}"] button`)]
+        .find((one) => one.ariaLabel === label)
+        ?.focus({preventScroll: true});
     this.q('.ga-more').hidden = this.images.length >= this.total;
     const [title, text] = this.q('.ga-search').value.trim() ? NOTHING : NONE[this.view];
     this.q('.ga-empty').hidden = this.images.length > 0;
@@ -160,7 +176,7 @@ class Gallery {
       const onclick = () => {
         this.view = view;
         this.views();
-        this.load();
+        this.anew();
       };
       const on = view === this.view;
       return el(`button.cs-button${on ? '.is-on' : ''}`, {type: 'button', 'aria-pressed': String(on), onclick}, title);
@@ -175,7 +191,7 @@ export function mount(part) {
   gallery.views();
   gallery.q('.ga-search').addEventListener(
     'input',
-    debounce(() => gallery.load(), TYPING),
+    debounce(() => gallery.anew(), TYPING),
   );
   gallery.q('.ga-more').addEventListener('click', () => gallery.load(true));
   gallery.q('.ga-refresh').append(iconButton('refresh', 'Look again', () => gallery.load()));

@@ -157,9 +157,11 @@ class Images {
     }
   }
 
+  /** Earlier images: more of them, or as many as are shown now. */
   async history(offset = 0) {
     await attempt(async () => {
-      const answer = await call(this.server.history({offset}));
+      const count = offset ? 0 : this.earlier.length;
+      const answer = await call(this.server.history({offset, count}));
       this.earlier = offset ? [...this.earlier, ...answer.images] : answer.images;
       this.more = answer.more;
     });

@@ -8,7 +8,7 @@ export const headRows = (facts) => [
   ['Kind', facts.kind],
   ['Written as', facts.dialect],
   ['Family', facts.family],
-  ['Numbers', facts.parameters?.toLocaleString('en')],
+  ['Parameters', facts.parameters?.toLocaleString('en')],
   ['Rank', facts.rank],
   ['Alpha', facts.alpha],
   ['Trigger', facts.trigger],

@@ -73,14 +73,14 @@ function factParts(image, facts, {reuse, begin, close}) {
     'div.lb-actions',
     {},
     labelled('reuse', 'Use these settings', after(reuse), '.cs-primary'),
-    labelled('image', 'Start from this', after(sendTo(false))),
+    labelled('image', 'Image to image', after(sendTo(false))),
     labelled('brush', 'Inpaint', after(sendTo(true))),
     labelled('copy', 'Copy parameters', copy),
     el('a.cs-button', download, icon('download', 15), 'Download'),
   );
   const parts = [
     el('p.lb-prompt', {}, prompt || 'No prompt'),
-    negative && el('p.cs-muted.cs-small', {}, `Without: ${negative}`),
+    negative && el('p.cs-muted.cs-small', {}, `Negative prompt: ${negative}`),
     el('dl.cs-facts', {}, facts.facts.flatMap(pair)),
     actions,
     !facts.facts.length && el('p.cs-muted', {}, 'No settings are written in this file.'),
@@ -91,6 +91,7 @@ function factParts(image, facts, {reuse, begin, close}) {
 /** `ask(id)` says what is written in an image; `reuse` and `begin` take its settings, or the image. */
 export function enlargeImage(list, first, {ask, reuse, begin}) {
   let at = list.indexOf(first);
+  let turn = 0; // which image an answer has to belong to
   const close = () => dialog.close();
   const {stage, image, scale, reset} = zoomStage(close);
   const side = el('div.lb-side');
@@ -111,6 +112,8 @@ export function enlargeImage(list, first, {ask, reuse, begin}) {
 
   async function show() {
     const shown = list[at];
+    turn += 1;
+    const mine = turn;
     reset();
     image.src = fileUrl(shown.path);
     image.onload = () => fitImage(image, 8);
@@ -119,10 +122,10 @@ export function enlargeImage(list, first, {ask, reuse, begin}) {
     try {
       facts = await ask(shown.id);
     } catch (error) {
-      side.append(message(partsOf(error, 'This image cannot be read')));
+      if (mine === turn) side.append(message(partsOf(error, 'This image cannot be read')));
       return;
     }
-    if (list[at] === shown) side.append(...factParts(shown, facts, {reuse, begin, close}));
+    if (mine === turn) side.append(...factParts(shown, facts, {reuse, begin, close}));
   }
   dialog.addEventListener('keydown', (event) => {
     const action = {

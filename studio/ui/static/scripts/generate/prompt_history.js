@@ -2,7 +2,7 @@
 // Refuses to know: where they are kept; `ask()` gives [{prompt, negative}, …], newest first.
 import {el} from '../core/dom.js';
 import {iconButton} from '../core/icons.js';
-import {place} from '../core/menu.js';
+import {opens, place} from '../core/menu.js';
 import {matching, stepped} from './prompt_list.js';
 
 const SHOWN = 60;
@@ -28,7 +28,10 @@ export function historyButton(button, ask, {pick, forget}) {
       paint();
       search.focus();
     };
-    const words = [el('span', {}, pair.prompt), pair.negative && el('small.cs-muted', {}, `without: ${pair.negative}`)];
+    const words = [
+      el('span', {}, pair.prompt),
+      pair.negative && el('small.cs-muted', {}, `Negative prompt: ${pair.negative}`),
+    ];
     const open = el('button.pt-pick', {type: 'button', title: pair.prompt, onclick: choose}, words);
     open.addEventListener('keydown', (event) => {
       if (event.key === 'Delete') drop();
@@ -51,7 +54,7 @@ export function historyButton(button, ask, {pick, forget}) {
     (rows()[at + by] || (by < 0 ? search : rows()[0])).focus();
   });
   button.setAttribute('aria-haspopup', 'dialog');
-  button.addEventListener('click', async () => {
+  opens(button, panel, async () => {
     pairs = (await ask()) || [];
     search.value = '';
     paint();

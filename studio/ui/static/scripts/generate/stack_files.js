@@ -60,8 +60,10 @@ export function stackFiles(buttons, panel, stack) {
   }
 
   async function list() {
-    panel.replaceChildren(muted('Looking …'));
+    const looking = muted('Looking …');
+    panel.replaceChildren(looking);
     const found = (await attempt(() => call(server.saved_stacks({})))) || [];
+    if (!looking.isConnected) return; // something else is shown by now
     panel.replaceChildren(
       found.length ? el('ul.st-saved-list', {}, found.map(entry)) : muted('No stack is saved yet.'),
     );

@@ -92,16 +92,20 @@ export function moreView(patch, stack) {
   const body = el('div.st-more-body', {}, textRow, rangeRow, blocksRow);
   const node = el('details.st-more', {}, el('summary', {}, 'More ', state), body, trouble);
 
+  // what is being typed is not overwritten because something else on the page moved
+  const fill = (input, value) => {
+    if (document.activeElement !== input) input.value = value;
+  };
   function sync(item, kind) {
     const can = kind ? tables.kinds[kind] || {} : {with_text: true, ranged: true};
     textRow.hidden = !can.with_text;
     rangeRow.hidden = !can.ranged;
     blocksRow.hidden = !can.ranged;
     node.hidden = textRow.hidden && rangeRow.hidden;
-    text.value = item.text_strength ?? '';
-    from.value = String(item.start ?? 0);
-    to.value = String(item.end ?? 1);
-    if (!refused) blocks.value = blocksText(item.blocks);
+    fill(text, item.text_strength ?? '');
+    fill(from, String(item.start ?? 0));
+    fill(to, String(item.end ?? 1));
+    if (!refused) fill(blocks, blocksText(item.blocks));
     state.textContent = summary(item);
   }
   return {node, sync};

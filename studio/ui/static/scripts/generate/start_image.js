@@ -47,9 +47,13 @@ class StartImage {
     if ((this.shown?.path || '') === (this.props.value || '')) return;
     this.trouble = null;
     this.shown = null;
+    const path = this.props.value;
     try {
-      if (this.props.value) this.shown = await call(this.server.describe({path: this.props.value}));
+      const found = path && (await call(this.server.describe({path})));
+      if (path !== this.props.value) return; // another one was chosen meanwhile
+      this.shown = found || null;
     } catch (error) {
+      if (path !== this.props.value) return;
       this.trouble = error.parts;
     }
     this.render();

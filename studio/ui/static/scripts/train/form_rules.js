@@ -27,4 +27,4 @@ export const isFound = (field, words) => words.every((word) => field.words.inclu
 export const foundText = (hits) => (hits ? `${hits} found` : 'No matching setting');
 
 export const changedText = (count, preset) =>
-  `${count} ${count === 1 ? 'setting differs' : 'settings differ'} from ${preset ? 'the preset' : 'the usual'}`;
+  `${count} ${count === 1 ? 'setting differs' : 'settings differ'} from ${preset ? 'the preset' : 'the defaults'}`;

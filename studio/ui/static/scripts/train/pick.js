@@ -87,7 +87,7 @@ class Pick {
     this.facts.textContent = rules.datasetFacts(info);
     if (info) this.showCovers(info);
     const base = rules.baseOf(choices, value);
-    fillOptions(this.base, [...rules.baseOptions(choices), ADD], value.base);
+    fillOptions(this.base, [...rules.baseOptions(choices, value), ADD], value.base);
     const problems = [
       base?.problem && message({what: base.problem}, 'error'),
       choices.problem && message(choices.problem, 'warning'),
@@ -185,6 +185,7 @@ class Pick {
       this.set({preset: this.preset.value}, this.preset.value ? 'preset' : 'input'),
     );
     this.part.watch('filled', () => this.hold.end(this.props.filled));
+    this.part.watch('refused', () => this.hold.set(''));
     hear(this.element, 'studio:pick?', () => this.choices && tell('studio:pick', this.value));
     hear(this.element, 'studio:field', ({key}) => this.go(key));
     const restored = this.restored();

@@ -33,8 +33,15 @@ export function datasetOptions(choices, value) {
   return [['', options.length ? 'Choose a dataset…' : 'No dataset yet'], ...options];
 }
 
-export const baseOptions = (choices) =>
-  choices.bases.map(({name, title, size}) => [name, `${name} · ${title}${size ? ` · ${size} px` : ''}`]);
+/** [value, label] pairs of the bases; what `value` names and is not there is said, never replaced. */
+export function baseOptions(choices, value) {
+  const options = choices.bases.map(({name, title, size}) => [
+    name,
+    `${name} · ${title}${size ? ` · ${size} px` : ''}`,
+  ]);
+  if (baseOf(choices, value)) return options;
+  return [[value.base, value.base ? `${value.base} · not there now` : 'Choose a base model…'], ...options];
+}
 
 /** One line about a dataset; '' for none. */
 export function datasetFacts(info) {

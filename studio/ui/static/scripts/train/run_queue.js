@@ -36,7 +36,7 @@ class Queue {
     };
     this.policy = el('button.cs-switch', {type: 'button', role: 'switch', 'aria-label': label, onclick: turn});
     const title = el('h3.cs-card-title', {style: {margin: '0'}}, 'Queue');
-    const words = el('span.cs-small', {'aria-hidden': 'true'}, 'Go on when a run fails');
+    const words = el('span.cs-small', {'aria-hidden': 'true'}, 'Continue after a failed run');
     const bar = el('div.cs-toolbar', {}, title, this.count, el('span.cs-spacer'), words, this.policy);
     const hidden = 'section.cs-card.cs-queue-card.cs-hidden';
     this.node = el(hidden, {'aria-label': 'Queue'}, bar, this.notes, this.list);
@@ -136,7 +136,7 @@ class Queue {
     const parts = {what: `The queue waits because “${name}” failed`, why: 'The runs below have not begun.'};
     return note(
       parts,
-      labelled(null, 'Go on', () => attempt(this.actions.goOn), '.cs-primary'),
+      labelled(null, 'Continue', () => attempt(this.actions.goOn), '.cs-primary'),
     );
   }
   leftNote(names, leave) {

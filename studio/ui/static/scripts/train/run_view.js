@@ -136,7 +136,7 @@ class RunView {
     } catch (error) {
       const {kind, what, why} = error.parts || {};
       if (accept || kind !== 'DatasetChanged') throw error;
-      const question = `${what}.\n\n${why}\n\nGo on with what is there now?`;
+      const question = `${what}.\n\n${why}\n\nContinue with what is there now?`;
       if (globalThis.confirm(question)) await this.resume(run, changes, true);
     }
   }

@@ -135,22 +135,20 @@ class SampleGrid {
       row = clamp(row + down, 0, this.prompts.length - 1);
       show();
     };
+    const image = el('img', {onload: () => sharpen(image, 300)});
+    const [heading, words, use] = [el('b'), el('span.cs-muted'), el('span')];
+    const buttons = [
+      iconButton('left', 'Earlier step', () => go(-1)),
+      iconButton('right', 'Later step', () => go(1)),
+      iconButton('close', 'Close', () => large.close()),
+    ];
+    large.replaceChildren(image, el('div.cs-toolbar', {}, heading, words, el('span.cs-spacer'), use, buttons));
     const show = () => {
-      const {images} = this.columns.get(order[at]);
       const prompt = this.prompts[row];
-      const onload = (event) => sharpen(event.currentTarget, 300);
-      const bar = el(
-        'div.cs-toolbar',
-        {},
-        el('b', {}, title(order[at])),
-        el('span.cs-muted', {}, prompt),
-        el('span.cs-spacer'),
-        this.useButton(order[at]),
-        iconButton('left', 'Earlier step', () => go(-1)),
-        iconButton('right', 'Later step', () => go(1)),
-        iconButton('close', 'Close', () => large.close()),
-      );
-      large.replaceChildren(el('img', {src: images[row], alt: prompt, onload}), bar);
+      Object.assign(image, {src: this.columns.get(order[at]).images[row], alt: prompt});
+      heading.textContent = title(order[at]);
+      words.textContent = prompt;
+      use.replaceChildren(...[this.useButton(order[at])].filter(Boolean));
     };
     large.onkeydown = (event) => {
       const by = KEYS[event.key];

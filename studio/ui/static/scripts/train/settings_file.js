@@ -7,8 +7,7 @@ import {searchWords} from '../core/format.js';
 import {labelled} from '../core/icons.js';
 
 const MOST_ROWS = 200;
-const ABOUT =
-  'A file trained here or by another program says how it was made. What it does not say keeps its usual value.';
+const ABOUT = 'A file trained here or by another program says how it was made. What it does not say keeps its default.';
 
 /** The button with its dialog. `list()` gives the library's files, `send(file)` uploads one, and
  *  `chosen(path)` gets what was chosen. */
@@ -30,15 +29,15 @@ export function settingsFile({list, send, chosen}) {
     chosen(path);
   }
   function row(file) {
-    const attributes = {type: 'button', role: 'listitem', onclick: () => take(file.path)};
+    const attributes = {type: 'button', onclick: () => take(file.path)};
     const parts = [adapterThumb(file), el('b', {}, file.name), el('span.cs-spacer'), adapterFacts(file)];
-    return el('button.cs-run-row', attributes, parts);
+    return el('div', {role: 'listitem'}, el('button.cs-run-row', attributes, parts));
   }
   function render() {
     const words = searchWords(search.value);
     const has = ({name, kind}) => words.every((word) => `${name} ${kind}`.toLowerCase().includes(word));
     const found = files.filter(has).slice(0, MOST_ROWS);
-    const none = files.length ? 'No file speaks of this.' : 'No file in the library yet.';
+    const none = files.length ? 'No matching file.' : 'No file in the library yet.';
     rows.replaceChildren(...(found.length ? found.map(row) : [el('p.cs-muted.cs-small', {}, none)]));
   }
   async function open() {
