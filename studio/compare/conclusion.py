@@ -235,7 +235,7 @@ def _alarm(column: ComparedColumn) -> str:
     share = column.measures.get(MEMORISED) or 0
     return (
         f"{column.name} repeats training images: {share:.0%} of its images are nearer to a training "
-        "image than images of the concept that it never saw are."
+        "image than real images of the concept are to each other."
     )
 
 

@@ -188,14 +188,14 @@ MEASURES: tuple[Measure, ...] = (
     Measure(
         key="memorised",
         label="Memorised",
-        formula="share of images whose cosine to the nearest training image exceeds that to the nearest reference image by "
-        "more than held-out images do",
+        formula="share of images whose cosine to a training image exceeds the cosines that real images have to the nearest "
+        "other one (95 % quantile) and its own to every held-out image",
         source="after the data-copying test of Meehan et al. 2020 (arXiv:2004.05675), image by image, calibrated as "
         "conformal prediction is",
         range="0 … 100 %",
         better="lower",
         unit="%",
-        says="How many images repeat a training image more closely than images of the concept resemble each other.",
+        says="How many images repeat a training image more closely than real images of the concept resemble each other.",
         needs=("clip", "training"),
         values=lambda found: found.nearness.memorised,
         comparative="repeats training images less often than",

@@ -23,7 +23,7 @@ from studio.compare.record import Recorder
 from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.errors import FileError, Interrupted, StudioError, UnavailableError
 from studio.families.base import Base
-from studio.formats.dataset import image_files
+from studio.formats.dataset import image_files, read_captions
 from studio.formats.images import open_image
 from studio.starter.classifier import AttributeClassifier
 
@@ -44,6 +44,10 @@ class ImageFolder:
     def of(cls, path: str) -> ImageFolder | None:
         """What is in it; None for an empty name. DatasetError when it is no folder."""
         return cls(Path(path), image_files(path)) if path else None
+
+    def captions(self) -> set[str]:
+        """What is written beside its images, in small letters and on one line each."""
+        return {_plain(caption) for caption in read_captions(self.root).values() if caption}
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,8 @@ def prepare(
                 "measures against it are left out."
             )
     _note_shared(tensors, recorder)
+    if "training" in folders:
+        _note_new_prompts(folders["training"], recorder)
     return eyes, KeptFeatures(tensors, names)
 
 
@@ -206,3 +212,17 @@ def _note_shared(tensors: Mapping[str, Tensor], recorder: Recorder) -> None:
             "With no held-out images, an image counts as memorised when it is nearer to a training image than "
             "training images are to each other. Where these are much alike, copies are missed."
         )
+
+
+def _note_new_prompts(training: ImageFolder, recorder: Recorder) -> None:
+    """Says when no prompt leads to a training image: copies are made where the prompt does."""
+    captions = training.captions()
+    if captions and not captions & {_plain(prompt) for prompt in recorder.comparison.prompts}:
+        recorder.note(
+            "No prompt is the caption of a training image. Memorised images appear with such prompts first: "
+            "add some of these captions to see them."
+        )
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.replace("\\", "").split()).casefold()

@@ -105,12 +105,13 @@ def vendi_values(images: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Nearness:
-    """How near images are to training images, compared with images that were never trained on."""
+    """How near images are to training images, compared with how near real images are to each other."""
 
     margins: Tensor
-    """[N]: cosine to the nearest training image minus cosine to the nearest reference image."""
+    """[N]: how much nearer than the threshold its nearest training image is, or than its nearest held-out
+    image where that is less. Above 0 an image counts as memorised."""
     threshold: float
-    """The margin above which an image counts as memorised."""
+    """The cosine that hardly any real image has to another one."""
     by_chance: float
     """The share of images not memorised that are expected above it, at most."""
     training: Tensor
@@ -123,39 +124,40 @@ class Nearness:
     @property
     def memorised(self) -> Tensor:
         """[N]: 1 for an image that counts as memorised, 0 for others."""
-        return (self.margins > self.threshold).double()
+        return (self.margins > 0).double()
 
 
 def nearness(images: Tensor, training: Tensor, held_out: Tensor | None) -> Nearness:
     """Images [N, D] against training images [T, D] and held-out ones [H, D].
 
-    The margin of an image is max cos(image, training) − max cos(image, held-out). Held-out images
-    have margins of their own, each against the others; the threshold is their largest, or their
-    95 % quantile where there are more than 19. So an image that the model never saw is above it with
-    a probability of at most 5 % or 1 / (H + 1) (exchangeability, as in conformal prediction: Vovk et
-    al. 2005). Held-out images that are training images do not count. Without two others the training
-    images take their place: the margin is then the cosine to the nearest training image alone, the
-    threshold from training images against each other.
+    An image counts as memorised when its cosine to a training image is larger than real images, trained
+    on or held out, have to the nearest other one of them, and larger than its own to any held-out image.
+    The threshold is the largest of theirs, or the 95 % quantile of more than 19. So an image that the
+    model never saw is above it with a probability of at most 5 % or 1 / (T + H + 1) (exchangeability, as
+    in conformal prediction: Vovk et al. 2005). Held-out images that are training images do not count;
+    without two others there is only the threshold, from training images alone.
     """
     import torch
 
-    cosines, which = (images.double() @ training.double().T).max(dim=1)
+    truth = training = training.double()
+    cosines, which = (images.double() @ training.T).max(dim=1)
+    held_out = None if held_out is None else held_out[~same_as_any(held_out, training)].double()
     nearest = None
-    if held_out is not None:
-        held_out = held_out[~same_as_any(held_out, training)]
     if held_out is not None and len(held_out) >= 2:
-        truth = held_out.double()
-        nearest = (images.double() @ truth.T).max(dim=1).values
-        margins = cosines - nearest
-        others = _to_others(truth)
-        calibration = (truth @ training.double().T).max(dim=1).values - others
-    else:
-        margins, calibration = cosines, _to_others(training.double())
-    ranked = calibration.sort().values
+        nearest = (images.double() @ held_out.T).max(dim=1).values
+        truth = torch.cat([training, held_out])
+    ranked = _to_others(truth).sort().values
+    ranked = ranked[ranked <= SAME]  # an image that lies there twice is no other
     count = len(ranked)
+    if not count:
+        ranked, count = torch.tensor([SAME], dtype=torch.float64), 1
     rank = min(count, int(torch.ceil(torch.tensor((1 - UNSEEN_SHARE) * (count + 1)))))
+    threshold = float(ranked[rank - 1])
+    margins = cosines - threshold
+    if nearest is not None:
+        margins = torch.minimum(margins, cosines - nearest)
     by_chance = max(UNSEEN_SHARE, 1 / (count + 1))
-    return Nearness(margins, float(ranked[rank - 1]), by_chance, which, cosines, nearest)
+    return Nearness(margins, threshold, by_chance, which, cosines, nearest)
 
 
 def same_as_any(images: Tensor, others: Tensor) -> Tensor:

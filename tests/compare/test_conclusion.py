@@ -163,6 +163,16 @@ def test_reference_images_that_are_training_images_are_said(base, tmp_path):
     assert found.columns[0].nearest and found.columns[0].nearest.held_out is None
 
 
+@pytest.mark.parametrize(("caption", "said"), [("A  CAT\n", False), ("a dog", True), (None, False)])
+def test_prompts_that_lead_to_no_training_image_are_said(base, tmp_path, caption, said):
+    folder = images(tmp_path / "seen", 2)
+    for file in folder.glob("*.png") if caption else ():
+        file.with_suffix(".txt").write_text(caption, encoding="utf-8")
+    chosen = settings({}, training=str(folder), prompts=["a cat", "a (fox\\)"])
+    found = compare(base, chosen, tmp_path / "c")
+    assert any("caption of a training image" in note for note in found.notes) == said
+
+
 def test_one_reference_image_is_said(base, tmp_path):
     folder = str(images(tmp_path / "one", 1))
     found = compare(base, settings({}, reference=folder), tmp_path / "c")
@@ -249,7 +259,7 @@ def test_copies_of_training_images_raise_the_alarm():
     copied = plain.having({"c1": copies})
     found = conclusion.conclude(comparison_of("A", "B"), copied)
     assert [column.memorised for column in found.columns] == [False, True]
-    assert found.verdict[0].startswith("B repeats training images: 83% of its images")
+    assert found.verdict[0].startswith("B repeats training images: 100% of its images")
     assert "memorised" in found.columns[0].told_apart
 
 
