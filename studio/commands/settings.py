@@ -17,6 +17,7 @@ from pydantic_core import PydanticUndefined
 from studio.methods import METHODS
 from studio.settings.interval import Interval
 from studio.settings.selection import SelectionSettings
+from studio.settings.shootout import ShootoutSettings
 from studio.settings.training import CompareSettings, GenerateSettings, RunConfig, Settings
 
 CLASSES: dict[str, type[Settings]] = {
@@ -41,6 +42,7 @@ def help_text(command: str) -> str:
     lines += _section(CLASSES[command], "")
     if command == "compare":
         lines += ["", "settings with --checkpoints instead:", *_section(SelectionSettings, "")]
+        lines += ["", "settings of a shootout, in FILE.toml:", *_section(ShootoutSettings, "")]
     if command == "train":
         for method in METHODS.values():
             lines += ["", f"options of the method {method.name} ({method.title}):"]
