@@ -68,9 +68,10 @@ def start(name: str, events: Sequence[str] = ()) -> str:
     """
     part = "{element, trigger, props, server, upload, watch}"
     return (
+        f"element.inert = true;\n"  # a click before anybody listens would be lost
         f"import(new URL('{address(ENTRY)}', document.baseURI)).then(\n"
         f"  (page) => page.mount({json.dumps(name)}, {part}, {json.dumps(list(events))}),\n"
-        f"  () => {{ element.textContent = {json.dumps(LOST)}; }});"
+        f"  () => {{ element.inert = false; element.textContent = {json.dumps(LOST)}; }});"
     )
 
 

@@ -34,6 +34,7 @@ THROTTLE = float(os.environ.get("STUDIO_TEST_THROTTLE", "1"))
 SLOW_NETWORK = {
     "offline": False, "latency": 150, "downloadThroughput": 400_000, "uploadThroughput": 400_000,
 }  # fmt: skip
+WIDTH, HEIGHT = 1440, 900
 TIMEOUT = int(60_000 * THROTTLE)  # milliseconds: a shared core can be slow
 
 
@@ -171,17 +172,49 @@ def nothing_goes_on(request: pytest.FixtureRequest) -> Iterator[None]:
         runs.wait(run)
 
 
+@pytest.fixture(scope="module")
+def people(browser: Any, served: Served) -> Iterator[Callable[[int], Any]]:
+    """`people(k)` → the browser of the k-th person, which has the page's scripts once for a test file."""
+    contexts: list[Any] = []
+
+    def context_of(person: int) -> Any:
+        while len(contexts) <= person:
+            contexts.append(browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}))
+        return contexts[person]
+
+    yield context_of
+    for context in contexts:
+        context.close()
+
+
+def forget(context: Any, url: str) -> None:
+    """Nothing of what a test did stays in a browser but the scripts that it has loaded."""
+    context.set_offline(False)
+    context.unroute_all()
+    for page in context.pages:
+        page.close()
+    context.clear_cookies()
+    context.clear_permissions()
+    page = context.new_page()
+    page.goto(f"{url}/scripts/none.js")  # a page of the same origin on which nothing runs
+    page.evaluate("localStorage.clear()")
+    page.close()
+
+
 @pytest.fixture
-def open_page(browser: Any, served: Served) -> Iterator[Any]:
+def open_page(
+    browser: Any, served: Served, people: Callable[[int], Any]
+) -> Iterator[Callable[..., Any]]:
     """`open_page(tab)` → a new browser tab, as a second person would open it."""
     contexts: list[Any] = []
+    others: list[Any] = []  # of another width
     problems: list[str] = []
 
     def open_tab(
         tab: str = "caption",
         path: str = "/?__theme=light",
         answers: Sequence[bool] = (),
-        width: int = 1440,
+        width: int = WIDTH,
     ) -> Any:
         """`answers` are given to the page's questions in turn; then, as without any, yes."""
         waiting = list(answers)
@@ -192,8 +225,12 @@ def open_page(browser: Any, served: Served) -> Iterator[Any]:
             else:
                 dialog.accept()
 
-        context = browser.new_context(viewport={"width": width, "height": 900})
-        contexts.append(context)
+        if width == WIDTH:
+            context = people(len(contexts))
+            contexts.append(context)
+        else:
+            context = browser.new_context(viewport={"width": width, "height": HEIGHT})
+            others.append(context)
         page = context.new_page()
         page.set_default_timeout(TIMEOUT)
         page.on("pageerror", lambda error: problems.append(f"error in the page: {error}"))
@@ -207,6 +244,8 @@ def open_page(browser: Any, served: Served) -> Iterator[Any]:
 
     yield open_tab
     for context in contexts:
+        forget(context, served.url)
+    for context in others:
         context.close()
     assert not problems, "\n".join(problems)
 

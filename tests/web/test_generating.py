@@ -137,7 +137,7 @@ def test_an_image_to_start_from(tab: Any, served: Any, tmp_path: Path) -> None:
         assert image_box["height"] > 300
         assert side["y"] >= image_box["height"]
         tab.set_viewport_size({"width": 1440, "height": 900})
-        tab.get_by_role("button", name="Image to image").click()
+        tab.get_by_role("button", name="Image to image", exact=True).click()
         tab.locator(".sp-thumb").wait_for()
         generated(tab, served)
         assert Path(seen[-1].image).is_relative_to(served.workspace.outputs)

@@ -48,7 +48,7 @@ def test_title_and_header_say_how_far_the_run_is(open_page: Any, served: Any) ->
 def test_the_end_of_a_run_is_told_to_those_who_asked(open_page: Any, served: Any) -> None:
     folder = served.dataset("told", ["a zorp blob"] * 2)
     page = open_page("generate")
-    page.context.add_init_script(RECORDER)
+    page.add_init_script(RECORDER)
     page.reload()
     bell = page.locator(".cs-bell")
     run = start(served, folder, "unheard")

@@ -109,7 +109,9 @@ class Walker:
 
     def choose(self, label: str) -> None:
         """A row of a list, or an entry of a list that opens."""
-        option = self.page.get_by_role("option", name=re.compile(rf"^{re.escape(label)}(\s|$)"))
+        named = re.compile(rf"^{re.escape(label)}(\s|$)")
+        datasets = self.page.get_by_role("list", name="Datasets").get_by_role("button", name=named)
+        option = self.page.get_by_role("option", name=named).or_(datasets)
         choice = self.page.locator(
             "select:visible", has=self.page.locator("option", has_text=label)
         )

@@ -54,6 +54,8 @@ export async function mount(name, part, events) {
       remedy: 'Reload the page.',
     });
     return;
+  } finally {
+    part.element.inert = false;
   }
   const trigger = (event, data) => {
     if (!events.includes(event)) throw new Error(`“${name}” sends “${event}”, which nobody listens to`);

@@ -262,12 +262,8 @@ class Vote {
     const on =
       left && labelled(null, 'Continue voting', (event) => attempt(() => this.begin(own), event.currentTarget));
     const back = !own && labelled('left', 'Back to the vote', () => this.load(), '.cs-quiet');
-    const fresh = labelled(
-      'refresh',
-      'Count again',
-      (event) => attempt(() => this.reveal(), event.currentTarget),
-      '.cs-quiet',
-    );
+    const again = (event) => attempt(() => this.reveal(), event.currentTarget);
+    const fresh = labelled('refresh', 'Count again', again, '.cs-quiet');
     this.host.replaceChildren(
       el(
         'div.cs-toolbar',

@@ -92,11 +92,12 @@ export function moreView(patch, stack) {
   const body = el('div.st-more-body', {}, textRow, rangeRow, blocksRow);
   const node = el('details.st-more', {}, el('summary', {}, 'More ', state), body, trouble);
 
-  // what is being typed is not overwritten because something else on the page moved
-  const fill = (input, value) => {
-    if (document.activeElement !== input) input.value = value;
-  };
+  let shown = null; // the item that the fields hold
   function sync(item, kind) {
+    // what is being typed is not overwritten because something else on the page moved
+    const fill = (input, value) => {
+      if (item !== shown || document.activeElement !== input) input.value = value;
+    };
     const can = kind ? tables.kinds[kind] || {} : {with_text: true, ranged: true};
     textRow.hidden = !can.with_text;
     rangeRow.hidden = !can.ranged;
@@ -107,6 +108,7 @@ export function moreView(patch, stack) {
     fill(to, String(item.end ?? 1));
     if (!refused) fill(blocks, blocksText(item.blocks));
     state.textContent = summary(item);
+    shown = item;
   }
   return {node, sync};
 }
