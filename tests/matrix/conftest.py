@@ -57,7 +57,7 @@ QUIET = {
 }
 
 
-@pytest.fixture(scope="module", params=["starter", *FAMILIES])
+@pytest.fixture(scope="module", params=[pytest.param("starter", marks=pytest.mark.slow), *FAMILIES])
 def base(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Base]:

@@ -144,6 +144,7 @@ def test_a_message_that_nobody_takes_is_said_and_kept(page: Any) -> None:
     assert page.evaluate("kept") == ["kept"]
 
 
+@pytest.mark.slow
 def test_try_it_in_generate_on_a_slow_page(late_page: Any, adapters: list[Path]) -> None:
     page = late_page()
     for path in adapters:
