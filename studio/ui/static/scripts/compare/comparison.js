@@ -27,6 +27,7 @@ class Comparison {
     this.looked = false;
     this.idle = 0;
     this.turn = 0; // which reading an answer has to belong to
+    this.reading = false;
     this.area = element.closest('.cmp-opened');
     this.tabs = partTabs(this.area, props.parts, () => this.place());
     this.usual = props.parts[0][0];
@@ -91,18 +92,26 @@ class Comparison {
 
   async read(id) {
     this.turn += 1;
+    this.reading = true;
     const {turn} = this;
     const found = await attempt(() => call(this.server.open({id})));
     if (turn !== this.turn) return false; // another one was opened meanwhile
+    this.reading = false;
     if (found) this.shown = found;
     this.view();
     return Boolean(found);
   }
   /** Shows nothing but the vote on a comparison, and does not read it; until it is read again. */
   blindly(id) {
+    this.turn += 1; // a comparison that is being read would bring its names back
+    this.reading = false;
     this.tabs.show(VOTE);
     Object.assign(this, {looked: true, shown: {id, blind: true}});
     this.view();
+  }
+  /** It was changed on disk. One that is being opened instead goes first; looking tells of the rest. */
+  reread() {
+    if (this.shown && !this.reading) this.read(this.shown.id);
   }
   /** What somebody asked for: `<comparison>/<part>`. */
   async open(inside, scroll = false) {
@@ -110,8 +119,9 @@ class Comparison {
     const before = this.tabs.part;
     this.tabs.leaveOut([]);
     this.tabs.show(part || this.usual);
+    const mine = this.turn + 1;
     if (await this.read(id)) this.place();
-    else if (this.shown?.id !== id) this.tabs.show(before);
+    else if (mine === this.turn) this.tabs.show(before);
     if (this.shown && scroll) this.q('.cm-what').scrollIntoView({block: 'start'});
   }
   /** The one that was open last, else the newest. */
@@ -194,6 +204,6 @@ export function mount(part) {
   receive('compare:open', ({inside}) => comparison.open(inside, true));
   hear(part.element, 'studio:comparison-removed', (id) => comparison.removed(id));
   hear(part.element, 'studio:vote-begins', (id) => comparison.blindly(id));
-  hear(part.element, 'studio:comparison-changed', () => comparison.shown && comparison.read(comparison.shown.id));
+  hear(part.element, 'studio:comparison-changed', () => comparison.reread());
   poll(part.element, () => comparison.tick(), LOOK_EVERY);
 }
