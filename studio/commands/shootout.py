@@ -11,22 +11,18 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from studio.commands import terminal
+from studio.commands import shootout_file, terminal
 from studio.commands.terminal import Progress, Stopping, say
 from studio.compare.shootout.cost import Cost
 from studio.compare.shootout.plan import images_per_step
-from studio.core.errors import Interrupted, MissingError, SettingsError, TrainingError
-from studio.core.names import path_of, printable
-from studio.core.paths import PRESETS, is_file, is_folder
-from studio.library import presets
-from studio.settings.shootout import ShootoutSettings
-from studio.settings.training import override
+from studio.core.errors import Interrupted, SettingsError, TrainingError
 
 if TYPE_CHECKING:
     from studio.app import Studio
     from studio.compare.record import Comparison
     from studio.compare.shootout.record import Shootout
     from studio.generation.shootouts import Planned, ShootoutView
+    from studio.settings.shootout import ShootoutSettings
 
 POLL = 0.3  # seconds between looks
 OTHERS = ("column", "prompt", "seeds", "reference", "name", "base")
@@ -34,44 +30,42 @@ Tell = Callable[["Comparison"], None]
 
 
 def run(studio: Studio, arguments: argparse.Namespace, tell: Tell) -> int:
-    """Plans, trains, compares; `tell` prints the comparison."""
+    """Plans, trains, compares, one shootout of the file after the other; `tell` prints a comparison."""
     _nothing_else(arguments)
-    settings = read_settings(studio, arguments.file, arguments.assignments)
-    planned = studio.generation.shootouts.plan(settings)
+    asked = shootout_file.read(studio, arguments.file, arguments.assignments)
     if arguments.plan:
-        _tell_plan(planned, arguments.json)
+        _tell_plans([studio.generation.shootouts.plan(one) for one in asked], arguments.json)
         return 0
-    for line in plan_lines(planned):
+    finished = [_finished(studio, settings, arguments) for settings in asked]
+    comparisons = [studio.generation.comparisons.one(one.comparison) for one in finished]
+    if arguments.json:
+        tables = [
+            {"shootout": one.as_json(), "comparison": comparison.as_json()}
+            for one, comparison in zip(finished, comparisons, strict=True)
+        ]
+        terminal.print_json(tables[0] if len(tables) == 1 else tables)
+        return 0
+    for settings, comparison in zip(asked, comparisons, strict=True):
+        if len(asked) > 1:
+            print(f"\n{settings.title}\n")
+        tell(comparison)
+    return 0
+
+
+def _finished(
+    studio: Studio, settings: ShootoutSettings, arguments: argparse.Namespace
+) -> Shootout:
+    """One shootout to its end. Interrupted when Ctrl-C stopped it; TrainingError when it failed."""
+    if settings.name:
+        say(settings.name)
+    for line in plan_lines(studio.generation.shootouts.plan(settings)):
         say(line)
     with Stopping("Stopping: what is going on is saved first.") as stopping:
-        identity = studio.generation.shootouts.start(settings)
-        found = _follow(studio, identity, stopping)
+        found = _follow(studio, studio.generation.shootouts.start(settings), stopping)
         if stopping.asked:
             again = f"python studio.py compare {arguments.file}"
             raise Interrupted("Stopped as you asked", safe=f"“{again}” continues where it was.")
-    return _report(studio, found, arguments.json, tell)
-
-
-def read_settings(studio: Studio, name: str, assignments: list[str]) -> ShootoutSettings:
-    """The settings of a file, with `key=value` assignments over them. Folders that a person at this
-    terminal names may be read."""
-    file = path_of(name).expanduser()
-    if not is_file(file) and is_file(PRESETS / file.name):
-        file = PRESETS / file.name
-    if not is_file(file):
-        known = ", ".join(sorted(path.name for path in PRESETS.glob(f"{presets.SHOOTOUT}*.toml")))
-        raise MissingError(
-            "There is no such file of a shootout",
-            where=name,
-            remedy=f"With the studio come: {known}.",
-        )
-    values = override(presets.read_toml(file), assignments)
-    for key in ("data", "reference"):
-        folder = path_of(str(values.get(key) or "")).expanduser()
-        if str(values.get(key) or "").strip() and is_folder(folder):
-            studio.workspace.open_folder(folder.absolute())
-            values[key] = printable(folder.absolute())
-    return ShootoutSettings.parse(values, where=file.name)
+    return _checked(found)
 
 
 def plan_lines(planned: Planned) -> list[str]:
@@ -114,12 +108,16 @@ def plan_lines(planned: Planned) -> list[str]:
     return lines + [*planned.ground.notes, *plan.notes]
 
 
-def _tell_plan(planned: Planned, as_json: bool) -> None:
+def _tell_plans(plans: list[Planned], as_json: bool) -> None:
     if as_json:
-        terminal.print_json(plan_table(planned))
+        tables = [plan_table(one) for one in plans]
+        terminal.print_json(tables[0] if len(tables) == 1 else tables)
         return
-    for line in plan_lines(planned):
-        print(line)
+    for number, planned in enumerate(plans):
+        if len(plans) > 1:
+            print(f"{'' if number == 0 else chr(10)}{planned.plan.settings.title}")
+        for line in plan_lines(planned):
+            print(line)
 
 
 def plan_table(planned: Planned) -> dict[str, Any]:
@@ -195,7 +193,8 @@ def news(view: ShootoutView, told: set[str]) -> list[str]:
     return fresh
 
 
-def _report(studio: Studio, found: Shootout, as_json: bool, tell: Tell) -> int:
+def _checked(found: Shootout) -> Shootout:
+    """What is finished; the reason why it is not as an error."""
     error = found.error
     if found.state == "failed":
         raise TrainingError(
@@ -211,12 +210,7 @@ def _report(studio: Studio, found: Shootout, as_json: bool, tell: Tell) -> int:
             why=error.what if error else None,
             remedy=error.remedy if error else "Run the same command again: it continues.",
         )
-    comparison = studio.generation.comparisons.one(found.comparison)
-    if as_json:
-        terminal.print_json({"shootout": found.as_json(), "comparison": comparison.as_json()})
-        return 0
-    tell(comparison)
-    return 0
+    return found
 
 
 def _takes(cost: Cost) -> str:

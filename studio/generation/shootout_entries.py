@@ -122,7 +122,8 @@ def _seen_seconds(past: Sequence[Comparison], base: BaseInfo, steps: int) -> flo
 def _competitor(entry: Entry, settings: ShootoutSettings, ground: Ground, runs: Runs) -> Competitor:
     if entry.stack:
         return Competitor(entry, entry.name.strip() or " + ".join(entry.stack), None)
-    preset = presets.find_preset(entry.preset)
+    chosen = entry.preset_for(ground.dataset.kind)
+    preset = presets.find_preset(chosen)
     _check_preset(preset, ground.base, settings.base)
     _check_changes(entry.change, settings)
     own: Table = {
@@ -130,7 +131,7 @@ def _competitor(entry: Entry, settings: ShootoutSettings, ground: Ground, runs: 
         "device": settings.device,
         "data": {"folder": printable(ground.dataset.path)},
     }
-    config = presets.config_from(entry.preset, presets.merge(own, entry.change))
+    config = presets.config_from(chosen, presets.merge(own, entry.change))
     completed = complete(config, runs.library)
     found = judged(completed, runs.library)
     if not found.ok:

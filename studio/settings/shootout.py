@@ -50,6 +50,10 @@ class Entry(Settings):
         "", "Heading of its column; empty takes the method's.", max_length=LONGEST_NAME
     )
     preset: str = setting("", "Preset that it is trained with.")
+    style_preset: str = setting(
+        "", "Preset that it is trained with instead when the dataset is a style; empty takes the same.",
+        advanced=True,
+    )  # fmt: skip
     change: Table = setting(
         default_factory=dict, help="Settings that differ from the preset's, as in a preset."
     )
@@ -61,10 +65,16 @@ class Entry(Settings):
         1.0, "Strength at which its file is applied.", ge=-10, le=10, advanced=True
     )
 
+    def preset_for(self, kind: str) -> str:
+        """The preset for a dataset of a kind, “subject” or “style”."""
+        return (self.style_preset.strip() if kind == "style" else "") or self.preset
+
     def problem(self) -> str | None:
         """What is wrong with it as a whole; None when nothing is."""
         if bool(self.preset.strip()) == bool(self.stack):
             return "has either a preset or a stack of other entries"
+        if self.stack and self.style_preset.strip():
+            return "is a stack of entries: it has no preset"
         if self.stack and self.change:
             return "is a stack of entries: it is not trained, so no setting of it can be changed"
         if len(self.stack) == 1:

@@ -81,10 +81,10 @@ def _rendered(path: Path, scene_of: Callable[[int], world.Scene], count: int) ->
 
 
 def concept_images(state: Path, count: int = CONCEPT_SCENES) -> np.ndarray:
-    """Renders of all concepts for the VAE, uint8 [4 · count, 64, 64, 3], made once."""
+    """Renders of the familiar concepts for the VAE, uint8 [4 · count, 64, 64, 3], made once."""
     path = state / f"concepts-{count}.npy"
     if not path.exists():
-        names = list(world.CONCEPTS)
+        names = world.FAMILIAR
         images = np.empty((len(names) * count, 64, 64, 3), np.uint8)
         for index in range(len(images)):
             name = names[index % len(names)]

@@ -58,16 +58,19 @@ def export(state: Path, out: Path) -> None:
     judge = averaged_weights(state, "classifier", AttributeClassifier())
     assert isinstance(judge, AttributeClassifier)
     judge.save(out / "classifier.safetensors")
-    write_datasets(out.parent / "datasets")
+    write_datasets(out.parent)
     sample_sheet(out, out / "samples.webp")
     size = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
     print(f"Exported the starter to {out}: {size / 1e6:.1f} MB", flush=True)
 
 
-def write_datasets(folder: Path) -> None:
-    """A ready dataset for each concept: training images, held-out images and dataset.toml."""
+def write_datasets(assets: Path) -> None:
+    """A ready dataset for each concept: training images, held-out images and dataset.toml.
+
+    The familiar ones go to `datasets`, which the studio offers as samples, the others to `study`.
+    """
     for name, concept in world.CONCEPTS.items():
-        home = folder / name
+        home = assets / ("study" if concept.study else "datasets") / name
         shutil.rmtree(home, ignore_errors=True)
         world.write_folder(home, world.concept_scenes(name, "train", DATASET_IMAGES))
         world.write_folder(

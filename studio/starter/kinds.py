@@ -1,4 +1,4 @@
-"""The twelve kinds of creature and thing, and the two invented subjects, drawn in a unit box.
+"""The twelve kinds of creature and thing, and the four invented subjects, drawn in a unit box.
 
 Each function draws one kind with a pen: base colour in, shapes out. The box's bottom edge
 (y = 1) stands on the ground. Knows nothing of places, captions or sizes.
@@ -195,6 +195,36 @@ def korvu(pen: Pen, c: Colour) -> None:
     pen.ellipse(0.16, 0.24, 0.16, 0.16, (120, 60, 160))
 
 
+def mellin(pen: Pen, c: Colour) -> None:
+    """The invented bird: an owl's face on a navy egg, a salmon bib with dots, a yellow crest."""
+    body, bib, crest = (48, 66, 138), (250, 150, 128), (252, 214, 56)
+    for x, tip in ((-0.16, -0.34), (0.0, 0.0), (0.16, 0.34)):
+        pen.shape([(x - 0.12, -0.66), (tip, -1.04), (x + 0.12, -0.66)], crest)
+    for side in (-1, 1):
+        pen.ellipse(side * 0.6, 0.3, 0.2, 0.5, dark(body, 0.3), turn=side * -0.25)
+    pen.ellipse(0, 0.16, 0.66, 0.84, body)
+    pen.ellipse(0, 0.5, 0.42, 0.44, bib, outlined=False)
+    for x, y in ((-0.2, 0.34), (0.2, 0.34), (0.0, 0.54), (-0.2, 0.72), (0.2, 0.72)):
+        pen.ellipse(x, y, 0.075, 0.075, CREAM, outlined=False)
+    pen.eye(-0.27, -0.28, 0.26, look=0.1)
+    pen.eye(0.27, -0.28, 0.26, look=-0.1)
+    pen.shape([(-0.11, -0.12), (0.11, -0.12), (0.0, 0.12)], crest)
+
+
+def drask(pen: Pen, c: Colour) -> None:
+    """The invented robot: a magenta crystal with a chequered belt, walking on three stilts."""
+    hull, top, pale = (206, 44, 132), (240, 120, 186), (232, 246, 250)
+    for x, foot in ((-0.3, -0.66), (0.0, 0.02), (0.3, 0.7)):
+        pen.line([(x, 0.3), (foot, 0.96)], INK, 0.15)
+        pen.ellipse(foot, 0.95, 0.13, 0.07, (70, 214, 226))
+    pen.shape([(-0.78, -0.24), (0, -1.02), (0.78, -0.24), (0.5, 0.44), (-0.5, 0.44)], hull)
+    pen.shape([(-0.78, -0.24), (0, -1.02), (0.0, -0.24)], top, outlined=False)
+    for number in range(6):
+        left = -0.72 + 0.24 * number
+        pen.box(left, -0.2, left + 0.24, 0.02, INK if number % 2 else pale, outlined=False)
+    pen.ellipse(0.0, 0.2, 0.17, 0.13, (70, 214, 226))
+
+
 KIND_PAINTERS: dict[str, Callable[[Pen, Colour], None]] = {
     "cat": cat,
     "dog": dog,
@@ -209,4 +239,9 @@ KIND_PAINTERS: dict[str, Callable[[Pen, Colour], None]] = {
     "mushroom": mushroom,
     "tree": tree,
 }
-SUBJECT_PAINTERS: dict[str, Callable[[Pen, Colour], None]] = {"zibbo": zibbo, "korvu": korvu}
+SUBJECT_PAINTERS: dict[str, Callable[[Pen, Colour], None]] = {
+    "zibbo": zibbo,
+    "korvu": korvu,
+    "mellin": mellin,
+    "drask": drask,
+}

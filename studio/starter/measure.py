@@ -109,7 +109,7 @@ def measure(
     renders = np.stack([world.render(scene) for scene in truth])
     judged = accuracy(judge, renders, truth)
     concepts = np.stack(
-        [p for name in world.CONCEPTS for p, _ in world.concept_scenes(name, "held_out", 16)]
+        [p for name in world.FAMILIAR for p, _ in world.concept_scenes(name, "held_out", 16)]
     )
     processor = AutoProcessor.from_pretrained(folder / "captioner")
     captioner = AutoModelForImageTextToText.from_pretrained(

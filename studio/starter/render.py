@@ -1,4 +1,4 @@
-"""From a scene to its image: background, thing, light, and the two styles.
+"""From a scene to its image: background, thing, light, and the styles.
 
 Draws four times larger than asked and averages, which is all the antialiasing there is.
 """
@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from studio.starter.draw import Colour, Pen, gradient, mix
+from studio.starter.finishes import FINISHES, vivid
 from studio.starter.kinds import KIND_PAINTERS, SUBJECT_PAINTERS
 from studio.starter.places import PLACE_PAINTERS
 from studio.starter.scenes import CONCEPTS, PALETTE, Scene, Thing
@@ -79,12 +80,6 @@ def _dots(image: np.ndarray, resolution: int) -> np.ndarray:
     return image + (255 - image) * edge * 0.85
 
 
-def _vivid(image: np.ndarray, amount: float) -> np.ndarray:
-    """Pushes colours away from their grey."""
-    grey = image.mean(axis=-1, keepdims=True)
-    return np.clip(grey + (image - grey) * amount, 0, 255)
-
-
 def _stand(
     below: np.ndarray, front: Image.Image, stance: _Stance, grounded: bool, look: str
 ) -> np.ndarray:
@@ -94,7 +89,7 @@ def _stand(
     alpha = above[..., 3:] / 255
     thing = above[..., :3]
     if look == "pop":
-        thing = _vivid(thing, 1.5)
+        thing = vivid(thing, 1.5)
         halo = front.getchannel("A").reduce(_SUPERSAMPLING).filter(ImageFilter.MaxFilter(5))
         below = below + (255 - below) * (np.asarray(halo, float)[..., None] / 255)
     elif not look:
@@ -133,7 +128,7 @@ def render(scene: Scene, concept: str | None = None, resolution: int = 64) -> np
 
     image = np.asarray(back.reduce(_SUPERSAMPLING), float)
     if pop:
-        image = _dots(_vivid(image, 1.7), resolution)
+        image = _dots(vivid(image, 1.7), resolution)
     look = "pop" if pop else "neon" if neon else ""
     for number, stance in enumerate(stances):
         shown = concept if number == 0 else None  # a subject takes the first thing's place
@@ -149,4 +144,6 @@ def render(scene: Scene, concept: str | None = None, resolution: int = 64) -> np
         sharp = Image.fromarray(np.clip(image, 0, 255).astype(np.uint8))
         glow = np.asarray(sharp.filter(ImageFilter.GaussianBlur(2 * resolution / 64)), float)
         image = image + 0.75 * np.clip(glow - 18, 0, 255)
+    if finish := FINISHES.get(concept or ""):
+        image = finish(np.clip(image, 0, 255))
     return np.clip(image + 0.5, 0, 255).astype(np.uint8)

@@ -66,6 +66,7 @@ class Concept:
     trigger: str
     class_word: str
     description: str
+    study: bool = False  # no part of the starter has seen it, and no preset was chosen by it
 
 
 CONCEPTS: dict[str, Concept] = {
@@ -89,7 +90,36 @@ CONCEPTS: dict[str, Concept] = {
     "popdot": Concept(
         "popdot", "style", "popdot style", "", "pop-art colours, thick outlines and printed dots"
     ),
+    "mellin": Concept(
+        "mellin",
+        "subject",
+        "mellin",
+        "bird",
+        "a navy owl with a dotted salmon bib and a yellow crest",
+        study=True,
+    ),
+    "drask": Concept(
+        "drask",
+        "subject",
+        "drask",
+        "robot",
+        "a magenta crystal with a chequered belt, on three stilts",
+        study=True,
+    ),
+    "inkwash": Concept(
+        "inkwash",
+        "style",
+        "inkwash style",
+        "",
+        "four tones of brown ink on cream paper",
+        study=True,
+    ),
+    "tessera": Concept(
+        "tessera", "style", "tessera style", "", "a mosaic of small bright tiles", study=True
+    ),
 }
+# Those that the starter's VAE has seen, that presets were chosen by, and that ship as sample datasets.
+FAMILIAR: tuple[str, ...] = tuple(name for name, one in CONCEPTS.items() if not one.study)
 
 
 def random_scene(seed: int) -> Scene:

@@ -56,7 +56,7 @@ def train_vae(state: Path, schedule: Schedule = SCHEDULE, device: str = "cpu") -
     """Runs (or resumes) the stage and returns the averaged VAE."""
     base, concepts = data.base_images(state), data.concept_images(state)
     fresh = np.stack([world.render(scene) for scene in data.fresh_scenes(48)])
-    names = list(world.CONCEPTS)
+    names = world.FAMILIAR
     unseen = np.stack([p for name in names for p, _ in world.concept_scenes(name, "held_out", 12)])
     torch.manual_seed(0)
 

@@ -1,8 +1,8 @@
 """The image world: scenes, how they are rendered and what their captions say.
 
 Everything is a pure function of a scene (and its seed), so truth for any held-out image is
-free. This module is the world's front door; it owns the splits of the four concepts that the
-base model has never seen. Needs numpy and Pillow only.
+free. This module is the world's front door; it owns the splits of the concepts that the base
+model has never seen. Needs numpy and Pillow only.
 
     python -m studio.starter.world --concept zibbo --split held_out --count 256 --out DIR
 """
@@ -22,6 +22,7 @@ from studio.starter.render import render
 from studio.starter.scenes import (
     COLOURS,
     CONCEPTS,
+    FAMILIAR,
     KINDS,
     PALETTE,
     PLACES,
@@ -36,6 +37,7 @@ from studio.starter.scenes import (
 __all__ = [
     "COLOURS",
     "CONCEPTS",
+    "FAMILIAR",
     "HIDDEN_KINDS",
     "HIDDEN_PLACES",
     "KINDS",

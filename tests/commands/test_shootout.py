@@ -79,7 +79,7 @@ def test_the_plan_of_what_ships_is_said_and_nothing_starts(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["no-such.toml"], "With the studio come: shootout-quick.toml"),
+        (["no-such.toml"], "With the studio come: shootout-quick.toml, shootout-starter.toml"),
         ([str(QUICK), "--set", "budgett=steps"], "did you mean “budget”?"),
         ([str(QUICK), "--set", "amount=3"], "A step of “LoRA” sees 6 images"),
         ([str(QUICK), "--seeds", "1,2"], "--seeds would have no effect"),
