@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import json
 import random
 import subprocess
@@ -61,8 +62,7 @@ def icons(wheel: Path) -> list[tuple[str, Image.Image]]:
     with zipfile.ZipFile(wheel) as packed:
         files = {name.split("/static/fontawesomefree/")[-1]: name for name in packed.namelist()}
         names = json.loads(packed.read(files[NAMES]))
-        with packed.open(files[FONT]) as file:
-            font = ImageFont.truetype(file, SIDE * 4 * 0.62)
+        font = ImageFont.truetype(io.BytesIO(packed.read(files[FONT])), SIDE * 4 * 0.62)
     solid = [one for one in names.values() if "solid" in one["free"] and len(one["label"]) > 2]
     solid.sort(key=lambda one: hashlib.sha256(one["label"].encode()).hexdigest())
     return [_drawn(one, font) for one in solid[: TRAIN + HELD_OUT]]
