@@ -4,7 +4,7 @@ A change that moves them changed what training does. When that is meant, write t
 
     STUDIO_WRITE_GOLDEN=1 python -m pytest tests/matrix/test_golden.py
 
-and say in the commit what changed them. They hold within 1e-3 on other processors.
+and say in the commit what changed them. On other processors they hold within a thousandth.
 """
 
 from __future__ import annotations
@@ -38,4 +38,4 @@ def test_the_first_ten_losses_are_the_known_ones(
         FILE.write_text(json.dumps(dict(sorted(known.items())), indent=1) + "\n", "utf-8")
     expected = json.loads(FILE.read_text("utf-8"))[key]
     assert len(losses) == len(expected) == 10
-    assert losses == pytest.approx(expected, abs=1e-3, rel=1e-4)
+    assert losses == pytest.approx(expected, abs=1e-3, rel=1e-3)
