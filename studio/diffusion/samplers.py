@@ -17,7 +17,6 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -25,6 +24,7 @@ from studio.core.errors import SettingsError
 from studio.diffusion.contract import Process
 from studio.diffusion.flow import Flow
 from studio.diffusion.process import process_of
+from studio.diffusion.schedulers import diffusion_scheduler, flow_scheduler, scheduler_class
 from studio.families.base import Base
 from studio.settings.training import Sampler
 
@@ -79,16 +79,6 @@ SAMPLERS: dict[Sampler, Row] = {
     "LCM": Row(Solver("LCMScheduler"), Solver("FlowMatchLCMScheduler")),
     "TCD": Row(Solver("TCDScheduler")),
 }
-
-_DISTILLED = 50
-"""Timesteps with which LCM and TCD models are distilled."""
-# What a name says. A base's schedule may have been written for a solver with other choices.
-_CHOICES = frozenset(
-    {"algorithm_type", "solver_order", "skip_prk_steps", "lower_order_final"}
-    | {"use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas"}
-)
-_BARELY = 2**-24
-"""The share of signal that is kept where there should be none: noise levels stay finite."""
 
 
 @dataclass(frozen=True)
@@ -212,87 +202,10 @@ def scheduler(base: Base, process: Process, sampler: Sampler, steps: int) -> Any
             why="That base is a flow model, and this sampler knows diffusion alone.",
             remedy=f"Use {', '.join(serving(process)[:-1])} or {serving(process)[-1]}.",
         )
-    kind = _class(solver.name)
+    kind = scheduler_class(solver.name)
     with warnings.catch_warnings():
         # numpy 2 announces that torch's arrays will have to take a `copy` argument some day
         warnings.simplefilter("ignore", DeprecationWarning)
         if isinstance(process, Flow):
-            return _flow_scheduler(base, process, kind, solver.options, steps)
-        return _diffusion_scheduler(base, sampler, kind, solver.options, steps)
-
-
-def _diffusion_scheduler(
-    base: Base, sampler: Sampler, kind: Any, options: Mapping[str, Any], steps: int
-) -> Any:
-    accepted = inspect.signature(kind.__init__).parameters
-    config = {key: value for key, value in base.scheduler_config.items() if not key.startswith("_")}
-    config["prediction_type"] = base.prediction_type
-    # Clipping is for pixel-space models; latents go beyond ±1. SD's first timestep is 1, not 0.
-    config["clip_sample"] = False
-    config.setdefault("steps_offset", 1)
-    if config.get("rescale_betas_zero_snr") and "rescale_betas_zero_snr" not in accepted:
-        config["trained_betas"] = _zero_snr_betas(config)
-    known = {key: config[key] for key in config.keys() & accepted if key not in _CHOICES}
-    made = kind.from_config(known, **options)
-    if sampler == "LCM" or (sampler == "TCD" and steps > _DISTILLED):
-        # a subset of the schedule it was distilled with, or of a finer one
-        finer = max(steps, _DISTILLED)
-        made.set_timesteps(steps, device=base.device, original_inference_steps=finer)
-    elif "timestep_spacing" not in accepted and config.get("timestep_spacing") == "trailing":
-        _set_trailing(made, steps, base.device)
-    else:
-        made.set_timesteps(steps, device=base.device)
-    return made
-
-
-def _flow_scheduler(
-    base: Base, process: Flow, kind: Any, options: Mapping[str, Any], steps: int
-) -> Any:
-    """Noise levels even from 1 to 1/steps, then shifted, where a scheduler takes them; else its own,
-    which are even too."""
-    if "flow_shift" in inspect.signature(kind.__init__).parameters:
-        own = {"prediction_type": "flow_prediction", "use_flow_sigmas": True}
-        made = kind(**options, **own, flow_shift=process.shift)
-    else:
-        made = kind(**options, shift=process.shift)
-    if "sigmas" in inspect.signature(made.set_timesteps).parameters:
-        levels = np.linspace(1, 1 / steps, steps)
-        made.set_timesteps(steps, device=base.device, sigmas=levels)
-    else:
-        made.set_timesteps(steps, device=base.device)
-    return made
-
-
-def _class(name: str) -> Any:
-    if name == "LmsScheduler":
-        from studio.diffusion.lms import LmsScheduler
-
-        return LmsScheduler
-    import diffusers
-
-    return getattr(diffusers, name)
-
-
-def _zero_snr_betas(config: dict[str, Any]) -> list[float]:
-    """Betas whose last timestep is (nearly) noise alone, for schedulers that cannot make them.
-
-    Lin et al. 2023, algorithm 1, on the base's own betas.
-    """
-    import diffusers
-
-    names = ("num_train_timesteps", "trained_betas", "beta_start", "beta_end", "beta_schedule")
-    known = {name: config[name] for name in names if name in config}
-    plain = diffusers.DDIMScheduler(rescale_betas_zero_snr=True, **known)
-    shares = plain.alphas_cumprod.double().clamp(min=_BARELY)
-    before = torch.cat([shares.new_ones(1), shares[:-1]])
-    return [float(beta) for beta in 1 - shares / before]
-
-
-def _set_trailing(made: Any, steps: int, device: torch.device) -> None:
-    """Timesteps counted back from the last one, for a scheduler that does not know how."""
-    if made.config.use_karras_sigmas:  # spaced by noise level, from the last timestep on
-        made.set_timesteps(steps, device=device)
-        return
-    ratio = made.config.num_train_timesteps / steps
-    last = made.config.num_train_timesteps
-    made.set_timesteps(device=device, timesteps=[round(last - k * ratio) - 1 for k in range(steps)])
+            return flow_scheduler(base, process, kind, solver.options, steps)
+        return diffusion_scheduler(base, sampler, kind, solver.options, steps)

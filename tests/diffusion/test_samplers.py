@@ -185,3 +185,18 @@ def test_larger_images_of_some_flows_begin_noisier(sd1: Base) -> None:
 def test_a_sampler_that_cannot_says_so(flow: Base) -> None:
     with pytest.raises(SettingsError, match=r"“PLMS” does not work.*Use DDIM, Euler, Heun"):
         samplers.sampling_plan(flow, "PLMS", 4)
+
+
+@pytest.mark.parametrize("sampler", samplers.SAMPLERS)
+def test_a_sampling_leaves_nothing_to_the_next(sd1: Base, sampler: Sampler) -> None:
+    def sampled() -> Tensor:
+        plan = samplers.sampling_plan(sd1, sampler, 3)
+        latents = plan.begin(torch.full((1, 4, 4, 4), 0.5))
+        for index in range(len(plan)):
+            dice = [torch.Generator().manual_seed(index)]
+            latents = plan.step(plan.inputs(latents, index) * 0.3, index, latents, dice)
+        return latents
+
+    first, schedule = sampled(), samplers.scheduler(sd1, process_of(sd1), sampler, 3)
+    schedule.betas.zero_()
+    assert torch.equal(sampled(), first)
