@@ -134,6 +134,7 @@ def test_a_broken_environment_is_noticed(
     assert made == [tmp_path / ".venv"]
 
 
+@pytest.mark.slow
 def test_a_broken_environment_is_made_again(checkout: Path) -> None:
     assert start(checkout).returncode == 0
     (checkout / ".venv" / "left-over").write_text("from the broken one")

@@ -189,7 +189,7 @@ def test_a_sampler_that_cannot_says_so(flow: Base) -> None:
 
 @pytest.mark.parametrize("sampler", samplers.SAMPLERS)
 def test_a_sampling_leaves_nothing_to_the_next(sd1: Base, sampler: Sampler) -> None:
-    def sampled() -> Tensor:
+    def sampled() -> torch.Tensor:
         plan = samplers.sampling_plan(sd1, sampler, 3)
         latents = plan.begin(torch.full((1, 4, 4, 4), 0.5))
         for index in range(len(plan)):

@@ -108,6 +108,7 @@ def test_the_command_saves(tmp_path: Path, number: signal.Signals) -> None:
     assert "the run is saved first" in (tmp_path / "said.txt").read_text()
 
 
+@pytest.mark.slow
 def test_the_server_saves(tmp_path: Path) -> None:
     make_workspace(tmp_path)
     code = SERVER.format(root=ROOT, workspace=str(tmp_path), values=VALUES)

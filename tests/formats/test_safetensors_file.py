@@ -163,7 +163,7 @@ def test_header_bombs_are_refused_by_what_is_counted(tmp_path):
         safetensors_file.read_header(path)
 
 
-@pytest.mark.parametrize("mebibytes", [9, 40])
+@pytest.mark.parametrize("mebibytes", [9, pytest.param(40, marks=pytest.mark.slow)])
 def test_a_header_with_long_texts_is_read_wherever_it_is_looked_at(tmp_path, mebibytes):
     """A caption of every image in `ss_tag_frequency` makes millions of bytes, and only one value."""
     tags = '{"a": "' + 'one \\"tag\\", [more], ' * (mebibytes << 20 >> 4) + '"}'

@@ -48,8 +48,10 @@ def disk(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
 @pytest.mark.parametrize(
     ("what", "code"),
     [
-        ("everything", errno.ENOSPC), ("everything", errno.EIO), ("everything", errno.EROFS),
-        ("samples", errno.ENOSPC), ("events.jsonl", errno.ENOSPC), ("state.json", errno.EDQUOT),
+        ("everything", errno.ENOSPC), ("state.json", errno.EDQUOT), ("samples", errno.ENOSPC),
+        pytest.param("everything", errno.EIO, marks=pytest.mark.slow),
+        pytest.param("everything", errno.EROFS, marks=pytest.mark.slow),
+        pytest.param("events.jsonl", errno.ENOSPC, marks=pytest.mark.slow),
     ],
 )  # fmt: skip
 def test_a_pause_for_the_disk_is_seen_and_continued(

@@ -258,7 +258,9 @@ def _raiser(error: Exception, fails: Fails) -> Callable[..., Any]:
     return fail
 
 
-@pytest.mark.parametrize("form", ["torch", "python", "cudnn, after"])
+@pytest.mark.parametrize(
+    "form", ["torch", *(pytest.param(form, marks=pytest.mark.slow) for form in ("python", "cudnn, after"))]
+)  # fmt: skip
 @pytest.mark.parametrize("site", SITES)
 def test_full_memory_is_said_given_back_and_survived(
     shared: Studio, monkeypatch: pytest.MonkeyPatch, site: str, form: str
@@ -279,7 +281,8 @@ def test_full_memory_is_said_given_back_and_survived(
 
 
 @pytest.mark.parametrize(
-    "form", ["cpu", "cublas", "mps", "xpu, driver", "bitsandbytes", "c++", "system"]
+    "form",
+    ["python", "cudnn, after", "cpu", "cublas", "mps", "xpu, driver", "bitsandbytes", "system"],
 )
 def test_every_form_is_said_where_images_are_generated(
     shared: Studio, monkeypatch: pytest.MonkeyPatch, form: str

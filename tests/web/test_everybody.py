@@ -45,7 +45,7 @@ def opened(open_page: Any, tab: str, theme: str) -> Any:
     return page
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["dark", pytest.param("light", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("tab", TABS)
 def test_every_text_has_the_contrast_it_needs(
     open_page: Any, furnished: Any, tab: str, theme: str
