@@ -1,0 +1,129 @@
+"""The study of docs/shootout.md: its trainings, its numbers, its tables.
+
+    python benchmarks/study.py --workspace DIR                all four datasets; goes on where it was cut off
+    python benchmarks/study.py --workspace DIR --only drask   one of them
+    python benchmarks/study.py --table                        only writes the tables of what was measured
+
+What it runs is `studio.py compare presets/shootout-starter.toml`, one dataset at a time. One JSON file per
+dataset goes to `benchmarks/results/study/`, and the tables and the verdicts in words to `docs/shootout.md`.
+Keep the workspace: trainings that are finished are not repeated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from studio.compare.measures import MEASURES, Measure
+from studio.core import atomic
+from studio.core.device import device_facts, pick_device
+
+ROOT = Path(__file__).resolve().parent.parent
+STUDY = ROOT / "presets" / "shootout-starter.toml"
+RESULTS = ROOT / "benchmarks" / "results" / "study"
+PAGE = ROOT / "docs" / "shootout.md"
+BEGIN, END = "<!-- study: begin -->", "<!-- study: end -->"
+SHOWN = ("image_image", "kid", "image_text", "drift", "attributes", "memorised", "diversity")
+FACTS = ("seconds", "peak_memory", "bytes", "trainable_parameters")
+
+
+def datasets() -> dict[str, Path]:
+    """The study's datasets by name."""
+    named = tomllib.loads(STUDY.read_text("utf-8"))["data"]
+    return {Path(one).name: (STUDY.parent / one).resolve() for one in named}
+
+
+def measure(folder: Path, workspace: Path) -> dict[str, Any]:
+    """One dataset's shootout, run or found finished: what its comparison says, without its images."""
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "studio.py", "compare", str(STUDY), "--json", "--set", f"data={folder}",
+         "--set", f"name=Study · {folder.name}", "--workspace", str(workspace)],
+        cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise SystemExit(done.returncode)
+    found = json.loads(done.stdout[done.stdout.index("{\n") :])
+    comparison = found["comparison"]
+    keep = ("name", "group", "training_seed", "method", "measures", "intervals", "images", *FACTS)
+    return {
+        "dataset": folder.name,
+        "prompts": comparison["prompts"],
+        "base_hash": comparison["base_hash"],
+        "columns": [{key: one.get(key) for key in keep} for one in comparison["columns"]],
+        "group_differences": comparison["group_differences"],
+        "verdict": comparison["verdict"],
+        "notes": comparison["notes"],
+        "seconds": round(time.monotonic() - began, 1),
+        "machine": device_facts(pick_device("auto")),
+    }
+
+
+def tables(records: list[dict[str, Any]]) -> str:
+    """A table and the verdict of every dataset."""
+    return "\n\n".join(_table(record) for record in records)
+
+
+def _table(record: dict[str, Any]) -> str:
+    rows = [row for row in MEASURES if row.key in (*SHOWN, *FACTS)]
+    lines = [
+        f"**{record['dataset']}**",
+        "",
+        f"| | {' | '.join(row.label for row in rows)} |",
+        f"|---|{'---|' * len(rows)}",
+    ]
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for column in record["columns"]:
+        groups.setdefault(column["group"] or column["name"], []).append(column)
+    for name, columns in groups.items():
+        cells = [_cell(row, columns) for row in rows]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join([*lines, "", *(f"- {text}" for text in record["verdict"])])
+
+
+def _cell(row: Measure, columns: list[dict[str, Any]]) -> str:
+    """Mean ± standard deviation over the training seeds."""
+    found = [one[row.key] if row.key in FACTS else one["measures"].get(row.key) for one in columns]
+    values = [value for value in found if value is not None]
+    if not values:
+        return "–"
+    text = row.number(fmean(values))
+    if len(values) > 1 and row.key not in FACTS:
+        text += f" ± {row.number(stdev(values))}"
+    return text + row.behind
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; see the module's docstring."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--workspace", type=Path, default=ROOT / "workspace")
+    parser.add_argument("--only", choices=list(datasets()), action="append")
+    parser.add_argument("--table", action="store_true", help="only write the tables")
+    chosen = parser.parse_args(arguments)
+    for name in () if chosen.table else chosen.only or datasets():
+        file = RESULTS / f"{name}.json"
+        if not file.is_file():
+            atomic.write_json(file, measure(datasets()[name], chosen.workspace))
+    there = [RESULTS / f"{name}.json" for name in datasets()]
+    text = tables([json.loads(file.read_text("utf-8")) for file in there if file.is_file()])
+    before = PAGE.read_text("utf-8")
+    if BEGIN in before:
+        head, _, rest = before.partition(BEGIN)
+        atomic.write_text(PAGE, f"{head}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}")
+    print(text)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
