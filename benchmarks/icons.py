@@ -65,10 +65,10 @@ def icons(wheel: Path) -> list[tuple[str, Image.Image]]:
         font = ImageFont.truetype(io.BytesIO(packed.read(files[FONT])), SIDE * 4 * 0.62)
     solid = [one for one in names.values() if "solid" in one["free"] and len(one["label"]) > 2]
     solid.sort(key=lambda one: hashlib.sha256(one["label"].encode()).hexdigest())
-    return [_drawn(one, font) for one in solid[: TRAIN + HELD_OUT]]
+    return [_icon(one, font) for one in solid[: TRAIN + HELD_OUT]]
 
 
-def _drawn(icon: dict[str, Any], font: ImageFont.FreeTypeFont) -> tuple[str, Image.Image]:
+def _icon(icon: dict[str, Any], font: ImageFont.FreeTypeFont) -> tuple[str, Image.Image]:
     """An icon in the middle, in a colour that its name decides."""
     dice = random.Random(icon["label"])
     colour = dice.choice(sorted(set(PALETTE) - {"white"}))

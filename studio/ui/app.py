@@ -33,6 +33,7 @@ from studio.ui import header, scripts, theme
 from studio.ui.base_uploads import BaseUploads
 from studio.ui.comparison_files import ComparisonFiles
 from studio.ui.components.add_base import add_base
+from studio.ui.corrections import Corrections
 from studio.ui.door import Door
 from studio.ui.guard import EVERYWHERE, App, Guard
 from studio.ui.launch_options import launch_options
@@ -164,7 +165,7 @@ def serve(
 def _with_files(app: App, studio: Studio) -> App:
     """What answers for files goes before everything of Gradio's."""
     sent = NamedFiles(BaseUploads(app, studio))
-    return scripts.Scripts(ComparisonFiles(sent, studio.generation.reports))
+    return scripts.Scripts(Corrections(ComparisonFiles(sent, studio.generation.reports)))
 
 
 def _served(page: Page, options: dict[str, Any], port: int) -> Server:
