@@ -52,13 +52,12 @@ def address(name: str) -> str:
 
 
 def preloads() -> str:
-    """For the head of the document: all modules are fetched at once, not one after the other; those
-    of tabs that are not open yet when nothing else is wanted."""
-    later = ' fetchpriority="low"'
-    return "".join(
-        f'<link rel="modulepreload" href="{address(name)}"{"" if name.startswith(FIRST) else later}>'
-        for name in modules()
-    )
+    """For the head of the document: the modules of the tab that is open first are fetched at once, not
+    one after the other; `main.js` fetches the others, which are named here, when that tab is there."""
+    first = [name for name in modules() if name.startswith(FIRST)]
+    later = " ".join(name for name in modules() if not name.startswith(FIRST))
+    links = "".join(f'<link rel="modulepreload" href="{address(name)}">' for name in first)
+    return f'{links}<meta name="cs-later" content="{later}">'
 
 
 def start(name: str, events: Sequence[str] = ()) -> str:

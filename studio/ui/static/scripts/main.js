@@ -2,6 +2,7 @@
 // own module does the rest. Owns: which module a name means. Refuses to know: what the parts show.
 import {holdButtons} from './core/connection.js';
 import {catchStrayDrops} from './core/drops.js';
+import {fetchLater} from './core/later.js';
 import {notice} from './core/notices.js';
 import {watchPlace} from './core/place.js';
 import {watchPresses} from './core/press.js';
@@ -63,6 +64,7 @@ export async function mount(name, part, events) {
     part.trigger(event, data);
   };
   found.mount({...part, trigger});
+  fetchLater();
 }
 
 catchStrayDrops();
