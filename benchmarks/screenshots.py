@@ -143,7 +143,7 @@ class Photographer:
 
     def grid(self) -> None:
         page = self.page
-        page.click(".ax-summary")
+        self.page.locator("#cs-generate-modes [data-mode=grid]").click()
         page.select_option("select[aria-label='What the columns vary']", "strength")
         page.fill("textarea[aria-label='Values of the columns']", "0, 0.5, 1, 1.5")
         page.select_option("select[aria-label='What the rows vary']", "seed")
@@ -152,7 +152,7 @@ class Photographer:
         page.locator(".ax-run .rb-text", has_text="images in").wait_for()
         page.locator(".ax").evaluate("node => node.scrollIntoView({block: 'start'})")
         self.keep("grid")
-        page.click(".ax-summary")
+        self.page.locator("#cs-generate-modes [data-mode]").first.click()
 
     def three_lanes(self) -> None:
         page = self.page

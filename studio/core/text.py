@@ -69,7 +69,7 @@ def decode(data: bytes, expected: Callable[[], str | None] | str | None = None) 
         return Decoded(_shown(data, "iso2022_jp"), "iso2022_jp", False)
     if (unicode := _unicode(data)) is not None:
         settled = unicode.encoding != "utf-8" or not unicode.certain or expected is None
-        if not settled and 0 < _beyond_ascii(unicode.text) <= 3:
+        if not settled and 0 < len(unicode.text) - len(unicode.text.encode("ascii", "ignore")) <= 3:
             from studio.core import charset
 
             old = expected() if callable(expected) else expected
@@ -85,11 +85,6 @@ def decode(data: bytes, expected: Callable[[], str | None] | str | None = None) 
             if text.count(_MARK) * 20 <= len(text):  # a stray byte does not speak against it
                 return Decoded(text, encoding, False)
     return Decoded(_shown(data, "utf-8"), UNKNOWN, False)
-
-
-def _beyond_ascii(text: str) -> int:
-    """How many characters are not ASCII."""
-    return len(text) - len(text.encode("ascii", "ignore"))
 
 
 def expect(samples: Iterable[bytes]) -> str | None:
