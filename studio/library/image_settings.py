@@ -18,7 +18,6 @@ from studio.formats.image_texts import USER_COMMENT
 from studio.formats.images import read_texts
 from studio.formats.sniff import sniff
 from studio.infer import infotext, inpaint_files, template
-from studio.infer.foreign import restored
 from studio.infer.infotext_passes import is_kept_name
 from studio.library.files import LibraryFiles
 from studio.settings.training import StackItem
@@ -44,6 +43,8 @@ def image_settings(path: Path) -> ImageSettings | None:
 
     Errors as in `images.open_image`.
     """
+    from studio.infer.foreign import restored  # many readers, which opening the page needs not
+
     texts = read_texts(path)
     if CHUNK in texts or (found := restored(texts)) is None:
         return None

@@ -218,6 +218,11 @@ class Form:
             contents.append("\n".join(value) if as_lines else value)
         return contents
 
+    def begin_with(self, values: dict[str, Any]) -> None:
+        """What the inputs hold when the page is opened, from nested values."""
+        for one, content in zip(self.inputs, self.updates(values), strict=True):
+            _begin_with(one, content)
+
     def named(self, error: SettingsError) -> SettingsError:
         """The same error with the form's labels where it names keys, at its own fields' keys."""
         own = {item.key.removeprefix(self.prefix): item.key for item in self.fields}
@@ -262,10 +267,17 @@ def _input(item: Field) -> gr.components.Component:
     if item.kind == "choice":
         return gr.Dropdown(choices=list(item.choices), value=item.default, **common)
     if item.kind in ("whole", "number"):
-        return gr.Number(value=item.default, **common)
+        return _begin_with(gr.Number(**common), item.default)
     value = "\n".join(item.default) if isinstance(item.default, list) else item.default
     lines = 3 if item.kind == "lines" or item.multiline else 1
     return gr.Textbox(value=value, lines=lines, max_lines=8, **common)
+
+
+def _begin_with(one: gr.components.Component, content: Any) -> gr.components.Component:
+    """What an input holds when the page is opened. Gradio does not send a None to the page, which then
+    shows a number's 0; an empty text leaves the field empty."""
+    one.value = "" if content is None and isinstance(one, gr.Number) else content
+    return one
 
 
 def _plain(item: Field, value: Any) -> Any:

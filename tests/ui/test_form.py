@@ -66,6 +66,13 @@ def test_what_people_type_becomes_settings() -> None:
     assert (parsed.words, parsed.rate, parsed.every, parsed.inner.every) == (["a", "b"], 0.5, 3, 0)
 
 
+def test_an_empty_number_is_sent_to_the_page_as_empty() -> None:
+    """Gradio leaves out a None, and then the page shows 0."""
+    config = {one.elem_id: one.get_config().get("value") for one in form().inputs}
+    assert config["cs-field-rate"] == "", config
+    assert form().values([c.value for c in form().inputs])["rate"] is None
+
+
 def test_an_emptied_number_names_its_field() -> None:
     made = form()
     values = [

@@ -120,6 +120,30 @@ def test_a_draft_that_cannot_be_kept_is_said(tab: Tab, monkeypatch: pytest.Monke
 
 def test_a_newcomer_finds_the_preset_of_the_base_that_ships(tab: Tab) -> None:
     assert tab.call("restored")[0]["preset"] == "starter-lora"
+    fresh = Tab(tab.studio)  # without asking: nothing was kept, so nothing is put back
+    wanted = presets.config_from("starter-lora")
+    assert fresh.part("cs-train-pick").value["preset"] == "starter-lora"
+    assert fresh.part("cs-field-train-steps").value == wanted.train.steps
+    assert fresh.part("cs-field-options-lora-rank").value == wanted.options["rank"]
+
+
+def test_the_page_listens_to_what_it_cannot_hear_by_itself_only(tab: Tab) -> None:
+    """What is typed is told by one event of the form; each field that Python listened to would make
+    every page slower."""
+    listened = [key for one in tab.demo.config["dependencies"] for key, _ in one["targets"] if key]
+    fields = {
+        key: block for key, block in tab.demo.blocks.items()
+        if "cs-field" in (getattr(block, "elem_classes", None) or [])
+    }  # fmt: skip
+    typed = [key for key, block in fields.items() if not isinstance(block, gr.Dropdown)]
+    assert len(typed) > 90 and len(set(typed) & set(listened)) <= 4, "sizes and a style's name"
+    loads = [
+        one
+        for one in tab.demo.config["dependencies"]
+        for _, event in one["targets"]
+        if event == "load"
+    ]
+    assert loads == [], "forms are put back when they are first shown"
 
 
 def refused(tab: Tab, sent: Any) -> Any:

@@ -29,7 +29,8 @@ class BaseField:
             choices, value=self.first, label="Base model", elem_id=elem_id,
             elem_classes=["cs-field"],
         )  # fmt: skip
-        button = component("base_button", "<div></div>", events=["added"], asked=asked)
+        button = component("base_button", "<div></div>", events=["shown", "added"], asked=asked)
+        button.shown(lambda: gr.Dropdown(base_choices(studio)), None, self.select, **QUIET)
         self.added = button.added(self.list_anew, None, self.select, **ACTION)
 
     @handler

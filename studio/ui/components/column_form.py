@@ -97,7 +97,7 @@ class ColumnForm:
         )
         rebased = self.columns.rebase(self.rebased, None, self.base, **ACTION)
         Draft(self.studio.workspace.cache / "compare-form.json").keeps(
-            self.page, [*self.texts, *self.form.inputs], self.drafted, self.contents,
+            "compare", [*self.texts, *self.form.inputs], self.drafted, self.contents,
             after=[captions, quick, again, rebased, self.bases.added],
         )  # fmt: skip
 

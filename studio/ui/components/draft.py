@@ -15,7 +15,7 @@ import gradio as gr
 from studio.core import atomic
 from studio.core.errors import StorageError
 from studio.core.tables import read_table
-from studio.ui.live import QUIET, Json, Page, handler, log
+from studio.ui.live import ACTION, QUIET, Json, component, handler, log, refused
 
 
 class Draft:
@@ -35,16 +35,20 @@ class Draft:
         """What was kept; nothing, when there is none or it cannot be read."""
         return read_table(self._file)
 
+    def exists(self) -> bool:
+        """Whether anything was ever kept."""
+        return self._file.exists()
+
     def keeps(
         self,
-        page: Page,
+        name: str,
         inputs: Sequence[Any],
         values: Callable[..., Json],
         contents: Callable[[Json], list[Any]],
         after: Sequence[Any] = (),
     ) -> None:
         """Keeps what `inputs` hold whenever a person has changed one, and after the events `after`;
-        puts it back when the page is opened.
+        puts it back when the form is first shown. Call it inside the form's tab.
 
         `values(*contents of the inputs)` says what is kept, without what is only half typed: one
         empty number must not cost the prompt. `contents(kept)`: what the inputs are to hold again.
@@ -55,14 +59,29 @@ class Draft:
             self.write(values(*held))
 
         @handler
-        def restore() -> Any:
+        def restore() -> list[Any]:
             kept = self.read()
             found = contents(kept) if kept else [gr.skip()] * len(inputs)
-            return found if len(inputs) > 1 else found[0]
+            return [gr.HTML(restored=True), *found]
 
-        changed = [one.input for one in inputs if hasattr(one, "input")]
-        gr.on(changed, keep, list(inputs), None, trigger_mode="always_last", **QUIET)
+        def kept(argument: Any) -> bool:
+            """Whether there is anything to restore."""
+            return self.exists()
+
+        part = component(
+            "draft", '<i class="cs-draft"></i>', [kept], events=["edited", "restore"],
+            elem_id=f"cs-draft-{name}", form=name, restored=False, refused="",
+        )  # fmt: skip
+        latest: Json = {"trigger_mode": "always_last", **QUIET}
+        part.edited(keep, list(inputs), None, **latest)
+        gr.on([one.input for one in inputs if own_event(one)], keep, list(inputs), None, **latest)
         for event in after:
             event.then(keep, list(inputs), None, **QUIET)
-        assert page.demo is not None
-        page.demo.load(restore, None, list(inputs), **QUIET)
+        restored = part.restore(restore, None, [part, *inputs], **ACTION)
+        restored.failure(refused, None, part, **QUIET)
+
+
+def own_event(one: Any) -> bool:
+    """Whether Python must listen to this input itself: the page tells of what is typed (`edits.js`), but
+    not of what is chosen in a list, or changed in a part with a script of its own."""
+    return isinstance(one, gr.Dropdown | gr.HTML)

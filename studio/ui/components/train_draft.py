@@ -26,6 +26,10 @@ class TrainDraft:
         """What `keep` wrote. Raises FileNotFoundError, OSError and ValueError."""
         return read_json(self.file)
 
+    def exists(self) -> bool:
+        """Whether there is anything to read."""
+        return self.file.exists()
+
     def keep(self, pick: Any, values: Json, options: Json) -> None:
         """Writes the draft; what is typed belongs to the dataset that is picked. StorageError."""
         if not isinstance(pick, dict):

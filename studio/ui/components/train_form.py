@@ -113,6 +113,11 @@ class TrainForm:
         """Updates of `columns`: only the chosen method's fields."""
         return [gr.Column(visible=name == method) for name in METHODS for _ in self._groups[name]]
 
+    def begin_with(self, values: Json, method: str) -> None:
+        """What the inputs hold when the page is opened; `values` as a configuration's."""
+        self.form.begin_with(values)
+        self.options[method].begin_with(values.get("options", {}))
+
     def contents(self, values: Json, method: str) -> list[Any]:
         """New contents for every input; `values` as a configuration's."""
         found = self.form.updates(values)

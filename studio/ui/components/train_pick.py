@@ -7,6 +7,7 @@ Refuses to know: settings and runs.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,12 +34,12 @@ COVERS = 7
 EMPTY: Json = {"dataset": "", "base": "starter", "method": "lora", "preset": ""}
 
 
-def train_pick(studio: Studio, page: Page) -> gr.HTML:
-    """The component. Events: `input` (something else was chosen), `dataset` (another dataset: its
-    words belong into the form), `preset` (fill the form) and
-    `like` (fill it with the settings of a file).
+def train_pick(studio: Studio, page: Page, first: Json, kept: Callable[[], bool]) -> gr.HTML:
+    """The component. Events: `input` (something else was chosen, or typed in the form),
+    `dataset` (another dataset: its words belong into the form), `preset` (fill the form), `like` (fill
+    it with the settings of a file) and `restore` (fill it as it was left, if `kept()` says it was).
     """
-    return TrainPick(studio, page).build()
+    return TrainPick(studio, page).build(first, kept)
 
 
 class TrainPick:
@@ -47,13 +48,17 @@ class TrainPick:
     def __init__(self, studio: Studio, page: Page) -> None:
         self.studio, self.page = studio, page
 
-    def build(self) -> gr.HTML:
+    def build(self, first: Json, was_kept: Callable[[], bool]) -> gr.HTML:
+        def kept(argument: Any) -> bool:
+            """Whether the form was left with something in it."""
+            return was_kept()
+
         return component(
             "train_pick",
             TEMPLATE,
-            [self.choices, self.covers, self.files],
-            events=["input", "dataset", "preset", "like"],
-            value=dict(EMPTY),
+            [self.choices, self.covers, self.files, kept],
+            events=["input", "dataset", "preset", "like", "restore"],
+            value=dict(first),
             restored=False,
             refused="",
             elem_id="cs-train-pick",

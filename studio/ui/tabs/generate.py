@@ -160,7 +160,7 @@ class GenerateTab:
         diced = self.dice.click(lambda: -1, None, self.seed, **QUIET)
         seeded = self.again.click(self.last_seed, None, self.seed, **QUIET)
         Draft(self.studio.workspace.cache / "generate-form.json").keeps(
-            self.page, [self.base, self.prompt, self.negative, *self.form.inputs],
+            TARGET, [self.base, self.prompt, self.negative, *self.form.inputs],
             self.drafted, self.contents,
             after=[asking, *reused, restored, rebased, self.bases.added, diced, seeded, *self.changes],
         )  # fmt: skip

@@ -19,6 +19,7 @@ from studio.core.names import printable
 from studio.library import presets
 from studio.runs.findings import refused as as_findings
 from studio.settings.training import RunConfig
+from studio.ui.components.draft import own_event
 from studio.ui.components.run_view import run_view
 from studio.ui.components.start_answer import answer, start_answer
 from studio.ui.components.train_draft import TrainDraft
@@ -53,14 +54,16 @@ class TrainTab:
         self.studio, self.page = studio, page
         self.form = TrainForm()
         self.draft = TrainDraft(studio.workspace.cache / "train-form.json")
+        first, values = _first_choice(studio)
         with gr.Row(elem_classes=["cs-split", "train-layout"]):
             with gr.Column(elem_classes=["cs-form"]):
-                self.pick = train_pick(studio, page)
+                self.pick = train_pick(studio, page, first, self.draft.exists)
                 self.review = component(
                     "preflight", '<div class="cs-card cs-preflight"></div>', value={},
                     elem_id="cs-preflight",
                 )  # fmt: skip
                 self.form.lay_out()
+                self.form.begin_with(values, first["method"])
                 with gr.Row(elem_classes=["cs-start"]):
                     self.start = gr.Button(
                         "Start training", variant="primary", elem_id="cs-train-start"
@@ -78,7 +81,7 @@ class TrainTab:
         everything, filling = [pick, *inputs], [pick, *self.form.columns, *inputs]
         latest: Json = {**QUIET, "trigger_mode": "always_last"}
         gr.on(
-            [pick.input, *(_edited(one) for one in inputs)],
+            [pick.input, *(one.input for one in inputs if own_event(one))],
             self.reviewed,
             everything,
             review,
@@ -93,8 +96,6 @@ class TrainTab:
         words = [pick, self.form.input_of("name"), self.form.input_of("data.trigger")]
         followed = pick.dataset(self.followed, pick, words, **choose)
         followed.then(**again)
-        for event in (filled, followed):  # then the form, which waits for it, waits no longer
-            event.failure(refused, None, pick, **QUIET)
         pick.like(self.likened, pick, filling, **choose).then(**again)
         self.start.click(
             self.started, everything, [self.runs, review, self.answer], api_name="train_start",
@@ -104,11 +105,15 @@ class TrainTab:
             self.measured, everything, [self.measure, review], show_progress="hidden",
             concurrency_id="measure", api_visibility="private",
         )  # fmt: skip
-        assert self.page.demo is not None
-        loaded = self.page.demo.load(self.restored, None, filling, **QUIET)
-        # what another tab hands to this one comes after the form's draft
-        loaded.then(lambda: gr.HTML(restored=True), None, pick, **QUIET)
-        loaded.then(**again)
+        restored = pick.restore(self.restored, None, filling, **choose)
+        restored.then(lambda: gr.HTML(restored=True), None, pick, **QUIET)
+        restored.then(**again)
+        for event in (
+            filled,
+            followed,
+            restored,
+        ):  # then the form, which waits for it, waits no longer
+            event.failure(refused, None, pick, **QUIET)
 
     def config_of(self, value: Any, arguments: tuple[Any, ...]) -> RunConfig:
         """The complete configuration that the page shows."""
@@ -237,7 +242,7 @@ class TrainTab:
             found = presets.config_from(None, values | {"method": chosen["method"]})
             values = found.model_dump()  # also what an older version called otherwise
         except FileNotFoundError:
-            chosen, values = _first_choice(self.studio, chosen)
+            chosen, values = _first_choice(self.studio)
         except (OSError, ValueError, KeyError, AttributeError, TypeError, StudioError):
             log.info("the form's draft could not be used", exc_info=True)
             chosen, values = dict(EMPTY), {}
@@ -248,15 +253,9 @@ class TrainTab:
         ]
 
 
-def _edited(one: gr.components.Component) -> Any:
-    """The event of an edit. A text's `input` is silent when it is emptied, or pasted as a whole."""
-    return one.change if isinstance(one, gr.Textbox) else one.input
-
-
-def _first_choice(studio: Studio, chosen: Json) -> tuple[Json, Json]:
+def _first_choice(studio: Studio) -> tuple[Json, Json]:
     """What a newcomer finds: the preset made for the base that ships."""
-    for preset in studio.library.presets(chosen["method"]):
-        if preset.base == chosen["base"]:
-            values = presets.config_from(preset.name).model_dump()
-            return chosen | {"preset": preset.name}, values
-    return chosen, {}
+    for preset in studio.library.presets(EMPTY["method"], broken=[]):
+        if preset.base == EMPTY["base"]:
+            return EMPTY | {"preset": preset.name}, presets.config_from(preset.name).model_dump()
+    return dict(EMPTY), {}

@@ -13,6 +13,7 @@ const PARTS = {
   add_base: () => import('./bases/add_base.js'),
   base_button: () => import('./bases/base_button.js'),
   caption: () => import('./caption/caption.js'),
+  draft: () => import('./core/draft.js'),
   train_pick: () => import('./train/pick.js'),
   form_tools: () => import('./train/form_tools.js'),
   preflight: () => import('./train/preflight.js'),

@@ -7,5 +7,5 @@ export function mount({element, props, trigger}) {
   const ask = () => tell('studio:add-base', {asked});
   element.firstElementChild.append(labelled('plus', 'Add a model …', ask, '.cs-quiet.ba-button'));
   hear(element, 'studio:base-added', (news) => trigger('added', {base: news.asked === asked ? news.name : ''}));
-  trigger('added', {base: ''}); // the page may be older than what is on the disk
+  trigger('shown'); // the page may be older than what is on the disk
 }

@@ -4,6 +4,7 @@ import {adapterFacts, adapterThumb} from '../core/adapters.js';
 import {attempt, call, partsOf, refusal} from '../core/calls.js';
 import {hear, tell} from '../core/channel.js';
 import {el} from '../core/dom.js';
+import {restored} from '../core/draft.js';
 import {fileName} from '../core/format.js';
 import {receive} from '../core/handover.js';
 import {icon, iconButton} from '../core/icons.js';
@@ -196,6 +197,7 @@ class Columns {
 
   /** “Compare” elsewhere in the studio: {adapters: [path]} or {run: id} or {columns: […]}, and base. */
   async brought(payload) {
+    await restored('compare'); // the draft has columns of its own
     if (payload.base && payload.base !== this.base) this.part.trigger('rebase', {base: payload.base});
     await this.load();
     const added = payload.columns || model.wanted(this.sources || [], payload).map(model.columnOf);

@@ -4,6 +4,7 @@
 import {laneTitle} from '../core/adapters.js';
 import {attempt, call} from '../core/calls.js';
 import {hear, tell} from '../core/channel.js';
+import {restored} from '../core/draft.js';
 import {receive} from '../core/handover.js';
 import {icon} from '../core/icons.js';
 import {recall, remember} from '../core/memory.js';
@@ -258,7 +259,8 @@ class Stack {
   }
 
   /** With several lanes the files go to the one that is marked, and that is said where it is seen. */
-  brought({base, adapters = []}) {
+  async brought({base, adapters = []}) {
+    await restored(this.props.target); // the draft has a base of its own
     if (base && base !== this.props.base) this.part.trigger('rebase', {base});
     for (const path of adapters) this.add(path);
     if (this.lanes.length < 2 || !adapters.length) return;

@@ -3,13 +3,15 @@ import {fileUrl} from '../core/address.js';
 import {call, partsOf, refusal} from '../core/calls.js';
 import {hear, tell} from '../core/channel.js';
 import {el, fillOptions} from '../core/dom.js';
+import {restore, restored} from '../core/draft.js';
+import {onEdits} from '../core/edits.js';
 import {openTab, receive} from '../core/handover.js';
+import {Hold} from '../core/hold.js';
 import {icon} from '../core/icons.js';
 import {message} from '../core/notices.js';
 import {ownValue} from '../core/own_value.js';
 import {poll} from '../core/timing.js';
 import {goTo} from './field_errors.js';
-import {Hold} from './hold.js';
 import {methodCards} from './method_cards.js';
 import * as rules from './pick_rules.js';
 import {settingsFile} from './settings_file.js';
@@ -29,7 +31,8 @@ class Pick {
     this.choices = null; // what can be chosen; null until the server was asked
     this.read = ''; // the same as text
     this.covered = ''; // the dataset whose images are shown
-    this.hold = new Hold(part.element);
+    this.form = this.element.closest('.cs-form');
+    this.hold = new Hold(this.form);
     this.dataset = select('Dataset');
     this.base = select('Base model');
     this.preset = select('Preset');
@@ -151,21 +154,10 @@ class Pick {
     this.render();
   }
 
-  /** Until Python has put into the form what was there when the page was left; fields wait for it. */
-  async restored() {
-    const {props, part} = this;
-    if (props.restored) return;
-    const token = this.hold.begin();
-    await new Promise((resolve) => {
-      part.watch('restored', () => props.restored && resolve());
-    });
-    this.hold.end(token);
-  }
-
   /** “Train with these” elsewhere in the studio: {dataset: id}. */
-  async brought({dataset}, restored) {
+  async brought({dataset}) {
     if (!dataset) return;
-    await restored; // it may come late: a hand-over comes after it
+    await restored('train'); // it may come late: a hand-over comes after it
     await this.load(); // it may be newer than the list, or gone
     if (!this.choices?.datasets.some((one) => one.id === dataset)) {
       throw refusal({
@@ -188,8 +180,9 @@ class Pick {
     this.part.watch('refused', () => this.hold.set(''));
     hear(this.element, 'studio:pick?', () => this.choices && tell('studio:pick', this.value));
     hear(this.element, 'studio:field', ({key}) => this.go(key));
-    const restored = this.restored();
-    receive('train', (payload) => this.brought(payload, restored));
+    onEdits(this.form, () => this.part.trigger('input', this.value));
+    restore(this.part, 'train', this.hold, () => this.part.trigger('restore'));
+    receive('train', (payload) => this.brought(payload));
     poll(this.element, () => this.load(), 4000);
   }
 }

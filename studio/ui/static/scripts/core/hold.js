@@ -1,20 +1,19 @@
-// While a preset is on its way into the form, what is typed there would be overwritten by it, and
-// Start would take what it replaces: both wait until it has arrived, or has failed to.
+// While a preset or a draft is on its way into a form, what is typed there would be overwritten by it,
+// and Start would take what it replaces: both wait until it has arrived, or has failed to.
 
 const LONGEST = 20000; // milliseconds; a server that is away says so itself
 
 export class Hold {
-  /** `element` is a part of the form. */
-  constructor(element) {
-    this.element = element;
+  /** `form` contains the fields. */
+  constructor(form) {
+    this.form = form;
     this.token = ''; // of what is waited for
   }
 
   set(token) {
     this.token = token;
-    const form = this.element.closest('.cs-form');
-    form?.classList.toggle('is-filling', Boolean(token));
-    for (const part of form?.querySelectorAll('.cs-fields, .cs-start') || []) {
+    this.form.classList.toggle('is-filling', Boolean(token));
+    for (const part of this.form.querySelectorAll('.cs-fields, .cs-start')) {
       part.inert = Boolean(token);
       part.setAttribute('aria-busy', String(Boolean(token)));
     }
