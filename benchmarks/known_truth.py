@@ -61,7 +61,10 @@ def measured(seed: int) -> dict[str, Any]:
     base = load_base("starter", "auto")
     with tempfile.TemporaryDirectory() as place:
         few = _few(Path(place) / "few")
-        columns = [
+        columns: list[dict[str, Any]] = [
+            {"name": "base", "stack": []}
+        ]  # the control of memorisation
+        columns += [
             {
                 "name": name,
                 "stack": [{"path": str(_trained(name, seed, few if name == "long" else DATA, Path(place)))}],

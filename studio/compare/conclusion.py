@@ -60,6 +60,7 @@ def measured(features: KeptFeatures, column: ComparedColumn, index: int) -> Meas
 
 def conclude(comparison: Comparison, features: KeptFeatures) -> Comparison:
     """The comparison with measures, intervals, differences and what they say."""
+    features = replace(features, base=_base_alone(comparison))
     found = {
         index: values
         for index, column in enumerate(comparison.columns)
@@ -173,6 +174,18 @@ def _possible(
         key: (max(0.0, ends[0]), min(1.0, ends[1])) if ends and key in shares else ends
         for key, ends in intervals.items()
     }
+
+
+def _base_alone(comparison: Comparison) -> int | None:
+    """The first column of the base alone that was generated."""
+    return next(
+        (
+            index
+            for index, column in enumerate(comparison.columns)
+            if column.error is None and not column.folder and not _acts(column)
+        ),
+        None,
+    )
 
 
 def _acts(column: ComparedColumn) -> bool:

@@ -65,6 +65,8 @@ class Features:
     """[M, D]; None without reference images."""
     training: Tensor | None = None
     """[T, D]; None where they are not known."""
+    control: Tensor | None = None
+    """[C, D], images that the base alone made of the same prompts; None where it was not asked."""
     dino: Tensor | None = None
     """[N, E], of the images."""
     dino_references: Tensor | None = None
@@ -92,7 +94,7 @@ class Features:
     @cached_property
     def nearness(self) -> Nearness:
         """How near its images are to training images."""
-        return metrics.nearness(self.images, there(self.training), self.references)
+        return metrics.nearness(self.images, there(self.training), self.references, self.control)
 
 
 def there(tensor: Tensor | None) -> Tensor:
@@ -108,6 +110,8 @@ class KeptFeatures:
     tensors: Mapping[str, Tensor] = field(default_factory=dict)
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """`references`, `training` → file names, in order."""
+    base: int | None = None
+    """The column of the base alone, if there is one; not in the file, the comparison knows it."""
 
     def column(self, index: int, *, elsewhere: bool = False) -> Features | None:
         """What there is to measure of a column; None when it was not generated.
@@ -122,6 +126,7 @@ class KeptFeatures:
             texts=None if elsewhere else found.get("texts"),
             references=found.get("references"),
             training=found.get("training"),
+            control=None if self.base is None else found.get(f"c{self.base}"),
             dino=found.get(f"dino/c{index}"),
             dino_references=found.get("dino/references"),
             ordinary=found.get(f"ordinary/c{index}"),

@@ -189,7 +189,7 @@ MEASURES: tuple[Measure, ...] = (
         key="memorised",
         label="Memorised",
         formula="share of images whose cosine to a training image exceeds the cosines that real images have to the nearest "
-        "other one (95 % quantile) and its own to every held-out image",
+        "other one (95 % quantile), those of the base's own images to a training image, and its own to every held-out image",
         source="after the data-copying test of Meehan et al. 2020 (arXiv:2004.05675), image by image, calibrated as "
         "conformal prediction is",
         range="0 … 100 %",

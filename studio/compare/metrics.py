@@ -111,7 +111,8 @@ class Nearness:
     """[N]: how much nearer than the threshold its nearest training image is, or than its nearest held-out
     image where that is less. Above 0 an image counts as memorised."""
     threshold: float
-    """The cosine that hardly any real image has to another one."""
+    """The cosine that hardly any real image has to another one, nor any image of the base alone to one that
+    was trained on."""
     by_chance: float
     """The share of images not memorised that are expected above it, at most."""
     training: Tensor
@@ -127,8 +128,11 @@ class Nearness:
         return (self.margins > 0).double()
 
 
-def nearness(images: Tensor, training: Tensor, held_out: Tensor | None) -> Nearness:
-    """Images [N, D] against training images [T, D] and held-out ones [H, D].
+def nearness(
+    images: Tensor, training: Tensor, held_out: Tensor | None, control: Tensor | None = None
+) -> Nearness:
+    """Images [N, D] against training images [T, D] and held-out ones [H, D]; `control` [C, D] are those
+    that the base alone made of the same prompts.
 
     An image counts as memorised when its cosine to a training image is larger than real images, trained
     on or held out, have to the nearest other one of them, and larger than its own to any held-out image.
@@ -136,6 +140,10 @@ def nearness(images: Tensor, training: Tensor, held_out: Tensor | None) -> Nearn
     model never saw is above it with a probability of at most 5 % or 1 / (T + H + 1) (exchangeability, as
     in conformal prediction: Vovk et al. 2005). Held-out images that are training images do not count;
     without two others there is only the threshold, from training images alone.
+
+    A prompt that says all there is in a training image leads to one like it without any copying. What the
+    base alone makes of the same prompts cannot be a copy (a negative control): the threshold is at least
+    the largest cosine of those images.
     """
     import torch
 
@@ -153,6 +161,8 @@ def nearness(images: Tensor, training: Tensor, held_out: Tensor | None) -> Nearn
         ranked, count = torch.tensor([SAME], dtype=torch.float64), 1
     rank = min(count, int(torch.ceil(torch.tensor((1 - UNSEEN_SHARE) * (count + 1)))))
     threshold = float(ranked[rank - 1])
+    if control is not None and len(control):
+        threshold = max(threshold, float((control.double() @ training.T).max()))
     margins = cosines - threshold
     if nearest is not None:
         margins = torch.minimum(margins, cosines - nearest)

@@ -13,6 +13,7 @@ from PIL import Image
 from torch.nn.functional import normalize
 
 from studio.compare import columns, conclusion, features
+from studio.compare.column_record import StackFile
 from studio.compare.comparison import compare, keep_nearest, measure_again
 from studio.compare.features import KeptFeatures
 from studio.compare.record import Cell, ComparedColumn, Comparison, NearestPair, read_comparison
@@ -261,6 +262,26 @@ def test_copies_of_training_images_raise_the_alarm():
     assert [column.memorised for column in found.columns] == [False, True]
     assert found.verdict[0].startswith("B repeats training images: 100% of its images")
     assert "memorised" in found.columns[0].told_apart
+
+
+def test_the_base_alone_is_the_control_and_raises_no_alarm():
+    """Images that a caption alone makes like training images: the base makes them as well as the file does."""
+    plain = kept(24)
+    alike = {
+        name: normalize(plain.tensors["training"] + scale * plain.tensors[name], dim=1)
+        for name, scale in (("c0", 0.3), ("c1", 0.35))
+    }
+    rows = plain.having(alike)
+    acting = comparison_of("Base", "A").columns[1].changed(stack=(StackFile(path="a.safetensors"),))
+    both = acting.changed(name="B"), acting
+    without = conclusion.conclude(comparison_of().changed(columns=both), rows)
+    assert all(column.memorised for column in without.columns), "without the base nobody can know"
+    base = ComparedColumn(name="Base")
+    found = conclusion.conclude(comparison_of().changed(columns=(base, acting)), rows)
+    assert not any(column.memorised for column in found.columns)
+    copied = rows.having({"c1": normalize(plain.tensors["training"] + 0.01, dim=1)})
+    found = conclusion.conclude(comparison_of().changed(columns=(base, acting)), copied)
+    assert [column.memorised for column in found.columns] == [False, True]
 
 
 @pytest.mark.parametrize("lacking", [0.0, torch.nan])

@@ -146,6 +146,28 @@ def test_copies_of_training_images_are_seen_and_new_images_of_the_concept_are_no
     assert found.held_out is not None and bool((found.cosines > found.held_out).all())
 
 
+def test_what_a_caption_alone_brings_about_is_no_copy():
+    """Images like a training image, because the prompt says all there is in it: the base makes them, too."""
+    concept = directions(60, width=12, seed=9, shift=1.0)
+    training, held_out = concept[:12], concept[12:36]
+    noise = directions(72, width=12, seed=10, shift=-2.0)
+
+    def near(spread: float, rows: slice) -> torch.Tensor:
+        return torch.nn.functional.normalize(training.repeat(2, 1) + spread * noise[rows], dim=1)
+
+    control, asked, copies = (
+        near(0.3, slice(24)),
+        near(0.3, slice(24, 48)),
+        near(0.02, slice(48, 72)),
+    )
+    alone = metrics.nearness(asked, training, held_out)
+    assert float(alone.memorised.mean()) > 0.3, "else this shows nothing"
+    found = metrics.nearness(asked, training, held_out, control)
+    assert float(found.memorised.mean()) <= 0.15 and found.threshold > alone.threshold
+    assert float(metrics.nearness(control, training, held_out, control).memorised.sum()) == 0
+    assert float(metrics.nearness(copies, training, held_out, control).memorised.mean()) > 0.6
+
+
 def test_reference_images_that_are_training_images_are_not_held_out():
     concept = directions(60, width=12, seed=8, shift=1.0)
     training, fresh = concept[:12], concept[12:]
