@@ -30,7 +30,7 @@ from studio.runs.records import RunFacts
 from studio.settings.training import RunConfig
 
 LOW_DISK = 500 << 20
-GENTLE_PRIOR = 0.1  # more holds a style back (docs/results.md)
+GENTLE_PRIOR = 0.1  # more holds a style back (docs/log.md)
 WHOLE_MODEL = 12  # bases: the weights and two moments in fp32, twice while saving, and the product
 
 
