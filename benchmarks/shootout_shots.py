@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,7 @@ class Shots(Photographer):
     def vote(self, comparison: str) -> None:
         page = self.page
         self.go(f"compare/{comparison}/vote")
-        page.fill(".vo-start input[required]", "Ada")
+        page.fill(".vo-start input[required]", f"Ada {time.time():.0f}")  # a name of its own each time
         page.click(".vo-start button[type=submit]")
         page.wait_for_selector(".vo-screen[open]:not(.is-busy) .vo-side:not(.is-empty) img")
         self.keep("shootout-vote")
