@@ -102,7 +102,9 @@ class Shots(Photographer):
     def vote(self, comparison: str) -> None:
         page = self.page
         self.go(f"compare/{comparison}/vote")
-        page.fill(".vo-start input[required]", f"Ada {time.time():.0f}")  # a name of its own each time
+        page.fill(
+            ".vo-start input[required]", f"Ada {time.time():.0f}"
+        )  # a name of its own each time
         page.click(".vo-start button[type=submit]")
         page.wait_for_selector(".vo-screen[open]:not(.is-busy) .vo-side:not(.is-empty) img")
         self.keep("shootout-vote")
