@@ -1,13 +1,12 @@
 """Which image, cropped how, with which caption, at which step.
 
-Owns: buckets, the plan of batches as a pure function of the step, captions as training sees them.
+Owns: the plan of batches as a pure function of the step, captions as training sees them.
 Refuses to know: models and noise; it gives tensors of pixels and strings.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,8 +26,7 @@ from studio.formats.image_names import READING
 from studio.formats.images import image_size, open_image
 from studio.formats.masks import Masks
 from studio.settings.training import DataSettings
-
-MAX_ASPECT = 2.0  # an image longer than 2 : 1 is cropped to it
+from studio.train.buckets import batches_of, bucket_of
 
 
 @dataclass(frozen=True)
@@ -67,17 +65,6 @@ class Item:
         return digest.hexdigest()
 
 
-def bucket_for(width: int, height: int, resolution: int, multiple: int) -> tuple[int, int]:
-    """The training size (width, height) nearest in shape, of about `resolution`² pixels.
-
-    Both sides are multiples of `multiple` (pixels per innermost latent of the network).
-    """
-    aspect = min(MAX_ASPECT, max(1 / MAX_ASPECT, width / height))
-    columns = max(1, round(resolution * math.sqrt(aspect) / multiple))
-    rows = max(1, round(resolution / math.sqrt(aspect) / multiple))
-    return columns * multiple, rows * multiple
-
-
 def read_items(
     info: DatasetInfo, settings: DataSettings, resolution: int, multiple: int
 ) -> list[Item]:
@@ -86,7 +73,7 @@ def read_items(
     items, masks = [], Masks()
     for image in info.items:
         size = image.size or image_size(image.path)
-        bucket = _bucket(size, settings, resolution, multiple)
+        bucket = bucket_of(size, settings, resolution, multiple)
         plain = Item(
             image.path,
             image.caption or "",
@@ -124,7 +111,7 @@ def held_out_items(
         Item(
             path,
             as_trained(captions[path] or "", settings.trigger or info.trigger),
-            _bucket((known.width, known.height), settings, resolution, multiple),
+            bucket_of((known.width, known.height), settings, resolution, multiple),
             False,
             1,
             mask=_mask(path, settings, masks),
@@ -217,9 +204,7 @@ class Plan:
         self._buckets: dict[tuple[int, int], list[int]] = {}
         for index, item in enumerate(items):
             self._buckets.setdefault(item.bucket, []).extend([index] * item.repeats)
-        self.batches_per_epoch = sum(
-            math.ceil(len(members) / batch_size) for members in self._buckets.values()
-        )
+        self.batches_per_epoch = batches_of(map(len, self._buckets.values()), batch_size)
         self._epoch: tuple[int, list[list[int]]] | None = None
 
     def batch(self, number: int) -> list[int]:
@@ -272,9 +257,3 @@ def templated(caption: str, settings: DataSettings, name: str = "", line: int = 
     if not settings.template:
         return caption
     return fill_template(settings.template[line], name or settings.trigger, caption)
-
-
-def _bucket(
-    size: tuple[int, int], settings: DataSettings, resolution: int, multiple: int
-) -> tuple[int, int]:
-    return bucket_for(*size, resolution, multiple) if settings.buckets else (resolution, resolution)
