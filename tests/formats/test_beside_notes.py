@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
-from studio.core.paths import Workspace
+from studio.core.paths import ASSETS, Workspace
+from studio.formats import safetensors_file
 from studio.formats.beside_notes import BesideNotes, read_beside
 from studio.library.library import Library
 
