@@ -51,7 +51,8 @@ def test_the_file_itself_goes_first_and_the_library_shows_the_rest(tmp_path: Pat
     library = Library(workspace)
     before = library.adapter(own).trigger_word
     for path in (silent, own):
-        path.with_suffix(".json").write_bytes(MARK + json.dumps(WEB_UI).encode())
+        noted = {**WEB_UI, "activation text": "another word"}
+        path.with_suffix(".json").write_bytes(MARK + json.dumps(noted).encode())
     info = library.adapter(silent)
-    assert (info.trigger_word, info.strength) == ("zibbo cat", 0.7)
-    assert library.adapter(own).trigger_word == before != "zibbo cat"
+    assert (info.trigger_word, info.strength) == ("another word", 0.7)
+    assert library.adapter(own).trigger_word == before != "another word"
