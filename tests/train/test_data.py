@@ -13,10 +13,10 @@ from PIL import Image
 from studio.core.size import Size
 from studio.formats.dataset import read_dataset
 from studio.settings.training import DataSettings
+from studio.train.buckets import bucket_for
 from studio.train.data import (
     Item,
     Plan,
-    bucket_for,
     load_pixels,
     read_items,
     training_caption,
