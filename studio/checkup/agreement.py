@@ -96,7 +96,7 @@ def _poor(seen: Evidence) -> list[Hit]:
 
 CHECKS = (
     Check(
-        "mismatch", "The caption may be about another image", "image and caption, by the base's CLIP",
+        "mismatch", "Caption of another image?", "image and caption, by the base's CLIP",
         "Another caption of the set is nearer to the image: were two of them swapped?",
         "warning", _poor,
     ),

@@ -118,7 +118,7 @@ def _same(one: _Grey, other: _Grey) -> bool:
 CHECKS = (
     Check(
         "duplicate", "Nearly the same image", "a perceptual hash, mirrored images included",
-        "It counts as often as it is there: keep one of each, or mean it.",
+        "Each copy counts as an image of its own: keep one, unless you mean it.",
         "warning", _duplicates,
     ),
     Check(

@@ -12,13 +12,18 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
 from PIL import Image
 from PIL.ImageFile import ImageFile
 
 from studio.formats.image_colour import profile_title
 from studio.formats.image_write import without_alpha
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
 SIDE = 256
 """Pixels of the short side at which sharpness is measured; smaller images are taken as they are."""
@@ -27,7 +32,6 @@ NO_DETAIL = -1.0
 """The sharpness of an image in which there is nothing that could be sharp."""
 _ROUNDING = 2.0  # variance of the Laplacian that rounding to 8 bits makes by itself
 _MODES = {"CMYK": "CMYK", "LAB": "L*a*b*", "F": "floating point"}
-_Array = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,8 @@ def stored_as(image: ImageFile) -> str:
 
 def look_at(image: Image.Image) -> tuple[str, float]:
     """(`Look.tiny`, `Look.sharpness`) of an image in sRGB, upright."""
+    import numpy as np  # not when the studio opens
+
     flat = without_alpha(image)
     scale = SIDE / min(flat.size)
     if scale < 1:
@@ -71,26 +77,28 @@ def look_at(image: Image.Image) -> tuple[str, float]:
     return base64.b64encode(tiny + means).decode("ascii"), round(_sharpness(pixels), 2)
 
 
-def tiny_copies(encoded: list[str]) -> tuple[_Array, _Array]:
+def tiny_copies(encoded: list[str]) -> tuple[Array, Array]:
     """(grey copies [N, 16, 16], mean colours [N, 3]) out of `Look.tiny` of N images."""
+    import numpy as np
+
     data = np.frombuffer(b"".join(map(base64.b64decode, encoded)), dtype=np.uint8)
     rows = data.reshape(len(encoded), GRID * GRID + 3).astype(np.float32)
     return rows[:, : GRID * GRID].reshape(-1, GRID, GRID), rows[:, GRID * GRID :]
 
 
-def _sharpness(grey: _Array) -> float:
+def _sharpness(grey: Array) -> float:
     if min(grey.shape) < 8 or float(grey.var()) < _ROUNDING:
         return NO_DETAIL
     own = max(0.0, _laplacian(grey) - _ROUNDING)
     return own / (_laplacian(_blurred(grey)) + 1)
 
 
-def _laplacian(grey: _Array) -> float:
+def _laplacian(grey: Array) -> float:
     around = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
     return float((around - 4 * grey[1:-1, 1:-1]).var())
 
 
-def _blurred(grey: _Array) -> _Array:
+def _blurred(grey: Array) -> Array:
     rows = grey[:-2] + grey[1:-1] + grey[2:]
-    found: _Array = (rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]) / 9
+    found: Array = (rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]) / 9
     return found
