@@ -18,6 +18,7 @@ from studio.checkup.duplicates import Copies
 from studio.checkup.examine import judged, look
 from studio.checkup.records import Report, verdict
 from studio.checkup.table import CHECKS
+from studio.clip import encoders
 from studio.core.errors import Interrupted, SettingsError
 from studio.families.image_size import size_multiple
 from studio.formats import images
@@ -30,7 +31,6 @@ Check = Callable[..., Report]
 
 
 def test_buckets_are_those_of_training(zibbo: Path, studio: Studio) -> None:
-    from studio.core.device import pick_device
     from studio.formats.dataset import read_dataset
     from studio.settings.training import DataSettings
     from studio.train.data import bucket_table, read_items
@@ -38,9 +38,9 @@ def test_buckets_are_those_of_training(zibbo: Path, studio: Studio) -> None:
     for number, size in enumerate([(200, 100), (90, 110), (300, 60)], 1):
         Image.effect_noise(size, 80).convert("RGB").save(zibbo / f"{number:04}.png")
     report = studio.generation.examine(zibbo, clip=False)
-    with studio.runtime.turn("looking", "anything"):
-        base = studio.runtime.base("starter", str(pick_device("cpu")))
-    items = read_items(read_dataset(zibbo), DataSettings(), base.native_size, base.size_multiple)
+    base = report.evidence.base
+    assert base is not None
+    items = read_items(read_dataset(zibbo), DataSettings(), base.resolution, base.multiple)
     rows = report.buckets
     assert [
         {"width": row.width, "height": row.height, "items": row.images} for row in rows
@@ -65,10 +65,18 @@ def test_a_second_look_decodes_nothing(
     zibbo: Path, studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Image.open(zibbo / "0001.png").save(zibbo / "copy.png")
-    first = studio.generation.examine(zibbo, clip=False).as_dict()
+    first = studio.generation.examine(zibbo).as_dict()
     monkeypatch.setattr(images, "check_image", None)
-    again = Studio(studio.workspace).generation.examine(zibbo, clip=False).as_dict()
-    assert again == first and first["counts"]["warning"] == 2
+    monkeypatch.setattr(encoders, "load_clip", None)
+    again = Studio(studio.workspace).generation.examine(zibbo).as_dict()
+    assert again == first and first["counts"]["warning"] == 2 and len(first["fits"]) == 12
+
+
+def test_a_changed_caption_is_compared_anew(zibbo: Path, studio: Studio) -> None:
+    first = studio.generation.examine(zibbo).evidence.fits
+    (zibbo / "0004.txt").write_text("a big zibbo cat in the forest")
+    again = studio.generation.examine(zibbo).evidence.fits
+    assert again[0].file.name == "0004.png" and again[0].fit < first[0].fit
 
 
 def test_it_stops_when_it_is_told_to(zibbo: Path, studio: Studio) -> None:
@@ -104,7 +112,7 @@ def test_ten_thousand_images_are_held_against_each_other() -> None:
 def test_every_row_is_complete_and_has_a_name_of_its_own() -> None:
     assert len({check.name for check in CHECKS}) == len(CHECKS)
     for check in CHECKS:
-        assert check.title and check.looks_at and check.says.endswith("."), check.name
+        assert check.title and check.looks_at and check.says.endswith((".", "?")), check.name
 
 
 @pytest.mark.parametrize(
