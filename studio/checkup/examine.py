@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from studio.checkup import duplicates, sharpness
+from studio.checkup import image_files as image_files_checks
 from studio.checkup.records import BaseFacts, BucketRow, Evidence, Finding, Fit, Report
 from studio.checkup.table import CHECKS
 from studio.formats.dataset import image_files, read_dataset
@@ -36,6 +38,13 @@ def look(
     info = info.called(info.trigger)
     paths = [*(item.path for item in info.items), *info.broken, *held_out]
     return Evidence(info, images.all_facts(paths), held_out, base)
+
+
+def at_a_glance(seen: Evidence) -> list[Finding]:
+    """What is wrong with the images alone, as far as they were decoded; for forms that wait for it."""
+    rows = (*image_files_checks.CHECKS, *duplicates.CHECKS, *sharpness.CHECKS)
+    worth = [row for row in rows if row.severity == "warning"]
+    return [Finding(check, hits) for check in worth if (hits := check.find(seen))]
 
 
 def judged(seen: Evidence, skipped: dict[str, str] | None = None) -> Report:

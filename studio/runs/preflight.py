@@ -25,6 +25,7 @@ from studio.library.image_checks import image_lines
 from studio.library.library import Library
 from studio.runs.advice import advice
 from studio.runs.completion import TRIGGER, Complete, complete
+from studio.runs.dataset_warning import dataset_warning
 from studio.runs.findings import Preflight, refused
 from studio.runs.records import RunFacts
 from studio.settings.training import RunConfig
@@ -83,6 +84,8 @@ def judged(completed: Complete, library: Library) -> Preflight:
         )
     for finding in advice(config, info, base):
         result.warn(*finding)
+    if text := dataset_warning(config, info, base, library):
+        result.warnings.append(text)
     result.facts = _facts(completed).changed(layers=_check_layers(result, completed))
     return result
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageFilter
 
+from studio.app import Studio
 from studio.checkup.records import Report
 from studio.core.paths import ASSETS
 from tests.checkup.conftest import SETS
@@ -223,7 +224,7 @@ def test_captions_that_were_swapped_fit_least(
 
 
 def test_a_base_without_clip_says_so_and_everything_else_is_found(
-    zibbo: Path, checked: Check, studio, monkeypatch: pytest.MonkeyPatch
+    zibbo: Path, checked: Check, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from studio.clip import folder
     from studio.core.errors import UnavailableError
@@ -236,3 +237,26 @@ def test_a_base_without_clip_says_so_and_everything_else_is_found(
     report = checked(zibbo, clip=True)
     assert found(report) == {"missing": ["0002.png"]}
     assert report.skipped == {"Captions against images": "There is no CLIP beside this base."}
+
+
+def test_a_run_is_warned_of_what_is_wrong_with_its_images(zibbo: Path, studio: Studio) -> None:
+    """The preflight says it in one line, and what it says of captions is found by the same function."""
+    from studio.settings.training import RunConfig
+
+    config = RunConfig.parse(
+        {
+            "method": "lora",
+            "base": "starter",
+            "data": {"folder": str(zibbo)},
+            "prior": {"weight": 0},
+        }
+    )
+    before = studio.runs.preflight(config)
+    plant_jpeg(zibbo)
+    image(zibbo, 5).filter(ImageFilter.GaussianBlur(2)).save(zibbo / "0005.png")
+    after = studio.runs.preflight(config)
+    new = [text for text in after.warnings if text not in before.warnings]
+    assert len(new) == 3
+    assert "1 of 13 images have no caption" in new[0] and "absent from 1 of 13" in new[1]
+    assert "nearly the same image (2), blurred (1)" in new[2]
+    assert after.as_dict()["verdict"].endswith(f"{len(after.warnings)} warnings.")
