@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from studio.checkup.captions import FEWEST
+from studio.checkup.captions import FEWEST, short
 from studio.checkup.records import Check, Evidence, Fit, Hit
 from studio.core.errors import Interrupted
 from studio.families.token_match import without
@@ -42,8 +42,8 @@ def fits(
     import numpy as np
 
     rows = [(item.path, item.caption) for item in info.items if (item.caption or "").strip()]
-    if not rows:
-        return []
+    if len({caption for _, caption in rows}) < 2:
+        return []  # nothing to tell apart
     paths, captions = [path for path, _ in rows], [caption or "" for _, caption in rows]
     spoken = [without(text, info.trigger) or text for text in captions]
     images = []
@@ -88,7 +88,7 @@ def _poor(seen: Evidence) -> list[Hit]:
     captions = {item.path: item.caption for item in seen.info.items}
     limit = POOR * median(fit.fit for fit in seen.fits)
     return [
-        Hit((fit.file,), f"“{captions[fit.file]}”; nearer is “{fit.better}”")
+        Hit((fit.file,), f"“{short(captions[fit.file])}”; nearer is “{fit.better}”")
         for fit in seen.fits
         if fit.fit < limit and fit.better
     ]

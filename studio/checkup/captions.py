@@ -29,8 +29,8 @@ _SHOWN = 60  # characters of a caption
 
 
 def without_caption(info: DatasetInfo) -> list[DatasetImage]:
-    """Images whose caption is missing or blank."""
-    return [item for item in info.items if not (item.caption or "").strip()]
+    """Images that have no caption of their own, or a blank one."""
+    return [i for i in info.items if not i.captioned or not (i.caption or "").strip()]
 
 
 def without_trigger(
@@ -55,18 +55,18 @@ def without_trigger(
 
 
 def _missing(seen: Evidence) -> list[Hit]:
-    return [Hit((item.path,)) for item in without_caption(seen.info) if item.caption is None]
+    return [Hit((item.path,)) for item in without_caption(seen.info) if item.caption != ""]
 
 
 def _empty(seen: Evidence) -> list[Hit]:
-    return [Hit((item.path,)) for item in without_caption(seen.info) if item.caption is not None]
+    return [Hit((item.path,)) for item in without_caption(seen.info) if item.caption == ""]
 
 
 def _no_trigger(seen: Evidence) -> list[Hit]:
     words, lacking = without_trigger(seen.info, seen.info.trigger)
     named = "”, “".join(words)
     return [
-        Hit((item.path,), f"no “{item.trigger or named}” in “{_short(item.caption)}”")
+        Hit((item.path,), f"no “{item.trigger or named}” in “{short(item.caption)}”")
         for item in lacking
         if (item.caption or "").strip()
     ]
@@ -97,7 +97,7 @@ def _odd(seen: Evidence) -> list[Hit]:
 
 
 def _odd_hit(item: DatasetImage, word: str) -> Hit:
-    return Hit((item.path,), f"no “{word}”, which the others have: “{_short(item.caption)}”")
+    return Hit((item.path,), f"no “{word}”, which the others have: “{short(item.caption)}”")
 
 
 def _length(seen: Evidence) -> list[Hit]:
@@ -133,7 +133,8 @@ def _words(text: str) -> set[str]:
     return set(_WORD.findall(text.casefold())) - _COMMON
 
 
-def _short(caption: str | None) -> str:
+def short(caption: str | None) -> str:
+    """The beginning of a caption, in one line."""
     text = " ".join((caption or "").split())
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from studio.checkup.records import Check, Evidence, Hit
 from studio.formats.dataset_info import DatasetImage
-from studio.formats.image_look import NO_DETAIL
+from studio.formats.image_look import LEAST, NO_DETAIL
 from studio.formats.image_memory import ImageFacts
 from studio.train.buckets import MAX_ASPECT, bucket_for, enlarged, lost
 
@@ -64,16 +64,17 @@ def _by_facts(says: Callable[[ImageFacts], str | None]) -> Callable[[Evidence], 
 
 
 def _blank(known: ImageFacts) -> str | None:
-    if known.black:
+    if known.black and not known.transparent:
         return "black all over"
-    return "a single colour" if known.decoded and known.sharpness == NO_DETAIL else None
+    judged = known.decoded and min(known.width, known.height) >= LEAST
+    return "a single colour" if judged and known.sharpness == NO_DETAIL else None
 
 
 CHECKS = (
     Check(
         "unreadable", "Cannot be read", "every file, decoded once",
         "These files are left out of training: export them again as PNG or JPEG.",
-        "error", _unreadable,
+        "warning", _unreadable,
     ),
     Check(
         "tiny", "Too small", "the size against that of the bucket",

@@ -15,6 +15,7 @@ from studio.formats.dataset_info import DatasetInfo
 from studio.formats.image_memory import ImageFacts
 
 Severity = Literal["error", "warning", "note"]
+"""No run can start; worth fixing before one; worth knowing. The preflight of a run agrees."""
 Json = dict[str, Any]
 
 
@@ -135,16 +136,16 @@ class Report:
 
     def as_dict(self) -> Json:
         """Plain data for the page and JSON output; files by their names in the dataset."""
-        base, name = self.evidence.base, self.evidence.name
+        base, name, counts = self.evidence.base, self.evidence.name, self.counts()
         return {
             "name": self.evidence.info.name,
             "folder": printable(self.evidence.info.path),
             "images": self.evidence.info.images,
             "base": base
             and {"name": base.name, "title": base.title, "resolution": base.resolution},
-            "ready": not self.counts()["error"],
+            "ready": not (counts["error"] or counts["warning"]),
             "verdict": self.verdict(),
-            "counts": self.counts(),
+            "counts": counts,
             "findings": [self._finding(finding) for finding in self.findings],
             "buckets": [vars(row) for row in self.buckets],
             "fits": [vars(fit) | {"file": name(fit.file)} for fit in self.evidence.fits],

@@ -57,7 +57,7 @@ def _told(report: Report, finding: Finding) -> list[str]:
     for hit in finding.hits[:SHOWN]:
         names = report.evidence.name(hit.files[0]) if hit.files else ""
         own = hit.why if hit.why.startswith(names) else f"{names}: {hit.why}"
-        lines.append(f"           {own if hit.why else names}".rstrip())
+        lines += [f"           {told}" for told in [own if hit.why else names] if told]
     if len(finding.hits) > SHOWN:
         lines.append(f"           and {len(finding.hits) - SHOWN} more")
     return [*lines, f"         {check.says}"]

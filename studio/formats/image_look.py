@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 SIDE = 256
 """Pixels of the short side at which sharpness is measured; smaller images are taken as they are."""
 GRID = 16  # sides of the tiny grey copy
+LEAST = 8  # pixels of a side: below, nothing is measured
 NO_DETAIL = -1.0
 """The sharpness of an image in which there is nothing that could be sharp."""
 _ROUNDING = 2.0  # variance of the Laplacian that rounding to 8 bits makes by itself
@@ -87,7 +88,7 @@ def tiny_copies(encoded: list[str]) -> tuple[Array, Array]:
 
 
 def _sharpness(grey: Array) -> float:
-    if min(grey.shape) < 8 or float(grey.var()) < _ROUNDING:
+    if min(grey.shape) < LEAST or float(grey.var()) < _ROUNDING:
         return NO_DETAIL
     own = max(0.0, _laplacian(grey) - _ROUNDING)
     return own / (_laplacian(_blurred(grey)) + 1)

@@ -147,7 +147,7 @@ def test_the_command_names_what_is_wrong(zibbo: Path, workspace: Path) -> None:
     assert "64 × 64: 13 images, the crop leaves out 0.0% on average, 0.0% at most" in lines
     assert lines[-2] == "Ready to train? Yes, but look at this first: 3 warnings."
     answer = json.loads(studio_says(workspace, str(zibbo), "--no-clip", "--json").stdout)
-    assert answer["ready"] and answer["images"] == 13 and answer["base"]["resolution"] == 64
+    assert not answer["ready"] and answer["images"] == 13 and answer["base"]["resolution"] == 64
     assert [finding["name"] for finding in answer["findings"]] == [
         "duplicate",
         "missing",

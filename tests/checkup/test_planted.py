@@ -143,6 +143,10 @@ def plant_animated(folder: Path) -> None:
     (folder / "0002.png").unlink()
 
 
+def plant_clear(folder: Path) -> None:
+    Image.new("RGBA", (64, 64), (0, 0, 0, 0)).save(folder / "0002.png")
+
+
 def plant_blank(folder: Path) -> None:
     Image.new("RGB", (64, 64), "navy").save(folder / "0002.png")
 
@@ -158,6 +162,7 @@ FILES = {
     "colour, a profile": (plant_profile, "0002.png", "colour profile"),
     "transparent": (plant_transparent, "0002.png", ""),
     "animated": (plant_animated, "0002.webp", ""),
+    "blank, transparent": (plant_clear, "0002.png", "single colour"),
     "blank": (plant_blank, "0002.png", "single colour"),
 }  # fmt: skip
 
@@ -168,7 +173,8 @@ def test_a_fault_of_a_file(case: str, zibbo: Path, checked: Check) -> None:
     plant(zibbo)
     before = sums(zibbo)
     report = checked(zibbo)
-    assert found(report) == {case.partition(",")[0]: [name]}
+    more = {"transparent": [name]} if case == "blank, transparent" else {}
+    assert found(report) == {case.partition(",")[0]: [name], **more}
     assert why in report.findings[0].hits[0].why
     assert sums(zibbo) == before, "nothing is changed"
 
@@ -200,6 +206,16 @@ def test_a_word_that_all_captions_but_one_have(tmp_path: Path, checked: Check) -
     report = checked(folder)
     assert found(report) == {"odd": ["0007.png"]}
     assert "no “painting”" in report.findings[0].hits[0].why
+
+
+def test_the_words_of_a_folder_are_no_captions(zibbo: Path, checked: Check) -> None:
+    folder = zibbo / "10_zibbo cat"
+    folder.mkdir()
+    for number in (1, 2, 3):
+        (zibbo / f"{number:04}.png").rename(folder / f"{number:04}.png")
+    assert found(checked(zibbo))["missing"] == [
+        f"10_zibbo cat/000{number}.png" for number in (1, 2, 3)
+    ]
 
 
 def test_a_dataset_that_states_no_trigger_word(zibbo: Path, checked: Check) -> None:
