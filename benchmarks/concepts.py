@@ -42,8 +42,8 @@ _SCENES_OF = 50  # fresh scenes that no other measurement of the starter uses
 _FORGETTING_SEED = 100_000
 
 
-def measure(arguments: argparse.Namespace, plain: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The base and every file, measured alike; `plain` is the base's part of an equal measurement."""
+def measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The base and every file, measured alike."""
     began = time.monotonic()
     base = load_base(arguments.base, arguments.device, "fp32")
     scorer, cache = load_clip(base.path, base.device), AdapterCache()
@@ -72,7 +72,7 @@ def measure(arguments: argparse.Namespace, plain: dict[str, Any] | None = None) 
             found["attributes"] = _attributes(base, stack, how, cache, arguments, name)
         return found
 
-    plain = plain or one("base", [])
+    plain = one("base", [])
     adapters = []
     for file in arguments.adapter:
         item = StackItem(path=str(file), strength=arguments.strength)

@@ -181,7 +181,7 @@ def _painted(url: str, browser: Any) -> float:
 
 def _call(port: int, part: int, function: str) -> None:
     body = {
-        "data": {"offset": 0},
+        "data": {"offset": 0, "count": 0},
         "component_id": part,
         "fn_name": function,
         "session_hash": "measured",

@@ -41,6 +41,7 @@ class Studio:
 
     def close(self, timeout: float = 120.0) -> None:
         """Stops and saves what is going on, for at most `timeout` seconds."""
+        self.runtime.lock.close()
         self.generation.shootouts.close()
         self.runs.close(timeout)
         self.library.tidying.close()

@@ -14,7 +14,7 @@ from studio.architectures import ARCHITECTURES
 from studio.checkup.records import BaseFacts
 from studio.core.errors import StudioError
 from studio.families.detect import BaseInfo
-from studio.families.image_size import size_multiple
+from studio.families.size_multiple import size_multiple
 
 if TYPE_CHECKING:
     from studio.families.prompt_tokens import Tokenizer
@@ -27,13 +27,16 @@ def base_facts(info: BaseInfo, vocabularies: Path, resolution: int = 0) -> BaseF
     """
     if info.family is None or not info.path.exists():
         return None
+    multiple = size_multiple(info.path, info.family)
+    if multiple is None:
+        return None
     kind = ARCHITECTURES[info.family]
     tokens = kind.text_encoders[0].tokens
     return BaseFacts(
         info.name,
         info.title,
         resolution or info.native_size or kind.variants[0].native_size,
-        size_multiple(info.path, info.family),
+        multiple,
         _Counter(info.path, vocabularies) if tokens else None,
         (tokens or 2) - 2,
     )

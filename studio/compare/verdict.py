@@ -24,13 +24,22 @@ def sentences(names: Sequence[str], differences: Sequence[Difference]) -> tuple[
 
 
 def group_sentences(differences: Sequence[GroupDifference]) -> tuple[str, ...]:
-    """Of groups, with how many runs each has."""
+    """Of groups; how many runs each has is said once where it is the same, else behind every name."""
     runs: dict[str, int] = {}
     for one in differences:
         runs.setdefault(one.a, one.runs[0])
         runs.setdefault(one.b, one.runs[1])
+    several = {count for count in runs.values() if count > 1}
     names = {name: f"{name} ({count} runs)" if count > 1 else name for name, count in runs.items()}
-    return _all(names, {(one.measure, one.a, one.b): one for one in differences})
+    if len(several) == 1:
+        names = {name: name for name in runs}
+    found = _all(names, {(one.measure, one.a, one.b): one for one in differences})
+    if len(several) == 1 and found:
+        return (
+            f"Each entry was trained {several.pop()} times, with another seed each time.",
+            *found,
+        )
+    return found
 
 
 def _all(

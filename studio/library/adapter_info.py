@@ -35,6 +35,8 @@ class AdapterInfo:
     """What the file itself says it is called."""
     thumbnail: bool = False
     """Whether the file itself carries a small image."""
+    strength: float | None = None
+    """What another program noted beside it as the strength to use."""
 
     @property
     def trigger_word(self) -> str:

@@ -28,6 +28,7 @@ from studio.core.paths import (
 )
 from studio.families.part_files import base_hash
 from studio.formats import kinds
+from studio.formats.beside_notes import read_beside
 from studio.formats.dataset import DatasetInfo, read_dataset
 from studio.formats.dataset_list import DatasetList, DatasetSummary
 from studio.formats.image_memory import ImageMemory
@@ -157,6 +158,7 @@ class LibraryFiles(BaseFiles):
             raise MissingError("This file is not there", where=path) from error
         facts = self.headers.of(path, status)
         sides = (path.with_suffix(".preview.png"), path.with_suffix(".png"))
+        noted = read_beside(path)
         info = AdapterInfo(
             printable(path.stem),
             path,
@@ -164,13 +166,14 @@ class LibraryFiles(BaseFiles):
             facts.dialect,
             facts.family,
             status.st_size,
-            facts.trigger,
+            facts.trigger or noted.trigger,
             status.st_mtime,
             next((side for side in sides if side != path and side.is_file()), None),
             facts.problem,
             self._stale(facts),
             facts.names,
             facts.thumbnail,
+            noted.strength,
         )
         if info.usable or info.problem:
             return info

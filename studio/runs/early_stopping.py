@@ -48,6 +48,8 @@ class EarlyStopping:
         self.fixed = FixedSet(made) if self.config.save.stop_after else None
         natural = self.fixed.judge.natural_copies() if self.fixed else None
         self.rule = EarlyStop(self.config.save.stop_after, natural)
+        for note in self.fixed.judge.notes if self.fixed else ():
+            self.disk.say("warning", note)
 
     def heard(self, events: Sequence[Event], step: int) -> None:
         """What was logged of the saves up to `step`, in an earlier sitting."""

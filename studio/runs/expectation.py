@@ -28,10 +28,10 @@ from studio.runs.records import RunState
 from studio.settings.training import RunConfig
 
 MOST_RUNS = 3  # the newest that are alike
-# SD 1.5 with a LoRA at 256 px, 2.8 s a step on one thread (docs/results.md), per GB of weights and
-# megapixel; a GPU does about as much as a hundred threads.
+# SD 1.5 with a LoRA at 256 px, 2.8 s a step on one thread (docs/performance.md), per GB of weights
+# and megapixel; a GPU does about as much as a hundred threads.
 CPU_SECONDS, OVERHEAD, GPU = 20.0, 0.1, 100
-WHOLE_MODEL_TIME = 3  # of a LoRA's (docs/results.md, “LoRA against full fine-tuning”)
+WHOLE_MODEL_TIME = 3  # of a LoRA's (docs/performance.md, “LoRA against full fine-tuning”)
 FORWARD = 1 / 3  # of a step: the backward pass costs twice as much
 ADAPTER_SHARE = 0.02  # of the base's bytes: what a usual adapter trains
 STATES = 3  # in a checkpoint: the weights and two moments

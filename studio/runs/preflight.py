@@ -6,7 +6,6 @@ Owns: finding out what is wrong, odd, or a fact. Refuses to know: torch; it answ
 
 from __future__ import annotations
 
-import math
 import shutil
 
 from studio import methods
@@ -18,6 +17,7 @@ from studio.core.errors import StudioError, UnavailableError
 from studio.core.names import path_of
 from studio.families.detect import BaseInfo
 from studio.families.layer_names import denoiser_layers
+from studio.families.size_multiple import size_multiple
 from studio.families.token_match import contains
 from studio.formats.dataset import DatasetInfo, image_files
 from studio.infer.tags import has_tags
@@ -29,9 +29,10 @@ from studio.runs.dataset_warning import dataset_warning
 from studio.runs.findings import Preflight, refused
 from studio.runs.records import RunFacts
 from studio.settings.training import RunConfig
+from studio.train.buckets import batches_per_epoch
 
 LOW_DISK = 500 << 20
-GENTLE_PRIOR = 0.1  # more holds a style back (docs/results.md)
+GENTLE_PRIOR = 0.1  # more holds a style back (docs/log.md)
 WHOLE_MODEL = 12  # bases: the weights and two moments in fp32, twice while saving, and the product
 
 
@@ -93,12 +94,6 @@ def judged(completed: Complete, library: Library) -> Preflight:
 def _facts(completed: Complete) -> RunFacts:
     config, info, base = completed.config, completed.dataset, completed.base
     effective = config.train.batch_size * config.train.gradient_accumulation
-    shown = (2 if config.data.flip else 1) * (
-        config.data.crops if config.data.crop == "random" else 1
-    )
-    per_epoch = math.ceil(
-        sum(i.repeats for i in info.items) * config.data.repeats * shown / effective
-    )
     facts = RunFacts(
         images=info.images,
         captioned=info.captioned,
@@ -111,10 +106,23 @@ def _facts(completed: Complete) -> RunFacts:
         resolution=config.data.resolution,
         steps=config.train.steps,
         effective_batch=effective,
-        epochs=round(config.train.steps / max(1, per_epoch), 1),
+        epochs=_epochs(completed),
         sample_prompts=tuple(config.sample.prompts),
     )
     return facts.changed(class_images=config.prior.images) if config.prior.weight else facts
+
+
+def _epochs(completed: Complete) -> float | None:
+    """In the batches that the trainer makes: images of other shapes never share one."""
+    config, base = completed.config, completed.base
+    data, train = config.data, config.train
+    multiple = size_multiple(base.path, base.family) if base.family else None
+    if multiple is None or not data.resolution:
+        return None
+    batches = batches_per_epoch(
+        completed.dataset, data, data.resolution, multiple, train.batch_size
+    )
+    return round(train.steps * train.gradient_accumulation / batches, 1)
 
 
 def _check_prior(result: Preflight, config: RunConfig, info: DatasetInfo) -> None:

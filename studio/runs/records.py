@@ -44,7 +44,8 @@ class RunFacts(Record):
     steps: int
     effective_batch: int
     """Images per optimizer step."""
-    epochs: float
+    epochs: float | None
+    """How often each image comes; None where the base does not tell the sizes of its buckets."""
     sample_prompts: tuple[str, ...]
     class_images: int | None = None
     """Not set without prior preservation."""

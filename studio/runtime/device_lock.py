@@ -10,6 +10,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from studio.core.errors import Interrupted
+
 
 class DeviceLock:
     """A fair lock whose holder can let the others go first and come back."""
@@ -18,11 +20,13 @@ class DeviceLock:
         self._condition = threading.Condition()
         self._queue: list[object] = []
         self._names: dict[object, str] = {}
+        self._closed = False
 
     @contextmanager
-    def hold(self, name: str) -> Iterator[None]:
-        """Waits for the turn, keeps it inside the block. `name` is what others see."""
-        self._enter(ticket := object(), name)
+    def hold(self, name: str, *, unless_closed: bool = False) -> Iterator[None]:
+        """Waits for the turn, keeps it inside the block. `name` is what others see. With `unless_closed`
+        it raises Interrupted once the lock is closed, also while it waits."""
+        self._enter(ticket := object(), name, unless_closed)
         try:
             yield
         finally:
@@ -39,6 +43,12 @@ class DeviceLock:
             yield
         finally:
             self._enter(ticket, name)
+
+    def close(self) -> None:
+        """From now on nobody begins who can be turned away; whoever holds it ends as it likes."""
+        with self._condition:
+            self._closed = True
+            self._condition.notify_all()
 
     def yield_to_others(self) -> None:
         """Lets everybody who waits now go first."""
@@ -58,12 +68,16 @@ class DeviceLock:
         with self._condition:
             return self._names[self._queue[0]] if self._queue else None
 
-    def _enter(self, ticket: object, name: str) -> None:
+    def _enter(self, ticket: object, name: str, unless_closed: bool = False) -> None:
         with self._condition:
             self._queue.append(ticket)
             self._names[ticket] = name
-            while self._queue[0] is not ticket:
+            while not (unless_closed and self._closed):
+                if self._queue[0] is ticket:
+                    return
                 self._condition.wait()
+            self._leave(ticket)
+        raise Interrupted("The studio is closing")
 
     def _leave(self, ticket: object) -> None:
         with self._condition:

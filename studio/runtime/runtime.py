@@ -81,10 +81,10 @@ class Runtime:
 
     @contextmanager
     def turn(self, name: str, work: memory.Work, safe: str | None = None) -> Iterator[None]:
-        """The device's turn inside. When memory runs out, MemoryFullError says so in the words of
+        """The device's turn inside; Interrupted when the studio closes before it comes. When memory runs out, MemoryFullError says so in the words of
         `work`, and what was loaded is given back, so that the next piece of work can begin."""
         try:
-            with memory.explained(work, safe), self.lock.hold(name):
+            with memory.explained(work, safe), self.lock.hold(name, unless_closed=True):
                 yield
         except MemoryFullError as error:
             error.safe = error.safe or safe

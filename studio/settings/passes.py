@@ -24,7 +24,7 @@ class InpaintSettings(Settings):
     )  # fmt: skip
     area: Area = setting(
         "masked", "masked: the mask and its surroundings are cut out, inpainted at the width and height "
-        "(the base's own where they are 0) and put back; whole: the same with the whole image.",
+        "(the base's own unless they are set) and put back; whole: the same with the whole image.",
         label="Inpaint area", advanced=True,
     )  # fmt: skip
     padding: int = setting(

@@ -7,7 +7,6 @@ Refuses to know: models and noise; it gives tensors of pixels and strings.
 from __future__ import annotations
 
 import hashlib
-import math
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,7 +26,7 @@ from studio.formats.image_names import READING
 from studio.formats.images import image_size, open_image
 from studio.formats.masks import Masks
 from studio.settings.training import DataSettings
-from studio.train.buckets import bucket_for, scaled
+from studio.train.buckets import batches_of, bucket_of, scaled
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def read_items(
     items, masks = [], Masks()
     for image in info.items:
         size = image.size or image_size(image.path)
-        bucket = _bucket(size, settings, resolution, multiple)
+        bucket = bucket_of(size, settings, resolution, multiple)
         plain = Item(
             image.path,
             image.caption or "",
@@ -112,7 +111,7 @@ def held_out_items(
         Item(
             path,
             as_trained(captions[path] or "", settings.trigger or info.trigger),
-            _bucket((known.width, known.height), settings, resolution, multiple),
+            bucket_of((known.width, known.height), settings, resolution, multiple),
             False,
             1,
             mask=_mask(path, settings, masks),
@@ -199,9 +198,7 @@ class Plan:
         self._buckets: dict[tuple[int, int], list[int]] = {}
         for index, item in enumerate(items):
             self._buckets.setdefault(item.bucket, []).extend([index] * item.repeats)
-        self.batches_per_epoch = sum(
-            math.ceil(len(members) / batch_size) for members in self._buckets.values()
-        )
+        self.batches_per_epoch = batches_of(map(len, self._buckets.values()), batch_size)
         self._epoch: tuple[int, list[list[int]]] | None = None
 
     def batch(self, number: int) -> list[int]:
@@ -254,9 +251,3 @@ def templated(caption: str, settings: DataSettings, name: str = "", line: int = 
     if not settings.template:
         return caption
     return fill_template(settings.template[line], name or settings.trigger, caption)
-
-
-def _bucket(
-    size: tuple[int, int], settings: DataSettings, resolution: int, multiple: int
-) -> tuple[int, int]:
-    return bucket_for(*size, resolution, multiple) if settings.buckets else (resolution, resolution)

@@ -87,7 +87,9 @@ class Server:
     page: Page
 
     def close(self) -> None:
-        """Stops serving; runs go on until the studio itself is closed."""
+        """Stops serving, and what the page does in the background; runs go on until the studio itself
+        is closed."""
+        self.page.tasks.close()
         self.demo.close(verbose=False)
 
 
@@ -211,6 +213,7 @@ def launch(
         threading.Event().wait()
     except KeyboardInterrupt as ended:
         print("\nClosing; a running training saves first.", flush=True)  # noqa: T201
+        server.page.tasks.close(0)  # not waiting: they would only delay the saving
         if hasattr(ended, "exit_code"):  # a polite kill: whoever sent it will not wait for ever
             studio.close(grace)
             raise

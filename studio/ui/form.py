@@ -40,6 +40,8 @@ class Field:
     advanced: bool = False
     multiline: bool = False
     optional: bool = False
+    blank: bool = False
+    """Whether its input shows a 0 as nothing: it stands for what is usual."""
     applies: tuple[str, tuple[str, ...]] | None = None
     """(key of another field, values of it beside which this one has an effect); None: always."""
 
@@ -57,13 +59,7 @@ class Field:
         """Help, and the range where there is one."""
         if self.kind not in ("whole", "number"):
             return self.help
-        low = (
-            None
-            if self.low is None
-            else f"{self.low:,.0f}"
-            if self.low % 1 == 0
-            else f"{self.low:g}"
-        )
+        low = None if self.low is None else f"{self.low:,g}"
         high = None if self.high is None or self.high >= UNLIMITED else f"{self.high:,g}"
         if self.low == 0 and high is None:  # that it is not negative goes without saying
             low = None
@@ -117,11 +113,6 @@ def _default(info: Any) -> Any:
     return str(value) if isinstance(value, Interval) else value
 
 
-def _told_apart(fields: list[Field]) -> list[Field]:
-    labels = told_apart({item.key: item.label for item in fields})
-    return [replace(item, label=labels[item.key]) for item in fields]
-
-
 def _applies(text: Any, prefix: str) -> tuple[str, tuple[str, ...]] | None:
     """`"loss.type=huber|l1"` → (key, values); `options.` means this form's own options."""
     if not text:
@@ -149,8 +140,18 @@ def _kind(annotation: Any) -> tuple[Any, tuple[Any, ...], bool]:
 class Form:
     """The inputs of one settings class. Call `show` inside a layout, as often as it has parts."""
 
-    def __init__(self, model: type[Settings], prefix: str = "", skip: Collection[str] = ()) -> None:
-        self.fields = _told_apart(fields_of(model, prefix, skip))
+    def __init__(
+        self,
+        model: type[Settings],
+        prefix: str = "",
+        skip: Collection[str] = (),
+        blank: Collection[str] = (),
+    ) -> None:
+        found = fields_of(model, prefix, skip)
+        labels = told_apart({item.key: item.label for item in found})
+        self.fields = [
+            replace(item, label=labels[item.key], blank=item.key in blank) for item in found
+        ]
         self.prefix = prefix
         self.components: dict[str, gr.components.Component] = {}
 
@@ -215,7 +216,7 @@ class Form:
                 value = value.get(part, ...) if isinstance(value, dict) else ...
             value = item.default if value is ... else value
             as_lines = isinstance(value, list) and isinstance(self.components[item.key], gr.Textbox)
-            contents.append("\n".join(value) if as_lines else value)
+            contents.append("\n".join(value) if as_lines else _shown(item, value))
         return contents
 
     def begin_with(self, values: dict[str, Any]) -> None:
@@ -267,7 +268,7 @@ def _input(item: Field) -> gr.components.Component:
     if item.kind == "choice":
         return gr.Dropdown(choices=list(item.choices), value=item.default, **common)
     if item.kind in ("whole", "number"):
-        return _begin_with(gr.Number(**common), item.default)
+        return _begin_with(gr.Number(**common), _shown(item, item.default))
     value = "\n".join(item.default) if isinstance(item.default, list) else item.default
     lines = 3 if item.kind == "lines" or item.multiline else 1
     return gr.Textbox(value=value, lines=lines, max_lines=8, **common)
@@ -280,7 +281,13 @@ def _begin_with(one: gr.components.Component, content: Any) -> gr.components.Com
     return one
 
 
+def _shown(item: Field, value: Any) -> Any:
+    return None if item.blank and value == 0 else value
+
+
 def _plain(item: Field, value: Any) -> Any:
+    if item.blank and value in (None, ""):
+        return 0
     if item.kind == "lines" and isinstance(value, list):  # of a list one chooses from
         return value
     if item.kind == "lines":

@@ -89,6 +89,7 @@ class Tasks:
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
         self._recalled: deque[str] = deque(maxlen=50)
+        self._threads: dict[str, threading.Thread] = {}
 
     def start(
         self,
@@ -111,9 +112,23 @@ class Tasks:
             for old in list(self._tasks)[:-50]:
                 if self._tasks[old].state != "running":
                     del self._tasks[old]
-        arguments = (task, work, after)
-        threading.Thread(target=self._run, args=arguments, name=task.id, daemon=True).start()
+            arguments = (task, work, after)
+            thread = threading.Thread(target=self._run, args=arguments, name=task.id, daemon=True)
+            self._threads = {key: one for key, one in self._threads.items() if one.is_alive()}
+            self._threads[task.id] = thread
+            thread.start()
         return task
+
+    def close(self, timeout: float = 30.0) -> None:
+        """Cancels what runs and waits for it: a thread that still computes while the program ends takes
+        it down."""
+        with self._lock:
+            for task in self._tasks.values():
+                task.cancelled.set()
+            threads = list(self._threads.values())
+        end = time.monotonic() + timeout
+        for thread in threads:
+            thread.join(max(0.0, end - time.monotonic()))
 
     def recall(self, token: str) -> None:
         """Cancels what a page asked for under `token` (it is in the task's `about`), also when the

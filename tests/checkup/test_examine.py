@@ -20,7 +20,7 @@ from studio.checkup.records import Report, verdict
 from studio.checkup.table import CHECKS
 from studio.clip import encoders
 from studio.core.errors import Interrupted, SettingsError
-from studio.families.image_size import size_multiple
+from studio.families.size_multiple import size_multiple
 from studio.formats import images
 from studio.formats.image_look import look_at
 from studio.formats.image_memory import ImageMemory

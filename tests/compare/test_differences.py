@@ -250,9 +250,12 @@ def test_groups_are_named_with_their_runs():
         told_apart=True,
     )  # fmt: skip
     assert verdict.group_sentences([one]) == (
-        "LoRA (5 runs) as a whole is nearer to the reference images than base "
+        "Each entry was trained 5 times, with another seed each time.",
+        "LoRA as a whole is nearer to the reference images than base "
         "(difference −0.200, −0.300 … −0.100).",
     )
+    uneven = one.model_copy(update={"runs": (5, 3)})
+    assert verdict.group_sentences([uneven])[0].startswith("LoRA (5 runs) as a whole")
 
 
 def test_no_sentence_calls_anything_the_best():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import torch
 from studio.clip.encoders import load_clip
 from studio.compare import metrics
 from studio.compare.comparison import compare
+from studio.compare.selection.scores import Judge
 from studio.core.paths import ASSETS
 from studio.families.loading import load_base
 from studio.settings.training import CompareSettings
@@ -53,3 +56,28 @@ def test_a_comparison_on_the_starter_has_every_measure(starter: Path, tmp_path):
     assert plain.measures["drift"] == pytest.approx(0, abs=1e-6) and plain.measures["attributes"]
     assert (nudged.measures["drift"] or 0) > 0.001
     assert (tmp_path / "c" / nudged.nearest.training).is_file() if nudged.nearest else False
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What checkpoints are judged by."""
+
+    references: tuple[Path, ...]
+    training: tuple[Path, ...]
+    plain: tuple[str, ...] = ("a zibbo cat", "a zibbo cat on the beach")
+    held_out: bool = True
+
+
+def test_held_out_images_that_were_trained_on_do_not_judge_a_checkpoint(starter: Path, tmp_path):
+    """A copy among them would let every copy pass, for it is as near to a training image as can be."""
+    base = load_base("starter", "cpu")
+    zibbo = ASSETS / "datasets" / "zibbo"
+    training = tuple(sorted(zibbo.glob("*.png")))
+    others = tuple(sorted((zibbo / "held_out").glob("*.png")))[:4]
+    copy = Path(shutil.copy2(training[0], tmp_path / "another name.png"))
+    wanted = Judge(base, Asked(others, training)).natural_copies()
+    mixed = Judge(base, Asked((*others, copy), training))
+    assert mixed.natural_copies() == wanted is not None and len(mixed.references) == 4
+    assert mixed.notes == ["Left out, because trained on as well: 1 of the held-out images."]
+    only = Judge(base, Asked((copy,), training))
+    assert not only.held_out and len(only.references) == len(training)

@@ -18,6 +18,7 @@ from studio.core.errors import FileError, MissingError
 from studio.families import detect, infer_config, part_files, saving, single_file_loader, vocabulary
 from studio.families.base import Base
 from studio.families.loading import load_base
+from studio.families.size_multiple import size_multiple
 from studio.formats import ldm_names, safetensors_file, single_file_layout
 from studio.infer import engine
 from studio.settings.training import GenerateSettings
@@ -44,6 +45,8 @@ def test_folder_to_file_to_the_same_image(base: Base, exported: Path) -> None:
     assert (info.family, info.native_size, info.problems) == (base.architecture.name, 32, [])
     assert info.name == "my model.v1" and info.assumed == []
     assert info.prediction_type == base.prediction_type
+    for place in (base.path, exported):
+        assert size_multiple(place, base.architecture.name) == base.size_multiple
     again = load_base(exported, "cpu", "fp32")
     assert_same(base, again)
     assert image(again) == image(base)

@@ -59,9 +59,9 @@ def test_lanes_share_their_noise_and_carry_their_own_settings(
     holds: list[str] = []
     hold = studio.runtime.lock.hold
 
-    def counted(name: str) -> Any:
+    def counted(name: str, **options: bool) -> Any:
         holds.append(name)
-        return hold(name)
+        return hold(name, **options)
 
     monkeypatch.setattr(studio.runtime.lock, "hold", counted)
     seen: list[tuple[int, int, str]] = []

@@ -236,7 +236,7 @@ def test_a_clip_that_cannot_steer_the_base_shows_before_the_first_step(
 
 
 def test_the_shipped_preset_moves_images_towards_the_style(tmp_path: Path) -> None:
-    """The figures for 64 images and three seeds are in docs/results.md; this is a small copy."""
+    """The figures for 64 images and three seeds are in docs/log.md; this is a small copy."""
     preset = presets.find_preset("starter-aesthetic")
     base = load_base("starter", "cpu", "fp32")
     options = [f"options.{name}={value}" for name, value in preset.values["options"].items()]

@@ -33,6 +33,25 @@ test('a kept form is restored as far as it has the right types', () => {
   assert.deepEqual(rules.EMPTY.methods, {});
 });
 
+test('a folder that was typed goes before the dataset of the list', () => {
+  const zibbo = {id: '/d/zibbo', name: 'zibbo', images: 12, captioned: 12, trigger: 'zibbo', kind: 'subject'};
+  const listed = {...choices, datasets: [zibbo]};
+  assert.equal(rules.hasImages(form({})), false);
+  assert.equal(rules.hasImages(form({folder: '  '})), false);
+  assert.deepEqual(rules.imagesOf(listed, form({})).options[0], ['', 'Choose a dataset…']);
+  const chosen = rules.imagesOf(listed, form({dataset: zibbo.id, folder: ' '}));
+  assert.deepEqual(chosen, {options: [[zibbo.id, 'zibbo · 12 images']], value: zibbo.id, info: zibbo});
+  const typed = form({dataset: zibbo.id, folder: '/home/me/images'});
+  assert.ok(rules.hasImages(typed) && rules.hasImages({...typed, dataset: ''}));
+  const options = [
+    ['', 'The folder below'],
+    [zibbo.id, 'zibbo · 12 images'],
+  ];
+  assert.deepEqual(rules.imagesOf(listed, typed), {options, value: '', info: undefined});
+  assert.deepEqual(rules.imagesOf(listed, {...typed, dataset: ''}).options, options, 'nothing asks to choose another');
+  assert.equal(rules.restored({folder: '/home/me/images'}).folder, '/home/me/images');
+});
+
 test('the preset made for the base comes first, another family has none', () => {
   assert.deepEqual(
     rules.presetsOf(choices, form({}), 'lora').map((one) => one.name),

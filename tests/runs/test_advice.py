@@ -14,9 +14,12 @@ from studio.core import atomic
 from studio.families.detect import describe
 from studio.library.presets import all_presets, make_config
 from studio.runs.advice import FULL_SIZE, rate_advice
+from studio.runs.completion import complete
+from studio.runs.preparation import Preparation
 from studio.runs.records import Finished, Message
 from studio.runs.records import only as only_events
 from studio.settings.training import RunConfig
+from studio.train.data import Plan
 from studio.train.validation import ValidationLoss
 
 Make = Callable[..., RunConfig]
@@ -169,6 +172,42 @@ def test_a_template_brings_the_trigger_in(studio: Studio, config: Make) -> None:
     assert crops.facts and crops.facts.epochs == 0.2, (
         "4 steps of 2 images; an epoch shows 4 × 4 × 2"
     )
+
+
+@pytest.mark.parametrize(
+    ("changes", "epochs"),
+    [
+        ((), 4.0),
+        (("data.buckets=false",), 4.0),
+        (("train.batch_size=5",), 6.0),
+        (("train.batch_size=5", "data.buckets=false"), 12.0),
+        (("train.gradient_accumulation=3",), 12.0),
+        (("data.repeats=2",), 2.4),
+        (("data.flip=true", "data.crop=random", "data.crops=3"), 0.8),
+    ],
+)
+def test_epochs_are_those_of_the_trainer(
+    studio: Studio, config: Make, changes: tuple[str, ...], epochs: float
+) -> None:
+    """Five images of two shapes make three batches of two, and two of five."""
+    folder = studio.workspace.datasets / "zibbo"
+    for name in ("0", "wide"):
+        Image.new("RGB", (64, 32), (200, 40, 9)).save(folder / f"{name}.png")
+    (folder / "wide.txt").write_text("a zibbo cat")
+    wanted = config("train.steps=12", *changes)
+    facts = studio.runs.preflight(wanted).facts
+    assert facts is not None
+    made = Preparation(complete(wanted, studio.library).config, studio.runtime)
+    made.read()
+    plan = Plan(made.items, wanted.train.batch_size, wanted.seed)
+    per_epoch = plan.batches_per_epoch / wanted.train.gradient_accumulation
+    assert facts.epochs == round(wanted.train.steps / per_epoch, 1) == epochs
+
+
+def test_epochs_are_not_guessed(studio: Studio, config: Make) -> None:
+    """A base that is not here yet does not tell which images share a batch."""
+    found = studio.runs.preflight(config(base="somebody/somewhere"))
+    assert found.facts is not None and found.facts.epochs is None
 
 
 def test_the_run_says_when_the_held_out_loss_was_lowest(

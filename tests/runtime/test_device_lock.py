@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from studio.core.errors import Interrupted
 from studio.runtime.device_lock import DeviceLock
 
 PATIENCE = 20.0
@@ -58,3 +59,27 @@ def test_a_failing_holder_frees_the_device() -> None:
         pass
     with lock.hold("two"):
         assert lock.holder == "two"
+
+
+def test_nobody_begins_after_the_lock_is_closed_but_who_was_there_comes_back() -> None:
+    lock, seen = DeviceLock(), []
+
+    def image() -> None:
+        try:
+            with lock.hold("generating", unless_closed=True):
+                seen.append("generated")
+        except Interrupted:
+            seen.append("turned away")
+
+    with lock.hold("training"):
+        one = threading.Thread(target=image)
+        one.start()
+        waiting(lock, 2)
+        lock.close()
+        one.join(10)
+        assert seen == ["turned away"] and lock.holder == "training"
+        with lock.released():
+            image()
+        assert lock.holder == "training", "it saves before the program ends"
+    image()
+    assert seen == ["turned away"] * 3 and lock.holder is None

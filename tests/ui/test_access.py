@@ -122,6 +122,12 @@ def lorem(studio: Studio, path: str) -> Any:
     return must(studio.runs.preflight(config(studio, prior=prior)))
 
 
+def shootout(studio: Studio, path: str) -> Any:
+    entries = [{"name": "LoRA", "preset": "starter-lora", "changes": ""}]
+    form = {"dataset": "", "folder": path, "base": "tiny", "entries": entries}
+    return asked_of(studio)("shootout", "plan", form=form)
+
+
 WAYS: dict[str, Callable[[Studio, str], Any]] = {
     "open folder": lambda s, p: asked_of(s)("caption", "open_folder", folder=p),
     "dataset": lambda s, p: s.library.captions.read(p),
@@ -145,6 +151,7 @@ WAYS: dict[str, Callable[[Studio, str], Any]] = {
     "upload": lambda s, p: asked_of(s)("stack-generate", "take_file", path=p, name="a.pt", base="tiny"),
     "grid": grid,
     "column": lambda s, p: compare(s, p, columns=[{"name": "c", "stack": [item(p).model_dump()]}]),
+    "folder of a shootout": shootout,
     "reference": lambda s, p: compare(s, p, reference=p),
     "opened folder": lambda s, p: s.workspace.open_folder(p),
 }  # fmt: skip

@@ -40,6 +40,21 @@ def test_defaults_survive_the_way_through_the_page() -> None:
     assert Example.parse(made.values([c.value for c in made.inputs])) == Example()
 
 
+def test_a_zero_that_stands_for_what_is_usual_is_an_empty_input() -> None:
+    made = form(blank=["inner.every"])
+    values = dict(zip([f.key for f in made.shown], made.inputs, strict=True))
+    every = values["inner.every"]
+    made.begin_with({"inner": {"every": 0}})
+    assert every.value == "", "as an empty text: of a None the page makes a 0"
+    content = made.updates({"inner": {"every": 0}})
+    assert content[made.inputs.index(every)] is None
+    for empty in (None, ""):
+        content[made.inputs.index(every)] = empty
+        assert made.values(content)["inner"] == {"every": 0}
+    content[made.inputs.index(every)] = 7
+    assert made.values(content)["inner"] == {"every": 7}
+
+
 def test_every_setting_of_a_run_has_an_input() -> None:
     keys = {field.key for field in fields_of(RunConfig)}
     assert {"name", "train.steps", "data.folder", "sample.prompts", "validation.every"} <= keys

@@ -125,6 +125,20 @@ def test_work_that_is_recalled_before_it_is_asked_for_does_not_begin() -> None:
     go.set()
 
 
+def test_closing_cancels_what_runs_and_waits_for_it() -> None:
+    tasks, ended = Tasks(), []
+
+    def work(task: Task) -> None:
+        assert task.cancelled.wait(20)
+        ended.append(task.kind)
+
+    for kind in ("paint", "caption"):
+        tasks.start(kind, work)
+    tasks.close(0)
+    tasks.close(20)
+    assert sorted(ended) == ["caption", "paint"]
+
+
 def test_the_time_of_a_piece_of_work_stands_still_once_it_has_ended(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

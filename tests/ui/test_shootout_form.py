@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from studio.core.names import printable
 from studio.core.paths import Workspace
 from studio.ui.components.shootout_form import ShootoutForm
 from studio.ui.live import Page
+from tests.workspaces import make_dataset
 
 
 @pytest.fixture
@@ -56,9 +58,24 @@ def test_a_form_becomes_settings_and_is_kept(form: ShootoutForm) -> None:
     assert form.status(None) == []
 
 
+def test_a_folder_on_this_machine_goes_before_the_list(form: ShootoutForm, tmp_path: Path) -> None:
+    folder = make_dataset(tmp_path / "my images")
+    for written in (str(folder), f' "{folder}" '):
+        value = sent(form, dataset="", folder=written)
+        assert form.settings(value).data == printable(folder)
+    assert form.settings(sent(form, folder=str(folder))).data == printable(folder)
+    assert form.settings(sent(form, folder=" ")).title == "zibbo"
+    plan = form.plan({"form": value})
+    assert plan["total"]["trainings"] == 1
+    assert form.choices(None)["draft"] == value, "a reloaded page has it again"
+
+
 @pytest.mark.parametrize(
     ("values", "said"),
     [
+        ({"dataset": "", "folder": "/nowhere/at all"}, "There is no dataset “/nowhere/at all”"),
+        ({"folder": __file__}, "There is no dataset"),
+        ({"folder": ["/etc"]}, "no usable “folder”"),
         ({"dataset": ""}, "No dataset is chosen"),
         ({"dataset": "/etc"}, "not in the list"),
         ({"entries": []}, "Nothing competes"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from studio.core.errors import InputError
-from studio.ui.components.size_row import OWN, near, size_choices, size_of
+from studio.ui.components.size_row import OWN, near, own_side, size_choices, size_of
 
 
 @pytest.mark.parametrize("native", [64, 512, 768, 1024])
@@ -31,3 +31,7 @@ def test_a_size_may_be_typed() -> None:
     for text in ("", "640", "a × b", "1 × 2 × 3"):
         with pytest.raises(InputError):
             size_of(text)
+
+
+def test_an_empty_side_says_the_size_of_the_base() -> None:
+    assert [own_side(native) for native in (512, 0, None)] == ["512", "own", "own"]

@@ -24,6 +24,23 @@ def test_no_class_is_defined_in_two_style_sheets() -> None:
     assert {name: files for name, files in homes.items() if len(files) > 1} == {}
 
 
+def test_no_background_is_lost_on_the_way_to_the_page() -> None:
+    """Gradio writes every rule anew as the browser gives it back: of `background: var(--x)` before one of
+    its longhands nothing is left."""
+    lost = re.compile(
+        r"background:[^;}]*var\([^;}]*;[^}]*background-(?:image|size|position|repeat)"
+    )
+    offenders = []
+    for path in theme.STATIC.glob("*.css"):
+        text = re.sub(r"/\*.*?\*/", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+        offenders += [
+            (path.name, rule[1].strip())
+            for rule in re.finditer(r"([^{}]+)\{[^{}]*\}", text)
+            if lost.search(rule[0])
+        ]
+    assert offenders == []
+
+
 def test_every_checkbox_has_the_shared_look() -> None:
     """Gradio takes the browser's own look away: without the class, a tick is white on nothing."""
     made = [

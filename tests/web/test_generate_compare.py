@@ -23,6 +23,17 @@ from tests.web.conftest import TIMEOUT
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore")]
 
 HOSTILE = "${window.hit=1}<img src=x onerror=window.hit=1>"
+UNEVEN = """(cells) => cells.filter((cell) => {
+    const lines = (node) => {
+        const range = document.createRange();
+        range.selectNodeContents(node);
+        return [...range.getClientRects()];
+    };
+    const number = lines([...cell.childNodes].find((node) => node.nodeType === Node.TEXT_NODE));
+    const heading = lines(cell.closest('table').tHead.rows[0].cells[cell.cellIndex].querySelector('b'));
+    const edge = Math.max(...heading.map((line) => line.right));
+    return number.length > 1 || Math.abs(number[0].right - edge) > 1;
+}).map((cell) => cell.textContent)"""  # numbers of the measures that wrap, or end elsewhere than their heading
 SLOW = TIMEOUT  # the first image loads the engine
 
 
@@ -265,6 +276,7 @@ def test_a_comparison_from_columns_to_report(page: Any, studio: Any) -> None:
     assert "KID" in page.locator(".mt-table thead").inner_text()
     rows = page.locator(".mt-table tbody tr").all_inner_texts()
     assert len(rows) == 2 and all("6 images, " in row for row in rows)
+    assert page.locator(".mt-table tbody td").evaluate_all(UNEVEN) == []
     page.locator(".mt-trade", has_text="My robot").wait_for()
     page.get_by_text("What the measures say").click()
     assert (

@@ -103,11 +103,13 @@ def test_a_style_is_kept_chosen_and_deleted(open_page: Any, served: Served) -> N
 def test_size_and_seed_are_chosen_with_a_click(open_page: Any, served: Served) -> None:
     page = generate_tab(open_page)
     page.fill(PROMPT, "a dog")
-    page.click("#cs-generate-size input")
-    page.get_by_role("option", name="landscape").first.click()
     width, height = (
         page.locator(f"#cs-field-generate-{side} input") for side in ("width", "height")
     )
+    for side in (width, height):
+        assert (side.input_value(), side.get_attribute("placeholder")) == ("", "32")
+    page.click("#cs-generate-size input")
+    page.get_by_role("option", name="landscape").first.click()
     page.wait_for_function("document.querySelector('#cs-field-generate-width input').value > 32")
     wide, high = width.input_value(), height.input_value()
     page.get_by_role("button", name="Swap").click()

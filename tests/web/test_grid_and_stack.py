@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -245,3 +246,22 @@ def test_ranges_blocks_and_saved_stacks(open_page: Any, served: Served, loras: l
     said = infotext.read(read_parameters(newest) or "")["stack"]
     assert (said[0]["end"], said[0]["blocks"]) == (0.5, {"IN01": 0.5, "OUT": 0.8})
     assert said[1]["path"] == "renamed.safetensors"
+
+
+def test_a_long_name_takes_two_lines_and_can_be_read(
+    open_page: Any, served: Served, loras: list[Path]
+) -> None:
+    name = "the_old_harbour_in_water_colour_by_somebody_who_names_files_like_this-step00003000"
+    shutil.copy(loras[0], served.workspace.adapters / f"{name}.safetensors")
+    page = generate_tab(open_page)
+    title = add(page, name).locator(".st-title b")
+    lines = title.evaluate(
+        "(node) => [node.clientHeight / parseFloat(getComputedStyle(node).lineHeight), "
+        "node.scrollWidth - node.clientWidth]"
+    )
+    assert (round(lines[0]), lines[1]) == (2, 0)
+    assert title.get_attribute("title").split("\n")[0] == name
+    row = page.locator("#cs-library-generate .sh-row", has_text=name)
+    assert row.locator(".st-title b").evaluate("(node) => node.clientHeight") < 24, (
+        "rows are as high as ever"
+    )

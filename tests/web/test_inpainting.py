@@ -16,6 +16,12 @@ IN_VIEW = """() => {
     return top >= 0 && bottom <= innerHeight && bottom > top + 100;
 }"""
 
+AT_HAND = """() => {
+    const button = document.querySelector('#cs-images .rb-go');
+    const {left, top, width, height} = button.getBoundingClientRect();
+    return button.contains(document.elementFromPoint(left + width / 2, top + height / 2));
+}"""
+
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore")]
 
 
@@ -54,6 +60,42 @@ def asked(served: Any) -> Any:
     served.studio.generation.generate = watched
     yield seen
     served.studio.generation.generate = generate
+
+
+def test_on_a_phone_the_button_stays_at_hand(open_page: Any, lora: Path) -> None:
+    page = open_page("generate", width=390)
+    page.click("#cs-generate-base input")
+    page.get_by_role("option", name="tiny · ").first.click()
+    page.locator("#cs-generate-prompt textarea").fill("a red cat")
+    page.locator("#cs-field-generate-steps input").first.fill("2")
+    page.locator("#cs-field-generate-count input").first.fill("1")
+    page.get_by_text("Image to image", exact=True).click()
+    page.get_by_text("Inpaint", exact=True).click()
+    page.evaluate("document.querySelector('#cs-generate-prompt').scrollIntoView()")
+    button = page.locator("#cs-images .rb-go")
+    assert page.evaluate(AT_HAND)
+    place = page.evaluate("scrollY")
+    box = page.locator("#cs-images .rb .cs-danger").evaluate(
+        "(stop) => { stop.hidden = false; const {right, bottom} = stop.getBoundingClientRect();"
+        " stop.hidden = true; return {right, bottom}; }"
+    )
+    assert box["right"] <= 390 and box["bottom"] <= 900, "and there is room for the other one"
+    button.click()
+    page.locator("#cs-images .rb[data-state='finished']").wait_for()
+    assert page.evaluate("scrollY") == place, "it was there already"
+    page.get_by_role("button", name="To the images").click()
+    page.wait_for_function(
+        "document.querySelector('.pg-results img')?.getBoundingClientRect().top < innerHeight / 2"
+    )
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    assert page.evaluate(AT_HAND)
+    ends = page.evaluate(
+        "['.gen-layout > :last-child > *', '.gen-layout .rb'].map((of) =>"
+        " document.querySelector(of).getBoundingClientRect())"
+    )
+    assert ends[0]["bottom"] <= ends[1]["top"], "and it covers nothing at the end of the page"
+    page.get_by_role("radio", name="Grid", exact=True).click()
+    assert page.evaluate(AT_HAND.replace("#cs-images", "#cs-axes"))
 
 
 def generated(page: Any, served: Any) -> np.ndarray:

@@ -65,7 +65,7 @@ class Server:
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
+        self.process.communicate()  # also closes the pipe
 
 
 @pytest.fixture

@@ -72,11 +72,25 @@ class Judge:
         self.training = self._read(by.training, cancelled)
         self.references = self._read(by.references, cancelled) if by.references else self.training
         self.held_out = by.held_out and bool(by.references)
+        self._leave_out_copies()
         if not len(self.references):
             raise InputError(
                 "None of the reference images can be read",
                 why=self.notes[-1] if self.notes else None,
                 remedy="Choose other reference images.",
+            )
+
+    def _leave_out_copies(self) -> None:
+        """Held-out images that are training images, wherever they lie, say nothing about new ones."""
+        if not self.held_out or not len(self.references) or not len(self.training):
+            return
+        copies = metrics.same_as_any(self.references, self.training)
+        if bool(copies.all()):
+            self.references, self.held_out = self.training, False
+        elif count := int(copies.sum()):
+            self.references = self.references[~copies]
+            self.notes.append(
+                f"Left out, because trained on as well: {count} of the held-out images."
             )
 
     def scores(self, seen: Seen, base: Seen) -> Scores:

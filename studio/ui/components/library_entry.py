@@ -54,6 +54,7 @@ class LibraryEntry:
             "facts": [
                 ["Base", architectures.title(info.family)],
                 ["Trigger", info.trigger_word],
+                ["Preferred strength", f"{info.strength:g}" if info.strength else ""],
                 ["Problem", info.problem or info.stale],
             ],
             "size": sum(one.size for one in (info, *entry.others)),

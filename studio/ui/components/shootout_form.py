@@ -6,6 +6,7 @@ a shootout. Refuses to know: how a shootout is planned, trained and compared; ho
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -122,11 +123,8 @@ class ShootoutForm:
 
     def settings(self, form: Json) -> ShootoutSettings:
         """The settings that a form stands for. Errors name the field."""
-        dataset, base, entries = read(form, dataset=str, base=str, entries=list)
-        if not dataset:
-            raise InputError(
-                "No dataset is chosen", remedy="Choose one, or make one in the Caption tab."
-            ).at({"data": "No dataset is chosen."})
+        base, entries = read(form, base=str, entries=list)
+        data = self._data(form)
         if not entries:
             raise InputError("Nothing competes", remedy="Choose at least one method.")
         if len(entries) > MOST_ENTRIES:
@@ -135,7 +133,7 @@ class ShootoutForm:
             )
         values: Json = {
             "name": _text(form, "name")[:80],
-            "data": printable(self.page.library.path(dataset)),
+            "data": printable(data),
             "base": base,
             "budget": _text(form, "budget") or "preset",
             "training_seeds": seed_list(_text(form, "training_seeds") or "1"),
@@ -154,6 +152,17 @@ class ShootoutForm:
         if values["budget"] != "preset":
             values["amount"] = form.get("amount") or 0
         return ShootoutSettings.parse(values)
+
+    def _data(self, form: Json) -> Path:
+        """The images: a folder that was typed, or else a dataset of the list."""
+        if folder := _text(form, "folder").strip().strip("\"'"):
+            return self.studio.library.dataset_path(folder)
+        (dataset,) = read(form, dataset=str)
+        if not dataset:
+            raise InputError(
+                "No dataset is chosen", remedy="Choose one, or make one in the Caption tab."
+            ).at({"data": "No dataset is chosen."})
+        return self.page.library.path(dataset)
 
     def _reference(self, text: str) -> str:
         return printable(self.studio.workspace.named(text)) if text.strip() else ""

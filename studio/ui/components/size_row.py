@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 RATIOS = ((1, 1), (4, 3), (3, 2), (16, 9), (3, 4), (2, 3), (9, 16))
 STEP = 64  # pixels; an eighth of the native size where that is less
 OWN = "0 × 0"
+SIDES = ("generate.width", "generate.height")
 
 
 def size_row(studio: Studio, form: Form, base: gr.Dropdown, first: str) -> list[Any]:
@@ -32,9 +33,11 @@ def size_row(studio: Studio, form: Form, base: gr.Dropdown, first: str) -> list[
         elem_classes=["cs-field"], allow_custom_value=True,
     )  # fmt: skip
     with gr.Row(elem_classes=["gen-size"]):
-        form.show(advanced=True, keys=["generate.width", "generate.height"])
+        form.show(advanced=True, keys=SIDES)
         swap = gr.Button("Swap", size="sm", elem_id="cs-generate-swap", scale=0, min_width=60)
-    sides = [form.components["generate.width"], form.components["generate.height"]]
+    sides = [form.components[key] for key in SIDES]
+    for side in sides:
+        side.placeholder = own_side(native_size(studio, first))
 
     def shown(width: Any, height: Any, base: str) -> gr.Dropdown:
         choices = size_choices(native_size(studio, base))
@@ -44,13 +47,22 @@ def size_row(studio: Studio, form: Form, base: gr.Dropdown, first: str) -> list[
         return gr.Dropdown(choices, value=written)
 
     @handler
-    def chosen(text: Any) -> tuple[int, int]:
-        return size_of(str(text or OWN))
+    def chosen(text: Any) -> list[int | None]:
+        return [side or None for side in size_of(str(text or OWN))]
+
+    def rebased(base: str) -> list[gr.Number]:
+        return [gr.Number(placeholder=own_side(native_size(studio, base))) for _ in SIDES]
 
     picked = sizes.input(chosen, sizes, sides, **ACTION)
     swapped = swap.click(lambda width, height: (height, width), sides, sides, **QUIET)
+    base.change(rebased, base, sides, **QUIET)
     gr.on([*(side.change for side in sides), base.change], shown, [*sides, base], sizes, **QUIET)
     return [picked, swapped]
+
+
+def own_side(native: int | None) -> str:
+    """What an empty width or height shows: the side of the base's own size."""
+    return str(native) if native else "own"
 
 
 def size_choices(native: int | None) -> list[tuple[str, str]]:

@@ -36,7 +36,7 @@ from studio.ui.components.restored_settings import (
     usable,
     valid,
 )
-from studio.ui.components.size_row import size_row
+from studio.ui.components.size_row import SIDES, size_row
 from studio.ui.components.stack import EFFECT, adapter_stack, lanes_of
 from studio.ui.components.start_image import start_image
 from studio.ui.components.styles import style_choice, style_tools
@@ -63,7 +63,7 @@ class GenerateTab:
     def __init__(self, studio: Studio, page: Page) -> None:
         self.studio, self.page = studio, page
         self.form = Form(
-            GenerateSettings, prefix="generate.", skip=[f"generate.{key}" for key in OWN]
+            GenerateSettings, "generate.", [f"generate.{key}" for key in OWN], blank=SIDES
         )
         self.jobs: Jobs[LanesSettings] = Jobs(
             page.tasks, KIND, lambda settings, task: generate(studio, settings, task),

@@ -68,7 +68,7 @@ class Measures {
     }
     const {text, sure, title, apart} = shownValue(comparison, comparison.columns[place], measure);
     const mark = apart && el('span.mt-apart', {role: 'img', 'aria-label': APART, title: APART}, '◆');
-    return el('td.cs-number', {title}, text, mark, sure && el('small', {}, sure));
+    return el('td.cs-number', {title}, mark, text, sure && el('small', {}, sure));
   }
   row(column, place, measures) {
     const {error, message: words, counts} = column;

@@ -7,7 +7,7 @@ import {openTab} from '../core/handover.js';
 import {labelled} from '../core/icons.js';
 import {causeOf, message, notice, settle} from '../core/notices.js';
 import {debounce, poll} from '../core/timing.js';
-import {baseOptions, datasetFacts, datasetOptions} from '../train/pick_rules.js';
+import {baseOptions, datasetFacts} from '../train/pick_rules.js';
 import {sayWords} from './column_words.js';
 import {openComparison} from './opened.js';
 import {shootoutList} from './shootout_list.js';
@@ -54,6 +54,8 @@ class ShootoutForm {
     this.strip = el('div.cs-strip', {'aria-hidden': 'true'});
     this.facts = el('div.cs-small.cs-muted');
     this.none = labelled('right', 'Make one in the Caption tab', () => openTab('caption'));
+    this.folder = this.input('folder', {placeholder: '/path/to/a/folder', spellcheck: 'false'});
+    this.folder.addEventListener('input', () => this.renderImages());
     this.methods = el('div.so-methods', {role: 'group', 'aria-label': 'Methods'});
     this.stacks = el('div.so-stacks');
     this.budgets = budgetGroup((budget, amount) => this.set({budget, amount}));
@@ -70,6 +72,7 @@ class ShootoutForm {
       this.strip,
       this.facts,
       this.none,
+      labelledField('Or a folder on this machine', this.folder),
       labelledField('Base model', this.base),
       el('div.so-part', {}, el('span.cs-label', {}, 'What competes'), this.methods, this.stacks),
       el('div.so-part', {}, el('span.cs-label', {}, 'Budget'), this.budgets.node, this.amountField),
@@ -99,7 +102,7 @@ class ShootoutForm {
       this.cost,
       el('div.cs-toolbar', {}, this.start),
     );
-    this.dataset.addEventListener('change', () => this.set({dataset: this.dataset.value}));
+    this.dataset.addEventListener('change', () => this.set({dataset: this.dataset.value, folder: ''}));
     this.base.addEventListener('change', () => this.set({base: this.base.value}));
     this.reference.addEventListener('change', () => this.set({reference: this.reference.value}));
   }
@@ -118,12 +121,7 @@ class ShootoutForm {
     const {choices, form} = this;
     if (!choices) return;
     const focus = this.element.contains(document.activeElement) && focusName(document.activeElement);
-    const info = choices.datasets.find((one) => one.id === form.dataset);
-    fillOptions(this.dataset, datasetOptions(choices, form), form.dataset);
-    this.facts.textContent = datasetFacts(info);
-    this.strip.classList.toggle('cs-hidden', !info);
-    this.none.classList.toggle('cs-hidden', choices.datasets.length > 0);
-    if (info) this.showCovers(info);
+    this.renderImages();
     fillOptions(this.base, baseOptions(choices, form), form.base);
     const held = [
       ['', 'Held-out images, or some that are held back'],
@@ -152,6 +150,16 @@ class ShootoutForm {
       [...this.element.querySelectorAll('button, input, select')].find((node) => focusName(node) === focus)?.focus();
   }
 
+  renderImages() {
+    if (!this.choices) return;
+    const {options, value, info} = rules.imagesOf(this.choices, this.form);
+    fillOptions(this.dataset, options, value);
+    this.facts.textContent = datasetFacts(info);
+    this.strip.classList.toggle('cs-hidden', !info);
+    this.none.classList.toggle('cs-hidden', this.choices.datasets.length > 0);
+    if (info) this.showCovers(info);
+  }
+
   async showCovers(info) {
     if (this.covered === info.id) return;
     this.covered = info.id;
@@ -171,8 +179,8 @@ class ShootoutForm {
     const form = rules.sent(this.choices, this.form);
     const text = JSON.stringify(form);
     this.planned = text;
-    if (!form.dataset || !form.entries.length) {
-      const what = form.dataset ? 'Choose what competes.' : 'Choose the images first.';
+    if (!rules.hasImages(form) || !form.entries.length) {
+      const what = rules.hasImages(form) ? 'Choose what competes.' : 'Choose the images first.';
       this.cost.replaceChildren(el('p.cs-small.cs-muted', {}, what));
       return;
     }

@@ -1,7 +1,8 @@
 // What a shootout's form stands for, and how its plan and its progress read. Pure.
-// A form is {dataset, base, methods: {name: {on, preset, variants: [text]}}, stacks: [[name]], budget, amount, …};
+// A form is {dataset, folder, base, methods: {name: {on, preset, variants: [text]}}, stacks: [[name]], budget, …};
 // `choices` is what the server lists.
 import {count, formatBytes, formatDuration} from '../core/format.js';
+import {datasetOf, datasetOptions} from '../train/pick_rules.js';
 
 export const BUDGETS = [
   [
@@ -36,6 +37,7 @@ export const BUDGETS = [
 
 export const EMPTY = {
   dataset: '',
+  folder: '',
   base: 'starter',
   name: '',
   methods: {},
@@ -62,6 +64,17 @@ export function restored(kept) {
     if (same) form[key] = structuredClone(value);
   }
   return form;
+}
+
+/** Whether images are chosen: a folder that was typed goes before the dataset of the list. */
+export const hasImages = (form) => Boolean(form.folder.trim() || form.dataset);
+
+/** What the list of datasets shows: {options, value, info}; `info` is the dataset that is used, where it is one of
+ *  the list. */
+export function imagesOf(choices, form) {
+  const options = datasetOptions(choices, form);
+  if (!form.folder.trim()) return {options, value: form.dataset, info: datasetOf(choices, form)};
+  return {options: [['', 'The folder below'], ...options.filter(([id]) => id)], value: '', info: undefined};
 }
 
 export const budgetOf = (form) => BUDGETS.find(([name]) => name === form.budget) || BUDGETS[0];

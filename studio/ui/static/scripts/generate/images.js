@@ -33,10 +33,11 @@ class Images {
     this.idle = 0;
     const forever = labelled('reuse', 'Forever', () => this.bar.press(() => trigger('generate', {repeats: true})));
     forever.title = 'Generate again and again, with another seed each time, until you stop it';
+    const see = iconButton('image', 'To the images', () => this.q('.pg-results').scrollIntoView(), '.pg-see');
     this.bar = runBar(this.q('.pg-run'), {
       label: 'Generate',
       queues: true,
-      more: [forever],
+      more: [forever, see],
       start: () => trigger('generate', {repeats: false}),
       cancel: () => server.interrupt({}),
       look: () => this.look(),

@@ -160,7 +160,7 @@ export function cardView(path, lane, stack) {
   moveable(node, path, lane, stack);
 
   function renderFacts(facts, report, effect, order) {
-    const title = el('div.st-title', {}, el('b', {title: path}, facts.name), adapterFacts(facts));
+    const title = el('div.st-title', {}, el('b', {title: `${facts.name}\n${path}`}, facts.name), adapterFacts(facts));
     const trigger = [el('span.cs-small.cs-muted', {}, 'Trigger'), el('span.cs-chip', {}, facts.trigger)];
     head.replaceChildren(adapterThumb(facts), title);
     words.replaceChildren(...(facts.trigger ? trigger : []));
