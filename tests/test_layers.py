@@ -32,7 +32,7 @@ LAYERS = [
     {"adapters"},
     {"methods", "infer"},
     {"compare", "train"},
-    {"library"},
+    {"library", "checkup"},
     {"runtime"},
     {"runs"},
     {"generation"},

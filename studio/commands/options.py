@@ -12,6 +12,7 @@ from studio import __version__
 from studio.commands import (
     caption_options,
     checkpoint_options,
+    dataset_options,
     library_options,
     measure_options,
     option_types,
@@ -218,6 +219,11 @@ def _add_inspect_options(parser: argparse.ArgumentParser) -> None:
     _add_json(parser)
 
 
+def _add_dataset_options(parser: argparse.ArgumentParser) -> None:
+    dataset_options.add(parser)
+    _add_json(parser)
+
+
 def _add_bench_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "what", nargs="?", metavar="WHAT", help="starter, startup, …; none lists all"
@@ -279,6 +285,10 @@ COMMANDS = {
         _add_grid_options,
     ),
     "inspect": ("say what a file is, without running anything in it", _add_inspect_options),
+    "dataset": (
+        "say what is wrong with a folder of images and captions as a training set",
+        _add_dataset_options,
+    ),
     "library": ("list, rename, trash or restore what is in the library", library_options.add),
     "doctor": ("say what works on this machine, and what is missing", _add_json),
     "bench": ("measure: the starter model, start-up, speed", _add_bench_options),

@@ -131,7 +131,9 @@ def _item(
     caption = text if text is not None else part.words
     trigger = (part.words or "").partition(" ")[0]
     size = known.width, known.height
-    return DatasetImage(path, caption, part.repeats or repeats, trigger, size, known.transparent)
+    own = bool(text and text.strip())
+    weight = part.repeats or repeats
+    return DatasetImage(path, caption, weight, trigger, size, known.transparent, own)
 
 
 _LOOKED_FOR = f"Looked for files ending in {', '.join(IMAGE_ENDINGS)}, here and in sub-folders."

@@ -26,6 +26,8 @@ class DatasetImage:
     size: tuple[int, int] | None = None
     """Width and height in pixels, as shown."""
     transparent: bool = False
+    captioned: bool = True
+    """Whether it has a caption of its own which is not blank."""
 
 
 @dataclass(frozen=True)

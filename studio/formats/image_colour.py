@@ -38,6 +38,17 @@ def transparent(image: Image.Image) -> bool:
     return image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
 
 
+def profile_title(profile: bytes | None) -> str:
+    """What a colour profile calls itself, where that is not sRGB; empty for one that cannot be read."""
+    if not profile:
+        return ""
+    try:
+        said = _read(profile).profile.profile_description or "without a name"
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return ""
+    return "" if "srgb" in said.casefold() else " ".join(said.split())[:40]
+
+
 def _alpha(image: Image.Image) -> Image.Image | None:
     if not transparent(image) or image.mode in ("F", "CMYK", "LAB") or image.mode.startswith("I"):
         return None

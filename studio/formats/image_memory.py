@@ -21,7 +21,7 @@ from studio.core import atomic
 from studio.core.errors import StorageError, StudioError
 from studio.formats.image_names import READING
 
-LAYOUT = f"1 {READING}"
+LAYOUT = f"2 {READING}"
 """Images read in another way may be whole, or broken, where they were not before."""
 THREADS = max(1, min(4, (os.cpu_count() or 2) // 2))  # leaves cores to whatever trains
 LOOK_AGAIN = 0.2  # seconds between two calls of `on_progress`
@@ -44,7 +44,13 @@ class ImageFacts:
     decoded: bool = False
     """Whether all of it was looked at, not just its header."""
     black: bool = False
-    """Whether every pixel is black; known once it was decoded."""
+    """Whether every pixel is black; known once it was decoded, as is what follows."""
+    tiny: str = ""
+    """A tiny copy; this and the rest as in `image_look.Look`."""
+    sharpness: float = 0.0
+    stored: str = ""
+    animated: bool = False
+    turned: bool = False
 
 
 class ImageMemory:
@@ -185,7 +191,13 @@ class ImageMemory:
             try:
                 stamp = _stamp(path)
                 checked = check_image(path)
-                facts = replace(facts, note=checked.note, black=checked.black, decoded=True)
+                facts = replace(
+                    facts,
+                    note=checked.note,
+                    black=checked.black,
+                    decoded=True,
+                    **vars(checked.look),
+                )
             except StorageError:  # the disk, not the image: asked again next time
                 return
             except StudioError as error:

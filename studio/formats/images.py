@@ -12,7 +12,7 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -23,6 +23,7 @@ from studio.core.errors import FileError, StorageError
 from studio.formats import metadata
 from studio.formats.image_colour import plain, transparent
 from studio.formats.image_kinds import KINDS, TOLERANT, orientation, upright
+from studio.formats.image_look import SIDE, Look, look_at, stored_as
 from studio.formats.image_texts import USER_COMMENT, texts_of
 from studio.formats.image_write import encoded, without_alpha
 from studio.formats.safetensors_header import read_header
@@ -53,6 +54,7 @@ class Checked:
     """What had to be passed over although it can be used, as a sentence's end."""
     black: bool
     """Whether every pixel is."""
+    look: Look = field(default_factory=Look)
 
 
 def open_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
@@ -79,13 +81,19 @@ def carried_image(path: str | Path) -> Image.Image:
 
 
 def check_image(path: str | Path) -> Checked:
-    """Decodes an image to see whether it is whole. Errors of `open_image`."""
-    with _opened(path, MAX_PIXELS) as (image, _):
-        image.draft(None, (image.width // 8, image.height // 8))  # JPEG: all bytes, fewer pixels
+    """Decodes an image to see whether it is whole, and what it looks like. Errors of `open_image`."""
+    with _opened(path, MAX_PIXELS) as (image, file):
+        turn, stored = orientation(image, file), stored_as(image)
+        animated = bool(getattr(image, "is_animated", False))
+        part = min(1.0, SIDE / min(image.size))  # JPEG: all bytes, fewer pixels
+        image.draft(None, (round(image.width * part), round(image.height * part)))
         image.load()
-        decoded, note = plain(image)
+        as_is = image.mode == "RGB" and not {"icc_profile", "transparency"} & image.info.keys()
+        decoded, note = (image, None) if as_is else plain(image)
         bright = decoded.convert("L").point(lambda value: 255 * (value > BLACK))
-        return Checked(note, bright.getbbox() is None)
+        tiny, sharpness = look_at(upright(decoded, turn))
+        look = Look(tiny, sharpness, stored, animated, turn > 1)
+        return Checked(note, bright.getbbox() is None, look)
 
 
 def image_header(path: str | Path, max_pixels: int = MAX_PIXELS) -> Header:
@@ -114,6 +122,17 @@ def thumbnail(path: str | Path, side: int = 256, encoding: Literal["png", "jpeg"
     if encoding == "jpeg":
         return encoded(without_alpha(small), "JPEG", quality=85)
     return encoded(small, "PNG")
+
+
+def small_image(path: str | Path, side: int) -> Image.Image:
+    """The image as `open_image` gives it, made smaller while its short side stays above `side`."""
+    with _opened(path, MAX_PIXELS) as (image, file):
+        turn = orientation(image, file)
+        part = min(1.0, 2 * side / min(image.size))
+        image.draft(None, (round(image.width * part), round(image.height * part)))
+        image.load()
+        small, _ = plain(upright(image, turn))
+    return small.reduce(max(1, min(small.size) // (2 * side)))
 
 
 def read_texts(path: str | Path) -> dict[str, str]:

@@ -26,6 +26,7 @@ from studio.settings.generation import GenerateSettings
 from studio.settings.lanes import LanesSettings
 
 if TYPE_CHECKING:
+    from studio.checkup.records import Report
     from studio.generation.token_count import TokenCount, TokenCounter
 
 
@@ -127,3 +128,20 @@ class Generation:
                 cancelled=cancelled,
                 record=library.captions.history().begin(root, "described"),
             )
+
+    def examine(
+        self,
+        folder: str | Path,
+        *,
+        base: str = "starter",
+        clip: bool = True,
+        on_progress: OnProgress | None = None,
+        cancelled: Cancelled | None = None,
+    ) -> Report:
+        """What is wrong with a dataset as a training set for `base`; see `checkups.examine`."""
+        from studio.generation.checkups import examine
+
+        root = self.runtime.library.dataset_path(text_of(folder))
+        return examine(
+            self.runtime, root, base, clip=clip, on_progress=on_progress, cancelled=cancelled
+        )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from studio.checkup.records import verdict
 from studio.core.errors import StudioError
 from studio.core.record import Table
 from studio.runs.expectation import Expectation
@@ -63,7 +64,8 @@ class Preflight:
         """Plain data for pages and JSON output."""
         facts = self.facts.as_json() if self.facts else {}
         expected = self.expected.as_json() if self.expected else None
-        return {**vars(self), "facts": facts, "expected": expected, "ok": self.ok}
+        plain = {**vars(self), "facts": facts, "expected": expected, "ok": self.ok}
+        return {**plain, "verdict": verdict(len(self.errors), len(self.warnings))}
 
 
 def refused(error: StudioError) -> Preflight:

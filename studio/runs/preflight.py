@@ -10,6 +10,7 @@ import shutil
 
 from studio import methods
 from studio.architectures import ARCHITECTURES
+from studio.checkup.captions import without_caption, without_trigger
 from studio.clip.folder import find_clip
 from studio.core.device import pick_device
 from studio.core.errors import StudioError, UnavailableError
@@ -18,13 +19,13 @@ from studio.families.detect import BaseInfo
 from studio.families.layer_names import denoiser_layers
 from studio.families.size_multiple import size_multiple
 from studio.families.token_match import contains
-from studio.formats.captions import fill_template
 from studio.formats.dataset import DatasetInfo, image_files
 from studio.infer.tags import has_tags
 from studio.library.image_checks import image_lines
 from studio.library.library import Library
 from studio.runs.advice import advice
 from studio.runs.completion import TRIGGER, Complete, complete
+from studio.runs.dataset_warning import dataset_warning
 from studio.runs.findings import Preflight, refused
 from studio.runs.records import RunFacts
 from studio.settings.training import RunConfig
@@ -65,7 +66,7 @@ def judged(completed: Complete, library: Library) -> Preflight:
     _check_early_stopping(result, config, info)
     captions = [item.caption or "" for item in info.items]
     if method.reads_captions:
-        _check_captions(result, config, info, captions)
+        _check_captions(result, config, info)
     _check_trigger(result, config, info, library)
     _check_device(result, config)
     _check_prior(result, config, info)
@@ -84,6 +85,8 @@ def judged(completed: Complete, library: Library) -> Preflight:
         )
     for finding in advice(config, info, base):
         result.warn(*finding)
+    if text := dataset_warning(config, info, base, library):
+        result.warnings.append(text)
     result.facts = _facts(completed).changed(layers=_check_layers(result, completed))
     return result
 
@@ -171,33 +174,19 @@ def _check_early_stopping(result: Preflight, config: RunConfig, info: DatasetInf
         result.warn("Early stopping has no effect: nothing is saved on the way.", "save.every")
 
 
-def _check_captions(
-    result: Preflight, config: RunConfig, info: DatasetInfo, captions: list[str]
-) -> None:
-    missing = info.images - info.captioned
+def _check_captions(result: Preflight, config: RunConfig, info: DatasetInfo) -> None:
+    missing = len(without_caption(info))
     if missing:
         result.warnings.append(
             f"{missing} of {info.images} images have no caption; the Caption tab can write them."
         )
-    own = {item.trigger for item in info.items}
-    trigger = config.data.trigger
-    if not trigger and ("" in own or len(own) < 2):
+    words, lacking = without_trigger(info, config.data.trigger, config.data.template)
+    if not words:
         result.warn("No trigger word is set: no word will stand for the concept.", TRIGGER)
-        return
-    several = len(own) > 1
-    words = [item.trigger if several and item.trigger else trigger for item in info.items]
-    shown = [
-        [fill_template(line, word, caption) for line in config.data.template] or [caption]
-        for word, caption in zip(words, captions, strict=True)
-    ]
-    without = sum(
-        not all(contains(text, word) for text in texts)
-        for word, texts in zip(words, shown, strict=True)
-    )
-    if without and config.method != "textual-inversion":
-        names = "”, “".join(dict.fromkeys(words))
+    elif lacking and config.method != "textual-inversion":
+        names = "”, “".join(words)
         result.warn(
-            f"The trigger word “{names}” is absent from {without} of {info.images} captions; "
+            f"The trigger word “{names}” is absent from {len(lacking)} of {info.images} captions; "
             "add it in the Caption tab, or the trigger word will have no effect.",
             "data.trigger",
         )

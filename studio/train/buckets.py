@@ -1,6 +1,6 @@
 """Aspect-ratio buckets, and how many batches an epoch of a dataset has.
 
-Owns: the size that an image is trained at, how often it comes in an epoch. Refuses to know: pixels,
+Owns: the size that an image is trained at, what its crop loses, how often it comes in an epoch. Refuses to know: pixels,
 captions, the order of batches. Imports no torch: a run's length is told before anything is loaded.
 """
 
@@ -15,6 +15,7 @@ from studio.formats.images import image_size
 from studio.settings.training import DataSettings
 
 MAX_ASPECT = 2.0  # an image longer than 2 : 1 is cropped to it
+Size = tuple[int, int]
 
 
 def bucket_for(width: int, height: int, resolution: int, multiple: int) -> tuple[int, int]:
@@ -33,6 +34,23 @@ def bucket_of(
 ) -> tuple[int, int]:
     """The training size of an image of this size; a square where shapes are not kept."""
     return bucket_for(*size, resolution, multiple) if settings.buckets else (resolution, resolution)
+
+
+def scaled(size: Size, bucket: Size, zoom: float = 1.0) -> Size:
+    """The size of an image that covers its bucket, `zoom` times closer."""
+    scale = enlarged(size, bucket) * zoom
+    return max(bucket[0], round(size[0] * scale)), max(bucket[1], round(size[1] * scale))
+
+
+def enlarged(size: Size, bucket: Size) -> float:
+    """How many times larger an image becomes when it covers its bucket; below 1 it is made smaller."""
+    return max(bucket[0] / size[0], bucket[1] / size[1])
+
+
+def lost(size: Size, bucket: Size) -> float:
+    """The share of an image, 0 … 1, that the crop to its bucket leaves out."""
+    width, height = scaled(size, bucket)
+    return 1 - bucket[0] * bucket[1] / (width * height)
 
 
 def batches_of(buckets: Iterable[int], batch_size: int) -> int:

@@ -26,7 +26,7 @@ from studio.formats.image_names import READING
 from studio.formats.images import image_size, open_image
 from studio.formats.masks import Masks
 from studio.settings.training import DataSettings
-from studio.train.buckets import batches_of, bucket_of
+from studio.train.buckets import batches_of, bucket_of, scaled
 
 
 @dataclass(frozen=True)
@@ -148,21 +148,15 @@ def load_mask(item: Item) -> Tensor:
 def _as_shown(image: Image.Image, item: Item) -> Tensor:
     """An image (RGB or L) as the item shows it [3 or 1, H, W], 0…255."""
     width, height = item.bucket
-    scaled = _scaled(image.size, item.bucket, item.zoom)
-    if scaled != image.size:
-        image = image.resize(scaled, Image.Resampling.LANCZOS)
+    covering = scaled(image.size, item.bucket, item.zoom)
+    if covering != image.size:
+        image = image.resize(covering, Image.Resampling.LANCZOS)
     top, left = item.corner or ((image.height - height) // 2, (image.width - width) // 2)
     image = image.crop((left, top, left + width, top + height))
     pixels = np.asarray(image, dtype=np.float32).reshape(height, width, -1)
     if item.flipped:
         pixels = pixels[:, ::-1]
     return torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)
-
-
-def _scaled(size: tuple[int, int], bucket: tuple[int, int], zoom: float) -> tuple[int, int]:
-    """The size of an image that covers its bucket, `zoom` times closer."""
-    scale = max(bucket[0] / size[0], bucket[1] / size[1]) * zoom
-    return max(bucket[0], round(size[0] * scale)), max(bucket[1], round(size[1] * scale))
 
 
 def _cropped(item: Item, size: tuple[int, int], most: float, crop: int) -> Item:
@@ -172,7 +166,7 @@ def _cropped(item: Item, size: tuple[int, int], most: float, crop: int) -> Item:
     """
     chances = [uniform(0, f"crop/{item.path.name}", crop, part) for part in range(3)]
     zoom, across, down = (1 + (most - 1) * chances[0], *chances[1:]) if crop else (1.0, 0.5, 0.5)
-    width, height = _scaled(size, item.bucket, zoom)
+    width, height = scaled(size, item.bucket, zoom)
     top, left = int(down * (height - item.bucket[1])), int(across * (width - item.bucket[0]))
     return replace(item, zoom=zoom, corner=(top, left))
 

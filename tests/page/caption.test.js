@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 import * as words from '../../studio/ui/static/scripts/caption/auto_words.js';
+import * as check from '../../studio/ui/static/scripts/caption/check_rules.js';
 import {sentName, withoutTop} from '../../studio/ui/static/scripts/caption/folders.js';
 import * as rules from '../../studio/ui/static/scripts/caption/list_rules.js';
 
@@ -87,4 +88,41 @@ test('questions and notes about captions', () => {
   assert.match(words.replaceQuestion(2), /2 captions\? The ones/);
   assert.match(words.changeText({time: 0, replaced: 1, added: 2, what: 'written'}), /3 captions written, 1 of them/);
   assert.equal(words.undoneParts({changed: 2, kept: 0}).why, '');
+});
+
+test('a finding shows its images alone, whatever else is asked for', () => {
+  const found = (only, text = '') => files(rules.filtered(ITEMS, {state: 'all', text, only}, NONE));
+  assert.equal(found(new Set(['1.png', '4.png'])), '14');
+  assert.equal(found(new Set(['1.png', '4.png']), 'dog'), '4');
+  assert.equal(found(null), '1234');
+});
+
+test('a report on a dataset in words', () => {
+  const states = [{}, {note: 1}, {warning: 1}, {error: 1, warning: 2}].map((counts) => check.stateOf({counts}));
+  assert.deepEqual(states, ['good', 'good', 'warning', 'error']);
+  assert.deepEqual([check.aboutText({files: ['a']}), check.aboutText({files: []})], ['1 image', '']);
+  const hits = [
+    {files: ['a.png', 'b.png'], why: 'a.png = b.png (mirrored)'},
+    {files: ['c.png'], why: 'black all over'},
+    {files: ['d.png'], why: ''},
+    {files: [], why: 'Two share one caption file.'},
+  ];
+  assert.deepEqual(
+    check.placesOf({hits, more: 2}).map(({text}) => text),
+    ['a.png = b.png (mirrored)', 'c.png: black all over', 'd.png', 'Two share one caption file.', 'and 2 more'],
+  );
+  const bucket = {width: 64, height: 96, images: 3, lost: 0.014, most_lost: 0.2};
+  assert.deepEqual(check.bucketCells([bucket, {...bucket, lost: 0, most_lost: 0}]), [
+    ['64 × 96', '3', '1.4 %, at most 20 %'],
+    ['64 × 96', '3', '0 %'],
+  ]);
+  assert.equal(check.scoreText(-0.126), '−0.13');
+});
+
+test('what a check is doing, and what is left of one that was stopped', () => {
+  assert.equal(check.progressWords({done: 0, total: 0, text: ''}), 'Looking …');
+  assert.equal(check.progressWords({done: 3, total: 9, text: 'images'}), '3 of 9 images looked at');
+  assert.equal(check.progressWords({done: 3, total: 9, text: 'images and captions'}), '3 of 9 captions compared');
+  assert.match(check.withoutReport({state: 'cancelled'}), /remembered/);
+  assert.equal(check.withoutReport({state: 'finished'}), '');
 });

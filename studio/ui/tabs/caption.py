@@ -19,6 +19,7 @@ from studio.core.paths import ASSETS
 from studio.formats.dataset import is_image
 from studio.formats.dataset_file import write_dataset_file
 from studio.library.arrivals import ENDINGS_BESIDE, LeftOut, usable
+from studio.ui.components.dataset_check import DatasetCheck
 from studio.ui.library import contents
 from studio.ui.live import Json, Page, Task, component, read
 
@@ -47,6 +48,7 @@ class CaptionTab:
                 self.add_files, self.copy_sample, self.about, self.thumbnails, self.captions,
                 self.save_caption, self.auto_caption, self.caption_task, self.cancel_caption,
                 self.bulk, self.undo, self.replaces, self.discard_strays,
+                *DatasetCheck(studio, page).functions(),
             ],
             accept=",".join(("image/*", *ENDINGS_BESIDE)),
             selectable="files" in inspect.signature(studio.generation.caption).parameters,

@@ -11,6 +11,7 @@ import {AboutCard} from './about.js';
 import {Arrivals} from './arrivals.js';
 import {AutoCard} from './auto.js';
 import {BulkCard} from './bulk.js';
+import {CheckCard, onlyPanel} from './check.js';
 import {DatasetList} from './dataset_list.js';
 import {takesFiles} from './file_drops.js';
 import {chosen, dropped} from './folders.js';
@@ -33,7 +34,10 @@ class Caption {
       cover: async ({id, cover}) => (await call(server.thumbnails({dataset: id, files: [cover]})))[cover],
     });
     this.grid = new CaptionGrid({
-      save: (file, text) => call(server.save_caption({dataset: this.dataset, file, text})),
+      save: async (file, text) => {
+        await call(server.save_caption({dataset: this.dataset, file, text}));
+        this.check.outdated();
+      },
       thumbnails: (files) => call(server.thumbnails({dataset: this.dataset, files})),
       changed: () => this.count(),
     });
@@ -65,6 +69,7 @@ class Caption {
     const bulk = (argument) => call(server.bulk({dataset: this.dataset, ...argument}));
     this.auto = new AutoCard(asks, around, props.selectable);
     this.many = new BulkCard({bulk, undo}, around);
+    this.check = new CheckCard(server, {...around, showOnly: (files, title) => this.showOnly(files, title)});
     this.about = new AboutCard(async (said) => {
       const mine = this.dataset;
       const facts = await call(server.about({dataset: mine, ...said}));
@@ -73,6 +78,7 @@ class Caption {
       Object.assign(this.facts, facts);
       this.about.opened(this.facts, false);
       this.many.opened(this.facts);
+      this.check.outdated();
       this.count();
     });
   }
@@ -99,7 +105,7 @@ class Caption {
     const inputs = [this.filesInput, this.folderInput];
     const main = [this.arrivals.progress, this.arrivals.account, this.offer, this.work];
     this.root.append(
-      el('div.cs-stack', {}, datasetPanel(this.list.node, choose, openFolder, inputs), this.sideWork),
+      el('div.cs-stack', {}, datasetPanel(this.list.node, choose, openFolder, inputs), this.check.node, this.sideWork),
       el('div.cs-caption-main.cs-stack', {}, main),
     );
   }
@@ -107,6 +113,7 @@ class Caption {
     this.title = el('h2.cs-caption-title');
     this.chips = el('div.cs-toolbar', {style: {gap: '6px'}});
     this.problems = el('div');
+    this.only = el('div');
     const plus = {glyph: icon('plus', 14), title: 'Add images to this dataset'};
     this.more = button('Add images', () => this.moreInput.click(), plus);
     const train = el(
@@ -124,6 +131,7 @@ class Caption {
       this.about.node,
       this.problems,
       this.toolbar(),
+      this.only,
       this.grid.node,
       el('p.cs-small.cs-muted', {style: {margin: '0'}}, SAVED),
     );
@@ -156,6 +164,15 @@ class Caption {
     this.filter({state});
   }
 
+  /** Only these images, for a reason; null shows all again. */
+  showOnly(files, title = '') {
+    const all = () => this.showOnly(null);
+    this.only.replaceChildren(...(files ? [onlyPanel(files.length, title, all)] : []));
+    if (files) this.filterState('all');
+    this.filter({only: files && new Set(files)});
+    if (files) this.only.scrollIntoView({block: 'nearest'});
+  }
+
   async showList() {
     this.list.show(await call(this.server.datasets(null)), this.dataset);
   }
@@ -177,6 +194,7 @@ class Caption {
       this.facts = data;
       setInside('caption', data.id);
       this.showHead(data);
+      this.showOnly(null);
       this.grid.open(
         data.items.map((item) => ({...item, look: data.to_review[item.file] || ''})),
         data.sample,
@@ -185,6 +203,7 @@ class Caption {
       this.many.opened(data);
       this.count();
       this.list.select(data.id);
+      this.check.opened();
     });
   }
   showHead({name, path, problems, strays, sample}) {
@@ -246,6 +265,7 @@ class Caption {
       const answer = await call(this.server.captions({dataset: mine}));
       if (mine !== this.dataset) return; // another dataset was opened meanwhile
       this.grid.update(answer.captions, answer.to_review);
+      this.check.outdated();
       this.auto.changes(answer.undo);
     } catch {
       /* shown by the next action */

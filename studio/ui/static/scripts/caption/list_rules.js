@@ -1,5 +1,5 @@
 // Which images of a dataset are shown, and where in the grid. Pure.
-// An item is {file, caption, problem?, look?}; a filter is {state, text}.
+// An item is {file, caption, problem?, look?}; a filter is {state, text, only?}, `only` a set of files.
 
 /** The states of the filter above the images. */
 export const STATES = [
@@ -18,10 +18,13 @@ const IN_STATE = {
   broken: (item) => Boolean(item.problem),
 };
 
-export function filtered(items, {state, text}, selected) {
+export function filtered(items, {state, text, only = null}, selected) {
   const words = text.trim().toLowerCase();
   return items.filter(
-    (item) => IN_STATE[state](item, selected) && `${item.caption} ${item.file}`.toLowerCase().includes(words),
+    (item) =>
+      (!only || only.has(item.file)) &&
+      IN_STATE[state](item, selected) &&
+      `${item.caption} ${item.file}`.toLowerCase().includes(words),
   );
 }
 

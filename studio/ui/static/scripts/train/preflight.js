@@ -1,5 +1,5 @@
 // What stands in the way of a run, what is odd about it, and its facts.
-// Value: {errors, warnings, notes, facts, about, estimate?}; `about` names the setting of a sentence.
+// Value: {errors, warnings, notes, verdict, facts, about, estimate?}; `about` names the setting of a sentence.
 import {tell} from '../core/channel.js';
 import {el} from '../core/dom.js';
 import {estimateRows, expectedRows, factRows} from './preflight_rows.js';
@@ -37,12 +37,21 @@ function factList(rows) {
   return el('dl.cs-facts', {}, rows.flatMap(pair));
 }
 
+/** The answer in one line, the same that the Caption tab gives of a dataset alone. */
+function answer(verdict, errors, warnings) {
+  if (!verdict) return [];
+  const worst = warnings?.length ? 'warning' : 'good';
+  const state = errors?.length ? 'error' : worst;
+  return [el('b.cs-badge.cs-verdict', {'data-state': state}, `Ready to train? ${verdict}`)];
+}
+
 export function mount({element, props, watch}) {
   const root = element.querySelector('.cs-preflight');
   function render() {
-    const {errors, warnings, notes, facts, expected, estimate, about} = props.value || {};
+    const {errors, warnings, notes, verdict, facts, expected, estimate, about} = props.value || {};
     root.replaceChildren(
       el('h3.cs-card-title', {style: {margin: '0'}}, 'Before you start'),
+      ...answer(verdict, errors, warnings),
       ...told('error', errors, 'The run cannot start', about),
       ...told('warning', warnings, `${warnings?.length} things to know`, about),
       ...(notes || []).map(quiet),

@@ -1,0 +1,83 @@
+"""A dataset looked at for a base: the checks, and its captions against its images by the base's CLIP.
+
+Owns: what is asked of the base, and the device's turn for its CLIP. Refuses to know: the checks
+(`studio.checkup`), pages. Loads torch only for a CLIP or a long caption.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from studio.checkup.base_facts import base_facts
+from studio.checkup.examine import judged, look, with_fits
+from studio.checkup.fit_memory import FitMemory
+from studio.checkup.records import Evidence, Report
+from studio.core.callbacks import Cancelled, OnProgress
+from studio.core.errors import Interrupted, SettingsError, UnavailableError
+from studio.families.detect import BaseInfo
+from studio.runtime.runtime import Runtime
+
+AGREEMENT = "Captions against images"
+
+
+def examine(
+    runtime: Runtime,
+    folder: Path,
+    base: str,
+    *,
+    clip: bool = True,
+    on_progress: OnProgress | None = None,
+    cancelled: Cancelled | None = None,
+) -> Report:
+    """Everything that is found about a dataset; `clip`: also whether captions fit their images.
+
+    Cancelled while images are decoded: Interrupted. Cancelled later: the report without what was
+    not finished. Errors of the dataset and of the base come through.
+    """
+    library = runtime.library
+    info = library.base(base)
+    if info.problems or not info.family or not info.path.exists():
+        why = (
+            "; ".join(info.problems) or "It is not on this machine, or of a kind that is not known."
+        )
+        raise SettingsError(f"The base model “{base}” cannot be used", why=why)
+
+    def decoded(done: int, total: int) -> None:
+        if cancelled is not None and cancelled():
+            raise Interrupted("Stopped as you asked", safe="What was looked at is remembered.")
+        if on_progress is not None:
+            on_progress(done, total, "images")
+
+    facts = base_facts(info, library.workspace.bases / "tokenizer")
+    seen = look(folder, library.images, facts, decoded)
+    if not clip:
+        return judged(seen)
+    try:
+        return judged(_compared(runtime, info, seen, on_progress, cancelled))
+    except UnavailableError as error:
+        return judged(seen, {AGREEMENT: f"{error.what}."})
+    except Interrupted:
+        return judged(seen, {AGREEMENT: "Stopped before all images were compared."})
+
+
+def _compared(
+    runtime: Runtime,
+    base: BaseInfo,
+    seen: Evidence,
+    on_progress: OnProgress | None,
+    cancelled: Cancelled | None,
+) -> Evidence:
+    from studio.clip.folder import find_clip
+
+    found = find_clip(base.path)  # says how to get one, before torch is loaded
+    memory = FitMemory(runtime.library.workspace.cache / "captions-and-images")
+    known = memory.read(seen.info, found.path)
+    if known is None:
+        from studio.checkup.agreement import fits
+        from studio.clip.encoders import load_clip
+
+        with runtime.turn("comparing captions with images", "anything"):
+            clip = load_clip(base.path, "auto")
+            known = fits(seen.info, clip, on_progress, cancelled)
+        memory.keep(seen.info, found.path, known)
+    return with_fits(seen, known)
