@@ -7,12 +7,12 @@ Refuses to know: models, how captions are stored (studio.formats), what bulk edi
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studio.caption.run import CaptionOptions
 from studio.core.errors import InputError
 from studio.core.names import original, printable
 from studio.core.paths import ASSETS
@@ -49,7 +49,7 @@ class CaptionTab:
                 self.bulk, self.undo, self.replaces, self.discard_strays,
             ],
             accept=",".join(("image/*", *ENDINGS_BESIDE)),
-            selectable="files" in inspect.signature(studio.generation.caption).parameters,
+            selectable=True,
             elem_id="cs-caption",
         )  # fmt: skip
 
@@ -173,14 +173,17 @@ class CaptionTab:
         """Starts the captioner; answers the task."""
         identity, which, prefix = read(argument, dataset=str, which=str, prefix=str)
         folder = self.library.own(identity)
-        named: Json = {"overwrite": which != "missing", "prefix": prefix.strip()}
+        files = None
         if which == "selected":
             (names,) = read(argument, files=list)
-            named["files"] = [str(name) for name in names]
+            files = [str(name) for name in names]
+        options = CaptionOptions(
+            "missing" if which == "missing" else "replace", prefix.strip(), files
+        )
 
         def work(task: Task) -> Any:
             report = self.studio.generation.caption(
-                folder, on_progress=task.progress, cancelled=task.cancelled.is_set, **named
+                folder, options=options, on_progress=task.progress, cancelled=task.cancelled.is_set
             )
             return asdict(report)
 
