@@ -74,6 +74,17 @@ KINDS: tuple[Kind, ...] = (
         examples=("SmilingWolf/wd-eva02-large-tagger-v3", "SmilingWolf/wd-vit-tagger-v3"),
         whole=True,
     ),
+    Kind(
+        "endpoint",
+        "Endpoint",
+        "An OpenAI-compatible server that you name: Ollama, LM Studio, vLLM. Your images are sent to it.",
+        "studio.caption.endpoint:Endpoint",
+        options=("address", "model", *_ASKED, "image_side", "timeout"),
+        names="Name of the model there",
+        examples=("llava", "qwen2.5vl", "gemma3"),
+        device=False,
+        at_once=1,
+    ),
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.caption import questions
+from studio.caption import kinds, questions
 from studio.caption.captioner import row_of
 from studio.caption.words import Words, appended
 from studio.core.errors import SettingsError
@@ -72,3 +72,11 @@ def test_the_prefix_comes_once_also_when_more_is_appended(tmp_path: Path):
     both = words(tmp_path, append=True, prefix="sks")
     assert both.caption(image, "asleep", "sks, a cat") == "sks, a cat, asleep"
     assert both.caption(image, "asleep", None) == "sks, asleep"
+
+
+def test_the_docs_name_every_captioner_and_preset():
+    page = (Path(__file__).parents[2] / "docs" / "datasets.md").read_text("utf-8")
+    for kind in kinds.KINDS:
+        assert f"| {kind.title} |" in page
+    for question in questions.QUESTIONS:
+        assert f"`{question.name}`" in page or f"--question {question.name}`" in page
