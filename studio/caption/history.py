@@ -119,6 +119,7 @@ class History:
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
+        self._seen: dict[Path, tuple[tuple[int, int], list[dict[str, Any]]]] = {}
 
     def begin(self, folder: str | Path, what: str, job: Job | None = None) -> Record:
         """A record for a change of the dataset in `folder`; its file appears with its first row."""
@@ -134,7 +135,7 @@ class History:
         """What can be undone in a dataset, newest first."""
         found = []
         for file in self._files(folder):
-            rows = _rows(file)
+            rows = self._read(file)
             changes = [row for row in rows if "image" in row]
             if not changes or any("undone" in row for row in rows):
                 continue
@@ -148,7 +149,7 @@ class History:
     def unfinished(self, folder: str | Path) -> Record | None:
         """The newest captioning of a dataset, when it was stopped or broke off: it can go on."""
         for file in self._files(folder):
-            rows = _rows(file)
+            rows = self._read(file)
             job = job_of(rows[0]) if rows else None
             if job is not None:
                 over = any("finished" in row or "undone" in row for row in rows)
@@ -159,7 +160,7 @@ class History:
         """Which captioner wrote a caption, where it still stands as it was written."""
         wrote: dict[Path, tuple[str, str]] = {}
         for file in reversed(self._files(folder)):
-            rows = _rows(file)
+            rows = self._read(file)
             if rows and not any("undone" in row for row in rows):
                 by = str(rows[0].get("by", ""))
                 wrote |= {Path(r["image"]): (str(r.get("after")), by) for r in rows if "image" in r}
@@ -184,7 +185,7 @@ class History:
         """Images that a person should look at: their captions are as they were when it was noted."""
         wanted: dict[Path, tuple[str, str | None] | None] = {}
         for file in reversed(self._files(folder)):
-            for row in _rows(file):
+            for row in self._read(file):
                 if "look" in row:
                     wanted[Path(row["look"])] = str(row.get("why", "")), row.get("before")
                 elif "image" in row:
@@ -204,6 +205,17 @@ class History:
     def _files(self, folder: str | Path) -> list[Path]:
         """The dataset's records, newest first."""
         return sorted(self._of(folder).glob("*.jsonl"), reverse=True)
+
+    def _read(self, file: Path) -> list[dict[str, Any]]:
+        """The lines of a record, read again when it has grown."""
+        try:
+            found = file.stat()
+        except OSError:
+            return []
+        state = (found.st_mtime_ns, found.st_size)
+        if file not in self._seen or self._seen[file][0] != state:
+            self._seen[file] = state, _rows(file)
+        return self._seen[file][1]
 
 
 def undo(record: str | Path, may: Callable[[Path], object] = Path) -> Applied:

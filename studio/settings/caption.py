@@ -47,8 +47,18 @@ class CaptionerSettings(Settings):
         max_length=500,
     )  # fmt: skip
     image_side: int = setting(
-        1024, "Longest side of the images that are sent.", unit="px", ge=64, le=4096
+        1024,
+        "Longest side of the images that are sent.",
+        label="Images sent at",
+        unit="px",
+        ge=64,
+        le=4096,
     )
     timeout: float = setting(
-        120.0, "How long an endpoint may take for one image.", unit="s", gt=0, le=3600
+        120.0,
+        "How long an endpoint may take for one image.",
+        label="Time limit",
+        unit="s",
+        gt=0,
+        le=3600,
     )

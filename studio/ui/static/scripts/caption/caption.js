@@ -60,10 +60,11 @@ class Caption {
       latest: () => call(server.caption_task(null)),
       cancel: () => call(server.cancel_caption(null)),
       replaces: (files) => call(server.replaces({dataset: this.dataset, files})),
+      host: (address) => call(server.endpoint_host({address})),
       undo,
     };
     const bulk = (argument) => call(server.bulk({dataset: this.dataset, ...argument}));
-    this.auto = new AutoCard(asks, around, props.selectable);
+    this.auto = new AutoCard(asks, around, props.describe);
     this.many = new BulkCard({bulk, undo}, around);
     this.about = new AboutCard(async (said) => {
       const mine = this.dataset;
@@ -178,7 +179,7 @@ class Caption {
       setInside('caption', data.id);
       this.showHead(data);
       this.grid.open(
-        data.items.map((item) => ({...item, look: data.to_review[item.file] || ''})),
+        data.items.map((item) => ({...item, look: data.to_review[item.file] || '', by: data.writers[item.file]})),
         data.sample,
       );
       this.auto.opened(data);
@@ -245,8 +246,8 @@ class Caption {
     try {
       const answer = await call(this.server.captions({dataset: mine}));
       if (mine !== this.dataset) return; // another dataset was opened meanwhile
-      this.grid.update(answer.captions, answer.to_review);
-      this.auto.changes(answer.undo);
+      this.grid.update(answer.captions, answer.to_review, answer.writers);
+      this.auto.changes(answer.undo, answer.unfinished);
     } catch {
       /* shown by the next action */
     }
