@@ -7,6 +7,7 @@ Refuses to know: what is sent.
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from studio.core.errors import SettingsError
 
 _REMEDY = "Give an address such as http://localhost:11434/v1 or https://example.org/v1."
 _CALL = "/chat/completions"
+_SECRET = re.compile(r"(?i)(key|token|secret|password|signature)[^&=]*=")
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,12 @@ class Address:
         if parts.username is not None or parts.password is not None:
             raise SettingsError(
                 "A name or key does not belong into the address",
+                remedy="Give the key in its own field.",
+            )
+        if _SECRET.search(parts.query):
+            raise SettingsError(
+                "A key does not belong into the address",
+                why="The address is written into the record of who described what.",
                 remedy="Give the key in its own field.",
             )
         path = parts.path.rstrip("/")

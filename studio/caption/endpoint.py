@@ -32,6 +32,7 @@ MOST_SENT = 4_000_000
 """Bytes of a JPEG; a larger one is made smaller until it is not."""
 MOST_LETTERS = 20_000
 """Of a caption."""
+_NEWER = b"max_completion_tokens"
 _QUALITIES = (90, 80, 65, 50)
 
 
@@ -41,6 +42,7 @@ class Endpoint:
     def __init__(self, settings: CaptionerSettings, means: Means) -> None:
         self.address = Address.parse(settings.address)
         self.settings, self._key = settings, means.key.strip()
+        self._newer = False
         self.limits = Limits(settings.timeout, cancelled=means.cancelled)
         if not settings.model.strip():
             raise SettingsError(
@@ -65,24 +67,32 @@ class Endpoint:
         return [self._ask(*pair) for pair in zip(images, texts, strict=True)]
 
     def _ask(self, image: Image, question: str) -> str:
-        content = [
+        content: list[dict[str, Any]] = [
             {"type": "text", "text": question or QUESTION},
             {"type": "image_url", "image_url": {"url": data_url(image, self.settings.image_side)}},
         ]
+        reply = self._post(content)
+        if reply.status == 400 and _NEWER in reply.body and not self._newer:
+            self._newer = True
+            reply = self._post(content)
+        if reply.status != 200:
+            raise self._refused(reply)
+        return self._words(reply.body)
+
+    def _post(self, content: list[dict[str, Any]]) -> Reply:
+        length = {"max_tokens": self.settings.max_tokens, "temperature": 0}
+        if self._newer:  # some models know the length by another name, and no temperature
+            length = {_NEWER.decode(): self.settings.max_tokens}
         body = {
             "model": self.settings.model.strip(),
             "messages": [{"role": "user", "content": content}],
-            "max_tokens": self.settings.max_tokens,
-            "temperature": 0,
             "stream": False,
+            **length,
         }
         headers = {"Content-Type": "application/json", "User-Agent": "concept-studio"}
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
-        reply = post(self.address, json.dumps(body).encode(), headers, self.limits)
-        if reply.status != 200:
-            raise self._refused(reply)
-        return self._words(reply.body)
+        return post(self.address, json.dumps(body).encode(), headers, self.limits)
 
     def _words(self, body: bytes) -> str:
         try:

@@ -72,7 +72,8 @@ class Record:
         written = (
             Path(row["image"])
             for row in rows
-            if "image" in row and (reads(Path(row["image"]), looked) or "") != (row["before"] or "")
+            if "image" in row
+            and (reads(Path(row["image"]), looked) or "") != (row.get("before") or "")
         )
         record.done = frozenset([*written, *(Path(row["look"]) for row in rows if "look" in row)])
         return record

@@ -133,12 +133,14 @@ class Source:
 
     def cannot_be_loaded(self, error: Exception) -> FileError:
         """It is no model that the studio knows how to load."""
-        why, remedy = first_line(error), "It must hold an image-to-text model with safetensors "
-        remedy += "weights and its processor."
+        why = first_line(error)
+        remedy = "It must hold an image-to-text model with safetensors weights and its processor."
         if "trust_remote_code" in str(error) or "auto_map" in self.config_or_nothing():
             why = "It brings program code of its own, and the studio never runs that."
-            remedy = "Look for a version of it that transformers loads itself, such as "
-            remedy += "florence-community/Florence-2-large for Florence-2."
+            remedy = (
+                "Look for a version of it that transformers loads itself, such as "
+                "florence-community/Florence-2-large for Florence-2."
+            )
         elif "Unrecognized configuration class" in str(error):
             why = f"Its config.json says “{self.model_type}”, which does not describe images."
         return FileError(

@@ -58,7 +58,11 @@ def go_on(runtime: Runtime, folder: str | Path, ways: Ways) -> CaptionReport:
     assert record is not None and record.job is not None
     job = record.job
     only: Only = cast(Literal["missing", "replace", "append"], job.only)
-    return _run(runtime, root, settings, CaptionOptions(only, job.prefix, job.files), record, ways)
+    files = job.files
+    if files is not None:  # of those that were chosen then, some may be gone
+        there = {str(row["file"]) for row in runtime.library.captions.read(folder)}
+        files = tuple(name for name in files if name in there)
+    return _run(runtime, root, settings, CaptionOptions(only, job.prefix, files), record, ways)
 
 
 def allowed(settings: CaptionerSettings, workspace: Workspace) -> CaptionerSettings:

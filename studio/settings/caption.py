@@ -14,7 +14,7 @@ class CaptionerSettings(Settings):
 
     kind: str = setting("starter", "Which kind of captioner (caption/kinds.py).")
     model: str = setting(
-        "", "A folder, a hub id, or the model's name at the endpoint.", max_length=500
+        "", "A folder, a hub id, or the model's name at the endpoint.", max_length=4096
     )
     download: bool = setting(False, "Download a hub id that is not on this machine.")
     question: str = setting(

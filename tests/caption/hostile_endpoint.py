@@ -56,6 +56,9 @@ class _Handler(BaseHTTPRequestHandler):
         key = self.headers.get("Authorization", "").removeprefix("Bearer ")
         if name == "good":
             self._send(200, completion(fake.text))
+        elif name == "newer":
+            told = "Unsupported parameter: use 'max_completion_tokens' instead."
+            self._send(400, json.dumps({"error": {"message": told}}).encode())
         elif name.isdigit():
             message = f"Incorrect key {key}\x1b[31m in Hogwarts " + "x" * 500
             self._send(int(name), json.dumps({"error": {"message": message}}).encode())

@@ -19,13 +19,14 @@ from studio.caption.kinds import Kind
 from studio.caption.source import Means
 from studio.core.errors import FileError, MissingError, SettingsError, UnavailableError
 from studio.settings.caption import CaptionerSettings
+from tests.caption.tiny_models import noise
 
 
 @pytest.fixture
 def images() -> list[Image.Image]:
     """Images of several sizes and modes."""
     return [
-        Image.effect_noise((64, 64), 90),
+        noise(64, 64),
         Image.new("L", (30, 90), 200),
         Image.new("RGBA", (20, 20), (0, 0, 255, 128)),
         Image.new("P", (33, 17)),

@@ -31,9 +31,10 @@ from studio.generation.captions import allowed
 from studio.settings.caption import CaptionerSettings
 from tests.caption import hostile_endpoint
 from tests.caption.hostile_endpoint import Fake
+from tests.caption.tiny_models import noise
 
 KEY = "sk-very-secret-123"
-IMAGE = Image.effect_noise((300, 200), 90)
+IMAGE = noise(300, 200)
 
 
 @pytest.fixture
@@ -80,6 +81,15 @@ def test_one_small_jpeg_and_the_question_are_sent(fake: Fake):
     assert seen.format == "JPEG" and seen.size == (64, 43) and not seen.getexif()
     fake.text = [{"type": "text", "text": "in "}, {"type": "text", "text": "parts"}]
     assert ask(fake, key="") == "in parts" and "Authorization" not in fake.headers[1]
+
+
+def test_a_model_that_knows_the_length_by_another_name(fake: Fake):
+    fake.plan = ["newer", "good"]
+    assert ask(fake, max_tokens=9) == "a cat on a mat"
+    assert fake.asked[1]["max_completion_tokens"] == 9 and "temperature" not in fake.asked[1]
+    fake.plan = ["newer"]
+    with pytest.raises(SettingsError, match="max_completion_tokens"):
+        ask(fake)
 
 
 def test_what_is_sent_stays_small(monkeypatch: pytest.MonkeyPatch):
@@ -197,7 +207,16 @@ def test_addresses(text: str, host: str, path: str, said: str):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "ftp://x/v1", "http://", "http://user:key@x/", "http://x/\r\ny", "http://x:99999", "a b"],
+    [
+        "",
+        "ftp://x/v1",
+        "http://",
+        "http://user:key@x/",
+        "http://x/\r\ny",
+        "http://x:99999",
+        "a b",
+        "https://x/v1?api_key=abc",
+    ],
 )
 def test_what_is_no_address(text: str):
     with pytest.raises(SettingsError):

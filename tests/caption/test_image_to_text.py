@@ -18,9 +18,10 @@ from studio.core.errors import FileError, SettingsError
 from studio.settings.caption import CaptionerSettings
 from tests.caption import tiny_models
 from tests.caption.conftest import make_blip, make_git
+from tests.caption.tiny_models import noise
 
 IMAGES = [
-    Image.effect_noise((64, 64), 90),
+    noise(64, 64),
     Image.new("RGB", (30, 90), "red"),
     Image.new("RGBA", (40, 40), (0, 0, 255, 128)),
 ]

@@ -9,11 +9,13 @@ import pytest
 import torch
 from PIL.Image import Image
 
+from studio.app import Studio
 from studio.caption.batches import MOST_FAILURES
 from studio.caption.history import History, Job
 from studio.caption.run import CaptionOptions, caption_folder
 from studio.caption.source import AnswerError
-from studio.core.errors import Interrupted
+from studio.core.errors import Interrupted, MissingError
+from studio.core.paths import Workspace
 from studio.formats.dataset import read_captions, write_caption
 
 JOB = Job("Tagger wd", {"kind": "tagger", "model": "wd"}, "append")
@@ -106,6 +108,23 @@ def test_nothing_goes_on_after_an_end_an_undo_or_a_newer_one(images: Path, tmp_p
     assert history.unfinished(images) is not None
     history.undo(images)
     assert history.unfinished(images) is None
+
+
+def test_going_on_with_chosen_images_some_of_which_are_gone(images: Path, tmp_path: Path):
+    studio = Studio(Workspace(tmp_path / "workspace"))
+    folder = studio.library.captions
+    job = Job("Starter", {"kind": "starter"}, "replace", "", ("1.png", "9.png", "3.png"))
+    record = folder.history().begin(images, "described", job)
+    caption_folder(images, Counts(), CaptionOptions("replace", files=["1.png"], batch_size=1),
+                   record=record)  # fmt: skip
+    (file,) = studio.workspace.captions.rglob("*.jsonl")
+    file.write_text(file.read_text().replace('"finished"', '"stopped"'))
+    (images / "3.png").unlink()
+    report = studio.generation.caption(str(images), resume=True)
+    assert {*report.written, *report.marked} == {"9.png"} and report.by == "Starter"
+    with pytest.raises(MissingError, match="no captioning to continue"):
+        studio.generation.caption(str(images), resume=True)
+    studio.close()
 
 
 def test_who_wrote_a_caption_is_known_while_it_stands(images: Path, tmp_path: Path):

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 WIDTH = 16
@@ -21,6 +23,12 @@ CHAT = (
     "{% if part['type'] == 'image' %}PLACE{% else %}{{ part['text'] }}{% endif %}"
     "{% endfor %}</s>{% endfor %}{% if add_generation_prompt %}<s>assistant{% endif %}"
 )
+
+
+def noise(width: int, height: int) -> Image.Image:
+    """The same grey noise every time."""
+    values = np.random.default_rng(0).integers(0, 256, (height, width), dtype=np.uint8)
+    return Image.fromarray(values)
 
 
 def tokenizer(*special: str, **named: str) -> Any:
