@@ -4,9 +4,10 @@ Owns: the record of each change (written before the captions are), undoing it, a
 were left for a person to look at. Refuses to know: models, edits, the page.
 
     <dataset>/<time>.jsonl    one file for each change, never deleted
-      {"what": …, "folder": …, "time": …}
+      {"what": …, "folder": …, "time": …, "by": …, "job": …}    a captioning says who writes, and how
       {"image": …, "before": …, "after": …, "had_file": …}    durable before it is done
       {"look": image, "why": …, "text": …, "before": …}       left for a person
+      {"finished": …}    a captioning that was not stopped
       {"undone": …}
 """
 
@@ -16,33 +17,18 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+from studio.caption.changes import Applied, Change, reads, write_changes
+from studio.caption.job import Job, job_of
 from studio.core import atomic
-from studio.core.errors import FileError, InputError, MissingError
+from studio.core.errors import FileError, MissingError
 from studio.core.paths import slug
 from studio.core.record import renamed
 from studio.core.text import lines, parse_json, read_text
-from studio.formats.captions import Looked, caption_file, read_caption, write_caption
-
-
-@dataclass(frozen=True)
-class Change:
-    """One caption before and after; `before` is None where there was none."""
-
-    image: Path
-    before: str | None
-    after: str
-
-
-@dataclass(frozen=True)
-class Applied:
-    """What really happened. `kept` are images whose caption had changed in the meantime."""
-
-    changed: list[Path]
-    kept: list[Path]
+from studio.formats.captions import Looked, caption_file
 
 
 @dataclass(frozen=True)
@@ -56,16 +42,46 @@ class Entry:
     """Captions that stood there before and were replaced."""
     added: int
     """Captions where there was none."""
+    by: str = ""
+    """Which captioner wrote them; empty for an edit."""
 
 
 class Record:
     """The record of one change while it is made."""
 
-    def __init__(self, file: str | Path, what: str, folder: str | Path = "") -> None:
-        self.file = Path(file)
+    def __init__(
+        self, file: str | Path, what: str, folder: str | Path = "", job: Job | None = None
+    ) -> None:
+        self.file, self.job = Path(file), job
+        self.done: frozenset[Path] = frozenset()
+        """Images that this change has been at already, when it is continued."""
         self._head: dict[str, Any] | None = {
-            "what": what, "folder": str(folder), "time": time.time(),
-        }  # fmt: skip
+            "what": what,
+            "folder": str(folder),
+            "time": time.time(),
+        }
+        if job is not None:
+            self._head |= {"by": job.by, "job": asdict(job)}
+
+    @classmethod
+    def continued(cls, file: Path, rows: list[dict[str, Any]], job: Job) -> Self:
+        """The record of a change that was stopped; what comes now is undone together with it."""
+        record = cls(file, str(rows[0].get("what", "")), job=job)
+        record._head = None
+        looked = Looked()
+        written = (
+            Path(row["image"])
+            for row in rows
+            if "image" in row
+            and (reads(Path(row["image"]), looked) or "") != (row.get("before") or "")
+        )
+        record.done = frozenset([*written, *(Path(row["look"]) for row in rows if "look" in row)])
+        return record
+
+    def finish(self) -> None:
+        """Notes that nothing of the change is left to do."""
+        if self._head is None:
+            self._append([{"finished": time.time()}])
 
     def write(self, changes: Sequence[Change]) -> Applied:
         """Records the changes durably, then makes them.
@@ -104,30 +120,53 @@ class History:
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
+        self._seen: dict[Path, tuple[tuple[int, int], list[dict[str, Any]]]] = {}
 
-    def begin(self, folder: str | Path, what: str) -> Record:
+    def begin(self, folder: str | Path, what: str, job: Job | None = None) -> Record:
         """A record for a change of the dataset in `folder`; its file appears with its first row."""
         place = self._of(folder)
         stamp = time.strftime("%Y%m%d-%H%M%S")
         for count in range(1, 10_000):
             file = place / f"{stamp}-{count:04d}.jsonl"
             if not file.exists():
-                return Record(file, what, Path(folder).resolve())
+                return Record(file, what, Path(folder).resolve(), job)
         raise FileError("There are too many changes in one second", where=place)
 
     def entries(self, folder: str | Path) -> list[Entry]:
         """What can be undone in a dataset, newest first."""
         found = []
         for file in self._files(folder):
-            rows = _rows(file)
+            rows = self._read(file)
             changes = [row for row in rows if "image" in row]
             if not changes or any("undone" in row for row in rows):
                 continue
             head = rows[0] if "what" in rows[0] else {}
             replaced = sum(bool((row.get("before") or "").strip()) for row in changes)
             found.append(Entry(file, str(head.get("what", "")), float(head.get("time", 0.0)),
-                               replaced, len(changes) - replaced))  # fmt: skip
+                               replaced, len(changes) - replaced,
+                               str(head.get("by", ""))))  # fmt: skip
         return found
+
+    def unfinished(self, folder: str | Path) -> Record | None:
+        """The newest captioning of a dataset, when it was stopped or broke off: it can go on."""
+        for file in self._files(folder):
+            rows = self._read(file)
+            job = job_of(rows[0]) if rows else None
+            if job is not None:
+                over = any("finished" in row or "undone" in row for row in rows)
+                return None if over else Record.continued(file, rows, job)
+        return None
+
+    def writers(self, folder: str | Path, captions: dict[Path, str | None]) -> dict[Path, str]:
+        """Which captioner wrote a caption, where it still stands as it was written."""
+        wrote: dict[Path, tuple[str, str]] = {}
+        for file in reversed(self._files(folder)):
+            rows = self._read(file)
+            if rows and not any("undone" in row for row in rows):
+                by = str(rows[0].get("by", ""))
+                wrote |= {Path(r["image"]): (str(r.get("after")), by) for r in rows if "image" in r}
+        found = {path: wrote.get(path.resolve(), ("", "")) for path in captions}
+        return {p: by for p, (text, by) in found.items() if by and text == (captions[p] or "")}
 
     def undo(self, folder: str | Path, may: Callable[[Path], object] = Path) -> Applied:
         """Brings back the captions from before the newest change that still stands.
@@ -147,7 +186,7 @@ class History:
         """Images that a person should look at: their captions are as they were when it was noted."""
         wanted: dict[Path, tuple[str, str | None] | None] = {}
         for file in reversed(self._files(folder)):
-            for row in _rows(file):
+            for row in self._read(file):
                 if "look" in row:
                     wanted[Path(row["look"])] = str(row.get("why", "")), row.get("before")
                 elif "image" in row:
@@ -168,6 +207,17 @@ class History:
         """The dataset's records, newest first."""
         return sorted(self._of(folder).glob("*.jsonl"), reverse=True)
 
+    def _read(self, file: Path) -> list[dict[str, Any]]:
+        """The lines of a record, read again when it has grown."""
+        try:
+            found = file.stat()
+        except OSError:
+            return []
+        state = (found.st_mtime_ns, found.st_size)
+        if file not in self._seen or self._seen[file][0] != state:
+            self._seen[file] = state, _rows(file)
+        return self._seen[file][1]
+
 
 def undo(record: str | Path, may: Callable[[Path], object] = Path) -> Applied:
     """Puts back the captions from before a change, except those edited since.
@@ -181,15 +231,16 @@ def undo(record: str | Path, may: Callable[[Path], object] = Path) -> Applied:
     try:
         rows = [row for row in _rows(record, strict=True) if "image" in row]
         changes = [(Path(r["image"]), r["before"], r["after"], bool(r["had_file"])) for r in rows]
+        last = {change[0]: change for change in changes}  # recorded twice when it broke off between
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise FileError(
             "This edit cannot be undone: its record is missing or damaged", where=record
         ) from error
-    for image, *_ in changes:
+    for image in last:
         may(image)
     looked = Looked()
-    for image, before, after, had_file in changes:
-        now = _reads(image, looked)
+    for image, before, after, had_file in last.values():
+        now = reads(image, looked)
         if now == (before or "") or (now is None and before is None):
             continue  # it was recorded, and then never written
         file = caption_file(image, looked)
@@ -225,25 +276,3 @@ def _rows(file: Path, *, strict: bool = False) -> list[dict[str, Any]]:
     if strict and not any("before" in row for row in rows):
         raise ValueError("it holds no change")
     return rows
-
-
-def write_changes(changes: Sequence[Change], looked: Looked | None = None) -> Applied:
-    """Writes captions that are still what `before` says; leaves the others alone."""
-    done, looked = Applied([], []), looked or Looked()
-    for change in changes:
-        try:
-            if read_caption(change.image, looked) == change.before:
-                write_caption(change.image, change.after, looked)
-                done.changed.append(change.image)
-                continue
-        except InputError:  # the image went away, or its text file is no caption any more
-            pass
-        done.kept.append(change.image)
-    return done
-
-
-def _reads(image: Path, looked: Looked) -> str | None:
-    try:
-        return read_caption(image, looked)
-    except InputError:
-        return None

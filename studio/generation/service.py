@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from studio.caption.run import CaptionReport
+from studio.caption.run import CaptionOptions, CaptionReport
 from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.names import text_of
 from studio.generation.comparisons import Comparisons
@@ -22,6 +22,7 @@ from studio.generation.shootouts import Shootouts
 from studio.generation.votes import Votes
 from studio.runs.training import Runs
 from studio.runtime.runtime import Runtime
+from studio.settings.caption import CaptionerSettings
 from studio.settings.generation import GenerateSettings
 from studio.settings.lanes import LanesSettings
 
@@ -106,28 +107,21 @@ class Generation:
     def caption(
         self,
         folder: str | Path,
+        captioner: CaptionerSettings | str = "starter",
+        options: CaptionOptions | None = None,
         *,
-        captioner: str = "starter",
-        overwrite: bool = False,
-        prefix: str = "",
-        files: list[str] | None = None,
+        key: str = "",
+        resume: bool = False,
         on_progress: OnProgress | None = None,
         cancelled: Cancelled | None = None,
     ) -> CaptionReport:
-        """Captions for a dataset's images by a model; what was there before is kept."""
-        from studio.caption.run import CaptionOptions, caption_folder
+        """Captions for a dataset's images; what was there before is kept. See `generation.captions`."""
+        from studio.generation import captions
 
-        library = self.runtime.library
-        root = library.dataset_path(text_of(folder))
-        with self.runtime.turn("captioning", "captions", "Captions written so far are kept."):
-            return caption_folder(
-                root,
-                captioner,
-                CaptionOptions(overwrite, prefix, files),
-                on_progress=on_progress,
-                cancelled=cancelled,
-                record=library.captions.history().begin(root, "described"),
-            )
+        ways = captions.Ways(key, on_progress, cancelled or bool)
+        if resume:
+            return captions.go_on(self.runtime, folder, ways)
+        return captions.describe(self.runtime, folder, captioner, options or CaptionOptions(), ways)
 
     def examine(
         self,

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from studio.caption.history import History
-from studio.core.errors import InputError
+from studio.core.errors import InputError, MissingError
 from studio.core.names import original, printable, text_of
 from studio.core.paths import Workspace
 from studio.formats.dataset import image_files, read_captions, write_caption
+from studio.settings.caption import CaptionerSettings
 
 
 class Captions:
@@ -44,6 +45,18 @@ class Captions:
     def history(self) -> History:
         """The earlier captions of every dataset."""
         return History(self._workspace.captions)
+
+    def unfinished(self, folder: str | Path) -> CaptionerSettings:
+        """The captioner of the newest captioning that was stopped; MissingError when there is none."""
+        record = self.history().unfinished(self._find(text_of(folder)))
+        if record is None or record.job is None:
+            raise MissingError(
+                "There is no captioning to continue",
+                where=text_of(folder),
+                why="The last one came to its end, was taken back, or there was none.",
+                remedy="Start a new one.",
+            )
+        return CaptionerSettings.parse(record.job.captioner)
 
     def undo(self, folder: str | Path) -> dict[str, Any]:
         """Brings back the captions from before the newest change of many; MissingError: none."""

@@ -22,6 +22,11 @@ class WorkspaceSettings(Settings):
         "Told when a run has ended or failed: an address (https://…) that gets a POST with JSON, or a "
         "command that gets the same on its standard input.",
     )
+    caption_endpoint: str = setting(
+        "",
+        "The one endpoint for captions that may be used over a link, as an address "
+        "(http://localhost:11434/v1).",
+    )
 
 
 def workspace_settings(workspace: Workspace) -> WorkspaceSettings:

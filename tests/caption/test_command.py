@@ -12,7 +12,7 @@ from studio.formats.dataset import read_captions, write_caption
 
 
 class _Model:
-    def caption(self, images: list) -> list[str]:
+    def caption(self, images: list, questions: tuple = ()) -> list[str]:
         """A loop for the first image of a batch, and words for the others."""
         return ["a " + "big " * 20, *["a plain image"] * (len(images) - 1)]
 

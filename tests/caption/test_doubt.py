@@ -9,8 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
-from studio.caption.captioner import Captioner, load_captioner
+from studio.caption.captioner import load_captioner
 from studio.caption.doubt import doubt, goes_in_circles, stopping
+from studio.caption.image_to_text import ImageToText
+from studio.caption.source import Means
 from studio.starter import data, world
 
 
@@ -60,8 +62,8 @@ def test_a_generation_in_circles_is_seen():
 
 
 def test_the_starter_ends_what_it_repeats_and_no_right_caption_is_doubted(starter: Path):
-    captioner = load_captioner("starter", "cpu")
-    assert isinstance(captioner, Captioner)
+    captioner = load_captioner("starter", Means("cpu"))
+    assert isinstance(captioner, ImageToText)
     steps: list[int] = []
     captioner.model.text_decoder.register_forward_pre_hook(lambda *_: steps.append(1))
     dice = np.random.default_rng(0)  # plain colours: nothing the starter has words for

@@ -11,6 +11,7 @@ from PIL.Image import Image
 from studio.caption.captioner import load_captioner
 from studio.caption.history import History
 from studio.caption.run import CaptionOptions, caption_folder
+from studio.caption.source import Means
 from studio.core.errors import DatasetError, MissingError
 from studio.formats.dataset import read_caption, read_captions, write_caption
 from tests import failpoint
@@ -22,7 +23,7 @@ class Names:
     def __init__(self) -> None:
         self.batches: list[int] = []
 
-    def caption(self, images: Sequence[Image]) -> list[str]:
+    def caption(self, images: Sequence[Image], questions: Sequence[str] = ()) -> list[str]:
         """One caption per image."""
         self.batches.append(len(images))
         return [f"colour {image.convert('RGB').getpixel((0, 0))}" for image in images]
@@ -46,7 +47,7 @@ def test_only_missing_captions_are_written_unless_told_otherwise(images):
     )
     assert [(done, total) for done, total, _ in seen] == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
-    caption_folder(images, captioner=Names(), options=CaptionOptions(overwrite=True))
+    caption_folder(images, captioner=Names(), options=CaptionOptions(only="replace"))
     assert read_caption(images / "2.png") == "colour (0, 255, 0)"
 
 
@@ -76,7 +77,7 @@ def test_cancelling_keeps_what_was_written_and_going_on_finishes_the_rest(images
 
 def test_a_caption_typed_while_the_model_thinks_is_kept(images):
     class Slow(Names):
-        def caption(self, batch: Sequence[Image]) -> list[str]:
+        def caption(self, batch: Sequence[Image], questions: Sequence[str] = ()) -> list[str]:
             write_caption(images / "1.png", "typed by hand")
             return super().caption(batch)
 
@@ -87,12 +88,12 @@ def test_a_caption_typed_while_the_model_thinks_is_kept(images):
 
 def test_a_model_without_words_does_not_empty_a_caption(images):
     class Mute(Names):
-        def caption(self, batch: Sequence[Image]) -> list[str]:
+        def caption(self, batch: Sequence[Image], questions: Sequence[str] = ()) -> list[str]:
             return [" "] * len(batch)
 
     write_caption(images / "1.png", "mine")
     report = caption_folder(
-        images, captioner=Mute(), options=CaptionOptions(overwrite=True, prefix="sks")
+        images, captioner=Mute(), options=CaptionOptions(only="replace", prefix="sks")
     )
     assert len(report.broken) == 5 and report.written == {}
     assert read_caption(images / "1.png") == "mine"
@@ -100,13 +101,15 @@ def test_a_model_without_words_does_not_empty_a_caption(images):
 
 def test_a_real_model_captions_a_folder(images, git_folder):
     report = caption_folder(
-        images, captioner=load_captioner(git_folder, "cpu"), options=CaptionOptions(batch_size=3)
+        images,
+        captioner=load_captioner(git_folder, Means("cpu")),
+        options=CaptionOptions(batch_size=3),
     )
     assert len(report.written) == 5
     assert all(read_captions(images).values())
     assert report.cancelled is False
     again = caption_folder(
-        images, captioner=git_folder, options=CaptionOptions(device="cpu", overwrite=True)
+        images, captioner=git_folder, options=CaptionOptions(only="replace"), means=Means("cpu")
     )
     assert again.written == report.written
 
@@ -143,7 +146,7 @@ class Says(Names):
         super().__init__()
         self.texts = list(texts)
 
-    def caption(self, images: Sequence[Image]) -> list[str]:
+    def caption(self, images: Sequence[Image], questions: Sequence[str] = ()) -> list[str]:
         """One caption per image."""
         return [self.texts.pop(0) for _ in images]
 
@@ -156,7 +159,7 @@ def test_replaced_captions_are_kept_and_come_back(images, tmp_path):
     report = caption_folder(
         images,
         captioner=Names(),
-        options=CaptionOptions(overwrite=True),
+        options=CaptionOptions(only="replace"),
         record=history.begin(images, "described"),
     )
     assert (len(report.written), report.replaced) == (5, 3)
@@ -175,7 +178,7 @@ def test_replaced_captions_are_kept_and_come_back(images, tmp_path):
 def test_changes_are_undone_one_by_one_newest_first(images, tmp_path):
     history = History(tmp_path / "history")
     for said in ("first one", "second one", "third one"):
-        caption_folder(images, captioner=Says(*[said] * 5), options=CaptionOptions(overwrite=True), record=history.begin(images, said))  # fmt: skip
+        caption_folder(images, captioner=Says(*[said] * 5), options=CaptionOptions(only="replace"), record=history.begin(images, said))  # fmt: skip
     left: list[str | None] = ["second one", "first one", None]
     for word in left:
         history.undo(images)
@@ -196,7 +199,7 @@ def test_a_run_that_dies_between_record_and_caption_loses_nothing(images, tmp_pa
 
     monkeypatch.setattr(failpoint, "reached", die)
     with pytest.raises(KeyboardInterrupt):
-        caption_folder(images, captioner=Names(), options=CaptionOptions(overwrite=True), record=history.begin(images, "described"))  # fmt: skip
+        caption_folder(images, captioner=Names(), options=CaptionOptions(only="replace"), record=history.begin(images, "described"))  # fmt: skip
     monkeypatch.setattr(failpoint, "reached", None)
     assert read_caption(images / "1.png") != "right one"
     with open(next((tmp_path / "history").rglob("*.jsonl")), "a") as file:
@@ -209,7 +212,7 @@ def test_what_reads_like_no_caption_is_marked_and_the_earlier_one_stays(images, 
     write_caption(images / "1.png", "right one")
     history = History(tmp_path / "history")
     texts = ["a " + "big " * 30, "a red cat", "in the in the in the", "dog", "a fish"]
-    report = caption_folder(images, captioner=Says(*texts), options=CaptionOptions(overwrite=True, prefix="sks"), record=history.begin(images, "described"))  # fmt: skip
+    report = caption_folder(images, captioner=Says(*texts), options=CaptionOptions(only="replace", prefix="sks"), record=history.begin(images, "described"))  # fmt: skip
     assert list(report.written) == ["2.png", "10.png"]
     assert {name: found["why"] for name, found in report.marked.items()} == {
         "1.png": "It repeats “big”", "3.png": "It repeats “in the”", "9.png": "It is a single word",
@@ -230,9 +233,9 @@ def test_a_caption_typed_while_captions_are_replaced_is_kept(images, tmp_path):
     write_caption(images / "1.png", "before")
 
     class Slow(Names):
-        def caption(self, batch: Sequence[Image]) -> list[str]:
+        def caption(self, batch: Sequence[Image], questions: Sequence[str] = ()) -> list[str]:
             write_caption(images / "1.png", "typed by hand")
             return super().caption(batch)
 
-    report = caption_folder(images, captioner=Slow(), options=CaptionOptions(overwrite=True))
+    report = caption_folder(images, captioner=Slow(), options=CaptionOptions(only="replace"))
     assert read_caption(images / "1.png") == "typed by hand" and report.kept == ["1.png"]

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from studio.app import Studio
+from studio.caption.run import CaptionOptions
 from studio.core.names import printable
 from studio.families.loading import load_base
 from studio.formats.images import read_parameters
@@ -82,7 +83,7 @@ def test_generating_and_comparing_with_odd_files(studio: Studio) -> None:
 def test_captions_are_written_beside_odd_images(studio: Studio, starter: Path) -> None:
     folder = make_dataset(studio.workspace.datasets / ODD)
     rename(folder)
-    report = studio.generation.caption(printable(folder), overwrite=True)
+    report = studio.generation.caption(printable(folder), options=CaptionOptions("replace"))
     assert report.folder == printable(folder)
     captions = studio.library.captions.read(folder)
     assert {row["file"] for row in captions} == {f"{SHOWN}{k}.png" for k in range(4)}

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 import * as words from '../../studio/ui/static/scripts/caption/auto_words.js';
+import * as captioners from '../../studio/ui/static/scripts/caption/captioner_rules.js';
 import * as check from '../../studio/ui/static/scripts/caption/check_rules.js';
 import {sentName, withoutTop} from '../../studio/ui/static/scripts/caption/folders.js';
 import * as rules from '../../studio/ui/static/scripts/caption/list_rules.js';
@@ -125,4 +126,66 @@ test('what a check is doing, and what is left of one that was stopped', () => {
   assert.equal(check.progressWords({done: 3, total: 9, text: 'images and captions'}), '3 of 9 captions compared');
   assert.match(check.withoutReport({state: 'cancelled'}), /remembered/);
   assert.equal(check.withoutReport({state: 'finished'}), '');
+});
+
+const FIELDS = {
+  model: {value: ''},
+  address: {value: ''},
+  question: {value: ''},
+  max_tokens: {value: 120},
+  exclude: {value: []},
+  spaces: {value: true},
+};
+const TAGGER = {
+  name: 'tagger',
+  title: 'Tagger',
+  names: 'Folder',
+  examples: ['a/b'],
+  options: ['model', 'exclude', 'spaces'],
+};
+const SERVER = {
+  name: 'endpoint',
+  title: 'Endpoint',
+  names: 'Name',
+  examples: ['llava'],
+  options: ['address', 'model', 'max_tokens'],
+};
+
+test('settings of a captioner hold what its kind looks at', () => {
+  const values = {model: ' wd ', question: 'what?', exclude: 'solo, , red hat', spaces: false, max_tokens: '7'};
+  assert.deepEqual(captioners.settingsOf(TAGGER, values, FIELDS), {
+    kind: 'tagger',
+    model: 'wd',
+    exclude: ['solo', 'red hat'],
+    spaces: false,
+  });
+  assert.deepEqual(captioners.settingsOf(SERVER, values, FIELDS), {
+    kind: 'endpoint',
+    address: '',
+    model: 'wd',
+    max_tokens: 7,
+  });
+  assert.equal('max_tokens' in captioners.settingsOf(SERVER, {max_tokens: ' '}, FIELDS), false);
+  assert.equal(captioners.kindOf([TAGGER, SERVER], 'gone'), TAGGER);
+});
+
+test('what a captioner lacks is said with an example', () => {
+  assert.match(captioners.missing(SERVER, {}).what, /address/);
+  assert.match(captioners.missing(SERVER, {address: 'x'}).remedy, /llava/);
+  assert.equal(captioners.missing(TAGGER, {model: 'x'}), null);
+});
+
+test('a question is a preset, one’s own, or none', () => {
+  const questions = [{name: 'tags', text: 'List tags.'}];
+  const choices = ['List tags. ', 'Why?', ' '].map((text) => captioners.questionChoice(questions, text));
+  assert.deepEqual(choices, ['tags', captioners.OWN, '']);
+});
+
+test('who described is said, and who would continue', () => {
+  assert.match(
+    words.changeText({time: 0, replaced: 0, added: 2, what: 'described', by: 'Tagger wd'}),
+    /described by Tagger wd/,
+  );
+  assert.equal(words.continueText('Tagger wd'), 'Continue where it stopped (Tagger wd)');
+  assert.match(words.appendQuestion(1), /behind 1 caption\? The one/);
 });

@@ -15,6 +15,7 @@ import torch
 
 from studio import cli
 from studio.app import Studio
+from studio.caption.run import CaptionOptions
 from studio.core import memory
 from studio.core.errors import FileError, MemoryFullError, StudioError
 from studio.families.base import Base
@@ -162,7 +163,7 @@ def comparison(studio: Studio) -> Any:
 
 
 def captions(studio: Studio) -> Any:
-    return studio.generation.caption("zibbo", overwrite=True)
+    return studio.generation.caption("zibbo", options=CaptionOptions("replace"))
 
 
 def measuring(studio: Studio) -> Any:
@@ -214,7 +215,7 @@ class Fails:
 
         def described(*_: Any, **__: Any) -> Any:
             class Captioner:
-                def caption(self, images: Any) -> Any:
+                def caption(self, images: Any, questions: Any = ()) -> Any:
                     return denoise(images)
 
             return Captioner()

@@ -7,9 +7,7 @@ Refuses to know: models, how captions are stored (studio.formats), what bulk edi
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +18,9 @@ from studio.formats.dataset import is_image
 from studio.formats.dataset_file import write_dataset_file
 from studio.library.arrivals import ENDINGS_BESIDE, LeftOut, usable
 from studio.ui.components.dataset_check import DatasetCheck
+from studio.ui.components.describe import Describe
 from studio.ui.library import contents
-from studio.ui.live import Json, Page, Task, component, read
+from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:
     from studio.app import Studio
@@ -40,18 +39,18 @@ class CaptionTab:
 
     def __init__(self, studio: Studio, page: Page) -> None:
         self.studio, self.page, self.library = studio, page, page.library
+        describe = Describe(studio, page)
         component(
             "caption",
             TEMPLATE,
             [
                 self.datasets, self.open_dataset, self.open_folder, self.forget_folder, self.plan_import,
                 self.add_files, self.copy_sample, self.about, self.thumbnails, self.captions,
-                self.save_caption, self.auto_caption, self.caption_task, self.cancel_caption,
-                self.bulk, self.undo, self.replaces, self.discard_strays,
+                self.save_caption, self.bulk, self.undo, self.discard_strays, *describe.functions,
                 *DatasetCheck(studio, page).functions(),
             ],
             accept=",".join(("image/*", *ENDINGS_BESIDE)),
-            selectable="files" in inspect.signature(studio.generation.caption).parameters,
+            describe=describe.props(),
             elem_id="cs-caption",
         )  # fmt: skip
 
@@ -80,7 +79,8 @@ class CaptionTab:
         (identity,) = read(argument, dataset=str)
         folder = self.library.path(identity)
         sample = folder.is_relative_to(ASSETS)
-        facts = {"undo": None, "to_review": {}} if sample else changes(self.studio, folder)
+        none: Json = {"undo": None, "to_review": {}, "unfinished": None, "writers": {}}
+        facts = none if sample else changes(self.studio, folder)
         return (
             contents(folder, self.studio.library.images)
             | {"id": identity, "sample": sample}
@@ -171,35 +171,6 @@ class CaptionTab:
         self.studio.library.captions.save(self.library.own(identity), name, text.strip())
         return True
 
-    def auto_caption(self, argument: Any) -> Json:
-        """Starts the captioner; answers the task."""
-        identity, which, prefix = read(argument, dataset=str, which=str, prefix=str)
-        folder = self.library.own(identity)
-        named: Json = {"overwrite": which != "missing", "prefix": prefix.strip()}
-        if which == "selected":
-            (names,) = read(argument, files=list)
-            named["files"] = [str(name) for name in names]
-
-        def work(task: Task) -> Any:
-            report = self.studio.generation.caption(
-                folder, on_progress=task.progress, cancelled=task.cancelled.is_set, **named
-            )
-            return asdict(report)
-
-        return self.page.tasks.start("caption", work, dataset=identity).view()
-
-    def caption_task(self, argument: Any) -> Json | None:
-        """The latest captioning, running or ended."""
-        task = self.page.tasks.latest("caption")
-        return task.view() if task else None
-
-    def cancel_caption(self, argument: Any) -> bool:
-        """Stops after the batch that is being described; what was written stays."""
-        task = self.page.tasks.latest("caption")
-        if task:
-            task.cancelled.set()
-        return task is not None
-
     def bulk(self, argument: Any) -> Json:
         """Shows what an edit would change, or applies it."""
         from studio.caption import bulk as edits
@@ -237,32 +208,34 @@ class CaptionTab:
         identity, names = read(argument, dataset=str, files=list)
         return self.library.discard_strays(identity, [str(name) for name in names])
 
-    def replaces(self, argument: Any) -> int:
-        """How many captions a captioning of all, or of the named images, would replace."""
-        identity, names = read(argument, dataset=str, files=list)
-        rows = self.studio.library.captions.read(self.library.own(identity))
-        wanted = {str(name) for name in names}
-        return sum(
-            bool((row["caption"] or "").strip()) and (not wanted or row["file"] in wanted)
-            for row in rows
-        )
-
 
 def changes(studio: Studio, folder: Path) -> Json:
-    """What can be undone in a dataset, and which of its images a person should look at."""
+    """What can be undone or continued in a dataset, which of its images a person should look at, and
+    which captioner wrote a caption."""
     from studio.formats.dataset import read_captions
 
     history = studio.library.captions.history()
-    marked = history.to_review(folder, read_captions(folder))
+    captions = read_captions(folder)
+    stopped = history.unfinished(folder)
+
+    def named(found: dict[Path, str]) -> Json:
+        return {printable(path.relative_to(folder).as_posix()): say for path, say in found.items()}
+
     entries = [
-        {"what": entry.what, "time": entry.time, "replaced": entry.replaced, "added": entry.added}
+        {
+            "what": entry.what,
+            "time": entry.time,
+            "replaced": entry.replaced,
+            "added": entry.added,
+            "by": entry.by,
+        }
         for entry in history.entries(folder)[:1]
     ]
     return {
         "undo": entries[0] if entries else None,
-        "to_review": {
-            printable(path.relative_to(folder).as_posix()): why for path, why in marked.items()
-        },
+        "to_review": named(history.to_review(folder, captions)),
+        "unfinished": stopped.job.by if stopped is not None and stopped.job is not None else None,
+        "writers": named(history.writers(folder, captions)),
     }
 
 

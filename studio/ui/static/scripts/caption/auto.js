@@ -5,7 +5,10 @@ import {el} from '../core/dom.js';
 import {labelled} from '../core/icons.js';
 import {message, notice} from '../core/notices.js';
 import {poll} from '../core/timing.js';
-import {changeText, outcomeOf, replaceQuestion, undoneParts} from './auto_words.js';
+import {appendQuestion, changeText, continueText, outcomeOf, replaceQuestion, undoneParts} from './auto_words.js';
+import {CaptionerForm} from './captioner_form.js';
+import {missing} from './captioner_rules.js';
+import {previewList} from './preview_list.js';
 
 const NONE_SELECTED = {
   what: 'No image is selected',
@@ -13,11 +16,14 @@ const NONE_SELECTED = {
 };
 const REFRESH_EVERY = 1500; // milliseconds, while captions are written
 
-/** `asks`: what the card asks the server: start(argument), latest(), cancel(), replaces(files), undo().
+/** `asks`: what the card asks the server: start(argument), latest(), cancel(), replaces(files), undo(),
+ *  host(address). `describe`: the kinds of captioner, their fields, and preset questions.
  *  `around`: dataset(), selection(), save() what waits, refresh() the captions. */
 export class AutoCard {
-  constructor(asks, around, selectable) {
+  constructor(asks, around, describe) {
     Object.assign(this, {asks, around});
+    this.form = new CaptionerForm(describe, asks.host);
+    this.agreed = new Set(); // hosts that images may be sent to
     this.last = null; // the task as it was seen last
     this.refreshed = 0;
     this.bar = el('i');
@@ -32,7 +38,9 @@ export class AutoCard {
       {'aria-label': 'Which images'},
       el('option', {value: 'missing'}, 'Images without a caption'),
       el('option', {value: 'all'}, 'All images (replaces captions)'),
-      selectable && el('option', {value: 'selected'}, 'Selected images (replaces captions)'),
+      el('option', {value: 'append'}, 'All images (behind their captions)'),
+      el('option', {value: 'selected'}, 'Selected images (replaces captions)'),
+      el('option', {value: 'selected-append'}, 'Selected images (behind their captions)'),
     );
     this.node = this.lay();
     poll(this.node, async () => this.show(await asks.latest()), 700);
@@ -42,6 +50,11 @@ export class AutoCard {
     const label = {role: 'progressbar', 'aria-label': 'Captioning'};
     const start = () => attempt(() => this.start(), this.run);
     this.run = el('button.cs-button.cs-primary', {type: 'button', onclick: start}, 'Describe images');
+    const preview = () => attempt(() => this.start({preview: true}), this.try);
+    const tried = {type: 'button', onclick: preview, title: 'What three images would get; nothing is written'};
+    this.try = el('button.cs-button', tried, 'Preview');
+    const resume = () => attempt(() => this.start({resume: true}), this.goOn);
+    this.goOn = el('button.cs-button.cs-hidden', {type: 'button', onclick: resume});
     const cancel = {type: 'button', onclick: () => attempt(() => this.cancel())};
     this.stop = el('button.cs-button.cs-hidden', cancel, 'Cancel');
     const progress = el('div.cs-progress', label, this.bar);
@@ -55,26 +68,47 @@ export class AutoCard {
       'section.cs-card.cs-stack',
       {style: {gap: '10px'}, 'aria-label': title},
       el('h3.cs-card-title', {style: {margin: '0'}}, title),
-      this.which,
+      this.form.node,
+      el('label.cs-label', {}, 'Images', this.which),
       el('label.cs-label', {}, 'Put in front of each caption', this.prefix),
-      el('div.cs-toolbar', {}, this.run, this.stop),
+      el('div.cs-toolbar', {}, this.run, this.try, this.stop),
+      this.goOn,
       this.progress,
       this.outcome,
       this.back,
     );
   }
 
-  async start() {
-    const {asks, around} = this;
+  async start({preview = false, resume = false} = {}) {
+    const {asks, around, form} = this;
     const which = this.which.value;
     const files = [...around.selection()];
-    if (which === 'selected' && !files.length) throw refusal(NONE_SELECTED);
+    const selected = which.startsWith('selected');
+    const captioner = form.settings;
+    if (!resume) {
+      if (selected && !files.length) throw refusal(NONE_SELECTED);
+      const lacks = missing(form.chosen, captioner);
+      if (lacks) throw refusal(lacks);
+      if (captioner.address && !(await this.maySend(captioner.address))) return;
+    }
     around.save();
-    const replaced = which === 'missing' ? 0 : await asks.replaces(which === 'selected' ? files : []);
-    if (replaced && !globalThis.confirm(replaceQuestion(replaced))) return;
+    if (!preview && !resume && which !== 'missing') {
+      const changed = await asks.replaces(selected ? files : []);
+      const question = which.endsWith('append') ? appendQuestion : replaceQuestion;
+      if (changed && !globalThis.confirm(question(changed))) return;
+    }
     this.outcome.replaceChildren();
     this.last = null;
-    this.show(await asks.start({dataset: around.dataset(), which, prefix: this.prefix.value, files}));
+    const about = {dataset: around.dataset(), which, prefix: this.prefix.value, files};
+    this.show(await asks.start({...about, captioner, key: form.key.value, preview, resume}));
+  }
+  /** Whether images may be sent to this address: asked once for each host but this machine. */
+  async maySend(address) {
+    const {host, sentence, here} = await this.asks.host(address);
+    if (here || this.agreed.has(host)) return true;
+    if (!globalThis.confirm(`${sentence} Send them?`)) return false;
+    this.agreed.add(host);
+    return true;
   }
   async cancel() {
     await this.asks.cancel();
@@ -93,7 +127,8 @@ export class AutoCard {
     const works = task?.state === 'running';
     const here = works && task.about.dataset === this.around.dataset();
     this.progress.classList.toggle('cs-hidden', !here);
-    this.run.disabled = works;
+    for (const button of [this.run, this.try, this.goOn]) button.disabled = works;
+    this.goOn.classList.toggle('cs-hidden', works || !this.stopped);
     this.stop.classList.toggle('cs-hidden', !here);
     if (here) this.follow(task);
     else this.stop.disabled = false;
@@ -111,13 +146,20 @@ export class AutoCard {
   end(task) {
     this.around.refresh();
     const dismiss = () => this.outcome.replaceChildren();
+    if (task.about.preview && task.state === 'finished') {
+      this.outcome.replaceChildren(previewList(task.result));
+      return;
+    }
     const {kind, parts} = outcomeOf(task);
     const told = task.state === 'failed' ? message(task.error, 'error') : message(parts, kind, dismiss);
     this.outcome.replaceChildren(told);
   }
 
-  /** What can be taken back, also after a restart: the record lies in the workspace. */
-  changes(entry) {
+  /** What can be taken back or continued, also after a restart: the record lies in the workspace. */
+  changes(entry, stopped) {
+    this.stopped = stopped;
+    this.goOn.textContent = continueText(stopped);
+    this.goOn.classList.toggle('cs-hidden', !stopped || this.run.disabled);
     this.back.classList.toggle('cs-hidden', !entry);
     if (entry) this.backWords.textContent = changeText(entry);
   }
@@ -128,6 +170,6 @@ export class AutoCard {
   opened(data) {
     this.outcome.replaceChildren();
     this.prefix.value = data.trigger;
-    this.changes(data.undo);
+    this.changes(data.undo, data.unfinished);
   }
 }

@@ -28,15 +28,22 @@ export function outcomeOf(task) {
 }
 
 /** The newest change of captions that can be taken back. */
-export function changeText({time, replaced, added, what}) {
+export function changeText({time, replaced, added, what, by}) {
   const others = added ? `, ${replaced} of them in place of another one` : ', each in place of another one';
   const some = replaced ? others : '';
-  return `${formatTime(time)}: ${count(replaced + added, 'caption')} ${what}${some}`;
+  return `${formatTime(time)}: ${count(replaced + added, 'caption')} ${what}${by ? ` by ${by}` : ''}${some}`;
 }
 
 /** What is asked before captions are replaced. */
 export const replaceQuestion = (number) =>
   `Replace ${count(number, 'caption')}? The ${number === 1 ? 'one' : 'ones'} there now can be brought back.`;
+
+/** What is asked before something is put behind captions. */
+export const appendQuestion = (number) =>
+  `Put more behind ${count(number, 'caption')}? The ${number === 1 ? 'one' : 'ones'} there now can be brought back.`;
+
+/** The button that continues what was stopped; `by` is who was describing. */
+export const continueText = (by) => `Continue where it stopped${by ? ` (${by})` : ''}`;
 
 /** What bringing earlier captions back has done. */
 export const undoneParts = ({changed, kept}) => ({

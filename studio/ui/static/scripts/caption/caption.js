@@ -64,10 +64,11 @@ class Caption {
       latest: () => call(server.caption_task(null)),
       cancel: () => call(server.cancel_caption(null)),
       replaces: (files) => call(server.replaces({dataset: this.dataset, files})),
+      host: (address) => call(server.endpoint_host({address})),
       undo,
     };
     const bulk = (argument) => call(server.bulk({dataset: this.dataset, ...argument}));
-    this.auto = new AutoCard(asks, around, props.selectable);
+    this.auto = new AutoCard(asks, around, props.describe);
     this.many = new BulkCard({bulk, undo}, around);
     this.check = new CheckCard(server, {...around, showOnly: (files, title) => this.showOnly(files, title)});
     this.about = new AboutCard(async (said) => {
@@ -196,7 +197,7 @@ class Caption {
       this.showHead(data);
       this.showOnly(null);
       this.grid.open(
-        data.items.map((item) => ({...item, look: data.to_review[item.file] || ''})),
+        data.items.map((item) => ({...item, look: data.to_review[item.file] || '', by: data.writers[item.file]})),
         data.sample,
       );
       this.auto.opened(data);
@@ -264,9 +265,9 @@ class Caption {
     try {
       const answer = await call(this.server.captions({dataset: mine}));
       if (mine !== this.dataset) return; // another dataset was opened meanwhile
-      this.grid.update(answer.captions, answer.to_review);
+      this.grid.update(answer.captions, answer.to_review, answer.writers);
       this.check.outdated();
-      this.auto.changes(answer.undo);
+      this.auto.changes(answer.undo, answer.unfinished);
     } catch {
       /* shown by the next action */
     }

@@ -32,6 +32,7 @@ export class Cell {
     this.node = el('div.cs-cell.cs-caption-cell', {}, this.pick, this.text, foot);
     this.markEmpty();
     this.markLook();
+    this.markWriter();
     if (item.problem) this.breakOff(item.problem);
   }
 
@@ -55,9 +56,14 @@ export class Cell {
     if (!look && told) this.say('');
     if (look && (told || !this.status.textContent)) this.say('Needs a look', 'look', look);
   }
+  /** Which captioner wrote it, while it stands as it was written. */
+  markWriter() {
+    this.text.title = this.item.by ? `Written by ${this.item.by}` : '';
+  }
   /** Another caption came from the server; what is being typed stays. */
   refresh() {
     this.markLook();
+    this.markWriter();
     if (this.text === document.activeElement || this.text.value === this.item.caption) return;
     this.text.value = this.item.caption;
     this.say('');

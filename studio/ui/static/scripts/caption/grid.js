@@ -45,11 +45,12 @@ export class CaptionGrid {
     this.refilter();
   }
   /** New captions from the server, except for what is being typed, and which need a look. */
-  update(captions, looks) {
+  update(captions, looks, writers) {
     for (const item of this.items) {
       if (!(item.file in captions) || this.waiting.has(item.file)) continue;
       item.caption = captions[item.file];
       item.look = looks[item.file] || '';
+      item.by = writers[item.file];
       this.cells.get(item.file)?.refresh();
     }
     if (this.conditions.state !== 'all') this.refilter();
@@ -91,7 +92,7 @@ export class CaptionGrid {
     const cell = this.cells.get(item.file);
     clearTimeout(this.waiting.get(item.file)?.timer);
     this.waiting.set(item.file, {text, timer: setTimeout(() => this.store(item.file), SAVE_AFTER)});
-    Object.assign(item, {caption: text, look: ''});
+    Object.assign(item, {caption: text, look: '', by: ''});
     cell.markLook();
     cell.say('Saving…');
     cell.markEmpty();
