@@ -86,6 +86,8 @@ class RunState(Filed):
     """What it does before the first step."""
     prepared: tuple[int, int] | None = None
     """Done and all of what is counted there."""
+    doing: str | None = None
+    """What it does while it takes no steps: validation, samples, the writing of its file."""
     trained: dict[str, int] | None = None
     """Group → trainable parameters."""
     buckets: tuple[Bucket, ...] | None = None

@@ -1,7 +1,7 @@
 """One run from its configuration to its verified file, on the trainer's thread.
 
-Owns: wiring the loop to disk and device, going back to a checkpoint, verifying.
-Refuses to know: the queue, pages, how a run is prepared (`preparation`) and exported (`product`).
+Owns: wiring the loop to disk and device, going back to a checkpoint, verifying. Refuses to know: the
+queue, pages, how a run is prepared (`preparation`), exported (`product`) and says what it does (`phases`).
 Imports torch: only the trainer's thread loads it.
 """
 
@@ -25,6 +25,7 @@ from studio.runs.durable import Durable
 from studio.runs.early_stopping import EarlyStopping
 from studio.runs.events import RunLog, read_events
 from studio.runs.pace import Pace, limit_reached, within_limit
+from studio.runs.phases import FINISHING, SAMPLES, SCORING, VALIDATION, Phases
 from studio.runs.preparation import Preparation
 from studio.runs.product import export, export_facts
 from studio.runs.records import Bucket, Finished, Sampled, Saved, Step, Validated, only
@@ -41,6 +42,7 @@ from studio.train.state import (
     remove_unfinished,
     save_checkpoint,
 )
+from studio.train.validation import Measure
 
 STATE_EVERY = 1.0  # seconds between writes of state.json while steps go by
 
@@ -59,6 +61,7 @@ class Worker:
         self.disk = Durable(run, control, runtime.lock)
         self.patience = Patience(config.validation.patience)
         self.pace = Pace()
+        self.phases = Phases(run, control, self.pace)
         self._written = 0.0
         self._speed: tuple[float, int] | None = None
 
@@ -72,14 +75,16 @@ class Worker:
         self.prepare()
         if self.control.stop:
             raise Interrupted("Stopped before the first step")
-        self.run.tell(state="running", prepared=None, eta=None)
+        self.run.tell(state="running", prepared=None, eta=None, doing=None)
         complete = self.trainer.run() or bool(self.early.ended)
         if self.control.leave and not complete:
             raise Interrupted("Its shootout was ended; its checkpoint is kept")
         if not complete:
             self.run.tell(state="stopping")
-        finish = partial(self.finish, complete)
-        files = self.disk.do(finish) if (step := self.trainer.progress.step) else []
+        files, step = [], self.trainer.progress.step
+        if step:
+            with self.phases.during(FINISHING, eta=None):
+                files = self.disk.do(partial(self.finish, complete))
         # what is verified on disk is told, also when the disk has no room left for the telling
         self.run.tell(
             state="finished" if complete else "stopped",
@@ -94,17 +99,17 @@ class Worker:
         """Loads the base, reads the images, makes the trainable, goes back to a checkpoint."""
         config, library = self.config, self.runtime.library
         made = self.made = Preparation(
-            config, self.runtime, said=self._preparing, looked=self._looking
+            config, self.runtime, said=self.phases.preparing, looked=self.phases.looked
         )
         self._note_dataset()
         made.read()
         prior = self.disk.do(
             lambda: class_items(
-                made.base, config, library.workspace.cache, self._sampling,
+                made.base, config, library.workspace.cache, self.phases.generated,
                 lambda: bool(self.control.stop), library.images,
             )
         )  # fmt: skip
-        self._name_left_out(made.encode(prior, self._reading))
+        self._name_left_out(made.encode(prior, self.phases.read))
         hooks = Hooks(
             step=self.on_step,
             validate=self.on_validation,
@@ -155,8 +160,10 @@ class Worker:
             self.disk.do(self.run.sync)
         self._speed, self._written = (now, facts.step), now
 
-    def on_validation(self, step: int, train: float, held_out: float | None) -> None:
-        """Logs the fixed-noise losses."""
+    def on_validation(self, step: int, measure: Measure) -> None:
+        """Measures and logs the fixed-noise losses."""
+        with self.phases.during(VALIDATION, step):
+            train, held_out = measure()
         self.disk.event(Validated(step=step, train=train, held_out=held_out))
         text = self.patience.add(step, train, held_out)
         if text:
@@ -167,7 +174,7 @@ class Worker:
         if not self.config.sample.every and not self.trainer.over:
             return
         try:
-            with self.made.trainable.attached():
+            with self.phases.during(SAMPLES, step), self.made.trainable.attached():
                 images = self.preview.generate()
         except NonFiniteError as error:  # says something about the samples, not about the loss
             text = f"No samples at step {step}: {error}"
@@ -180,7 +187,9 @@ class Worker:
 
     def on_save(self, progress: Progress) -> None:
         """Saves a checkpoint, announces it once it is whole, and removes old ones."""
-        self.early.before_save(self.trainer)
+        if self.early.fixed:
+            with self.phases.during(SCORING):
+                self.early.before_save(self.trainer)
         folder = self.disk.do(
             lambda: save_checkpoint(
                 self.run.folder,
@@ -216,26 +225,6 @@ class Worker:
             "peak_memory": peak_memory(self.made.base.device),
         }
 
-    def _preparing(self, text: str) -> None:
-        self.run.tell(preparing=text, prepared=None, eta=None)
-
-    def _counted(self, did: str, done: int, total: int, what: str) -> None:
-        """One of the phases before the first step, for the bar and the time left."""
-        left = self.pace.left(f"{did} {what}", done, total)
-        text = f"{did} {done} of {total} {what}"
-        self.run.tell(preparing=text, prepared=(done, total), eta=left)
-
-    def _reading(self, done: int, total: int) -> None:
-        if self.control.stop:
-            raise Interrupted("Stopped while reading the images")
-        if done == total or done % 25 == 0:
-            self._counted("Read", done, total, "images")
-
-    def _looking(self, done: int, total: int) -> None:
-        if self.control.stop:
-            raise Interrupted("Stopped while looking at the images")
-        self._counted("Looked at", done, total, "images")
-
     def _name_left_out(self, broken: dict[Path, str]) -> None:
         """Says which images the run goes on without; DatasetError when it has none left."""
         info, images = self.made.info, self.runtime.library.images
@@ -252,13 +241,10 @@ class Worker:
                 remedy="Export them again as PNG or JPEG.",
             )
 
-    def _sampling(self, done: int, total: int) -> None:
-        self._counted("Generated", done, total, "class images")
-
     def _note_dataset(self) -> None:
         """What is learned from is on disk before the first step; a change needs somebody's word."""
         before = dataset_record.read(self.run.folder)
-        now = dataset_record.of(self.made.info, self._reading)
+        now = dataset_record.of(self.made.info, self.phases.read)
         self.dataset = dataset_record.digest(now)
         if before is not None and self.dataset == dataset_record.digest(before):
             return

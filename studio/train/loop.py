@@ -29,7 +29,7 @@ from studio.train.ema import Ema
 from studio.train.objective import Objective
 from studio.train.optim import make_optimizer, set_factor
 from studio.train.state import Progress
-from studio.train.validation import ValidationLoss
+from studio.train.validation import Measure, ValidationLoss
 
 SMOOTHING = 0.98
 
@@ -65,11 +65,10 @@ class StepFacts:
 
 @dataclass
 class Hooks:
-    """What the loop tells the outside; what nobody waits for is told to nobody. All are called on
-    the trainer's thread, between steps."""
+    """What the loop tells the outside, on the trainer's thread, between steps; by default nobody."""
 
     step: Callable[[StepFacts], None] = _nobody
-    validate: Callable[[int, float, float | None], None] = _nobody
+    validate: Callable[[int, Measure], None] = _nobody
     sample: Callable[[int], None] = _nobody
     save: Callable[[Progress], None] = _nobody
     boundary: Callable[[], None] = _nobody
@@ -126,7 +125,7 @@ class Trainer:
             if step != resumed_at:  # what was due at a resumed step was done before
                 if config.validation.every and probing:
                     with self.averaged():
-                        self.hooks.validate(step, *self.validation.measure())
+                        self.hooks.validate(step, self.validation.measure)
                 if self.commands.sample or sampling:
                     self.commands.sample = False
                     with self.averaged():

@@ -7,6 +7,8 @@ Refuses to know: when it is called, what is trained.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
 from studio.core.spread import spread
@@ -14,6 +16,9 @@ from studio.settings.training import RunConfig
 from studio.train.batches import Batches
 from studio.train.data import Item, templated
 from studio.train.objective import Objective
+
+Measure = Callable[[], tuple[float, float | None]]
+"""Gives the loss on training images, and on held-out ones if there are any."""
 
 
 class ValidationLoss:

@@ -79,7 +79,10 @@ def going_on(studio: Studio) -> Json | None:
     """The run that this studio works on now."""
     states = (studio.runs.state(run) for run in studio.runs.active())
     state = next((state for state in states if state.active and state.state != "queued"), None)
-    return None if state is None else {**state.as_listed().as_json(), "eta": state.eta}
+    if state is None:
+        return None
+    told = {"eta": state.eta, "preparing": state.preparing, "doing": state.doing}
+    return {**state.as_listed().as_json(), **told}
 
 
 def ended(studio: Studio, run: str) -> Json | None:

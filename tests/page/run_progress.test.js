@@ -15,6 +15,22 @@ test('what is not known yet is left out', () => {
   assert.equal(runText({...RUN, state: 'paused'}), 'zorp: 42 % · step 420 of 1000 · paused');
 });
 
+test('what is counted before the first step is said with the time it takes', () => {
+  const made = {...RUN, state: 'preparing', step: 0, eta: 93, preparing: 'Generated 3 of 96 class images'};
+  assert.equal(runTitle(made, 'Studio'), 'generated 3 of 96 class images · 1 min 33 s left · zorp');
+  assert.equal(runText({...made, step: 420}), 'zorp: generated 3 of 96 class images · 1 min 33 s left', 'resumed');
+});
+
+test('what a run does besides steps is said instead of the time left', () => {
+  const doing = (more) => runTitle({...RUN, ...more}, 'Studio');
+  assert.equal(doing({step: 0, doing: 'validation before the first step'}), 'validation before the first step · zorp');
+  assert.equal(doing({doing: 'samples'}), '42 % · step 420 of 1000 · samples · zorp');
+  const written = 'writing and checking the file';
+  assert.equal(doing({step: 1000, eta: null, doing: written}), `${written} · step 1000 of 1000 · zorp`);
+  assert.equal(doing({state: 'stopping', doing: written}), `42 % · step 420 of 1000 · ${written} · zorp`);
+  assert.equal(doing({state: 'paused', doing: written}), '42 % · step 420 of 1000 · paused · zorp');
+});
+
 test('a notification names the run, its end and the reason', () => {
   assert.deepEqual(endedText({...RUN, reason: 'The disk is full.'}, 'failed'), {
     title: 'zorp: failed',

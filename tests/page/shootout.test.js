@@ -115,6 +115,8 @@ test('a training says how far it is', () => {
     error: null,
   };
   assert.deepEqual(rules.trainingProgress(one), {share: 0.25, text: 'step 10 of 40 · 30 s left', state: 'running'});
+  const samples = rules.trainingProgress({...one, doing: 'samples'});
+  assert.equal(samples.text, 'step 10 of 40 · samples');
   assert.equal(rules.trainingProgress({...one, run: ''}).text, 'waiting');
   assert.equal(rules.trainingProgress({...one, state: 'queued'}).text, 'waiting');
   assert.equal(rules.trainingProgress({...one, done: true, reused: true}).text, 'trained earlier');

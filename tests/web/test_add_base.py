@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 import threading
 from collections.abc import Iterator
@@ -105,10 +106,38 @@ def test_a_damaged_file_is_refused_and_a_whole_one_is_chosen(
     picker.set_input_files(str(elsewhere / "damaged.safetensors"))
     dialog.locator(".cs-notice", has_text="damaged").wait_for()
     assert sorted(served.workspace.bases.iterdir()) == before
-    picker.set_input_files(str(elsewhere / "solo.safetensors"))
+    drop(page, DIALOG + " .ba-zone", elsewhere / "solo.safetensors")
     page.locator(DIALOG).wait_for(state="detached")
     until(lambda: chosen(page, "compare") == "solo")
     assert (served.workspace.bases / "solo.safetensors").is_file()
+    page.get_by_role("radio", name="Shootout", exact=True).click()
+    bases = page.get_by_label("Base model of the shootout")
+    bases.locator("option", has_text="solo · ").wait_for(state="attached")
+    before = bases.input_value()
+    bases.select_option(label="Add a model …")
+    dialog.get_by_label("Folder or file").fill(str(elsewhere / "mine"))
+    assert bases.input_value() == before, "the choice stays"
+    dialog.get_by_role("button", name="Add", exact=True).click()
+    until(lambda: bases.input_value() == "mine")
+    assert chosen(page, "compare") == "solo", "who did not ask keeps their choice"
+    served.studio.library.forget("mine")
+
+
+def drop(page: Any, zone: str, file: Path) -> None:
+    """Drops a file of this machine onto an element."""
+    given = {"name": file.name, "data": base64.b64encode(file.read_bytes()).decode()}
+    data = page.evaluate_handle(
+        """({name, data}) => {
+          const bytes = Uint8Array.from(atob(data), (one) => one.charCodeAt(0));
+          const brought = new DataTransfer();
+          brought.items.add(new File([bytes], name));
+          return brought;
+        }""",
+        given,
+    )
+    page.dispatch_event(zone, "dragover", {"dataTransfer": data})
+    assert "is-over" in page.get_attribute(zone, "class")
+    page.dispatch_event(zone, "drop", {"dataTransfer": data})
 
 
 def test_the_hub_refuses_tells_and_downloads(open_page: Any, served: Any, hub: HubServer) -> None:

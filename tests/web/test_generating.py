@@ -124,8 +124,19 @@ def test_an_image_to_start_from(tab: Any, served: Any, tmp_path: Path) -> None:
         tab.set_input_files(".sp-picker", str(image))
         tab.locator(".sp-thumb").wait_for()
         assert tab.locator(".sp-side p").inner_text() == "sunset <b>.png"
+        fit = tab.locator("#cs-field-generate-fit input")
+        assert fit.input_value() == "crop"
+        fit.click()
+        shown = tab.locator("li[role=option]")
+        assert [text.strip("✓ \n") for text in shown.all_inner_texts()] == [
+            "crop",
+            "pad",
+            "stretch",
+        ]
+        shown.filter(has_text="pad").click()
         generated(tab, served)
         assert written(served)["denoising_strength"] == 0.6
+        assert written(served)["fit"] == seen[-1].fit == "pad"
         kept = Path(seen[-1].image)
         assert kept.parent == served.workspace.cache / "start"
         tab.locator(".sp-remove").click()

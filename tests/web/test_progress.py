@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
 
 from studio.library import presets
+from studio.runs import worker
 from tests.web.test_caption_train import until
 from tests.web.test_runs import values
 
@@ -27,7 +29,16 @@ def start(served: Any, folder: Any, name: str, **train: Any) -> str:
     return str(served.studio.runs.start(presets.config_from(None, values(folder, name, **train))))
 
 
-def test_title_and_header_say_how_far_the_run_is(open_page: Any, served: Any) -> None:
+def test_title_and_header_say_how_far_the_run_is(
+    open_page: Any, served: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verify, checked = worker.verify, threading.Event()
+
+    def slowly(*given: Any) -> Any:
+        assert checked.wait(60)
+        return verify(*given)
+
+    monkeypatch.setattr(worker, "verify", slowly)
     folder = served.dataset("progress", ["a zorp blob"] * 2)
     page = open_page("generate")
     plain = page.title()
@@ -41,6 +52,11 @@ def test_title_and_header_say_how_far_the_run_is(open_page: Any, served: Any) ->
     shown.click()
     page.wait_for_selector(f".cs-run-row[data-run='{run}'][aria-current=true]")
     served.studio.runs.command(run, "stop")
+    until(lambda: " · writing and checking the file · long" in page.title())
+    assert shown.inner_text().endswith(" · writing and checking the file")
+    page.wait_for_selector(".cs-run-title:has-text('writing and checking the file…')")
+    page.wait_for_selector(".cs-run-bar[aria-label='writing and checking the file']")
+    checked.set()
     until(lambda: page.title() == plain)
     assert shown.is_hidden()
 

@@ -182,7 +182,9 @@ def test_a_paused_run_goes_on_with_another_rate_and_fewer_steps(
     folder = served.dataset("changing", ["a zorp blob"] * 2)
     studio = served.studio
     run = studio.runs.start(presets.config_from(None, values(folder, "changed")))
-    page = open_page("train")
+    page = open_page("train", answers=[False, True])
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: asked.append(dialog.message))
     page.click(f".cs-run-row[data-run='{run}']")
     wait_state(page, "running")
     page.get_by_role("button", name="Pause", exact=True).click()
@@ -204,6 +206,18 @@ def test_a_paused_run_goes_on_with_another_rate_and_fewer_steps(
     said = "\n".join(e.text for e in studio.runs.view(run).events if isinstance(e, Message))
     assert f"train.steps 5000 → {done + 2}" in said and "train.learning_rate" in said
     assert page.locator("#cs-notices [data-kind=error]").count() == 0
+    # with images that have changed it goes on once that was said, and agreed to
+    (folder / "1.txt").write_text("a blue zorp")
+    for answered in (1, 2):  # no, then yes
+        page.get_by_role("button", name="Change and resume…").click()
+        form.get_by_label("Steps", exact=True).fill(str(done + 3))
+        form.get_by_role("button", name="Resume").click()
+        form.wait_for(state="detached")
+        until(lambda: asked)
+        question = asked.pop()
+        assert "1.png" in question and "Continue with what is there now?" in question
+        assert studio.runs.wait(run).step == done + 1 + answered
+    page.wait_for_selector(f".cs-figures >> text={done + 3} / {done + 3}")
 
 
 def test_after_nan_the_main_button_starts_again_with_a_lower_rate(

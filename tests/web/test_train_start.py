@@ -10,6 +10,7 @@ pytestmark = pytest.mark.browser
 NAME = "#cs-field-name :is(textarea, input)"
 TRIGGER = "#cs-field-data-trigger :is(textarea, input)"
 STEPS = "#cs-field-train-steps input"
+SEARCH = ".cs-tools input[type=search]"
 ANSWER = ".cs-start-answer .cs-notice"
 DATASET = "[aria-label=Dataset]"
 
@@ -62,6 +63,7 @@ def test_errors_stand_at_their_field_and_lead_there(open_page: Any, served: Any)
 
 def test_name_and_trigger_follow_the_dataset(open_page: Any, served: Any) -> None:
     page = opened(open_page, served, "first", "second")
+    draft = served.workspace.cache / "train-form.json"
     page.fill(NAME, "mine")
     page.fill(TRIGGER, "blorp")
     page.wait_for_selector(".cs-preflight >> text=The trigger word “blorp” is absent")
@@ -77,6 +79,17 @@ def test_name_and_trigger_follow_the_dataset(open_page: Any, served: Any) -> Non
     choose(page, "second")
     choose(page, "first")
     assert page.input_value(TRIGGER) == ""
+    for field, typed, said in (
+        ("options-lora-only", "nothing_like_it", "nothing_like_it"),
+        ("prior-folder", "my-own", "class images have no effect"),
+    ):  # of a text and of a folder, too
+        page.fill(SEARCH, field.split("-")[-1])
+        box = f"#cs-field-{field} :is(textarea, input)"
+        page.fill(box, typed)
+        page.wait_for_selector(f".cs-preflight >> text={said}")
+        page.fill(box, "")
+        page.wait_for_selector(f".cs-preflight >> text={said}", state="detached")
+        assert typed not in draft.read_text("utf-8"), "the form is kept as it is"
 
 
 def test_time_memory_and_disk_are_said_without_measuring(open_page: Any, served: Any) -> None:

@@ -256,6 +256,6 @@ def _training(view: TrainingView) -> Json:
         "reused": row.reused, "error": row.error.as_json() if row.error else None,
     }  # fmt: skip
     if state is not None:
-        names = ("state", "step", "steps", "eta", "reason", "preparing")
+        names = ("state", "step", "steps", "eta", "reason", "preparing", "doing")
         found |= {name: getattr(state, name) for name in names}
     return found

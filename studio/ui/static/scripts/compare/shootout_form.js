@@ -2,12 +2,13 @@
 // Start, and opening the comparison of a shootout that was started here.
 import {fileUrl} from '../core/address.js';
 import {attempt, call, partsOf} from '../core/calls.js';
+import {hear, tell} from '../core/channel.js';
 import {el, fillOptions} from '../core/dom.js';
 import {openTab} from '../core/handover.js';
 import {labelled} from '../core/icons.js';
 import {causeOf, message, notice, settle} from '../core/notices.js';
 import {debounce, poll} from '../core/timing.js';
-import {baseOptions, datasetFacts} from '../train/pick_rules.js';
+import {ADD, baseOptions, datasetFacts} from '../train/pick_rules.js';
 import {sayWords} from './column_words.js';
 import {openComparison} from './opened.js';
 import {shootoutList} from './shootout_list.js';
@@ -103,7 +104,7 @@ class ShootoutForm {
       el('div.cs-toolbar', {}, this.start),
     );
     this.dataset.addEventListener('change', () => this.set({dataset: this.dataset.value, folder: ''}));
-    this.base.addEventListener('change', () => this.set({base: this.base.value}));
+    this.base.addEventListener('change', () => this.chooseBase(this.base.value));
     this.reference.addEventListener('change', () => this.set({reference: this.reference.value}));
   }
 
@@ -111,6 +112,15 @@ class ShootoutForm {
     Object.assign(this.form, changes);
     if (again) this.render();
     this.think();
+  }
+  chooseBase(base) {
+    if (base !== ADD[0]) return this.set({base});
+    this.base.value = this.form.base;
+    return tell('studio:add-base', {asked: 'shootout'});
+  }
+  async baseAdded({name, asked}) {
+    if (this.choices) await this.load();
+    if (asked === 'shootout' && this.choices?.bases.some((one) => one.name === name)) this.set({base: name});
   }
   setMethod(name, changes, again = true) {
     const now = rules.methodOf(this.choices, this.form, name);
@@ -122,7 +132,7 @@ class ShootoutForm {
     if (!choices) return;
     const focus = this.element.contains(document.activeElement) && focusName(document.activeElement);
     this.renderImages();
-    fillOptions(this.base, baseOptions(choices, form), form.base);
+    fillOptions(this.base, [...baseOptions(choices, form), ADD], form.base);
     const held = [
       ['', 'Held-out images, or some that are held back'],
       ...choices.references.filter(([, value]) => value).map(([title, value]) => [value, title]),
@@ -251,6 +261,7 @@ class ShootoutForm {
   }
 
   listen() {
+    hear(this.element, 'studio:base-added', (news) => this.baseAdded(news));
     poll(this.element, () => this.look(), LOOK_EVERY);
     new IntersectionObserver((entries) => {
       if (entries.some((entry) => entry.isIntersecting)) this.load();

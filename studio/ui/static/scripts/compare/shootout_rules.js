@@ -2,6 +2,7 @@
 // A form is {dataset, folder, base, methods: {name: {on, preset, variants: [text]}}, stacks: [[name]], budget, …};
 // `choices` is what the server lists.
 import {count, formatBytes, formatDuration} from '../core/format.js';
+import {doingNow} from '../core/run_progress.js';
 import {datasetOf, datasetOptions} from '../train/pick_rules.js';
 
 export const BUDGETS = [
@@ -193,7 +194,9 @@ export function trainingProgress(one, whole = '') {
   if (whole === 'cancelled') return {share, text: 'cancelled', state: 'stopped'};
   if (!one.run || one.state === 'queued') return {share: 0, text: 'waiting', state: 'waiting'};
   if (one.state === 'preparing') return {share: 0, text: one.preparing || 'preparing', state: 'running'};
-  const left = one.state === 'running' && Number.isFinite(one.eta) ? ` · ${formatDuration(one.eta)} left` : '';
+  const doing = doingNow(one);
+  const eta = one.state === 'running' && Number.isFinite(one.eta) ? `${formatDuration(one.eta)} left` : '';
+  const left = doing || eta ? ` · ${doing || eta}` : '';
   const reason = one.state === 'paused' && one.reason ? ` · ${one.reason}` : '';
   const word = one.state === 'running' || one.state === 'finished' ? '' : `${one.state} · `;
   return {share, text: `${word}step ${one.step} of ${one.steps}${left}${reason}`, state: one.state || 'waiting'};

@@ -19,7 +19,6 @@ import {settingsFile} from './settings_file.js';
 const MOST_COVERS = 7;
 const COVER = {width: '46px', height: '46px'};
 const OWN = ['', 'Own settings'];
-const ADD = ['\u0001', 'Add a model …'];
 
 const select = (label) => el('select.cs-input', {'aria-label': label});
 const field = (label, node) => el('label.cs-label', {}, label, node);
@@ -90,7 +89,7 @@ class Pick {
     this.facts.textContent = rules.datasetFacts(info);
     if (info) this.showCovers(info);
     const base = rules.baseOf(choices, value);
-    fillOptions(this.base, [...rules.baseOptions(choices, value), ADD], value.base);
+    fillOptions(this.base, [...rules.baseOptions(choices, value), rules.ADD], value.base);
     const problems = [
       base?.problem && message({what: base.problem}, 'error'),
       choices.problem && message(choices.problem, 'warning'),
@@ -105,7 +104,7 @@ class Pick {
 
   /** The last entry of the list opens the dialog, and the choice stays. */
   chooseBase(base) {
-    if (base !== ADD[0]) return this.change({base});
+    if (base !== rules.ADD[0]) return this.change({base});
     this.base.value = this.value.base;
     return tell('studio:add-base', {asked: 'train'});
   }

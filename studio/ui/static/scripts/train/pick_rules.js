@@ -2,6 +2,9 @@
 // `choices` is what the server lists: {datasets, bases, methods, presets}; `value` is {dataset, base,
 // method, preset}.
 
+/** The last entry of a list of bases: it opens the dialog, and nothing is chosen. */
+export const ADD = ['\u0001', 'Add a model …'];
+
 export const EMPTY = {dataset: '', base: '', method: '', preset: ''};
 
 const find = (list, key, wanted) => list.find((one) => one[key] === wanted);

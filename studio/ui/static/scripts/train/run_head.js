@@ -5,6 +5,7 @@ import {el} from '../core/dom.js';
 import {formatBytes, formatDuration} from '../core/format.js';
 import {openTab} from '../core/handover.js';
 import {message} from '../core/notices.js';
+import {doingNow} from '../core/run_progress.js';
 import {betterText} from './resume_rules.js';
 import {badge, isActive, methodTitle} from './run_states.js';
 import {aboutRun, endingOf, speedText} from './run_words.js';
@@ -133,11 +134,13 @@ export function runHead(actions) {
     const step = Math.max(state.step || 0, live.step || 0);
     const [done, total] = (state.state === 'preparing' && state.prepared) || [step, state.steps || 0];
     name.textContent = state.name || state.run;
-    mark.replaceChildren(badge(state.state));
+    const doing = doingNow(state);
+    const beside = state.state === 'preparing' ? '' : doing; // what is below the bar would move with each sample
+    mark.replaceChildren(badge(state.state), el('span.cs-muted.cs-small', {}, beside && ` ${beside}…`));
     about.textContent = aboutRun(state, methodTitle(state.method), dataset);
     bar.style.width = `${total ? (100 * done) / total : 0}%`;
     progress.setAttribute('aria-valuenow', done);
-    progress.setAttribute('aria-label', total === state.steps ? 'Steps' : state.preparing);
+    progress.setAttribute('aria-label', doing || 'Steps');
     progress.setAttribute('aria-valuemax', total);
     figures.replaceChildren(...figureList(state, live, step));
     setButtons([state.run, state.state, state.files, state.step < state.steps, suggestion], state, suggestion);
