@@ -12,6 +12,7 @@ from typing import Any
 
 from studio.commands import terminal
 from studio.commands.terminal import Progress, Stopping
+from studio.core.counts import counted
 from studio.core.errors import Interrupted
 from studio.core.text import printable
 
@@ -38,7 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
                 f"Needs a look, so nothing was written: {printable(name)}. {found['why']}."
             )
         if result.written:
-            kept = f"{result.replaced} earlier captions are kept; " if result.replaced else ""
+            earlier = counted(result.replaced, "earlier caption is", "earlier captions are")
+            kept = f"{earlier} kept; " if result.replaced else ""
             again = shlex.join(["caption", str(arguments.folder), "--undo"])
             terminal.say(f"{kept}`studio.py {again}` takes this back.")
         if stopping.asked:

@@ -12,6 +12,7 @@ import shutil
 from studio import methods
 from studio.architectures import ARCHITECTURES
 from studio.clip.folder import find_clip
+from studio.core.counts import counted
 from studio.core.device import pick_device
 from studio.core.errors import StudioError, UnavailableError
 from studio.core.names import path_of
@@ -169,7 +170,8 @@ def _check_captions(
     missing = info.images - info.captioned
     if missing:
         result.warnings.append(
-            f"{missing} of {info.images} images have no caption; the Caption tab can write them."
+            f"{missing} of {counted(info.images, 'image')} {'has' if missing == 1 else 'have'} no "
+            "caption; the Caption tab can write them."
         )
     own = {item.trigger for item in info.items}
     trigger = config.data.trigger
@@ -189,8 +191,9 @@ def _check_captions(
     if without and config.method != "textual-inversion":
         names = "”, “".join(dict.fromkeys(words))
         result.warn(
-            f"The trigger word “{names}” is absent from {without} of {info.images} captions; "
-            "add it in the Caption tab, or the trigger word will have no effect.",
+            f"The trigger word “{names}” is absent from {without} of "
+            f"{counted(info.images, 'caption')}; add it in the Caption tab, or the "
+            "trigger word will have no effect.",
             "data.trigger",
         )
 
