@@ -29,6 +29,7 @@ from studio.adapters.steered_encoder import (
     standing_in,
     transformer_of,
 )
+from studio.core.counts import counted
 from studio.core.errors import NonFiniteError
 from studio.families import text as reading
 from studio.formats import aesthetic, metadata
@@ -81,7 +82,8 @@ class AestheticAdapter(Adapter):
         )
         if settings.steps and text_strength:
             work.steer(prompts)
-            message = f"It bends every prompt in {settings.steps} steps at rate {settings.rate:g}."
+            steps = counted(settings.steps, "step")
+            message = f"It bends every prompt in {steps} at rate {settings.rate:g}."
         else:
             message = "It has no effect: " + (
                 "its strength is 0." if settings.steps else "0 steps."

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from studio.adapters.base import Adapter, Attachment, Report
 from studio.architectures.record import is_text_encoder
+from studio.core.counts import counted
 from studio.core.errors import MismatchError
 from studio.formats import metadata, single_file_layout, tensor_source
 from studio.formats.ldm_names import UNetLayout
@@ -81,7 +82,7 @@ class CheckpointAdapter(Adapter):
             raise self._mismatch(base, "", None, None)
         return Report(
             self.path, self.kind, matched, unmatched,
-            f"{changed} of {matched} weights differ from the base."
+            f"{changed} of {counted(matched, 'weight')} differ from the base."
             if changed or not (strength or text_strength)
             else "Its weights are the base's own: no effect.",
         )  # fmt: skip

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from studio.architectures import ARCHITECTURES, called, title, with_context
 from studio.architectures.foreign import FOREIGN, WIDE_TEXTS
+from studio.core.counts import counted
 from studio.core.errors import MismatchError
 from studio.formats.lora_dialects import Component, component_hint
 
@@ -56,7 +57,7 @@ def what_matched(
     totals = Counter(own(module.component) for module in file.modules.values())
     act = Counter({own(component): count for component, count in found.items()})
     lost = Counter(own(component_hint(name)) for name in file.leftovers)
-    message = f"{sum(found.values())} of {totals.total()} modules matched"
+    message = f"{sum(found.values())} of {counted(totals.total(), 'module')} matched"
     parts = [part for part in titles if totals[part] or lost[part]]
     if parts != [denoiser.name]:
         counts = (f"{titles[part]} {act[part]} of {totals[part]}" for part in parts)
@@ -68,7 +69,7 @@ def what_matched(
         if lost[part]:
             first = next(name for name in file.leftovers if own(component_hint(name)) == part)
             message += (
-                f" {lost[part]} tensors of the {titles[part]} could not be used, "
+                f" {counted(lost[part], 'tensor')} of the {titles[part]} could not be used, "
                 f"first “{first[:80]}”."
             )
     if unmatched:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from studio.adapters import diagnosis
 from studio.adapters.base import Adapter, Attachment, Report
+from studio.core.counts import counted
 from studio.core.errors import FileError, MismatchError
 from studio.formats import hypernetwork
 from studio.formats.hypernetwork import HypernetworkFile, Layer
@@ -90,8 +91,7 @@ class HypernetworkAdapter(Adapter):
                 if width in networks:
                     work.hook(module, partial(_stand, module, networks[width][part], strength))
         unmatched = [f"width {width}" for width in strange]
-        layers = "attention layer" if matched == 1 else "attention layers"
-        message = f"It acts on {matched} {layers}."
+        message = f"It acts on {counted(matched, 'attention layer')}."
         if self.file.mixes_the_batch:
             message += f" {batch_warning(self.file.activation)}"
         return Report(self.path, self.kind, matched, unmatched, message)

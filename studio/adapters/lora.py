@@ -19,6 +19,7 @@ from studio.adapters.base import Adapter, Attachment, Report
 from studio.adapters.embedding import widths_fit
 from studio.adapters.names import ModuleNames
 from studio.architectures.record import is_text_encoder
+from studio.core.counts import counted
 from studio.core.errors import MismatchError
 from studio.formats import lora, metadata, safetensors_file
 from studio.formats.lora import LoraFile
@@ -95,7 +96,7 @@ class LoraAdapter(Adapter):
             ]
         words = self._words(work, unmatched)
         if not found and not words:
-            detail = f"None of its {len(file.modules)} modules is in this base."
+            detail = f"None of its {counted(len(file.modules), 'module')} is in this base."
             raise diagnosis.mismatch(file, base, detail)
         for target, parameter, delta, factor in changes:
             work.change(target, parameter, delta, factor, self.path.name)
@@ -128,7 +129,8 @@ class LoraAdapter(Adapter):
         bias = module.bias_delta(None if own is None else own.detach(), weight)
         if bias is not None:
             if bias.shape != (weight.shape[0],) or (own is not None and own.shape != bias.shape):
-                detail = f"Its change of the bias of “{module.name}” has {bias.numel()} numbers."
+                given = counted(bias.numel(), "number")
+                detail = f"Its change of the bias of “{module.name}” has {given}."
                 raise diagnosis.mismatch(self.file, work.base, detail)
             deltas.append(("bias", bias.to(weight.device)))
         return deltas
@@ -141,7 +143,8 @@ class LoraAdapter(Adapter):
         given = module.size
         if given is not None and given != wanted:
             detail = (
-                f"Its layer “{module.name}” turns {given[1]} numbers into {given[0]}, "
+                f"Its layer “{module.name}” turns {counted(given[1], 'number')} "
+                f"into {given[0]}, "
                 f"this base's turns {wanted[1]} into {wanted[0]}."
             )
             raise diagnosis.mismatch(self.file, work.base, detail)

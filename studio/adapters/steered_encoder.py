@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from studio.adapters.diagnosis import listed
 from studio.clip.encoders import text_side
 from studio.clip.folder import find_clip, find_clips
+from studio.core.counts import counted
 from studio.core.errors import MismatchError, UnavailableError
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ def find_tower(base: Base, width: int, encoder: str, source: Path | str) -> Towe
     raise MismatchError(
         "This aesthetic embedding does not fit this base",
         where=source,
-        why=f"Its direction is {width} numbers wide; “{base.name}” ({base.architecture.title}) {fitting}.",
+        why=f"Its direction is {counted(width, 'number')} wide; "
+        f"“{base.name}” ({base.architecture.title}) {fitting}.",
         remedy="Make one from images with this base, or take it off the stack.",
     )
 

@@ -20,6 +20,7 @@ from studio.caption.asking import QUESTION
 from studio.caption.exchange import Limits, Reply, post
 from studio.caption.in_and_out import opaque, plain
 from studio.caption.source import AnswerError, Means
+from studio.core.counts import counted
 from studio.core.errors import SettingsError, UnavailableError
 from studio.core.names import printable
 from studio.core.text import TextError, parse_json
@@ -114,7 +115,7 @@ class Endpoint:
             raise AnswerError(
                 "The endpoint's answer is too long for a caption",
                 where=self.address.host,
-                why=f"It has {len(text):,} characters.",
+                why=f"It has {counted(len(text), 'character')}.",
             )
         if self._key and self._key in text:
             raise AnswerError("The endpoint's answer quotes the key", where=self.address.host)

@@ -22,6 +22,7 @@ from urllib.parse import urljoin
 
 from studio.caption.address import Address
 from studio.caption.source import AnswerError
+from studio.core.counts import counted
 from studio.core.errors import Interrupted, SettingsError, UnavailableError
 
 MOST_BYTES = 1 << 20
@@ -75,7 +76,7 @@ def post(address: Address, body: bytes, headers: dict[str, str], limits: Limits)
             raise UnavailableError(
                 "The endpoint asks to wait",
                 where=address.host,
-                why=f"It answered {reply.status if reply else 0} and wants {asked:,.0f} seconds.",
+                why=f"It answered {reply.status if reply else 0} and wants {counted(round(asked), 'second')}.",
                 remedy="Continue later.",
                 safe="Captions written so far are kept.",
             )
@@ -144,7 +145,9 @@ def _once(address: Address, body: bytes, headers: dict[str, str], limits: Limits
         if watch.cancelled:
             raise _stopped() from error
         if watch.late or isinstance(error, TimeoutError):
-            raise _Broken(f"No answer came within {limits.seconds:,.0f} seconds.") from error
+            raise _Broken(
+                f"No answer came within {counted(round(limits.seconds), 'second')}."
+            ) from error
         certificate = isinstance(error, ssl.SSLCertVerificationError)
         raise _Broken(_why(error), final=certificate) from error
     finally:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Self
 from studio.caption.in_and_out import opaque
 from studio.caption.source import Means, Source, first_line
 from studio.core import memory
+from studio.core.counts import counted
 from studio.core.errors import FileError, UnavailableError
 from studio.core.text import read_text
 from studio.settings.caption import CaptionerSettings
@@ -101,8 +102,8 @@ class Tagger:
             raise FileError(
                 "This network gives no probabilities of tags",
                 where=MODEL,
-                why=f"It gave {len(values)} numbers from {values.min():.3g} to {values.max():.3g} for "
-                f"{len(self.labels)} tags.",
+                why=f"It gave {counted(len(values), 'number')} from {values.min():.3g} to {values.max():.3g} for "
+                f"{counted(len(self.labels), 'tag')}.",
                 remedy="Use a model.onnx as it was published with its selected_tags.csv.",
             )
         least = {
@@ -221,6 +222,6 @@ def _check(session: Any, labels: list[Label], file: Path) -> None:
         raise FileError(
             "The list of tags does not belong to this model",
             where=file.parent,
-            why=f"The model gives {last} probabilities, {LABELS} has {len(labels)} tags.",
+            why=f"The model gives {last} probabilities, {LABELS} has {counted(len(labels), 'tag')}.",
             remedy=f"Put the {LABELS} that was published with the model beside it.",
         )

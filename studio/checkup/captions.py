@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from studio.checkup.records import Check, Evidence, Hit
+from studio.core.counts import counted
 from studio.families.token_match import contains
 from studio.formats.captions import fill_template
 from studio.formats.dataset_info import DatasetImage, DatasetInfo
@@ -107,7 +108,7 @@ def _length(seen: Evidence) -> list[Hit]:
         return []
     usual = median(lengths)
     return [
-        Hit((item.path,), f"{words} words; the others have about {usual:g}")
+        Hit((item.path,), f"{counted(words, 'word')}; the others have about {usual:g}")
         for item, words in zip(items, lengths, strict=True)
         if words > max(_LONGER * usual, usual + _MORE)
         or words < min(usual / _LONGER, usual - _MORE)
@@ -125,7 +126,9 @@ def _tokens(seen: Evidence) -> list[Hit]:
             continue
         tokens, chunks = base.count(caption)
         if chunks > 1:
-            hits.append(Hit((item.path,), f"{tokens} tokens, {chunks} chunks of {base.chunk}"))
+            hits.append(
+                Hit((item.path,), f"{counted(tokens, 'token')}, {chunks} chunks of {base.chunk}")
+            )
     return hits
 
 

@@ -23,6 +23,7 @@ from torch.nn import functional as F
 
 from studio.clip.folder import cached_model, home_of
 from studio.clip.pixels import squares
+from studio.core.counts import counted
 from studio.core.tables import read_table
 from studio.families.libraries import broken_as, quietly
 
@@ -82,7 +83,8 @@ def load_dino(folder: Path, device: torch.device) -> Dino:
             output_loading_info=True,
         )  # fmt: skip
         if missing := list(report["missing_keys"]):  # they were filled with random numbers
-            raise ValueError(f"{len(missing)} tensors are missing, the first is {missing[0]}")
+            are = counted(len(missing), "tensor is", "tensors are")
+            raise ValueError(f"{are} missing, the first is {missing[0]}")
         return Dino(
             model.eval().requires_grad_(False).to(device),
             dict(read_table(folder / "preprocessor_config.json")),

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from studio.clip.folder import ClipFolder, find_clip, home_of
 from studio.clip.pixels import squares
+from studio.core.counts import counted
 from studio.core.device import pick_device
 from studio.core.tables import read_table
 from studio.families.base import Base
@@ -134,7 +135,8 @@ def _model(kind: Any, folder: Path) -> Any:
         )  # fmt: skip
         missing = [key for key in report["missing_keys"] if not key.endswith("position_ids")]
         if missing:  # they were filled with random numbers
-            raise ValueError(f"{len(missing)} tensors are missing, the first is {missing[0]}")
+            are = counted(len(missing), "tensor is", "tensors are")
+            raise ValueError(f"{are} missing, the first is {missing[0]}")
         return model.eval().requires_grad_(False)
 
 

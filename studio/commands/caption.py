@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from studio.commands import terminal
 from studio.commands.caption_options import KEY_VARIABLE
 from studio.commands.terminal import Progress, Stopping
+from studio.core.counts import counted
 from studio.core.errors import Interrupted, SettingsError
 from studio.core.text import printable
 
@@ -129,6 +130,10 @@ def _say(result: CaptionReport, arguments: argparse.Namespace) -> None:
     for name, why in result.broken.items():
         terminal.say(f"Left out: {printable(name)}. {why}")
     if result.written:
-        kept = f"{result.replaced} earlier captions are kept; " if result.replaced else ""
+        kept = (
+            counted(result.replaced, "earlier caption is", "earlier captions are") + " kept; "
+            if result.replaced
+            else ""
+        )
         again = shlex.join(["caption", str(arguments.folder), "--undo"])
         terminal.say(f"{kept}`studio.py {again}` takes this back.")

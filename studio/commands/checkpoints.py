@@ -12,6 +12,7 @@ from studio.commands import terminal
 from studio.commands.terminal import Progress, Stopping
 from studio.compare.selection.record import Entry, Selection
 from studio.compare.selection.rule import MEASURES, exit_words
+from studio.core.counts import counted
 from studio.core.errors import Interrupted, SettingsError
 from studio.core.names import path_of, printable
 from studio.core.record import Table
@@ -103,7 +104,7 @@ def _print(studio: Studio, found: Selection) -> None:
 def saving(found: Selection) -> str:
     """How many images the race needed."""
     share = f"{100 * found.generated / found.full:.0f} %" if found.full else "–"
-    return f"{found.generated} images instead of {found.full} ({share} of the full grid)"
+    return f"{counted(found.generated, 'image')} instead of {found.full} ({share} of the full grid)"
 
 
 def table(found: Selection) -> list[str]:

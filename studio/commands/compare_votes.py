@@ -10,6 +10,7 @@ import argparse
 from studio.commands import terminal
 from studio.compare.vote.agreement import Agreement
 from studio.compare.vote.result import Strength, VoteResult
+from studio.core.counts import counted
 from studio.core.errors import MissingError
 
 
@@ -35,8 +36,8 @@ def _lines(found: list[VoteResult]) -> list[str]:
     lines = []
     for one in found:
         voters = sum(voter.votes > 0 for voter in one.voters)
-        people = "1 voter" if voters == 1 else f"{voters} voters"
-        votes = "1 vote" if one.votes == 1 else f"{one.votes} votes"
+        people = counted(voters, "voter")
+        votes = counted(one.votes, "vote")
         lines += ["", f"{one.title} ({votes}, {people})", "", *one.verdict, "", *_table(one)]
         lines += ["", *filter(None, map(_agreement, one.agreement))]
     return lines[1:]
@@ -56,10 +57,10 @@ def _agreement(row: Agreement) -> str:
     """How far a measure agrees with people; empty where nothing can be said."""
     said = []
     if row.tau is not None:
-        said.append(f"τ-b {row.tau:.2f} over {row.columns} columns")
+        said.append(f"τ-b {row.tau:.2f} over {counted(row.columns, 'column')}")
     if row.share is not None and row.low is not None and row.high is not None:
         said.append(
-            f"prefers the same image in {row.share:.0%} of {row.pairs} pairs "
+            f"prefers the same image in {row.share:.0%} of {counted(row.pairs, 'pair')} "
             f"({row.low:.0%} … {row.high:.0%})"
         )
     return f"{row.label}: {', '.join(said)}" if said else ""

@@ -9,6 +9,7 @@ import argparse
 from typing import Any
 
 from studio.commands import terminal
+from studio.core.counts import counted
 from studio.core.names import path_of, printable
 
 FIRST = ("path", "kind", "program", "dialect", "family", "parameters", "rank", "alpha", "trigger")
@@ -40,7 +41,7 @@ def _block(facts: dict[str, Any]) -> str:
     ranks = ", ".join(map(str, facts["ranks"]))
     norm = "depends on the base" if facts["norm"] is None else f"{facts['norm']:.3g}"
     rank = f"rank {ranks}, " if ranks else ""
-    return f"{facts['block']:<24}{rank}{facts['modules']} modules, norm {norm}"
+    return f"{facts['block']:<24}{rank}{counted(facts['modules'], 'module')}, norm {norm}"
 
 
 def _short(value: Any) -> str:

@@ -15,6 +15,7 @@ from studio.commands import shootout_file, terminal
 from studio.commands.terminal import Progress, Stopping, say
 from studio.compare.shootout.cost import Cost
 from studio.compare.shootout.plan import images_per_step
+from studio.core.counts import counted
 from studio.core.errors import Interrupted, SettingsError, TrainingError
 
 if TYPE_CHECKING:
@@ -100,7 +101,8 @@ def plan_lines(planned: Planned) -> list[str]:
         for row in rows
     ]
     if total.class_images:
-        lines.append(f"{total.class_images} class images are generated first.")
+        first = counted(total.class_images, "class image is", "class images are")
+        lines.append(f"{first} generated first.")
     lines.append("Time, memory and disk are " + (
         "what earlier runs like these took." if total.measured else "estimates, not measured yet."
     ))  # fmt: skip

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 
 from studio.commands.terminal import say
 from studio.core import text
+from studio.core.counts import counted
 
 FLOOR = 90.0
 """Per cent of the lines of `studio/` that the whole suite has to run; it ran 94.8 in November 2026."""
@@ -47,5 +48,6 @@ def enough(found: Path) -> bool:
         return True
     most = sorted(files, key=lambda name: -len(files[name]["missing_lines"]))
     for name in most[:FEWEST]:
-        say(f"  {name}: {len(files[name]['missing_lines'])} lines were never run")
+        lines = counted(len(files[name]["missing_lines"]), "line was", "lines were")
+        say(f"  {name}: {lines} never run")
     return False

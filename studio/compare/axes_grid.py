@@ -22,6 +22,7 @@ from studio.compare.grid_record import (
 )
 from studio.compare.sheet import Heading, sheet
 from studio.core import atomic
+from studio.core.counts import counted
 from studio.core.errors import InputError, Interrupted, MissingError, NonFiniteError, StudioError
 from studio.formats import image_write
 from studio.settings import grid
@@ -78,7 +79,7 @@ def generate(
 
         def on_step(step: int, steps: int, _: str, before: int = done, cost: int = cost) -> None:
             if on_progress:
-                text = f"{there} of {len(layout.cells)} images"
+                text = f"{there} of {counted(len(layout.cells), 'image')}"
                 on_progress(before + cost * step // max(steps, 1), total, text)
 
         try:

@@ -24,6 +24,7 @@ from studio.compare.measuring import Eyes, look_at
 from studio.compare.record import ComparedColumn, Recorder
 from studio.core import atomic
 from studio.core.callbacks import Cancelled, OnProgress, SharedDevice
+from studio.core.counts import counted
 from studio.core.errors import DatasetError, Interrupted
 from studio.core.size import OWN_SIZE
 from studio.families.base import Base
@@ -62,7 +63,7 @@ class Progress:
             if self.on_progress is not None:
                 part = at.evaluation * steps // at.evaluations
                 done = at.images * steps + at.in_batch * part
-                finished = f"{done // steps} of {jobs} images"
+                finished = f"{done // steps} of {counted(jobs, 'image')}"
                 self.on_progress(before + done, self.total, f"{name}: {finished}")
 
         return on_position
@@ -153,7 +154,7 @@ def take_column(work: Work, index: int, column: Lane) -> ComparedColumn:
             remedy="Choose a folder with PNG, JPEG or WebP images.",
         )
     for place, path in enumerate(files[: work.grid]):
-        work.between(f"{column.name}: {place} of {len(files)} images copied")
+        work.between(f"{column.name}: {place} of {counted(len(files), 'image')} copied")
         row, seed = _at(work, place)
         save_png(_cell(work, index, row, seed), open_image(path).convert("RGB"))
         work.recorder.cell(index, row, seed, _cell_name(index, row, seed))
@@ -167,7 +168,7 @@ def take_column(work: Work, index: int, column: Lane) -> ComparedColumn:
 
 
 def _read(work: Work, name: str, count: int, done: int) -> None:
-    work.between(f"{name}: {done} of {count} images read")
+    work.between(f"{name}: {done} of {counted(count, 'image')} read")
 
 
 def has_stack(column: Lane) -> bool:

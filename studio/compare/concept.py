@@ -20,6 +20,7 @@ from studio.clip.encoders import Clip, load_clip
 from studio.compare.features import Features
 from studio.compare.measures import Measured, measure
 from studio.compare.metrics import image_reference, own_prompt
+from studio.core.counts import counted
 from studio.families.base import Base
 from studio.infer.batches import sampled
 from studio.infer.options import Job, SamplingOptions
@@ -43,7 +44,8 @@ def generate_with(
         for batch in sampled(base, jobs, options):
             found.update(zip(batch.places, batch.pixels, strict=True))
             if on_progress is not None:
-                on_progress(len(found), len(jobs), f"{len(found)} of {len(jobs)} images")
+                said = f"{len(found)} of {counted(len(jobs), 'image')}"
+                on_progress(len(found), len(jobs), said)
     return torch.stack([found[index] for index in range(len(jobs))])
 
 

@@ -21,6 +21,7 @@ from studio.compare.differences import paired
 from studio.compare.features import Features, KeptFeatures
 from studio.compare.measures import MEASURES, Images, Measured, measure
 from studio.compare.record import ComparedColumn, Comparison, NearestPair
+from studio.core.counts import counted
 from studio.core.names import distinct, path_of
 from studio.core.paths import is_file
 
@@ -38,8 +39,9 @@ def measured(features: KeptFeatures, column: ComparedColumn, index: int) -> Meas
         return None
     good = {"comparison": _finite(found.images), "ordinary": _finite(found.ordinary)}
     notes = tuple(
-        f"{column.name}: {missing} of {len(mask)} images have features that are no numbers, and are "
-        "left out."
+        f"{column.name}: {missing} of {counted(len(mask), 'image')} "
+        f"{'has' if missing == 1 else 'have'} features that are no numbers, and "
+        f"{'is' if missing == 1 else 'are'} left out."
         for mask in good.values()
         if mask is not None and (missing := int((~mask).sum()))
     )

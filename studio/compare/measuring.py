@@ -21,6 +21,7 @@ from studio.compare.features import KeptFeatures
 from studio.compare.metrics import same_as_any
 from studio.compare.record import Recorder
 from studio.core.callbacks import Cancelled, OnProgress
+from studio.core.counts import counted
 from studio.core.errors import FileError, Interrupted, StudioError, UnavailableError
 from studio.families.base import Base
 from studio.formats.dataset import image_files, read_captions
@@ -204,7 +205,8 @@ def _note_shared(tensors: Mapping[str, Tensor], recorder: Recorder) -> None:
         reference = recorder.comparison.reference.changed(trained=shared)
         recorder.comparison = recorder.comparison.changed(reference=reference)
         recorder.note(
-            f"{shared} of {len(references)} reference images are training images: likeness to them "
+            f"{shared} of {counted(len(references), 'reference image')} "
+            f"{'is a training image' if shared == 1 else 'are training images'}: likeness to them "
             "also rises when images are memorised. Choose held-out images to tell the two apart."
         )
     if shared and len(references) - shared < 2:

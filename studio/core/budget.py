@@ -15,6 +15,8 @@ import reprlib
 from collections.abc import Callable
 from typing import Any
 
+from studio.core.counts import counted
+
 MOST_STEPS = 20_000_000
 MOST_VALUES = 1_000_000
 MOST_BYTES = 768 << 20
@@ -143,7 +145,7 @@ def cut(text: str, length: int) -> str:
     """`text`, or its beginning and how long it is."""
     if len(text) <= length:
         return text
-    return f"{text[:length]}… ({len(text):,} characters)"
+    return f"{text[:length]}… ({counted(len(text), 'character')})"
 
 
 def cut_all(texts: dict[str, str], length: int, most: int) -> dict[str, str]:

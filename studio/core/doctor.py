@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 from studio import __version__
 from studio.core import device
+from studio.core.counts import counted
 from studio.core.errors import StudioError
 from studio.core.text import lines, read_json
 
@@ -159,7 +160,9 @@ def _torch() -> Check:
         return Check(
             "torch", "problem", f"{torch.__version__} multiplies wrongly on this processor"
         )
-    return Check("torch", "ok", f"{torch.__version__}, {torch.get_num_threads()} threads")
+    return Check(
+        "torch", "ok", f"{torch.__version__}, {counted(torch.get_num_threads(), 'thread')}"
+    )
 
 
 def _gpu() -> Check:

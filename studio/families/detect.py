@@ -19,6 +19,7 @@ from studio.architectures.record import (
     Denoiser,
     inpainting_channels,
 )
+from studio.core.counts import counted
 from studio.core.errors import FileError, MissingError
 from studio.core.names import printable
 from studio.families import infer_config
@@ -214,7 +215,9 @@ def _architecture(
     if lacking := set(kind.text_names) - stated:
         has, of = len(kind.text_names) - len(lacking), len(kind.text_names)
         guess = f" ({kind.without}?)" if kind.without else ""
-        problems.append(f"It has {has} of the {of} text encoders that {kind.title} has{guess}.")
+        problems.append(
+            f"It has {has} of the {counted(of, 'text encoder')} that {kind.title} has{guess}."
+        )
     return kind
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from studio.architectures import ARCHITECTURES
 from studio.architectures.foreign import FOREIGN
 from studio.architectures.record import Architecture, inpainting_channels
+from studio.core.counts import counted
 from studio.formats import single_file_layout
 from studio.formats.single_file_layout import UNET, VAE
 
@@ -54,7 +55,7 @@ def architecture(shapes: Shapes) -> Architecture:
         raise NotABase(_without_unet(shapes))
     channels = shapes[first][1] if len(shapes[first]) == 4 else 0
     if channels not in (4, inpainting_channels(4)):
-        what = _CHANNELS.get(channels, f"a model with {channels} input channels")
+        what = _CHANNELS.get(channels, f"a model with {counted(channels, 'input channel')}")
         raise NotABase(f"It is {what}; the studio generates from text, and inpaints.")
     for row in ARCHITECTURES.values():
         for sign, what in row.distilled.items():
@@ -73,4 +74,4 @@ def _without_unet(shapes: Shapes) -> str:
         return "It is a LoRA, not a base model: put it on the stack."
     if any(re.match(r"(first_stage_model\.)?(encoder|decoder)\.conv_in\.", n) for n in shapes):
         return "It is a VAE, not a whole model: it can be chosen as VAE when generating."
-    return f"Its {len(shapes)} tensors are no Stable Diffusion model."
+    return f"Its {counted(len(shapes), 'tensor')} are no Stable Diffusion model."

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from studio.architectures import ARCHITECTURES
+from studio.core.counts import counted
 from studio.core.errors import FileError
 from studio.families import weights
 from studio.families.infer_config import Recipe
@@ -102,7 +103,8 @@ def _assign(path: Path, part: str, module: nn.Module, state: Mapping[str, Tensor
         raise FileError(
             f"This file lacks weights of the part “{part}”",
             where=path,
-            why=f"{len(absent)} tensors are missing, the first is “{absent[0]}”.",
+            why=f"{counted(len(absent), 'tensor is', 'tensors are')} missing, "
+            f"the first is “{absent[0]}”.",
             remedy="It may be half a model, or damaged; download it again or choose another.",
         )
     module.load_state_dict(state, assign=True)

@@ -23,6 +23,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from studio.core.counts import counted
 from studio.core.errors import InputError
 from studio.families.base import Base
 from studio.families.token_match import bounded, named
@@ -169,7 +170,7 @@ def _add_word(
     if length > room:
         raise InputError(
             f"The word “{word}” is too long for this base",
-            why=f"It has {length} vectors; the text encoder takes {room} at once.",
+            why=f"It has {counted(length, 'vector')}; the text encoder takes {room} at once.",
         )
     if len(chunks[-1].ids) + length > room:
         chunks.append(Chunk())

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from studio.core import memory
+from studio.core.counts import counted
 from studio.core.errors import FileError, MismatchError, MissingError
 from studio.core.tables import read_table
 from studio.families import infer_config, part_files, single_file_loader
@@ -99,8 +100,8 @@ def _check(
     why = None
     if given != wanted:
         why = (
-            f"It has {given[0]} channels at 1/{given[1]} of the size, the base's own has "
-            f"{wanted[0]} at 1/{wanted[1]}."
+            f"It has {counted(given[0], 'channel')} at 1/{given[1]} of the size, the base's "
+            f"own has {wanted[0]} at 1/{wanted[1]}."
         )
     elif abs(scale - own["scaling_factor"]) > 1e-4:
         why = f"Its latents are scaled by {scale:g}, this base's by {own['scaling_factor']:g}."

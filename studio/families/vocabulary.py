@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.core import atomic, memory
+from studio.core.counts import counted
 from studio.core.errors import FileError, MissingError
 from studio.core.text import parse_json, read_json
 from studio.families import hub
@@ -56,7 +57,7 @@ def find(base: Path, size: int, also: Path | None = None, *, download: bool = Tr
     raise MissingError(
         "The vocabulary of this base is not on this machine",
         where=base,
-        why=f"A file of weights does not hold the {size:,} words its text encoder knows.",
+        why=f"A file of weights does not hold the {counted(size, 'word')} its text encoder knows.",
         remedy=remedy,
     )
 

@@ -12,6 +12,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from studio.core.counts import counted
+
 _TRIGGER = re.compile(r"\[trigger\]", re.IGNORECASE)
 _ESCAPED = re.compile(r"\\([()\[\]{}])")
 _LINE_END = re.compile(r"\s*[\r\n]+\s*")
@@ -48,4 +50,4 @@ def notes_on(captions: Iterable[str | None], trigger: str) -> list[str]:
 
 
 def _captions(count: int) -> str:
-    return f"{count} caption{'' if count == 1 else 's'}"
+    return counted(count, "caption")

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from studio.core.counts import counted
 from studio.core.errors import DatasetError
 from studio.core.names import composed, original
 from studio.core.text import TextError, lines, parse_json
@@ -117,7 +118,7 @@ def _jsonl(folder: Path, problems: list[str], texts: CaptionTexts | None) -> dic
         except (ValueError, KeyError, TypeError, AttributeError, StopIteration):
             bad.append(number)
     if bad:
-        some = "1 line holds" if len(bad) == 1 else f"{len(bad)} lines hold"
+        some = counted(len(bad), "line holds", "lines hold")
         problems.append(
             f"{METADATA_FILE}: {some} no file_name and text, the first is line {bad[0]}"
         )
@@ -144,7 +145,8 @@ def _csv(folder: Path, problems: list[str], texts: CaptionTexts | None) -> dict[
             "This table cannot be read", where=folder / "metadata.csv", why=str(error)
         ) from error
     if bad:
-        problems.append(f"metadata.csv: {bad} lines hold no file_name and text")
+        some = counted(bad, "line holds", "lines hold")
+        problems.append(f"metadata.csv: {some} no file_name and text")
     return found
 
 

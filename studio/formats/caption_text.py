@@ -12,6 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from studio.core import charset, text
+from studio.core.counts import counted
 from studio.core.errors import DatasetError
 from studio.core.names import printable
 
@@ -77,7 +78,7 @@ def _samples(folder: Path) -> list[bytes]:
 
 def _note(encoding: str, files: list[Path]) -> str:
     first = printable(files[0].name)
-    several = f"{len(files)} caption files, the first is “{first}”, are"
+    several = f"{counted(len(files), 'caption file')}, the first is “{first}”, are"
     which = f"The caption file “{first}” is" if len(files) == 1 else several
     if encoding == text.UNKNOWN:
         return f"{which} in no known encoding: what could not be read shows as �. Save as UTF-8."

@@ -21,6 +21,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from studio.core.counts import counted
 from studio.core.errors import DatasetError
 from studio.core.names import path_of, printable
 from studio.formats.captions import Looked, read_caption, sidecar_caption, write_caption
@@ -100,8 +101,9 @@ def read_dataset(folder: str | Path, images: ImageMemory | None = None) -> Datas
     whole = [row for row in rows if row[1] not in broken]
     items = [_item(part, facts[path], path, text, says.repeats) for part, path, text in whole]
     if not items:
+        several = f"None of the {counted(len(rows), 'image')} in this folder can be read"
         raise DatasetError(
-            f"None of the {len(rows)} images in this folder can be read",
+            "The only image in this folder cannot be read" if len(rows) == 1 else several,
             where=folder,
             why=" ".join(_broken(folder, broken)),
             remedy="Export the images again as PNG or JPEG.",
@@ -147,7 +149,7 @@ def _broken(folder: Path, broken: dict[Path, str]) -> list[str]:
     ]
     if len(broken) > NAMED:
         more = len(broken) - NAMED
-        named.append(f"{more} more {'image is' if more == 1 else 'images are'} left out.")
+        named.append(f"{counted(more, 'more image is', 'more images are')} left out.")
     return named
 
 

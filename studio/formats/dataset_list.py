@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from studio import __version__
 from studio.core import atomic
+from studio.core.counts import counted
 from studio.core.errors import DatasetError, StorageError, StudioError
 from studio.core.names import printable
 from studio.formats.captions import Looked
@@ -143,7 +144,8 @@ def summarize(folder: Path, looked: Looked | None = None) -> DatasetSummary:
     unreadable = [name for name in looked.folder(folder).files if _ending(name) in NOT_READ]
     if not images and unreadable:
         problems.append(
-            f"None of its {len(unreadable)} images can be read here: save them as PNG or JPEG."
+            f"None of its {counted(len(unreadable), 'image')} can be read here: save them as PNG "
+            "or JPEG."
         )
     trigger, class_word, _ = kohya_words(used, says)
     return DatasetSummary(

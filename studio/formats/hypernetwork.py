@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.core import atomic
 from studio.core.budget import check_text
+from studio.core.counts import counted
 from studio.core.errors import FileError
 from studio.core.text import parse_json
 from studio.formats import pickles, safetensors_file
@@ -230,7 +231,7 @@ def _checked(file: HypernetworkFile) -> HypernetworkFile:
     if not file.networks:
         raise _broken(file.path, "It holds no networks.")
     if len(file.networks) > MAX_WIDTHS:
-        raise _broken(file.path, f"It holds networks for {len(file.networks):,} widths.")
+        raise _broken(file.path, f"It holds networks for {counted(len(file.networks), 'width')}.")
     if why := refusal(file.activation):
         raise _broken(file.path, why)
     layers = file.sequence()

@@ -19,6 +19,7 @@ from typing import BinaryIO, Literal
 from PIL import Image
 from PIL.ImageFile import ImageFile
 
+from studio.core.counts import counted
 from studio.core.errors import FileError, StorageError
 from studio.formats import metadata
 from studio.formats.image_colour import plain, transparent
@@ -189,7 +190,8 @@ def _decoded(file: BinaryIO, path: str | Path, max_pixels: int) -> Iterator[Imag
 
 
 def _too_large(path: str | Path, width: int, height: int, max_pixels: int) -> FileError:
-    size = f"It has {width:,} × {height:,} pixels" if width else "It has far too many pixels"
+    pixels = counted(height, "pixel")
+    size = f"It has {width:,} × {pixels}" if width else "It has far too many pixels"
     return FileError(
         "This image is too large",
         where=path,

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studio.core.counts import counted
 from studio.core.errors import FileError
 from studio.core.names import printable
 from studio.formats import lora_algebra, peft_config, pickles, safetensors_file
@@ -230,4 +231,5 @@ def _nonfinite(tensors: Mapping[str, torch.Tensor]) -> list[str]:
         for name, tensor in tensors.items()
         if tensor.is_floating_point() and not bool(tensor.float().isfinite().all())
     ]
-    return [f"{len(bad)} tensors hold NaN or infinity, first “{bad[0][:80]}”."] if bad else []
+    hold = counted(len(bad), "tensor holds", "tensors hold")
+    return [f"{hold} NaN or infinity, first “{bad[0][:80]}”."] if bad else []

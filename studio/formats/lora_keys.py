@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from studio.core.counts import counted
 from studio.core.errors import FileError
 from studio.formats import lora_algebra, peft_config
 from studio.formats.lora_algebra import Kind
@@ -85,13 +86,13 @@ class Sorted:
         key, what = next(iter(wrong.items()))
         name = self.modules[key].name
         self.drop(wrong)
-        return [f"{len(wrong)} modules cannot be used, first {name[:80]!a}: {what}."]
+        return [f"{counted(len(wrong), 'module')} cannot be used, first {name[:80]!a}: {what}."]
 
     def not_understood(self) -> list[str]:
         """What to tell the user about the leftovers of sorting: nothing, or one sentence."""
         if not self.leftovers:
             return []
-        said = f"{len(self.leftovers)} tensors were not understood"
+        said = f"{counted(len(self.leftovers), 'tensor was', 'tensors were')} not understood"
         kinds = sorted({kind for name in self.leftovers if (kind := unsupported_kind(name))})
         return [f"{said} ({', '.join(kinds[:3])})." if kinds else f"{said}."]
 

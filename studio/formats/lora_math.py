@@ -15,6 +15,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from studio.core.counts import counted
 from studio.core.errors import MismatchError
 
 if TYPE_CHECKING:
@@ -166,7 +167,8 @@ def weight_decomposed(
     if scale.numel() != count:
         raise MismatchError(
             "A weight-decomposed (DoRA) part does not fit its layer",
-            why=f"It has {scale.numel()} magnitudes, the layer has {count} channels.",
+            why=f"It has {counted(scale.numel(), 'magnitude')}, "
+            f"the layer has {counted(count, 'channel')}.",
             remedy="Use the base model the adapter was made for.",
         )
     axes = [axis for axis in range(merged.dim()) if axis != (0 if per_output else 1)]

@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from studio.core.counts import counted
 from studio.core.text import parse_json, read_json
 
 BESIDE = "adapter_config.json"
@@ -137,7 +138,9 @@ def _problems(values: Mapping[str, Any], where: str) -> list[str]:
     not_understood = _compiled(values)[1]
     if not_understood:
         first = not_understood[0][:80]
-        said.append(f"{len(not_understood)} patterns {where} were not understood, first {first!a}.")
+        were = "was" if len(not_understood) == 1 else "were"
+        patterns = counted(len(not_understood), "pattern")
+        said.append(f"{patterns} {where} {were} not understood, first {first!a}.")
     return said
 
 

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studio.core.counts import counted
 from studio.core.errors import FileError
 from studio.formats.pickle_containers import Legacy, Zip
 from studio.formats.pickle_values import Refused, StorageRef, TensorSpec
@@ -100,7 +101,7 @@ def _opened(path: str | Path, max_bytes: int) -> Iterator[Zip | Legacy]:
             raise FileError(
                 "This file is too large to be read safely",
                 where=path,
-                why=f"It has {size:,} bytes; the limit here is {max_bytes:,}.",
+                why=f"It has {counted(size, 'byte')}; the limit here is {max_bytes:,}.",
             )
         try:
             yield Zip(file, size) if content == "zip" else Legacy(file, size)

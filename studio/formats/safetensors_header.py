@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from studio.core import text
 from studio.core.budget import TooMuch, check_text
+from studio.core.counts import counted
 from studio.core.errors import FileError
 from studio.formats.sniff import open_file, sniff_bytes, wrong_content
 
@@ -83,12 +84,14 @@ def header_of(file: BinaryIO, path: str | Path, max_header_bytes: int, max_tenso
         raise wrong_content(path, content, "a safetensors file")
     length = int.from_bytes(start[:8], "little")
     if length > size - 8:
-        raise broken(path, f"Its header should have {length:,} bytes, the file has {size:,}.")
+        raise broken(
+            path, f"Its header should have {counted(length, 'byte')}, the file has {size:,}."
+        )
     if length > max_header_bytes:
         raise FileError(
             "This file's header is too large to be read safely",
             where=path,
-            why=f"It claims {length:,} bytes; the limit is {max_header_bytes:,}.",
+            why=f"It claims {counted(length, 'byte')}; the limit is {max_header_bytes:,}.",
             remedy="Get the file from its author again.",
         )
     file.seek(8)
@@ -97,7 +100,9 @@ def header_of(file: BinaryIO, path: str | Path, max_header_bytes: int, max_tenso
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         raise broken(path, "Its metadata is not a list of texts.")
     if len(fields) > max_tensors:
-        raise _too_much(path, f"It names {len(fields):,} tensors; the limit is {max_tensors:,}.")
+        raise _too_much(
+            path, f"It names {counted(len(fields), 'tensor')}; the limit is {max_tensors:,}."
+        )
     tensors = {name: _entry(name, value, path) for name, value in fields.items()}
     _check_offsets(tensors, size - 8 - length, path)
     return Header(metadata, tensors, 8 + length)
@@ -157,9 +162,13 @@ def _check_offsets(tensors: Mapping[str, TensorEntry], size: int, path: str | Pa
         reached = entry.end
     if reached > size:
         missing = reached - size
-        raise broken(path, f"It is cut off: {missing:,} bytes of its tensors are missing.")
+        are = "is" if missing == 1 else "are"
+        raise broken(
+            path, f"It is cut off: {counted(missing, 'byte')} of its tensors {are} missing."
+        )
     if reached < size:
-        raise broken(path, f"{size - reached:,} bytes after its tensors belong to nothing.")
+        after, belong = size - reached, "belongs" if size - reached == 1 else "belong"
+        raise broken(path, f"{counted(after, 'byte')} after its tensors {belong} to nothing.")
 
 
 def broken(path: str | Path, why: str) -> FileError:

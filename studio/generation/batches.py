@@ -17,6 +17,7 @@ from PIL.Image import Image
 from studio.adapters.base import Report
 from studio.core import memory
 from studio.core.callbacks import Cancelled, OnProgress
+from studio.core.counts import counted
 from studio.core.errors import Interrupted, StudioError
 from studio.families.base import Base
 from studio.formats import image_write
@@ -143,7 +144,8 @@ def _generated(base: Base, found: list[Part], runtime: Runtime, watch: Watch) ->
             raise
     except StudioError as error:
         if saved:
-            error.safe = f"The {len(saved)} images finished before are kept."
+            kept = counted(len(saved), "image finished before is", "images finished before are")
+            error.safe = f"The {kept} kept."
         raise
     seconds = round(time.perf_counter() - started, 3)
     return Generated(saved, list(reports.values()), seconds)
@@ -159,7 +161,7 @@ def _watches(found: list[Part], watch: Watch) -> Iterator[Watch]:
             step: int, steps: int, text: str = "", done: int = done, count: int = count
         ) -> None:
             if watch.on_progress:
-                told = f"{done} of {total} images" if count < total else text
+                told = f"{done} of {counted(total, 'image')}" if count < total else text
                 watch.on_progress(step + steps * done // count, steps * total // count, told)
 
         def preview(place: int, images: list[Image], done: int = done) -> None:

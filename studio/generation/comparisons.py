@@ -13,6 +13,7 @@ from studio.compare.remembered import NOT_THERE, RememberedComparisons, Summary,
 from studio.compare.report.origin import write_origin
 from studio.core import atomic
 from studio.core.callbacks import Cancelled, OnProgress
+from studio.core.counts import counted
 from studio.core.errors import InputError, MissingError
 from studio.core.names import path_of, printable
 from studio.core.paths import is_folder, is_name
@@ -150,7 +151,7 @@ class Comparisons:
         found = [one.id for one in known if one.name == text]
         if len(found) > 1:
             raise InputError(
-                f"{len(found)} comparisons are called “{text[:100]}”",
+                f"{counted(len(found), 'comparison')} are called “{text[:100]}”",
                 remedy="Name one by its folder: " + ", ".join(found[:5]),
             )
         if not found:

@@ -13,6 +13,7 @@ from pathlib import Path
 from studio.compare.selection.new_prompts import MOST, new_prompts, spread
 from studio.compare.selection.racing import looks
 from studio.core.contents import same_content
+from studio.core.counts import counted
 from studio.core.errors import InputError, MissingError, SettingsError, StudioError
 from studio.core.names import printable
 from studio.families.token_match import bounded, contains, without
@@ -188,7 +189,7 @@ def _enough(found: tuple[PlannedRun, ...], count: int, settings: SelectionSettin
         )
     if count > MOST_CANDIDATES:
         raise InputError(
-            f"{count} candidates are too many",
+            f"{counted(count, 'candidate')} are too many",
             remedy=f"Choose fewer checkpoints or strengths: at most {MOST_CANDIDATES} together.",
         )
     if wrong := [text for text in settings.prompts if has_tags(text)]:
@@ -239,8 +240,9 @@ def _apart(
         return training, False
     if both:
         notes.append(
-            f"{len(both)} of {len(references)} reference images were trained on, too: memorising them "
-            "would look like success."
+            f"{len(both)} of {counted(len(references), 'reference image')} "
+            f"{'was' if len(both) == 1 else 'were'} trained on, too: memorising "
+            "them would look like success."
         )
     return references, held_out
 

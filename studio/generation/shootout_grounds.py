@@ -13,6 +13,7 @@ from pathlib import Path
 from studio.compare.shootout.prompts import ShootoutPrompt, Subject, World, chosen
 from studio.compare.shootout.record import SPLITS, HeldOut
 from studio.core.contents import content_hash
+from studio.core.counts import counted
 from studio.core.errors import DatasetError, InputError, SettingsError
 from studio.core.names import printable
 from studio.core.paths import STARTER, is_folder
@@ -113,8 +114,8 @@ def _held_out(
     held = held_back(hashes)
     if not held:
         notes.append(
-            f"The dataset has {info.images} images and no held-out ones: too few to hold any back "
-            f"(from {LEAST} on a fifth is). What needs reference images is not measured."
+            f"The dataset has {counted(info.images, 'image')} and no held-out ones: too few to hold any "
+            f"back (from {LEAST} on a fifth is). What needs reference images is not measured."
         )
         return info, HeldOut()
     whole = dataset_record.digest(dataset_record.of(info))
@@ -123,8 +124,8 @@ def _held_out(
         write_split(info, held, target)
     images = {printable(path.relative_to(info.path)): hashes[path] for path in held}
     notes.append(
-        f"{len(held)} of {info.images} images are held back as reference images, chosen by their "
-        "content; nothing is trained on them."
+        f"{len(held)} of {counted(info.images, 'image')} are held back as reference images, chosen by "
+        "their content; nothing is trained on them."
     )
     copy = checked_dataset(target, library.images)
     return replace(copy, name=info.name), HeldOut(
@@ -168,8 +169,8 @@ def _check_apart(held_out: HeldOut, trained: set[str], notes: list[str]) -> None
     if both:
         verb = "is" if len(both) == 1 else "are"
         notes.append(
-            f"{len(both)} of {len(files)} reference images {verb} trained on too: memorising them "
-            "would look like success."
+            f"{len(both)} of {counted(len(files), 'reference image')} {verb} trained on too: memorising "
+            "them would look like success."
         )
 
 

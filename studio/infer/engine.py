@@ -17,7 +17,7 @@ from studio.adapters.base import Report
 from studio.adapters.cache import AdapterCache
 from studio.adapters.loading import load_adapter
 from studio.adapters.stack import applied
-from studio.core import memory
+from studio.core import counts, memory
 from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.size import Size
 from studio.families.base import Base
@@ -145,7 +145,9 @@ class _Run:
             if watch.on_progress:
                 done = at.batch * at.evaluations + at.evaluation
                 total = at.batches * at.evaluations
-                watch.on_progress(done, total, f"{at.images} of {len(jobs)} images")
+                watch.on_progress(
+                    done, total, f"{at.images} of {counts.counted(len(jobs), 'image')}"
+                )
 
         for batch in sampled(
             self.base, jobs, options, canvas=canvas, on_position=on_position,

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from studio.core import atomic
+from studio.core.counts import counted
 from studio.core.errors import InputError, MissingError
 from studio.core.names import composed, once, printable, same_name
 from studio.settings.training import nearest
@@ -77,7 +78,7 @@ def several(text: str, names: Sequence[str]) -> InputError:
     shown = "”, “".join(sorted(names)[:LISTED])
     more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
     return InputError(
-        f"“{text[:200]}” could be any of {len(names)} files",
+        f"“{text[:200]}” could be any of {counted(len(names), 'file')}",
         why="They have the same name and different contents.",
         remedy=f"Did you mean “{shown}”{more}? Write one of these.",
     )

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from studio.core import atomic
+from studio.core.counts import counted
 from studio.core.errors import FileError, InputError, StorageError
 from studio.core.paths import slug
 from studio.families import infer_config
@@ -82,7 +83,7 @@ def keep(bases: Path, name: str, size: int, chunks: Iterable[bytes]) -> Path:
             raise FileError(
                 "The file arrived incomplete",
                 where=name,
-                why=f"{count:,} of {size:,} bytes arrived.",
+                why=f"{count:,} of {counted(size, 'byte')} arrived.",
                 remedy="Send it again.",
                 safe=KEPT,
             )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from studio.core.counts import counted
 from studio.core.errors import DatasetError
 from studio.core.names import printable
 from studio.formats.dataset import DatasetInfo, image_files, read_dataset
@@ -57,8 +58,8 @@ def image_lines(
     left = sum(not images.facts(item.path).decoded for item in info.items)
     if left:
         warnings.append(
-            f"{left} of {info.images} images are still being looked at. Any that are damaged are "
-            "left out and named when the run starts."
+            f"{left} of {counted(info.images, 'image')} {'is' if left == 1 else 'are'} still being "
+            "looked at. Any that are damaged are left out and named when the run starts."
         )
     black: list[str] = []
     if config.data.mask == "files":
@@ -80,7 +81,7 @@ def _masks(info: DatasetInfo, images: ImageMemory, warnings: list[str]) -> list[
     broken = {mask: known.problem for mask, known in facts.items() if known.problem}
     if broken:
         warnings.append(
-            f"{_count(len(broken), 'mask')} cannot be read ({_listed(list(broken))}): their images "
+            f"{counted(len(broken), 'mask')} cannot be read ({_listed(list(broken))}): their images "
             "are left out."
         )
     black = [mask for mask, known in facts.items() if known.black]
@@ -107,7 +108,7 @@ def _left_out(warnings: list[str], what: str, broken: dict[Path, str]) -> None:
     if broken:
         verb = "is" if len(broken) == 1 else "are"
         warnings.append(
-            f"{_count(len(broken), what + ' image')} cannot be read and {verb} left out: "
+            f"{counted(len(broken), what + ' image')} cannot be read and {verb} left out: "
             f"{_listed(list(broken))}."
         )
 
@@ -116,13 +117,9 @@ def left_out(broken: dict[Path, str], root: Path) -> str:
     """One sentence naming images that a run goes on without."""
     first = next(iter(broken))
     shown = first.relative_to(root) if first.is_relative_to(root) else first.name
-    text = f"{_count(len(broken), 'image')} left out: {printable(shown)} ({broken[first]})"
+    text = f"{counted(len(broken), 'image')} left out: {printable(shown)} ({broken[first]})"
     rest = [path for path in broken if path != first]
     return f"{text}, {_listed(rest)}." if rest else f"{text}."
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _listed(paths: list[Path]) -> str:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from studio.core import atomic
+from studio.core.counts import counted
 from studio.core.errors import DatasetError, StudioError
 from studio.core.names import same_name
 from studio.core.paths import slug
@@ -59,7 +60,7 @@ def import_files(
         first = f" The first: {left_out[0].name} is {left_out[0].why}." if left_out else ""
         raise DatasetError(
             "There is no image among these files",
-            why=f"{len(left_out)} files cannot be used.{first}" if left_out else None,
+            why=f"{counted(len(left_out), 'file')} cannot be used.{first}" if left_out else None,
             remedy="Drop PNG, JPEG or WebP images, or the folder that holds them.",
         )
     folder = _new_folder(datasets, name) if into is None else into

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from studio.architectures.record import Architecture
+from studio.core.counts import counted
 from studio.core.errors import InputError
 from studio.methods.base import ExportFacts, Group, Method, Trainable
 from studio.methods.description import describe
@@ -51,13 +52,13 @@ class Aesthetic(Method):
         needed = math.ceil(images * config.data.repeats / batch)
         if train.steps > needed:
             warnings.append(
-                f"One pass over the images takes {needed} steps (a few more when their shapes "
-                f"differ); the {train.steps - needed} after that change nothing."
+                f"One pass over the images takes {counted(needed, 'step')} (a few more when their "
+                f"shapes differ); the {train.steps - needed} after that change nothing."
             )
         elif train.steps < needed:
             warnings.append(
-                f"{train.steps} steps read only {train.steps * batch} of {needed * batch} images "
-                f"and repeats; {needed} steps read all."
+                f"{counted(train.steps, 'step reads', 'steps read')} only {train.steps * batch} of "
+                f"{counted(needed * batch, 'image')} and repeats; {needed:,} read all."
             )
         if not options.steps:
             warnings.append("With 0 steps per prompt the file recommends to have no effect.")

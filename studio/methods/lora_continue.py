@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from studio.core.counts import counted
 from studio.core.errors import FileError, SettingsError
 from studio.core.text import path_of
 from studio.methods.lora_layers import TARGETS, Plan, Size, components, endings, unused_layers
@@ -49,7 +50,8 @@ def from_file(base: Base, options: LoraOptions) -> Plan:
         wanted = (weight.shape[0], weight[0].numel())
         if given != wanted:
             detail = (
-                f"Its layer “{module.name}” turns {given[1]} numbers into {given[0]}, "
+                f"Its layer “{module.name}” turns {counted(given[1], 'number')} "
+                f"into {given[0]}, "
                 f"this base's turns {wanted[1]} into {wanted[0]}."
             )
             raise _another_base(diagnosis.mismatch(file, base, detail))

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from studio import methods
 from studio.architectures import ARCHITECTURES
+from studio.core.counts import counted
 from studio.core.errors import StudioError
 from studio.families.detect import BaseInfo
 from studio.families.stated_facts import learning_rates
@@ -84,8 +85,8 @@ def _length_advice(config: RunConfig, info: DatasetInfo) -> list[Finding]:
     if train.steps > MANY_STEPS:
         found.append(
             Finding(
-                f"{train.steps:,} steps are far more than a few images can use: from some thousand on "
-                "a run memorises them. Usual are 300 to 3,000.",
+                f"{counted(train.steps, 'step')} are far more than a few images can use: from some "
+                "thousand on a run memorises them. Usual are 300 to 3,000.",
                 "train.steps",
             )
         )
@@ -137,7 +138,10 @@ def _mask_advice(config: RunConfig, info: DatasetInfo) -> list[Finding]:
     if not without:
         return []
     what = "a mask beside them" if files else "transparency"
-    text = f"{without} of {info.images} images do not have {what}: all of them is learned."
+    do = "does" if without == 1 else "do"
+    whole = "it" if without == 1 else "them"
+    images = counted(info.images, "image")
+    text = f"{without} of {images} {do} not have {what}: all of {whole} is learned."
     if without == info.images:
         text = f"No image has {what}: masks have no effect."
     return [Finding(text, "data.mask")]

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from studio.core import atomic
+from studio.core.counts import counted
 from studio.core.errors import InputError, NonFiniteError, SettingsError
 from studio.library import presets
 from studio.runs.events import RunLog
@@ -52,7 +53,9 @@ def may_go_on(state: RunState, config: RunConfig, wanted: RunConfig) -> None:
             remedy="Give it more steps, or start a new one with its settings.",
         )
     if wanted.train.steps < state.step:
-        raise SettingsError(f"The run has done {state.step} steps already", where="train.steps")
+        raise SettingsError(
+            f"The run has done {counted(state.step, 'step')} already", where="train.steps"
+        )
     if failed_by_nan(state) and wanted == config:
         better = ", ".join(f"{key}={value}" for key, value in suggestion(state, config).items())
         raise InputError(

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from studio.core.counts import counted
 from studio.core.errors import DatasetError, SettingsError
 from studio.core.names import path_of
 from studio.families.base import Base
@@ -76,8 +77,9 @@ def _own(folder: str, prompt: str, images: ImageMemory) -> list[tuple[Path, str]
         )
     usable, broken = whole(found, images)
     if not usable:
+        several = f"None of the {counted(len(found), 'class image')} in this folder can be read"
         raise DatasetError(
-            f"None of the {len(found)} class images in this folder can be read",
+            "The only class image in this folder cannot be read" if len(found) == 1 else several,
             where=folder,
             why=next(iter(broken.values())),
             remedy="Export them again as PNG or JPEG.",

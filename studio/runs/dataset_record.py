@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from studio.core import atomic
+from studio.core.counts import counted
 from studio.core.errors import DatasetChanged
 from studio.core.names import path_of
 from studio.core.record import Filed, Record
@@ -148,7 +149,7 @@ def _differing(names: Iterable[str], old: Images, new: Images, key: str) -> list
 def _sentence(what: str, names: list[str]) -> str:
     if not names:
         return ""
-    count = "1 image" if len(names) == 1 else f"{len(names)} images"
+    count = counted(len(names), "image")
     return f"{count} {what}: {_listed(names)}."
 
 
@@ -156,7 +157,7 @@ def _captions(names: list[str], old: Images, new: Images) -> str:
     if not names:
         return ""
     if len(names) > 1:
-        return f"{len(names)} captions differ: {_listed(names)}."
+        return f"{counted(len(names), 'caption')} differ: {_listed(names)}."
     was, now = (_quoted(side[names[0]].caption) for side in (old, new))
     return f"1 caption differs: {names[0]} (was {was}, is {now})."
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from studio.core.counts import counted
 from studio.settings.training import TrainSettings
 
 
@@ -43,5 +44,5 @@ def limit_reached(train: TrainSettings, step: int, complete: bool) -> str | None
     """Why a run that is complete ended before its last step; None for one that did not."""
     if not train.minutes or not complete or step >= train.steps:
         return None
-    minutes = f"{train.minutes:g} minute{'' if train.minutes == 1 else 's'}"
+    minutes = counted(train.minutes, "minute")
     return f"Its time limit of {minutes} ended it at step {step} of {train.steps}."

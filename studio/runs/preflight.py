@@ -12,6 +12,7 @@ from studio import methods
 from studio.architectures import ARCHITECTURES
 from studio.checkup.captions import without_caption, without_trigger
 from studio.clip.folder import find_clip
+from studio.core.counts import counted
 from studio.core.device import pick_device
 from studio.core.errors import StudioError, UnavailableError
 from studio.core.names import path_of
@@ -178,7 +179,8 @@ def _check_captions(result: Preflight, config: RunConfig, info: DatasetInfo) -> 
     missing = len(without_caption(info))
     if missing:
         result.warnings.append(
-            f"{missing} of {info.images} images have no caption; the Caption tab can write them."
+            f"{missing} of {counted(info.images, 'image')} {'has' if missing == 1 else 'have'} no "
+            "caption; the Caption tab can write them."
         )
     words, lacking = without_trigger(info, config.data.trigger, config.data.template)
     if not words:
@@ -186,7 +188,7 @@ def _check_captions(result: Preflight, config: RunConfig, info: DatasetInfo) -> 
     elif lacking and config.method != "textual-inversion":
         names = "”, “".join(words)
         result.warn(
-            f"The trigger word “{names}” is absent from {len(lacking)} of {info.images} captions; "
+            f"The trigger word “{names}” is absent from {len(lacking)} of {counted(info.images, 'caption')}; "
             "add it in the Caption tab, or the trigger word will have no effect.",
             "data.trigger",
         )

@@ -14,6 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from studio.architectures import ARCHITECTURES
+from studio.core.counts import counted
 from studio.core.errors import SettingsError
 from studio.settings.base import nearest
 
@@ -85,9 +86,9 @@ def spread(numbers: Sequence[float], blocks: Mapping[str, bool]) -> dict[str, fl
         if len(names) == len(numbers):
             return dict(zip(names, numbers, strict=True))
     raise SettingsError(
-        f"{len(numbers)} numbers are not one per block",
-        why=f"This base has {len(every)} blocks with BASE, {len(attention)} of them with attention "
-        "(or BASE).",
+        f"{counted(len(numbers), 'number is', 'numbers are')} not one per block",
+        why=f"This base has {counted(len(every), 'block')} with BASE, {len(attention)} of them with "
+        "attention (or BASE).",
         remedy=_EXAMPLE,
     )
 
@@ -110,7 +111,7 @@ def listed(text: str) -> dict[str, float]:
         numbers = [_factor(part) for part in text.split(",")]
     if len(numbers) not in _ORDERS:
         raise SettingsError(
-            f"{len(numbers)} block weights are no list that is known",
+            f"{counted(len(numbers), 'block weight is', 'block weights are')} no list that is known",
             remedy="Lists have 12, 17, 20 or 26 numbers.",
         )
     everything = _ORDERS[20 if len(numbers) in (12, 20) else 26]

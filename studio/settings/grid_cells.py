@@ -12,6 +12,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from studio.core.counts import counted
 from studio.core.errors import SettingsError
 from studio.settings.base import Settings
 from studio.settings.generation import GenerateSettings
@@ -81,7 +82,8 @@ def lay_out(
     count = len(places["x"]) * len(places["y"]) * len(places["pages"])
     if count > MOST_CELLS:
         raise SettingsError(
-            f"This grid has {count} images", remedy=f"Generate at most {MOST_CELLS} at once."
+            f"This grid has {counted(count, 'image')}",
+            remedy=f"Generate at most {MOST_CELLS} at once.",
         )
     cells = []
     for page, y, x in product(*(range(len(places[name])) for name in ("pages", "y", "x"))):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from studio.core.counts import counted
 from studio.starter import world
 
 FIRST_FRESH_SEED = 900_000_000
@@ -75,7 +76,7 @@ def _rendered(path: Path, scene_of: Callable[[int], world.Scene], count: int) ->
         for index in range(count):
             images[index] = world.render(scene_of(index))
             if index % 4000 == 0:
-                print(f"rendered {index} of {count} scenes", flush=True)
+                print(f"rendered {index} of {counted(count, 'scene')}", flush=True)
         save_array(path, images)
     return np.load(path, mmap_mode="r")
 

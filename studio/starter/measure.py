@@ -22,6 +22,7 @@ from diffusers import StableDiffusionPipeline
 from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor, CLIPModel
 
+from studio.core.counts import counted
 from studio.starter import data, world
 from studio.starter.classifier import AttributeClassifier, accuracy
 from studio.starter.train_captioner import all_right, write_captions
@@ -64,7 +65,7 @@ def generate(
         pieces.append((images * 255).round().astype(np.uint8))
         if progress:
             done = min(start + batch, len(prompts))
-            progress(done / len(prompts), f"{done} of {len(prompts)} images")
+            progress(done / len(prompts), f"{done} of {counted(len(prompts), 'image')}")
     return np.concatenate(pieces)
 
 

@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
+from studio.core.counts import counted
 from studio.starter.captions import TEMPLATES, attributes, caption, place_name
 from studio.starter.render import render
 from studio.starter.scenes import (
@@ -118,7 +119,7 @@ def main(arguments: list[str] | None = None) -> int:
         scenes = [random_scene(first + index) for index in range(chosen.count)]
         images = [(render(scene), caption(scene)) for scene in scenes]
     write_folder(chosen.out, images)
-    print(f"Wrote {len(images)} images with captions to {chosen.out}")
+    print(f"Wrote {counted(len(images), 'image')} with captions to {chosen.out}")
     return 0
 
 

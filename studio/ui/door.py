@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from studio.core.counts import counted
 from studio.core.errors import storage_error
 from studio.core.names import path_of
 from studio.ui import routes
@@ -88,7 +89,7 @@ class Door:
         limits = {"none": 0, "json": LARGEST_JSON, "form": LARGEST_FORM}
         body = await read_body(request, receive, limits[route.body])
         if body is None:
-            await answer(send, 413, f"At most {limits[route.body]:,} bytes are read here.")
+            await answer(send, 413, f"At most {counted(limits[route.body], 'byte')} are read here.")
             return
         if route.body == "json" and (problem := json_problem(body)):
             await answer(send, 400, problem)
@@ -103,7 +104,7 @@ class Door:
         address = request.address
         if self.login_page is not None and (wait := self.attempts.begin(address)):
             seconds = int(wait) + 1
-            text = f"That was tried too often. Wait {seconds} seconds, then try again."
+            text = f"That was tried too often. Wait {counted(seconds, 'second')}, then try again."
             await answer(send, 429, text, retry_after=seconds)
             return
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from studio.core.counts import counted
 from studio.core.errors import MissingError
 from studio.ui.live import Json, Page, component, read
 
@@ -100,4 +101,4 @@ def _machine() -> str:
     cores = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
-    return f"{cores} CPU core{'s' if cores != 1 else ''}"
+    return counted(cores, "CPU core")

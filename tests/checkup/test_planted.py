@@ -273,6 +273,6 @@ def test_a_run_is_warned_of_what_is_wrong_with_its_images(zibbo: Path, studio: S
     after = studio.runs.preflight(config)
     new = [text for text in after.warnings if text not in before.warnings]
     assert len(new) == 3
-    assert "1 of 13 images have no caption" in new[0] and "absent from 1 of 13" in new[1]
+    assert "1 of 13 images has no caption" in new[0] and "absent from 1 of 13" in new[1]
     assert "nearly the same image (2), blurred (1)" in new[2]
     assert after.as_dict()["verdict"].endswith(f"{len(after.warnings)} warnings.")

@@ -242,9 +242,7 @@ def test_features_that_are_no_numbers_are_left_out_and_said():
     some = kept()
     some.tensors["c0"][2] = torch.nan
     found = conclusion.conclude(comparison_of("A", "B"), some)
-    assert found.notes == (
-        "A: 1 of 12 images have features that are no numbers, and are left out.",
-    )
+    assert found.notes == ("A: 1 of 12 images has features that are no numbers, and is left out.",)
     assert {one.n for one in found.differences} == {11}
     assert all(value is None or value == value for value in found.columns[0].measures.values())
     nothing = kept(c0=torch.full((12, 8), torch.nan))

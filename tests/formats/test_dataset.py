@@ -126,7 +126,7 @@ def test_a_broken_image_among_good_ones_is_named_and_left_out(tmp_path):
 
 def test_only_broken_images_are_an_error(tmp_path):
     (tmp_path / "broken.png").write_bytes(b"this is no image")
-    with pytest.raises(DatasetError, match="None of the 1 images"):
+    with pytest.raises(DatasetError, match="The only image in this folder cannot be read"):
         read_dataset(tmp_path)
 
 

@@ -98,9 +98,7 @@ def test_one_broken_module_does_not_take_the_others_with_it(tmp_path):
     }  # fmt: skip
     file = lora.read(safetensors_file.write(tmp_path / "x.safetensors", tensors))
     assert list(file.modules) == ["unet.a"]
-    assert file.problems == [
-        "1 modules cannot be used, first 'b': its parts do not fit each other."
-    ]
+    assert file.problems == ["1 module cannot be used, first 'b': its parts do not fit each other."]
     assert file.leftovers == ["lora_unet_b.lora_down.weight", "lora_unet_b.lora_up.weight"]
 
 

@@ -191,8 +191,8 @@ def adapter(folder: Path, settings: str | None, alpha: torch.Tensor | None = Non
             '{"lora_alpha": "8", "r": 2}',
             "“lora_alpha” in adapter_config.json beside it is no number",
         ),
-        ('{"lora_alpha": 8, "alpha_pattern": {"(a+)+$": 1}}', "1 patterns .* not understood"),
-        ('{"lora_alpha": 8, "alpha_pattern": {"[": 1}}', "1 patterns .* not understood"),
+        ('{"lora_alpha": 8, "alpha_pattern": {"(a+)+$": 1}}', "1 pattern .* was not understood"),
+        ('{"lora_alpha": 8, "alpha_pattern": {"[": 1}}', "1 pattern .* was not understood"),
         ('{"lora_alpha": 8, "alpha_pattern": {"to_q": "4"}}', "states no number for 'to_q'"),
         ('{"lora_alpha": 8, "init_lora_weights": "pissa"}', "begun as 'pissa'.*changes the base"),
         ('{"lora_alpha": 8, "unet.init_lora_weights": "olora"}', "begun as 'olora'"),
@@ -248,7 +248,7 @@ def test_one_module_without_a_finite_alpha_is_left_out_and_said(tmp_path: Path) 
         }
     path = safetensors_file.write(tmp_path / "x.safetensors", tensors)
     file, report = lora.read(path), inspect(path, hashes=False)
-    said = ["1 modules cannot be used, first 'b': its alpha is nan."]
+    said = ["1 module cannot be used, first 'b': its alpha is nan."]
     assert list(file.modules) == ["unet.a"] and len(file.leftovers) == 3
     assert (file.problems[:1], report.problems, report.alpha) == (said, said, 1.0)
 

@@ -77,11 +77,11 @@ test('what became of a captioning', () => {
   const outcome = (state, result) => words.outcomeOf({state, result});
   const good = outcome('finished', {written: {a: 1, b: 1}, kept: {c: 1}, replaced: 1});
   assert.deepEqual([good.kind, good.parts.what], ['good', '2 captions written, 1 kept']);
-  assert.match(good.parts.why, /1 earlier captions are kept/);
+  assert.match(good.parts.why, /1 earlier caption is kept/);
   const odd = outcome('finished', {marked: {a: 'x'}});
   assert.deepEqual([odd.kind, odd.parts.what], ['warning', '0 captions written, 1 needs a look']);
   assert.equal(outcome('finished', {}).parts.what, 'Nothing to do');
-  assert.equal(outcome('cancelled', {written: {a: 1}}).parts.what, 'Stopped: 1 captions written');
+  assert.equal(outcome('cancelled', {written: {a: 1}}).parts.what, 'Stopped: 1 caption written');
 });
 
 test('questions and notes about captions', () => {

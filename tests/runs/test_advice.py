@@ -72,7 +72,7 @@ def test_no_preset_is_warned_about(studio: Studio, preset) -> None:
     ("changes", "said"),
     [
         (("data.mask=files",), "No image has a mask beside them: masks have no effect."),
-        (("data.mask=alpha",), "1 of 4 images do not have transparency"),
+        (("data.mask=alpha",), "1 of 4 images does not have transparency"),
         (("loss.zero_terminal_snr=true",), "meant for bases that predict v"),
         (("loss.huber_delta=0.3",), "“loss.huber_delta” has no effect"),
         (("data.template=['a [nmae] [name]']",), "“[nmae]” in the caption template stays as it is"),

@@ -224,7 +224,7 @@ def test_preflight_blocks_and_warns(studio: Studio, config: Make) -> None:
     (studio.workspace.datasets / "zibbo" / "0.txt").write_text("a cat")
     (studio.workspace.datasets / "zibbo" / "1.png").write_bytes(b"not an image")
     warnings = " ".join(studio.runs.preflight(config()).warnings)
-    assert "1 of 3 images have no caption" in warnings
+    assert "1 of 3 images has no caption" in warnings
     assert "absent from 2 of 3 captions" in warnings
     assert "1.png is left out" in warnings
     empty = studio.workspace.datasets / "empty"

@@ -324,7 +324,7 @@ def test_images_finished_before_are_kept(shared: Studio, monkeypatch: pytest.Mon
     monkeypatch.setattr(Base, "denoise", second)
     with pytest.raises(MemoryFullError) as caught:
         shared.generation.generate(wanted(count=2, batch_size=1))
-    assert "1 images finished before" in (caught.value.safe or "")
+    assert "1 image finished before is kept" in (caught.value.safe or "")
 
 
 def test_a_base_in_use_elsewhere_is_not_loaded_twice(shared: Studio) -> None:

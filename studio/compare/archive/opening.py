@@ -20,6 +20,7 @@ from typing import BinaryIO
 from studio.compare.archive.files import Part, part_of, why_not
 from studio.compare.record import COMPARISON_FILE, PROGRESS_FILE, Comparison, read_comparison
 from studio.core import atomic
+from studio.core.counts import counted
 from studio.core.errors import FileError, InputError, MissingError, StorageError
 from studio.core.names import composed, printable, same_name
 from studio.core.paths import slug
@@ -108,7 +109,7 @@ def _check_directory(path: Path, source: BinaryIO) -> None:
     if long >= 0 and len(tail) - long >= 56:
         count, length = struct.unpack("<QQ", tail[long + 32 : long + 48])
     if count > MOST_ENTRIES or length > MOST_DIRECTORY:
-        raise _refused(path, f"It lists {count:,} files, far more than a comparison has.")
+        raise _refused(path, f"It lists {counted(count, 'file')}, far more than a comparison has.")
 
 
 def _members(path: Path, infos: list[zipfile.ZipInfo]) -> tuple[str, list[_Member], list[str]]:
@@ -172,7 +173,9 @@ def _top(path: Path, names: list[str]) -> str:
 def _check_sizes(path: Path, infos: list[zipfile.ZipInfo], comparisons: Path) -> None:
     packed, whole = path.stat().st_size, sum(info.file_size for info in infos)
     if whole > MOST_BYTES or whole > max(SMALL, RATIO * packed):
-        raise _refused(path, f"Its {packed:,} bytes claim to hold {whole:,}, as a zip bomb does.")
+        raise _refused(
+            path, f"Its {counted(packed, 'byte')} claim to hold {whole:,}, as a zip bomb does."
+        )
     reached = 0
     for info in sorted(infos, key=lambda one: one.header_offset):
         if info.header_offset < reached:
@@ -216,7 +219,7 @@ def _check_comparison(path: Path, folder: Path) -> None:
     except MissingError as error:
         raise _refused(path, "What it says of the comparison cannot be read.") from error
     if len(found.columns) > MOST_COLUMNS or _places(found) > MOST_PLACES:
-        raise _refused(path, f"It claims a grid of {_places(found):,} images.")
+        raise _refused(path, f"It claims a grid of {counted(_places(found), 'image')}.")
     for cell in found.cells:
         part = part_of(cell.file)
         if part is None or why_refused(cell.file):

@@ -11,6 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from studio.core import atomic, text
+from studio.core.counts import counted
 from studio.core.errors import InputError
 from studio.core.record import Filed
 
@@ -48,7 +49,7 @@ def write_about(folder: str | Path, question: str, notes: str) -> About:
 def _check(what: str, value: str, most: int) -> None:
     if len(value) > most:
         raise InputError(
-            f"The {what} can have {most:,} characters",
+            f"The {what} can have {counted(most, 'character')}",
             why=f"This has {len(value):,}.",
             remedy="Shorten it.",
             safe="What was kept before is unchanged.",

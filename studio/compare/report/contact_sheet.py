@@ -11,6 +11,7 @@ from studio.compare.record import Comparison
 from studio.compare.report import facts
 from studio.compare.report.images import files_of
 from studio.compare.sheet import MOST_CELLS, Heading, Images, sheet
+from studio.core.counts import counted
 from studio.formats.image_write import encoded_png
 
 SHEET_FILE = "sheet.png"
@@ -26,7 +27,7 @@ def sheet_png(comparison: Comparison, question: str = "") -> bytes | None:
         return None
     lines = [question, facts.compared(comparison)]
     if len(seeds) < len(comparison.seeds):
-        lines.append(f"The first {len(seeds)} of {len(comparison.seeds)} seeds.")
+        lines.append(f"The first {len(seeds)} of {counted(len(comparison.seeds), 'seed')}.")
     made = sheet(columns, rows, images, facts.title(comparison), lines)
     return encoded_png(made, parameters(comparison))
 

@@ -14,6 +14,7 @@ from pathlib import PurePath
 from studio.compare import measures
 from studio.compare.measures import Measure
 from studio.compare.record import ComparedColumn, Comparison
+from studio.core.counts import counted
 
 APART = "◆"
 APART_WORDS = "told apart from every other column"
@@ -42,13 +43,14 @@ def compared(comparison: Comparison) -> str:
     names = [column.name for column in comparison.columns]
     shown = names if len(names) <= 6 else [*names[:5], f"{len(names) - 5} more"]
     grid = (
-        f"{count(len(names), 'column')} ({', '.join(shown)}) on the base {comparison.base}: "
-        f"{count(len(comparison.prompts), 'prompt')} × {count(len(comparison.seeds), 'seed')}, "
+        f"{counted(len(names), 'column')} ({', '.join(shown)}) on the base {comparison.base}: "
+        f"{counted(len(comparison.prompts), 'prompt')} × {counted(len(comparison.seeds), 'seed')}, "
         "with the same noise in every column."
     )
     counts = next((column.counts for column in comparison.columns if column.counts), None)
     if counts:
-        grid += f" Measured: {counts[0]:,} generated against {counts[1]:,} reference images."
+        against = counted(counts[1], "reference image")
+        grid += f" Measured: {counts[0]:,} generated against {against}."
     return grid
 
 
@@ -179,11 +181,6 @@ def moment(created: float | None) -> str:
         return time.strftime("%Y-%m-%d %H:%M", time.localtime(created))
     except (ValueError, OverflowError, OSError):
         return ""
-
-
-def count(number: int, one: str) -> str:
-    """1 column, 2 columns."""
-    return f"{number:,} {one}{'' if number == 1 else 's'}"
 
 
 def _name(path: str) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from PIL import Image
 
 from studio.compare.record import Cell, Comparison
+from studio.core.counts import counted
 from studio.core.errors import StudioError
 from studio.core.paths import is_file
 from studio.formats.image_write import encoded, without_alpha
@@ -65,8 +66,9 @@ class Images:
         if self.level.side is None:
             return ""
         return (
-            f"{len(self.files):,} images are more than a page can carry: they are shown at "
-            f"{self.level.side} pixels at most. The comparison’s zip has them as they were generated."
+            f"{counted(len(self.files), 'image')} are more than a page can carry: they are shown at "
+            f"{counted(self.level.side, 'pixel')} at most. The comparison’s zip has them as they were "
+            "generated."
         )
 
 

@@ -12,6 +12,7 @@ from studio.compare import measures
 from studio.compare.record import Comparison
 from studio.compare.report.markup import escaped, row
 from studio.compare.report.plots import interval_bar
+from studio.core.counts import counted
 
 FEW = 6
 """Pairs up to which every measure's table is open."""
@@ -47,7 +48,7 @@ def differences(comparison: Comparison) -> str:
     groups = [
         _Line(
             one.measure, one.a, one.b, one.value, one.low, one.high,
-            f"{one.runs[0]} and {one.runs[1]} runs", one.told_apart,
+            f"{one.runs[0]} and {counted(one.runs[1], 'run')}", one.told_apart,
         )
         for one in comparison.group_differences
     ]  # fmt: skip

@@ -8,6 +8,7 @@ from __future__ import annotations
 from studio.compare.record import Comparison
 from studio.compare.report.markup import escaped, row
 from studio.compare.vote.result import HOW_SURE, Strength, VoteRow, report_rows
+from studio.core.counts import counted
 
 FEW = 4
 """Sentences up to which all of them are in view."""
@@ -32,8 +33,8 @@ def votes(comparison: Comparison) -> str:
 
 
 def _question(found: VoteRow) -> str:
-    people = "one person" if found.voters == 1 else f"{found.voters} people"
-    given = "1 vote" if found.votes == 1 else f"{found.votes:,} votes"
+    people = "one person" if found.voters == 1 else counted(found.voters, "person", "people")
+    given = counted(found.votes, "vote")
     sentences = [f"<p>{escaped(sentence)}</p>" for sentence in found.verdict]
     verdict = "".join(sentences)
     if len(sentences) > FEW:

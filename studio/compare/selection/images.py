@@ -24,6 +24,7 @@ from studio.compare.selection.rule import Candidate
 from studio.compare.selection.scores import Seen
 from studio.core import atomic
 from studio.core.callbacks import Cancelled, SharedDevice
+from studio.core.counts import counted
 from studio.core.errors import FileError
 from studio.core.paths import is_file
 from studio.families.base import Base
@@ -180,7 +181,7 @@ class Images:
 
         def on_position(at: Position) -> None:
             done = at.images + at.in_batch * at.evaluation / at.evaluations
-            self.said(f"{title}: {at.images} of {len(rest)} images", before + done)
+            self.said(f"{title}: {at.images} of {counted(len(rest), 'image')}", before + done)
 
         jobs = [job for _, job, _ in rest]
         for batch in sampled(

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from studio.compare.selection.racing import Values, above_zero
+from studio.core.counts import counted
 
 RISK = 0.05
 
@@ -63,8 +64,9 @@ class EarlyStop:
         """Why it ends, for people."""
         best, since = self._walk()
         return (
-            f"Stopped early: {since} saves in a row were not clearly closer to the held-out images than "
-            f"step {best}, so that checkpoint is the run's file."
+            f"Stopped early: {counted(since, 'save')} in a row {'was' if since == 1 else 'were'} not "
+            f"clearly closer to the held-out images than step {best}, so that checkpoint is the "
+            "run's file."
         )
 
     def _walk(self) -> tuple[int | None, int]:

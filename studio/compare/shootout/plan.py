@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from studio import methods
+from studio.core.counts import counted
 from studio.core.errors import SettingsError
 from studio.settings.base import nearest
 from studio.settings.shootout import Entry, ShootoutSettings
@@ -264,7 +265,7 @@ def _too_little(
     settings: ShootoutSettings, config: RunConfig, pace: float | None, name: str
 ) -> SettingsError:
     if settings.budget == "images":
-        why = f"A step of “{name}” sees {images_per_step(config)} images."
+        why = f"A step of “{name}” sees {counted(images_per_step(config), 'image')}."
     else:
         why = f"A step of “{name}” takes {pace or 0:.1f} seconds here."
     return SettingsError(

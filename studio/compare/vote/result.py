@@ -23,6 +23,7 @@ from studio.compare.vote.bradley_terry import Array
 from studio.compare.vote.plan import possible
 from studio.compare.vote.stop_rule import Outcome, Standing
 from studio.compare.vote.votes import QUESTIONS, Ballots, ImagePair, Question, Vote, read_ballots
+from studio.core.counts import counted
 from studio.core.record import Table
 
 OUTCOMES: Mapping[str, Outcome] = {"a": "first", "b": "second", "equal": "tie"}
@@ -246,7 +247,7 @@ def _sentence(a: str, b: str, found: Standing) -> str:
     if found.state == "second":
         return f"{b} is better than {a}: preferred in {found.second} of {votes}{ties}."
     so_far = f"{found.first} for {a}, {found.second} for {b}{ties}"
-    pairs = "1 pair" if found.votes == 1 else f"{found.votes} pairs"
+    pairs = counted(found.votes, "pair")
     if found.state == "alike":
         return f"{a} and {b} cannot be told apart after {pairs}: {so_far}."
     if found.state == "exhausted":
@@ -265,6 +266,6 @@ def _verdict(duels: Sequence[Duel], votes: Sequence[Vote]) -> tuple[str, ...]:
     elif all(one.standing.state == "open" for one in duels):
         said.insert(0, NOTHING_YET)
     if bad := sum(vote.choice == "bad" for vote in votes):
-        many = "1 vote says" if bad == 1 else f"{bad} votes say"
+        many = counted(bad, "vote says", "votes say")
         said.append(f"{many} that both images are bad; they count for neither column.")
     return tuple(said)

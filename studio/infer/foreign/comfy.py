@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from studio.core.counts import counted
 from studio.infer.foreign.comfy_graph import Node, from_prompt, from_workflow
 from studio.infer.foreign.comfy_walk import Graph
 from studio.infer.foreign.record import Record, plain_name
@@ -36,7 +37,8 @@ def read(texts: Mapping[str, str]) -> Record | None:
         return record
     first = reader.first(samplers)
     if len(samplers) > 1:
-        record.note(f"Its graph has {len(samplers)} samplers; these are the settings of the first.")
+        several = counted(len(samplers), "sampler")
+        record.note(f"Its graph has {several}; these are the settings of the first.")
     reader.sampler(nodes[first])
     return record
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from studio.core.counts import counted
 from studio.core.errors import InputError, SettingsError
 from studio.core.text import lines
 from studio.settings.training import CompareSettings
@@ -181,7 +182,7 @@ class ColumnForm:
         cells = len(settings.columns) * len(settings.prompts) * len(settings.seeds)
         if cells > MOST_CELLS:
             raise InputError(
-                f"This would be {cells:,} images in the grid",
+                f"This would be {counted(cells, 'image')} in the grid",
                 remedy=f"Use fewer prompts or seeds: at most {MOST_CELLS:,} together.",
             )
         return settings
@@ -226,7 +227,7 @@ def seed_list(text: str) -> list[int]:
     unique = list(dict.fromkeys(found))
     if not unique or len(unique) > MOST_SEEDS:
         raise SettingsError(
-            "There is no seed" if not unique else f"{len(unique)} seeds are too many",
+            "There is no seed" if not unique else f"{counted(len(unique), 'seed')} are too many",
             remedy=f"Write 1-4, or 3, 7, 12; at most {MOST_SEEDS}.",
         )
     return unique

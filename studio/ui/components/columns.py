@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from studio.core.counts import counted
 from studio.core.errors import InputError, MissingError, StudioError
 from studio.core.names import printable
 from studio.library.adapter_info import AdapterInfo
@@ -183,7 +184,9 @@ def columns_of(studio: Studio, value: Any) -> list[Lane]:
     if not value:
         raise InputError("There is nothing to compare", remedy="Add the base or an adapter.")
     if len(value) > MOST:
-        raise InputError(f"{len(value)} columns are too many", remedy=f"Use at most {MOST}.")
+        raise InputError(
+            f"{counted(len(value), 'column')} are too many", remedy=f"Use at most {MOST}."
+        )
     found = []
     for number, entry in enumerate(value, 1):
         stack = stack_items(studio, entry.get("stack") or [])

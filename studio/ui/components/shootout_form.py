@@ -14,6 +14,7 @@ import gradio as gr
 from studio.compare.shootout.cost import Cost
 from studio.compare.shootout.plan import images_per_step
 from studio.core import atomic
+from studio.core.counts import counted
 from studio.core.errors import InputError, SettingsError, StorageError, StudioError
 from studio.core.names import printable
 from studio.core.paths import is_name
@@ -129,7 +130,8 @@ class ShootoutForm:
             raise InputError("Nothing competes", remedy="Choose at least one method.")
         if len(entries) > MOST_ENTRIES:
             raise InputError(
-                f"{len(entries)} entries are too many", remedy=f"At most {MOST_ENTRIES}."
+                f"{counted(len(entries), 'entry', 'entries')} are too many",
+                remedy=f"At most {MOST_ENTRIES}.",
             )
         values: Json = {
             "name": _text(form, "name")[:80],

@@ -51,7 +51,7 @@ export class Arrivals {
   async sendAll(files, leftOut) {
     const sent = [];
     for (const [index, {name, file}] of files.entries()) {
-      this.words.textContent = `Adding ${index + 1} of ${files.length} files`;
+      this.words.textContent = `Adding ${index + 1} of ${count(files.length, 'file')}`;
       this.bar.style.width = `${(100 * index) / files.length}%`;
       try {
         sent.push({name, path: (await this.send(new File([file], sentName(name)))).path});

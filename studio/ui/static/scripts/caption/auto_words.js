@@ -10,14 +10,15 @@ export function outcomeOf(task) {
   const size = (part) => Object.keys(report[part] || {}).length;
   const [written, kept, marked, broken] = ['written', 'kept', 'marked', 'broken'].map(size);
   const counts = [
-    `${written} captions written`,
+    `${count(written, 'caption')} written`,
     kept && `${kept} kept`,
     marked && `${marked} need${marked === 1 ? 's' : ''} a look`,
   ];
   const why = [
-    report.replaced && `${report.replaced} earlier captions are kept and can be brought back.`,
+    report.replaced &&
+      `${count(report.replaced, 'earlier caption is', 'earlier captions are')} kept and can be brought back.`,
     marked && NEEDS_LOOK,
-    broken && `${broken} images could not be read and were left out.`,
+    broken && `${count(broken, 'image')} could not be read and ${broken === 1 ? 'was' : 'were'} left out.`,
     !written && !marked && !broken && 'Every image has a caption already.',
   ];
   const text = counts.filter(Boolean).join(', ');
@@ -47,6 +48,6 @@ export const continueText = (by) => `Continue where it stopped${by ? ` (${by})` 
 
 /** What bringing earlier captions back has done. */
 export const undoneParts = ({changed, kept}) => ({
-  what: `${changed} captions are back as they were`,
-  why: kept ? `${kept} were changed since and stay.` : '',
+  what: `${count(changed, 'caption is', 'captions are')} back as ${changed === 1 ? 'it was' : 'they were'}`,
+  why: kept ? `${count(kept, 'was', 'were')} changed since and ${kept === 1 ? 'stays' : 'stay'}.` : '',
 });

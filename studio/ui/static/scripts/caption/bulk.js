@@ -108,8 +108,8 @@ export class BulkCard {
   }
   async apply() {
     const {changed, kept} = await this.ask('apply');
-    const why = kept ? `${kept} had been edited meanwhile and were left alone.` : '';
-    notice({what: `${changed} captions changed`, why}, 'good');
+    const why = kept ? `${kept} had been edited meanwhile and ${kept === 1 ? 'was' : 'were'} left alone.` : '';
+    notice({what: `${count(changed, 'caption')} changed`, why}, 'good');
     this.undoButton.classList.remove('cs-hidden');
     for (const node of Object.values(this.texts)) node.value = '';
     this.trigger.checked = false;

@@ -1,12 +1,13 @@
 // The list of datasets: a cover, a name, how many images have a caption.
 import {fileUrl} from '../core/address.js';
 import {el} from '../core/dom.js';
+import {count} from '../core/format.js';
 import {iconButton} from '../core/icons.js';
 
 const NONE = 'None yet. Open a folder by its path, or add images.';
 
 const stateText = (images, captioned) =>
-  `${images} images · ${captioned === images ? 'all captioned' : `${captioned} captioned`}`;
+  `${count(images, 'image')} · ${captioned === images ? 'all captioned' : `${captioned} captioned`}`;
 
 export class DatasetList {
   /** `open(id)` is a click, `cover(info)` resolves with {path} of a small image, or nothing;

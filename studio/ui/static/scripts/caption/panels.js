@@ -72,7 +72,8 @@ export function problemsPanel(problems, strays, discard) {
   if (!problems.length) return [];
   const what = `${count(problems.length, 'thing')} to know`;
   const told = message({what, why: problems.slice(0, MOST_PROBLEMS).join(' ')}, 'warning');
-  const which = `Move ${strays.length === 1 ? strays[0] : `${strays.length} captions without an image`} to the trash`;
+  const several = `${count(strays.length, 'caption')} without an image`;
+  const which = `Move ${strays.length === 1 ? strays[0] : several} to the trash`;
   if (strays.length) told.append(button(which, discard, {glyph: icon('trash', 14)}));
   return [told];
 }

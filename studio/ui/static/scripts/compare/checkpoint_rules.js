@@ -48,7 +48,8 @@ export const candidateText = ({step, strength}) => `step ${step} at ${strength}`
 
 /** What a choice would cost: `plan` is {candidates, checkpoints, strengths, full, prompts, each, of_base}. */
 export function costText({checkpoints, strengths, candidates, full, prompts, each, of_base}) {
-  const grid = `${count(checkpoints, 'checkpoint')} × ${count(strengths, 'strength')} = ${candidates} candidates`;
+  const sides = `${count(checkpoints, 'checkpoint')} × ${count(strengths, 'strength')}`;
+  const grid = `${sides} = ${count(candidates, 'candidate')}`;
   const most = `${grid}, ${count(prompts, 'prompt')}: at most ${full.toLocaleString('en')} images.`;
   const own = `Each candidate has ${each} with the trigger word and ${Math.floor(each / 2)} without it, for drift`;
   return `${most} ${own}; the base has ${of_base}. A race usually needs less than half.`;

@@ -5,7 +5,7 @@ import {attempt, call, partsOf, refusal} from '../core/calls.js';
 import {hear, tell} from '../core/channel.js';
 import {el} from '../core/dom.js';
 import {restored} from '../core/draft.js';
-import {fileName} from '../core/format.js';
+import {count, fileName} from '../core/format.js';
 import {receive} from '../core/handover.js';
 import {icon, iconButton} from '../core/icons.js';
 import {menuButton} from '../core/menu.js';
@@ -190,9 +190,9 @@ class Columns {
     const before = this.columns.length;
     tell('studio:mode', {area: 'compare', mode: 'columns'});
     this.add(...paths.map((path) => model.newColumn(this.known.get(path)?.name || 'Adapter', path)));
-    const count = this.columns.length - before;
-    if (count)
-      notice(`${count === 1 ? 'A column was' : `${count} columns were`} added: press Compare to generate it`, 'good');
+    const added = this.columns.length - before;
+    const it = added === 1 ? 'it' : 'them';
+    if (added) notice(`${count(added, 'column was', 'columns were')} added: press Compare to generate ${it}`, 'good');
   }
 
   /** “Compare” elsewhere in the studio: {adapters: [path]} or {run: id} or {columns: […]}, and base. */

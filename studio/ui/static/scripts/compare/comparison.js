@@ -4,7 +4,7 @@
 import {attempt, call} from '../core/calls.js';
 import {hear} from '../core/channel.js';
 import {el} from '../core/dom.js';
-import {formatDuration} from '../core/format.js';
+import {count, formatDuration} from '../core/format.js';
 import {receive} from '../core/handover.js';
 import {labelled} from '../core/icons.js';
 import {insideOf, setInside} from '../core/place.js';
@@ -173,7 +173,7 @@ class Comparison {
       this.shown = answer.changed;
       this.view();
     }
-    this.bar.paint(task, answer.training, () => `${(this.shown?.columns || []).length} columns`);
+    this.bar.paint(task, answer.training, () => count((this.shown?.columns || []).length, 'column'));
   }
   /** What has ended is shown whole, unless somebody looks at another one by now. */
   async ended() {

@@ -3,7 +3,7 @@
 // called best here, and a mark needs to be told apart from every other column.
 import {attempt, call} from '../core/calls.js';
 import {el} from '../core/dom.js';
-import {formatDuration} from '../core/format.js';
+import {count, formatDuration} from '../core/format.js';
 import {message} from '../core/notices.js';
 import {tables} from '../core/tables.js';
 import {measuredBy, missingReasons, shownDifference, shownValue, stackText} from './measures.js';
@@ -74,7 +74,7 @@ class Measures {
     const {error, message: words, counts} = column;
     const about = [
       column.folder || stackText(column.stack),
-      counts && `${counts[0]} images, ${counts[1]} references`,
+      counts && `${count(counts[0], 'image')}, ${count(counts[1], 'reference')}`,
       !measures.some((one) => one.key === 'seconds') && column.seconds && `trained ${formatDuration(column.seconds)}`,
     ].filter(Boolean);
     const name = el('th', {scope: 'row'}, el('b', {}, column.name), el('span.cs-muted', {}, about.join(' · ')));

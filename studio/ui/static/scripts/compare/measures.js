@@ -2,7 +2,7 @@
 // columns, and why one is missing. `measure` is a row of the server's table: {key, label, formula, source, range,
 // says, better, unit, digits, fact, needs}; `needs` are reasons by what may be missing. Pure.
 
-import {formatBytes, formatDuration} from '../core/format.js';
+import {count, formatBytes, formatDuration} from '../core/format.js';
 
 const isNumber = (value) => typeof value === 'number';
 const BEHIND = {'%': ' %', images: ' images'};
@@ -60,7 +60,7 @@ export function whyNot(comparison, column, measure) {
 export function meaning(column, measure) {
   const about = `${measure.says} ${measure.better === 'higher' ? 'Higher' : 'Lower'} is better.`;
   const known = measuredValue(column, measure) !== null && measure.needs.reference && column.counts;
-  return known ? `${about} Measured on ${column.counts[0]} against ${column.counts[1]} images.` : about;
+  return known ? `${about} Measured on ${column.counts[0]} against ${count(column.counts[1], 'image')}.` : about;
 }
 
 /** What a column shows of a measure: {text, sure, title, apart}; `text` is — when there is no value. `apart` is true

@@ -4,6 +4,7 @@ import {fileUrl} from '../core/address.js';
 import {attempt, call, partsOf} from '../core/calls.js';
 import {hear, tell} from '../core/channel.js';
 import {el, fillOptions} from '../core/dom.js';
+import {count} from '../core/format.js';
 import {openTab} from '../core/handover.js';
 import {labelled} from '../core/icons.js';
 import {causeOf, message, notice, settle} from '../core/notices.js';
@@ -210,7 +211,12 @@ class ShootoutForm {
       el('b.so-total.cs-number', {}, rules.totalCost(plan)),
       el('p.cs-small.cs-muted', {}, rules.costSource(plan)),
       el('ul.so-costs', {}, plan.entries.map(row)),
-      el('details.so-more', {}, el('summary', {}, `${plan.prompts.length} prompts`), el('ul.so-prompts', {}, prompts)),
+      el(
+        'details.so-more',
+        {},
+        el('summary', {}, count(plan.prompts.length, 'prompt')),
+        el('ul.so-prompts', {}, prompts),
+      ),
       ...plan.notes.map((note) => el('p.cs-small.cs-muted', {}, note)),
     );
   }

@@ -142,11 +142,12 @@ export const sent = (choices, form) => ({...form, entries: entriesOf(choices, fo
 /** One line about an entry's cost. */
 export function entryCost(row) {
   const parts = [];
-  if (row.steps !== null) parts.push(`${row.exact ? '' : 'about '}${row.steps} steps`, `${row.seen} images seen`);
+  if (row.steps !== null)
+    parts.push(`${row.exact ? '' : 'about '}${count(row.steps, 'step')}`, `${count(row.seen, 'image')} seen`);
   if (row.reused && row.reused === row.trainings) return [...parts, 'trained already'].join(' · ');
   if (!row.trainings) return [...parts, 'trained with the entries above'].join(' · ');
   if (row.trainings > 1) parts.push(count(row.trainings, 'run'));
-  if (row.class_images) parts.push(`${row.class_images} class images first`);
+  if (row.class_images) parts.push(`${count(row.class_images, 'class image')} first`);
   return [...parts, formatDuration(row.seconds)].join(' · ');
 }
 
@@ -156,7 +157,7 @@ export function totalCost(plan) {
   const parts = [
     `about ${formatDuration(plan.seconds)}`,
     `${count(total.trainings - total.reused, 'training')}${total.reused ? `, ${total.reused} there already` : ''}`,
-    `${plan.images} images`,
+    count(plan.images, 'image'),
     total.memory ? `${formatBytes(total.memory)} memory` : '',
     total.disk ? `${formatBytes(total.disk)} on disk` : '',
   ];

@@ -43,7 +43,7 @@ export class SourceMenu {
     }));
     const rows = [this.entry('Base', 'the base model alone', adapterThumb({name: 'B'}, '.co-thumb'), baseColumn())];
     if (many) {
-      rows.push(this.entry('All lanes of the Generate tab', `${stacks.length} lanes`, letter(), ...clone(stacks)));
+      rows.push(this.entry('All lanes of the Generate tab', count(stacks.length, 'lane'), letter(), ...clone(stacks)));
     }
     for (const one of stacks.filter((stack) => stack.stack.length)) {
       const title = many ? `${one.name} (Generate tab)` : 'The stack on the Generate tab';
@@ -62,7 +62,7 @@ export class SourceMenu {
       this.columns.add(...found);
       this.toggle(false);
     };
-    const label = `${source.checkpoints} checkpoints`;
+    const label = count(source.checkpoints, 'checkpoint');
     return el(
       'button.cs-button.cs-quiet',
       {type: 'button', 'aria-label': `Add the ${label} of ${source.name}`, onclick: add},
@@ -82,7 +82,7 @@ export class SourceMenu {
   }
 
   source(source) {
-    const run = () => el('span', {}, `${source.steps ?? '–'} steps · ${formatDuration(source.seconds)}`);
+    const run = () => el('span', {}, `${count(source.steps ?? '–', 'step')} · ${formatDuration(source.seconds)}`);
     const about = source.group === 'Runs' ? run() : adapterFacts(source);
     const row = this.entry(source.name, about, adapterThumb(source, '.co-thumb'), columnOf(source));
     if (source.checkpoints > 1) row.append(this.checkpoints(source));

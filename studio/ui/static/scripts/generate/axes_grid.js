@@ -5,7 +5,7 @@ import {fileUrl} from '../core/address.js';
 import {attempt, call} from '../core/calls.js';
 import {hear, lanesNow} from '../core/channel.js';
 import {el, flip, isOn} from '../core/dom.js';
-import {formatTime} from '../core/format.js';
+import {count, formatTime} from '../core/format.js';
 import {icon, iconButton, labelled} from '../core/icons.js';
 import {notice} from '../core/notices.js';
 import {runBar} from '../core/run_bar.js';
@@ -83,7 +83,7 @@ class AxesGrid {
       'div.cs-toolbar',
       {},
       el('b', {}, shown.name || 'Grid'),
-      el('span.cs-small.cs-muted', {}, `${shown.base} · ${done} of ${shown.cells.length} images`),
+      el('span.cs-small.cs-muted', {}, `${shown.base} · ${done} of ${count(shown.cells.length, 'image')}`),
       this.pageButtons(),
       el('span.cs-spacer'),
       !shown.complete && !this.running && labelled('reuse', 'Generate the rest', rest),
@@ -114,8 +114,8 @@ class AxesGrid {
     this.q('.ax-list').replaceChildren(...this.past.map((one) => this.entry(one)));
   }
   entry(one) {
-    const images = one.done === one.cells ? one.cells : `${one.done} of ${one.cells}`;
-    const about = `${formatTime(one.created)} · ${one.base} · ${images} images`;
+    const images = `${one.done === one.cells ? '' : `${one.done} of `}${count(one.cells, 'image')}`;
+    const about = `${formatTime(one.created)} · ${one.base} · ${images}`;
     const remove = async () => {
       await call(this.server.grid_remove({id: one.id}));
       notice('Moved to the workspace’s trash folder', 'good');
@@ -166,7 +166,7 @@ class AxesGrid {
     }
     if (changed && !this.running) await this.ended();
     else if (first) await this.refresh();
-    this.bar.paint(this.task, answer.training, () => `${this.shown ? this.shown.cells.length : 0} images`);
+    this.bar.paint(this.task, answer.training, () => count(this.shown ? this.shown.cells.length : 0, 'image'));
   }
   began() {
     if (this.shown?.id === this.task.about.grid) return;

@@ -3,6 +3,7 @@
 import {call, partsOf, refusal} from '../core/calls.js';
 import {tell} from '../core/channel.js';
 import {bringsFiles} from '../core/dom.js';
+import {count} from '../core/format.js';
 import {message, notice} from '../core/notices.js';
 
 const MOST_TROUBLES = 6;
@@ -23,7 +24,7 @@ export class Intake {
     this.stack.q('.st-troubles').replaceChildren(...this.troubles.map(trouble));
     const line = this.stack.q('.st-pending');
     line.hidden = !this.pending;
-    line.textContent = this.pending === 1 ? 'Reading a file …' : `Reading ${this.pending} files …`;
+    line.textContent = this.pending === 1 ? 'Reading a file …' : `Reading ${count(this.pending, 'file')} …`;
   }
 
   async take(files, at = this.stack.current, index = this.stack.lanes[at].stack.length) {

@@ -1,7 +1,7 @@
 // The lanes of the adapter stack as values: every change gives new lanes and leaves the old ones as
 // they were, so that undo is a list of them. Pure.
 // A lane is {name, prompt, stack: [item]}; an item is one adapter file, see `newItem`.
-import {fileName} from '../core/format.js';
+import {count, fileName} from '../core/format.js';
 import {clone} from '../core/values.js';
 
 export const EMPTY_LANE = {name: '', prompt: '', stack: []};
@@ -87,7 +87,7 @@ export function orderNote(item, items, known, kinds) {
   const same = others.filter((other) => facts.trigger && known.get(other.path).trigger === facts.trigger);
   if (order !== 'word' || same.length < 2) return null;
   return same.at(-1) === item
-    ? `Order counts: of ${same.length} files for “${facts.trigger}” this last one is used.`
+    ? `Order counts: of ${count(same.length, 'file')} for “${facts.trigger}” this last one is used.`
     : `Not used: a file further down has the same word “${facts.trigger}”.`;
 }
 

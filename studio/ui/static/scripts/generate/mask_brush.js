@@ -4,7 +4,7 @@ import {fileUrl} from '../core/address.js';
 import {call, partsOf} from '../core/calls.js';
 import {hear, tell} from '../core/channel.js';
 import {el} from '../core/dom.js';
-import {fileName} from '../core/format.js';
+import {count, fileName} from '../core/format.js';
 import {labelled} from '../core/icons.js';
 import {message} from '../core/notices.js';
 import {ownValue} from '../core/own_value.js';
@@ -203,7 +203,7 @@ class MaskBrush {
     const range = this.q('.mb-size');
     range.max = mostSize(image);
     range.value = this.size;
-    range.setAttribute('aria-valuetext', `${this.size} pixels`);
+    range.setAttribute('aria-valuetext', count(this.size, 'pixel'));
     this.q('.mb-erase').setAttribute('aria-checked', String(this.erase));
     this.q('.mb-undo').disabled = !strokes.length;
     this.q('.mb-clear').disabled = !(strokes.length || this.file);

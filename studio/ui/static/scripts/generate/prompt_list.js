@@ -1,4 +1,5 @@
 // Prompts and counts as values. Pure.
+import {count} from '../core/format.js';
 
 /** Those pairs that have every word of `text` in them, whatever its case. */
 export function matching(pairs, text) {
@@ -10,9 +11,9 @@ export function matching(pairs, text) {
 /** The place `by` steps further back in a list; -1 is what was written before going back. */
 export const stepped = (at, by, length) => Math.max(-1, Math.min(at + by, length - 1));
 
-function countText(count) {
-  const about = count.varies ? 'about ' : '';
-  return count.room ? `${about}${count.tokens} / ${count.room} tokens` : `${about}${count.tokens} tokens`;
+function countText({varies, tokens, room}) {
+  const about = varies ? 'about ' : '';
+  return room ? `${about}${tokens} / ${count(room, 'token')}` : about + count(tokens, 'token');
 }
 
 /** What is shown of the counts of prompt and negative prompt. */

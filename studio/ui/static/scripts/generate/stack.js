@@ -5,6 +5,7 @@ import {laneTitle} from '../core/adapters.js';
 import {attempt, call} from '../core/calls.js';
 import {hear, tell} from '../core/channel.js';
 import {restored} from '../core/draft.js';
+import {count} from '../core/format.js';
 import {receive} from '../core/handover.js';
 import {icon} from '../core/icons.js';
 import {recall, remember} from '../core/memory.js';
@@ -164,7 +165,7 @@ class Stack {
     this.q('.st-undo').disabled = !this.past.length;
     this.q('.st-lane').disabled = this.lanes.length >= tables.limits.lanes;
     const on = this.lanes.flatMap((lane) => lane.stack).filter((item) => item.enabled).length;
-    this.q('.st-count').textContent = many ? `${this.lanes.length} lanes` : on ? `${on} on` : '';
+    this.q('.st-count').textContent = many ? count(this.lanes.length, 'lane') : on ? `${on} on` : '';
     this.intake.render();
     tell('studio:lanes-shown', null);
     const words = many ? [] : model.triggersOf(this.lanes[0], this.known); // several lanes offer their own

@@ -5,7 +5,7 @@
 import {call} from '../core/calls.js';
 import {hear, tell} from '../core/channel.js';
 import {el} from '../core/dom.js';
-import {searchWords} from '../core/format.js';
+import {count, searchWords} from '../core/format.js';
 import {poll} from '../core/timing.js';
 import {goTo, showProblems} from './field_errors.js';
 import {applies, changedText, differs, foundText, isFound} from './form_rules.js';
@@ -35,7 +35,7 @@ class FormTools {
     this.pick = {}; // {method, base, preset} as they are chosen above the form
     this.shown = (key) => this.textOf(key);
     const folded = props.fields.filter((field) => field.folded).length;
-    const label = {type: 'search', placeholder: `Search ${folded} settings`, 'aria-label': 'Search settings'};
+    const label = {type: 'search', placeholder: `Search ${count(folded, 'setting')}`, 'aria-label': 'Search settings'};
     this.search = el('input.cs-input', {...label, oninput: () => this.look()});
     this.found = el('span.cs-small.cs-muted', {'aria-live': 'polite'});
     this.line = el('div.cs-tools-line');

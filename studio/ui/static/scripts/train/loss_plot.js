@@ -1,7 +1,7 @@
 // The loss plot: keys, smoothing, scale, and the read-out under the pointer or the arrow keys.
 // Refuses to know: runs, the server.
 import {el} from '../core/dom.js';
-import {shortNumber} from '../core/format.js';
+import {count, shortNumber} from '../core/format.js';
 import {clamp} from '../core/values.js';
 import {paint, stepAt, stepsIn} from './loss_canvas.js';
 import {LossData} from './loss_data.js';
@@ -94,7 +94,7 @@ class LossPlot {
     const at = paint(canvas, data, {index, shown: this.shown, isLog: this.isLog, width, height, ratio});
     this.tell(index, at, width);
     const {step, loss} = data.last();
-    const words = `Loss over ${step} steps; smoothed ${shortNumber(loss)} now. Arrow keys read single steps.`;
+    const words = `Loss over ${count(step, 'step')}; smoothed ${shortNumber(loss)} now. Arrow keys read single steps.`;
     canvas.setAttribute('aria-label', data.length ? words : 'Loss: no steps yet');
   }
   resize(width, height, ratio) {

@@ -1,7 +1,7 @@
 // Cards to choose a method from: what it is, what it trains, what it costs here. A radio group.
 // Owns: how the cards look and the keys. Refuses to know: where the facts come from.
 import {el} from '../core/dom.js';
-import {formatBytes, formatDuration} from '../core/format.js';
+import {count, formatBytes, formatDuration} from '../core/format.js';
 import {wrap} from '../core/values.js';
 
 const KEYS = {ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1};
@@ -20,8 +20,8 @@ function cost(seen, base) {
     const title = `No run with this method on ${base} has finished in this workspace`;
     return el('span.cs-method-cost', {title}, 'Not measured here yet');
   }
-  const runs = `${seen.runs} finished ${seen.runs === 1 ? 'run' : 'runs'}`;
-  const title = `Median of ${runs} on ${base} in this workspace, ${seen.steps} steps`;
+  const runs = count(seen.runs, 'finished run');
+  const title = `Median of ${runs} on ${base} in this workspace, ${count(seen.steps, 'step')}`;
   const text = [seen.bytes && formatBytes(seen.bytes), `${formatDuration(seen.seconds)} here`];
   return el('span.cs-method-cost.cs-number', {title}, text.filter(Boolean).join(' · '));
 }

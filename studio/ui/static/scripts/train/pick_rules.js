@@ -1,6 +1,7 @@
 // What can be chosen to train with, and what follows from a choice. Pure.
 // `choices` is what the server lists: {datasets, bases, methods, presets}; `value` is {dataset, base,
 // method, preset}.
+import {count} from '../core/format.js';
 
 /** The last entry of a list of bases: it opens the dialog, and nothing is chosen. */
 export const ADD = ['\u0001', 'Add a model …'];
@@ -30,7 +31,7 @@ export function withChange(choices, value, changes) {
 
 /** [id, label] of every dataset; in front of them what is shown while none is chosen. */
 export function datasetOptions(choices, value) {
-  const label = ({name, images, sample}) => `${name} · ${images} images${sample ? ' · sample' : ''}`;
+  const label = ({name, images, sample}) => `${name} · ${count(images, 'image')}${sample ? ' · sample' : ''}`;
   const options = choices.datasets.map((one) => [one.id, label(one)]);
   if (datasetOf(choices, value)) return options;
   return [['', options.length ? 'Choose a dataset…' : 'No dataset yet'], ...options];

@@ -2,6 +2,7 @@
 // Value: {errors, warnings, notes, verdict, facts, about, estimate?}; `about` names the setting of a sentence.
 import {tell} from '../core/channel.js';
 import {el} from '../core/dom.js';
+import {count} from '../core/format.js';
 import {estimateRows, expectedRows, factRows} from './preflight_rows.js';
 
 const EMPTY = 'Choose images, and everything that would stand in the way is named here before you start.';
@@ -53,7 +54,7 @@ export function mount({element, props, watch}) {
       el('h3.cs-card-title', {style: {margin: '0'}}, 'Before you start'),
       ...answer(verdict, errors, warnings),
       ...told('error', errors, 'The run cannot start', about),
-      ...told('warning', warnings, `${warnings?.length} things to know`, about),
+      ...told('warning', warnings, count(warnings?.length, 'thing to know', 'things to know'), about),
       ...(notes || []).map(quiet),
       factList([...factRows(facts), ...expectedRows(expected, estimate), ...estimateRows(estimate)]),
     );

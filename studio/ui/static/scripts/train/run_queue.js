@@ -2,6 +2,7 @@
 // Owns: how the queue looks. Refuses to know: the server (callbacks are handed in).
 import {attempt} from '../core/calls.js';
 import {el, flip, isOn} from '../core/dom.js';
+import {count} from '../core/format.js';
 import {gapAt, markGap} from '../core/gaps.js';
 import {icon, iconButton, labelled} from '../core/icons.js';
 import {message} from '../core/notices.js';
@@ -74,7 +75,7 @@ class Queue {
     up.disabled = place === 0;
     down.disabled = place === total - 1;
     const open = {type: 'button', onclick: () => this.actions.open(run.run)};
-    const facts = [methodTitle(run.method), `on ${run.base}`, `${run.steps} steps`].join(' · ');
+    const facts = [methodTitle(run.method), `on ${run.base}`, count(run.steps, 'step')].join(' · ');
     const take = () => attempt(() => this.actions.take(run.run));
     const item = el(
       'li.cs-queue-row',

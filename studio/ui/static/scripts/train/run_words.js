@@ -15,7 +15,7 @@ function verificationParts(verification) {
   if (!verification) return {};
   const {matched, unmatched, prompt, change} = verification;
   const percent = Number((100 * change).toPrecision(2));
-  const found = `${matched} of ${matched + unmatched.length} modules matched`;
+  const found = `${matched} of ${count(matched + unmatched.length, 'module')} matched`;
   const effect = change ? `changes by ${percent} %` : 'does not change';
   const unused = `Not used: ${unmatched.slice(0, 3).join(', ')}${unmatched.length > 3 ? ' …' : ''}.`;
   const weak = change ? '' : 'Train longer or with a higher learning rate.';
