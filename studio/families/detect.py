@@ -32,7 +32,7 @@ from studio.families.part_files import (
     read_object,
     weight_files,
 )
-from studio.families.single_file_kind import NotABase
+from studio.families.single_file_kind import NotABase, Unfamiliar
 from studio.families.stated_facts import facts, facts_file
 from studio.formats import kinds, tensor_source
 from studio.formats.blocks import blocks
@@ -120,7 +120,7 @@ def file_recipe(path: str | Path) -> infer_config.Recipe:
     try:
         return infer_config.recipe(shapes, metadata, stated)
     except NotABase as reason:
-        kind = _adapter_kind(path) if "tensors are no" in str(reason) else None
+        kind = _adapter_kind(path) if isinstance(reason, Unfamiliar) else None
         raise NotABase(f"It is {kind}, not a base model." if kind else reason) from None
 
 

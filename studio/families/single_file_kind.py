@@ -44,6 +44,10 @@ class NotABase(Exception):
     """Why a file is no base the studio can load, as one plain sentence."""
 
 
+class Unfamiliar(NotABase):
+    """The names of its tensors say nothing: another room may know the file."""
+
+
 def architecture(shapes: Shapes) -> Architecture:
     """The architecture of a whole model in one file; raises NotABase for anything else."""
     first = f"{UNET}input_blocks.0.0.weight"
@@ -52,7 +56,7 @@ def architecture(shapes: Shapes) -> Architecture:
         if any(name.startswith(start) for name in shapes):
             raise NotABase(f"It is {what}.")
     if first not in shapes:
-        raise NotABase(_without_unet(shapes))
+        raise _without_unet(shapes)
     channels = shapes[first][1] if len(shapes[first]) == 4 else 0
     if channels not in (4, inpainting_channels(4)):
         what = _CHANNELS.get(channels, f"a model with {counted(channels, 'input channel')}")
@@ -69,9 +73,10 @@ def architecture(shapes: Shapes) -> Architecture:
     return kind
 
 
-def _without_unet(shapes: Shapes) -> str:
+def _without_unet(shapes: Shapes) -> NotABase:
     if any("lora_" in name or ".lora" in name for name in shapes):
-        return "It is a LoRA, not a base model: put it on the stack."
+        return NotABase("It is a LoRA, not a base model: put it on the stack.")
     if any(re.match(r"(first_stage_model\.)?(encoder|decoder)\.conv_in\.", n) for n in shapes):
-        return "It is a VAE, not a whole model: it can be chosen as VAE when generating."
-    return f"Its {counted(len(shapes), 'tensor')} are no Stable Diffusion model."
+        return NotABase("It is a VAE, not a whole model: it can be chosen as VAE when generating.")
+    held = counted(len(shapes), "tensor")
+    return Unfamiliar(f"It holds {held} and is no Stable Diffusion model.")
