@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 ROUNDING = 1e-5  # about 80 roundings of the largest value
+OF_A_STEP = 2e-3  # of the rate: AdamW divides a gradient by its size, so a small one counts in full
 HALF = 2e-3  # four roundings of half precision (11 bits): files that hold it
 
 

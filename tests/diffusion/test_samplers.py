@@ -18,6 +18,7 @@ from studio.infer import engine
 from studio.infer.batches import sampled
 from studio.infer.options import Job, SamplingOptions
 from studio.settings.training import GenerateSettings, Sampler
+from tests.near import assert_near
 
 
 def scheduler(base: Base, sampler: Sampler, steps: int) -> Any:
@@ -157,7 +158,7 @@ def test_a_flows_plan_is_exact_and_begins_where_it_is_told(flow: Base) -> None:
     levels = torch.tensor([1.0, 0.75, 0.5, 0.25])
     for name in names:
         found = samplers.sampling_plan(flow, name, 4).timesteps
-        torch.testing.assert_close(found, 3000 * levels / (1 + 2 * levels), atol=2e-3, rtol=0)
+        assert_near(found, 3000 * levels / (1 + 2 * levels))
     noise, start = torch.randn(2, 4, 4, 4), torch.randn(1, 4, 4, 4)
     for name in samplers.serving(Flow()):
         plan = samplers.sampling_plan(flow, name, 8, denoising=0.5)

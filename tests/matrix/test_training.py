@@ -19,6 +19,7 @@ from studio.settings.training import LossSettings
 from studio.train.loop import Trainer
 from studio.train.state import Progress, latest_checkpoint, load_checkpoint, save_checkpoint
 from tests.matrix.conftest import QUIET, RATES, fingerprint
+from tests.near import OF_A_STEP, ROUNDING
 
 Make = Callable[..., Trainer]
 
@@ -87,7 +88,9 @@ def test_the_first_step_equals_a_plain_loop(trainer: Make, base: Base, method: s
         parameter.data.mul_(1 - rate * decays[id(parameter)])
         parameter.data.sub_(rate * gradient / (gradient.abs() + 1e-8))
     for name, tensor in plain.trainable.state().items():
-        torch.testing.assert_close(ours.trainable.state()[name], tensor, atol=2e-5, rtol=1e-3)
+        torch.testing.assert_close(
+            ours.trainable.state()[name], tensor, atol=OF_A_STEP * rate, rtol=ROUNDING
+        )
 
 
 def _noised(

@@ -14,6 +14,7 @@ from studio.families.base import Base
 from studio.formats.hypernetwork_layers import last_scaling, sequence
 from studio.settings.training import StackItem
 from tests.methods.conftest import FACTS, predict, predicted_with, prepare, stir
+from tests.near import assert_near
 
 STRENGTH = 0.6
 KINDS: list[tuple[str, dict[str, Any]]] = [
@@ -49,7 +50,7 @@ def test_scaling_is_the_strength(
     if method == "dreambooth":
         for name, tensor in made.state().items():
             between = torch.lerp(own[name].float(), change[name].float(), STRENGTH)
-            assert torch.allclose(tensor.float(), between, atol=1e-5)
+            assert_near(tensor.float(), between)
     else:
         assert (scaled - expected).abs().max() <= 2e-3 * expected.abs().max()
 

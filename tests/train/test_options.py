@@ -9,6 +9,7 @@ import torch
 
 from studio.train.loop import Trainer
 from tests.matrix.conftest import OPTIONS
+from tests.near import OF_A_STEP, ROUNDING
 from tests.train.conftest import Make, weights
 
 
@@ -34,7 +35,11 @@ def test_checkpointing_recomputes_and_changes_nothing(
     losses.append(checked.one_step(1).loss)
     assert len(calls) == once + 2 == 3, "blocks ran again in the backward pass"
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
-    torch.testing.assert_close(weights(plain), weights(checked), atol=1e-4, rtol=1e-3)
+    # AdamW's first step is the rate, whatever the gradient: what rounding changes is a share of it.
+    rate = plain.optimizer.param_groups[0]["lr"]
+    torch.testing.assert_close(
+        weights(checked), weights(plain), atol=OF_A_STEP * rate, rtol=ROUNDING
+    )
     assert not any(
         getattr(m, "gradient_checkpointing", False) for m in checked.base.denoiser.modules()
     )
