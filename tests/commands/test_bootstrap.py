@@ -40,7 +40,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "studio").mkdir()
     for name in ("__init__.py", "cli.py"):
         shutil.copy(ROOT / "studio" / name, root / "studio")
-    for room in ("core", "commands"):  # all that the start needs
+    for room in ("core", "commands", "caption"):  # all that the start needs
         shutil.copytree(ROOT / "studio" / room, root / "studio" / room)
     (root / "studio" / "commands" / "doctor.py").write_text(PROBE)
     (root / "pyproject.toml").write_text(

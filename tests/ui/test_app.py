@@ -48,7 +48,8 @@ def test_an_engine_that_does_not_load_is_told_not_thrown(workspace: Path) -> Non
 
 def test_the_page_asks_nobody_else_for_anything() -> None:
     text = theme.stylesheet() + b"".join(scripts.modules().values()).decode()
-    for address in ("http://www.w3.org/", "'http://www.w3.org/2000/svg'"):
+    examples = ("http://localhost:11434/v1",)  # what one may type, shown in a sentence
+    for address in ("http://www.w3.org/", "'http://www.w3.org/2000/svg'", *examples):
         text = text.replace(address, "")
     assert "http://" not in text
     assert "https://" not in text
