@@ -58,7 +58,7 @@ class Aesthetic(Method):
         elif train.steps < needed:
             warnings.append(
                 f"{counted(train.steps, 'step reads', 'steps read')} only {train.steps * batch} of "
-                f"{counted(needed * batch, 'image')} and repeats; {needed:,} read all."
+                f"{counted(needed * batch, 'image')} and repeats; {counted(needed, 'step')} read all."
             )
         if not options.steps:
             warnings.append("With 0 steps per prompt the file recommends to have no effect.")

@@ -39,4 +39,5 @@ def test_an_idle_page_asks_for_no_frames(open_page: Any) -> None:
     before = page.evaluate("frames_asked")
     page.wait_for_timeout(5_000)
     assert page.evaluate("frames_asked") - before < 20
-    assert len(asked) <= 6, asked
+    news = [url for url in asked if "/scripts/" not in url]  # modules are fetched once, at rest
+    assert len(news) <= 6, news
