@@ -8,7 +8,7 @@ const {libraryRow} = await import('../../studio/ui/static/scripts/generate/libra
 const {formatDay} = await import('../../studio/ui/static/scripts/core/format.js');
 
 const CARD = {
-  path: '/work/adapters/deep/fox.safetensors',
+  path: '/models/adapters/deep/fox.safetensors',
   where: 'adapters/deep/fox.safetensors',
   title: 'Fox',
   kind: 'lora',
