@@ -67,7 +67,6 @@ def _build(page: Page) -> gr.Blocks:
     studio = page.studio
     os.environ["GRADIO_TEMP_DIR"] = str(studio.workspace.cache / UPLOADS)
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as demo:
-        page.demo = demo
         header.build(page)
         add_base(page)
         with gr.Tabs(elem_classes=["cs-tabs"], selected="caption") as page.tabs:

@@ -187,7 +187,6 @@ class Page:
 
     studio: Studio
     tasks: Tasks = field(default_factory=Tasks)
-    demo: gr.Blocks | None = None
     tabs: gr.Tabs | None = None
     painted: threading.Event = field(default_factory=threading.Event)
     """Set when a browser has shown the page for the first time."""
