@@ -113,10 +113,11 @@ def test_size_and_seed_are_chosen_with_a_click(open_page: Any, served: Served) -
     page.wait_for_function("document.querySelector('#cs-field-generate-width input').value > 32")
     wide, high = width.input_value(), height.input_value()
     page.get_by_role("button", name="Swap").click()
-    page.wait_for_function(
-        "wide => document.querySelector('#cs-field-generate-height input').value === wide", arg=wide
-    )
-    assert width.input_value() == high
+    for side, now in (("height", wide), ("width", high)):
+        page.wait_for_function(
+            f"now => document.querySelector('#cs-field-generate-{side} input').value === now",
+            arg=now,
+        )
     page.click("#cs-generate-dice")
     seed = "document.querySelector('#cs-field-generate-seed input').value"
     page.wait_for_function(f"{seed} === '-1'")

@@ -4,6 +4,8 @@ import {call} from './calls.js';
 import {onEdits} from './edits.js';
 import {Hold} from './hold.js';
 
+const HIDDEN = 1000; // milliseconds; a browser tab that nobody looks at draws no frames
+
 const forms = {};
 
 function form(name) {
@@ -28,8 +30,15 @@ export async function restore({props, server, watch}, name, hold, ask) {
       watch('refused', resolve);
     });
   }
+  await settled();
   hold.end(token);
   form(name).resolve();
+}
+
+/** Gradio tells a field that has just been put on the page what it holds one frame later. */
+function settled() {
+  const frames = new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+  return Promise.race([frames, new Promise((resolve) => setTimeout(resolve, HIDDEN))]);
 }
 
 async function wasKept(server) {
