@@ -208,15 +208,20 @@ def test_a_paused_run_goes_on_with_another_rate_and_fewer_steps(
     assert page.locator("#cs-notices [data-kind=error]").count() == 0
     # with images that have changed it goes on once that was said, and agreed to
     (folder / "1.txt").write_text("a blue zorp")
+    page.get_by_role("button", name="Change and resume…").click()
+    form.get_by_label("Steps", exact=True).fill(str(done + 3))
     for answered in (1, 2):  # no, then yes
-        page.get_by_role("button", name="Change and resume…").click()
-        form.get_by_label("Steps", exact=True).fill(str(done + 3))
         form.get_by_role("button", name="Resume").click()
-        form.wait_for(state="detached")
-        until(lambda: asked)
+        while not asked:
+            page.wait_for_timeout(50)
         question = asked.pop()
         assert "1.png" in question and "Continue with what is there now?" in question
-        assert studio.runs.wait(run).step == done + 1 + answered
+        if answered == 1:  # nothing goes on, and what was typed stays
+            page.wait_for_timeout(300)
+            assert studio.runs.state(run).step == done + 2
+            assert form.get_by_label("Steps", exact=True).input_value() == str(done + 3)
+    form.wait_for(state="detached")
+    assert studio.runs.wait(run).step == done + 3
     page.wait_for_selector(f".cs-figures >> text={done + 3} / {done + 3}")
 
 

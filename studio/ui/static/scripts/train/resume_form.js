@@ -5,7 +5,8 @@ import {changesOf, FIELDS, textOf} from './resume_rules.js';
 
 const NOTE = 'What was trained so far stays; what comes is trained with these. The change is written into the log.';
 
-/** Shows the dialog inside of the part `host`; `resume(changes)` is Resume. */
+/** Shows the dialog inside of the part `host`; `resume(changes)` is Resume, and says whether the run goes on:
+ *  otherwise what was typed stays. */
 export function openResumeForm(host, config, resume) {
   const inputs = Object.fromEntries(
     FIELDS.map(([key, , kind]) => {
@@ -21,8 +22,7 @@ export function openResumeForm(host, config, resume) {
     event.preventDefault();
     const texts = Object.fromEntries(Object.entries(inputs).map(([key, input]) => [key, input.value]));
     attempt(async () => {
-      await resume(changesOf(config, texts));
-      dialog.close();
+      if (await resume(changesOf(config, texts))) dialog.close();
     }, go);
   };
   const title = el('h3.cs-card-title', {style: {margin: '0'}}, 'Change and resume');

@@ -108,8 +108,9 @@ class RunView {
     await this.look();
   }
   async resumeCurrent(changes) {
-    await this.resume(this.current, changes);
+    const goesOn = await this.resume(this.current, changes);
     await this.refresh();
+    return goesOn;
   }
   /** A checkpoint as a file of the library, on the stack of the Generate tab. */
   async useCheckpoint(step) {
@@ -129,15 +130,16 @@ class RunView {
     const {config} = await call(this.server.view({run: this.current, since: 0}));
     openResumeForm(this.element, config, (changes) => this.resumeCurrent(changes));
   }
-  /** What changed in the dataset is said before anything continues with it. */
+  /** What changed in the dataset is said before anything continues with it. Returns whether it goes on. */
   async resume(run, changes, accept = false) {
     try {
       await call(this.server.resume({run, accept, changes}));
+      return true;
     } catch (error) {
       const {kind, what, why} = error.parts || {};
       if (accept || kind !== 'DatasetChanged') throw error;
       const question = `${what}.\n\n${why}\n\nContinue with what is there now?`;
-      if (globalThis.confirm(question)) await this.resume(run, changes, true);
+      return globalThis.confirm(question) && this.resume(run, changes, true);
     }
   }
   async remove() {
