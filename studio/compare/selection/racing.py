@@ -17,9 +17,9 @@ of the prompt: every look has each prompt equally often, and what prompts have i
 the bound.
 
 A plateau of checkpoints that are all as good would defeat the race. So after a look at most as many go on
-as successive halving (Jamieson & Talwalkar 2016) would pay for; who is *set aside* then is not said to be
-worse: the leader stays, and of those that cannot be told apart from it the next best and the next
-preferred in turn.
+as successive halving (Jamieson & Talwalkar 2016) would pay for, and as half of the full grid, with the
+base alone in it, leaves room for. Who is *set aside* then is not said to be worse: the leader stays, and of
+those that cannot be told apart from it the next best and the next preferred in turn.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -120,8 +121,12 @@ class Race(Generic[Key]):
         at = self.looks.index(images) if images in self.looks else len(self.looks) - 1
         if at == len(self.looks) - 1:
             return len(self.candidates)  # nothing is generated any more
-        share = PACE * self.looks[0] / (self.looks[at + 1] - self.looks[at])
-        return max(2, int(len(self.candidates) * share))
+        later = [after - before for before, after in pairwise(self.looks[at:])]
+        paid_for = int(PACE * len(self.candidates) * self.looks[0] / later[0])
+        room = self.looks[-1] * (len(self.candidates) - 1) / 2 - self.generated
+        return max(
+            2, next(n for n in range(paid_for, -1, -1) if _halving(n, later) <= room or n < 3)
+        )
 
     def _aside(
         self, images: int, scores: Mapping[Key, Values], leader: Key, leaving: Mapping[Key, Exit]
@@ -160,6 +165,11 @@ class Race(Generic[Key]):
     def full(self) -> int:
         """Images that all candidates would have needed without the race."""
         return len(self.candidates) * (self.looks[-1] if self.looks else 0)
+
+
+def _halving(places: int, later: Sequence[int]) -> int:
+    """Images of `places` candidates, half of them after each further look, never fewer than two."""
+    return sum(more * max(2, places >> number) for number, more in enumerate(later))
 
 
 def looks(prompts: int, most: int) -> list[int]:
