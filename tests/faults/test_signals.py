@@ -6,7 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from studio.generation.comparisons import Comparisons
 from studio.generation.service import Generation
 from studio.runs.events import hold, read_state
 from studio.runs.records import RunState, RunView
+from studio.ui import app
 from tests.workspaces import make_workspace
 
 ROOT = str(Path(__file__).resolve().parent.parent.parent)
@@ -109,10 +112,11 @@ def test_the_command_saves(tmp_path: Path, number: signal.Signals) -> None:
 
 
 @pytest.mark.slow
-def test_the_server_saves(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", CODES)
+def test_the_server_saves(tmp_path: Path, number: signal.Signals) -> None:
     make_workspace(tmp_path)
     code = SERVER.format(root=ROOT, workspace=str(tmp_path), values=VALUES)
-    assert ended(tmp_path, code, signal.SIGTERM, ("is open at", "saved step")) == 143
+    assert ended(tmp_path, code, number, ("is open at", "saved step")) == CODES[number]
     check_saved(tmp_path)
     assert "a running training saves first" in (tmp_path / "said.txt").read_text()
 
@@ -137,6 +141,23 @@ def test_every_command_ends_by_its_signal(
 
     monkeypatch.setattr(service, method, work)
     assert cli.main(["--workspace", str(tmp_path), *command]) == CODES.get(number, 130)
+
+
+@pytest.mark.parametrize("number", CODES)
+def test_the_server_gives_saving_the_time_that_it_was_given(
+    monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    closed: list[tuple[float, ...]] = []
+    studio: Any = SimpleNamespace(close=lambda *seconds: closed.append(seconds))
+    tasks = SimpleNamespace(close=lambda seconds: None)
+    page = SimpleNamespace(tasks=tasks, painted=threading.Event(), studio=studio)
+    server = SimpleNamespace(url="http://127.0.0.1:1", page=page, close=lambda: None)
+    monkeypatch.setattr(app, "serve", lambda *_, **__: server)
+    threading.Timer(0.2, os.kill, (os.getpid(), number)).start()
+    with pytest.raises(terminal.Ended) as caught, terminal.Ending():
+        app.launch(studio, host="127.0.0.1", port=1, open_browser=False, grace=7.0)
+    assert caught.value.exit_code == CODES[number]
+    assert closed[0] == (7.0,), "the second call finds it closed"
 
 
 def test_a_second_one_leaves_at_once(
