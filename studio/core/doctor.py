@@ -60,6 +60,7 @@ def examine(workspace: Path, starter: Path) -> list[Check]:
         ("gpu", _gpu),
         ("attention", _attention),
         ("8-bit", _eight_bit),
+        ("taggers", _taggers),
     ]
     return [_safely(name, check) for name, check in checks]
 
@@ -261,6 +262,24 @@ def _eight_bit() -> Check:
         return Check("8-bit", "note", f"bitsandbytes {version} runs but computes nothing", cost)
     paged = "" if target.type == "cuda" else "; paged optimizers need a GPU"
     return Check("8-bit", "ok", f"bitsandbytes {version}: AdamW8bit and NF4 ran on {target}{paged}")
+
+
+def _taggers() -> Check:
+    try:
+        import onnxruntime
+    except (ImportError, OSError) as error:
+        missing = isinstance(error, ModuleNotFoundError)
+        return Check(
+            "taggers",
+            "note",
+            "onnxruntime is not installed" if missing else f"onnxruntime does not load: {error}",
+            "WD taggers cannot write captions; every other captioner can.",
+            f"{sys.executable} -m pip install onnxruntime (onnxruntime-gpu for an NVIDIA GPU)",
+        )
+    providers = [
+        name.removesuffix("ExecutionProvider") for name in onnxruntime.get_available_providers()
+    ]
+    return Check("taggers", "ok", f"onnxruntime {onnxruntime.__version__}: {', '.join(providers)}")
 
 
 def _machine() -> dict[str, Any]:

@@ -320,11 +320,27 @@ def test_doctor_tries_everything_and_names_the_cost(workspace: Path) -> None:
     result = run("doctor", "--json", "--workspace", str(workspace))
     found = json.loads(result.stdout)
     by_name = {check["name"]: check for check in found["checks"]}
-    assert {"python", "disk", "workspace", "torch", "gpu", "attention", "8-bit"} <= set(by_name)
+    assert {"python", "disk", "workspace", "torch", "gpu", "attention", "8-bit", "taggers"} <= set(
+        by_name
+    )
     assert by_name["torch"]["status"] == "ok"
     assert result.returncode == (0 if found["ok"] else 1)
     for check in found["checks"]:
         assert check["status"] == "ok" or check["cost"] or check["remedy"]
+
+
+def test_doctor_says_what_goes_without_onnxruntime(monkeypatch: pytest.MonkeyPatch) -> None:
+    from studio.core import doctor
+
+    there = doctor._taggers()
+    assert there.status == "ok" and "CPU" in there.found
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    gone = doctor._taggers()
+    assert (
+        gone.status == "note"
+        and "onnxruntime" in str(gone.remedy)
+        and "captioner" in str(gone.cost)
+    )
 
 
 def test_doctor_sees_a_missing_starter_and_a_workspace_that_cannot_be_written(

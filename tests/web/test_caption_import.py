@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from pathlib import Path
 from typing import Any
@@ -137,3 +138,32 @@ def test_a_folder_without_an_image_says_what_it_holds(page: Any, tmp_path: Path)
     drop(page, ".cs-caption-main", [tmp_path / "films"])
     notice = page.wait_for_selector("#cs-notices .cs-notice")
     assert "no images" in notice.inner_text() and "clip.mp4: a video" in notice.inner_text()
+
+
+PASTE = """([data, where]) => {
+    const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+    const clipboardData = new DataTransfer();
+    clipboardData.items.add(new File([bytes], 'image.png', {type: 'image/png'}));
+    document.querySelector(where).dispatchEvent(
+        new ClipboardEvent('paste', {clipboardData, bubbles: true, cancelable: true}));
+}"""
+
+
+def test_a_pasted_image_joins_the_open_dataset(page: Any, served: Any, tmp_path: Path) -> None:
+    folder = served.dataset("pasted into", ["one"])
+    before = files(folder)
+    page.reload()
+    open_dataset(page, folder.name)
+    for number, shown in (
+        (1, "image.png"),
+        (2, "image-2.png"),
+    ):  # a browser calls all of them alike
+        save_image(tmp_path / "new.png", 70 + number)
+        data = base64.b64encode((tmp_path / "new.png").read_bytes()).decode()
+        page.evaluate(PASTE, [data, "textarea"])  # inside of a text it is the text's
+        page.evaluate(PASTE, [data, "body"])
+        page.locator(".cs-caption-name", has_text=shown).wait_for()
+        assert (folder / shown).read_bytes() == (tmp_path / "new.png").read_bytes()
+    kept = files(folder)
+    assert set(kept) - set(before) == {"image.png", "image-2.png"}
+    assert {name: kept[name] for name in before} == before

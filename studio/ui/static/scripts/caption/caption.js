@@ -13,7 +13,7 @@ import {AutoCard} from './auto.js';
 import {BulkCard} from './bulk.js';
 import {CheckCard, onlyPanel} from './check.js';
 import {DatasetList} from './dataset_list.js';
-import {takesFiles} from './file_drops.js';
+import {takesFiles, takesPasted} from './file_drops.js';
 import {chosen, dropped} from './folders.js';
 import {CaptionGrid} from './grid.js';
 import {STATES} from './list_rules.js';
@@ -278,6 +278,7 @@ class Caption {
   }
   takeDrops() {
     takesFiles(this.root, (event) => this.bring(dropped(event.dataTransfer)));
+    takesPasted(this.root, (event) => this.bring(dropped(event.clipboardData), this.dataset));
   }
 
   async begin() {

@@ -1,4 +1,5 @@
-// Files from outside that are dropped anywhere on an area, and how it looks while they are over it.
+// Files from outside that are dropped anywhere on an area, and how it looks while they are over it; and
+// files that are pasted while the area is shown.
 import {bringsFiles} from '../core/dom.js';
 
 /** `take(event)` gets the drop. */
@@ -26,6 +27,16 @@ export function takesFiles(root, take) {
   });
   listen('drop', (event) => {
     leave();
+    event.preventDefault();
+    take(event);
+  });
+}
+
+/** `take(event)` gets what is pasted outside of a text field while `root` is on the screen. */
+export function takesPasted(root, take) {
+  document.addEventListener('paste', (event) => {
+    const writing = event.target.closest?.('input, textarea, [contenteditable]');
+    if (!event.clipboardData?.files.length || writing || !root.offsetParent) return;
     event.preventDefault();
     take(event);
   });
