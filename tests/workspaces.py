@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +36,18 @@ def make_dataset(folder: Path, count: int = 4, seed: int = 0) -> Path:
 
 def make_workspace(root: Path) -> Workspace:
     workspace = Workspace(root)
+    shutil.copytree(_made_once(), root, dirs_exist_ok=True)
+    return workspace
+
+
+@cache
+def _made_once() -> Path:
+    root = Path(tempfile.mkdtemp(prefix="studio-tests-"))
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    workspace = Workspace(root)
     make_clip(make_tiny_sd1(workspace.bases / "tiny") / "clip")
     make_dataset(workspace.datasets / "zibbo")
-    return workspace
+    return root
 
 
 @contextmanager
@@ -54,20 +67,22 @@ def studio(tmp_path: Path) -> Iterator[Studio]:
     studio.close()
 
 
-@pytest.fixture
-def config(studio: Studio) -> Callable[..., RunConfig]:
-    def make(*changes: str, **values: Any) -> RunConfig:
-        start = {
-            "name": "my zibbo",
-            "base": "tiny",
-            "device": "cpu",
-            "data": {"folder": "zibbo"},
-            "train": {"steps": 4, "batch_size": 2, "learning_rate": 1e-2},
-            "sample": {"every": 2, "steps": 2},
-            "save": {"every": 2},
-            "validation": {"every": 2},
-            **values,
-        }
-        return presets.config_from(None, start, list(changes))
+def make_config(*changes: str, **values: Any) -> RunConfig:
+    """A run of four steps on the tiny base."""
+    start = {
+        "name": "my zibbo",
+        "base": "tiny",
+        "device": "cpu",
+        "data": {"folder": "zibbo"},
+        "train": {"steps": 4, "batch_size": 2, "learning_rate": 1e-2},
+        "sample": {"every": 2, "steps": 2},
+        "save": {"every": 2},
+        "validation": {"every": 2},
+        **values,
+    }
+    return presets.config_from(None, start, list(changes))
 
-    return make
+
+@pytest.fixture
+def config() -> Callable[..., RunConfig]:
+    return make_config

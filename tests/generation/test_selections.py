@@ -141,6 +141,7 @@ def goes_on(root: Path, run: str) -> None:
     assert read_comparison(root / "comparisons" / found.id).complete
 
 
+@pytest.mark.slow
 def test_a_race_that_was_killed_goes_on(trained: tuple[Studio, str], tmp_path: Path) -> None:
     studio, run = trained
     root = copied(studio.workspace.root, tmp_path)

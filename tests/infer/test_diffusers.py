@@ -84,8 +84,16 @@ def ours(base: Base, sampler: Sampler, *files: Path, prompt: str = PROMPT) -> np
     return np.asarray(engine.generate(base, settings)[0].image).astype(int)
 
 
-@pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl"])
-@pytest.mark.parametrize("sampler", list(CLASSES))
+@pytest.mark.parametrize(
+    ("family", "sampler"),
+    [
+        pytest.param(
+            family, name,
+            marks=() if family == "sd1" or name in ("DDIM", "Euler a") else pytest.mark.slow,
+        )
+        for name in CLASSES for family in ("sd1", "sd2", "sdxl")
+    ],
+)  # fmt: skip
 def test_the_base_alone(family: str, sampler: Sampler, request: pytest.FixtureRequest) -> None:
     base: Base = request.getfixturevalue(family)
     expected = theirs(pipeline(base.path, sampler))
@@ -95,7 +103,7 @@ def test_the_base_alone(family: str, sampler: Sampler, request: pytest.FixtureRe
 FROM_IMAGES: list[Sampler] = ["DDIM", "Euler", "DPM++ 2M Karras", "DPM++ 2M SDE", "Heun", "UniPC"]
 
 
-@pytest.mark.parametrize("family", ["sd1", "sd2"])
+@pytest.mark.parametrize("family", ["sd1", pytest.param("sd2", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("sampler", FROM_IMAGES)
 @pytest.mark.parametrize("denoising", [0.5, 1.0])
 def test_starting_from_an_image(

@@ -33,7 +33,7 @@ def generated(base: Base, **different: Any) -> np.ndarray:
     return np.asarray(engine.generate(base, settings(**different))[0].image).astype(int)
 
 
-@pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl"])
+@pytest.mark.parametrize("family", ["sd1", pytest.param("sd2", marks=pytest.mark.slow), "sdxl"])
 def test_every_upscaler_makes_another_larger_image(
     family: str, request: pytest.FixtureRequest
 ) -> None:

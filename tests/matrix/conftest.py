@@ -57,7 +57,14 @@ QUIET = {
 }
 
 
-@pytest.fixture(scope="module", params=[pytest.param("starter", marks=pytest.mark.slow), *FAMILIES])
+IN_FULL = ("starter", "sd2")  # what these add to the others is tested with the full sweep
+BASES = [
+    pytest.param(name, marks=pytest.mark.slow if name in IN_FULL else ())
+    for name in ("starter", *FAMILIES)
+]
+
+
+@pytest.fixture(scope="module", params=BASES)
 def base(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Base]:

@@ -17,16 +17,25 @@ from studio.runs.events import RunLog, honest_state, read_events, read_state
 from studio.runs.records import Message, RunState, Sampled, Saved
 from studio.settings.training import RunConfig
 from studio.train.state import saved_steps
+from tests.workspaces import make_config, make_workspace
 
 Make = Callable[..., RunConfig]
 
 
-@pytest.fixture
-def run(studio: Studio, config: Make) -> Path:
-    """A run of 4 steps whose process died: as its files are when nobody holds it."""
-    run = studio.runs.start(config())
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run of 4 steps."""
+    studio = Studio(make_workspace(tmp_path_factory.mktemp("trained")))
+    run = studio.runs.start(make_config())
     assert studio.runs.wait(run).state == "finished"
-    folder = studio.runs.folder(run)
+    studio.close()
+    return studio.runs.folder(run)
+
+
+@pytest.fixture
+def run(studio: Studio, trained: Path) -> Path:
+    """A run of 4 steps whose process died: as its files are when nobody holds it."""
+    folder = shutil.copytree(trained, studio.workspace.runs / trained.name)
     RunLog(folder).update(state="running", step=3, last_checkpoint=None)
     return folder
 

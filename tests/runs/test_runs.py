@@ -156,7 +156,7 @@ def test_a_full_disk_pauses_and_continue_goes_on(
     ("error", "said"),
     [
         (RuntimeError("CUDA out of memory. Tried to allocate"), "memory is full"),
-        (MemoryError(), "memory is full"),
+        pytest.param(MemoryError(), "memory is full", marks=pytest.mark.slow),
         (ZeroDivisionError("x"), "fault in the program"),
     ],
 )
