@@ -27,7 +27,7 @@ from studio.settings.generation import GenerateSettings
 from studio.settings.lanes import LanesSettings
 
 if TYPE_CHECKING:
-    from studio.checkup.records import Report
+    from studio.checkup.records import BaseFacts, Report
     from studio.generation.token_count import TokenCount, TokenCounter
 
 
@@ -122,6 +122,12 @@ class Generation:
         if resume:
             return captions.go_on(self.runtime, folder, ways)
         return captions.describe(self.runtime, folder, captioner, options or CaptionOptions(), ways)
+
+    def facts(self, base: str, resolution: int = 0) -> BaseFacts:
+        """Which sizes a base is trained at; see `checkups.facts_of`."""
+        from studio.generation.checkups import facts_of
+
+        return facts_of(self.runtime, base, resolution)
 
     def examine(
         self,
