@@ -5,7 +5,7 @@ Owns: the record, what its values may be, and the sizes that follow. Refuses to 
 
 In this order: the image as it is shown (upright by its EXIF tag) is turned by quarters of a circle,
 then by a small angle, mirrored, and cropped. A small angle leaves no corner empty: what remains is
-the largest part of the same shape. The page has a twin of the sizes (`core/prepare_geometry.js`);
+the largest part of the same shape. The page has a twin of the sizes (`caption/prepare_geometry.js`);
 `tests/page/prepare_cases.json` holds both to the same numbers.
 """
 
