@@ -16,12 +16,19 @@ from studio.core.names import original, printable
 from studio.formats import image_recipes
 from studio.formats.dataset import read_dataset
 from studio.formats.dataset_info import DatasetInfo
-from studio.formats.image_recipe import WHOLE, ImageRecipe, checked
+from studio.formats.image_recipe import WHOLE, ImageRecipe
 from studio.formats.mask_strokes import TooManyStrokes, painted, read_strokes
 from studio.formats.masks import Masks
 from studio.library.image_preparing import HOWS, Shape, cropped, read_shape, said
 from studio.train.buckets import bucket_for, lost
 from studio.ui.components.mask_brush import too_many_strokes
+from studio.ui.components.prepare_recipes import (
+    GEOMETRY,
+    mask_name,
+    sent_recipe,
+    state_of,
+    with_geometry,
+)
 from studio.ui.live import Json, Page, Task, read
 
 if TYPE_CHECKING:
@@ -32,7 +39,6 @@ if TYPE_CHECKING:
 STAGE = 1280  # pixels of the longer side of what is shown to crop and paint on
 AT_ONCE = 12  # proposals per call; the page asks again
 KIND = "prepared copy"
-GEOMETRY = ("turn", "angle", "flip", "crop")
 UNDERS = ("", "own", "beside", "alpha")
 
 
@@ -45,7 +51,7 @@ class PrepareImages:
     def functions(self) -> list[Callable[..., Any]]:
         """For the component that holds the editor."""
         return [
-            self.prepare_open, self.prepare_sizes, self.prepare_crops, self.prepare_save,
+            self.prepare_open, self.prepare_looks, self.prepare_sizes, self.prepare_crops, self.prepare_save,
             self.prepare_apply, self.prepare_undo, self.prepare_state, self.prepare_mask,
             self.prepare_export, self.prepare_task, self.prepare_cancel,
         ]  # fmt: skip
@@ -66,6 +72,16 @@ class PrepareImages:
             "beside": beside is not None,
             "alpha": known.transparent,
         }
+
+    def prepare_looks(self, argument: Any) -> Json:
+        """File → a small copy as it is turned, not cropped."""
+        identity, names = read(argument, dataset=str, files=list)
+        info, answers = self._info(identity), {}
+        for name in names[: 4 * AT_ONCE]:
+            image = self._file(info, str(name))
+            whole = info.recipe(image).changed(crop=WHOLE)
+            answers[str(name)] = {"path": str(self.page.thumbnails.of(image, recipe=whole))}
+        return answers
 
     def prepare_sizes(self, argument: Any) -> Json:
         """What a base is trained at, and every bucket that an image may get there."""
@@ -90,7 +106,7 @@ class PrepareImages:
         found: Json = {}
         for name in names[:AT_ONCE]:
             image = self._file(info, str(name))
-            recipe = _sent(argument["recipe"]) if "recipe" in argument else info.recipe(image)
+            recipe = sent_recipe(argument["recipe"]) if "recipe" in argument else info.recipe(image)
             try:
                 new = cropped(image, recipe, how, wanted)  # type: ignore[arg-type]
             except InputError as error:
@@ -115,12 +131,12 @@ class PrepareImages:
         folder = self.page.library.own(identity)
         info = self._info(identity)
         image = self._file(info, name)
-        sent = _sent(argument.get("recipe"))
+        sent = sent_recipe(argument.get("recipe"))
         if mask == "painted":
             mask = self._painted(info, image, argument)
-        own = _geometry(info.recipe(image), sent).changed(mask=_mask_name(mask))
+        own = with_geometry(info.recipe(image), sent).changed(mask=mask_name(mask))
         changes = {self._file(info, str(other)): sent for other in also}
-        changes = {path: _geometry(info.recipe(path), sent) for path in changes} | {image: own}
+        changes = {path: with_geometry(info.recipe(path), sent) for path in changes} | {image: own}
         self._change(folder, changes, said("Preparing", [*changes]))
         return self.prepare_state({"dataset": identity})
 
@@ -131,7 +147,7 @@ class PrepareImages:
         changes = {}
         for name, crop in crops.items():
             image = self._file(info, str(name))
-            changes[image] = info.recipe(image).changed(crop=_sent({"crop": crop}).crop)
+            changes[image] = info.recipe(image).changed(crop=sent_recipe({"crop": crop}).crop)
         if changes:
             self._change(folder, changes, said("Crop", [*changes]))
         return self.prepare_state({"dataset": identity})
@@ -243,50 +259,6 @@ class PrepareImages:
 
     def _change(self, folder: Path, changes: dict[Path, ImageRecipe], what: str) -> None:
         self.studio.library.recipes.change(folder, changes, what)
-
-
-def state_of(info: DatasetInfo) -> Json:
-    """Image → what its recipe does, and what can be undone."""
-    changed = [item for item in info.items if not item.recipe.empty]
-    return {
-        "prepared": {
-            printable(item.path.relative_to(info.path).as_posix()): kinds_of(item.recipe)
-            for item in changed
-        },
-        "undo": image_recipes.can_undo(info.path),
-    }
-
-
-def kinds_of(recipe: ImageRecipe) -> list[str]:
-    """What a recipe does, in words for a badge."""
-    found = {
-        "cropped": recipe.crop != WHOLE,
-        "turned": bool(recipe.turn or recipe.angle),
-        "mirrored": recipe.flip,
-        "masked": bool(recipe.mask_file),
-    }
-    return [word for word, so in found.items() if so]
-
-
-def _sent(values: Any) -> ImageRecipe:
-    try:
-        given = {key: values[key] for key in GEOMETRY if key in values}
-        return checked(given)
-    except (ValueError, TypeError) as error:
-        raise InputError(
-            "This crop cannot be used", why=f"{error}.", remedy="Reset it, or reload the page."
-        ) from error
-
-
-def _geometry(recipe: ImageRecipe, sent: ImageRecipe) -> ImageRecipe:
-    return recipe.changed(**{key: getattr(sent, key) for key in GEOMETRY})
-
-
-def _mask_name(mask: str) -> str:
-    try:
-        return checked({"mask": mask}).mask
-    except ValueError as error:
-        raise InputError("There is no such mask", remedy="Reload the page.") from error
 
 
 def _free(folder: Path, name: str) -> Path:

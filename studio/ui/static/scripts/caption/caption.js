@@ -18,6 +18,7 @@ import {chosen, dropped} from './folders.js';
 import {CaptionGrid} from './grid.js';
 import {STATES} from './list_rules.js';
 import {button, chip, datasetPanel, fileInput, problemsPanel, samplePanel, startPanel, warning} from './panels.js';
+import {PrepareCard} from './prepare_card.js';
 
 const SAVED = 'Captions are saved as you type, in a text file beside each image. Ctrl+Enter goes to the next one.';
 
@@ -70,6 +71,7 @@ class Caption {
     const bulk = (argument) => call(server.bulk({dataset: this.dataset, ...argument}));
     this.auto = new AutoCard(asks, around, props.describe);
     this.many = new BulkCard({bulk, undo}, around);
+    this.prepare = new PrepareCard(server, {...around, grid: this.grid, opened: (id) => this.showAndOpen(id)});
     this.check = new CheckCard(server, {...around, showOnly: (files, title) => this.showOnly(files, title)});
     this.about = new AboutCard(async (said) => {
       const mine = this.dataset;
@@ -88,9 +90,16 @@ class Caption {
     const {accept} = this.props;
     const several = {multiple: true, accept};
     const take = (into) => (input) => this.bring(chosen(input), into());
-    const nowhere = () => null;
-    this.filesInput = fileInput('Images to add', several, take(nowhere));
-    this.folderInput = fileInput('Folder to add', {webkitdirectory: true}, take(nowhere));
+    this.filesInput = fileInput(
+      'Images to add',
+      several,
+      take(() => null),
+    );
+    this.folderInput = fileInput(
+      'Folder to add',
+      {webkitdirectory: true},
+      take(() => null),
+    );
     this.moreInput = fileInput(
       'Images to add to this dataset',
       several,
@@ -102,7 +111,7 @@ class Caption {
     this.offer = startPanel(choose);
     this.sample = samplePanel((event) => attempt(copy, event.currentTarget));
     this.work = this.workPanel();
-    this.sideWork = el('div.cs-stack.cs-hidden', {}, this.auto.node, this.many.node);
+    this.sideWork = el('div.cs-stack.cs-hidden', {}, this.auto.node, this.prepare.node, this.many.node);
     const inputs = [this.filesInput, this.folderInput];
     const main = [this.arrivals.progress, this.arrivals.account, this.offer, this.work];
     this.root.append(
@@ -205,6 +214,7 @@ class Caption {
       this.count();
       this.list.select(data.id);
       this.check.opened();
+      this.prepare.opened(data.id, data.sample);
     });
   }
   showHead({name, path, problems, strays, sample}) {

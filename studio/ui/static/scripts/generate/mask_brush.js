@@ -6,8 +6,6 @@ import {hear, tell} from '../core/channel.js';
 import {el} from '../core/dom.js';
 import {count, fileName} from '../core/format.js';
 import {labelled} from '../core/icons.js';
-import {message} from '../core/notices.js';
-import {ownValue} from '../core/own_value.js';
 import {dropsOf, maskPicker, tintedImage} from '../core/mask_file.js';
 import {
   begun,
@@ -22,6 +20,8 @@ import {
   undone,
   usualSize,
 } from '../core/mask_strokes.js';
+import {message} from '../core/notices.js';
+import {ownValue} from '../core/own_value.js';
 
 const COLOUR = '#ff3b6b';
 const LONGEST = 1024; // pixels of the canvas: strokes are kept in the image's own
