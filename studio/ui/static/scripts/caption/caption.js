@@ -90,16 +90,9 @@ class Caption {
     const {accept} = this.props;
     const several = {multiple: true, accept};
     const take = (into) => (input) => this.bring(chosen(input), into());
-    this.filesInput = fileInput(
-      'Images to add',
-      several,
-      take(() => null),
-    );
-    this.folderInput = fileInput(
-      'Folder to add',
-      {webkitdirectory: true},
-      take(() => null),
-    );
+    const nowhere = () => null;
+    this.filesInput = fileInput('Images to add', several, take(nowhere));
+    this.folderInput = fileInput('Folder to add', {webkitdirectory: true}, take(nowhere));
     this.moreInput = fileInput(
       'Images to add to this dataset',
       several,
@@ -229,7 +222,6 @@ class Caption {
     this.sample.classList.toggle('cs-hidden', !sample);
     this.about.opened(this.facts, !this.facts.trigger && !this.facts.class_word);
   }
-
   async discard(files) {
     await call(this.server.discard_strays({dataset: this.dataset, files}));
     notice('Moved to the workspace’s trash folder', 'good');
