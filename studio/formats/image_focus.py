@@ -7,7 +7,7 @@ No model looks. On a small grey copy three things count, each divided by its mea
 square around the place), and how far the colour is from that of the image's border, where the
 background usually is. The window is the largest of its shape that fits; of all its places the one with
 the largest sum wins (found by an integral image), and among equals the one nearest to the centre.
-Faces count more where OpenCV is installed, which brings its own detector.
+Where OpenCV is installed, which brings a detector, a face counts as much as all the rest together.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SIDE = 96  # pixels of the short side of the copy
 AROUND = 4  # the square for the entropy reaches so far to each side
 STEPS = 8  # of grey
-FACE = 30.0  # a place in a face counts as much as so many usual ones
+EVERYWHERE = 0.01  # what a place without anything counts, so that the centre wins among such
 CENTRE = 0.02  # how much less a window counts at the image's edge than at its centre
 Size = tuple[int, int]
 Crop = tuple[float, float, float, float]
@@ -81,12 +81,13 @@ def salience(image: Image) -> Array:
     border = np.concatenate([colours[0], colours[-1], colours[:, 0], colours[:, -1]])
     apart = np.linalg.norm(colours - np.median(border, axis=0), axis=2)
     parts = [np.hypot(down, across), _entropy(grey), apart]
-    counts: Array = np.full(grey.shape, 1e-9)
+    counts: Array = np.full(grey.shape, EVERYWHERE)
     for part in parts:
         if part.mean() > 1e-6:
             counts += part / part.mean()
+    rest = counts.sum()
     for left, top, width, height in _faces(small):
-        counts[top : top + height, left : left + width] += FACE
+        counts[top : top + height, left : left + width] += rest / (width * height)
     return counts
 
 

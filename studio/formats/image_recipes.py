@@ -84,7 +84,7 @@ class Recipes:
         found += [
             f"The mask that was painted for {printable(name)} is not there any more: all of it is learned."
             for name, one in self.rows.items()
-            if one.mask_file and not (self.folder / one.mask_file).is_file()
+            if one.mask_file and self.mask(self.folder / name) is None
         ][:NAMED]
         if (more := len(self.wrong) - NAMED) > 0:
             found.append(f"{more} more recipes are not used.")

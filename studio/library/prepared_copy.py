@@ -9,7 +9,8 @@ copy is what it would have learnt from the original with its recipes, pixel for 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def export_prepared(
         captions |= held_out
     try:
         with atomic.replacing(target, exclusive=True) as folder:
-            work = _Copying(info, folder)
+            work = _Copying(info, folder, images)
             for number, path in enumerate(images, 1):
                 work.add(path, captions.get(path))
                 if on_image is not None:
@@ -72,11 +73,12 @@ def export_prepared(
 class _Copying:
     """One copy while it is made."""
 
-    def __init__(self, info: DatasetInfo, folder: Path) -> None:
+    def __init__(self, info: DatasetInfo, folder: Path, images: Iterable[Path]) -> None:
         self.info, self.folder = info, folder
         self.done = Copied(folder)
         self._masks = Masks()
-        self._taken: set[str] = set()
+        names = [path.relative_to(info.path).with_suffix("") for path in images]
+        self._stems = Counter(same_name(str(name)) for name in names)
 
     def add(self, path: Path, caption: str | None) -> None:
         """One image with what belongs to it."""
@@ -105,13 +107,10 @@ class _Copying:
         return prepared(mask_pixels(path, file), self.info.recipe(path))
 
     def _place(self, name: Path) -> Path:
-        """A free name: two images may differ by their endings alone."""
-        place, count = name.with_suffix(".png"), 1
-        while same_name(str(place)) in self._taken:
-            count += 1
-            place = name.with_name(f"{name.stem}-{count}.png")
-        self._taken.add(same_name(str(place)))
-        return self.folder / place
+        """Its name in the copy, with its old ending where others differ by that alone: so the order
+        of the images stays."""
+        alone = self._stems[same_name(str(name.with_suffix("")))] == 1
+        return self.folder / name.with_name(f"{name.stem if alone else name.name}.png")
 
     def describe(self) -> None:
         """`dataset.toml`: the dataset's own, or what its folders say."""
