@@ -118,9 +118,11 @@ class _Copying:
         says = read_dataset_file(info.path)
         if says.model_fields_set:
             atomic.copy_file(info.path / DATASET_FILE, self.folder / DATASET_FILE)
+            if says.name:  # two datasets of one name cannot be told apart
+                write_dataset_file(self.folder, {"name": f"{says.name} (prepared)"})
             return
         held_out = info.held_out.relative_to(info.path).as_posix() if info.held_out else ""
-        words = {"name": info.name, "trigger": info.trigger, "class_word": info.class_word,
+        words = { "trigger": info.trigger, "class_word": info.class_word,
                  "kind": info.kind, "held_out": held_out if held_out != HELD_OUT else ""}  # fmt: skip
         write_dataset_file(self.folder, {key: text for key, text in words.items() if text})
 
