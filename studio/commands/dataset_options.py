@@ -53,6 +53,24 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--undo", action="store_true", help="take the newest crop or other recipe back"
     )
     prepare.add_argument(
+        "--mask-prompt",
+        metavar="TEXT",
+        help="paint a mask where each image shows this; with --mask-model",
+    )
+    prepare.add_argument(
+        "--mask-model",
+        metavar="MODEL",
+        default="",
+        help="CLIPSeg model: a folder, or the hub id of one that is on this machine",
+    )
+    prepare.add_argument(
+        "--mask-threshold",
+        metavar="N",
+        type=float,
+        default=0.4,
+        help="how sure the model has to be, 0 to 1 (default: 0.4)",
+    )
+    prepare.add_argument(
         "--export-prepared",
         metavar="OUT",
         help="write a copy with crops, turns, masks and captions applied into the new folder OUT",

@@ -1,4 +1,4 @@
-"""`dataset --crop`, `--undo` and `--export-prepared`: prepares images without touching them.
+"""`dataset --crop`, `--mask-prompt`, `--undo` and `--export-prepared`: prepares images without touching them.
 
 Owns: these options' output. Refuses to know: how crops are found, what a copy holds.
 """
@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 
 def wanted(arguments: argparse.Namespace) -> bool:
     """Whether the images are to be prepared, instead of checked."""
-    return bool(arguments.crop or arguments.undo or arguments.export_prepared)
+    return bool(
+        arguments.crop or arguments.mask_prompt or arguments.undo or arguments.export_prepared
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Takes a change back, crops, then copies: what of it was asked for."""
+    """Takes a change back, crops, masks, then copies: what of it was asked for."""
     found: dict[str, Any] = {}
     with terminal.opened(arguments) as studio, Stopping("Stopping.") as stopping:
         progress = Progress()
@@ -41,6 +43,9 @@ def run(arguments: argparse.Namespace) -> int:
             found["undone"] = studio.library.recipes.undo(folder)
         if arguments.crop:
             found["crops"] = _crop(studio, folder, arguments, on_image)
+            progress.end()
+        if arguments.mask_prompt:
+            found["masks"] = _mask(studio, folder, arguments, on_image)
             progress.end()
         if arguments.export_prepared:
             found["copy"] = _copy(studio, folder, arguments.export_prepared, on_image)
@@ -72,6 +77,28 @@ def _crop(
         _row(info, image, recipe.crop, recipe.frame(studio.library.images.facts(image).size), facts)
         for image, recipe in recipes.items()
     ]
+
+
+def _mask(
+    studio: Studio, folder: Path, arguments: argparse.Namespace, on_image: Any
+) -> dict[str, Any]:
+    from studio.formats.image_recipes import keep_mask
+    from studio.library.image_preparing import check_own, said
+
+    check_own(folder)
+    info = studio.library.read_dataset(folder)
+    images = _chosen(info, arguments.only)
+    found, without = studio.generation.segment(
+        images, arguments.mask_model, arguments.mask_prompt, arguments.mask_threshold, on_image
+    )
+    masks = {image: keep_mask(folder, mask) for image, mask in found.items()}
+    changes = {image: info.recipe(image).changed(mask=name) for image, name in masks.items()}
+    if changes:
+        studio.library.recipes.change(folder, changes, said("Mask", [*changes]))
+    return {
+        "painted": [image.relative_to(info.path).as_posix() for image in masks],
+        "without": {i.relative_to(info.path).as_posix(): why for i, why in without.items()},
+    }
 
 
 def _row(
@@ -127,6 +154,10 @@ def _lines(found: dict[str, Any], preview: bool) -> list[str]:
     if found.get("crops"):
         written = "Nothing was written." if preview else "--undo takes it back."
         lines.append(f"{counted(len(found['crops']), 'image')}. {written}")
+    if masks := found.get("masks"):
+        lines += [f"{name} has no mask: {why}" for name, why in masks["without"].items()]
+        painted = counted(len(masks["painted"]), "mask")
+        lines.append(f"{painted} painted. They count when data.mask=files. --undo takes them back.")
     if copy := found.get("copy"):
         lines += [f"{name} is left out: {why}" for name, why in copy["left_out"].items()]
         lines.append(

@@ -5,7 +5,7 @@ Owns: that torch is loaded only when something is asked for. Refuses to know: pa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +27,8 @@ from studio.settings.generation import GenerateSettings
 from studio.settings.lanes import LanesSettings
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from studio.checkup.records import BaseFacts, Report
     from studio.generation.token_count import TokenCount, TokenCounter
 
@@ -128,6 +130,19 @@ class Generation:
         from studio.generation.checkups import facts_of
 
         return facts_of(self.runtime, base, resolution)
+
+    def segment(
+        self,
+        images: Sequence[Path],
+        model: str,
+        words: str,
+        threshold: float,
+        on_image: Callable[[int, int], None] | None = None,
+    ) -> tuple[dict[Path, Image], dict[Path, str]]:
+        """Masks by prompt; see `segments.segment`."""
+        from studio.generation.segments import segment
+
+        return segment(self.runtime, images, model, words, threshold, on_image)
 
     def examine(
         self,

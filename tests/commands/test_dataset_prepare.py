@@ -12,6 +12,8 @@ from PIL import Image
 from studio import cli
 from studio.core.atomic import sha256
 from studio.formats.dataset import read_dataset
+from studio.formats.images import open_image
+from tests.caption.tiny_models import tiny_clipseg
 
 
 @pytest.fixture
@@ -64,3 +66,17 @@ def test_what_cannot_be_is_said(
 ) -> None:
     assert run(folder, *options) == 2
     assert said in capsys.readouterr().err
+
+
+def test_masks_by_prompt(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = str(tiny_clipseg(folder.parent / "clipseg"))
+    options = ["--mask-prompt", "worda", "--mask-model", model, "--mask-threshold"]
+    assert run(folder, *options, "0.01", "--json") == 0
+    masks = json.loads(capsys.readouterr().out)["masks"]
+    assert masks == {"painted": ["1.png", "2.png"], "without": {}}
+    info = read_dataset(folder)
+    assert info.recipes and open_image(info.recipes.mask(folder / "1.png") or "").size == (600, 400)
+    assert run(folder, *options, "1.01") == 0
+    assert "1.png has no mask: Nothing was found for “worda”" in capsys.readouterr().out
+    assert run(folder, "--mask-prompt", "a dog") == 2
+    assert "No model is named" in capsys.readouterr().err

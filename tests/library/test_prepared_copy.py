@@ -22,7 +22,7 @@ from studio.library.image_preparing import RecipeBook, Shape, read_shape, said
 from studio.library.prepared_copy import export_prepared
 from studio.settings.training import DataSettings
 from studio.train.buckets import batches_per_epoch
-from studio.train.data import held_out_items, load_mask, load_pixels, read_items
+from studio.train.data import Item, held_out_items, load_mask, load_pixels, read_items
 
 SIZE = (96, 64)
 
@@ -78,7 +78,7 @@ def test_the_copy_is_trained_on_as_the_original_with_its_recipes(
     assert (done.images, done.changed, done.masks, done.left_out) == (5, 4, 2, {})
     assert hashes(original) == before
     settings = DataSettings(mask=mask, crop=crop, flip=True)  # type: ignore[arg-type]
-    pairs = []
+    pairs: list[tuple[Item, Item]] = []
     for read in (read_items, held_out_items):
         sides = [
             read(read_dataset(folder).called("zorp"), settings, 48, 16)
@@ -103,7 +103,7 @@ def test_a_recipe_changes_the_names_of_what_is_cached_and_the_length_of_an_epoch
 
     def keys() -> dict[str, tuple[str, str | None]]:
         items = read_items(read_dataset(original), settings, 48, 16)
-        return {i.path.name: (i.content_key(), i.mask and i.mask_key()) for i in items}
+        return {i.path.name: (i.content_key(), i.mask_key() if i.mask else None) for i in items}
 
     before, book = keys(), RecipeBook()
     image = original / "2.png"
@@ -150,7 +150,7 @@ def test_the_focus_crop_holds_what_is_to_be_seen(
 ) -> None:
     image = Image.new("RGB", size, (90, 120, 160))
     side = 60
-    corner = tuple(round(at * (length - side)) for at, length in zip(place, size, strict=True))
+    corner = round(place[0] * (size[0] - side)), round(place[1] * (size[1] - side))
     image.paste(noise((side, side), 1), corner)
     crop = image_focus.focus_crop(image, (1, 1))
     left, top, right, bottom = ImageRecipe(crop=crop).box(size)

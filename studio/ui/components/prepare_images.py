@@ -7,16 +7,17 @@ Owns: which image is prepared, proposals, saving, undoing, the prepared copy. It
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio.core.errors import DatasetError, InputError, Interrupted
+from studio.core.errors import DatasetError, InputError, Interrupted, MissingError
 from studio.core.names import original, printable
 from studio.formats import image_recipes
 from studio.formats.dataset import read_dataset
 from studio.formats.dataset_info import DatasetInfo
-from studio.formats.image_recipe import WHOLE, ImageRecipe
+from studio.formats.image_recipe import WHOLE
 from studio.formats.mask_strokes import TooManyStrokes, painted, read_strokes
 from studio.formats.masks import Masks
 from studio.library.image_preparing import HOWS, Shape, cropped, read_shape, said
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 STAGE = 1280  # pixels of the longer side of what is shown to crop and paint on
 AT_ONCE = 12  # proposals per call; the page asks again
 KIND = "prepared copy"
+FOUND = re.compile(r"found-[0-9a-f]{32}")
 UNDERS = ("", "own", "beside", "alpha")
 
 
@@ -52,7 +54,7 @@ class PrepareImages:
         """For the component that holds the editor."""
         return [
             self.prepare_open, self.prepare_looks, self.prepare_sizes, self.prepare_crops, self.prepare_save,
-            self.prepare_apply, self.prepare_undo, self.prepare_state, self.prepare_mask,
+            self.prepare_apply, self.prepare_segment, self.prepare_undo, self.prepare_state, self.prepare_mask,
             self.prepare_export, self.prepare_task, self.prepare_cancel,
         ]  # fmt: skip
 
@@ -137,7 +139,7 @@ class PrepareImages:
         own = with_geometry(info.recipe(image), sent).changed(mask=mask_name(mask))
         changes = {self._file(info, str(other)): sent for other in also}
         changes = {path: with_geometry(info.recipe(path), sent) for path in changes} | {image: own}
-        self._change(folder, changes, said("Preparing", [*changes]))
+        self.studio.library.recipes.change(folder, changes, said("Preparing", [*changes]))
         return self.prepare_state({"dataset": identity})
 
     def prepare_apply(self, argument: Any) -> Json:
@@ -149,7 +151,7 @@ class PrepareImages:
             image = self._file(info, str(name))
             changes[image] = info.recipe(image).changed(crop=sent_recipe({"crop": crop}).crop)
         if changes:
-            self._change(folder, changes, said("Crop", [*changes]))
+            self.studio.library.recipes.change(folder, changes, said("Crop", [*changes]))
         return self.prepare_state({"dataset": identity})
 
     def prepare_undo(self, argument: Any) -> Json:
@@ -176,6 +178,25 @@ class PrepareImages:
         name = hashlib.sha256(found.tobytes()).hexdigest()[:32]
         target = self.page.thumbnails.folder / f"mask-{name}.png"
         return {"path": str(save_png(target, found))}
+
+    def prepare_segment(self, argument: Any) -> Json:
+        """A mask by prompt, to paint on: what it is called, and a copy to look at."""
+        from studio.formats.image_write import encoded_png, save_png
+
+        model, words, threshold = read(argument, model=str, words=str, threshold=float)
+        _, image = self._image(argument)
+        found, _ = self.studio.generation.segment([image], model.strip(), words, threshold)
+        name = hashlib.sha256(encoded_png(found[image])).hexdigest()[:32]
+        folder = self.page.thumbnails.folder
+        large = save_png(folder / f"found-{name}.png", found[image])
+        small = found[image].copy()
+        small.thumbnail((STAGE, STAGE))
+        path = (
+            save_png(folder / f"mask-{name}.png", small)
+            if small.size != found[image].size
+            else large
+        )
+        return {"under": f"found-{name}", "path": str(path)}
 
     def prepare_export(self, argument: Any) -> Json:
         """Starts writing a prepared copy into the workspace; answers the task."""
@@ -247,6 +268,8 @@ class PrepareImages:
         """What is painted on, in the size of the image."""
         from studio.formats.image_prepare import mask_pixels
 
+        if FOUND.fullmatch(under):
+            return self._found(image, under)
         if under not in UNDERS:
             raise InputError("There is no such mask", remedy="Reload the page.")
         file = {
@@ -257,8 +280,14 @@ class PrepareImages:
         }[under]()
         return None if file is None else mask_pixels(image, file)
 
-    def _change(self, folder: Path, changes: dict[Path, ImageRecipe], what: str) -> None:
-        self.studio.library.recipes.change(folder, changes, what)
+    def _found(self, image: Path, name: str) -> Image:
+        """A mask that was found by prompt."""
+        from studio.formats.image_prepare import mask_pixels
+
+        file = self.page.thumbnails.folder / f"{name}.png"
+        if not file.is_file():
+            raise MissingError("This mask is not there any more", remedy="Find it again.")
+        return mask_pixels(image, file)
 
 
 def _free(folder: Path, name: str) -> Path:
