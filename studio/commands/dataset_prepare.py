@@ -14,6 +14,7 @@ from studio.commands.terminal import Progress, Stopping
 from studio.core.counts import counted
 from studio.core.errors import Interrupted, MissingError
 from studio.core.names import path_of, printable
+from studio.formats.image_focus import about_faces
 
 if TYPE_CHECKING:
     from studio.app import Studio
@@ -43,6 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
             found["undone"] = studio.library.recipes.undo(folder)
         if arguments.crop:
             found["crops"] = _crop(studio, folder, arguments, on_image)
+            if arguments.crop == "focus":
+                found["faces"] = about_faces()
             progress.end()
         if arguments.mask_prompt:
             found["masks"] = _mask(studio, folder, arguments, on_image)
@@ -152,6 +155,7 @@ def _lines(found: dict[str, Any], preview: bool) -> list[str]:
             f"bucket {row['bucket'][0]} × {row['bucket'][1]}{larger}"
         )
     if found.get("crops"):
+        lines += [found["faces"]] if "faces" in found else []
         written = "Nothing was written." if preview else "--undo takes it back."
         lines.append(f"{counted(len(found['crops']), 'image')}. {written}")
     if masks := found.get("masks"):

@@ -31,11 +31,17 @@ Size = tuple[int, int]
 Crop = tuple[float, float, float, float]
 
 NO_FACES = "Faces are not looked for: OpenCV (the Python package cv2) is not installed."
+FACES = "Faces are looked for, and go before everything else."
 
 
 def finds_faces() -> bool:
     """Whether a detector of faces is on this machine."""
     return importlib.util.find_spec("cv2") is not None
+
+
+def about_faces() -> str:
+    """A sentence about whether faces count."""
+    return FACES if finds_faces() else NO_FACES
 
 
 def largest(size: Size, shape: Size) -> Size:

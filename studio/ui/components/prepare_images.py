@@ -17,6 +17,7 @@ from studio.core.names import original, printable
 from studio.formats import image_recipes
 from studio.formats.dataset import read_dataset
 from studio.formats.dataset_info import DatasetInfo
+from studio.formats.image_focus import about_faces
 from studio.formats.image_recipe import WHOLE
 from studio.formats.mask_strokes import TooManyStrokes, painted, read_strokes
 from studio.formats.masks import Masks
@@ -94,6 +95,7 @@ class PrepareImages:
         return {
             "resolution": facts.resolution,
             "multiple": facts.multiple,
+            "faces": about_faces(),
             "buckets": sorted(both, key=lambda size: -size[0] / size[1]),
         }
 

@@ -86,7 +86,7 @@ export class PrepareCard {
       field('Crop', this.how),
       field('Shape', this.shape),
       field('For', this.base),
-      field('At', this.resolution, 'px'),
+      field('Resolution', this.resolution),
       el('div.cs-toolbar', {}, this.previewButton, this.undoButton),
       el('div.cs-toolbar', {}, this.exportButton, this.stop),
       this.said,

@@ -170,7 +170,8 @@ export class PrepareEditor {
   }
 
   fillShapes() {
-    const {buckets} = this.sizes;
+    const {buckets, faces} = this.sizes;
+    this.focusButton.title = `Where most is to be seen. ${faces}`;
     const entries = [
       ['free', 'Free'],
       ['1:1', 'Square'],
@@ -226,6 +227,7 @@ export class PrepareEditor {
       onchange: () => this.change(null),
     });
     this.angleSaid = el('span.cs-number.cs-small');
+    this.focusButton = labelled('star', 'Focus', () => attempt(() => this.propose('focus')));
     const quiet = (name, label, action) => labelled(name, label, action, '.cs-quiet');
     return el(
       'div.pi-part',
@@ -234,7 +236,7 @@ export class PrepareEditor {
       el(
         'div.cs-toolbar',
         {},
-        labelled('star', 'Focus', () => attempt(() => this.propose('focus'))),
+        this.focusButton,
         labelled(null, 'Centre', () => attempt(() => this.propose('center'))),
         labelled(null, 'Whole', () => this.change({...this.recipe, crop: WHOLE})),
       ),
