@@ -17,6 +17,11 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-clip", action="store_true", help="do not compare captions with images (much faster)"
     )
+    _add_prepare(parser)
+    _add_masks_and_copy(parser.add_argument_group("masks, and a copy with all of it applied"))
+
+
+def _add_prepare(parser: argparse.ArgumentParser) -> None:
     prepare = parser.add_argument_group(
         "prepare the images (they are never changed: crops are kept in image_recipes.json beside them)"
     )
@@ -52,6 +57,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     prepare.add_argument(
         "--undo", action="store_true", help="take the newest crop or other recipe back"
     )
+
+
+def _add_masks_and_copy(prepare: argparse._ArgumentGroup) -> None:
     prepare.add_argument(
         "--mask-prompt",
         metavar="TEXT",

@@ -112,7 +112,7 @@ class PrepareImages:
             image = self._file(info, str(name))
             recipe = sent_recipe(argument["recipe"]) if "recipe" in argument else info.recipe(image)
             try:
-                new = cropped(image, recipe, how, wanted)  # type: ignore[arg-type]
+                new = cropped(image, recipe, how, wanted)
             except InputError as error:
                 found[str(name)] = {"problem": error.what}
                 continue

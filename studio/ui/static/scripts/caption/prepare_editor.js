@@ -3,6 +3,7 @@
 import {fileUrl} from '../core/address.js';
 import {attempt, call} from '../core/calls.js';
 import {el, fillOptions, openDialog} from '../core/dom.js';
+import {count} from '../core/format.js';
 import {iconButton, labelled} from '../core/icons.js';
 import {notice} from '../core/notices.js';
 import {
@@ -122,7 +123,7 @@ export class PrepareEditor {
     const sent = this.ask({recipe, mask, also, strokes: layer.strokes, under: layer.under});
     const state = await call(this.server.prepare_save(sent));
     this.around.saved(state, [this.file, ...also]);
-    notice(also.length ? `Saved for ${also.length + 1} images` : `Recipe of ${this.file} saved`, 'good');
+    notice(also.length ? `Saved for ${count(also.length + 1, 'image')}` : `Recipe of ${this.file} saved`, 'good');
     this.dialog.close();
   }
   async step(by) {
@@ -185,7 +186,8 @@ export class PrepareEditor {
     this.said = el('p.pi-said.cs-number', {role: 'status'});
     const mode = (name, label) =>
       el('button.cs-segment', {type: 'button', 'data-mode': name, onclick: () => this.enter(name)}, label);
-    this.modes = el('div.cs-segments', {role: 'group', 'aria-label': 'What is edited'}, mode('crop', 'Crop'), mode('mask', 'Mask')); // biome-ignore format: one line
+    const both = {role: 'group', 'aria-label': 'What is edited'};
+    this.modes = el('div.cs-segments', both, mode('crop', 'Crop'), mode('mask', 'Mask'));
     this.cropPart = this.layCrop();
     this.maskPart = maskPart(this);
     this.also = el('input.cs-checkbox', {type: 'checkbox', onchange: () => this.render()});
