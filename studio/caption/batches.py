@@ -40,12 +40,12 @@ class Batches:
 
     def describe(self, asked: Mapping[Path, str]) -> Answers:
         """Answers for images (path → question, maybe empty). Raises what the captioner raises."""
-        from studio.formats.images import open_image  # Pillow, only when images are opened
+        from studio.formats.image_prepare import Opener  # Pillow, only when images are opened
 
-        answers, images = Answers(), {}
+        answers, images, opened = Answers(), {}, Opener()
         for path in asked:
             try:
-                images[path] = open_image(path)
+                images[path] = opened(path)
             except StudioError as error:
                 answers.failed[path] = error.what
         if not images:

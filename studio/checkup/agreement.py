@@ -50,7 +50,7 @@ def fits(
     for start in range(0, len(paths), BATCH):
         if cancelled is not None and cancelled():
             raise Interrupted("Stopped as you asked", safe="What was found so far is kept.")
-        batch = list(_small(paths[start : start + BATCH], clip.side))
+        batch = list(_small(info, paths[start : start + BATCH], clip.side))
         images.append(clip.image_features(batch).numpy())
         if on_progress is not None:
             on_progress(min(start + BATCH, len(paths)), len(paths), "images and captions")
@@ -75,11 +75,13 @@ def _compared(paths: list[Path], captions: Sequence[str], images: Any, texts: An
     return sorted(found, key=lambda fit: fit.fit)
 
 
-def _small(paths: Sequence[Path], side: int) -> Iterator[Image]:
+def _small(info: DatasetInfo, paths: Sequence[Path], side: int) -> Iterator[Image]:
+    from studio.formats.image_prepare import open_prepared
     from studio.formats.images import small_image
 
     for path in paths:
-        yield small_image(path, side)
+        recipe = info.recipe(path)
+        yield open_prepared(path, recipe) if recipe.moves else small_image(path, side)
 
 
 def _poor(seen: Evidence) -> list[Hit]:

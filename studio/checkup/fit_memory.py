@@ -60,7 +60,10 @@ def _key(info: DatasetInfo, clip: Path) -> str:
     try:
         files = sorted(path for path in clip.iterdir() if path.is_file())
         seen += [repr((path.name, *_stamp(path))) for path in files]
-        seen += [repr((os.fspath(i.path), *_stamp(i.path), i.caption)) for i in info.items]
+        seen += [
+            repr((os.fspath(i.path), *_stamp(i.path), i.caption, *filter(None, [i.recipe.key])))
+            for i in info.items
+        ]
     except OSError:  # gone meanwhile: equal to nothing that was kept
         seen.append(os.urandom(8).hex())
     return hashlib.sha256("\n".join(seen).encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,4 +1,6 @@
-"""`dataset`: what is wrong with a folder of images and captions as a training set. Changes nothing.
+"""`dataset`: what is wrong with a folder of images and captions as a training set; or prepares it.
+
+The check changes nothing; crops and copies are in `dataset_prepare`, and never change an image.
 
 Owns: the command's output. Refuses to know: the checks.
 """
@@ -8,7 +10,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from studio.commands import terminal
+from studio.commands import dataset_prepare, terminal
 from studio.commands.terminal import Progress, Stopping
 from studio.core.names import printable
 
@@ -21,6 +23,8 @@ LOWEST = 5  # captions that fit least
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints what was found, the worst first, and whether the dataset is ready."""
+    if dataset_prepare.wanted(arguments):
+        return dataset_prepare.run(arguments)
     with terminal.opened(arguments) as studio, Stopping("Stopping.") as stopping:
         progress = Progress()
         report = studio.generation.examine(

@@ -17,3 +17,69 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-clip", action="store_true", help="do not compare captions with images (much faster)"
     )
+    _add_prepare(parser)
+    _add_masks_and_copy(parser.add_argument_group("masks, and a copy with all of it applied"))
+
+
+def _add_prepare(parser: argparse.ArgumentParser) -> None:
+    prepare = parser.add_argument_group(
+        "prepare the images (they are never changed: crops are kept in image_recipes.json beside them)"
+    )
+    prepare.add_argument(
+        "--crop",
+        choices=("focus", "center", "none"),
+        help="crop every image: where most is to be seen, at the centre, or not at all; turns and masks stay",
+    )
+    prepare.add_argument(
+        "--shape",
+        metavar="SHAPE",
+        default="bucket",
+        help="shape of the crops: bucket (that of each image's own), square, or width:height "
+        "(default: bucket)",
+    )
+    prepare.add_argument(
+        "--resolution",
+        metavar="N",
+        type=int,
+        default=0,
+        help="resolution of the buckets (default: the base's own)",
+    )
+    prepare.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="IMAGE",
+        help="only this image; repeat for more",
+    )
+    prepare.add_argument(
+        "--preview", action="store_true", help="say what --crop would do; write nothing"
+    )
+    prepare.add_argument(
+        "--undo", action="store_true", help="take the newest crop or other recipe back"
+    )
+
+
+def _add_masks_and_copy(prepare: argparse._ArgumentGroup) -> None:
+    prepare.add_argument(
+        "--mask-prompt",
+        metavar="TEXT",
+        help="paint a mask where each image shows this; with --mask-model",
+    )
+    prepare.add_argument(
+        "--mask-model",
+        metavar="MODEL",
+        default="",
+        help="CLIPSeg model: a folder, or the hub id of one that is on this machine",
+    )
+    prepare.add_argument(
+        "--mask-threshold",
+        metavar="N",
+        type=float,
+        default=0.4,
+        help="how sure the model has to be, 0 to 1 (default: 0.4)",
+    )
+    prepare.add_argument(
+        "--export-prepared",
+        metavar="OUT",
+        help="write a copy with crops, turns, masks and captions applied into the new folder OUT",
+    )

@@ -25,6 +25,7 @@ from studio.core.counts import counted
 from studio.core.errors import FileError, Interrupted, StudioError, UnavailableError
 from studio.families.base import Base
 from studio.formats.dataset import image_files, read_captions
+from studio.formats.image_prepare import Opener
 from studio.formats.images import open_image
 from studio.starter.classifier import AttributeClassifier
 
@@ -156,6 +157,7 @@ class _Looking:
         """Tensors by their names in the file, and the names of the images that could be read."""
         what = "reference" if role == "references" else role
         clip, dino, names = [], [], []
+        opened = Opener()
         for path in folder.files:
             if self.cancelled is not None and self.cancelled():
                 raise Interrupted("The comparison was stopped")
@@ -163,7 +165,7 @@ class _Looking:
                 self.on_progress(self.done, self.total, f"Reading the {what} images")
             self.done += 1
             try:
-                image = open_image(path)
+                image = opened(path)
                 clip.append(self.eyes.clip.image_features([image]))
             except StudioError as error:
                 self.recorder.note(f"{path.name} was left out of the {what} images: {error.what}.")

@@ -8,6 +8,7 @@
       10_sks dog/           kohya's sub-folders: repeats, then trigger and class word
       close-ups/            any other sub-folder counts when `[folders]` of dataset.toml names it
       masks/                masks of the images, see formats/masks.py
+      image_recipes.json      crops, turns and painted masks, see formats/image_recipes.py
       held_out/             images that are never trained on
 
 How other programs lay out their datasets is in formats/layouts.py.
@@ -29,6 +30,7 @@ from studio.formats.dataset_file import DATASET_FILE, DatasetFile, read_dataset_
 from studio.formats.dataset_info import DatasetImage, DatasetInfo
 from studio.formats.image_memory import ImageFacts, ImageMemory
 from studio.formats.image_names import IMAGE_ENDINGS, is_image, natural_key
+from studio.formats.image_recipes import Recipes, read_recipes
 from studio.formats.layout_parts import Layout, Part
 from studio.formats.layouts import find_parts
 from studio.formats.unused import find_unused
@@ -99,7 +101,9 @@ def read_dataset(folder: str | Path, images: ImageMemory | None = None) -> Datas
     problems += _broken(folder, broken)
     problems += _passed_over(folder, facts)
     whole = [row for row in rows if row[1] not in broken]
-    items = [_item(part, facts[path], path, text, says.repeats) for part, path, text in whole]
+    recipes = read_recipes(folder)
+    problems += recipes.problems()
+    items = [_item(part, facts[path], path, text, says, recipes) for part, path, text in whole]
     if not items:
         several = f"None of the {counted(len(rows), 'image')} in this folder can be read"
         raise DatasetError(
@@ -124,18 +128,25 @@ def read_dataset(folder: str | Path, images: ImageMemory | None = None) -> Datas
         notes=layout.notes,
         unused=unused,
         broken=broken,
+        recipes=recipes,
     )
 
 
 def _item(
-    part: Part, known: ImageFacts, path: Path, text: str | None, repeats: int
+    part: Part,
+    known: ImageFacts,
+    path: Path,
+    text: str | None,
+    says: DatasetFile,
+    recipes: Recipes,
 ) -> DatasetImage:
     caption = text if text is not None else part.words
     trigger = (part.words or "").partition(" ")[0]
-    size = known.width, known.height
+    recipe = recipes.of(path)
+    size = recipe.size((known.width, known.height))
     own = bool(text and text.strip())
-    weight = part.repeats or repeats
-    return DatasetImage(path, caption, weight, trigger, size, known.transparent, own)
+    weight = part.repeats or says.repeats
+    return DatasetImage(path, caption, weight, trigger, size, known.transparent, own, recipe)
 
 
 _LOOKED_FOR = f"Looked for files ending in {', '.join(IMAGE_ENDINGS)}, here and in sub-folders."

@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Literal
 
 from studio.formats.caption_marks import as_trained, notes_on
+from studio.formats.image_recipe import AS_IT_IS, ImageRecipe
+from studio.formats.image_recipes import Recipes
+from studio.formats.masks import Masks
 from studio.formats.unused import Unused
 
 
@@ -24,10 +27,12 @@ class DatasetImage:
     trigger: str = ""
     """First word of the kohya folder it lies in: datasets of several concepts have several."""
     size: tuple[int, int] | None = None
-    """Width and height in pixels, as shown."""
+    """Width and height in pixels, as shown and as its recipe has it."""
     transparent: bool = False
     captioned: bool = True
     """Whether it has a caption of its own which is not blank."""
+    recipe: ImageRecipe = AS_IT_IS
+    """How it is prepared."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,12 @@ class DatasetInfo:
     """What lies there and is not trained on."""
     broken: dict[Path, str] = field(default_factory=dict)
     """Images that cannot be read, with the reason."""
+    recipes: Recipes | None = None
+    """How images are prepared, held-out ones too."""
+
+    def recipe(self, image: Path) -> ImageRecipe:
+        """How an image of it is prepared."""
+        return self.recipes.of(image) if self.recipes else AS_IT_IS
 
     def phrase(self, trigger: str) -> str:
         """What calls the subject: the trigger, with the class word where most captions have both."""
@@ -71,3 +82,17 @@ class DatasetInfo:
         ]
         notes = notes_on((item.caption for item in self.items), trigger)
         return replace(self, items=items, notes=[*self.notes, *notes])
+
+
+def mask_of(info: DatasetInfo, image: Path, setting: str, masks: Masks) -> Path | None:
+    """The file that holds an image's mask (the image itself where its transparency is the mask), or
+    None. `setting` is that of the run: “none”, “alpha” or “files”; wherever masks count, an image's
+    recipe goes before it."""
+    own = info.recipe(image).mask
+    if setting == "none" or own == "none":
+        return None
+    if own == "alpha" or (not own and setting == "alpha"):
+        return image
+    if own:
+        return info.recipes.mask(image) if info.recipes else None
+    return masks.of(image)

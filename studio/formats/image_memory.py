@@ -52,6 +52,11 @@ class ImageFacts:
     animated: bool = False
     turned: bool = False
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height, as shown."""
+        return self.width, self.height
+
 
 class ImageMemory:
     """Facts by file; safe to ask from several threads. `folder` is where they are kept."""

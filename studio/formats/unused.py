@@ -17,6 +17,7 @@ from studio.formats.captions import CAPTION_ENDINGS, Looked
 from studio.formats.dataset_file import DATASET_FILE
 from studio.formats.folder import Folder
 from studio.formats.image_names import NOT_READ, is_image
+from studio.formats.image_recipes import RECIPES_FILE
 from studio.formats.masks import holds_masks
 from studio.formats.sniff import sniff
 
@@ -109,7 +110,7 @@ def _in(folder: Folder, looked: Looked, trained: bool) -> list[tuple[str, str]]:
         own |= {folder.caption_file(image) or "", folder.caption_file(image, (".json",)) or ""}
         stems |= {same_name(Path(image).stem), same_name(image)}
     images = set(folder.images) if trained else set()
-    rest = folder.files - images - own - tables - {DATASET_FILE}
+    rest = folder.files - images - own - tables - {DATASET_FILE, RECIPES_FILE}
     rest -= {*folder.masks, *folder.conditions}
     unreadable = {Path(name).stem for name in rest if Path(name).suffix.lower() in NOT_READ}
     looked_into = 0

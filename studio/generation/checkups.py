@@ -11,7 +11,7 @@ from pathlib import Path
 from studio.checkup.base_facts import base_facts
 from studio.checkup.examine import judged, look, with_fits
 from studio.checkup.fit_memory import FitMemory
-from studio.checkup.records import Evidence, Report
+from studio.checkup.records import BaseFacts, Evidence, Report
 from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.errors import Interrupted, SettingsError, UnavailableError
 from studio.families.detect import BaseInfo
@@ -35,12 +35,7 @@ def examine(
     not finished. Errors of the dataset and of the base come through.
     """
     library = runtime.library
-    info = library.base(base)
-    if info.problems or not info.family or not info.path.exists():
-        why = (
-            "; ".join(info.problems) or "It is not on this machine, or of a kind that is not known."
-        )
-        raise SettingsError(f"The base model “{base}” cannot be used", why=why)
+    info = _usable(runtime, base)
 
     def decoded(done: int, total: int) -> None:
         if cancelled is not None and cancelled():
@@ -58,6 +53,29 @@ def examine(
         return judged(seen, {AGREEMENT: f"{error.what}."})
     except Interrupted:
         return judged(seen, {AGREEMENT: "Stopped before all images were compared."})
+
+
+def facts_of(runtime: Runtime, base: str, resolution: int = 0) -> BaseFacts:
+    """The resolution (0: the base's own) and the steps of sizes that a base is trained at. Raises
+    SettingsError for one that is not on this machine."""
+    facts = base_facts(
+        _usable(runtime, base), runtime.library.workspace.bases / "tokenizer", resolution
+    )
+    if facts is None:
+        raise SettingsError(
+            f"The base model “{base}” cannot be used", why="Its sizes are not known."
+        )
+    return facts
+
+
+def _usable(runtime: Runtime, base: str) -> BaseInfo:
+    info = runtime.library.base(base)
+    if info.problems or not info.family or not info.path.exists():
+        why = (
+            "; ".join(info.problems) or "It is not on this machine, or of a kind that is not known."
+        )
+        raise SettingsError(f"The base model “{base}” cannot be used", why=why)
+    return info
 
 
 def _compared(

@@ -5,7 +5,7 @@ Owns: that torch is loaded only when something is asked for. Refuses to know: pa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +27,9 @@ from studio.settings.generation import GenerateSettings
 from studio.settings.lanes import LanesSettings
 
 if TYPE_CHECKING:
-    from studio.checkup.records import Report
+    from PIL.Image import Image
+
+    from studio.checkup.records import BaseFacts, Report
     from studio.generation.token_count import TokenCount, TokenCounter
 
 
@@ -122,6 +124,25 @@ class Generation:
         if resume:
             return captions.go_on(self.runtime, folder, ways)
         return captions.describe(self.runtime, folder, captioner, options or CaptionOptions(), ways)
+
+    def facts(self, base: str, resolution: int = 0) -> BaseFacts:
+        """Which sizes a base is trained at; see `checkups.facts_of`."""
+        from studio.generation.checkups import facts_of
+
+        return facts_of(self.runtime, base, resolution)
+
+    def segment(
+        self,
+        images: Sequence[Path],
+        model: str,
+        words: str,
+        threshold: float,
+        on_image: Callable[[int, int], None] | None = None,
+    ) -> tuple[dict[Path, Image], dict[Path, str]]:
+        """Masks by prompt; see `segments.segment`."""
+        from studio.generation.segments import segment
+
+        return segment(self.runtime, images, model, words, threshold, on_image)
 
     def examine(
         self,

@@ -22,6 +22,7 @@ from studio.library.captions import Captions
 from studio.library.entries import SAMPLES, Entry, grouped
 from studio.library.entry_store import EntryStore
 from studio.library.files import LibraryFiles
+from studio.library.image_preparing import RecipeBook
 from studio.library.image_settings import described
 from studio.library.index import AdapterIndex
 from studio.library.outputs import Outputs
@@ -50,6 +51,7 @@ class Library(LibraryFiles):
         self.styles = Styles(workspace)
         self.prompts = PromptHistory(workspace)
         self.wildcards = Wildcards(workspace)
+        self.recipes = RecipeBook()
         self.captions = Captions(workspace, self.dataset_path)
         self.tidying = Tidying(workspace)
 

@@ -16,6 +16,7 @@ from studio.families.detect import BaseInfo
 from studio.families.stated_facts import learning_rates
 from studio.formats.captions import unknown_places
 from studio.formats.dataset import DatasetInfo
+from studio.formats.dataset_info import DatasetImage, mask_of
 from studio.formats.masks import Masks
 from studio.settings.rate_schedule import parse_rates
 from studio.settings.training import RunConfig, without_effect
@@ -130,11 +131,18 @@ def _template_advice(config: RunConfig, info: DatasetInfo) -> list[Finding]:
 
 
 def _mask_advice(config: RunConfig, info: DatasetInfo) -> list[Finding]:
+    painted = sum(bool(item.recipe.mask_file) for item in info.items)
     if config.data.mask == "none":
-        return []
+        text = f"{counted(painted, 'image')} with a mask of its own: it has no effect while masks are off."
+        return [Finding(text, "data.mask")] if painted else []
     files = config.data.mask == "files"
     masks = Masks()
-    without = sum(not (masks.of(i.path) if files else i.transparent) for i in info.items)
+
+    def masked(item: DatasetImage) -> bool:
+        found = mask_of(info, item.path, config.data.mask, masks)
+        return item.transparent if found == item.path else found is not None
+
+    without = sum(not masked(item) for item in info.items)
     if not without:
         return []
     what = "a mask beside them" if files else "transparency"

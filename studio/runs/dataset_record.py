@@ -19,6 +19,7 @@ from studio.core.names import path_of
 from studio.core.record import Filed, Record
 from studio.core.text import encodable, printable, read_json
 from studio.formats.dataset import DatasetInfo, read_captions
+from studio.formats.dataset_info import mask_of
 from studio.formats.image_memory import ImageMemory
 from studio.formats.masks import Masks
 from studio.library.image_checks import checked_dataset
@@ -38,6 +39,8 @@ class LearntImage(Record):
     """How often it counts in an epoch; 0 for one that is held out."""
     mask: str | None = None
     """SHA-256 of its mask, where it has one."""
+    recipe: str | None = None
+    """How it is prepared, where it is not taken as it is."""
 
 
 class DatasetRecord(Filed):
@@ -62,7 +65,7 @@ def of(
         rows += [(path, text, 0) for path, text in read_captions(info.held_out).items()]
     images, masks = {}, Masks()
     for number, (path, caption, repeats) in enumerate(rows, 1):
-        mask = masks.of(path)
+        mask, recipe = mask_of(info, path, "files", masks), info.recipe(path)
         with contextlib.suppress(OSError):  # gone since the folder was read: not trained on either
             found = LearntImage(
                 sha256=atomic.sha256(path),
@@ -71,6 +74,8 @@ def of(
             )
             if mask is not None:
                 found = found.changed(mask=atomic.sha256(mask))
+            if said := recipe.key + (f"/{recipe.mask}" if recipe.mask in ("alpha", "none") else ""):
+                found = found.changed(recipe=said)
             images[printable(path.relative_to(info.path))] = found
         on_progress(number, len(rows))
     return DatasetRecord(
@@ -130,6 +135,7 @@ def differences(before: DatasetRecord, now: DatasetRecord) -> list[str]:
         _sentence("removed", [name for name in old if name not in new]),
         _sentence("with other content", _differing(both, old, new, "sha256")),
         _sentence("with another mask", _differing(both, old, new, "mask")),
+        _sentence("with another crop or turn", _differing(both, old, new, "recipe")),
         _sentence("counting otherwise", _differing(both, old, new, "repeats")),
         _captions(_differing(both, old, new, "caption"), old, new),
     ]

@@ -70,6 +70,6 @@ def batches_per_epoch(
     shown = crops * (2 if settings.flip else 1) * settings.repeats
     counted: Counter[tuple[int, int]] = Counter()
     for image in info.items:
-        size = image.size or image_size(image.path)
+        size = image.size or image.recipe.size(image_size(image.path))
         counted[bucket_of(size, settings, resolution, multiple)] += image.repeats * shown
     return batches_of(counted.values(), batch_size)

@@ -21,9 +21,12 @@ from studio.diffusion.seeds import permutation, uniform
 from studio.formats.caption_marks import as_trained
 from studio.formats.captions import fill_template
 from studio.formats.dataset import DatasetInfo, read_captions
+from studio.formats.dataset_info import mask_of
 from studio.formats.image_memory import ImageMemory
 from studio.formats.image_names import READING
-from studio.formats.images import image_size, open_image
+from studio.formats.image_prepare import mask_pixels, open_prepared, prepared
+from studio.formats.image_recipe import AS_IT_IS, ImageRecipe
+from studio.formats.images import image_size
 from studio.formats.masks import Masks
 from studio.settings.training import DataSettings
 from studio.train.buckets import batches_of, bucket_of, scaled
@@ -46,6 +49,8 @@ class Item:
     """The file that holds the mask: the image itself where its transparency is the mask."""
     name: str = ""
     """Trigger word of its own folder, where a dataset has several."""
+    recipe: ImageRecipe = AS_IT_IS
+    """How it is prepared before all of that."""
 
     def content_key(self) -> str:
         """SHA-256 of the file and of how it is cropped: names its cached latents."""
@@ -61,6 +66,8 @@ class Item:
         digest.update(f"/{self.bucket}/{self.flipped}/{READING}".encode())
         if self.corner is not None:
             digest.update(f"/{self.zoom}/{self.corner}".encode())
+        if self.recipe.key:
+            digest.update(f"/recipe {self.recipe.key}".encode())
         digest.update(what.encode())
         return digest.hexdigest()
 
@@ -72,7 +79,7 @@ def read_items(
     several = len({image.trigger for image in info.items}) > 1
     items, masks = [], Masks()
     for image in info.items:
-        size = image.size or image_size(image.path)
+        size = image.size or image.recipe.size(image_size(image.path))
         bucket = bucket_of(size, settings, resolution, multiple)
         plain = Item(
             image.path,
@@ -80,7 +87,8 @@ def read_items(
             bucket,
             False,
             image.repeats * settings.repeats,
-            mask=_mask(image.path, settings, masks),
+            mask=mask_of(info, image.path, settings.mask, masks),
+            recipe=image.recipe,
             name=image.trigger if several else "",
         )
         for crop in range(settings.crops) if settings.crop == "random" else (None,):
@@ -111,10 +119,13 @@ def held_out_items(
         Item(
             path,
             as_trained(captions[path] or "", settings.trigger or info.trigger),
-            bucket_of((known.width, known.height), settings, resolution, multiple),
+            bucket_of(
+                info.recipe(path).size((known.width, known.height)), settings, resolution, multiple
+            ),
             False,
             1,
-            mask=_mask(path, settings, masks),
+            mask=mask_of(info, path, settings.mask, masks),
+            recipe=info.recipe(path),
         )
         for path, known in facts.items()
         if not known.problem
@@ -122,8 +133,8 @@ def held_out_items(
 
 
 def load_pixels(item: Item) -> Tensor:
-    """The image of an item [3, H, W] in −1…1: scaled to cover its bucket, then cropped."""
-    image = open_image(item.path)
+    """The image of an item [3, H, W] in −1…1: prepared, scaled to cover its bucket, then cropped."""
+    image = open_prepared(item.path, item.recipe)
     if image.mode != "RGB":
         flat = Image.new("RGB", image.size, (255, 255, 255))
         flat.paste(image, mask=image.getchannel("A") if "A" in image.getbands() else None)
@@ -134,15 +145,8 @@ def load_pixels(item: Item) -> Tensor:
 def load_mask(item: Item) -> Tensor:
     """The mask of an item [1, H, W] in 0…1, scaled, cropped and mirrored like its image."""
     assert item.mask is not None, "the item has a mask"
-    image = open_image(item.mask)
-    if item.mask == item.path:
-        opaque = Image.new("L", image.size, 255)
-        image = image.getchannel("A") if "A" in image.getbands() else opaque
-    else:
-        image = image.convert("L")
-        if image.size != (size := image_size(item.path)):
-            image = image.resize(size, Image.Resampling.BILINEAR)
-    return _as_shown(image, item) / 255
+    image = mask_pixels(item.path, item.mask)
+    return _as_shown(prepared(image, item.recipe), item) / 255
 
 
 def _as_shown(image: Image.Image, item: Item) -> Tensor:
@@ -169,12 +173,6 @@ def _cropped(item: Item, size: tuple[int, int], most: float, crop: int) -> Item:
     width, height = scaled(size, item.bucket, zoom)
     top, left = int(down * (height - item.bucket[1])), int(across * (width - item.bucket[0]))
     return replace(item, zoom=zoom, corner=(top, left))
-
-
-def _mask(path: Path, settings: DataSettings, masks: Masks) -> Path | None:
-    if settings.mask == "alpha":
-        return path
-    return masks.of(path) if settings.mask == "files" else None
 
 
 def bucket_table(items: list[Item]) -> list[dict[str, int]]:

@@ -115,11 +115,13 @@ def contents(folder: Path, images: ImageMemory) -> Json:
 
     captions = read_captions(folder)
     info: DatasetInfo | None = None
+    trouble: list[str] = []
     try:
         info = read_dataset(folder, images)
-    except DatasetError:
+    except DatasetError as error:
         if not captions:
             raise
+        trouble = [error.sentence()]
     broken = info.broken if info else images.broken(captions)
     items = []
     for path, text in captions.items():
@@ -134,7 +136,7 @@ def contents(folder: Path, images: ImageMemory) -> Json:
         "class_word": info.class_word if info else "",
         "kind": info.kind if info else "subject",
         "held_out": bool(info and info.held_out),
-        "problems": _worth_knowing(info) if info else [],
+        "problems": _worth_knowing(info) if info else trouble,
         "strays": info.unused.groups.get("captions", []) if info else [],
         "items": items,
     }

@@ -16,6 +16,7 @@ from pathlib import Path
 from studio.core import atomic
 from studio.core.errors import StorageError
 from studio.formats.image_names import READING
+from studio.formats.image_recipe import AS_IT_IS, ImageRecipe
 
 SIDE = 320  # pixels of the longer side: sharp on a dense screen at the largest grid size
 _MAKING = threading.BoundedSemaphore(2)  # leaves the cores to whatever trains
@@ -32,26 +33,29 @@ class Thumbnails:
         target = self._place(path, side)
         return target if target.exists() else None
 
-    def _place(self, path: Path, side: int) -> Path:
+    def _place(self, path: Path, side: int, recipe: str = "") -> Path:
         facts = path.stat()
-        key = f"{path}|{facts.st_size}|{facts.st_mtime_ns}|{side}|{READING}"
+        key = f"{path}|{facts.st_size}|{facts.st_mtime_ns}|{side}|{READING}" + (
+            recipe and f"|{recipe}"
+        )
         name = hashlib.sha256(os.fsencode(key)).hexdigest()[:32]
         return self.folder / f"{name}.webp"
 
-    def of(self, path: Path, side: int = SIDE) -> Path | str:
-        """The thumbnail of an image, or of the one that an adapter file carries: its file, or where
-        the disk takes none, itself as a data URL.
+    def of(self, path: Path, side: int = SIDE, recipe: ImageRecipe = AS_IT_IS) -> Path | str:
+        """The thumbnail of an image as its recipe has it, or of the one that an adapter file carries:
+        its file, or where the disk takes none, itself as a data URL.
 
         Raises FileError when there is none, or a broken one.
         """
-        target = self._place(path, side)
+        target = self._place(path, side, recipe.key)
         if target.exists():
             return target
-        from studio.formats.images import carried_image, open_image
+        from studio.formats.image_prepare import open_prepared
+        from studio.formats.images import carried_image
 
         with _MAKING:
             carried = path.suffix.lower() == ".safetensors"
-            image = carried_image(path) if carried else open_image(path)
+            image = carried_image(path) if carried else open_prepared(path, recipe)
             image.thumbnail((side, side))
             if image.mode not in ("RGB", "RGBA"):
                 image = image.convert("RGBA" if "transparency" in image.info else "RGB")

@@ -249,3 +249,20 @@ ANSWERING = {
 }
 """Classes that are asked a question in a conversation."""
 OTHERS = {"blip-2": make_blip2, "florence-2": make_florence2}
+
+
+def tiny_clipseg(folder: Path) -> Path:
+    """CLIPSeg, which marks what words name."""
+    import transformers
+
+    words = tokenizer()
+    config = transformers.CLIPSegConfig(
+        text_config=_text(words), vision_config=_vision(), projection_dim=WIDTH,
+        extract_layers=[0, 0, 0], reduce_dim=8, conditional_layer=0, decoder_num_attention_heads=2,
+        decoder_intermediate_size=WIDTH,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    model = transformers.CLIPSegForImageSegmentation(config)
+    model.save_pretrained(folder)
+    transformers.CLIPSegProcessor(_clip_images(), words).save_pretrained(folder)
+    return folder

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
-import * as mask from '../../studio/ui/static/scripts/generate/mask_strokes.js';
+import * as mask from '../../studio/ui/static/scripts/core/mask_strokes.js';
 
 const image = {path: '/a.png', width: 400, height: 200};
 const brush = {size: 20, erase: false};

@@ -13,8 +13,9 @@ from PIL import Image
 from studio.app import Studio
 from studio.core.errors import InputError, MissingError
 from studio.core.paths import Workspace
+from studio.formats.mask_strokes import Stroke, painted
 from studio.settings.training import InpaintSettings
-from studio.ui.components.mask_brush import painted, with_mask
+from studio.ui.components.mask_brush import with_mask
 from studio.ui.components.start_image import taken
 
 STROKE = {"size": 8, "erase": False, "points": [[10, 10], [30, 10]]}
@@ -43,14 +44,16 @@ def inpaint_values(studio: Studio, text: Any, image: str) -> dict[str, Any]:
 
 
 def test_strokes_paint_and_erase() -> None:
-    line = (8.0, False, [(10.0, 10.0), (30.0, 10.0)])
+    line = Stroke(8.0, False, [(10.0, 10.0), (30.0, 10.0)])
     found = np.asarray(painted((60, 40), [line])) > 0
     assert found[10, 8:33].all() and not found[10, 40:].any()
     assert not found[2:5].any() and not found[16:].any()
-    dot = np.asarray(painted((60, 40), [(6.0, False, [(20.0, 20.0)])])) > 0
+    dot = np.asarray(painted((60, 40), [Stroke(6.0, False, [(20.0, 20.0)])])) > 0
     assert 25 <= dot.sum() <= 50 and dot[20, 20]
-    erased = np.asarray(painted((60, 40), [line, (20.0, True, [(10.0, 10.0)])])) > 0
+    erased = np.asarray(painted((60, 40), [line, Stroke(20.0, True, [(10.0, 10.0)])])) > 0
     assert not erased[10, :18].any() and erased[10, 25:30].all()
+    turned = np.asarray(painted((60, 40), [line, Stroke(0, False, [], invert=True)])) > 0
+    assert (turned != found).all()
 
 
 def test_a_mask_is_kept_once_and_has_the_images_size(studio: Studio, image: str) -> None:

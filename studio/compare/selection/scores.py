@@ -22,7 +22,7 @@ from studio.compare.selection.rule import TOLERANCE, Limits, Scores
 from studio.core.callbacks import Cancelled
 from studio.core.errors import InputError, Interrupted, StudioError
 from studio.families.base import Base
-from studio.formats.images import open_image
+from studio.formats.image_prepare import Opener
 from studio.infer.prompt import plain as without_brackets
 
 MOST_IMAGES = 64
@@ -147,12 +147,12 @@ class Judge:
     def _read(self, files: Sequence[Path], cancelled: Cancelled | None) -> Tensor:
         if len(files) > MOST_IMAGES:
             files = [files[k * len(files) // MOST_IMAGES] for k in range(MOST_IMAGES)]
-        rows = []
+        rows, opened = [], Opener()
         for path in files:
             if cancelled is not None and cancelled():
                 raise Interrupted("The comparison was stopped")
             try:
-                rows.append(self.scorer.image_features([open_image(path)]))
+                rows.append(self.scorer.image_features([opened(path)]))
             except StudioError as error:
                 self.notes.append(f"{path.name} was left out: {error.what}.")
         return torch.cat(rows) if rows else torch.zeros(0, self.scorer.width)

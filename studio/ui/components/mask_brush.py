@@ -15,7 +15,6 @@ is still on its way.
 from __future__ import annotations
 
 import hashlib
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +24,7 @@ from studio.core import atomic
 from studio.core.errors import InputError, MissingError
 from studio.core.names import printable
 from studio.core.text import parse_json
+from studio.formats.mask_strokes import Stroke, TooManyStrokes, painted, read_strokes
 from studio.ui.components.stack import stack_items
 from studio.ui.components.start_image import kept
 from studio.ui.live import Json, Page, component, read
@@ -49,7 +49,6 @@ SKELETON = """
   </div>
 </div>
 """
-_MOST_POINTS = 200_000
 
 
 def mask_brush(studio: Studio, page: Page) -> gr.HTML:
@@ -86,43 +85,21 @@ def with_mask(studio: Studio, values: Json, text: Any) -> Json:
         file = sent.get("file") or ""
         if sent["image"] != image or not (sent["strokes"] or file):
             return values
-        strokes = [_checked(stroke) for stroke in sent["strokes"]]
+        strokes = read_strokes(sent["strokes"])
         name, fresh = sent["stack"], sent["fresh"] is True
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError("The mask is unreadable", remedy="Reload the page.") from error
-    if sum(len(points) for _, _, points in strokes) > _MOST_POINTS:
-        raise InputError("The mask has too many strokes", remedy="Clear it and use a wider brush.")
+    except TooManyStrokes:
+        raise too_many_strokes() from None
     under = open_mask(_ours(studio, file)) if file else None
     mask = {"mask": _kept_mask(studio, image, text, strokes, under), "stack": _stack(studio, name)}
     inpaint = {**values.get("inpaint", {}), **mask}
     return {**values, "image": "" if fresh else image, "inpaint": inpaint}
 
 
-Stroke = tuple[float, bool, list[tuple[float, float]]]
-"""(size, whether it erases, points)."""
-
-
-def painted(size: tuple[int, int], strokes: list[Stroke], under: Image | None = None) -> Image:
-    """The mask of an image of `size`: white under strokes, black under those that erase, elsewhere what
-    `under` has, or black."""
-    from PIL import Image, ImageDraw
-
-    mask = under.copy() if under else Image.new("L", size, 0)
-    brush = ImageDraw.Draw(mask)
-    for width, erase, points in strokes:
-        colour, half = 0 if erase else 255, width / 2
-        brush.line(points, fill=colour, width=max(round(width), 1))
-        for x, y in points:
-            brush.ellipse((x - half, y - half, x + half, y + half), fill=colour)
-    return mask
-
-
-def _checked(stroke: Any) -> Stroke:
-    size, points = float(stroke["size"]), [(float(x), float(y)) for x, y in stroke["points"]]
-    numbers = [size, *(value for point in points for value in point)]
-    if not all(math.isfinite(value) and abs(value) < 1e6 for value in numbers) or size <= 0:
-        raise ValueError("no stroke")
-    return size, stroke["erase"] is True, points
+def too_many_strokes() -> InputError:
+    """For a mask of more points than anybody paints."""
+    return InputError("The mask has too many strokes", remedy="Clear it and use a wider brush.")
 
 
 def brought(studio: Studio, upload: Path, image: str) -> Path:

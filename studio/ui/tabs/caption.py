@@ -11,14 +11,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio.core.errors import InputError
+from studio.core.errors import DatasetError, InputError
 from studio.core.names import original, printable
 from studio.core.paths import ASSETS
 from studio.formats.dataset import is_image
 from studio.formats.dataset_file import write_dataset_file
+from studio.formats.image_recipes import Recipes, read_recipes
 from studio.library.arrivals import ENDINGS_BESIDE, LeftOut, usable
 from studio.ui.components.dataset_check import DatasetCheck
 from studio.ui.components.describe import Describe
+from studio.ui.components.prepare_images import PrepareImages
 from studio.ui.library import contents
 from studio.ui.live import Json, Page, component, read
 
@@ -47,7 +49,7 @@ class CaptionTab:
                 self.datasets, self.open_dataset, self.open_folder, self.forget_folder, self.plan_import,
                 self.add_files, self.copy_sample, self.about, self.thumbnails, self.captions,
                 self.save_caption, self.bulk, self.undo, self.discard_strays, *describe.functions,
-                *DatasetCheck(studio, page).functions(),
+                *DatasetCheck(studio, page).functions(), *PrepareImages(studio, page).functions(),
             ],
             accept=",".join(("image/*", *ENDINGS_BESIDE)),
             describe=describe.props(),
@@ -147,10 +149,13 @@ class CaptionTab:
         """File name → address of its thumbnail, or the reason why there is none."""
         identity, names = read(argument, dataset=str, files=list)
         answers: Json = {}
+        recipes = recipes_of(self.library.path(identity))
         for name in names[:MAX_THUMBNAILS]:
             try:
                 image = self.library.file(identity, str(name))
-                answers[str(name)] = {"path": str(self.page.thumbnails.of(image))}
+                recipe = recipes.of(recipes.folder / original(str(name)))
+                small = self.page.thumbnails.of(image, recipe=recipe)
+                answers[str(name)] = {"path": str(small)}
             except (InputError, OSError) as error:
                 what = error.what if isinstance(error, InputError) else "The file is gone"
                 answers[str(name)] = {"problem": what}
@@ -207,6 +212,15 @@ class CaptionTab:
         """Moves the named captions without an image to the trash; how many."""
         identity, names = read(argument, dataset=str, files=list)
         return self.library.discard_strays(identity, [str(name) for name in names])
+
+
+def recipes_of(folder: Path) -> Recipes:
+    """How a dataset's images are prepared; nothing where that cannot be read, which is told with what
+    else is to know of it."""
+    try:
+        return read_recipes(folder)
+    except DatasetError:
+        return Recipes(folder)
 
 
 def changes(studio: Studio, folder: Path) -> Json:

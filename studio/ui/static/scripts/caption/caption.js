@@ -18,6 +18,7 @@ import {chosen, dropped} from './folders.js';
 import {CaptionGrid} from './grid.js';
 import {STATES} from './list_rules.js';
 import {button, chip, datasetPanel, fileInput, problemsPanel, samplePanel, startPanel, warning} from './panels.js';
+import {PrepareCard} from './prepare_card.js';
 
 const SAVED = 'Captions are saved as you type, in a text file beside each image. Ctrl+Enter goes to the next one.';
 
@@ -70,6 +71,7 @@ class Caption {
     const bulk = (argument) => call(server.bulk({dataset: this.dataset, ...argument}));
     this.auto = new AutoCard(asks, around, props.describe);
     this.many = new BulkCard({bulk, undo}, around);
+    this.prepare = new PrepareCard(server, {...around, grid: this.grid, opened: (id) => this.showAndOpen(id)});
     this.check = new CheckCard(server, {...around, showOnly: (files, title) => this.showOnly(files, title)});
     this.about = new AboutCard(async (said) => {
       const mine = this.dataset;
@@ -102,7 +104,7 @@ class Caption {
     this.offer = startPanel(choose);
     this.sample = samplePanel((event) => attempt(copy, event.currentTarget));
     this.work = this.workPanel();
-    this.sideWork = el('div.cs-stack.cs-hidden', {}, this.auto.node, this.many.node);
+    this.sideWork = el('div.cs-stack.cs-hidden', {}, this.auto.node, this.prepare.node, this.many.node);
     const inputs = [this.filesInput, this.folderInput];
     const main = [this.arrivals.progress, this.arrivals.account, this.offer, this.work];
     this.root.append(
@@ -205,6 +207,7 @@ class Caption {
       this.count();
       this.list.select(data.id);
       this.check.opened();
+      this.prepare.opened(data.id, data.sample);
     });
   }
   showHead({name, path, problems, strays, sample}) {
@@ -219,7 +222,6 @@ class Caption {
     this.sample.classList.toggle('cs-hidden', !sample);
     this.about.opened(this.facts, !this.facts.trigger && !this.facts.class_word);
   }
-
   async discard(files) {
     await call(this.server.discard_strays({dataset: this.dataset, files}));
     notice('Moved to the workspace’s trash folder', 'good');

@@ -135,7 +135,13 @@ export class CaptionGrid {
     cell.markSelected(this.selected.has(item.file));
     const copy = this.copies.get(item.file);
     if (copy && !item.problem) cell.show(copy);
+    this.decorate?.(cell);
     return cell;
+  }
+  /** Asks for the small copies of images again: they look otherwise now. */
+  renew(files) {
+    for (const kept of [this.copies, this.asked]) for (const file of files) kept.delete(file);
+    this.fetchCopies();
   }
   async fetch() {
     const {items} = this;

@@ -26,6 +26,7 @@ const ICONS = {
   save: 'M5 4h11l3 3v13H5V4zM8 4v5h7V4M8 20v-6h8v6',
   brush: 'M20 4l-9 9M8 13l3 3c0 3-3 4-7 4 2-1 1-3 1-4a3 3 0 013-3z',
   folder: 'M3 6h6l2 2h10v11H3V6z',
+  crop: 'M6 2v16h16M2 6h16v16',
   pin: 'M9 4h6l-1 6 4 4H6l4-4-1-6zM12 14v6',
 };
 const HEAVY = ['grip', 'more'];

@@ -6,9 +6,7 @@ import {hear, tell} from '../core/channel.js';
 import {el} from '../core/dom.js';
 import {count, fileName} from '../core/format.js';
 import {labelled} from '../core/icons.js';
-import {message} from '../core/notices.js';
-import {ownValue} from '../core/own_value.js';
-import {dropsOf, maskPicker, tintedImage} from './mask_file.js';
+import {dropsOf, maskPicker, tintedImage} from '../core/mask_file.js';
 import {
   begun,
   extended,
@@ -21,7 +19,9 @@ import {
   steppedSize,
   undone,
   usualSize,
-} from './mask_strokes.js';
+} from '../core/mask_strokes.js';
+import {message} from '../core/notices.js';
+import {ownValue} from '../core/own_value.js';
 
 const COLOUR = '#ff3b6b';
 const LONGEST = 1024; // pixels of the canvas: strokes are kept in the image's own

@@ -1,5 +1,5 @@
 // Strokes of a mask: a list that only grows or is cut, and how one is painted. Pure but for `paint`.
-// A stroke is {size, erase, points: [[x, y], …]} in pixels of the image.
+// A stroke is {size, erase, points: [[x, y], …]} in pixels of the image, or {invert: true}.
 
 export const LEAST = 1;
 
@@ -27,6 +27,9 @@ export function extended(strokes, point) {
 }
 
 export const begun = (strokes, {size, erase}, point) => [...strokes, {size, erase, points: [point]}];
+
+/** What was marked is not, and the other way round. */
+export const inverted = (strokes) => [...strokes, {invert: true}];
 
 export const undone = (strokes) => strokes.slice(0, -1);
 
@@ -63,7 +66,13 @@ export function paint(context, strokes, scale, colour, under = null) {
   context.lineCap = 'round';
   context.lineJoin = 'round';
   context.strokeStyle = colour;
-  for (const {size, erase, points} of strokes) {
+  context.fillStyle = colour;
+  for (const {size, erase, points, invert} of strokes) {
+    if (invert) {
+      context.globalCompositeOperation = 'source-out'; // keeps the colour where nothing was
+      context.fillRect(0, 0, context.canvas.width, context.canvas.height);
+      continue;
+    }
     context.globalCompositeOperation = erase ? 'destination-out' : 'source-over';
     context.lineWidth = size * scale;
     context.beginPath();

@@ -1,5 +1,5 @@
 // A mask that comes as a file: dropped on the image or chosen, and shown in the brush's colour.
-import {bringsFiles, el} from '../core/dom.js';
+import {bringsFiles, el} from './dom.js';
 import {tinted} from './mask_strokes.js';
 
 const RGB = [0xff, 0x3b, 0x6b];
