@@ -28,7 +28,7 @@ from studio.core.errors import FileError, MissingError
 from studio.core.paths import slug
 from studio.core.record import renamed
 from studio.core.text import lines, parse_json, read_text
-from studio.formats.captions import Looked, caption_file
+from studio.formats.captions import Looked, own_file
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Record:
                 "image": str(change.image),
                 "before": change.before,
                 "after": change.after,
-                "had_file": caption_file(change.image, looked) is not None,
+                "had_file": own_file(change.image, looked) is not None,
             }
             for change in changes
         ]
@@ -243,7 +243,7 @@ def undo(record: str | Path, may: Callable[[Path], object] = Path) -> Applied:
         now = reads(image, looked)
         if now == (before or "") or (now is None and before is None):
             continue  # it was recorded, and then never written
-        file = caption_file(image, looked)
+        file = own_file(image, looked)
         if had_file:
             part = write_changes([Change(image, after, before or "")], looked)
             done.changed.extend(part.changed)

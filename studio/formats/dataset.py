@@ -4,7 +4,8 @@
       1.png  1.txt
       2.jpg  2.caption      an older ending; “2.TXT” and “2.jpg.txt” are found as well
       dataset.toml          optional: name, trigger, class_word, kind, repeats, held_out, folders
-      metadata.jsonl        optional captions by file name, see formats/caption_tables.py
+      metadata.jsonl        optional captions by file name, see formats/caption_tables.py; how one
+                            image has several captions is in formats/several.py
       10_sks dog/           kohya's sub-folders: repeats, then trigger and class word
       close-ups/            any other sub-folder counts when `[folders]` of dataset.toml names it
       masks/                masks of the images, see formats/masks.py
@@ -31,6 +32,7 @@ from studio.formats.image_memory import ImageFacts, ImageMemory
 from studio.formats.image_names import IMAGE_ENDINGS, is_image, natural_key
 from studio.formats.layout_parts import Layout, Part
 from studio.formats.layouts import find_parts
+from studio.formats.several import captions_of, marked
 from studio.formats.unused import find_unused
 
 __all__ = [
@@ -61,11 +63,15 @@ def image_files(folder: str | Path) -> list[Path]:
     return [path for _, path in _images(layout, looked)]
 
 
-def read_captions(folder: str | Path) -> dict[Path, str | None]:
-    """Every image of a dataset with its caption or None, in natural order."""
+def read_captions(folder: str | Path, *, lines: bool = False) -> dict[Path, str | None]:
+    """Every image of a dataset with its caption or None, in natural order. Several captions are
+    `several.Listed`; with `lines` each line is one, also if the folder itself does not say so."""
     folder, looked = _folder(folder), Looked()
-    layout = find_parts(folder, read_dataset_file(folder), looked)
-    return {path: text for _, path, text in _captioned(folder, layout, looked, [])}
+    says = read_dataset_file(folder)
+    layout = find_parts(folder, says, looked)
+    rows = _captioned(folder, layout, looked, [])
+    lines = lines or says.captions == "lines"
+    return {path: marked(text, lines or part.several) for part, path, text in rows}
 
 
 def read_dataset(folder: str | Path, images: ImageMemory | None = None) -> DatasetInfo:
@@ -99,7 +105,7 @@ def read_dataset(folder: str | Path, images: ImageMemory | None = None) -> Datas
     problems += _broken(folder, broken)
     problems += _passed_over(folder, facts)
     whole = [row for row in rows if row[1] not in broken]
-    items = [_item(part, facts[path], path, text, says.repeats) for part, path, text in whole]
+    items = [_item(part, facts[path], path, text, says) for part, path, text in whole]
     if not items:
         several = f"None of the {counted(len(rows), 'image')} in this folder can be read"
         raise DatasetError(
@@ -123,19 +129,21 @@ def read_dataset(folder: str | Path, images: ImageMemory | None = None) -> Datas
         items=items,
         notes=layout.notes,
         unused=unused,
+        lines=says.captions == "lines",
         broken=broken,
     )
 
 
 def _item(
-    part: Part, known: ImageFacts, path: Path, text: str | None, repeats: int
+    part: Part, known: ImageFacts, path: Path, text: str | None, says: DatasetFile
 ) -> DatasetImage:
     caption = text if text is not None else part.words
     trigger = (part.words or "").partition(" ")[0]
     size = known.width, known.height
     own = bool(text and text.strip())
-    weight = part.repeats or repeats
-    return DatasetImage(path, caption, weight, trigger, size, known.transparent, own)
+    weight = part.repeats or says.repeats
+    captions = captions_of(marked(text, part.several or says.captions == "lines"))
+    return DatasetImage(path, caption, weight, trigger, size, known.transparent, own, captions)
 
 
 _LOOKED_FOR = f"Looked for files ending in {', '.join(IMAGE_ENDINGS)}, here and in sub-folders."

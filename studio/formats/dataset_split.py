@@ -17,6 +17,7 @@ from studio.core import atomic
 from studio.formats.dataset import HELD_OUT, DatasetImage, DatasetInfo
 from studio.formats.dataset_file import DATASET_FILE, read_dataset_file
 from studio.formats.masks import Masks
+from studio.formats.several import KEYS, as_list
 
 SHARE, LEAST, MOST = 0.2, 10, 64
 """Of the images so many are held back, at most `MOST`; a dataset of fewer than `LEAST` has none to
@@ -55,8 +56,10 @@ def write_split(info: DatasetInfo, held: Sequence[Path], target: Path) -> Path:
                 weights[inner] = item.repeats
             place = folder / inner / _free(f"{inner}/{item.path.stem}", item.path, taken)
             atomic.copy_file(item.path, place)
-            if item.caption is not None:
-                atomic.write_text(place.with_suffix(".txt"), item.caption + "\n")
+            if item.captions and not info.lines:  # a list stays one, also among plain texts
+                atomic.write_json(place.with_suffix(".json"), {KEYS[0]: as_list(item.text or "")})
+            elif item.text is not None:
+                atomic.write_text(place.with_suffix(".txt"), item.text + "\n")
             if (mask := masks.of(item.path)) is not None:
                 atomic.copy_file(mask, place.with_name(f"{place.stem}.mask{mask.suffix}"))
         values = {
@@ -66,6 +69,7 @@ def write_split(info: DatasetInfo, held: Sequence[Path], target: Path) -> Path:
             "kind": info.kind,
             "repeats": says.repeats,
             "held_out": HELD_OUT,
+            "captions": says.captions,
             "folders": weights,
         }
         atomic.write_text(folder / DATASET_FILE, tomli_w.dumps(values))
