@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from studio.caption.history import History
 from studio.caption.changes import Change
+from studio.caption.history import History
 from studio.core.text import read_json
 from studio.formats.captions import read_caption, write_caption
 from studio.formats.dataset import read_captions, read_dataset
