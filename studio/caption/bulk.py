@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from studio.caption.history import Applied, Change, Record, undo
+from studio.caption.history import Applied, Change, Record
+from studio.caption.undoing import undo
 from studio.settings.training import Settings, setting
 
 __all__ = [
