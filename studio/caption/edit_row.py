@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 from studio.caption import edit_words
 from studio.core.errors import SettingsError
-from studio.settings.base import nearest
 
 Values = Mapping[str, Any]
 LONGEST = 4000  # characters of a field
@@ -68,9 +67,11 @@ class Edit:
         known = {one.name: one for one in self.fields}
         for name in step.keys() - {"edit"}:
             if name not in known:
-                close = nearest(str(name), list(known))
+                close = difflib.get_close_matches(str(name), list(known), 1, 0.5)
                 hint = (
-                    f"Did you mean “{close}”?" if close else f"It has {', '.join(known) or 'none'}."
+                    f"Did you mean “{close[0]}”?"
+                    if close
+                    else f"It has {', '.join(known) or 'none'}."
                 )
                 raise SettingsError(f"“{self.name}” has no field “{name}”", remedy=hint)
         return {one.name: _value(one, step.get(one.name, one.default)) for one in self.fields}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from studio.caption import bulk, edit_words, regular
+from studio.caption import edit_words, regular, tag_words
 from studio.caption.edit_row import About, Edit, Field, Run, Text, Values
 from studio.caption.questions import PLACES, check, fill, tags_of
 from studio.core.names import printable
@@ -58,7 +58,7 @@ def _template(texts: Sequence[Text], values: Values, about: About) -> list[str]:
 
 def _trigger(text: str, values: Values, about: About) -> str:
     word = values["word"].strip() or about.trigger
-    return bulk.insert_trigger(text, word, about.class_word)
+    return tag_words.insert_trigger(text, word, about.class_word)
 
 
 def _underscores(text: str, values: Values, about: About) -> str:
@@ -71,12 +71,12 @@ EDITS: tuple[Edit, ...] = (
         "prefix", "Put in front",
         "Puts a text in front of captions that do not begin with it. A bare word gets a comma, "
         "“photo of ” with a space at its end does not.",
-        _each(lambda text, v, _: bulk.add_prefix(text, v["text"])),
+        _each(lambda text, v, _: tag_words.add_prefix(text, v["text"])),
         (Field("text", "Text", hint="photo of …"),), ("text",),
     ),
     Edit(
         "suffix", "Put at the end", "Puts a text at the end of captions that do not end with it.",
-        _each(lambda text, v, _: bulk.add_suffix(text, v["text"])),
+        _each(lambda text, v, _: tag_words.add_suffix(text, v["text"])),
         (Field("text", "Text", hint="at night"),), ("text",),
     ),
     Edit(
@@ -88,7 +88,7 @@ EDITS: tuple[Edit, ...] = (
     Edit(
         "replace", "Find and replace",
         "Replaces a text, whatever its case; an empty replacement deletes it.",
-        _each(lambda text, v, _: bulk.replace(text, v["find"], v["by"], whole_words=v["whole"])),
+        _each(lambda text, v, _: tag_words.replace(text, v["find"], v["by"], whole_words=v["whole"])),
         (
             Field("find", "Find", hint="text"), Field("by", "Replace with", hint="nothing"),
             Field("whole", "Whole words", "flag", True),
@@ -106,7 +106,7 @@ EDITS: tuple[Edit, ...] = (
     ),
     Edit(
         "remove", "Remove tags", "Takes out tags, whatever their case.",
-        _each(lambda text, v, _: bulk.remove_tags(text, v["tags"])),
+        _each(lambda text, v, _: tag_words.remove_tags(text, v["tags"])),
         (Field("tags", "Tags", "tags", "", "tag, another tag"),), ("tags",),
     ),
     Edit(
@@ -121,7 +121,7 @@ EDITS: tuple[Edit, ...] = (
     ),
     Edit(
         "repeats", "Remove repeats", "Keeps the first of tags that are equal but for case and spaces.",
-        _each(lambda text, v, _: bulk.dedupe_tags(text)),
+        _each(lambda text, v, _: tag_words.dedupe_tags(text)),
     ),
     Edit(
         "sort", "Sort tags", "Sorts lists of tags; a sentence stays as it is.", _sort,

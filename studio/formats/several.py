@@ -16,6 +16,8 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
 
+from studio.core.text import lines
+
 KEYS = ("captions", "text", "caption", "prompt")
 """Where a list of captions may stand in a row of a table, or in a `.json` beside an image."""
 MOST = 100
@@ -30,7 +32,7 @@ class Listed(str):
 
 def lines_of(text: str) -> tuple[str, ...]:
     """The captions of a text whose lines are alternatives, each as often as it counts."""
-    return tuple(line.strip() for line in text.splitlines() if line.strip())
+    return tuple(line.strip() for line in lines(text) if line.strip())
 
 
 def weights_of(text: str) -> dict[str, int]:
@@ -40,7 +42,8 @@ def weights_of(text: str) -> dict[str, int]:
 
 def text_of(weights: Iterable[tuple[str, int]]) -> str:
     """The text of captions with their weights."""
-    return "\n".join(line for text, times in weights for line in [" ".join(text.split())] * times)
+    rows = ((" ".join(text.split()), times) for text, times in weights)
+    return "\n".join(line for text, times in rows if text for line in [text] * times)
 
 
 def captions_of(text: str | None) -> tuple[str, ...]:
@@ -53,9 +56,9 @@ def first_of(text: str | None) -> str:
     return next(iter(captions_of(text)), text or "")
 
 
-def marked(text: str | None, lines: bool) -> str | None:
+def marked(text: str | None, each_line: bool) -> str | None:
     """A caption as what it is in a dataset that says whether lines are alternatives."""
-    return Listed(text) if lines and text is not None else text
+    return Listed(text) if each_line and text is not None else text
 
 
 def from_list(rows: Any) -> Listed:

@@ -19,7 +19,9 @@ from studio.core.errors import InputError
 from studio.core.names import original, printable, text_of
 from studio.core.paths import ASSETS, Workspace
 from studio.formats.dataset import read_captions
+from studio.formats.dataset_file import write_dataset_file
 from studio.formats.dataset_list import DatasetSummary
+from studio.formats.several import lines_of
 
 WHAT = "edited"
 
@@ -81,6 +83,15 @@ class CaptionChanges:
         """Takes a change back, by its name, or the newest. MissingError when there is none."""
         done = self._history.undo(self._own(folder), self._workspace.inside, name)
         return {"changed": len(done.changed), "kept": len(done.kept)}
+
+    def several(self, folder: str | Path, wanted: bool) -> dict[str, Any]:
+        """Says in `dataset.toml` whether each line of a caption file is a caption of its own; answers
+        that, and how many images have several lines now."""
+        root = self._own(folder)
+        write_dataset_file(root, {"captions": "lines" if wanted else "one"})
+        texts = read_captions(root).values()
+        lines = sum(len(lines_of(text or "")) > 1 for text in texts)
+        return {"captions": "lines" if wanted else "one", "images_with_several_lines": lines}
 
     def _own(self, folder: str | Path) -> Path:
         root = self._find(text_of(folder))

@@ -46,9 +46,7 @@ class RunFacts(Record):
     epochs: float | None
     """How often each image comes; None where the base does not tell the sizes of its buckets."""
     sample_prompts: tuple[str, ...]
-    captions_each: tuple[int, int] | None = (
-        None  # the fewest and the most, where images have several
-    )
+    captions_each: tuple[int, int] | None = None  # fewest and most, where images have several
     class_images: int | None = None
     """Not set without prior preservation."""
     layers: int | None = None

@@ -43,7 +43,7 @@ class Field:
     blank: bool = False
     """Whether its input shows a 0 as nothing: it stands for what is usual."""
     applies: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    """(key of another field, values of it beside which this one has an effect); None: always."""
+    """(key of another field, values of it), any of which gives this one an effect; none: always."""
 
     @property
     def section(self) -> str:
@@ -114,8 +114,7 @@ def _default(info: Any) -> Any:
 
 
 def _applies(text: Any, prefix: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """`"loss.type=huber|l1"` → (key, values), of each part between `or`; `options.` means this form's
-    own options."""
+    """`"loss.type=huber|l1"` → (key, values) of each part; `options.` means this form's own options."""
     found = []
     for part in filter(None, str(text or "").split(" or ")):
         key, _, values = part.partition("=")

@@ -152,7 +152,9 @@ def test_steps_work_one_after_the_other_and_on_each_of_several_captions() -> Non
     several, plain = Listed("A CAT\nA CAT\nThe Cat"), "A CAT\nThe Cat"
     made = preview({Path("1"): several, Path("2"): plain, Path("3"): None}, steps, ABOUT)
     assert [change.after for change in made] == ["a dog\na dog\nthe dog", "a dog the dog"]
-    gone = preview({Path("1"): Listed("x\ny")}, read_steps([{"edit": "remove", "tags": "x"}]), ABOUT)
+    gone = preview(
+        {Path("1"): Listed("x\ny")}, read_steps([{"edit": "remove", "tags": "x"}]), ABOUT
+    )
     assert gone[0].after == "y", "a caption of which nothing is left is none"
     added = preview({Path("1"): Listed("")}, read_steps([{"edit": "prefix", "text": "p"}]), ABOUT)
     assert added[0].after == "p"

@@ -48,9 +48,7 @@ def test_which_caption_comes_says_nothing_of_what_is_dropped_from_it() -> None:
 
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_each_tag_is_left_out_by_itself_and_the_first_stay(shuffle: bool) -> None:
-    settings = DataSettings(
-        caption_dropout=0, tag_dropout=0.25, keep_tags=2, shuffle_tags=shuffle
-    )
+    settings = DataSettings(caption_dropout=0, tag_dropout=0.25, keep_tags=2, shuffle_tags=shuffle)
     tags = [f"t{k}" for k in range(8)]
     found = [
         training_caption(", ".join(tags), settings, 3, step, 0).split(", ") for step in range(1500)
