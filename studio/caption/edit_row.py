@@ -5,6 +5,7 @@ Owns: reading a step's values, and a step in words. Refuses to know: which edits
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
