@@ -19,6 +19,7 @@ from studio.caption.tag_words import (
     replace,
 )
 from studio.caption.undoing import undo
+from studio.formats.several import Listed, text_of, weights_of
 from studio.settings.training import Settings, setting
 
 __all__ = [
@@ -55,8 +56,16 @@ def edited(caption: str | None, edit: BulkEdit) -> str:
 
 def preview(captions: Mapping[Path, str | None], edit: BulkEdit) -> list[Change]:
     """The captions that `edit` would change, in the order given. Nothing is written."""
-    changes = [Change(path, text, edited(text, edit)) for path, text in captions.items()]
+    changes = [Change(path, text, _after(text, edit)) for path, text in captions.items()]
     return [change for change in changes if change.after != (change.before or "")]
+
+
+def _after(text: str | None, edit: BulkEdit) -> str:
+    """A caption after an edit, or each of several."""
+    if not isinstance(text, Listed):
+        return edited(text, edit)
+    rows = list(weights_of(text).items()) or [("", 1)]
+    return text_of((edited(line, edit), times) for line, times in rows)
 
 
 def apply(changes: Sequence[Change], record: str | Path | Record) -> Applied:

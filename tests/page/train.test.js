@@ -43,7 +43,12 @@ test('a field applies while another has one of its values', () => {
   assert.equal(form.applies(field, shown({schedule: 'cosine'})), true);
   assert.equal(form.applies(field, shown({schedule: 'constant'})), false);
   assert.equal(form.applies(field, shown({})), true);
-  const either = {applies: [['shuffle', ['true']], ['dropout', ['*']]]};
+  const either = {
+    applies: [
+      ['shuffle', ['true']],
+      ['dropout', ['*']],
+    ],
+  };
   assert.equal(form.applies(either, shown({shuffle: 'false', dropout: '0.0'})), false);
   assert.equal(form.applies(either, shown({shuffle: 'false', dropout: '0.1'})), true);
   assert.equal(form.applies(either, shown({shuffle: 'true', dropout: '0'})), true);
