@@ -49,7 +49,8 @@ class Entry:
     undone: float | None = None
     """When it was taken back."""
     kept: int = 0
-    """How many captions stayed then, because somebody had changed them."""
+    """How many captions stayed then, because somebody had changed them: once they are again as the
+    change left them, it can be taken back by its name once more."""
 
     @property
     def name(self) -> str:
@@ -186,13 +187,14 @@ class History:
         self, folder: str | Path, may: Callable[[Path], object] = Path, name: str = ""
     ) -> Applied:
         """Brings back the captions from before a change that still stands: the one of this name, or
-        the newest.
+        the newest. One that was taken back but for captions changed since can be named again.
 
         Raises MissingError when there is none.
         """
-        for entry in self.entries(folder):
-            if name in ("", entry.name):
-                return undo(entry.file, may)
+        for entry in self.past(folder):
+            if entry.name == name if name else entry.undone is None:
+                if entry.undone is None or entry.kept:
+                    return undo(entry.file, may)
         raise MissingError(
             "This change of the dataset's captions is not there, or was taken back already"
             if name
@@ -244,7 +246,7 @@ def _entry(file: Path, rows: list[dict[str, Any]]) -> Entry | None:
     if not changes:
         return None
     head = rows[0] if "what" in rows[0] else {}
-    end = next((row for row in rows if "undone" in row), {})
+    end = next((row for row in reversed(rows) if "undone" in row), {})
     replaced = sum(bool((row.get("before") or "").strip()) for row in changes)
     return Entry(
         file=file,

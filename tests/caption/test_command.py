@@ -83,11 +83,14 @@ def test_edits_are_previewed_made_listed_and_taken_back_one_by_one(
     assert "changed: 2" in out and "1 caption was changed since and stay" in err
     assert read_captions(images)[images / "2.png"] == "2 cats, red_hair"
     assert read_captions(images)[images / "1.png"] == "1 dogs, red hair, at night"
-    assert "taken back" in _run(capsys, str(images), *older, *place, code=2)[1]
     out, _ = _run(capsys, str(images), "--history", *place)
     assert "(taken back, 1 kept)" in out
     _run(capsys, str(images), "--undo", *place)
     assert read_captions(images)[images / "1.png"] == "1 dogs, red hair"
+    out, _ = _run(capsys, str(images), *older, *place)
+    assert "changed: 1" in out, "what stayed can be taken back once it is as the edit left it"
+    assert read_captions(images) == before
+    assert "taken back" in _run(capsys, str(images), *older, *place, code=2)[1]
 
 
 def test_a_wrong_edit_writes_nothing_and_is_said(

@@ -72,7 +72,7 @@ class CaptionEdits:
         from studio.library.caption_changes import plain
 
         (identity,) = read(argument, dataset=str)
-        return [plain(entry) for entry in self.changes.past(self.library.own(identity))]
+        return [plain(entry) for entry in self.changes.past(self.library.path(identity))]
 
     def undo_change(self, argument: Any) -> Json:
         """Takes one of them back, by its name."""

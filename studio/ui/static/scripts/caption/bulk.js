@@ -19,7 +19,7 @@ export class BulkCard {
     this.facts = {}; // of the dataset: trigger
     this.turn = 0; // which question a preview has to belong to
     this.preview = el('div.cs-stack', {style: {gap: '6px'}, 'aria-live': 'polite'});
-    const apply = {type: 'button', disabled: true, onclick: () => attempt(() => this.apply(), this.applyButton)};
+    const apply = {type: 'button', disabled: true, onclick: () => attempt(() => this.apply())};
     this.applyButton = el('button.cs-button.cs-primary', apply, 'Apply');
     this.look = debounce(() => this.lookNow(), 350);
     this.steps = new StepList(edits, this.look);

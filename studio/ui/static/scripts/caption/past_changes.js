@@ -40,7 +40,7 @@ export class PastChanges {
         el('b', {}, what),
         more.map((text) => el('div.cs-muted', {}, text)),
       ),
-      !entry.undone && el('button.cs-button.cs-quiet', undo, icon('undo', 14), 'Undo'),
+      (!entry.undone || entry.kept > 0) && el('button.cs-button.cs-quiet', undo, icon('undo', 14), entry.undone ? 'Undo the rest' : 'Undo'),
     );
   }
   async undo(name) {
