@@ -229,3 +229,10 @@ def test_a_step_reads_as_words() -> None:
         "Sort tags: order “Most usual first”",
         "Remove repeats",
     ]
+
+
+def test_docs_show_every_row() -> None:
+    docs = (Path(__file__).parents[2] / "docs" / "datasets.md").read_text("utf-8")
+    for edit in EDITS:
+        fields = ", ".join(f"`{one.name}`" for one in edit.fields) or "none"
+        assert f"| {edit.title} | `{edit.name}` | {fields} | {edit.says} |" in docs
