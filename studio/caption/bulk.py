@@ -1,18 +1,25 @@
-"""Edits over many captions at once: pure functions, and a preview.
+"""One edit of each common kind over many captions at once, for scripts and other parts of the studio.
 
-Owns: what each edit does to one caption, and the order in which edits combine. Refuses to know:
-the record that undoes them (`history`), models, the page. Imports no torch.
-
-A caption is a sentence or a list of tags with commas; every function here takes both.
+Owns: the order in which they combine, their preview. Refuses to know: what each does to a caption
+(`tag_words`), edits in an order of one's own (`steps`), the record that undoes them (`history`).
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from studio.caption.history import Applied, Change, Record, undo
+from studio.caption.history import Applied, Change, Record
+from studio.caption.tag_words import (
+    add_prefix,
+    add_suffix,
+    dedupe_tags,
+    insert_trigger,
+    remove_tags,
+    replace,
+)
+from studio.caption.undoing import undo
+from studio.formats.several import Listed, text_of, weights_of
 from studio.settings.training import Settings, setting
 
 __all__ = [
@@ -38,60 +45,6 @@ class BulkEdit(Settings):
     dedupe: bool = setting(False, "Keep only the first of equal tags.", label="Remove repeats")
 
 
-def add_prefix(caption: str, prefix: str) -> str:
-    """`prefix` in front, unless it is there. A bare word gets a comma, “photo of ” does not."""
-    if not prefix.strip() or caption.casefold().startswith(prefix.strip().casefold()):
-        return caption
-    if not caption.strip():
-        return prefix.strip(" ,")
-    return prefix + ("" if prefix[-1].isspace() else ", ") + caption
-
-
-def add_suffix(caption: str, suffix: str) -> str:
-    """`suffix` at the end, unless it is there; with a comma unless it brings its own start."""
-    if not suffix.strip() or caption.casefold().endswith(suffix.strip().casefold()):
-        return caption
-    if not caption.strip():
-        return suffix.strip(" ,")
-    return caption + ("" if suffix[0].isspace() or suffix[0] in ",.;" else ", ") + suffix
-
-
-def replace(caption: str, find: str, by: str, *, whole_words: bool = True) -> str:
-    """Every `find`, whatever its case, becomes `by`; `find` is plain text, not a pattern."""
-    if not find:
-        return caption
-    pattern = _word(find) if whole_words else re.compile(re.escape(find), re.IGNORECASE)
-    return _tidy(pattern.sub(lambda _: by, caption)) if pattern.search(caption) else caption
-
-
-def remove_tags(caption: str, tags: Iterable[str]) -> str:
-    """Without the tags that equal one of `tags`, whatever their case."""
-    unwanted = {tag.strip().casefold() for tag in tags if tag.strip()}
-    parts = caption.split(",")
-    kept = [part for part in parts if part.strip().casefold() not in unwanted]
-    return caption if len(kept) == len(parts) else _tidy(",".join(kept))
-
-
-def dedupe_tags(caption: str) -> str:
-    """Only the first of tags that are equal but for case and spaces; empty tags go too."""
-    first: dict[str, str] = {}
-    for part in caption.split(","):
-        if part.strip():
-            first.setdefault(" ".join(part.casefold().split()), part.strip())
-    return ", ".join(first.values())
-
-
-def insert_trigger(caption: str, trigger: str, class_word: str = "") -> str:
-    """The trigger, where it is missing: before the class word (“a sks dog”), else in front."""
-    trigger = trigger.strip()
-    if not trigger or _word(trigger).search(caption) or "[trigger]" in caption.casefold():
-        return caption
-    found = _word(class_word.strip()).search(caption) if class_word.strip() else None
-    if found:
-        return f"{caption[: found.start()]}{trigger} {caption[found.start() :]}"
-    return f"{trigger}, {caption}" if caption.strip() else f"{trigger} {class_word}".strip()
-
-
 def edited(caption: str | None, edit: BulkEdit) -> str:
     """One caption after all of `edit`, in the order of its fields."""
     text = remove_tags(caption or "", edit.remove)
@@ -103,8 +56,16 @@ def edited(caption: str | None, edit: BulkEdit) -> str:
 
 def preview(captions: Mapping[Path, str | None], edit: BulkEdit) -> list[Change]:
     """The captions that `edit` would change, in the order given. Nothing is written."""
-    changes = [Change(path, text, edited(text, edit)) for path, text in captions.items()]
+    changes = [Change(path, text, _after(text, edit)) for path, text in captions.items()]
     return [change for change in changes if change.after != (change.before or "")]
+
+
+def _after(text: str | None, edit: BulkEdit) -> str:
+    """A caption after an edit, or each of several."""
+    if not isinstance(text, Listed):
+        return edited(text, edit)
+    rows = list(weights_of(text).items()) or [("", 1)]
+    return text_of((edited(line, edit), times) for line, times in rows)
 
 
 def apply(changes: Sequence[Change], record: str | Path | Record) -> Applied:
@@ -115,14 +76,3 @@ def apply(changes: Sequence[Change], record: str | Path | Record) -> Applied:
     """
     own = record if isinstance(record, Record) else Record(record, WHAT)
     return own.write(changes)
-
-
-def _word(text: str) -> re.Pattern[str]:
-    # \b would fail at triggers such as “<cat>” or “*”, so the neighbours are looked at instead
-    return re.compile(rf"(?<!\w){re.escape(text)}(?!\w)", re.IGNORECASE)
-
-
-def _tidy(text: str) -> str:
-    """Commas and spaces as a person would set them after something was taken out."""
-    parts = (" ".join(part.split()) for part in text.split(","))
-    return ", ".join(part for part in parts if part)

@@ -4,11 +4,12 @@ Owns: the record of each change (written before the captions are), undoing it, a
 were left for a person to look at. Refuses to know: models, edits, the page.
 
     <dataset>/<time>.jsonl    one file for each change, never deleted
-      {"what": …, "folder": …, "time": …, "by": …, "job": …}    a captioning says who writes, and how
+      {"what": …, "folder": …, "time": …, "by": …, "job": …}    a captioning says who writes, and how;
+                                                                an edit says it in words: "says": […]
       {"image": …, "before": …, "after": …, "had_file": …}    durable before it is done
       {"look": image, "why": …, "text": …, "before": …}       left for a person
       {"finished": …}    a captioning that was not stopped
-      {"undone": …}
+      {"undone": …, "kept": …}    and how many captions stayed, because somebody had changed them
 """
 
 from __future__ import annotations
@@ -23,12 +24,11 @@ from typing import Any, Self
 
 from studio.caption.changes import Applied, Change, reads, write_changes
 from studio.caption.job import Job, job_of
+from studio.caption.undoing import rows_of, undo
 from studio.core import atomic
 from studio.core.errors import FileError, MissingError
 from studio.core.paths import slug
-from studio.core.record import renamed
-from studio.core.text import lines, parse_json, read_text
-from studio.formats.captions import Looked, caption_file
+from studio.formats.captions import Looked, own_file
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,30 @@ class Entry:
     """Captions where there was none."""
     by: str = ""
     """Which captioner wrote them; empty for an edit."""
+    says: tuple[str, ...] = ()
+    """What an edit did, in words."""
+    undone: float | None = None
+    """When it was taken back."""
+    kept: int = 0
+    """How many captions stayed then, because somebody had changed them: once they are again as the
+    change left them, it can be taken back by its name once more."""
+
+    @property
+    def name(self) -> str:
+        """What it is called, among the changes of its dataset."""
+        return self.file.stem
 
 
 class Record:
     """The record of one change while it is made."""
 
     def __init__(
-        self, file: str | Path, what: str, folder: str | Path = "", job: Job | None = None
+        self,
+        file: str | Path,
+        what: str,
+        folder: str | Path = "",
+        job: Job | None = None,
+        says: Sequence[str] = (),
     ) -> None:
         self.file, self.job = Path(file), job
         self.done: frozenset[Path] = frozenset()
@@ -62,6 +79,8 @@ class Record:
         }
         if job is not None:
             self._head |= {"by": job.by, "job": asdict(job)}
+        if says:
+            self._head["says"] = list(says)
 
     @classmethod
     def continued(cls, file: Path, rows: list[dict[str, Any]], job: Job) -> Self:
@@ -95,7 +114,7 @@ class Record:
                 "image": str(change.image),
                 "before": change.before,
                 "after": change.after,
-                "had_file": caption_file(change.image, looked) is not None,
+                "had_file": own_file(change.image, looked) is not None,
             }
             for change in changes
         ]
@@ -122,30 +141,26 @@ class History:
         self.root = Path(root)
         self._seen: dict[Path, tuple[tuple[int, int], list[dict[str, Any]]]] = {}
 
-    def begin(self, folder: str | Path, what: str, job: Job | None = None) -> Record:
-        """A record for a change of the dataset in `folder`; its file appears with its first row."""
+    def begin(
+        self, folder: str | Path, what: str, job: Job | None = None, says: Sequence[str] = ()
+    ) -> Record:
+        """A record for a change of the dataset in `folder`; its file appears with its first row.
+        `says` is what an edit does, in words."""
         place = self._of(folder)
         stamp = time.strftime("%Y%m%d-%H%M%S")
         for count in range(1, 10_000):
             file = place / f"{stamp}-{count:04d}.jsonl"
             if not file.exists():
-                return Record(file, what, Path(folder).resolve(), job)
+                return Record(file, what, Path(folder).resolve(), job, says)
         raise FileError("There are too many changes in one second", where=place)
+
+    def past(self, folder: str | Path) -> list[Entry]:
+        """Every change of a dataset, newest first, also those that were taken back."""
+        return [found for file in self._files(folder) if (found := _entry(file, self._read(file)))]
 
     def entries(self, folder: str | Path) -> list[Entry]:
         """What can be undone in a dataset, newest first."""
-        found = []
-        for file in self._files(folder):
-            rows = self._read(file)
-            changes = [row for row in rows if "image" in row]
-            if not changes or any("undone" in row for row in rows):
-                continue
-            head = rows[0] if "what" in rows[0] else {}
-            replaced = sum(bool((row.get("before") or "").strip()) for row in changes)
-            found.append(Entry(file, str(head.get("what", "")), float(head.get("time", 0.0)),
-                               replaced, len(changes) - replaced,
-                               str(head.get("by", ""))))  # fmt: skip
-        return found
+        return [entry for entry in self.past(folder) if entry.undone is None]
 
     def unfinished(self, folder: str | Path) -> Record | None:
         """The newest captioning of a dataset, when it was stopped or broke off: it can go on."""
@@ -168,19 +183,25 @@ class History:
         found = {path: wrote.get(path.resolve(), ("", "")) for path in captions}
         return {p: by for p, (text, by) in found.items() if by and text == (captions[p] or "")}
 
-    def undo(self, folder: str | Path, may: Callable[[Path], object] = Path) -> Applied:
-        """Brings back the captions from before the newest change that still stands.
+    def undo(
+        self, folder: str | Path, may: Callable[[Path], object] = Path, name: str = ""
+    ) -> Applied:
+        """Brings back the captions from before a change that still stands: the one of this name, or
+        the newest. One that was taken back but for captions changed since can be named again.
 
         Raises MissingError when there is none.
         """
-        entries = self.entries(folder)
-        if not entries:
-            raise MissingError(
-                "No change of this dataset's captions is left to undo",
-                where=folder,
-                safe="Captions typed by hand are never part of it.",
-            )
-        return undo(entries[0].file, may)
+        for entry in self.past(folder):
+            if entry.name == name if name else entry.undone is None:
+                if entry.undone is None or entry.kept:
+                    return undo(entry.file, may)
+        raise MissingError(
+            "This change of the dataset's captions is not there, or was taken back already"
+            if name
+            else "No change of this dataset's captions is left to undo",
+            where=name or folder,
+            safe="Captions typed by hand are never part of it.",
+        )
 
     def to_review(self, folder: str | Path, captions: dict[Path, str | None]) -> dict[Path, str]:
         """Images that a person should look at: their captions are as they were when it was noted."""
@@ -215,64 +236,26 @@ class History:
             return []
         state = (found.st_mtime_ns, found.st_size)
         if file not in self._seen or self._seen[file][0] != state:
-            self._seen[file] = state, _rows(file)
+            self._seen[file] = state, rows_of(file)
         return self._seen[file][1]
 
 
-def undo(record: str | Path, may: Callable[[Path], object] = Path) -> Applied:
-    """Puts back the captions from before a change, except those edited since.
-
-    Where there was no text file, an older file or table speaks again: the file that was written
-    moves into a folder `undone` beside the record. Raises FileError when the record is missing
-    or damaged, and what `may` raises for an image that whoever asks may not name.
-    """
-    record = Path(record)
-    done = Applied([], [])
-    try:
-        rows = [row for row in _rows(record, strict=True) if "image" in row]
-        changes = [(Path(r["image"]), r["before"], r["after"], bool(r["had_file"])) for r in rows]
-        last = {change[0]: change for change in changes}  # recorded twice when it broke off between
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise FileError(
-            "This edit cannot be undone: its record is missing or damaged", where=record
-        ) from error
-    for image in last:
-        may(image)
-    looked = Looked()
-    for image, before, after, had_file in last.values():
-        now = reads(image, looked)
-        if now == (before or "") or (now is None and before is None):
-            continue  # it was recorded, and then never written
-        file = caption_file(image, looked)
-        if had_file:
-            part = write_changes([Change(image, after, before or "")], looked)
-            done.changed.extend(part.changed)
-            done.kept.extend(part.kept)
-        elif now == after and file is not None:
-            atomic.move_to_trash(file, record.parent / "undone")
-            done.changed.append(image)
-        else:
-            done.kept.append(image)
-    atomic.append_line(record, json.dumps({"undone": time.time()}), durable=True)
-    return done
-
-
-def _rows(file: Path, *, strict: bool = False) -> list[dict[str, Any]]:
-    """The lines of a record; one that a dying process left torn is passed over."""
-    rows: list[dict[str, Any]] = []
-    try:
-        rows_of = lines(read_text(file))
-    except (OSError, ValueError):
-        if strict:
-            raise
-        return rows
-    for line in rows_of:
-        try:
-            row = parse_json(line)
-        except ValueError:
-            continue
-        if isinstance(row, dict):
-            rows.append(renamed(row, picture="image"))
-    if strict and not any("before" in row for row in rows):
-        raise ValueError("it holds no change")
-    return rows
+def _entry(file: Path, rows: list[dict[str, Any]]) -> Entry | None:
+    """What a record says of its change; None where it changed nothing."""
+    changes = [row for row in rows if "image" in row]
+    if not changes:
+        return None
+    head = rows[0] if "what" in rows[0] else {}
+    end = next((row for row in reversed(rows) if "undone" in row), {})
+    replaced = sum(bool((row.get("before") or "").strip()) for row in changes)
+    return Entry(
+        file=file,
+        what=str(head.get("what", "")),
+        time=float(head.get("time", 0.0)),
+        replaced=replaced,
+        added=len(changes) - replaced,
+        by=str(head.get("by", "")),
+        says=tuple(str(one) for one in head.get("says", [])),
+        undone=float(end["undone"]) if "undone" in end else None,
+        kept=int(end.get("kept", 0)),
+    )

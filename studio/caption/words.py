@@ -12,6 +12,7 @@ from studio.caption.bulk import add_prefix
 from studio.caption.questions import fill, question_text, tags_of
 from studio.core.names import printable
 from studio.formats.dataset_file import read_dataset_file
+from studio.formats.several import captions_of
 from studio.settings.caption import CaptionerSettings
 
 
@@ -33,9 +34,10 @@ class Words:
     def caption(self, image: Path, answer: str, now: str | None) -> str:
         """What is written for an answer."""
         text = fill(self._answer, self._places(image, answer, now or ""))
-        if self._append:
-            text = appended(now or "", text)
-        return add_prefix(text, self._prefix)
+        several = captions_of(now) if self._append else ()
+        rows = several or ((now or "",) if self._append else ("",))
+        made = (add_prefix(appended(row, text), self._prefix) for row in rows)
+        return "\n".join(made)
 
     def _places(self, image: Path, caption: str, now: str) -> dict[str, str]:
         return {

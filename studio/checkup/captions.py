@@ -48,8 +48,8 @@ def without_trigger(
     words = [item.trigger if several and item.trigger else trigger for item in info.items]
     lacking = []
     for word, item in zip(words, info.items, strict=True):
-        caption = item.caption or ""
-        texts = [fill_template(line, word, caption) for line in template] or [caption]
+        own = item.captions or (item.caption or "",)
+        texts = [fill_template(line, word, text) for text in own for line in template] or own
         if not all(contains(text, word) for text in texts):
             lacking.append(item)
     return list(dict.fromkeys(words)), lacking
@@ -121,7 +121,7 @@ def _tokens(seen: Evidence) -> list[Hit]:
         return []
     hits = []
     for item in seen.info.items:
-        caption = item.caption or ""
+        caption = max(item.captions or (item.caption or "",), key=len)
         if len(caption.encode("utf-8", "replace")) <= base.chunk:  # a token is a byte at least
             continue
         tokens, chunks = base.count(caption)

@@ -13,7 +13,7 @@ import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from studio.commands import terminal
+from studio.commands import caption_edit, terminal
 from studio.commands.caption_options import KEY_VARIABLE
 from studio.commands.terminal import Progress, Stopping
 from studio.core.counts import counted
@@ -27,10 +27,11 @@ if TYPE_CHECKING:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Captions what has no caption yet, or what --only says; continues that, or takes it back."""
+    """Captions what has no caption yet, or what --only says; continues that, or takes it back. Or edits
+    what is there."""
     with terminal.opened(arguments) as studio, Stopping("Stopping after this image.") as stopping:
-        if arguments.undo:
-            _show(studio.library.captions.undo(arguments.folder), arguments.json)
+        if caption_edit.wanted(arguments):
+            caption_edit.run(studio, arguments)
             return 0
         progress = Progress()
         result = _described(studio, arguments, progress, stopping)

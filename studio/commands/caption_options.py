@@ -10,6 +10,7 @@ import textwrap
 
 from studio.caption.kinds import KINDS
 from studio.caption.questions import PLACES, QUESTIONS
+from studio.commands import caption_edit_options
 
 KEY_VARIABLE = "STUDIO_CAPTION_KEY"
 
@@ -105,12 +106,13 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
         help="bring back the captions from before the last captioning or edit of many; again for "
         "the one before",
     )  # fmt: skip
+    caption_edit_options.add(parser, what)
     parser.add_argument(
         "--preview", type=int, nargs="?", const=3, default=0, metavar="N",
         help="only show what N images (3) would get; nothing is written",
     )  # fmt: skip
     parser.add_argument(
-        "--prefix", default="", metavar="TEXT", help="put this before every caption"
+        "--prefix", default="", metavar="TEXT", help="put this before every caption it writes"
     )
 
 
@@ -123,5 +125,8 @@ def _epilog() -> str:
     asked = [f"  {row.name:<{wide}}  {row.title}" for row in QUESTIONS]
     places = ", ".join(f"{{{place}}}" for place in PLACES)
     return "\n".join(
-        ["captioners:", *captioners, "", "preset questions:", *asked, "", f"filled in: {places}"]
+        [
+            *("captioners:", *captioners, "", "preset questions:", *asked, ""),
+            *(f"filled in: {places}", "", caption_edit_options.epilog()),
+        ]
     ).replace("%", "%%")

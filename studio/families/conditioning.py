@@ -27,6 +27,12 @@ class Conditioning:
     corner: Tensor | None = None
     mask: Tensor | None = None
 
+    @property
+    def bytes(self) -> int:
+        """How much memory it takes."""
+        parts = (self.embeds, self.pooled, self.corner, self.mask)
+        return sum(part.numel() * part.element_size() for part in parts if part is not None)
+
     def select(self, index: Tensor | Sequence[int]) -> Conditioning:
         """The rows of `index`."""
         rows = torch.as_tensor(index, device=self.embeds.device)

@@ -44,7 +44,7 @@ def notes_on(captions: Iterable[str | None], trigger: str) -> list[str]:
     if several:
         notes.append(
             f"Several lines in {_captions(several)} are read as one text. (Other trainers take the "
-            "first line, or a random one.)"
+            'first line, or a random one; “captions = "lines"” in dataset.toml does so here.)'
         )
     return notes
 

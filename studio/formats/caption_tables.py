@@ -1,6 +1,7 @@
 """Captions of many images in one file, as other programs keep them.
 
-    metadata.jsonl, metadata.csv          Hugging Face's image folders: file_name, text
+    metadata.jsonl, metadata.csv          Hugging Face's image folders: file_name, text (or a list of
+                                          captions, see formats/several.py)
     meta_cap.json, meta_clean.json, …     kohya's fine-tuning: {"image": {"caption", "tags"}}
 
 Owns: these files, and which line is which image's. Refuses to know: what a dataset is.
@@ -19,6 +20,7 @@ from studio.core.errors import DatasetError
 from studio.core.names import composed, original
 from studio.core.text import TextError, lines, parse_json
 from studio.formats.caption_text import CaptionTexts
+from studio.formats.several import KEYS, from_list
 
 METADATA_FILE = "metadata.jsonl"
 _CAPTION_KEYS = ("text", "caption", "prompt")
@@ -84,16 +86,26 @@ class Tables:
 
 
 def caption_of(row: Any) -> str | None:
-    """The caption in a table's row: under one of the usual keys, else its tags."""
+    """The caption in a table's row: under one of the usual keys, else its tags. A list of captions
+    comes as `Listed`."""
     if not isinstance(row, dict):
         return None
-    for key in _CAPTION_KEYS:
-        if isinstance(row.get(key), str):
-            return str(row[key]).strip()
+    try:
+        return _worded(row)
+    except ValueError:
+        pass
     tags = row.get("tags")
     if isinstance(tags, list):
         return ", ".join(tag.strip() for tag in tags if isinstance(tag, str))
     return tags.strip() if isinstance(tags, str) else None
+
+
+def _worded(row: dict[str, Any]) -> str:
+    """The text under one of the usual keys, or the list of captions; ValueError without either."""
+    for key in _CAPTION_KEYS:
+        if isinstance(row.get(key), str):
+            return str(row[key]).strip()
+    return from_list(next((row[key] for key in KEYS if isinstance(row.get(key), list)), None))
 
 
 def _text(file: Path, texts: CaptionTexts | None) -> str:
@@ -110,12 +122,11 @@ def _jsonl(folder: Path, problems: list[str], texts: CaptionTexts | None) -> dic
             continue
         try:
             row = parse_json(line)
-            text = next(row[key] for key in _CAPTION_KEYS if isinstance(row.get(key), str))
             name = row["file_name"]
             if not name.strip():
                 raise ValueError("no name")
-            found[PurePosixPath(name).as_posix()] = text.strip()
-        except (ValueError, KeyError, TypeError, AttributeError, StopIteration):
+            found[PurePosixPath(name).as_posix()] = _worded(row)
+        except (ValueError, KeyError, TypeError, AttributeError):
             bad.append(number)
     if bad:
         some = counted(len(bad), "line holds", "lines hold")

@@ -7,25 +7,30 @@ Refuses to know: which name is whose (`folder`), what a dataset is, pixels, toke
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
+from typing import Any
 
 from studio.core import atomic
 from studio.core.errors import DatasetError
-from studio.core.text import TextError, decode, parse_json, read_bytes
+from studio.core.text import TextError, decode, parse_json, read_bytes, read_json
 from studio.formats.caption_tables import Tables, caption_of
 from studio.formats.caption_text import CaptionTexts
 from studio.formats.folder import CAPTION_ENDINGS, Folder
 from studio.formats.image_names import IMAGE_ENDINGS, is_image, natural_key
+from studio.formats.several import KEYS, Listed, as_list, captions_of
 
 __all__ = [
     "CAPTION_ENDINGS",
     "IMAGE_ENDINGS",
     "Looked",
     "caption_file",
+    "copy_caption",
     "fill_template",
     "is_image",
     "natural_key",
+    "own_file",
     "read_caption",
     "sidecar_caption",
     "unknown_places",
@@ -97,10 +102,11 @@ def caption_file(image: Path, looked: Looked | None = None) -> Path | None:
 
 
 def write_caption(image: str | Path, text: str, looked: Looked | None = None) -> Path:
-    """Puts the caption durably into the text file that holds it, else into a new `.txt`.
+    """Puts the caption durably into the text file that holds it, else into a new `.txt`; several
+    captions that come from a list stay a list, in the image's own `.json`.
 
-    The image itself is not touched. Returns the text file. Raises DatasetError when there is no
-    such image, StorageError when the disk refuses; the earlier caption is then intact.
+    The image itself is not touched. Returns the file. Raises DatasetError when there is no such
+    image, StorageError when the disk refuses; the earlier caption is then intact.
     """
     image = Path(image)
     if not is_image(image) or not image.is_file():
@@ -110,7 +116,9 @@ def write_caption(image: str | Path, text: str, looked: Looked | None = None) ->
             remedy="Open the folder again; the image may have been renamed or removed.",
         )
     text = text.strip()
-    file = caption_file(image, looked) or image.with_suffix(CAPTION_ENDINGS[0])
+    looked = looked or Looked()
+    listed = _list_file(image, looked)
+    file = listed or caption_file(image, looked) or image.with_suffix(CAPTION_ENDINGS[0])
     if leads_away(file):
         raise DatasetError(
             "This caption is a link to another place, so it is not written",
@@ -119,7 +127,46 @@ def write_caption(image: str | Path, text: str, looked: Looked | None = None) ->
             remedy="Put a text file of its own in its place.",
         )
     _keep_original(file)
+    if listed is not None:
+        return atomic.write_json(listed, _with_captions(listed, text))
     return atomic.write_text(file, text + "\n" if text else "")
+
+
+def copy_caption(text: str | None, image: Path, *, lines: bool) -> None:
+    """Writes the caption of a copied image beside the copy. Several captions stay a list, unless the
+    copy's dataset has one on each line (`lines`)."""
+    if captions_of(text) and not lines:
+        atomic.write_json(image.with_suffix(".json"), {KEYS[0]: as_list(text or "")})
+    elif text is not None:
+        atomic.write_text(image.with_suffix(CAPTION_ENDINGS[0]), text + "\n" if text else "")
+
+
+def own_file(image: Path, looked: Looked | None = None) -> Path | None:
+    """The file of an image's own that `write_caption` would change, or None where it would make one."""
+    looked = looked or Looked()
+    listed = _list_file(image, looked)
+    return caption_file(image, looked) if listed is None else listed if listed.is_file() else None
+
+
+def _list_file(image: Path, looked: Looked) -> Path | None:
+    """The `.json` of an image whose captions are a list, also where it is not there yet: the list
+    is a table's then."""
+    if caption_file(image, looked) is not None or not isinstance(
+        read_caption(image, looked), Listed
+    ):
+        return None
+    name = looked.folder(image.parent).caption_file(image.name, (".json",))
+    return image.with_name(name) if name is not None else image.with_suffix(".json")
+
+
+def _with_captions(file: Path, text: str) -> dict[str, Any]:
+    """What a `.json` holds, with other captions in the place of its list."""
+    rows: dict[str, Any] = {}
+    with contextlib.suppress(OSError, TextError):
+        found = read_json(file)
+        rows = found if isinstance(found, dict) else {}
+    key = next((key for key in KEYS if isinstance(rows.get(key), list)), KEYS[0])
+    return {**rows, key: as_list(text)}
 
 
 def leads_away(file: Path) -> bool:

@@ -4,7 +4,8 @@
       1.png  1.txt
       2.jpg  2.caption      an older ending; “2.TXT” and “2.jpg.txt” are found as well
       dataset.toml          optional: name, trigger, class_word, kind, repeats, held_out, folders
-      metadata.jsonl        optional captions by file name, see formats/caption_tables.py
+      metadata.jsonl        optional captions by file name, see formats/caption_tables.py; how one
+                            image has several captions is in formats/several.py
       10_sks dog/           kohya's sub-folders: repeats, then trigger and class word
       close-ups/            any other sub-folder counts when `[folders]` of dataset.toml names it
       masks/                masks of the images, see formats/masks.py
@@ -33,6 +34,7 @@ from studio.formats.image_names import IMAGE_ENDINGS, is_image, natural_key
 from studio.formats.image_recipes import Recipes, read_recipes
 from studio.formats.layout_parts import Layout, Part
 from studio.formats.layouts import find_parts
+from studio.formats.several import captions_of, marked
 from studio.formats.unused import find_unused
 
 __all__ = [
@@ -63,11 +65,15 @@ def image_files(folder: str | Path) -> list[Path]:
     return [path for _, path in _images(layout, looked)]
 
 
-def read_captions(folder: str | Path) -> dict[Path, str | None]:
-    """Every image of a dataset with its caption or None, in natural order."""
+def read_captions(folder: str | Path, *, lines: bool = False) -> dict[Path, str | None]:
+    """Every image of a dataset with its caption or None, in natural order. Several captions are
+    `several.Listed`; with `lines` each line is one, also if the folder itself does not say so."""
     folder, looked = _folder(folder), Looked()
-    layout = find_parts(folder, read_dataset_file(folder), looked)
-    return {path: text for _, path, text in _captioned(folder, layout, looked, [])}
+    says = read_dataset_file(folder)
+    layout = find_parts(folder, says, looked)
+    rows = _captioned(folder, layout, looked, [])
+    lines = lines or says.captions == "lines"
+    return {path: marked(text, lines or part.several) for part, path, text in rows}
 
 
 def read_dataset(folder: str | Path, images: ImageMemory | None = None) -> DatasetInfo:
@@ -127,6 +133,7 @@ def read_dataset(folder: str | Path, images: ImageMemory | None = None) -> Datas
         items=items,
         notes=layout.notes,
         unused=unused,
+        lines=says.captions == "lines",
         broken=broken,
         recipes=recipes,
     )
@@ -146,7 +153,10 @@ def _item(
     size = recipe.size((known.width, known.height))
     own = bool(text and text.strip())
     weight = part.repeats or says.repeats
-    return DatasetImage(path, caption, weight, trigger, size, known.transparent, own, recipe)
+    captions = captions_of(marked(text, part.several or says.captions == "lines"))
+    return DatasetImage(
+        path, caption, weight, trigger, size, known.transparent, own, recipe, captions
+    )
 
 
 _LOOKED_FOR = f"Looked for files ending in {', '.join(IMAGE_ENDINGS)}, here and in sub-folders."

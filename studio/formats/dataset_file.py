@@ -31,6 +31,10 @@ class DatasetFile(Settings):
     kind: Literal["subject", "style"] = setting("subject", "What is taught.")
     repeats: int = setting(1, "How often each image counts in an epoch.", ge=1, le=1000)
     held_out: str = setting("", "Sub-folder of images that are never trained on.")
+    captions: Literal["one", "lines"] = setting(
+        "one", "What a caption file holds: one text, or with `lines` a caption of its own on each "
+        "line, of which one is drawn at every step.",
+    )  # fmt: skip
     folders: dict[str, Weight] = setting(
         default_factory=dict, help="Sub-folders that belong to it, with how often each of their "
         "images counts: `close-ups = 3`.",

@@ -19,7 +19,8 @@ from studio.formats.unused import Unused
 
 @dataclass(frozen=True)
 class DatasetImage:
-    """One usable image. `caption` is its own, or the words of a kohya folder, or None."""
+    """One usable image. `caption` is its own, or the words of a kohya folder, or None; of several
+    captions the first, once the dataset is `called`."""
 
     path: Path
     caption: str | None
@@ -33,6 +34,13 @@ class DatasetImage:
     """Whether it has a caption of its own which is not blank."""
     recipe: ImageRecipe = AS_IT_IS
     """How it is prepared."""
+    captions: tuple[str, ...] = ()
+    """Several captions, each as often as it counts; empty where the caption is one text."""
+
+    @property
+    def text(self) -> str | None:
+        """All of its captions, a line for each where it has several."""
+        return "\n".join(self.captions) if self.captions else self.caption
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,8 @@ class DatasetInfo:
     """How its folders and files were understood, where that could be otherwise."""
     unused: Unused = field(default_factory=Unused)
     """What lies there and is not trained on."""
+    lines: bool = False
+    """Whether each line of a caption file is one of several captions."""
     broken: dict[Path, str] = field(default_factory=dict)
     """Images that cannot be read, with the reason."""
     recipes: Recipes | None = None
@@ -74,13 +84,9 @@ class DatasetInfo:
 
     def called(self, trigger: str) -> DatasetInfo:
         """The dataset with its captions as training reads them, when `trigger` calls it."""
-        items = [
-            replace(item, caption=as_trained(item.caption, item.trigger or trigger))
-            if item.caption is not None
-            else item
-            for item in self.items
-        ]
-        notes = notes_on((item.caption for item in self.items), trigger)
+        texts = [text for item in self.items for text in item.captions or (item.caption,)]
+        notes = notes_on(texts, trigger)
+        items = [_called(item, item.trigger or trigger) for item in self.items]
         return replace(self, items=items, notes=[*self.notes, *notes])
 
 
@@ -96,3 +102,12 @@ def mask_of(info: DatasetInfo, image: Path, setting: str, masks: Masks) -> Path 
     if own:
         return info.recipes.mask(image) if info.recipes else None
     return masks.of(image)
+
+
+def _called(item: DatasetImage, trigger: str) -> DatasetImage:
+    if item.captions:
+        texts = tuple(as_trained(text, trigger) for text in item.captions)
+        return replace(item, caption=texts[0], captions=texts)
+    if item.caption is None:
+        return item
+    return replace(item, caption=as_trained(item.caption, trigger))

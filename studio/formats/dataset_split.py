@@ -14,9 +14,12 @@ from pathlib import Path
 import tomli_w
 
 from studio.core import atomic
+from studio.formats.captions import copy_caption
 from studio.formats.dataset import HELD_OUT, DatasetImage, DatasetInfo
 from studio.formats.dataset_file import DATASET_FILE, read_dataset_file
+from studio.formats.image_recipes import copy_recipes
 from studio.formats.masks import Masks
+from studio.formats.several import marked
 
 SHARE, LEAST, MOST = 0.2, 10, 64
 """Of the images so many are held back, at most `MOST`; a dataset of fewer than `LEAST` has none to
@@ -48,6 +51,7 @@ def write_split(info: DatasetInfo, held: Sequence[Path], target: Path) -> Path:
     masks, chosen, taken = Masks(), set(held), set[str]()
     says = read_dataset_file(info.path)
     weights: dict[str, int] = {}
+    places: dict[Path, Path] = {}
     with atomic.replacing(target) as folder:
         for item in info.items:
             inner = HELD_OUT if item.path in chosen else _inner(item, says.repeats, info.class_word)
@@ -55,10 +59,12 @@ def write_split(info: DatasetInfo, held: Sequence[Path], target: Path) -> Path:
                 weights[inner] = item.repeats
             place = folder / inner / _free(f"{inner}/{item.path.stem}", item.path, taken)
             atomic.copy_file(item.path, place)
-            if item.caption is not None:
-                atomic.write_text(place.with_suffix(".txt"), item.caption + "\n")
+            places[item.path] = place
+            copy_caption(marked(item.text, bool(item.captions)), place, lines=info.lines)
             if (mask := masks.of(item.path)) is not None:
                 atomic.copy_file(mask, place.with_name(f"{place.stem}.mask{mask.suffix}"))
+        if info.recipes is not None:
+            copy_recipes(info.recipes, places, folder)
         values = {
             "name": info.name,
             "trigger": info.trigger,
@@ -66,6 +72,7 @@ def write_split(info: DatasetInfo, held: Sequence[Path], target: Path) -> Path:
             "kind": info.kind,
             "repeats": says.repeats,
             "held_out": HELD_OUT,
+            "captions": says.captions,
             "folders": weights,
         }
         atomic.write_text(folder / DATASET_FILE, tomli_w.dumps(values))

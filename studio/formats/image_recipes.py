@@ -142,6 +142,20 @@ def can_undo(folder: Path) -> str:
     return known[-1].what if known else ""
 
 
+def copy_recipes(recipes: Recipes, places: Mapping[Path, Path], target: Path) -> None:
+    """Gives copies of images (image → copy in `target`) the recipes and painted masks of theirs."""
+    rows: dict[str, object] = {}
+    for image, place in places.items():
+        recipe = recipes.of(image)
+        if recipe.empty:
+            continue
+        rows[name_of(target, place)] = recipe.as_json()
+        if (mask := recipes.mask(image)) is not None:
+            atomic.copy_file(mask, target / recipe.mask_file)
+    if rows:
+        atomic.write_json(target / RECIPES_FILE, RecipeFile(images=rows).as_json())
+
+
 def keep_mask(folder: Path, mask: Image) -> str:
     """Keeps a painted mask; returns what a recipe calls it."""
     from studio.formats.image_write import encoded_png

@@ -19,7 +19,7 @@ LARGEST = 1 << 20  # bytes; settings people write are a thousand times smaller
 Json = dict[str, Any]
 _TAKEN = {
     "image_dir", "num_repeats", "class_tokens", "is_reg", "subsets", "caption_extension",
-    "metadata_file", "recursive",
+    "metadata_file", "recursive", "enable_wildcard",
 }  # fmt: skip
 
 
@@ -62,7 +62,12 @@ def _subsets(root: Folder, name: str, values: Json) -> Layout:
                 continue
             words = said.get("class_tokens")
             layout.parts.append(
-                Part(place, repeats, words.strip() if isinstance(words, str) else None)
+                Part(
+                    place,
+                    repeats,
+                    words.strip() if isinstance(words, str) else None,
+                    several=said.get("enable_wildcard") is True,
+                )
             )
             counts.append(f"“{place.name}” × {repeats}")
     if counts:

@@ -27,6 +27,8 @@ class Part:
     """What the folder calls its subject: trigger, then class word."""
     named: bool = False
     """Whether the images' names are their captions."""
+    several: bool = False
+    """Whether each line of a caption is one of several captions."""
 
 
 @dataclass

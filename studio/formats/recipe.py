@@ -180,4 +180,5 @@ _KEYS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "loss_type": ("loss.type", lambda text: text.replace("_", "-")),
     "resolution": ("data.resolution", _side),
     "caption_dropout_rate": ("data.caption_dropout", float),
+    "caption_tag_dropout_rate": ("data.tag_dropout", float),
 }

@@ -19,6 +19,7 @@ from studio.core.names import printable
 from studio.families.token_match import bounded, contains, without
 from studio.formats.dataset import image_files, read_captions
 from studio.formats.dataset_info import DatasetInfo
+from studio.formats.several import first_of
 from studio.infer.prompt import escaped
 from studio.infer.tags import has_tags
 from studio.library.library import Library
@@ -258,8 +259,9 @@ def _prompts(
         return list(dict.fromkeys(own))
     held_out: list[str] = []
     if references:
-        captions = read_captions(references[0].parent)
-        held_out = [text for text in captions.values() if text and contains(text, trigger)]
+        captions = read_captions(references[0].parent, lines=bool(info and info.lines))
+        firsts = [first_of(text) for text in captions.values()]
+        held_out = [text for text in firsts if text and contains(text, trigger)]
     training = [item.caption for item in info.items if item.caption] if info else []
     phrase = info.phrase(trigger) if info else trigger
     found = new_prompts(held_out, training, f"a {phrase}" if phrase else "", MOST)

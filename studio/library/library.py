@@ -18,6 +18,7 @@ from studio.core.paths import Workspace, entries
 from studio.formats import images
 from studio.library import keeping, presets
 from studio.library.adapter_info import ADAPTER_ENDINGS, AdapterInfo
+from studio.library.caption_changes import CaptionChanges
 from studio.library.captions import Captions
 from studio.library.entries import SAMPLES, Entry, grouped
 from studio.library.entry_store import EntryStore
@@ -53,6 +54,7 @@ class Library(LibraryFiles):
         self.wildcards = Wildcards(workspace)
         self.recipes = RecipeBook()
         self.captions = Captions(workspace, self.dataset_path)
+        self.caption_changes = CaptionChanges(workspace, self.dataset_path, self.summary)
         self.tidying = Tidying(workspace)
 
     def presets(

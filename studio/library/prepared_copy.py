@@ -19,7 +19,7 @@ from PIL.Image import Image
 from studio.core import atomic
 from studio.core.errors import DatasetError, InputError
 from studio.core.names import printable, same_name
-from studio.formats.captions import write_caption
+from studio.formats.captions import copy_caption
 from studio.formats.dataset import HELD_OUT, DatasetInfo, read_captions
 from studio.formats.dataset_file import DATASET_FILE, read_dataset_file, write_dataset_file
 from studio.formats.dataset_info import mask_of
@@ -94,8 +94,7 @@ class _Copying:
         if mask is not None:
             save_png(target.parent / MASK_FOLDERS[0] / target.name, mask)
             self.done.masks += 1
-        if caption is not None:
-            write_caption(target, caption)
+        copy_caption(caption, target, lines=self.info.lines)
         self.done.images += 1
         self.done.changed += recipe.moves
 

@@ -178,6 +178,10 @@ class Method(ABC):
         """Warnings about settings that will have no effect or rarely work; raises SettingsError."""
         return []
 
+    def encodes_once(self, config: RunConfig) -> bool:
+        """Whether a text is encoded the same at every step, because nothing that encodes it learns."""
+        return not config.options.get("text_encoder")
+
     def layers(
         self, config: RunConfig, architecture: Architecture, names: Sequence[str]
     ) -> int | None:

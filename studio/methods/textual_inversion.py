@@ -74,6 +74,9 @@ class TextualInversion(Method):
     )
     Options: ClassVar[type[Settings]] = TextualInversionOptions
 
+    def encodes_once(self, config: RunConfig) -> bool:
+        return False
+
     def complete(self, options: dict[str, Any], class_word: str) -> dict[str, Any]:
         if options.get("init", "words") != "words" or options.get("continue_from"):
             return options

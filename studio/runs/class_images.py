@@ -19,6 +19,7 @@ from studio.families.base import Base
 from studio.formats.dataset import image_files, read_captions
 from studio.formats.image_memory import ImageMemory
 from studio.formats.image_write import save_png
+from studio.formats.several import first_of
 from studio.infer.batches import sampled
 from studio.infer.decoding import to_image
 from studio.infer.options import Job, SamplingOptions
@@ -85,7 +86,7 @@ def _own(folder: str, prompt: str, images: ImageMemory) -> list[tuple[Path, str]
             remedy="Export them again as PNG or JPEG.",
         )
     captions = read_captions(root)
-    return [(path, captions.get(path) or prompt) for path in usable]
+    return [(path, first_of(captions.get(path)) or prompt) for path in usable]
 
 
 def _generated(

@@ -60,7 +60,7 @@ def of(
     info: DatasetInfo, on_progress: Callable[[int, int], None] = lambda done, total: None
 ) -> DatasetRecord:
     """Every image that is trained on or held out, as it is on disk now."""
-    rows = [(item.path, item.caption, item.repeats) for item in info.items]
+    rows = [(item.path, item.text, item.repeats) for item in info.items]
     if info.held_out is not None:
         rows += [(path, text, 0) for path, text in read_captions(info.held_out).items()]
     images, masks = {}, Masks()

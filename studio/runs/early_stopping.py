@@ -22,6 +22,7 @@ from studio.core.errors import FileError
 from studio.formats import safetensors_file
 from studio.formats.dataset import image_files, read_captions
 from studio.formats.dataset_info import DatasetInfo
+from studio.formats.several import first_of
 from studio.infer.batches import sampled
 from studio.infer.options import Job, SamplingOptions
 from studio.infer.prompt import escaped
@@ -140,8 +141,9 @@ class FixedSet:
 def fixed_prompts(info: DatasetInfo, config: RunConfig) -> list[str]:
     """Prompts that no training image shows, as a choice among checkpoints takes them."""
     trigger = config.data.trigger or info.trigger
-    captions = read_captions(info.held_out).values() if info.held_out else []
-    training = [item.caption for item in info.items if item.caption]
+    held = read_captions(info.held_out, lines=info.lines).values() if info.held_out else []
+    captions = [first_of(text) for text in held]
+    training = [text for item in info.items for text in item.captions or (item.caption,) if text]
     phrase = info.phrase(trigger)
     found = new_prompts(
         list(filter(None, captions)), training, f"a {phrase}" if phrase else "", PROMPTS

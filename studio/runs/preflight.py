@@ -31,6 +31,7 @@ from studio.runs.findings import Preflight, refused
 from studio.runs.records import RunFacts
 from studio.settings.training import RunConfig
 from studio.train.buckets import batches_per_epoch
+from studio.train.caption_plan import caption_notes, captions_each
 
 LOW_DISK = 500 << 20
 GENTLE_PRIOR = 0.1  # more holds a style back (docs/log.md)
@@ -84,6 +85,8 @@ def judged(completed: Complete, library: Library) -> Preflight:
             "as text.",
             "sample.prompts",
         )
+    if method.reads_captions:
+        result.notes += caption_notes(config, info, base, method.encodes_once(config))
     for finding in advice(config, info, base):
         result.warn(*finding)
     if text := dataset_warning(config, info, base, library):
@@ -109,6 +112,7 @@ def _facts(completed: Complete) -> RunFacts:
         effective_batch=effective,
         epochs=_epochs(completed),
         sample_prompts=tuple(config.sample.prompts),
+        captions_each=captions_each(info),
     )
     return facts.changed(class_images=config.prior.images) if config.prior.weight else facts
 

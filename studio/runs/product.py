@@ -73,8 +73,9 @@ def _dataset_facts(made: Preparation) -> dict[str, Any]:
         return {"images": info.images}
     tags: dict[str, int] = {}
     for item in made.items:
-        for tag in filter(None, (part.strip() for part in item.caption.split(","))):
-            tags[tag] = tags.get(tag, 0) + 1
+        for caption in dict.fromkeys(item.captions or (item.caption,)):
+            for tag in filter(None, (part.strip() for part in caption.split(","))):
+                tags[tag] = tags.get(tag, 0) + 1
     return {
         "images": info.images,
         "folder": info.path.name,

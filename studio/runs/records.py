@@ -1,8 +1,7 @@
 """What is known of a run: its state, what happened in it, and the queue it waits in.
 
-Owns: these records. Refuses to know: when they are written (`events`), torch, pages.
-
-Keys are those of `state.json` and `events.jsonl`, which pages get as they are.
+Owns: these records; keys are those of `state.json` and `events.jsonl`, which pages get as they are.
+Refuses to know: when they are written (`events`), torch, pages.
 """
 
 from __future__ import annotations
@@ -47,6 +46,7 @@ class RunFacts(Record):
     epochs: float | None
     """How often each image comes; None where the base does not tell the sizes of its buckets."""
     sample_prompts: tuple[str, ...]
+    captions_each: tuple[int, int] | None = None  # fewest and most, where images have several
     class_images: int | None = None
     """Not set without prior preservation."""
     layers: int | None = None

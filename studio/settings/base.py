@@ -38,8 +38,9 @@ def setting(
     """One setting. `constraints` are pydantic's (`ge`, `le`, `gt`, `min_length`, `default_factory`).
 
     `applies` says beside which values of another setting this one has an effect:
-    `loss.type=huber|smooth-l1` (keys from the top of the run, values as they are written). `was` is
-    its name in older presets, runs and files, which is still read.
+    `loss.type=huber|smooth-l1` (keys from the top of the run, values as they are written; `*` is
+    anything but 0; `or` between several such). `was` is its name in older presets, runs and files,
+    which is still read.
     """
     extra: dict[str, Any] = {
         "label": label,
@@ -166,14 +167,23 @@ def _without_effect(top: Settings, part: Settings, prefix: str) -> Iterator[str]
         condition = extra.get("applies")
         if not condition or value == info.get_default(call_default_factory=True):
             continue
-        key, _, wanted = str(condition).partition("=")
-        found: Any = top
-        for step in key.split("."):
-            found = getattr(found, step)
-        shown = str(found).lower() if isinstance(found, bool) else str(found)
-        if shown not in wanted.split("|"):
-            choices = wanted.replace("|", " or ")
-            yield f"“{prefix}{name}” has no effect: it counts where “{key}” is {choices}, not {shown}."
+        parts = [part.partition("=")[::2] for part in str(condition).split(" or ")]
+        said = [_unmet(top, key, wanted) for key, wanted in parts]
+        if all(said):
+            yield f"“{prefix}{name}” has no effect: it counts where {' or where '.join(filter(None, said))}."
+
+
+def _unmet(top: Settings, key: str, wanted: str) -> str | None:
+    """How another setting would have to be, where it is not that."""
+    found: Any = top
+    for step in key.split("."):
+        found = getattr(found, step)
+    shown = str(found).lower() if isinstance(found, bool) else str(found)
+    if wanted == "*":
+        return None if found else f"“{key}” is not 0"
+    if shown in wanted.split("|"):
+        return None
+    return f"“{key}” is {wanted.replace('|', ' or ')}, not {shown}"
 
 
 def nearest(word: str, words: list[str]) -> str | None:

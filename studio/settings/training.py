@@ -64,9 +64,12 @@ class DataSettings(Settings):
     shuffle_tags: bool = setting(
         False, "Shuffle comma-separated tags at every step.", advanced=True
     )
+    tag_dropout: float = setting(
+        0.0, "How likely each comma-separated tag is left out at a step.", ge=0, le=1, advanced=True
+    )
     keep_tags: int = setting(
-        1, "Tags at the front that stay in place when shuffling.", ge=0, le=50, advanced=True,
-        applies="data.shuffle_tags=true",
+        1, "Tags at the front that stay where they are when tags are shuffled or left out.",
+        ge=0, le=50, advanced=True, applies="data.shuffle_tags=true or data.tag_dropout=*",
     )  # fmt: skip
     template: list[str] = setting(
         default_factory=list, multiline=True, advanced=True, label="Caption template",

@@ -1,7 +1,9 @@
 """Latents, masks and text embeddings, computed once.
 
 Owns: the caches. Latents and masks are named by the content of image, crop and base, so they are
-never stale; they live on disk and, while they fit, on the device. Text embeddings live in memory.
+never stale; they live on disk and, while they fit, on the device. Text embeddings live in memory, on
+the device while they fit there; of more texts than memory is given, those not used for longest are
+encoded again when they come.
 Refuses to know: steps and losses.
 """
 
@@ -19,10 +21,11 @@ from studio.core.errors import InputError, StorageError, StudioError
 from studio.families.base import Base
 from studio.families.conditioning import Conditioning
 from studio.formats import safetensors_file
+from studio.train.caption_plan import TEXT_BYTES
 from studio.train.data import Item, load_mask, load_pixels
 
 ON_DEVICE_BYTES = 1 << 30
-TEXTS_KEPT = 20_000
+TEXT_ON_DEVICE_BYTES = 256 << 20
 
 
 class LatentCache:
@@ -113,21 +116,46 @@ class _Tensors:
 
 
 class TextCache:
-    """Conditioning per caption, for text encoders that do not learn."""
+    """Conditioning per caption, for text encoders that do not learn. Each is encoded alone, so it
+    is the same however often that happens."""
 
     def __init__(self, base: Base) -> None:
         self.base = base
         self._kept: dict[str, Conditioning] = {}
+        """The least recently used first."""
+        self._bytes = self._on_device = 0
+        self.encoded = 0
+        """How often a text was encoded."""
 
     @torch.no_grad()
     def get(self, captions: Sequence[str]) -> Conditioning:
-        """Conditioning of a batch of captions."""
-        for caption in captions:
-            if caption not in self._kept:
-                if len(self._kept) >= TEXTS_KEPT:
-                    self._kept.pop(next(iter(self._kept)))
-                self._kept[caption] = self.base.encode([caption])
-        return Conditioning.join([self._kept[caption] for caption in captions])
+        """Conditioning of a batch of captions, on the base's device."""
+        return Conditioning.join([self._one(caption) for caption in captions])
+
+    def _one(self, caption: str) -> Conditioning:
+        kept = self._kept.pop(caption, None)
+        if kept is not None:
+            self._kept[caption] = kept
+            return kept.to(self.base.device)
+        made = self.base.encode([caption])
+        self.encoded += 1
+        self._keep(caption, made)
+        return made
+
+    def _keep(self, caption: str, made: Conditioning) -> None:
+        size = made.bytes
+        if self._on_device + size > TEXT_ON_DEVICE_BYTES:
+            made = made.to("cpu")
+        self._kept[caption] = made
+        self._count(made, size)
+        while self._bytes > TEXT_BYTES and len(self._kept) > 1:
+            oldest = self._kept.pop(next(iter(self._kept)))
+            self._count(oldest, -oldest.bytes)
+
+    def _count(self, kept: Conditioning, size: int) -> None:
+        self._bytes += size
+        if kept.embeds.device.type == self.base.device.type:
+            self._on_device += size
 
 
 def _read(path: Path, name: str) -> Tensor | None:

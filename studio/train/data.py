@@ -1,7 +1,7 @@
-"""Which image, cropped how, with which caption, at which step.
+"""Which image, cropped how, at which step.
 
-Owns: the plan of batches as a pure function of the step, captions as training sees them.
-Refuses to know: models and noise; it gives tensors of pixels and strings.
+Owns: the items of a run, and the plan of batches as a pure function of the step.
+Refuses to know: models and noise, what becomes of captions (`captions`); it gives tensors of pixels.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from torch import Tensor
 from studio.core.errors import DatasetError
 from studio.diffusion.seeds import permutation, uniform
 from studio.formats.caption_marks import as_trained
-from studio.formats.captions import fill_template
 from studio.formats.dataset import DatasetInfo, read_captions
 from studio.formats.dataset_info import mask_of
 from studio.formats.image_memory import ImageMemory
@@ -28,6 +27,7 @@ from studio.formats.image_prepare import mask_pixels, open_prepared, prepared
 from studio.formats.image_recipe import AS_IT_IS, ImageRecipe
 from studio.formats.images import image_size
 from studio.formats.masks import Masks
+from studio.formats.several import first_of
 from studio.settings.training import DataSettings
 from studio.train.buckets import batches_of, bucket_of, scaled
 
@@ -51,6 +51,8 @@ class Item:
     """Trigger word of its own folder, where a dataset has several."""
     recipe: ImageRecipe = AS_IT_IS
     """How it is prepared before all of that."""
+    captions: tuple[str, ...] = ()
+    """Several captions, one of which is drawn at every step; empty where there is one."""
 
     def content_key(self) -> str:
         """SHA-256 of the file and of how it is cropped: names its cached latents."""
@@ -90,6 +92,7 @@ def read_items(
             mask=mask_of(info, image.path, settings.mask, masks),
             recipe=image.recipe,
             name=image.trigger if several else "",
+            captions=image.captions,
         )
         for crop in range(settings.crops) if settings.crop == "random" else (None,):
             item = plain if crop is None else _cropped(plain, size, settings.crop_zoom, crop)
@@ -113,12 +116,12 @@ def held_out_items(
     """
     if info.held_out is None:
         return []
-    captions, masks = read_captions(info.held_out), Masks()
+    captions, masks = read_captions(info.held_out, lines=info.lines), Masks()
     facts = (images or ImageMemory()).all_facts(captions)
     return [
         Item(
             path,
-            as_trained(captions[path] or "", settings.trigger or info.trigger),
+            as_trained(first_of(captions[path]), settings.trigger or info.trigger),
             bucket_of(
                 info.recipe(path).size((known.width, known.height)), settings, resolution, multiple
             ),
@@ -224,28 +227,3 @@ class Plan:
                     fill += 1
                 batches.append(batch)
         return [batches[k] for k in permutation(len(batches), self.seed, "batches", epoch)]
-
-
-def training_caption(
-    caption: str, settings: DataSettings, seed: int, step: int, item: int, name: str = ""
-) -> str:
-    """The caption of an item at a step: dropped, its tags shuffled, put into a template drawn from
-    those of the settings; everything is drawn statelessly. `name` goes before the run's trigger."""
-    if settings.caption_dropout and uniform(seed, "dropout", step, item) < settings.caption_dropout:
-        return ""
-    if settings.shuffle_tags and "," in caption:
-        tags = [tag.strip() for tag in caption.split(",")]
-        kept, rest = tags[: settings.keep_tags], tags[settings.keep_tags :]
-        order = permutation(len(rest), seed, "tags", step, item)
-        caption = ", ".join(kept + [rest[k] for k in order])
-    line = 0
-    if len(settings.template) > 1:
-        line = int(uniform(seed, "template", step, item) * len(settings.template))
-    return templated(caption, settings, name, line)
-
-
-def templated(caption: str, settings: DataSettings, name: str = "", line: int = 0) -> str:
-    """The caption inside a line of the template, with [name] and [filewords] filled in."""
-    if not settings.template:
-        return caption
-    return fill_template(settings.template[line], name or settings.trigger, caption)

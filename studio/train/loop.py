@@ -24,7 +24,8 @@ from studio.settings.training import RunConfig
 from studio.train.attention import attention, usable_attention
 from studio.train.batches import Batches
 from studio.train.cache import LatentCache
-from studio.train.data import Item, Plan, training_caption
+from studio.train.captions import item_caption, training_caption
+from studio.train.data import Item, Plan
 from studio.train.ema import Ema
 from studio.train.objective import Objective
 from studio.train.optim import make_optimizer, set_factor
@@ -219,9 +220,7 @@ class Trainer:
             return self.batches.own_loss(items, numbers)
         seed = self.config.seed
         captions = [
-            self.trainable.caption(
-                training_caption(item.caption, self.config.data, seed, step, key, item.name)
-            )
+            self.trainable.caption(item_caption(item, self.config.data, seed, step, key))
             for item, key in zip(items, self._keys(number), strict=True)
         ]
         batch = self.batches.of(items, captions)

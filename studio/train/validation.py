@@ -14,7 +14,8 @@ import torch
 from studio.core.spread import spread
 from studio.settings.training import RunConfig
 from studio.train.batches import Batches
-from studio.train.data import Item, templated
+from studio.train.captions import templated
+from studio.train.data import Item
 from studio.train.objective import Objective
 
 Measure = Callable[[], tuple[float, float | None]]

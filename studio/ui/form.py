@@ -42,8 +42,8 @@ class Field:
     optional: bool = False
     blank: bool = False
     """Whether its input shows a 0 as nothing: it stands for what is usual."""
-    applies: tuple[str, tuple[str, ...]] | None = None
-    """(key of another field, values of it beside which this one has an effect); None: always."""
+    applies: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """(key of another field, values of it), any of which gives this one an effect; none: always."""
 
     @property
     def section(self) -> str:
@@ -113,14 +113,15 @@ def _default(info: Any) -> Any:
     return str(value) if isinstance(value, Interval) else value
 
 
-def _applies(text: Any, prefix: str) -> tuple[str, tuple[str, ...]] | None:
-    """`"loss.type=huber|l1"` → (key, values); `options.` means this form's own options."""
-    if not text:
-        return None
-    key, _, values = str(text).partition("=")
-    if key.startswith("options."):
-        key = prefix + key.removeprefix("options.")
-    return key, tuple(values.split("|"))
+def _applies(text: Any, prefix: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """`"loss.type=huber|l1"` → (key, values) of each part; `options.` means this form's own options."""
+    found = []
+    for part in filter(None, str(text or "").split(" or ")):
+        key, _, values = part.partition("=")
+        if key.startswith("options."):
+            key = prefix + key.removeprefix("options.")
+        found.append((key, tuple(values.split("|"))))
+    return tuple(found)
 
 
 def _kind(annotation: Any) -> tuple[Any, tuple[Any, ...], bool]:

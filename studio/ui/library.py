@@ -112,6 +112,7 @@ class Library:
 def contents(folder: Path, images: ImageMemory) -> Json:
     """A dataset image by image, broken ones with their reason. Captions keyed by file name."""
     from studio.formats.dataset import read_captions, read_dataset
+    from studio.formats.several import Listed
 
     captions = read_captions(folder)
     info: DatasetInfo | None = None
@@ -126,6 +127,7 @@ def contents(folder: Path, images: ImageMemory) -> Json:
     items = []
     for path, text in captions.items():
         item: Json = {"file": printable(path.relative_to(folder).as_posix()), "caption": text or ""}
+        item["several"] = isinstance(text, Listed) or bool(info and info.lines)
         if path in broken:
             item["problem"] = broken[path]
         items.append(item)
@@ -136,6 +138,7 @@ def contents(folder: Path, images: ImageMemory) -> Json:
         "class_word": info.class_word if info else "",
         "kind": info.kind if info else "subject",
         "held_out": bool(info and info.held_out),
+        "lines": bool(info and info.lines),
         "problems": _worth_knowing(info) if info else trouble,
         "strays": info.unused.groups.get("captions", []) if info else [],
         "items": items,

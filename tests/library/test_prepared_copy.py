@@ -15,6 +15,7 @@ from studio.core.errors import InputError, Interrupted
 from studio.core.paths import ASSETS
 from studio.formats import image_focus
 from studio.formats.dataset import read_dataset
+from studio.formats.dataset_split import write_split
 from studio.formats.image_memory import ImageMemory
 from studio.formats.image_recipe import ImageRecipe
 from studio.formats.image_recipes import keep_mask, read_recipes
@@ -94,6 +95,30 @@ def test_the_copy_is_trained_on_as_the_original_with_its_recipes(
         assert (old.mask is None) == (new.mask is None)
         if old.mask and crop == "centre" and not (mask == "alpha" and old.recipe.mask):
             assert torch.equal(load_mask(old), load_mask(new))
+
+
+def test_several_captions_stay_several_in_both_kinds_of_copy(
+    original: Path, tmp_path: Path
+) -> None:
+    """Also the copy that a shootout trains on, from which some images are held back: with recipes."""
+    (original / "2.txt").unlink()
+    (original / "2.json").write_text('{"captions": ["a", {"text": "b", "weight": 2}]}')
+    info = read_dataset(original)
+    export_prepared(info, tmp_path / "copy")
+    held = [original / "1.tif"]
+    write_split(info, held, tmp_path / "split")
+    for name in ("copy", "split"):
+        found = {item.path.stem: item for item in read_dataset(tmp_path / name).items}
+        assert found["2"].captions == ("a", "b", "b") and not found["3"].captions
+    old = {item.path.stem: item for item in info.items if item.path not in held}
+    split = read_dataset(tmp_path / "split")
+    assert {item.path.stem: item.recipe for item in split.items} == {
+        stem: item.recipe for stem, item in old.items()
+    }
+    three = next(item.path for item in split.items if item.path.stem == "3")
+    mask = split.recipes.mask(three) if split.recipes else None
+    assert mask is not None
+    assert mask.read_bytes() == (original / old["3"].recipe.mask_file).read_bytes()
 
 
 def test_a_recipe_changes_the_names_of_what_is_cached_and_the_length_of_an_epoch(

@@ -38,11 +38,20 @@ test('a field differs from what the preset says, and only when it says something
 });
 
 test('a field applies while another has one of its values', () => {
-  const field = {applies: ['schedule', ['linear', 'cosine']]};
-  assert.equal(form.applies({applies: null}, shown({})), true);
+  const field = {applies: [['schedule', ['linear', 'cosine']]]};
+  assert.equal(form.applies({applies: []}, shown({})), true);
   assert.equal(form.applies(field, shown({schedule: 'cosine'})), true);
   assert.equal(form.applies(field, shown({schedule: 'constant'})), false);
   assert.equal(form.applies(field, shown({})), true);
+  const either = {
+    applies: [
+      ['shuffle', ['true']],
+      ['dropout', ['*']],
+    ],
+  };
+  assert.equal(form.applies(either, shown({shuffle: 'false', dropout: '0.0'})), false);
+  assert.equal(form.applies(either, shown({shuffle: 'false', dropout: '0.1'})), true);
+  assert.equal(form.applies(either, shown({shuffle: 'true', dropout: '0'})), true);
 });
 
 test('settings are searched by all words', () => {

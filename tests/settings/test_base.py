@@ -58,12 +58,13 @@ def test_every_condition_of_a_run_names_a_setting_and_its_values() -> None:
 
     found = conditions(RunConfig())
     assert len(found) > 8
-    for condition in found:
+    for condition in (part for text in found for part in text.split(" or ")):
         key, _, wanted = condition.partition("=")
         section, _, name = key.partition(".")
         more = {"rates": "1e-3"} if section == "train" else {}
         for value in wanted.split("|"):
-            typed = value == "true" if value in ("true", "false") else value
+            words = {"true": True, "false": False, "*": 0.5}
+            typed = words.get(value, value)
             config = RunConfig.parse({section: {**more, name: typed}})
             assert getattr(getattr(config, section), name) == typed
 
@@ -71,10 +72,13 @@ def test_every_condition_of_a_run_names_a_setting_and_its_values() -> None:
 def test_idle_settings_of_a_run() -> None:
     config = RunConfig.parse({"loss": {"huber_delta": 0.2}, "data": {"keep_tags": 2}})
     assert without_effect(config) == [
-        "“data.keep_tags” has no effect: it counts where “data.shuffle_tags” is true, not false.",
+        "“data.keep_tags” has no effect: it counts where “data.shuffle_tags” is true, not false "
+        "or where “data.tag_dropout” is not 0.",
         "“loss.huber_delta” has no effect: it counts where “loss.type” is huber or smooth-l1, not l2.",
     ]
     assert without_effect(RunConfig()) == []
+    kept = RunConfig.parse({"data": {"keep_tags": 2, "tag_dropout": 0.1}})
+    assert without_effect(kept) == []
 
 
 def test_one_word_or_number_stands_for_a_list_of_one() -> None:

@@ -14,12 +14,12 @@ from studio.core.size import Size
 from studio.formats.dataset import read_dataset
 from studio.settings.training import DataSettings
 from studio.train.buckets import bucket_for
+from studio.train.captions import training_caption
 from studio.train.data import (
     Item,
     Plan,
     load_pixels,
     read_items,
-    training_caption,
 )
 
 

@@ -13,7 +13,8 @@ from studio.families.base import Base
 from studio.formats.dataset import read_dataset
 from studio.settings.training import DataSettings
 from studio.train.cache import LatentCache
-from studio.train.data import load_mask, load_pixels, read_items, training_caption
+from studio.train.captions import training_caption
+from studio.train.data import load_mask, load_pixels, read_items
 from studio.train.loop import Trainer
 from tests.matrix.conftest import make_trainer
 from tests.train.conftest import QUIET

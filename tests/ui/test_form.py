@@ -132,9 +132,9 @@ def test_a_prefix_keeps_two_forms_apart() -> None:
 
 def test_conditions_come_with_the_fields_and_name_inputs() -> None:
     by_key = {item.key: item for item in form().fields}
-    assert by_key["words"].applies == ("mode", ("slow", "fast"))
-    assert by_key["inner.every"].applies == ("loud", ("true",))
-    assert by_key["name"].applies is None
+    assert by_key["words"].applies == (("mode", ("slow", "fast")),)
+    assert by_key["inner.every"].applies == (("loud", ("true",)),)
+    assert by_key["name"].applies == ()
 
 
 class Choices(Settings):
@@ -144,7 +144,7 @@ class Choices(Settings):
 
 def test_a_condition_on_an_option_means_this_methods_option() -> None:
     fields = {item.key: item for item in fields_of(Choices, "options-x.")}
-    assert fields["options-x.size"].applies == ("options-x.kind", ("b",))
+    assert fields["options-x.size"].applies == (("options-x.kind", ("b",)),)
 
 
 def test_every_condition_of_the_studio_names_a_setting_and_its_values() -> None:
@@ -153,9 +153,7 @@ def test_every_condition_of_the_studio_names_a_setting_and_its_values() -> None:
     forms += [fields_of(method.Options, f"options-{name}.") for name, method in METHODS.items()]
     known = {item.key: item for one in forms for item in one}
     for item in known.values():
-        if item.applies is None:
-            continue
-        key, values = item.applies
-        assert key in known, f"{item.key} depends on {key}, which no form has"
-        possible = {"switch": ("true", "false"), "choice": known[key].choices}
-        assert set(values) <= set(possible.get(known[key].kind, values)), item.key
+        for key, values in item.applies:
+            assert key in known, f"{item.key} depends on {key}, which no form has"
+            possible = {"switch": ("true", "false"), "choice": known[key].choices}
+            assert set(values) <= set(possible.get(known[key].kind, values)), item.key

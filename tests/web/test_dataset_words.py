@@ -33,7 +33,8 @@ def test_a_new_dataset_is_asked_once_what_it_shows(
     assert (said.kind, said.trigger, said.class_word) == ("subject", "blorp", "cat")
     assert page.input_value("[aria-label='Text in front of every caption']") == "blorp"
     page.click("summary:has-text('Edit many at once')")
-    page.wait_for_selector(".cs-fold label:has-text('blorp')")
+    page.select_option("select[aria-label='Add an edit']", "trigger")
+    page.wait_for_selector(".cs-fold [data-edit=trigger] input[placeholder=blorp]")
     page.click(".cs-caption-head button:has-text('Change')")
     page.click(f"{CARD} button:has-text('A style')")
     assert not page.get_by_role("textbox", name="Class word").is_visible(), (

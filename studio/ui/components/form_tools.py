@@ -44,7 +44,7 @@ def facts(item: Field) -> Json:
         "help": item.hint(),
         "folded": item.advanced,
         "words": f"{item.label} {item.help} {item.key} {item.key.replace('_', ' ')}".lower(),
-        "applies": item.applies and [item.applies[0], list(item.applies[1])],
+        "applies": [[key, list(values)] for key, values in item.applies],
     }
 
 

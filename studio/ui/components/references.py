@@ -36,12 +36,14 @@ def captions_of(studio: Studio, reference: str, most: int = 4) -> list[str]:
     Brackets are escaped, because a caption is text as it stands; each is one line.
     """
     from studio.formats.dataset import read_captions
+    from studio.formats.several import first_of
     from studio.infer.prompt import escaped
 
     if not reference:
         raise InputError("No folder is chosen", remedy="Choose the reference images.")
     captions = read_captions(named_reference(studio, reference))
-    found = list(dict.fromkeys(text.strip() for text in captions.values() if text and text.strip()))
+    firsts = (first_of(text).strip() for text in captions.values())
+    found = list(dict.fromkeys(filter(None, firsts)))
     if not found:
         raise InputError(
             "There are no captions beside these images", remedy="Write the prompts yourself."

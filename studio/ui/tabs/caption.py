@@ -15,9 +15,10 @@ from studio.core.errors import DatasetError, InputError
 from studio.core.names import original, printable
 from studio.core.paths import ASSETS
 from studio.formats.dataset import is_image
-from studio.formats.dataset_file import write_dataset_file
+from studio.formats.dataset_file import read_dataset_file, write_dataset_file
 from studio.formats.image_recipes import Recipes, read_recipes
 from studio.library.arrivals import ENDINGS_BESIDE, LeftOut, usable
+from studio.ui.components.caption_edits import CaptionEdits
 from studio.ui.components.dataset_check import DatasetCheck
 from studio.ui.components.describe import Describe
 from studio.ui.components.prepare_images import PrepareImages
@@ -41,18 +42,19 @@ class CaptionTab:
 
     def __init__(self, studio: Studio, page: Page) -> None:
         self.studio, self.page, self.library = studio, page, page.library
-        describe = Describe(studio, page)
+        describe, edits = Describe(studio, page), CaptionEdits(studio, page)
         component(
             "caption",
             TEMPLATE,
             [
                 self.datasets, self.open_dataset, self.open_folder, self.forget_folder, self.plan_import,
                 self.add_files, self.copy_sample, self.about, self.thumbnails, self.captions,
-                self.save_caption, self.bulk, self.undo, self.discard_strays, *describe.functions,
+                self.save_caption, self.bulk, self.undo, self.discard_strays, *describe.functions, *edits.functions,
                 *DatasetCheck(studio, page).functions(), *PrepareImages(studio, page).functions(),
             ],
             accept=",".join(("image/*", *ENDINGS_BESIDE)),
             describe=describe.props(),
+            edits=edits.props(),
             elem_id="cs-caption",
         )  # fmt: skip
 
@@ -136,14 +138,17 @@ class CaptionTab:
 
     def about(self, argument: Any) -> Json:
         """Writes what a dataset shows and the words for it; answers them as they are read then."""
-        identity, kind, trigger, class_word = read(
-            argument, dataset=str, kind=str, trigger=str, class_word=str
+        identity, kind, trigger, class_word, lines = read(
+            argument, dataset=str, kind=str, trigger=str, class_word=str, lines=bool
         )
         folder = self.library.own(identity)
         said = {"kind": kind, "trigger": trigger.strip(), "class_word": class_word.strip()}
-        write_dataset_file(folder, said)
+        if lines != (read_dataset_file(folder).captions == "lines"):
+            said["captions"] = "lines" if lines else "one"
+        says = write_dataset_file(folder, said)
         info = self.studio.library.summary(folder)
-        return {"kind": info.kind, "trigger": info.trigger, "class_word": info.class_word}
+        words = {"kind": info.kind, "trigger": info.trigger, "class_word": info.class_word}
+        return words | {"lines": says.captions == "lines"}
 
     def thumbnails(self, argument: Any) -> Json:
         """File name → address of its thumbnail, or the reason why there is none."""

@@ -68,9 +68,8 @@ class Caption {
       host: (address) => call(server.endpoint_host({address})),
       undo,
     };
-    const bulk = (argument) => call(server.bulk({dataset: this.dataset, ...argument}));
     this.auto = new AutoCard(asks, around, props.describe);
-    this.many = new BulkCard({bulk, undo}, around);
+    this.many = new BulkCard(server, around, props.edits);
     this.prepare = new PrepareCard(server, {...around, grid: this.grid, opened: (id) => this.showAndOpen(id)});
     this.check = new CheckCard(server, {...around, showOnly: (files, title) => this.showOnly(files, title)});
     this.about = new AboutCard(async (said) => {
@@ -78,6 +77,7 @@ class Caption {
       const facts = await call(server.about({dataset: mine, ...said}));
       if (mine !== this.dataset) return;
       this.auto.triggerChanged(this.facts.trigger, facts.trigger);
+      if (facts.lines !== this.facts.lines) return this.open(mine); // what a caption is has changed
       Object.assign(this.facts, facts);
       this.about.opened(this.facts, false);
       this.many.opened(this.facts);
@@ -252,6 +252,7 @@ class Caption {
       trigger ? chip('trigger ', el('b', {}, trigger)) : chip('no trigger word'),
       classWord && chip('class ', el('b', {}, classWord)),
       chip(kind),
+      this.facts.lines && chip('several captions'),
       !this.facts.sample && this.about.edit,
       looks && warning(`${looks} to look at`),
       broken && warning(`${broken} left out`),
@@ -270,6 +271,7 @@ class Caption {
       this.grid.update(answer.captions, answer.to_review, answer.writers);
       this.check.outdated();
       this.auto.changes(answer.undo, answer.unfinished);
+      this.many.past.forget();
     } catch {
       /* shown by the next action */
     }

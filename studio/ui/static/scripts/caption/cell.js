@@ -2,6 +2,7 @@
 import {fileUrl} from '../core/address.js';
 import {el, sharpen} from '../core/dom.js';
 import {icon} from '../core/icons.js';
+import {SeveralButton} from './several.js';
 
 /** `actions`: pick(event), typed(text), left(), next(by). */
 export class Cell {
@@ -19,7 +20,10 @@ export class Cell {
       placeholder: 'No caption yet',
       'aria-label': `Caption of ${item.file}`,
       value: item.caption,
-      oninput: () => actions.typed(this.text.value),
+      oninput: () => {
+        actions.typed(this.text.value);
+        this.several.update();
+      },
       onblur: actions.left,
       onkeydown: (event) => {
         if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return;
@@ -28,7 +32,11 @@ export class Cell {
       },
     });
     const name = el('span.cs-caption-name.cs-small.cs-muted', {title: item.file}, item.file);
-    const foot = el('div.cs-caption-foot', {}, name, this.status);
+    this.several = new SeveralButton(item, locked, (text) => {
+      this.text.value = text;
+      actions.typed(text);
+    });
+    const foot = el('div.cs-caption-foot', {}, name, this.status, this.several.node);
     this.node = el('div.cs-cell.cs-caption-cell', {}, this.pick, this.text, foot);
     this.markEmpty();
     this.markLook();
@@ -64,6 +72,7 @@ export class Cell {
   refresh() {
     this.markLook();
     this.markWriter();
+    this.several.update();
     if (this.text === document.activeElement || this.text.value === this.item.caption) return;
     this.text.value = this.item.caption;
     this.say('');

@@ -1,6 +1,6 @@
 // What a form's settings differ in from a preset, and which of them have an effect now. Pure.
 // `shown(key)` is what an input shows as text, undefined when it is not on the page; a field is what
-// the server says of it: {key, folded, words, applies: [key, values] or null}.
+// the server says of it: {key, folded, words, applies: [[key, values], …]}.
 
 const isNumber = (text) => text !== '' && Number.isFinite(Number(text));
 
@@ -9,10 +9,12 @@ export const sameText = (a, b) => a === b || (isNumber(a) && isNumber(b) && Numb
 
 /** Whether a field has an effect with the other settings as they are. */
 export function applies(field, shown) {
-  if (!field.applies) return true;
-  const [key, values] = field.applies;
-  const text = shown(key);
-  return text === undefined || values.some((value) => sameText(String(value), text));
+  const met = ([key, values]) => {
+    const text = shown(key);
+    const is = (value) => (value === '*' ? !sameText(text, '0') : sameText(String(value), text));
+    return text === undefined || values.some(is);
+  };
+  return !field.applies.length || field.applies.some(met);
 }
 
 /** Whether a field shows something else than `wanted` (texts by key) says; without a word there it does not. */

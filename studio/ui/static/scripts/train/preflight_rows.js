@@ -4,6 +4,7 @@ import {count, formatBytes, formatDuration} from '../core/format.js';
 const FACTS = [
   ['images', 'Images'],
   ['captioned', 'With captions'],
+  ['captions_each', 'Captions each', ([least, most]) => (least === most ? String(most) : `${least} to ${most}`)],
   ['held_out', 'Held out'],
   ['trigger', 'Trigger word', (value) => value || 'none'],
   ['class_word', 'Class word', (value) => value || 'none'],
