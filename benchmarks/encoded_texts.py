@@ -40,8 +40,13 @@ def main() -> int:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    found = {"processor": processor_name(), **_texts(), "step": _step(arguments.steps)}
-    found["share_of_a_step"] = found["encode"] / found["step"]
+    texts, step = _texts(), _step(arguments.steps)
+    found = {
+        "processor": processor_name(),
+        **texts,
+        "step": step,
+        "share_of_a_step": texts["encode"] / step,
+    }
     atomic.write_json(RESULT, found)
     print(json.dumps(found, indent=2) if arguments.json else f"{found}\nwritten: {RESULT}")
     return 0

@@ -246,7 +246,7 @@ def _entry(file: Path, rows: list[dict[str, Any]]) -> Entry | None:
     if not changes:
         return None
     head = rows[0] if "what" in rows[0] else {}
-    end = next((row for row in reversed(rows) if "undone" in row), {})
+    end: dict[str, Any] = next((row for row in reversed(rows) if "undone" in row), {})
     replaced = sum(bool((row.get("before") or "").strip()) for row in changes)
     return Entry(
         file=file,

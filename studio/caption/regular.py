@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from studio.core.counts import counted
 from studio.core.errors import SettingsError
 
 SECONDS = 2.0
@@ -49,7 +50,7 @@ def replaced(captions: Sequence[str], find: str, by: str, *, case: bool) -> list
             raise SettingsError(
                 "A caption would become too long to be one",
                 where=caption[:100],
-                why=f"It would have {len(made):,} characters.",
+                why=f"It would have {counted(len(made), 'character')}.",
                 remedy="Correct the pattern, or what stands in its place.",
             )
         found.append(made)

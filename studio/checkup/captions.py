@@ -48,8 +48,9 @@ def without_trigger(
     words = [item.trigger if several and item.trigger else trigger for item in info.items]
     lacking = []
     for word, item in zip(words, info.items, strict=True):
-        own = item.captions or (item.caption or "",)
-        texts = [fill_template(line, word, text) for text in own for line in template] or own
+        captions = item.captions or (item.caption or "",)
+        texts = [fill_template(line, word, text) for text in captions for line in template]
+        texts = texts or list(captions)
         if not all(contains(text, word) for text in texts):
             lacking.append(item)
     return list(dict.fromkeys(words)), lacking

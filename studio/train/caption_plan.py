@@ -48,10 +48,9 @@ def caption_notes(config: RunConfig, info: DatasetInfo, base: BaseInfo, cached: 
     notes = []
     each, data = captions_each(info), config.data
     if each is not None:
-        many = f"{each[1]}" if each[0] == each[1] else f"{each[0]} to {each[1]}"
-        notes.append(
-            f"{counted(info.images, 'image')}, {many} captions each: one is drawn at every step."
-        )
+        least = "" if each[0] == each[1] else f"{each[0]} to "
+        many = f"{least}{counted(each[1], 'caption')}"
+        notes.append(f"{counted(info.images, 'image')}, {many} each: one is drawn at every step.")
     texts = most_texts(config, info)
     changing = data.shuffle_tags or data.tag_dropout or each is not None or len(data.template) > 1
     if not (changing and cached and base.family):

@@ -20,6 +20,7 @@ from studio.formats.image_memory import ImageMemory
 from studio.formats.image_recipe import ImageRecipe
 from studio.formats.image_recipes import keep_mask, read_recipes
 from studio.library.image_preparing import RecipeBook, Shape, read_shape, said
+from studio.library.importing import import_files
 from studio.library.prepared_copy import export_prepared
 from studio.settings.training import DataSettings
 from studio.train.buckets import batches_per_epoch
@@ -257,3 +258,12 @@ def test_a_shape_that_is_none_is_refused(text: str) -> None:
 def test_shapes() -> None:
     assert read_shape("bucket") is None and read_shape("square") == (1, 1)
     assert read_shape("576x448") == read_shape("576×448") == read_shape("576:448") == (576, 448)
+
+
+def test_an_imported_folder_keeps_its_recipes(original: Path, tmp_path: Path) -> None:
+    copied = import_files([original], tmp_path / "datasets", "imported")
+    before = read_recipes(original)
+    info = read_dataset(copied.path)
+    assert info.recipes and info.recipes.rows == before.rows and not info.recipes.problems()
+    assert info.recipes.mask(copied.path / "3.png")
+    assert len(info.items) == 4 and not copied.left_out

@@ -16,7 +16,7 @@ from studio.train.cache import TextCache
 from studio.train.captions import item_caption, training_caption
 from studio.train.data import Item
 from studio.train.loop import Trainer
-from studio.train.state import latest_checkpoint, load_checkpoint, save_checkpoint
+from studio.train.state import Progress, latest_checkpoint, load_checkpoint, save_checkpoint
 from tests.matrix.conftest import make_trainer
 from tests.train.conftest import weights
 
@@ -127,9 +127,11 @@ def test_a_resumed_run_sees_the_same_captions_and_ends_bit_equal(
     parts: list[str] = []
     first = fresh(parts)
     run = tmp_path / "run"
-    first.hooks.save = lambda progress: save_checkpoint(
-        run, progress, first.trainable.state(), first.optimizer
-    )
+
+    def save(progress: Progress) -> None:
+        save_checkpoint(run, progress, first.trainable.state(), first.optimizer)
+
+    first.hooks.save = save
     first.hooks.step = lambda facts: setattr(first.commands, "stop", facts.step == 4)
     assert first.run() is False
     second = fresh(parts)

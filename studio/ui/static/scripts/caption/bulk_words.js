@@ -22,7 +22,7 @@ export const captionsIn = (text) => new Set(linesOf(text)).size;
 export function linesText(items, already) {
   const number = items.filter(({caption}) => linesOf(caption).length > 1).length;
   if (already || !number) return '';
-  return ` (${count(number, 'caption has', 'captions have')} several lines now)`;
+  return ` (${count(number, 'caption has several lines', 'captions have several lines')} now)`;
 }
 
 const linesOf = (text) =>
