@@ -17,7 +17,7 @@ from studio.settings.training import Settings, setting
 
 __all__ = [
     "Applied", "BulkEdit", "Change", "add_prefix", "add_suffix", "apply", "dedupe_tags", "edited",
-    "insert_trigger", "preview", "remove_tags", "replace", "undo",
+    "insert_trigger", "preview", "remove_tags", "rename_tag", "replace", "undo",
 ]  # fmt: skip
 WHAT = "edited"
 
@@ -28,6 +28,8 @@ class BulkEdit(Settings):
     remove: list[str] = setting(
         default_factory=list, help="Tags that are taken out.", label="Remove tags", multiline=True
     )
+    tag: str = setting("", "A tag that becomes another one, as a whole.", label="Rename tag")
+    new_tag: str = setting("", "What it becomes.", label="New tag")
     find: str = setting("", "Text that is replaced, whatever its case.", label="Find")
     replace: str = setting("", "What stands there instead; empty deletes it.", label="Replace by")
     whole_words: bool = setting(True, "Leave “cat” alone inside “catalogue”.")
@@ -66,10 +68,24 @@ def replace(caption: str, find: str, by: str, *, whole_words: bool = True) -> st
 
 def remove_tags(caption: str, tags: Iterable[str]) -> str:
     """Without the tags that equal one of `tags`, whatever their case."""
-    unwanted = {tag.strip().casefold() for tag in tags if tag.strip()}
+    unwanted = {_same(tag) for tag in tags if tag.strip()}
     parts = caption.split(",")
-    kept = [part for part in parts if part.strip().casefold() not in unwanted]
+    kept = [part for part in parts if _same(part) not in unwanted]
     return caption if len(kept) == len(parts) else _tidy(",".join(kept))
+
+
+def rename_tag(caption: str, tag: str, new: str) -> str:
+    """The tags that equal `tag`, whatever their case, become `new`; once, also where it was there."""
+    old, new = _same(tag), new.strip()
+    parts = caption.split(",")
+    if not old or not new or old not in map(_same, parts):
+        return caption
+    found: list[str] = []
+    for part in parts:
+        renamed = f" {new}" if _same(part) == old else part
+        if _same(renamed) != _same(new) or _same(new) not in map(_same, found):
+            found.append(renamed)
+    return _tidy(",".join(found))
 
 
 def dedupe_tags(caption: str) -> str:
@@ -77,7 +93,7 @@ def dedupe_tags(caption: str) -> str:
     first: dict[str, str] = {}
     for part in caption.split(","):
         if part.strip():
-            first.setdefault(" ".join(part.casefold().split()), part.strip())
+            first.setdefault(_same(part), part.strip())
     return ", ".join(first.values())
 
 
@@ -95,6 +111,7 @@ def insert_trigger(caption: str, trigger: str, class_word: str = "") -> str:
 def edited(caption: str | None, edit: BulkEdit) -> str:
     """One caption after all of `edit`, in the order of its fields."""
     text = remove_tags(caption or "", edit.remove)
+    text = rename_tag(text, edit.tag, edit.new_tag)
     text = replace(text, edit.find, edit.replace, whole_words=edit.whole_words)
     text = insert_trigger(text, edit.trigger, edit.class_word)
     text = add_suffix(add_prefix(text, edit.prefix), edit.suffix)
@@ -115,6 +132,11 @@ def apply(changes: Sequence[Change], record: str | Path | Record) -> Applied:
     """
     own = record if isinstance(record, Record) else Record(record, WHAT)
     return own.write(changes)
+
+
+def _same(tag: str) -> str:
+    """What equal tags share: case and blanks do not count."""
+    return " ".join(tag.casefold().split())
 
 
 def _word(text: str) -> re.Pattern[str]:

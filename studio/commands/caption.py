@@ -17,7 +17,7 @@ from studio.commands import terminal
 from studio.commands.caption_options import KEY_VARIABLE
 from studio.commands.terminal import Progress, Stopping
 from studio.core.counts import counted
-from studio.core.errors import Interrupted, SettingsError
+from studio.core.errors import InputError, Interrupted, SettingsError
 from studio.core.text import printable
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Captions what has no caption yet, or what --only says; continues that, or takes it back."""
     with terminal.opened(arguments) as studio, Stopping("Stopping after this image.") as stopping:
         if arguments.undo:
+            if arguments.filter is not None:
+                raise InputError("A change of captions is taken back as a whole, without --filter")
             _show(studio.library.captions.undo(arguments.folder), arguments.json)
             return 0
         progress = Progress()
@@ -90,7 +92,10 @@ def _described(
 
     folder, resume = arguments.folder, arguments.resume
     settings = studio.library.captions.unfinished(folder) if resume else settings_of(arguments)
-    options = CaptionOptions(arguments.only, arguments.prefix, preview=max(0, arguments.preview))
+    files = _filtered(studio, arguments)
+    options = CaptionOptions(
+        arguments.only, arguments.prefix, files, preview=max(0, arguments.preview)
+    )
     key = ""
     if settings.kind == "endpoint":
         from studio.caption.address import Address
@@ -100,6 +105,20 @@ def _described(
     return studio.generation.caption(
         folder, settings, options, key=key, resume=resume, on_progress=progress, cancelled=stopping
     )
+
+
+def _filtered(studio: Studio, arguments: argparse.Namespace) -> list[str] | None:
+    """The images that `--filter` finds; None without it."""
+    if arguments.filter is None:
+        return None
+    if arguments.resume:
+        raise InputError(
+            "What was stopped is continued with the images that it was begun with",
+            remedy="Leave --filter out, or start a new captioning without --resume.",
+        )
+    found = studio.generation.matching(arguments.folder, arguments.filter, base=arguments.base)
+    terminal.say(f"The filter finds {len(found.found):,} of {counted(found.images, 'image')}.")
+    return [image.file for image in found.found]
 
 
 def _key(where: str) -> str:

@@ -10,6 +10,7 @@ import textwrap
 
 from studio.caption.kinds import KINDS
 from studio.caption.questions import PLACES, QUESTIONS
+from studio.commands.dataset_options import add_filter
 
 KEY_VARIABLE = "STUDIO_CAPTION_KEY"
 
@@ -104,6 +105,11 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
         "--undo", action="store_true",
         help="bring back the captions from before the last captioning or edit of many; again for "
         "the one before",
+    )  # fmt: skip
+    add_filter(parser, "only images that a filter finds")
+    parser.add_argument(
+        "--base", default="starter", metavar="MODEL",
+        help="base model by which tokens: of --filter counts (default: starter)",
     )  # fmt: skip
     parser.add_argument(
         "--preview", type=int, nargs="?", const=3, default=0, metavar="N",

@@ -24,7 +24,7 @@ from pathlib import Path
 from studio.core.counts import counted
 from studio.core.errors import DatasetError
 from studio.core.names import path_of, printable
-from studio.formats.captions import Looked, read_caption, sidecar_caption, write_caption
+from studio.formats.captions import Looked, read_caption, write_caption
 from studio.formats.dataset_file import DATASET_FILE, DatasetFile, read_dataset_file
 from studio.formats.dataset_info import DatasetImage, DatasetInfo
 from studio.formats.image_memory import ImageFacts, ImageMemory
@@ -61,14 +61,19 @@ def image_files(folder: str | Path) -> list[Path]:
     return [path for _, path in _images(layout, looked)]
 
 
-def read_captions(folder: str | Path) -> dict[Path, str | None]:
-    """Every image of a dataset with its caption or None, in natural order."""
-    folder, looked = _folder(folder), Looked()
+def read_captions(folder: str | Path, looked: Looked | None = None) -> dict[Path, str | None]:
+    """Every image of a dataset with its caption or None, in natural order.
+
+    `looked` is for whoever asks `read_dataset` in the same breath: the files are read once for both.
+    """
+    folder, looked = _folder(folder), looked or Looked()
     layout = find_parts(folder, read_dataset_file(folder), looked)
     return {path: text for _, path, text in _captioned(folder, layout, looked, [])}
 
 
-def read_dataset(folder: str | Path, images: ImageMemory | None = None) -> DatasetInfo:
+def read_dataset(
+    folder: str | Path, images: ImageMemory | None = None, looked: Looked | None = None
+) -> DatasetInfo:
     """Looks at a dataset: its images' headers, captions and `dataset.toml`.
 
     `images` remembers what is known of images; what it knows to be damaged is left out. Raises
@@ -76,7 +81,7 @@ def read_dataset(folder: str | Path, images: ImageMemory | None = None) -> Datas
     A broken image among good ones is left out and named in `problems`.
     """
     images = images or ImageMemory()
-    folder, looked = _folder(folder), Looked()
+    folder, looked = _folder(folder), looked or Looked()
     says = read_dataset_file(folder)
     problems: list[str] = []
     held_out = held_out_folder(folder, says.held_out, problems)
@@ -183,11 +188,7 @@ def _folder(folder: str | Path) -> Path:
 
 
 def _images(layout: Layout, looked: Looked) -> list[tuple[Part, Path]]:
-    return [
-        (part, part.folder / name)
-        for part in layout.parts
-        for name in looked.folder(part.folder).images
-    ]
+    return [(part, path) for part in layout.parts for path in looked.images(part.folder)]
 
 
 def _captioned(
@@ -198,7 +199,7 @@ def _captioned(
     for part, path in _images(layout, looked):
         text: str | None = None
         try:
-            text = sidecar_caption(path, looked)
+            text = looked.caption(path)
         except DatasetError as error:
             problems.append(str(error))
         for place in _up_to(folder, path.parent):
@@ -237,9 +238,9 @@ def held_out_folder(folder: Path, named: str, problems: list[str]) -> Path | Non
 
 
 def _same_names(paths: list[Path]) -> list[str]:
-    groups: dict[Path, list[str]] = {}
+    groups: dict[str, list[str]] = {}
     for path in paths:
-        groups.setdefault(path.with_suffix(""), []).append(path.name)
+        groups.setdefault(os.path.splitext(path)[0], []).append(path.name)
     return [
         f"{' and '.join(names)} share one caption file; rename one of them."
         for names in groups.values()

@@ -5,7 +5,7 @@ Owns: that torch is loaded only when something is asked for. Refuses to know: pa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +28,8 @@ from studio.settings.lanes import LanesSettings
 
 if TYPE_CHECKING:
     from studio.checkup.records import Report
-    from studio.generation.token_count import TokenCount, TokenCounter
+    from studio.generation.caption_list import CaptionList
+    from studio.generation.token_count import CaptionTokens, TokenCount, TokenCounter
 
 
 class Generation:
@@ -89,6 +90,10 @@ class Generation:
         """How many tokens a prompt has on a base; see `token_count.TokenCounter`."""
         return self._tokens.count(base, prompt)
 
+    def caption_tokens(self, base: str, captions: Sequence[str]) -> CaptionTokens:
+        """How many tokens captions have on a base; see `token_count.TokenCounter`."""
+        return self._tokens.captions(base, captions)
+
     @cached_property
     def _tokens(self) -> TokenCounter:
         from studio.generation.token_count import TokenCounter
@@ -122,6 +127,18 @@ class Generation:
         if resume:
             return captions.go_on(self.runtime, folder, ways)
         return captions.describe(self.runtime, folder, captioner, options or CaptionOptions(), ways)
+
+    def matching(
+        self, folder: str | Path, filter_text: str, *, base: str = "starter"
+    ) -> CaptionList:
+        """The images that a filter finds; `base` counts the tokens of `tokens:`. See `caption_list`."""
+        from studio.generation.caption_list import matching
+
+        library = self.runtime.library
+        root = library.dataset_path(text_of(folder))
+        return matching(
+            library, root, filter_text, lambda texts: self.caption_tokens(base, texts).tokens
+        )
 
     def examine(
         self,

@@ -18,6 +18,7 @@ from studio.core.paths import Workspace, entries
 from studio.formats import images
 from studio.library import keeping, presets
 from studio.library.adapter_info import ADAPTER_ENDINGS, AdapterInfo
+from studio.library.caption_desk import CaptionDesk
 from studio.library.captions import Captions
 from studio.library.entries import SAMPLES, Entry, grouped
 from studio.library.entry_store import EntryStore
@@ -51,6 +52,7 @@ class Library(LibraryFiles):
         self.prompts = PromptHistory(workspace)
         self.wildcards = Wildcards(workspace)
         self.captions = Captions(workspace, self.dataset_path)
+        self.caption_desk = CaptionDesk(workspace)
         self.tidying = Tidying(workspace)
 
     def presets(
