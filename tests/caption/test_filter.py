@@ -10,6 +10,7 @@ import pytest
 
 from studio.caption.filter import DEEPEST, FIELDS, HELP, Facts, parse, tags_of
 from studio.caption.filter_words import LONGEST, FilterError
+from studio.checkup.captions import has_trigger
 
 CASES: dict[str, Any] = json.loads(
     Path(__file__).with_name("filter_cases.json").read_text(encoding="utf-8")
@@ -63,3 +64,8 @@ def test_tags_are_what_stands_between_commas() -> None:
 
 def test_the_help_names_every_field() -> None:
     assert all(f"{name}:" in HELP for name in FIELDS)
+
+
+@pytest.mark.parametrize(("caption", "word", "has"), CASES["triggers"])
+def test_whether_a_caption_has_its_trigger(caption: str, word: str, has: bool) -> None:
+    assert has_trigger(caption, word) is has
