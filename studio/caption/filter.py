@@ -113,7 +113,7 @@ class _Reader:
     def needs_more(self, operator: Word) -> None:
         """After an operator something has to follow."""
         if self.next is None or self.next.kind in ("AND", "OR", ")"):
-            raise self.error(f"Nothing stands behind {operator.kind}", operator)
+            raise self.error(f"Nothing comes after {operator.kind}", operator)
 
     def one(self, depth: int) -> Test:
         word = self.words[self.place]
@@ -130,7 +130,7 @@ class _Reader:
             raise self.error("A bracket is closed that was not opened", word)
         if word.kind != "term":
             remedy = f'To find the word itself: "{word.text}".'
-            raise self.error(f"Nothing stands in front of {word.kind}", word, remedy)
+            raise self.error(f"Nothing comes before {word.kind}", word, remedy)
         return self.term(word)
 
     def brackets(self, opened: Word, depth: int) -> Test:
@@ -152,7 +152,7 @@ class _Reader:
             raise self.error(f"There is no field “{word.field}:”", word, remedy)
         if not word.text:
             what = (
-                f"Nothing stands behind “{word.field}:”" if word.field else "The quotes are empty"
+                f"Nothing comes after “{word.field}:”" if word.field else "The quotes are empty"
             )
             raise self.error(what, word)
         if word.field in _NUMBERS:
@@ -169,7 +169,7 @@ class _Reader:
         found = _NUMBER.fullmatch(word.text)
         if found is None:
             remedy = f"Such as {word.field}:>75."
-            raise self.error(f"Behind “{word.field}:” stands a number", word, remedy)
+            raise self.error(f"After “{word.field}:” comes a number", word, remedy)
         compare, limit = _COMPARE[found[1] or "="], int(found[2])
         if word.field == "tokens":
             self.needs.setdefault("tokens", (word.at, word.end))

@@ -43,7 +43,7 @@ class Word:
 def words_of(text: str) -> list[Word]:
     """The words of a filter. Raises FilterError."""
     if len(text) > LONGEST:
-        raise FilterError(f"A filter has at most {LONGEST} characters", text, LONGEST, len(text))
+        raise FilterError("This filter is too long", text, LONGEST, len(text))
     found: list[Word] = []
     at = 0
     while at < len(text):

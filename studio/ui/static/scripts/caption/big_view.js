@@ -136,7 +136,7 @@ export class BigView {
     this.status.textContent = said?.text || '';
     this.status.dataset.kind = said?.kind || '';
     const [tokens, lacks] = this.facts(this.item);
-    this.tokens.textContent = tokens.text && `${tokens.text} tokens`;
+    this.tokens.textContent = tokens.text && `tokens ${tokens.text}`;
     this.tokens.title = tokens.title;
     this.tokens.classList.toggle('is-long', tokens.long);
     this.marks.replaceChildren(...(lacks ? [lacksChip(lacks)] : []));

@@ -73,7 +73,7 @@ class Reader {
   /** After an operator something has to follow. */
   needsMore(word) {
     if (!this.next || ['AND', 'OR', ')'].includes(this.next.kind)) {
-      throw this.error(`Nothing stands behind ${word.kind}`, word);
+      throw this.error(`Nothing comes after ${word.kind}`, word);
     }
   }
   one(depth) {
@@ -88,7 +88,7 @@ class Reader {
     if (word.kind === '(') return this.brackets(word, depth);
     if (word.kind === ')') throw this.error('A bracket is closed that was not opened', word);
     if (word.kind !== 'term') {
-      throw this.error(`Nothing stands in front of ${word.kind}`, word, `To find the word itself: "${word.text}".`);
+      throw this.error(`Nothing comes before ${word.kind}`, word, `To find the word itself: "${word.text}".`);
     }
     return this.term(word);
   }
@@ -107,7 +107,7 @@ class Reader {
       const remedy = `Fields are ${known}. Put plain text with a colon in quotes.`;
       throw this.error(`There is no field “${field}:”`, word, remedy);
     }
-    if (!text) throw this.error(field ? `Nothing stands behind “${field}:”` : 'The quotes are empty', word);
+    if (!text) throw this.error(field ? `Nothing comes after “${field}:”` : 'The quotes are empty', word);
     if (NUMBERS.includes(field)) return this.number(word);
     return TEXTS[field || 'caption'](plain(text));
   }
@@ -119,7 +119,7 @@ class Reader {
   number(word) {
     const {field} = word;
     const found = NUMBER.exec(word.text);
-    if (!found) throw this.error(`Behind “${field}:” stands a number`, word, `Such as ${field}:>75.`);
+    if (!found) throw this.error(`After “${field}:” comes a number`, word, `Such as ${field}:>75.`);
     const compare = COMPARE[found[1] || '='];
     const limit = Number(found[2]);
     if (field === 'tokens') {

@@ -18,7 +18,7 @@ export class FilterError extends Error {
 export function wordsOf(text) {
   const letters = [...text]; // whole characters, as Python counts them
   if (letters.length > LONGEST) {
-    throw new FilterError(`A filter has at most ${LONGEST} characters`, LONGEST, letters.length);
+    throw new FilterError('This filter is too long', LONGEST, letters.length);
   }
   const found = [];
   let at = 0;
