@@ -215,8 +215,10 @@ def phase(page: Any, browser: Any, work: Any) -> dict[str, Any]:
     frames = work() or {}
     page.wait_for_timeout(1000)
     trace = json.loads(browser.stop_tracing())
+    tasks = sorted(page.evaluate("globalThis.tasks"), reverse=True)
     return {
-        "over_50_ms_by_the_clock": sorted(page.evaluate("globalThis.tasks"), reverse=True),
+        "tasks_over_50_ms_by_the_clock": len(tasks),
+        "longest_of_them": tasks[:8],
         "longest_processor_ms": longest_task(trace),
         "load": round(os.getloadavg()[0], 2),
     } | {key: round(value, 1) for key, value in frames.items()}

@@ -151,9 +151,7 @@ class _Reader:
             remedy = f"Fields are {known}. Put plain text with a colon in quotes."
             raise self.error(f"There is no field “{word.field}:”", word, remedy)
         if not word.text:
-            what = (
-                f"Nothing comes after “{word.field}:”" if word.field else "The quotes are empty"
-            )
+            what = f"Nothing comes after “{word.field}:”" if word.field else "The quotes are empty"
             raise self.error(what, word)
         if word.field in _NUMBERS:
             return self.number(word)

@@ -51,7 +51,7 @@ export class BigView {
     this.text = el('textarea.cs-input', {rows: 8, spellcheck: 'true', placeholder: 'No caption yet'});
     this.text.setAttribute('aria-autocomplete', 'list');
     this.text.addEventListener('input', () => this.typed());
-    this.text.addEventListener('blur', () => this.item && this.saving.store(this.item.file));
+    this.text.addEventListener('blur', () => this.item && this.saving.store(this.item));
     this.keys = el('details.cs-fold', {}, el('summary', {}, 'Keys'), keyTable(BIG_KEYS));
   }
   side() {
@@ -90,7 +90,7 @@ export class BigView {
   }
   closed() {
     const {item} = this;
-    this.saving.store(item.file);
+    this.saving.store(item);
     Object.assign(this, {dialog: null, item: null});
     this.grid.refilter();
     this.grid.sync();
@@ -132,7 +132,7 @@ export class BigView {
     const at = this.grid.at(this.item.file);
     if (at >= 0) this.at = at;
     this.place.textContent = at < 0 ? 'not among those shown' : `${at + 1} of ${this.grid.shown.length}`;
-    if (document.activeElement !== this.text && this.text.value !== caption) this.text.value = caption;
+    if (this.text.value !== caption) this.text.value = caption; // what is typed is in it already
     this.status.textContent = said?.text || '';
     this.status.dataset.kind = said?.kind || '';
     const [tokens, lacks] = this.facts(this.item);
@@ -171,7 +171,7 @@ export class BigView {
   }
   to(place) {
     const writes = document.activeElement === this.text;
-    this.saving.store(this.item.file);
+    this.saving.store(this.item);
     const item = this.grid.shown[place];
     if (!item) return;
     this.fill(item);
@@ -186,7 +186,7 @@ export class BigView {
     event.preventDefault();
     if (action === 'go') this.go(number);
     else if (action === 'to') this.to(number < 0 ? this.grid.shown.length - 1 : number);
-    else if (action === 'save') this.saving.store(this.item.file);
+    else if (action === 'save') this.saving.store(this.item);
     else if (action === 'quick') this.quick.use(number);
     else if (action === 'help') this.keys.open = !this.keys.open;
     else this.text.focus();

@@ -159,7 +159,7 @@ class Caption {
     await attempt(async () => {
       const data = await call(this.server.open_dataset({dataset: id}));
       if (turn !== this.turn) return; // another one was asked for since
-      this.desk.saving.leave();
+      this.desk.saving.flush();
       this.dataset = data.id;
       this.facts = data;
       setInside('caption', data.id);

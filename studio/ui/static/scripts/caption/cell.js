@@ -99,12 +99,12 @@ export class Cell {
   markWriter() {
     this.text.title = this.item.by ? `Written by ${this.item.by}` : '';
   }
-  /** Another caption came from elsewhere; what is being typed stays. */
+  /** Another caption may have come from elsewhere; what is typed is in the item already. */
   refresh() {
     this.markLook();
     this.markWriter();
     this.markSaid();
-    if (this.text === document.activeElement || this.text.value === this.item.caption) return;
+    if (this.text.value === this.item.caption) return;
     this.text.value = this.item.caption;
     this.markEmpty();
     this.node.classList.add('is-new');

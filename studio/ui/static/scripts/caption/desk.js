@@ -32,7 +32,7 @@ export class Desk {
     this.fresh = el('div');
     this.tokens = new TokenCounts(server, (all) => this.counted(all));
     this.saving = new Saving({
-      save: (file, text, before) => call(server.save_caption({dataset: around.dataset(), file, text, before})),
+      save: ({dataset, file}, text, before) => call(server.save_caption({dataset, file, text, before})),
       said: (item) => this.sync(item),
       stored: (item) => this.stored(item),
     });
@@ -125,6 +125,7 @@ export class Desk {
     this.index.clear();
     const items = data.items.map((item) => ({
       ...item,
+      dataset: data.id,
       seen: item.caption,
       look: data.to_review[item.file] || '',
       by: data.writers[item.file],
@@ -150,7 +151,7 @@ export class Desk {
     for (const item of this.grid.items) {
       known.add(item.file);
       item.gone = !(item.file in captions) && !item.problem;
-      if (!(item.file in captions) || this.saving.has(item.file) || this.saving.running.has(item.file)) continue;
+      if (!(item.file in captions) || this.saving.busy(item)) continue;
       const caption = captions[item.file];
       Object.assign(item, {caption, seen: caption, look: looks[item.file] || '', by: writers[item.file]});
     }
@@ -216,6 +217,7 @@ export class Desk {
     this.big.sync(item);
   }
   stored(item) {
+    if (item.dataset !== this.around.dataset()) return; // another one is open by now
     this.index.sync(item);
     this.tags.changed();
     this.sync(item);

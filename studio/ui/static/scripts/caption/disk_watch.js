@@ -20,13 +20,13 @@ export class DiskWatch {
 
   async again() {
     const {items} = this.grid;
-    const asked = this.inView().filter((item) => !this.saving.running.has(item.file));
+    const asked = this.inView().filter((item) => !this.saving.running.has(item));
     if (!asked.length) return;
     const seen = asked.map((item) => [item.file, [item.seen, this.grid.copies.get(item.file)?.stamp || '']]);
     const found = await this.look(Object.fromEntries(seen));
     if (items !== this.grid.items) return; // another dataset is open by now
     for (const [item, [, [caption]]] of asked.map((item, place) => [item, seen[place]])) {
-      if (!this.saving.running.has(item.file) && caption === item.seen) this.take(item, found[item.file]);
+      if (!this.saving.running.has(item) && caption === item.seen) this.take(item, found[item.file]);
     }
   }
   /** What a look has found of an item; undefined: all is as it was. */
@@ -46,7 +46,7 @@ export class DiskWatch {
   }
   /** Another caption is on disk than the page has seen. */
   other(item, caption) {
-    if (this.saving.has(item.file) && caption !== item.caption.trim()) {
+    if (this.saving.has(item) && caption !== item.caption.trim()) {
       item.conflict = caption;
       this.saving.say(item, 'Not saved', 'bad');
       return;

@@ -82,7 +82,10 @@ export class FilterBar {
   }
 
   /** Lets the filter choose, or says what is wrong with it; the one before stays until it is right. */
-  async apply() {
+  apply() {
+    return attempt(() => this.chooseNow(), null, 'filter of captions');
+  }
+  async chooseNow() {
     this.turn += 1;
     const {turn} = this;
     const text = this.input.value;

@@ -96,8 +96,8 @@ export class CaptionGrid {
   }
   /** Shows anew what is known of an item, or of all in view. */
   sync(item = null) {
-    for (const [file, cell] of this.cells) {
-      if (item && item.file !== file) continue;
+    for (const cell of this.cells.values()) {
+      if (item && item !== cell.item) continue;
       cell.refresh();
       this.tell(cell);
     }
@@ -112,7 +112,7 @@ export class CaptionGrid {
       pick: (event) => this.select(item.file, event.shiftKey),
       open: () => this.enlarge(item),
       typed: (text) => this.typed(item, text),
-      left: () => this.saving.store(item.file),
+      left: () => this.saving.store(item),
       next: (by) => this.go(this.shown.indexOf(item) + by, 'text'),
       back: () => cell.pick.focus(),
       settle: (mine) => this.saving.settle(item, mine),
@@ -171,9 +171,9 @@ export class CaptionGrid {
       cell.markCurrent(item.file === reached);
       cell.node.setAttribute('aria-rowindex', first + offset + 1);
     }
-    for (const [file, {node: own}] of this.cells) {
+    for (const [file, {node: own, item}] of this.cells) {
       if (keep.has(file) || own.contains(document.activeElement)) continue;
-      this.saving.store(file);
+      this.saving.store(item);
       own.remove();
       this.cells.delete(file);
     }

@@ -9,30 +9,29 @@ import {notice, settle} from '../core/notices.js';
 const SAVE_AFTER = 600; // milliseconds without typing
 
 export class Saving {
-  /** `save(file, text, before)` → {saved}, {changed: what is there} or {gone}; `said(item)` hears that
+  /** `save(item, text, before)` → {saved}, {changed: what is there} or {gone}; `said(item)` hears that
    *  `item.said`, {text, kind}, is new; `stored(item)` that one is on disk. */
   constructor({save, said, stored}) {
     Object.assign(this, {save, said, stored});
-    this.waiting = new Map(); // file → {item, timer} that is not saved yet
-    this.running = new Set(); // files whose caption is on its way
-    this.turn = 0; // which dataset is open
+    this.waiting = new Map(); // item → the timer of one that is not saved yet
+    this.running = new Set(); // items whose captions are on their way
     globalThis.addEventListener?.('pagehide', () => this.flush());
   }
 
-  /** Another dataset is open: what waits is sent, and its answers are nobody's concern any more. */
-  leave() {
-    this.flush();
-    this.waiting.clear();
-    this.running.clear();
-    this.turn += 1;
+  has(item) {
+    return this.waiting.has(item);
   }
-  has(file) {
-    return this.waiting.has(file);
+  /** Whether a caption is not known to be on disk as it stands in the page. */
+  busy(item) {
+    return this.waiting.has(item) || this.running.has(item);
   }
 
   typed(item, text) {
-    clearTimeout(this.waiting.get(item.file)?.timer);
-    this.waiting.set(item.file, {item, timer: setTimeout(() => this.store(item.file), SAVE_AFTER)});
+    clearTimeout(this.waiting.get(item));
+    this.waiting.set(
+      item,
+      setTimeout(() => this.store(item), SAVE_AFTER),
+    );
     Object.assign(item, {caption: text, look: '', by: ''});
     if (item.conflict === undefined) this.say(item, 'Saving…');
   }
@@ -40,29 +39,26 @@ export class Saving {
     item.said = {text, kind};
     this.said(item);
   }
-  /** Saves what waits of one file now, one after the other. What was refused waits on: for the next word,
-   *  or until the studio answers again. */
-  async store(file) {
-    const entry = this.waiting.get(file);
-    if (!entry || this.running.has(file) || entry.item.conflict !== undefined) return;
-    clearTimeout(entry.timer);
-    this.waiting.delete(file);
-    this.running.add(file);
-    const {turn} = this;
-    const {item} = entry;
+  /** Saves what waits of one item now, one text after the other. What was refused waits on: for the next
+   *  word, or until the studio answers again. */
+  async store(item) {
+    if (!this.waiting.has(item) || this.running.has(item) || item.conflict !== undefined) return;
+    clearTimeout(this.waiting.get(item));
+    this.waiting.delete(item);
+    this.running.add(item);
     const text = item.caption.trim();
     let again = false;
     try {
-      const answer = await this.save(file, text, item.seen);
-      settle(`caption of ${file}`);
-      if (turn === this.turn) again = this.answered(item, text, answer);
+      const answer = await this.save(item, text, item.seen);
+      settle(`caption of ${item.file}`);
+      again = this.answered(item, text, answer);
     } catch (error) {
-      this.refused(item, error, turn);
+      this.refused(item, error);
     } finally {
       item.sent = text;
-      if (turn === this.turn) this.running.delete(file);
+      this.running.delete(item);
     }
-    if (again) await this.store(file);
+    if (again) await this.store(item);
   }
   /** What became of a text that was sent; true when another one is to be sent now. */
   answered(item, text, answer) {
@@ -70,26 +66,25 @@ export class Saving {
     if (answer.gone || (answer.changed !== undefined && !mine)) {
       if (answer.gone) item.gone = true;
       else item.conflict = answer.changed;
-      this.waiting.set(item.file, {item, timer: 0}); // stays in the page, as it was typed
+      this.waiting.set(item, 0); // stays in the page, as it was typed
       this.say(item, 'Not saved', 'bad');
       return false;
     }
     item.seen = mine ? answer.changed : text;
-    if (mine) this.waiting.set(item.file, {item, timer: 0});
-    else if (!this.waiting.has(item.file)) this.say(item, 'Saved', 'good');
+    if (mine) this.waiting.set(item, 0);
+    else if (!this.waiting.has(item)) this.say(item, 'Saved', 'good');
     if (!mine) this.stored(item);
-    return this.waiting.has(item.file) && item.caption.trim() !== item.seen;
+    return this.waiting.has(item);
   }
-  refused(item, error, turn) {
-    const same = turn === this.turn;
-    if (same) this.say(item, 'Not saved', 'bad');
-    if (same && !this.waiting.has(item.file)) this.waiting.set(item.file, {item, timer: 0});
-    if (same && isLost()) onceConnected(() => this.flush());
+  refused(item, error) {
+    this.say(item, 'Not saved', 'bad');
+    if (!this.waiting.has(item)) this.waiting.set(item, 0);
+    if (isLost()) onceConnected(() => this.flush());
     else notice(partsOf(error, 'The caption was not saved'), 'error', {cause: `caption of ${item.file}`});
   }
   /** Saves all that waits now. */
   flush() {
-    for (const file of [...this.waiting.keys()]) this.store(file);
+    for (const item of [...this.waiting.keys()]) this.store(item);
   }
 
   /** A person has looked at both captions: the one that was typed here is kept, or the one on disk. */
@@ -97,10 +92,10 @@ export class Saving {
     item.seen = item.conflict;
     delete item.conflict;
     if (mine) {
-      this.waiting.set(item.file, {item, timer: 0});
-      return this.store(item.file);
+      this.waiting.set(item, 0);
+      return this.store(item);
     }
-    this.waiting.delete(item.file);
+    this.waiting.delete(item);
     item.caption = item.seen;
     this.say(item, '');
     this.stored(item);
