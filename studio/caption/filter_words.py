@@ -19,12 +19,14 @@ _FIELD = re.compile(r"([A-Za-z]+):")
 
 
 class FilterError(InputError):
-    """A filter that cannot be understood; `at` and `end` are the characters that are wrong."""
+    """A filter that cannot be understood; `start` and `end` are the characters that are wrong."""
 
-    def __init__(self, what: str, text: str, at: int, end: int, remedy: str | None = None) -> None:
-        self.at, self.end = at, max(end, at + 1)
-        marked = f"{text[:at]}▸{text[at:]}" if at < len(text) else f"{text}▸"
-        super().__init__(what, where=marked[max(0, at - 60) : at + 60], remedy=remedy)
+    def __init__(
+        self, what: str, text: str, start: int, end: int, remedy: str | None = None
+    ) -> None:
+        self.start, self.end = start, max(end, start + 1)
+        marked = f"{text[:start]}▸{text[start:]}"
+        super().__init__(what, where=marked[max(0, start - 60) : start + 60], remedy=remedy)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ def test_a_filter_finds(text: str, wanted: list[int]) -> None:
 def test_a_mistake_is_named_at_its_place(text: str, what: str, at: int, end: int) -> None:
     with pytest.raises(FilterError) as caught:
         parse(text)
-    assert (caught.value.what, caught.value.at, caught.value.end) == (what, at, end)
+    assert (caught.value.what, caught.value.start, caught.value.end) == (what, at, end)
     assert "▸" in (caught.value.where or "")
 
 
@@ -39,7 +39,7 @@ def test_what_a_filter_needs_to_know(text: str, needs: dict[str, list[int]]) -> 
     if "trigger" in needs:
         with pytest.raises(FilterError) as caught:
             found.refuse("trigger", "This dataset names no trigger word")
-        assert [caught.value.at, caught.value.end] == needs["trigger"]
+        assert [caught.value.start, caught.value.end] == needs["trigger"]
 
 
 def test_a_filter_has_an_end() -> None:

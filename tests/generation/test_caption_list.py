@@ -51,7 +51,7 @@ def test_the_trigger_of_a_dataset_without_one_is_refused_at_its_place(folder: Pa
     (folder / "dataset.toml").write_text("[folders]\nclose = 1\n")
     with pytest.raises(FilterError, match="names no trigger word") as caught:
         found(folder, "red AND NOT trigger")
-    assert (caught.value.at, caught.value.end) == (12, 19)
+    assert (caught.value.start, caught.value.end) == (12, 19)
     assert found(folder, "tag:red") == ["1.png", "close/5.png"]
 
 
