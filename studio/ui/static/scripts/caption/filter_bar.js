@@ -129,6 +129,7 @@ export class FilterBar {
     this.chipsAgain();
   }
   chipsAgain() {
+    if (this.chips.querySelector('form')) return; // somebody is writing a name there
     const text = this.input.value.trim();
     const saved = this.filters.map((one) => this.saved(one, text));
     const recent = this.recent
@@ -154,9 +155,17 @@ export class FilterBar {
     const input = el('input.cs-input', {placeholder: 'Name', 'aria-label': 'Name of the filter', maxlength: 60});
     const onsubmit = (event) => {
       event.preventDefault();
-      attempt(async () => this.show(await call(this.server.save_filter({name: input.value, text}))));
+      attempt(async () => {
+        const kept = await call(this.server.save_filter({name: input.value, text}));
+        form.remove();
+        this.show(kept);
+      });
     };
-    input.addEventListener('keydown', (event) => event.key === 'Escape' && this.chipsAgain());
+    input.addEventListener('keydown', (event) => {
+      if (event.key !== 'Escape') return;
+      form.remove();
+      this.chipsAgain();
+    });
     const form = el('form.cs-path.cs-filter-name', {onsubmit}, input, el('button.cs-button', {type: 'submit'}, 'Save'));
     this.saveButton.replaceWith(form);
     input.focus();
