@@ -16,6 +16,7 @@ from studio.caption.tag_words import (
     dedupe_tags,
     insert_trigger,
     remove_tags,
+    rename_tag,
     replace,
 )
 from studio.caption.undoing import undo
@@ -24,7 +25,7 @@ from studio.settings.training import Settings, setting
 
 __all__ = [
     "Applied", "BulkEdit", "Change", "add_prefix", "add_suffix", "apply", "dedupe_tags", "edited",
-    "insert_trigger", "preview", "remove_tags", "replace", "undo",
+    "insert_trigger", "preview", "remove_tags", "rename_tag", "replace", "undo",
 ]  # fmt: skip
 WHAT = "edited"
 
@@ -35,6 +36,8 @@ class BulkEdit(Settings):
     remove: list[str] = setting(
         default_factory=list, help="Tags that are taken out.", label="Remove tags", multiline=True
     )
+    tag: str = setting("", "A tag that becomes another one, as a whole.", label="Rename tag")
+    new_tag: str = setting("", "What it becomes.", label="New tag")
     find: str = setting("", "Text that is replaced, whatever its case.", label="Find")
     replace: str = setting("", "What stands there instead; empty deletes it.", label="Replace by")
     whole_words: bool = setting(True, "Leave “cat” alone inside “catalogue”.")
@@ -48,6 +51,7 @@ class BulkEdit(Settings):
 def edited(caption: str | None, edit: BulkEdit) -> str:
     """One caption after all of `edit`, in the order of its fields."""
     text = remove_tags(caption or "", edit.remove)
+    text = rename_tag(text, edit.tag, edit.new_tag)
     text = replace(text, edit.find, edit.replace, whole_words=edit.whole_words)
     text = insert_trigger(text, edit.trigger, edit.class_word)
     text = add_suffix(add_prefix(text, edit.prefix), edit.suffix)

@@ -180,6 +180,8 @@ class History:
             if rows and not any("undone" in row for row in rows):
                 by = str(rows[0].get("by", ""))
                 wrote |= {Path(r["image"]): (str(r.get("after")), by) for r in rows if "image" in r}
+        if not wrote:
+            return {}
         found = {path: wrote.get(path.resolve(), ("", "")) for path in captions}
         return {p: by for p, (text, by) in found.items() if by and text == (captions[p] or "")}
 
@@ -212,6 +214,8 @@ class History:
                     wanted[Path(row["look"])] = str(row.get("why", "")), row.get("before")
                 elif "image" in row:
                     wanted[Path(row["image"])] = None
+        if not any(wanted.values()):
+            return {}
         found = {}
         for image, text in captions.items():
             noted = wanted.get(image.resolve())

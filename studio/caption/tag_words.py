@@ -39,10 +39,24 @@ def replace(caption: str, find: str, by: str, *, whole_words: bool = True) -> st
 
 def remove_tags(caption: str, tags: Iterable[str]) -> str:
     """Without the tags that equal one of `tags`, whatever their case."""
-    unwanted = {tag.strip().casefold() for tag in tags if tag.strip()}
+    unwanted = {_same(tag) for tag in tags if tag.strip()}
     parts = caption.split(",")
-    kept = [part for part in parts if part.strip().casefold() not in unwanted]
+    kept = [part for part in parts if _same(part) not in unwanted]
     return caption if len(kept) == len(parts) else _tidy(",".join(kept))
+
+
+def rename_tag(caption: str, tag: str, new: str) -> str:
+    """The tags that equal `tag`, whatever their case, become `new`; once, also where it was there."""
+    old, new = _same(tag), new.strip()
+    parts = caption.split(",")
+    if not old or not new or old not in map(_same, parts):
+        return caption
+    found: list[str] = []
+    for part in parts:
+        renamed = f" {new}" if _same(part) == old else part
+        if _same(renamed) != _same(new) or _same(new) not in map(_same, found):
+            found.append(renamed)
+    return _tidy(",".join(found))
 
 
 def dedupe_tags(caption: str) -> str:
@@ -50,7 +64,7 @@ def dedupe_tags(caption: str) -> str:
     first: dict[str, str] = {}
     for part in caption.split(","):
         if part.strip():
-            first.setdefault(" ".join(part.casefold().split()), part.strip())
+            first.setdefault(_same(part), part.strip())
     return ", ".join(first.values())
 
 
@@ -63,6 +77,11 @@ def insert_trigger(caption: str, trigger: str, class_word: str = "") -> str:
     if found:
         return f"{caption[: found.start()]}{trigger} {caption[found.start() :]}"
     return f"{trigger}, {caption}" if caption.strip() else f"{trigger} {class_word}".strip()
+
+
+def _same(tag: str) -> str:
+    """What equal tags share: case and blanks do not count."""
+    return " ".join(tag.casefold().split())
 
 
 def _word(text: str) -> re.Pattern[str]:

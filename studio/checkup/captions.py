@@ -14,6 +14,7 @@ from statistics import median
 from studio.checkup.records import Check, Evidence, Hit
 from studio.core.counts import counted
 from studio.families.token_match import contains
+from studio.formats.caption_marks import as_trained
 from studio.formats.captions import fill_template
 from studio.formats.dataset_info import DatasetImage, DatasetInfo
 
@@ -41,19 +42,29 @@ def without_trigger(
 
     A dataset of several concepts has a word for each; else it is `trigger`. No words: none is set.
     """
-    own = {item.trigger for item in info.items}
-    if not trigger and ("" in own or len(own) < 2):
-        return [], []
-    several = len(own) > 1
-    words = [item.trigger if several and item.trigger else trigger for item in info.items]
+    words = trigger_words(info, trigger)
     lacking = []
-    for word, item in zip(words, info.items, strict=True):
+    for word, item in zip(words, info.items if words else [], strict=True):
         captions = item.captions or (item.caption or "",)
         texts = [fill_template(line, word, text) for text in captions for line in template]
         texts = texts or list(captions)
         if not all(contains(text, word) for text in texts):
             lacking.append(item)
     return list(dict.fromkeys(words)), lacking
+
+
+def trigger_words(info: DatasetInfo, trigger: str) -> list[str]:
+    """The trigger word of each image, in a dataset of several concepts its own; none where none is set."""
+    own = {item.trigger for item in info.items}
+    if not trigger and ("" in own or len(own) < 2):
+        return []
+    several = len(own) > 1
+    return [item.trigger if several and item.trigger else trigger for item in info.items]
+
+
+def has_trigger(caption: str, word: str) -> bool:
+    """Whether a caption has its trigger word, as training reads it."""
+    return contains(as_trained(caption, word), word)
 
 
 def _missing(seen: Evidence) -> list[Hit]:

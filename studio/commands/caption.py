@@ -91,7 +91,10 @@ def _described(
 
     folder, resume = arguments.folder, arguments.resume
     settings = studio.library.captions.unfinished(folder) if resume else settings_of(arguments)
-    options = CaptionOptions(arguments.only, arguments.prefix, preview=max(0, arguments.preview))
+    files = caption_edit.filtered(studio, arguments)
+    options = CaptionOptions(
+        arguments.only, arguments.prefix, files, preview=max(0, arguments.preview)
+    )
     key = ""
     if settings.kind == "endpoint":
         from studio.caption.address import Address

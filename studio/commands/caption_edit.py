@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from studio.commands import terminal
 from studio.commands.caption_edit_options import steps_of
 from studio.core.counts import counted
-from studio.core.errors import SettingsError
+from studio.core.errors import InputError, SettingsError
 from studio.core.names import printable
 from studio.core.text import lines
 from studio.core.text import printable as one_line
@@ -30,6 +30,10 @@ def wanted(arguments: argparse.Namespace) -> bool:
         raise SettingsError("--change says what --undo takes back", remedy="Add --undo.")
     if arguments.file and not arguments.edit:
         raise SettingsError("--file says what --edit changes", remedy="Add --edit.")
+    if arguments.undo and arguments.filter is not None:
+        raise SettingsError("A change of captions is taken back as a whole, without --filter")
+    if arguments.file and arguments.filter is not None:
+        raise SettingsError("--file and --filter both say which images", remedy="Use one of them.")
     return bool(arguments.edit or arguments.history or arguments.undo or arguments.several)
 
 
@@ -57,10 +61,27 @@ def run(studio: Studio, arguments: argparse.Namespace) -> None:
         _edit(studio, arguments)
 
 
+def filtered(studio: Studio, arguments: argparse.Namespace) -> list[str] | None:
+    """The images that `--filter` finds; None without it."""
+    if arguments.filter is None:
+        return None
+    if arguments.resume:
+        raise InputError(
+            "What was stopped is continued with the images that it was begun with",
+            remedy="Leave --filter out, or start a new captioning without --resume.",
+        )
+    found = studio.generation.matching(arguments.folder, arguments.filter, base=arguments.base)
+    terminal.say(f"The filter finds {len(found.found):,} of {counted(found.images, 'image')}.")
+    return [image.file for image in found.found]
+
+
 def _edit(studio: Studio, arguments: argparse.Namespace) -> None:
     changes, steps = studio.library.caption_changes, steps_of(arguments.edit)
     made = changes.preview if arguments.preview else changes.apply
-    found = made(arguments.folder, steps, arguments.file)
+    chosen = filtered(studio, arguments)
+    if chosen == []:
+        raise InputError("The filter finds no image, so nothing is edited", where=arguments.filter)
+    found = made(arguments.folder, steps, chosen or arguments.file)
     result = _result(studio, arguments, found)
     if arguments.json:
         terminal.print_json(result)

@@ -11,6 +11,7 @@ import textwrap
 from studio.caption.kinds import KINDS
 from studio.caption.questions import PLACES, QUESTIONS
 from studio.commands import caption_edit_options
+from studio.commands.dataset_options import add_filter
 
 KEY_VARIABLE = "STUDIO_CAPTION_KEY"
 
@@ -107,6 +108,11 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
         "the one before",
     )  # fmt: skip
     caption_edit_options.add(parser, what)
+    add_filter(parser, "only images that a filter finds")
+    parser.add_argument(
+        "--base", default="starter", metavar="MODEL",
+        help="base model by which tokens: of --filter counts (default: starter)",
+    )  # fmt: skip
     parser.add_argument(
         "--preview", type=int, nargs="?", const=3, default=0, metavar="N",
         help="only show what N images (3) would get; nothing is written",

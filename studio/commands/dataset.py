@@ -1,4 +1,5 @@
-"""`dataset`: what is wrong with a folder of images and captions as a training set; or prepares it.
+"""`dataset`: what is wrong with a folder of images and captions as a training set; which images a filter
+finds, and which tags there are; or prepares it.
 
 The check changes nothing; crops and copies are in `dataset_prepare`, and never change an image.
 
@@ -8,24 +9,32 @@ Owns: the command's output. Refuses to know: the checks.
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from studio.commands import dataset_prepare, terminal
 from studio.commands.terminal import Progress, Stopping
+from studio.core.counts import counted
+from studio.core.errors import InputError
 from studio.core.names import printable
 
 if TYPE_CHECKING:
+    from studio.app import Studio
     from studio.checkup.records import Finding, Report
+    from studio.generation.caption_list import CaptionList
 
 SHOWN = 8  # images of a finding
 LOWEST = 5  # captions that fit least
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints what was found, the worst first, and whether the dataset is ready."""
+    """Prints what was found, the worst first, and whether the dataset is ready; or what `--filter` and
+    `--tags` ask for; or prepares the images."""
     if dataset_prepare.wanted(arguments):
         return dataset_prepare.run(arguments)
     with terminal.opened(arguments) as studio, Stopping("Stopping.") as stopping:
+        if arguments.filter is not None or arguments.tags or arguments.save_filter is not None:
+            return _listed(studio, arguments)
         progress = Progress()
         report = studio.generation.examine(
             arguments.folder,
@@ -41,6 +50,35 @@ def run(arguments: argparse.Namespace) -> int:
         for line in _lines(report):
             print(printable(line))
     return 0
+
+
+def _listed(studio: Studio, arguments: argparse.Namespace) -> int:
+    if arguments.save_filter is not None and arguments.filter is None:
+        raise InputError("There is no filter to save", remedy="Name it with --filter.")
+    found = studio.generation.matching(
+        arguments.folder, arguments.filter or "", base=arguments.base
+    )
+    if arguments.save_filter is not None:
+        studio.library.caption_desk.save_filter(arguments.save_filter, found.filter)
+    if arguments.json:
+        tags = {"tags": found.tags()} if arguments.tags else {}
+        terminal.print_json({**asdict(found), **tags})
+        return 0
+    for line in _tags(found) if arguments.tags else _matching(found):
+        print(printable(line))
+    terminal.say(f"{len(found.found):,} of {counted(found.images, 'image')}")
+    return 0
+
+
+def _matching(found: CaptionList) -> list[str]:
+    return [
+        f"{one.file}: {f'({one.tokens}) ' if one.tokens is not None else ''}{' '.join(one.caption.split())}"
+        for one in found.found
+    ]
+
+
+def _tags(found: CaptionList) -> list[str]:
+    return [f"{number:>6}  {tag}" for tag, number in found.tags().items()]
 
 
 def _lines(report: Report) -> list[str]:

@@ -1,8 +1,13 @@
-"""Options of the `dataset` command. Imports nothing that has to be installed."""
+"""Options of the `dataset` command. Imports nothing that has to be installed.
+
+Owns: them, and `--filter`, which `caption` has as well.
+"""
 
 from __future__ import annotations
 
 import argparse
+
+from studio.caption.filter import HELP
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -17,6 +22,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-clip", action="store_true", help="do not compare captions with images (much faster)"
     )
+    _add_shown(parser)
     _add_prepare(parser)
     _add_masks_and_copy(parser.add_argument_group("masks, and a copy with all of it applied"))
 
@@ -82,4 +88,28 @@ def _add_masks_and_copy(prepare: argparse._ArgumentGroup) -> None:
         "--export-prepared",
         metavar="OUT",
         help="write a copy with crops, turns, masks and captions applied into the new folder OUT",
+    )
+
+
+def _add_shown(parser: argparse.ArgumentParser) -> None:
+    shown = parser.add_argument_group("captions, without a check")
+    add_filter(shown, "list the images that a filter finds, with their captions")
+    shown.add_argument(
+        "--tags",
+        action="store_true",
+        help="list the tags of the captions (of --filter) and how often",
+    )
+    shown.add_argument(
+        "--save-filter",
+        metavar="NAME",
+        help="keep --filter under a name; @NAME means it from then on",
+    )
+
+
+def add_filter(parser: argparse._ActionsContainer, what: str) -> None:
+    """Adds `--filter`; `what` it does."""
+    parser.add_argument(
+        "--filter",
+        metavar="TEXT",
+        help=f"{what}: @NAME (a saved one), or {HELP}".replace("%", "%%"),
     )

@@ -27,7 +27,7 @@ class CaptionTexts:
 
     def __init__(self) -> None:
         self._expected: dict[Path, str | None] = {}
-        self._taken: dict[str, list[Path]] = {}
+        self._taken: dict[str, dict[Path, None]] = {}
 
     def read(self, file: Path, limit: int) -> str:
         """The text of a file of at most `limit` bytes. Raises DatasetError when it is none."""
@@ -42,14 +42,12 @@ class CaptionTexts:
         if "\0" in found.text:
             raise _no_text(file, "It holds zero bytes")
         if not found.certain:
-            named = self._taken.setdefault(found.encoding, [])
-            if file not in named:
-                named.append(file)
+            self._taken.setdefault(found.encoding, {})[file] = None
         return found.text
 
     def notes(self) -> list[str]:
         """What was concluded about files that do not say it; sentences for people."""
-        return [_note(encoding, files) for encoding, files in self._taken.items()]
+        return [_note(encoding, list(files)) for encoding, files in self._taken.items()]
 
     def _expect(self, folder: Path) -> str | None:
         if folder not in self._expected:

@@ -49,6 +49,8 @@ class Looked:
     def __init__(self) -> None:
         self._folders: dict[Path, Folder] = {}
         self._tables: dict[Path, Tables] = {}
+        self._captions: dict[Path, str | None] = {}
+        self._images: dict[Path, list[Path]] = {}
         self.texts = CaptionTexts()
 
     def folder(self, path: Path) -> Folder:
@@ -56,6 +58,12 @@ class Looked:
         if path not in self._folders:
             self._folders[path] = Folder(path)
         return self._folders[path]
+
+    def images(self, path: Path) -> list[Path]:
+        """The images in a folder, in natural order."""
+        if path not in self._images:
+            self._images[path] = [path / name for name in self.folder(path).images]
+        return self._images[path]
 
     def seen(self) -> list[Path]:
         """The folders that were looked at."""
@@ -66,6 +74,12 @@ class Looked:
         if path not in self._tables:
             self._tables[path] = Tables(path, self.texts)
         return self._tables[path]
+
+    def caption(self, image: Path) -> str | None:
+        """`sidecar_caption`, as it was at the first look."""
+        if image not in self._captions:
+            self._captions[image] = sidecar_caption(image, self)
+        return self._captions[image]
 
     def problems(self) -> list[str]:
         """What is wrong with the tables that were read, and how files in old encodings were taken."""

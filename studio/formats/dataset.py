@@ -26,7 +26,7 @@ from pathlib import Path
 from studio.core.counts import counted
 from studio.core.errors import DatasetError
 from studio.core.names import path_of, printable
-from studio.formats.captions import Looked, read_caption, sidecar_caption, write_caption
+from studio.formats.captions import Looked, read_caption, write_caption
 from studio.formats.dataset_file import DATASET_FILE, DatasetFile, read_dataset_file
 from studio.formats.dataset_info import DatasetImage, DatasetInfo
 from studio.formats.image_memory import ImageFacts, ImageMemory
@@ -65,10 +65,15 @@ def image_files(folder: str | Path) -> list[Path]:
     return [path for _, path in _images(layout, looked)]
 
 
-def read_captions(folder: str | Path, *, lines: bool = False) -> dict[Path, str | None]:
+def read_captions(
+    folder: str | Path, looked: Looked | None = None, *, lines: bool = False
+) -> dict[Path, str | None]:
     """Every image of a dataset with its caption or None, in natural order. Several captions are
-    `several.Listed`; with `lines` each line is one, also if the folder itself does not say so."""
-    folder, looked = _folder(folder), Looked()
+    `several.Listed`; with `lines` each line is one, also if the folder itself does not say so.
+
+    `looked` is for whoever asks `read_dataset` in the same breath: the files are read once for both.
+    """
+    folder, looked = _folder(folder), looked or Looked()
     says = read_dataset_file(folder)
     layout = find_parts(folder, says, looked)
     rows = _captioned(folder, layout, looked, [])
@@ -76,7 +81,9 @@ def read_captions(folder: str | Path, *, lines: bool = False) -> dict[Path, str 
     return {path: marked(text, lines or part.several) for part, path, text in rows}
 
 
-def read_dataset(folder: str | Path, images: ImageMemory | None = None) -> DatasetInfo:
+def read_dataset(
+    folder: str | Path, images: ImageMemory | None = None, looked: Looked | None = None
+) -> DatasetInfo:
     """Looks at a dataset: its images' headers, captions and `dataset.toml`.
 
     `images` remembers what is known of images; what it knows to be damaged is left out. Raises
@@ -84,7 +91,7 @@ def read_dataset(folder: str | Path, images: ImageMemory | None = None) -> Datas
     A broken image among good ones is left out and named in `problems`.
     """
     images = images or ImageMemory()
-    folder, looked = _folder(folder), Looked()
+    folder, looked = _folder(folder), looked or Looked()
     says = read_dataset_file(folder)
     problems: list[str] = []
     held_out = held_out_folder(folder, says.held_out, problems)
@@ -204,11 +211,7 @@ def _folder(folder: str | Path) -> Path:
 
 
 def _images(layout: Layout, looked: Looked) -> list[tuple[Part, Path]]:
-    return [
-        (part, part.folder / name)
-        for part in layout.parts
-        for name in looked.folder(part.folder).images
-    ]
+    return [(part, path) for part in layout.parts for path in looked.images(part.folder)]
 
 
 def _captioned(
@@ -219,7 +222,7 @@ def _captioned(
     for part, path in _images(layout, looked):
         text: str | None = None
         try:
-            text = sidecar_caption(path, looked)
+            text = looked.caption(path)
         except DatasetError as error:
             problems.append(str(error))
         for place in _up_to(folder, path.parent):
@@ -258,9 +261,9 @@ def held_out_folder(folder: Path, named: str, problems: list[str]) -> Path | Non
 
 
 def _same_names(paths: list[Path]) -> list[str]:
-    groups: dict[Path, list[str]] = {}
+    groups: dict[str, list[str]] = {}
     for path in paths:
-        groups.setdefault(path.with_suffix(""), []).append(path.name)
+        groups.setdefault(os.path.splitext(path)[0], []).append(path.name)
     return [
         f"{' and '.join(names)} share one caption file; rename one of them."
         for names in groups.values()

@@ -86,9 +86,11 @@ def find_unused(
 
 def _absent(root: Path, folders: list[Path], looked: Looked) -> list[str]:
     """What tables of captions name and nobody finds, relative to the dataset."""
+    named = {place / name for place in folders for name in looked.tables(place).places()}
+    if not named:
+        return []
     images = {Path(composed(str(p / n))) for p in folders for n in looked.folder(p).images}
     known = images | {path.with_suffix("") for path in images}
-    named = {place / name for place in folders for name in looked.tables(place).places()}
     gone = [p for p in named if Path(composed(str(p))) not in known and not os.path.isfile(p)]
     return [printable(path.relative_to(root)) for path in gone]
 
@@ -108,7 +110,7 @@ def _in(folder: Folder, looked: Looked, trained: bool) -> list[tuple[str, str]]:
     stems: set[str] = set()
     for image in folder.images:
         own |= {folder.caption_file(image) or "", folder.caption_file(image, (".json",)) or ""}
-        stems |= {same_name(Path(image).stem), same_name(image)}
+        stems |= {same_name(os.path.splitext(image)[0]), same_name(image)}
     images = set(folder.images) if trained else set()
     rest = folder.files - images - own - tables - {DATASET_FILE, RECIPES_FILE}
     rest -= {*folder.masks, *folder.conditions}

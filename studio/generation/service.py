@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from studio.checkup.records import BaseFacts, Report
-    from studio.generation.token_count import TokenCount, TokenCounter
+    from studio.generation.caption_list import CaptionList
+    from studio.generation.token_count import CaptionTokens, TokenCount, TokenCounter
 
 
 class Generation:
@@ -91,6 +92,10 @@ class Generation:
         """How many tokens a prompt has on a base; see `token_count.TokenCounter`."""
         return self._tokens.count(base, prompt)
 
+    def caption_tokens(self, base: str, captions: Sequence[str]) -> CaptionTokens:
+        """How many tokens captions have on a base; see `token_count.TokenCounter`."""
+        return self._tokens.captions(base, captions)
+
     @cached_property
     def _tokens(self) -> TokenCounter:
         from studio.generation.token_count import TokenCounter
@@ -143,6 +148,18 @@ class Generation:
         from studio.generation.segments import segment
 
         return segment(self.runtime, images, model, words, threshold, on_image)
+
+    def matching(
+        self, folder: str | Path, filter_text: str, *, base: str = "starter"
+    ) -> CaptionList:
+        """The images that a filter finds; `base` counts the tokens of `tokens:`. See `caption_list`."""
+        from studio.generation.caption_list import matching
+
+        library = self.runtime.library
+        root = library.dataset_path(text_of(folder))
+        return matching(
+            library, root, filter_text, lambda texts: self.caption_tokens(base, texts).tokens
+        )
 
     def examine(
         self,

@@ -19,6 +19,7 @@ from studio.formats import images
 from studio.library import keeping, presets
 from studio.library.adapter_info import ADAPTER_ENDINGS, AdapterInfo
 from studio.library.caption_changes import CaptionChanges
+from studio.library.caption_desk import CaptionDesk
 from studio.library.captions import Captions
 from studio.library.entries import SAMPLES, Entry, grouped
 from studio.library.entry_store import EntryStore
@@ -55,6 +56,7 @@ class Library(LibraryFiles):
         self.recipes = RecipeBook()
         self.captions = Captions(workspace, self.dataset_path)
         self.caption_changes = CaptionChanges(workspace, self.dataset_path, self.summary)
+        self.caption_desk = CaptionDesk(workspace)
         self.tidying = Tidying(workspace)
 
     def presets(

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studio.checkup.captions import trigger_words
 from studio.core import atomic
 from studio.core.errors import DatasetError, InputError, MissingError
 from studio.core.names import original, path_of, printable
@@ -19,6 +20,7 @@ from studio.ui.opened_folders import OpenedFolders
 
 if TYPE_CHECKING:
     from studio.app import Studio
+    from studio.formats.captions import Looked
     from studio.formats.dataset import DatasetInfo
     from studio.formats.dataset_list import DatasetSummary
     from studio.formats.image_memory import ImageMemory
@@ -109,27 +111,34 @@ class Library:
         return len(found)
 
 
-def contents(folder: Path, images: ImageMemory) -> Json:
-    """A dataset image by image, broken ones with their reason. Captions keyed by file name."""
+def contents(folder: Path, images: ImageMemory, looked: Looked | None = None) -> Json:
+    """A dataset image by image, broken ones with their reason. Captions keyed by file name.
+
+    `looked` as in `read_captions`."""
+    from studio.formats.captions import Looked
     from studio.formats.dataset import read_captions, read_dataset
     from studio.formats.several import Listed
 
-    captions = read_captions(folder)
+    looked = looked or Looked()
+    captions = read_captions(folder, looked)
     info: DatasetInfo | None = None
     trouble: list[str] = []
     try:
-        info = read_dataset(folder, images)
+        info = read_dataset(folder, images, looked)
     except DatasetError as error:
         if not captions:
             raise
         trouble = [error.sentence()]
     broken = info.broken if info else images.broken(captions)
+    words = _own_words(info) if info else {}
     items = []
     for path, text in captions.items():
         item: Json = {"file": printable(path.relative_to(folder).as_posix()), "caption": text or ""}
         item["several"] = isinstance(text, Listed) or bool(info and info.lines)
         if path in broken:
             item["problem"] = broken[path]
+        if path in words:
+            item["word"] = words[path]
         items.append(item)
     return {
         "name": info.name if info else printable(folder.name),
@@ -143,6 +152,13 @@ def contents(folder: Path, images: ImageMemory) -> Json:
         "strays": info.unused.groups.get("captions", []) if info else [],
         "items": items,
     }
+
+
+def _own_words(info: DatasetInfo) -> dict[Path, str]:
+    """The trigger word of each image in a dataset of several concepts; else none, it has one of its own."""
+    words = trigger_words(info, info.trigger)
+    own = zip(words, info.items, strict=False)
+    return {item.path: word for word, item in own if word != info.trigger}
 
 
 def _worth_knowing(info: DatasetInfo) -> list[str]:

@@ -167,3 +167,22 @@ def test_images_are_never_touched(images, tmp_path):
     bulk.apply(bulk.preview(read_captions(images), BulkEdit(prefix="sks")), record)
     bulk.undo(record)
     assert {path: path.read_bytes() for path in images.glob("*.png")} == before
+
+
+@pytest.mark.parametrize(
+    ("caption", "tag", "new", "result"),
+    [
+        ("red, dark red, Red", "red", "scarlet", "scarlet, dark red"),
+        ("a red cat", "red", "blue", "a red cat"),
+        ("two  dogs, x", "Two Dogs", "dogs", "dogs, x"),
+        ("red, blue", "red", "blue", "blue"),
+        ("blue, red, x", "red", "Blue", "blue, x"),
+        ("red", "red", "RED", "RED"),
+        ("red", "red", " ", "red"),
+        ("", "red", "blue", ""),
+    ],
+)
+def test_a_tag_is_renamed_as_a_whole(caption, tag, new, result):
+    assert bulk.rename_tag(caption, tag, new) == result
+    edit = bulk.BulkEdit(tag=tag, new_tag=new)
+    assert bulk.edited(caption, edit) == result.strip()

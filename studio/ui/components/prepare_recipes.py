@@ -5,16 +5,27 @@ Owns: checking what was sent, what a recipe does in words. Refuses to know: file
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from studio.core.errors import InputError
+from studio.core.errors import DatasetError, InputError
 from studio.core.names import printable
 from studio.formats import image_recipes
 from studio.formats.dataset_info import DatasetInfo
 from studio.formats.image_recipe import WHOLE, ImageRecipe, checked
+from studio.formats.image_recipes import Recipes, read_recipes
 from studio.ui.live import Json
 
 GEOMETRY = ("turn", "angle", "flip", "crop")
+
+
+def recipes_of(folder: Path) -> Recipes:
+    """How a dataset's images are prepared; nothing where that cannot be read, which is told with what
+    else is to know of it."""
+    try:
+        return read_recipes(folder)
+    except DatasetError:
+        return Recipes(folder)
 
 
 def state_of(info: DatasetInfo) -> Json:

@@ -11,17 +11,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio.core.errors import DatasetError, InputError
+from studio.core.errors import InputError
 from studio.core.names import original, printable
 from studio.core.paths import ASSETS
-from studio.formats.dataset import is_image
+from studio.formats.captions import Looked
+from studio.formats.dataset import is_image, read_captions
 from studio.formats.dataset_file import read_dataset_file, write_dataset_file
-from studio.formats.image_recipes import Recipes, read_recipes
 from studio.library.arrivals import ENDINGS_BESIDE, LeftOut, usable
+from studio.library.captions import image_stamp
+from studio.ui.components.caption_desk import CaptionDesk
 from studio.ui.components.caption_edits import CaptionEdits
 from studio.ui.components.dataset_check import DatasetCheck
 from studio.ui.components.describe import Describe
 from studio.ui.components.prepare_images import PrepareImages
+from studio.ui.components.prepare_recipes import recipes_of
 from studio.ui.library import contents
 from studio.ui.live import Json, Page, component, read
 
@@ -49,8 +52,9 @@ class CaptionTab:
             [
                 self.datasets, self.open_dataset, self.open_folder, self.forget_folder, self.plan_import,
                 self.add_files, self.copy_sample, self.about, self.thumbnails, self.captions,
-                self.save_caption, self.bulk, self.undo, self.discard_strays, *describe.functions, *edits.functions,
+                self.bulk, self.undo, self.discard_strays, *describe.functions, *edits.functions,
                 *DatasetCheck(studio, page).functions(), *PrepareImages(studio, page).functions(),
+                *CaptionDesk(studio, page).functions(),
             ],
             accept=",".join(("image/*", *ENDINGS_BESIDE)),
             describe=describe.props(),
@@ -84,12 +88,10 @@ class CaptionTab:
         folder = self.library.path(identity)
         sample = folder.is_relative_to(ASSETS)
         none: Json = {"undo": None, "to_review": {}, "unfinished": None, "writers": {}}
-        facts = none if sample else changes(self.studio, folder)
-        return (
-            contents(folder, self.studio.library.images)
-            | {"id": identity, "sample": sample}
-            | facts
-        )
+        looked = Looked()  # thousands of captions are read once for both
+        found = contents(folder, self.studio.library.images, looked)
+        facts = none if sample else changes(self.studio, folder, read_captions(folder, looked))
+        return found | {"id": identity, "sample": sample} | facts
 
     def open_folder(self, argument: Any) -> str:
         """A folder named by path; answers the dataset's id."""
@@ -160,7 +162,7 @@ class CaptionTab:
                 image = self.library.file(identity, str(name))
                 recipe = recipes.of(recipes.folder / original(str(name)))
                 small = self.page.thumbnails.of(image, recipe=recipe)
-                answers[str(name)] = {"path": str(small)}
+                answers[str(name)] = {"path": str(small), "stamp": image_stamp(image)}
             except (InputError, OSError) as error:
                 what = error.what if isinstance(error, InputError) else "The file is gone"
                 answers[str(name)] = {"problem": what}
@@ -170,21 +172,13 @@ class CaptionTab:
         """File name → caption, and what can be undone: cheap enough to ask while a captioner works."""
         (identity,) = read(argument, dataset=str)
         folder = self.library.path(identity)
-        rows = self.studio.library.captions.read(folder)
-        captions = {str(row["file"]): row["caption"] or "" for row in rows}
-        return {"captions": captions} | changes(self.studio, folder)
-
-    def save_caption(self, argument: Any) -> bool:
-        """Writes one caption beside its image."""
-        identity, name, text = read(argument, dataset=str, file=str, text=str)
-        self.library.file(identity, name)
-        self.studio.library.captions.save(self.library.own(identity), name, text.strip())
-        return True
+        found = read_captions(folder)
+        captions = {printable(p.relative_to(folder).as_posix()): t or "" for p, t in found.items()}
+        return {"captions": captions} | changes(self.studio, folder, found)
 
     def bulk(self, argument: Any) -> Json:
         """Shows what an edit would change, or applies it."""
         from studio.caption import bulk as edits
-        from studio.formats.dataset import read_captions
 
         identity, action = read(argument, dataset=str, action=str)
         folder = self.library.own(identity)
@@ -219,22 +213,10 @@ class CaptionTab:
         return self.library.discard_strays(identity, [str(name) for name in names])
 
 
-def recipes_of(folder: Path) -> Recipes:
-    """How a dataset's images are prepared; nothing where that cannot be read, which is told with what
-    else is to know of it."""
-    try:
-        return read_recipes(folder)
-    except DatasetError:
-        return Recipes(folder)
-
-
-def changes(studio: Studio, folder: Path) -> Json:
+def changes(studio: Studio, folder: Path, captions: dict[Path, str | None]) -> Json:
     """What can be undone or continued in a dataset, which of its images a person should look at, and
     which captioner wrote a caption."""
-    from studio.formats.dataset import read_captions
-
     history = studio.library.captions.history()
-    captions = read_captions(folder)
     stopped = history.unfinished(folder)
 
     def named(found: dict[Path, str]) -> Json:

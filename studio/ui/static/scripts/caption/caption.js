@@ -1,6 +1,6 @@
 // The Caption tab: datasets on the left, images on the right.
-// Owns: what is open, and how it is laid out. The grid, arriving files and the side cards are in
-// their own files.
+// Owns: what is open, and how it is laid out. What is done with its images (`desk.js`), arriving files and
+// the side cards are in their own files.
 import {attempt, call} from '../core/calls.js';
 import {el} from '../core/dom.js';
 import {openTab, receive} from '../core/handover.js';
@@ -11,12 +11,11 @@ import {AboutCard} from './about.js';
 import {Arrivals} from './arrivals.js';
 import {AutoCard} from './auto.js';
 import {BulkCard} from './bulk.js';
-import {CheckCard, onlyPanel} from './check.js';
+import {CheckCard} from './check.js';
 import {DatasetList} from './dataset_list.js';
+import {Desk} from './desk.js';
 import {takesFiles, takesPasted} from './file_drops.js';
 import {chosen, dropped} from './folders.js';
-import {CaptionGrid} from './grid.js';
-import {STATES} from './list_rules.js';
 import {button, chip, datasetPanel, fileInput, problemsPanel, samplePanel, startPanel, warning} from './panels.js';
 import {PrepareCard} from './prepare_card.js';
 
@@ -34,14 +33,16 @@ class Caption {
       forget: (id) => attempt(() => call(server.forget_folder({dataset: id})).then(() => this.showList())),
       cover: async ({id, cover}) => (await call(server.thumbnails({dataset: id, files: [cover]})))[cover],
     });
-    this.grid = new CaptionGrid({
-      save: async (file, text) => {
-        await call(server.save_caption({dataset: this.dataset, file, text}));
-        this.check.outdated();
-      },
-      thumbnails: (files) => call(server.thumbnails({dataset: this.dataset, files})),
+    const around = {
+      dataset: () => this.dataset,
+      trigger: () => this.facts.trigger,
       changed: () => this.count(),
-    });
+      saved: () => this.check.outdated(),
+      refresh: () => this.refresh(),
+      reopen: () => this.open(this.dataset),
+    };
+    this.desk = new Desk(server, around, this.root);
+    this.grid = this.desk.grid;
     this.cards(server, props);
     this.arrivals = new Arrivals({
       plan: (argument) => call(server.plan_import(argument)),
@@ -56,7 +57,7 @@ class Caption {
     const around = {
       dataset: () => this.dataset,
       selection: () => this.grid.selected,
-      save: () => this.grid.flush(),
+      save: () => this.desk.saving.flush(),
       refresh: () => this.refresh(),
     };
     const undo = () => call(server.undo({dataset: this.dataset}));
@@ -71,7 +72,7 @@ class Caption {
     this.auto = new AutoCard(asks, around, props.describe);
     this.many = new BulkCard(server, around, props.edits);
     this.prepare = new PrepareCard(server, {...around, grid: this.grid, opened: (id) => this.showAndOpen(id)});
-    this.check = new CheckCard(server, {...around, showOnly: (files, title) => this.showOnly(files, title)});
+    this.check = new CheckCard(server, {...around, showOnly: (files, title) => this.desk.showOnly(files, title)});
     this.about = new AboutCard(async (said) => {
       const mine = this.dataset;
       const facts = await call(server.about({dataset: mine, ...said}));
@@ -82,6 +83,7 @@ class Caption {
       this.about.opened(this.facts, false);
       this.many.opened(this.facts);
       this.check.outdated();
+      this.desk.sync();
       this.count();
     });
   }
@@ -108,7 +110,14 @@ class Caption {
     const inputs = [this.filesInput, this.folderInput];
     const main = [this.arrivals.progress, this.arrivals.account, this.offer, this.work];
     this.root.append(
-      el('div.cs-stack', {}, datasetPanel(this.list.node, choose, openFolder, inputs), this.check.node, this.sideWork),
+      el(
+        'div.cs-stack',
+        {},
+        datasetPanel(this.list.node, choose, openFolder, inputs),
+        this.desk.tags.node,
+        this.check.node,
+        this.sideWork,
+      ),
       el('div.cs-caption-main.cs-stack', {}, main),
     );
   }
@@ -116,7 +125,6 @@ class Caption {
     this.title = el('h2.cs-caption-title');
     this.chips = el('div.cs-toolbar', {style: {gap: '6px'}});
     this.problems = el('div');
-    this.only = el('div');
     const plus = {glyph: icon('plus', 14), title: 'Add images to this dataset'};
     this.more = button('Add images', () => this.moreInput.click(), plus);
     const train = el(
@@ -133,49 +141,10 @@ class Caption {
       this.sample,
       this.about.node,
       this.problems,
-      this.toolbar(),
-      this.only,
-      this.grid.node,
+      this.desk.node,
       el('p.cs-small.cs-muted', {style: {margin: '0'}}, SAVED),
     );
   }
-  toolbar() {
-    const {grid} = this;
-    const search = el('input.cs-input', {
-      type: 'search',
-      placeholder: 'Search captions',
-      'aria-label': 'Search captions and file names',
-      oninput: () => this.filter({text: search.value}),
-    });
-    this.stateButtons = STATES.map(([name, label]) => {
-      const attributes = {type: 'button', 'data-name': name, 'aria-pressed': name === 'all'};
-      return el('button.cs-segment', {...attributes, onclick: () => this.filterState(name)}, label);
-    });
-    const limits = {type: 'range', min: 150, max: 360, value: grid.width, 'aria-label': 'Size of the images'};
-    const size = el('input', {...limits, oninput: () => grid.size(Number(size.value))});
-    const pick = () => (grid.selected.size ? grid.clearSelection() : grid.selectShown());
-    this.pickAll = button('Select all', pick, {kind: '.cs-quiet'});
-    const segments = el('div.cs-segments', {role: 'group', 'aria-label': 'Which images'}, this.stateButtons);
-    return el('div.cs-toolbar', {}, segments, search, el('span.cs-spacer'), this.pickAll, size);
-  }
-  filter(conditions) {
-    this.grid.filter(conditions);
-    this.count();
-  }
-  filterState(state) {
-    for (const one of this.stateButtons) one.setAttribute('aria-pressed', one.dataset.name === state);
-    this.filter({state});
-  }
-
-  /** Only these images, for a reason; null shows all again. */
-  showOnly(files, title = '') {
-    const all = () => this.showOnly(null);
-    this.only.replaceChildren(...(files ? [onlyPanel(files.length, title, all)] : []));
-    if (files) this.filterState('all');
-    this.filter({only: files && new Set(files)});
-    if (files) this.only.scrollIntoView({block: 'nearest'});
-  }
-
   async showList() {
     this.list.show(await call(this.server.datasets(null)), this.dataset);
   }
@@ -192,16 +161,12 @@ class Caption {
     await attempt(async () => {
       const data = await call(this.server.open_dataset({dataset: id}));
       if (turn !== this.turn) return; // another one was asked for since
-      this.grid.flush();
+      this.desk.saving.flush();
       this.dataset = data.id;
       this.facts = data;
       setInside('caption', data.id);
       this.showHead(data);
-      this.showOnly(null);
-      this.grid.open(
-        data.items.map((item) => ({...item, look: data.to_review[item.file] || '', by: data.writers[item.file]})),
-        data.sample,
-      );
+      this.desk.open(data);
       this.auto.opened(data);
       this.many.opened(data);
       this.count();
@@ -232,13 +197,8 @@ class Caption {
     const counts = this.grid.counts();
     const good = counts.all - counts.broken;
     this.chips.replaceChildren(...this.chipsOf(counts, good));
-    this.pickAll.textContent = counts.selected ? 'Clear selection' : 'Select all';
-    for (const [name, some] of [
-      ['look', counts.looks],
-      ['broken', counts.broken],
-    ]) {
-      this.stateButtons.find((one) => one.dataset.name === name).classList.toggle('cs-hidden', !some);
-    }
+    this.desk.pickAll.textContent = counts.selected ? 'Clear selection' : 'Select all';
+    this.desk.filter.offer({look: counts.looks, broken: counts.broken});
     this.list.count(this.dataset, good, counts.captioned);
     const selection = [...this.grid.selected].join('|');
     if (selection === this.countedSelection) return;
@@ -268,7 +228,7 @@ class Caption {
     try {
       const answer = await call(this.server.captions({dataset: mine}));
       if (mine !== this.dataset) return; // another dataset was opened meanwhile
-      this.grid.update(answer.captions, answer.to_review, answer.writers);
+      this.desk.update(answer);
       this.check.outdated();
       this.auto.changes(answer.undo, answer.unfinished);
       this.many.past.forget();

@@ -2,52 +2,79 @@
 import {fileUrl} from '../core/address.js';
 import {el, sharpen} from '../core/dom.js';
 import {icon} from '../core/icons.js';
+import {fileState, lacksChip} from './file_state.js';
 import {SeveralButton} from './several.js';
 
-/** `actions`: pick(event), typed(text), left(), next(by). */
+/** `actions`: pick(event), open(), typed(text), left(), next(by), back(), settle(mine). */
 export class Cell {
   constructor(item, locked, actions) {
-    this.item = item;
+    Object.assign(this, {item, locked, actions});
     this.status = el('span.cs-caption-status.cs-small', {'aria-live': 'polite'});
+    this.tokens = el('span.cs-caption-tokens.cs-small.cs-muted.cs-number');
     this.image = el('span.cs-caption-image.cs-skeleton');
+    this.marks = el('span.cs-caption-marks');
+    this.state = el('div.cs-caption-state');
     const tick = el('span.cs-caption-tick', {'aria-hidden': 'true'}, icon('check', 14));
-    const label = {title: `${item.file}: select`, 'aria-label': `Select ${item.file}`};
-    this.pick = el('button.cs-caption-pick', {type: 'button', ...label, onclick: actions.pick}, this.image, tick);
+    const label = {title: `${item.file}: select (Space), open (Enter)`, 'aria-label': `Select ${item.file}`};
+    this.pick = el(
+      'button.cs-caption-pick',
+      {type: 'button', ...label, onclick: actions.pick, ondblclick: actions.open},
+      this.image,
+      this.marks,
+      tick,
+    );
     this.text = el('textarea.cs-input', {
       rows: 3,
       readonly: locked,
       spellcheck: 'true',
       placeholder: 'No caption yet',
       'aria-label': `Caption of ${item.file}`,
+      'aria-autocomplete': 'list',
       value: item.caption,
       oninput: () => {
         actions.typed(this.text.value);
         this.several.update();
       },
       onblur: actions.left,
-      onkeydown: (event) => {
-        if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return;
-        event.preventDefault();
-        actions.next(event.shiftKey ? -1 : 1);
-      },
+      onkeydown: (event) => this.pressed(event),
     });
     const name = el('span.cs-caption-name.cs-small.cs-muted', {title: item.file}, item.file);
     this.several = new SeveralButton(item, locked, (text) => {
       this.text.value = text;
       actions.typed(text);
     });
-    const foot = el('div.cs-caption-foot', {}, name, this.status, this.several.node);
-    this.node = el('div.cs-cell.cs-caption-cell', {}, this.pick, this.text, foot);
+    const foot = el('div.cs-caption-foot', {}, name, this.tokens, this.status, this.several.node);
+    const inner = el('div.cs-caption-inner', {role: 'gridcell'}, this.pick, this.state, this.text, foot);
+    this.node = el('div.cs-cell.cs-caption-cell', {role: 'row'}, inner);
     this.markEmpty();
     this.markLook();
     this.markWriter();
+    this.markSaid();
     if (item.problem) this.breakOff(item.problem);
   }
 
+  pressed(event) {
+    if (event.key === 'Escape') {
+      event.stopPropagation();
+      this.actions.back();
+    }
+    if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return;
+    event.preventDefault();
+    this.actions.next(event.shiftKey ? -1 : 1);
+  }
   say(text, kind = '', title = '') {
     this.status.textContent = text;
     this.status.dataset.kind = kind;
     this.status.title = title;
+  }
+  /** What became of the caption on its way to disk, and whether its files are as they were. */
+  markSaid() {
+    const {said} = this.item;
+    if (said) this.say(said.text, said.kind);
+    const panel = fileState(this.item, this.actions.settle);
+    this.state.replaceChildren(...(panel ? [panel] : []));
+    this.node.classList.toggle('is-gone', Boolean(this.item.gone));
+    this.text.readOnly = this.locked || Boolean(this.item.gone);
   }
   markEmpty() {
     this.node.classList.toggle('is-empty', !this.item.caption.trim());
@@ -55,6 +82,18 @@ export class Cell {
   markSelected(selected) {
     this.node.classList.toggle('is-selected', selected);
     this.pick.setAttribute('aria-pressed', selected);
+  }
+  /** The one cell of the grid that the Tab key reaches. */
+  markCurrent(current) {
+    this.pick.tabIndex = current ? 0 : -1;
+    this.text.tabIndex = current ? 0 : -1;
+  }
+  /** `tokens` {text, long, title} of its caption; `lacks` the trigger word that it lacks. */
+  markFacts(tokens, lacks) {
+    this.tokens.textContent = tokens.text;
+    this.tokens.title = tokens.title;
+    this.tokens.classList.toggle('is-long', tokens.long);
+    this.marks.replaceChildren(...(lacks && !this.item.problem ? [lacksChip(lacks)] : []));
   }
   /** An image for which the captioner found no usable words, until somebody writes some. */
   markLook() {
@@ -68,14 +107,14 @@ export class Cell {
   markWriter() {
     this.text.title = this.item.by ? `Written by ${this.item.by}` : '';
   }
-  /** Another caption came from the server; what is being typed stays. */
+  /** Another caption may have come from elsewhere; what is typed is in the item already. */
   refresh() {
     this.markLook();
     this.markWriter();
     this.several.update();
-    if (this.text === document.activeElement || this.text.value === this.item.caption) return;
+    this.markSaid();
+    if (this.text.value === this.item.caption) return;
     this.text.value = this.item.caption;
-    this.say('');
     this.markEmpty();
     this.node.classList.add('is-new');
     setTimeout(() => this.node.classList.remove('is-new'), 1200);

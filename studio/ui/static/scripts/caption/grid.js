@@ -1,60 +1,52 @@
 // The image grid of the Caption tab: virtual (only what is visible exists), captions editable in
-// place. Owns: cells, scrolling, selection, when a caption is saved. Refuses to know: datasets.
+// place. Owns: cells, scrolling, selection, the keys. Refuses to know: datasets, how captions are saved.
 
-import {partsOf} from '../core/calls.js';
-import {isLost, onceConnected} from '../core/connection.js';
 import {el} from '../core/dom.js';
-import {notice, settle} from '../core/notices.js';
 import {debounce} from '../core/timing.js';
 import {Cell} from './cell.js';
+import {leadsTo} from './grid_keys.js';
 import {countsOf, filtered, itemsInView, layout, placeOf, selection, totalHeight} from './list_rules.js';
 
-const SAVE_AFTER = 600; // milliseconds without typing
 const AT_ONCE = 24; // small copies that are asked for together
+const ROLES = {role: 'grid', 'aria-label': 'Images and captions', 'aria-multiselectable': true, tabindex: '-1'};
 
-/** `save(file, text)` and `thumbnails(files)` ask the server, `changed()` hears of what is to be counted. */
+/** `saving`: a Saving. `thumbnails(files)` asks the server, `changed()` hears of what is to be counted,
+ *  `open(item)` shows one large, `facts(item)` → [tokens, lacks] as a cell shows them, `seen(items)` hears
+ *  which are in view. */
 export class CaptionGrid {
-  constructor({save, thumbnails, changed}) {
-    Object.assign(this, {save, thumbnails, changed});
+  constructor({saving, thumbnails, changed, open, facts, seen}) {
+    Object.assign(this, {saving, thumbnails, changed, facts, seen, enlarge: open});
     this.cells = new Map(); // file → Cell, of those in view
-    this.waiting = new Map(); // file → {text, timer} that is not saved yet
-    this.copies = new Map(); // file → {path} or {problem}
+    this.copies = new Map(); // file → {path, stamp} or {problem}
     this.asked = new Set(); // files whose copies were asked for
     this.selected = new Set();
     this.items = [];
     this.shown = []; // items that the filter lets through
-    this.conditions = {state: 'all', text: ''};
+    this.conditions = {state: 'all'};
     this.width = 220;
     this.locked = false;
+    this.current = null; // file of the cell that the Tab key reaches
     this.anchor = null; // where a selection with Shift begins
-    this.canvas = el('div.cs-captions-canvas');
-    this.node = el('div.cs-captions', {tabindex: '-1', 'aria-label': 'Images and captions'}, this.canvas);
+    this.before = this.selected; // what was selected when it began
+    this.canvas = el('div.cs-captions-canvas', {role: 'presentation'});
+    this.node = el('div.cs-captions', ROLES, this.canvas);
     this.fetchCopies = debounce(() => this.fetch(), 30);
     this.node.addEventListener('scroll', () => requestAnimationFrame(() => this.render()));
+    this.node.addEventListener('keydown', (event) => this.pressed(event));
+    this.node.addEventListener('keyup', (event) => {
+      if (event.key === ' ' && event.target.classList.contains('cs-caption-pick')) event.preventDefault(); // no click
+    });
+    this.node.addEventListener('focusin', ({target}) => this.focused(target));
     new ResizeObserver(() => this.render()).observe(this.node);
-    globalThis.addEventListener('pagehide', () => this.flush());
   }
 
-  /** Shows a dataset: [{file, caption, problem?}]; a sample may only be looked at. */
-  open(items, locked) {
-    this.flush();
+  /** Shows a dataset: [{file, caption, seen, problem?}]; a sample may only be looked at. */
+  show(items, locked) {
     for (const cell of this.cells.values()) cell.node.remove();
     for (const kept of [this.cells, this.copies, this.asked, this.selected]) kept.clear();
-    Object.assign(this, {items, locked, anchor: null});
+    Object.assign(this, {items, locked, anchor: null, current: items[0]?.file ?? null});
     this.node.scrollTop = 0;
     this.refilter();
-  }
-  /** New captions from the server, except for what is being typed, and which need a look. */
-  update(captions, looks, writers) {
-    for (const item of this.items) {
-      if (!(item.file in captions) || this.waiting.has(item.file)) continue;
-      item.caption = captions[item.file];
-      item.look = looks[item.file] || '';
-      item.by = writers[item.file];
-      this.cells.get(item.file)?.refresh();
-    }
-    if (this.conditions.state !== 'all') this.refilter();
-    this.changed();
   }
   filter(conditions) {
     Object.assign(this.conditions, conditions);
@@ -62,6 +54,7 @@ export class CaptionGrid {
   }
   refilter() {
     this.shown = filtered(this.items, this.conditions, this.selected);
+    this.node.setAttribute('aria-rowcount', this.shown.length);
     this.render();
   }
   size(width) {
@@ -71,15 +64,20 @@ export class CaptionGrid {
   counts() {
     return countsOf(this.items, this.selected);
   }
+  at(file) {
+    return this.shown.findIndex((item) => item.file === file);
+  }
 
   select(file, extend) {
-    this.choose(selection(this.selected, this.shown, file, extend ? this.anchor : null));
-    this.anchor = file;
+    if (!extend || this.anchor === null) Object.assign(this, {anchor: file, before: new Set(this.selected)});
+    this.choose(selection(this.before, this.shown, file, extend ? this.anchor : null));
+    if (!extend) this.before = new Set(this.selected);
   }
   selectShown() {
     this.choose(new Set([...this.selected, ...this.shown.map((item) => item.file)]));
   }
   clearSelection() {
+    this.anchor = null;
     this.choose(new Set());
   }
   choose(selected) {
@@ -89,50 +87,41 @@ export class CaptionGrid {
   }
 
   typed(item, text) {
+    this.saving.typed(item, text);
     const cell = this.cells.get(item.file);
-    clearTimeout(this.waiting.get(item.file)?.timer);
-    this.waiting.set(item.file, {text, timer: setTimeout(() => this.store(item.file), SAVE_AFTER)});
-    Object.assign(item, {caption: text, look: '', by: ''});
     cell.markLook();
-    cell.say('Saving…');
     cell.markEmpty();
+    this.tell(cell);
     this.changed();
   }
-  /** Saves what waits of one file now. What was refused waits on: for the next word, or until the studio
-   *  answers again. */
-  async store(file) {
-    const entry = this.waiting.get(file);
-    if (!entry) return;
-    const {items} = this;
-    clearTimeout(entry.timer);
-    this.waiting.delete(file);
-    try {
-      await this.save(file, entry.text);
-      settle(`caption of ${file}`);
-      if (!this.waiting.has(file)) this.cells.get(file)?.say('Saved', 'good');
-    } catch (error) {
-      const same = items === this.items;
-      if (same) this.cells.get(file)?.say('Not saved', 'bad');
-      if (same && !this.waiting.has(file)) this.waiting.set(file, {text: entry.text, timer: 0});
-      if (same && isLost()) onceConnected(() => this.flush());
-      else notice(partsOf(error, 'The caption was not saved'), 'error', {cause: `caption of ${file}`});
+  /** Shows anew what is known of an item, or of all in view. */
+  sync(item = null) {
+    for (const cell of this.cells.values()) {
+      if (item && item !== cell.item) continue;
+      cell.refresh();
+      this.tell(cell);
     }
   }
-  /** Saves all that waits now. */
-  flush() {
-    for (const file of [...this.waiting.keys()]) this.store(file);
+  tell(cell) {
+    cell.markFacts(...this.facts(cell.item));
   }
 
-  make(item) {
+  /** A new cell; in the document it stands behind the one before it. */
+  make(item, before) {
     const cell = new Cell(item, this.locked, {
       pick: (event) => this.select(item.file, event.shiftKey),
+      open: () => this.enlarge(item),
       typed: (text) => this.typed(item, text),
-      left: () => this.store(item.file),
-      next: (by) => this.go(this.shown.indexOf(item) + by),
+      left: () => this.saving.store(item),
+      next: (by) => this.go(this.shown.indexOf(item) + by, 'text'),
+      back: () => cell.pick.focus(),
+      settle: (mine) => this.saving.settle(item, mine),
     });
     this.cells.set(item.file, cell);
-    this.canvas.append(cell.node);
+    if (before) before.node.after(cell.node);
+    else this.canvas.prepend(cell.node);
     cell.markSelected(this.selected.has(item.file));
+    this.tell(cell);
     const copy = this.copies.get(item.file);
     if (copy && !item.problem) cell.show(copy);
     this.decorate?.(cell);
@@ -163,6 +152,12 @@ export class CaptionGrid {
       }
     }
   }
+  /** The small copy of an image shows another one by now. */
+  outdated(file) {
+    this.copies.delete(file);
+    this.asked.delete(file);
+    this.fetchCopies();
+  }
 
   get layout() {
     return layout(this.node.clientWidth, this.width);
@@ -172,28 +167,71 @@ export class CaptionGrid {
     this.canvas.style.height = `${totalHeight(lay, shown.length)}px`;
     const [first, last] = itemsInView(lay, node.scrollTop, node.clientHeight || 700);
     const keep = new Set();
-    for (const [offset, item] of shown.slice(first, last).entries()) {
-      const cell = this.cells.get(item.file) || this.make(item);
+    const inView = shown.slice(first, last);
+    const reached = inView.some(({file}) => file === this.current) ? this.current : inView[0]?.file;
+    let cell = null;
+    for (const [offset, item] of inView.entries()) {
+      cell = this.cells.get(item.file) || this.make(item, cell);
       keep.add(item.file);
       cell.place(placeOf(lay, first + offset), lay.cell, lay.height);
+      cell.markCurrent(item.file === reached);
+      cell.node.setAttribute('aria-rowindex', first + offset + 1);
     }
-    for (const [file, cell] of this.cells) {
-      if (keep.has(file) || cell.node.contains(document.activeElement)) continue;
-      this.store(file);
-      cell.node.remove();
+    for (const [file, {node: own, item}] of this.cells) {
+      if (keep.has(file) || own.contains(document.activeElement)) continue;
+      this.saving.store(item);
+      own.remove();
       this.cells.delete(file);
     }
     this.fetchCopies();
+    this.seen(inView);
   }
-  /** Goes to the caption of an item that is shown. */
-  go(index) {
+  /** Goes to an item that is shown: to its image, or with `part` 'text' to its caption. */
+  go(index, part = 'pick') {
     const item = this.shown[index];
     if (!item) return;
     const {layout: lay, node} = this;
     const [, top] = placeOf(lay, index);
-    const inView = top >= node.scrollTop && top + lay.height <= node.scrollTop + node.clientHeight;
-    if (!inView) node.scrollTop = Math.max(0, top - lay.gap);
+    if (top < node.scrollTop) node.scrollTop = Math.max(0, top - lay.gap);
+    else if (top + lay.height > node.scrollTop + node.clientHeight) {
+      node.scrollTop = part === 'text' ? Math.max(0, top - lay.gap) : top + lay.height - node.clientHeight + lay.gap;
+    }
+    this.current = item.file;
     this.render();
-    this.cells.get(item.file)?.text.focus();
+    this.cells.get(item.file)?.[part].focus({preventScroll: true});
+  }
+
+  focused(target) {
+    const cell = [...this.cells.values()].find(({node}) => node.contains(target));
+    if (!cell || cell.item.file === this.current) return;
+    this.current = cell.item.file;
+    for (const [file, one] of this.cells) one.markCurrent(file === this.current);
+  }
+  pressed(event) {
+    if (!event.target.classList.contains('cs-caption-pick') || event.altKey) return;
+    const {key, shiftKey} = event;
+    const at = this.at(this.current);
+    const item = this.shown[at];
+    if (!item) return;
+    const {columns, height, gap} = this.layout;
+    const rows = Math.max(1, Math.floor(this.node.clientHeight / (height + gap)));
+    const to = leadsTo(key, at, {length: this.shown.length, columns, rows});
+    if (to !== null) this.move(at, to, shiftKey);
+    else if (key === ' ') this.select(item.file, shiftKey);
+    else if (key === 'Enter') this.enlarge(item);
+    else if (key === 'F2') this.cells.get(item.file)?.text.focus();
+    else if (key === 'Escape' && this.selected.size) this.clearSelection();
+    else if (key.toLowerCase() === 'a' && (event.ctrlKey || event.metaKey)) this.selectShown();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+  move(from, to, extend) {
+    if (extend && this.anchor === null) {
+      Object.assign(this, {anchor: this.shown[from].file, before: new Set(this.selected)});
+    }
+    if (!extend) this.anchor = null;
+    this.go(to);
+    if (extend) this.select(this.shown[to].file, true);
   }
 }

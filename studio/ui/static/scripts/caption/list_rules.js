@@ -1,5 +1,6 @@
 // Which images of a dataset are shown, and where in the grid. Pure.
-// An item is {file, caption, problem?, look?}; a filter is {state, text, only?}, `only` a set of files.
+// An item is {file, caption, problem?, look?, gone?}; a filter is {state, test?, only?}: `test(item)` what is
+// written above the images (`filter.js`), `only` a set of files.
 
 /** The states of the filter above the images. */
 export const STATES = [
@@ -18,13 +19,9 @@ const IN_STATE = {
   broken: (item) => Boolean(item.problem),
 };
 
-export function filtered(items, {state, text, only = null}, selected) {
-  const words = text.trim().toLowerCase();
+export function filtered(items, {state, test = null, only = null}, selected) {
   return items.filter(
-    (item) =>
-      (!only || only.has(item.file)) &&
-      IN_STATE[state](item, selected) &&
-      `${item.caption} ${item.file}`.toLowerCase().includes(words),
+    (item) => (!only || only.has(item.file)) && IN_STATE[state](item, selected) && (!test || test(item)),
   );
 }
 
