@@ -47,7 +47,7 @@ class Item:
     name: str = ""
     """Trigger word of its own folder, where a dataset has several."""
     captions: tuple[str, ...] = ()
-    """Several captions, one of which is drawn at every step; empty where there is one."""
+    """Several captions, one of which is picked at every step; empty where there is one."""
 
     def content_key(self) -> str:
         """SHA-256 of the file and of how it is cropped: names its cached latents."""

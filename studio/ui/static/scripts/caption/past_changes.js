@@ -40,7 +40,8 @@ export class PastChanges {
         el('b', {}, what),
         more.map((text) => el('div.cs-muted', {}, text)),
       ),
-      (!entry.undone || entry.kept > 0) && el('button.cs-button.cs-quiet', undo, icon('undo', 14), entry.undone ? 'Undo the rest' : 'Undo'),
+      (!entry.undone || entry.kept > 0) &&
+        el('button.cs-button.cs-quiet', undo, icon('undo', 14), entry.undone ? 'Undo the rest' : 'Undo'),
     );
   }
   async undo(name) {
