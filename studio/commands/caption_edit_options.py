@@ -27,7 +27,7 @@ def add(parser: argparse.ArgumentParser, what: argparse._MutuallyExclusiveGroup)
     )
     what.add_argument(
         "--several", choices=("yes", "no"),
-        help="whether each line of a caption file is a caption of its own, of which training draws one "
+        help="whether each line of a caption file is a caption of its own, of which training picks one "
         "at every step; written into dataset.toml",
     )  # fmt: skip
     group.add_argument(

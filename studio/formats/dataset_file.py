@@ -33,7 +33,7 @@ class DatasetFile(Settings):
     held_out: str = setting("", "Sub-folder of images that are never trained on.")
     captions: Literal["one", "lines"] = setting(
         "one", "What a caption file holds: one text, or with `lines` a caption of its own on each "
-        "line, of which one is drawn at every step.",
+        "line, of which one is picked at every step.",
     )  # fmt: skip
     folders: dict[str, Weight] = setting(
         default_factory=dict, help="Sub-folders that belong to it, with how often each of their "

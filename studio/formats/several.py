@@ -1,4 +1,4 @@
-"""Several captions of one image: training draws one of them at every step.
+"""Several captions of one image: training picks one of them at every step.
 
     metadata.jsonl, 1.json    a list: {"captions": ["a cat", {"text": "a zibbo cat", "weight": 2}]}
     1.txt                     one on each line, where `dataset.toml` says captions = "lines"; a line

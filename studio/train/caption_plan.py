@@ -33,14 +33,14 @@ def captions_each(info: DatasetInfo) -> tuple[int, int] | None:
 def most_texts(config: RunConfig, info: DatasetInfo) -> int:
     """How many different texts a run can make of its captions, at most."""
     train, data = config.train, config.data
-    draws = train.steps * train.batch_size * train.gradient_accumulation
+    shown = train.steps * train.batch_size * train.gradient_accumulation
     weight = sum(item.repeats for item in info.items) or 1
     lines = max(1, len(data.template))
     total = 0
     for item in info.items:
-        own = math.ceil(draws * item.repeats / weight)
+        own = math.ceil(shown * item.repeats / weight)
         total += min(own, lines * sum(_forms(text, data) for text in _texts(item)))
-    return min(draws, total) + (data.caption_dropout > 0)
+    return min(shown, total) + (data.caption_dropout > 0)
 
 
 def caption_notes(config: RunConfig, info: DatasetInfo, base: BaseInfo, cached: bool) -> list[str]:
@@ -50,7 +50,7 @@ def caption_notes(config: RunConfig, info: DatasetInfo, base: BaseInfo, cached: 
     if each is not None:
         least = "" if each[0] == each[1] else f"{each[0]} to "
         many = f"{least}{counted(each[1], 'caption')}"
-        notes.append(f"{counted(info.images, 'image')}, {many} each: one is drawn at every step.")
+        notes.append(f"{counted(info.images, 'image')}, {many} each: one is picked at every step.")
     texts = most_texts(config, info)
     changing = data.shuffle_tags or data.tag_dropout or each is not None or len(data.template) > 1
     if not (changing and cached and base.family):
@@ -73,7 +73,7 @@ def _texts(item: DatasetImage) -> Iterator[str]:
 def _forms(caption: str, data: DataSettings) -> int:
     """How many texts the tags of one caption can become."""
     rest = max(0, caption.count(",") + 1 - data.keep_tags) if "," in caption else 0
-    rest = min(rest, 20)  # 20! is more than any run draws
+    rest = min(rest, 20)  # 20! is more than any run shows
     if data.shuffle_tags and data.tag_dropout:
         return sum(math.perm(rest, kept) for kept in range(rest + 1))
     if data.shuffle_tags:

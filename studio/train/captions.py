@@ -1,6 +1,6 @@
-"""The caption of an image at a step: drawn, dropped, with fewer tags in another order, in a template.
+"""The caption of an image at a step: picked, dropped, with fewer tags in another order, in a template.
 
-Owns: these draws, each a pure function of (seed, purpose, step, place in the run), so resuming needs
+Owns: what is random about it, as pure functions of (seed, purpose, step, place in the run): resuming needs
 nothing. Refuses to know: models, where captions come from.
 """
 
@@ -27,7 +27,7 @@ def training_caption(
     caption: str, settings: DataSettings, seed: int, step: int, item: int, name: str = ""
 ) -> str:
     """The caption of an item at a step: dropped, some of its tags dropped, the others shuffled, put
-    into a template drawn from those of the settings. `name` goes before the run's trigger."""
+    into a template picked from those of the settings. `name` goes before the run's trigger."""
     if settings.caption_dropout and uniform(seed, "dropout", step, item) < settings.caption_dropout:
         return ""
     if (settings.shuffle_tags or settings.tag_dropout) and "," in caption:

@@ -52,7 +52,7 @@ class Item:
     recipe: ImageRecipe = AS_IT_IS
     """How it is prepared before all of that."""
     captions: tuple[str, ...] = ()
-    """Several captions, one of which is drawn at every step; empty where there is one."""
+    """Several captions, one of which is picked at every step; empty where there is one."""
 
     def content_key(self) -> str:
         """SHA-256 of the file and of how it is cropped: names its cached latents."""

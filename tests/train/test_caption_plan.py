@@ -68,7 +68,7 @@ def test_the_preflight_says_how_many_captions_and_what_they_cost(
     found = studio.runs.preflight(config("data.tag_dropout=0.1", "options.text_encoder=false"))
     assert found.facts is not None and found.facts.captions_each == (3, 3)
     said = " ".join(found.notes)
-    assert f"{len(files)} images, 3 captions each: one is drawn at every step." in said
+    assert f"{len(files)} images, 3 captions each: one is picked at every step." in said
     assert "Captions change from step to step: at most" in said and "of encoded text" in said
     learning = studio.runs.preflight(config("data.tag_dropout=0.1", "options.text_encoder=true"))
     assert not any("encoded text" in note for note in learning.notes)

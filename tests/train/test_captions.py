@@ -1,4 +1,4 @@
-"""Captions that change from step to step: drawn, with fewer tags, and resumed bit for bit."""
+"""Captions that change from step to step: picked, with fewer tags, and resumed bit for bit."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def item(*captions: str) -> Item:
     return Item(Path("1.png"), captions[0], (32, 32), False, 1, captions=captions)
 
 
-def test_one_of_several_captions_is_drawn_as_often_as_it_counts() -> None:
+def test_one_of_several_captions_is_picked_as_often_as_it_counts() -> None:
     own = item("a", "b", "b", "b")
     found = [item_caption(own, PLAIN, 1, step, 0) for step in range(2000)]
     assert found == [item_caption(own, PLAIN, 1, step, 0) for step in range(2000)]
@@ -39,7 +39,7 @@ def test_one_of_several_captions_is_drawn_as_often_as_it_counts() -> None:
 
 
 def test_which_caption_comes_says_nothing_of_what_is_dropped_from_it() -> None:
-    """Each draw has a purpose of its own: no two move together."""
+    """Each chance has a purpose of its own: no two move together."""
     settings = DataSettings(caption_dropout=0.5)
     texts = [item_caption(item("a", "b"), settings, 1, step, 0) for step in range(2000)]
     counts = Counter(texts)
@@ -75,7 +75,7 @@ def test_odd_captions_lose_nothing_but_tags(caption: str) -> None:
         assert made == caption
 
 
-def test_five_thousand_tags_are_drawn_at_once() -> None:
+def test_five_thousand_tags_are_handled_at_once() -> None:
     settings = DataSettings(caption_dropout=0, tag_dropout=0.5, shuffle_tags=True)
     made = training_caption(", ".join(f"t{k}" for k in range(5000)), settings, 1, 1, 0)
     assert 2300 < made.count(", ") + 1 < 2700

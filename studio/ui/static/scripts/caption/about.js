@@ -11,7 +11,7 @@ const KINDS = [
   ['style', 'A style', 'How images are made, whatever they show'],
 ];
 const TRIGGER = 'A made-up word that calls it in prompts, such as “zibbo”';
-const LINES = 'Each line of a caption is a caption of its own, of which training draws one at every step';
+const LINES = 'Each line of a caption is a caption of its own, of which training picks one at every step';
 const CLASS = 'What the subject is one of, such as “cat”';
 
 export class AboutCard {

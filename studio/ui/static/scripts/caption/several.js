@@ -5,7 +5,7 @@ import {count} from '../core/format.js';
 import {icon} from '../core/icons.js';
 import {captionsIn, textOf, weightsOf} from './bulk_words.js';
 
-const SAYS = 'Training draws one of them at every step. A weight of 2 makes a caption come twice as often as one of 1.';
+const SAYS = 'Training picks one of them at every step. A weight of 2 makes a caption come twice as often as one of 1.';
 
 /** The button of a cell: how many captions an image has; `changed(text)` hears of what the dialog changes. */
 export class SeveralButton {
