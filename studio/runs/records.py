@@ -177,6 +177,15 @@ class Validated(Event):
         return {**values, "kind": "validation"}
 
 
+class ImagesMeasured(Event):
+    """What was learnt of each image is on disk."""
+
+    kind: str = "image_losses"
+    step: int
+    file: str = ""
+    """Relative to the run's folder."""
+
+
 class Sampled(Event):
     """A row of samples is on disk; files are relative to the run's folder."""
 
@@ -256,7 +265,17 @@ class Finished(Event):
 
 _KINDS: dict[str, type[Event]] = {
     cls.model_fields["kind"].default: cls
-    for cls in (Step, Validated, Sampled, Saved, Judged, Message, StateChanged, Finished)
+    for cls in (
+        Step,
+        Validated,
+        ImagesMeasured,
+        Sampled,
+        Saved,
+        Judged,
+        Message,
+        StateChanged,
+        Finished,
+    )  # fmt: skip
 }
 _KINDS["probe"] = Validated
 """As earlier versions called it."""

@@ -1,0 +1,150 @@
+"""What a run has learnt of each image: the record in its folder, and which images it never learnt.
+
+Owns: `image-losses/step-000250.json`, the two figures that are made of the errors, and their order.
+Refuses to know: torch, how errors are measured (`studio.train.image_losses`), pages.
+
+*Learnt*: by how much the loss with the image's own caption fell below that of the untrained base.
+*Caption*: by how much it is lower than with captions of other images. An image whose caption is
+another one's is still learnt, by heart, and often most of all; but its own caption never predicts
+it better than any other does. So this figure, not the other one, puts mislabelled images last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import mean, median
+
+from studio.core import atomic
+from studio.core.names import printable
+from studio.core.paths import entries
+from studio.core.record import Filed, Record, readable
+from studio.core.text import read_json
+
+FOLDER = "image-losses"
+FEWEST = 6  # images below which nothing is said to be out of the ordinary
+NEVER = 0.25  # of the set's middle: below it the caption tells no more than that of another image
+
+
+class LearntRow(Record):
+    """One image of a run's dataset at one step."""
+
+    file: str
+    """Relative to the dataset's folder."""
+    caption_text: str = ""
+    """As it was trained with."""
+    base: tuple[float, ...] = ()
+    """Squared errors of the untrained base, one for each of the measurement's timesteps."""
+    own: tuple[float, ...] = ()
+    """The same of what was trained."""
+    base_others: tuple[float, ...] | None = None
+    """Of the base with other images' captions, on average; not set where all captions are alike."""
+    others: tuple[float, ...] | None = None
+
+    @property
+    def learnt(self) -> float:
+        """Share of the base's loss that is gone."""
+        return _less(self.own, self.base)
+
+    @property
+    def caption(self) -> float | None:
+        """Share of the loss that the own caption takes away, against captions of other images."""
+        return None if self.others is None else _less(self.own, self.others)
+
+
+class ImageLossRecord(Filed):
+    """One measurement of a run."""
+
+    run: str = ""
+    name: str = ""
+    step: int = 0
+    seed: int = 0
+    timesteps: tuple[float, ...] = ()
+    """As shares of all."""
+    images: int = 0
+    """That the dataset has; more than there are `rows` where only some were measured."""
+    rows: tuple[LearntRow, ...] = ()
+
+    @classmethod
+    def read(cls, value: object) -> ImageLossRecord:
+        rows = value.get("rows") if isinstance(value, dict) else None
+        found = super().read({**value, "rows": ()} if isinstance(value, dict) else value)
+        return found.changed(
+            rows=tuple(readable(LearntRow, rows if isinstance(rows, list) else ()))
+        )
+
+    def ordered(self) -> list[LearntRow]:
+        """Rows with the image that is probably mislabelled first: by what their caption is worth, or
+        by what was learnt where captions are all alike."""
+        return sorted(self.rows, key=lambda row: (_rank(row), row.file))
+
+    def never(self) -> list[LearntRow]:
+        """Images whose caption tells the model no more about them than another image's would."""
+        worth = [row.caption for row in self.rows if row.caption is not None]
+        if len(worth) < FEWEST:
+            return []
+        limit = NEVER * max(median(worth), 0.0)
+        return [row for row in self.ordered() if row.caption is not None and row.caption < limit]
+
+    def as_shown(self) -> dict[str, object]:
+        """For pages and JSON output: figures instead of errors, the least learnt first."""
+        never = {row.file for row in self.never()}
+        return {
+            "run": self.run,
+            "name": self.name,
+            "step": self.step,
+            "images": self.images,
+            "measured": len(self.rows),
+            "rows": [
+                {
+                    "file": row.file,
+                    "caption": row.caption_text,
+                    "learnt": round(row.learnt, 4),
+                    "worth": None if row.caption is None else round(row.caption, 4),
+                    "never": row.file in never,
+                }
+                for row in self.ordered()
+            ],
+        }
+
+
+def _less(now: Sequence[float], before: Sequence[float]) -> float:
+    """By which share `now` is below `before`, on average over timesteps: each counts alike."""
+    shares = [1 - a / b for a, b in zip(now, before, strict=False) if b > 0]
+    return mean(shares) if shares else 0.0
+
+
+def _rank(row: LearntRow) -> float:
+    worth = row.caption
+    return row.learnt if worth is None else worth
+
+
+def write(run: Path, record: ImageLossRecord) -> str:
+    """Puts a measurement into a run's folder; returns its file relative to that."""
+    path = run / FOLDER / f"step-{record.step:06d}.json"
+    atomic.write_json(path, record.as_json())
+    return path.relative_to(run).as_posix()
+
+
+def steps(run: Path) -> list[int]:
+    """The steps of a run that were measured, in order."""
+    names = (
+        path.stem.removeprefix("step-") for path in entries(run / FOLDER) if path.suffix == ".json"
+    )
+    return sorted(int(name) for name in names if name.isdecimal())
+
+
+def read(run: Path, step: int | None = None) -> ImageLossRecord | None:
+    """A measurement of a run, the newest without a `step`; None where there is none that can be read."""
+    for one in [step] if step is not None else reversed(steps(run)):
+        try:
+            return ImageLossRecord.read(read_json(run / FOLDER / f"step-{one:06d}.json"))
+        except (OSError, ValueError):
+            continue
+    return None
+
+
+def file_name(path: Path, dataset: Path) -> str:
+    """An image as the record names it."""
+    inside = path.relative_to(dataset) if path.is_relative_to(dataset) else path
+    return printable(inside.as_posix())

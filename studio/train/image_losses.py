@@ -1,0 +1,140 @@
+"""The loss of each training image at fixed noise: which images are learnt, and which never are.
+
+Owns: which images are measured with which noise, timesteps and captions. Everything depends on the
+image's content and the run's seed alone, so two measurements differ by the model and by nothing else.
+Refuses to know: when it is measured, where it is kept, what the numbers mean (`studio.runs.image_losses`).
+
+Nothing is drawn from a generator that training uses, and no cache is filled that it reads: a run
+learns the same, bit for bit, whether it is measured or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from studio.core.spread import spread
+from studio.diffusion.seeds import gaussian, permutation
+from studio.families.conditioning import Conditioning
+from studio.settings.training import RunConfig
+from studio.train.batches import Batches
+from studio.train.data import Item, templated
+from studio.train.objective import Batch, Objective
+
+PAIRS = (0.3, 0.6, 0.75, 0.9)
+"""(timestep, noise) pairs of an image, by timestep as a share of all. Much noise tells most: there the
+caption decides what is predicted, and little of it can be read off the image (docs/decisions.md)."""
+OTHERS = 3
+"""Captions of other images that each image is measured with as well."""
+Errors = tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class ImageLoss:
+    """The squared errors of one image, one for each of `PAIRS`."""
+
+    path: Path
+    caption: str
+    base: Errors
+    """Of the untrained base, with the image's own caption."""
+    own: Errors
+    """Of what is trained, with the same."""
+    base_others: Errors | None = None
+    """Of the base with captions of other images, on average; None where all captions are alike."""
+    others: Errors | None = None
+
+
+class ImageLosses:
+    """Measures the same thing every time it is asked. For methods that learn by denoising."""
+
+    def __init__(
+        self, objective: Objective, batches: Batches, config: RunConfig, items: Sequence[Item]
+    ) -> None:
+        self.objective, self.batches, self.config = objective, batches, config
+        whole = {item.path: item for item in reversed(items) if not item.flipped}
+        self.of_all = len(whole)
+        self.items = spread([*reversed(whole.values())], config.image_loss.images)
+        self._base: list[tuple[Errors, Errors | None]] | None = None
+
+    @property
+    def possible(self) -> bool:
+        """Whether the method has such a loss."""
+        return self.batches.trainable.learns_by_denoising
+
+    @torch.no_grad()
+    def measure(
+        self, heard: Callable[[int, int], None] = lambda done, total: None
+    ) -> list[ImageLoss]:
+        """One row per image, in the dataset's order. `heard(done, total)` may raise to stop it."""
+        steps = len(self.items) * (1 if self._base else 2)
+        captions = [self._caption(item) for item in self.items]
+        if self._base is None:
+            self._base = self._all(captions, heard, (0, steps))
+        first = steps - len(self.items)
+        with self.batches.trainable.attached():
+            now = self._all(captions, heard, (first, steps))
+        return [
+            ImageLoss(item.path, caption, base, own, base_others, others)
+            for item, caption, (base, base_others), (own, others) in zip(
+                self.items, captions, self._base, now, strict=True
+            )
+        ]
+
+    def _caption(self, item: Item) -> str:
+        caption = templated(item.caption, self.config.data, item.name)
+        return self.batches.trainable.caption(caption)
+
+    def _all(
+        self,
+        captions: Sequence[str],
+        heard: Callable[[int, int], None],
+        counted: tuple[int, int],
+    ) -> list[tuple[Errors, Errors | None]]:
+        known: dict[str, Conditioning] = {}
+        found = []
+        for place, (item, caption) in enumerate(zip(self.items, captions, strict=True)):
+            key = int(item.content_key()[:15], 16)
+            wanted = [caption, *other_captions(captions, caption, self.config.seed, key)]
+            for text in wanted:
+                if text not in known:
+                    known[text] = self.batches.base.encode([text])
+            rows = [self._errors(item, known[text], key) for text in wanted]
+            others = torch.stack(rows[1:]).mean(0) if len(rows) > 1 else None
+            found.append((_plain(rows[0]), None if others is None else _plain(others)))
+            heard(counted[0] + place + 1, counted[1])
+        return found
+
+    def _errors(self, item: Item, conditioning: Conditioning, key: int) -> Tensor:
+        width, height = item.bucket
+        if item.corner is not None:
+            corner = torch.tensor([item.corner], device=self.batches.base.device)
+            conditioning = replace(conditioning, corner=corner)
+        moments = self.batches.latents.get([item])
+        places = self.batches.place_weights([item])
+        shape = (self.batches.base.latent_channels, *moments.shape[2:])
+        seed = self.config.seed
+        noise = [gaussian(shape, seed, "image-loss", key, pair) for pair in range(len(PAIRS))]
+        batch = Batch(moments, conditioning, (height, width), places)
+        return self.objective.errors_at(batch, PAIRS, torch.stack(noise)).float().cpu()
+
+
+def other_captions(captions: Sequence[str], own: str, seed: int, key: int) -> list[str]:
+    """At most `OTHERS` captions of the set that share the fewest words with `own`, the same ones every
+    time: one that says nearly the same would tell nothing."""
+    others = sorted(set(captions) - {own})
+    words = _words(own)
+    order = permutation(len(others), seed, "other-captions", key)
+    order.sort(key=lambda place: len(words & _words(others[place])))
+    return [others[place] for place in order[:OTHERS]]
+
+
+def _words(caption: str) -> set[str]:
+    return set(caption.casefold().replace(",", " ").split())
+
+
+def _plain(errors: Tensor) -> Errors:
+    return tuple(round(float(error), 8) for error in errors)
