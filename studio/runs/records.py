@@ -266,16 +266,9 @@ class Finished(Event):
 _KINDS: dict[str, type[Event]] = {
     cls.model_fields["kind"].default: cls
     for cls in (
-        Step,
-        Validated,
-        ImagesMeasured,
-        Sampled,
-        Saved,
-        Judged,
-        Message,
-        StateChanged,
-        Finished,
-    )  # fmt: skip
+        *(Step, Validated, ImagesMeasured, Sampled, Saved, Judged, Message),
+        *(StateChanged, Finished),
+    )
 }
 _KINDS["probe"] = Validated
 """As earlier versions called it."""
