@@ -1,6 +1,6 @@
 """`dataset`: what is wrong with a folder of images and captions as a training set. Changes nothing.
 
-Owns: the command's output. Refuses to know: the checks.
+What else it does is in `dataset_actions`. Owns: the command's output. Refuses to know: the checks.
 """
 
 from __future__ import annotations
@@ -20,7 +20,12 @@ LOWEST = 5  # captions that fit least
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints what was found, the worst first, and whether the dataset is ready."""
+    """Prints what was found, the worst first, and whether the dataset is ready; or does what else was
+    asked for."""
+    if arguments.losses or arguments.export or arguments.import_as:
+        from studio.commands import dataset_actions
+
+        return dataset_actions.run(arguments)
     with terminal.opened(arguments) as studio, Stopping("Stopping.") as stopping:
         progress = Progress()
         report = studio.generation.examine(

@@ -4,9 +4,11 @@ Owns: `image-losses/step-000250.json`, the two figures that are made of the erro
 Refuses to know: torch, how errors are measured (`studio.train.image_losses`), pages.
 
 *Learnt*: by how much the loss with the image's own caption fell below that of the untrained base.
-*Caption*: by how much it is lower than with captions of other images. An image whose caption is
-another one's is still learnt, by heart, and often most of all; but its own caption never predicts
-it better than any other does. So this figure, not the other one, puts mislabelled images last.
+*Worth of the caption*: by how much the loss is lower with it than with captions of other images, on
+average over the base and what was trained: the longer a run, the more of its images it knows by
+heart, whatever their captions say. An image whose caption is another one's is learnt too, and often
+most of all; but its caption predicts it no better than any other does. So the worth, and not what
+was learnt, puts mislabelled images last (docs/decisions.md).
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ class LearntRow(Record):
 
     file: str
     """Relative to the dataset's folder."""
-    caption_text: str = ""
+    caption: str = ""
     """As it was trained with."""
     base: tuple[float, ...] = ()
     """Squared errors of the untrained base, one for each of the measurement's timesteps."""
@@ -47,9 +49,11 @@ class LearntRow(Record):
         return _less(self.own, self.base)
 
     @property
-    def caption(self) -> float | None:
+    def worth(self) -> float | None:
         """Share of the loss that the own caption takes away, against captions of other images."""
-        return None if self.others is None else _less(self.own, self.others)
+        if self.others is None or self.base_others is None:
+            return None
+        return (_less(self.own, self.others) + _less(self.base, self.base_others)) / 2
 
 
 class ImageLossRecord(Filed):
@@ -80,11 +84,11 @@ class ImageLossRecord(Filed):
 
     def never(self) -> list[LearntRow]:
         """Images whose caption tells the model no more about them than another image's would."""
-        worth = [row.caption for row in self.rows if row.caption is not None]
+        worth = [row.worth for row in self.rows if row.worth is not None]
         if len(worth) < FEWEST:
             return []
         limit = NEVER * max(median(worth), 0.0)
-        return [row for row in self.ordered() if row.caption is not None and row.caption < limit]
+        return [row for row in self.ordered() if row.worth is not None and row.worth < limit]
 
     def as_shown(self) -> dict[str, object]:
         """For pages and JSON output: figures instead of errors, the least learnt first."""
@@ -98,9 +102,9 @@ class ImageLossRecord(Filed):
             "rows": [
                 {
                     "file": row.file,
-                    "caption": row.caption_text,
+                    "caption": row.caption,
                     "learnt": round(row.learnt, 4),
-                    "worth": None if row.caption is None else round(row.caption, 4),
+                    "worth": None if row.worth is None else round(row.worth, 4),
                     "never": row.file in never,
                 }
                 for row in self.ordered()
@@ -115,8 +119,7 @@ def _less(now: Sequence[float], before: Sequence[float]) -> float:
 
 
 def _rank(row: LearntRow) -> float:
-    worth = row.caption
-    return row.learnt if worth is None else worth
+    return row.learnt if row.worth is None else row.worth
 
 
 def write(run: Path, record: ImageLossRecord) -> str:

@@ -35,7 +35,7 @@ def measured(
     rows = [
         LearntRow(
             file=file_name(row.path, made.info.path),
-            caption_text="" if made.config.private_metadata else row.caption,
+            caption="" if made.config.private_metadata else row.caption,
             base=row.base,
             own=row.own,
             base_others=row.base_others,

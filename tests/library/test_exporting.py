@@ -17,7 +17,8 @@ from studio.core import disk
 from studio.core.errors import DatasetError, InputError, Interrupted, StorageError
 from studio.core.text import read_toml
 from studio.formats.dataset import read_captions, read_dataset
-from studio.formats.dataset_export import KINDS, KOHYA_FILE
+from studio.formats.dataset_export import KINDS
+from studio.formats.export_layouts import KOHYA_FILE
 from studio.formats.masks import Masks
 from studio.library import exporting
 from studio.library.exporting import export_dataset

@@ -113,12 +113,11 @@ def test_a_step_without_checkpoint_is_named(studio: Studio, config: Config) -> N
 
 
 def row(file: str, base: float, own: float, others: float | None) -> LearntRow:
-    return LearntRow(
-        file=file,
-        base=(base, base),
-        own=(own, own),
-        others=None if others is None else (others,) * 2,
-    )
+    pair = None if others is None else (others,) * 2
+    share = (
+        None if others is None else (base * others / own,) * 2
+    )  # the base knows as much of captions
+    return LearntRow(file=file, base=(base, base), own=(own, own), base_others=share, others=pair)
 
 
 def test_an_image_learnt_by_heart_with_another_ones_caption_is_last() -> None:
