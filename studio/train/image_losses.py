@@ -25,7 +25,7 @@ from studio.train.batches import Batches
 from studio.train.data import Item, templated
 from studio.train.objective import Batch, Objective
 
-PAIRS = (0.3, 0.6, 0.75, 0.9)
+PAIRS = (0.3, 0.5, 0.65, 0.65, 0.8, 0.8, 0.92, 0.92)
 """(timestep, noise) pairs of an image, by timestep as a share of all. Much noise tells most: there the
 caption decides what is predicted, and little of it can be read off the image (docs/decisions.md)."""
 OTHERS = 3

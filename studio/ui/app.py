@@ -130,6 +130,7 @@ def serve(
         workspace.comparisons,
         workspace.grids,
         workspace.stacks,
+        workspace.exports,
         workspace.cache / "thumbnails",
     ]
     guard = Guard(host=host, share=share)

@@ -16,9 +16,12 @@ from studio.core.names import original, printable
 from studio.core.paths import ASSETS
 from studio.formats.dataset import is_image
 from studio.formats.dataset_file import write_dataset_file
-from studio.library.arrivals import ENDINGS_BESIDE, LeftOut, usable
+from studio.library.arrivals import ARCHIVE, ENDINGS_BESIDE, LeftOut, usable
+from studio.library.unpacking import is_zip
 from studio.ui.components.dataset_check import DatasetCheck
+from studio.ui.components.dataset_export import DatasetExport
 from studio.ui.components.describe import Describe
+from studio.ui.components.learnt_images import LearntOfDataset
 from studio.ui.library import contents
 from studio.ui.live import Json, Page, component, read
 
@@ -47,9 +50,10 @@ class CaptionTab:
                 self.datasets, self.open_dataset, self.open_folder, self.forget_folder, self.plan_import,
                 self.add_files, self.copy_sample, self.about, self.thumbnails, self.captions,
                 self.save_caption, self.bulk, self.undo, self.discard_strays, *describe.functions,
-                *DatasetCheck(studio, page).functions(),
+                *DatasetCheck(studio, page).functions(), *DatasetExport(studio, page).functions(),
+                *LearntOfDataset(studio, page).functions(),
             ],
-            accept=",".join(("image/*", *ENDINGS_BESIDE)),
+            accept=",".join(("image/*", ARCHIVE, *ENDINGS_BESIDE)),
             describe=describe.props(),
             elem_id="cs-caption",
         )  # fmt: skip
@@ -102,7 +106,7 @@ class CaptionTab:
         """Which of these paths can be imported (their places), and what speaks against the rest."""
         (names,) = read(argument, names=list)
         taken, left_out = usable([str(name) for name in names])
-        images = sum(is_image(str(names[place])) for place in taken)
+        images = sum(is_image(str(names[place])) or is_zip(str(names[place])) for place in taken)
         return {"take": taken, "images": images, "left_out": listed(left_out)}
 
     def add_files(self, argument: Any) -> Json:

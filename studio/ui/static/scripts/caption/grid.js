@@ -27,6 +27,8 @@ export class CaptionGrid {
     this.width = 220;
     this.locked = false;
     this.anchor = null; // where a selection with Shift begins
+    this.sorted = (items) => items;
+    this.decorate = () => {}; // adds to a cell what others know of its image
     this.canvas = el('div.cs-captions-canvas');
     this.node = el('div.cs-captions', {tabindex: '-1', 'aria-label': 'Images and captions'}, this.canvas);
     this.fetchCopies = debounce(() => this.fetch(), 30);
@@ -61,8 +63,16 @@ export class CaptionGrid {
     this.refilter();
   }
   refilter() {
-    this.shown = filtered(this.items, this.conditions, this.selected);
+    this.shown = this.sorted(filtered(this.items, this.conditions, this.selected));
     this.render();
+  }
+  /** Shows the images in another order: `sorted(items)`, or null for the dataset's own. */
+  order(sorted) {
+    this.sorted = sorted || ((items) => items);
+    this.refilter();
+  }
+  decorateAll() {
+    for (const cell of this.cells.values()) this.decorate(cell);
   }
   size(width) {
     this.width = width;
@@ -135,6 +145,7 @@ export class CaptionGrid {
     cell.markSelected(this.selected.has(item.file));
     const copy = this.copies.get(item.file);
     if (copy && !item.problem) cell.show(copy);
+    this.decorate(cell);
     return cell;
   }
   async fetch() {
