@@ -6,10 +6,10 @@
     python studio.py bench planted_faults --summary      what the results say
 
 Per seed the five faults go into a copy of one of the four sample sets, into images that the seed chooses. The
-dataset check has to name each of them. Then a short LoRA run is trained on the faulty set, the loss of
-each image is measured at fixed noise, and the mislabelled image, which has the caption of another
-image, should come last. One JSON file per seed in `benchmarks/results/planted_faults/`; delete one to measure it
-again.
+dataset check has to name each of them. Then the four that lie in the files are mended, as one would do, and a
+short LoRA run is trained on the set, in which one image still has the caption of another. The loss of each
+image is measured at fixed noise at the run's end, and that image should come last. One JSON file per seed in
+`benchmarks/results/planted_faults/`; delete one to measure it again.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "planted_faults"
 SETS = ("zibbo", "korvu", "popdot", "neonline")
 SEEDS, TUNING = tuple(range(101, 111)), (1, 2, 3, 4, 5)
-STEPS = 50
+STEPS = 80
 NAMED_BY = {
     "duplicate": "duplicate",
     "blurred": "blurred",
@@ -79,6 +79,16 @@ def planted(folder: Path, seed: int) -> dict[str, str]:
     }
 
 
+def mended(folder: Path, name: str, faults: Mapping[str, str]) -> None:
+    """Puts the four images back that are not as they were; the wrong caption stays."""
+    (folder / "copy.jpg").unlink()
+    (folder / "copy.txt").unlink()
+    (folder / faults["turned"]).unlink()
+    for fault in ("blurred", "turned", "cropped"):
+        image = f"{Path(faults[fault]).stem}.png"
+        shutil.copy2(ASSETS / "datasets" / name / image, folder / image)
+
+
 def _place(caption: str) -> str:
     """Where a scene is, as its caption says: “on the beach”."""
     words = caption.split(",")[0].split()
@@ -104,6 +114,7 @@ def measured(seed: int) -> dict[str, Any]:
                 finding.check.name: [report.evidence.name(file) for file in finding.files()]
                 for finding in report.findings
             }
+            mended(folder, name, faults)
             record = _trained(studio, folder, name, seed)
         finally:
             studio.close()

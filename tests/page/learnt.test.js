@@ -20,6 +20,7 @@ test('the least learnt come first, and what was not measured comes last in its o
 test('figures read as shares, with a real minus, and a dash where captions are alike', () => {
   assert.equal(rules.worthText(ROWS[0]), '−3 %');
   assert.equal(rules.learntText(ROWS[1]), '20 %');
+  assert.equal(rules.worthText({worth: -0.001}), '0 %');
   assert.equal(rules.worthText({worth: null}), '–');
   assert.equal(rules.hasWorth({rows: ROWS}), true);
   assert.equal(rules.hasWorth({rows: [{worth: null}]}), false);

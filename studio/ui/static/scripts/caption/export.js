@@ -32,7 +32,7 @@ class ExportDialog {
     const actions = el('div.cs-toolbar', {}, this.go, this.stop);
     const inner = el('div.cs-stack', {}, title, this.kinds, this.plan, this.progress, small(NOTE), actions);
     this.node = el('dialog.cs-lightbox.cs-export', {'aria-label': 'Export'}, inner);
-    poll(this.node, () => this.task && this.look(), 400);
+    poll(this.plan, () => this.task && this.look(), 400); // a dialog itself never counts as visible there
   }
 
   async choose(kind) {

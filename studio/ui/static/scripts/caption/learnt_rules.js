@@ -2,7 +2,7 @@
 // A row is {file, learnt, worth, never, changed}; rows come with the least learnt first.
 import {count} from '../core/format.js';
 
-const percent = (share) => `${(100 * share).toFixed(0)} %`.replace('-', '−');
+const percent = (share) => `${Math.round(100 * share) || 0} %`.replace('-', '−');
 
 /** “−3 %”, or a dash where captions are all alike. */
 export const worthText = ({worth}) => (worth === null ? '–' : percent(worth));
