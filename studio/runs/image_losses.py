@@ -4,11 +4,10 @@ Owns: `image-losses/step-000250.json`, the two figures that are made of the erro
 Refuses to know: torch, how errors are measured (`studio.train.image_losses`), pages.
 
 *Learnt*: by how much the loss with the image's own caption fell below that of the untrained base.
-*Worth of the caption*: by how much the loss is lower with it than with captions of other images, on
-average over the base and what was trained: the longer a run, the more of its images it knows by
-heart, whatever their captions say. An image whose caption is another one's is learnt too, and often
-most of all; but its caption predicts it no better than any other does. So the worth, and not what
-was learnt, puts mislabelled images last (docs/decisions.md).
+*Worth of the caption*: by how much the loss is lower with it than with captions of other images, where
+there is much noise. An image whose caption is another one's is learnt too, by heart, and often most
+of all; but its caption predicts it no better than any other does. So the worth, and not what was
+learnt, puts mislabelled images last (docs/decisions.md).
 """
 
 from __future__ import annotations
@@ -25,7 +24,9 @@ from studio.core.text import read_json
 
 FOLDER = "image-losses"
 FEWEST = 6  # images below which nothing is said to be out of the ordinary
-NEVER = 0.25  # of the set's middle: below it the caption tells no more than that of another image
+NEVER = 0.35  # of the set's middle: below it the caption tells no more than that of another image
+FAR = 4  # times the usual distance from the middle: where captions tell little, none is out of the ordinary
+TELLING = 0.7  # from this share of all timesteps on, captions decide what is predicted
 
 
 class LearntRow(Record):
@@ -39,21 +40,13 @@ class LearntRow(Record):
     """Squared errors of the untrained base, one for each of the measurement's timesteps."""
     own: tuple[float, ...] = ()
     """The same of what was trained."""
-    base_others: tuple[float, ...] | None = None
-    """Of the base with other images' captions, on average; not set where all captions are alike."""
     others: tuple[float, ...] | None = None
+    """Of what was trained with captions of other images, on average; not set where all are alike."""
 
     @property
     def learnt(self) -> float:
         """Share of the base's loss that is gone."""
         return _less(self.own, self.base)
-
-    @property
-    def worth(self) -> float | None:
-        """Share of the loss that the own caption takes away, against captions of other images."""
-        if self.others is None or self.base_others is None:
-            return None
-        return (_less(self.own, self.others) + _less(self.base, self.base_others)) / 2
 
 
 class ImageLossRecord(Filed):
@@ -80,15 +73,31 @@ class ImageLossRecord(Filed):
     def ordered(self) -> list[LearntRow]:
         """Rows with the image that is probably mislabelled first: by what their caption is worth, or
         by what was learnt where captions are all alike."""
-        return sorted(self.rows, key=lambda row: (_rank(row), row.file))
+
+        def rank(row: LearntRow) -> float:
+            worth = self.worth(row)
+            return row.learnt if worth is None else worth
+
+        return sorted(self.rows, key=lambda row: (rank(row), row.file))
+
+    def worth(self, row: LearntRow) -> float | None:
+        """Share of the loss that an image's own caption takes away, against captions of other images;
+        None where all captions are alike."""
+        if row.others is None:
+            return None
+        telling = [k for k, share in enumerate(self.timesteps[: len(row.own)]) if share >= TELLING]
+        chosen = telling or range(len(row.own))
+        return _less([row.own[k] for k in chosen], [row.others[k] for k in chosen])
 
     def never(self) -> list[LearntRow]:
         """Images whose caption tells the model no more about them than another image's would."""
-        worth = [row.worth for row in self.rows if row.worth is not None]
-        if len(worth) < FEWEST:
+        known = [(row, worth) for row in self.ordered() if (worth := self.worth(row)) is not None]
+        if len(known) < FEWEST:
             return []
-        limit = NEVER * max(median(worth), 0.0)
-        return [row for row in self.ordered() if row.worth is not None and row.worth < limit]
+        middle = median(worth for _, worth in known)
+        spread = median(abs(worth - middle) for _, worth in known)
+        limit = min(NEVER * middle, middle - FAR * spread)
+        return [row for row, worth in known if middle > 0 and worth < limit]
 
     def as_shown(self) -> dict[str, object]:
         """For pages and JSON output: figures instead of errors, the least learnt first."""
@@ -104,7 +113,7 @@ class ImageLossRecord(Filed):
                     "file": row.file,
                     "caption": row.caption,
                     "learnt": round(row.learnt, 4),
-                    "worth": None if row.worth is None else round(row.worth, 4),
+                    "worth": None if (worth := self.worth(row)) is None else round(worth, 4),
                     "never": row.file in never,
                 }
                 for row in self.ordered()
@@ -116,10 +125,6 @@ def _less(now: Sequence[float], before: Sequence[float]) -> float:
     """By which share `now` is below `before`, on average over timesteps: each counts alike."""
     shares = [1 - a / b for a, b in zip(now, before, strict=False) if b > 0]
     return mean(shares) if shares else 0.0
-
-
-def _rank(row: LearntRow) -> float:
-    return row.learnt if row.worth is None else row.worth
 
 
 def write(run: Path, record: ImageLossRecord) -> str:

@@ -38,7 +38,6 @@ def measured(
             caption="" if made.config.private_metadata else row.caption,
             base=row.base,
             own=row.own,
-            base_others=row.base_others,
             others=row.others,
         )
         for row in losses.measure(heard)

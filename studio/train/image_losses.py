@@ -25,7 +25,7 @@ from studio.train.batches import Batches
 from studio.train.data import Item, templated
 from studio.train.objective import Batch, Objective
 
-PAIRS = (0.3, 0.5, 0.65, 0.65, 0.8, 0.8, 0.92, 0.92)
+PAIRS = (0.2, 0.5, 0.8, 0.8, 0.92, 0.92)
 """(timestep, noise) pairs of an image, by timestep as a share of all. Much noise tells most: there the
 caption decides what is predicted, and little of it can be read off the image (docs/decisions.md)."""
 OTHERS = 3
@@ -43,9 +43,8 @@ class ImageLoss:
     """Of the untrained base, with the image's own caption."""
     own: Errors
     """Of what is trained, with the same."""
-    base_others: Errors | None = None
-    """Of the base with captions of other images, on average; None where all captions are alike."""
     others: Errors | None = None
+    """Of what is trained with captions of other images, on average; None where all captions are alike."""
 
 
 class ImageLosses:
@@ -58,7 +57,7 @@ class ImageLosses:
         whole = {item.path: item for item in reversed(items) if not item.flipped}
         self.of_all = len(whole)
         self.items = spread([*reversed(whole.values())], config.image_loss.images)
-        self._base: list[tuple[Errors, Errors | None]] | None = None
+        self._base: list[Errors] | None = None
 
     @property
     def possible(self) -> bool:
@@ -70,45 +69,51 @@ class ImageLosses:
         self, heard: Callable[[int, int], None] = lambda done, total: None
     ) -> list[ImageLoss]:
         """One row per image, in the dataset's order. `heard(done, total)` may raise to stop it."""
-        steps = len(self.items) * (1 if self._base else 2)
         captions = [self._caption(item) for item in self.items]
+        total = len(self.items) * (1 if self._base else 2)
+        first = total - len(self.items)
         if self._base is None:
-            self._base = self._all(captions, heard, (0, steps))
-        first = steps - len(self.items)
+            texts: dict[str, Conditioning] = {}
+            found = []
+            for done, (item, caption) in enumerate(zip(self.items, captions, strict=True), 1):
+                found.append(_plain(self._errors(item, self._text(texts, caption))))
+                heard(done, total)
+            self._base = found
+        rows = []
         with self.batches.trainable.attached():
-            now = self._all(captions, heard, (first, steps))
-        return [
-            ImageLoss(item.path, caption, base, own, base_others, others)
-            for item, caption, (base, base_others), (own, others) in zip(
-                self.items, captions, self._base, now, strict=True
-            )
-        ]
+            texts = {}
+            for place, (item, caption) in enumerate(zip(self.items, captions, strict=True)):
+                rows.append(self._row(item, caption, captions, texts, self._base[place]))
+                heard(first + place + 1, total)
+        return rows
 
     def _caption(self, item: Item) -> str:
         caption = templated(item.caption, self.config.data, item.name)
         return self.batches.trainable.caption(caption)
 
-    def _all(
-        self,
-        captions: Sequence[str],
-        heard: Callable[[int, int], None],
-        counted: tuple[int, int],
-    ) -> list[tuple[Errors, Errors | None]]:
-        known: dict[str, Conditioning] = {}
-        found = []
-        for place, (item, caption) in enumerate(zip(self.items, captions, strict=True)):
-            key = int(item.content_key()[:15], 16)
-            wanted = [caption, *other_captions(captions, caption, self.config.seed, key)]
-            for text in wanted:
-                if text not in known:
-                    known[text] = self.batches.base.encode([text])
-            rows = [self._errors(item, known[text], key) for text in wanted]
-            others = torch.stack(rows[1:]).mean(0) if len(rows) > 1 else None
-            found.append((_plain(rows[0]), None if others is None else _plain(others)))
-            heard(counted[0] + place + 1, counted[1])
-        return found
+    def _text(self, known: dict[str, Conditioning], caption: str) -> Conditioning:
+        """Conditioning of a caption; the run's own cache is left alone (its encoder may have learnt)."""
+        if caption not in known:
+            known[caption] = self.batches.base.encode([caption])
+        return known[caption]
 
-    def _errors(self, item: Item, conditioning: Conditioning, key: int) -> Tensor:
+    def _row(
+        self,
+        item: Item,
+        caption: str,
+        captions: Sequence[str],
+        texts: dict[str, Conditioning],
+        base: Errors,
+    ) -> ImageLoss:
+        own = _plain(self._errors(item, self._text(texts, caption)))
+        others = [
+            self._errors(item, self._text(texts, text))
+            for text in other_captions(captions, caption, self.config.seed, _key(item))
+        ]
+        mean = _plain(torch.stack(others).mean(0)) if others else None
+        return ImageLoss(item.path, caption, base, own, mean)
+
+    def _errors(self, item: Item, conditioning: Conditioning) -> Tensor:
         width, height = item.bucket
         if item.corner is not None:
             corner = torch.tensor([item.corner], device=self.batches.base.device)
@@ -116,7 +121,7 @@ class ImageLosses:
         moments = self.batches.latents.get([item])
         places = self.batches.place_weights([item])
         shape = (self.batches.base.latent_channels, *moments.shape[2:])
-        seed = self.config.seed
+        seed, key = self.config.seed, _key(item)
         noise = [gaussian(shape, seed, "image-loss", key, pair) for pair in range(len(PAIRS))]
         batch = Batch(moments, conditioning, (height, width), places)
         return self.objective.errors_at(batch, PAIRS, torch.stack(noise)).float().cpu()
@@ -134,6 +139,11 @@ def other_captions(captions: Sequence[str], own: str, seed: int, key: int) -> li
 
 def _words(caption: str) -> set[str]:
     return set(caption.casefold().replace(",", " ").split())
+
+
+def _key(item: Item) -> int:
+    """What names an image and its crop, whatever it is called and wherever it comes in the set."""
+    return int(item.content_key()[:15], 16)
 
 
 def _plain(errors: Tensor) -> Errors:

@@ -17,7 +17,6 @@ from studio.runs.records import ImagesMeasured, only
 from studio.settings.training import RunConfig
 from studio.train.image_losses import OTHERS, PAIRS, other_captions
 
-
 Config = Callable[..., RunConfig]
 
 
@@ -67,17 +66,12 @@ def test_a_checkpoint_measured_afterwards_gives_what_the_run_measured(
         assert [row.file for row in before.rows] == ["0.png", "1.png", "2.png", "3.png"]
         assert before.images == 4 and before.timesteps == PAIRS
         assert all(len(row.base) == len(row.own) == len(PAIRS) for row in before.rows)
-
-
-def test_the_base_of_two_measurements_is_the_same_and_the_rest_moves(
-    studio: Studio, config: Config
-) -> None:
-    folder = finished(studio, config("image_loss.every=2"))
     early, late = (image_losses.read(folder, step) for step in (2, 4))
     assert early is not None and late is not None
     assert [row.base for row in early.rows] == [row.base for row in late.rows]
-    assert [row.base_others for row in early.rows] == [row.base_others for row in late.rows]
     assert all(a.own != b.own for a, b in zip(early.rows, late.rows, strict=True))
+    with pytest.raises(MissingError, match="no checkpoint of step 3"):
+        measure_checkpoint(folder, studio.runs.config(folder.name), studio.runtime, 3)
 
 
 def test_noise_follows_the_image_not_its_name_or_its_place(studio: Studio, config: Config) -> None:
@@ -106,18 +100,9 @@ def test_a_method_that_does_not_denoise_says_so(studio: Studio, config: Config) 
         measure_checkpoint(folder, studio.runs.config(folder.name), studio.runtime)
 
 
-def test_a_step_without_checkpoint_is_named(studio: Studio, config: Config) -> None:
-    folder = finished(studio, config())
-    with pytest.raises(MissingError, match="no checkpoint of step 3"):
-        measure_checkpoint(folder, studio.runs.config(folder.name), studio.runtime, 3)
-
-
 def row(file: str, base: float, own: float, others: float | None) -> LearntRow:
     pair = None if others is None else (others,) * 2
-    share = (
-        None if others is None else (base * others / own,) * 2
-    )  # the base knows as much of captions
-    return LearntRow(file=file, base=(base, base), own=(own, own), base_others=share, others=pair)
+    return LearntRow(file=file, base=(base, base), own=(own, own), others=pair)
 
 
 def test_an_image_learnt_by_heart_with_another_ones_caption_is_last() -> None:
@@ -134,6 +119,18 @@ def test_where_captions_are_all_alike_the_least_learnt_is_last_and_none_is_accus
     record = ImageLossRecord(rows=tuple(rows))
     assert record.ordered()[0].file == "2.png"
     assert record.never() == []
+
+
+def test_a_caption_is_judged_where_there_is_much_noise() -> None:
+    row = LearntRow(file="a", base=(1.0, 1.0), own=(0.5, 0.9), others=(0.9, 0.9))
+    assert ImageLossRecord(timesteps=(0.2, 0.9), rows=(row,)).worth(row) == 0
+    assert ImageLossRecord(timesteps=(0.9, 0.2), rows=(row,)).worth(row) == pytest.approx(4 / 9)
+
+
+def test_captions_that_all_tell_little_accuse_no_image() -> None:
+    worth = (0.01, -0.02, 0.03, 0.0, 0.02, -0.01, 0.04, 0.015)
+    rows = tuple(row(f"{k}.png", 1.0, 0.5, 0.5 / (1 - one)) for k, one in enumerate(worth))
+    assert ImageLossRecord(rows=rows).never() == []
 
 
 def test_each_timestep_counts_alike() -> None:

@@ -35,12 +35,10 @@ def learnt(served: Any) -> Path:
     rows = [
         LearntRow(
             file=item.path.name, caption=item.caption or "", base=(1.0, 1.0),
-            own=(0.6 + 0.01 * k, 0.6), base_others=(1.1, 1.1),
-            others=(0.6 + 0.01 * k, 0.6) if item.path.stem == "2" else (0.8, 0.8),
+            own=(0.6 + 0.01 * k, 0.6), others=(0.8, 0.6 if item.path.stem == "2" else 0.8),
         )
         for k, item in enumerate(info.items)
     ]  # fmt: skip
-    rows = [row.changed(base_others=row.base) if row.others == row.own else row for row in rows]
     record = ImageLossRecord(
         run=run.name, name="measured", step=80, timesteps=(0.5, 0.9), images=8, rows=tuple(rows)
     )
