@@ -87,9 +87,10 @@ def _lines(record: ImageLossRecord) -> list[str]:
         head += f" of {record.images:,}, evenly spread"
     lines = [head, "", "  learnt  caption  image"]
     for row in rows[:SHOWN]:
-        worth = "      —" if row.worth is None else f"{row.worth:7.1%}"
+        worth = record.worth(row)
+        told = "      —" if worth is None else f"{worth:7.1%}"
         said = "   never learnt by its caption" if row.file in never else ""
-        lines.append(f"  {row.learnt:6.1%}  {worth}  {row.file}{said}")
+        lines.append(f"  {row.learnt:6.1%}  {told}  {row.file}{said}")
     if len(rows) > SHOWN:
         lines.append(f"  and {len(rows) - SHOWN} more")
     return [

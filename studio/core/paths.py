@@ -143,11 +143,6 @@ class Workspace:
         return self._folder("comparisons")
 
     @property
-    def exports(self) -> Path:
-        """Datasets written for other programs."""
-        return self._folder("exports")
-
-    @property
     def shootouts(self) -> Path:
         return self._folder("shootouts")
 

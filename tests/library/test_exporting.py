@@ -81,7 +81,7 @@ def known(folder: Path) -> list[Known]:
     info, masks = read_dataset(folder), Masks()
 
     def digest(path: Path | None) -> str | None:
-        return path and hashlib.sha256(path.read_bytes()).hexdigest()
+        return hashlib.sha256(path.read_bytes()).hexdigest() if path else None
 
     rows: list[Known] = [
         {

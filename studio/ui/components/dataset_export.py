@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from studio.app import Studio
 
 KIND = "dataset export"
+EXPORTS = "exports"  # in the workspace
 SHOWN = 6  # files of a plan that are named
 
 
@@ -77,7 +78,7 @@ class DatasetExport:
                 "notes": done.plan.notes,
             }
 
-        return self.page.tasks.start(KIND, work, dataset=identity, kind=kind).view()
+        return self.page.tasks.start(KIND, work, dataset=identity, layout=kind).view()
 
     def export_task(self, argument: Any) -> Json | None:
         """The latest export, running or ended."""
@@ -95,7 +96,7 @@ class DatasetExport:
         """A place in the workspace where nothing is yet."""
         stem, ending = f"{slug(name, 'dataset')}-{kind}", ".zip" if KINDS[kind].packed else ""
         stem = stem.removesuffix("-zip")
-        exports = self.studio.workspace.exports
+        exports = self.studio.workspace.root / EXPORTS
         for count in range(1, 10_000):
             place = exports / f"{stem}{'' if count == 1 else f'-{count}'}{ending}"
             if not there(place):
