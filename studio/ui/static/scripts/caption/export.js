@@ -99,6 +99,7 @@ class ExportDialog {
       el('div.cs-toolbar', {}, actions),
     );
     this.go.remove();
+    this.kinds.remove();
     this.stop.replaceChildren('Close');
   }
 }

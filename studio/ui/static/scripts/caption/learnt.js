@@ -2,15 +2,20 @@
 // Owns: the card, the marks, the order. Refuses to know: how it was measured, the grid's cells.
 import {attempt, call} from '../core/calls.js';
 import {el} from '../core/dom.js';
-import {hasWorth, inOrder, learntText, sourceText, titleOf, worthText} from './learnt_rules.js';
+import {HEADINGS, hasWorth, inOrder, learntText, sourceText, titleOf, worthText} from './learnt_rules.js';
 import {button} from './panels.js';
 
 const LISTED = 6;
 const NEVER = 'Never learnt';
+const FIRST = 'Least learnt first';
 const WHY =
   'An image whose caption tells the model no more than that of another image is often mislabelled. ' +
   'Others may show something their captions do not say.';
 const ALIKE = 'All captions are alike, so only what was learnt of each image can be told.';
+
+/** The head of a table of images. */
+export const headings = (first) =>
+  [[first, null], ...HEADINGS].map(([text, title]) => el('th.cs-number', {title}, text));
 
 const small = (...children) => el('p.cs-small.cs-muted', {style: {margin: '0'}}, children);
 
@@ -46,8 +51,7 @@ export class LearntCard {
   parts(found) {
     const never = found.rows.filter((row) => row.never);
     const toggle = () => this.sort(!this.sorted);
-    this.order = button('Least learnt first', toggle, {kind: '.cs-quiet'});
-    this.order.setAttribute('aria-pressed', 'false');
+    this.order = button(FIRST, toggle);
     return [
       el('h3.cs-card-title', {style: {margin: '0'}}, 'What a run learnt'),
       small(sourceText(found)),
@@ -66,11 +70,7 @@ export class LearntCard {
     return el('div.cs-finding-box', {}, head);
   }
   table(rows) {
-    const head = el(
-      'tr',
-      {},
-      ['image', 'caption', 'learnt'].map((text) => el('th.cs-number', {}, text)),
-    );
+    const head = el('tr', {}, headings('image'));
     const line = (row) => {
       const onclick = () => this.around.showOnly([row.file], row.file);
       const name = el('button.cs-link', {type: 'button', title: titleOf(row), onclick}, row.file);
@@ -81,7 +81,7 @@ export class LearntCard {
   }
   sort(on) {
     this.sorted = on;
-    this.order?.setAttribute('aria-pressed', String(on));
+    if (this.order) this.order.textContent = on ? 'In the dataset’s order' : FIRST;
     const rows = this.found?.rows || [];
     this.around.grid.order(on ? (items) => inOrder(items, rows) : null);
   }

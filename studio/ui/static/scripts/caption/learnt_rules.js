@@ -4,6 +4,12 @@ import {count} from '../core/format.js';
 
 const percent = (share) => `${Math.round(100 * share) || 0} %`.replace('-', '−');
 
+/** What the columns beside an image’s name say, and what that is. */
+export const HEADINGS = [
+  ['caption', 'Share of the loss that its own caption takes away, against captions of other images'],
+  ['learnt', 'Share of the untrained base’s loss that is gone'],
+];
+
 /** “−3 %”, or a dash where captions are all alike. */
 export const worthText = ({worth}) => (worth === null ? '–' : percent(worth));
 export const learntText = ({learnt}) => percent(learnt);

@@ -2,6 +2,7 @@
 // Owns: the card. Refuses to know: how it was measured.
 
 import {progressText} from '../caption/export_words.js';
+import {headings} from '../caption/learnt.js';
 import {hasWorth, learntText, sourceText, titleOf, worthText} from '../caption/learnt_rules.js';
 import {attempt, call} from '../core/calls.js';
 import {el} from '../core/dom.js';
@@ -54,16 +55,12 @@ class LearntList {
     return [
       small(sourceText(found)),
       never > 0 && el('p.is-warn', {style: {margin: '0'}}, `${never} never learnt: mislabelled?`),
-      el('div.cs-pair', {}, tables),
+      el('div.cs-pair', {style: {gap: '22px'}}, tables),
       found.dataset && el('div.cs-toolbar', {}, link),
     ].filter(Boolean);
   }
   table(title, rows) {
-    const head = el(
-      'tr',
-      {},
-      [title, 'caption', 'learnt'].map((text) => el('th.cs-number', {}, text)),
-    );
+    const head = el('tr', {}, headings(title));
     const line = (row) => {
       const figures = [worthText(row), learntText(row)].map((text) => el('td.cs-number', {}, text));
       return el('tr', {title: titleOf(row)}, el('td', {}, row.file), figures);
