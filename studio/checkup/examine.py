@@ -7,6 +7,7 @@ Refuses to know: what is wrong with what (`table`), pages, torch.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from studio.checkup import duplicates, sharpness
@@ -72,4 +73,4 @@ def bucket_rows(info: DatasetInfo, base: BaseFacts | None) -> list[BucketRow]:
 
 def with_fits(seen: Evidence, fits: Sequence[Fit]) -> Evidence:
     """The same, with how well captions fit their images."""
-    return Evidence(seen.info, seen.facts, seen.held_out, seen.base, fits)
+    return replace(seen, fits=fits)

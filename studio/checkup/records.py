@@ -50,6 +50,15 @@ class Fit:
 
 
 @dataclass(frozen=True)
+class Hit:
+    """One place where a check found something."""
+
+    files: tuple[Path, ...]
+    """One image, or several that belong together; none when it is about the folder."""
+    why: str = ""
+
+
+@dataclass(frozen=True)
 class Evidence:
     """All that the checks look at; they open no file."""
 
@@ -60,20 +69,13 @@ class Evidence:
     base: BaseFacts | None = None
     fits: Sequence[Fit] = ()
     """Lowest first; empty where nobody asked, or the base has no CLIP."""
+    never_learnt: Sequence[Hit] = ()
+    """What a run on this dataset says of images that it did not learn by their captions."""
 
     def name(self, path: Path) -> str:
         """An image as the dataset's reader knows it."""
         root = self.info.path
         return printable((path.relative_to(root) if path.is_relative_to(root) else path).as_posix())
-
-
-@dataclass(frozen=True)
-class Hit:
-    """One place where a check found something."""
-
-    files: tuple[Path, ...]
-    """One image, or several that belong together; none when it is about the folder."""
-    why: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from studio.checkup import (
     duplicates,
     folder,
     image_files,
+    learnt,
     sharpness,
 )
 from studio.checkup.records import Check
@@ -21,5 +22,6 @@ CHECKS: tuple[Check, ...] = (
     *sharpness.CHECKS,
     *captions.CHECKS,
     *agreement.CHECKS,
+    *learnt.CHECKS,
     *folder.CHECKS,
 )

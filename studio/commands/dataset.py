@@ -3,7 +3,7 @@ finds, and which tags there are; or prepares it.
 
 The check changes nothing; crops and copies are in `dataset_prepare`, and never change an image.
 
-Owns: the command's output. Refuses to know: the checks.
+What else it does is in `dataset_actions`. Owns: the command's output. Refuses to know: the checks.
 """
 
 from __future__ import annotations
@@ -29,7 +29,11 @@ LOWEST = 5  # captions that fit least
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints what was found, the worst first, and whether the dataset is ready; or what `--filter` and
-    `--tags` ask for; or prepares the images."""
+    `--tags` ask for; or prepares the images; or does what else was asked for."""
+    if arguments.losses or arguments.export or arguments.import_as:
+        from studio.commands import dataset_actions
+
+        return dataset_actions.run(arguments)
     if dataset_prepare.wanted(arguments):
         return dataset_prepare.run(arguments)
     with terminal.opened(arguments) as studio, Stopping("Stopping.") as stopping:

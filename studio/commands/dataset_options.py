@@ -9,10 +9,14 @@ import argparse
 
 from studio.caption.filter import HELP
 
+EXPORTS = ("metadata", "kohya", "zip")
+
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Adds them, but for `--json`."""
-    parser.add_argument("folder", metavar="DIR", help="folder of images, or a dataset's name")
+    parser.add_argument(
+        "folder", metavar="DIR", help="folder of images, or a dataset's name; a zip with --import"
+    )
     parser.add_argument(
         "--base",
         metavar="MODEL",
@@ -22,6 +26,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-clip", action="store_true", help="do not compare captions with images (much faster)"
     )
+    _add_actions(parser)
     _add_shown(parser)
     _add_prepare(parser)
     _add_masks_and_copy(parser.add_argument_group("masks, and a copy with all of it applied"))
@@ -112,4 +117,30 @@ def add_filter(parser: argparse._ActionsContainer, what: str) -> None:
         "--filter",
         metavar="TEXT",
         help=f"{what}: @NAME (a saved one), or {HELP}".replace("%", "%%"),
+    )
+
+
+def _add_actions(parser: argparse.ArgumentParser) -> None:
+    action = parser.add_mutually_exclusive_group()
+    action.add_argument(
+        "--losses",
+        metavar="RUN",
+        help="instead of checking: what a run learnt of each image, at fixed noise against the untrained base, "
+        "probably mislabelled images first; measured now if it was not yet; `latest` takes the newest that was",
+    )
+    action.add_argument(
+        "--export",
+        nargs=2,
+        metavar=("KIND", "OUT"),
+        help=f"instead: write it for other programs; KIND is {', '.join(EXPORTS[:-1])} or {EXPORTS[-1]}",
+    )
+    action.add_argument(
+        "--import",
+        dest="import_as",
+        metavar="NAME",
+        help="instead: copy it into the workspace as the dataset NAME, whatever program laid it out; "
+        "a zip is unpacked",
+    )
+    parser.add_argument(
+        "--step", type=int, metavar="N", help="with --losses: the checkpoint of this step"
     )

@@ -34,6 +34,7 @@ from studio.formats.image_names import IMAGE_ENDINGS, is_image, natural_key
 from studio.formats.image_recipes import Recipes, read_recipes
 from studio.formats.layout_parts import Layout, Part
 from studio.formats.layouts import find_parts
+from studio.formats.named_captions import caption_in_name
 from studio.formats.several import captions_of, marked
 from studio.formats.unused import find_unused
 
@@ -228,8 +229,8 @@ def _captioned(
         for place in _up_to(folder, path.parent):
             if text is None:
                 text = looked.tables(place).of(path)
-        if text is None and part.named:
-            text = path.stem
+        if text is None:
+            text = path.stem if part.named else caption_in_name(path.stem)
         rows.append((part, path, text))
     problems += looked.problems()
     return rows

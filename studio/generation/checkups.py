@@ -6,22 +6,27 @@ Owns: what is asked of the base, and the device's turn for its CLIP. Refuses to 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from studio.checkup.base_facts import base_facts
 from studio.checkup.examine import judged, look, with_fits
 from studio.checkup.fit_memory import FitMemory
-from studio.checkup.records import BaseFacts, Evidence, Report
+from studio.checkup.records import BaseFacts, Evidence, Hit, Report
 from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.errors import Interrupted, SettingsError, UnavailableError
+from studio.core.names import original
 from studio.families.detect import BaseInfo
+from studio.formats.dataset import read_dataset
+from studio.generation.image_losses import of_dataset
+from studio.runs.training import Runs
 from studio.runtime.runtime import Runtime
 
 AGREEMENT = "Captions against images"
 
 
 def examine(
-    runtime: Runtime,
+    runs: Runs,
     folder: Path,
     base: str,
     *,
@@ -34,7 +39,7 @@ def examine(
     Cancelled while images are decoded: Interrupted. Cancelled later: the report without what was
     not finished. Errors of the dataset and of the base come through.
     """
-    library = runtime.library
+    runtime, library = runs.runtime, runs.library
     info = _usable(runtime, base)
 
     def decoded(done: int, total: int) -> None:
@@ -45,6 +50,7 @@ def examine(
 
     facts = base_facts(info, library.workspace.bases / "tokenizer")
     seen = look(folder, library.images, facts, decoded)
+    seen = replace(seen, never_learnt=_never_learnt(runs, folder))
     if not clip:
         return judged(seen)
     try:
@@ -76,6 +82,15 @@ def _usable(runtime: Runtime, base: str) -> BaseInfo:
         )
         raise SettingsError(f"The base model “{base}” cannot be used", why=why)
     return info
+
+
+def _never_learnt(runs: Runs, folder: Path) -> list[Hit]:
+    """What the newest measured run on the dataset says of images whose captions told it nothing."""
+    found = of_dataset(runs, read_dataset(folder, runs.library.images))
+    if found is None:
+        return []
+    run = f"the run “{found.record.name}”, step {found.record.step}"
+    return [Hit((folder / original(name),), f"by {run}") for name in found.never()]
 
 
 def _compared(

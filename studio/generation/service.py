@@ -15,11 +15,13 @@ from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.names import text_of
 from studio.generation.comparisons import Comparisons
 from studio.generation.grids import Grids
+from studio.generation.image_losses import OfDataset, of_dataset, of_run
 from studio.generation.records import Effect, Generated, GeneratedLane, OnPreview
 from studio.generation.reports import Reports
 from studio.generation.selections import Selections
 from studio.generation.shootouts import Shootouts
 from studio.generation.votes import Votes
+from studio.runs.image_losses import ImageLossRecord
 from studio.runs.training import Runs
 from studio.runtime.runtime import Runtime
 from studio.settings.caption import CaptionerSettings
@@ -175,5 +177,20 @@ class Generation:
 
         root = self.runtime.library.dataset_path(text_of(folder))
         return examine(
-            self.runtime, root, base, clip=clip, on_progress=on_progress, cancelled=cancelled
+            self.runs, root, base, clip=clip, on_progress=on_progress, cancelled=cancelled
         )
+
+    def image_losses(
+        self,
+        run: str,
+        step: int | None = None,
+        on_progress: OnProgress | None = None,
+        cancelled: Cancelled | None = None,
+    ) -> ImageLossRecord:
+        """What a run learnt of each of its images, measured now where it was not yet; see
+        `image_losses.of_run`."""
+        return of_run(self.runs, self.runtime, run, step, on_progress, cancelled)
+
+    def learnt_images(self, folder: Path) -> OfDataset | None:
+        """What the newest measured run says of the images of a dataset; None without one."""
+        return of_dataset(self.runs, self.runtime.library.read_dataset(folder))

@@ -24,7 +24,9 @@ from studio.formats.masks import holds_masks
 # the tables of other programs.
 TABLE_ENDINGS = (".jsonl", ".json", ".csv", ".toml", ".yaml", ".yml")
 ENDINGS_BESIDE = (*CAPTION_ENDINGS, *TABLE_ENDINGS)
-_ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz")
+ARCHIVE = ".zip"
+"""Unpacked while it arrives (`library.unpacking`)."""
+_ARCHIVES = (".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 _FILMS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v")
 _BESIDE_AN_IMAGE = (".mask", "-masklabel", "-mask", "_mask", "-condlabel")
 
@@ -75,6 +77,8 @@ def why_unused(name: str) -> str | None:
     if any(is_hidden(part) for part in path.parts):
         return "a hidden file of the system"
     if is_image(path.name) or ending in ENDINGS_BESIDE:
+        return None
+    if ending == ARCHIVE:
         return None
     if ending in _ARCHIVES:
         return "an archive: unpack it first"

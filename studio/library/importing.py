@@ -28,6 +28,7 @@ from studio.formats.dataset_file import DATASET_FILE
 from studio.formats.masks import holds_masks
 from studio.library.arrivals import Arrival, Group, LeftOut, grouped, usable
 from studio.library.given_files import Given, arrivals_of, files_below
+from studio.library.unpacking import unpacked
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,12 @@ def import_files(
     dataset that could not be finished is removed again.
     """
     arrivals, left_out = arrivals_of(list(given))
+    with unpacked(arrivals, datasets, left_out) as all_of_them:
+        return _imported(all_of_them, left_out, datasets, name, into)
+
+
+def _imported(arrivals: list[Arrival], left_out: list[LeftOut], datasets: Path, name: str,
+              into: Path | None) -> Imported:  # fmt: skip
     places, unusable = usable([arrival.name for arrival in arrivals])
     left_out += unusable
     arrivals = [arrivals[place] for place in places]

@@ -24,6 +24,7 @@ from studio.settings.training import RunConfig, override
 CHANGEABLE = (
     "train.learning_rate", "train.text_learning_rate", "train.rates", "train.steps", "train.minutes",
     "precision", "sample.prompts", "sample.every", "save.every", "save.stop_after", "validation.every",
+    "image_loss.every",
 )  # fmt: skip
 LOWER = 3  # a rate at which the loss became NaN is divided by it
 

@@ -16,6 +16,7 @@ from studio.runs.events import RunLog
 from studio.runs.pace import Pace
 
 VALIDATION, SAMPLES, SCORING = "validation", "samples", "scoring this save"
+EACH_IMAGE = "the loss of each image"
 FINISHING = "writing and checking the file"
 EVERY = 25  # images between two words of them
 

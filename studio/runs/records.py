@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from studio.core.record import Failure, Filed, Record, Table, renamed
+from studio.runs.queue_record import Queue as Queue  # whoever reads states finds it here
 from studio.settings.training import RunConfig
 
 ACTIVE = ("queued", "preparing", "running", "paused", "stopping")
@@ -177,6 +178,15 @@ class Validated(Event):
         return {**values, "kind": "validation"}
 
 
+class ImagesMeasured(Event):
+    """What was learnt of each image is on disk."""
+
+    kind: str = "image_losses"
+    step: int
+    file: str = ""
+    """Relative to the run's folder."""
+
+
 class Sampled(Event):
     """A row of samples is on disk; files are relative to the run's folder."""
 
@@ -255,8 +265,7 @@ class Finished(Event):
 
 
 _KINDS: dict[str, type[Event]] = {
-    cls.model_fields["kind"].default: cls
-    for cls in (Step, Validated, Sampled, Saved, Judged, Message, StateChanged, Finished)
+    cls.model_fields["kind"].default: cls for cls in Event.__subclasses__()
 }
 _KINDS["probe"] = Validated
 """As earlier versions called it."""
@@ -287,14 +296,3 @@ class RunView:
     events: list[Event]
     next: int
     """Byte offset at which the next look goes on."""
-
-
-@dataclass(frozen=True)
-class Queue:
-    """What waits, in order; and the failed run that paused it."""
-
-    waiting: list[str]
-    paused_by: str | None
-    continue_on_error: bool
-    left: list[str]
-    """Runs that waited when the program ended, in their order."""

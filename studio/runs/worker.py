@@ -24,6 +24,7 @@ from studio.runs.control import Control
 from studio.runs.durable import Durable
 from studio.runs.early_stopping import EarlyStopping
 from studio.runs.events import RunLog, read_events
+from studio.runs.measuring_images import measure_during_run
 from studio.runs.pace import Pace, limit_reached, within_limit
 from studio.runs.phases import FINISHING, SAMPLES, SCORING, VALIDATION, Phases
 from studio.runs.preparation import Preparation
@@ -33,6 +34,7 @@ from studio.runs.samples import Preview, verify
 from studio.runtime.runtime import Runtime
 from studio.settings.training import RunConfig
 from studio.train.data import bucket_table
+from studio.train.image_losses import ImageLosses
 from studio.train.loop import Hooks, StepFacts
 from studio.train.patience import Patience
 from studio.train.state import (
@@ -113,6 +115,7 @@ class Worker:
         hooks = Hooks(
             step=self.on_step,
             validate=self.on_validation,
+            compare_images=self.on_image_losses,
             sample=self.on_sample,
             save=self.on_save,
             boundary=self.runtime.lock.yield_to_others,
@@ -168,6 +171,11 @@ class Worker:
         text = self.patience.add(step, train, held_out)
         if text:
             self.disk.say("warning", text)
+
+    def on_image_losses(self, step: int, losses: ImageLosses) -> None:
+        """Measures what was learnt of each image, and keeps it."""
+        measure_during_run(losses, self.made, self.disk, self.phases, step)
+        self._speed = None
 
     def on_sample(self, step: int) -> None:
         """Generates the sample row of a step."""

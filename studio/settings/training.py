@@ -30,7 +30,7 @@ from studio.settings.stack import StackItem, SteeringSettings
 
 __all__ = [
     "CompareSettings", "DataSettings", "FileFormat", "Fit", "GenerateSettings", "HiresSettings",
-    "InpaintSettings", "Interval", "LossSettings", "PriorSettings", "RunConfig", "SampleSettings",
+    "ImageLossSettings", "InpaintSettings", "Interval", "LossSettings", "PriorSettings", "RunConfig", "SampleSettings",
     "Sampler", "SaveSettings", "Settings", "StackItem", "SteeringSettings", "Tiles", "TrainSettings",
     "Upscaler", "ValidationSettings", "nearest", "override", "setting", "without_effect",
 ]  # fmt: skip
@@ -245,6 +245,20 @@ class ValidationSettings(Settings):
     )  # fmt: skip
 
 
+class ImageLossSettings(Settings):
+    """The loss of each training image at fixed noise, against that of the untrained base."""
+
+    every: Interval = setting(
+        Interval(250), "Time between measurements of every image's loss at fixed noise, such as 250 steps or "
+        "1 epoch; the last is at the end. never turns it off. Training is the same with and without.",
+        advanced=True,
+    )  # fmt: skip
+    images: int = setting(
+        64, "Images that are measured; of more, so many are taken evenly over the set.",
+        label="Images measured", ge=1, le=4096, advanced=True,
+    )  # fmt: skip
+
+
 class RunConfig(Settings):
     """One training run, complete. `options` holds what only the chosen method has."""
 
@@ -267,4 +281,5 @@ class RunConfig(Settings):
     save: SaveSettings = Field(default_factory=SaveSettings)
     sample: SampleSettings = Field(default_factory=SampleSettings)
     validation: ValidationSettings = setting(default_factory=ValidationSettings, was="probe")
+    image_loss: ImageLossSettings = Field(default_factory=ImageLossSettings)
     options: Table = Field(default_factory=dict)

@@ -15,7 +15,6 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from studio.core.errors import NonFiniteError
 from studio.diffusion.seeds import derived_seed
 from studio.families.base import Base
 from studio.methods.base import Trainable
@@ -27,6 +26,8 @@ from studio.train.cache import LatentCache
 from studio.train.captions import item_caption, training_caption
 from studio.train.data import Item, Plan
 from studio.train.ema import Ema
+from studio.train.image_losses import ImageLosses
+from studio.train.non_finite import non_finite
 from studio.train.objective import Objective
 from studio.train.optim import make_optimizer, set_factor
 from studio.train.state import Progress
@@ -71,6 +72,8 @@ class Hooks:
     step: Callable[[StepFacts], None] = _nobody
     validate: Callable[[int, Measure], None] = _nobody
     sample: Callable[[int], None] = _nobody
+    compare_images: Callable[[int, ImageLosses], None] = _nobody
+    """The loss of each image may be measured now."""
     save: Callable[[Progress], None] = _nobody
     boundary: Callable[[], None] = _nobody
     """Hands the device to whoever waits, and returns when training may go on."""
@@ -107,6 +110,7 @@ class Trainer:
         self.validation = ValidationLoss(
             self.objective, self.batches, config, self.items, self.held_out
         )
+        self.image_losses = ImageLosses(self.objective, self.batches, config, self.items)
         self.devices = [base.device] if base.device.type == "cuda" else []
         self.attention = usable_attention(config.train.attention, base.device)
 
@@ -118,15 +122,18 @@ class Trainer:
         while True:
             step = progress.step
             last = self.over
-            probing, sampling, saving = (
+            probing, sampling, saving, each = (
                 last or part.every.due(step, self.steps_per_epoch, before, progress.seconds)
-                for part in (config.validation, config.sample, config.save)
+                for part in (config.validation, config.sample, config.save, config.image_loss)
             )
             before = progress.seconds
             if step != resumed_at:  # what was due at a resumed step was done before
                 if config.validation.every and probing:
                     with self.averaged():
                         self.hooks.validate(step, self.validation.measure)
+                if step and config.image_loss.every and each:
+                    with self.averaged():
+                        self.hooks.compare_images(step, self.image_losses)
                 if self.commands.sample or sampling:
                     self.commands.sample = False
                     with self.averaged():
@@ -186,7 +193,7 @@ class Trainer:
         value = own + prior
         if not (abs(value) < float("inf") and length < float("inf")):
             self.optimizer.zero_grad(set_to_none=True)
-            raise _non_finite(step, rate, value, str(self.base.dtype), self.progress)
+            raise non_finite(step, rate, value, str(self.base.dtype), self.progress)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.trainable.after_step()
@@ -278,21 +285,3 @@ def _checkpointing(denoiser: Any, wanted: bool) -> Iterator[None]:
     finally:
         if wanted:
             denoiser.disable_gradient_checkpointing()
-
-
-def _non_finite(
-    step: int, rate: float, loss: float, dtype: str, progress: Progress
-) -> NonFiniteError:
-    precision = dtype.removeprefix("torch.")
-    cause = (
-        "fp16 overflows easily; bf16 or fp32 does not."
-        if precision == "float16"
-        else "The learning rate is probably too high."
-    )
-    return NonFiniteError(
-        f"The loss became {'NaN' if loss != loss else 'infinite or its gradient did'} at step {step}",
-        where=f"learning rate {rate:g}, precision {precision}",
-        why=cause,
-        remedy="Lower the learning rate to a third, then resume from the last checkpoint.",
-        safe=f"The step was not taken; everything up to step {progress.step} is unharmed.",
-    )

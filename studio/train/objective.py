@@ -78,17 +78,22 @@ class Objective:
 
     def validation_loss(self, batch: Batch, seed: int, place: int) -> Tensor:
         """The squared error of a batch of one item at fixed timesteps, with noise fixed by `place`."""
+        shape = (len(LEVELS), self.base.latent_channels, *batch.moments.shape[2:])
+        return self.errors_at(batch, LEVELS, gaussian(shape, seed, "probe", place)).mean()
+
+    def errors_at(self, batch: Batch, levels: Sequence[float], noise: Tensor) -> Tensor:
+        """The squared errors [L] of a batch of one item at timesteps that are shares of all, each with
+        its own noise [L, C, h, w]. Nothing is drawn."""
         moments = batch.moments
-        shape = (len(LEVELS), self.base.latent_channels, *moments.shape[2:])
-        latents = self.base.sample_latents(moments, torch.zeros_like(moments[:, : shape[1]]))
-        noise = gaussian(shape, seed, "probe", place).to(latents)
-        timesteps = self.process.timesteps_at(LEVELS).to(latents.device)
-        latents = latents.expand(shape)
-        rows = batch.conditioning.select([0] * len(LEVELS))
+        latents = self.base.sample_latents(moments, torch.zeros_like(moments[:, : noise.shape[1]]))
+        noise = noise.to(latents)
+        timesteps = self.process.timesteps_at(levels).to(latents.device)
+        latents = latents.expand(noise.shape)
+        rows = batch.conditioning.select([0] * len(levels))
         noisy = self.process.add_noise(latents, noise, timesteps)
         prediction = self.predict(noisy, timesteps, Batch(moments, rows, batch.size, batch.places))
         target = self.process.target(latents, noise, timesteps)
-        return item_errors(prediction, target, timesteps, self.process, PLAIN, batch.places).mean()
+        return item_errors(prediction, target, timesteps, self.process, PLAIN, batch.places)
 
     def predict(self, noisy: Tensor, timesteps: Tensor, batch: Batch) -> Tensor:
         """The network's prediction [B, C, h, w] for noisy latents of a batch."""

@@ -33,6 +33,7 @@ from studio.ui import header, scripts, theme
 from studio.ui.base_uploads import BaseUploads
 from studio.ui.comparison_files import ComparisonFiles
 from studio.ui.components.add_base import add_base
+from studio.ui.components.dataset_export import EXPORTS
 from studio.ui.corrections import Corrections
 from studio.ui.door import Door
 from studio.ui.guard import EVERYWHERE, App, Guard
@@ -130,6 +131,7 @@ def serve(
         workspace.comparisons,
         workspace.grids,
         workspace.stacks,
+        workspace.root / EXPORTS,
         workspace.cache / "thumbnails",
     ]
     guard = Guard(host=host, share=share)

@@ -291,6 +291,24 @@ def test_a_json_beside_an_image(tmp_path, row, caption):
     assert list(read_captions(tmp_path).values()) == [caption]
 
 
+@pytest.mark.parametrize(
+    "name, caption",
+    [
+        ("00012-0-a red dog", "a red dog"),
+        ("00003-1234567890-a cat, sitting", "a cat, sitting"),
+        ("00012-0", None),
+        ("00012-0-17", None),
+        ("2024-01-15-beach", None),  # a date
+        ("12-0-a dog", None),
+    ],
+)
+def test_a_caption_in_a_name_as_a1111_writes_it(tmp_path, name, caption):
+    save_images(tmp_path, f"{name}.png")
+    assert list(read_captions(tmp_path).values()) == [caption]
+    (tmp_path / f"{name}.txt").write_text("its own")
+    assert list(read_captions(tmp_path).values()) == ["its own"]
+
+
 def test_a_table_that_is_none_is_named_and_ends_nothing(tmp_path):
     save_images(tmp_path, "1.png")
     (tmp_path / "meta_cap.json").write_text("{nonsense")

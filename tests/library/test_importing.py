@@ -245,7 +245,7 @@ def test_what_is_not_used_is_listed(tmp_path: Path, datasets: Path):
     assert sorted(one.name for one in info.left_out) == sorted(
         ["film.mp4", "all.zip", "paper.pdf", ".DS_Store", "Thumbs.db", "raw.cr2", "none"]
     )
-    assert "unpack" in why(info, "all.zip") and "video" in why(info, "film.mp4")
+    assert "no zip" in why(info, "all.zip") and "video" in why(info, "film.mp4")
 
 
 def test_links_out_of_the_folder_are_not_followed(tmp_path: Path, datasets: Path):

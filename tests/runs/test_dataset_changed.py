@@ -19,6 +19,7 @@ from studio.formats.dataset import read_dataset
 from studio.runs import dataset_record
 from studio.settings.training import RunConfig
 from studio.ui.components.run_view import run_view
+from studio.ui.live import Page
 from tests.runs.test_runs import reach
 from tests.workspaces import make_dataset
 
@@ -129,7 +130,7 @@ def test_resuming_asks_once_and_goes_on_with_what_is_there(
     assert studio.runs.view(run).state.state == "stopped" and not studio.runs.active()
     assert (folder / dataset_record.FILE).read_bytes() == before
 
-    part: Any = run_view(studio)
+    part: Any = run_view(studio, Page(studio))
     refused = part.resume({"run": run, "accept": False, "changes": {}})
     assert refused["error"]["kind"] == "DatasetChanged", "by this the page knows to ask"
     assert "1.png" in refused["error"]["why"]

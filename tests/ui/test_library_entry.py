@@ -112,7 +112,7 @@ def test_a_run_knows_its_file_under_another_name(studio: Studio, config: Make) -
     about = entry.about({"path": str(known.path)})
     assert (about["title"], about["run"]) == ("my zibbo", {"id": run.run, "name": "my zibbo"})
     moved = entry.rename({"path": str(known.path), "name": "sea", "folder": "deep"})
-    view = RunView(studio)
+    view = RunView(studio, Page(studio))
     state = view.view({"run": run.run, "since": 0})["state"]
     assert [file["path"] for file in state["files"]] == [moved]
     assert run_adapter(studio, run) == Path(moved)
@@ -127,7 +127,7 @@ def test_a_run_knows_its_file_under_another_name(studio: Studio, config: Make) -
 
 def test_a_checkpoint_becomes_one_file(studio: Studio, config: Make) -> None:
     run = studio.runs.wait(studio.runs.start(config("train.steps=4", "save.keep=9"))).run
-    view = RunView(studio)
+    view = RunView(studio, Page(studio))
     assert view.view({"run": run, "since": 0})["checkpoints"] == [2, 4]
     first = view.use_checkpoint({"run": run, "step": 2})
     assert (Path(first["path"]).name, first["base"]) == ("my-zibbo-2.safetensors", "tiny")

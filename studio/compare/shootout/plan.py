@@ -23,7 +23,8 @@ from studio.settings.training import RunConfig
 FILE_FORMAT = 1
 """Raised when the same settings would give another file than an earlier version of the studio did."""
 # What decides how a run is watched, named or kept, and nothing of what it learns.
-_NO_CONTENT = ("name", "author", "private_metadata", "device", "sample", "save", "validation")
+_NO_CONTENT = ("name", "author", "private_metadata", "device", "sample", "save", "validation",
+               "image_loss")  # fmt: skip
 BASE_COLUMN = "Base"
 
 

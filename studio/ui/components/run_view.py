@@ -20,8 +20,9 @@ from studio.runs import history
 from studio.runs.changes import suggestion
 from studio.runs.records import Event, RunState, Sampled, Step, only
 from studio.settings.training import RunConfig
+from studio.ui.components.learnt_images import LearntOfRun
 from studio.ui.form import Form, fields_of
-from studio.ui.live import Json, component, read
+from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:
     from studio.app import Studio
@@ -29,16 +30,17 @@ if TYPE_CHECKING:
 TEMPLATE = '<div class="cs-runs cs-stack"></div>'
 
 
-def run_view(studio: Studio) -> gr.HTML:
+def run_view(studio: Studio, page: Page) -> gr.HTML:
     """The component. Python opens a run with `gr.HTML(open_run=<id>)`."""
-    return RunView(studio).build()
+    return RunView(studio, page).build()
 
 
 class RunView:
     """What the runs of the page may ask."""
 
-    def __init__(self, studio: Studio) -> None:
+    def __init__(self, studio: Studio, page: Page) -> None:
         self.studio = studio
+        self.learnt = LearntOfRun(studio, page)
 
     def build(self) -> gr.HTML:
         return component(
@@ -56,6 +58,7 @@ class RunView:
                 self.requeue,
                 self.difference,
                 self.use_checkpoint,
+                *self.learnt.functions(),
             ],
             events=["clone"],
             elem_id="cs-runs",

@@ -20,7 +20,8 @@ from studio.ui.form import Form
 from studio.ui.live import Json, read
 
 TITLES = {"": "Run", "data": "Images", "train": "Training", "loss": "Loss", "prior": "Class images",
-          "save": "Saving", "sample": "Samples", "validation": "Validation loss (fixed noise)"}  # fmt: skip
+          "save": "Saving", "sample": "Samples", "validation": "Validation loss (fixed noise)",
+          "image_loss": "Loss per image (fixed noise)"}  # fmt: skip
 OWN = ("name", "data.trigger")  # what a person types about this run: no preset changes it
 
 

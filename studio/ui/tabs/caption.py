@@ -17,12 +17,15 @@ from studio.core.paths import ASSETS
 from studio.formats.captions import Looked
 from studio.formats.dataset import is_image, read_captions
 from studio.formats.dataset_file import read_dataset_file, write_dataset_file
-from studio.library.arrivals import ENDINGS_BESIDE, LeftOut, usable
+from studio.library.arrivals import ARCHIVE, ENDINGS_BESIDE, LeftOut, usable
 from studio.library.captions import image_stamp
+from studio.library.unpacking import is_zip
 from studio.ui.components.caption_desk import CaptionDesk
 from studio.ui.components.caption_edits import CaptionEdits
 from studio.ui.components.dataset_check import DatasetCheck
+from studio.ui.components.dataset_export import DatasetExport
 from studio.ui.components.describe import Describe
+from studio.ui.components.learnt_images import LearntOfDataset
 from studio.ui.components.prepare_images import PrepareImages
 from studio.ui.components.prepare_recipes import recipes_of
 from studio.ui.library import contents
@@ -54,9 +57,10 @@ class CaptionTab:
                 self.add_files, self.copy_sample, self.about, self.thumbnails, self.captions,
                 self.bulk, self.undo, self.discard_strays, *describe.functions, *edits.functions,
                 *DatasetCheck(studio, page).functions(), *PrepareImages(studio, page).functions(),
-                *CaptionDesk(studio, page).functions(),
+                *CaptionDesk(studio, page).functions(), *DatasetExport(studio, page).functions(),
+                *LearntOfDataset(studio, page).functions(),
             ],
-            accept=",".join(("image/*", *ENDINGS_BESIDE)),
+            accept=",".join(("image/*", ARCHIVE, *ENDINGS_BESIDE)),
             describe=describe.props(),
             edits=edits.props(),
             elem_id="cs-caption",
@@ -108,7 +112,7 @@ class CaptionTab:
         """Which of these paths can be imported (their places), and what speaks against the rest."""
         (names,) = read(argument, names=list)
         taken, left_out = usable([str(name) for name in names])
-        images = sum(is_image(str(names[place])) for place in taken)
+        images = sum(is_image(str(names[place])) or is_zip(str(names[place])) for place in taken)
         return {"take": taken, "images": images, "left_out": listed(left_out)}
 
     def add_files(self, argument: Any) -> Json:

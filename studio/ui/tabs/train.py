@@ -73,7 +73,7 @@ class TrainTab:
                     )
                 self.answer = start_answer()
             with gr.Column():
-                self.runs = run_view(studio)
+                self.runs = run_view(studio, page)
         self._connect()
 
     def _connect(self) -> None:

@@ -14,9 +14,11 @@ import {BulkCard} from './bulk.js';
 import {CheckCard} from './check.js';
 import {DatasetList} from './dataset_list.js';
 import {Desk} from './desk.js';
+import {exportButton} from './export.js';
 import {takesFiles, takesPasted} from './file_drops.js';
 import {chosen, dropped} from './folders.js';
-import {button, chip, datasetPanel, fileInput, problemsPanel, samplePanel, startPanel, warning} from './panels.js';
+import {learntCard} from './learnt.js';
+import {button, datasetChips, datasetPanel, fileInput, problemsPanel, samplePanel, startPanel} from './panels.js';
 import {PrepareCard} from './prepare_card.js';
 
 const SAVED = 'Captions are saved as you type, in a text file beside each image. Ctrl+Enter goes to the next one.';
@@ -72,7 +74,9 @@ class Caption {
     this.auto = new AutoCard(asks, around, props.describe);
     this.many = new BulkCard(server, around, props.edits);
     this.prepare = new PrepareCard(server, {...around, grid: this.grid, opened: (id) => this.showAndOpen(id)});
-    this.check = new CheckCard(server, {...around, showOnly: (files, title) => this.desk.showOnly(files, title)});
+    const showOnly = (files, title) => this.desk.showOnly(files, title);
+    this.check = new CheckCard(server, {...around, showOnly});
+    this.learnt = learntCard(server, {grid: this.grid, showOnly});
     this.about = new AboutCard(async (said) => {
       const mine = this.dataset;
       const facts = await call(server.about({dataset: mine, ...said}));
@@ -108,18 +112,10 @@ class Caption {
     this.work = this.workPanel();
     this.sideWork = el('div.cs-stack.cs-hidden', {}, this.auto.node, this.prepare.node, this.many.node);
     const inputs = [this.filesInput, this.folderInput];
+    const datasets = datasetPanel(this.list.node, choose, openFolder, inputs);
+    const side = [datasets, this.desk.tags.node, this.check.node, this.learnt.node, this.sideWork];
     const main = [this.arrivals.progress, this.arrivals.account, this.offer, this.work];
-    this.root.append(
-      el(
-        'div.cs-stack',
-        {},
-        datasetPanel(this.list.node, choose, openFolder, inputs),
-        this.desk.tags.node,
-        this.check.node,
-        this.sideWork,
-      ),
-      el('div.cs-caption-main.cs-stack', {}, main),
-    );
+    this.root.append(el('div.cs-stack', {}, side), el('div.cs-caption-main.cs-stack', {}, main));
   }
   workPanel() {
     this.title = el('h2.cs-caption-title');
@@ -133,7 +129,12 @@ class Caption {
       'Train with these',
       icon('right', 14),
     );
-    const head = [el('div', {}, this.title, this.chips), el('span.cs-spacer'), this.more, this.moreInput, train];
+    const out = exportButton(
+      this.server,
+      () => this.dataset,
+      () => this.root,
+    );
+    const head = [el('div', {}, this.title, this.chips), el('span.cs-spacer'), this.more, this.moreInput, out, train];
     return el(
       'div.cs-stack.cs-hidden',
       {},
@@ -173,6 +174,7 @@ class Caption {
       this.list.select(data.id);
       this.check.opened();
       this.prepare.opened(data.id, data.sample);
+      this.learnt.opened(data.id);
     });
   }
   showHead({name, path, problems, strays, sample}) {
@@ -196,7 +198,7 @@ class Caption {
     if (!this.facts) return;
     const counts = this.grid.counts();
     const good = counts.all - counts.broken;
-    this.chips.replaceChildren(...this.chipsOf(counts, good));
+    this.chips.replaceChildren(...datasetChips(this.facts, counts, good, this.about.edit));
     this.desk.pickAll.textContent = counts.selected ? 'Clear selection' : 'Select all';
     this.desk.filter.offer({look: counts.looks, broken: counts.broken});
     this.list.count(this.dataset, good, counts.captioned);
@@ -204,21 +206,6 @@ class Caption {
     if (selection === this.countedSelection) return;
     this.countedSelection = selection;
     this.many.look();
-  }
-  chipsOf({captioned, looks, broken, selected}, good) {
-    const {trigger, class_word: classWord, kind} = this.facts;
-    const all = [
-      el('span.cs-chip.cs-number', {}, `${captioned} of ${good} captioned`),
-      trigger ? chip('trigger ', el('b', {}, trigger)) : chip('no trigger word'),
-      classWord && chip('class ', el('b', {}, classWord)),
-      chip(kind),
-      this.facts.lines && chip('several captions'),
-      !this.facts.sample && this.about.edit,
-      looks && warning(`${looks} to look at`),
-      broken && warning(`${broken} left out`),
-      selected && chip(`${selected} selected`),
-    ];
-    return all.filter(Boolean);
   }
 
   /** Captions and what can be undone, after the server has changed some. */

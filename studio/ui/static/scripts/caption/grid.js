@@ -28,6 +28,8 @@ export class CaptionGrid {
     this.current = null; // file of the cell that the Tab key reaches
     this.anchor = null; // where a selection with Shift begins
     this.before = this.selected; // what was selected when it began
+    this.sorted = (items) => items;
+    this.decorators = []; // add to a cell what others know of its image
     this.canvas = el('div.cs-captions-canvas', {role: 'presentation'});
     this.node = el('div.cs-captions', ROLES, this.canvas);
     this.fetchCopies = debounce(() => this.fetch(), 30);
@@ -53,9 +55,21 @@ export class CaptionGrid {
     this.refilter();
   }
   refilter() {
-    this.shown = filtered(this.items, this.conditions, this.selected);
+    this.shown = this.sorted(filtered(this.items, this.conditions, this.selected));
     this.node.setAttribute('aria-rowcount', this.shown.length);
     this.render();
+  }
+  /** Shows the images in another order: `sorted(items)`, or null for the dataset's own. */
+  order(sorted) {
+    this.sorted = sorted || ((items) => items);
+    this.refilter();
+  }
+  /** What others know of an image, on its cell. */
+  decorate(cell) {
+    for (const decorator of this.decorators) decorator(cell);
+  }
+  decorateAll() {
+    for (const cell of this.cells.values()) this.decorate(cell);
   }
   size(width) {
     this.width = width;
@@ -124,7 +138,7 @@ export class CaptionGrid {
     this.tell(cell);
     const copy = this.copies.get(item.file);
     if (copy && !item.problem) cell.show(copy);
-    this.decorate?.(cell);
+    this.decorate(cell);
     return cell;
   }
   /** Asks for the small copies of images again: they look otherwise now. */

@@ -18,6 +18,23 @@ export const button = (label, onclick, {kind = '', glyph = null, title = null} =
 export const chip = (...children) => el('span.cs-chip', {}, children);
 export const warning = (text) => el('span.cs-chip.is-warn', {}, text);
 
+/** What is said of a dataset under its name; `edit` changes its words, `good` images can be used. */
+export function datasetChips(facts, {captioned, looks, broken, selected}, good, edit) {
+  const {trigger, class_word: classWord, kind, lines, sample} = facts;
+  const all = [
+    el('span.cs-chip.cs-number', {}, `${captioned} of ${good} captioned`),
+    trigger ? chip('trigger ', el('b', {}, trigger)) : chip('no trigger word'),
+    classWord && chip('class ', el('b', {}, classWord)),
+    chip(kind),
+    lines && chip('several captions'),
+    !sample && edit,
+    looks && warning(`${looks} to look at`),
+    broken && warning(`${broken} left out`),
+    selected && chip(`${selected} selected`),
+  ];
+  return all.filter(Boolean);
+}
+
 /** A hidden file input; `take(input)` gets it when something was chosen. */
 export function fileInput(label, more, take) {
   const input = el('input', {type: 'file', hidden: true, 'aria-label': label, ...more});

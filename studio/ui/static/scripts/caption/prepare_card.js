@@ -31,7 +31,7 @@ export class PrepareCard {
       of: () => call(server.prepare_sizes({base: this.sizes.base(), resolution: this.sizes.resolution()})),
     };
     this.node = this.lay();
-    around.grid.decorate = (cell) => this.decorate(cell);
+    around.grid.decorators.push((cell) => this.decorate(cell));
     poll(this.node, () => this.copying && this.look(), 500);
   }
 

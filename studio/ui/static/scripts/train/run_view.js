@@ -8,6 +8,7 @@ import {openTab, receive} from '../core/handover.js';
 import {notice} from '../core/notices.js';
 import {insideOf, setInside} from '../core/place.js';
 import {poll} from '../core/timing.js';
+import {learntList} from './learnt_list.js';
 import {lossPlot} from './loss_plot.js';
 import {openResumeForm} from './resume_form.js';
 import {runDiff} from './run_diff.js';
@@ -39,6 +40,7 @@ class RunView {
     const use = (step) => attempt(() => this.useCheckpoint(step));
     this.plot = lossPlot(use);
     this.samples = sampleGrid(use);
+    this.learnt = learntList(server);
     this.messages = runMessages();
     this.difference = runDiff(() => {
       this.list.clear();
@@ -65,7 +67,8 @@ class RunView {
   lay() {
     const title = el('p.cs-empty-title', {}, 'No run yet');
     this.empty = el('div.cs-empty.cs-runs-empty', {}, title, el('p', {}, EMPTY));
-    const parts = [this.head.node, this.messages.advice, this.plot.node, this.samples.node, this.messages.node];
+    const parts = [this.head.node, this.messages.advice, this.plot.node, this.samples.node, this.learnt.node];
+    parts.push(this.messages.node);
     this.live = el('div.cs-stack.cs-hidden', {}, parts);
     const root = this.element.querySelector('.cs-runs');
     root.append(this.empty, this.queue.node, this.live, this.list.node, this.difference.node);
@@ -158,7 +161,7 @@ class RunView {
     this.current = run;
     this.generation += 1;
     this.startOver();
-    for (const part of [this.plot, this.samples, this.messages]) part.clear();
+    for (const part of [this.plot, this.samples, this.learnt, this.messages]) part.clear();
     this.empty.classList.add('cs-hidden');
     this.live.classList.remove('cs-hidden');
     this.look();
@@ -184,10 +187,12 @@ class RunView {
     if (answer.config) this.dataset = answer.dataset;
     this.plot.add(answer.steps.filter(([, loss]) => typeof loss === 'number'));
     for (const event of answer.events) this.take(event);
+    this.learnt.show(this.current, answer.state.state);
     this.head.update(answer.state, this.dataset, this.plot.last(), this.verification, answer.suggestion || {});
   }
   take(event) {
     if (event.kind === 'validation') this.plot.validation(event);
+    else if (event.kind === 'image_losses') this.learnt.load();
     else if (event.kind === 'sample') {
       this.samples.add({...event, images: event.images.map((path) => path && fileUrl(path))});
     } else {
