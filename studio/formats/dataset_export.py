@@ -19,8 +19,9 @@ from studio.core.counts import counted
 from studio.core.paths import is_file
 from studio.formats.dataset import read_captions
 from studio.formats.dataset_info import DatasetInfo
-from studio.formats.export_layouts import Entry, Row, kohya, metadata, sidecars
+from studio.formats.export_layouts import Entry, Row, kohya, metadata, recipes, sidecars
 from studio.formats.masks import Masks
+from studio.formats.several import marked
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ def plan_export(info: DatasetInfo, kind: str) -> ExportPlan:
     """The files of one kind of export of a dataset as `read_dataset` gives it."""
     rows = list(_rows(info))
     entries, notes = KINDS[kind].plan(info, rows)
+    images = {row.path for row in rows}
+    entries += recipes(info, {one.source: one.name for one in entries if one.source in images})
     if info.broken:
         left = counted(
             len(info.broken), "image that cannot be read is", "images that cannot be read are"
@@ -62,8 +65,10 @@ def plan_export(info: DatasetInfo, kind: str) -> ExportPlan:
 def _rows(info: DatasetInfo) -> Iterator[Row]:
     masks = Masks()
     for item in info.items:
-        yield Row(item.path, item.caption, masks.of(item.path), item)
-    for path, text in (read_captions(info.held_out) if info.held_out else {}).items():
+        text = marked(item.text, bool(item.captions))
+        yield Row(item.path, text, masks.of(item.path), item)
+    held_out = read_captions(info.held_out, lines=info.lines) if info.held_out else {}
+    for path, text in held_out.items():
         yield Row(path, text, masks.of(path))
 
 

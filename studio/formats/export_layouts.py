@@ -21,8 +21,10 @@ from studio.formats.caption_tables import METADATA_FILE
 from studio.formats.dataset import HELD_OUT
 from studio.formats.dataset_file import DATASET_FILE
 from studio.formats.dataset_info import DatasetImage, DatasetInfo
+from studio.formats.image_recipes import RECIPES_FILE, RecipeFile
 from studio.formats.layout_parts import MOST_REPEATS, repeats_of
 from studio.formats.masks import MASK_FOLDERS
+from studio.formats.several import KEYS, as_list, captions_of
 
 KOHYA_FILE = "dataset_config.toml"
 _PATHS = "# The folders are named from here: start the training in this folder, or write its path in front.\n"
@@ -44,6 +46,7 @@ class Row:
 
     path: Path
     caption: str | None
+    """`several.Listed` where it has several."""
     mask: Path | None
     item: DatasetImage | None = None
     """None for an image that is held out."""
@@ -71,8 +74,36 @@ def _mask_place(image: str, mask: Path) -> str:
     return f"{folder}/{MASK_FOLDERS[0]}/{stem}{mask.suffix}".lstrip("/")
 
 
-def _beside(image: str) -> str:
-    return image.rpartition(".")[0] + ".txt"
+def _caption(row: Row, image: str, lines: bool) -> Entry:
+    """The file beside an image: a list of several captions, unless there is one on each line."""
+    stem = image.rpartition(".")[0]
+    if captions_of(row.caption) and not lines:
+        listed = {KEYS[0]: as_list(row.caption or "")}
+        return Entry(f"{stem}.json", text=json.dumps(listed, ensure_ascii=False) + "\n")
+    return Entry(f"{stem}.txt", text=f"{row.caption or ''}\n".lstrip("\n"))
+
+
+def _as_lines(info: DatasetInfo, rows: list[Row]) -> bool:
+    """Whether text files can hold several captions, one on each line."""
+    several = any(captions_of(row.caption) for row in rows)
+    return info.lines or (
+        several
+        and not any("\n" in (row.caption or "") for row in rows if not captions_of(row.caption))
+    )
+
+
+def recipes(info: DatasetInfo, names: dict[Path, str]) -> list[Entry]:
+    """How images are prepared, by the names that they have in the export, and painted masks."""
+    if info.recipes is None:
+        return []
+    found = {path: info.recipes.of(path) for path in names}
+    rows = {names[path]: one.as_json() for path, one in found.items() if not one.empty}
+    if not rows:
+        return []
+    painted = {one.mask_file: info.recipes.mask(path) for path, one in found.items()}
+    masks = [Entry(name, source) for name, source in painted.items() if source is not None]
+    text = json.dumps(RecipeFile(images=dict(rows)).as_json(), ensure_ascii=False)
+    return [*masks, Entry(RECIPES_FILE, text=text + "\n")]
 
 
 def _words(info: DatasetInfo) -> dict[Path, str]:
@@ -99,7 +130,7 @@ def _safe(name: str, fallback: str) -> str:
     return fallback if "/" in name or why_refused(name) else name
 
 
-def _says(info: DatasetInfo, usual: int, held: bool, folders: dict[str, int]) -> Entry:
+def _says(info: DatasetInfo, usual: int, lines: bool, folders: dict[str, int]) -> Entry:
     """`dataset.toml` of an export."""
     values: dict[str, Any] = {
         "name": info.name,
@@ -108,7 +139,9 @@ def _says(info: DatasetInfo, usual: int, held: bool, folders: dict[str, int]) ->
         "kind": info.kind,
         "repeats": usual,
     }
-    if held:
+    if lines:
+        values["captions"] = "lines"
+    if info.held_out is not None:
         values["held_out"] = HELD_OUT
     if folders:
         values["folders"] = folders
@@ -138,13 +171,13 @@ def _own_folders(
 def sidecars(info: DatasetInfo, rows: list[Row]) -> tuple[list[Entry], list[str]]:
     """A text file beside each image; weights in `dataset.toml`."""
     placed, folders = _own_folders(info, rows)
-    places, entries = _Places(), []
+    places, entries, lines = _Places(), [], _as_lines(info, rows)
     for row, folder in placed:
         name = places.of(folder, row.path)
         entries += [Entry(name, row.path), *_masked(row, name)]
         if row.caption is not None and not _by_its_folder(row):
-            entries.append(Entry(_beside(name), text=row.caption + "\n"))
-    return [*entries, _says(info, _usual(info), info.held_out is not None, folders)], []
+            entries.append(_caption(row, name, lines))
+    return [*entries, _says(info, _usual(info), lines, folders)], []
 
 
 def metadata(info: DatasetInfo, rows: list[Row]) -> tuple[list[Entry], list[str]]:
@@ -158,10 +191,11 @@ def metadata(info: DatasetInfo, rows: list[Row]) -> tuple[list[Entry], list[str]
         if row.caption is None:
             continue
         inside = HELD_OUT if row.item is None else ""
-        line = {
-            "file_name": printable(name.removeprefix(f"{inside}/" if inside else "")),
-            "text": row.caption,
+        line: dict[str, Any] = {
+            "file_name": printable(name.removeprefix(f"{inside}/" if inside else ""))
         }
+        several = captions_of(row.caption)
+        line |= {KEYS[0]: as_list(row.caption)} if len(several) > 1 else {"text": row.caption}
         tables.setdefault(inside, []).append(json.dumps(line, ensure_ascii=False) + "\n")
     for inside, found in tables.items():
         entries.append(Entry(f"{inside}/{METADATA_FILE}".lstrip("/"), text="".join(found)))
@@ -170,7 +204,7 @@ def metadata(info: DatasetInfo, rows: list[Row]) -> tuple[list[Entry], list[str]
         notes.append(
             f"{counted(missing, 'image has', 'images have')} no caption, and so no line in the table."
         )
-    return [*entries, _says(info, _usual(info), info.held_out is not None, folders)], notes
+    return [*entries, _says(info, _usual(info), info.lines, folders)], notes
 
 
 def kohya(info: DatasetInfo, rows: list[Row]) -> tuple[list[Entry], list[str]]:
@@ -178,7 +212,7 @@ def kohya(info: DatasetInfo, rows: list[Row]) -> tuple[list[Entry], list[str]]:
     words, places, entries = _words(info), _Places(), list[Entry]()
     usual = " ".join(filter(None, (info.trigger, info.class_word))) or printable(info.name)
     subsets: dict[str, dict[str, Any]] = {}
-    blank = 0
+    blank, lines = 0, _as_lines(info, rows)
     for row in rows:
         folder = HELD_OUT
         if row.item is not None:
@@ -188,14 +222,18 @@ def kohya(info: DatasetInfo, rows: list[Row]) -> tuple[list[Entry], list[str]]:
                 "image_dir": folder,
                 "num_repeats": row.item.repeats,
                 "class_tokens": said,
-            }
+            } | ({"enable_wildcard": True} if lines else {})
         name = places.of(folder, row.path)
         entries += [Entry(name, row.path), *_masked(row, name)]
         if row.item is not None and row.caption is None:
             blank += 1
         if not _by_its_folder(row) and (row.caption is not None or row.item is not None):
-            entries.append(Entry(_beside(name), text=f"{row.caption or ''}\n".lstrip("\n")))
+            entries.append(_caption(row, name, lines))
     notes = []
+    if not lines and any(captions_of(row.caption) for row in rows):
+        notes.append(
+            "kohya’s programs do not read lists of captions; they are there for this studio."
+        )
     if blank:
         some = counted(blank, "image without a caption gets", "images without a caption get")
         notes.append(f"{some} an empty one: else the folder’s name would be taken for it.")
@@ -204,7 +242,7 @@ def kohya(info: DatasetInfo, rows: list[Row]) -> tuple[list[Entry], list[str]]:
             "kohya’s programs find no masks in a folder of their own; they are there for this studio."
         )
     entries.append(Entry(KOHYA_FILE, text=_config(list(subsets.values()))))
-    return [*entries, _says(info, _usual(info), info.held_out is not None, {})], notes
+    return [*entries, _says(info, _usual(info), lines, {})], notes
 
 
 def _config(subsets: list[dict[str, Any]]) -> str:

@@ -19,6 +19,8 @@ from studio.core.text import read_toml
 from studio.formats.dataset import read_captions, read_dataset
 from studio.formats.dataset_export import KINDS
 from studio.formats.export_layouts import KOHYA_FILE
+from studio.formats.image_recipe import ImageRecipe
+from studio.formats.image_recipes import keep_mask, write_recipes
 from studio.formats.masks import Masks
 from studio.library import exporting
 from studio.library.exporting import export_dataset
@@ -76,6 +78,29 @@ def kohyas(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.fixture
+def prepared(plain: Path) -> Path:
+    """Several captions in a list among texts of two lines, a crop, a painted mask."""
+    (plain / "2.txt").unlink()
+    text(plain / "2.json", '{"captions": ["a zibbo", {"text": "a cat", "weight": 2}]}')
+    painted = keep_mask(plain, Image.new("L", (12, 9), 99))
+    found = {
+        "1.png": ImageRecipe(turn=90, crop=(0.0, 0.0, 0.5, 1.0)),
+        "close-ups/0.png": ImageRecipe(mask=painted),
+        "held_out/a.png": ImageRecipe(flip=True),
+    }
+    write_recipes(plain, found, "Preparing")
+    return plain
+
+
+@pytest.fixture
+def lines(plain: Path) -> Path:
+    """A caption on each line."""
+    says = (plain / "dataset.toml").read_text("utf-8")
+    text(plain / "dataset.toml", 'captions = "lines"\n' + says)
+    return plain
+
+
 def known(folder: Path) -> list[Known]:
     """What the studio knows of a dataset, whatever its files are called."""
     info, masks = read_dataset(folder), Masks()
@@ -87,6 +112,9 @@ def known(folder: Path) -> list[Known]:
         {
             "image": digest(item.path),
             "caption": item.caption or "",
+            "captions": item.captions,
+            "recipe": item.recipe.changed(mask=""),
+            "painted": digest(info.recipes.mask(item.path) if info.recipes else None),
             "repeats": item.repeats,
             "trigger": item.trigger,
             "mask": digest(masks.of(item.path)),
@@ -118,7 +146,7 @@ def imported(path: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("given", ["plain", "kohyas"])
+@pytest.mark.parametrize("given", ["plain", "kohyas", "prepared", "lines"])
 def test_exported_and_imported_again_it_is_the_same(
     kind: str, given: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -127,12 +155,16 @@ def test_exported_and_imported_again_it_is_the_same(
     done = export_dataset(read_dataset(folder), kind, tmp_path / "out" / "export")
     back = imported(done.path, tmp_path)
     there, here = known(folder), known(back)
-    if kind == "kohya" and given == "plain":  # its folders name a trigger; there is one for all
+    if given in ("prepared", "lines"):
+        assert any(row.get("captions") for row in here) and read_dataset(back).lines == (
+            given == "lines"
+        )
+    if kind == "kohya" and given != "kohyas":  # its folders name a trigger; there is one for all
         assert {row.pop("trigger", "zibbo") for row in here} == {"zibbo"}
         for row in there:
             row.pop("trigger", None)
     assert here == there
-    if given == "plain":
+    if given != "kohyas":
         assert about(back) == about(folder)
     assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     again = export_dataset(read_dataset(back), kind, tmp_path / "out" / "second")
