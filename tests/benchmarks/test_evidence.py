@@ -84,7 +84,7 @@ def test_a_case_that_fails_is_a_row_with_its_words(tmp_path):
     assert json.loads(made.out.read_text("utf-8"))["cases"] == rows
 
 
-def test_every_case_runs_at_toy_size(tmp_path):
+def test_all_of_it_runs_at_toy_size(tmp_path):
     out = tmp_path / "evidence.json"
     process = subprocess.run(
         [sys.executable, str(ROOT / "benchmarks" / "evidence.py"), "--tiny", "--json",
