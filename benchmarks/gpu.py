@@ -70,7 +70,7 @@ def prepared(base: Base, work: Work, steps: int = 1000) -> Iterator[Trainer]:
                 "validation": {"every": 0},
                 "sample": {"every": 0},
             },
-            work.settings,
+            list(work.settings),
         )
         _images(Path(folder), work.side, work.batch)
         items = read_items(read_dataset(folder), config.data, work.side, base.size_multiple)

@@ -18,7 +18,9 @@ import torch
 from studio.core.errors import NonFiniteError
 from studio.families.loading import load_base
 from studio.formats.safetensors_file import write
+from studio.train.data import Item
 from studio.train.loop import Trainer
+from studio.train.objective import Batch
 from studio.train.state import Progress
 from studio.train.together import Alone, Group, Together
 from tests.matrix.conftest import make_trainer
@@ -41,7 +43,9 @@ def main(base: str, images: str, out: str, batch: str, spoiled: str = "") -> Non
     )
     trainer.group = group
     trainer.__post_init__()  # the plan of a group's batch
-    seen, gradients, terms = [], {}, []
+    seen: list[list[str]] = []
+    gradients: dict[str, torch.Tensor] = {}
+    terms: list[float] = []
     one_step = trainer.optimizer.step
 
     def step(*arguments: Any) -> Any:
@@ -51,11 +55,14 @@ def main(base: str, images: str, out: str, batch: str, spoiled: str = "") -> Non
                 gradients[f"{number}.{index}"] = tensor.grad.clone()
         return one_step(*arguments)
 
-    trainer.optimizer.step = step  # type: ignore[method-assign]
+    trainer.optimizer.step = step
     of = trainer.batches.of
-    trainer.batches.of = lambda items, captions: (  # type: ignore[method-assign]
-        seen.append([item.path.name for item in items]) or of(items, captions)  # type: ignore[func-returns-value]
-    )
+
+    def noted(items: list[Item], captions: list[str]) -> Batch:
+        seen.append([item.path.name for item in items])
+        return of(items, captions)
+
+    trainer.batches.of = noted  # type: ignore[method-assign]
     group.begin(trainer.parameters)
     said = ""
     for number in range(1, STEPS + 1):
