@@ -11,7 +11,6 @@ through a pipe, and its end is a command.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from studio.core import errors
 from studio.core.errors import StudioError, TrainingError
 from studio.core.locks import Lock
 from studio.core.record import Failure
+from studio.core.text import read_json
 from studio.runs.control import Control
 from studio.runs.events import RunLog
 from studio.settings.training import RunConfig
@@ -56,10 +56,8 @@ def execute(run: RunLog, config: RunConfig, control: Control, runtime: Runtime, 
             _end(process)
         run.reread()
         failure = reported(Path(reports))
-    if failure is not None:
-        raise failure
-    if not run.state.ended:
-        raise TrainingError(
+    if not run.state.ended:  # else the first process has written all there is to say
+        raise failure or TrainingError(
             "One of the run's processes was ended from outside",
             why="The system may have ended it for want of memory, or somebody did.",
             remedy=f"Resume the run. What its processes printed is in {LOG} in the run's folder.",
@@ -71,7 +69,7 @@ def reported(folder: Path) -> StudioError | None:
     found = []
     for path in sorted(folder.glob("*.json")):
         with contextlib.suppress(OSError, ValueError):
-            found.append(Failure.read(json.loads(path.read_text("utf-8"))))
+            found.append(Failure.read(read_json(path)))
     if not found:
         return None
     first = found[0]
