@@ -48,7 +48,7 @@ def _dealt_out(config: RunConfig, found: RunConfig) -> RunConfig:
     images = config.train.batch_size * config.train.processes
     if images % processes:
         raise SettingsError(
-            f"A batch of {images} cannot be dealt out to {processes} processes",
+            f"A batch of {images} cannot be dealt out to {counted(processes, 'process', 'processes')}",
             why="Each must take the same number of images, and a run keeps what it takes per step",
             remedy=f"Resume it with a number of processes that divides {images}.",
         )
