@@ -156,7 +156,11 @@ def test_a_killed_launcher_takes_its_processes_along(studio, config) -> None:
 
 @pytest.mark.slow
 def test_commands_reach_all_processes_at_the_same_step(studio, config) -> None:
-    run = studio.runs.start(config(TWO, EACH, "train.steps=5000", "save.every=0", "sample.every=0"))
+    run = studio.runs.start(
+        config(
+            TWO, EACH, "train.steps=5000", "save.every=0", "sample.every=0", "validation.every=0"
+        )
+    )
     reach(studio, run, lambda view: view.state.step >= 2)
     studio.runs.command(run, "save")
     reach(studio, run, lambda view: only(view.events, Saved))
