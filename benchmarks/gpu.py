@@ -7,7 +7,8 @@
                                                           each method's files at true size, in RAM
 
 Random weights, random latents, fixed text: speed and memory do not depend on what they say.
-Writes one JSON line per case to `benchmarks/results/` with the machine's description.
+Prints one JSON line per case; `--out` writes them with the machine's description. What a step costs
+beside the network alone: `evidence.py`, which prepares its steps here.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -30,10 +32,11 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.shapes import random_base, random_folder
+from benchmarks.shapes import add_clip, random_base, random_folder
 from studio import methods
 from studio.core import atomic
 from studio.core.device import device_facts, peak_memory, pick_device, pick_dtype, reset_peak_memory
+from studio.families.base import Base
 from studio.families.loading import load_base
 from studio.formats.dataset import read_dataset
 from studio.library import presets
@@ -43,44 +46,67 @@ from studio.train.data import read_items
 from studio.train.loop import Hooks, Trainer
 
 
+@dataclass(frozen=True)
+class Work:
+    """One training, as a benchmark takes steps of it."""
+
+    method: str
+    side: int
+    """Pixels."""
+    batch: int = 1
+    settings: tuple[str, ...] = ()
+    """`key=value` beside these, as `--set` takes them."""
+
+
+@contextmanager
+def prepared(base: Base, work: Work, steps: int = 1000) -> Iterator[Trainer]:
+    """The studio's own loop before its first step, on images of noise with captions."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = presets.make_config(
+            {
+                "method": work.method,
+                "data": {"folder": folder, "trigger": "concept", "resolution": work.side},
+                "train": {"steps": steps, "batch_size": work.batch},
+                "validation": {"every": 0},
+                "sample": {"every": 0},
+            },
+            list(work.settings),
+        )
+        _images(Path(folder), work.side, work.batch)
+        items = read_items(read_dataset(folder), config.data, work.side, base.size_multiple)
+        latents = LatentCache(base, Path(folder))
+        latents.fill(items, lambda done, total: None)
+        reset_peak_memory(base.device)
+        trainable = methods.find(work.method).prepare(base, config, "concept")
+        commands = SimpleNamespace(pause=False, stop=False, save=False, sample=False)
+        yield Trainer(base, trainable, config, items, [], latents, commands, Hooks())
+
+
 def measure(family: str, method: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """One case: median seconds per step after warm-up, peak bytes, numbers trained."""
     device = pick_device(arguments.device)
     dtype = pick_dtype(device, arguments.precision)
-    if arguments.folder:
-        place = random_folder(family, arguments.folder / f"random-{family}", torch.bfloat16)
-        base = load_base(place, str(device), arguments.precision)
-    else:
-        base = random_base(family, str(device), dtype, tiny=arguments.tiny)
-    side = arguments.side or (64 if arguments.tiny else base.native_size)
-    with tempfile.TemporaryDirectory() as folder:
-        config = presets.make_config(
-            {
-                "method": method,
-                "data": {"folder": folder, "trigger": "concept", "resolution": side},
-                "train": {"steps": arguments.steps, "batch_size": arguments.batch},
-                "validation": {"every": 0},
-                "sample": {"every": 0},
-            },
-            arguments.set,
-        )
-        _images(Path(folder), side)
-        items = read_items(read_dataset(folder), config.data, side, base.size_multiple)
-        latents = LatentCache(base, Path(folder))
-        latents.fill(items, lambda done, total: None)
-        reset_peak_memory(device)
-        trainable = methods.find(method).prepare(base, config, "concept")
-        commands = SimpleNamespace(pause=False, stop=False, save=False, sample=False)
-        hooks = Hooks(*(lambda *_: None for _ in range(6)))
-        trainer = Trainer(base, trainable, config, items, [], latents, commands, hooks)
-        seconds = []
-        clock = Clock(trainer) if arguments.parts else None
-        for step in range(1, arguments.warmup + arguments.steps + 1):
-            started = time.perf_counter()
-            trainer.one_step(step)
-            seconds.append(time.perf_counter() - started)
-        peak, trained = peak_memory(device), sum(t.numel() for t in trainer.parameters)
-        written = _files(trainable, Path(folder) / "files") if arguments.files else None
+    with tempfile.TemporaryDirectory() as scratch:
+        if arguments.folder:
+            place = random_folder(family, arguments.folder / f"random-{family}", torch.bfloat16)
+            base = load_base(place, str(device), arguments.precision)
+        else:
+            base = random_base(family, str(device), dtype, tiny=arguments.tiny)
+            if method == "aesthetic":
+                add_clip(base, Path(scratch), tiny=arguments.tiny)
+        side = arguments.side or (32 if arguments.tiny else base.native_size)
+        work = Work(method, side, arguments.batch, tuple(arguments.set))
+        with prepared(base, work, arguments.steps) as trainer:
+            seconds = []
+            clock = Clock(trainer) if arguments.parts else None
+            for step in range(1, arguments.warmup + arguments.steps + 1):
+                started = now(device)
+                trainer.one_step(step)
+                seconds.append(now(device) - started)
+            peak, trained = peak_memory(device), sum(t.numel() for t in trainer.parameters)
+            written = (
+                _files(trainer.trainable, Path(scratch) / "files") if arguments.files else None
+            )
     median = statistics.median(seconds[arguments.warmup :])
     return {
         "family": family, "method": method, "side": side, "batch": arguments.batch,
@@ -90,6 +116,13 @@ def measure(family: str, method: str, arguments: argparse.Namespace) -> dict[str
         "peak_bytes": peak, "files": written,
         **({"parts": clock.medians(arguments.warmup)} if clock else {}),
     }  # fmt: skip
+
+
+def now(device: torch.device) -> float:
+    """Seconds, once the device has done what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
 
 
 class Clock:
@@ -170,8 +203,8 @@ def _files(trainable: Trainable, folder: Path) -> dict[str, int]:
     }
 
 
-def _images(folder: Path, side: int) -> None:
-    for k in range(4):
+def _images(folder: Path, side: int, batch: int) -> None:
+    for k in range(max(4, batch)):
         noise = np.random.default_rng(k).integers(0, 255, (side, side, 3), np.uint8)
         Image.fromarray(noise).save(folder / f"{k}.png")
         (folder / f"{k}.txt").write_text(f"a concept cat {k}")

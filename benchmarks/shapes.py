@@ -53,7 +53,7 @@ OPENCLIP_G = {
     "hidden_size": 1280, "intermediate_size": 5120, "num_hidden_layers": 32,
     "num_attention_heads": 20, "projection_dim": 1280, "hidden_act": "gelu",
 }  # fmt: skip
-TINY = 8  # divides widths for a quick look on a CPU
+TINY = 8  # divides widths for a quick look on a CPU, which also has two levels only
 
 
 def random_base(name: str, device: str, dtype: torch.dtype, tiny: bool = False) -> Base:
@@ -109,9 +109,6 @@ def random_folder(name: str, folder: Path, dtype: torch.dtype) -> Path:
     """A diffusers folder of such a base with a CLIP beside it, made when it is not there yet."""
     import json
 
-    from transformers import CLIPConfig, CLIPModel, CLIPProcessor
-    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
-
     if (folder / "model_index.json").is_file():
         return folder
     base = random_base(name, "cpu", dtype)
@@ -119,12 +116,7 @@ def random_folder(name: str, folder: Path, dtype: torch.dtype) -> Path:
         module.save_pretrained(folder / part)
     for number, tokenizer in enumerate(base.tokenizers):
         tokenizer.save_pretrained(folder / ("tokenizer" if number == 0 else "tokenizer_2"))
-    vision, text = dict(CLIP_L_VISION), {**CLIP_L, "vocab_size": 49408}
-    with torch.device("meta"):
-        clip = CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=768))
-    _materialise(clip, torch.device("cpu"), dtype)
-    clip.save_pretrained(folder / "clip")
-    CLIPProcessor(CLIPImageProcessorPil(), base.tokenizers[0]).save_pretrained(folder / "clip")
+    _write_clip(base, folder / "clip", dtype, tiny=False)
     parts = {
         part: ["diffusers" if part in ("unet", "vae") else "transformers", type(module).__name__]
         for part, module in {**base.components(), "vae": base.vae}.items()
@@ -140,6 +132,28 @@ def random_folder(name: str, folder: Path, dtype: torch.dtype) -> Path:
     return folder
 
 
+def add_clip(base: Base, folder: Path, tiny: bool = False) -> None:
+    """A random CLIP in `folder`, where the base then counts as lying: aesthetic embeddings need one."""
+    _write_clip(base, folder / "clip", base.dtype, tiny)
+    base.path = folder
+
+
+def _write_clip(base: Base, folder: Path, dtype: torch.dtype, tiny: bool) -> None:
+    from transformers import CLIPConfig, CLIPModel, CLIPProcessor
+    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+    text, vision = {**CLIP_L, "vocab_size": 49408}, dict(CLIP_L_VISION)
+    if tiny:
+        [text], _, _ = _shrunk([text], dict(UNETS["sd1"]))
+        [vision], _, _ = _shrunk([{**vision, "projection_dim": 768}], dict(UNETS["sd1"]))
+    width = text["projection_dim"]
+    with torch.device("meta"):
+        clip = CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=width))
+    _materialise(clip, torch.device("cpu"), dtype)
+    clip.save_pretrained(folder)
+    CLIPProcessor(CLIPImageProcessorPil(), base.tokenizers[0]).save_pretrained(folder)
+
+
 def _shrunk(texts: list[dict], unet: dict) -> tuple[list[dict], dict, tuple[int, ...]]:
     small = [
         {**t, "hidden_size": t["hidden_size"] // TINY, "num_hidden_layers": 2,
@@ -147,7 +161,15 @@ def _shrunk(texts: list[dict], unet: dict) -> tuple[list[dict], dict, tuple[int,
          "projection_dim": t["projection_dim"] // TINY}
         for t in texts
     ]  # fmt: skip
-    unet = {**unet, "block_out_channels": tuple(w // TINY for w in unet["block_out_channels"])}
+    unet = {
+        **unet,
+        "block_out_channels": tuple(width // TINY for width in unet["block_out_channels"][:2]),
+        "down_block_types": (unet["down_block_types"][1], unet["down_block_types"][-1]),
+        "up_block_types": (unet["up_block_types"][0], unet["up_block_types"][-2]),
+        "layers_per_block": 1,
+    }
+    if "transformer_layers_per_block" in unet:
+        unet["transformer_layers_per_block"] = (1, 2)
     unet["cross_attention_dim"] //= TINY
     unet["norm_num_groups"] = 8
     unet["attention_head_dim"] = 4

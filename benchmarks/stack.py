@@ -18,7 +18,6 @@ import json
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -29,6 +28,7 @@ import torch
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.gpu import now  # noqa: E402
 from benchmarks.shapes import random_folder  # noqa: E402
 from studio.adapters import lora_file  # noqa: E402
 from studio.adapters.cache import AdapterCache  # noqa: E402
@@ -78,7 +78,7 @@ def main() -> int:
             "rank": RANK,
             "seconds_per_step": steps_of(base, settings, loras, hypers, arguments.rounds),
             "changing": changes_of(base, loras, arguments.rounds),
-            "beside_diffusers": pairs_of(base, settings, arguments.folder, arguments.rounds),
+            "beside_diffusers": pairs_of(base, settings, arguments.rounds),
             "machine": {
                 "processor": processor_name(), "device": str(base.device),
                 "precision": str(base.dtype).removeprefix("torch."),
@@ -108,7 +108,7 @@ def steps_of(
             engine.generate(
                 base,
                 settings.model_copy(update={"stack": stack}),
-                engine.Watch(lambda *_, marks=marks: marks.append(now(base))),
+                engine.Watch(lambda *_, marks=marks: marks.append(now(base.device))),
                 cache=cache,
             )
             if number >= 0:
@@ -124,9 +124,9 @@ def changes_of(base: Base, loras: list[Path], rounds: int) -> dict[str, float]:
     """Median seconds until a stack is on the base: first use, another strength, another stack."""
 
     def put_on(stack: list[StackItem], cache: AdapterCache) -> float:
-        began = now(base)
+        began = now(base.device)
         with applied(base, stack, cache):
-            return now(base) - began
+            return now(base.device) - began
 
     found: dict[str, list[float]] = {}
     cache = AdapterCache()
@@ -145,15 +145,17 @@ def changes_of(base: Base, loras: list[Path], rounds: int) -> dict[str, float]:
             found.setdefault(name, []).append(put_on(stack, own))
         with applied(base, late, cache):
             assert base.on_step is not None
-            began = now(base)
+            began = now(base.device)
             base.on_step(1, 2)
-            found.setdefault("a range that begins between steps", []).append(now(base) - began)
+            found.setdefault("a range that begins between steps", []).append(
+                now(base.device) - began
+            )
     return {name: round(statistics.median(values), 5) for name, values in found.items()}
 
 
-def pairs_of(base: Base, settings: GenerateSettings, folder: Path, rounds: int) -> dict[str, float]:
+def pairs_of(base: Base, settings: GenerateSettings, rounds: int) -> dict[str, float]:
     """Images per second here and in diffusers' own pipeline, and the median ratio of pairs."""
-    made = _pipeline(base, folder)
+    made = _pipeline(base)
     side = settings.width or base.native_size
 
     def ours() -> float:
@@ -182,20 +184,28 @@ def pairs_of(base: Base, settings: GenerateSettings, folder: Path, rounds: int) 
     }
 
 
-def _pipeline(base: Base, folder: Path) -> Any:
+def _pipeline(base: Base) -> Any:
+    """Diffusers' pipeline of the very same modules."""
     import diffusers
     import transformers
 
     for library in (diffusers, transformers):
         library.utils.logging.set_verbosity_error()
         library.utils.logging.disable_progress_bar()
-    made = diffusers.StableDiffusionPipeline.from_pretrained(
-        folder, dtype=base.dtype, safety_checker=None, requires_safety_checker=False,
-        feature_extractor=None,
+    scheduler = diffusers.DDIMScheduler.from_config(
+        {**base.scheduler_config, "clip_sample": False}
     )  # fmt: skip
+    parts = {**base.components(), "vae": base.vae, "scheduler": scheduler}
+    for number, tokenizer in enumerate(base.tokenizers):
+        parts["tokenizer" if number == 0 else "tokenizer_2"] = tokenizer
+    if len(base.tokenizers) > 1:
+        made = diffusers.StableDiffusionXLPipeline(**parts, add_watermarker=False)
+    else:
+        made = diffusers.StableDiffusionPipeline(
+            **parts, safety_checker=None, feature_extractor=None, requires_safety_checker=False
+        )
     made.set_progress_bar_config(disable=True)
-    made.scheduler = diffusers.DDIMScheduler.from_config(made.scheduler.config, clip_sample=False)
-    return made.to(base.device)
+    return made
 
 
 def items(files: Sequence[Path], strength: float = 0.1) -> list[StackItem]:
@@ -203,17 +213,10 @@ def items(files: Sequence[Path], strength: float = 0.1) -> list[StackItem]:
     return [StackItem(path=str(path), strength=strength) for path in files]
 
 
-def now(base: Base) -> float:
-    """Seconds, once the device has done what it was given."""
-    if base.device.type == "cuda":
-        torch.cuda.synchronize(base.device)
-    return time.perf_counter()
-
-
 def _seconds(base: Base, work: Callable[[], object]) -> float:
-    began = now(base)
+    began = now(base.device)
     work()
-    return now(base) - began
+    return now(base.device) - began
 
 
 def write_lora(path: Path, base: Base, seed: int) -> Path:

@@ -51,6 +51,7 @@ MAY_WRITE = {
     ("studio/core/locks.py", "os.open"): "a lock file, which stays empty",
     ("studio/core/temporaries.py", "os.open"): "the empty files that the atomic writer fills",
     ("studio/core/disk.py", "open"): "to sync what is there; writes nothing",
+    ("studio/runs/processes.py", "open"): "for other programs to print to, while they run",
     ("studio/commands/terminal.py", "os.open"): "the null device, when the terminal has gone",
     ("studio/cli.py", "os.open"): "the null device, when the reader of our output has left",
 }

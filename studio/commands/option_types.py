@@ -15,6 +15,13 @@ def port(text: str) -> int:
     return int(text)
 
 
+def count(text: str) -> int:
+    """A whole number from 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"“{text}” is not a whole number from 1")
+    return int(text)
+
+
 def auth(text: str) -> tuple[str, str]:
     """`USER:PASS` → (user, password)."""
     user, colon, password = text.partition(":")

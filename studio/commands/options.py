@@ -17,6 +17,7 @@ from studio.commands import (
     measure_options,
     option_types,
     shootout_options,
+    train_options,
 )
 from studio.commands.mask_options import add_mask_options
 from studio.commands.report_options import add_report_options
@@ -102,31 +103,7 @@ def _add_launch_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_train_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--preset", metavar="NAME", help="recipe to start from: a name or a .toml file"
-    )
-    parser.add_argument(
-        "--like", metavar="FILE", help="start from the settings a finished file was trained with"
-    )
-    parser.add_argument("--data", metavar="DIR", help="folder of images, or a dataset's name")
-    parser.add_argument(
-        "--base", metavar="MODEL", help="base model (default: the preset's, or starter)"
-    )
-    parser.add_argument("--method", metavar="NAME", help="training method, when there is no preset")
-    parser.add_argument("--name", metavar="TEXT", help="name of the run and of its file")
-    parser.add_argument(
-        "--resume",
-        metavar="RUN",
-        help="continue with a run that ended; --set changes its rate, steps, samples or saving",
-    )
-    parser.add_argument(
-        "--accept-dataset-changes",
-        action="store_true",
-        help="with --resume: go on although images or captions are not what they were",
-    )
-    parser.add_argument(
-        "--check", action="store_true", help="only check and estimate; start nothing"
-    )
+    train_options.add(parser)
     option_types.add_notify(parser)
     _add_set(parser)
     _add_json(parser)

@@ -64,7 +64,7 @@ def _resumed(studio: Studio, arguments: argparse.Namespace) -> str:
         return studio.runs.resume(
             arguments.resume,
             accept_changes=arguments.accept_dataset_changes,
-            changes=arguments.assignments or [],
+            changes=_changes(arguments),
         )
     except DatasetChanged as error:
         error.remedy = (
@@ -72,6 +72,12 @@ def _resumed(studio: Studio, arguments: argparse.Namespace) -> str:
             "add --accept-dataset-changes."
         )
         raise
+
+
+def _changes(arguments: argparse.Namespace) -> list[str]:
+    """What is set on the command line, as assignments."""
+    processes = [f"train.processes={arguments.processes}"] if arguments.processes else []
+    return [*(arguments.assignments or []), *processes]
 
 
 def follow(studio: Studio, run_id: str, stopping: Stopping) -> RunState:
@@ -123,7 +129,7 @@ def _config(studio: Studio, arguments: argparse.Namespace) -> RunConfig:
         )
     if arguments.like:
         values = _like(studio, arguments, values)
-    config = presets.config_from(arguments.preset, values, arguments.assignments)
+    config = presets.config_from(arguments.preset, values, _changes(arguments))
     file = path_of(config.options.get("continue_from") or "").expanduser()
     if is_file(file):  # the person at this terminal may name any file
         studio.workspace.open_folder(file.absolute().parent)
@@ -154,6 +160,11 @@ def _check(studio: Studio, config: RunConfig, only: bool) -> dict[str, Any]:
         say(f"Note: {note}")
     if not preflight.ok:
         raise SettingsError(" ".join(preflight.errors), remedy="Nothing was started.")
+    if (train := config.train).processes > 1:
+        images = f"{train.batch_size} × {train.processes} × {train.gradient_accumulation}"
+        say(
+            f"Images per step (batch size × processes × accumulated): {images} = {train.images_per_step}"
+        )
     if not only:
         return {}
     say("Measuring a few steps.")

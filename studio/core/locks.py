@@ -22,6 +22,11 @@ class Lock:
     def __init__(self, descriptor: int) -> None:
         self._descriptor: int | None = descriptor
 
+    @property
+    def descriptor(self) -> int | None:
+        """The open file that holds it: a process that inherits it holds the lock too."""
+        return self._descriptor
+
     def release(self) -> None:
         """Gives it back; doing so twice is harmless."""
         descriptor, self._descriptor = self._descriptor, None

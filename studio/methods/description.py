@@ -46,7 +46,7 @@ def describe(base: Base, config: RunConfig, facts: ExportFacts, **more: Any) -> 
         steps=facts.step,
         epoch=facts.epoch,
         batch_size=train.batch_size,
-        total_batch_size=train.batch_size * train.gradient_accumulation,
+        total_batch_size=train.images_per_step,
         gradient_accumulation_steps=train.gradient_accumulation,
         mixed_precision=config.precision,
         seed=config.seed,

@@ -91,10 +91,10 @@ def _length_advice(config: RunConfig, info: DatasetInfo) -> list[Finding]:
                 "train.steps",
             )
         )
-    if train.batch_size > info.images:
+    if (batch := train.batch_size * train.processes) > info.images:
         found.append(
             Finding(
-                f"A batch of {train.batch_size} is larger than the dataset ({info.images}): every "
+                f"A batch of {batch} is larger than the dataset ({info.images}): every "
                 "step sees some images more than once.",
                 "train.batch_size",
             )

@@ -23,7 +23,7 @@ from studio.settings.training import RunConfig, override
 
 CHANGEABLE = (
     "train.learning_rate", "train.text_learning_rate", "train.rates", "train.steps", "train.minutes",
-    "precision", "sample.prompts", "sample.every", "save.every", "save.stop_after", "validation.every",
+    "train.processes", "precision", "sample.prompts", "sample.every", "save.every", "save.stop_after", "validation.every",
     "image_loss.every",
 )  # fmt: skip
 LOWER = 3  # a rate at which the loss became NaN is divided by it
@@ -33,6 +33,7 @@ def changed(config: RunConfig, assignments: Sequence[str]) -> RunConfig:
     """The settings with `key=value` assignments over them. SettingsError for one that has to stay."""
     found = presets.make_config(override(config.model_dump(), list(assignments)))
     kept = [key for key, *_ in differing(config, found) if key not in CHANGEABLE]
+    found = _dealt_out(config, found)
     if kept:
         raise SettingsError(
             f"“{kept[0]}” cannot be changed in a run that has begun",
@@ -40,6 +41,20 @@ def changed(config: RunConfig, assignments: Sequence[str]) -> RunConfig:
             remedy=f"Start a new run, or change {', '.join(CHANGEABLE)}.",
         )
     return found
+
+
+def _dealt_out(config: RunConfig, found: RunConfig) -> RunConfig:
+    """With the batch size at which another number of processes takes the same images per step."""
+    processes = found.train.processes
+    images = config.train.batch_size * config.train.processes
+    if images % processes:
+        raise SettingsError(
+            f"A batch of {images} cannot be dealt out to {counted(processes, 'process', 'processes')}",
+            why="Each must take the same number of images, and a run keeps what it takes per step",
+            remedy=f"Resume it with a number of processes that divides {images}.",
+        )
+    train = found.train.model_copy(update={"batch_size": images // processes})
+    return found.model_copy(update={"train": train})
 
 
 def may_go_on(state: RunState, config: RunConfig, wanted: RunConfig) -> None:

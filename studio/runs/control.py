@@ -6,6 +6,8 @@ Owns: the flags and the waiting while paused. Refuses to know: what a run does w
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 
 class Control:
@@ -19,6 +21,7 @@ class Control:
         """With `stop`: what is unfinished is saved to go on with, and makes no file in the library."""
         self.save = False
         self.sample = False
+        self._forward: Callable[[str], None] | None = None
 
     def give(self, command: str) -> None:
         """pause, continue, stop, leave, save or sample."""
@@ -29,6 +32,22 @@ class Control:
                 setattr(self, command, True)
                 self.stop = self.stop or command == "leave"
             self._condition.notify_all()
+            if self._forward:
+                self._forward(command)
+
+    @contextmanager
+    def forwarded(self, to: Callable[[str], None]) -> Iterator[None]:
+        """Inside, commands are passed on too, those that were given before at once."""
+        with self._condition:
+            self._forward = to
+            for command in ("pause", "save", "sample", "leave" if self.leave else "stop"):
+                if getattr(self, command):
+                    to(command)
+        try:
+            yield
+        finally:
+            with self._condition:
+                self._forward = None
 
     def wait_while_paused(self) -> None:
         """Returns when the pause ends, or a stop is wanted."""

@@ -68,6 +68,13 @@ class RunLog:
             return False
         return True
 
+    def reread(self) -> None:
+        """Takes over what another process, which has the run now, has written of its state."""
+        with self._lock:
+            found = read_state(self.folder)
+            if found.state:
+                self.state, self._told = found, found.state
+
     def flush(self) -> None:
         """Writes whatever the disk has not taken yet. Raises StorageError."""
         with self._lock:

@@ -71,6 +71,7 @@ def judged(completed: Complete, library: Library) -> Preflight:
         _check_captions(result, config, info)
     _check_trigger(result, config, info, library)
     _check_device(result, config)
+    _check_processes(result, config)
     _check_prior(result, config, info)
     _check_disk(result, library, base if method.product == "model" else None)
     try:
@@ -97,7 +98,6 @@ def judged(completed: Complete, library: Library) -> Preflight:
 
 def _facts(completed: Complete) -> RunFacts:
     config, info, base = completed.config, completed.dataset, completed.base
-    effective = config.train.batch_size * config.train.gradient_accumulation
     facts = RunFacts(
         images=info.images,
         captioned=info.captioned,
@@ -109,7 +109,7 @@ def _facts(completed: Complete) -> RunFacts:
         family=base.title,
         resolution=config.data.resolution,
         steps=config.train.steps,
-        effective_batch=effective,
+        effective_batch=config.train.images_per_step,
         epochs=_epochs(completed),
         sample_prompts=tuple(config.sample.prompts),
         captions_each=captions_each(info),
@@ -125,9 +125,21 @@ def _epochs(completed: Complete) -> float | None:
     if multiple is None or not data.resolution:
         return None
     batches = batches_per_epoch(
-        completed.dataset, data, data.resolution, multiple, train.batch_size
+        completed.dataset, data, data.resolution, multiple, train.batch_size * train.processes
     )
     return round(train.steps * train.gradient_accumulation / batches, 1)
+
+
+def _check_processes(result: Preflight, config: RunConfig) -> None:
+    method, key = methods.find(config.method), "train.processes"
+    if config.train.processes == 1:
+        return
+    if not method.optimized:
+        text = f"{method.title} needs one process: it reads each image once and trains nothing."
+        result.error(text, key)
+    if config.device not in ("auto", "cpu", "cuda"):
+        text = f"Each process takes a GPU of its own: the device cannot be {config.device}. Choose auto."
+        result.error(text, key)
 
 
 def _check_prior(result: Preflight, config: RunConfig, info: DatasetInfo) -> None:

@@ -20,6 +20,7 @@ from studio.settings.training import RunConfig
 from studio.train.cache import LatentCache
 from studio.train.data import Item, held_out_items, read_items
 from studio.train.loop import Hooks, Trainer
+from studio.train.together import Alone, Group
 
 
 class Preparation:
@@ -64,13 +65,14 @@ class Preparation:
         )
         return broken
 
-    def trainer(self, control: Control, hooks: Hooks) -> Trainer:
-        """The loop with what the method trains, before its first step."""
+    def trainer(self, control: Control, hooks: Hooks, group: Group | None = None) -> Trainer:
+        """The loop with what the method trains, before its first step; alone or in a group."""
+        group = group or Alone()
         method = methods.find(self.config.method)
         self.trainable = method.prepare(self.base, self.config, self.trigger)
         return Trainer(
             self.base, self.trainable, self.config, self.items, self.held_out, self.latents,
-            control, hooks, prior=self.prior,
+            group.commands(control), hooks, prior=self.prior, group=group,
         )  # fmt: skip
 
     @property

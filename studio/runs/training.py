@@ -279,12 +279,11 @@ class Runs(RunFolders):
                     self._paused_by = run_id if self._queue else None
 
     def _one(self, run_id: str, control: Control) -> bool:
+        run, lock = self._logs[run_id], self._locks[run_id]
         try:
-            return turn.take(
-                self._logs[run_id], partial(self.config, run_id), control, self.runtime
-            )
+            return turn.take(run, partial(self.config, run_id), control, self.runtime, lock)
         finally:
-            self.notifier.tell(self._logs[run_id].state)
+            self.notifier.tell(run.state)
             with self._condition:
                 self._release(run_id)
 

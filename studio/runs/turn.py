@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 from studio.core import memory
 from studio.core.errors import Interrupted
+from studio.core.locks import Lock
 from studio.core.record import Failure
+from studio.runs import processes
 from studio.runs.control import Control
 from studio.runs.events import RunLog
 from studio.runs.failures import explain
@@ -25,17 +27,24 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def take(run: RunLog, config: Callable[[], RunConfig], control: Control, runtime: Runtime) -> bool:
+def take(
+    run: RunLog, config: Callable[[], RunConfig], control: Control, runtime: Runtime, lock: Lock
+) -> bool:
     """Runs one; False when it failed. Whatever happens to it, the next one can be run.
 
     `config` reads its settings; that they cannot be read is a failure of the run like any other.
+    `lock` is the run's; processes of its own hold it too.
     """
     try:
-        from studio.runs.worker import execute
-
         run.tell(place=None)
         with runtime.lock.hold(f"training {run.state.name or run.folder.name}"):
-            execute(run, config(), control, runtime)
+            wanted = config()
+            if wanted.train.processes > 1:
+                processes.execute(run, wanted, control, runtime, lock)
+            else:
+                from studio.runs.worker import execute
+
+                execute(run, wanted, control, runtime)
     except Interrupted as error:
         run.tell(state="stopped", reason=error.sentence(), files=())
     except Exception as error:  # every failure must reach the run's own page

@@ -44,21 +44,28 @@ from studio.train.state import (
     remove_unfinished,
     save_checkpoint,
 )
+from studio.train.together import Alone, Group
 from studio.train.validation import Measure
 
 STATE_EVERY = 1.0  # seconds between writes of state.json while steps go by
 
 
-def execute(run: RunLog, config: RunConfig, control: Control, runtime: Runtime) -> None:
-    """Prepares, trains, exports and verifies; raises whatever makes that impossible."""
-    Worker(run, config, control, runtime).execute()
+def execute(
+    run: RunLog, config: RunConfig, control: Control, runtime: Runtime, group: Group | None = None
+) -> None:
+    """Prepares, trains, exports and verifies; raises whatever makes that impossible. In a group this
+    is its first process, which alone writes."""
+    Worker(run, config, control, runtime, group or Alone()).execute()
 
 
 class Worker:
     """Wires one run together; the loop itself is `train.loop`."""
 
-    def __init__(self, run: RunLog, config: RunConfig, control: Control, runtime: Runtime) -> None:
+    def __init__(
+        self, run: RunLog, config: RunConfig, control: Control, runtime: Runtime, group: Group
+    ) -> None:
         self.run, self.config, self.control, self.runtime = run, config, control, runtime
+        self.group = group
         self.started = time.time()
         self.disk = Durable(run, control, runtime.lock)
         self.patience = Patience(config.validation.patience)
@@ -77,6 +84,7 @@ class Worker:
         self.prepare()
         if self.control.stop:
             raise Interrupted("Stopped before the first step")
+        self.group.begin(self.trainer.parameters)
         self.run.tell(state="running", prepared=None, eta=None, doing=None)
         complete = self.trainer.run() or bool(self.early.ended)
         if self.control.leave and not complete:
@@ -117,11 +125,11 @@ class Worker:
             validate=self.on_validation,
             compare_images=self.on_image_losses,
             sample=self.on_sample,
-            save=self.on_save,
+            save=self.group.afterwards(self.on_save),
             boundary=self.runtime.lock.yield_to_others,
-            paused=self.on_pause,
+            paused=self.group.afterwards(self.on_pause),
         )
-        self.trainer = made.trainer(self.control, hooks)
+        self.trainer = made.trainer(self.control, hooks, self.group)
         self.early = EarlyStopping(made, self.disk, self.control)
         self.preview = Preview(made.base, config, self.run.folder)
         buckets = tuple(Bucket(**row) for row in bucket_table(made.items))

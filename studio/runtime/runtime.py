@@ -92,6 +92,12 @@ class Runtime:
             self.give_back(error)
             raise
 
+    def unload(self) -> None:
+        """Lets go of what is loaded, for whoever needs the memory elsewhere; called with the turn."""
+        with self._lock:
+            self._base = self._key = self._other_vae = self._cache = None
+            memory.release()
+
     def give_back(self, error: BaseException) -> None:
         """Lets go of what a failure still holds, and of what is loaded and nobody else uses."""
         with self._lock:

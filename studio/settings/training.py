@@ -103,6 +103,11 @@ class TrainSettings(Settings):
 
     steps: int = setting(300, "Optimizer steps.", ge=1, le=1_000_000)
     batch_size: int = setting(1, "Images per step.", ge=1, le=512)
+    processes: int = setting(
+        1, "Processes that train together, each on a GPU of its own. The batch size is that of each: two "
+        "take twice as many images per step. Leave it at 1 unless there are several GPUs.",
+        ge=1, le=64, advanced=True,
+    )  # fmt: skip
     learning_rate: float = setting(1e-4, "Learning rate.", gt=0, le=10)
     text_learning_rate: float | None = setting(
         None, "Learning rate of the text encoder; empty uses the learning rate.", gt=0, le=10,
@@ -160,6 +165,11 @@ class TrainSettings(Settings):
         "auto", "Attention kernels: torch's own (sdpa) or xformers; auto takes xformers where it "
         "runs.", advanced=True,
     )  # fmt: skip
+
+    @property
+    def images_per_step(self) -> int:
+        """Of all processes, over all accumulated batches."""
+        return self.batch_size * self.processes * self.gradient_accumulation
 
     @field_validator("rates")
     @classmethod

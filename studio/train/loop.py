@@ -7,10 +7,10 @@ Refuses to know: methods and families by name, files' formats, who watches.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,18 +31,10 @@ from studio.train.non_finite import non_finite
 from studio.train.objective import Objective
 from studio.train.optim import make_optimizer, set_factor
 from studio.train.state import Progress
+from studio.train.together import Alone, Commands, Group
 from studio.train.validation import Measure, ValidationLoss
 
 SMOOTHING = 0.98
-
-
-class Commands(Protocol):
-    """What the outside wants; read at step boundaries, `save` and `sample` cleared when done."""
-
-    pause: bool
-    stop: bool
-    save: bool
-    sample: bool
 
 
 def _nobody(*_: Any) -> None:
@@ -96,15 +88,18 @@ class Trainer:
     progress: Progress = field(default_factory=Progress)
     prior: list[Item] = field(default_factory=list)
     """Class images for prior preservation; used when `config.prior.weight` is not 0."""
+    group: Group = field(default_factory=Alone)
+    """The processes that take a step together; a batch is dealt out to them."""
 
     def __post_init__(self) -> None:
         base, config = self.base, self.config
-        self.plan = Plan(self.items, config.train.batch_size, config.seed)
+        self.batch = config.train.batch_size * self.group.count
+        self.plan = Plan(self.items, self.batch, config.seed)
         self.optimizer = make_optimizer(config.train.optimizer, self.trainable.groups)
         self.parameters = [tensor for group in self.trainable.groups for tensor in group.parameters]
         self.ema = Ema(self.parameters, config.train.ema) if config.train.ema else None
         self.prior_seed = derived_seed(config.seed, "prior")
-        self.prior_plan = Plan(self.prior, config.train.batch_size, self.prior_seed)
+        self.prior_plan = Plan(self.prior, self.batch, self.prior_seed)
         self.objective = Objective(base, config.loss)
         self.batches = Batches(base, self.trainable, config.data, self.latents)
         self.validation = ValidationLoss(
@@ -120,6 +115,7 @@ class Trainer:
         resumed_at = progress.step if progress.step else None
         before = progress.seconds
         while True:
+            self.group.agree(progress)
             step = progress.step
             last = self.over
             probing, sampling, saving, each = (
@@ -177,7 +173,7 @@ class Trainer:
             _checkpointing(self.base.denoiser, train.gradient_checkpointing),
             attention(self.base.denoiser, self.attention),
         ):
-            torch.manual_seed(derived_seed(self.config.seed, "layers", step))
+            torch.manual_seed(derived_seed(self.config.seed, "layers", step, *self._own_key))
             for part in range(train.gradient_accumulation):
                 number = (step - 1) * train.gradient_accumulation + part
                 for place, loss in enumerate(self.losses(number, step)):
@@ -185,6 +181,7 @@ class Trainer:
                     if self.trainable.learns_by_denoising:
                         loss.backward()
                     terms[place] += loss.detach()
+        self.group.average(self.parameters, terms)
         norm = torch.nn.utils.clip_grad_norm_(
             self.parameters, train.clip_gradient_norm or float("inf")
         )
@@ -221,7 +218,7 @@ class Trainer:
 
     def batch_loss(self, number: int, step: int) -> Tensor:
         """The loss on own images of batch `number`, with what the method adds."""
-        numbers = self.plan.batch(number)
+        numbers = self.group.part(self.plan.batch(number))
         items = [self.items[index] for index in numbers]
         if not self.trainable.learns_by_denoising:
             return self.batches.own_loss(items, numbers)
@@ -238,7 +235,7 @@ class Trainer:
     def prior_loss(self, number: int, step: int) -> Tensor:
         """The loss on class images of batch `number`; their captions stay without the trigger,
         so also without the template."""
-        items = [self.prior[index] for index in self.prior_plan.batch(number)]
+        items = [self.prior[index] for index in self.group.part(self.prior_plan.batch(number))]
         plain = self.config.data.model_copy(update={"template": []})
         captions = [
             training_caption(item.caption, plain, self.prior_seed, step, key)
@@ -247,10 +244,14 @@ class Trainer:
         batch = self.batches.of(items, captions)
         return self.objective.loss(batch, self.prior_seed, step, self._keys(number))
 
-    def _keys(self, number: int) -> range:
+    def _keys(self, number: int) -> Sequence[int]:
         """The places of batch `number` in the run: every random draw of an item depends on its own."""
-        size = self.config.train.batch_size
-        return range(number * size, (number + 1) * size)
+        return self.group.part(range(number * self.batch, (number + 1) * self.batch))
+
+    @property
+    def _own_key(self) -> tuple[int, ...]:
+        """Dropout is another one in every process; in one alone it is what it always was."""
+        return (self.group.rank,) if self.group.count > 1 else ()
 
     def averaged(self) -> AbstractContextManager[None]:
         """Inside, what is trained shows its moving average, where one is kept."""

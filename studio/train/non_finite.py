@@ -1,6 +1,6 @@
-"""What is said when the loss is no number any more.
+"""What is said when a loss became NaN or infinite.
 
-Owns: the words. Refuses to know: how it was noticed.
+Owns: the words, with what probably helps. Refuses to know: how it was noticed.
 """
 
 from __future__ import annotations
