@@ -222,6 +222,11 @@ class Method(ABC):
         among them."""
         return None
 
+    def bytes_per_parameter(self, config: RunConfig) -> float | None:
+        """Memory that a run keeps per trainable parameter, at its highest; None where what is trained
+        is too small to count."""
+        return None
+
     @abstractmethod
     def prepare(self, base: Base, config: RunConfig, trigger: str) -> Trainable:
         """Makes the tensors to train, initialised from `config.seed` alone."""

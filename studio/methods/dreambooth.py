@@ -18,50 +18,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from studio.architectures.record import is_text_encoder
-from studio.methods.base import (
-    ExportFacts,
-    Gradients,
-    Group,
-    Method,
-    Trainable,
-    check_one_by_one,
-)
+from studio.methods.base import ExportFacts, Group, Method, Trainable
 from studio.methods.description import describe
-from studio.settings.training import RunConfig, Settings, setting
+from studio.methods.dreambooth_options import (
+    DreamBoothOptions,
+    bytes_per_parameter,
+    gradient_warnings,
+    gradients_of,
+)
+from studio.settings.training import RunConfig, Settings
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from studio.families.base import Base
-
-
-class DreamBoothOptions(Settings):
-    """What only DreamBooth has."""
-
-    text_encoder: bool = setting(
-        False, "Also train the text encoder: nearer to the subject, more memory.",
-        label="Train text encoder",
-    )  # fmt: skip
-    text_until: float = setting(
-        0.5, "Part of the run after which the text encoder stops learning.",
-        label="Stop text encoder after", ge=0, le=1, advanced=True,
-    )  # fmt: skip
-    weights: Literal["fp32", "bf16", "bf16-stochastic"] = setting(
-        "fp32", "Precision of the trained copy. bf16 halves its memory but loses small updates; "
-        "bf16-stochastic rounds up or down at random, so that they count on average.", advanced=True,
-    )  # fmt: skip
-    fused_backward: bool = setting(
-        False, "Update each weight as soon as its gradient is there and free the gradient: the same "
-        "result in less memory.", label="Fused backward pass", advanced=True,
-    )  # fmt: skip
-    clipping: Literal["global", "per-tensor"] = setting(
-        "global", "What the clip gradient norm limits: the norm of all gradients, for which the fused "
-        "backward pass runs twice, or that of each weight tensor.", label="Gradient clipping",
-        advanced=True,
-    )  # fmt: skip
-    save_as: Literal["fp16", "bf16", "fp32"] = setting(
-        "fp16", "Precision of the finished model.", advanced=True
-    )
 
 
 class DreamBooth(Method):
@@ -90,12 +60,15 @@ class DreamBooth(Method):
                 "bf16 keeps eight bits of a weight: updates smaller than 1/256 of it are lost. "
                 "Choose bf16-stochastic, or a higher learning rate than with fp32."
             )
-        warnings += _gradient_warnings(config, options)
+        warnings += gradient_warnings(config, options)
         if not config.prior.weight:
             warnings.append(
                 "Prior preservation is off: the model may forget what the class looks like."
             )
         return warnings
+
+    def bytes_per_parameter(self, config: RunConfig) -> float:
+        return bytes_per_parameter(config)
 
     def prepare(self, base: Base, config: RunConfig, trigger: str) -> Trainable:
         return DreamBoothTrainable(base, config, trigger)
@@ -126,7 +99,7 @@ class DreamBoothTrainable(Trainable):
         for component, model in base.components().items():
             if not is_text_encoder(component) or self.options.text_encoder:
                 self.places[component] = _copies(base, component, model, self.options)
-        self.gradients = _gradients(self.options)
+        self.gradients = gradients_of(self.options)
         self._cast = False  # whether the leaves hold what the copies do
         offload.offload_to_disk(
             [place.original for place in self._everywhere()],
@@ -223,42 +196,6 @@ class DreamBoothTrainable(Trainable):
             return [folder / "model_index.json"]
         single = folder / f"{folder.name}.safetensors"
         return [saving.save_single(self.base, single, states, dtype, header, zero_terminal=zero)]
-
-
-def _gradients(options: DreamBoothOptions) -> Gradients:
-    return Gradients(
-        options.fused_backward, options.clipping, stochastic=options.weights == "bf16-stochastic"
-    )
-
-
-def _gradient_warnings(config: RunConfig, options: DreamBoothOptions) -> list[str]:
-    """What the chosen way of using gradients costs, or does not do; raises SettingsError."""
-    if _gradients(options).one_by_one:
-        check_one_by_one(config.train.optimizer)
-    warnings, train = [], config.train
-    if options.clipping == "per-tensor" and not train.clip_gradient_norm:
-        warnings.append("Clipping per tensor has no effect: the clip gradient norm is 0.")
-    if not options.fused_backward:
-        return warnings
-    if train.clip_gradient_norm and options.clipping == "global":
-        warnings.append(
-            "The fused backward pass runs twice in each step, because gradients are clipped by the norm "
-            "of all of them. Clip per tensor, or set the clip gradient norm to 0, and it runs once."
-        )
-    several = [
-        name
-        for name, wanted in (
-            ("gradient accumulation", train.gradient_accumulation > 1),
-            ("prior preservation", config.prior.weight > 0),
-        )
-        if wanted
-    ]
-    if several:
-        warnings.append(
-            f"The fused backward pass saves less memory with {' and '.join(several)}: all gradients are "
-            "kept until the step's last loss."
-        )
-    return warnings
 
 
 def _cast(places: Sequence[_Place]) -> None:

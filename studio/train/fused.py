@@ -18,7 +18,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from studio.train.tensor_step import NotFiniteError, TensorSteps, clip_factor, total_norm
+from studio.train.tensor_step import TINY, NotFiniteError, TensorSteps, total_norm
 
 Arrived = Callable[[int, Tensor], None]
 
@@ -51,14 +51,14 @@ class FusedBackward:
         if not last:
             self._run(loss, self._keep)
             return
-        self.factor: Tensor | None = None
+        self.factor = 1.0
         self._norms = {}
         if self.limit:
             self._run(loss, self._measure, again=True)
             length = self.norm()
             if not math.isfinite(float(length)):
                 raise NotFiniteError(value)
-            self.factor = clip_factor(length, self.limit)
+            self.factor = min(1.0, float(self.limit / (length + TINY)))  # in the norm's precision
             self._norms = {}
         self._run(loss, self._take)
         self.torn = False

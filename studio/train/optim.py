@@ -112,6 +112,12 @@ def set_factor(optimizer: Optimizer, factor: float) -> float:
     return float(first["lr"] * first.get("d", 1.0))
 
 
+def optimizer_bytes(optimizer: Optimizer) -> int:
+    """Memory of what an optimizer keeps."""
+    kept = (value for values in optimizer.state.values() for _, value in _flat(values))
+    return sum(value.nbytes for value in kept if isinstance(value, Tensor))
+
+
 def optimizer_state(optimizer: Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The state as (`<parameter>.<name>` → tensor, the same for plain numbers).
 

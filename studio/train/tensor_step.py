@@ -17,6 +17,9 @@ from torch.optim import Optimizer
 
 from studio.train.rounding import StochasticRounding
 
+TINY = 1e-6
+"""Added to a norm that is divided by, as in `torch.nn.utils.clip_grad_norm_`."""
+
 
 class NotFiniteError(Exception):
     """A loss or a gradient is NaN or infinite; the loop says it in words."""
@@ -81,13 +84,11 @@ class TensorSteps:
             raise NotFiniteError(0.0)
 
     @torch.no_grad()
-    def take(
-        self, place: int, gradient: Tensor, norm: Tensor, factor: Tensor | None = None
-    ) -> None:
+    def take(self, place: int, gradient: Tensor, norm: Tensor, factor: float = 1.0) -> None:
         """One tensor's step with a `precise` gradient of norm `norm`; `factor` clips all alike."""
         if self.limit:
-            factor = clip_factor(norm, self.limit)
-        if factor is not None and float(factor) < 1:
+            factor = min(1.0, self.limit / (float(norm) + TINY))
+        if factor < 1:
             gradient.mul_(factor)
         # asked for anew: loading a state replaces the optimizer's groups
         group, parameter = self.optimizer.param_groups[self.owners[place]], self.parameters[place]
@@ -120,11 +121,6 @@ def _alone(optimizer: Optimizer, group: dict[str, Any], parameter: Tensor) -> It
         yield
     finally:
         optimizer.param_groups, group["params"] = groups, tensors
-
-
-def clip_factor(norm: Tensor, limit: float) -> Tensor:
-    """What gradients of this norm are multiplied by, as `torch.nn.utils.clip_grad_norm_` has it."""
-    return torch.clamp(limit / (norm + 1e-6), max=1.0)
 
 
 def total_norm(norms: Sequence[Tensor]) -> Tensor:

@@ -9,9 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from studio import methods
 from studio.core.errors import NonFiniteError, SettingsError, TrainingError
 from studio.families.base import Base
 from studio.families.loading import load_base
+from studio.runs.estimate import kept
 from studio.train.fused import FusedBackward
 from studio.train.loop import Trainer
 from studio.train.optim import OPTIMIZERS
@@ -233,3 +235,28 @@ def test_an_error_in_the_middle_leaves_nothing_to_save(make: Make) -> None:
         run.one_step(1)
     with pytest.raises(TrainingError, match="Only some of the weights"):
         run.state()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        (),
+        (FUSED, PER_TENSOR),
+        (FUSED, PER_TENSOR, STOCHASTIC, "train.ema=0.9"),
+        (STOCHASTIC, "train.optimizer=lion"),
+        ("options.weights=bf16",),
+    ],
+    ids=lambda settings: " ".join(settings),
+)
+def test_the_estimated_memory_is_what_is_there(make: Make, settings: tuple[str, ...]) -> None:
+    run = make(*settings, "options.text_encoder=false")
+    run.one_step(1)
+    there, count = sum(kept(run).values()), sum(p.numel() for p in run.parameters)
+    if FUSED in settings:
+        there -= (
+            run.update.gradient_bytes
+        )  # one at a time: a part of a tiny model, not of a large one
+    elif run.parameters[0].dtype == torch.float32:
+        there += 2 * count  # the copy in the base's precision, while a step is computed
+    expected = methods.find("dreambooth").bytes_per_parameter(run.config)
+    assert there / count == pytest.approx(expected, rel=0.01)
