@@ -127,7 +127,7 @@ class DreamBoothTrainable(Trainable):
                 fused = self.gradients.fused
                 # a cast copy is no Parameter, so it is put in where Module itself looks
                 shown = place.leaf if fused else place.copy.to(self.base.dtype)
-                place.module._parameters[place.name] = shown  # type: ignore[assignment]
+                place.module._parameters[place.name] = shown
             yield
         finally:
             for place in everywhere:

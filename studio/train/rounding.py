@@ -24,7 +24,7 @@ TABLE_ELSEWHERE = 1 << 22  # fewer, larger kernels
 class StochasticRounding:
     """Rounds the tensors of a step.
 
-    Random bits are drawn once per step, as a table; each piece of a tensor flips them by a number
+    Random bits are made once per step, as a table; each piece of a tensor flips them by a number
     of its own (xor). So any two weights have independent bits, at a hundredth of the draws.
     """
 
@@ -36,11 +36,11 @@ class StochasticRounding:
     def begin(self, step: int) -> None:
         """Draws the table of step `step`."""
         self.step = step
-        drawn = torch.randint(
+        table = torch.randint(
             1 << BITS, (self.size,), dtype=torch.int32,
             generator=generator(self.seed, "rounding", step),
         )  # fmt: skip
-        self.table = drawn.to(self.device)
+        self.table = table.to(self.device)
 
     @torch.no_grad()
     def into(self, target: Tensor, values: Tensor, place: int) -> None:
@@ -56,9 +56,9 @@ class StochasticRounding:
         for piece, flip in enumerate(flips):
             part = slice(piece * self.size, (piece + 1) * self.size)
             numbers = wide[part]
-            bits, drawn = numbers.view(torch.int32), self._bits[: numbers.numel()]
-            torch.bitwise_xor(self.table[: numbers.numel()], flip, out=drawn)
-            bits.add_(drawn).bitwise_and_(_UPPER)
+            bits, added = numbers.view(torch.int32), self._bits[: numbers.numel()]
+            torch.bitwise_xor(self.table[: numbers.numel()], flip, out=added)
+            bits.add_(added).bitwise_and_(_UPPER)
             narrow[part].copy_(numbers)  # exact: the lower half is zero
 
 

@@ -17,7 +17,7 @@ from studio.runs.estimate import kept
 from studio.train.fused import FusedBackward
 from studio.train.loop import Trainer
 from studio.train.optim import OPTIMIZERS
-from studio.train.state import latest_checkpoint, load_checkpoint, save_checkpoint
+from studio.train.state import Progress, latest_checkpoint, load_checkpoint, save_checkpoint
 from tests.matrix.conftest import make_trainer
 from tests.tiny import make_tiny_sd1
 
@@ -113,9 +113,11 @@ def test_a_resumed_run_is_bit_equal(make: Make, tmp_path: Path, settings: tuple[
     whole = make(*settings)
     whole.run()
     first = make(*settings)
-    first.hooks.save = lambda progress: save_checkpoint(
-        tmp_path / "run", progress, first.state(), first.optimizer
-    )
+
+    def save(progress: Progress) -> None:
+        save_checkpoint(tmp_path / "run", progress, first.state(), first.optimizer)
+
+    first.hooks.save = save
     first.hooks.step = lambda facts: setattr(first.commands, "stop", facts.step == 2)
     assert first.run() is False
     second = make(*settings)
