@@ -236,7 +236,8 @@ def main() -> None:
             key: found[way][key] for key in ("step_seconds", "ratio", "cpu_ratio", "peak_bytes")
         }
         print(f"{way}: {shown}", file=sys.stderr, flush=True)
-    beside(found)
+    if len(found) > 1:
+        beside(found)
     how = {key: getattr(arguments, key) for key in ("side", "steps", "pairs", "rate", "precision")}
     result = {"ways": found, "how": {**how, "set": arguments.set}, "machine": device_facts()}
     print(json.dumps(result, indent=2))
