@@ -22,8 +22,9 @@ PART_OF_MEMORY = 1 / 8
 _ALIGNED = 64  # bytes, as torch aligns its own memory
 
 
-def offload_to_disk(parameters: Sequence[nn.Parameter]) -> bool:
-    """Moves the values of large weights on the CPU into a scratch file, bit for bit.
+def offload_to_disk(parameters: Sequence[nn.Parameter], always: bool = False) -> bool:
+    """Moves the values of large weights on the CPU into a scratch file, bit for bit; with `always` also
+    those of small ones.
 
     False where they stay in memory: they are small, on a GPU, or the disk has no room for them.
     """
@@ -33,7 +34,7 @@ def offload_to_disk(parameters: Sequence[nn.Parameter]) -> bool:
         total += -(-parameter.nbytes // _ALIGNED) * _ALIGNED
     if any(parameter.device.type != "cpu" for parameter in parameters):
         return False
-    if total <= PART_OF_MEMORY * psutil.virtual_memory().total:
+    if not always and total <= PART_OF_MEMORY * psutil.virtual_memory().total:
         return False
     if shutil.disk_usage(tempfile.gettempdir()).free < 2 * total:
         return False

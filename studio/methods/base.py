@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from studio.architectures.record import Architecture
+from studio.core.errors import SettingsError
 from studio.settings.training import RunConfig, SampleSettings, Settings, setting
 
 if TYPE_CHECKING:
@@ -79,12 +80,42 @@ class ExportFacts:
     """The optimizer at its last step, for methods whose files can carry its state."""
 
 
+@dataclass(frozen=True)
+class Gradients:
+    """How a run uses its gradients. As a rule all are there, then clipped by the norm of all, then one
+    step is taken."""
+
+    fused: bool = False
+    """Each tensor takes its step as soon as its gradient is complete, which is freed at once."""
+    clipping: Literal["global", "per-tensor"] = "global"
+    stochastic: bool = False
+    """The trained tensors are bf16 without an fp32 copy: a step is rounded up or down at random."""
+
+    @property
+    def one_by_one(self) -> bool:
+        """Whether tensors take their steps one after another."""
+        return self.fused or self.stochastic or self.clipping == "per-tensor"
+
+
+def check_one_by_one(optimizer: str) -> None:
+    """Raises SettingsError for an optimizer that cannot step one tensor without the others."""
+    if optimizer == "prodigy":
+        raise SettingsError(
+            "Prodigy needs all gradients at once",
+            why="It finds one rate from all of them together; the fused backward pass, clipping per "
+            "tensor and stochastic rounding take one tensor after another.",
+            remedy="Choose another optimizer, or leave these three as they were.",
+        )
+
+
 class Trainable(ABC):
     """The tensors of one run. The base stays as it is outside `attached()`."""
 
     groups: list[Group]
     trains_text: bool
     """True when the text must be encoded anew at every step (the encoder or its input learns)."""
+
+    gradients: Gradients = Gradients()
 
     learns_by_denoising: bool = True
     """False for a method that reads the images in its own way: then `own_loss` is asked."""
@@ -95,6 +126,12 @@ class Trainable(ABC):
 
         `training` switches on what only training wants (dropout); previews and validation leave it off.
         """
+
+    def leaves(self) -> list[Tensor]:
+        """What stands in the network for each tensor of the groups, in their order: where its gradient
+        appears. Mostly the tensor itself; otherwise the tensor is copied into it after its
+        step."""
+        return [tensor for group in self.groups for tensor in group.parameters]
 
     def begin_step(self, step: int, steps: int) -> None:
         """Called before step `step` (1-based) of `steps`; for things that stop or change midway."""
@@ -187,6 +224,11 @@ class Method(ABC):
     ) -> int | None:
         """How many of the denoiser's layers with these names it trains; None where it does not choose
         among them."""
+        return None
+
+    def bytes_per_parameter(self, config: RunConfig) -> float | None:
+        """Memory that a run keeps per trainable parameter, at its highest; None where what is trained
+        is too small to count."""
         return None
 
     @abstractmethod

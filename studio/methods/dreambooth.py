@@ -5,7 +5,8 @@ Refuses to know: the loop, class images (prior preservation is the loop's), fami
 
 The base lends its modules and keeps its weights: while attached, the copies stand in their place.
 Copies are fp32 and cast to the base's precision for each step, so that small updates are not
-rounded away; the gradient flows back through the cast.
+rounded away; the gradient flows back through the cast. With the fused backward pass the cast weights
+stay between steps: each is cast again right after its own step, while it is in the cache.
 """
 
 from __future__ import annotations
@@ -19,32 +20,18 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from studio.architectures.record import is_text_encoder
 from studio.methods.base import ExportFacts, Group, Method, Trainable
 from studio.methods.description import describe
-from studio.settings.training import RunConfig, Settings, setting
+from studio.methods.dreambooth_options import (
+    DreamBoothOptions,
+    bytes_per_parameter,
+    gradient_warnings,
+    gradients_of,
+)
+from studio.settings.training import RunConfig, Settings
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from studio.families.base import Base
-
-
-class DreamBoothOptions(Settings):
-    """What only DreamBooth has."""
-
-    text_encoder: bool = setting(
-        False, "Also train the text encoder: nearer to the subject, more memory.",
-        label="Train text encoder",
-    )  # fmt: skip
-    text_until: float = setting(
-        0.5, "Part of the run after which the text encoder stops learning.",
-        label="Stop text encoder after", ge=0, le=1, advanced=True,
-    )  # fmt: skip
-    weights: Literal["fp32", "bf16"] = setting(
-        "fp32", "Precision of the trained copy. bf16 halves its memory but loses small updates.",
-        advanced=True,
-    )  # fmt: skip
-    save_as: Literal["fp16", "bf16", "fp32"] = setting(
-        "fp16", "Precision of the finished model.", advanced=True
-    )
 
 
 class DreamBooth(Method):
@@ -71,13 +58,17 @@ class DreamBooth(Method):
         if options.weights == "bf16":
             warnings.append(
                 "bf16 keeps eight bits of a weight: updates smaller than 1/256 of it are lost. "
-                "Use a higher learning rate than with fp32."
+                "Choose bf16-stochastic, or a higher learning rate than with fp32."
             )
+        warnings += gradient_warnings(config, options)
         if not config.prior.weight:
             warnings.append(
                 "Prior preservation is off: the model may forget what the class looks like."
             )
         return warnings
+
+    def bytes_per_parameter(self, config: RunConfig) -> float:
+        return bytes_per_parameter(config)
 
     def prepare(self, base: Base, config: RunConfig, trigger: str) -> Trainable:
         return DreamBoothTrainable(base, config, trigger)
@@ -91,6 +82,8 @@ class _Place:
     name: str
     original: nn.Parameter
     copy: nn.Parameter
+    leaf: nn.Parameter
+    """The copy in the base's precision, for the fused backward pass; otherwise the copy itself."""
 
 
 class DreamBoothTrainable(Trainable):
@@ -105,9 +98,12 @@ class DreamBoothTrainable(Trainable):
         self.places: dict[str, dict[str, _Place]] = {}
         for component, model in base.components().items():
             if not is_text_encoder(component) or self.options.text_encoder:
-                self.places[component] = _copies(base, component, model, self.options.weights)
+                self.places[component] = _copies(base, component, model, self.options)
+        self.gradients = gradients_of(self.options)
+        self._cast = False  # whether the leaves hold what the copies do
         offload.offload_to_disk(
-            [place.original for places in self.places.values() for place in places.values()]
+            [place.original for place in self._everywhere()],
+            always=self.options.fused_backward,
         )
         text_rate = config.train.text_learning_rate or config.train.learning_rate
         self.groups = [
@@ -122,15 +118,26 @@ class DreamBoothTrainable(Trainable):
 
     @contextmanager
     def attached(self, training: bool = False) -> Iterator[None]:
-        everywhere = [place for places in self.places.values() for place in places.values()]
+        everywhere = self._everywhere()
+        if self.gradients.fused and not (training and self._cast):
+            _cast(everywhere)
+            self._cast = training  # the copies may show their average now
         try:
             for place in everywhere:
+                fused = self.gradients.fused
                 # a cast copy is no Parameter, so it is put in where Module itself looks
-                place.module._parameters[place.name] = place.copy.to(self.base.dtype)
+                shown = place.leaf if fused else place.copy.to(self.base.dtype)
+                place.module._parameters[place.name] = shown
             yield
         finally:
             for place in everywhere:
                 place.module._parameters[place.name] = place.original
+
+    def leaves(self) -> list[Tensor]:
+        return [place.leaf for place in self._everywhere()]
+
+    def _everywhere(self) -> list[_Place]:
+        return [place for places in self.places.values() for place in places.values()]
 
     def begin_step(self, step: int, steps: int) -> None:
         """Stops the text encoder after its part of the run."""
@@ -142,6 +149,7 @@ class DreamBoothTrainable(Trainable):
             if is_text_encoder(component):
                 for place in places.values():
                     place.copy.requires_grad_(learning)
+                    place.leaf.requires_grad_(learning)
 
     def state(self) -> dict[str, Tensor]:
         return {
@@ -153,8 +161,10 @@ class DreamBoothTrainable(Trainable):
     def load_state(self, state: dict[str, Tensor]) -> None:
         for name, tensor in self.state().items():
             tensor.data.copy_(state[name])
+        self._cast = False
 
     def scale(self, strength: float) -> None:
+        self._cast = False
         for places in self.places.values():
             for place in places.values():
                 place.copy.data.sub_(place.original.data).mul_(strength).add_(place.original.data)
@@ -188,11 +198,23 @@ class DreamBoothTrainable(Trainable):
         return [saving.save_single(self.base, single, states, dtype, header, zero_terminal=zero)]
 
 
-def _copies(base: Base, component: str, model: nn.Module, precision: str) -> dict[str, _Place]:
+def _cast(places: Sequence[_Place]) -> None:
+    """Makes the leaves what the copies are, in their own precision."""
+    import torch
+
+    with torch.no_grad():
+        for place in places:
+            if place.leaf is not place.copy:
+                place.leaf.copy_(place.copy)
+
+
+def _copies(
+    base: Base, component: str, model: nn.Module, options: DreamBoothOptions
+) -> dict[str, _Place]:
     import torch
     from torch import nn
 
-    dtype = torch.float32 if precision == "fp32" else torch.bfloat16
+    dtype = torch.float32 if options.weights == "fp32" else torch.bfloat16
     places = {}
     for module_name, module in model.named_modules():
         for name, original in module._parameters.items():
@@ -200,5 +222,8 @@ def _copies(base: Base, component: str, model: nn.Module, precision: str) -> dic
             if original is None or not base.family.reads(base, component, full):
                 continue
             copy = nn.Parameter(original.detach().to(dtype, copy=True))
-            places[full] = _Place(module, name, original, copy)
+            leaf = copy
+            if options.fused_backward and dtype != base.dtype:
+                leaf = nn.Parameter(original.detach().to(base.dtype, copy=True))
+            places[full] = _Place(module, name, original, copy, leaf)
     return places

@@ -15,7 +15,8 @@ from studio.runs.preparation import Preparation
 from studio.runtime.runtime import Runtime
 from studio.settings.training import RunConfig
 from studio.train.data import bucket_table
-from studio.train.loop import Hooks
+from studio.train.loop import Hooks, Trainer
+from studio.train.optim import optimizer_bytes
 
 STEPS = 3
 
@@ -33,6 +34,9 @@ class Estimate:
     trained: dict[str, int]
     """Group → trainable parameters."""
     buckets: list[dict[str, int]]
+    kept: dict[str, int]
+    """Bytes of what training adds to the base: weights, gradients (all that are there at once),
+    optimizer, average."""
 
 
 def estimate(config: RunConfig, runtime: Runtime) -> Estimate:
@@ -55,4 +59,17 @@ def estimate(config: RunConfig, runtime: Runtime) -> Estimate:
         peak_memory=peak_memory(made.base.device),
         trained=made.trained,
         buckets=bucket_table(made.items),
+        kept=kept(trainer),
     )
+
+
+def kept(trainer: Trainer) -> dict[str, int]:
+    """Bytes of what training adds to the base, seen after a step."""
+    weights = {id(t): t.nbytes for t in [*trainer.parameters, *trainer.trainable.leaves()]}
+    averages = trainer.ema.averages if trainer.ema else []
+    return {
+        "weights": sum(weights.values()),
+        "gradients": trainer.update.gradient_bytes,
+        "optimizer": optimizer_bytes(trainer.optimizer),
+        "average": sum(tensor.nbytes for tensor in averages),
+    }

@@ -79,7 +79,7 @@ def expect(
         source=source,
         runs=len(seen),
         seconds=round(step * config.train.steps, 1),
-        memory=_memory(config, base, same),
+        memory=_memory(config, base, seen if source == "runs" else []),
         disk=_disk(config, base, same, missing),
         class_images=missing,
         class_seconds=round(missing * one_image, 1),
@@ -134,12 +134,18 @@ def _guessed_step(config: RunConfig, base: BaseInfo) -> float:
     return OVERHEAD + work * (WHOLE_MODEL_TIME if whole else 1) / threads
 
 
-def _memory(config: RunConfig, base: BaseInfo, seen: Sequence[RunState]) -> int:
-    peaks = [state.peak_memory for state in seen if state.peak_memory]
+def _memory(config: RunConfig, base: BaseInfo, seen: Sequence[Seen]) -> int:
+    per_parameter = methods.find(config.method).bytes_per_parameter
+    kept = per_parameter(config)
+    peaks = [
+        state.peak_memory
+        for state, other in seen
+        if state.peak_memory and per_parameter(other) == kept  # others say nothing about this one
+    ]
     if peaks:
         return max(peaks)
-    whole = methods.find(config.method).product == "model"
-    held = base.size_bytes * (5 if whole else 1.3)  # the copy, its gradients and two moments
+    # the base, and beside it what is kept of a model that is taken to have fp32 weights
+    held = base.size_bytes * (1.3 if kept is None else 1 + kept / 4)
     return round(held + 800 * _pixels(config, base) / config.train.gradient_accumulation + 5e8)
 
 

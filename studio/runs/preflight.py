@@ -137,6 +137,9 @@ def _check_processes(result: Preflight, config: RunConfig) -> None:
     if not method.optimized:
         text = f"{method.title} needs one process: it reads each image once and trains nothing."
         result.error(text, key)
+    if config.options.get("fused_backward"):
+        text = "The fused backward pass needs one process: several exchange all gradients before a step."
+        result.error(text, "options.fused_backward")
     if config.device not in ("auto", "cpu", "cuda"):
         text = f"Each process takes a GPU of its own: the device cannot be {config.device}. Choose auto."
         result.error(text, key)

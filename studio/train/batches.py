@@ -5,7 +5,8 @@ Owns: putting latents, text, crops and masks of items together. Refuses to know:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
@@ -17,6 +18,7 @@ from studio.methods.base import Trainable
 from studio.settings.training import DataSettings
 from studio.train.cache import LatentCache, TextCache
 from studio.train.data import Item, load_pixels
+from studio.train.ema import Ema
 from studio.train.objective import Batch
 
 
@@ -28,6 +30,7 @@ class Batches:
     ) -> None:
         self.base, self.trainable, self.settings = base, trainable, settings
         self.latents, self.texts = latents, TextCache(base)
+        self.text_learned = trainable.trains_text
 
     def of(self, items: list[Item], captions: list[str]) -> Batch:
         """A batch of items of one bucket with the captions they are trained with."""
@@ -45,6 +48,19 @@ class Batches:
         return (
             self.base.encode(captions) if self.trainable.trains_text else self.texts.get(captions)
         )
+
+    @contextmanager
+    def averaged(self, ema: Ema) -> Iterator[None]:
+        """Inside, what is trained shows its average. An encoder that has learned and stopped encodes
+        otherwise then, so these texts are none for the cache of training."""
+        texts = self.texts
+        if self.text_learned:
+            self.texts = TextCache(self.base)
+        try:
+            with ema.shown():
+                yield
+        finally:
+            self.texts = texts
 
     def place_weights(self, items: list[Item]) -> Tensor | None:
         """Weights [B, 1, h, w] of places by the items' masks, or None when none has a mask."""

@@ -16,18 +16,21 @@ class Ema:
     """One averaged copy per trained tensor: θ̄ ← d·θ̄ + (1 − d)·θ after each step.
 
     d = min(decay, (1 + step) / (10 + step)), so that a short run is not held back by its start.
+    Averages of bf16 weights are fp32: a thousandth of a difference would be rounded away.
     """
 
     def __init__(self, parameters: Sequence[Tensor], decay: float) -> None:
         self.parameters, self.decay = list(parameters), decay
-        self.averages = [parameter.detach().clone() for parameter in self.parameters]
+        self.averages = [
+            parameter.detach().to(torch.float32, copy=True) for parameter in self.parameters
+        ]
 
     @torch.no_grad()
     def update(self, step: int) -> None:
         """Takes in the weights after step `step` (1-based)."""
         weight = 1 - min(self.decay, (1 + step) / (10 + step))
         for average, parameter in zip(self.averages, self.parameters, strict=True):
-            average.lerp_(parameter.detach(), weight)
+            average.lerp_(parameter.detach().to(average.dtype), weight)
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -35,7 +38,7 @@ class Ema:
         own = [parameter.data for parameter in self.parameters]
         try:
             for average, parameter in zip(self.averages, self.parameters, strict=True):
-                parameter.data = average
+                parameter.data = average.to(parameter.dtype)
             yield
         finally:
             for values, parameter in zip(own, self.parameters, strict=True):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,14 +24,17 @@ from studio.train.attention import attention, usable_attention
 from studio.train.batches import Batches
 from studio.train.cache import LatentCache
 from studio.train.captions import item_caption, training_caption
+from studio.train.checkpointing import checkpointing
 from studio.train.data import Item, Plan
 from studio.train.ema import Ema
 from studio.train.image_losses import ImageLosses
-from studio.train.non_finite import non_finite
+from studio.train.not_finite import half_stepped, non_finite
 from studio.train.objective import Objective
 from studio.train.optim import make_optimizer, set_factor
 from studio.train.state import Progress
+from studio.train.tensor_step import NotFiniteError
 from studio.train.together import Alone, Commands, Group
+from studio.train.update import update_of
 from studio.train.validation import Measure, ValidationLoss
 
 SMOOTHING = 0.98
@@ -96,6 +99,7 @@ class Trainer:
         self.batch = config.train.batch_size * self.group.count
         self.plan = Plan(self.items, self.batch, config.seed)
         self.optimizer = make_optimizer(config.train.optimizer, self.trainable.groups)
+        self.update = update_of(self.trainable, self.optimizer, config)
         self.parameters = [tensor for group in self.trainable.groups for tensor in group.parameters]
         self.ema = Ema(self.parameters, config.train.ema) if config.train.ema else None
         self.prior_seed = derived_seed(config.seed, "prior")
@@ -163,39 +167,21 @@ class Trainer:
         """One optimizer step; returns loss, rate and speed. NaN stops before anything changes."""
         started = time.perf_counter()
         train = self.config.train
+        self._whole()
         self.trainable.begin_step(step, train.steps)
         rate = set_factor(self.optimizer, rate_factor(step, train))
-        terms = torch.zeros(2, device=self.base.device)  # own images, class images
-        # dropout draws from the global generator: give it this step's own, then put it back
-        with (
-            torch.random.fork_rng(self.devices),
-            self.trainable.attached(training=True),
-            _checkpointing(self.base.denoiser, train.gradient_checkpointing),
-            attention(self.base.denoiser, self.attention),
-        ):
-            torch.manual_seed(derived_seed(self.config.seed, "layers", step, *self._own_key))
-            for part in range(train.gradient_accumulation):
-                number = (step - 1) * train.gradient_accumulation + part
-                for place, loss in enumerate(self.losses(number, step)):
-                    loss = loss / train.gradient_accumulation
-                    if self.trainable.learns_by_denoising:
-                        loss.backward()
-                    terms[place] += loss.detach()
-        self.group.average(self.parameters, terms)
-        norm = torch.nn.utils.clip_grad_norm_(
-            self.parameters, train.clip_gradient_norm or float("inf")
-        )
-        # the step's only host sync
-        own, prior, length = torch.cat([terms, norm.to(terms).view(1)]).tolist()
-        value = own + prior
-        if not (abs(value) < float("inf") and length < float("inf")):
-            self.optimizer.zero_grad(set_to_none=True)
-            raise non_finite(step, rate, value, str(self.base.dtype), self.progress)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        try:
+            own, prior, length = self._computed(step)
+        except NotFiniteError as error:
+            self.update.discard()
+            raise non_finite(
+                step, rate, error.loss, self.base.dtype, self.progress.step, self.update.torn
+            ) from None
+        self.update.apply()
         self.trainable.after_step()
         if self.ema:
             self.ema.update(step)
+        value = own + prior
         self._advance(step, value, time.perf_counter() - started)
         return StepFacts(
             step=step,
@@ -207,14 +193,49 @@ class Trainer:
             prior=prior if self.prior else None,
         )
 
+    def _computed(self, step: int) -> tuple[float, float, float]:
+        """Losses on own and class images, the gradients' norm. NotFiniteError if one is NaN or infinite."""
+        train = self.config.train
+        terms = torch.zeros(2, device=self.base.device)  # own images, class images
+        self.update.begin(step)
+        # dropout draws from the global generator: give it this step's own, then put it back
+        with (
+            torch.random.fork_rng(self.devices),
+            self.trainable.attached(training=True),
+            checkpointing(self.base.denoiser, train.gradient_checkpointing),
+            attention(self.base.denoiser, self.attention),
+        ):
+            torch.manual_seed(derived_seed(self.config.seed, "layers", step, *self._own_key))
+            for part in range(train.gradient_accumulation):
+                number = (step - 1) * train.gradient_accumulation + part
+                for place, loss in enumerate(self.losses(number, step)):
+                    loss = loss / train.gradient_accumulation
+                    if self.trainable.learns_by_denoising:
+                        last = part == train.gradient_accumulation - 1 and place == self.preserves
+                        self.update.backward(loss, last)
+                    terms[place] += loss.detach()
+        self.group.average(self.parameters, terms)
+        # the step's only host sync, where all gradients are there at once
+        own, prior, length = torch.cat([terms, self.update.norm().to(terms).view(1)]).tolist()
+        if not (abs(own + prior) < float("inf") and length < float("inf")):
+            raise NotFiniteError(own + prior)
+        return own, prior, length
+
     def losses(self, number: int, step: int) -> Iterator[Tensor]:
         """The terms whose sum a batch minimises, one at a time: only one graph is alive.
 
         Prior preservation (Ruiz et al. 2022): mean over own images + weight · mean over class ones.
         """
         yield self.batch_loss(number, step)
-        if self.prior and self.config.prior.weight and self.trainable.learns_by_denoising:
+        if self.preserves:
             yield self.config.prior.weight * self.prior_loss(number, step)
+
+    @property
+    def preserves(self) -> bool:
+        """Whether a batch has a second loss, on class images."""
+        return (
+            self.config.prior.weight > 0 and self.trainable.learns_by_denoising and any(self.prior)
+        )
 
     def batch_loss(self, number: int, step: int) -> Tensor:
         """The loss on own images of batch `number`, with what the method adds."""
@@ -233,8 +254,7 @@ class Trainer:
         return loss if extra is None else loss + extra
 
     def prior_loss(self, number: int, step: int) -> Tensor:
-        """The loss on class images of batch `number`; their captions stay without the trigger,
-        so also without the template."""
+        """The loss on class images of batch `number`; their captions have no trigger, so no template."""
         items = [self.prior[index] for index in self.group.part(self.prior_plan.batch(number))]
         plain = self.config.data.model_copy(update={"template": []})
         captions = [
@@ -255,10 +275,11 @@ class Trainer:
 
     def averaged(self) -> AbstractContextManager[None]:
         """Inside, what is trained shows its moving average, where one is kept."""
-        return self.ema.shown() if self.ema else nullcontext()
+        return self.batches.averaged(self.ema) if self.ema else nullcontext()
 
     def state(self) -> dict[str, Tensor]:
         """Everything of the trainable and its average that a resumed run needs."""
+        self._whole()
         return {**self.trainable.state(), **(self.ema.state() if self.ema else {})}
 
     def load_state(self, state: dict[str, Tensor]) -> None:
@@ -267,6 +288,11 @@ class Trainer:
         if self.ema:
             self.ema.load_state(state)
 
+    def _whole(self) -> None:
+        """Raises TrainingError where a step was broken off halfway: nothing may come of it."""
+        if self.update.torn:
+            raise half_stepped(self.progress.step + 1)
+
     def _advance(self, step: int, loss: float, seconds: float) -> None:
         progress = self.progress
         progress.step = step
@@ -274,15 +300,3 @@ class Trainer:
         before = loss if progress.smoothed_loss is None else progress.smoothed_loss
         weight = min(SMOOTHING, (step - 1) / step)  # a plain mean at first, then exponential
         progress.smoothed_loss = weight * before + (1 - weight) * loss
-
-
-@contextmanager
-def _checkpointing(denoiser: Any, wanted: bool) -> Iterator[None]:
-    """Inside, activations are recomputed in the backward pass instead of being kept."""
-    if wanted:
-        denoiser.enable_gradient_checkpointing()
-    try:
-        yield
-    finally:
-        if wanted:
-            denoiser.disable_gradient_checkpointing()

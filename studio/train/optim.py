@@ -112,6 +112,12 @@ def set_factor(optimizer: Optimizer, factor: float) -> float:
     return float(first["lr"] * first.get("d", 1.0))
 
 
+def optimizer_bytes(optimizer: Optimizer) -> int:
+    """Memory of what an optimizer keeps."""
+    kept = (value for values in optimizer.state.values() for _, value in _flat(values))
+    return sum(value.nbytes for value in kept if isinstance(value, Tensor))
+
+
 def optimizer_state(optimizer: Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The state as (`<parameter>.<name>` → tensor, the same for plain numbers).
 
@@ -145,7 +151,8 @@ def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]
 def load_optimizer_state(
     optimizer: Optimizer, tensors: dict[str, Tensor], numbers: dict[str, Any]
 ) -> None:
-    """Puts back what `optimizer_state` gave."""
+    """Puts back what `optimizer_state` gave, bit for bit: libraries cast what they load to the precision
+    of the weights, and bf16 weights have fp32 moments here."""
     state: dict[int, dict[str, Any]] = {}
     whole = optimizer.state_dict()
     for key, value in {**tensors, **numbers}.items():
@@ -159,3 +166,10 @@ def load_optimizer_state(
                 target = target.setdefault(table, {})
             target[last] = value
     optimizer.load_state_dict({"state": state, "param_groups": whole["param_groups"]})
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    for place, saved in state.items():
+        loaded = optimizer.state[parameters[place]]
+        for name, value in _flat(saved):
+            name = name.rpartition("/")[2]  # a library may keep a table open that it saved closed
+            if isinstance(value, Tensor) and loaded[name].dtype != value.dtype:
+                loaded[name] = value.to(loaded[name].device)

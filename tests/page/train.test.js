@@ -110,11 +110,19 @@ test('the facts before a start', () => {
     ['Resolution', '512 px'],
   ]);
   assert.deepEqual(estimateRows(undefined), []);
-  const rows = estimateRows({seconds: 61, seconds_per_step: 0.2, peak_memory: 2e9, trained: {unet: 1234}, buckets: []});
+  const rows = estimateRows({
+    seconds: 61,
+    seconds_per_step: 0.2,
+    peak_memory: 2e9,
+    trained: {unet: 1234},
+    buckets: [],
+    kept: {weights: 4e9, average: 0},
+  });
   assert.deepEqual(
     rows.map(([label]) => label),
-    ['Trainable parameters', 'Time, measured', 'Memory, measured'],
+    ['Trainable parameters', 'Time, measured', 'Memory, measured', '… of it for training'],
   );
+  assert.match(rows[3][1], /^weights 4.00 GB$/, 'what is not there is not named');
   assert.match(rows[1][1], /1 min 01 s \(0.2 s a step/);
 });
 

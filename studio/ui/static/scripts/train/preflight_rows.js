@@ -50,11 +50,13 @@ export function estimateRows(estimate) {
   const {seconds, seconds_per_step: perStep} = estimate;
   const trained = Object.entries(estimate.trained || {});
   const buckets = estimate.buckets || [];
+  const kept = Object.entries(estimate.kept || {}).filter(([, bytes]) => bytes);
   const rows = [
     ['Trainable parameters', trained.map(([name, count]) => `${name} ${Number(count).toLocaleString()}`).join(', ')],
     ['Buckets', buckets.map(({items, width, height}) => `${items} at ${width}×${height}`).join(', ')],
     ['Time, measured', `about ${formatDuration(seconds)} (${perStep} s a step, without samples)`],
     ['Memory, measured', formatBytes(estimate.peak_memory)],
+    ['… of it for training', kept.map(([name, bytes]) => `${name} ${formatBytes(bytes)}`).join(', ')],
   ];
   return rows.filter(([, text]) => text);
 }
