@@ -22,7 +22,8 @@ from studio.diffusion.seeds import gaussian, permutation
 from studio.families.conditioning import Conditioning
 from studio.settings.training import RunConfig
 from studio.train.batches import Batches
-from studio.train.data import Item, templated
+from studio.train.captions import templated
+from studio.train.data import Item
 from studio.train.objective import Batch, Objective
 
 PAIRS = (0.2, 0.5, 0.8, 0.8, 0.92, 0.92)

@@ -233,9 +233,7 @@ class Trainer:
     @property
     def preserves(self) -> bool:
         """Whether a batch has a second loss, on class images."""
-        return (
-            self.config.prior.weight > 0 and self.trainable.learns_by_denoising and any(self.prior)
-        )
+        return bool(self.prior and self.config.prior.weight and self.trainable.learns_by_denoising)
 
     def batch_loss(self, number: int, step: int) -> Tensor:
         """The loss on own images of batch `number`, with what the method adds."""

@@ -185,6 +185,8 @@ def test_another_number_of_processes_takes_the_same_images_per_step(config: Make
 def test_what_needs_no_processes_is_refused_before_anything_starts(studio, config) -> None:
     with pytest.raises(InputError, match="needs one process"):
         studio.runs.start(config(TWO, method="aesthetic"))
+    fused = config(TWO, "options.fused_backward=true", method="dreambooth")
+    assert any("fused backward" in error for error in studio.runs.preflight(fused).errors)
     found = studio.runs.preflight(config(TWO, "device=cuda:0"))
     assert any("GPU of its own" in error for error in found.errors)
     assert studio.runs.preflight(config(TWO)).facts.effective_batch == 4
