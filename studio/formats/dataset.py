@@ -103,12 +103,7 @@ def read_dataset(
     parts = [part.folder for part in layout.parts]
     unused = find_unused(folder, parts, layout.known, held_out, looked)
     if not rows:
-        raise DatasetError(
-            "There are no images in this folder",
-            where=folder,
-            why=" ".join(filter(None, [_LOOKED_FOR, *layout.notes, unused.sentence()])),
-            remedy="Put the images directly into the folder.",
-        )
+        raise _no_images(folder, [*layout.notes, unused.sentence()])
     problems += _same_names([path for _, path, _ in rows])
     facts = images.all_facts([path for _, path, _ in rows])
     broken = {path: known.problem for path, known in facts.items() if known.problem}
@@ -144,6 +139,15 @@ def read_dataset(
         lines=says.captions == "lines",
         broken=broken,
         recipes=recipes,
+    )
+
+
+def _no_images(folder: Path, notes: list[str]) -> DatasetError:
+    return DatasetError(
+        "There are no images in this folder",
+        where=folder,
+        why=" ".join(filter(None, [_LOOKED_FOR, *notes])),
+        remedy="Put the images directly into the folder.",
     )
 
 

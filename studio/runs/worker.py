@@ -66,7 +66,7 @@ class Worker:
     ) -> None:
         self.run, self.config, self.control, self.runtime = run, config, control, runtime
         self.group = group
-        self.started = time.time()
+        self.started = round(time.time(), 3)
         self.disk = Durable(run, control, runtime.lock)
         self.patience = Patience(config.validation.patience)
         self.pace = Pace()
@@ -76,9 +76,7 @@ class Worker:
 
     def execute(self) -> None:
         """The whole run."""
-        self.run.tell(
-            state="preparing", started_at=self.run.state.started_at or round(self.started, 3)
-        )
+        self.run.tell(state="preparing", started_at=self.run.state.started_at or self.started)
         temporaries.sweep(self.run.folder)
         remove_unfinished(self.run.folder)
         self.prepare()

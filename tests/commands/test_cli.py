@@ -330,12 +330,12 @@ def test_doctor_tries_everything_and_names_the_cost(workspace: Path) -> None:
 
 
 def test_doctor_says_what_goes_without_onnxruntime(monkeypatch: pytest.MonkeyPatch) -> None:
-    from studio.core import doctor
+    from studio.core import doctor_libraries
 
-    there = doctor._taggers()
+    there = doctor_libraries.taggers()
     assert there.status == "ok" and "CPU" in there.found
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    gone = doctor._taggers()
+    gone = doctor_libraries.taggers()
     assert (
         gone.status == "note"
         and "onnxruntime" in str(gone.remedy)

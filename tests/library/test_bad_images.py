@@ -14,12 +14,12 @@ from studio.formats.dataset import read_dataset
 from studio.formats.image_memory import ImageMemory
 from studio.library.importing import import_files
 
-PICTURE = Image.effect_noise((48, 40), 90).convert("RGB")
+NOISE = Image.effect_noise((48, 40), 90).convert("RGB")
 
 
 def encoded(kind: str) -> bytes:
     buffer = io.BytesIO()
-    PICTURE.save(buffer, kind)
+    NOISE.save(buffer, kind)
     return buffer.getvalue()
 
 
@@ -69,7 +69,7 @@ def test_each_of_45_bad_images_is_named_with_its_reason(tmp_path: Path) -> None:
     assert len(content) == 45
     for name, data in content.items():
         (given / name).write_bytes(data)
-    PICTURE.save(given / "good.png")
+    NOISE.save(given / "good.png")
     images = ImageMemory()
     tracemalloc.start()
     info = import_files([given], tmp_path / "datasets", "x")

@@ -127,7 +127,7 @@ def test_the_page_has_all_modules_in_its_head_and_starts_its_parts(client: Clien
         if (script := component["props"].get("js_on_load"))
     ]
     assert {found[1] for found in started if found} == set(parts)
-    assert len(head) + sum(len(scripts.start(part)) for part in parts) < 24_000
+    assert len(head) + sum(len(scripts.start(part)) for part in parts) < 27_000
 
 
 def test_parts_send_what_python_listens_to(client: Client) -> None:
