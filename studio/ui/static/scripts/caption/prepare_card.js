@@ -11,7 +11,7 @@ import {previewCrops} from './prepare_preview.js';
 
 const AT_ONCE = 8; // proposals that are asked for together
 const HOWS = [
-  ['focus', 'where most is to be seen'],
+  ['focus', 'on the subject (focus)'],
   ['center', 'at the centre'],
   ['none', 'not at all'],
 ];
