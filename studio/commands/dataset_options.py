@@ -121,26 +121,27 @@ def add_filter(parser: argparse._ActionsContainer, what: str) -> None:
 
 
 def _add_actions(parser: argparse.ArgumentParser) -> None:
-    action = parser.add_mutually_exclusive_group()
+    group = parser.add_argument_group("what a run learnt, and other programs, without a check")
+    action = group.add_mutually_exclusive_group()
     action.add_argument(
         "--losses",
         metavar="RUN",
-        help="instead of checking: what a run learnt of each image, at fixed noise against the untrained base, "
+        help="what a run learnt of each image, at fixed noise against the untrained base, "
         "probably mislabelled images first; measured now if it was not yet; `latest` takes the newest that was",
     )
     action.add_argument(
         "--export",
         nargs=2,
         metavar=("KIND", "OUT"),
-        help=f"instead: write it for other programs; KIND is {', '.join(EXPORTS[:-1])} or {EXPORTS[-1]}",
+        help=f"write it for other programs; KIND is {', '.join(EXPORTS[:-1])} or {EXPORTS[-1]}",
     )
     action.add_argument(
         "--import",
         dest="import_as",
         metavar="NAME",
-        help="instead: copy it into the workspace as the dataset NAME, whatever program laid it out; "
+        help="copy it into the workspace as the dataset NAME, whatever program laid it out; "
         "a zip is unpacked",
     )
-    parser.add_argument(
+    group.add_argument(
         "--step", type=int, metavar="N", help="with --losses: the checkpoint of this step"
     )

@@ -263,7 +263,7 @@ COMMANDS = {
     ),
     "inspect": ("say what a file is, without running anything in it", _add_inspect_options),
     "dataset": (
-        "say what is wrong with a folder of images and captions as a training set",
+        "check a folder of images and captions before training; filter, prepare and export it",
         _add_dataset_options,
     ),
     "library": ("list, rename, trash or restore what is in the library", library_options.add),
