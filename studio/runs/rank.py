@@ -48,7 +48,8 @@ def main(workspace: Path, folder: Path, reports: Path) -> int:
         runtime = Runtime(Library(Workspace(workspace)))
         together = Together(config.device == "cpu")
         if rank == 0:
-            execute(RunLog(folder), config, _control(), runtime, together)
+            with runtime.lock.hold("training"):  # whoever started this lends the device to others
+                execute(RunLog(folder), config, _control(), runtime, together)
         else:
             take_part(config, folder, runtime, together)
     except Exception as error:  # it must reach the run's page through whoever started this

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -154,15 +155,28 @@ def test_a_killed_launcher_takes_its_processes_along(studio, config) -> None:
 
 
 @pytest.mark.slow
-def test_save_and_stop_reach_all_processes_at_the_same_step(studio, config) -> None:
+def test_commands_reach_all_processes_at_the_same_step(studio, config) -> None:
     run = studio.runs.start(
         config(
-            TWO, EACH, "train.steps=5000", "save.every=0", "sample.every=0", "validation.every=0"
+            TWO, EACH, "train.steps=5000", "save.every=0", "sample.every=4000", "validation.every=0"
         )
     )
     reach(studio, run, lambda view: view.state.step >= 2)
     studio.runs.command(run, "save")
     reach(studio, run, lambda view: only(view.events, Saved))
+    studio.runs.command(run, "sample")
+    reach(studio, run, lambda view: len(only(view.events, Sampled)) > 1)
+    studio.runs.command(run, "pause")
+    paused = reach(studio, run, lambda view: view.state.state == "paused").state.step
+    time.sleep(1)
+    assert studio.runs.state(run).step == paused
+    with studio.runtime.lock.hold("an image"):  # a paused run has given the device away
+        pass
+    studio.runs.command(run, "continue")
+    reach(studio, run, lambda view: view.state.step > paused)
+    with studio.runtime.lock.hold("an image"):  # and between two steps it lends it
+        assert studio.runs.state(run).state == "paused"
+    reach(studio, run, lambda view: view.state.state == "running")
     studio.runs.command(run, "stop")
     state = studio.runs.wait(run)
     assert state.state == "stopped" and state.last_checkpoint == state.step and state.files
