@@ -57,6 +57,7 @@ def steps_of(folder: Path, base: Path, images: Path, port: int, count: int, batc
     ]
 
 
+@pytest.mark.slow
 def test_two_processes_take_the_step_of_one_with_twice_the_batch(studio, tmp_path, free_port):
     base, images = studio.workspace.bases / "tiny", make_dataset(tmp_path / "images", 5)
     two = steps_of(tmp_path / "two", base, images, free_port, 2, 1, "1")

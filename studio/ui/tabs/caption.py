@@ -33,6 +33,7 @@ from studio.ui.live import Json, Page, component, read
 
 if TYPE_CHECKING:
     from studio.app import Studio
+    from studio.formats.image_recipes import Recipes
 
 MAX_THUMBNAILS = 80  # per call; the grid asks again for what comes into view
 TEMPLATE = '<div class="cs-caption"></div>'
@@ -160,10 +161,11 @@ class CaptionTab:
         """File name → address of its thumbnail, or the reason why there is none."""
         identity, names = read(argument, dataset=str, files=list)
         answers: Json = {}
-        recipes = recipes_of(self.library.path(identity))
+        recipes: Recipes | None = None
         for name in names[:MAX_THUMBNAILS]:
             try:
                 image = self.library.file(identity, str(name))
+                recipes = recipes or recipes_of(self.library.path(identity))
                 recipe = recipes.of(recipes.folder / original(str(name)))
                 small = self.page.thumbnails.of(image, recipe=recipe)
                 answers[str(name)] = {"path": str(small), "stamp": image_stamp(image)}

@@ -5,6 +5,7 @@ import {progressText} from '../caption/export_words.js';
 import {headings} from '../caption/learnt.js';
 import {hasWorth, learntText, sourceText, titleOf, worthText} from '../caption/learnt_rules.js';
 import {attempt, call} from '../core/calls.js';
+import {isLost} from '../core/connection.js';
 import {el} from '../core/dom.js';
 import {openTab} from '../core/handover.js';
 import {isActive} from './run_states.js';
@@ -35,10 +36,15 @@ class LearntList {
     Object.assign(this, {run, state});
     if (first || ended) await this.load();
   }
+  /** The run may be gone by now; then its view says so. */
   async load() {
     const {run} = this;
-    const found = await call(this.server.learnt({run}));
-    if (run === this.run) this.fill(found);
+    try {
+      const found = await call(this.server.learnt({run}));
+      if (run === this.run) this.fill(found);
+    } catch (error) {
+      if (error.parts?.kind !== 'MissingError' && !isLost()) throw error;
+    }
   }
   fill(found) {
     if (found) this.body.replaceChildren(...this.parts(found));
