@@ -136,6 +136,7 @@ def _trained(studio: Studio, folder: Path, name: str, seed: int) -> image_losses
     changes = [
         f"seed={seed}", f"train.steps={STEPS}", "train.batch_size=4", "prior.weight=0",
         "sample.every=never", "sample.steps=2", "validation.every=never", "save.every=never",
+        f"image_loss.every={STEPS}",
     ]  # fmt: skip
     values: Mapping[str, Any] = {"name": f"planted-{seed}", "data": {"folder": str(folder)}}
     config = presets.config_from(

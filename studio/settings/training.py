@@ -259,8 +259,8 @@ class ImageLossSettings(Settings):
     """The loss of each training image at fixed noise, against that of the untrained base."""
 
     every: Interval = setting(
-        Interval(250), "Time between measurements of every image's loss at fixed noise, such as 250 steps or "
-        "1 epoch; the last is at the end. never turns it off. Training is the same with and without.",
+        Interval(0), "Time between measurements of every image's loss at fixed noise, such as 250 steps or "
+        "1 epoch; the last is at the end. A finished run can be measured as well. Training is the same.",
         advanced=True,
     )  # fmt: skip
     images: int = setting(
