@@ -110,6 +110,14 @@ EDITS: tuple[Edit, ...] = (
         (Field("tags", "Tags", "tags", "", "tag, another tag"),), ("tags",),
     ),
     Edit(
+        "rename", "Rename a tag",
+        "Makes another tag of one, as a whole and whatever its case; where that was there already, it comes "
+        "once.",
+        _each(lambda text, v, _: tag_words.rename_tag(text, v["tag"], v["to"])),
+        (Field("tag", "Tag", hint="crimson hair"), Field("to", "New name", hint="red hair")),
+        ("tag",),
+    ),
+    Edit(
         "merge", "Merge tags",
         "Makes one tag of several and of their spellings (“red_hair”, “Red hair” and “red-hair” are the "
         "same). Without any, every tag gets the spelling that these captions use most.",

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from studio.caption.bulk import add_prefix
 from studio.caption.questions import fill, question_text, tags_of
+from studio.caption.tag_words import add_prefix
 from studio.core.names import printable
 from studio.formats.dataset_file import read_dataset_file
 from studio.formats.several import captions_of

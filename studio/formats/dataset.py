@@ -21,6 +21,7 @@ Refuses to know: pixels (only headers are looked at), tokens, training. Imports 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from studio.core.counts import counted
@@ -142,7 +143,7 @@ def read_dataset(
     )
 
 
-def _no_images(folder: Path, notes: list[str]) -> DatasetError:
+def _no_images(folder: Path, notes: Iterable[str | None]) -> DatasetError:
     return DatasetError(
         "There are no images in this folder",
         where=folder,

@@ -12,7 +12,7 @@ import pytest
     "module",
     [
         "studio.formats.dataset",
-        "studio.caption.bulk",
+        "studio.caption.steps",
         "studio.caption.run",
         "studio.compare.record",
         "studio.compare.report.report",

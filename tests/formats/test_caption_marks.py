@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from studio.caption.bulk import insert_trigger
+from studio.caption.tag_words import insert_trigger
 from studio.formats.caption_marks import as_trained
 from studio.formats.captions import fill_template, unknown_places
 from studio.formats.dataset import read_dataset

@@ -257,7 +257,7 @@ def test_a_link_inside_a_dataset_closes_it_over_a_link(
     for name, more in (("open_dataset", {}), ("captions", {}),
                        ("save_caption", {"file": "0.png", "text": "over"}), ("copy_sample", {}),
                        ("auto_caption", {"which": "all", "prefix": "over"}),
-                       ("bulk", {"action": "preview", "edit": {"prefix": "x"}, "files": []})):  # fmt: skip
+                       ("edit_captions", {"action": "preview", "steps": [], "files": []})):  # fmt: skip
         with pytest.raises(InputError, match="links to other places"):
             asked("caption", name, dataset=identity, **more)
     (answer,) = asked("caption", "thumbnails", dataset=identity, files=["0.png"]).values()
@@ -322,8 +322,9 @@ def test_a_run_of_the_owner_is_not_resumed_over_a_link(studio: Studio, elsewhere
 def test_an_edit_of_the_owner_is_not_undone_over_a_link(studio: Studio, elsewhere: Path) -> None:
     asked = Asked(studio)
     identity = asked("caption", "open_folder", folder=str(elsewhere))
-    edit = {"action": "apply", "edit": {"prefix": "big "}, "files": []}
-    asked("caption", "bulk", dataset=identity, **edit)
+    steps = [{"edit": "prefix", "text": "big "}]
+    edit = {"action": "apply", "steps": steps, "files": []}
+    asked("caption", "edit_captions", dataset=identity, **edit)
     written = (elsewhere / "0.txt").read_text()
     later = Studio(Workspace(studio.workspace.root))
     later.workspace.access = Access.over_a_link()

@@ -1,8 +1,7 @@
 """The Caption tab: open images, let a model describe them, correct what it says.
 
 Owns: the tab's server functions. Everything visible is rendered by `static/scripts/caption/`.
-Refuses to know: models, how captions are stored (studio.formats), what bulk edits do
-(studio.caption.bulk).
+Refuses to know: models, how captions are stored (studio.formats).
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ class CaptionTab:
             [
                 self.datasets, self.open_dataset, self.open_folder, self.forget_folder, self.plan_import,
                 self.add_files, self.copy_sample, self.about, self.thumbnails, self.captions,
-                self.bulk, self.undo, self.discard_strays, *describe.functions, *edits.functions,
+                self.undo, self.discard_strays, *describe.functions, *edits.functions,
                 *DatasetCheck(studio, page).functions(), *PrepareImages(studio, page).functions(),
                 *CaptionDesk(studio, page).functions(), *DatasetExport(studio, page).functions(),
                 *LearntOfDataset(studio, page).functions(),
@@ -181,32 +180,6 @@ class CaptionTab:
         found = read_captions(folder)
         captions = {printable(p.relative_to(folder).as_posix()): t or "" for p, t in found.items()}
         return {"captions": captions} | changes(self.studio, folder, found)
-
-    def bulk(self, argument: Any) -> Json:
-        """Shows what an edit would change, or applies it."""
-        from studio.caption import bulk as edits
-
-        identity, action = read(argument, dataset=str, action=str)
-        folder = self.library.own(identity)
-        values, names = read(argument, edit=dict, files=list)
-        edit = edits.BulkEdit.parse(values)
-        wanted = {original(str(name)) for name in names}
-        captions = {
-            path: text
-            for path, text in read_captions(folder).items()
-            if not wanted or path.relative_to(folder).as_posix() in wanted
-        }
-        found = edits.preview(captions, edit)
-        if action == "apply":
-            done = edits.apply(
-                found, self.studio.library.captions.history().begin(folder, edits.WHAT)
-            )
-            return {"changed": len(done.changed), "kept": len(done.kept)}
-        examples = [
-            {"file": printable(c.image.name), "before": c.before or "", "after": c.after}
-            for c in found[:3]
-        ]
-        return {"changes": len(found), "examples": examples}
 
     def undo(self, argument: Any) -> Json:
         """Brings back the captions from before the newest captioning or edit of many."""

@@ -59,7 +59,7 @@ export class Desk {
     });
     this.tags = new TagList(this.index, this.quick, {
       use: (tag) => this.filter.write(`tag:${quote(tag)}`),
-      edit: (edit) => this.edit(edit),
+      edit: (step) => this.edit(step),
     });
     this.filter = new FilterBar(server, {
       filter: (conditions) => this.choose(conditions),
@@ -231,9 +231,11 @@ export class Desk {
   changed() {
     this.around.changed();
   }
-  async edit(edit) {
+  /** Makes one edit of all captions. */
+  async edit(step) {
     this.saving.flush();
-    const done = await call(this.server.bulk({dataset: this.around.dataset(), action: 'apply', edit, files: []}));
+    const asked = {dataset: this.around.dataset(), action: 'apply', steps: [step], files: []};
+    const done = await call(this.server.edit_captions(asked));
     await this.around.refresh();
     return done;
   }

@@ -12,7 +12,7 @@ const UNDO = '“Undo” under “Edit many at once” brings the captions back.
 
 export class TagList {
   /** `index`: a TagIndex; `quick`: QuickTags. `around`: use(tag) shows the images that have it,
-   *  edit(edit) changes all captions and resolves with {changed, kept}. */
+   *  edit(step) changes all captions and resolves with {changed, kept}. */
   constructor(index, quick, around) {
     Object.assign(this, {index, quick, around});
     this.locked = false;
@@ -84,7 +84,7 @@ export class TagList {
       event.preventDefault();
       const wanted = input.value.trim();
       stop();
-      if (wanted && wanted !== tag) attempt(() => this.change({tag, new_tag: wanted}));
+      if (wanted && wanted !== tag) attempt(() => this.change({edit: 'rename', tag, to: wanted}));
     };
     input.addEventListener('keydown', (event) => event.key === 'Escape' && stop());
     row.replaceChildren(el('form.cs-path', {onsubmit}, input, el('button.cs-button', {type: 'submit'}, 'Rename')));
@@ -92,11 +92,11 @@ export class TagList {
   }
   async remove(tag, number) {
     if (confirm(`Remove “${tag}” from ${count(number, 'caption')}? The earlier captions can be brought back.`)) {
-      await this.change({remove: [tag]});
+      await this.change({edit: 'remove', tags: [tag]});
     }
   }
-  async change(edit) {
-    const {changed, kept} = await this.around.edit(edit);
+  async change(step) {
+    const {changed, kept} = await this.around.edit(step);
     const why = kept
       ? `${kept} had been edited meanwhile and ${kept === 1 ? 'was' : 'were'} left alone. ${UNDO}`
       : UNDO;

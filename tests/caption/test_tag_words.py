@@ -1,4 +1,4 @@
-"""Edits over many captions: what they do to a sentence and to tags, and the way back."""
+"""Words put into captions and taken out of them, and the way back after many were changed."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from studio.caption import bulk
-from studio.caption.bulk import BulkEdit, edited
-from studio.core.errors import FileError, SettingsError, StorageError
+from studio.caption import tag_words
+from studio.caption.changes import Change
+from studio.caption.history import Record
+from studio.caption.undoing import undo
+from studio.core.errors import FileError, StorageError
 from studio.formats.dataset import read_caption, read_captions, write_caption
 from tests import failpoint
 
@@ -24,9 +26,9 @@ from tests import failpoint
     ],
 )
 def test_a_prefix_comes_once(caption, prefix, result):
-    once = bulk.add_prefix(caption, prefix)
+    once = tag_words.add_prefix(caption, prefix)
     assert once == result
-    assert bulk.add_prefix(once, prefix) == result
+    assert tag_words.add_prefix(once, prefix) == result
 
 
 @pytest.mark.parametrize(
@@ -39,9 +41,9 @@ def test_a_prefix_comes_once(caption, prefix, result):
     ],
 )
 def test_a_suffix_comes_once(caption, suffix, result):
-    once = bulk.add_suffix(caption, suffix)
+    once = tag_words.add_suffix(caption, suffix)
     assert once == result
-    assert bulk.add_suffix(once, suffix) == result
+    assert tag_words.add_suffix(once, suffix) == result
 
 
 @pytest.mark.parametrize(
@@ -59,51 +61,34 @@ def test_a_suffix_comes_once(caption, suffix, result):
     ],
 )
 def test_the_trigger_is_put_where_it_is_missing(caption, trigger, class_word, result):
-    assert bulk.insert_trigger(caption, trigger, class_word) == result
+    assert tag_words.insert_trigger(caption, trigger, class_word) == result
 
 
 def test_replacing_takes_words_as_they_are_written():
-    assert bulk.replace("a Cat in a catalogue", "cat", "dog") == "a dog in a catalogue"
-    assert bulk.replace("a cat in a catalogue", "cat", "dog", whole_words=False) == (
+    assert tag_words.replace("a Cat in a catalogue", "cat", "dog") == "a dog in a catalogue"
+    assert tag_words.replace("a cat in a catalogue", "cat", "dog", whole_words=False) == (
         "a dog in a dogalogue"
     )
-    assert bulk.replace("1.5 (old) x", "(old)", r"\1", whole_words=True) == r"1.5 \1 x"
-    assert bulk.replace("blurry, a cat,  nice", "blurry", "") == "a cat, nice"
-    assert bulk.replace("odd  ,spacing", "cat", "dog") == "odd  ,spacing"
+    assert tag_words.replace("1.5 (old) x", "(old)", r"\1", whole_words=True) == r"1.5 \1 x"
+    assert tag_words.replace("blurry, a cat,  nice", "blurry", "") == "a cat, nice"
+    assert tag_words.replace("odd  ,spacing", "cat", "dog") == "odd  ,spacing"
 
 
 def test_tags_are_removed_and_repeats_dropped_without_their_case():
-    assert bulk.remove_tags("Solo, a cat, simple background", ["solo", " simple background "]) == (
-        "a cat"
-    )
-    assert bulk.remove_tags("solo artist, cat", ["solo"]) == "solo artist, cat"
-    assert bulk.dedupe_tags("cat, Red Hat,, cat ,red  hat, sun") == "cat, Red Hat, sun"
+    assert tag_words.remove_tags(
+        "Solo, a cat, simple background", ["solo", " simple background "]
+    ) == ("a cat")
+    assert tag_words.remove_tags("solo artist, cat", ["solo"]) == "solo artist, cat"
+    assert tag_words.dedupe_tags("cat, Red Hat,, cat ,red  hat, sun") == "cat, Red Hat, sun"
 
 
-def test_an_edit_combines_in_the_order_of_its_fields():
-    edit = BulkEdit(
-        remove=["solo"], find="kitten", replace="cat", trigger="zib", class_word="cat",
-        prefix="drawing", suffix="flat", dedupe=True,
-    )  # fmt: skip
-    assert edited("solo, kitten, sun, sun", edit) == "drawing, zib cat, sun, flat"
-    assert edited(None, edit) == "drawing, zib cat, flat"
-    with pytest.raises(SettingsError, match="“prefix”"):
-        BulkEdit.parse({"prefx": "a"})
-
-
-def test_a_preview_shows_only_what_would_change_and_writes_nothing(images):
-    write_caption(images / "1.png", "a cat")
-    write_caption(images / "2.png", "sks, a cat")
-    changes = bulk.preview(read_captions(images), BulkEdit(prefix="sks"))
-    assert [(c.image.name, c.before, c.after) for c in changes] == [
-        ("1.png", "a cat", "sks, a cat"),
-        ("3.png", None, "sks"),
-        ("9.png", None, "sks"),
-        ("10.png", None, "sks"),
+def prefixed(images: Path) -> list[Change]:
+    """A change of every caption in which a word is missing."""
+    found = [
+        Change(path, text, tag_words.add_prefix(text or "", "sks"))
+        for path, text in read_captions(images).items()
     ]
-    assert read_caption(images / "1.png") == "a cat"
-    assert not (images / "3.txt").exists()
-    assert bulk.preview(read_captions(images), BulkEdit()) == []
+    return [change for change in found if change.after != (change.before or "")]
 
 
 def test_undo_brings_every_caption_back(images, tmp_path):
@@ -112,22 +97,22 @@ def test_undo_brings_every_caption_back(images, tmp_path):
     write_caption(images / "3.png", "third")
     before = read_captions(images)
     record = tmp_path / "undo" / "edit.json"
-    changes = bulk.preview(read_captions(images), BulkEdit(prefix="sks"))
-    assert len(bulk.apply(changes, record).changed) == 5
+    changes = prefixed(images)
+    assert len(Record(record, "edited").write(changes).changed) == 5
     assert read_caption(images / "2.png") == "sks, an old dog"
 
     write_caption(images / "3.png", "typed after the edit")
-    undone = bulk.undo(record)
+    undone = undo(record)
     assert undone.kept == [images / "3.png"]
     assert read_captions(images) == {**before, images / "3.png": "typed after the edit"}
     assert not (images / "2.txt").exists()
 
 
 def test_a_caption_typed_since_the_preview_is_not_overwritten(images, tmp_path):
-    changes = bulk.preview(read_captions(images), BulkEdit(prefix="sks"))
+    changes = prefixed(images)
     write_caption(images / "1.png", "typed meanwhile")
     (images / "2.png").unlink()
-    applied = bulk.apply(changes, tmp_path / "edit.json")
+    applied = Record(tmp_path / "edit.json", "edited").write(changes)
     assert applied.kept == [images / "1.png", images / "2.png"]
     assert read_caption(images / "1.png") == "typed meanwhile"
 
@@ -139,7 +124,7 @@ def test_a_disk_that_fills_up_half_way_loses_no_caption_and_can_be_undone(
         write_caption(images / f"{name}.png", f"caption {name}")
     before = read_captions(images)
     record = tmp_path / "edit.json"
-    changes = bulk.preview(read_captions(images), BulkEdit(prefix="sks"))
+    changes = prefixed(images)
 
     def full(operation: str, path: Path) -> None:
         if operation == "write" and path.name == "3.txt":
@@ -147,10 +132,10 @@ def test_a_disk_that_fills_up_half_way_loses_no_caption_and_can_be_undone(
 
     monkeypatch.setattr(failpoint, "reached", full)
     with pytest.raises(StorageError, match="disk is full"):
-        bulk.apply(changes, record)
+        Record(record, "edited").write(changes)
     monkeypatch.setattr(failpoint, "reached", None)
     assert read_caption(images / "3.png") == "caption 3"
-    bulk.undo(record)
+    undo(record)
     assert read_captions(images) == before
 
 
@@ -158,14 +143,14 @@ def test_a_damaged_record_is_an_error_people_understand(tmp_path):
     (tmp_path / "edit.json").write_text('{"changes": [{"image": 1}]}')
     for name in ("edit.json", "none.json"):
         with pytest.raises(FileError, match="cannot be undone"):
-            bulk.undo(tmp_path / name)
+            undo(tmp_path / name)
 
 
 def test_images_are_never_touched(images, tmp_path):
     before = {path: path.read_bytes() for path in images.glob("*.png")}
     record = tmp_path / "edit.json"
-    bulk.apply(bulk.preview(read_captions(images), BulkEdit(prefix="sks")), record)
-    bulk.undo(record)
+    Record(record, "edited").write(prefixed(images))
+    undo(record)
     assert {path: path.read_bytes() for path in images.glob("*.png")} == before
 
 
@@ -183,6 +168,4 @@ def test_images_are_never_touched(images, tmp_path):
     ],
 )
 def test_a_tag_is_renamed_as_a_whole(caption, tag, new, result):
-    assert bulk.rename_tag(caption, tag, new) == result
-    edit = bulk.BulkEdit(tag=tag, new_tag=new)
-    assert bulk.edited(caption, edit) == result.strip()
+    assert tag_words.rename_tag(caption, tag, new) == result
