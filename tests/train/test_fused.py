@@ -68,7 +68,9 @@ def assert_same(one: Trainer, other: Trainer) -> None:
     ],
     ids=lambda settings: " ".join(settings),
 )
-@pytest.mark.parametrize("tiny", ["fp32", "bf16"], indirect=True)
+@pytest.mark.parametrize(
+    "tiny", [pytest.param("fp32", marks=pytest.mark.slow), "bf16"], indirect=True
+)
 def test_it_is_the_ordinary_step_bit_for_bit(make: Make, settings: tuple[str, ...]) -> None:
     prior = any(name.startswith("prior") for name in settings)
     plain, fused = make(*settings, prior=prior), make(FUSED, *settings, prior=prior)
@@ -101,11 +103,16 @@ def test_prodigy_is_refused_in_words(make: Make) -> None:
     [
         (FUSED, PER_TENSOR),
         (FUSED, UNCLIPPED, STOCHASTIC, "train.ema=0.9"),
-        (STOCHASTIC, "train.gradient_accumulation=2"),
         (FUSED, PER_TENSOR, STOCHASTIC, "train.optimizer=adamw-8bit"),
-        (FUSED, PER_TENSOR, STOCHASTIC, "train.optimizer=adafactor"),
-        ("options.weights=bf16", "train.optimizer=adamw-8bit"),
-        ("options.weights=bf16", "train.optimizer=adafactor"),
+        *(
+            pytest.param(changes, marks=pytest.mark.slow)
+            for changes in (
+                (STOCHASTIC, "train.gradient_accumulation=2"),
+                (FUSED, PER_TENSOR, STOCHASTIC, "train.optimizer=adafactor"),
+                ("options.weights=bf16", "train.optimizer=adamw-8bit"),
+                ("options.weights=bf16", "train.optimizer=adafactor"),
+            )
+        ),
     ],
     ids=lambda settings: " ".join(settings),
 )

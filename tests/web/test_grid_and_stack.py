@@ -148,6 +148,7 @@ def test_with_lanes_a_grid_takes_the_files_and_the_prompt_of_one(
     lane.wait_for(state="hidden")
 
 
+@pytest.mark.slow
 def test_pages_errors_and_what_is_left_of_an_interrupted_grid(
     open_page: Any, served: Served, loras: list[Path]
 ) -> None:

@@ -239,6 +239,7 @@ def test_hires_fix_from_the_page(tab: Any, served: Any, asked: Any) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_mask_is_dropped_as_a_file_and_comes_back_with_its_image(
     tab: Any, open_page: Any, served: Any, asked: Any, tmp_path: Path
 ) -> None:

@@ -76,6 +76,7 @@ TAKES_BACK = """() => {
 }"""
 
 
+@pytest.mark.slow
 def test_the_tab_of_the_address_opens_though_the_page_is_busy(
     open_page: Any, two_runs: list[str]
 ) -> None:
