@@ -85,12 +85,12 @@ class ImageToText:
         return max(1, positions - given)
 
 
-def _load_model(source: Source, device: torch.device) -> Any:
-    from transformers import AutoModelForImageTextToText
-
-    model, loading = AutoModelForImageTextToText.from_pretrained(
+def load_whole(kind: Any, source: Source, dtype: Any) -> Any:
+    """A model of transformers' class `kind` from safetensors on this machine, for inference; code that
+    comes with it never runs. ValueError where more than a tenth of its tensors are not in the file."""
+    model, loading = kind.from_pretrained(
         source.place,
-        dtype=_dtype(source, device),
+        dtype=dtype,
         trust_remote_code=False,
         use_safetensors=True,
         local_files_only=True,
@@ -99,7 +99,13 @@ def _load_model(source: Source, device: torch.device) -> Any:
     missing = loading["missing_keys"]
     if len(missing) > len(model.state_dict()) // 10:  # they were filled with random numbers
         raise ValueError(f"{len(missing)} of its tensors are not in the file")
-    return model.to(device).eval().requires_grad_(False)
+    return model.eval().requires_grad_(False)
+
+
+def _load_model(source: Source, device: torch.device) -> Any:
+    from transformers import AutoModelForImageTextToText
+
+    return load_whole(AutoModelForImageTextToText, source, _dtype(source, device)).to(device)
 
 
 def _dtype(source: Source, device: torch.device) -> torch.dtype:

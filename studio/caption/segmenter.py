@@ -12,7 +12,7 @@ import torch
 from PIL import Image as pillow
 from safetensors import SafetensorError
 
-from studio.caption.image_to_text import quiet_loading
+from studio.caption.image_to_text import load_whole, quiet_loading
 from studio.caption.in_and_out import opaque
 from studio.caption.source import Source, first_line
 from studio.core import memory
@@ -99,18 +99,7 @@ def _source(name: str) -> Source:
 def _model(source: Source) -> Any:
     from transformers import CLIPSegForImageSegmentation
 
-    model, loading = CLIPSegForImageSegmentation.from_pretrained(
-        source.place,
-        dtype=torch.float32,
-        trust_remote_code=False,
-        use_safetensors=True,
-        local_files_only=True,
-        output_loading_info=True,
-    )
-    missing = loading["missing_keys"]
-    if len(missing) > len(model.state_dict()) // 10:  # they were filled with random numbers
-        raise ValueError(f"{len(missing)} of its tensors are not in the file")
-    return model.eval().requires_grad_(False)
+    return load_whole(CLIPSegForImageSegmentation, source, torch.float32)
 
 
 def _other(name: str, why: str) -> FileError:
