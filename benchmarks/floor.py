@@ -121,7 +121,7 @@ def floor(trainer: Trainer) -> Callable[[], object]:
     conditioning = batch.conditioning.to(base.device, base.dtype)
     conditioning.embeds.requires_grad_(reaches == "text")
     timesteps = torch.full((len(items),), 500, device=base.device)
-    less_memory = trainer.config.train.gradient_checkpointing
+    less_memory = trainer.config.train.gradient_checkpointing == "on"
 
     def forward_and_backward() -> None:
         denoiser.requires_grad_(reaches == "weights")

@@ -48,6 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
                     "--accept-dataset-changes belongs to --resume", remedy="Leave it out."
                 )
             config = _config(studio, arguments)
+            if arguments.recalibrate:
+                studio.runs.recalibrate(config)
             facts = _check(studio, config, arguments.check)
             if arguments.check:
                 _print_check(facts, arguments.json)
@@ -105,7 +107,7 @@ def follow(studio: Studio, run_id: str, stopping: Stopping) -> RunState:
 
 def _nothing_else(arguments: argparse.Namespace) -> None:
     """A resumed run has its settings: what would silently have no effect is refused."""
-    names = ("preset", "like", "data", "base", "method", "name", "check")
+    names = ("preset", "like", "data", "base", "method", "name", "check", "recalibrate")
     given = [name for name in names if getattr(arguments, name)]
     if given:
         words = ", ".join(f"--{name}" for name in given)
@@ -168,7 +170,10 @@ def _check(studio: Studio, config: RunConfig, only: bool) -> dict[str, Any]:
     if not only:
         return {}
     say("Measuring a few steps.")
-    return {**preflight.as_dict(), "estimate": asdict(studio.runs.estimate(config))}
+    estimate = studio.runs.estimate(config)
+    if estimate.auto:
+        say(f"Note: {estimate.auto}")
+    return {**preflight.as_dict(), "estimate": asdict(estimate)}
 
 
 def _print_check(found: dict[str, Any], as_json: bool) -> None:
@@ -176,6 +181,8 @@ def _print_check(found: dict[str, Any], as_json: bool) -> None:
         terminal.print_json(found)
         return
     for name, value in {**found["facts"], **found["estimate"]}.items():
+        if name == "auto":  # it was said
+            continue
         print(f"{name.replace('_', ' ')}: {value}")
 
 

@@ -43,5 +43,10 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="with --resume: go on although images or captions are not what they were",
     )
     parser.add_argument(
+        "--recalibrate",
+        action="store_true",
+        help="measure anew what computes fastest here, where the settings leave that to Auto",
+    )
+    parser.add_argument(
         "--check", action="store_true", help="only check and estimate; start nothing"
     )

@@ -129,6 +129,20 @@ def peak_memory(device: torch.device | str) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
+def free_memory(device: torch.device | str) -> int | None:
+    """Bytes that can be had now, on a GPU or in the machine; None where nobody can say."""
+    if _is_cuda(device):
+        import torch
+
+        reserved = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(torch.cuda.mem_get_info(device)[0] + reserved)
+    if str(device) != "cpu":
+        return None
+    import psutil
+
+    return int(psutil.virtual_memory().available)
+
+
 def reset_peak_memory(device: torch.device | str) -> None:
     """Starts the measurement of `peak_memory` anew, where the system can."""
     if _is_cuda(device):

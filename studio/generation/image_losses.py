@@ -101,5 +101,5 @@ def of_run(
 
     with runtime.turn("measuring the loss of each image", "anything"):
         return measure_checkpoint(
-            folder, runs.config(run), runtime, step, stopping(cancelled, heard)
+            folder, runs.trained_config(run), runtime, step, stopping(cancelled, heard)
         )

@@ -142,7 +142,7 @@ def _run(name: str, settings: SelectionSettings, runs: Runs) -> PlannedRun:
             where=identity,
             remedy=f"There are those of step {', '.join(map(str, saved))}.",
         )
-    config = runs.config(identity)
+    config = runs.trained_config(identity)
     return PlannedRun(identity, config.name or identity, config, tuple(steps))
 
 

@@ -84,7 +84,7 @@ def _without_effect(config: RunConfig) -> list[str]:
     changed = {
         "prior preservation": bool(config.prior.weight),
         "text learning rate": train.text_learning_rate is not None,
-        "gradient checkpointing": train.gradient_checkpointing,
+        "gradient checkpointing": train.gradient_checkpointing == "on",
         "optimizer": train.optimizer != usual.optimizer,
         "noise offset": bool(config.loss.noise_offset),
     }

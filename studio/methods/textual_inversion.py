@@ -110,7 +110,7 @@ class TextualInversion(Method):
             warnings.append("Prior preservation has no effect: a new word changes no other prompt.")
         if config.train.weight_decay != type(config.train).model_fields["weight_decay"].default:
             warnings.append("Weight decay has no effect: it would take the new word's meaning.")
-        if config.train.gradient_checkpointing:
+        if config.train.gradient_checkpointing == "on":
             warnings.append(
                 "Gradient checkpointing saves little here: only a few vectors are trained."
             )

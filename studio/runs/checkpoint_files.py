@@ -34,7 +34,7 @@ def adapter_of(run_id: str, step: str, runs: Runs, runtime: Runtime) -> Path:
     a whole model, or its method needs a trigger word that is gone with its dataset).
     """
     check_step(run_id, step, runs)
-    run, config = runs.folder(run_id), runs.config(run_id)
+    run, config = runs.folder(run_id), runs.trained_config(run_id)
     source = checkpoint_folder(run, int(step))
     manifest.verify(source)
     target = runtime.library.workspace.cache / "checkpoints" / run.name / source.name

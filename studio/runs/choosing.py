@@ -59,7 +59,7 @@ def use_checkpoint(
     holds the device. Raises MissingError and FileError for the checkpoint, InputError for a run that
     goes on, BusyError for one that goes on elsewhere, StorageError.
     """
-    config, source = runs.config(run_id), check_saved(run_id, step, runs)
+    config, source = runs.trained_config(run_id), check_saved(run_id, step, runs)
     folder = runs.folder(run_id)
     if runs.state(run_id).active:
         raise InputError(

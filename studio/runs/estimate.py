@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 
 from studio.core.device import peak_memory
+from studio.runs import auto
 from studio.runs.control import Control
 from studio.runs.preparation import Preparation
 from studio.runtime.runtime import Runtime
@@ -37,10 +38,14 @@ class Estimate:
     kept: dict[str, int]
     """Bytes of what training adds to the base: weights, gradients (all that are there at once),
     optimizer, average."""
+    auto: str = ""
+    """What Auto chose and why; empty where nothing is left to it."""
 
 
 def estimate(config: RunConfig, runtime: Runtime) -> Estimate:
     """Takes a few steps of a complete configuration, and throws them away."""
+    settled = auto.decided(config, runtime) if auto.open_to(config) else None
+    config = auto.applied(config, settled)
     made = Preparation(config, runtime)
     made.read()
     made.encode([], lambda done, total: None)
@@ -60,6 +65,7 @@ def estimate(config: RunConfig, runtime: Runtime) -> Estimate:
         trained=made.trained,
         buckets=bucket_table(made.items),
         kept=kept(trainer),
+        auto=settled.said if settled else "",
     )
 
 

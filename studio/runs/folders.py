@@ -21,7 +21,7 @@ from studio.core.text import read_toml
 from studio.library import presets
 from studio.library.library import Library
 from studio.library.notes import Note
-from studio.runs import rebuilding
+from studio.runs import auto, rebuilding
 from studio.runs.completion import complete
 from studio.runs.events import RunLog, honest_state, read_events
 from studio.runs.expectation import expect
@@ -82,6 +82,10 @@ class RunFolders:
             raise MissingError("The settings of this run cannot be read", where=path) from error
         return presets.make_config(values, where=run_id)
 
+    def trained_config(self, run_id: str) -> RunConfig:
+        """The same as the run computes: with what Auto decided when it began."""
+        return auto.as_trained(self.folder(run_id), self.config(run_id))
+
     def preflight(self, config: RunConfig) -> Preflight:
         """What is wrong, what is odd, the facts, and what the run will about take; loads no model."""
         try:
@@ -93,6 +97,11 @@ class RunFolders:
             completed.config, completed.base, self.all(), self.config, self.workspace.cache
         )
         return found
+
+    def recalibrate(self, config: RunConfig) -> bool:
+        """Forgets what was measured for runs like this one; False where nothing was."""
+        completed = complete(config, self.library)
+        return auto.forget(completed.config, completed.base, self.workspace.cache)
 
     def delete(self, run_id: str) -> Path:
         """Moves an ended run to the workspace's trash."""

@@ -24,6 +24,7 @@ from studio.formats.dataset import DatasetInfo, image_files
 from studio.infer.tags import has_tags
 from studio.library.image_checks import image_lines
 from studio.library.library import Library
+from studio.runs import auto
 from studio.runs.advice import advice
 from studio.runs.completion import TRIGGER, Complete, complete
 from studio.runs.dataset_warning import dataset_warning
@@ -80,6 +81,7 @@ def judged(completed: Complete, library: Library) -> Preflight:
         result.refuse(error)
     warnings, result.notes = image_lines(config, info, library.images)
     result.warnings += [*info.problems, *warnings, *base.assumed]
+    result.notes += filter(None, [auto.note(config, base, library.workspace.cache)])
     if any(has_tags(prompt) for prompt in config.sample.prompts):
         result.warn(
             "A sample prompt names a file (<lora:…>). Samples show this run alone: the tag is read "

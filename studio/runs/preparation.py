@@ -41,7 +41,10 @@ class Preparation:
     ) -> None:
         """`said` hears how far a download is, `looked` how many images have been decoded."""
         self.config, self.images = config, runtime.library.images
-        self.base = runtime.base(config.base, config.device, config.precision, said=said)
+        last = config.train.channels_last == "on"
+        self.base = runtime.base(
+            config.base, config.device, config.precision, channels_last=last, said=said
+        )
         reset_peak_memory(self.base.device)
         self.info = checked_dataset(path_of(config.data.folder), self.images, on_progress=looked)
         self.trigger = config.data.trigger or self.info.trigger

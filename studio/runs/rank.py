@@ -25,6 +25,7 @@ from studio.core.record import Failure
 from studio.core.text import read_toml
 from studio.library import presets
 from studio.library.library import Library
+from studio.runs.auto import as_trained
 from studio.runs.class_images import class_items
 from studio.runs.control import Control
 from studio.runs.events import RunLog, read_state
@@ -44,7 +45,7 @@ def main(workspace: Path, folder: Path, reports: Path) -> int:
     rank = int(os.environ["RANK"])
     try:
         config = presets.make_config(read_toml(folder / "config.toml"), where=folder.name)
-        config = config.model_copy(update={"device": _device(config)})
+        config = as_trained(folder, config).model_copy(update={"device": _device(config)})
         runtime = Runtime(Library(Workspace(workspace)))
         together = Together(config.device == "cpu")
         if rank == 0:

@@ -19,6 +19,7 @@ from studio.core.errors import DatasetError, Interrupted, NonFiniteError
 from studio.formats.dataset import image_files
 from studio.library.image_checks import left_out
 from studio.runs import dataset_record
+from studio.runs.auto import settle
 from studio.runs.class_images import class_items
 from studio.runs.control import Control
 from studio.runs.durable import Durable
@@ -105,7 +106,8 @@ class Worker:
 
     def prepare(self) -> None:
         """Loads the base, reads the images, makes the trainable, goes back to a checkpoint."""
-        config, library = self.config, self.runtime.library
+        self.config = config = settle(self.disk, self.config, self.runtime, self.phases.preparing)
+        library = self.runtime.library
         made = self.made = Preparation(
             config, self.runtime, said=self.phases.preparing, looked=self.phases.looked
         )
@@ -275,9 +277,7 @@ class Worker:
         folder, damaged = newest_checkpoint(self.run.folder)
         if damaged:
             steps = " and ".join(map(str, damaged))
-            self.disk.say(
-                "warning", f"The checkpoint of step {steps} is damaged and is passed over."
-            )
+            self.disk.say("warning", f"The checkpoint of step {steps} is damaged and left out.")
         if folder is None:
             announced = [event.step for event in only(events, Saved)]
             before = self.run.state.last_checkpoint or (announced or damaged or [0])[-1]

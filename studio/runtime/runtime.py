@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from studio.core import memory
 from studio.core.errors import MemoryFullError
@@ -44,9 +44,11 @@ class Runtime:
         precision: str = "auto",
         *,
         vae: str = "",
+        channels_last: bool = False,
         said: Callable[[str], None] | None = None,
     ) -> Base:
-        """The loaded base, called while holding the lock; with `vae`, decoding by another one.
+        """The loaded base, called while holding the lock; with `vae`, decoding by another one; with
+        `channels_last`, a denoiser whose convolutions' weights lie that way.
 
         `said` hears how far a download is.
         """
@@ -59,16 +61,19 @@ class Runtime:
         place = pick_device(device)
         path = self.library.base_path(name)
         other = self.library.vae_path(vae) if vae.strip() else None
-        key = (str(path), _stamp(path), str(place), str(pick_dtype(place, precision)))
+        dtype = pick_dtype(place, precision)
+        key = (str(path), _stamp(path), str(place), str(dtype), channels_last)
         with self._lock:
             if self._base is None or self._key != key:
                 # give the memory back before loading
                 self._base, self._key, self._other_vae = None, None, None
                 if isinstance(path, str):  # a hub id: no folder of that name is looked for again
-                    half = pick_dtype(place, precision) != torch.float32
-                    path = hub.fetch(path, half, said)
+                    path = hub.fetch(path, dtype != torch.float32, said)
                 words = self.library.workspace.bases / "tokenizer"
                 self._base = load_base(path, device, precision, vocabulary=words, said=said)
+                if channels_last:
+                    layout: Any = torch.channels_last  # of convolutions; the rest stays as it is
+                    self._base.denoiser.to(memory_format=layout)
                 if hub.is_id(name):  # not what its folder in the hub's cache is called
                     self._base.name = name
                 self._key = key

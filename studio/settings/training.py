@@ -8,12 +8,13 @@ file and derive from `Settings` too.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from studio.core.record import Table
 from studio.settings.base import Settings, nearest, override, setting, without_effect
+from studio.settings.data import DataSettings
 from studio.settings.generation import (
     CompareSettings,
     FileFormat,
@@ -36,66 +37,12 @@ __all__ = [
 ]  # fmt: skip
 
 
-class DataSettings(Settings):
-    """The images and how they are read."""
+def _as_choice(value: object) -> object:
+    """What was a switch once: true and false are on and off."""
+    return ("off", "on")[value] if isinstance(value, bool) else value
 
-    folder: str = setting("", "Folder of images with captions beside them.", label="Dataset")
-    trigger: str = setting(
-        "",
-        "Word that stands for the concept in prompts; empty takes the dataset's own.",
-        label="Trigger word",
-    )
-    resolution: int = setting(
-        0, "Every image is resized to the area of a square of this side; 0 takes the base's own.",
-        unit="px", ge=0, le=2048,
-    )  # fmt: skip
-    buckets: bool = setting(
-        True, "Keep the shape of images by sorting them into aspect-ratio buckets.", advanced=True
-    )
-    flip: bool = setting(
-        False,
-        "Also train on mirrored images. Not for things with a left and a right.",
-        advanced=True,
-    )
-    repeats: int = setting(1, "How often each image counts in an epoch.", ge=1, le=1000)
-    caption_dropout: float = setting(
-        0.05, "Share of steps that train without the caption.", ge=0, le=1, advanced=True
-    )
-    shuffle_tags: bool = setting(
-        False, "Shuffle comma-separated tags at every step.", advanced=True
-    )
-    tag_dropout: float = setting(
-        0.0, "How likely each comma-separated tag is left out at a step.", ge=0, le=1, advanced=True
-    )
-    keep_tags: int = setting(
-        1, "Tags at the front that stay where they are when tags are shuffled or left out.",
-        ge=0, le=50, advanced=True, applies="data.shuffle_tags=true or data.tag_dropout=*",
-    )  # fmt: skip
-    template: list[str] = setting(
-        default_factory=list, multiline=True, advanced=True, label="Caption template",
-        help="Text around the caption: [name] becomes the trigger word, [filewords] the caption. "
-        "Of several lines one is picked at every step; empty takes captions as they are.",
-    )  # fmt: skip
-    crop: Literal["centre", "random"] = setting(
-        "centre", "Which part of an image is used where it does not fit its bucket; random also "
-        "takes closer crops.", advanced=True,
-    )  # fmt: skip
-    crops: int = setting(
-        4, "Crops per image, the first at the centre. They are chosen once and cached; an epoch "
-        "has each.", ge=2, le=64, advanced=True, applies="data.crop=random",
-    )  # fmt: skip
-    crop_zoom: float = setting(
-        1.25, "How much closer a random crop may be.", unit="×", ge=1, le=4, advanced=True,
-        applies="data.crop=random",
-    )  # fmt: skip
-    mask: Literal["none", "alpha", "files"] = setting(
-        "none", "Which part of an image is learned: all; what is not transparent; or what is white "
-        "in a mask beside it (cat.mask.png, or masks/cat.png).", advanced=True,
-    )  # fmt: skip
-    mask_rest: float = setting(
-        0.1, "Weight of what the mask leaves out.", ge=0, le=1, advanced=True,
-        applies="data.mask=alpha|files",
-    )  # fmt: skip
+
+OnOff = Annotated[Literal["auto", "on", "off"], BeforeValidator(_as_choice)]
 
 
 class TrainSettings(Settings):
@@ -153,17 +100,26 @@ class TrainSettings(Settings):
         1.0, "Gradients are clipped to this norm; 0 does not clip.", ge=0, advanced=True,
         was="max_gradient_norm",
     )  # fmt: skip
-    gradient_checkpointing: bool = setting(
-        False, "Recompute activations instead of keeping them: less memory, slower.", advanced=True
-    )
+    gradient_checkpointing: OnOff = setting(
+        "auto", "Recompute activations instead of keeping them: less memory, slower; auto does where "
+        "memory is short.", advanced=True,
+    )  # fmt: skip
+    split_batch: Literal["auto", "off"] = setting(
+        "auto", "A batch that does not fit into memory is taken in parts whose gradients are added up: the "
+        "same images per step.", advanced=True,
+    )  # fmt: skip
+    channels_last: OnOff = setting(
+        "auto", "Memory layout of convolutions with the channels last; auto where measured faster.",
+        advanced=True,
+    )  # fmt: skip
     ema: float = setting(
         0.0, "Decay of the weights' moving average, which is what gets saved and sampled; "
         "0 turns it off, 0.999 is usual.",
         ge=0, lt=1, advanced=True,
     )  # fmt: skip
-    attention: Literal["auto", "sdpa", "xformers"] = setting(
-        "auto", "Attention kernels: torch's own (sdpa) or xformers; auto takes xformers where it "
-        "runs.", advanced=True,
+    attention: Literal["auto", "sdpa", "sdpa-fp32", "xformers"] = setting(
+        "auto", "Attention kernels: torch's own (sdpa), these in fp32, or xformers; auto takes the fastest.",
+        advanced=True,
     )  # fmt: skip
 
     @property
@@ -278,8 +234,9 @@ class RunConfig(Settings):
     seed: int = setting(1, "Seed of everything that is random.", ge=0, le=2**32 - 1)
     device: str = setting("auto", "auto, cpu, cuda or cuda:N.", advanced=True)
     precision: Literal["auto", "fp32", "fp16", "bf16"] = setting(
-        "auto", "Compute precision of the frozen base.", advanced=True
-    )
+        "auto", "Compute precision of the frozen base; auto takes the fastest that is measured here.",
+        advanced=True,
+    )  # fmt: skip
     author: str = setting("", "Written into the file.", advanced=True)
     private_metadata: bool = setting(
         False, "Leave folder names and caption words out of the file.", advanced=True

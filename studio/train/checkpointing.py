@@ -11,8 +11,10 @@ from typing import Any
 
 
 @contextmanager
-def checkpointing(denoiser: Any, wanted: bool) -> Iterator[None]:
-    """Inside, activations are recomputed in the backward pass instead of being kept."""
+def checkpointing(denoiser: Any, choice: str) -> Iterator[None]:
+    """Inside, activations are recomputed in the backward pass instead of being kept, if the choice is
+    `on`; `auto` that nobody has settled is `off`."""
+    wanted = choice == "on"
     if wanted:
         denoiser.enable_gradient_checkpointing()
     try:

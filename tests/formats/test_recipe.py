@@ -53,7 +53,7 @@ def test_kohyas_keys_become_settings(tmp_path: Path) -> None:
     assert (train.learning_rate, train.text_learning_rate, train.steps) == (1e-4, None, 2000)
     assert (train.optimizer, train.schedule, train.warmup_steps) == ("adamw-8bit", "cosine", 100)
     assert (train.batch_size, train.gradient_accumulation) == (2, 4)
-    assert (train.clip_gradient_norm, train.gradient_checkpointing) == (0.5, True)
+    assert (train.clip_gradient_norm, train.gradient_checkpointing) == (0.5, "on")
     assert (config.precision, config.loss.noise_offset) == ("bf16", 0.05)
     assert config.loss.min_snr_gamma == 5.0, "None says nothing"
     assert config.data.resolution == 627 and config.data.caption_dropout == 0.1
