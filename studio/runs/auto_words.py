@@ -33,7 +33,7 @@ def _chosen(found: Calibration, choice: Choice) -> str:
     where = f"measured on {when} on {found.device}, {counted(found.threads, 'thread')}"
     if choice.speed is None or choice.seconds is None:
         others = [row for row in found.timings if row.way != choice.way and row.seconds]
-        against = f", {len(others)} other ways were no faster" if others else ""
+        against = f", {counted(len(others), 'other way')} no faster" if others else ""
         return f"{_said(choice.way)}, as usual here{against} ({what}, {where})"
     own, usual = choice.seconds
     return (
@@ -62,7 +62,7 @@ def _memory(choice: Choice) -> list[str]:
         ]
     saved = []
     if choice.parts > 1:
-        saved.append(f"a batch is taken in {choice.parts} parts")
+        saved.append(f"a batch is taken in {counted(choice.parts, 'part')}")
     if choice.checkpointing:
         saved.append("activations are recomputed")
     return [f"So that it fits into memory ({told}), {' and '.join(saved)}."] if saved else []

@@ -45,14 +45,14 @@ def main(workspace: Path, folder: Path, reports: Path) -> int:
     rank = int(os.environ["RANK"])
     try:
         config = presets.make_config(read_toml(folder / "config.toml"), where=folder.name)
-        config = as_trained(folder, config).model_copy(update={"device": _device(config)})
+        config = config.model_copy(update={"device": _device(config)})
         runtime = Runtime(Library(Workspace(workspace)))
         together = Together(config.device == "cpu")
         if rank == 0:
             with runtime.lock.hold("training"):  # whoever started this lends the device to others
                 execute(RunLog(folder), config, _control(), runtime, together)
         else:
-            take_part(config, folder, runtime, together)
+            take_part(as_trained(folder, config), folder, runtime, together)
     except Exception as error:  # it must reach the run's page through whoever started this
         report(reports, rank, error, read_state(folder).last_checkpoint)
         raise

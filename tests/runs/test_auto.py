@@ -13,10 +13,11 @@ from studio.core.text import read_json
 from studio.families.detect import describe
 from studio.formats.inspect import inspect
 from studio.runs import auto
+from studio.runs.auto_words import FAILED, OVERRIDE, UNKNOWN
 from studio.runs.records import Message, only
 from studio.settings.training import RunConfig
 from studio.train import calibration
-from studio.train.auto import Calibration, Timing, Way
+from studio.train.auto import Calibration, Choice, Timing, Way
 
 Make = Callable[..., RunConfig]
 FP32 = Way(precision="fp32", attention="sdpa")
@@ -52,7 +53,7 @@ def test_a_run_computes_as_remembered_and_goes_on_as_it_began(
     (note,) = [text for text in studio.runs.preflight(wanted).notes if text.startswith("Auto:")]
     assert "bf16 with sdpa-fp32 attention and channels last: 2 × as fast as fp32" in note
     assert "1 s against 2 s for 1 image of 32 px" in note and "2023-11-1" in note
-    assert auto.OVERRIDE in note
+    assert OVERRIDE in note
 
     run = studio.runs.start(wanted)
     state = studio.runs.wait(run)
@@ -110,7 +111,7 @@ def test_a_short_run_and_a_broken_measurement_compute_as_usual_and_say_so(
     monkeypatch.setattr(calibration, "calibrate", broken)
     run = studio.runs.start(config("train.steps=2"))
     assert studio.runs.wait(run).state == "finished"
-    assert said(studio, run) == [auto.FAILED]
+    assert said(studio, run) == [FAILED]
     assert studio.runs.trained_config(run) == studio.runs.config(run)
     assert not (studio.workspace.cache / auto.REMEMBERED).exists()
 
@@ -130,7 +131,7 @@ def test_nothing_is_said_where_nothing_is_left_to_it(studio: Studio, config: Mak
     fixed = config("precision=fp32", "train.attention=sdpa", "train.channels_last=off")
     assert not any(text.startswith("Auto:") for text in studio.runs.preflight(fixed).notes)
     left = studio.runs.preflight(config()).notes
-    assert auto.UNKNOWN in left
+    assert UNKNOWN in left
     run = studio.runs.start(fixed)
     studio.runs.wait(run)
     assert not (studio.runs.folder(run) / auto.FILE).exists() and not said(studio, run)
@@ -138,7 +139,7 @@ def test_nothing_is_said_where_nothing_is_left_to_it(studio: Studio, config: Mak
 
 def test_a_batch_in_parts_takes_the_same_images_per_step(config: Make, tmp_path: Path) -> None:
     wanted = config("train.batch_size=4", "train.gradient_accumulation=3")
-    choice = auto.Choice(way=FP32, usual=FP32, parts=2, checkpointing=True)
+    choice = Choice(way=FP32, usual=FP32, parts=2, checkpointing=True)
     trained = auto.applied(wanted, auto.Settled(choice=choice))
     train = trained.train
     assert (train.batch_size, train.gradient_accumulation) == (2, 6)

@@ -196,7 +196,9 @@ class TrainTab:
         result = self.studio.runs.preflight(config).as_dict()
         try:
             if result["ok"]:
-                result["estimate"] = asdict(self.studio.runs.estimate(config))
+                estimate = result["estimate"] = asdict(self.studio.runs.estimate(config))
+                others = [text for text in result["notes"] if not text.startswith("Auto:")]
+                result["notes"] = [*others, *filter(None, [estimate["auto"]])]
         except Exception as error:  # the button must come back whatever happens
             parts = parts_of(error)
             result["errors"] = [" ".join(filter(None, (parts["what"] + ".", parts.get("remedy"))))]
