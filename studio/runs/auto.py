@@ -138,7 +138,8 @@ def settle(
         settled = decided(config, runtime, said)
         table = settled.as_json()
         disk.do(lambda: atomic.write_json(folder / FILE, table))
-        disk.say("info", settled.said)
+        if settled.choice is not None or settled.said == FAILED:
+            disk.say("info", settled.said)
     return applied(config, settled)
 
 

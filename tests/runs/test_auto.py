@@ -103,7 +103,10 @@ def test_a_short_run_and_a_broken_measurement_compute_as_usual_and_say_so(
 ) -> None:
     short = studio.runs.start(config("train.steps=2"))
     studio.runs.wait(short)
-    assert "takes about" in said(studio, short)[0] and "as usual" in said(studio, short)[0]
+    kept = auto.of_run(studio.runs.folder(short))
+    assert kept is not None and kept.choice is None and not said(studio, short)
+    assert "takes about 1 s" in kept.said and "as usual" in kept.said
+    assert studio.runs.estimate(config("train.steps=2")).auto == kept.said
 
     def broken(*_: object) -> Calibration:
         raise RuntimeError("no such kernel")
