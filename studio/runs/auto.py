@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from studio import methods
 from studio.core import atomic
 from studio.core.device import has_gpu_driver, processor_name
-from studio.core.errors import StorageError, StudioError
+from studio.core.errors import FileError, StorageError, StudioError
 from studio.core.record import Filed, readable
 from studio.core.text import read_json
 from studio.families.detect import BaseInfo
@@ -118,11 +118,19 @@ def as_trained(folder: Path, config: RunConfig) -> RunConfig:
 
 
 def of_run(folder: Path) -> Settled | None:
-    """What a run has begun with; None where nothing was decided."""
+    """What a run has begun with; None where nothing was decided. Raises FileError where that cannot be
+    read: the run would go on otherwise than it began."""
     try:
         return Settled.read(read_json(folder / FILE))
-    except (OSError, ValueError):
+    except FileNotFoundError:
         return None
+    except (OSError, ValueError) as error:
+        raise FileError(
+            "What this run computes with cannot be read",
+            where=folder / FILE,
+            why="Auto decided it when the run began, and it is kept there.",
+            remedy="Put the file back, or start a new run with the same settings.",
+        ) from error
 
 
 def settle(

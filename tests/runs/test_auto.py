@@ -9,6 +9,7 @@ import pytest
 
 from studio.app import Studio
 from studio.core.device import processor_name
+from studio.core.errors import FileError
 from studio.core.text import read_json
 from studio.families.detect import describe
 from studio.formats.inspect import inspect
@@ -128,6 +129,9 @@ def test_a_run_from_before_is_never_decided_for(studio: Studio, config: Make) ->
     assert studio.runs.wait(run).step == 4
     assert not (studio.runs.folder(run) / auto.FILE).exists()
     assert studio.runs.trained_config(run).precision == "auto"
+    (studio.runs.folder(run) / auto.FILE).write_text("{")  # one that is damaged is not passed over
+    with pytest.raises(FileError, match="What this run computes with cannot be read"):
+        studio.runs.trained_config(run)
 
 
 def test_nothing_is_said_where_nothing_is_left_to_it(studio: Studio, config: Make) -> None:
