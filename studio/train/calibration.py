@@ -22,6 +22,7 @@ from studio.train.auto import Asked, Calibration, Precision, Timing, Way, decide
 from studio.train.measured_pass import Subject, in_precision
 
 SHORT = 20.0  # seconds: a run that takes less is not worth measuring for
+FEW = 50  # steps: so few are never measured for, however slow a busy machine makes them look
 SHARE, LEAST, MOST = (
     0.01,
     0.8,
@@ -165,7 +166,7 @@ class _Trial:
         train = self.config.train
         passes = train.gradient_accumulation * (2 if self.config.prior.weight else 1)
         run = train.steps * passes * cost(sizes[0])
-        if run < SHORT:
+        if run < SHORT or train.steps < FEW:
             raise ShortRun(run)
         budget = min(MOST, max(LEAST, SHARE * run))
         within = [size for size in sizes if PASSES * cost(size) <= budget]
