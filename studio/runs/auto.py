@@ -193,7 +193,7 @@ def key_of(config: RunConfig, path: Path, family: str) -> str:
         torch = importlib.metadata.version("torch")
     except importlib.metadata.PackageNotFoundError:
         return ""
-    where = config.device if gpu else f"{processor_name()}, {_threads()} threads"
+    where = config.device if gpu else f"{processor_name()}, threads: {_threads()}"
     parts = [where, f"torch {torch}", shape, config.method, f"{config.data.resolution} px"]
     return " · ".join([*parts, config.precision]) if shape else ""
 
