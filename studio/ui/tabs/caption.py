@@ -14,7 +14,7 @@ from studio.core.errors import InputError
 from studio.core.names import original, printable
 from studio.core.paths import ASSETS
 from studio.formats.captions import Looked
-from studio.formats.dataset import is_image, read_captions
+from studio.formats.dataset import image_files, is_image, read_captions
 from studio.formats.dataset_file import read_dataset_file, write_dataset_file
 from studio.library.arrivals import ARCHIVE, ENDINGS_BESIDE, LeftOut, usable
 from studio.library.captions import image_stamp
@@ -53,7 +53,7 @@ class CaptionTab:
             "caption",
             TEMPLATE,
             [
-                self.datasets, self.open_dataset, self.open_folder, self.forget_folder, self.plan_import,
+                self.datasets, self.first_images, self.open_dataset, self.open_folder, self.forget_folder, self.plan_import,
                 self.add_files, self.copy_sample, self.about, self.thumbnails, self.captions,
                 self.undo, self.discard_strays, *describe.functions, *edits.functions,
                 *DatasetCheck(studio, page).functions(), *PrepareImages(studio, page).functions(),
@@ -85,6 +85,15 @@ class CaptionTab:
             }
             for info in self.library.all()
         ]
+
+    def first_images(self, argument: Any) -> Json:
+        """What is seen first of a large dataset while its captions are read: at most `most` images,
+        by name and thumbnail as in `thumbnails`."""
+        identity, most = read(argument, dataset=str, most=int)
+        folder = self.library.path(identity)
+        files = image_files(folder)[: min(most, MAX_THUMBNAILS)]
+        names = [printable(path.relative_to(folder).as_posix()) for path in files]
+        return self.thumbnails({"dataset": identity, "files": names})
 
     def open_dataset(self, argument: Any) -> Json:
         """One dataset, image by image."""

@@ -16,6 +16,7 @@ import {DatasetList} from './dataset_list.js';
 import {Desk} from './desk.js';
 import {exportButton} from './export.js';
 import {takesFiles, takesPasted} from './file_drops.js';
+import {FirstLook, isLarge} from './first_look.js';
 import {chosen, dropped} from './folders.js';
 import {learntCard} from './learnt.js';
 import {button, datasetChips, datasetPanel, fileInput, problemsPanel, samplePanel, startPanel} from './panels.js';
@@ -110,11 +111,12 @@ class Caption {
     this.offer = startPanel(choose);
     this.sample = samplePanel((event) => attempt(copy, event.currentTarget));
     this.work = this.workPanel();
+    this.firstLook = new FirstLook();
     this.sideWork = el('div.cs-stack.cs-hidden', {}, this.auto.node, this.prepare.node, this.many.node);
     const inputs = [this.filesInput, this.folderInput];
     const datasets = datasetPanel(this.list.node, choose, openFolder, inputs);
     const side = [datasets, this.desk.tags.node, this.check.node, this.learnt.node, this.sideWork];
-    const main = [this.arrivals.progress, this.arrivals.account, this.offer, this.work];
+    const main = [this.arrivals.progress, this.arrivals.account, this.offer, this.firstLook.node, this.work];
     this.root.append(el('div.cs-stack', {}, side), el('div.cs-caption-main.cs-stack', {}, main));
   }
   workPanel() {
@@ -160,8 +162,8 @@ class Caption {
     this.turn += 1;
     const {turn} = this;
     await attempt(async () => {
-      const data = await call(this.server.open_dataset({dataset: id}));
-      if (turn !== this.turn) return; // another one was asked for since
+      const data = await this.read(id, turn);
+      if (turn !== this.turn) return;
       this.desk.saving.flush();
       this.dataset = data.id;
       this.facts = data;
@@ -176,6 +178,24 @@ class Caption {
       this.prepare.opened(data.id, data.sample);
       this.learnt.opened(data.id);
     });
+  }
+  /** All of a dataset; of a large one the first images are looked at meanwhile. */
+  async read(id, turn) {
+    const {name, images} = this.list.infos.get(id) ?? {};
+    if (id !== this.dataset && isLarge(images)) {
+      for (const node of [this.offer, this.work]) node.classList.add('cs-hidden');
+      const ask = (most) => call(this.server.first_images({dataset: id, most}));
+      await this.firstLook.show(name, images, this.grid.width, ask).catch(() => null); // what is wrong is said next
+    }
+    if (turn !== this.turn) return null; // another one was asked for since
+    try {
+      return await call(this.server.open_dataset({dataset: id}));
+    } finally {
+      if (turn === this.turn) {
+        this.firstLook.hide();
+        (this.dataset ? this.work : this.offer).classList.remove('cs-hidden');
+      }
+    }
   }
   showHead({name, path, problems, strays, sample}) {
     this.title.textContent = name;

@@ -14,6 +14,7 @@ export class DatasetList {
    *  `forget(id)` takes a folder off the list. */
   constructor({open, cover, forget}) {
     Object.assign(this, {open, cover, forget});
+    this.infos = new Map(); // id → what the server says of it
     this.node = el('div.cs-datasets', {role: 'list', 'aria-label': 'Datasets'});
   }
 
@@ -56,6 +57,7 @@ export class DatasetList {
   }
 
   show(datasets, current) {
+    this.infos = new Map(datasets.map((info) => [info.id, info]));
     const none = () => el('p.cs-small.cs-muted', {style: {margin: '0'}}, NONE);
     this.node.replaceChildren(...(datasets.length ? datasets.map((info) => this.card(info, current)) : [none()]));
   }
