@@ -80,8 +80,8 @@ def make(
         try:
             return _made(runtime, loaded, prior, folder, heard, cancelled)
         finally:
-            if {path.name for path in entries(folder)} <= {DATASET_FILE}:  # nothing came of it
-                atomic.remove_folder(folder)
+            if before is None and not any(path.suffix == ".png" for path in entries(folder)):
+                atomic.remove_folder(folder)  # nothing came of it
 
 
 def place_of(workspace: Workspace, output: str) -> Path:
