@@ -106,8 +106,11 @@ def _made(
         _keep(path, image, prompt)
         made += 1
 
+    def count(done: int, total: int) -> None:
+        heard(done, total, "")
+
     try:
-        generate_missing(base, places, runtime.library.images, heard, cancelled, keep)
+        generate_missing(base, places, runtime.library.images, count, cancelled, keep)
     except Interrupted:
         if not cancelled():
             raise
