@@ -21,6 +21,7 @@ from studio.library.captions import image_stamp
 from studio.library.unpacking import is_zip
 from studio.ui.components.caption_desk import CaptionDesk
 from studio.ui.components.caption_edits import CaptionEdits
+from studio.ui.components.class_images import ClassImagesDialog
 from studio.ui.components.dataset_check import DatasetCheck
 from studio.ui.components.dataset_export import DatasetExport
 from studio.ui.components.describe import Describe
@@ -59,6 +60,7 @@ class CaptionTab:
                 *DatasetCheck(studio, page).functions(), *PrepareImages(studio, page).functions(),
                 *CaptionDesk(studio, page).functions(), *DatasetExport(studio, page).functions(),
                 *LearntOfDataset(studio, page).functions(),
+                *ClassImagesDialog(studio, page).functions(),
             ],
             accept=",".join(("image/*", ARCHIVE, *ENDINGS_BESIDE)),
             describe=describe.props(),
@@ -76,6 +78,7 @@ class CaptionTab:
                 "images": info.images,
                 "captioned": info.captioned,
                 "kind": info.kind,
+                "class_images": info.class_images,
                 "sample": info.path.is_relative_to(ASSETS),
                 "opened": printable(info.path) in opened,
                 "cover": printable(info.cover.relative_to(info.path).as_posix())
@@ -104,7 +107,8 @@ class CaptionTab:
         looked = Looked()  # thousands of captions are read once for both
         found = contents(folder, self.studio.library.images, looked)
         facts = none if sample else changes(self.studio, folder, read_captions(folder, looked))
-        return found | {"id": identity, "sample": sample} | facts
+        kind = {"class_images": self.studio.library.summary(folder).class_images}
+        return found | {"id": identity, "sample": sample} | kind | facts
 
     def open_folder(self, argument: Any) -> str:
         """A folder named by path; answers the dataset's id."""

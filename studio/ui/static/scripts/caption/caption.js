@@ -12,6 +12,7 @@ import {Arrivals} from './arrivals.js';
 import {AutoCard} from './auto.js';
 import {BulkCard} from './bulk.js';
 import {CheckCard} from './check.js';
+import {classImagesButton, useInTrain} from './class_images.js';
 import {DatasetList} from './dataset_list.js';
 import {Desk} from './desk.js';
 import {exportButton} from './export.js';
@@ -114,7 +115,10 @@ class Caption {
     this.firstLook = new FirstLook();
     this.sideWork = el('div.cs-stack.cs-hidden', {}, this.auto.node, this.prepare.node, this.many.node);
     const inputs = [this.filesInput, this.folderInput];
-    const datasets = datasetPanel(this.list.node, choose, openFolder, inputs);
+    const host = () => this.root;
+    const opened = (id) => this.showAndOpen(id);
+    const classes = classImagesButton(this.server, () => this.dataset, opened, host);
+    const datasets = datasetPanel(this.list.node, choose, openFolder, classes, inputs);
     const side = [datasets, this.desk.tags.node, this.check.node, this.learnt.node, this.sideWork];
     const main = [this.arrivals.progress, this.arrivals.account, this.offer, this.firstLook.node, this.work];
     this.root.append(el('div.cs-stack', {}, side), el('div.cs-caption-main.cs-stack', {}, main));
@@ -125,12 +129,9 @@ class Caption {
     this.problems = el('div');
     const plus = {glyph: icon('plus', 14), title: 'Add images to this dataset'};
     this.more = button('Add images', () => this.moreInput.click(), plus);
-    const train = el(
-      'button.cs-button',
-      {type: 'button', onclick: () => openTab('train', {dataset: this.dataset})},
-      'Train with these',
-      icon('right', 14),
-    );
+    const onTrain = () => (this.classes ? useInTrain(this.dataset) : openTab('train', {dataset: this.dataset}));
+    this.trainWords = el('span');
+    const train = el('button.cs-button', {type: 'button', onclick: onTrain}, this.trainWords, icon('right', 14));
     const out = exportButton(
       this.server,
       () => this.dataset,
@@ -197,7 +198,9 @@ class Caption {
       }
     }
   }
-  showHead({name, path, problems, strays, sample}) {
+  showHead({name, path, problems, strays, sample, class_images: base}) {
+    this.classes = typeof base === 'string';
+    this.trainWords.textContent = this.classes ? 'Use in Train' : 'Train with these';
     this.title.textContent = name;
     this.title.title = path;
     const discard = (event) => attempt(() => this.discard(strays), event.currentTarget);
@@ -207,7 +210,7 @@ class Caption {
     this.sideWork.classList.toggle('cs-hidden', sample);
     this.more.classList.toggle('cs-hidden', sample);
     this.sample.classList.toggle('cs-hidden', !sample);
-    this.about.opened(this.facts, !this.facts.trigger && !this.facts.class_word);
+    this.about.opened(this.facts, !this.facts.trigger && !this.facts.class_word && !this.classes);
   }
   async discard(files) {
     await call(this.server.discard_strays({dataset: this.dataset, files}));

@@ -40,8 +40,9 @@ export class DatasetList {
       onclick: () => this.open(info.id),
     };
     const share = info.images ? info.captioned / info.images : 0;
+    const word = info.sample ? 'sample' : typeof info.class_images === 'string' && 'class images';
     const words = [
-      el('span.cs-dataset-name', {}, el('b', {}, info.name), info.sample && el('span.cs-chip', {}, 'sample')),
+      el('span.cs-dataset-name', {}, el('b', {}, info.name), word && el('span.cs-chip', {}, word)),
       el('span.cs-small.cs-muted.cs-number', {}, info.problem || stateText(info.images, info.captioned)),
       el('span.cs-progress', {}, el('i', {style: {width: `${share * 100}%`}})),
     ];
