@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+from pathlib import Path
 
 from studio.commands.requirements import ROOT
 from studio.core.errors import MissingError
@@ -36,6 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
             remedy=f"Did you mean “{close}”?" if close else "`studio.py bench` lists them.",
         )
     flags = ["--json"] if arguments.json else []
+    if arguments.workspace:  # an option of every command: it never is among the rest
+        flags += ["--workspace", str(Path(arguments.workspace).absolute())]
     return subprocess.call([sys.executable, *command, *flags, *arguments.rest], cwd=ROOT)
 
 

@@ -12,6 +12,7 @@ from studio import __version__
 from studio.commands import (
     caption_options,
     checkpoint_options,
+    class_options,
     dataset_options,
     library_options,
     measure_options,
@@ -53,7 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
             allow_abbrev=False,
             add_help=False,
         )
-        sub.set_defaults(module=name)
+        sub.set_defaults(module=name.replace("-", "_"))
         sub.add_argument("-h", "--help", action=_Help, settings=name, help="show this and end")
         add(sub)
     return parser
@@ -201,6 +202,11 @@ def _add_dataset_options(parser: argparse.ArgumentParser) -> None:
     _add_json(parser)
 
 
+def _add_class_options(parser: argparse.ArgumentParser) -> None:
+    class_options.add(parser)
+    _add_json(parser)
+
+
 def _add_bench_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "what", nargs="?", metavar="WHAT", help="starter, startup, …; none lists all"
@@ -248,7 +254,7 @@ def _add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the result as JSON, for scripts")
 
 
-# name → (what it does, its options); a function of the same name is in studio/commands/<name>.py
+# name → (what it does, its options); its function `run` is in studio/commands/<name>.py, - there as _
 COMMANDS = {
     "train": ("teach a base model a concept", _add_train_options),
     "caption": ("write captions beside the images of a folder", _add_caption_options),
@@ -265,6 +271,10 @@ COMMANDS = {
     "dataset": (
         "check a folder of images and captions before training; filter, prepare and export it",
         _add_dataset_options,
+    ),
+    "class-images": (
+        "generate class (regularization) images as a dataset; list and delete those of past runs",
+        _add_class_options,
     ),
     "library": ("list, rename, trash or restore what is in the library", library_options.add),
     "doctor": ("say what works on this machine, and what is missing", _add_json),

@@ -5,7 +5,7 @@ Owns: what is run, in which order and on which simulated processors (AVX2 unless
 the same kernels wherever the tests run). Refuses to know: what the tests test.
 
 pytest's last run is alone on stdout, so its summary is the last line there. The whole suite is dealt
-out to as many processes as there are cores, file by file; what is named runs in one.
+out to a few processes, file by file; what is named runs in one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from studio.commands.requirements import ROOT, missing, needed
 from studio.commands.terminal import say
 from studio.core.errors import UnavailableError
 
-MOST_PROCESSES = 4
+MOST_PROCESSES, GIGABYTES_EACH = 4, 3  # of the tests: each loads torch, and may start a browser
 
 CHECKS = {
     "lint": ["-m", "ruff", "check", "."],
@@ -143,7 +143,8 @@ def _simulated() -> list[str]:
         for threads in ("1", "2"):
             name = f"numbers ({processor}, {threads} thread{'s' * (threads != '1')})"
             say(name)
-            settings = {**settings, "OMP_NUM_THREADS": threads}
+            # threads that wait do not spin, or another process on the machine makes them crawl
+            settings = {**settings, "OMP_NUM_THREADS": threads, "OMP_WAIT_POLICY": "PASSIVE"}
             if _call(["-m", "pytest", "-q", *_dealt(), *tests], settings, quiet=True) != 0:
                 failed.append(name)
     return failed
@@ -189,9 +190,14 @@ def _marks(arguments: argparse.Namespace) -> list[str]:
 
 
 def _dealt() -> list[str]:
-    """One process per core that may be used, but few enough for their memory: each loads torch."""
+    """A process more than there are cores, as one of them usually waits for its browser; but few
+    enough for the memory."""
+    import psutil
+
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return ["-n", str(max(1, min(cores or 1, MOST_PROCESSES))), "--dist", "loadfile"]
+    room = int(psutil.virtual_memory().total / 1e9 / GIGABYTES_EACH)
+    processes = min((cores or 1) + 1, room, MOST_PROCESSES)
+    return ["-n", str(max(1, processes)), "--dist", "loadfile"]
 
 
 def _call(

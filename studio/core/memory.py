@@ -54,7 +54,8 @@ _SAID: dict[Work, tuple[str, str]] = {
     ),
     "class images": (
         "The base and the class images generated at once did not fit together.",
-        "Name a folder of class images of your own, or set the prior weight to 0, then resume.",
+        "Close other programs that use the memory, or choose a smaller base. A run can also take a folder "
+        "of class images of your own, or do without (prior weight 0): then resume it.",
     ),
     "samples": (
         "The model in training and the samples generated with it did not fit together.",

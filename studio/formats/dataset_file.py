@@ -22,6 +22,14 @@ DATASET_FILE = "dataset.toml"
 Weight = Annotated[int, Field(ge=1, le=1000)]
 
 
+class ClassImages(Settings):
+    """Of class (regularization) images: what generated them."""
+
+    base: str = setting("", "Base that generated them.")
+    weights: str = setting("", "Beginning of the SHA-256 of its weights.")
+    prompts: list[str] = setting(default_factory=list, help="Their prompts, in turn.")
+
+
 class DatasetFile(Settings):
     """What `dataset.toml` may say."""
 
@@ -39,6 +47,9 @@ class DatasetFile(Settings):
         default_factory=dict, help="Sub-folders that belong to it, with how often each of their "
         "images counts: `close-ups = 3`.",
     )  # fmt: skip
+    class_images: ClassImages | None = setting(
+        None, "For class (regularization) images: what generated them."
+    )
 
 
 def is_kohyas(values: Mapping[str, Any]) -> bool:

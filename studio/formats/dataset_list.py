@@ -27,7 +27,7 @@ from studio.formats.dataset_file import DATASET_FILE, read_dataset_file
 from studio.formats.image_names import NOT_READ, is_hidden, natural_key
 from studio.formats.layouts import find_parts
 
-LAYOUT = f"2 {__version__}"
+LAYOUT = f"3 {__version__}"
 SETTLED = 2_000_000_000  # nanoseconds; a folder changed later than this may change unseen
 
 
@@ -47,6 +47,8 @@ class DatasetSummary:
     cover: Path | None = None
     """The first image."""
     problems: list[str] = field(default_factory=list)
+    class_images: str | None = None
+    """Of class (regularization) images: the base that generated them, or nothing where it is not known."""
 
 
 class DatasetList:
@@ -151,6 +153,7 @@ def summarize(folder: Path, looked: Looked | None = None) -> DatasetSummary:
     return DatasetSummary(
         says.name or printable(folder.resolve().name), folder, images, captioned, trigger,
         says.kind, class_word, held_out, cover, problems,
+        says.class_images.base if says.class_images else None,
     )  # fmt: skip
 
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from studio.caption.run import CaptionOptions, CaptionReport
 from studio.core.callbacks import Cancelled, OnProgress
 from studio.core.names import text_of
+from studio.generation import class_images
+from studio.generation.class_images import Made
 from studio.generation.comparisons import Comparisons
 from studio.generation.grids import Grids
 from studio.generation.image_losses import OfDataset, of_dataset, of_run
@@ -27,6 +29,7 @@ from studio.runtime.runtime import Runtime
 from studio.settings.caption import CaptionerSettings
 from studio.settings.generation import GenerateSettings
 from studio.settings.lanes import LanesSettings
+from studio.settings.training import PriorSettings
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -131,6 +134,17 @@ class Generation:
         if resume:
             return captions.go_on(self.runtime, folder, ways)
         return captions.describe(self.runtime, folder, captioner, options or CaptionOptions(), ways)
+
+    def class_images(
+        self,
+        base: str,
+        prior: PriorSettings,
+        output: str,
+        on_progress: OnProgress | None = None,
+        cancelled: Cancelled | None = None,
+    ) -> Made:
+        """Class (regularization) images as a dataset; see `class_images.make`."""
+        return class_images.make(self.runtime, base, prior, output, on_progress, cancelled or bool)
 
     def facts(self, base: str, resolution: int = 0) -> BaseFacts:
         """Which sizes a base is trained at; see `checkups.facts_of`."""

@@ -13,7 +13,6 @@ import contextlib
 import importlib.metadata
 import logging
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -133,28 +132,25 @@ def of_run(folder: Path) -> Settled | None:
         ) from error
 
 
-def settle(
-    disk: Durable, config: RunConfig, runtime: Runtime, said: Callable[[str], None]
-) -> RunConfig:
+def settle(disk: Durable, config: RunConfig, runtime: Runtime) -> RunConfig:
     """The settings that a run computes with: decided, kept and told once, before its first step.
 
-    `said` hears that it is measured. Nothing is decided for a run that has begun without.
+    Nothing is measured here: a run computes as usual until somebody has asked for a measurement
+    (`estimate`). Nothing is decided for a run that has begun without.
     """
     folder, state = disk.run.folder, disk.run.state
     settled = of_run(folder)
     if settled is None and not (state.step or state.last_checkpoint) and open_to(config):
-        settled = decided(config, runtime, said)
+        settled = decided(config, runtime, measure=False)
         table = settled.as_json()
         disk.do(lambda: atomic.write_json(folder / FILE, table))
-        if settled.choice is not None or settled.said == FAILED:
+        if settled.choice is not None:
             disk.say("info", settled.said)
     return applied(config, settled)
 
 
-def decided(
-    config: RunConfig, runtime: Runtime, said: Callable[[str], None] = lambda text: None
-) -> Settled:
-    """What Auto decides for a complete configuration, measured where nothing is remembered.
+def decided(config: RunConfig, runtime: Runtime, measure: bool = True) -> Settled:
+    """What Auto decides for a complete configuration, from what is remembered, or measured where it may.
 
     The caller has the device's turn. That it cannot be measured is no error: then everything is as usual.
     """
@@ -168,9 +164,10 @@ def decided(
         place = pick_device(config.device)
         memory = free_memory(place)
         if found is None or found.device != str(device_facts(place)["name"]):
-            base = runtime.base(config.base, config.device, config.precision, said=said)
+            if not measure:
+                return Settled(said=UNKNOWN, key=key)
+            base = runtime.base(config.base, config.device, config.precision)
             key = key or key_of(config, base.path, base.family.architecture.name)
-            said("Measuring what computes fastest here")
             found = calibration.calibrate(base, config, asked_of(config), key)
             memory = calibration.memory_at_hand(base)
             remember(cache, found)

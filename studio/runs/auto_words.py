@@ -14,8 +14,8 @@ OVERRIDE = "Set precision, attention or channels last yourself to override it."
 SHORT = "Auto: nothing was measured, because the run takes about {} s in all; it computes as usual here."
 FAILED = "Auto: it could not be measured what computes fastest here; the run computes as usual."
 UNKNOWN = (
-    "Auto: precision, attention and memory layout are measured once when the run starts, unless it is "
-    "over in less than 20 s."
+    "Auto: precision, attention and memory layout are as usual here; nobody has measured yet what is "
+    "faster. “Measure first” on the page, or `train --check`, does."
 )
 
 

@@ -1,7 +1,7 @@
 """Images of the class for prior preservation: generated once by the base, then kept.
 
-Owns: which are needed, where they are cached, generating the missing ones.
-Refuses to know: the loop, and what the images are for.
+Owns: which are needed, where they are cached, generating the missing ones, also for who wants them in a
+folder of their own (`generation.class_images`). Refuses to know: the loop, and what the images are for.
 
 Their folder is named by everything that decides what is on them, so they are never stale, and
 every run with the same base and prompts uses them again.
@@ -9,9 +9,11 @@ every run with the same base and prompts uses them again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from studio.core import atomic
 from studio.core.counts import counted
 from studio.core.errors import DatasetError, SettingsError
 from studio.core.names import path_of
@@ -25,6 +27,7 @@ from studio.infer.decoding import to_image
 from studio.infer.options import Job, SamplingOptions
 from studio.library.image_checks import whole
 from studio.runs.class_cache import (
+    BASE_FILE,
     GUIDANCE,
     SAMPLER,
     STEPS,
@@ -35,6 +38,11 @@ from studio.runs.class_cache import (
 from studio.settings.training import PriorSettings, RunConfig
 from studio.train.data import Item
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Place = tuple[Path, str, int]
+"""(file, prompt, seed) of one image."""
 OPTIONS = SamplingOptions(steps=STEPS, guidance=GUIDANCE, sampler=SAMPLER, work="class images")
 
 
@@ -103,27 +111,43 @@ def _generated(
         (folder_of(cache, base.hash, prompt) / file_name(seed), prompt, seed)
         for seed, prompt in enumerate(wanted_prompts(prior, count))
     ]
-    usable, _ = whole([path for path, _, _ in places if path.is_file()], images)
-    there = set(usable)
-    missing = [place for place in places if place[0] not in there]
-    if missing:
-        _generate(base, missing, len(places), on_progress, cancelled)
+    generate_missing(base, places, images, on_progress, cancelled)
+    note = folder_of(cache, base.hash, "").parent / BASE_FILE
+    if places and not note.is_file():
+        atomic.write_json(note, {"name": base.name})
     return [(path, prompt) for path, prompt, _ in places]
 
 
-def _generate(
+def generate_missing(
     base: Base,
-    missing: list[tuple[Path, str, int]],
-    total: int,
+    places: Sequence[Place],
+    images: ImageMemory,
     on_progress: Callable[[int, int], None],
     cancelled: Callable[[], bool],
-) -> None:
-    done = total - len(missing)
-    on_progress(done, total)
-    jobs = [Job(prompt, seed) for _, prompt, seed in missing]
-    for batch in sampled(base, jobs, OPTIONS, cancelled=cancelled):
-        for place, pixels in zip(batch.places, batch.pixels, strict=True):
-            path, prompt, _ = missing[place]
-            save_png(path, to_image(pixels), prompt)
-        done += len(batch.places)
-        on_progress(done, total)
+    keep: Callable[[Path, Image, str], object] = save_png,
+) -> int:
+    """Generates those of `places` that are missing or cannot be read, each written by `keep(file, image,
+    prompt)`; how many. Raises Interrupted; what was written stays.
+
+    Of a batch in which one is missing all are generated, and only the missing ones are written: an image
+    is the same to the byte, whatever was there already.
+    """
+    usable, _ = whole([path for path, _, _ in places if path.is_file()], images)
+    there = set(usable)
+    missing = {path for path, _, _ in places if path not in there}
+    done = len(places) - len(missing)
+    if missing:
+        on_progress(done, len(places))
+    for start in range(0, len(places), OPTIONS.batch_size):
+        some = places[start : start + OPTIONS.batch_size]
+        if missing.isdisjoint(path for path, _, _ in some):
+            continue
+        jobs = [Job(prompt, seed) for _, prompt, seed in some]
+        for batch in sampled(base, jobs, OPTIONS, cancelled=cancelled):
+            for place, pixels in zip(batch.places, batch.pixels, strict=True):
+                path, prompt, _ = some[place]
+                if path in missing:
+                    keep(path, to_image(pixels), prompt)
+                    done += 1
+            on_progress(done, len(places))
+    return len(missing)

@@ -26,7 +26,7 @@ FOLDER = "image-losses"
 FEWEST = 6  # images below which nothing is said to be out of the ordinary
 NEVER = 0.35  # of the set's middle: below it the caption tells no more than that of another image
 FAR = 4  # times the usual distance from the middle: where captions tell little, none is out of the ordinary
-TELLING = 0.7  # from this share of all timesteps on, captions decide what is predicted
+TELLING = 0.5  # from this share of all timesteps on, captions decide what is predicted
 
 
 class LearntRow(Record):

@@ -106,7 +106,7 @@ class Worker:
 
     def prepare(self) -> None:
         """Loads the base, reads the images, makes the trainable, goes back to a checkpoint."""
-        self.config = config = settle(self.disk, self.config, self.runtime, self.phases.preparing)
+        self.config = config = settle(self.disk, self.config, self.runtime)
         library = self.runtime.library
         made = self.made = Preparation(
             config, self.runtime, said=self.phases.preparing, looked=self.phases.looked

@@ -26,9 +26,10 @@ from studio.train.captions import templated
 from studio.train.data import Item
 from studio.train.objective import Batch, Objective
 
-PAIRS = (0.2, 0.5, 0.8, 0.8, 0.92, 0.92)
+PAIRS = (0.2, 0.5, 0.5, 0.65, 0.65, 0.75, 0.75, 0.82, 0.82, 0.88, 0.88)
 """(timestep, noise) pairs of an image, by timestep as a share of all. Much noise tells most: there the
-caption decides what is predicted, and little of it can be read off the image (docs/decisions.md)."""
+caption decides what is predicted, and little of it can be read off the image; near the end, where hardly
+anything but noise is left, it tells less again (docs/decisions.md)."""
 OTHERS = 3
 """Captions of other images that each image is measured with as well."""
 Errors = tuple[float, ...]

@@ -359,3 +359,15 @@ def test_what_is_no_port_is_said(port: str, capsys: pytest.CaptureFixture[str]) 
     with pytest.raises(SystemExit) as left:
         cli.main([f"--port={port}"])
     assert left.value.code == 2 and "is not a port" in capsys.readouterr().err
+
+
+def test_a_benchmark_is_given_its_workspace(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[list[str]] = []
+    monkeypatch.chdir("/")
+    monkeypatch.setattr(subprocess, "call", lambda command, cwd: called.append(command) or 0)
+    for rest in (["--out", "here"], ["--workspace", "w", "--out", "here"]):
+        assert cli.main(["bench", "stack", *rest]) == 0
+    assert [command[2:] for command in called] == [
+        ["--out", "here"],
+        ["--workspace", str(Path("w").absolute()), "--out", "here"],
+    ]

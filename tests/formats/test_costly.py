@@ -29,8 +29,9 @@ def test_every_costly_file_ends_in_our_own_words_within_a_gibibyte(
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     seen = [json.loads(line) for line in done.stdout.splitlines()]
-    unread = names - {one["file"] for one in seen}
-    assert done.returncode == 0 and not unread, f"{sorted(unread)[:1]} {done.stderr[-2_000:]}"
+    wanted = sorted(names)[:: 1 if everything else 2]  # every other one, or all in the full sweep
+    unread = [name for name in wanted if name not in {one["file"] for one in seen}]
+    assert done.returncode == 0 and not unread, f"{unread[:1]} {done.stderr[-2_000:]}"
     for one in seen:
         # "read" is right for what is odd and small, such as an image with a note that nobody reads
         assert set(one["ends"]) <= {"read", "FileError", "TextError"}, one

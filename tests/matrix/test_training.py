@@ -127,7 +127,9 @@ def test_resumed_is_bit_equal_to_uninterrupted(trainer: Make, tmp_path: Path) ->
     assert second.progress.smoothed_loss == whole.progress.smoothed_loss
 
 
-def test_previews_do_not_disturb_training(trainer: Make, base: Base) -> None:
+def test_previews_do_not_disturb_training(trainer: Make, base: Base, everything: bool) -> None:
+    if base.architecture.name == "sdxl" and not everything:
+        pytest.skip("its samples go the same way as the others': with the full sweep")
     quiet = trainer()
     quiet.run()
     noisy = trainer("sample.every=1", hooks={"sample": lambda step: torch.randn(step + 3)})

@@ -67,6 +67,7 @@ def throttled() -> Iterator[None]:
     def slowly(new_page: Any) -> Any:
         def opened(self: Any, **named: Any) -> Any:
             page = new_page(self, **named)
+            page.set_default_timeout(TIMEOUT)
             throttle(page, THROTTLE)
             return page
 

@@ -163,3 +163,30 @@ def test_files_that_change_meanwhile_are_said_and_nothing_is_lost(
     save_image(folder / "5.png", 5)
     page.wait_for_selector(".cs-caption-cell.is-gone", state="detached")
     assert read_caption(folder / "5.png") == "five"
+
+
+def test_of_a_large_dataset_the_first_images_are_seen_while_it_is_read(
+    open_page: Any, served: Any
+) -> None:
+    folder = served.dataset("large", ["first", "second"])
+    for number in range(3, 503):
+        (folder / f"{number}.png").hardlink_to(folder / f"{number % 2 + 1}.png")
+    page, held = open_page("caption"), []
+    page.route(
+        "**/component_server/**",
+        lambda route: (
+            held.append(route)
+            if "open_dataset" in (route.request.post_data or "")
+            else route.continue_()
+        ),
+    )
+    page.click(".cs-dataset:has-text('large')")
+    page.wait_for_selector("[role=status] >> text=Reading the captions of 502 images in large")
+    page.wait_for_selector(".cs-captions .cs-caption-image img >> nth=5")
+    until(lambda: page.evaluate("1") and held)
+    assert page.locator(".cs-caption-cell textarea").count() == 0, "nothing can be typed yet"
+    held[0].continue_()
+    caption(page, "2.png").wait_for()
+    assert caption(page, "2.png").input_value() == "second"
+    assert not page.locator("[role=status] >> text=Reading the captions").is_visible()
+    page.wait_for_selector(".cs-caption-head >> text=2 of 502 captioned")

@@ -40,7 +40,7 @@ def learnt(served: Any) -> Path:
         for k, item in enumerate(info.items)
     ]  # fmt: skip
     record = ImageLossRecord(
-        run=run.name, name="measured", step=80, timesteps=(0.5, 0.9), images=8, rows=tuple(rows)
+        run=run.name, name="measured", step=80, timesteps=(0.3, 0.9), images=8, rows=tuple(rows)
     )
     image_losses.write(run, record)
     return folder

@@ -37,7 +37,8 @@ EMPTY: Json = {"dataset": "", "base": "starter", "method": "lora", "preset": ""}
 def train_pick(studio: Studio, page: Page, first: Json, kept: Callable[[], bool]) -> gr.HTML:
     """The component. Events: `input` (something else was chosen, or typed in the form),
     `dataset` (another dataset: its words belong into the form), `preset` (fill the form), `like` (fill
-    it with the settings of a file) and `restore` (fill it as it was left, if `kept()` says it was).
+    it with the settings of a file), `restore` (fill it as it was left, if `kept()` says it was) and
+    `class_images` (a dataset of them becomes the run's own).
     """
     return TrainPick(studio, page).build(first, kept)
 
@@ -57,7 +58,7 @@ class TrainPick:
             "train_pick",
             TEMPLATE,
             [self.choices, self.covers, self.files, kept],
-            events=["input", "dataset", "preset", "like", "restore"],
+            events=["input", "dataset", "preset", "like", "restore", "class_images"],
             value=dict(first),
             restored=False,
             refused="",
@@ -101,6 +102,7 @@ class TrainPick:
                 "captioned": info.captioned,
                 "trigger": info.trigger,
                 "kind": info.kind,
+                "class_images": info.class_images,
                 "sample": info.path.is_relative_to(ASSETS),
             }
             for info in self.page.library.all()

@@ -14,13 +14,14 @@ from studio.core.errors import InputError
 from studio.core.names import original, printable
 from studio.core.paths import ASSETS
 from studio.formats.captions import Looked
-from studio.formats.dataset import is_image, read_captions
+from studio.formats.dataset import image_files, is_image, read_captions
 from studio.formats.dataset_file import read_dataset_file, write_dataset_file
 from studio.library.arrivals import ARCHIVE, ENDINGS_BESIDE, LeftOut, usable
 from studio.library.captions import image_stamp
 from studio.library.unpacking import is_zip
 from studio.ui.components.caption_desk import CaptionDesk
 from studio.ui.components.caption_edits import CaptionEdits
+from studio.ui.components.class_images import ClassImagesDialog
 from studio.ui.components.dataset_check import DatasetCheck
 from studio.ui.components.dataset_export import DatasetExport
 from studio.ui.components.describe import Describe
@@ -53,12 +54,13 @@ class CaptionTab:
             "caption",
             TEMPLATE,
             [
-                self.datasets, self.open_dataset, self.open_folder, self.forget_folder, self.plan_import,
+                self.datasets, self.first_images, self.open_dataset, self.open_folder, self.forget_folder, self.plan_import,
                 self.add_files, self.copy_sample, self.about, self.thumbnails, self.captions,
                 self.undo, self.discard_strays, *describe.functions, *edits.functions,
                 *DatasetCheck(studio, page).functions(), *PrepareImages(studio, page).functions(),
                 *CaptionDesk(studio, page).functions(), *DatasetExport(studio, page).functions(),
                 *LearntOfDataset(studio, page).functions(),
+                *ClassImagesDialog(studio, page).functions(),
             ],
             accept=",".join(("image/*", ARCHIVE, *ENDINGS_BESIDE)),
             describe=describe.props(),
@@ -76,6 +78,7 @@ class CaptionTab:
                 "images": info.images,
                 "captioned": info.captioned,
                 "kind": info.kind,
+                "class_images": info.class_images,
                 "sample": info.path.is_relative_to(ASSETS),
                 "opened": printable(info.path) in opened,
                 "cover": printable(info.cover.relative_to(info.path).as_posix())
@@ -86,6 +89,15 @@ class CaptionTab:
             for info in self.library.all()
         ]
 
+    def first_images(self, argument: Any) -> Json:
+        """What is seen first of a large dataset while its captions are read: at most `most` images,
+        by name and thumbnail as in `thumbnails`."""
+        identity, most = read(argument, dataset=str, most=int)
+        folder = self.library.path(identity)
+        files = image_files(folder)[: min(most, MAX_THUMBNAILS)]
+        names = [printable(path.relative_to(folder).as_posix()) for path in files]
+        return self.thumbnails({"dataset": identity, "files": names})
+
     def open_dataset(self, argument: Any) -> Json:
         """One dataset, image by image."""
         (identity,) = read(argument, dataset=str)
@@ -95,7 +107,8 @@ class CaptionTab:
         looked = Looked()  # thousands of captions are read once for both
         found = contents(folder, self.studio.library.images, looked)
         facts = none if sample else changes(self.studio, folder, read_captions(folder, looked))
-        return found | {"id": identity, "sample": sample} | facts
+        kind = {"class_images": self.studio.library.summary(folder).class_images}
+        return found | {"id": identity, "sample": sample} | kind | facts
 
     def open_folder(self, argument: Any) -> str:
         """A folder named by path; answers the dataset's id."""

@@ -16,6 +16,8 @@ import gradio as gr
 
 from studio.core.errors import InputError, StorageError, StudioError
 from studio.core.names import printable
+from studio.formats.dataset import image_files
+from studio.formats.dataset_file import read_dataset_file
 from studio.library import presets
 from studio.runs.findings import refused as as_findings
 from studio.settings.training import RunConfig
@@ -40,6 +42,9 @@ from studio.ui.live import (
 
 if TYPE_CHECKING:
     from studio.app import Studio
+
+
+CLASS_FIELDS = ("folder", "prompts", "images", "weight")
 
 
 def build(studio: Studio, page: Page) -> None:
@@ -97,6 +102,9 @@ class TrainTab:
         followed = pick.dataset(self.followed, pick, words, **choose)
         followed.then(**again)
         pick.like(self.likened, pick, filling, **choose).then(**again)
+        prior = [self.form.input_of(f"prior.{key}") for key in CLASS_FIELDS]
+        brought = pick.class_images(self.class_images, prior[-1], [pick, *prior], **choose)
+        brought.then(**again)
         self.start.click(
             self.started, everything, [self.runs, review, self.answer], api_name="train_start",
             show_progress="hidden", concurrency_limit=1,
@@ -111,6 +119,7 @@ class TrainTab:
         for event in (
             filled,
             followed,
+            brought,
             restored,
         ):  # then the form, which waits for it, waits no longer
             event.failure(refused, None, pick, **QUIET)
@@ -164,6 +173,16 @@ class TrainTab:
         (token,) = read(event._data, token=str)
         (dataset,) = read(value, dataset=str)
         return [gr.HTML(filled=token), *self.draft.words(dataset)]
+
+    @handler
+    def class_images(self, event: gr.EventData, weight: Any) -> list[Any]:
+        """A dataset of class images as the run's own, all of them, with a weight at which they count."""
+        token, dataset = read(event._data, token=str, dataset=str)
+        folder = self.page.library.path(dataset)
+        mark = read_dataset_file(folder).class_images
+        prompts = "\n".join(mark.prompts) if mark else gr.skip()
+        images = len(image_files(folder))
+        return [gr.HTML(filled=token), printable(folder), prompts, images, weight or 1.0]
 
     @handler
     def reset(self, value: Any, event: gr.EventData) -> list[Any]:

@@ -12,10 +12,12 @@ import {Arrivals} from './arrivals.js';
 import {AutoCard} from './auto.js';
 import {BulkCard} from './bulk.js';
 import {CheckCard} from './check.js';
+import {classImagesButton, useInTrain} from './class_images.js';
 import {DatasetList} from './dataset_list.js';
 import {Desk} from './desk.js';
 import {exportButton} from './export.js';
 import {takesFiles, takesPasted} from './file_drops.js';
+import {FirstLook, isLarge} from './first_look.js';
 import {chosen, dropped} from './folders.js';
 import {learntCard} from './learnt.js';
 import {button, datasetChips, datasetPanel, fileInput, problemsPanel, samplePanel, startPanel} from './panels.js';
@@ -110,11 +112,15 @@ class Caption {
     this.offer = startPanel(choose);
     this.sample = samplePanel((event) => attempt(copy, event.currentTarget));
     this.work = this.workPanel();
+    this.firstLook = new FirstLook();
     this.sideWork = el('div.cs-stack.cs-hidden', {}, this.auto.node, this.prepare.node, this.many.node);
     const inputs = [this.filesInput, this.folderInput];
-    const datasets = datasetPanel(this.list.node, choose, openFolder, inputs);
+    const host = () => this.root;
+    const opened = (id) => this.showAndOpen(id);
+    const classes = classImagesButton(this.server, () => this.dataset, opened, host);
+    const datasets = datasetPanel(this.list.node, choose, openFolder, classes, inputs);
     const side = [datasets, this.desk.tags.node, this.check.node, this.learnt.node, this.sideWork];
-    const main = [this.arrivals.progress, this.arrivals.account, this.offer, this.work];
+    const main = [this.arrivals.progress, this.arrivals.account, this.offer, this.firstLook.node, this.work];
     this.root.append(el('div.cs-stack', {}, side), el('div.cs-caption-main.cs-stack', {}, main));
   }
   workPanel() {
@@ -123,12 +129,9 @@ class Caption {
     this.problems = el('div');
     const plus = {glyph: icon('plus', 14), title: 'Add images to this dataset'};
     this.more = button('Add images', () => this.moreInput.click(), plus);
-    const train = el(
-      'button.cs-button',
-      {type: 'button', onclick: () => openTab('train', {dataset: this.dataset})},
-      'Train with these',
-      icon('right', 14),
-    );
+    const onTrain = () => (this.classes ? useInTrain(this.dataset) : openTab('train', {dataset: this.dataset}));
+    this.trainWords = el('span');
+    const train = el('button.cs-button', {type: 'button', onclick: onTrain}, this.trainWords, icon('right', 14));
     const out = exportButton(
       this.server,
       () => this.dataset,
@@ -160,8 +163,8 @@ class Caption {
     this.turn += 1;
     const {turn} = this;
     await attempt(async () => {
-      const data = await call(this.server.open_dataset({dataset: id}));
-      if (turn !== this.turn) return; // another one was asked for since
+      const data = await this.read(id, turn);
+      if (turn !== this.turn) return;
       this.desk.saving.flush();
       this.dataset = data.id;
       this.facts = data;
@@ -177,7 +180,27 @@ class Caption {
       this.learnt.opened(data.id);
     });
   }
-  showHead({name, path, problems, strays, sample}) {
+  /** All of a dataset; of a large one the first images are looked at meanwhile. */
+  async read(id, turn) {
+    const {name, images} = this.list.infos.get(id) ?? {};
+    if (id !== this.dataset && isLarge(images)) {
+      for (const node of [this.offer, this.work]) node.classList.add('cs-hidden');
+      const ask = (most) => call(this.server.first_images({dataset: id, most}));
+      await this.firstLook.show(name, images, this.grid.width, ask).catch(() => null); // what is wrong is said next
+    }
+    if (turn !== this.turn) return null; // another one was asked for since
+    try {
+      return await call(this.server.open_dataset({dataset: id}));
+    } finally {
+      if (turn === this.turn) {
+        this.firstLook.hide();
+        (this.dataset ? this.work : this.offer).classList.remove('cs-hidden');
+      }
+    }
+  }
+  showHead({name, path, problems, strays, sample, class_images: base}) {
+    this.classes = typeof base === 'string';
+    this.trainWords.textContent = this.classes ? 'Use in Train' : 'Train with these';
     this.title.textContent = name;
     this.title.title = path;
     const discard = (event) => attempt(() => this.discard(strays), event.currentTarget);
@@ -187,7 +210,7 @@ class Caption {
     this.sideWork.classList.toggle('cs-hidden', sample);
     this.more.classList.toggle('cs-hidden', sample);
     this.sample.classList.toggle('cs-hidden', !sample);
-    this.about.opened(this.facts, !this.facts.trigger && !this.facts.class_word);
+    this.about.opened(this.facts, !this.facts.trigger && !this.facts.class_word && !this.classes);
   }
   async discard(files) {
     await call(this.server.discard_strays({dataset: this.dataset, files}));

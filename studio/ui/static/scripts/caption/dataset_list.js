@@ -14,6 +14,7 @@ export class DatasetList {
    *  `forget(id)` takes a folder off the list. */
   constructor({open, cover, forget}) {
     Object.assign(this, {open, cover, forget});
+    this.infos = new Map(); // id → what the server says of it
     this.node = el('div.cs-datasets', {role: 'list', 'aria-label': 'Datasets'});
   }
 
@@ -39,8 +40,9 @@ export class DatasetList {
       onclick: () => this.open(info.id),
     };
     const share = info.images ? info.captioned / info.images : 0;
+    const word = info.sample ? 'sample' : typeof info.class_images === 'string' && 'class images';
     const words = [
-      el('span.cs-dataset-name', {}, el('b', {}, info.name), info.sample && el('span.cs-chip', {}, 'sample')),
+      el('span.cs-dataset-name', {}, el('b', {}, info.name), word && el('span.cs-chip', {}, word)),
       el('span.cs-small.cs-muted.cs-number', {}, info.problem || stateText(info.images, info.captioned)),
       el('span.cs-progress', {}, el('i', {style: {width: `${share * 100}%`}})),
     ];
@@ -56,6 +58,7 @@ export class DatasetList {
   }
 
   show(datasets, current) {
+    this.infos = new Map(datasets.map((info) => [info.id, info]));
     const none = () => el('p.cs-small.cs-muted', {style: {margin: '0'}}, NONE);
     this.node.replaceChildren(...(datasets.length ? datasets.map((info) => this.card(info, current)) : [none()]));
   }

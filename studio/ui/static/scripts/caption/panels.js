@@ -20,12 +20,12 @@ export const warning = (text) => el('span.cs-chip.is-warn', {}, text);
 
 /** What is said of a dataset under its name; `edit` changes its words, `good` images can be used. */
 export function datasetChips(facts, {captioned, looks, broken, selected}, good, edit) {
-  const {trigger, class_word: classWord, kind, lines, sample} = facts;
+  const {trigger, class_word: classWord, kind, lines, sample, class_images: base} = facts;
   const all = [
     el('span.cs-chip.cs-number', {}, `${captioned} of ${good} captioned`),
     trigger ? chip('trigger ', el('b', {}, trigger)) : chip('no trigger word'),
     classWord && chip('class ', el('b', {}, classWord)),
-    chip(kind),
+    typeof base === 'string' ? chip('class images', base && ' of ', el('b', {}, base)) : chip(kind),
     lines && chip('several captions'),
     !sample && edit,
     looks && warning(`${looks} to look at`),
@@ -60,8 +60,9 @@ export function startPanel(choose) {
   );
 }
 
-/** The list of datasets, and below it a path to open and what brings files; `inputs` are hidden. */
-export function datasetPanel(list, choose, openFolder, inputs) {
+/** The list of datasets, and below it a path to open and what brings files; `more` follows, and `inputs` are
+ *  hidden. */
+export function datasetPanel(list, choose, openFolder, more, inputs) {
   const label = {placeholder: '/path/to/a/folder', 'aria-label': 'Folder on this machine', spellcheck: 'false'};
   const path = el('input.cs-input', label);
   const open = async () => {
@@ -80,7 +81,7 @@ export function datasetPanel(list, choose, openFolder, inputs) {
     el('h3.cs-card-title', {style: {margin: '0'}}, 'Datasets'),
     list,
     el('form.cs-path', {onsubmit}, path, el('button.cs-button', {type: 'submit'}, 'Open')),
-    el('div.cs-toolbar', {}, buttons, inputs),
+    el('div.cs-toolbar', {}, buttons, more, inputs),
   );
 }
 

@@ -40,7 +40,7 @@ export class Closer {
     this.zoom.listen(this.stage, {freely: true});
     this.zoom.reset();
     this.root.addEventListener('keydown', (event) => this.key(event));
-    this.root.addEventListener('keyup', (event) => event.key.toLowerCase() === 'f' && this.letGo());
+    this.root.addEventListener('keyup', (event) => event.key.toLowerCase() === 'f' && this.letGo(event));
     openDialog(this.root, this.at.host);
     this.paint();
     this.modes.querySelector('[tabindex="0"]').focus();
@@ -142,8 +142,8 @@ export class Closer {
     if (frame) frame.dataset.face = this.face;
     this.words.textContent = `${this.sides[this.face].name} is shown`;
   }
-  letGo() {
-    if (this.pressed && Date.now() - this.pressed > HOLD) this.flip();
+  letGo(event) {
+    if (this.pressed && event.timeStamp - this.pressed > HOLD) this.flip();
     this.pressed = 0;
   }
 
@@ -248,7 +248,7 @@ export class Closer {
   flickerKey(event) {
     if (event.repeat) return;
     if (this.mode !== 'flicker') this.setMode('flicker');
-    this.pressed = Date.now();
+    this.pressed = event.timeStamp; // how long the key is down, not how long the page takes
     this.flip();
   }
 }

@@ -11,6 +11,7 @@ import {icon} from '../core/icons.js';
 import {message} from '../core/notices.js';
 import {ownValue} from '../core/own_value.js';
 import {poll} from '../core/timing.js';
+import {ClassPick} from './class_pick.js';
 import {goTo} from './field_errors.js';
 import {methodCards} from './method_cards.js';
 import * as rules from './pick_rules.js';
@@ -42,6 +43,7 @@ class Pick {
     this.methods = methodCards((method) => method !== this.value.method && this.change({method}));
     const toCaption = {type: 'button', onclick: () => openTab('caption')};
     this.none = el('button.cs-button.cs-hidden', toCaption, 'Make one in the Caption tab', icon('right', 14));
+    this.classes = new ClassPick((dataset) => this.useClass({dataset}));
     this.setValue = ownValue(part, () => this.render());
     this.lay();
   }
@@ -82,6 +84,7 @@ class Pick {
   render() {
     const {choices, value} = this;
     if (!choices) return;
+    this.classes.show(choices.datasets);
     const info = rules.datasetOf(choices, value);
     fillOptions(this.dataset, rules.datasetOptions(choices, value), value.dataset);
     this.none.classList.toggle('cs-hidden', choices.datasets.length > 0);
@@ -168,6 +171,13 @@ class Pick {
     this.set({dataset}, 'dataset');
   }
 
+  /** A dataset of class images becomes the run's own: {dataset: id}. */
+  async useClass({dataset}) {
+    await restored('train');
+    this.part.trigger('class_images', {dataset, token: this.hold.begin()});
+    tell('studio:field', {key: 'prior.folder'});
+  }
+
   listen() {
     this.dataset.addEventListener('change', () => this.set({dataset: this.dataset.value}, 'dataset'));
     this.base.addEventListener('change', () => this.chooseBase(this.base.value));
@@ -182,7 +192,12 @@ class Pick {
     onEdits(this.form, () => this.part.trigger('input', this.value));
     restore(this.part, 'train', this.hold, () => this.part.trigger('restore'));
     receive('train', (payload) => this.brought(payload));
-    poll(this.element, () => this.load(), 4000);
+    receive('train:class', (payload) => this.useClass(payload));
+    const look = () => {
+      this.classes.attach();
+      return this.load();
+    };
+    poll(this.element, look, 4000);
   }
 }
 

@@ -31,7 +31,8 @@ export function withChange(choices, value, changes) {
 
 /** [id, label] of every dataset; in front of them what is shown while none is chosen. */
 export function datasetOptions(choices, value) {
-  const label = ({name, images, sample}) => `${name} · ${count(images, 'image')}${sample ? ' · sample' : ''}`;
+  const more = (one) => (one.sample ? ' · sample' : typeof one.class_images === 'string' ? ' · class images' : '');
+  const label = (one) => `${one.name} · ${count(one.images, 'image')}${more(one)}`;
   const options = choices.datasets.map((one) => [one.id, label(one)]);
   if (datasetOf(choices, value)) return options;
   return [['', options.length ? 'Choose a dataset…' : 'No dataset yet'], ...options];

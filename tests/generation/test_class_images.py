@@ -1,0 +1,106 @@
+"""Class images as a dataset: those a run generates, whole or in pieces; what runs left, copied and deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from studio.app import Studio
+from studio.core.errors import BusyError, InputError, MissingError
+from studio.formats.dataset import read_captions
+from studio.formats.dataset_file import DATASET_FILE
+from studio.generation import class_images
+from studio.generation.class_images import Made
+from studio.runs.class_cache import kept
+from studio.settings.training import PriorSettings, RunConfig
+
+Config = Callable[..., RunConfig]
+PROMPTS = ["a cat", "a dog"]
+
+
+def make(studio: Studio, name: str, count: int = 10, **more: object) -> Made:
+    prior = PriorSettings.parse({"prompts": PROMPTS, "images": count})
+    return studio.generation.class_images("tiny", prior, name, **more)  # type: ignore[arg-type]
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_in_pieces_they_are_those_that_a_run_generates(studio: Studio, config: Config) -> None:
+    wanted = config("prior.weight=1", "prior.images=10", "train.steps=1", "sample.every=0")
+    wanted = wanted.model_copy(
+        update={"prior": wanted.prior.model_copy(update={"prompts": PROMPTS})}
+    )
+    studio.runs.wait(studio.runs.start(wanted))
+    by_run = {
+        path.name: path.read_bytes() for one in kept(studio.workspace.cache) for path in one.files
+    }
+    assert len(by_run) == 10
+
+    seen: list[int] = []
+    stopped = make(studio, "My cats", on_progress=lambda done, *_: seen.append(done),
+                   cancelled=lambda: max(seen, default=0) >= 8)  # fmt: skip
+    folder = studio.workspace.datasets / "My-cats"
+    assert stopped == Made(folder, 10, 8, 8)
+    (folder / "00003.png").unlink()
+    (folder / "00004.txt").write_text("my own words")
+    assert make(studio, "My cats") == Made(folder, 10, 10, 3)
+    again = files(folder)
+    assert again.pop("00004.txt") == b"my own words"
+    assert {name: data for name, data in again.items() if name.endswith(".png")} == by_run
+    assert again["00008.txt"] == b"a cat\n" and len(again) == 10 + 9 + 1
+    assert read_captions(folder)[folder / "00003.png"] == "a dog"
+    summary = studio.library.summary(folder)
+    assert (summary.images, summary.captioned, summary.class_images) == (10, 10, "tiny")
+    assert make(studio, "My cats").made == 0
+
+
+def test_what_runs_left_is_copied_and_deleted_and_generated_again(
+    studio: Studio, config: Config, tmp_path: Path
+) -> None:
+    wanted = config("prior.weight=1", "prior.images=2", "prior.prompts=['a cat']", "train.steps=1")
+    studio.runs.wait(studio.runs.start(wanted))
+    (one,) = kept(studio.workspace.cache)
+    assert (one.base, one.prompt, len(one.files)) == ("tiny", "a cat", 2)
+    before = {path.name: path.read_bytes() for path in one.files}
+    copy = class_images.adopt(studio.runtime, one.id[:6], "mine")
+    assert copy.images == 2 and set(read_captions(copy.path).values()) == {"a cat"}
+    assert studio.library.summary(copy.path).class_images == "tiny"
+
+    with studio.runtime.lock.hold("somebody else"):
+        run = studio.runs.start(wanted)
+        with pytest.raises(BusyError, match="A run uses these class images"):
+            class_images.delete(studio.runs, one.id)
+        studio.runs.command(run, "stop")
+    studio.runs.wait(run)
+    gone = class_images.delete(studio.runs, one.id)
+    assert gone.is_relative_to(studio.workspace.trash) and not kept(studio.workspace.cache)
+    with pytest.raises(MissingError):
+        class_images.delete(studio.runs, one.id)
+    assert studio.runs.wait(studio.runs.start(wanted)).state == "finished"
+    (one,) = kept(studio.workspace.cache)
+    assert {path.name: path.read_bytes() for path in one.files} == before
+
+
+def test_what_cannot_be_is_refused_before_anything_is_written(studio: Studio) -> None:
+    with pytest.raises(InputError, match=r"images.*at least 1"):
+        make(studio, "none", 0)
+    with pytest.raises(MissingError, match="no base model"):
+        studio.generation.class_images("nowhere", PriorSettings(prompts=["a cat"]), "none")
+    with pytest.raises(InputError, match="no class prompt"):
+        studio.generation.class_images("tiny", PriorSettings(prompts=[" "]), "none")
+    with pytest.raises(InputError, match="holds something else"):
+        make(studio, "zibbo")
+    assert not (studio.workspace.datasets / "none").exists()
+    make(studio, "mine", 1)
+    with pytest.raises(InputError, match="Their prompts are: a cat; a dog"):
+        studio.generation.class_images("tiny", PriorSettings(prompts=["a cat"]), "mine")
+    mark = studio.workspace.datasets / "mine" / DATASET_FILE
+    mark.write_text(mark.read_text().replace('weights = "', 'weights = "other'))
+    with pytest.raises(InputError, match="generated by the base “tiny”"):
+        make(studio, "mine", 2)
+    make_nothing = make(studio, "never", 2, cancelled=lambda: True)
+    assert make_nothing.images == 0 and not make_nothing.path.exists()
