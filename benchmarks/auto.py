@@ -43,16 +43,21 @@ from studio.runs.auto import asked_of  # noqa: E402
 from studio.settings.training import CompareSettings  # noqa: E402
 from studio.starter import world  # noqa: E402
 from studio.train import calibration  # noqa: E402
-from studio.train.auto import Way, decide  # noqa: E402
+from studio.train.auto import Precision, Way, decide  # noqa: E402
 from studio.train.measured_pass import in_precision, layout  # noqa: E402
 
 DATA = ROOT / "assets" / "datasets" / "zibbo"
 RESULTS = ROOT / "benchmarks" / "results"
 ENOUGH = 0.97
 STEPS = 300  # of the run that Auto is asked for
+PAIRS: tuple[tuple[Precision, str], ...] = (
+    ("fp32", "sdpa"),
+    ("bf16", "sdpa"),
+    ("bf16", "sdpa-fp32"),
+)
 EVERY = [
     Way(precision=precision, attention=kernels, channels_last=last)
-    for precision, kernels in (("fp32", "sdpa"), ("bf16", "sdpa"), ("bf16", "sdpa-fp32"))
+    for precision, kernels in PAIRS
     for last in (False, True)
 ]
 

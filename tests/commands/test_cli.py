@@ -364,7 +364,12 @@ def test_what_is_no_port_is_said(port: str, capsys: pytest.CaptureFixture[str]) 
 def test_a_benchmark_is_given_its_workspace(monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[list[str]] = []
     monkeypatch.chdir("/")
-    monkeypatch.setattr(subprocess, "call", lambda command, cwd: called.append(command) or 0)
+
+    def call(command: list[str], cwd: Path) -> int:
+        called.append(command)
+        return 0
+
+    monkeypatch.setattr(subprocess, "call", call)
     for rest in (["--out", "here"], ["--workspace", "w", "--out", "here"]):
         assert cli.main(["bench", "stack", *rest]) == 0
     assert [command[2:] for command in called] == [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 
@@ -88,7 +89,7 @@ def test_memory_is_saved_by_parts_first_and_by_recomputing_last() -> None:
         side=64, batch=1, timings=(timing(FP32, 1.0, kept=2 * GB, checkpointed=GB // 2),)
     )
 
-    def saved(memory: float, **asked: bool) -> tuple[int, bool, bool] | None:
+    def saved(memory: float, **asked: Any) -> tuple[int, bool, bool] | None:
         choice = decide(
             found, Asked(batch=4, resolution=64, **asked), round(memory * GB / SPARE) + 1
         )

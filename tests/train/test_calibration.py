@@ -25,7 +25,7 @@ def test_ways_are_measured_on_the_network_which_stays_as_it_was(
     tiny: Base, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = [(one, one.data_ptr(), one.clone()) for one in tiny.denoiser.parameters()]
-    own = dict(tiny.denoiser.attn_processors)  # type: ignore[attr-defined,arg-type]
+    own = dict(tiny.denoiser.attn_processors)
     monkeypatch.setattr(calibration, "MOST", 0.2)
     drawn = torch.random.get_rng_state()
     asked = Asked(batch=2, resolution=32)
@@ -39,7 +39,7 @@ def test_ways_are_measured_on_the_network_which_stays_as_it_was(
     assert (found.key, found.method, found.threads) == ("here", method, torch.get_num_threads())
     assert decide(found, asked) is not None and found.added > 0
     assert torch.equal(drawn, torch.random.get_rng_state())
-    assert own == dict(tiny.denoiser.attn_processors)  # type: ignore[attr-defined,arg-type]
+    assert own == dict(tiny.denoiser.attn_processors)
     for (one, place, value), now in zip(before, tiny.denoiser.parameters(), strict=True):
         assert one is now and now.data_ptr() == place and torch.equal(now, value)
         assert not now.requires_grad and now.grad is None and now.is_contiguous()
@@ -68,7 +68,7 @@ class Seen(TorchFunctionMode):
         super().__init__()
         self.dtypes: set[torch.dtype] = set()
 
-    def __torch_function__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+    def __torch_function__(self, func, types, args=(), kwargs=None):
         if func is torch.nn.functional.scaled_dot_product_attention:
             self.dtypes.add(args[0].dtype)
         return func(*args, **(kwargs or {}))
@@ -78,7 +78,7 @@ def test_attention_in_fp32_inside_a_bf16_network(tiny: Base) -> None:
     half = in_precision(tiny, torch.bfloat16)
     latents = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(1))
     text = half.encode(["a cat"]).to(half.device, half.dtype)
-    own = dict(half.denoiser.attn_processors)  # type: ignore[attr-defined,arg-type]
+    own = dict(half.denoiser.attn_processors)
     made = {}
     for kernels, dtype in (("sdpa", torch.bfloat16), ("sdpa-fp32", torch.float32)):
         with Seen() as seen, torch.no_grad(), attention(half.denoiser, kernels):
@@ -86,4 +86,4 @@ def test_attention_in_fp32_inside_a_bf16_network(tiny: Base) -> None:
         assert seen.dtypes == {dtype}
         assert made[kernels].dtype == torch.bfloat16
     torch.testing.assert_close(made["sdpa"], made["sdpa-fp32"], atol=0.05, rtol=0.05)
-    assert own == dict(half.denoiser.attn_processors)  # type: ignore[attr-defined,arg-type]
+    assert own == dict(half.denoiser.attn_processors)
