@@ -12,6 +12,7 @@ from pathlib import Path
 from studio import methods
 from studio.core.device import reset_peak_memory
 from studio.core.names import path_of
+from studio.families.frozen import Frozen
 from studio.library.image_checks import Progress, checked_dataset
 from studio.methods.base import Trainable
 from studio.runs.control import Control
@@ -41,7 +42,11 @@ class Preparation:
     ) -> None:
         """`said` hears how far a download is, `looked` how many images have been decoded."""
         self.config, self.images = config, runtime.library.images
-        self.base = runtime.base(config.base, config.device, config.precision, said=said)
+        memory = config.memory
+        frozen = Frozen(memory.base_weights, memory.stream_blocks, memory.offload_encoders)
+        self.base = runtime.base(
+            config.base, config.device, config.precision, said=said, frozen=frozen
+        )
         reset_peak_memory(self.base.device)
         self.info = checked_dataset(path_of(config.data.folder), self.images, on_progress=looked)
         self.trigger = config.data.trigger or self.info.trigger

@@ -21,6 +21,7 @@ from studio.runtime.device_lock import DeviceLock
 if TYPE_CHECKING:
     from studio.adapters.cache import AdapterCache
     from studio.families.base import Base
+    from studio.families.frozen import Frozen
 
 log = logging.getLogger(__name__)
 
@@ -45,30 +46,34 @@ class Runtime:
         *,
         vae: str = "",
         said: Callable[[str], None] | None = None,
+        frozen: Frozen | None = None,
     ) -> Base:
         """The loaded base, called while holding the lock; with `vae`, decoding by another one.
 
-        `said` hears how far a download is.
+        `said` hears how far a download is; `frozen` says how its weights are kept.
         """
         import torch
 
         from studio.core.device import pick_device, pick_dtype
         from studio.families import hub
+        from studio.families.frozen import FULL
         from studio.families.loading import load_base, replaced_vae
 
         place = pick_device(device)
         path = self.library.base_path(name)
         other = self.library.vae_path(vae) if vae.strip() else None
-        key = (str(path), _stamp(path), str(place), str(pick_dtype(place, precision)))
+        dtype, frozen = pick_dtype(place, precision), frozen or FULL
+        key = (str(path), _stamp(path), str(place), str(dtype), frozen)
         with self._lock:
             if self._base is None or self._key != key:
                 # give the memory back before loading
                 self._base, self._key, self._other_vae = None, None, None
                 if isinstance(path, str):  # a hub id: no folder of that name is looked for again
-                    half = pick_dtype(place, precision) != torch.float32
-                    path = hub.fetch(path, half, said)
+                    path = hub.fetch(path, dtype != torch.float32, said)
                 words = self.library.workspace.bases / "tokenizer"
-                self._base = load_base(path, device, precision, vocabulary=words, said=said)
+                self._base = load_base(
+                    path, device, precision, vocabulary=words, said=said, frozen=frozen
+                )
                 if hub.is_id(name):  # not what its folder in the hub's cache is called
                     self._base.name = name
                 self._key = key
