@@ -18,6 +18,8 @@ from studio.core.errors import DatasetChanged, InputError, Interrupted, Settings
 from studio.core.names import path_of, printable
 from studio.core.paths import is_file, is_folder
 from studio.library import presets
+from studio.runs import fit
+from studio.runs.fit import Fit
 from studio.runs.records import (
     Event,
     Message,
@@ -28,6 +30,7 @@ from studio.runs.records import (
     Step,
     Validated,
 )
+from studio.settings.training import override
 
 if TYPE_CHECKING:
     from studio.app import Studio
@@ -50,6 +53,11 @@ def run(arguments: argparse.Namespace) -> int:
             config = _config(studio, arguments)
             if arguments.recalibrate:
                 studio.runs.recalibrate(config)
+            if arguments.fit:
+                config, found = _fitted(studio, config)
+                if arguments.check:
+                    _print_fit(found, arguments.json)
+                    return 0
             facts = _check(studio, config, arguments.check)
             if arguments.check:
                 _print_check(facts, arguments.json)
@@ -107,7 +115,9 @@ def follow(studio: Studio, run_id: str, stopping: Stopping) -> RunState:
 
 def _nothing_else(arguments: argparse.Namespace) -> None:
     """A resumed run has its settings: what would silently have no effect is refused."""
-    names = ("preset", "like", "data", "base", "method", "name", "check", "recalibrate")
+    names = (
+        "preset", "like", "data", "base", "method", "name", "check", "recalibrate", "fit",
+    )  # fmt: skip
     given = [name for name in names if getattr(arguments, name)]
     if given:
         words = ", ".join(f"--{name}" for name in given)
@@ -154,6 +164,23 @@ def _like(studio: Studio, arguments: argparse.Namespace, given: dict[str, Any]) 
     for note in like.notes:
         say(f"Note: {note}")
     return presets.merge(like.config.model_dump(), given)
+
+
+def _fitted(studio: Studio, config: RunConfig) -> tuple[RunConfig, Fit]:
+    """The settings of the first rung that fits, and what was measured."""
+    _check(studio, config, only=False)
+    found = fit.find_fit(config, studio.runtime, lambda title: say(f"Measuring: {title}"))
+    for line in fit.lines(found):
+        say(line)
+    chosen = fit.needed(found)
+    return presets.make_config(override(config.model_dump(), list(chosen.settings))), found
+
+
+def _print_fit(found: Fit, as_json: bool) -> None:
+    if as_json:
+        terminal.print_json(found.model_dump())
+    else:
+        print(" ".join(fit.needed(found).settings) or "as set")
 
 
 def _check(studio: Studio, config: RunConfig, only: bool) -> dict[str, Any]:

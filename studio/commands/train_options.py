@@ -50,3 +50,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--check", action="store_true", help="only check and estimate; start nothing"
     )
+    parser.add_argument(
+        "--fit",
+        action="store_true",
+        help="find settings that fit into the memory (or into --set memory.limit=GB): ways to need less "
+        "are measured one after another, and the first that fits is trained with; with --check it is "
+        "only shown",
+    )

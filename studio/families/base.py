@@ -78,6 +78,8 @@ class Base:
     words: dict[str, list[Tensor]] = field(default_factory=dict)
     vae_name: str = ""
     """File or folder of the VAE where it is not the base's own."""
+    weights: str = "full"
+    """In what its frozen weights are kept (`families.frozen_kinds`)."""
     steering: list[Steering] = field(default_factory=list)
     preview_factors: Tensor | None = field(default=None, init=False, repr=False)
     """What latents look like, once somebody has asked (see `infer.preview`); another VAE, others."""

@@ -33,6 +33,7 @@ from studio.families import (
     weights,
 )
 from studio.families.base import Base, Family
+from studio.families.frozen import FULL, Frozen, freeze
 from studio.families.libraries import broken_as, quietly
 from studio.formats import ldm_names, single_file_layout
 
@@ -45,13 +46,15 @@ def load_base(
     vae: str | Path | None = None,
     vocabulary: Path | None = None,
     said: hub.Said | None = None,
+    frozen: Frozen = FULL,
 ) -> Base:
     """Loads `starter`, a diffusers folder, one file, or a hub id (`owner/name`), frozen, eval mode.
 
     `vae` replaces the base's own (`families.vae`); `vocabulary` is one more folder where a
-    one-file base may find its vocabulary; `said` hears how far a download is. Raises MissingError
-    when it is not there, FileError when it is not a whole base of a known family, SettingsError
-    or UnavailableError for the device.
+    one-file base may find its vocabulary; `said` hears how far a download is; `frozen` says how the
+    weights are kept, which are then read into main memory first. Raises MissingError when it is not
+    there, FileError when it is not a whole base of a known family, SettingsError or UnavailableError
+    for the device.
     """
     target = pick_device(device)
     dtype = pick_dtype(target, precision)
@@ -64,7 +67,10 @@ def load_base(
             why=" ".join(info.problems),
             remedy="Choose another base, or download this one again.",
         )
-    base = family(info.family).load(place, target, dtype, vocabulary)
+    first = torch.device("cpu") if frozen.changes else target
+    base = family(info.family).load(place, first, dtype, vocabulary)
+    if frozen.changes:
+        freeze(base, frozen, target)
     return replaced_vae(base, vae) if vae else base
 
 

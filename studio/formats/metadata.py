@@ -100,6 +100,8 @@ class Facts:
     """The concept is what is not wanted; it belongs into the negative prompt."""
     copied: str | None = None
     """What another file's change became in this one, and how near that comes."""
+    base_weights: str | None = None
+    """In how few bits the base's weights were kept while it was trained; None for all of them."""
     config: Mapping[str, Any] | None = None
     """Every setting of the run, so that it can be run again."""
 
@@ -203,6 +205,8 @@ def own(facts: Facts) -> dict[str, str]:
         entries["studio.for"] = "negative prompt"
     if facts.copied:
         entries["studio.copy"] = facts.copied
+    if facts.base_weights:
+        entries["studio.base_weights"] = facts.base_weights
     if facts.config is not None:
         entries["studio.config"] = _json(facts.config)
     return entries

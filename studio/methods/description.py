@@ -62,6 +62,7 @@ def describe(base: Base, config: RunConfig, facts: ExportFacts, **more: Any) -> 
         bucket_info={"buckets": dataset["buckets"]} if "buckets" in dataset else None,
         trigger=facts.phrase or facts.trigger or None,
         author=config.author or None,
+        base_weights=None if config.memory.base_weights == "full" else config.memory.base_weights,
         thumbnail=facts.thumbnail,
         config=None if config.private_metadata else shareable(config),
         **more,

@@ -66,7 +66,8 @@ def open_to(config: RunConfig) -> bool:
     """Whether a configuration leaves anything to Auto that is worth measuring."""
     train = config.train
     left = (config.precision, train.attention, train.channels_last)
-    return "auto" in left and methods.find(config.method).optimized and train.processes == 1
+    whole = train.processes == 1 and not config.memory.touches_base
+    return "auto" in left and methods.find(config.method).optimized and whole
 
 
 def asked_of(config: RunConfig) -> Asked:

@@ -65,9 +65,13 @@ def _kept(folder: Path) -> Kept | None:
     return Kept(identity, folder, str(name), weights, prompt or "", files, size)
 
 
-def folder_of(cache: Path, base_hash: str, prompt: str) -> Path:
-    """The folder of a prompt's images; image k is called `k.png` with five digits, and has seed k."""
-    return cache / "class" / base_hash[:16] / _name(prompt)
+def folder_of(cache: Path, base_hash: str, prompt: str, weights: str = "full") -> Path:
+    """The folder of a prompt's images; image k is called `k.png` with five digits, and has seed k.
+
+    A base whose weights are kept in fewer bits generates other images.
+    """
+    base = base_hash[:16] if weights == "full" else f"{base_hash[:16]}-{weights}"
+    return cache / "class" / base / _name(prompt)
 
 
 def file_name(seed: int) -> str:

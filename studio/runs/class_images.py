@@ -108,7 +108,7 @@ def _generated(
 ) -> list[tuple[Path, str]]:
     """(file, prompt) of `count` images of the base's own size; image k has seed k."""
     places = [
-        (folder_of(cache, base.hash, prompt) / file_name(seed), prompt, seed)
+        (folder_of(cache, base.hash, prompt, base.weights) / file_name(seed), prompt, seed)
         for seed, prompt in enumerate(wanted_prompts(prior, count))
     ]
     generate_missing(base, places, images, on_progress, cancelled)

@@ -29,6 +29,7 @@ from studio.runs.advice import advice
 from studio.runs.completion import TRIGGER, Complete, complete
 from studio.runs.dataset_warning import dataset_warning
 from studio.runs.findings import Preflight, refused
+from studio.runs.memory_check import check_memory
 from studio.runs.records import RunFacts
 from studio.settings.training import RunConfig
 from studio.train.buckets import batches_per_epoch
@@ -73,6 +74,7 @@ def judged(completed: Complete, library: Library) -> Preflight:
     _check_trigger(result, config, info, library)
     _check_device(result, config)
     _check_processes(result, config)
+    check_memory(result, config)
     _check_prior(result, config, info)
     _check_disk(result, library, base if method.product == "model" else None)
     try:

@@ -12,6 +12,7 @@ from pathlib import Path
 from studio import methods
 from studio.core.device import reset_peak_memory
 from studio.core.names import path_of
+from studio.families.frozen import Frozen
 from studio.library.image_checks import Progress, checked_dataset
 from studio.methods.base import Trainable
 from studio.runs.control import Control
@@ -41,9 +42,15 @@ class Preparation:
     ) -> None:
         """`said` hears how far a download is, `looked` how many images have been decoded."""
         self.config, self.images = config, runtime.library.images
-        last = config.train.channels_last == "on"
+        memory, last = config.memory, config.train.channels_last == "on"
+        frozen = Frozen(memory.base_weights, memory.stream_blocks, memory.offload_encoders)
         self.base = runtime.base(
-            config.base, config.device, config.precision, channels_last=last, said=said
+            config.base,
+            config.device,
+            config.precision,
+            channels_last=last and not memory.touches_base,
+            said=said,
+            frozen=frozen,
         )
         reset_peak_memory(self.base.device)
         self.info = checked_dataset(path_of(config.data.folder), self.images, on_progress=looked)

@@ -21,6 +21,7 @@ from studio.runtime.device_lock import DeviceLock
 if TYPE_CHECKING:
     from studio.adapters.cache import AdapterCache
     from studio.families.base import Base
+    from studio.families.frozen import Frozen
 
 log = logging.getLogger(__name__)
 
@@ -46,23 +47,25 @@ class Runtime:
         vae: str = "",
         channels_last: bool = False,
         said: Callable[[str], None] | None = None,
+        frozen: Frozen | None = None,
     ) -> Base:
         """The loaded base, called while holding the lock; with `vae`, decoding by another one; with
         `channels_last`, a denoiser whose convolutions' weights lie that way.
 
-        `said` hears how far a download is.
+        `said` hears how far a download is; `frozen` says how its weights are kept.
         """
         import torch
 
         from studio.core.device import pick_device, pick_dtype
         from studio.families import hub
+        from studio.families.frozen import FULL
         from studio.families.loading import load_base, replaced_vae
 
         place = pick_device(device)
         path = self.library.base_path(name)
         other = self.library.vae_path(vae) if vae.strip() else None
-        dtype = pick_dtype(place, precision)
-        key = (str(path), _stamp(path), str(place), str(dtype), channels_last)
+        dtype, frozen = pick_dtype(place, precision), frozen or FULL
+        key = (str(path), _stamp(path), str(place), str(dtype), channels_last, frozen)
         with self._lock:
             if self._base is None or self._key != key:
                 # give the memory back before loading
@@ -70,7 +73,9 @@ class Runtime:
                 if isinstance(path, str):  # a hub id: no folder of that name is looked for again
                     path = hub.fetch(path, dtype != torch.float32, said)
                 words = self.library.workspace.bases / "tokenizer"
-                self._base = load_base(path, device, precision, vocabulary=words, said=said)
+                self._base = load_base(
+                    path, device, precision, vocabulary=words, said=said, frozen=frozen
+                )
                 if channels_last:
                     layout: Any = torch.channels_last  # of convolutions; the rest stays as it is
                     self._base.denoiser.to(memory_format=layout)

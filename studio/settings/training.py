@@ -25,13 +25,14 @@ from studio.settings.generation import (
 )
 from studio.settings.interval import Interval
 from studio.settings.loss import LossSettings
+from studio.settings.memory import MemorySettings
 from studio.settings.passes import HiresSettings, InpaintSettings, Upscaler
 from studio.settings.rate_schedule import Schedule, parse_rates
 from studio.settings.stack import StackItem, SteeringSettings
 
 __all__ = [
     "CompareSettings", "DataSettings", "FileFormat", "Fit", "GenerateSettings", "HiresSettings",
-    "ImageLossSettings", "InpaintSettings", "Interval", "LossSettings", "PriorSettings", "RunConfig", "SampleSettings",
+    "ImageLossSettings", "InpaintSettings", "Interval", "LossSettings", "MemorySettings", "PriorSettings", "RunConfig", "SampleSettings",
     "Sampler", "SaveSettings", "Settings", "StackItem", "SteeringSettings", "Tiles", "TrainSettings",
     "Upscaler", "ValidationSettings", "nearest", "override", "setting", "without_effect",
 ]  # fmt: skip
@@ -243,6 +244,7 @@ class RunConfig(Settings):
     )
     data: DataSettings = Field(default_factory=DataSettings)
     train: TrainSettings = Field(default_factory=TrainSettings)
+    memory: MemorySettings = Field(default_factory=MemorySettings)
     loss: LossSettings = Field(default_factory=LossSettings)
     prior: PriorSettings = Field(default_factory=PriorSettings)
     save: SaveSettings = Field(default_factory=SaveSettings)

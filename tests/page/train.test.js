@@ -3,7 +3,7 @@ import {test} from 'node:test';
 import {curveScales, figureRows, plainNumber, settingText} from '../../studio/ui/static/scripts/train/diff_rows.js';
 import * as form from '../../studio/ui/static/scripts/train/form_rules.js';
 import * as pick from '../../studio/ui/static/scripts/train/pick_rules.js';
-import {estimateRows, factRows} from '../../studio/ui/static/scripts/train/preflight_rows.js';
+import {estimateRows, factRows, fitRows} from '../../studio/ui/static/scripts/train/preflight_rows.js';
 import * as words from '../../studio/ui/static/scripts/train/run_words.js';
 
 const shown = (texts) => (key) => texts[key];
@@ -186,4 +186,30 @@ test('curves fill their box', () => {
   const {x, y, most} = curveScales(curves, box);
   assert.deepEqual([most, x(0), x(50)], [50, 10, 90]);
   assert.ok(y(3) > 10 && y(3) < y(1) && y(1) < 90);
+});
+
+test('what fits is told with what each way costs', () => {
+  const rung = {title: 'as set', settings: [], exact: true, fits: false, peak_memory: 5e9, seconds_per_step: 2};
+  const rungs = [
+    {...rung, loss_error: null, reason: ''},
+    {
+      ...rung,
+      title: 'base in int8',
+      settings: ['memory.base_weights=int8'],
+      exact: false,
+      fits: true,
+      peak_memory: 2e9,
+      loss_error: 0.00123,
+      reason: '',
+    },
+  ];
+  assert.deepEqual(fitRows(undefined), []);
+  assert.deepEqual(fitRows({limit: 3e9, of_process: true, rungs}), [
+    ['Too large: as set', '5.00 GB, 2 s a step, the same result'],
+    ['Fits: base in int8', '2.00 GB, 2 s a step, validation loss of the base off by 0.12 %'],
+    ['Memory limit', '3.00 GB of the process'],
+    ['What fits', 'memory.base_weights=int8'],
+  ]);
+  const [none] = fitRows({limit: 1, of_process: false, rungs: rungs.slice(0, 1)}).slice(-1);
+  assert.deepEqual(none, ['What fits', 'no way that was measured']);
 });

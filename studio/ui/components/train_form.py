@@ -19,7 +19,7 @@ from studio.ui.components.train_pick import EMPTY
 from studio.ui.form import Form
 from studio.ui.live import Json, read
 
-TITLES = {"": "Run", "data": "Images", "train": "Training", "loss": "Loss", "prior": "Class images",
+TITLES = {"": "Run", "data": "Images", "train": "Training", "memory": "Memory of the base", "loss": "Loss", "prior": "Class images",
           "save": "Saving", "sample": "Samples", "validation": "Validation loss (fixed noise)",
           "image_loss": "Loss per image (fixed noise)"}  # fmt: skip
 OWN = ("name", "data.trigger")  # what a person types about this run: no preset changes it

@@ -20,6 +20,7 @@ from studio.formats.dataset import image_files
 from studio.formats.dataset_file import read_dataset_file
 from studio.library import presets
 from studio.runs.findings import refused as as_findings
+from studio.runs.fit import find_fit
 from studio.settings.training import RunConfig
 from studio.ui.components.draft import own_event
 from studio.ui.components.run_view import run_view
@@ -42,6 +43,8 @@ from studio.ui.live import (
 
 if TYPE_CHECKING:
     from studio.app import Studio
+
+FIT = "Find what fits"
 
 
 CLASS_FIELDS = ("folder", "prompts", "images", "weight")
@@ -76,6 +79,7 @@ class TrainTab:
                     self.measure = gr.Button(
                         "Measure first", elem_id="cs-train-measure", min_width=140, scale=0
                     )
+                    self.fit = gr.Button(FIT, elem_id="cs-train-fit", min_width=140, scale=0)
                 self.answer = start_answer()
             with gr.Column():
                 self.runs = run_view(studio, page)
@@ -111,6 +115,10 @@ class TrainTab:
         )  # fmt: skip
         self.measure.click(
             self.measured, everything, [self.measure, review], show_progress="hidden",
+            concurrency_id="measure", api_visibility="private",
+        )  # fmt: skip
+        self.fit.click(
+            self.fitted, everything, [self.fit, review], show_progress="hidden",
             concurrency_id="measure", api_visibility="private",
         )  # fmt: skip
         restored = pick.restore(self.restored, None, filling, **choose)
@@ -222,6 +230,21 @@ class TrainTab:
             parts = parts_of(error)
             result["errors"] = [" ".join(filter(None, (parts["what"] + ".", parts.get("remedy"))))]
         yield gr.Button("Measure first", interactive=True), result
+
+    @handler
+    def fitted(self, value: Any, *arguments: Any) -> Iterator[tuple[Any, Any]]:
+        """What fits into the memory, found by measuring ways to need less."""
+        config = self.config_of(value, arguments)
+        yield gr.Button("Measuring…", interactive=False), gr.skip()
+        result = self.studio.runs.preflight(config).as_dict()
+        try:
+            if result["ok"]:
+                found = find_fit(config, self.studio.runtime, lambda _: None)
+                result["fit"] = found.model_dump()
+        except Exception as error:  # the button must come back whatever happens
+            parts = parts_of(error)
+            result["errors"] = [" ".join(filter(None, (parts["what"] + ".", parts.get("remedy"))))]
+        yield gr.Button(FIT, interactive=True), result
 
     def taken(self, config: Json, value: Any) -> list[Any]:
         """The settings of a finished piece of work into the form."""

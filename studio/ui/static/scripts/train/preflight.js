@@ -1,9 +1,9 @@
 // What stands in the way of a run, what is odd about it, and its facts.
-// Value: {errors, warnings, notes, verdict, facts, about, estimate?}; `about` names the setting of a sentence.
+// Value: {errors, warnings, notes, verdict, facts, about, estimate?, fit?}; `about` names the setting of a sentence.
 import {tell} from '../core/channel.js';
 import {el} from '../core/dom.js';
 import {count} from '../core/format.js';
-import {estimateRows, expectedRows, factRows} from './preflight_rows.js';
+import {estimateRows, expectedRows, factRows, fitRows} from './preflight_rows.js';
 
 const EMPTY = 'Choose images, and everything that would stand in the way is named here before you start.';
 
@@ -49,14 +49,14 @@ function answer(verdict, errors, warnings) {
 export function mount({element, props, watch}) {
   const root = element.querySelector('.cs-preflight');
   function render() {
-    const {errors, warnings, notes, verdict, facts, expected, estimate, about} = props.value || {};
+    const {errors, warnings, notes, verdict, facts, expected, estimate, fit, about} = props.value || {};
     root.replaceChildren(
       el('h3.cs-card-title', {style: {margin: '0'}}, 'Before you start'),
       ...answer(verdict, errors, warnings),
       ...told('error', errors, 'The run cannot start', about),
       ...told('warning', warnings, count(warnings?.length, 'thing to know', 'things to know'), about),
       ...(notes || []).map(quiet),
-      factList([...factRows(facts), ...expectedRows(expected, estimate), ...estimateRows(estimate)]),
+      factList([...factRows(facts), ...expectedRows(expected, estimate), ...estimateRows(estimate), ...fitRows(fit)]),
     );
     const wrong = (errors || []).filter((text) => about?.[text]).map((text) => [about[text], text]);
     tell('studio:wrong', Object.fromEntries(wrong));

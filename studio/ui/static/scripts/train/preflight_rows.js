@@ -60,3 +60,29 @@ export function estimateRows(estimate) {
   ];
   return rows.filter(([, text]) => text);
 }
+
+const cost = ({exact, loss_error: error}) => {
+  if (exact) return 'the same result';
+  return error === null ? '' : `validation loss of the base off by ${Number((100 * error).toPrecision(2))} %`;
+};
+
+/** [[label, text], …] of the ways to need less memory that were measured; none where nobody asked. */
+export function fitRows(fit) {
+  if (!fit) return [];
+  const {limit, of_process: ofProcess, rungs} = fit;
+  const rows = rungs.map((rung) => [
+    `${rung.fits ? 'Fits' : 'Too large'}: ${rung.title}`,
+    [
+      rung.peak_memory === null ? 'memory not measured' : formatBytes(rung.peak_memory),
+      rung.seconds_per_step === null ? '' : `${rung.seconds_per_step} s a step`,
+      cost(rung),
+      rung.reason,
+    ]
+      .filter(Boolean)
+      .join(', '),
+  ]);
+  const chosen = rungs.find(({fits}) => fits);
+  const answer = chosen ? chosen.settings.join(', ') || 'as set' : 'no way that was measured';
+  const of = ofProcess ? 'of the process' : 'of the device';
+  return [...rows, ['Memory limit', `${formatBytes(limit)} ${of}`], ['What fits', answer]];
+}
