@@ -149,13 +149,13 @@ def test_two_blocks_are_on_the_device_and_most_come_ahead_of_their_use() -> None
     held = [stream.add((tensor,)) for tensor in tensors]
     stream.seal()
     assert stream.nbytes >= 6 * 1000
-    for _ in range(3):
+    for _ in range(6):
         for k in [*range(6), *reversed(range(6))]:  # forward, backward
             assert torch.equal(held[k]()[0], tensors[k])
             assert stream.on_device <= 2
     uploaded = stream.uploads
-    assert stream.guessed > 0.6 * uploaded
-    assert uploaded < 36 + 12, "hardly any for nothing"
+    assert stream.guessed > 0.7 * uploaded, "all but those of the first time"
+    assert uploaded < 60, "the one at a turn stays"
 
 
 def test_neither_weights_nor_a_frozen_layers_input_are_kept_for_the_backward_pass(
