@@ -9,7 +9,6 @@ from __future__ import annotations
 import html
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -20,9 +19,9 @@ from studio.formats.dataset import image_files
 from studio.formats.dataset_file import read_dataset_file
 from studio.library import presets
 from studio.runs.findings import refused as as_findings
-from studio.runs.fit import find_fit
 from studio.settings.training import RunConfig
 from studio.ui.components.draft import own_event
+from studio.ui.components.look_first import FIT, MEASURE, estimated, fitting, look_first
 from studio.ui.components.run_view import run_view
 from studio.ui.components.start_answer import answer, start_answer
 from studio.ui.components.train_draft import TrainDraft
@@ -36,15 +35,12 @@ from studio.ui.live import (
     component,
     handler,
     log,
-    parts_of,
     read,
     refused,
 )
 
 if TYPE_CHECKING:
     from studio.app import Studio
-
-FIT = "Find what fits"
 
 
 CLASS_FIELDS = ("folder", "prompts", "images", "weight")
@@ -77,7 +73,7 @@ class TrainTab:
                         "Start training", variant="primary", elem_id="cs-train-start"
                     )
                     self.measure = gr.Button(
-                        "Measure first", elem_id="cs-train-measure", min_width=140, scale=0
+                        MEASURE, elem_id="cs-train-measure", min_width=140, scale=0
                     )
                     self.fit = gr.Button(FIT, elem_id="cs-train-fit", min_width=140, scale=0)
                 self.answer = start_answer()
@@ -218,33 +214,13 @@ class TrainTab:
 
     @handler
     def measured(self, value: Any, *arguments: Any) -> Iterator[tuple[Any, Any]]:
-        config = self.config_of(value, arguments)
-        yield gr.Button("Measuring…", interactive=False), gr.skip()
-        result = self.studio.runs.preflight(config).as_dict()
-        try:
-            if result["ok"]:
-                estimate = result["estimate"] = asdict(self.studio.runs.estimate(config))
-                others = [text for text in result["notes"] if not text.startswith("Auto:")]
-                result["notes"] = [*others, *filter(None, [estimate["auto"]])]
-        except Exception as error:  # the button must come back whatever happens
-            parts = parts_of(error)
-            result["errors"] = [" ".join(filter(None, (parts["what"] + ".", parts.get("remedy"))))]
-        yield gr.Button("Measure first", interactive=True), result
+        """How fast and how large a run would be, and what computes it fastest."""
+        yield from look_first(MEASURE, self.studio, self.config_of(value, arguments), estimated)
 
     @handler
     def fitted(self, value: Any, *arguments: Any) -> Iterator[tuple[Any, Any]]:
         """What fits into the memory, found by measuring ways to need less."""
-        config = self.config_of(value, arguments)
-        yield gr.Button("Measuring…", interactive=False), gr.skip()
-        result = self.studio.runs.preflight(config).as_dict()
-        try:
-            if result["ok"]:
-                found = find_fit(config, self.studio.runtime, lambda _: None)
-                result["fit"] = found.model_dump()
-        except Exception as error:  # the button must come back whatever happens
-            parts = parts_of(error)
-            result["errors"] = [" ".join(filter(None, (parts["what"] + ".", parts.get("remedy"))))]
-        yield gr.Button(FIT, interactive=True), result
+        yield from look_first(FIT, self.studio, self.config_of(value, arguments), fitting)
 
     def taken(self, config: Json, value: Any) -> list[Any]:
         """The settings of a finished piece of work into the form."""
