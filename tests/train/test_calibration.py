@@ -27,7 +27,7 @@ def test_ways_are_measured_on_the_network_which_stays_as_it_was(
     before = [(one, one.data_ptr(), one.clone()) for one in tiny.denoiser.parameters()]
     own = dict(tiny.denoiser.attn_processors)
     monkeypatch.setattr(calibration, "MOST", 0.2)
-    before = torch.random.get_rng_state()
+    dice = torch.random.get_rng_state()
     asked = Asked(batch=2, resolution=32)
     found = calibration.calibrate(tiny, config(100_000, f"method={method}"), asked, "here")
     named = [timing.way.named for timing in found.timings]
@@ -38,7 +38,7 @@ def test_ways_are_measured_on_the_network_which_stays_as_it_was(
     assert bf16.kept < fp32.kept and bf16.weights < fp32.weights
     assert (found.key, found.method, found.threads) == ("here", method, torch.get_num_threads())
     assert decide(found, asked) is not None and found.added > 0
-    assert torch.equal(before, torch.random.get_rng_state())
+    assert torch.equal(dice, torch.random.get_rng_state())
     assert own == dict(tiny.denoiser.attn_processors)
     for (one, place, value), now in zip(before, tiny.denoiser.parameters(), strict=True):
         assert one is now and now.data_ptr() == place and torch.equal(now, value)
