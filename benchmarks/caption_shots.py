@@ -8,10 +8,8 @@ short while first. Whoever takes them looks at each before it is committed.
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +17,11 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.planted_faults import planted  # noqa: E402
-from benchmarks.screenshots import LONGEST, SIZE, Photographer  # noqa: E402
-from benchmarks.startup import _browser, _free_port  # noqa: E402
+from benchmarks.screenshots import Photographer, photographed  # noqa: E402
 from studio.app import Studio  # noqa: E402
 from studio.core.errors import StudioError  # noqa: E402
-from studio.core.paths import ASSETS, Workspace  # noqa: E402
+from studio.core.paths import ASSETS  # noqa: E402
 from studio.library import presets  # noqa: E402
-from studio.ui import app  # noqa: E402
 
 NAME, SEED, STEPS = "my-cat", 104, 80
 PREPARED = "0002.png"
@@ -33,26 +29,7 @@ PREPARED = "0002.png"
 
 def main() -> int:
     """Makes the dataset and a run on it where there are none, then takes every screenshot."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--workspace", type=Path, help="default: a new one, kept nowhere")
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images")
-    parser.add_argument("--json", action="store_true", help="has no effect: the result is images")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, _browser() as browser:
-        studio = Studio(Workspace(arguments.workspace or Path(folder)))
-        learnt(studio)
-        server = app.serve(studio, port=_free_port())
-        try:
-            studio.warm_up()
-            page = browser.new_context(viewport=SIZE).new_page()
-            page.set_default_timeout(LONGEST)
-            page.on("dialog", lambda dialog: dialog.accept())
-            page.goto(f"{server.url}/?__theme=light")
-            Shots(page, arguments.out).take()
-        finally:
-            studio.close()
-            server.close()
-    return 0
+    return photographed(__doc__ or "", learnt, lambda page, out: Shots(page, out).take())
 
 
 def learnt(studio: Studio) -> None:

@@ -32,7 +32,16 @@ PROMPT = "a zibbo cat on the beach"
 
 def main() -> int:
     """Trains where nothing is trained yet, then takes every screenshot."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    return photographed(
+        __doc__ or "", trained, lambda page, out: Photographer(page, out).take_all()
+    )
+
+
+def photographed(
+    says: str, prepare: Callable[[Studio], None], take: Callable[[Any, Path], None]
+) -> int:
+    """A command line that takes screenshots: a studio that `prepare` has filled, and its page in light."""
+    parser = argparse.ArgumentParser(description=says.splitlines()[0])
     parser.add_argument("--workspace", type=Path, help="default: a new one, kept nowhere")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images")
     parser.add_argument("--json", action="store_true", help="has no effect: the result is images")
@@ -40,7 +49,7 @@ def main() -> int:
     arguments.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, _browser() as browser:
         studio = Studio(Workspace(arguments.workspace or Path(folder)))
-        trained(studio)
+        prepare(studio)
         server = app.serve(studio, port=_free_port())
         try:
             studio.warm_up()
@@ -48,7 +57,7 @@ def main() -> int:
             page.set_default_timeout(LONGEST)
             page.on("dialog", lambda dialog: dialog.accept())
             page.goto(f"{server.url}/?__theme=light")
-            Photographer(page, arguments.out).take_all()
+            take(page, arguments.out)
         finally:
             studio.close()
             server.close()

@@ -45,7 +45,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--recalibrate",
         action="store_true",
-        help="measure anew what computes fastest here, where the settings leave that to Auto",
+        help="forget what was measured for Auto to choose by; with --check, measure it anew",
     )
     parser.add_argument(
         "--check", action="store_true", help="only check and estimate; start nothing"

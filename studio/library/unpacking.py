@@ -96,9 +96,7 @@ class _Archive:
                 return self._members(archive)
         except (zipfile.BadZipFile, zlib.error, EOFError, struct.error, ValueError, OverflowError):
             return self._refused(_DAMAGED)
-        except (
-            RuntimeError
-        ):  # also zipfile's NotImplementedError, for a way to pack that it does not know
+        except RuntimeError:  # so are its words for a way to pack that zipfile does not know
             return self._refused("it is packed in a way that is not known here")
 
     def _refused(self, why: str) -> list[Arrival]:
